@@ -1,0 +1,61 @@
+"""Every error that gengap raises on purpose.
+
+Each message says what was received and where, what was expected, and how to mend it.
+
+    GengapError                 the work failed (exit status 1)
+    ├── UsageError              the call was wrong (exit status 2; also a ValueError)
+    │   └── PlanError           a plan that can't be run: names the field
+    ├── DataError               the rows can't be used
+    │   ├── SourceError         a file or address that can't be reached or understood
+    │   ├── BadRowError         one row that can't be used: names file, row and column
+    │   └── TooFewRowsError     the source ended before the rows asked for
+    └── StudyFolderError        a study folder that belongs to another plan or other data
+"""
+
+from __future__ import annotations
+
+
+class GengapError(Exception):
+    """Something that gengap can explain: the command line prints it in one line, no traceback."""
+
+    exit_status = 1
+
+
+class UsageError(GengapError, ValueError):
+    """The call itself was wrong: an option, an argument or a combination of them."""
+
+    exit_status = 2
+
+
+class PlanError(UsageError):
+    """A plan, or a value in it, that can't be run."""
+
+
+class DataError(GengapError):
+    """The rows can't be used as they are."""
+
+
+class SourceError(DataError):
+    """A file or address that can't be reached or understood."""
+
+
+class BadRowError(DataError):
+    """One row that can't be used.
+
+    `file` is the path or address, `row` counts data rows from 1 (a header is not a row), and `column`
+    is the column's name, or None where the fault is the whole row's.
+    """
+
+    def __init__(self, file: str, row: int, column: str | None, problem: str, mend: str) -> None:
+        self.file, self.row, self.column = file, row, column
+        self.problem, self.mend = problem, mend
+        place = f"{file}, row {row}" + (f", column {column!r}" if column else "")
+        super().__init__(f"{place}: {problem}. {mend}")
+
+
+class TooFewRowsError(DataError):
+    """The source ended before the rows asked for."""
+
+
+class StudyFolderError(GengapError):
+    """A study folder that belongs to another plan or other data."""

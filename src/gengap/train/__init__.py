@@ -1,0 +1,18 @@
+"""Training: the compiled trainer on JAX, Keras' own loop elsewhere, both with one set of laws."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+
+def trainer() -> ModuleType:
+    """The trainer for the backend that Keras runs on: its `fit(model, train, validation, job)`."""
+    from gengap.models.backend import keras
+
+    if keras.backend.backend() == "jax":
+        from gengap.train import compiled
+
+        return compiled
+    from gengap.train import keras as plain
+
+    return plain

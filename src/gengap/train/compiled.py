@@ -1,0 +1,203 @@
+"""The fast trainer: any Keras model on the JAX backend, whole chunks of epochs at a time.
+
+`fit` owns the host's side: it draws the row orders while the device computes, sizes the chunks, gathers the
+logs, and puts the weights back into the model. The device's side is `gengap.train.program`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gengap.models.backend import keras
+from gengap.train.fitted import (
+    Fitted,
+    Job,
+    Permutations,
+    Progress,
+    Rows,
+    build_history,
+    clean_sample,
+    kept_epochs,
+)
+from gengap.train.program import Chunk, Data, State, program_for
+from gengap.train.stopping import Rule, Stopped, Watch
+
+CHUNK_SECONDS = 0.25  # how often the host hears of a trial, and how long Ctrl-C waits
+CHUNK_BYTES = 32 * 2**20  # of row orders and validation outputs held for one chunk
+CHUNK_EPOCHS = 128
+
+
+def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
+    """Trains a compiled Keras `model` as `job` says; the model is left with its best or its last weights.
+
+    Equal to Keras' own `fit` from the same weights on the same batches (tests/laws). Raises ValueError if
+    the monitored metric is not among the compiled ones.
+    """
+    started = time.perf_counter()
+    train, validation = (rows.shaped_like(model.output_shape) for rows in (train, validation))
+    build(model, train)
+    data = _to_device(train, validation)
+    state = State.of(model)
+    best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
+    rule, watch = Rule.of(job.stopping), Watch.start()
+    capacity = _capacity(train, validation)
+    permutations = Permutations(len(train), job.seed)
+    orders = permutations.draw(min(capacity, job.epochs))
+    arguments = (state, best, watch, rule, data, _padded(orders, capacity), np.int32(0), np.int32(1))
+    program, columns = program_for(
+        model,
+        arguments,
+        batch=job.batch,
+        capacity=capacity,
+        monitor=_monitored(model, job),
+        hashed=job.randomness == "hashed",
+    )
+    gathered = _Gathered(columns, job)
+    length, done = 1, 0
+    stopped: Stopped = "max-epochs"
+    while done < job.epochs:
+        length = min(length, job.epochs - done, len(orders))
+        begun = time.perf_counter()
+        chunk: Chunk = program(
+            state, best, watch, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length)
+        )
+        orders = np.concatenate([orders[length:], permutations.draw(length)])  # while the device computes
+        state, best, watch, ran = chunk.state, chunk.best, chunk.watch, int(chunk.done)
+        gathered.add(chunk, done, ran)
+        done += ran
+        if verdict := _ended(chunk, job):
+            stopped = verdict
+            break
+        gathered.tell(done, time.perf_counter() - started)
+        length = _next_length(length, time.perf_counter() - begun)
+    best_epoch = int(watch.epoch) if int(watch.epoch) >= 0 else None
+    _put_back(model, state, best if job.stopping.restore_best and best_epoch is not None else None)
+    gathered.tell(done, time.perf_counter() - started)
+    return gathered.fitted(best_epoch, stopped, time.perf_counter() - started)
+
+
+def build(model: keras.Model, train: Rows) -> None:
+    """Creates every variable that Keras would create at its first batch, without computing one."""
+    sample = [keras.KerasTensor((1, *a.shape[1:]), str(a.dtype)) for a in (train.x, train.y)]
+    model._symbolic_build(data_batch=tuple(sample))
+    model.reset_metrics()
+
+
+def _monitored(model: keras.Model, job: Job) -> str:
+    known = ["loss", *(name for name in model.get_metrics_result() if name != "loss")]
+    if job.stopping.monitor not in known:
+        raise ValueError(
+            f"the stopping rule watches {job.stopping.monitor!r}, but the model was compiled with "
+            f"{', '.join(known)}; name one of these"
+        )
+    return job.stopping.monitor
+
+
+def _to_device(train: Rows, validation: Rows) -> Data:
+    clean = clean_sample(train, len(validation))
+    seen = np.concatenate([validation.x, clean.x])
+    return Data(*map(jnp.asarray, (train.x, train.y, seen, validation.y, clean.y)))
+
+
+def _capacity(train: Rows, validation: Rows) -> int:
+    """The most epochs of one chunk: bounded memory, and enough to hide the cost of leaving the program."""
+    an_epoch = 4 * (len(train) + len(validation))
+    return int(np.clip(CHUNK_BYTES // an_epoch, 1, CHUNK_EPOCHS))
+
+
+def _padded(orders: np.ndarray, capacity: int) -> np.ndarray:
+    """The program's shape is fixed, so a study of fewer epochs than a chunk holds repeats the last order."""
+    if len(orders) == capacity:
+        return orders
+    return np.concatenate([orders, np.repeat(orders[-1:], capacity - len(orders), axis=0)])
+
+
+def _next_length(length: int, seconds: float) -> int:
+    return int(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
+
+
+def _ended(chunk: Chunk, job: Job) -> Stopped | None:
+    if bool(chunk.diverged):
+        return "diverged"
+    if bool(chunk.stop):
+        return "patience"
+    return "interrupted" if job.interrupt is not None and job.interrupt.is_set() else None
+
+
+def _put_back(model: keras.Model, state: State, best: tuple[list[Any], list[Any]] | None) -> None:
+    """In the order in which Keras' `fit` does it: final values, averaged weights, then the best epoch's."""
+    groups = [
+        (model.trainable_variables, state.trainable),
+        (model.non_trainable_variables, state.fixed),
+        (model.optimizer.variables, state.optimizer),
+    ]
+    for variables, values in groups:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    if best is not None:
+        for variables, values in zip((model.trainable_variables, model.non_trainable_variables), best, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+
+class _Gathered:
+    """Logs and kept outputs, chunk by chunk."""
+
+    def __init__(self, columns: list[tuple[str, str]], job: Job) -> None:
+        self._columns, self._job = columns, job
+        self._logs: list[np.ndarray] = []
+        self._wanted = set(kept_epochs(job.epochs).tolist())
+        self._outputs: dict[int, np.ndarray] = {}
+        self._last: tuple[int, np.ndarray] | None = None
+        self._best: tuple[int, np.ndarray] | None = None
+        self._watch: Watch | None = None
+
+    def add(self, chunk: Chunk, first: int, ran: int) -> None:
+        self._logs.append(np.asarray(chunk.logs)[:ran])
+        outputs = np.asarray(chunk.outputs)
+        for i in range(ran):
+            if first + i in self._wanted:
+                self._outputs[first + i] = outputs[i].copy()
+        self._last = (first + ran - 1, outputs[ran - 1].copy())
+        best = int(chunk.watch.epoch)
+        if first <= best < first + ran:
+            self._best = (best, outputs[best - first].copy())
+        self._watch = jax.tree.map(np.asarray, chunk.watch)
+
+    def tell(self, done: int, seconds: float) -> None:
+        if self._job.on_progress is None or self._watch is None:
+            return
+        latest = dict(zip(self._columns, self._logs[-1][-1], strict=True))
+        monitor, best = self._job.stopping.monitor, int(self._watch.epoch)
+        self._job.on_progress(
+            Progress(
+                self._job.run,
+                done,
+                self._job.epochs,
+                float(latest["train", monitor]),
+                float(latest["validation", monitor]),
+                abs(float(self._watch.best)),
+                best if best >= 0 else None,
+                seconds,
+            )
+        )
+
+    def fitted(self, best_epoch: int | None, stopped: Stopped, seconds: float) -> Fitted:
+        table = np.concatenate(self._logs)
+        logs = {key: table[:, i] for i, key in enumerate(self._columns)}
+        kept = self._outputs | dict(pair for pair in (self._last, self._best) if pair is not None)
+        epochs = np.array(sorted(kept), dtype=np.int64)
+        return Fitted(
+            build_history(self._job.run, self._job.seed, logs),
+            best_epoch,
+            stopped,
+            seconds,
+            epochs,
+            np.stack([kept[e] for e in epochs.tolist()]),
+        )

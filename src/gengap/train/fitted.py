@@ -1,0 +1,120 @@
+"""What every trainer takes and gives: rows, progress, and the fitted trial with its history.
+
+The compiled trainer and the plain Keras one share these, so that the same laws are tested on both.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gengap.history import History, Series
+from gengap.train.stopping import Stopped, Stopping
+
+OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
+OUTPUT_ROWS = 20_000  # at most so many validation rows; above, the first ones
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Features `x` (n, ...) and targets `y` (n,) or (n, outputs), as the model takes them."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"x has {len(self.x)} rows and y has {len(self.y)}; expected as many")
+        if len(self.x) == 0:
+            raise ValueError("there are no rows; expected at least one")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def shaped_like(self, output_shape: Sequence[int | None]) -> Rows:
+        """Targets (n,) become (n, 1) for a model with one output: Keras 3 refuses to compare them otherwise."""
+        if self.y.ndim == 1 and len(output_shape) == 2 and output_shape[-1] == 1:
+            return Rows(self.x, self.y[:, None])
+        return self
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Told after each chunk of epochs. `epoch` counts the epochs done; values are the latest ones."""
+
+    run: str
+    epoch: int
+    of: int
+    train: float
+    validation: float
+    best: float
+    best_epoch: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """How to train one model: settings that both trainers understand.
+
+    `randomness` is "hashed" (fast, see `gengap.train.randomness`) or "keras" (whatever Keras draws).
+    `interrupt`, once set, ends the trial after the chunk at hand.
+    """
+
+    epochs: int
+    batch: int = 500
+    stopping: Stopping = field(default_factory=Stopping)
+    seed: int = 0
+    run: str = "model"
+    randomness: str = "hashed"
+    on_progress: Callable[[Progress], None] | None = None
+    interrupt: threading.Event | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained trial. The model itself holds the weights of `best_epoch` if the rule restores them.
+
+    `output_epochs` (m,) and `outputs` (m, rows, ...) are the model's validation outputs at about 64
+    log-spaced epochs, the best one and the last.
+    """
+
+    history: History
+    best_epoch: int | None
+    stopped: Stopped
+    seconds: float
+    output_epochs: np.ndarray
+    outputs: np.ndarray
+
+
+class Permutations:
+    """The row order of every epoch, drawn on the host: the e-th draw is epoch e's, however they are chunked."""
+
+    def __init__(self, rows: int, seed: int) -> None:
+        self._generator = np.random.default_rng(seed)
+        self._in_order = np.arange(rows, dtype=np.int32)
+
+    def draw(self, epochs: int) -> np.ndarray:
+        """The next `epochs` permutations, (epochs, rows) int32."""
+        return np.stack([self._generator.permutation(self._in_order) for _ in range(epochs)])
+
+
+def clean_sample(train: Rows, rows: int) -> Rows:
+    """The training rows on which the clean train metrics are computed: the first `rows`, the same every epoch."""
+    return Rows(train.x[:rows], train.y[:rows])
+
+
+def kept_epochs(epochs: int) -> np.ndarray:
+    """About `OUTPUT_EPOCHS` log-spaced epochs below `epochs`: every early one, ever fewer later."""
+    spaced = np.geomspace(1, max(epochs, 1), min(OUTPUT_EPOCHS, max(epochs, 1)))
+    return np.unique(np.round(spaced).astype(np.int64)) - 1
+
+
+def build_history(run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float]]) -> History:
+    """One value an epoch, from epoch 0 on."""
+    series = {}
+    for key, values in logs.items():
+        series[key] = Series(np.arange(len(values), dtype=np.int64), np.asarray(values, dtype=np.float64))
+    return History(run, seed, series)

@@ -1,0 +1,158 @@
+"""The plain trainer: Keras' own `fit`, on any backend. It is the oracle of the compiled one, and its fallback.
+
+It draws the same row orders, logs the same metrics and follows Keras' own EarlyStopping, so that the laws in
+tests/laws can compare the two step by step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+import numpy as np
+
+from gengap.models.backend import keras
+from gengap.train.fitted import (
+    Fitted,
+    Job,
+    Permutations,
+    Progress,
+    Rows,
+    build_history,
+    clean_sample,
+    kept_epochs,
+)
+from gengap.train.stopping import Stopped, Stopping
+
+
+def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
+    """Trains a compiled Keras `model` as `job` says, by Keras' own loop; gives what the compiled trainer gives."""
+    started = time.perf_counter()
+    train, validation = (rows.shaped_like(model.output_shape) for rows in (train, validation))
+    stopping = _early_stopping(job.stopping)
+    batches = _Batches(train, job.batch, job.seed)
+    shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle())
+    log = _Log(train, validation, job, stopping)
+    with _randomness(model, job.randomness):
+        model.fit(
+            batches,
+            epochs=job.epochs,
+            validation_data=(validation.x, validation.y),
+            validation_batch_size=len(validation),
+            shuffle=False,
+            verbose=0,
+            callbacks=[shuffle, stopping, log],
+        )
+    return log.fitted(time.perf_counter() - started)
+
+
+def _early_stopping(rule: Stopping) -> keras.callbacks.EarlyStopping:
+    return keras.callbacks.EarlyStopping(
+        monitor=f"val_{rule.monitor}",
+        min_delta=rule.min_delta,
+        patience=np.iinfo(np.int32).max if rule.patience is None else rule.patience,
+        mode=rule.mode,
+        baseline=rule.baseline,
+        restore_best_weights=rule.restore_best,
+        start_from_epoch=rule.start_from_epoch,
+    )
+
+
+def _randomness(model: keras.Model, kind: str) -> contextlib.AbstractContextManager[None]:
+    if kind == "keras" or keras.backend.backend() != "jax":
+        return contextlib.nullcontext()
+    from gengap.train.randomness import hashed_randomness
+
+    return hashed_randomness(model)
+
+
+class _Batches(keras.utils.PyDataset):
+    """The training rows in each epoch's own order, in batches; the last one may be smaller."""
+
+    def __init__(self, rows: Rows, batch: int, seed: int) -> None:
+        super().__init__()
+        self._rows, self._batch = rows, batch
+        self._permutations = Permutations(len(rows), seed)
+        self._order = np.arange(len(rows))
+
+    def shuffle(self) -> None:
+        """Draws the next epoch's order. (Keras calls `on_epoch_end` once more than there are epochs.)"""
+        self._order = self._permutations.draw(1)[0]
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        part = self._order[index * self._batch : (index + 1) * self._batch]
+        return self._rows.x[part], self._rows.y[part]
+
+
+class _Log(keras.callbacks.Callback):
+    """Gathers what the compiled trainer logs: clean train metrics, learning rate and validation outputs too."""
+
+    def __init__(self, train: Rows, validation: Rows, job: Job, stopping: keras.callbacks.EarlyStopping) -> None:
+        super().__init__()
+        self._clean, self._validation = clean_sample(train, len(validation)), validation
+        self._job, self._stopping = job, stopping
+        self._logs: dict[tuple[str, str], list[float]] = {}
+        self._wanted = set(kept_epochs(job.epochs).tolist())
+        self._outputs: dict[int, np.ndarray] = {}
+        self._recent: tuple[int, np.ndarray] | None = None
+        self._best: tuple[int, np.ndarray] | None = None
+        self._ended: Stopped | None = None
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = dict(logs or {})
+        for name, value in logs.items():
+            split, metric = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
+            self._add(split, metric, value)
+        self._add("train", "learning_rate", keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        clean = self.model.evaluate(
+            self._clean.x, self._clean.y, batch_size=len(self._clean), verbose=0, return_dict=True
+        )
+        penalties = float(keras.ops.convert_to_numpy(sum(self.model.losses)))
+        for name, value in clean.items():
+            self._add("train", f"clean_{name}", value - penalties if name == "loss" else value)
+        self._keep(epoch)
+        self._decide(epoch, logs)
+
+    def _add(self, split: str, metric: str, value: Any) -> None:
+        self._logs.setdefault((split, metric), []).append(float(value))
+
+    def _keep(self, epoch: int) -> None:
+        outputs = np.asarray(self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0))
+        if epoch in self._wanted:
+            self._outputs[epoch] = outputs
+        self._recent = (epoch, outputs)
+        if self._stopping.best_epoch == epoch and epoch >= self._job.stopping.start_from_epoch:
+            self._best = (epoch, outputs)
+
+    def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
+        monitor, best = self._job.stopping.monitor, self._stopping.best
+        if self._job.on_progress is not None:
+            seconds = time.perf_counter() - self._started
+            shown = float("nan") if best is None else float(best)
+            values = (float(logs[monitor]), float(logs[f"val_{monitor}"]), shown)
+            at = None if self._best is None else self._best[0]
+            self._job.on_progress(Progress(self._job.run, epoch + 1, self._job.epochs, *values, at, seconds))
+        if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
+            self._ended = "diverged"
+        elif self._job.interrupt is not None and self._job.interrupt.is_set():
+            self._ended = "interrupted"
+        if self._ended:
+            self.model.stop_training = True
+
+    def fitted(self, seconds: float) -> Fitted:
+        kept = self._outputs | dict(pair for pair in (self._recent, self._best) if pair is not None)
+        epochs = np.array(sorted(kept), dtype=np.int64)
+        early: Stopped = "patience" if self._stopping.stopped_epoch > 0 else "max-epochs"
+        return Fitted(
+            build_history(self._job.run, self._job.seed, self._logs),
+            None if self._best is None else self._best[0],
+            self._ended or early,
+            seconds,
+            epochs,
+            np.stack([kept[e] for e in epochs.tolist()]),
+        )

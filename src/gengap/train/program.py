@@ -1,0 +1,251 @@
+"""Chunks of epochs of any Keras model as one XLA program.
+
+`Program` traces a model once: an epoch is a `lax.scan` over batches, a chunk a `lax.while_loop` over epochs
+that leaves at the very epoch at which the stopping rule says so. Everything that differs between trials of
+one shape (weights, seeds, data, the rule's numbers, how many epochs) is an argument, so that they share the
+program; `program_for` keeps the programs made.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from gengap.models.backend import keras
+from gengap.train.fitted import OUTPUT_ROWS
+from gengap.train.randomness import hashed_randomness
+from gengap.train.stopping import Rule, Watch, look
+
+PREDICT_ROWS = 16_384  # rows put through the model at once, outside training
+PROGRAMS_KEPT = 32
+
+
+class State(NamedTuple):
+    """A model's and its optimizer's variables, as lists of arrays in Keras' order."""
+
+    trainable: list[Any]
+    fixed: list[Any]
+    optimizer: list[Any]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> State:
+        """Copies, because the program takes over the buffers that it is given."""
+        groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+        return cls(*([jnp.array(v.value) for v in group] for group in groups))
+
+
+class Data(NamedTuple):
+    """Rows on the device: training, and validation followed by the clean training sample."""
+
+    x: Any
+    y: Any
+    x_seen: Any
+    y_validation: Any
+    y_clean: Any
+
+
+class Chunk(NamedTuple):
+    """What a chunk hands back. `done` epochs were run; rows of `logs` and `outputs` beyond are unused."""
+
+    state: State
+    best: tuple[list[Any], list[Any]]
+    watch: Watch
+    done: Any
+    stop: Any
+    diverged: Any
+    logs: Any
+    outputs: Any
+
+
+class Program:
+    """One model's chunk program. `columns` names the logged values in order, as (split, metric)."""
+
+    def __init__(self, model: keras.Model, data: Data, batch: int, capacity: int, monitor: str) -> None:
+        self.model, self.batch, self.capacity, self.monitor = (
+            model,
+            min(batch, len(data.x)),
+            capacity,
+            monitor,
+        )
+        self._fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
+        self._value_and_grad = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
+        self.columns: list[tuple[str, str]] = []
+
+    def compile(self, *arguments: Any, hashed: bool) -> Any:
+        """The program for arguments of these shapes; the first (state, best) are given away at each call."""
+        with _tracing:
+            if hashed:
+                with hashed_randomness(self.model):
+                    lowered = jax.jit(self.chunk, donate_argnums=(0, 1)).lower(*arguments)
+            else:
+                lowered = jax.jit(self.chunk, donate_argnums=(0, 1)).lower(*arguments)
+        return lowered.compile()
+
+    def chunk(
+        self,
+        state: State,
+        best: tuple[list[Any], list[Any]],
+        watch: Watch,
+        rule: Rule,
+        data: Data,
+        orders: Any,
+        first_epoch: Any,
+        epochs: Any,
+    ) -> Chunk:
+        """Runs up to `epochs` epochs (at most `capacity`), stopping at the epoch where the rule says so."""
+        row, outputs = jax.eval_shape(lambda s: self._epoch(s, data, orders[0])[1:], state)
+        kept = min(len(data.y_validation), OUTPUT_ROWS)
+        logs = jnp.zeros((self.capacity, *row.shape), row.dtype)
+        shown = jnp.zeros((self.capacity, kept, *outputs.shape[1:]), outputs.dtype)
+        start = Chunk(state, best, watch, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, shown)
+        monitored = self.columns.index(("validation", self.monitor))
+        losses = [self.columns.index((split, "loss")) for split in ("train", "validation")]
+
+        def one(c: Chunk) -> Chunk:
+            state, row, outputs = self._epoch(c.state, data, orders[c.done])
+            watch, improved, stop = look(rule, c.watch, first_epoch + c.done, row[monitored])
+            weights = (state.trainable, state.fixed)
+            best = lax.cond(improved, lambda new, _: new, lambda _, old: old, weights, c.best)
+            diverged = ~jnp.isfinite(row[jnp.array(losses)]).all()
+            logs, shown = c.logs.at[c.done].set(row), c.outputs.at[c.done].set(outputs[:kept])
+            return Chunk(state, best, watch, c.done + 1, stop, diverged, logs, shown)
+
+        return lax.while_loop(lambda c: (c.done < epochs) & ~c.stop & ~c.diverged, one, start)
+
+    def _epoch(self, state: State, data: Data, order: Any) -> tuple[State, Any, Any]:
+        """One pass over the training rows in `order`, then the metrics: (state, logged row, outputs)."""
+        rows, size = len(data.x), self.batch
+        whole = rows - rows % size
+        x = data.x.at[order].get(mode="promise_in_bounds", unique_indices=True)
+        y = data.y.at[order].get(mode="promise_in_bounds", unique_indices=True)
+        batches = [part[:whole].reshape(-1, size, *part.shape[1:]) for part in (x, y)]
+        (state, metrics), losses = lax.scan(self._step, (state, self._fresh_metrics), batches)
+        total = losses.sum() * size
+        if whole < rows:
+            (state, metrics), loss = self._step((state, metrics), [x[whole:], y[whole:]])
+            total += loss * (rows - whole)
+        train = {"loss": total / rows, **self._results(metrics), "learning_rate": self._rate(state)}
+        validation, clean, outputs = self._evaluate(state, data)
+        train |= {f"clean_{name}": value for name, value in clean.items()}
+        named = {("train", k): v for k, v in train.items()} | {("validation", k): v for k, v in validation.items()}
+        self.columns = list(named)
+        return state, jnp.stack([jnp.asarray(v, jnp.float32) for v in named.values()]), outputs
+
+    def _step(self, carry: tuple[State, list[Any]], batch: list[Any]) -> tuple[tuple[State, list[Any]], Any]:
+        """One optimizer step, as Keras' own JAX trainer takes it."""
+        (trainable, fixed, optimizer), metrics = carry
+        x, y = batch
+        (_, (loss, outputs, fixed, _)), gradients = self._value_and_grad(
+            trainable, fixed, metrics, x, y, None, training=True, optimizer_variables=optimizer
+        )
+        trainable, optimizer = self.model.optimizer.stateless_apply(optimizer, gradients, trainable)
+        state = State(list(trainable), list(fixed), list(optimizer))
+        return (state, self._update(metrics, y, outputs)), loss
+
+    def _evaluate(self, state: State, data: Data) -> tuple[dict[str, Any], dict[str, Any], Any]:
+        """Validation metrics with penalties, clean training metrics without, and the validation outputs."""
+        outputs, penalties = self._predict(state, data.x_seen)
+        seen = len(data.y_validation)
+        logs = []
+        for y, out in ((data.y_validation, outputs[:seen]), (data.y_clean, outputs[seen:])):
+            loss, _ = self.model.stateless_compute_loss(
+                state.trainable, state.fixed, self._fresh_metrics, y=y, y_pred=out, training=False
+            )
+            logs.append({"loss": loss, **self._results(self._update(self._fresh_metrics, y, out))})
+        validation, clean = logs
+        return validation, clean | {"loss": clean["loss"] - penalties}, outputs[:seen]
+
+    def _predict(self, state: State, x: Any) -> tuple[Any, Any]:
+        """Outputs in inference mode, in blocks so that memory stays bounded, and the sum of the penalties."""
+
+        def call(part: Any) -> tuple[Any, Any]:
+            outputs, _, losses = self.model.stateless_call(
+                state.trainable, state.fixed, part, training=False, return_losses=True
+            )
+            return outputs, jnp.asarray(sum(losses), jnp.float32)
+
+        blocks = -(-len(x) // PREDICT_ROWS)
+        if blocks == 1:
+            return call(x)
+        padded = jnp.concatenate([x, jnp.repeat(x[-1:], blocks * PREDICT_ROWS - len(x), axis=0)])
+        outputs, penalties = lax.map(call, padded.reshape(blocks, PREDICT_ROWS, *x.shape[1:]))
+        return outputs.reshape(-1, *outputs.shape[2:])[: len(x)], penalties[0]
+
+    def _update(self, metrics: list[Any], y: Any, outputs: Any) -> list[Any]:
+        variables = self.model.metrics_variables
+        with keras.StatelessScope(state_mapping=list(zip(variables, metrics, strict=True))) as scope:
+            self.model.compute_metrics(x=None, y=y, y_pred=outputs, sample_weight=None)
+        return [scope.get_current_value(v) for v in variables]
+
+    def _results(self, metrics: list[Any]) -> dict[str, Any]:
+        with keras.StatelessScope(state_mapping=list(zip(self.model.metrics_variables, metrics, strict=True))):
+            results = self.model.get_metrics_result()
+        return {name: value for name, value in results.items() if name != "loss"}
+
+    def _rate(self, state: State) -> Any:
+        pairs = zip(self.model.optimizer.variables, state.optimizer, strict=True)
+        with keras.StatelessScope(state_mapping=list(pairs)):
+            return jnp.asarray(self.model.optimizer.learning_rate)
+
+
+_tracing = threading.Lock()  # Keras models are not made to be traced by two threads at once
+_finding = threading.Lock()
+_programs: OrderedDict[str, tuple[threading.Lock, list[Any]]] = OrderedDict()
+
+
+def program_for(
+    model: keras.Model, arguments: tuple[Any, ...], *, batch: int, capacity: int, monitor: str, hashed: bool
+) -> tuple[Any, list[tuple[str, str]]]:
+    """The compiled chunk program for `model` and the names of its logged columns, made at most once a shape."""
+    shapes = jax.tree.map(lambda a: (np.shape(a), str(jnp.asarray(a).dtype)), arguments)
+    key = f"{structure(model)} {shapes} {batch} {capacity} {monitor} {hashed}"
+    with _finding:
+        lock, made = _programs.setdefault(key, (threading.Lock(), []))
+        _programs.move_to_end(key)
+        while len(_programs) > PROGRAMS_KEPT:
+            _programs.popitem(last=False)
+    with lock:
+        if not made:
+            program = Program(model, arguments[4], batch, capacity, monitor)
+            made.extend((program.compile(*arguments, hashed=hashed), program.columns))
+    return made[0], made[1]
+
+
+def structure(model: keras.Model) -> str:
+    """What decides a model's program: its configuration without layer names and seeds.
+
+    Two models share a program only if all their parts are Keras' own: a custom layer's or function's
+    configuration need not say all that it does.
+    """
+    try:
+        config = _without_seeds(keras.saving.serialize_keras_object(model))
+    except (NotImplementedError, TypeError, ValueError):  # a model that can't be saved can still be trained
+        return str(id(model))
+    text = json.dumps(config, sort_keys=True, default=repr)
+    for i, part in enumerate([*model._flatten_layers(), model.optimizer]):
+        text = text.replace(f'"{part.name}"', f'"#{i}"')
+    return text if _only_keras(config) else f"{text} {id(model)}"
+
+
+def _without_seeds(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {k: _without_seeds(v) for k, v in config.items() if k != "seed"}
+    return [_without_seeds(v) for v in config] if isinstance(config, (list, tuple)) else config
+
+
+def _only_keras(config: Any) -> bool:
+    if isinstance(config, dict):
+        module = config.get("module")
+        if "class_name" in config and (module is None or str(module).split(".")[0] not in ("keras", "builtins")):
+            return False
+        if config.get("class_name") in ("function", "__lambda__"):
+            return False
+        return all(map(_only_keras, config.values()))
+    return all(map(_only_keras, config)) if isinstance(config, list) else True

@@ -1,0 +1,163 @@
+"""Laws of training, tried on every trainer and every model of the plan, plus batch norm and others."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+import trainer_table as table
+
+from gengap.models.backend import keras
+from gengap.train.fitted import Fitted, Job, Rows
+from gengap.train.stopping import Stopping
+
+SMALL = ["Tiny", "Small", "Medium", "batch-norm and noise", "SGD with averaged weights"]
+never = Stopping(patience=None, restore_best=False)
+
+
+def train(trainer: str, name: str, rows: tuple[Rows, Rows], job: Job, seed: int = 0) -> tuple[keras.Model, Fitted]:
+    model = table.make(name, seed)
+    return model, table.TRAINERS[trainer](model, *rows, job)
+
+
+def assert_same_curves(a: Fitted, b: Fitted, tolerance: float) -> None:
+    assert set(a.history.series) == set(b.history.series)
+    for key, series in a.history.series.items():
+        if "accuracy" in key[1]:  # a count of rows: one that falls on the other side moves it by 1/rows
+            continue
+        np.testing.assert_allclose(series.values, b.history[key].values, rtol=tolerance, err_msg=str(key))
+
+
+@pytest.mark.parametrize("randomness", ["hashed", "keras"])
+@pytest.mark.parametrize("name", table.MODELS)
+def test_equals_keras_from_equal_weights_on_equal_batches(
+    name: str, randomness: str, rows: tuple[Rows, Rows]
+) -> None:
+    if randomness == "keras" and name not in ("dropout", "batch-norm and noise"):
+        pytest.skip("draws no random numbers: the same program either way")
+    job = Job(epochs=20, batch=50, stopping=never, seed=3, randomness=randomness)
+    compiled_model, compiled = train("compiled", name, rows, job)
+    keras_model, oracle = train("keras", name, rows, job)
+    assert_same_curves(compiled, oracle, 1e-4)
+    for ours, theirs in zip(compiled_model.get_weights(), keras_model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+    assert compiled.best_epoch == oracle.best_epoch
+    np.testing.assert_array_equal(compiled.output_epochs, oracle.output_epochs)
+    np.testing.assert_allclose(compiled.outputs, oracle.outputs, rtol=1e-2, atol=2e-3)
+
+
+@pytest.mark.parametrize("trainer", table.TRAINERS)
+@pytest.mark.parametrize("name", ["Tiny", "dropout", "batch-norm and noise"])
+def test_same_seed_same_history_bit_for_bit(trainer: str, name: str, rows: tuple[Rows, Rows]) -> None:
+    job = Job(epochs=5, batch=50, seed=1)
+    one, other = (train(trainer, name, rows, job, seed=1)[1] for _ in range(2))
+    for key, series in one.history.series.items():
+        np.testing.assert_array_equal(series.values, other.history[key].values)
+    changed = train(trainer, name, rows, replace(job, seed=2), seed=2)[1]
+    loss = ("train", "loss")
+    assert not np.array_equal(one.history[loss].values, changed.history[loss].values)
+
+
+RULES = {
+    "patience": Stopping(patience=3),
+    "no patience": Stopping(patience=0),
+    "min_delta": Stopping(patience=2, min_delta=0.01),
+    "baseline out of reach": Stopping(patience=4, baseline=0.01),
+    "baseline in reach": Stopping(patience=3, baseline=0.68),
+    "late start": Stopping(patience=2, start_from_epoch=7),
+    "start after the end": Stopping(patience=2, start_from_epoch=99),
+    "maximise": Stopping(patience=3, monitor="accuracy", mode="max"),
+    "watch the loss, keep the last weights": Stopping(patience=3, monitor="loss", restore_best=False),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_stops_and_restores_as_keras_early_stopping(rule: str, rows: tuple[Rows, Rows]) -> None:
+    job = Job(epochs=40, batch=50, stopping=RULES[rule], seed=5)
+    ours_model, ours = train("compiled", "Medium", rows, job)
+    theirs_model, theirs = train("keras", "Medium", rows, job)
+    assert ours.history.epochs == theirs.history.epochs
+    assert (ours.stopped, ours.best_epoch) == (theirs.stopped, theirs.best_epoch)
+    for a, b in zip(ours_model.get_weights(), theirs_model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("trainer", table.TRAINERS)
+def test_a_diverged_run_is_reported(trainer: str, rows: tuple[Rows, Rows]) -> None:
+    model = table.make("Small")
+    model.compile(
+        optimizer=keras.optimizers.SGD(1e30),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy")],
+    )
+    fitted = table.TRAINERS[trainer](model, *rows, Job(epochs=10, batch=50))
+    assert fitted.stopped == "diverged"
+    assert fitted.history.epochs < 10
+    assert not np.isfinite(fitted.history["train", "loss"].values[-1])
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_second_trial_of_a_shape_compiles_nothing(name: str, rows: tuple[Rows, Rows]) -> None:
+    job = Job(epochs=4, batch=50)
+    train("compiled", name, rows, job)
+    with jax.log_compiles(False):
+        before = _compilations()
+        _, fitted = train("compiled", name, rows, replace(job, seed=9, stopping=Stopping(patience=7)), seed=9)
+        assert fitted.history.epochs == 4
+        assert _compilations() == before
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 130, 257])
+def test_epochs_that_are_no_multiple_of_the_chunk_are_exact(epochs: int, rows: tuple[Rows, Rows]) -> None:
+    long = train("compiled", "Tiny", rows, Job(epochs=300, batch=50, stopping=never))[1]
+    model, fitted = train("compiled", "Tiny", rows, Job(epochs=epochs, batch=50, stopping=never))
+    assert fitted.history.epochs == epochs
+    for key, series in fitted.history.series.items():
+        np.testing.assert_array_equal(series.values, long.history[key].values[:epochs])
+    validation = rows[1].shaped_like((None, 1))
+    loss = model.evaluate(validation.x, validation.y, verbose=0)[0]
+    assert loss == pytest.approx(fitted.history["validation", "loss"].values[-1], rel=1e-5)
+
+
+@pytest.mark.parametrize("trainer", table.TRAINERS)
+def test_an_interrupt_ends_the_trial_and_keeps_what_is_done(trainer: str, rows: tuple[Rows, Rows]) -> None:
+    pressed = threading.Event()
+    job = Job(epochs=10_000, batch=50, on_progress=lambda _: pressed.set(), interrupt=pressed)
+    _, fitted = train(trainer, "Tiny", rows, job)
+    assert fitted.stopped == "interrupted"
+    assert 1 <= fitted.history.epochs < 10_000
+
+
+def test_threads_do_not_change_a_history(rows: tuple[Rows, Rows]) -> None:
+    job = Job(epochs=30, batch=50)
+    alone = train("compiled", "Medium", rows, job)[1]
+    found: list[Fitted] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(train("compiled", "Medium", rows, job)[1])) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+    for fitted in found:
+        for key, series in alone.history.series.items():
+            np.testing.assert_array_equal(series.values, fitted.history[key].values)
+
+
+_seen: list[str] = []
+
+
+def _count(event: str, duration: float, **_: object) -> None:
+    if event == "/jax/core/compile/backend_compile_duration":
+        _seen.append(event)
+
+
+jax.monitoring.register_event_duration_secs_listener(_count)
+
+
+def _compilations() -> int:
+    return len(_seen)
