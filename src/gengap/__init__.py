@@ -1,1 +1,60 @@
-"""gengap."""
+"""gengap tells whether a model underfits, fits or overfits, how sure that is, and what to do about it.
+
+The public names, nothing else; importing this loads neither JAX nor Keras.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gengap import models
+    from gengap.data.dataset import Dataset, load
+    from gengap.data.source import ingest
+    from gengap.errors import GengapError
+    from gengap.fitting import fit
+    from gengap.history import History
+    from gengap.plan import Plan, Trial, load_plan
+    from gengap.study import Study, study
+
+_HOMES = {
+    "Dataset": "gengap.data.dataset",
+    "GengapError": "gengap.errors",
+    "History": "gengap.history",
+    "Plan": "gengap.plan",
+    "Study": "gengap.study",
+    "Trial": "gengap.plan",
+    "fit": "gengap.fitting",
+    "ingest": "gengap.data.source",
+    "load": "gengap.data.dataset",
+    "load_plan": "gengap.plan",
+    "models": "gengap.models",
+    "study": "gengap.study",
+}
+
+__all__ = [
+    "Dataset",
+    "GengapError",
+    "History",
+    "Plan",
+    "Study",
+    "Trial",
+    "fit",
+    "ingest",
+    "load",
+    "load_plan",
+    "models",
+    "study",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name's module when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gengap' has no attribute {name!r}")
+    module = import_module(_HOMES[name])
+    value = module if _HOMES[name] == f"gengap.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value

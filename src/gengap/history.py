@@ -6,7 +6,6 @@ columns run, seed, epoch, split, metric, value. Epochs count from 0, as Keras co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,9 +98,7 @@ def _long_table(histories: Iterable[History]) -> pa.Table:
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
-def write_histories(
-    histories: Iterable[History], path: Path, metadata: Mapping[str, str] | None = None
-) -> None:
+def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write the long table as Parquet, beside `path` and then renamed onto it.
 
     `metadata` goes into the file's own key-value metadata.
@@ -111,7 +108,7 @@ def write_histories(
     table = _long_table(histories).replace_schema_metadata(dict(metadata or {}))
     beside = path.with_name(path.name + ".part")
     pq.write_table(table, beside, compression="zstd")
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def read_histories(path: Path) -> list[History]:

@@ -17,8 +17,13 @@ Strength = Annotated[float, msgspec.Meta(gt=0)]
 Rate = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
-class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
     """What one regulariser adds to each hidden layer: nothing, unless a subclass says so."""
+
+    def __str__(self) -> str:
+        """The kind and its numbers, as in "l2 0.001"."""
+        numbers = (f"{value:g}" for value in msgspec.structs.astuple(self))
+        return " ".join((str(self.__struct_config__.tag), *numbers))
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer | None:
         """The penalty on the kernel of each hidden layer."""

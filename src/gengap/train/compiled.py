@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.train.fitted import (
     Fitted,
     Job,
     Permutations,
     Progress,
-    Rows,
     build_history,
     clean_sample,
     kept_epochs,

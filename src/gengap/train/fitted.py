@@ -1,4 +1,4 @@
-"""What every trainer takes and gives: rows, progress, and the fitted trial with its history.
+"""What every trainer takes and gives: a job, progress, and the fitted trial with its history.
 
 The compiled trainer and the plain Keras one share these, so that the same laws are tested on both.
 """
@@ -11,34 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gengap.data.rows import Rows
 from gengap.history import History, Series
 from gengap.train.stopping import Stopped, Stopping
 
 OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
 OUTPUT_ROWS = 20_000  # at most so many validation rows; above, the first ones
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Features `x` (n, ...) and targets `y` (n,) or (n, outputs), as the model takes them."""
-
-    x: np.ndarray
-    y: np.ndarray
-
-    def __post_init__(self) -> None:
-        if len(self.x) != len(self.y):
-            raise ValueError(f"x has {len(self.x)} rows and y has {len(self.y)}; expected as many")
-        if len(self.x) == 0:
-            raise ValueError("there are no rows; expected at least one")
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def shaped_like(self, output_shape: Sequence[int | None]) -> Rows:
-        """Targets (n,) become (n, 1) for a model with one output: Keras 3 refuses to compare them otherwise."""
-        if self.y.ndim == 1 and len(output_shape) == 2 and output_shape[-1] == 1:
-            return Rows(self.x, self.y[:, None])
-        return self
 
 
 @dataclass(frozen=True)
@@ -112,7 +90,7 @@ def kept_epochs(epochs: int) -> np.ndarray:
     return np.unique(np.round(spaced).astype(np.int64)) - 1
 
 
-def build_history(run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float]]) -> History:
+def build_history(run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float] | np.ndarray]) -> History:
     """One value an epoch, from epoch 0 on."""
     series = {}
     for key, values in logs.items():

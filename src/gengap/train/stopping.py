@@ -15,7 +15,7 @@ import msgspec
 Stopped = Literal["patience", "max-epochs", "diverged", "interrupted"]
 
 
-class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Stop after `patience` epochs without improvement of the validation metric `monitor`.
 
     `monitor` is a metric's name without Keras' `val_`. `patience` None never stops early, but still finds

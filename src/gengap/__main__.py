@@ -1,0 +1,5 @@
+"""`python -m gengap`."""
+
+from gengap.cli import main
+
+main()

@@ -1,0 +1,132 @@
+"""The command line: thin commands over the Python calls of the same names.
+
+People-facing text goes to standard error, results asked for as data to standard output. Exit status: 0 done,
+1 the work failed, 2 the call was wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="gengap",
+    help="Tells whether a model underfits, fits or overfits, how sure that is, and what to do about it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+INTERRUPTED = 130
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        help="collider (built in), higgs, or the path or http(s) address of a .csv, .csv.gz, .parquet, .arrow, "
+        ".feather or .npz file."
+    ),
+]
+Rows = Annotated[int | None, typer.Option(min=1, help="Use only the first so many rows.")]
+Target = Annotated[str | None, typer.Option(help="The label column; HIGGS-like tables know theirs.")]
+OnBadRow = Annotated[str, typer.Option(help="fail, or skip bad rows and say which.")]
+
+
+@app.command()
+def study(
+    source: SourceArgument = "collider",
+    plan: Annotated[str, typer.Option(help="quick, tutorial, or a TOML file.")] = "quick",
+    target: Target = None,
+    rows: Rows = None,
+    validation: Annotated[int | None, typer.Option(min=1, help="Validation rows.")] = None,
+    train: Annotated[int | None, typer.Option(min=1, help="Training rows.")] = None,
+    test: Annotated[int, typer.Option(min=0, help="Further rows that no trial sees.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Train every trial so many times.")] = 1,
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="No trial longer than this.")] = None,
+    only: Annotated[str | None, typer.Option(help='Only trials whose name matches, as in "sizes/*".')] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Small trials side by side (default: every core).")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Study folder (default: runs/<source>-<plan>).")] = None,
+    on_bad_row: OnBadRow = "fail",
+    json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each model's Keras summary.")] = False,
+) -> None:
+    """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
+    from gengap.report.console import Terminal, results_table
+    from gengap.study import default_folder
+    from gengap.study import study as run
+
+    folder = out or default_folder(source, plan)
+    with Terminal(verbose=verbose) as terminal:
+        found = run(
+            source,
+            plan,
+            target=target,
+            rows=rows,
+            train=train,
+            validation=validation,
+            test=test,
+            seeds=seeds,
+            max_epochs=max_epochs,
+            only=only,
+            jobs=jobs,
+            out=folder,
+            on_bad_row=on_bad_row,  # pyright: ignore[reportArgumentType]  # checked where it is used
+            display=terminal,
+        )
+    console = terminal.console
+    if found.trials:
+        console.print(results_table(found.summary))
+        console.print(
+            f"{found.summary.seconds:.0f} s. Pictures, models and TensorBoard logs are in {folder}", markup=False
+        )
+    if json:
+        sys.stdout.write(found.summary.to_json().decode())
+    if found.summary.interrupted:
+        console.print(
+            f"interrupted: {len(found.trials)} finished trials are kept; the same call goes on", markup=False
+        )
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def ingest(
+    source: SourceArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")],
+    rows: Rows = None,
+    target: Target = None,
+    on_bad_row: OnBadRow = "fail",
+) -> None:
+    """Read SOURCE once and write it as a Parquet file."""
+    from gengap.data.source import ingest as run
+
+    count = run(source, out, rows=rows, target=target, on_bad_row=on_bad_row)  # pyright: ignore[reportArgumentType]
+    typer.echo(f"{out}: {count:,} rows", err=True)
+
+
+@app.command()
+def plan(name: Annotated[str, typer.Argument(help="quick, tutorial, or a TOML file.")] = "quick") -> None:
+    """Print a plan as TOML, to change and give to `gengap study --plan`."""
+    from gengap.plan import load_plan
+
+    typer.echo(load_plan(name).to_toml(), nl=False)
+
+
+def main() -> None:
+    """Runs the command line; a fault that gengap can explain is one line, never a traceback."""
+    from gengap.errors import GengapError
+
+    try:
+        app()
+    except GengapError as error:
+        typer.echo(f"gengap: {error}", err=True)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        typer.echo("gengap: interrupted; finished trials are kept", err=True)
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        typer.echo(f"gengap: {error}", err=True)
+        sys.exit(1)

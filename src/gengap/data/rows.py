@@ -1,0 +1,31 @@
+"""Rows as arrays: what a dataset is split into and what a trainer takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Features `x` (n, ...) and targets `y` (n,) or (n, outputs), as the model takes them."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"x has {len(self.x)} rows and y has {len(self.y)}; expected as many")
+        if len(self.x) == 0:
+            raise ValueError("there are no rows; expected at least one")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def shaped_like(self, output_shape: Sequence[int | None]) -> Rows:
+        """Targets (n,) become (n, 1) for a model with one output: Keras 3 refuses to compare them otherwise."""
+        if self.y.ndim == 1 and len(output_shape) == 2 and output_shape[-1] == 1:
+            return Rows(self.x, self.y[:, None])
+        return self

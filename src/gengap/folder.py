@@ -1,0 +1,93 @@
+"""The study folder: what is kept of each finished trial, so that the same call again resumes.
+
+    study.json  histories.parquet  figures/  tensorboard/    the study's results, written at its end
+    models/<run>.keras                                       each trial's model, its preparation included
+    trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
+
+Every file is written beside its place and then renamed, so that one that is there is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gengap.errors import StudyFolderError
+from gengap.history import History, read_histories, write_histories
+from gengap.report.summary import TrialSummary
+
+if TYPE_CHECKING:
+    import keras
+
+SUMMARY, FINGERPRINT = "gengap.summary", "gengap.fingerprint"
+
+
+def fingerprint(*parts: object) -> str:
+    """A digest of everything that decides a trial's result."""
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
+class StudyFolder:
+    """One study's files under `path`, which is made at the first write."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.exists() and not path.is_dir():
+            raise StudyFolderError(f"{path} is a file; expected a folder. Name another with --out")
+
+    def trial_file(self, run: str, seed: int) -> Path:
+        """Where the finished trial is kept."""
+        return self.path / "trials" / f"{run}.seed{seed}.parquet"
+
+    def model_file(self, run: str, seed: int) -> Path:
+        """Where its model is saved; seed 0's has the plain name."""
+        return self.path / "models" / (f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
+
+    def finished(self, run: str, seed: int, expected: str) -> tuple[History, TrialSummary] | None:
+        """The trial kept here, or None. Raises StudyFolderError if it was another trial or other data."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.trial_file(run, seed)
+        if not path.exists():
+            return None
+        try:
+            kept = pq.read_schema(path).metadata
+            summary = msgspec.json.decode(kept[SUMMARY.encode()], type=TrialSummary)
+            found = kept[FINGERPRINT.encode()].decode()
+            history = read_histories(path)[0]
+        except (OSError, KeyError, TypeError, IndexError, pa.ArrowException, msgspec.DecodeError) as error:
+            raise StudyFolderError(
+                f"{path} can't be read as a finished trial ({error}); delete it to train that trial again"
+            ) from None
+        if found != expected:
+            raise StudyFolderError(
+                f"{self.path} holds {run} trained with another plan, other data or another version of gengap; "
+                "name another folder with --out, or delete this one to start over"
+            )
+        return history, summary
+
+    def keep(self, history: History, summary: TrialSummary, expected: str, model: keras.Model) -> None:
+        """Saves the model, then the trial: a trial file means that its model is there too."""
+        self.save_model(model, self.model_file(summary.run, summary.seed))
+        path = self.trial_file(summary.run, summary.seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected}
+        write_histories([history], path, metadata)
+
+    def save_model(self, model: keras.Model, path: Path) -> None:
+        """A .keras file, written beside and renamed."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.part.keras")  # Keras insists on the ending
+        model.save(beside)
+        beside.replace(path)
+
+    def write(self, name: str, content: bytes) -> None:
+        """A file of the folder, written beside and renamed."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        beside = self.path / f".{name}.part"
+        beside.write_bytes(content)
+        beside.replace(self.path / name)

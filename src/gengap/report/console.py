@@ -1,0 +1,199 @@
+"""What one sees in a terminal: the plan, a live display while trials run, and the table at the end.
+
+On a terminal a rich display; elsewhere one short line per 100 epochs and trial. Everything goes to standard
+error, so that standard output is free for `--json`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+from rich.text import Text
+
+from gengap.report.summary import StudySummary, TrialSummary
+
+if TYPE_CHECKING:
+    from gengap.data.dataset import Dataset
+    from gengap.plan import Plan
+    from gengap.train.fitted import Progress
+
+LINE_EPOCHS = 100
+
+
+def minutes(seconds: float) -> str:
+    """Seconds for people: "0:07", "1:02:03"."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number for a table; an empty cell for None."""
+    return "" if value is None else f"{value:.{digits}f}" if math.isfinite(value) else str(value)
+
+
+def plan_table(plan: Plan, features: int) -> Table:
+    """The plan in one table: what each trial is and how far it may go."""
+    title = f"Plan {plan.name}: {len(plan.trials)} trials, {plan.preparation} features"
+    table = _table(title, "run", "hidden layers", "treatments", "parameters", "epochs", "patience", left=3)
+    for trial in plan.trials:
+        recipe = trial.recipe(plan.recipe)
+        patience = recipe.stopping.patience
+        table.add_row(
+            Text("\n".join(trial.runs)),
+            "-".join(map(str, trial.units)),
+            Text(" + ".join(map(str, trial.treatments))),
+            f"{trial.parameters(features):,}",
+            f"{recipe.max_epochs:,}",
+            "" if patience is None else str(patience),
+        )
+    return table
+
+
+def results_table(summary: StudySummary) -> Table:
+    """One line a trial: sizes, epochs, and the metrics at its best epoch."""
+    seeds = len({trial.seed for trial in summary.trials}) > 1
+    columns = ["params", "epochs", "best", "train", "val", "gap", "train acc", "val acc", "time"]
+    title = "Cross-entropy, its gap, and accuracy at each best epoch"
+    table = _table(title, "run", *(["seed"] if seeds else []), *columns, left=1)
+    lowest = min((_loss(trial, "validation") for trial in summary.trials), default=math.inf)
+    for trial in summary.trials:
+        style = "bold green" if _loss(trial, "validation") == lowest < math.inf else ""
+        table.add_row(Text(trial.run), *([str(trial.seed)] if seeds else []), *_cells(trial), style=style)
+    return table
+
+
+def _table(title: str, *columns: str, left: int) -> Table:
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i < left else "right", no_wrap=i != 2 or left == 1)
+    return table
+
+
+def _loss(trial: TrialSummary, split: str) -> float:
+    return trial.metrics.get(split, {}).get("binary_crossentropy", math.inf)
+
+
+def _cells(trial: TrialSummary) -> Iterable[str]:
+    train, validation = (trial.metrics.get(split, {}) for split in ("train", "validation"))
+    yield f"{trial.parameters:,}"
+    yield f"{trial.epochs:,}"
+    yield "" if trial.best_epoch is None else f"{trial.best_epoch:,}"
+    yield number(train.get("binary_crossentropy"))
+    yield number(validation.get("binary_crossentropy"))
+    yield "" if trial.gap is None else f"{trial.gap:+.4f}"
+    yield number(train.get("accuracy"), 3)
+    yield number(validation.get("accuracy"), 3)
+    yield minutes(trial.seconds)
+
+
+class Terminal:
+    """A `gengap.study.Display` on a console; use it as a context manager around the study."""
+
+    def __init__(self, console: Console | None = None, *, verbose: bool = False) -> None:
+        self.console = console or Console(file=sys.stderr)
+        self._verbose = verbose
+        self._lock = threading.Lock()
+        self._bars: dict[str, TaskID] = {}
+        self._lines: dict[str, int] = {}
+        self._progress = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[facts]}"),
+            console=self.console,
+            auto_refresh=False,
+        )
+        self._live: Live | None = None
+
+    def __enter__(self) -> Terminal:
+        if self.console.is_terminal:
+            self._live = Live(self._progress, console=self.console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def reading(self, done: int, expected: int | None) -> None:
+        """Rows (or bytes of a download) so far."""
+        of = f" of {expected:,}" if expected else ""
+        with self._lock:
+            if self._live is not None:
+                bar = self._bar("reading", expected)
+                self._progress.update(bar, completed=done, facts=f"{done:,}{of}")
+
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
+        """Prints the rows, the plan and, if verbose, every model."""
+        self._remove("reading")
+        test = f", {len(dataset.test):,} test rows kept aside" if dataset.test else ""
+        of_seeds = f", {seeds} seeds" if seeds > 1 else ""
+        self.console.print(
+            f"{dataset.origin}: {len(dataset.train):,} training and {len(dataset.validation):,} validation rows"
+            f"{test}, {len(dataset.columns)} features{of_seeds}",
+            markup=False,
+        )
+        if dataset.skipped:
+            self.console.print(skipped_text(dataset.skipped), markup=False)
+        self.console.print(plan_table(plan, len(dataset.columns)))
+        if self._verbose:
+            for trial in plan.trials:
+                model = trial.build(len(dataset.columns), 1, plan.recipe, 0)
+                self.console.print(trial.run, markup=False)
+                model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))
+
+    def progress(self, progress: Progress) -> None:
+        """A chunk of one trial's epochs is done."""
+        rate = progress.epoch / max(progress.seconds, 1e-9)
+        left = minutes((progress.of - progress.epoch) / rate)
+        facts = (
+            f"epoch {progress.epoch:,}/{progress.of:,}  {rate:,.1f}/s  at most {left} left  "
+            f"train {progress.train:.4f}  val {progress.validation:.4f}  best {progress.best:.4f}"
+        )
+        with self._lock:
+            if self._live is not None:
+                self._progress.update(self._bar(progress.run, progress.of), completed=progress.epoch, facts=facts)
+            elif progress.epoch // LINE_EPOCHS > self._lines.get(progress.run, 0):
+                self._lines[progress.run] = progress.epoch // LINE_EPOCHS
+                self.console.print(f"{progress.run}: {facts}", markup=False, soft_wrap=True)
+
+    def finished(self, trial: TrialSummary, kept: bool) -> None:
+        """One line for each finished trial."""
+        self._remove(trial.run)
+        how = "kept from before" if kept else f"{trial.stopped}, {minutes(trial.seconds)}"
+        best = "never finite" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
+        with self._lock:
+            self.console.print(
+                f"{trial.run}: {trial.epochs:,} epochs, {best}, val {number(_loss(trial, 'validation'))} ({how})",
+                markup=False,
+                soft_wrap=True,
+            )
+
+    def _bar(self, run: str, total: int | None) -> TaskID:
+        if run not in self._bars:
+            self._bars[run] = self._progress.add_task(run.replace("[", r"\["), total=total, facts="")
+        return self._bars[run]
+
+    def _remove(self, run: str) -> None:
+        with self._lock:
+            if run in self._bars:
+                self._progress.remove_task(self._bars.pop(run))
+
+
+def skipped_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:
+    """How many rows were skipped and which, the first few with their reason."""
+    lines = [
+        f"  row {row}{f', column {column}' if column else ''}: {problem}"
+        for row, column, problem in skipped[:shown]
+    ]
+    more = [f"  … and {len(skipped) - shown} more"] if len(skipped) > shown else []
+    return "\n".join([f"skipped {len(skipped)} bad rows:", *lines, *more])

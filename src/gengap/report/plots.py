@@ -1,0 +1,311 @@
+"""Owns the pictures of a study: learning curves, learning rates and the features' histogram.
+
+Every plot draws on the `ax` it is given, or on the axes of a new figure, and returns the axes. Figures are plain
+objects that pyplot knows nothing of: they need no display, work in any thread and vanish with their last reference.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from gengap.errors import UsageError
+from gengap.history import History, Series
+from gengap.report.labels import FONT, labels, plain
+from gengap.report.smoothing import smooth
+
+# Okabe and Ito's palette, told apart with any colour vision, without the yellow that white paper swallows.
+# https://jfly.uni-koeln.de/color/
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+MARKERS = ("", "o", "s", "^", "D", "v")  # one for each time round the colours
+RISING = ("accuracy", "auc", "precision", "recall", "f1", "r2")  # metrics that are better when higher
+EPOCHS_PER_STD = 10  # no curve is smoothed over more than this part of the epochs so far, to keep its start
+BELOW, ABOVE, MARGIN = (
+    0.5,
+    0.4,
+    0.1,
+)  # room under the best, over the start and round all, in heights between them
+WILD_START = 2.0  # no start reaches higher over the best than this many times the median run's
+FLAT = 1e-3  # of the best: where the starts are no higher, the whole range is shown
+LEGEND_RUNS, LEGEND_ROWS = 40, 23  # more runs than this go unnamed; what fits the height of a picture
+BINS = 101
+SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
+SIZE, DPI = (12.0, 5.0), 100  # inches and pixels an inch: 1200 x 500
+
+
+class Style(NamedTuple):
+    """How a run looks in every panel."""
+
+    colour: str
+    marker: str
+
+
+def curves(
+    histories: Sequence[History],
+    metric: str = "binary_crossentropy",
+    *,
+    log_epochs: bool = False,
+    smoothing: float = 10.0,
+    best: Mapping[str, int] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Training (solid) and validation (dashed) by epoch, one colour a run; runs with several seeds share theirs.
+
+    Training is measured with the regularisers off (`clean_<metric>`) where that was logged, since only that is
+    comparable with validation. `smoothing` is in epochs (see `smooth`; 0 for none), less at the start of a run;
+    the unsmoothed validation stays faintly behind. `best` maps runs to the epoch to mark. `log_epochs` draws
+    epoch + 1, so that epoch 0 has a place. A run that diverges leaves the picture at the top instead of squashing
+    the others.
+
+    Raises UsageError if no history logged `metric`, or a run did not reach its best epoch.
+    """
+    ax = ax or _axes()
+    shown = [h for h in histories if any((split, metric) in h for split in ("train", "validation"))]
+    if not shown:
+        known = sorted({name for h in histories for _, name in h.series})
+        raise UsageError(
+            f"metric {metric!r}: no run logged it. Choose from: {', '.join(known) or 'nothing logged'}."
+        )
+    styles = _styles(shown)
+    shift = int(log_epochs)
+    for history in shown:
+        style = styles[history.run]
+        for split, series, dash in _split_series(history, metric):
+            x, y = series.epochs + shift, np.where(np.isfinite(series.values), series.values, np.nan)
+            smoothed = smooth(y, _std(series, smoothing))
+            if split == "validation" and smoothing > 0:
+                ax.plot(x, y, color=style.colour, linewidth=0.8, alpha=0.2, zorder=1, label="_raw")
+            ax.plot(
+                x,
+                smoothed,
+                linestyle=dash,
+                linewidth=1.6,
+                markevery=0.15,
+                color=style.colour,
+                marker=style.marker,
+                label=f"_{split}",
+            )
+    for history in {h.run: h for h in reversed(shown)}.values():
+        if best and history.run in best:
+            _mark(ax, history, metric, best[history.run], shift, styles[history.run].colour)
+    ax.set_xlabel("epoch + 1 (log scale)" if log_epochs else "epoch")
+    ax.set_xscale("log" if log_epochs else "linear")
+    ax.set_ylabel(plain(metric.replace("_", " ")), fontproperties=FONT)
+    _limit(ax, shown, metric)
+    _finish(ax, [*_run_handles(styles), *_style_handles(shown, metric, bool(best))])
+    return ax
+
+
+def learning_rate(histories: History | Sequence[History], ax: Axes | None = None) -> Axes:
+    """The learning rate by epoch, one line a run with a dot at its end.
+
+    Longer runs are drawn first, so that equal schedules stay visible.
+
+    Raises UsageError if no history logged train/learning_rate.
+    """
+    ax = ax or _axes()
+    given = [histories] if isinstance(histories, History) else list(histories)
+    shown = [h for h in given if ("train", "learning_rate") in h and len(h["train", "learning_rate"])]
+    if not shown:
+        raise UsageError("learning rate: no run logged it. Train with gengap, or log train/learning_rate.")
+    styles = _styles(shown)
+    for history in sorted(shown, key=lambda h: -h.epochs):
+        series = history["train", "learning_rate"]
+        values = np.where(np.isfinite(series.values), series.values, np.nan)
+        colour = styles[history.run].colour
+        ax.plot(series.epochs, values, linewidth=2, color=colour, label="_rate")
+        ax.plot(series.epochs[-1:], values[-1:], styles[history.run].marker or "o", color=colour, label="_end")
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("learning rate")
+    _finish(ax, _run_handles(styles))
+    return ax
+
+
+def feature_histogram(x: np.ndarray, columns: Sequence[int] | None = None, ax: Axes | None = None) -> Axes:
+    """All feature values of `x`, (rows, features), in one histogram of 101 bins.
+
+    `columns` picks features by position. The bins span the middle 99.8% of the values; the axis says how many lie
+    outside, and how many are not finite. Raises UsageError if no value is finite.
+    """
+    ax = ax or _axes()
+    values = np.asarray(x if columns is None else x[:, list(columns)], np.float64).ravel()
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        raise UsageError(f"features of shape {np.shape(x)}: no finite value to draw. Give the prepared features.")
+    low, high = np.percentile(finite, SHOWN_PERCENT)
+    counts, edges = np.histogram(finite, BINS, (low, high))  # of equal ends NumPy makes a range of 1
+    ax.stairs(counts, edges, fill=True, color=COLOURS[0])
+    ax.set_xlim(edges[0], edges[-1])
+    outside, odd = len(finite) - int(counts.sum()), len(values) - len(finite)
+    notes = [f"{outside:,} of {len(values):,} lie outside"] + ([f"{odd:,} are not finite"] if odd else [])
+    ax.set_xlabel(f"value of a feature ({', '.join(notes)})")
+    ax.set_ylabel("values in a bin")
+    _finish(ax, [])
+    return ax
+
+
+def save_figures(
+    groups: Mapping[str, Sequence[History]],
+    folder: Path,
+    *,
+    metric: str = "binary_crossentropy",
+    x: np.ndarray | None = None,
+    best: Mapping[str, int] | None = None,
+) -> list[Path]:
+    """Write the study's pictures as PNG files of 1200 x 500 pixels, and return their paths.
+
+    `<group>.png` shows a group's curves over linear and over logarithmic epochs; `learning_rate.png` is written if
+    any run logged it, `features.png` if the training features `x`, (rows, features), are given. Each file is
+    replaced whole or not at all. Raises UsageError if two would have the same name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, Figure] = {}
+    for group, histories in groups.items():
+        name = re.sub(r"[^\w.-]+", "-", group).strip("-.") or "runs"
+        if name in {*figures, "learning_rate", "features"}:
+            raise UsageError(f"group {group!r}: another picture is called {name}.png. Rename the group.")
+        figures[name] = _group_figure(group, histories, metric, best)
+    rated = {h.run: h for histories in groups.values() for h in histories if ("train", "learning_rate") in h}
+    if rated:
+        figures["learning_rate"] = figure = _figure()
+        ax = learning_rate(list(rated.values()), figure.add_subplot())
+        ax.set_title("Learning rate by epoch")
+        _move_legend_outside(ax)
+    if x is not None:
+        figures["features"] = figure = _figure()
+        feature_histogram(x, ax=figure.add_subplot()).set_title(f"Values of all {np.shape(x)[1]} features")
+    return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def _group_figure(group: str, histories: Sequence[History], metric: str, best: Mapping[str, int] | None) -> Figure:
+    figure = _figure()
+    left, right = figure.subplots(1, 2, sharey=True)
+    for ax, log_epochs in ((left, False), (right, True)):
+        curves(histories, metric, log_epochs=log_epochs, best=best, ax=ax)
+    left.get_legend().remove()
+    _move_legend_outside(right)
+    right.set_ylabel("")
+    title = plain(f"{group}: {metric.replace('_', ' ')} by epoch")
+    figure.suptitle(title, fontproperties=FONT, fontsize=13)
+    return figure
+
+
+def _move_legend_outside(ax: Axes) -> None:
+    legend, figure = ax.get_legend(), ax.get_figure(root=True)
+    if legend and figure:
+        handles = [handle for handle in legend.legend_handles if handle]
+        names = [text.get_text() for text in legend.get_texts()]
+        columns = -(-len(handles) // LEGEND_ROWS)
+        figure.legend(handles, names, loc="outside right center", frameon=False, prop=FONT, ncols=columns)
+        legend.remove()
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    beside = path.with_name(path.name + ".part")
+    beside.write_bytes(picture.getvalue())
+    return beside.replace(path)
+
+
+def _figure() -> Figure:
+    figure = Figure(SIZE, DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _axes() -> Axes:
+    return _figure().add_subplot()
+
+
+def _styles(histories: Sequence[History]) -> dict[str, Style]:
+    runs = list(dict.fromkeys(h.run for h in histories))
+    laps = [divmod(i, len(COLOURS)) for i in range(len(runs))]
+    return {
+        run: Style(COLOURS[colour], MARKERS[lap % len(MARKERS)])
+        for run, (lap, colour) in zip(runs, laps, strict=True)
+    }
+
+
+def _split_series(history: History, metric: str) -> list[tuple[str, Series, str]]:
+    """The series to draw: (split, series, line style)."""
+    clean = ("train", f"clean_{metric}")
+    train = clean if clean in history else ("train", metric)
+    wanted = ((train, "-"), (("validation", metric), "--"))
+    return [(key[0], history[key], dash) for key, dash in wanted if key in history and len(history[key])]
+
+
+def _std(series: Series, smoothing: float) -> np.ndarray:
+    """The kernel's width at each value, counted in values: `smoothing` is in epochs, and logs may be sparse."""
+    spacing = np.median(np.diff(series.epochs)) if len(series) > 1 else 1.0
+    return np.minimum(smoothing, series.epochs / EPOCHS_PER_STD) / spacing
+
+
+def _mark(ax: Axes, history: History, metric: str, epoch: int, shift: int, colour: str) -> None:
+    """A dot on the validation curve, as it was logged, at `epoch`."""
+    if ("validation", metric) not in history:
+        return
+    series = history["validation", metric]
+    finite = np.isfinite(series.values)
+    if not finite.any():
+        return
+    if not series.epochs[0] <= epoch <= series.epochs[-1]:
+        logged = f"{series.epochs[0]} to {series.epochs[-1]}"
+        raise UsageError(f"best epoch {epoch} of {history.run}: expected one of the epochs logged, {logged}.")
+    y = np.interp(epoch, series.epochs[finite], series.values[finite])
+    ax.plot(epoch + shift, y, "o", color=colour, markeredgecolor="white", markersize=8, zorder=5, label="_best")
+
+
+def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
+    """Fit the height to where the runs start and to the best they reach; the rest may leave the picture."""
+    if any(metric.endswith(name) for name in RISING):
+        return
+    key = ("validation" if any(("validation", metric) in h for h in histories) else "train", metric)
+    runs = [h[key].values[np.isfinite(h[key].values)] for h in histories if key in h]
+    runs = [values for values in runs if len(values)]
+    if not runs:
+        return
+    starts, low = np.array([values[0] for values in runs]), min(values.min() for values in runs)
+    height = min(starts.max() - low, WILD_START * (np.median(starts) - low))
+    if height > FLAT * abs(low):
+        drawn = [y[np.isfinite(y)] for y in (np.asarray(line.get_ydata()) for line in ax.get_lines())]
+        lowest = min(y.min() for y in drawn if len(y)) - MARGIN * height
+        highest = max(y.max() for y in drawn if len(y)) + MARGIN * height
+        ax.set_ylim(max(low - BELOW * height, lowest), min(low + (1 + ABOVE) * height, highest))
+
+
+def _run_handles(styles: Mapping[str, Style]) -> list[Line2D]:
+    handles = [
+        Line2D([], [], linewidth=3, label=name, color=style.colour, marker=style.marker)
+        for name, style in zip(labels(list(styles)), styles.values(), strict=True)
+    ]
+    more = len(handles) - LEGEND_RUNS
+    rest = [Line2D([], [], linestyle="", label=f"and {more} more")] if more > 0 else []
+    return handles[:LEGEND_RUNS] + rest
+
+
+def _style_handles(histories: Sequence[History], metric: str, marked: bool) -> list[Line2D]:
+    clean = any(("train", f"clean_{metric}") in h for h in histories)
+    handles = [
+        Line2D([], [], color="grey", linestyle="-", label="training, dropout off" if clean else "training"),
+        Line2D([], [], color="grey", linestyle="--", label="validation"),
+    ]
+    dot = Line2D([], [], color="grey", marker="o", linestyle="", markeredgecolor="white", label="best epoch")
+    return [*handles, dot] if marked else handles
+
+
+def _finish(ax: Axes, handles: Sequence[Line2D]) -> None:
+    ax.grid(alpha=0.25, linewidth=0.6)
+    ax.spines[["top", "right"]].set_visible(False)
+    if handles:
+        ax.legend(handles=handles, loc="upper right", framealpha=0.9, prop=FONT)

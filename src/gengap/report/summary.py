@@ -1,0 +1,88 @@
+"""The study's answers as one typed value: computed once, and what every renderer and study.json show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gengap.history import History
+from gengap.train.stopping import Stopped
+
+SCHEMA = 1
+SHOWN = ("loss", "binary_crossentropy", "accuracy", "auc")
+CLEAN = "clean_"
+
+
+class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished trial. `metrics[split][metric]` are those of `best_epoch`.
+
+    Training metrics are taken in inference mode on the fixed sample of training rows, so that they compare
+    with validation like with like (without penalties; see `History` for what was logged while training).
+    """
+
+    run: str
+    also: tuple[str, ...] = ()
+    seed: int
+    parameters: int
+    epochs: int
+    best_epoch: int | None
+    metrics: dict[str, dict[str, float]]
+    stopped: Stopped
+    seconds: float
+
+    @property
+    def gap(self) -> float | None:
+        """Validation minus training cross-entropy at the best epoch."""
+        train, validation = (
+            self.metrics.get(split, {}).get("binary_crossentropy") for split in ("train", "validation")
+        )
+        return None if train is None or validation is None else validation - train
+
+
+class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What study.json holds, in its order. `interrupted` says that some trials of the plan are missing."""
+
+    schema: int = SCHEMA
+    source: str
+    task: str = "binary"
+    rows: dict[str, int]
+    plan: str
+    seconds: float
+    trials: tuple[TrialSummary, ...]
+    preparation: str = "raw"
+    skipped_rows: int = 0
+    interrupted: bool = False
+
+    def to_json(self) -> bytes:
+        """The document, indented; no NaN ever stands in it."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def metrics_at(history: History, epoch: int | None) -> dict[str, dict[str, float]]:
+    """Metrics logged at `epoch`, by split: for training the clean ones. Values that aren't finite are left out."""
+    if epoch is None:
+        return {}
+    found: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
+    for metric in SHOWN:
+        for split, name in (("train", CLEAN + metric), ("validation", metric)):
+            if (split, name) in history:
+                value = _at(history, (split, name), epoch)
+                if value is not None:
+                    found[split][metric] = value
+    return found
+
+
+def _at(history: History, key: tuple[str, str], epoch: int) -> float | None:
+    try:
+        value = history[key].at(epoch)
+    except KeyError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def to_builtins(summary: TrialSummary) -> Mapping[str, Any]:
+    """A trial's summary as plain dicts and lists."""
+    return msgspec.to_builtins(summary)

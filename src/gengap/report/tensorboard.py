@@ -1,0 +1,120 @@
+"""Owns the TensorBoard event files of a history: what Keras' TensorBoard callback would have logged.
+
+Each split of a run gets one file, `<folder>/<run>/<split>/events.out.tfevents.gengap`, with one scalar an epoch and
+metric under the tag `epoch_<metric>`, as `keras.callbacks.TensorBoard` names them. The messages and the record
+format are TensorBoard's own, so neither TensorFlow nor Keras is needed to write them.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
+
+import numpy as np
+
+from gengap.errors import UsageError
+from gengap.history import History, Series
+
+FILE = "events.out.tfevents.gengap"  # TensorBoard looks for "tfevents" in a file's name
+LONGEST_PART = 255  # bytes that common file systems allow in one name
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def write(history: History, folder: Path, *, span: tuple[float, float] | None = None) -> None:
+    """Write `history` below `folder`, one event file a split; what this run had there before is replaced.
+
+    Values are stored as float32, which is what Keras stores; NaN and infinities stay what they are. `span` is when
+    training began and ended, in seconds since 1970: the epochs' wall times are spread evenly over it. Without it,
+    every epoch carries the time of writing. Several seeds of one run need several names (`History.renamed`).
+
+    Raises UsageError if the run's name can't be a folder below `folder`.
+    """
+    run = folder / safe_run_name(history.run)
+    splits: dict[str, dict[str, Series]] = {}
+    for (split, metric), series in history.series.items():
+        splits.setdefault(split, {})[metric] = series
+    began, ended = span or (time.time(),) * 2
+    per_epoch = (ended - began) / max(history.epochs, 1)
+    for split, metrics in splits.items():
+        _replace(run / split / FILE, _events(metrics, began, per_epoch))
+    for stale in run.glob("*/events.out.tfevents.*"):  # a split no longer logged, or another writer's file
+        if stale.name != FILE or stale.parent.name not in splits:
+            stale.unlink()
+
+
+def safe_run_name(run: str) -> str:
+    """`run` itself, if it is a relative path with "/" that stays below the folder it is joined to.
+
+    Raises UsageError for an absolute path, an empty part, "." and "..", a backslash, control characters, text that
+    is not valid Unicode, and parts of more than 255 bytes.
+
+    >>> safe_run_name("sizes/Tiny")
+    'sizes/Tiny'
+    >>> safe_run_name("../elsewhere")
+    Traceback (most recent call last):
+    ...
+    gengap.errors.UsageError: run '../elsewhere': the part '..' leads elsewhere. Name runs like 'sizes/Tiny'.
+    """
+    fault = _fault(run)
+    if fault:
+        raise UsageError(f"run {run!r}: {fault}. Name runs like 'sizes/Tiny'.")
+    return run
+
+
+def _fault(run: str) -> str | None:
+    if "\\" in run:
+        return "a backslash is not allowed"
+    if CONTROL.search(run):
+        return "control characters are not allowed"
+    if PureWindowsPath(run).anchor:
+        return "an absolute path is not allowed"
+    for part in run.split("/"):
+        if not part.strip():
+            return "the name, or a part of it between slashes, is empty"
+        if part in (".", ".."):
+            return f"the part {part!r} leads elsewhere"
+        try:
+            size = len(part.encode())
+        except UnicodeEncodeError:
+            return "it is not valid Unicode"
+        if size > LONGEST_PART:
+            return f"one part has {size} bytes, at most {LONGEST_PART} are allowed"
+    return None
+
+
+def _replace(path: Path, events: Iterator[bytes]) -> None:
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name("part")  # TensorBoard would read a file with "tfevents" in its name
+    with beside.open("wb") as file:
+        writer = RecordWriter(file)
+        for event in events:
+            writer.write(event)
+    beside.replace(path)
+
+
+def _events(metrics: dict[str, Series], began: float, per_epoch: float) -> Iterator[bytes]:
+    """The file's messages, encoded: its version, then every value by epoch and, within one, by metric."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+    from tensorboard.compat.proto.types_pb2 import DataType
+    from tensorboard.plugins.scalar.metadata import create_summary_metadata
+
+    yield Event(wall_time=began, file_version="brain.Event:2").SerializeToString()
+    metadata = create_summary_metadata(display_name="", description="")
+    scalar = TensorProto(dtype=DataType.DT_FLOAT, tensor_shape=TensorShapeProto())
+    values = [Summary.Value(tag=f"epoch_{name}", tensor=scalar, metadata=metadata) for name in metrics]
+    epochs = np.concatenate([s.epochs for s in metrics.values()])
+    metric = np.repeat(np.arange(len(metrics)), [len(s) for s in metrics.values()])
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, as it is for Keras
+        numbers = np.concatenate([s.values for s in metrics.values()]).astype("<f4")
+    for i in np.argsort(epochs, kind="stable"):
+        value, epoch = values[metric[i]], int(epochs[i])
+        value.tensor.tensor_content = numbers[i].tobytes()
+        wall_time = began + per_epoch * (epoch + 1)
+        yield Event(wall_time=wall_time, step=epoch, summary=Summary(value=[value])).SerializeToString()

@@ -1,0 +1,105 @@
+"""Runs the trials of a plan: small ones side by side in threads, big ones one after the other with all cores.
+
+JAX leaves Python's lock while it computes, so threads are enough; a big model's matrix products already use
+every core, and two at once would only compete for the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gengap.data.rows import Rows
+from gengap.history import History, Series
+from gengap.train import trainer
+from gengap.train.fitted import Fitted, Job, Progress
+
+if TYPE_CHECKING:
+    import keras
+
+SMALL = 100_000  # parameters; up to here a step is too short to keep two cores busy
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model built and compiled, with its job: all that training needs."""
+
+    model: keras.Model
+    job: Job
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial and seed still to train. `prepare` builds its model when its turn comes."""
+
+    run: str
+    seed: int
+    parameters: int
+    prepare: Callable[[], Ready]
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A task, its trained model and what training gave (with AUC in its history)."""
+
+    task: Task
+    model: keras.Model
+    fitted: Fitted
+
+
+def run_tasks(
+    tasks: Sequence[Task], train: Rows, validation: Rows, jobs: int | None, interrupt: threading.Event
+) -> Iterator[Finished]:
+    """Trains every task, yielding each as it finishes. Nothing new starts once `interrupt` is set."""
+    small = [task for task in tasks if task.parameters <= SMALL]
+    large = [task for task in tasks if task.parameters > SMALL]
+    side_by_side = jobs or os.cpu_count() or 1
+    for group, threads in ((small, side_by_side), (large, 1)):
+        with ThreadPoolExecutor(threads, thread_name_prefix="trial") as pool:
+            futures = [pool.submit(_run, task, train, validation, interrupt) for task in group]
+            try:
+                for future in as_completed(futures):
+                    if (finished := future.result()) is not None:
+                        yield finished
+            except BaseException:
+                interrupt.set()  # the other threads stop after their chunk, and the first fault is reported
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _run(task: Task, train: Rows, validation: Rows, interrupt: threading.Event) -> Finished | None:
+    if interrupt.is_set():
+        return None
+    ready = task.prepare()
+    fitted = trainer().fit(ready.model, train, validation, ready.job)
+    return Finished(task, ready.model, with_auc(fitted, validation.y))
+
+
+def with_auc(fitted: Fitted, y: np.ndarray) -> Fitted:
+    """The same with validation/auc at the epochs whose outputs were kept, for a binary task on one logit."""
+    from dataclasses import replace
+
+    from sklearn.metrics import roc_auc_score
+
+    labels = y[: fitted.outputs.shape[1]]
+    logits = fitted.outputs.reshape(len(fitted.outputs), len(labels))
+    finite = np.isfinite(logits).all(axis=1)
+    if len(np.unique(labels)) < 2 or not finite.any():
+        return fitted
+    values = np.array([roc_auc_score(labels, row) for row in logits[finite]])
+    series = {**fitted.history.series, ("validation", "auc"): Series(fitted.output_epochs[finite], values)}
+    return replace(fitted, history=History(fitted.history.run, fitted.history.seed, series))
+
+
+def steps_per_epoch(rows: int, batch: int) -> int:
+    """Optimizer steps in one epoch; the last batch may be smaller."""
+    return -(-rows // min(batch, rows))
+
+
+__all__ = ["Finished", "Progress", "Ready", "Task", "run_tasks", "steps_per_epoch", "with_auc"]
