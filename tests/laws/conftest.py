@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.train.fitted import Rows
+from gengap.data.rows import Rows
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import trainer_table as table
 
+from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.train.fitted import Fitted, Job, Rows
+from gengap.train.fitted import Fitted, Job
 from gengap.train.stopping import Stopping
 
 SMALL = ["Tiny", "Small", "Medium", "batch-norm and noise", "SGD with averaged weights"]
@@ -151,7 +152,7 @@ def test_threads_do_not_change_a_history(rows: tuple[Rows, Rows]) -> None:
 _seen: list[str] = []
 
 
-def _count(event: str, duration: float, **_: object) -> None:
+def _count(event: str, duration_secs: float, **kwargs: str | int) -> None:
     if event == "/jax/core/compile/backend_compile_duration":
         _seen.append(event)
 

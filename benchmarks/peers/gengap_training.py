@@ -1,0 +1,71 @@
+"""gengap's trainer on the same rows, with the tutorial's optimizer and batch.
+
+A turn is "EPOCHS": seconds an epoch of one trial, from the end of its first chunk on, so that compilation and
+set-up don't count; or "EPOCHS TRIALS": wall seconds of whole trials side by side in threads, once compiled.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+import numpy as np
+
+from benchmarks.turns import serve
+from gengap.models import SIZES, Dropout, perceptron
+from gengap.models.backend import keras
+from gengap.train import compiled
+from gengap.train.fitted import Job, Progress, Rows
+from gengap.train.stopping import Stopping
+
+BATCH = 500
+STOPPING = Stopping(patience=None)  # the rule is computed as ever, but no turn may end early
+
+
+def model(size: str, dropout: float, steps: int) -> keras.Model:
+    made = perceptron(SIZES[size], [Dropout(dropout)] if dropout else [])
+    rate = keras.optimizers.schedules.InverseTimeDecay(0.001, decay_steps=steps * 1000, decay_rate=1)
+    made.compile(
+        optimizer=keras.optimizers.Adam(rate),  # pyright: ignore[reportArgumentType]
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[
+            keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy"),
+            keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
+        ],
+    )
+    return made
+
+
+def main(path: str, size: str, dropout: str = "0") -> None:
+    with np.load(path) as saved:
+        train = Rows(saved["x"], saved["y"])
+        validation = Rows(saved["x_validation"], saved["y_validation"])
+    steps = len(train) // BATCH
+
+    def one(epochs: int) -> float:
+        told: list[Progress] = []
+        job = Job(epochs, BATCH, STOPPING, on_progress=told.append)
+        compiled.fit(model(size, float(dropout), steps), train, validation, job)
+        return (told[-1].seconds - told[0].seconds) / (told[-1].epoch - told[0].epoch)
+
+    def side_by_side(epochs: int, trials: int) -> float:
+        job = Job(epochs, BATCH, STOPPING)
+        models = [model(size, float(dropout), steps) for _ in range(trials)]
+        threads = [threading.Thread(target=compiled.fit, args=(m, train, validation, job)) for m in models]
+        started = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.perf_counter() - started
+
+    def measure(request: str) -> float:
+        epochs, *trials = map(int, request.split())
+        return side_by_side(epochs, *trials) if trials else one(epochs)
+
+    serve(measure)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,103 @@
+"""The command line as its users meet it: real processes, exit statuses, one line for a mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = ["--train", "200", "--validation", "50", "--max-epochs", "3", "--only", "sizes/Tiny"]
+
+
+def gengap(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gengap", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
+    done = gengap("study", *SMALL, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["trials"][0]["run"] == "sizes/Tiny"
+    assert document == json.loads((tmp_path / "runs" / "collider-quick" / "study.json").read_text())
+    assert "sizes/Tiny" in done.stderr
+    verbose = gengap("study", *SMALL, "--verbose", cwd=tmp_path)
+    assert "Total params: 481" in verbose.stderr
+    assert "kept from before" in verbose.stderr
+    assert verbose.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["study", "nothing.csv"], 1, "there is no such file"),
+        (["study", "--plan", "fast"], 2, "there is no plan 'fast'"),
+        (["study", "--rows", "0"], 2, "--rows"),
+        (["study", "--colour", "red"], 2, "No such option"),
+        (["study", "--on-bad-row", "hide"], 2, "expected 'fail' or 'skip'"),
+        (["study", "--only", "x", "--plan", "tutorial"], 2, "no trial matches 'x'"),
+        (["study", "--rows", "50", "--train", "100"], 2, "but rows is 50"),
+        (["plan", "absent.toml"], 2, "absent.toml"),
+        (["ingest", "collider", "-o", "x.parquet"], 2, "rows"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(words: list[str], status: int, said: str, tmp_path: Path) -> None:
+    done = gengap(*words, cwd=tmp_path)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not any(tmp_path.iterdir())
+
+
+def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    words = ["study", "--train", "2000", "--validation", "50", "--only", "sizes/*", "--jobs", "1"]
+    plan = (
+        'name = "long"\n[[trials]]\nrun = "sizes/first"\nunits = [4]\nmax_epochs = 2\n'
+        '[[trials]]\nrun = "sizes/endless"\nunits = [4]\nmax_epochs = 100000000\npatience = 100000000\n'
+    )
+    (tmp_path / "long.toml").write_text(plan)
+    command = [sys.executable, "-m", "gengap", *words, "--plan", "long.toml", "--out", "kept"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("sizes/endless: epoch"):
+                os.kill(process.pid, signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait() == 130
+    assert "Traceback" not in rest
+    assert "1 finished trials are kept" in rest
+    document = json.loads((tmp_path / "kept" / "study.json").read_text())
+    assert [trial["run"] for trial in document["trials"]] == ["sizes/first"]
+    assert document["interrupted"] is True
+
+
+def test_a_plan_prints_as_toml_that_runs(tmp_path: Path) -> None:
+    printed = gengap("plan", "tutorial", cwd=tmp_path)
+    assert printed.returncode == 0
+    (tmp_path / "mine.toml").write_text(printed.stdout)
+    done = gengap("study", *SMALL, "--plan", "mine.toml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs" / "collider-mine" / "study.json").exists()
+
+
+def test_ingest_writes_parquet_that_a_study_reads(tmp_path: Path) -> None:
+    done = gengap("ingest", "collider", "--rows", "400", "-o", "toy.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "400 rows" in done.stderr
+    studied = gengap("study", "toy.parquet", *SMALL, cwd=tmp_path)
+    assert studied.returncode == 0, studied.stderr
+
+
+def test_help_and_import_stay_light(tmp_path: Path) -> None:
+    heavy = "{'jax', 'keras', 'pyarrow', 'matplotlib', 'sklearn', 'tensorboard'}"
+    code = f"import sys, gengap; import gengap.cli; print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+    assert gengap("--help", cwd=tmp_path).returncode == 0

@@ -1,0 +1,116 @@
+"""Plans: round trips through TOML, the tutorial's protocol, and errors that name the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gengap.errors import PlanError
+from gengap.models.treatments import L2, Dropout
+from gengap.plan import Constant, InverseTime, Plan, Recipe, Trial, load_plan
+from gengap.train.stopping import Stopping
+
+positive = st.integers(1, 10**6)
+rates = st.floats(1e-6, 0.99)
+treatments = st.lists(st.one_of(st.builds(L2, rates), st.builds(Dropout, rates)), max_size=2).map(tuple)
+stoppings = st.builds(
+    Stopping,
+    patience=st.none() | st.integers(0, 1000),
+    min_delta=st.floats(0, 1),
+    baseline=st.none() | st.floats(-9, 9),
+    start_from_epoch=st.integers(0, 99),
+    mode=st.sampled_from(["min", "max"]),
+)
+recipes = st.builds(
+    Recipe,
+    batch=positive,
+    max_epochs=positive,
+    schedule=st.one_of(st.builds(Constant, rates), st.builds(InverseTime, rates, rates, rates)),
+    stopping=stoppings,
+)
+trials = st.builds(
+    Trial,
+    run=st.from_regex(r"[a-z]{1,5}/[A-Z][a-z0-9 ]{0,5}", fullmatch=True),
+    units=st.lists(positive, min_size=1, max_size=4).map(tuple),
+    treatments=treatments,
+    max_epochs=st.none() | positive,
+    patience=st.none() | positive,
+    learning_rate=st.none() | rates,
+)
+plans = st.builds(
+    Plan,
+    name=st.text("abc-", min_size=1, max_size=9),
+    trials=st.lists(trials, min_size=1, max_size=4, unique_by=lambda t: t.run).map(tuple),
+    recipe=recipes,
+    preparation=st.sampled_from(["raw", "standardise"]),
+)
+
+
+@given(plans)
+def test_a_plan_reads_back_equal_from_toml(plan: Plan) -> None:
+    assert Plan.from_toml(plan.to_toml()) == plan
+
+
+def test_the_tutorials_protocol() -> None:
+    plan = load_plan("tutorial")
+    assert {trial.run: trial.parameters(28) for trial in plan.trials} == {
+        "sizes/Tiny": 481,
+        "sizes/Small": 753,
+        "sizes/Medium": 10_241,
+        "sizes/large": 803_329,
+        "regularizers/l2": 803_329,
+        "regularizers/dropout": 803_329,
+        "regularizers/combined": 803_329,
+    }
+    assert plan.trials[0].also == ("regularizers/Tiny",)
+    assert plan.preparation == "raw"
+    assert plan.recipe == Recipe(
+        batch=500, max_epochs=10_000, schedule=InverseTime(0.001, 1000, 1), stopping=Stopping(patience=200)
+    )
+    for trial in plan.trials:
+        assert trial.recipe(plan.recipe) == plan.recipe
+
+
+@pytest.mark.parametrize("trial", load_plan("tutorial").trials, ids=lambda trial: trial.run)
+def test_models_have_the_parameters_that_plans_say(trial: Trial) -> None:
+    assert trial.build(28, 20, Recipe(), 0).count_params() == trial.parameters(28)
+
+
+HEAD = 'name = "p"\n[[trials]]\nrun = "a/b"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('name = "p"\ntrials = []', "at least one trial"),
+        (HEAD + 'units = ["many"]', r"Expected `int`, got `str` - at `\$.trials\[0\].units\[0\]`"),
+        (HEAD + "units = [0]", r">= 1"),
+        (HEAD + "units = [1]\ncolour = 3", "unknown field `colour`"),
+        (HEAD + 'units = [1]\ntreatments = [{kind = "l3", strength = 1.0}]', "Invalid value 'l3'"),
+        (HEAD + 'units = [1]\ntreatments = [{kind = "dropout", rate = 1.5}]', "< 1.0"),
+        (HEAD.replace("a/b", "../b") + "units = [1]", r"run name '\.\./b'"),
+        (HEAD.replace("a/b", "/etc/b") + "units = [1]", "run name"),
+        (HEAD + 'units = [1]\nalso = ["a/b"]', "used 2 times"),
+        ("name = ", "mine.toml"),
+    ],
+)
+def test_a_wrong_plan_names_the_field_and_the_file(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(PlanError, match=said) as error:
+        load_plan(path)
+    assert str(path) in str(error.value)
+
+
+def test_only_and_capped_cut_a_plan_down() -> None:
+    plan = load_plan("quick").only("regularizers/*").capped(7)
+    assert [trial.run for trial in plan.trials] == [
+        "sizes/Tiny",
+        "regularizers/l2",
+        "regularizers/dropout",
+        "regularizers/combined",
+    ]
+    assert {trial.recipe(plan.recipe).max_epochs for trial in plan.trials} == {7}

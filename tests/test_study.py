@@ -1,0 +1,182 @@
+"""The whole story on a small scale: files, contracts, resuming, interrupting."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import gengap
+from gengap.errors import PlanError, StudyFolderError, UsageError
+from gengap.models.backend import keras
+from gengap.plan import Plan, Recipe, Trial
+from gengap.report.summary import TrialSummary
+from gengap.study import Silent, Study
+from gengap.train.fitted import Progress
+
+ROWS = {"train": 400, "validation": 120}
+PLAN = Plan(
+    name="little",
+    trials=(
+        Trial(run="sizes/Tiny", units=(16,), also=("regularizers/Tiny",)),
+        Trial(run="sizes/Wide", units=(64, 64), treatments=(gengap.models.L2(0.01), gengap.models.Dropout(0.2))),
+    ),
+    recipe=Recipe(batch=100, max_epochs=6),
+)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return gengap.study("collider", PLAN, **ROWS, test=50, seeds=2, out=tmp_path_factory.mktemp("study") / "here")
+
+
+def test_study_json_is_as_the_contract_says(kept: Study) -> None:
+    assert kept.folder
+    document = json.loads((kept.folder / "study.json").read_text())
+    assert list(document)[:7] == ["schema", "source", "task", "rows", "plan", "seconds", "trials"]
+    assert document["rows"] == {"train": 400, "validation": 120, "test": 50}
+    assert [(t["run"], t["seed"]) for t in document["trials"]] == [
+        ("sizes/Tiny", 0),
+        ("sizes/Wide", 0),
+        ("sizes/Tiny", 1),
+        ("sizes/Wide", 1),
+    ]
+    trial = document["trials"][0]
+    assert trial["parameters"] == 481
+    assert trial["epochs"] == 6
+    assert trial["stopped"] == "max-epochs"
+    assert set(trial["metrics"]["validation"]) == {"loss", "binary_crossentropy", "accuracy", "auc"}
+    logged = kept.histories[0]["validation", "binary_crossentropy"].at(trial["best_epoch"])
+    assert trial["metrics"]["validation"]["binary_crossentropy"] == logged
+
+
+def test_histories_are_one_long_table(kept: Study) -> None:
+    assert kept.folder
+    table = pq.read_table(kept.folder / "histories.parquet")
+    assert table.column_names == ["run", "seed", "epoch", "split", "metric", "value"]
+    assert set(table["run"].to_pylist()) == {"sizes/Tiny", "sizes/Wide"}
+    assert set(table["seed"].to_pylist()) == {0, 1}
+    assert set(table["split"].to_pylist()) == {"train", "validation"}
+
+
+def test_each_saved_model_predicts_the_logged_validation_loss_from_raw_rows(kept: Study) -> None:
+    assert kept.folder
+    raw = gengap.load("collider", **ROWS, preparation="raw").validation
+    for trial in kept.trials:
+        suffix = "" if trial.seed == 0 else f".seed{trial.seed}"
+        model = keras.saving.load_model(kept.folder / "models" / f"{trial.run}{suffix}.keras", safe_mode=True)
+        result = model.evaluate(raw.x, raw.y[:, None], verbose=0, return_dict=True)
+        for metric in ("loss", "binary_crossentropy", "accuracy"):
+            assert result[metric] == pytest.approx(trial.metrics["validation"][metric], rel=1e-4)
+
+
+def test_pictures_and_logs_are_there_for_both_groups(kept: Study) -> None:
+    assert kept.folder
+    figures = {path.name for path in (kept.folder / "figures").iterdir()}
+    assert figures == {"sizes.png", "regularizers.png", "learning_rate.png", "features.png"}
+    for run in ("sizes/Tiny", "regularizers/Tiny", "sizes/Wide"):
+        for split in ("train", "validation"):
+            assert list((kept.folder / "tensorboard" / run / split).glob("events.out.tfevents*"))
+
+
+def test_the_same_call_resumes_and_trains_nothing_again(kept: Study) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    class Watching(Silent):
+        def finished(self, trial: TrialSummary, kept: bool) -> None:
+            seen.append((trial.run, kept))
+
+        def progress(self, progress: Progress) -> None:
+            raise AssertionError("trained again")
+
+    again = gengap.study("collider", PLAN, **ROWS, test=50, seeds=2, out=kept.folder, display=Watching())
+    assert len(seen) == 4 and all(from_before for _, from_before in seen)
+    for old, new in zip(kept.histories, again.histories, strict=True):
+        for key, series in old.series.items():
+            np.testing.assert_array_equal(series.values, new.series[key].values)
+    assert again.trials == kept.trials
+
+
+def test_another_plan_or_other_data_is_never_mixed_in(kept: Study) -> None:
+    with pytest.raises(StudyFolderError, match="trained with another plan"):
+        gengap.study("collider", PLAN.capped(5), **ROWS, test=50, out=kept.folder)
+    with pytest.raises(StudyFolderError, match="other data"):
+        gengap.study("collider", PLAN, train=401, validation=120, out=kept.folder)
+
+
+def test_an_interrupt_keeps_finished_trials_and_the_next_call_ends_the_same(tmp_path: Path) -> None:
+    plan = PLAN.capped(40)
+    whole = gengap.study("collider", plan, **ROWS)
+
+    class Impatient(Silent):
+        def finished(self, trial: TrialSummary, kept: bool) -> None:
+            import signal
+
+            signal.raise_signal(signal.SIGINT)
+
+    assert threading.current_thread() is threading.main_thread()
+    part = gengap.study("collider", plan, **ROWS, jobs=1, out=tmp_path / "s", display=Impatient())
+    assert part.summary.interrupted
+    assert len(part.trials) == 1
+    rest = gengap.study("collider", plan, **ROWS, jobs=1, out=tmp_path / "s")
+    assert not rest.summary.interrupted
+    for a, b in zip(whole.histories, rest.histories, strict=True):
+        for key, series in a.series.items():
+            np.testing.assert_array_equal(series.values, b.series[key].values)
+
+
+def test_side_by_side_trials_log_what_they_log_alone(kept: Study) -> None:
+    alone = gengap.study("collider", PLAN, **ROWS, test=50, seeds=2, jobs=1)
+    for a, b in zip(kept.histories, alone.histories, strict=True):
+        for key, series in a.series.items():
+            np.testing.assert_array_equal(series.values, b.series[key].values)
+
+
+def test_wrong_calls_fail_before_any_row_is_read(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="no trial matches"):
+        gengap.study("nowhere.csv", "quick", only="sizes/Huge")
+    with pytest.raises(PlanError, match="there is no plan 'fast'"):
+        gengap.study("nowhere.csv", "fast")
+    with pytest.raises(UsageError, match="seeds is 0"):
+        gengap.study("nowhere.csv", seeds=0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyFolderError, match="is a file"):
+        gengap.study("nowhere.csv", out=tmp_path / "file")
+
+
+def test_a_damaged_trial_file_is_named(tmp_path: Path) -> None:
+    damaged = tmp_path / "s" / "trials" / "sizes" / "Tiny.seed0.parquet"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"PAR1 no")
+    with pytest.raises(StudyFolderError, match=r"Tiny\.seed0\.parquet can't be read.*delete it"):
+        gengap.study("collider", PLAN, **ROWS, out=tmp_path / "s")
+
+
+def test_plot_draws_a_group(kept: Study) -> None:
+    axes = kept.plot("sizes", log_epochs=True)
+    assert len(axes.lines) >= 4
+    with pytest.raises(UsageError, match="there is no group 'colours'; the study has sizes, regularizers"):
+        kept.plot("colours")
+
+
+def test_the_tutorials_split_on_real_rows(higgs_path: Path) -> None:
+    dataset = gengap.load(higgs_path, preparation="raw", test=4_978)
+    assert (len(dataset.train), len(dataset.validation)) == (10_000, 1_000)
+    assert dataset.test and len(dataset.test) == 4_978
+    assert dataset.validation.x[0, :3] == pytest.approx([0.869, -0.635, 0.226])  # the file's first row
+    assert dataset.target == "label"
+
+
+def test_quick_trials_on_real_rows_tell_the_tutorials_story(higgs_path: Path) -> None:
+    """Medium ends far above its best on validation rows while its training loss goes on falling."""
+    found = gengap.study(higgs_path, "quick", only="sizes/Medium")
+    history, (trial,) = found.histories[0], found.trials
+    assert trial.best_epoch is not None
+    validation, train = history["validation", "binary_crossentropy"], history["train", "clean_binary_crossentropy"]
+    assert validation.values[-1] > 1.02 * validation.values.min()
+    assert train.values[-1] < train.at(trial.best_epoch)
+    assert 0.55 < validation.values.min() < 0.60
