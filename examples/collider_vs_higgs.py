@@ -96,9 +96,7 @@ def draw_column(ax: Axes, name: str, real: Rows, toy: Rows) -> None:
     if name.endswith("b_tag"):
         bins = np.linspace(-0.125, 1.125, 6) * both.max()
     else:
-        top = (
-            both.max() if both.min() < 0 else np.quantile(both, 0.99)
-        )  # momenta and masses have long tails
+        top = both.max() if both.min() < 0 else np.quantile(both, 0.99)  # momenta and masses have long tails
         bins = np.linspace(both.min(), top, 41)
     for label, (word, colour) in COLOURS.items():
         filled, outlined = (rows[0][rows[1] == label, k] for rows in (toy, real))

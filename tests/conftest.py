@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 
@@ -18,3 +19,8 @@ def higgs_path() -> Path:
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+# Time is the machine's affair: it is shared, and a first call compiles or imports.
+hypothesis.settings.register_profile("gengap", deadline=None)
+hypothesis.settings.load_profile("gengap")

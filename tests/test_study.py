@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from gengap.report.summary import TrialSummary
 from gengap.study import Silent, Study
 from gengap.train.fitted import Progress
 
-ROWS = {"train": 400, "validation": 120}
+ROWS: dict[str, Any] = {"train": 400, "validation": 120}
 PLAN = Plan(
     name="little",
     trials=(

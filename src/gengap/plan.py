@@ -69,7 +69,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     batch: Positive = 500
     max_epochs: Positive = 10_000
     schedule: Schedule = msgspec.field(default_factory=InverseTime)
-    stopping: Stopping = msgspec.field(default_factory=Stopping)
+    stopping: Stopping = Stopping(patience=200)
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

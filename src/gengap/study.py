@@ -292,7 +292,7 @@ def default_folder(source: str | os.PathLike[str], plan: str | Path) -> Path:
     """
     from gengap.data.files import short_name
 
-    return Path("runs") / f"{short_name(os.fspath(source))}-{short_name(os.fspath(plan))}"
+    return Path("runs") / f"{short_name(os.fspath(source))}-{Path(plan).stem}"
 
 
 @contextlib.contextmanager

@@ -7,11 +7,9 @@ ones after those are the test rows that no trial sees. Other tables get a seeded
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -89,21 +87,21 @@ def load(
         raise UsageError(f"test is {test}, expected a number of rows of at least 0")
     options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
     opened = open_source(source, rows=rows, **options)
-    if opened.higgs_layout:
-        validation, train = validation or TUTORIAL_VALIDATION, train or TUTORIAL_TRAIN
-        needed = validation + train + test
-        if rows is not None and needed > rows:
-            raise UsageError(
-                f"{validation} validation, {train} training and {test} test rows need {needed}, but rows is {rows}"
-            )
-        opened = open_source(source, rows=needed, **options)
+    if not opened.higgs_layout:
+        x, y = _read(opened)
+        _check_labels(opened, y)
+        return _prepared(opened, x, y, _stratified(opened, y, train, validation, test, seed), preparation)
+    validation, train = validation or TUTORIAL_VALIDATION, train or TUTORIAL_TRAIN
+    needed = validation + train + test
+    if rows is not None and needed > rows:
+        raise UsageError(
+            f"{validation} validation, {train} training and {test} test rows need {needed}, but rows is {rows}"
+        )
+    opened = open_source(source, rows=needed, **options)
     x, y = _read(opened)
     _check_labels(opened, y)
-    if opened.higgs_layout:
-        parts = np.split(np.arange(len(y)), [validation, validation + train])  # pyright: ignore[reportOperatorIssue]
-        parts = [parts[1], parts[0], parts[2]]
-    else:
-        parts = _stratified(opened, y, train, validation, test, seed)
+    order = np.arange(len(y))
+    parts = [order[validation : validation + train], order[:validation], order[validation + train :]]
     return _prepared(opened, x, y, parts, preparation)
 
 
@@ -175,8 +173,3 @@ def _prepared(
     assert fitted is not None and seen is not None
     names = (source.name, source.origin, source.columns, source.target)
     return Dataset(*names, fitted, seen, held, preparation, mean, scale, list(source.skipped))
-
-
-def is_path(source: object) -> bool:
-    """Whether `source` names something (a word, path or address) rather than holding rows."""
-    return isinstance(source, (str, os.PathLike, Path))

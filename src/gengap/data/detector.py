@@ -33,9 +33,7 @@ def tag(radiated: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     n = radiated.shape[1]
     chance = np.empty((QUARKS + RADIATED, n), FLOAT)
     chance[:2], chance[3], chance[QUARKS:] = _TAG_B, _TAG_LIGHT, _TAG_RADIATED * radiated
-    chance[2] = np.where(
-        rng.random(n, FLOAT) < 0.5, _TAG_C, _TAG_LIGHT
-    )  # half the W to quarks give a charm
+    chance[2] = np.where(rng.random(n, FLOAT) < 0.5, _TAG_C, _TAG_LIGHT)  # half the W to quarks give a charm
     draw = rng.random(chance.shape, FLOAT)
     return (draw < chance).astype(np.int8) + (draw < FLOAT.type(_TIGHT) * chance)
 

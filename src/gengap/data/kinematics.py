@@ -66,9 +66,7 @@ def decay(
     frame, instead of a uniform one. Returns the two four-vectors (4, n), which add up to the parent's.
     """
     total, difference = first_mass + second_mass, first_mass - second_mass
-    square = (parent_mass * parent_mass - total * total) * (
-        parent_mass * parent_mass - difference * difference
-    )
+    square = (parent_mass * parent_mass - total * total) * (parent_mass * parent_mass - difference * difference)
     size = np.sqrt(np.maximum(square, 0)) / (2 * parent_mass)
     cos = 2 * rng.random(size.shape, size.dtype) - 1 if cos is None else cos
     phi = angle(size.shape, rng, size.dtype)

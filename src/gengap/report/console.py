@@ -62,7 +62,7 @@ def plan_table(plan: Plan, features: int) -> Table:
 def results_table(summary: StudySummary) -> Table:
     """One line a trial: sizes, epochs, and the metrics at its best epoch."""
     seeds = len({trial.seed for trial in summary.trials}) > 1
-    columns = ["params", "epochs", "best", "train", "val", "gap", "train acc", "val acc", "time"]
+    columns = ["params", "epochs", "best", "train\nloss", "val\nloss", "gap", "train\nacc", "val\nacc", "time"]
     title = "Cross-entropy, its gap, and accuracy at each best epoch"
     table = _table(title, "run", *(["seed"] if seeds else []), *columns, left=1)
     lowest = min((_loss(trial, "validation") for trial in summary.trials), default=math.inf)
@@ -73,7 +73,7 @@ def results_table(summary: StudySummary) -> Table:
 
 
 def _table(title: str, *columns: str, left: int) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i < left else "right", no_wrap=i != 2 or left == 1)
     return table
@@ -90,7 +90,7 @@ def _cells(trial: TrialSummary) -> Iterable[str]:
     yield "" if trial.best_epoch is None else f"{trial.best_epoch:,}"
     yield number(train.get("binary_crossentropy"))
     yield number(validation.get("binary_crossentropy"))
-    yield "" if trial.gap is None else f"{trial.gap:+.4f}"
+    yield "" if trial.gap is None else f"{trial.gap:+.3f}"
     yield number(train.get("accuracy"), 3)
     yield number(validation.get("accuracy"), 3)
     yield minutes(trial.seconds)

@@ -29,15 +29,14 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#5
 MARKERS = ("", "o", "s", "^", "D", "v")  # one for each time round the colours
 RISING = ("accuracy", "auc", "precision", "recall", "f1", "r2")  # metrics that are better when higher
 EPOCHS_PER_STD = 10  # no curve is smoothed over more than this part of the epochs so far, to keep its start
-BELOW, ABOVE, MARGIN = (
-    0.5,
-    0.4,
-    0.1,
-)  # room under the best, over the start and round all, in heights between them
+# Room under the best, over the start and round all that is drawn, in heights from the best to the start.
+BELOW, ABOVE, MARGIN = 0.5, 0.4, 0.1
 WILD_START = 2.0  # no start reaches higher over the best than this many times the median run's
 FLAT = 1e-3  # of the best: where the starts are no higher, the whole range is shown
 LEGEND_RUNS, LEGEND_ROWS = 40, 23  # more runs than this go unnamed; what fits the height of a picture
+HUGE = 1e100  # matplotlib's arithmetic overflows on larger values: they leave gaps, as infinities do
 BINS = 101
+NARROW = 1e-9  # of the values: a range too small to part into bins
 SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
 SIZE, DPI = (12.0, 5.0), 100  # inches and pixels an inch: 1200 x 500
 
@@ -61,10 +60,10 @@ def curves(
     """Training (solid) and validation (dashed) by epoch, one colour a run; runs with several seeds share theirs.
 
     Training is measured with the regularisers off (`clean_<metric>`) where that was logged, since only that is
-    comparable with validation. `smoothing` is in epochs (see `smooth`; 0 for none), less at the start of a run;
-    the unsmoothed validation stays faintly behind. `best` maps runs to the epoch to mark. `log_epochs` draws
-    epoch + 1, so that epoch 0 has a place. A run that diverges leaves the picture at the top instead of squashing
-    the others.
+    comparable with validation; the loss is drawn as logged, with penalties, as validation's is. `smoothing` is in
+    epochs (see `smooth`; 0 for none), less at the start of a run; the unsmoothed validation stays faintly behind.
+    `best` maps runs to the epoch to mark. `log_epochs` draws epoch + 1, so that epoch 0 has a place. A run that
+    diverges leaves the picture at the top instead of squashing the others.
 
     Raises UsageError if no history logged `metric`, or a run did not reach its best epoch.
     """
@@ -75,28 +74,12 @@ def curves(
         raise UsageError(
             f"metric {metric!r}: no run logged it. Choose from: {', '.join(known) or 'nothing logged'}."
         )
-    styles = _styles(shown)
-    shift = int(log_epochs)
+    styles, shift = _styles(shown), int(log_epochs)
     for history in shown:
-        style = styles[history.run]
-        for split, series, dash in _split_series(history, metric):
-            x, y = series.epochs + shift, np.where(np.isfinite(series.values), series.values, np.nan)
-            smoothed = smooth(y, _std(series, smoothing))
-            if split == "validation" and smoothing > 0:
-                ax.plot(x, y, color=style.colour, linewidth=0.8, alpha=0.2, zorder=1, label="_raw")
-            ax.plot(
-                x,
-                smoothed,
-                linestyle=dash,
-                linewidth=1.6,
-                markevery=0.15,
-                color=style.colour,
-                marker=style.marker,
-                label=f"_{split}",
-            )
-    for history in {h.run: h for h in reversed(shown)}.values():
-        if best and history.run in best:
-            _mark(ax, history, metric, best[history.run], shift, styles[history.run].colour)
+        _draw(ax, history, metric, styles[history.run], shift, smoothing)
+    for run, history in {h.run: h for h in reversed(shown)}.items():
+        if best and run in best:
+            _mark(ax, history, metric, styles[run], shift, best[run])
     ax.set_xlabel("epoch + 1 (log scale)" if log_epochs else "epoch")
     ax.set_xscale("log" if log_epochs else "linear")
     ax.set_ylabel(plain(metric.replace("_", " ")), fontproperties=FONT)
@@ -120,7 +103,7 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
     styles = _styles(shown)
     for history in sorted(shown, key=lambda h: -h.epochs):
         series = history["train", "learning_rate"]
-        values = np.where(np.isfinite(series.values), series.values, np.nan)
+        values = _drawable(series)
         colour = styles[history.run].colour
         ax.plot(series.epochs, values, linewidth=2, color=colour, label="_rate")
         ax.plot(series.epochs[-1:], values[-1:], styles[history.run].marker or "o", color=colour, label="_end")
@@ -139,14 +122,19 @@ def feature_histogram(x: np.ndarray, columns: Sequence[int] | None = None, ax: A
     """
     ax = ax or _axes()
     values = np.asarray(x if columns is None else x[:, list(columns)], np.float64).ravel()
-    finite = values[np.isfinite(values)]
+    finite = values[np.abs(values) < HUGE]
     if not len(finite):
-        raise UsageError(f"features of shape {np.shape(x)}: no finite value to draw. Give the prepared features.")
+        raise UsageError(
+            f"features of shape {np.shape(x)}: no finite value to draw below {HUGE}. Give the prepared features."
+        )
     low, high = np.percentile(finite, SHOWN_PERCENT)
-    counts, edges = np.histogram(finite, BINS, (low, high))  # of equal ends NumPy makes a range of 1
+    if high - low <= NARROW * abs(low):
+        low, high = low - max(0.5, abs(low) / 2), high + max(0.5, abs(low) / 2)
+    counts, edges = np.histogram(finite, BINS, (low, high))
     ax.stairs(counts, edges, fill=True, color=COLOURS[0])
     ax.set_xlim(edges[0], edges[-1])
-    outside, odd = len(finite) - int(counts.sum()), len(values) - len(finite)
+    odd = int((~np.isfinite(values)).sum())
+    outside = len(values) - odd - int(counts.sum())
     notes = [f"{outside:,} of {len(values):,} lie outside"] + ([f"{odd:,} are not finite"] if odd else [])
     ax.set_xlabel(f"value of a feature ({', '.join(notes)})")
     ax.set_ylabel("values in a bin")
@@ -237,12 +225,26 @@ def _styles(histories: Sequence[History]) -> dict[str, Style]:
     }
 
 
-def _split_series(history: History, metric: str) -> list[tuple[str, Series, str]]:
-    """The series to draw: (split, series, line style)."""
+def _draw(ax: Axes, history: History, metric: str, style: Style, shift: int, smoothing: float) -> None:
+    for key, dash in ((_train_key(history, metric), "-"), (("validation", metric), "--")):
+        if key not in history:
+            continue
+        series = history[key]
+        x, y = series.epochs + shift, _drawable(series)
+        if key[0] == "validation" and smoothing > 0:
+            ax.plot(x, y, color=style.colour, linewidth=0.8, alpha=0.2, zorder=1, label="_raw")
+        (line,) = ax.plot(x, smooth(y, _std(series, smoothing)), dash, color=style.colour, label=f"_{key[0]}")
+        line.set(linewidth=1.6, marker=style.marker, markevery=0.15)
+
+
+def _train_key(history: History, metric: str) -> tuple[str, str]:
+    """The training series that compares with validation: clean_loss does not, being without the penalties."""
     clean = ("train", f"clean_{metric}")
-    train = clean if clean in history else ("train", metric)
-    wanted = ((train, "-"), (("validation", metric), "--"))
-    return [(key[0], history[key], dash) for key, dash in wanted if key in history and len(history[key])]
+    return clean if metric != "loss" and clean in history else ("train", metric)
+
+
+def _drawable(series: Series) -> np.ndarray:
+    return np.where(np.abs(series.values) < HUGE, series.values, np.nan)
 
 
 def _std(series: Series, smoothing: float) -> np.ndarray:
@@ -251,19 +253,22 @@ def _std(series: Series, smoothing: float) -> np.ndarray:
     return np.minimum(smoothing, series.epochs / EPOCHS_PER_STD) / spacing
 
 
-def _mark(ax: Axes, history: History, metric: str, epoch: int, shift: int, colour: str) -> None:
+def _mark(ax: Axes, history: History, metric: str, style: Style, shift: int, epoch: int) -> None:
     """A dot on the validation curve, as it was logged, at `epoch`."""
     if ("validation", metric) not in history:
         return
     series = history["validation", metric]
-    finite = np.isfinite(series.values)
+    values = _drawable(series)
+    finite = ~np.isnan(values)
     if not finite.any():
         return
     if not series.epochs[0] <= epoch <= series.epochs[-1]:
         logged = f"{series.epochs[0]} to {series.epochs[-1]}"
         raise UsageError(f"best epoch {epoch} of {history.run}: expected one of the epochs logged, {logged}.")
-    y = np.interp(epoch, series.epochs[finite], series.values[finite])
-    ax.plot(epoch + shift, y, "o", color=colour, markeredgecolor="white", markersize=8, zorder=5, label="_best")
+    y = np.interp(epoch, series.epochs[finite], values[finite])
+    ax.plot(
+        epoch + shift, y, "o", color=style.colour, markeredgecolor="white", markersize=8, zorder=5, label="_best"
+    )
 
 
 def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
@@ -271,8 +276,8 @@ def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
     if any(metric.endswith(name) for name in RISING):
         return
     key = ("validation" if any(("validation", metric) in h for h in histories) else "train", metric)
-    runs = [h[key].values[np.isfinite(h[key].values)] for h in histories if key in h]
-    runs = [values for values in runs if len(values)]
+    every = [_drawable(h[key]) for h in histories if key in h]
+    runs = [values[~np.isnan(values)] for values in every if not np.isnan(values).all()]
     if not runs:
         return
     starts, low = np.array([values[0] for values in runs]), min(values.min() for values in runs)
@@ -295,7 +300,7 @@ def _run_handles(styles: Mapping[str, Style]) -> list[Line2D]:
 
 
 def _style_handles(histories: Sequence[History], metric: str, marked: bool) -> list[Line2D]:
-    clean = any(("train", f"clean_{metric}") in h for h in histories)
+    clean = any(_train_key(h, metric) != ("train", metric) for h in histories)
     handles = [
         Line2D([], [], color="grey", linestyle="-", label="training, dropout off" if clean else "training"),
         Line2D([], [], color="grey", linestyle="--", label="validation"),

@@ -22,8 +22,11 @@ def smooth(values: npt.ArrayLike, std: npt.ArrayLike) -> np.ndarray:
     [4.0, 0.48, 0.0]
     """
     values, std = np.asarray(values, np.float64), np.asarray(std, np.float64)
-    if not (np.isfinite(std) & (std >= 0)).all():
-        raise UsageError(f"smoothing {std}: expected a finite standard deviation of 0 (none) or more")
+    wrong = ~(np.isfinite(std) & (std >= 0))
+    if wrong.any():
+        raise UsageError(
+            f"smoothing over {std[wrong][0]}: expected a finite standard deviation of 0 (none) or more"
+        )
     std = np.broadcast_to(std, values.shape)
     finite = np.isfinite(values)
     known, weight_of_known = np.where(finite, values, 0.0), finite.astype(np.float64)

@@ -25,6 +25,7 @@ from gengap.train.stopping import Rule, Watch, look
 
 PREDICT_ROWS = 16_384  # rows put through the model at once, outside training
 PROGRAMS_KEPT = 32
+SMALL = 100_000  # parameters; up to here the products are too small to share among cores
 
 
 class State(NamedTuple):
@@ -86,7 +87,7 @@ class Program:
                     lowered = jax.jit(self.chunk, donate_argnums=(0, 1)).lower(*arguments)
             else:
                 lowered = jax.jit(self.chunk, donate_argnums=(0, 1)).lower(*arguments)
-        return lowered.compile()
+        return lowered.compile(compiler_options=compiler_options(self.model))
 
     def chunk(
         self,
@@ -193,6 +194,16 @@ class Program:
         pairs = zip(self.model.optimizer.variables, state.optimizer, strict=True)
         with keras.StatelessScope(state_mapping=list(pairs)):
             return jnp.asarray(self.model.optimizer.learning_rate)
+
+
+def compiler_options(model: keras.Model) -> dict[str, Any]:
+    """XLA's settings for this model: for small ones plain Eigen products and full-width vectors are faster.
+
+    Measured on two cores with AVX-512: Medium 12.5 -> 8.9 ms an epoch; Large 308 -> 640, so not for that.
+    """
+    if model.count_params() > SMALL or jax.default_backend() != "cpu":
+        return {}
+    return {"xla_cpu_experimental_ynn_fusion_type": "", "xla_cpu_prefer_vector_width": 512}
 
 
 _tracing = threading.Lock()  # Keras models are not made to be traced by two threads at once

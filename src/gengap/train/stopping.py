@@ -18,11 +18,11 @@ Stopped = Literal["patience", "max-epochs", "diverged", "interrupted"]
 class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Stop after `patience` epochs without improvement of the validation metric `monitor`.
 
-    `monitor` is a metric's name without Keras' `val_`. `patience` None never stops early, but still finds
+    `monitor` is a metric's name without Keras' `val_`. Without `patience` it never stops early, but still finds
     the best epoch. `restore_best` puts the best epoch's weights back at the end.
     """
 
-    patience: Annotated[int, msgspec.Meta(ge=0)] | None = 200
+    patience: Annotated[int, msgspec.Meta(ge=0)] | None = None
     monitor: str = "binary_crossentropy"
     mode: Literal["min", "max"] = "min"
     min_delta: Annotated[float, msgspec.Meta(ge=0)] = 0.0

@@ -1,0 +1,43 @@
+# `make study` and `make test` set everything up on a machine with Python >= 3.11 and make.
+# A second call installs nothing: each stamp file says what its environment was made from.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: study test lint bench docs clean
+
+study: $(VENV)/.runs
+	$(BIN)/gengap study
+
+test: $(VENV)/.tests lint
+	$(BIN)/pytest -n auto
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+bench: .venv-bench/.bench
+	.venv-bench/bin/python -m benchmarks $(BENCH)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runs: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install $(PIP) --editable .
+	touch $@
+
+$(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install $(PIP) --editable '.[dev]'
+	touch $@ $(VENV)/.runs
+
+.venv-bench/.bench: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install $(PIP) --editable '.[bench]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-bench build dist

@@ -1,0 +1,209 @@
+"""CSV text to blocks: finds out the layout from the head of the file, then parses blocks of lines.
+
+A block that is all right is parsed by pyarrow. A block with any fault is read again line by line, which
+is slow and tells which row and column is wrong and why; both give the same numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from gengap.data import higgs, stream
+from gengap.data.blocks import Block, Reader, Skipped, StreamBrokenError, checked, problem_of
+from gengap.errors import BadRowError, SourceError
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+BOOLEANS = {"true": "1", "false": "0"}
+INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
+HEAD_LINES, HEAD_BYTES = 20, 1 << 16  # looked at to find out the layout; few, for they may come by wire
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a CSV file is written: its columns, delimiter, true/false columns, and bytes before the rows."""
+
+    columns: tuple[str, ...]
+    delimiter: str
+    booleans: frozenset[str]
+    start: int
+
+
+def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Reader:
+    """A reader of CSV text, its layout found from the head. Raises SourceError or BadRowError."""
+
+    def enough(text: bytes) -> bool:
+        lines = text.count(b"\n")
+        return lines > HEAD_LINES or (lines > 1 and len(text) >= HEAD_BYTES) or len(text) > stream.LONGEST_LINE
+
+    try:
+        layout = sniff(*pieces.peek(enough), file)
+    except StreamBrokenError as broken:
+        raise SourceError(f"{file}: {broken.problem}, before the first row ended. {broken.mend}") from broken
+
+    def blocks(schema: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
+        text = stream.whole_lines(stream.dropped(pieces, layout.start), block, rows)
+        yield from stream.parsed(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
+
+    return Reader(layout.columns, blocks)
+
+
+def sniff(head: bytes, ended: bool, file: str) -> Layout:
+    """The layout of a file that begins with `head`, which is all of it if `ended`.
+
+    The delimiter is the one of comma, semicolon and tab that cuts the first line into most fields. A first
+    line of mostly numbers is a row, any other a header. A file without header, 29 fields wide and with
+    labels 0 and 1 in front is HIGGS.
+    """
+    if b"\0" in head:
+        raise SourceError(f"{file}: this is not text in UTF-8. Save it as UTF-8, comma-separated.")
+    lines = head.splitlines(keepends=True)
+    if not ended and len(lines) > 1:
+        lines.pop()  # perhaps cut in the middle
+    text = [line.decode("utf-8-sig", "replace") for line in lines]
+    first = next((i for i, line in enumerate(text) if line.strip()), None)
+    if first is None:
+        raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
+    delimiter = max(",;\t", key=lambda d: len(_cells(text[first], d)))
+    reader = csv.reader(text[first:], delimiter=delimiter)
+    names = [name.strip() for name in next(reader)]
+    if len(names) < 2:
+        wanted = "expected columns separated by comma, semicolon or tab"
+        raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
+    has_header = not _mostly_numbers(names)
+    body = first + reader.line_num if has_header else first
+    sample = [_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
+    if has_header:
+        columns = _unique([name or f"column_{i}" for i, name in enumerate(names, 1)], file)
+    else:
+        columns = _invented(sample)
+    _refuse_text(columns, sample, file)
+    booleans = frozenset(
+        name for i, name in enumerate(columns) if any(_at(row, i).lower() in BOOLEANS for row in sample)
+    )
+    return Layout(columns, delimiter, booleans, sum(len(line) for line in lines[:body]) or _bom(head))
+
+
+def _bom(head: bytes) -> int:
+    return 3 if head.startswith(b"\xef\xbb\xbf") else 0
+
+
+def _mostly_numbers(names: list[str]) -> bool:
+    filled = [name for name in names if name]
+    numbers = sum(bool(NUMBER.fullmatch(name) or NOT_FINITE.fullmatch(name)) for name in filled)
+    return 2 * numbers > len(filled)
+
+
+def _unique(names: list[str], file: str) -> tuple[str, ...]:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise SourceError(f"{file}: the header names {', '.join(twice)} twice. Give every column its own name.")
+    return tuple(names)
+
+
+def _invented(sample: list[list[str]]) -> tuple[str, ...]:
+    """Names for the columns of a file without header: those of HIGGS if it looks like it."""
+    width = Counter(len(row) for row in sample).most_common(1)[0][0]
+    labels = sum(bool(NUMBER.fullmatch(row[0])) and float(row[0]) in (0, 1) for row in sample)
+    if width == len(higgs.COLUMNS) and 2 * labels > len(sample):
+        return higgs.COLUMNS
+    return tuple(f"column_{i}" for i in range(1, width + 1))
+
+
+def _refuse_text(columns: tuple[str, ...], sample: list[list[str]], file: str) -> None:
+    """A column without one number in several rows is text: no skipping of rows would mend that."""
+    for i, name in enumerate(columns):
+        cells = [_at(row, i) for row in sample]
+        if len(cells) > 1 and all(_problem(cell, True, False) and cell for cell in cells):
+            problem = f"{cells[0]!r} is not a number, nor is anything below it"
+            raise BadRowError(file, 1, name, problem, "Drop this column, or encode it as numbers.")
+
+
+def parse(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
+    """The rows of `text`, whole lines: columns of `schema`, bad rows taken out."""
+    types = {name: pa.bool_() if name in layout.booleans else schema.field(name).type for name in schema.names}
+    inner = max(INNER, 4 * len(text) // (text.count(b"\n") or 1))
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(text),
+            pa_csv.ReadOptions(column_names=layout.columns, use_threads=False, block_size=inner),
+            pa_csv.ParseOptions(delimiter=layout.delimiter),
+            pa_csv.ConvertOptions(column_types=types, include_columns=schema.names),
+        )
+        block = checked(table.combine_chunks().to_batches()[0], schema, binary)
+    except (
+        pa.ArrowInvalid,
+        IndexError,
+    ):  # a field that is no number, a wrong field count, or no row at all
+        return _parse_carefully(text, layout, schema, binary)
+    return _parse_carefully(text, layout, schema, binary) if block.faults else block
+
+
+def _parse_carefully(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
+    at = [layout.columns.index(name) for name in schema.names]
+    good: list[list[str]] = []
+    faults: list[Skipped] = []
+    number = 0
+    for line in text.decode("utf-8", "replace").split("\n"):
+        if not line.strip(" \r"):
+            continue
+        number += 1
+        cells = _cells(line, layout.delimiter)
+        fault = _fault(cells, layout, schema.names, at, binary)
+        if fault:
+            faults.append(Skipped(number, *fault))
+        else:
+            good.append([BOOLEANS.get(cells[i].lower(), cells[i].removeprefix("+")) for i in at])
+    columns = zip(*good, strict=True) if good else [() for _ in at]
+    arrays = [pc.cast(pa.array(c, pa.string()), f.type) for c, f in zip(columns, schema, strict=True)]
+    return Block(pa.RecordBatch.from_arrays(arrays, schema=schema), number, tuple(faults))
+
+
+def _fault(
+    cells: list[str], layout: Layout, names: list[str], at: list[int], binary: bool
+) -> tuple[str | None, str] | None:
+    """The column and problem of the first fault in a row."""
+    if len(cells) != len(layout.columns):
+        return None, f"{len(cells)} fields, expected {len(layout.columns)}"
+    for place, (i, name) in enumerate(zip(at, names, strict=True)):
+        if problem := _problem(cells[i], name in layout.booleans, binary and place == 0):
+            return name, problem
+    return None
+
+
+def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
+    """What is wrong with a cell, or None."""
+    if not cell:
+        return problem_of(None)
+    if boolean and cell.lower() in BOOLEANS:
+        return None
+    if NUMBER.fullmatch(cell):
+        return problem_of(float(cell), binary)
+    if NOT_FINITE.fullmatch(cell):
+        return problem_of(float(cell))
+    return f"{cell!r} is not a number"
+
+
+def _at(row: list[str], i: int) -> str:
+    return row[i] if i < len(row) else ""
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """The stripped fields of one line."""
+    line = line.rstrip("\r\n")
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter))]
+    except csv.Error:  # a field beyond csv's limit: an open quote
+        return [line]

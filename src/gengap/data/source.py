@@ -1,0 +1,188 @@
+"""Where rows come from: a word, a path, an address or a table becomes a `Source` of record batches.
+
+Read `open_source` first. The formats live beside: csvtext and stream (text), tables (Parquet, Arrow, .npz,
+objects in memory), files (local), cache and download (http), higgs and collider (the two named sources).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
+
+from gengap.data import higgs
+from gengap.data.blocks import Block, OnBadRow, Progress, Reader, Skipped, admit, checked
+from gengap.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Rows of numbers with a target. `batches()` may be called again and reads from the start.
+
+    `name` is short and safe for a folder; `origin` is the path, address or word as given; `columns` are the
+    features in order; `higgs_layout` says that these are the 29 HIGGS columns with the label as target;
+    `skipped` lists the bad rows left out by the latest `batches()`, as (row, column, problem).
+    """
+
+    name: str
+    origin: str
+    columns: tuple[str, ...]
+    target: str
+    higgs_layout: bool
+    rows: int | None
+    on_bad_row: OnBadRow
+    _reader: Reader = field(repr=False)
+    _progress: Progress | None = field(default=None, repr=False)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The target first (float64; float32 for HIGGS), then the features (float32)."""
+        import pyarrow as pa
+
+        target = pa.float32() if self.higgs_layout else pa.float64()
+        return pa.schema([(self.target, target), *((name, pa.float32()) for name in self.columns)])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Batches of `schema`, every number finite in 32 bits; HIGGS labels are 0 or 1. Stops after `rows`.
+
+        Raises BadRowError, TooFewRowsError, or SourceError when the stream breaks.
+        """
+        self.skipped.clear()
+        blocks = self._reader.blocks(self.schema, self.rows, self.higgs_layout)
+        return admit(
+            blocks,
+            file=self.origin,
+            rows=self.rows,
+            on_bad_row=self.on_bad_row,
+            skipped=self.skipped,
+            progress=self._progress,
+        )
+
+
+def open_source(
+    source: Any,
+    *,
+    target: str | None = None,
+    rows: int | None = None,
+    on_bad_row: OnBadRow = "fail",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Source:
+    """Opens `source` and finds out its columns; rows are read by `Source.batches`.
+
+    `source` is "collider" (endless unless `rows` is given; the only one that uses `seed`), "higgs", a path
+    or http(s) address of .csv, .csv.gz, .parquet, .arrow, .feather or .npz, a DataFrame or Arrow table, or
+    a tuple (X, y) of arrays. `target` names the label column; HIGGS and (X, y) know theirs. `rows` stops
+    after so many good rows, and an address's transfer with them. `progress(done, expected)` is told rows as
+    they are read, and bytes while a whole file is fetched here. Raises UsageError or DataError.
+
+    >>> import numpy as np
+    >>> source = open_source((np.ones((3, 2)), np.array([0, 1, 1])), rows=2)
+    >>> source.columns, source.target, sum(len(batch) for batch in source.batches())
+    (('column_1', 'column_2'), 'y', 2)
+    """
+    _check(rows, on_bad_row)
+    name, origin, reader = _find(source, rows, seed, progress)
+    chosen = _choose_target(target, reader, origin)
+    features = tuple(column for column in reader.columns if column != chosen)
+    if not features:
+        raise UsageError(f"{origin}: {chosen!r} is the only column, expected features besides it.")
+    higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and chosen == higgs.COLUMNS[0]
+    if higgs_layout:
+        features = higgs.COLUMNS[1:]
+    return Source(name, origin, features, chosen, higgs_layout, rows, on_bad_row, reader, progress)
+
+
+def ingest(
+    source: Any,
+    path: str | Path,
+    *,
+    rows: int | None = None,
+    target: str | None = None,
+    on_bad_row: OnBadRow = "fail",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> int:
+    """Writes the rows of `source` as a Parquet file, beside `path` and then renamed. Returns their number.
+
+    The columns keep their order, with `target` in front if given, as float64 (float32 for HIGGS).
+    Raises as `open_source` and `Source.batches` do, and leaves no file behind then.
+    """
+    from gengap.data.tables import write_reader
+
+    _check(rows, on_bad_row)
+    _, origin, reader = _find(source, rows, seed, progress)
+    if rows is None and origin == "collider":
+        raise UsageError("collider has no end: say how many rows, as --rows 100000 (rows=100_000).")
+    if target is not None:
+        _choose_target(target, reader, origin)
+    return write_reader(
+        reader, origin, Path(path), rows=rows, on_bad_row=on_bad_row, target=target, progress=progress
+    )
+
+
+def _check(rows: int | None, on_bad_row: str) -> None:
+    if rows is not None and (isinstance(rows, bool) or rows != int(rows) or rows < 1):
+        raise UsageError(f"rows is {rows!r}, expected a whole number of at least 1, or None for all.")
+    if on_bad_row not in get_args(OnBadRow):
+        raise UsageError(f"on_bad_row is {on_bad_row!r}, expected 'fail' or 'skip'.")
+
+
+def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -> tuple[str, str, Reader]:
+    """The name, origin and reader of whatever was given."""
+    from gengap.data import cache, files, tables
+
+    if isinstance(source, tuple):
+        if len(source) != 2:
+            raise UsageError(f"a tuple of {len(source)} was given, expected (X, y).")
+        return "arrays", "the arrays (X, y)", tables.arrays(*source, "the arrays (X, y)")
+    if hasattr(source, "__arrow_c_stream__"):
+        origin = f"the {type(source).__name__} given"
+        return "table", origin, tables.in_memory(source, origin)
+    if not isinstance(source, (str, os.PathLike)):
+        raise UsageError(f"source is a {type(source).__name__}, expected {EXPECTED}.")
+    origin = os.fspath(source)
+    if source == "collider":
+        return origin, origin, _collider(rows, seed)
+    if source == "higgs":
+        return origin, origin, cache.open_higgs(rows, progress)
+    if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
+        return files.short_name(urlsplit(source).path), origin, cache.open_address(origin, rows, progress)
+    return files.short_name(origin), origin, files.open_path(Path(source), origin)
+
+
+def _collider(rows: int | None, seed: int) -> Reader:
+    """The built-in simulation as a reader; its rows have no faults."""
+
+    def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[Block, None, None]:
+        from gengap.data import collider
+
+        for batch in collider.batches(rows, seed):
+            yield checked(batch, schema, False)
+
+    return Reader(higgs.COLUMNS, blocks)
+
+
+def _choose_target(target: str | None, reader: Reader, origin: str) -> str:
+    columns = reader.columns
+    known = f"The columns are: {', '.join(columns)}."
+    if target is None and set(columns) == set(higgs.COLUMNS):
+        target = higgs.COLUMNS[0]
+    target = target or reader.target
+    if target is None:
+        raise UsageError(f"{origin}: which column is the target? Name it with --target (target=...). {known}")
+    if target not in columns:
+        close = difflib.get_close_matches(target, columns, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise UsageError(f"{origin}: there is no column {target!r}.{hint} {known}")
+    return target

@@ -1,0 +1,207 @@
+"""Tables that are no text, as readers: Parquet, Arrow, Feather and .npz files, and objects in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gengap.data import higgs
+from gengap.data.blocks import Block, OnBadRow, Progress, Reader, admit, checked
+from gengap.errors import BadRowError, SourceError, UsageError
+
+BATCH_ROWS = 1 << 16
+GROUP_ROWS = 1 << 17  # rows of a Parquet row group
+
+
+def open_table(path: Path, file: str) -> Reader:
+    """A reader of a .parquet, .arrow, .feather or .npz file. Raises SourceError if it is not one."""
+    opener = {".parquet": _parquet, ".npz": _npz}.get(path.suffix.lower(), _arrow)
+    with _explained(file):
+        return opener(path, file)
+
+
+def in_memory(table: Any, file: str) -> Reader:
+    """A reader of a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
+    with _explained(file):
+        whole = pa.table(table)
+    return _reader(whole.schema, lambda columns: iter(whole.select(columns).to_batches(BATCH_ROWS)), file)
+
+
+def arrays(x: Any, y: Any, file: str) -> Reader:
+    """A reader of features `x` (n, d) and a target `y` (n,) or (n, 1): columns column_1 ..., then y."""
+    x, y = np.asarray(x), np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
+        raise UsageError(
+            f"{file}: features {x.shape} and targets {y.shape}, expected the shapes (n, d) and (n,). "
+            "Flatten the features to one row each, and give one target a row."
+        )
+    columns = {f"column_{i}": column for i, column in enumerate(x.T, 1)}
+    return replace(_named(columns | {"y": y}, file), target="y")
+
+
+def write_reader(
+    reader: Reader,
+    file: str,
+    path: Path,
+    *,
+    rows: int | None = None,
+    on_bad_row: OnBadRow = "fail",
+    target: str | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Writes all columns as Parquet (float32 for HIGGS, else float64), `target` first. Returns the rows."""
+    is_higgs = set(reader.columns) == set(higgs.COLUMNS)
+    first = higgs.COLUMNS[:1] if is_higgs else ((target,) if target else ())
+    names = (*first, *(name for name in reader.columns if name not in first))
+    schema = pa.schema([(name, pa.float32() if is_higgs else pa.float64()) for name in names])
+    blocks = reader.blocks(schema, rows, is_higgs)
+    batches = admit(blocks, file=file, rows=rows, on_bad_row=on_bad_row, skipped=[], progress=progress)
+    return _write(batches, schema, path)
+
+
+def _write(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
+    """Writes `batches` beside `path`, then renames onto it. Returns the rows written."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    held: list[pa.RecordBatch] = []
+    waiting = rows = 0
+    try:
+        # Numbers that differ in every row gain nothing from a dictionary.
+        with pq.ParquetWriter(beside, schema, compression="zstd", use_dictionary=False) as writer:
+            for batch in batches:
+                held.append(batch)
+                waiting, rows = waiting + len(batch), rows + len(batch)
+                if waiting >= GROUP_ROWS:
+                    writer.write_table(pa.Table.from_batches(held, schema))
+                    held, waiting = [], 0
+            writer.write_table(pa.Table.from_batches(held, schema))
+        beside.replace(path)
+    except OSError as fault:
+        raise SourceError(f"{path}: can't be written ({fault}). Choose a folder with space to write in.") from fault
+    finally:
+        beside.unlink(missing_ok=True)
+    return rows
+
+
+@contextmanager
+def _explained(file: str) -> Iterator[None]:
+    """Turns what a library says about an unreadable file into a SourceError that names the file."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, pa.ArrowException) as fault:
+        said = (str(fault) or type(fault).__name__).strip().splitlines()[0]
+        raise SourceError(f"{file}: can't be read ({said}). Check that it is complete.") from fault
+
+
+def _parquet(path: Path, file: str) -> Reader:
+    with pq.ParquetFile(path) as found:
+        schema = found.schema_arrow
+
+    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(path) as opened:
+            yield from opened.iter_batches(BATCH_ROWS, columns=columns)
+
+    return _reader(schema, batches, file)
+
+
+def _arrow(path: Path, file: str) -> Reader:
+    def opened() -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
+        mapped = pa.memory_map(str(path))
+        try:
+            return pa.ipc.open_file(mapped)
+        except pa.ArrowInvalid:
+            mapped.seek(0)
+            return pa.ipc.open_stream(mapped)
+
+    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        found = opened()
+        if isinstance(found, pa.RecordBatchFileReader):
+            whole = (found.get_batch(i) for i in range(found.num_record_batches))
+        else:
+            whole = iter(found)
+        for batch in whole:
+            yield from pa.Table.from_batches([batch]).select(columns).to_batches(BATCH_ROWS)
+
+    return _reader(opened().schema, batches, file)
+
+
+def _npz(path: Path, file: str) -> Reader:
+    with path.open("rb") as handle:  # np.load would leave a broken file open
+        archive = np.load(handle, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array, expected an .npz archive")
+        found = {name: archive[name] for name in archive.files}
+    features = [name for name in ("x", "X") if name in found]
+    if features and "y" in found and found[features[0]].ndim > 1:
+        return arrays(found[features[0]], found["y"], file)
+    shapes = {name: array.shape for name, array in found.items()}
+    if not found or len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
+        wanted = "arrays x (n, d) and y (n,), or named columns (n,) of one length"
+        raise SourceError(f"{file}: holds {shapes}, expected {wanted}. Save it with np.savez(file, x=..., y=...).")
+    return _named(found, file)
+
+
+def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
+    with _explained(file):
+        table = pa.table({name: np.ascontiguousarray(column) for name, column in columns.items()})
+    return in_memory(table, file)
+
+
+def _reader(schema: pa.Schema, batches: Callable[[list[str]], Iterator[pa.RecordBatch]], file: str) -> Reader:
+    """A reader of numeric columns; `batches(columns)` yields those columns anew at every call."""
+    index = _pandas_index(schema)
+    names = [name for name in schema.names if name not in index]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
+    for name in names:
+        if not _is_numeric(schema.field(name).type):
+            _refuse_type(name, schema.field(name).type, batches([name]), file)
+
+    def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
+        with _explained(file):
+            for batch in batches(wanted.names):
+                yield checked(batch, wanted, binary)
+
+    return Reader(tuple(names), blocks)
+
+
+def _pandas_index(schema: pa.Schema) -> set[str]:
+    """The columns that pandas wrote for a table's index: they number rows and are no features."""
+    about = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    return {name for name in about.get("index_columns", []) if isinstance(name, str)}
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    tests = (
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_decimal,
+        pa.types.is_boolean,
+        pa.types.is_null,
+    )
+    return any(test(kind) for test in tests)
+
+
+def _refuse_type(name: str, kind: pa.DataType, batches: Iterator[pa.RecordBatch], file: str) -> None:
+    first = 1
+    for batch in batches:
+        for value in batch.column(0):
+            if value.is_valid:
+                problem = f"{value.as_py()!r} is of type {kind}, expected a number"
+                raise BadRowError(file, first, name, problem, "Drop this column, or encode it as numbers.")
+            first += 1
+    raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers. Drop this column.")

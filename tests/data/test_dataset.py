@@ -1,0 +1,90 @@
+"""Datasets: the split, the preparation from training rows alone, and labels that can't be studied."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gengap.data.dataset import load
+from gengap.errors import DataError, TooFewRowsError, UsageError
+
+
+def table(rows: int, seed: int = 0, share: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    x = generator.normal(3, 5, size=(rows, 4)).astype(np.float32)
+    x[:, 0] = np.arange(rows)  # names each row
+    return x, (generator.random(rows) < share).astype(np.float32)
+
+
+def test_higgs_like_tables_are_split_in_order() -> None:
+    raw = load("collider", train=300, validation=100, test=50, preparation="raw")
+    whole = load("collider", train=350, validation=100, preparation="raw")
+    assert raw.test
+    np.testing.assert_array_equal(raw.validation.x, whole.validation.x)
+    np.testing.assert_array_equal(raw.train.x, whole.train.x[:300])
+    np.testing.assert_array_equal(raw.test.x, whole.train.x[300:])
+
+
+@given(st.integers(40, 300), st.integers(0, 20), st.integers(0, 5), st.floats(0.2, 0.8))
+def test_other_tables_get_a_seeded_stratified_split(rows: int, test: int, seed: int, share: float) -> None:
+    x, y = table(rows, seed, share)
+    if min(y.sum(), rows - y.sum()) < 8:
+        return
+    test = 0 if test < 4 else test
+    dataset = load((x, y), test=test, seed=seed, preparation="raw")
+    parts = [dataset.train, dataset.validation, *([dataset.test] if dataset.test else [])]
+    names = np.concatenate([part.x[:, 0] for part in parts])
+    assert sorted(names.tolist()) == list(range(rows))  # every row once
+    for part in parts:
+        assert abs(part.y.mean() - y.mean()) <= 1.5 / len(part)
+        np.testing.assert_array_equal(part.y, y[part.x[:, 0].astype(int)])
+    again = load((x, y), test=test, seed=seed, preparation="raw")
+    np.testing.assert_array_equal(dataset.train.x, again.train.x)
+    assert dataset.digest == again.digest
+
+
+def test_preparation_is_fitted_on_training_rows_only() -> None:
+    x, y = table(200)
+    raw = load((x, y), preparation="raw")
+    far = x.copy()
+    far[raw.validation.x[:, 0].astype(int), 1:] += 1e6  # validation rows move; the preparation must not
+    a, b = load((x, y)), load((far, y))
+    np.testing.assert_array_equal(a.mean, b.mean)
+    np.testing.assert_array_equal(a.train.x, b.train.x)
+    np.testing.assert_allclose(a.train.x.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(a.train.x.std(0), 1, atol=1e-4)
+    assert a.digest != b.digest
+
+
+def test_a_constant_column_stays_finite() -> None:
+    x, y = table(100)
+    x[:, 2] = 7
+    assert np.isfinite(load((x, y)).validation.x).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.ones(100), "every one of the 100 rows has the label 1"),
+        (np.arange(100) % 3, "the labels are 0, 1, 2; this release studies two classes"),
+        (np.arange(100) - 50.5, "two classes, 0 and 1"),
+    ],
+)
+def test_labels_that_cannot_be_studied(labels: np.ndarray, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        load((table(100)[0], labels.astype(np.float32)))
+
+
+def test_too_few_rows_say_how_many_there_are() -> None:
+    with pytest.raises(TooFewRowsError, match="holds 30 rows, too few for 25 training, 10 validation"):
+        load(table(30), train=25, validation=10)
+    with pytest.raises(TooFewRowsError):
+        load(table(3))
+    with pytest.raises(UsageError, match="validation is 0"):
+        load("collider", validation=0)
+    with pytest.raises(UsageError, match="test is -1"):
+        load("collider", test=-1)
+    with pytest.raises(UsageError, match="but rows is 100"):
+        load("collider", rows=100)
