@@ -277,7 +277,9 @@ def write_results(found: Study, folder: StudyFolder) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     write_histories(found.histories, folder.path / "histories.parquet")
     groups = found.groups()
-    for history in (history for group in groups.values() for history in group):
+    shown = [history for group in groups.values() for history in group]
+    more_seeds = [h.renamed(f"{h.run}-seed{h.seed}") for h in found.histories if h.seed != found.histories[0].seed]
+    for history in (*shown, *more_seeds):
         tensorboard.write(history, folder.path / "tensorboard")
     x = found.dataset.train.x * found.dataset.scale + found.dataset.mean
     plots.save_figures(groups, folder.path / "figures", x=x, best=found.best_epochs())

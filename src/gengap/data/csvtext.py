@@ -137,7 +137,8 @@ def parse(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block
         table = pa_csv.read_csv(
             pa.BufferReader(text),
             pa_csv.ReadOptions(column_names=layout.columns, use_threads=False, block_size=inner),
-            pa_csv.ParseOptions(delimiter=layout.delimiter),
+            # Without a quote in the text, not looking for any saves a quarter of the time.
+            pa_csv.ParseOptions(delimiter=layout.delimiter, quote_char='"' if b'"' in text else False),
             pa_csv.ConvertOptions(column_types=types, include_columns=schema.names),
         )
         block = checked(table.combine_chunks().to_batches()[0], schema, binary)

@@ -62,7 +62,7 @@ def plan_table(plan: Plan, features: int) -> Table:
 def results_table(summary: StudySummary) -> Table:
     """One line a trial: sizes, epochs, and the metrics at its best epoch."""
     seeds = len({trial.seed for trial in summary.trials}) > 1
-    columns = ["params", "epochs", "best", "train\nloss", "val\nloss", "gap", "train\nacc", "val\nacc", "time"]
+    columns = ["params", "epochs", "best", "train\nloss", "val\nloss", "gap", "acc\n%", "val\n%", "time"]
     title = "Cross-entropy, its gap, and accuracy at each best epoch"
     table = _table(title, "run", *(["seed"] if seeds else []), *columns, left=1)
     lowest = min((_loss(trial, "validation") for trial in summary.trials), default=math.inf)
@@ -86,14 +86,18 @@ def _loss(trial: TrialSummary, split: str) -> float:
 def _cells(trial: TrialSummary) -> Iterable[str]:
     train, validation = (trial.metrics.get(split, {}) for split in ("train", "validation"))
     yield f"{trial.parameters:,}"
-    yield f"{trial.epochs:,}"
-    yield "" if trial.best_epoch is None else f"{trial.best_epoch:,}"
+    yield str(trial.epochs)
+    yield "" if trial.best_epoch is None else str(trial.best_epoch)
     yield number(train.get("binary_crossentropy"))
     yield number(validation.get("binary_crossentropy"))
     yield "" if trial.gap is None else f"{trial.gap:+.3f}"
-    yield number(train.get("accuracy"), 3)
-    yield number(validation.get("accuracy"), 3)
+    yield _percent(train.get("accuracy"))
+    yield _percent(validation.get("accuracy"))
     yield minutes(trial.seconds)
+
+
+def _percent(share: float | None) -> str:
+    return number(None if share is None else 100 * share, 1)
 
 
 class Terminal:

@@ -1,0 +1,106 @@
+"""What the terminal shows: the plan, a line per 100 epochs where there is no terminal, and the results."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from gengap.plan import load_plan
+from gengap.report.console import Terminal, minutes, plan_table, results_table, skipped_text
+from gengap.report.summary import StudySummary, TrialSummary
+from gengap.train.fitted import Progress
+
+METRICS = {
+    "train": {"binary_crossentropy": 0.5, "accuracy": 0.75},
+    "validation": {"binary_crossentropy": 0.5123, "accuracy": 0.7},
+}
+
+
+def trial(run: str, **changes: Any) -> TrialSummary:
+    facts: dict[str, Any] = {
+        "seed": 0,
+        "parameters": 803_329,
+        "epochs": 1_874,
+        "best_epoch": 1_673,
+        "metrics": METRICS,
+    }
+    return TrialSummary(run=run, **(facts | {"stopped": "patience", "seconds": 3723.4} | changes))
+
+
+def shown(thing: object, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(thing)
+    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def summary(*trials: TrialSummary) -> StudySummary:
+    return StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=trials)
+
+
+def test_the_results_fit_eighty_columns_uncut() -> None:
+    text = shown(results_table(summary(trial("regularizers/combined"))))
+    for part in (
+        "regularizers/combined",
+        "803,329",
+        "1874",
+        "1673",
+        "0.5000",
+        "0.5123",
+        "+0.012",
+        "75.0",
+        "1:02:03",
+    ):
+        assert part in text, part
+    assert "…" not in text
+
+
+def test_a_diverged_trial_has_empty_cells() -> None:
+    text = shown(results_table(summary(trial("a", best_epoch=None, metrics={}, stopped="diverged"))))
+    assert "nan" not in text and "inf" not in text
+
+
+def test_several_seeds_get_a_column() -> None:
+    text = shown(results_table(summary(trial("a"), trial("a", seed=1))), width=100)
+    assert "seed" in text
+
+
+def test_the_plan_shows_every_run_and_treatment() -> None:
+    text = shown(plan_table(load_plan("tutorial"), 28), width=100)
+    for run in ("sizes/Tiny", "regularizers/Tiny", "sizes/large", "regularizers/combined"):
+        assert run in text
+    assert "l2 0.0001 + dropout 0.5" in text
+    assert "803,329" in text
+
+
+def test_without_a_terminal_one_line_per_hundred_epochs() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    with Terminal(console) as terminal:
+        for epoch in range(10, 331, 10):
+            terminal.progress(Progress("[red]run", epoch, 1000, 0.6, 0.7, 0.65, 3, epoch / 50))
+        terminal.finished(trial("[red]run"), kept=False)
+    lines = console.file.getvalue().splitlines()  # pyright: ignore[reportAttributeAccessIssue]
+    assert [line.split("  ")[0] for line in lines[:3]] == [
+        "[red]run: epoch 100/1,000",
+        "[red]run: epoch 200/1,000",
+        "[red]run: epoch 300/1,000",
+    ]
+    assert "50.0/s" in lines[0] and "train 0.6000  val 0.7000  best 0.6500" in lines[0]
+    assert len(lines) == 4 and lines[3].startswith("[red]run: 1,874 epochs, best epoch 1,673, val 0.5123")
+
+
+def test_on_a_terminal_a_bar_shows_the_run() -> None:
+    console = Console(file=io.StringIO(), width=200, force_terminal=True)
+    with Terminal(console) as terminal:
+        terminal.reading(10, 100)
+        terminal.progress(Progress("sizes/Tiny", 10, 1000, 0.6, 0.7, 0.65, 3, 1.0))
+    text = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert "sizes/Tiny" in text and "epoch 10/1,000" in text
+
+
+def test_skipped_rows_are_counted_and_named() -> None:
+    text = skipped_text([(i, "m_jj", "'x' is not a number") for i in range(1, 13)])
+    assert text.startswith("skipped 12 bad rows:\n  row 1, column m_jj: 'x' is not a number")
+    assert text.endswith("… and 2 more")
+    assert minutes(3599.6) == "1:00:00"
