@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,13 +66,17 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
     command = [sys.executable, "-m", "gengap", *words, "--plan", "long.toml", "--out", "kept"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
+        watchdog = threading.Timer(300, process.kill)  # only so that a broken display cannot hang the suite
+        watchdog.start()
         for line in process.stderr:
             if line.startswith("sizes/endless: epoch"):
                 os.kill(process.pid, signal.SIGINT)
                 break
         rest = process.stderr.read()
         assert process.wait() == 130
+        watchdog.cancel()
     assert "Traceback" not in rest
+    assert "stopping after the epochs at hand" in rest
     assert "1 finished trials are kept" in rest
     document = json.loads((tmp_path / "kept" / "study.json").read_text())
     assert [trial["run"] for trial in document["trials"]] == ["sizes/first"]

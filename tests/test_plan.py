@@ -15,14 +15,15 @@ from gengap.train.stopping import Stopping
 
 positive = st.integers(1, 10**6)
 rates = st.floats(1e-6, 0.99)
-treatments = st.lists(st.one_of(st.builds(L2, rates), st.builds(Dropout, rates)), max_size=2).map(tuple)
+treatments = st.lists(st.one_of(st.builds(L2, rates), st.builds(Dropout, rates)), max_size=2, unique_by=type).map(
+    tuple
+)
 stoppings = st.builds(
     Stopping,
-    patience=st.none() | st.integers(0, 1000),
+    patience=st.integers(0, 1000),
     min_delta=st.floats(0, 1),
     baseline=st.none() | st.floats(-9, 9),
     start_from_epoch=st.integers(0, 99),
-    mode=st.sampled_from(["min", "max"]),
 )
 recipes = st.builds(
     Recipe,
@@ -88,6 +89,18 @@ HEAD = 'name = "p"\n[[trials]]\nrun = "a/b"\n'
         ('name = "p"\ntrials = []', "at least one trial"),
         (HEAD + 'units = ["many"]', r"Expected `int`, got `str` - at `\$.trials\[0\].units\[0\]`"),
         (HEAD + "units = [0]", r">= 1"),
+        (
+            HEAD + "units = [1]\ntreatments = [{kind = 'l2', strength = 1.0}, {kind = 'l2', strength = 2.0}]",
+            "2 penalties",
+        ),
+        (HEAD + "units = [1]\nlearning_rate = inf", "<= "),
+        (HEAD + "units = [1]\n[recipe.stopping]\nmonitor = 'acuracy'", "acuracy"),
+        (HEAD + "units = [1]\n[recipe.stopping]\nmonitor = 'accuracy'", 'mode = "max"'),
+        (HEAD + "units = [1]\n[recipe.stopping]\nrestore_best = false", "restore_best"),
+        (HEAD + "units = [1]\n[recipe.stopping]\npatience = 5000000000", "<= "),
+        (HEAD.replace("a/b", "features/b") + "units = [1]", "run name 'features/b' would take"),
+        (HEAD.replace("a/b", "a/b.seed1") + "units = [1]", "seed1"),
+        (HEAD.replace("a/b", "best") + "units = [1]", "'best'"),
         (HEAD + "units = [1]\ncolour = 3", "unknown field `colour`"),
         (HEAD + 'units = [1]\ntreatments = [{kind = "l3", strength = 1.0}]', "Invalid value 'l3'"),
         (HEAD + 'units = [1]\ntreatments = [{kind = "dropout", rate = 1.5}]', "< 1.0"),
@@ -114,3 +127,15 @@ def test_only_and_capped_cut_a_plan_down() -> None:
         "regularizers/combined",
     ]
     assert {trial.recipe(plan.recipe).max_epochs for trial in plan.trials} == {7}
+
+
+def test_a_partial_stopping_rule_keeps_the_other_defaults() -> None:
+    plan = Plan.from_toml(HEAD + "units = [1]\n[recipe.stopping]\nmin_delta = 0.1")
+    assert plan.recipe.stopping == Stopping(patience=200, min_delta=0.1)
+
+
+def test_plans_built_in_python_are_checked_too() -> None:
+    with pytest.raises(PlanError, match=r"< 1\.0"):
+        load_plan(Plan(name="p", trials=(Trial(run="a/b", units=(1,), treatments=(Dropout(7.0),)),)))
+    with pytest.raises(PlanError, match=">= 1"):
+        load_plan(Plan(name="p", trials=(Trial(run="a/b", units=(0,)),)))

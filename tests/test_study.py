@@ -50,7 +50,7 @@ def test_study_json_is_as_the_contract_says(kept: Study) -> None:
     assert trial["parameters"] == 481
     assert trial["epochs"] == 6
     assert trial["stopped"] == "max-epochs"
-    assert set(trial["metrics"]["validation"]) == {"loss", "binary_crossentropy", "accuracy", "auc"}
+    assert set(trial["metrics"]["validation"]) == {"binary_crossentropy", "accuracy", "auc"}
     logged = kept.histories[0]["validation", "binary_crossentropy"].at(trial["best_epoch"])
     assert trial["metrics"]["validation"]["binary_crossentropy"] == logged
 
@@ -67,12 +67,61 @@ def test_histories_are_one_long_table(kept: Study) -> None:
 def test_each_saved_model_predicts_the_logged_validation_loss_from_raw_rows(kept: Study) -> None:
     assert kept.folder
     raw = gengap.load("collider", **ROWS, preparation="raw").validation
+    best = kept.folder / "models" / "best.keras"
+    assert kept.summary.best
     for trial in kept.trials:
         suffix = "" if trial.seed == 0 else f".seed{trial.seed}"
         model = keras.saving.load_model(kept.folder / "models" / f"{trial.run}{suffix}.keras", safe_mode=True)
         result = model.evaluate(raw.x, raw.y[:, None], verbose=0, return_dict=True)
-        for metric in ("loss", "binary_crossentropy", "accuracy"):
+        for metric in ("binary_crossentropy", "accuracy"):
             assert result[metric] == pytest.approx(trial.metrics["validation"][metric], rel=1e-4)
+        logged = next(h for h in kept.histories if (h.run, h.seed) == (trial.run, trial.seed))
+        assert trial.best_epoch is not None
+        assert result["loss"] == pytest.approx(logged["validation", "loss"].at(trial.best_epoch), rel=1e-4)
+        if trial == kept.summary.best:
+            assert best.read_bytes() == (kept.folder / "models" / f"{trial.run}{suffix}.keras").read_bytes()
+
+
+def test_a_column_in_tiny_units_is_prepared_the_same_in_the_saved_model(tmp_path: Path) -> None:
+    rows = gengap.load("collider", train=500, validation=200, preparation="raw")
+    x = np.concatenate([rows.train.x, rows.validation.x]) * np.float32(1e-9)
+    found = gengap.study(
+        (x, np.concatenate([rows.train.y, rows.validation.y])), PLAN, out=tmp_path, only="sizes/Wide"
+    )
+    raw = gengap.load((x, np.concatenate([rows.train.y, rows.validation.y])), preparation="raw").validation
+    model = keras.saving.load_model(tmp_path / "models" / "sizes" / "Wide.keras")
+    result = model.evaluate(raw.x, raw.y[:, None], verbose=0, return_dict=True)
+    logged = found.trials[0].metrics["validation"]["binary_crossentropy"]
+    assert result["binary_crossentropy"] == pytest.approx(logged, rel=1e-3)
+
+
+def test_test_rows_do_not_change_what_is_trained(kept: Study) -> None:
+    class Watching(Silent):
+        def progress(self, progress: Progress) -> None:
+            raise AssertionError("trained again")
+
+    gengap.study("collider", PLAN, **ROWS, test=70, seeds=2, out=kept.folder, display=Watching())
+
+
+def test_a_trial_whose_model_was_lost_is_trained_again(tmp_path: Path) -> None:
+    gengap.study("collider", PLAN, **ROWS, out=tmp_path, only="sizes/Tiny")
+    (tmp_path / "models" / "sizes" / "Tiny.keras").unlink()
+    gengap.study("collider", PLAN, **ROWS, out=tmp_path, only="sizes/Tiny")
+    assert (tmp_path / "models" / "sizes" / "Tiny.keras").exists()
+
+
+def test_trials_beside_a_faulty_one_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Trial.build
+
+    def faulty(self: Trial, *arguments: Any) -> keras.Model:
+        if self.run == "sizes/Tiny":
+            raise RuntimeError("out of luck")
+        return build(self, *arguments)
+
+    monkeypatch.setattr(Trial, "build", faulty)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        gengap.study("collider", PLAN, **ROWS, out=tmp_path)
+    assert (tmp_path / "trials" / "sizes" / "Wide.seed0.parquet").exists()
 
 
 def test_pictures_and_logs_are_there_for_both_groups(kept: Study) -> None:
@@ -153,6 +202,9 @@ def test_a_damaged_trial_file_is_named(tmp_path: Path) -> None:
     damaged = tmp_path / "s" / "trials" / "sizes" / "Tiny.seed0.parquet"
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(b"PAR1 no")
+    model = tmp_path / "s" / "models" / "sizes" / "Tiny.keras"
+    model.parent.mkdir(parents=True)
+    model.touch()
     with pytest.raises(StudyFolderError, match=r"Tiny\.seed0\.parquet can't be read.*delete it"):
         gengap.study("collider", PLAN, **ROWS, out=tmp_path / "s")
 

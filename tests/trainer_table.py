@@ -30,7 +30,8 @@ def _batch_norm(seed: int = 0) -> keras.Model:
     for i in range(2):
         first = keras.initializers.GlorotUniform(seed=seed + i)
         parts += [
-            keras.layers.Dense(16, kernel_initializer=first),
+            # No bias: the normalisation takes it out again, so its gradient is rounding error, which Adam blows up.
+            keras.layers.Dense(16, use_bias=False, kernel_initializer=first),
             keras.layers.BatchNormalization(momentum=0.9),
             keras.layers.Activation("elu"),
             keras.layers.GaussianNoise(0.1, seed=seed + 7),

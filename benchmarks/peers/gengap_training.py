@@ -17,10 +17,10 @@ from gengap.models import SIZES, Dropout, perceptron
 from gengap.models.backend import keras
 from gengap.train import compiled
 from gengap.train.fitted import Job, Progress, Rows
-from gengap.train.stopping import Stopping
+from gengap.train.stopping import NEVER, Stopping
 
 BATCH = 500
-STOPPING = Stopping(patience=None)  # the rule is computed as ever, but no turn may end early
+STOPPING = Stopping(patience=NEVER)  # the rule is computed as ever, but no turn may end early
 
 
 def model(size: str, dropout: float, steps: int) -> keras.Model:

@@ -45,14 +45,14 @@ def fit(
     """
     from gengap.train import trainer
     from gengap.train.fitted import Job
-    from gengap.train.stopping import Stopping
+    from gengap.train.stopping import NEVER, Stopping
 
     if not getattr(model, "compiled", False):
         raise UsageError("the model isn't compiled; call model.compile(optimizer=..., loss=...) first")
     if epochs < 1 or batch_size < 1:
         raise UsageError(f"epochs is {epochs} and batch_size {batch_size}; expected whole numbers of at least 1")
     rows = [_rows(name, *pair) for name, pair in (("train", train), ("validation", validation))]
-    rule = stopping or Stopping(patience=None, monitor="loss", restore_best=False)
+    rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
     job = Job(epochs=epochs, batch=batch_size, stopping=rule, seed=seed, run=run)
     try:
         return trainer().fit(model, *rows, job).history

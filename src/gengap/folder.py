@@ -1,7 +1,7 @@
 """The study folder: what is kept of each finished trial, so that the same call again resumes.
 
     study.json  histories.parquet  figures/  tensorboard/    the study's results, written at its end
-    models/<run>.keras                                       each trial's model, its preparation included
+    models/<run>.keras, models/best.keras                    each trial's model, its preparation included
     trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
 
 Every file is written beside its place and then renamed, so that one that is there is whole.
@@ -10,6 +10,8 @@ Every file is written beside its place and then renamed, so that one that is the
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +24,13 @@ from gengap.report.summary import TrialSummary
 if TYPE_CHECKING:
     import keras
 
+TRAINING = 1  # to be raised with every change that makes the same trial train differently
 SUMMARY, FINGERPRINT = "gengap.summary", "gengap.fingerprint"
 
 
 def fingerprint(*parts: object) -> str:
-    """A digest of everything that decides a trial's result."""
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+    """A digest of what decides a trial's result: `parts` and the version of the training code."""
+    return hashlib.sha256(msgspec.json.encode((TRAINING, *parts))).hexdigest()[:16]
 
 
 class StudyFolder:
@@ -52,7 +55,7 @@ class StudyFolder:
         import pyarrow.parquet as pq
 
         path = self.trial_file(run, seed)
-        if not path.exists():
+        if not path.exists() or not self.model_file(run, seed).exists():
             return None
         try:
             kept = pq.read_schema(path).metadata
@@ -65,7 +68,7 @@ class StudyFolder:
             ) from None
         if found != expected:
             raise StudyFolderError(
-                f"{self.path} holds {run} trained with another plan, other data or another version of gengap; "
+                f"{self.path} holds {run} trained with another plan, other data or another version of the trainer; "
                 "name another folder with --out, or delete this one to start over"
             )
         return history, summary
@@ -81,13 +84,19 @@ class StudyFolder:
     def save_model(self, model: keras.Model, path: Path) -> None:
         """A .keras file, written beside and renamed."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.part.keras")  # Keras insists on the ending
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part.keras")  # Keras insists on the ending
         model.save(beside)
         beside.replace(path)
+
+    def copy_model(self, run: str, seed: int, name: str) -> None:
+        """The trial's model once more, as models/<name>.keras."""
+        beside = self.path / "models" / f".{name}.{os.getpid()}.part"
+        shutil.copyfile(self.model_file(run, seed), beside)
+        beside.replace(self.path / "models" / f"{name}.keras")
 
     def write(self, name: str, content: bytes) -> None:
         """A file of the folder, written beside and renamed."""
         self.path.mkdir(parents=True, exist_ok=True)
-        beside = self.path / f".{name}.part"
+        beside = self.path / f".{name}.{os.getpid()}.part"
         beside.write_bytes(content)
         beside.replace(self.path / name)

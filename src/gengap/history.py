@@ -6,6 +6,7 @@ columns run, seed, epoch, split, metric, value. Epochs count from 0, as Keras co
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,10 +63,6 @@ class History:
         """The same curves under another run's name (a trial shown in two groups)."""
         return History(run, self.seed, self.series)
 
-    def to_arrow(self) -> pa.Table:
-        """The long table: run, seed, epoch, split, metric, value."""
-        return _long_table([self])
-
 
 def _long_table(histories: Iterable[History]) -> pa.Table:
     import pyarrow as pa
@@ -106,7 +103,7 @@ def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[
     import pyarrow.parquet as pq
 
     table = _long_table(histories).replace_schema_metadata(dict(metadata or {}))
-    beside = path.with_name(path.name + ".part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     pq.write_table(table, beside, compression="zstd")
     beside.replace(path)
 

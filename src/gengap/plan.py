@@ -16,13 +16,15 @@ import msgspec
 
 from gengap.errors import PlanError
 from gengap.models.treatments import L2, AnyTreatment, Dropout
-from gengap.train.stopping import Stopping
+from gengap.train.stopping import NEVER, Stopping
 
 if TYPE_CHECKING:
     import keras
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=NEVER)]
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+MODES = {"loss": "min", "binary_crossentropy": "min", "accuracy": "max"}  # what a stopping rule can watch
+RESERVED = ("best", "features", "learning_rate")  # names of files that a study writes
 RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
 
 
@@ -40,7 +42,7 @@ class InverseTime(
     decay_epochs: PositiveFloat = 1000.0
     rate: PositiveFloat = 1.0
 
-    def build(self, steps_per_epoch: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    def build(self, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """As a Keras schedule, which counts steps."""
         from gengap.models.backend import keras
 
@@ -55,7 +57,7 @@ class Constant(
 
     initial: PositiveFloat = 0.001
 
-    def build(self, steps_per_epoch: int, epochs: int) -> float:
+    def build(self, steps_per_epoch: int) -> float:
         """As Keras takes it: a number."""
         return self.initial
 
@@ -69,7 +71,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     batch: Positive = 500
     max_epochs: Positive = 10_000
     schedule: Schedule = msgspec.field(default_factory=InverseTime)
-    stopping: Stopping = Stopping(patience=200)
+    stopping: Stopping = Stopping()
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -115,7 +117,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         recipe = self.recipe(common)
         model = perceptron(self.units, self.treatments, features=features, seed=seed)
         model.compile(
-            optimizer=keras.optimizers.Adam(recipe.schedule.build(steps_per_epoch, recipe.max_epochs)),
+            optimizer=keras.optimizers.Adam(recipe.schedule.build(steps_per_epoch)),
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
             metrics=[
                 keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy"),
@@ -138,14 +140,20 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             raise ValueError("a plan needs at least one trial")
         names = [run for trial in self.trials for run in trial.runs]
         for name in names:
-            if not RUN_NAME.fullmatch(name) or any(set(part) == {"."} for part in name.split("/")):
-                raise ValueError(
-                    f"run name {name!r}: expected letters, digits, '_', '-', '+', '.' and spaces, in parts "
-                    "divided by '/', as in 'sizes/Tiny'"
-                )
-        for name in names:
+            _check_run_name(name)
             if names.count(name) > 1:
                 raise ValueError(f"run name {name!r} is used {names.count(name)} times; every trial needs its own")
+        for trial in self.trials:
+            if (count := sum(isinstance(t, L2) for t in trial.treatments)) > 1:
+                raise ValueError(f"{trial.run} has {count} penalties on its weights; expected at most one")
+        rule = self.recipe.stopping
+        if MODES.get(rule.monitor) != rule.mode:
+            known = " or ".join(f'monitor = "{name}" with mode = "{mode}"' for name, mode in MODES.items())
+            raise ValueError(f"the stopping rule has {rule.monitor!r} with mode {rule.mode!r}; expected {known}")
+        if not rule.restore_best:
+            raise ValueError(
+                "restore_best is false; a study keeps each model with its best weights, so leave it out"
+            )
 
     def only(self, pattern: str) -> Plan:
         """The trials with a name that matches the shell pattern, as in "sizes/*". Raises PlanError if none."""
@@ -180,6 +188,17 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             raise PlanError(f"{origin}: {error}; {hint}") from None
 
 
+def _check_run_name(name: str) -> None:
+    parts = name.split("/")
+    if not RUN_NAME.fullmatch(name) or any(set(part) == {"."} for part in parts):
+        raise ValueError(
+            f"run name {name!r}: expected letters, digits, '_', '-', '+', '.' and spaces, in parts divided by '/', "
+            "as in 'sizes/Tiny'"
+        )
+    if parts[0].casefold() in RESERVED or re.search(r"\.seed\d+$", name):
+        raise ValueError(f"run name {name!r} would take the name of another file of the study; choose another")
+
+
 LARGE = (512, 512, 512, 512)
 SIZES_AND_REGULARIZERS = (
     Trial(run="sizes/Tiny", units=(16,), also=("regularizers/Tiny",)),
@@ -200,20 +219,20 @@ def tutorial() -> Plan:
 # What each quick trial may spend. Standardised features and a higher rate bring the small models to their
 # best some ten times sooner than the tutorial's recipe; the large ones need a few dozen epochs to turn.
 QUICK: dict[str, dict[str, object]] = {
-    "sizes/Tiny": {"max_epochs": 400, "patience": 60, "learning_rate": 0.005},
-    "sizes/Small": {"max_epochs": 400, "patience": 60, "learning_rate": 0.005},
-    "sizes/Medium": {"max_epochs": 150, "patience": 40},
-    "sizes/large": {"max_epochs": 30, "patience": 20},
-    "regularizers/l2": {"max_epochs": 60, "patience": 20},
-    "regularizers/dropout": {"max_epochs": 60, "patience": 20},
-    "regularizers/combined": {"max_epochs": 60, "patience": 20},
+    "sizes/Tiny": {"max_epochs": 1_000, "patience": 100, "learning_rate": 0.005},
+    "sizes/Small": {"max_epochs": 1_000, "patience": 100, "learning_rate": 0.005},
+    "sizes/Medium": {"max_epochs": 200, "patience": 60},
+    "sizes/large": {"max_epochs": 50, "patience": 40},
+    "regularizers/l2": {"max_epochs": 40, "patience": 20},
+    "regularizers/dropout": {"max_epochs": 40, "patience": 20},
+    "regularizers/combined": {"max_epochs": 40, "patience": 20},
 }
 
 
 def quick() -> Plan:
     """The tutorial's models and its story in minutes: standardised features, shorter runs."""
     trials = tuple(msgspec.structs.replace(t, **QUICK[t.run]) for t in SIZES_AND_REGULARIZERS)
-    recipe = Recipe(max_epochs=400, schedule=InverseTime(decay_epochs=100.0))
+    recipe = Recipe(max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0))
     return Plan(name="quick", trials=trials, recipe=recipe)
 
 
@@ -229,7 +248,10 @@ def load_plan(plan: Plan | str | Path) -> Plan:
     200
     """
     if isinstance(plan, Plan):
-        return plan
+        try:  # values built in Python are not checked until here
+            return msgspec.convert(msgspec.to_builtins(plan), Plan)
+        except msgspec.ValidationError as error:
+            raise PlanError(f"the plan {plan.name!r}: {error}") from None
     if str(plan) in PLANS:
         return PLANS[str(plan)]()
     path = Path(plan)

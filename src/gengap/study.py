@@ -26,6 +26,7 @@ from gengap.folder import StudyFolder, fingerprint
 from gengap.history import History, write_histories
 from gengap.plan import Plan, Trial, load_plan
 from gengap.report.summary import StudySummary, TrialSummary, metrics_at
+from gengap.train import keras_backend
 from gengap.train.fitted import Job, Progress
 from gengap.train.trials import Finished, Ready, Task, run_tasks, steps_per_epoch
 
@@ -50,6 +51,9 @@ class Display(Protocol):
     def finished(self, trial: TrialSummary, kept: bool) -> None:
         """A trial is finished now, or (`kept`) was already."""
 
+    def interrupted(self) -> None:
+        """Ctrl-C was pressed: trials end after their chunk."""
+
 
 class Silent:
     """Shows nothing."""
@@ -64,6 +68,9 @@ class Silent:
         """Nothing."""
 
     def finished(self, trial: TrialSummary, kept: bool) -> None:
+        """Nothing."""
+
+    def interrupted(self) -> None:
         """Nothing."""
 
 
@@ -163,7 +170,7 @@ def study(
         progress=display.reading,
     )
     display.begin(plan, dataset, seeds)
-    with interruptible() as interrupt:
+    with interruptible(display) as interrupt:
         results = _train(plan, dataset, seeds, jobs, folder, display, interrupt)
     wanted = [(trial.run, seed) for seed in range(seeds) for trial in plan.trials]
     in_order = [results[key] for key in wanted if key in results]
@@ -206,7 +213,10 @@ def _train(
     for seed in range(seeds):
         for trial in plan.trials:
             key = (trial.run, seed)
-            prints[key] = fingerprint(trial, trial.recipe(plan.recipe), plan.preparation, seed, dataset.digest)
+            recipe = trial.recipe(plan.recipe)
+            prints[key] = fingerprint(
+                trial.units, trial.treatments, recipe, plan.preparation, seed, dataset.digest, keras_backend()
+            )
             kept = folder.finished(*key, prints[key]) if folder else None
             if kept:
                 results[key] = kept
@@ -263,6 +273,7 @@ def _summarise(finished: Finished, trial: Trial) -> TrialSummary:
         metrics=metrics_at(history, fitted.best_epoch),
         stopped=fitted.stopped,
         seconds=fitted.seconds,
+        began=time.time() - fitted.seconds,
     )
 
 
@@ -271,16 +282,20 @@ def _splits(dataset: Dataset) -> list[tuple[str, Any]]:
 
 
 def write_results(found: Study, folder: StudyFolder) -> None:
-    """Histories, pictures and TensorBoard logs, and study.json last: its presence says that all is there."""
+    """Histories, pictures, TensorBoard logs and the best model; study.json goes first and comes back last."""
     from gengap.report import plots, tensorboard
 
     folder.path.mkdir(parents=True, exist_ok=True)
+    (folder.path / "study.json").unlink(missing_ok=True)
     write_histories(found.histories, folder.path / "histories.parquet")
     groups = found.groups()
-    shown = [history for group in groups.values() for history in group]
-    more_seeds = [h.renamed(f"{h.run}-seed{h.seed}") for h in found.histories if h.seed != found.histories[0].seed]
-    for history in (*shown, *more_seeds):
-        tensorboard.write(history, folder.path / "tensorboard")
+    for history, trial in zip(found.histories, found.trials, strict=True):
+        span = (trial.began, trial.began + trial.seconds)
+        for run in (trial.run, *trial.also):
+            name = run if history.seed == found.histories[0].seed else f"{run}.seed{history.seed}"
+            tensorboard.write(history.renamed(name), folder.path / "tensorboard", span=span)
+    if (best := found.summary.best) is not None:
+        folder.copy_model(best.run, best.seed, "best")
     x = found.dataset.train.x * found.dataset.scale + found.dataset.mean
     plots.save_figures(groups, folder.path / "figures", x=x, best=found.best_epochs())
     folder.write("study.json", found.summary.to_json())
@@ -298,7 +313,7 @@ def default_folder(source: str | os.PathLike[str], plan: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[threading.Event]:
+def interruptible(display: Display) -> Iterator[threading.Event]:
     """An event that the first Ctrl-C sets; the second raises KeyboardInterrupt. Only in the main thread."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -309,6 +324,7 @@ def interruptible() -> Iterator[threading.Event]:
         if event.is_set():
             raise KeyboardInterrupt
         event.set()
+        display.interrupted()
 
     before = signal.signal(signal.SIGINT, pressed)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 20
     site: Site
+
+    def setup(self) -> None:
+        """With a small send buffer: otherwise megabytes that wait in this kernel would count as sent."""
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 << 10)
+        super().setup()
 
     def do_GET(self) -> None:
         site = self.site

@@ -72,6 +72,8 @@ def test_a_header_may_hold_line_ends_commas_and_empty_names(write: Write) -> Non
 def test_without_header_columns_are_numbered(write: Write) -> None:
     path = write("\ufeff7,1,2\n8,4,5\n")
     assert read(path, "column_1") == {"column_1": [7, 8], "column_2": [1, 4], "column_3": [2, 5]}
+    path = write("\ufeff7,1,2\n8,4\n")
+    assert read(path, "column_1", on_bad_row="skip") == {"column_1": [7], "column_2": [1], "column_3": [2]}
 
 
 def test_higgs_is_known_by_its_layout(write: Write) -> None:

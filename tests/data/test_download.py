@@ -6,6 +6,7 @@ import gzip
 import socket
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -269,11 +270,11 @@ def test_two_readers_fetch_a_file_once(site: Site, cache: Path) -> None:
 
 
 @pytest.fixture
-def nowhere(site: Site) -> str:
-    """The address of a port of this machine that nobody listens on."""
+def nowhere(site: Site) -> Iterator[str]:
+    """The address of a port of this machine that is taken, so that nobody can listen on it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def test_out_of_reach_a_kept_copy_is_used_with_a_warning(

@@ -138,11 +138,11 @@ def test_arrays_in_memory_and_in_npz(tmp_path: Path) -> None:
 
 
 def test_a_pandas_index_is_no_feature(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"a": [1.0, 2, 3], "y": [0, 1, 0]}).iloc[[2, 0]]
+    frame = pd.DataFrame({"a": [1.0, 2, 3], "y": [0, 1, 0]}).iloc[[2, 0, 1]]
     frame.to_parquet(tmp_path / "t.parquet")
     for source in (open_source(frame, target="y"), open_source(tmp_path / "t.parquet", target="y")):
         assert source.columns == ("a",)
-        assert read(source)["a"].to_pylist() == [3, 1]
+        assert read(source)["a"].to_pylist() == [3, 1, 2]
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.uint64(), pa.float16(), pa.decimal128(25, 3), pa.bool_()])

@@ -26,7 +26,7 @@ def trial(run: str, **changes: Any) -> TrialSummary:
         "best_epoch": 1_673,
         "metrics": METRICS,
     }
-    return TrialSummary(run=run, **(facts | {"stopped": "patience", "seconds": 3723.4} | changes))
+    return TrialSummary(run=run, **(facts | {"stopped": "patience", "seconds": 3723.4, "began": 0.0} | changes))
 
 
 def shown(thing: object, width: int = 80) -> str:
@@ -78,7 +78,7 @@ def test_without_a_terminal_one_line_per_hundred_epochs() -> None:
     console = Console(file=io.StringIO(), width=200)
     with Terminal(console) as terminal:
         for epoch in range(10, 331, 10):
-            terminal.progress(Progress("[red]run", epoch, 1000, 0.6, 0.7, 0.65, 3, epoch / 50))
+            terminal.progress(Progress("[red]run", 0, epoch, 1000, 0.6, 0.7, 0.65, 3, epoch / 50))
         terminal.finished(trial("[red]run"), kept=False)
     lines = console.file.getvalue().splitlines()  # pyright: ignore[reportAttributeAccessIssue]
     assert [line.split("  ")[0] for line in lines[:3]] == [
@@ -94,7 +94,7 @@ def test_on_a_terminal_a_bar_shows_the_run() -> None:
     console = Console(file=io.StringIO(), width=200, force_terminal=True)
     with Terminal(console) as terminal:
         terminal.reading(10, 100)
-        terminal.progress(Progress("sizes/Tiny", 10, 1000, 0.6, 0.7, 0.65, 3, 1.0))
+        terminal.progress(Progress("sizes/Tiny", 0, 10, 1000, 0.6, 0.7, 0.65, 3, 1.0))
     text = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert "sizes/Tiny" in text and "epoch 10/1,000" in text
 

@@ -88,7 +88,8 @@ def checked(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
     """The numeric columns of `raw` that `schema` names, cast to its types, bad rows taken out."""
     import pyarrow as pa
 
-    arrays = [raw.column(field.name).cast(field.type, safe=False) for field in schema]
+    columns = [(raw.column(field.name), field.type) for field in schema]
+    arrays = [array if array.type == kind else array.cast(kind, safe=False) for array, kind in columns]
     with np.errstate(over="ignore"):
         values = [array.to_numpy(zero_copy_only=False) for array in arrays]
         # A float64 target must fit 32 bits as well: models compute in float32.

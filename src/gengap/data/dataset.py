@@ -49,11 +49,10 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """A fingerprint of every row in its place, to notice that a study's data changed."""
+        """A fingerprint of every training and validation row, to notice that a study's data changed."""
         digest = hashlib.sha256()
-        for rows in (self.train, self.validation, self.test):
-            if rows is not None:
-                digest.update(np.ascontiguousarray(rows.x).tobytes() + np.ascontiguousarray(rows.y).tobytes())
+        for rows in (self.train, self.validation):
+            digest.update(np.ascontiguousarray(rows.x).tobytes() + np.ascontiguousarray(rows.y).tobytes())
         return digest.hexdigest()[:16]
 
 
@@ -86,22 +85,22 @@ def load(
     if test < 0:
         raise UsageError(f"test is {test}, expected a number of rows of at least 0")
     options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
-    opened = open_source(source, rows=rows, **options)
-    if not opened.higgs_layout:
+    # A HIGGS table may be a remote file of gigabytes, so it is opened for just the rows that its split needs.
+    needed = (validation or TUTORIAL_VALIDATION) + (train or TUTORIAL_TRAIN) + test
+    opened = open_source(source, rows=needed if rows is None else min(rows, needed), **options)
+    if opened.higgs_layout:
+        if rows is not None and needed > rows:
+            raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {rows}")
         x, y = _read(opened)
         _check_labels(opened, y)
-        return _prepared(opened, x, y, _stratified(opened, y, train, validation, test, seed), preparation)
-    validation, train = validation or TUTORIAL_VALIDATION, train or TUTORIAL_TRAIN
-    needed = validation + train + test
-    if rows is not None and needed > rows:
-        raise UsageError(
-            f"{validation} validation, {train} training and {test} test rows need {needed}, but rows is {rows}"
-        )
-    opened = open_source(source, rows=needed, **options)
-    x, y = _read(opened)
-    _check_labels(opened, y)
-    order = np.arange(len(y))
-    parts = [order[validation : validation + train], order[:validation], order[validation + train :]]
+        seen, end = validation or TUTORIAL_VALIDATION, needed - test
+        order = np.arange(needed)
+        parts = [order[seen:end], order[:seen], order[end:]]
+    else:
+        opened = open_source(source, rows=rows, **options)
+        x, y = _read(opened)
+        _check_labels(opened, y)
+        parts = _stratified(opened, y, train, validation, test, seed)
     return _prepared(opened, x, y, parts, preparation)
 
 

@@ -16,8 +16,8 @@ from gengap.data.blocks import Block, StreamBrokenError
 from gengap.errors import SourceError
 
 BLOCK = 1 << 22  # bytes of text parsed at once; the fastest of 512 KiB ... 4 MiB
-CHUNK = 1 << 16  # bytes read from a file at once
-PIECE = 1 << 18  # bytes of text gunzipped at once
+CHUNK = 1 << 18  # bytes read from a file at once
+PIECE = 1 << 20  # bytes of text gunzipped at once
 LONGEST_LINE = 1 << 24
 WORKERS = min(4, os.cpu_count() or 1)  # four parsers keep up with one gunzip
 

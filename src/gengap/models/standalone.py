@@ -8,12 +8,14 @@ from gengap.models.backend import keras
 
 
 def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray) -> keras.Sequential:
-    """`model` after a `Normalization` layer that subtracts `mean` and divides by `scale`, both (features,).
+    """`model` after layers that subtract `mean` and divide by `scale`, both (features,).
 
     The layers are shared with `model`, and it is compiled with the same loss and metrics, so that
     `keras.saving.load_model(...).evaluate(raw_x, y)` gives the logged loss.
     """
-    prepare = keras.layers.Normalization(mean=mean, variance=np.square(scale, dtype=np.float64))
-    whole = keras.Sequential([keras.Input((len(mean),)), prepare, *model.layers])
+    # Not `Normalization`: that divides by at least 1e-7, and columns in small units have less spread.
+    centre = keras.layers.Rescaling(1.0, offset=(-mean).tolist())
+    spread = keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist())
+    whole = keras.Sequential([keras.Input((len(mean),)), centre, spread, *model.layers])
     whole.compile_from_config(model.get_compile_config())
     return whole

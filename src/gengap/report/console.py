@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gengap.train.fitted import Progress
 
 LINE_EPOCHS = 100
+READING = ("", -1)  # the key of the bar for rows, beside those of trials
 
 
 def minutes(seconds: float) -> str:
@@ -107,8 +108,9 @@ class Terminal:
         self.console = console or Console(file=sys.stderr)
         self._verbose = verbose
         self._lock = threading.Lock()
-        self._bars: dict[str, TaskID] = {}
-        self._lines: dict[str, int] = {}
+        self._bars: dict[tuple[str, int], TaskID] = {}
+        self._lines: dict[tuple[str, int], int] = {}
+        self._seeds = 1
         self._progress = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -133,12 +135,13 @@ class Terminal:
         of = f" of {expected:,}" if expected else ""
         with self._lock:
             if self._live is not None:
-                bar = self._bar("reading", expected)
+                bar = self._bar(READING, "reading", expected)
                 self._progress.update(bar, completed=done, facts=f"{done:,}{of}")
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
         """Prints the rows, the plan and, if verbose, every model."""
-        self._remove("reading")
+        self._seeds = seeds
+        self._remove(READING)
         test = f", {len(dataset.test):,} test rows kept aside" if dataset.test else ""
         of_seeds = f", {seeds} seeds" if seeds > 1 else ""
         self.console.print(
@@ -157,6 +160,7 @@ class Terminal:
 
     def progress(self, progress: Progress) -> None:
         """A chunk of one trial's epochs is done."""
+        key, name = (progress.run, progress.seed), self._name(progress)
         rate = progress.epoch / max(progress.seconds, 1e-9)
         left = minutes((progress.of - progress.epoch) / rate)
         facts = (
@@ -165,32 +169,40 @@ class Terminal:
         )
         with self._lock:
             if self._live is not None:
-                self._progress.update(self._bar(progress.run, progress.of), completed=progress.epoch, facts=facts)
-            elif progress.epoch // LINE_EPOCHS > self._lines.get(progress.run, 0):
-                self._lines[progress.run] = progress.epoch // LINE_EPOCHS
-                self.console.print(f"{progress.run}: {facts}", markup=False, soft_wrap=True)
+                self._progress.update(self._bar(key, name, progress.of), completed=progress.epoch, facts=facts)
+            elif progress.epoch // LINE_EPOCHS > self._lines.get(key, 0):
+                self._lines[key] = progress.epoch // LINE_EPOCHS
+                self.console.print(f"{name}: {facts}", markup=False, soft_wrap=True)
 
     def finished(self, trial: TrialSummary, kept: bool) -> None:
         """One line for each finished trial."""
-        self._remove(trial.run)
+        self._remove((trial.run, trial.seed))
         how = "kept from before" if kept else f"{trial.stopped}, {minutes(trial.seconds)}"
-        best = "never finite" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
+        best = "no best epoch" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
         with self._lock:
+            loss = number(_loss(trial, "validation"))
             self.console.print(
-                f"{trial.run}: {trial.epochs:,} epochs, {best}, val {number(_loss(trial, 'validation'))} ({how})",
+                f"{self._name(trial)}: {trial.epochs:,} epochs, {best}, val {loss} ({how})",
                 markup=False,
                 soft_wrap=True,
             )
 
-    def _bar(self, run: str, total: int | None) -> TaskID:
-        if run not in self._bars:
-            self._bars[run] = self._progress.add_task(run.replace("[", r"\["), total=total, facts="")
-        return self._bars[run]
+    def interrupted(self) -> None:
+        """Ctrl-C was pressed."""
+        self.console.print("stopping after the epochs at hand; press Ctrl-C again to stop at once", markup=False)
 
-    def _remove(self, run: str) -> None:
+    def _name(self, of: Progress | TrialSummary) -> str:
+        return f"{of.run} seed {of.seed}" if self._seeds > 1 else of.run
+
+    def _bar(self, key: tuple[str, int], name: str, total: int | None) -> TaskID:
+        if key not in self._bars:
+            self._bars[key] = self._progress.add_task(name.replace("[", r"\["), total=total, facts="")
+        return self._bars[key]
+
+    def _remove(self, key: tuple[str, int]) -> None:
         with self._lock:
-            if run in self._bars:
-                self._progress.remove_task(self._bars.pop(run))
+            if key in self._bars:
+                self._progress.remove_task(self._bars.pop(key))
 
 
 def skipped_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:

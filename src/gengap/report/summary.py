@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -12,7 +10,7 @@ from gengap.history import History
 from gengap.train.stopping import Stopped
 
 SCHEMA = 1
-SHOWN = ("loss", "binary_crossentropy", "accuracy", "auc")
+SHOWN = ("binary_crossentropy", "accuracy", "auc")
 CLEAN = "clean_"
 
 
@@ -20,7 +18,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One finished trial. `metrics[split][metric]` are those of `best_epoch`.
 
     Training metrics are taken in inference mode on the fixed sample of training rows, so that they compare
-    with validation like with like (without penalties; see `History` for what was logged while training).
+    with validation like with like. `began` is when training started, in seconds since 1970.
     """
 
     run: str
@@ -32,6 +30,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, dict[str, float]]
     stopped: Stopped
     seconds: float
+    began: float
 
     @property
     def gap(self) -> float | None:
@@ -55,6 +54,12 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     preparation: str = "raw"
     skipped_rows: int = 0
     interrupted: bool = False
+
+    @property
+    def best(self) -> TrialSummary | None:
+        """The trial with the lowest validation cross-entropy, chosen without any correction for choosing."""
+        found = [t for t in self.trials if "binary_crossentropy" in t.metrics.get("validation", {})]
+        return min(found, key=lambda t: t.metrics["validation"]["binary_crossentropy"], default=None)
 
     def to_json(self) -> bytes:
         """The document, indented; no NaN ever stands in it."""
@@ -81,8 +86,3 @@ def _at(history: History, key: tuple[str, str], epoch: int) -> float | None:
     except KeyError:
         return None
     return value if math.isfinite(value) else None
-
-
-def to_builtins(summary: TrialSummary) -> Mapping[str, Any]:
-    """A trial's summary as plain dicts and lists."""
-    return msgspec.to_builtins(summary)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from types import ModuleType
 
 
-def trainer() -> ModuleType:
-    """The trainer for the backend that Keras runs on: its `fit(model, train, validation, job)`."""
+def keras_backend() -> str:
+    """The backend that Keras runs on, "jax" unless the user chose otherwise."""
     from gengap.models.backend import keras
 
-    if keras.backend.backend() == "jax":
+    return keras.backend.backend()
+
+
+def trainer() -> ModuleType:
+    """The trainer for the backend that Keras runs on: its `fit(model, train, validation, job)`."""
+    if keras_backend() == "jax":
         from gengap.train import compiled
 
         return compiled

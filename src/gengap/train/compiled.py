@@ -22,7 +22,9 @@ from gengap.train.fitted import (
     Progress,
     build_history,
     clean_sample,
+    finite_best,
     kept_epochs,
+    output_shape,
 )
 from gengap.train.program import Chunk, Data, State, program_for
 from gengap.train.stopping import Rule, Stopped, Watch
@@ -39,7 +41,8 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     the monitored metric is not among the compiled ones.
     """
     started = time.perf_counter()
-    train, validation = (rows.shaped_like(model.output_shape) for rows in (train, validation))
+    shape = output_shape(model, train)
+    train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     build(model, train)
     data = _to_device(train, validation)
     state = State.of(model)
@@ -70,12 +73,12 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         state, best, watch, ran = chunk.state, chunk.best, chunk.watch, int(chunk.done)
         gathered.add(chunk, done, ran)
         done += ran
-        if verdict := _ended(chunk, job):
-            stopped = verdict
+        if early := _ended(chunk, job, done):
+            stopped = early
             break
         gathered.tell(done, time.perf_counter() - started)
         length = _next_length(length, time.perf_counter() - begun)
-    best_epoch = int(watch.epoch) if int(watch.epoch) >= 0 else None
+    best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
     _put_back(model, state, best if job.stopping.restore_best and best_epoch is not None else None)
     gathered.tell(done, time.perf_counter() - started)
     return gathered.fitted(best_epoch, stopped, time.perf_counter() - started)
@@ -121,12 +124,12 @@ def _next_length(length: int, seconds: float) -> int:
     return int(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
 
 
-def _ended(chunk: Chunk, job: Job) -> Stopped | None:
+def _ended(chunk: Chunk, job: Job, done: int) -> Stopped | None:
     if bool(chunk.diverged):
         return "diverged"
     if bool(chunk.stop):
         return "patience"
-    return "interrupted" if job.interrupt is not None and job.interrupt.is_set() else None
+    return "interrupted" if job.interrupted and done < job.epochs else None
 
 
 def _put_back(model: keras.Model, state: State, best: tuple[list[Any], list[Any]] | None) -> None:
@@ -178,11 +181,12 @@ class _Gathered:
         self._job.on_progress(
             Progress(
                 self._job.run,
+                self._job.seed,
                 done,
                 self._job.epochs,
                 float(latest["train", monitor]),
                 float(latest["validation", monitor]),
-                abs(float(self._watch.best)),
+                float(self._watch.best) * (1 if self._job.stopping.mode == "min" else -1),
                 best if best >= 0 else None,
                 seconds,
             )

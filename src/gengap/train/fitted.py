@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from gengap.data.rows import Rows
 from gengap.history import History, Series
 from gengap.train.stopping import Stopped, Stopping
 
+if TYPE_CHECKING:
+    import keras
+
 OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
-OUTPUT_ROWS = 20_000  # at most so many validation rows; above, the first ones
+OUTPUT_ROWS = 20_000  # of at most so many validation rows; above, of evenly spaced ones
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Progress:
     """Told after each chunk of epochs. `epoch` counts the epochs done; values are the latest ones."""
 
     run: str
+    seed: int
     epoch: int
     of: int
     train: float
@@ -49,6 +54,11 @@ class Job:
     randomness: str = "hashed"
     on_progress: Callable[[Progress], None] | None = None
     interrupt: threading.Event | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody asked the trial to end."""
+        return self.interrupt is not None and self.interrupt.is_set()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +90,32 @@ class Permutations:
 
 
 def clean_sample(train: Rows, rows: int) -> Rows:
-    """The training rows on which the clean train metrics are computed: the first `rows`, the same every epoch."""
-    return Rows(train.x[:rows], train.y[:rows])
+    """The training rows on which the clean train metrics are computed: `rows` drawn once, the same every epoch.
+
+    Drawn and not the first ones, because a table may come sorted.
+    """
+    chosen = np.random.default_rng(0).choice(len(train), min(rows, len(train)), replace=False)
+    return Rows(train.x[np.sort(chosen)], train.y[np.sort(chosen)])
+
+
+def kept_rows(rows: int) -> np.ndarray:
+    """Which of so many validation rows have their outputs kept."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, OUTPUT_ROWS)).astype(np.int64))
+
+
+def finite_best(epoch: int | None, best: float | None) -> int | None:
+    """The best epoch, or None if the monitored value was never finite."""
+    return epoch if epoch is not None and best is not None and np.isfinite(best) else None
+
+
+def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
+    """The shape of the model's output; builds a model that has not seen any input yet."""
+    from gengap.models.backend import keras
+
+    if not model.built:
+        model(rows.x[:1])
+    spec = model.compute_output_spec(keras.KerasTensor((1, *rows.x.shape[1:]), str(rows.x.dtype)))
+    return tuple(spec.shape)
 
 
 def kept_epochs(epochs: int) -> np.ndarray:

@@ -21,7 +21,10 @@ from gengap.train.fitted import (
     Progress,
     build_history,
     clean_sample,
+    finite_best,
     kept_epochs,
+    kept_rows,
+    output_shape,
 )
 from gengap.train.stopping import Stopped, Stopping
 
@@ -29,7 +32,8 @@ from gengap.train.stopping import Stopped, Stopping
 def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     """Trains a compiled Keras `model` as `job` says, by Keras' own loop; gives what the compiled trainer gives."""
     started = time.perf_counter()
-    train, validation = (rows.shaped_like(model.output_shape) for rows in (train, validation))
+    shape = output_shape(model, train)
+    train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     stopping = _early_stopping(job.stopping)
     batches = _Batches(train, job.batch, job.seed)
     shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle())
@@ -51,7 +55,7 @@ def _early_stopping(rule: Stopping) -> keras.callbacks.EarlyStopping:
     return keras.callbacks.EarlyStopping(
         monitor=f"val_{rule.monitor}",
         min_delta=rule.min_delta,
-        patience=np.iinfo(np.int32).max if rule.patience is None else rule.patience,
+        patience=rule.patience,
         mode=rule.mode,
         baseline=rule.baseline,
         restore_best_weights=rule.restore_best,
@@ -123,6 +127,7 @@ class _Log(keras.callbacks.Callback):
 
     def _keep(self, epoch: int) -> None:
         outputs = np.asarray(self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0))
+        outputs = outputs[kept_rows(len(outputs))]
         if epoch in self._wanted:
             self._outputs[epoch] = outputs
         self._recent = (epoch, outputs)
@@ -136,10 +141,12 @@ class _Log(keras.callbacks.Callback):
             shown = float("nan") if best is None else float(best)
             values = (float(logs[monitor]), float(logs[f"val_{monitor}"]), shown)
             at = None if self._best is None else self._best[0]
-            self._job.on_progress(Progress(self._job.run, epoch + 1, self._job.epochs, *values, at, seconds))
+            self._job.on_progress(
+                Progress(self._job.run, self._job.seed, epoch + 1, self._job.epochs, *values, at, seconds)
+            )
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             self._ended = "diverged"
-        elif self._job.interrupt is not None and self._job.interrupt.is_set():
+        elif self._job.interrupted and epoch + 1 < self._job.epochs and not self.model.stop_training:
             self._ended = "interrupted"
         if self._ended:
             self.model.stop_training = True
@@ -150,7 +157,7 @@ class _Log(keras.callbacks.Callback):
         early: Stopped = "patience" if self._stopping.stopped_epoch > 0 else "max-epochs"
         return Fitted(
             build_history(self._job.run, self._job.seed, self._logs),
-            None if self._best is None else self._best[0],
+            finite_best(None if self._best is None else self._best[0], self._stopping.best),
             self._ended or early,
             seconds,
             epochs,

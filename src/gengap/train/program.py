@@ -19,13 +19,12 @@ import numpy as np
 from jax import lax
 
 from gengap.models.backend import keras
-from gengap.train.fitted import OUTPUT_ROWS
+from gengap.train.fitted import kept_rows
 from gengap.train.randomness import hashed_randomness
-from gengap.train.stopping import Rule, Watch, look
+from gengap.train.stopping import SMALL, Rule, Watch, look
 
 PREDICT_ROWS = 16_384  # rows put through the model at once, outside training
 PROGRAMS_KEPT = 32
-SMALL = 100_000  # parameters; up to here the products are too small to share among cores
 
 
 class State(NamedTuple):
@@ -87,7 +86,10 @@ class Program:
                     lowered = jax.jit(self.chunk, donate_argnums=(0, 1)).lower(*arguments)
             else:
                 lowered = jax.jit(self.chunk, donate_argnums=(0, 1)).lower(*arguments)
-        return lowered.compile(compiler_options=compiler_options(self.model))
+        try:
+            return lowered.compile(compiler_options=compiler_options(self.model))
+        except jax.errors.JaxRuntimeError:  # an XLA that doesn't know these options
+            return lowered.compile()
 
     def chunk(
         self,
@@ -102,9 +104,9 @@ class Program:
     ) -> Chunk:
         """Runs up to `epochs` epochs (at most `capacity`), stopping at the epoch where the rule says so."""
         row, outputs = jax.eval_shape(lambda s: self._epoch(s, data, orders[0])[1:], state)
-        kept = min(len(data.y_validation), OUTPUT_ROWS)
+        kept = kept_rows(len(data.y_validation))
         logs = jnp.zeros((self.capacity, *row.shape), row.dtype)
-        shown = jnp.zeros((self.capacity, kept, *outputs.shape[1:]), outputs.dtype)
+        shown = jnp.zeros((self.capacity, len(kept), *outputs.shape[1:]), outputs.dtype)
         start = Chunk(state, best, watch, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, shown)
         monitored = self.columns.index(("validation", self.monitor))
         losses = [self.columns.index((split, "loss")) for split in ("train", "validation")]
@@ -115,7 +117,10 @@ class Program:
             weights = (state.trainable, state.fixed)
             best = lax.cond(improved, lambda new, _: new, lambda _, old: old, weights, c.best)
             diverged = ~jnp.isfinite(row[jnp.array(losses)]).all()
-            logs, shown = c.logs.at[c.done].set(row), c.outputs.at[c.done].set(outputs[:kept])
+            logs, shown = (
+                c.logs.at[c.done].set(row),
+                c.outputs.at[c.done].set(outputs[kept] if len(kept) < len(outputs) else outputs),
+            )
             return Chunk(state, best, watch, c.done + 1, stop, diverged, logs, shown)
 
         return lax.while_loop(lambda c: (c.done < epochs) & ~c.stop & ~c.diverged, one, start)
@@ -166,9 +171,12 @@ class Program:
     def _predict(self, state: State, x: Any) -> tuple[Any, Any]:
         """Outputs in inference mode, in blocks so that memory stays bounded, and the sum of the penalties."""
 
+        # Keras passes `training` only to models whose call takes it.
+        inference = {"training": False} if self.model._call_has_training_arg else {}
+
         def call(part: Any) -> tuple[Any, Any]:
             outputs, _, losses = self.model.stateless_call(
-                state.trainable, state.fixed, part, training=False, return_losses=True
+                state.trainable, state.fixed, part, return_losses=True, **inference
             )
             return outputs, jnp.asarray(sum(losses), jnp.float32)
 
@@ -225,12 +233,13 @@ def program_for(
     with lock:
         if not made:
             program = Program(model, arguments[4], batch, capacity, monitor)
-            made.extend((program.compile(*arguments, hashed=hashed), program.columns))
+            # The model stays with its program: `structure` may name it by its id, which must not be given again.
+            made.extend((program.compile(*arguments, hashed=hashed), program.columns, model))
     return made[0], made[1]
 
 
 def structure(model: keras.Model) -> str:
-    """What decides a model's program: its configuration without layer names and seeds.
+    """What decides a model's program: its configuration without seeds, and without names where they say nothing.
 
     Two models share a program only if all their parts are Keras' own: a custom layer's or function's
     configuration need not say all that it does.
@@ -239,10 +248,13 @@ def structure(model: keras.Model) -> str:
         config = _without_seeds(keras.saving.serialize_keras_object(model))
     except (NotImplementedError, TypeError, ValueError):  # a model that can't be saved can still be trained
         return str(id(model))
+    own = _only_keras(config)
+    config["compile_config"]["optimizer"]["config"].pop("name", None)
+    if type(model) is keras.Sequential:  # elsewhere the layers' names tell how they are connected
+        for part in (config, *config["config"]["layers"]):
+            part["config"].pop("name", None)
     text = json.dumps(config, sort_keys=True, default=repr)
-    for i, part in enumerate([*model._flatten_layers(), model.optimizer]):
-        text = text.replace(f'"{part.name}"', f'"#{i}"')
-    return text if _only_keras(config) else f"{text} {id(model)}"
+    return text if own else f"{text} {id(model)}"
 
 
 def _without_seeds(config: Any) -> Any:

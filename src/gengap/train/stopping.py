@@ -12,22 +12,24 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+SMALL = 100_000  # parameters; up to here a step is too short to keep several cores busy
+NEVER = 2_000_000_000  # epochs; fits the 32-bit counters of a compiled program
 Stopped = Literal["patience", "max-epochs", "diverged", "interrupted"]
 
 
 class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Stop after `patience` epochs without improvement of the validation metric `monitor`.
 
-    `monitor` is a metric's name without Keras' `val_`. Without `patience` it never stops early, but still finds
-    the best epoch. `restore_best` puts the best epoch's weights back at the end.
+    `monitor` is a metric's name without Keras' `val_`. With a patience of `NEVER` it never stops early, but still
+    finds the best epoch. `restore_best` puts the best epoch's weights back at the end.
     """
 
-    patience: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    patience: Annotated[int, msgspec.Meta(ge=0, le=NEVER)] = 200
     monitor: str = "binary_crossentropy"
     mode: Literal["min", "max"] = "min"
     min_delta: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     baseline: float | None = None
-    start_from_epoch: Annotated[int, msgspec.Meta(ge=0)] = 0
+    start_from_epoch: Annotated[int, msgspec.Meta(ge=0, le=NEVER)] = 0
     restore_best: bool = True
 
 
@@ -49,10 +51,9 @@ class Rule(NamedTuple):
         import numpy as np
 
         sign = 1.0 if stopping.mode == "min" else -1.0
-        never = np.iinfo(np.int32).max
         return cls(
             np.float32(sign),
-            np.int32(never if stopping.patience is None else stopping.patience),
+            np.int32(stopping.patience),
             np.float32(stopping.min_delta),
             np.float32(np.inf if stopping.baseline is None else sign * stopping.baseline),
             np.int32(stopping.start_from_epoch),

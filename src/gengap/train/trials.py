@@ -18,12 +18,11 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.history import History, Series
 from gengap.train import trainer
-from gengap.train.fitted import Fitted, Job, Progress
+from gengap.train.fitted import Fitted, Job, kept_rows
+from gengap.train.stopping import SMALL
 
 if TYPE_CHECKING:
     import keras
-
-SMALL = 100_000  # parameters; up to here a step is too short to keep two cores busy
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,23 @@ def run_tasks(
     """Trains every task, yielding each as it finishes. Nothing new starts once `interrupt` is set."""
     small = [task for task in tasks if task.parameters <= SMALL]
     large = [task for task in tasks if task.parameters > SMALL]
-    side_by_side = jobs or os.cpu_count() or 1
+    side_by_side = jobs or len(os.sched_getaffinity(0))
+    faults: list[BaseException] = []
     for group, threads in ((small, side_by_side), (large, 1)):
         with ThreadPoolExecutor(threads, thread_name_prefix="trial") as pool:
             futures = [pool.submit(_run, task, train, validation, interrupt) for task in group]
             try:
                 for future in as_completed(futures):
-                    if (finished := future.result()) is not None:
+                    if fault := future.exception():
+                        faults.append(fault)
+                    elif (finished := future.result()) is not None:
                         yield finished
             except BaseException:
-                interrupt.set()  # the other threads stop after their chunk, and the first fault is reported
+                interrupt.set()  # the other threads stop after their chunk
                 pool.shutdown(cancel_futures=True)
                 raise
+        if faults:  # raised only now, so that the trials beside the faulty one are kept
+            raise faults[0]
 
 
 def _run(task: Task, train: Rows, validation: Rows, interrupt: threading.Event) -> Finished | None:
@@ -87,7 +91,7 @@ def with_auc(fitted: Fitted, y: np.ndarray) -> Fitted:
 
     from sklearn.metrics import roc_auc_score
 
-    labels = y[: fitted.outputs.shape[1]]
+    labels = y[kept_rows(len(y))]
     logits = fitted.outputs.reshape(len(fitted.outputs), len(labels))
     finite = np.isfinite(logits).all(axis=1)
     if len(np.unique(labels)) < 2 or not finite.any():
@@ -100,6 +104,3 @@ def with_auc(fitted: Fitted, y: np.ndarray) -> Fitted:
 def steps_per_epoch(rows: int, batch: int) -> int:
     """Optimizer steps in one epoch; the last batch may be smaller."""
     return -(-rows // min(batch, rows))
-
-
-__all__ = ["Finished", "Progress", "Ready", "Task", "run_tasks", "steps_per_epoch", "with_auc"]
