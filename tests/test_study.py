@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -95,12 +96,16 @@ def test_a_column_in_tiny_units_is_prepared_the_same_in_the_saved_model(tmp_path
     assert result["binary_crossentropy"] == pytest.approx(logged, rel=1e-3)
 
 
-def test_test_rows_do_not_change_what_is_trained(kept: Study) -> None:
+def test_test_rows_do_not_change_what_is_trained(kept: Study, tmp_path: Path) -> None:
+    assert kept.folder
+    copy = shutil.copytree(kept.folder, tmp_path / "copy")
+
     class Watching(Silent):
         def progress(self, progress: Progress) -> None:
             raise AssertionError("trained again")
 
-    gengap.study("collider", PLAN, **ROWS, test=70, seeds=2, out=kept.folder, display=Watching())
+    again = gengap.study("collider", PLAN, **ROWS, test=70, seeds=2, out=copy, display=Watching())
+    assert again.trials == kept.trials
 
 
 def test_a_trial_whose_model_was_lost_is_trained_again(tmp_path: Path) -> None:

@@ -172,27 +172,30 @@ def study(
     display.begin(plan, dataset, seeds)
     with interruptible(display) as interrupt:
         results = _train(plan, dataset, seeds, jobs, folder, display, interrupt)
-    wanted = [(trial.run, seed) for seed in range(seeds) for trial in plan.trials]
-    in_order = [results[key] for key in wanted if key in results]
-    found = Study(
-        plan,
-        dataset,
-        tuple(history for history, _ in in_order),
-        StudySummary(
-            source=dataset.origin,
-            rows={name: 0 if r is None else len(r) for name, r in _splits(dataset)},
-            plan=plan.name,
-            seconds=time.perf_counter() - started,
-            trials=tuple(trial for _, trial in in_order),
-            preparation=plan.preparation,
-            skipped_rows=len(dataset.skipped),
-            interrupted=len(in_order) < len(wanted),
-        ),
-        folder.path if folder else None,
-    )
-    if folder is not None and in_order:
+    found = _gathered(plan, dataset, seeds, results, time.perf_counter() - started, folder)
+    if folder is not None and found.trials:
         write_results(found, folder)
     return found
+
+
+def _gathered(
+    plan: Plan, dataset: Dataset, seeds: int, results: Results, seconds: float, folder: StudyFolder | None
+) -> Study:
+    """The finished trials in the plan's order, and their summary."""
+    wanted = [(trial.run, seed) for seed in range(seeds) for trial in plan.trials]
+    in_order = [results[key] for key in wanted if key in results]
+    summary = StudySummary(
+        source=dataset.origin,
+        rows={name: 0 if rows is None else len(rows) for name, rows in _splits(dataset)},
+        plan=plan.name,
+        seconds=seconds,
+        trials=tuple(trial for _, trial in in_order),
+        preparation=plan.preparation,
+        skipped_rows=len(dataset.skipped),
+        interrupted=len(in_order) < len(wanted),
+    )
+    histories = tuple(history for history, _ in in_order)
+    return Study(plan, dataset, histories, summary, folder.path if folder else None)
 
 
 Results = dict[tuple[str, int], tuple[History, TrialSummary]]
