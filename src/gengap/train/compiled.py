@@ -73,14 +73,13 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         state, best, watch, ran = chunk.state, chunk.best, chunk.watch, int(chunk.done)
         gathered.add(chunk, done, ran)
         done += ran
+        gathered.tell(done, time.perf_counter() - started)
         if early := _ended(chunk, job, done):
             stopped = early
             break
-        gathered.tell(done, time.perf_counter() - started)
         length = _next_length(length, time.perf_counter() - begun)
     best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
     _put_back(model, state, best if job.stopping.restore_best and best_epoch is not None else None)
-    gathered.tell(done, time.perf_counter() - started)
     return gathered.fitted(best_epoch, stopped, time.perf_counter() - started)
 
 
@@ -134,19 +133,18 @@ def _ended(chunk: Chunk, job: Job, done: int) -> Stopped | None:
 
 def _put_back(model: keras.Model, state: State, best: tuple[list[Any], list[Any]] | None) -> None:
     """In the order in which Keras' `fit` does it: final values, averaged weights, then the best epoch's."""
-    groups = [
-        (model.trainable_variables, state.trainable),
-        (model.non_trainable_variables, state.fixed),
-        (model.optimizer.variables, state.optimizer),
-    ]
-    for variables, values in groups:
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+    _assign(model.trainable_variables, state.trainable)
+    _assign(model.non_trainable_variables, state.fixed)
+    _assign(model.optimizer.variables, state.optimizer)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     if best is not None:
-        for variables, values in zip((model.trainable_variables, model.non_trainable_variables), best, strict=True):
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+        _assign(model.trainable_variables, best[0])
+        _assign(model.non_trainable_variables, best[1])
+
+
+def _assign(variables: list[Any], values: list[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 class _Gathered:
