@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,10 +19,9 @@ from gengap.train.fitted import (
     Job,
     Permutations,
     Progress,
-    build_history,
+    Record,
     clean_sample,
     finite_best,
-    kept_epochs,
     output_shape,
 )
 from gengap.train.program import Chunk, Data, State, program_for
@@ -61,10 +59,11 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         hashed=job.randomness == "hashed",
     )
     gathered = _Gathered(columns, job)
-    length, done = 1, 0
+    length, done, checks = 1, 0, job.checks
     stopped: Stopped = "max-epochs"
     while done < job.epochs:
-        length = min(length, job.epochs - done, len(orders))
+        ahead = next((c for c in checks if c > done), job.epochs) - done
+        length = min(length, ahead, len(orders))
         begun = time.perf_counter()
         chunk: Chunk = program(
             state, best, watch, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length)
@@ -73,14 +72,17 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         state, best, watch, ran = chunk.state, chunk.best, chunk.watch, int(chunk.done)
         gathered.add(chunk, done, ran)
         done += ran
-        gathered.tell(done, time.perf_counter() - started)
+        gathered.tell(chunk, done, ran, time.perf_counter() - started)
         if early := _ended(chunk, job, done):
             stopped = early
             break
         length = _next_length(length, time.perf_counter() - begun)
+        if job.certain and done in checks and job.certain(gathered.record.so_far()):
+            stopped = "verdict"
+            break
     best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
     _put_back(model, state, best if job.stopping.restore_best and best_epoch is not None else None)
-    return gathered.fitted(best_epoch, stopped, time.perf_counter() - started)
+    return gathered.record.fitted(best_epoch, stopped, time.perf_counter() - started)
 
 
 def build(model: keras.Model, train: Rows) -> None:
@@ -148,58 +150,34 @@ def _assign(variables: list[Any], values: list[Any]) -> None:
 
 
 class _Gathered:
-    """Logs and kept outputs, chunk by chunk."""
+    """Puts each chunk's logs and outputs into the trial's record, and tells of them."""
 
     def __init__(self, columns: list[tuple[str, str]], job: Job) -> None:
         self._columns, self._job = columns, job
-        self._logs: list[np.ndarray] = []
-        self._wanted = set(kept_epochs(job.epochs).tolist())
-        self._outputs: dict[int, np.ndarray] = {}
-        self._last: tuple[int, np.ndarray] | None = None
-        self._best: tuple[int, np.ndarray] | None = None
-        self._watch: Watch | None = None
+        self.record = Record(job)
 
     def add(self, chunk: Chunk, first: int, ran: int) -> None:
-        self._logs.append(np.asarray(chunk.logs)[:ran])
-        outputs = np.asarray(chunk.outputs)
+        logs, outputs, best = np.asarray(chunk.logs)[:ran], np.asarray(chunk.outputs), int(chunk.watch.epoch)
+        for key, values in zip(self._columns, logs.T, strict=True):
+            self.record.log(key, values)
         for i in range(ran):
-            if first + i in self._wanted:
-                self._outputs[first + i] = outputs[i].copy()
-        self._last = (first + ran - 1, outputs[ran - 1].copy())
-        best = int(chunk.watch.epoch)
-        if first <= best < first + ran:
-            self._best = (best, outputs[best - first].copy())
-        self._watch = jax.tree.map(np.asarray, chunk.watch)
+            self.record.keep(first + i, outputs[i], last=i == ran - 1, best=first + i == best)
 
-    def tell(self, done: int, seconds: float) -> None:
-        if self._job.on_progress is None or self._watch is None:
+    def tell(self, chunk: Chunk, done: int, ran: int, seconds: float) -> None:
+        if self._job.on_progress is None:
             return
-        latest = dict(zip(self._columns, self._logs[-1][-1], strict=True))
-        monitor, best = self._job.stopping.monitor, int(self._watch.epoch)
+        latest = dict(zip(self._columns, np.asarray(chunk.logs)[ran - 1].tolist(), strict=True))
+        monitor, best = self._job.stopping.monitor, int(chunk.watch.epoch)
         self._job.on_progress(
             Progress(
                 self._job.run,
                 self._job.seed,
                 done,
                 self._job.epochs,
-                float(latest["train", monitor]),
-                float(latest["validation", monitor]),
-                float(self._watch.best) * (1 if self._job.stopping.mode == "min" else -1),
+                latest["train", monitor],
+                latest["validation", monitor],
+                float(chunk.watch.best) * (1 if self._job.stopping.mode == "min" else -1),
                 best if best >= 0 else None,
                 seconds,
             )
-        )
-
-    def fitted(self, best_epoch: int | None, stopped: Stopped, seconds: float) -> Fitted:
-        table = np.concatenate(self._logs)
-        logs = {key: table[:, i] for i, key in enumerate(self._columns)}
-        kept = self._outputs | dict(pair for pair in (self._last, self._best) if pair is not None)
-        epochs = np.array(sorted(kept), dtype=np.int64)
-        return Fitted(
-            build_history(self._job.run, self._job.seed, logs),
-            best_epoch,
-            stopped,
-            seconds,
-            epochs,
-            np.stack([kept[e] for e in epochs.tolist()]),
         )

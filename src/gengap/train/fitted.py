@@ -6,7 +6,7 @@ The compiled trainer and the plain Keras one share these, so that the same laws 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
 OUTPUT_ROWS = 20_000  # of at most so many validation rows; above, of evenly spaced ones
+FIRST_CHECK = 16  # epochs before which no verdict is certain
+CHECK_GROWTH = 1.15  # from one check to the next
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,22 @@ class Progress:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class SoFar:
+    """What is known of a trial: its history, and validation `outputs` (m, rows, ...) at `output_epochs` (m,)."""
+
+    history: History
+    output_epochs: np.ndarray
+    outputs: np.ndarray
+
+
 @dataclass(frozen=True)
 class Job:
     """How to train one model: settings that both trainers understand.
 
     `randomness` is "hashed" (fast, see `gengap.train.randomness`) or "keras" (whatever Keras draws).
-    `interrupt`, once set, ends the trial after the chunk at hand.
+    `interrupt`, once set, ends the trial after the chunk at hand. `certain` is asked, once so many epochs are done
+    as `checks` says, whether what the trial would say is certain; then it ends.
     """
 
     epochs: int
@@ -54,27 +66,68 @@ class Job:
     randomness: str = "hashed"
     on_progress: Callable[[Progress], None] | None = None
     interrupt: threading.Event | None = None
+    certain: Callable[[SoFar], bool] | None = None
 
     @property
     def interrupted(self) -> bool:
         """Whether somebody asked the trial to end."""
         return self.interrupt is not None and self.interrupt.is_set()
 
+    @property
+    def checks(self) -> list[int]:
+        """After how many epochs `certain` is asked: ever more rarely, and always at the same ones."""
+        spaced = FIRST_CHECK * CHECK_GROWTH ** np.arange(200.0)
+        return [] if self.certain is None else np.unique(spaced[spaced < self.epochs].astype(np.int64)).tolist()
+
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class Fitted(SoFar):
     """A trained trial. The model itself holds the weights of `best_epoch` if the rule restores them.
 
-    `output_epochs` (m,) and `outputs` (m, rows, ...) are the model's validation outputs at about 64
-    log-spaced epochs, the best one and the last.
+    The outputs are those of about 64 log-spaced epochs, the best one and the last.
     """
 
-    history: History
     best_epoch: int | None
     stopped: Stopped
     seconds: float
-    output_epochs: np.ndarray
-    outputs: np.ndarray
+
+
+class Record:
+    """Gathers a trial's logs and the outputs to keep, as its epochs go by."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._wanted = set(kept_epochs(job.epochs).tolist())
+        self._logs: dict[tuple[str, str], list[float]] = {}
+        self._outputs: dict[int, np.ndarray] = {}
+        self._last: dict[int, np.ndarray] = {}
+        self._best: dict[int, np.ndarray] = {}
+
+    def log(self, key: tuple[str, str], values: Iterable[float]) -> None:
+        """The next epochs' values of one series."""
+        self._logs.setdefault(key, []).extend(float(v) for v in values)
+
+    def keep(self, epoch: int, outputs: np.ndarray, *, last: bool = True, best: bool = False) -> None:
+        """Outputs (rows, ...) of one epoch: kept if it is a wanted one, and while it is the last or the best."""
+        kept = outputs.copy() if last or best or epoch in self._wanted else outputs
+        if epoch in self._wanted:
+            self._outputs[epoch] = kept
+        if last:
+            self._last = {epoch: kept}
+        if best:
+            self._best = {epoch: kept}
+
+    def so_far(self) -> SoFar:
+        """The history and outputs up to now."""
+        kept = self._outputs | self._last | self._best
+        epochs = np.array(sorted(kept), dtype=np.int64)
+        history = build_history(self._job.run, self._job.seed, self._logs)
+        return SoFar(history, epochs, np.stack([kept[e] for e in epochs.tolist()]))
+
+    def fitted(self, best_epoch: int | None, stopped: Stopped, seconds: float) -> Fitted:
+        """The finished trial."""
+        known = self.so_far()
+        return Fitted(known.history, known.output_epochs, known.outputs, best_epoch, stopped, seconds)
 
 
 class Permutations:

@@ -19,10 +19,9 @@ from gengap.train.fitted import (
     Job,
     Permutations,
     Progress,
-    build_history,
+    Record,
     clean_sample,
     finite_best,
-    kept_epochs,
     kept_rows,
     output_shape,
 )
@@ -99,11 +98,8 @@ class _Log(keras.callbacks.Callback):
         super().__init__()
         self._clean, self._validation = clean_sample(train, len(validation)), validation
         self._job, self._stopping = job, stopping
-        self._logs: dict[tuple[str, str], list[float]] = {}
-        self._wanted = set(kept_epochs(job.epochs).tolist())
-        self._outputs: dict[int, np.ndarray] = {}
-        self._recent: tuple[int, np.ndarray] | None = None
-        self._best: tuple[int, np.ndarray] | None = None
+        self._record, self._checks = Record(job), set(job.checks)
+        self._best: int | None = None
         self._ended: Stopped | None = None
         self._started = time.perf_counter()
 
@@ -123,16 +119,13 @@ class _Log(keras.callbacks.Callback):
         self._decide(epoch, logs)
 
     def _add(self, split: str, metric: str, value: Any) -> None:
-        self._logs.setdefault((split, metric), []).append(float(value))
+        self._record.log((split, metric), [value])
 
     def _keep(self, epoch: int) -> None:
         outputs = np.asarray(self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0))
-        outputs = outputs[kept_rows(len(outputs))]
-        if epoch in self._wanted:
-            self._outputs[epoch] = outputs
-        self._recent = (epoch, outputs)
-        if self._stopping.best_epoch == epoch and epoch >= self._job.stopping.start_from_epoch:
-            self._best = (epoch, outputs)
+        improved = self._stopping.best_epoch == epoch and epoch >= self._job.stopping.start_from_epoch
+        self._best = epoch if improved else self._best
+        self._record.keep(epoch, outputs[kept_rows(len(outputs))], best=improved)
 
     def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
         monitor, best = self._job.stopping.monitor, self._stopping.best
@@ -140,26 +133,19 @@ class _Log(keras.callbacks.Callback):
             seconds = time.perf_counter() - self._started
             shown = float("nan") if best is None else float(best)
             values = (float(logs[monitor]), float(logs[f"val_{monitor}"]), shown)
-            at = None if self._best is None else self._best[0]
             self._job.on_progress(
-                Progress(self._job.run, self._job.seed, epoch + 1, self._job.epochs, *values, at, seconds)
+                Progress(self._job.run, self._job.seed, epoch + 1, self._job.epochs, *values, self._best, seconds)
             )
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             self._ended = "diverged"
         elif self._job.interrupted and epoch + 1 < self._job.epochs and not self.model.stop_training:
             self._ended = "interrupted"
+        elif self._job.certain and epoch + 1 in self._checks and not self.model.stop_training:
+            self._ended = "verdict" if self._job.certain(self._record.so_far()) else None
         if self._ended:
             self.model.stop_training = True
 
     def fitted(self, seconds: float) -> Fitted:
-        kept = self._outputs | dict(pair for pair in (self._recent, self._best) if pair is not None)
-        epochs = np.array(sorted(kept), dtype=np.int64)
         early: Stopped = "patience" if self._stopping.stopped_epoch > 0 else "max-epochs"
-        return Fitted(
-            build_history(self._job.run, self._job.seed, self._logs),
-            finite_best(None if self._best is None else self._best[0], self._stopping.best),
-            self._ended or early,
-            seconds,
-            epochs,
-            np.stack([kept[e] for e in epochs.tolist()]),
-        )
+        best_epoch = finite_best(self._best, self._stopping.best)
+        return self._record.fitted(best_epoch, self._ended or early, seconds)
