@@ -9,9 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gengap import models
+    from gengap import callbacks, models
     from gengap.data.dataset import Dataset, load
     from gengap.data.source import ingest
+    from gengap.diagnose import diagnose
+    from gengap.diagnose.verdict import Verdict
     from gengap.errors import GengapError
     from gengap.fitting import fit
     from gengap.history import History
@@ -25,6 +27,9 @@ _HOMES = {
     "Plan": "gengap.plan",
     "Study": "gengap.study",
     "Trial": "gengap.plan",
+    "Verdict": "gengap.diagnose.verdict",
+    "callbacks": "gengap.callbacks",
+    "diagnose": "gengap.diagnose",
     "fit": "gengap.fitting",
     "ingest": "gengap.data.source",
     "load": "gengap.data.dataset",
@@ -40,6 +45,9 @@ __all__ = [
     "Plan",
     "Study",
     "Trial",
+    "Verdict",
+    "callbacks",
+    "diagnose",
     "fit",
     "ingest",
     "load",

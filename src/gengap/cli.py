@@ -7,6 +7,7 @@ People-facing text goes to standard error, results asked for as data to standard
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,25 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
+
+
+class Stated(StrEnum):
+    """A verdict, as an option's value."""
+
+    underfit = "underfit"
+    good = "good"
+    near_overfit = "near-overfit"
+    overfit = "overfit"
+    inconclusive = "inconclusive"
+
+
+class Stop(StrEnum):
+    """When a trial ends, as an option's value."""
+
+    patience = "patience"
+    verdict = "verdict"
+
+
 SourceArgument = Annotated[
     str,
     typer.Argument(
@@ -49,6 +69,9 @@ def study(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Small trials side by side (default: every core).")
     ] = None,
+    stop: Annotated[
+        Stop | None, typer.Option(help="When trials end: by patience alone, or as soon as the verdict is certain.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Study folder (default: runs/<source>-<plan>).")] = None,
     on_bad_row: OnBadRow = "fail",
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
@@ -56,6 +79,7 @@ def study(
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
     from gengap.report.console import Terminal, results_table
+    from gengap.report.verdicts import verdict_table
     from gengap.study import default_folder
     from gengap.study import study as run
 
@@ -73,6 +97,7 @@ def study(
             max_epochs=max_epochs,
             only=only,
             jobs=jobs,
+            stop=stop.value if stop else None,
             out=folder,
             on_bad_row=on_bad_row,  # pyright: ignore[reportArgumentType]  # checked where it is used
             display=terminal,
@@ -80,6 +105,7 @@ def study(
     console = terminal.console
     if found.trials:
         console.print(results_table(found.summary))
+        console.print(verdict_table(found.judged(), "Verdicts on the validation cross-entropy"))
         console.print(
             f"{found.summary.seconds:.0f} s. Pictures, models and TensorBoard logs are in {folder}", markup=False
         )
@@ -105,6 +131,45 @@ def ingest(
 
     count = run(source, out, rows=rows, target=target, on_bad_row=on_bad_row)  # pyright: ignore[reportArgumentType]
     typer.echo(f"{out}: {count:,} rows", err=True)
+
+
+@app.command()
+def diagnose(
+    files: Annotated[
+        list[str], typer.Argument(help="Logs of any framework, or folders of them.", metavar="FILE...")
+    ],
+    metric: Annotated[str | None, typer.Option(help="The curves to judge (default: the loss).")] = None,
+    materially: Annotated[float, typer.Option(help="The change that matters, as a share of the loss.")] = 0.01,
+    fail_on: Annotated[
+        list[Stated] | None, typer.Option(help="Exit with 1 if a run has this verdict; may be repeated.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves into a .png, .pdf or .svg.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON to standard output.")] = False,
+) -> None:
+    """Give the verdict on the training curves in FILE: Keras, TensorBoard, Lightning, Hugging Face, XGBoost, ..."""
+    from gengap.diagnose.answers import answer
+
+    answers = answer(files, metric, materially)
+    if json:
+        from gengap.report.verdicts import verdicts_json
+
+        sys.stdout.write(verdicts_json(answers.in_order).decode())
+    else:
+        from rich.console import Console
+
+        from gengap.report.verdicts import reasons, verdict_table
+
+        if answers.judged:
+            Console().print(verdict_table(answers.judged), reasons(verdict for _, verdict in answers.judged))
+    for fault in answers.faults:
+        typer.echo(f"gengap: {fault['error']}", err=True)
+    if plot is not None and answers.judged:
+        from gengap.report.verdict_plot import save_verdicts
+
+        save_verdicts(answers.judged, plot)
+    failed = {wanted.value for wanted in fail_on or []} & {verdict.verdict for _, verdict in answers.judged}
+    if answers.faults or failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
     study.json  histories.parquet  figures/  tensorboard/    the study's results, written at its end
     models/<run>.keras, models/best.keras                    each trial's model, its preparation included
+    trials/<run>.seed<k>.npz                                 its validation outputs at about 64 epochs
     trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
 
 Every file is written beside its place and then renamed, so that one that is there is whole.
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from gengap.errors import StudyFolderError
 from gengap.history import History, read_histories, write_histories
@@ -24,7 +26,9 @@ from gengap.report.summary import TrialSummary
 if TYPE_CHECKING:
     import keras
 
-TRAINING = 1  # to be raised with every change that makes the same trial train differently
+    from gengap.train.fitted import SoFar
+
+TRAINING = 2  # to be raised with every change that makes the same trial train differently
 SUMMARY, FINGERPRINT = "gengap.summary", "gengap.fingerprint"
 
 
@@ -73,13 +77,19 @@ class StudyFolder:
             )
         return history, summary
 
-    def keep(self, history: History, summary: TrialSummary, expected: str, model: keras.Model) -> None:
-        """Saves the model, then the trial: a trial file means that its model is there too."""
+    def keep(self, fitted: SoFar, summary: TrialSummary, expected: str, model: keras.Model) -> None:
+        """Saves the model and outputs, then the trial: a trial file means that the others are there too."""
         self.save_model(model, self.model_file(summary.run, summary.seed))
         path = self.trial_file(summary.run, summary.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._save_outputs(fitted, path.with_suffix(".npz"))
         metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected}
-        write_histories([history], path, metadata)
+        write_histories([fitted.history], path, metadata)
+
+    def _save_outputs(self, fitted: SoFar, path: Path) -> None:
+        beside = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")  # NumPy insists on the ending
+        np.savez(beside, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
+        beside.replace(path)
 
     def save_model(self, model: keras.Model, path: Path) -> None:
         """A .keras file, written beside and renamed."""

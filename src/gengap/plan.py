@@ -28,6 +28,9 @@ RESERVED = ("best", "features", "learning_rate")  # names of files that a study 
 RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
 
 
+Stop = Literal["patience", "verdict"]
+
+
 class InverseTime(
     msgspec.Struct,
     frozen=True,
@@ -66,12 +69,16 @@ Schedule = InverseTime | Constant
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """How every trial of a plan is trained: Adam on batches of `batch` rows, for at most `max_epochs`."""
+    """How every trial of a plan is trained: Adam on batches of `batch` rows, for at most `max_epochs`.
+
+    With `stop` "verdict" a trial ends earlier than its patience says, once its verdict is certain.
+    """
 
     batch: Positive = 500
     max_epochs: Positive = 10_000
     schedule: Schedule = msgspec.field(default_factory=InverseTime)
     stopping: Stopping = Stopping()
+    stop: Stop = "patience"
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -172,6 +179,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         )
         return msgspec.structs.replace(self, recipe=recipe, trials=trials)
 
+    def stopped_by(self, stop: Stop) -> Plan:
+        """The same trials, ended by "patience" alone or also by a certain "verdict"."""
+        return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
+
     def to_toml(self) -> str:
         """The plan as TOML; `Plan.from_toml` reads it back equal."""
         import tomli_w
@@ -232,7 +243,7 @@ QUICK: dict[str, dict[str, object]] = {
 def quick() -> Plan:
     """The tutorial's models and its story in minutes: standardised features, shorter runs."""
     trials = tuple(msgspec.structs.replace(t, **QUICK[t.run]) for t in SIZES_AND_REGULARIZERS)
-    recipe = Recipe(max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0))
+    recipe = Recipe(max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0), stop="verdict")
     return Plan(name="quick", trials=trials, recipe=recipe)
 
 

@@ -1,9 +1,9 @@
 """`study()`: the whole story in order. Read this first.
 
-    source -> dataset -> plan -> trainer -> histories -> summary, pictures, TensorBoard logs, files
+    source -> dataset -> plan -> trainer -> histories -> verdicts -> summary, pictures, TensorBoard logs, files
 
 Each arrow hands over a small value: `load` gives a `Dataset`, `load_plan` a `Plan`, the trainer a `History`
-and the weights for each trial, and `Study` holds what was found.
+and the weights for each trial, `verdict_of` its `Verdict`, and `Study` holds what was found.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gengap.data.dataset import Dataset, load
+from gengap.diagnose.names import Curves
+from gengap.diagnose.trials import curves_of, is_certain, verdict_of
+from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.folder import StudyFolder, fingerprint
 from gengap.history import History, write_histories
-from gengap.plan import Plan, Trial, load_plan
+from gengap.plan import Plan, Stop, Trial, load_plan
 from gengap.report.summary import StudySummary, TrialSummary, metrics_at
 from gengap.train import keras_backend
 from gengap.train.fitted import Job, Progress
@@ -89,6 +92,16 @@ class Study:
         """The finished trials' summaries, in the plan's order."""
         return self.summary.trials
 
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Each trial's verdict by run, for the first seed."""
+        return {trial.run: trial.verdict for trial in reversed(self.trials) if trial.verdict is not None}
+
+    def judged(self) -> list[tuple[Curves, Verdict]]:
+        """Each trial's curves with the verdict on them."""
+        pairs = zip(self.histories, self.trials, strict=True)
+        return [(curves_of(history), trial.verdict) for history, trial in pairs if trial.verdict is not None]
+
     def groups(self) -> dict[str, list[History]]:
         """The histories (of the first seed) by group: the part of the run's name before "/"."""
         also = {trial.run: trial.also for trial in self.trials}
@@ -132,6 +145,7 @@ def study(
     max_epochs: int | None = None,
     only: str | None = None,
     jobs: int | None = None,
+    stop: Stop | None = None,
     out: str | Path | None = None,
     on_bad_row: OnBadRow = "fail",
     display: Display | None = None,
@@ -141,6 +155,7 @@ def study(
     `source` and `target`, `rows`, `train`, `validation`, `test`, `on_bad_row`: see `gengap.load`. `plan` is
     "quick", "tutorial", a TOML file or a `Plan`; `only` (a shell pattern) and `max_epochs` cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
+    `stop` says when trials end: by "patience" alone, or once their "verdict" is certain (default: as planned).
     With `out`, everything is kept in that folder, and the same call again resumes. Ctrl-C stops after the
     chunk of epochs at hand and returns what is finished. Raises UsageError (PlanError), DataError,
     StudyFolderError.
@@ -157,6 +172,7 @@ def study(
     plan = load_plan(plan)
     plan = plan.only(only) if only else plan
     plan = plan.capped(max_epochs) if max_epochs else plan
+    plan = plan.stopped_by(stop) if stop else plan
     folder = StudyFolder(Path(out)) if out is not None else None
     dataset = load(
         source,
@@ -230,13 +246,13 @@ def _train(
     for finished in run_tasks(tasks, dataset.train, dataset.validation, jobs, interrupt):
         if finished.fitted.stopped == "interrupted":
             continue
-        summary = _summarise(finished, trials[finished.task.run])
+        summary = _summarise(finished, trials[finished.task.run], dataset)
         key = (summary.run, summary.seed)
         if folder is not None:
             from gengap.models.standalone import standalone
 
             model = standalone(finished.model, dataset.mean, dataset.scale)
-            folder.keep(finished.fitted.history, summary, prints[key], model)
+            folder.keep(finished.fitted, summary, prints[key], model)
         results[key] = (finished.fitted.history, summary)
         display.finished(summary, kept=False)
     return results
@@ -258,13 +274,16 @@ def _task(
             run=trial.run,
             on_progress=display.progress,
             interrupt=interrupt,
+            certain=is_certain(dataset.validation.y, recipe.stopping.patience)
+            if recipe.stop == "verdict"
+            else None,
         )
         return Ready(trial.build(features, steps, plan.recipe, seed), job)
 
     return Task(trial.run, seed, trial.parameters(features), prepare)
 
 
-def _summarise(finished: Finished, trial: Trial) -> TrialSummary:
+def _summarise(finished: Finished, trial: Trial, dataset: Dataset) -> TrialSummary:
     history, fitted = finished.fitted.history, finished.fitted
     return TrialSummary(
         run=trial.run,
@@ -277,6 +296,7 @@ def _summarise(finished: Finished, trial: Trial) -> TrialSummary:
         stopped=fitted.stopped,
         seconds=fitted.seconds,
         began=time.time() - fitted.seconds,
+        verdict=verdict_of(fitted, dataset.validation.y),
     )
 
 

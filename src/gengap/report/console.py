@@ -181,8 +181,9 @@ class Terminal:
         best = "no best epoch" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
         with self._lock:
             loss = number(_loss(trial, "validation"))
+            verdict = f", {trial.verdict.verdict}" if trial.verdict else ""
             self.console.print(
-                f"{self._name(trial)}: {trial.epochs:,} epochs, {best}, val {loss} ({how})",
+                f"{self._name(trial)}: {trial.epochs:,} epochs, {best}, val {loss}{verdict} ({how})",
                 markup=False,
                 soft_wrap=True,
             )

@@ -6,6 +6,7 @@ import math
 
 import msgspec
 
+from gengap.diagnose.verdict import Verdict
 from gengap.history import History
 from gengap.train.stopping import Stopped
 
@@ -31,6 +32,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     stopped: Stopped
     seconds: float
     began: float
+    verdict: Verdict | None = None
 
     @property
     def gap(self) -> float | None:

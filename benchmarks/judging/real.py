@@ -1,0 +1,140 @@
+"""The real runs' part: verdicts against known truth, gengap's from curves alone and with rows, and the peers'."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.judging.corpus import Run
+from benchmarks.judging.judged import verdicts_on_runs
+from benchmarks.judging.peers import judge_by_peers
+from benchmarks.judging.scores import Balanced, balanced_accuracy, macro_f1, reliability
+from benchmarks.judging.tables import Goal, Part, Table
+from gengap.diagnose.verdict import Verdict
+
+CURVES, ROWS = "gengap, curves alone", "gengap, with rows"
+HEADINGS = (
+    "judge",
+    "overfit: balanced accuracy",
+    "found",
+    "left alone",
+    "underfit: balanced accuracy",
+    "macro F1",
+    "macro F1, all runs",
+)
+
+
+def measure(runs: list[Run], jobs: int, python: str, figure: Path | None) -> Part:
+    """All scores over the runs; the reliability figure is written to `figure`."""
+    own = {CURVES: verdicts_on_runs(runs, False, jobs), ROWS: verdicts_on_runs(runs, True, jobs)}
+    said = {judge: [grouped(v.verdict) for v in verdicts] for judge, verdicts in own.items()}
+    for peer, overfit in judge_by_peers([(r.train.tolist(), r.validation.tolist()) for r in runs], python).items():
+        said[peer] = ["overfit" if one else "good" for one in overfit]
+    truth = Truths(runs)
+    best_peer = max((truth.overfit(s).value for judge, s in said.items() if judge not in own), default=0.0)
+    goals = [
+        Goal("overfit, curves alone: balanced accuracy", truth.overfit(said[CURVES]).value, max(0.94, best_peer)),
+        Goal("overfit, with rows: balanced accuracy", truth.overfit(said[ROWS]).value, 0.95),
+        Goal("underfit, curves alone: balanced accuracy", truth.underfit(said[CURVES]).value, 0.87),
+        Goal("macro F1, curves alone", truth.macro_f1(said[CURVES]), 0.80),
+    ]
+    table = Table("Real runs", HEADINGS, [truth.line(judge, s) for judge, s in said.items()], composition(runs))
+    scored = Part(goals, [table]) + _onsets(runs, own) + _calibration(truth, own, figure)
+    return scored + Part(tables=[_by_process(runs, said)])
+
+
+class Truths:
+    """What is true of each run: (n,) booleans, and its label."""
+
+    def __init__(self, runs: list[Run]) -> None:
+        self.clear = np.array([run.truth.overfit is not None for run in runs])
+        self.overfits = np.array([run.truth.overfit is True for run in runs])
+        self.underfits = np.array([run.truth.underfit for run in runs])
+        self.labels = np.array([run.truth.label for run in runs])
+
+    def overfit(self, said: list[str]) -> Balanced:
+        """The score for overfit, over the runs that are clear."""
+        return balanced_accuracy((np.array(said) == "overfit")[self.clear], self.overfits[self.clear])
+
+    def underfit(self, said: list[str]) -> Balanced:
+        """The score for underfit, over all runs."""
+        return balanced_accuracy(np.array(said) == "underfit", self.underfits)
+
+    def macro_f1(self, said: list[str]) -> float:
+        """Over the runs whose rise is clear."""
+        return macro_f1(np.array(said)[self.clear].tolist(), self.labels[self.clear].tolist())
+
+    def line(self, judge: str, said: list[str]) -> tuple[str, ...]:
+        """One judge's line of the table."""
+        overfit = self.overfit(said)
+        scores = (str(overfit), f"{overfit.found:.2f}", f"{overfit.left_alone:.2f}", str(self.underfit(said)))
+        return judge, *scores, f"{self.macro_f1(said):.3f}", f"{macro_f1(said, self.labels.tolist()):.3f}"
+
+
+def grouped(verdict: str) -> str:
+    """The verdict as truth knows it: good and near-overfit are one."""
+    return "good" if verdict == "near-overfit" else verdict
+
+
+def composition(runs: list[Run]) -> str:
+    """How many runs there are of each truth, in words."""
+    counts = Counter(run.truth.label for run in runs)
+    unclear = sum(run.truth.overfit is None for run in runs)
+    told = ", ".join(f"{counts[label]} {label}" for label in ("underfit", "good", "overfit"))
+    return f"{len(runs)} runs by truth: {told}; {unclear} rise by 0.5-2% and are left out where overfit is scored."
+
+
+def _onsets(runs: list[Run], own: dict[str, list[Verdict]]) -> Part:
+    goals, rows = [], []
+    for judge, verdicts in own.items():
+        pairs = [
+            (run.truth.turning_epoch, verdict.onset_interval)
+            for run, verdict in zip(runs, verdicts, strict=True)
+            if run.truth.overfit and verdict.verdict == "overfit" and verdict.onset_interval is not None
+        ]
+        covered = float(np.mean([low <= turn <= high for turn, (low, high) in pairs])) if pairs else 0.0
+        widths = [np.log((high + 1) / (low + 1)) for _, (low, high) in pairs]
+        width = f"{np.exp(np.median(widths)):.2f}" if pairs else "-"
+        rows.append((judge, str(len(pairs)), f"{100 * covered:.0f}%", width))
+        if judge == ROWS:
+            goals.append(
+                Goal("onset interval covers the population's turn, with rows", 100 * covered, 80, unit="%")
+            )
+    note = "Of the runs that truly overfit and are called so. Width: the interval's end over its start, median."
+    return Part(goals, [Table("Onset", ("judge", "intervals", "cover the turn", "width"), rows, note)])
+
+
+def _calibration(truth: Truths, own: dict[str, list[Verdict]], figure: Path | None) -> Part:
+    every = np.ones(len(truth.labels), bool)
+    goals, rows, curves = [], [], {}
+    for judge, verdicts in own.items():
+        for name, true, kept in (("overfit", truth.overfits, truth.clear), ("underfit", truth.underfits, every)):
+            told = np.array([verdict.probabilities.get(name, 0.0) for verdict in verdicts])
+            curve = curves[judge, name] = reliability(told[kept], true[kept])
+            rows.append((judge, name, f"{curve.expected_error:.3f}"))
+            if judge == ROWS:
+                goals.append(
+                    Goal(f"expected calibration error, {name}, with rows", curve.expected_error, 0.08, True)
+                )
+    if figure is not None:
+        from benchmarks.judging.figure import draw
+
+        draw(curves, figure)
+    return Part(goals, [Table("Calibration", ("judge", "probability of", "expected calibration error"), rows)])
+
+
+def _by_process(runs: list[Run], said: dict[str, list[str]]) -> Table:
+    names = list(dict.fromkeys(run.config["process"] for run in runs))
+    rows: list[tuple[str, ...]] = []
+    for name in names:
+        of = [i for i, run in enumerate(runs) if run.config["process"] == name]
+        labels = Counter(runs[i].truth.label for i in of)
+        right = [
+            f"{100 * np.mean([said[judge][i] == runs[i].truth.label for i in of]):.0f}%" for judge in (CURVES, ROWS)
+        ]
+        rows.append((name, *(str(labels[label]) for label in ("underfit", "good", "overfit")), *right))
+    return Table(
+        "By process", ("process", "underfit", "good", "overfit", f"right: {CURVES}", f"right: {ROWS}"), rows
+    )

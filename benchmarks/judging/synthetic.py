@@ -1,0 +1,62 @@
+"""The families' part: how often gengap says what each family's verdict is, and how often peers cry overfit."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from benchmarks.judging.families import FAMILIES, VARIANTS, Drawn, Family
+from benchmarks.judging.judged import verdicts_on_drawn
+from benchmarks.judging.peers import judge_by_peers
+from benchmarks.judging.tables import Goal, Part, Table
+
+VERDICTS = ("underfit", "good", "near-overfit", "overfit", "inconclusive")
+FOR_PEERS = 100  # curves of a family, at most, because some peers need seconds for thousands of epochs
+
+
+def measure(count: int, jobs: int, seed: int, python: str) -> Part:
+    """`count` curves of each family and half as many of each variant."""
+    goals, families = _measured("Families", FAMILIES, count, jobs, seed, python)
+    _, variants = _measured("Variants", VARIANTS, max(count // 2, 1), jobs, seed, python)
+    return Part(goals, [families, variants])
+
+
+def _measured(
+    title: str, families: tuple[Family, ...], count: int, jobs: int, seed: int, python: str
+) -> tuple[list[Goal], Table]:
+    """A goal and a line for each family."""
+    drawn = [family.sample(count, seed) for family in families]
+    said = [[verdict.verdict for verdict in verdicts_on_drawn(curves, jobs)] for curves in drawn]
+    goals = [goal_of(family, verdicts) for family, verdicts in zip(families, said, strict=True)]
+    peers = _peers(drawn, python)
+    rows: list[tuple[str, ...]] = []
+    for i, family in enumerate(families):
+        counts = Counter(said[i])
+        own = [f"{100 * counts[verdict] / count:.0f}" for verdict in VERDICTS]
+        expected = f"{family.expected}: {'reached' if goals[i].reached else 'missed'}"
+        rows.append((family.name, expected, *own, *(shares[i] for shares in peers.values())))
+    kept = sum(goal.reached for goal in goals)
+    asked = "at most 5% called overfit, or at least 90% as expected"
+    note = (
+        f"Percent of {count} curves; of the peers, what each calls overfit. {kept} of {len(goals)} keep: {asked}."
+    )
+    return goals, Table(title, ("family", "expected", *VERDICTS, *peers), rows, note)
+
+
+def goal_of(family: Family, said: list[str]) -> Goal:
+    """The share of verdicts `said` on curves of the family against the share that is asked for."""
+    share = sum(family.holds(one) for one in said) / len(said)
+    if family.expected == "no overfit":
+        return Goal(f"{family.name}: called overfit", 100 * (1 - share), 100 * (1 - family.share), True, "%")
+    return Goal(f"{family.name}: called {family.expected}", 100 * share, 100 * family.share, unit="%")
+
+
+def _peers(drawn: list[list[Drawn]], python: str) -> dict[str, list[str]]:
+    """For each peer, the percentage of each family's first curves that it calls overfit; - where it isn't asked."""
+    asked = [curves[:FOR_PEERS] if not curves[0].higher_is_better else [] for curves in drawn]
+    flat = [(None if d.train is None else d.train.tolist(), d.validation.tolist()) for part in asked for d in part]
+    shares: dict[str, list[str]] = {}
+    for peer, answers in judge_by_peers(flat, python).items():
+        one = iter(answers)
+        parts = [[next(one) for _ in part] for part in asked]
+        shares[peer.split()[0]] = [f"{100 * part.count(True) / len(part):.0f}" if part else "-" for part in parts]
+    return shares

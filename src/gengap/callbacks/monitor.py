@@ -1,0 +1,219 @@
+"""`Monitor`: a live verdict inside anyone's Keras `fit`, on any backend, and in any other training loop.
+
+logs of an epoch -> curves, and each validation row's loss at some epochs -> gengap.diagnose.verdict -> Verdict
+
+Importing this does not import Keras: a plain loop needs none, and whoever calls `fit` has chosen the backend first.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
+import numpy as np
+
+from gengap.callbacks.kept import KeptRows
+from gengap.callbacks.row_losses import CURVES_ALONE, checked_rows, loss_of, row_losses
+from gengap.diagnose.names import Log, choose
+from gengap.diagnose.rows import RowLosses
+from gengap.diagnose.verdict import Verdict, judge, thresholds_of
+from gengap.errors import UsageError
+from gengap.history import History, Series
+from gengap.train.fitted import CHECK_GROWTH, FIRST_CHECK
+
+if TYPE_CHECKING:
+    import keras
+
+CERTAIN = 0.99  # the probability of overfitting from which it is certain
+CHECKS = frozenset((FIRST_CHECK * CHECK_GROWTH ** np.arange(200.0)).astype(np.int64).tolist())  # epochs done
+
+Values = SupportsFloat | Mapping[str, SupportsFloat]
+
+
+class Monitor:
+    """Watches one run: `verdict` says at any time whether it underfits, fits or overfits, and how sure that is.
+
+    In Keras: `model.fit(..., validation_data=(x, y), callbacks=[Monitor(validation=(x, y))])`. The curves are those
+    that `fit` logs. `validation` adds the rows: each one's compiled loss at 64 log-spaced epochs at most, the best
+    and the last, so that luck in drawing the rows is told from overfitting. That takes one pass over the rows
+    (20,000 evenly spaced ones at most, `batch_size` at a time) at each of those epochs and at each new best one;
+    sample weights and masks are not applied. If the first epoch logs no `val_loss`, every epoch takes a pass, and
+    the rows' mean is the validation loss. A `fit` from epoch 0 is a new run, and one that goes on with
+    `initial_epoch` goes on here.
+
+    In any other loop call `log` once an epoch.
+
+    `metric` says which curves are judged (default: the loss); `materially` is the change that matters, as a share
+    of it. With `stop`, overfitting that is certain (probability `CERTAIN`) ends Keras' `fit` and sets `certain`; it
+    is looked for at `CHECKS`. The weights stay the last epoch's: keep the best ones as you would otherwise.
+    `validation` holds arrays as the model takes them: x (n, ...), or a list or dict of such, and y (n, ...).
+    Raises UsageError.
+
+    >>> monitor = Monitor()
+    >>> for epoch in range(40):
+    ...     monitor.log(epoch, train=0.9 * 0.95**epoch, validation=0.5 + 0.4 * 0.8**epoch + 0.004 * epoch)
+    >>> monitor.verdict.verdict, monitor.verdict.best_epoch
+    ('overfit', 14)
+    """
+
+    def __init__(
+        self,
+        validation: tuple[Any, Any] | None = None,
+        *,
+        metric: str | None = None,
+        materially: float = 0.01,
+        stop: bool = False,
+        batch_size: int = 256,
+        run: str = "model",
+    ) -> None:
+        if validation is not None and metric not in (None, "loss", "val_loss"):
+            raise UsageError(f"validation= gives the rows of the loss, but metric is {metric!r}. {CURVES_ALONE}")
+        if batch_size < 1:
+            raise UsageError(f"batch_size is {batch_size}; expected a whole number of at least 1")
+        self._validation = None if validation is None else checked_rows(validation)
+        self._metric, self._thresholds, self._stop = metric, thresholds_of(materially), stop
+        self._batch_size, self._name = batch_size, run
+        self._run = _Run()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on what is known so far. Raises UsageError if no validation curve to judge is known yet."""
+        if self._run.verdict is None:
+            names = {(split, m): m if split == "train" else f"val_{m}" for split, m in self._run.series}
+            curves = choose(Log(self.history, names), self._metric)
+            rows = None if curves.higher_is_better else self.rows
+            self._run.verdict = judge(curves, rows, self._thresholds)
+        return self._run.verdict
+
+    @property
+    def history(self) -> History:
+        """The curves so far."""
+        series = {
+            key: Series(np.array(list(values), np.int64), np.array(list(values.values()), np.float64))
+            for key, values in self._run.series.items()
+        }
+        return History(self._name, 0, series)
+
+    @property
+    def rows(self) -> RowLosses | None:
+        """The rows' losses that are kept so far, as `gengap.diagnose` takes them; None without rows."""
+        return self._run.rows.losses()
+
+    @property
+    def certain(self) -> bool:
+        """Whether overfitting was certain at a check. Only looked for with `stop=True`."""
+        return self._run.certain
+
+    def log(
+        self, epoch: int, *, train: Values | None = None, validation: Values | None = None, rows: Any = None
+    ) -> None:
+        """What one epoch gave: its losses as numbers, or as {"loss": ..., "accuracy": ...}.
+
+        `rows` (n,) or (n, ...) are the losses of the same n validation rows every time, at all epochs or at some;
+        without `validation` their mean is the validation loss. Epochs must rise. Raises UsageError, and then
+        nothing of this epoch is kept.
+        """
+        run, place = self._run, f"epoch {epoch}"
+        losses = None if rows is None else run.rows.checked(place, rows)
+        if validation is None and losses is not None:
+            validation = float(losses.mean(dtype=np.float64))
+        values = _numbers(place, "train", train) | _numbers(place, "validation", validation)
+        if not values:
+            raise UsageError(f"{place} brings nothing; expected train=, validation= or rows=")
+        run.add(_next_epoch(epoch, run.last), values)
+        if losses is not None:
+            level = values.get(("validation", "loss"), float(losses.mean(dtype=np.float64)))
+            run.rows.keep(run.done, run.last, losses, level)
+        if self._stop and run.done in CHECKS and any(split == "validation" for split, _ in run.series):
+            run.certain = run.certain or self.verdict.probabilities["overfit"] >= CERTAIN
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Keras' hook: refuses a loss that rows can't be judged by, before any epoch."""
+        if self._validation is not None:
+            loss_of(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Keras' hook: logs the epoch, with the rows' losses if they are due."""
+        if epoch <= self._run.last:
+            self._run = _Run()
+        scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
+        train = {name: value for name, value in scalars.items() if not name.startswith("val_")}
+        validation = {name[4:]: value for name, value in scalars.items() if name.startswith("val_")}
+        if not self._run.done:
+            self._run.validates = self._validation is not None and "loss" not in validation
+        losses = None
+        if self._validation is not None and self._due(epoch, validation.get("loss", math.inf)):
+            losses = row_losses(self.model, *self._validation, self._batch_size)
+        if losses is not None and self._run.validates:
+            validation["loss"] = float(losses.mean(dtype=np.float64))
+        self.log(epoch, train=train, validation=validation, rows=losses)
+        if self.certain:
+            self.model.stop_training = True
+
+    def _due(self, epoch: int, level: float) -> bool:
+        """Whether the rows of this epoch, with this validation loss, are looked at."""
+        last = epoch + 1 == self.params.get("epochs") or self.model.stop_training
+        return self._run.validates or last or self._run.rows.wants(self._run.done + 1, level)
+
+    @cached_property
+    def _callback(self) -> keras.callbacks.Callback:
+        from gengap.models.backend import keras
+
+        return keras.callbacks.Callback()
+
+    def __getattr__(self, name: str) -> Any:
+        """All else that Keras wants of a callback, from one of its own: made only now, when `fit` asks for it."""
+        if name.startswith(("on_", "set_")) or name in ("model", "params"):
+            return getattr(self._callback, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+class _Run:
+    """What is known of one run.
+
+    `series[split, metric]` are its values by epoch, `done` counts its epochs, and `last` is the latest.
+    `validates` says that the rows give its validation loss, because Keras' `fit` doesn't.
+    """
+
+    def __init__(self) -> None:
+        self.series: dict[tuple[str, str], dict[int, float]] = {}
+        self.rows = KeptRows()
+        self.done, self.last = 0, -1
+        self.validates = False
+        self.certain = False
+        self.verdict: Verdict | None = None
+
+    def add(self, epoch: int, values: Mapping[tuple[str, str], float]) -> None:
+        for key, value in values.items():
+            self.series.setdefault(key, {})[epoch] = value
+        self.done, self.last, self.verdict = self.done + 1, epoch, None
+
+
+def _next_epoch(epoch: Any, last: int) -> int:
+    try:
+        number = operator.index(epoch)
+    except TypeError:
+        raise UsageError(f"epoch is {epoch!r}; expected a whole number") from None
+    if number < 0:
+        raise UsageError(f"epoch is {number}; expected 0 or more")
+    if number <= last:
+        raise UsageError(
+            f"epoch {number} comes after epoch {last}; epochs must rise. For a new run make a new Monitor"
+        )
+    return number
+
+
+def _numbers(place: str, split: str, given: Values | None) -> dict[tuple[str, str], float]:
+    named: Mapping[str, Any] = given if isinstance(given, Mapping) else {} if given is None else {"loss": given}
+    found = {}
+    for name, value in named.items():
+        try:
+            if isinstance(value, (str, bytes, bool)) or np.ndim(value) != 0:
+                raise TypeError("not a number")
+            found[split, str(name).removeprefix("val_" if split == "validation" else "")] = float(value)
+        except (TypeError, ValueError):
+            raise UsageError(f"{place}: {split} {name} is {repr(value)[:40]}; expected a number") from None
+    return found

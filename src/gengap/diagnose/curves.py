@@ -1,0 +1,137 @@
+"""A logged curve made ready for statistics: finite, without spikes, on a scale where 1% is 1% everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from gengap.history import Series
+
+REACH = 3  # neighbours on each side that a spike is compared with
+SPIKE = 6.0  # robust standard deviations beyond which a lone epoch is a spike,
+QUIET = 0.001  # which are at least so many: what is off by less than 0.6% harms nobody
+AROUND = 51  # epochs whose spread is a spike's measure
+PAST = 6  # epochs from which the next one is predicted, where there are no later neighbours
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve of which lower is better, on a scale where a difference of 0.01 is 1% of the metric.
+
+    `epochs` (n,) as logged; `positions` (n,) count from the first epoch logged, in epochs, and start above 0;
+    `values` (n,) are natural logarithms where the metric allows (`logarithmic`), with spikes replaced by what their
+    neighbours say; `spikes` (k,) are the indices of those; `lost` counts values that were NaN or infinite.
+    """
+
+    epochs: np.ndarray
+    positions: np.ndarray
+    values: np.ndarray
+    spikes: np.ndarray
+    lost: int
+    logarithmic: bool
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def percent(self, difference: float) -> float:
+        """A difference on this scale as percent of the metric."""
+        return 100 * float(np.expm1(difference)) if self.logarithmic else 100 * difference
+
+
+def prepare(series: Series, *, higher_is_better: bool = False) -> Curve:
+    """The curve of a logged series. Values that are not finite are left out and counted.
+
+    Positive metrics (and losses that touch 0) become logarithms, because noise and rises are in proportion to them;
+    of others, such as a log-density or R², differences are taken in units of their typical size.
+    """
+    finite = np.isfinite(series.values)
+    epochs, raw = series.epochs[finite], series.values[finite]
+    lost = int((~finite).sum())
+    if not len(raw):
+        none = np.empty(0)
+        return Curve(epochs, none, none, np.empty(0, np.int64), lost, True)
+    sign = -1.0 if higher_is_better else 1.0
+    logarithmic = bool((raw >= 0).all() and raw.max() > 0)
+    if logarithmic:
+        floor = 1e-6 * float(np.median(raw[raw > 0]))
+        values = sign * np.log(np.maximum(raw, floor))
+    else:
+        values = sign * raw / max(float(np.median(np.abs(raw))), float(np.ptp(raw)) / 4, np.finfo(float).tiny)
+    spikes = find_spikes(values)
+    if len(spikes):
+        others = np.setdiff1d(np.arange(len(values)), spikes)
+        values = values.copy()
+        values[spikes] = np.interp(spikes, others, values[others])
+    return Curve(epochs, _positions(epochs), values, spikes, lost, logarithmic)
+
+
+def _positions(epochs: np.ndarray) -> np.ndarray:
+    spacing = float(np.median(np.diff(epochs))) if len(epochs) > 1 else 1.0
+    return (epochs - epochs[0] + spacing).astype(np.float64)
+
+
+def find_spikes(values: np.ndarray) -> np.ndarray:
+    """Indices of lone outliers: one or two neighbouring epochs far from those on both sides.
+
+    Inside, each value is compared with the median of its REACH neighbours on either side (a Hampel filter: Davies
+    & Gather 1993, "The identification of multiple outliers"); the last few with what the PAST values predict. The
+    first epochs, where a curve falls steeply, and curves shorter than 8 epochs are left as they are.
+    """
+    n = len(values)
+    if n < 8:
+        return np.empty(0, np.int64)
+    windows = sliding_window_view(values, 2 * REACH + 1)
+    middle = values[REACH : n - REACH] - np.median(np.delete(windows, REACH, axis=1), axis=1)
+    off = np.zeros(n)
+    off[REACH : n - REACH] = middle
+    far = np.zeros(n, bool)
+    far[REACH : n - REACH] = np.abs(middle) > SPIKE * _local_spread(middle)
+    _look_back(values, off, far)
+    return np.flatnonzero(far & (_run_lengths(far, off) < 3))
+
+
+def _run_lengths(far: np.ndarray, off: np.ndarray) -> np.ndarray:
+    """For each epoch, how many neighbours in a row are off to the same side; two at the very end count as three.
+
+    Three in a row are no spike but the curve, and so may be the last two.
+    """
+    side = np.where(far, np.sign(off), 0.0)
+    starts = np.flatnonzero(np.diff(side, prepend=np.nan) != 0)
+    lengths = np.diff(np.append(starts, len(side)))
+    told = lengths.copy()
+    told[-1] += told[-1] == 2
+    return np.repeat(told, lengths)
+
+
+def _look_back(values: np.ndarray, off: np.ndarray, far: np.ndarray) -> None:
+    """Judges the last REACH values by the ones before them; fills in `off` and `far`."""
+    n = len(values)
+    windows = sliding_window_view(values, PAST + 1)
+    usual = windows[max(0, n // 4 - PAST) : n - REACH - PAST][-AROUND:]
+    errors = usual[:, -1] - _predicted(usual[:, :-1])
+    spread = _spread(errors) if len(errors) > 3 else _spread(np.diff(values))
+    for i in range(n - REACH, n):
+        past = values[max(0, i - PAST) : i][~far[max(0, i - PAST) : i]]
+        if len(past) >= 4:
+            off[i] = values[i] - _predicted(past[None])[0]
+            far[i] = abs(off[i]) > SPIKE * spread
+
+
+def _predicted(past: np.ndarray) -> np.ndarray:
+    """The next value after each row of `past` (m, k), robustly: the recent median moved on by the median step."""
+    return np.median(past[:, -3:], axis=1) + 2 * np.median(np.diff(past, axis=1), axis=1)
+
+
+def _local_spread(values: np.ndarray) -> np.ndarray:
+    """The spread of the values around each one, because early epochs can be noisier than late ones."""
+    window = min(AROUND, len(values) - 1 + len(values) % 2)
+    half = window // 2
+    padded = np.pad(np.abs(values), half, mode="reflect" if half < len(values) else "edge")
+    return np.maximum(1.4826 * np.median(sliding_window_view(padded, 2 * half + 1), axis=1), QUIET)
+
+
+def _spread(values: np.ndarray) -> float:
+    """A standard deviation that outliers don't move: the scaled median absolute deviation."""
+    return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), QUIET)

@@ -1,0 +1,134 @@
+"""Nested Python values, and the JSON files that hold them, as tables: what frameworks keep in dicts and lists.
+
+{"loss": [...], "val_loss": [...]}                        Keras' History, or any loop's lists
+{"validation_0": {"logloss": [...]}, ...}                 XGBoost's and LightGBM's evals_result
+{"loss": {"0": ..., "1": ...}, ...}                       a pandas DataFrame's to_json
+{"a": {"loss": [...], "val_loss": [...]}, "b": ...}       several runs
+{"log_history": [{"step": 5, "loss": ...}, ...]}          Hugging Face's trainer_state.json
+[{"epoch": 0, "loss": ..., "val_loss": ...}, ...]         records, wide or long
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gengap.diagnose.names import Log
+from gengap.diagnose.readers.runs import logs_of
+from gengap.diagnose.readers.table import Table, refuse_points
+from gengap.diagnose.words import parse
+from gengap.errors import DataError
+
+DEEPEST = 4  # levels of dicts in dicts that may name a curve
+EXPECTED = "expected lists by name, such as {'loss': [...], 'val_loss': [...]}, or a list of records"
+
+
+def logs_of_document(document: object, file: str, run: str = "") -> list[Log]:
+    """The runs in nested dicts and lists. Raises DataError if they hold no columns."""
+    if isinstance(document, Mapping):
+        return _logs_of_mapping({str(name): value for name, value in document.items()}, file, run)
+    records = items(document)
+    if records and all(isinstance(record, Mapping) for record in records):
+        return logs_of(table_of_records(records, file, run=run))
+    held = "an empty list" if records == [] else f"{type(document).__name__} of other things than records"
+    raise DataError(f"{file}: it holds {held if records is not None else type(document).__name__}, {EXPECTED}.")
+
+
+def _logs_of_mapping(mapping: Mapping[str, Any], file: str, run: str) -> list[Log]:
+    if items(mapping.get("log_history")) is not None:
+        return logs_of_document(mapping["log_history"], file, run)
+    if isinstance(history := mapping.get("history"), Mapping):
+        epoch = mapping.get("epoch")
+        return logs_of(_table_of_lists({**history, **({"epoch": epoch} if epoch is not None else {})}, file, run))
+    if mapping and all(isinstance(inner, Mapping) for inner in mapping.values()) and _are_runs(mapping):
+        return [log for name, inner in mapping.items() for log in logs_of_document(inner, file, name)]
+    return logs_of(_table_of_lists(mapping, file, run))
+
+
+def _are_runs(mapping: Mapping[str, Mapping[Any, Any]]) -> bool:
+    """Whether the outer names are runs: the inner ones tell splits, and these do not."""
+
+    def tells(names: Mapping[Any, Any]) -> bool:
+        return any((parse(str(name)) or ("", ""))[0] for name in names)
+
+    return not tells(mapping) and any(tells(inner) for inner in mapping.values())
+
+
+def items(value: object) -> list[Any] | None:
+    """The items of anything like a list or a one-dimensional array, or None."""
+    if isinstance(value, (str, bytes, bytearray, Mapping)):
+        return None
+    convert = getattr(value, "tolist", None)
+    if callable(convert):  # arrays of NumPy, JAX and PyTorch, pandas' Series
+        value = convert()
+    return list(value) if isinstance(value, (Sequence, set, range)) and not isinstance(value, str) else None
+
+
+def table_of_records(
+    records: Sequence[Mapping[Any, Any]],
+    file: str,
+    *,
+    unit: str = "record",
+    rows: Sequence[int] | None = None,
+    run: str = "",
+    notes: tuple[str, ...] = (),
+) -> Table:
+    """A table with a row for each record, dicts in a record as columns named outer/inner."""
+    flat = [dict(_leaves(record)) for record in records]
+    names = dict.fromkeys(name for record in flat for name in record)
+    refuse_points(file, len(names) * len(flat))
+    columns = {name: [record.get(name) for record in flat] for name in names}
+    ragged = any(len(record) < len(names) for record in flat)
+    return Table(file, columns, unit, rows, run, ragged, notes)
+
+
+def _leaves(record: Mapping[Any, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        if isinstance(value, Mapping) and depth < DEEPEST:
+            yield from _leaves(value, f"{prefix}{name}/", depth + 1)
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _table_of_lists(mapping: Mapping[Any, Any], file: str, run: str) -> Table:
+    """A table of lists by name; dicts in the dict give names outer-inner, as XGBoost writes them."""
+    found = dict(_lists(mapping))
+    lists = {name: cells for name, cells in found.items() if isinstance(cells, list)}
+    indexed = {name: cells for name, cells in found.items() if isinstance(cells, dict)}
+    if not lists and not indexed:
+        return table_of_records([mapping] if mapping else [], file, run=run)
+    if indexed:
+        index = sorted({i for cells in indexed.values() for i in cells})
+        refuse_points(file, len(index) * len(indexed))
+        lists |= {name: [cells.get(i) for i in index] for name, cells in indexed.items()}
+        lists.setdefault("epoch", index)
+    longest = max(len(cells) for cells in lists.values())
+    refuse_points(file, longest * len(found))
+    short = [name for name, cells in lists.items() if 0 < len(cells) < longest]
+    columns = {name: _spread(lists.get(name, []), longest) for name in {**found, **lists}}
+    notes = tuple(
+        f"{name} has {len(lists[name])} values for {longest}: taken as one every {longest // len(lists[name])}."
+        for name in short
+    )
+    return Table(file, columns, run=run, ragged=bool(short), notes=notes)
+
+
+def _spread(cells: list[Any], rows: int) -> list[Any]:
+    """A list that was logged less often, put where Keras' validation_freq would log it."""
+    spread: list[Any] = [None] * rows
+    if cells:
+        every = rows // len(cells)
+        spread[every - 1 : every * len(cells) : every] = cells
+    return spread
+
+
+def _lists(mapping: Mapping[Any, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
+    """Every column: a list, a dict by whole numbers (pandas), or None for what is no column."""
+    for name, value in mapping.items():
+        column = f"{prefix}{name}"
+        if not isinstance(value, Mapping):
+            yield column, items(value)
+        elif value and all(str(key).isdecimal() for key in value) and all(len(str(key)) < 16 for key in value):
+            yield column, {int(key): cell for key, cell in value.items()}
+        elif depth < DEEPEST:
+            yield from _lists(value, f"{column}-", depth + 1)

@@ -1,0 +1,160 @@
+"""TensorBoard's event files and folders, read without TensorFlow.
+
+    run/train/events…, run/validation/events…     Keras: a folder for each split, the same tags in both
+    run/events… with Loss/train and Loss/val      PyTorch's SummaryWriter, Lightning, Hugging Face
+    run/Loss_train/events…, run/Loss_val/events…  SummaryWriter.add_scalars: a folder for each curve
+
+A record is its length, a checksum of that, an event, and a checksum of the event. Each folder below the one given
+is a run; several files in a folder are one run that was resumed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gengap.diagnose.names import Log
+from gengap.diagnose.readers.runs import Curve, log_of
+from gengap.diagnose.readers.table import refuse_points
+from gengap.diagnose.words import SPLITS, assign
+from gengap.errors import DataError
+
+LARGEST = 1 << 16  # bytes of an event: larger ones hold pictures or histograms, no scalars
+HEADER = struct.Struct("<QI")
+
+Scalars = dict[str, list[tuple[int, float]]]  # steps and values by tag
+
+
+@dataclass
+class Found:
+    """What a folder or a run holds, and what is wrong with its files."""
+
+    columns: Scalars = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class BrokenError(Exception):
+    """A file ends within a record, or a checksum is wrong."""
+
+
+def is_event_file(path: Path) -> bool:
+    """Whether TensorBoard would read it, by its name."""
+    return "tfevents" in path.name and not path.name.endswith(".profile-empty")
+
+
+def logs_of_events(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
+    """The runs in event files at or below `root`, which errors call `file`.
+
+    A file that is cut off or broken is read up to there, and this is noted: it may still be written to. Raises
+    DataError if there is no scalar in any of them.
+    """
+    folders: dict[Path, Found] = {}
+    points = 0
+    for path in paths:
+        folder = folders.setdefault(path.parent, Found())
+        try:
+            for tag, step, value in _scalars(path):
+                folder.columns.setdefault(tag, []).append((step, value))
+                points += 1
+                refuse_points(file, points)
+        except BrokenError as broken:
+            folder.notes.append(f"{path.name} {broken}")
+    runs: dict[Path, Found] = {}
+    for folder, found in folders.items():
+        run, columns = _place(folder, found.columns)
+        of_run = runs.setdefault(run, Found())
+        of_run.notes += found.notes
+        for name, values in columns.items():
+            of_run.columns.setdefault(name, []).extend(values)
+    logs = [_log(run, found, root, file) for run, found in runs.items() if found.columns]
+    if not logs:
+        faults = [note for found in runs.values() for note in found.notes]
+        mend = "Log the losses with add_scalar, or with Keras' callback."
+        raise DataError(f"{file}: {' '.join(faults[:3]) or f'there are no scalars in its event files. {mend}'}")
+    return logs
+
+
+def _log(run: Path, found: Found, root: Path, file: str) -> Log:
+    keys = assign(found.columns)
+    curves = []
+    for name, key in keys.items():
+        steps, values = zip(*found.columns[name], strict=True)
+        curves.append(Curve(name, key, np.array(steps, np.int64), np.array(values, np.float64)))
+    name = run.relative_to(root).as_posix() if run.is_relative_to(root) else "."
+    other = [column for column in found.columns if column not in keys]
+    return log_of(file, "" if name == "." else name, 0, curves, other, found.notes)
+
+
+def _place(folder: Path, tags: Scalars) -> tuple[Path, Scalars]:
+    """The run that a folder's tags belong to, and their columns' names."""
+    if folder.name.lower() in SPLITS:
+        return folder.parent, {f"{folder.name}/{tag}": values for tag, values in tags.items()}
+    if len(tags) == 1:
+        ((tag, values),) = tags.items()
+        start = f"{tag.replace('/', '_')}_"
+        curve = folder.name.removeprefix(start)
+        if folder.name.startswith(start) and curve.lower() in SPLITS:
+            return folder.parent, {f"{tag}/{curve}": values}
+    return folder, tags
+
+
+def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
+    """Tag, step and value of each scalar in a file. Raises BrokenError where it can't be read any further."""
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    events = 0
+    try:
+        for record in _records(path):
+            event = Event.FromString(record)
+            events += 1
+            for value in event.summary.value:
+                number = _number(value)
+                if number is not None:
+                    yield value.tag, event.step, number
+    except (BrokenError, DecodeError):
+        if events:
+            raise BrokenError(f"is cut off or broken after {events} events; those were read.") from None
+        raise BrokenError("is not an event file of TensorBoard, or is broken at its start.") from None
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    """The records that can hold scalars. Raises BrokenError."""
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
+
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        while header := stream.read(HEADER.size):
+            if len(header) < HEADER.size or masked_crc32c(header[:8]) != HEADER.unpack(header)[1]:
+                raise BrokenError
+            length = HEADER.unpack(header)[0]
+            if stream.tell() + length + 4 > size:
+                raise BrokenError
+            if length > LARGEST:
+                stream.seek(length + 4, 1)
+                continue
+            record, checksum = stream.read(length), stream.read(4)
+            if struct.pack("<I", masked_crc32c(record)) != checksum:
+                raise BrokenError
+            yield record
+
+
+def _number(value: Any) -> float | None:
+    """The number in a summary's value, or None if it is no scalar (a picture, a histogram, text)."""
+    from tensorboard.util.tensor_util import make_ndarray
+
+    kind = value.WhichOneof("value")
+    if kind == "simple_value":
+        return value.simple_value
+    if kind != "tensor" or any(dim.size != 1 for dim in value.tensor.tensor_shape.dim):
+        return None
+    try:
+        array = make_ndarray(value.tensor)
+        return float(array.item()) if array.dtype.kind in "fiu" else None
+    except (TypeError, ValueError, KeyError):
+        return None

@@ -1,0 +1,91 @@
+"""Other libraries' tables: data frames of pandas, polars and Arrow, and the Parquet and Arrow files they write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gengap.diagnose.names import Log
+from gengap.diagnose.readers.runs import logs_of
+from gengap.diagnose.readers.table import Table, refuse_points
+from gengap.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def logs_of_frame(frame: Any, file: str) -> list[Log]:
+    """The runs in anything with `__arrow_c_stream__`."""
+    import pyarrow as pa
+
+    with _explained(file):
+        table = pa.table(frame)
+    return _logs(table, file)
+
+
+def logs_of_parquet(path: Path, file: str) -> list[Log]:
+    """The runs in a Parquet file, gengap's own histories among them."""
+    import pyarrow.parquet as pq
+
+    with _explained(file), pq.ParquetFile(path) as opened:
+        refuse_points(file, opened.metadata.num_rows * opened.metadata.num_columns)
+        table = opened.read()
+    return _logs(table, file)
+
+
+def logs_of_arrow(path: Path, file: str) -> list[Log]:
+    """The runs in an Arrow IPC file or stream, or a Feather file."""
+    import pyarrow as pa
+
+    with _explained(file), pa.memory_map(str(path)) as mapped:
+        try:
+            opened = pa.ipc.open_file(mapped)
+            batches = (opened.get_batch(i) for i in range(opened.num_record_batches))
+        except pa.ArrowInvalid:
+            mapped.seek(0)
+            opened = batches = pa.ipc.open_stream(mapped)
+        kept, points = [], 0
+        for batch in batches:
+            points += batch.num_rows * batch.num_columns
+            refuse_points(file, points)
+            batch.validate(full=True)
+            kept.append(batch)
+        return _logs(pa.Table.from_batches(kept, opened.schema), file)
+
+
+@contextmanager
+def _explained(file: str) -> Iterator[None]:
+    """Turns what Arrow says about what it can't read into a DataError that names the file."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, EOFError, ValueError, TypeError, pa.ArrowException) as fault:
+        said = (str(fault) or type(fault).__name__).strip().splitlines()[0]
+        raise DataError(f"{file}: can't be read ({said}). Check that it is complete.") from fault
+
+
+def _logs(table: pa.Table, file: str) -> list[Log]:
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
+    refuse_points(file, table.num_rows * table.num_columns)
+    with _explained(file):
+        columns = {
+            name: column.to_pylist() if _is_plain(column.type) else [None] * len(column)
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    return logs_of(Table(file, columns))
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether a column holds numbers or text, and not lists or the like."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return _is_plain(kind.value_type)
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(test(kind) for test in (*tests, *texts))

@@ -1,0 +1,121 @@
+"""Python objects as runs: gengap's own, fitted models and trainers of other libraries, data frames, dicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gengap.diagnose.names import Log
+from gengap.diagnose.readers.documents import items, logs_of_document
+from gengap.diagnose.readers.frames import logs_of_frame
+from gengap.diagnose.readers.runs import Curve, column_name, log_of
+from gengap.diagnose.words import Key
+from gengap.errors import UsageError
+from gengap.history import History
+
+KNOWN = (
+    "a path; a dict of lists; a list of records; a data frame; a Keras History; a Hugging Face Trainer; a fitted "
+    "MLP, HistGradientBoosting, XGBoost or LightGBM model; a gengap History or Study"
+)
+
+
+def logs_of_object(source: Any) -> list[Log]:
+    """The runs in an object. Raises UsageError for one that keeps no curves, DataError for curves of no numbers."""
+    name = type(source).__name__
+    if isinstance(source, Log):
+        return [source]
+    histories = _histories(source)
+    if histories:
+        return [_log_of_history(history) for history in histories]
+    if isinstance(source, Mapping) or _is_list(source):
+        return logs_of_document(source, name)
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        return logs_of_frame(source, name)
+    document = _document(source)
+    if document is not None:
+        return logs_of_document(document, name)
+    curves = _scikit_learn(source)
+    if curves:
+        return [log_of(name, "", 0, curves)]
+    raise UsageError(f"{name}: it keeps no curves that are known here, expected {KNOWN}. {_mend(source)}")
+
+
+def _is_list(source: object) -> bool:
+    return isinstance(source, (list, tuple)) or (isinstance(source, np.ndarray) and source.ndim > 0)
+
+
+def _histories(source: Any) -> list[History]:
+    found = [source] if isinstance(source, History) else getattr(source, "histories", source)
+    listed = list(found) if isinstance(found, (list, tuple)) else []
+    return listed if all(isinstance(history, History) for history in listed) else []
+
+
+def _log_of_history(history: History) -> Log:
+    curves = [Curve(column_name(key), key, s.epochs, s.values) for key, s in history.series.items() if len(s)]
+    return log_of("", history.run, history.seed, curves)
+
+
+def _document(source: Any) -> Any:
+    """What other libraries' objects keep in dicts and lists: Keras, Hugging Face, XGBoost, LightGBM."""
+    if isinstance(getattr(source, "history", None), Mapping):
+        return {"history": source.history, "epoch": getattr(source, "epoch", None) or None}
+    log_history = getattr(getattr(source, "state", source), "log_history", None)
+    if log_history is not None:
+        return log_history
+    for attribute in ("evals_result", "evals_result_"):
+        try:
+            result = getattr(source, attribute, None)
+            result = result() if callable(result) else result
+        except Exception as fault:  # each library has its own error for a model that kept no results
+            said = str(fault).strip().rstrip(".")
+            raise UsageError(f"{type(source).__name__}: {said}. Fit it with eval_set.") from fault
+        if isinstance(result, Mapping) and result:
+            return result
+    return None
+
+
+def _scikit_learn(model: Any) -> list[Curve]:
+    """The curves that scikit-learn's models keep, a value for each iteration.
+
+    MLP: `loss_curve_` of training, `validation_scores_` (accuracy or R²). HistGradientBoosting: the score named by
+    its `scoring`, the first value from before the first iteration; negated losses become losses again.
+    GradientBoosting: `train_score_`, which is training's loss.
+    """
+    if hasattr(model, "loss_curve_"):
+        return _curves(
+            model,
+            {("train", "loss"): "loss_curve_", ("validation", _default_score(model)): "validation_scores_"},
+        )
+    if not hasattr(model, "validation_score_"):
+        return _curves(model, {("train", "loss"): "train_score_"})
+    scoring = getattr(model, "scoring", None)
+    metric = scoring if isinstance(scoring, str) else "score" if callable(scoring) else _default_score(model)
+    sign = -1 if metric == "loss" or metric.startswith("neg_") else 1
+    bare = metric.removeprefix("neg_")
+    return _curves(model, {("train", bare): "train_score_", ("validation", bare): "validation_score_"}, sign)
+
+
+def _default_score(model: Any) -> str:
+    return "accuracy" if hasattr(model, "classes_") else "r2"
+
+
+def _curves(model: Any, attributes: Mapping[Key, str], sign: int = 1) -> list[Curve]:
+    found = []
+    for key, attribute in attributes.items():
+        values = items(getattr(model, attribute, None)) or []
+        if values:
+            y = sign * np.array([math.nan if v is None else float(v) for v in values])
+            found.append(Curve(attribute, key, np.arange(len(y)), y))
+    return found
+
+
+def _mend(source: Any) -> str:
+    """How this kind of object would keep its curves."""
+    if hasattr(source, "early_stopping"):
+        return "Fit it first, with early_stopping=True."
+    if hasattr(type(source), "evals_result_"):
+        return "Fit it first, with eval_set."
+    return "Give one of these."

@@ -1,0 +1,107 @@
+"""A log as a table: columns of numbers, text and None (not logged), whatever file or object it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gengap.errors import DataError
+
+MAX_POINTS = 10_000_000  # values of one source; a log of 10,000 epochs, 20 metrics and 50 runs
+ROLES = {  # what a column may be called that is no metric itself, in order of preference
+    "run": ("run", "run_name", "run_id"),
+    "seed": ("seed",),
+    "epoch": ("epoch", "epochs"),
+    "step": ("step", "global_step", "trainer/global_step", "_step", "iteration", "iter", "round"),
+    "split": ("split", "subset", "phase", "dataset"),
+    "metric": ("metric", "metric_name", "variable", "tag", "key", "name"),
+    "value": ("value",),
+}
+NOT_LOGGED = {"", "na", "n/a", "#n/a", "null", "none", "-"}  # "nan" is a value: the run diverged
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of one length; a cell is a number, text, or None where nothing was logged.
+
+    Errors call the table `file` and its row i "`unit` `rows[i]`", counted from 1 without `rows`. `run` names the
+    run if no column does. `ragged` says that None may stand for a key that a record does not have. Raises
+    DataError if it has more than `MAX_POINTS` cells.
+    """
+
+    file: str
+    columns: Mapping[str, Sequence[object]]
+    unit: str = "row"
+    rows: Sequence[int] | None = None
+    run: str = ""
+    ragged: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        refuse_points(self.file, sum(len(cells) for cells in self.columns.values()))
+
+    def __len__(self) -> int:
+        return max((len(cells) for cells in self.columns.values()), default=0)
+
+    def place(self, i: int) -> str:
+        """What errors call row `i`."""
+        return f"{self.unit} {self.rows[i] if self.rows is not None else i + 1}"
+
+    def roles(self) -> dict[str, str]:
+        """The columns that say where a value belongs, by role."""
+        names = {name.strip().lower(): name for name in reversed(list(self.columns))}
+        found = {role: [names[n] for n in known if n in names] for role, known in ROLES.items()}
+        return {role: columns[0] for role, columns in found.items() if columns}
+
+
+def refuse_points(file: str, points: int) -> None:
+    """Raises DataError for more values than are read."""
+    if points > MAX_POINTS:
+        raise DataError(f"{file}: holds {points:,} values, at most {MAX_POINTS:,} are read. Thin it, or split it.")
+
+
+def number(cell: object) -> float | None:
+    """A cell's number, or None if nothing was logged. Raises ValueError or TypeError for anything else."""
+    if type(cell) is float or cell is None:
+        return cell
+    if isinstance(cell, str):
+        if cell.strip().lower() in NOT_LOGGED:
+            return None
+        if "_" in cell:  # Python's own 1_000
+            raise ValueError("not a number")
+        return float(cell)
+    if isinstance(cell, (bool, np.bool_)) or np.ndim(cell) != 0:  # pyright: ignore[reportArgumentType]
+        raise TypeError("not a number")
+    try:
+        return float(cell)  # pyright: ignore[reportArgumentType]
+    except OverflowError:
+        return math.inf
+
+
+def numbers(table: Table, name: str, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray, str | None]:
+    """Which of `rows` hold a number (n,), the numbers (n,), and the first cell that holds something else."""
+    cells, at, values, fault = table.columns[name], [], [], None
+    for k, i in enumerate(rows):
+        try:
+            value = number(cells[i])
+        except (ValueError, TypeError):
+            fault = fault or f"{table.place(i)}, column {name!r}: {shown(cells[i])} is not a number"
+            continue
+        if value is not None:
+            at.append(k)
+            values.append(value)
+    return np.array(at, np.int64), np.array(values, np.float64), fault
+
+
+def shown(cell: object) -> str:
+    """A cell for an error, not too long."""
+    text = repr(cell)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def printable(text: str) -> str:
+    """`text` with control characters, and what no file or terminal can be given, written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

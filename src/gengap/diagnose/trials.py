@@ -1,0 +1,64 @@
+"""gengap's own trials: their verdicts with the rows' voice, and when a verdict is certain enough to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gengap.diagnose.evidence import gain, weigh
+from gengap.diagnose.findings import refusal
+from gengap.diagnose.names import Curves, Log, choose
+from gengap.diagnose.rows import RowLosses
+from gengap.diagnose.verdict import Thresholds, Verdict, judge
+from gengap.history import History
+from gengap.train.fitted import SoFar, kept_rows
+
+CERTAIN = 0.99  # the probability that ends a trial
+CERTAIN_RISE = 0.03  # of a rise of so much: three times what is material, so that the verdict won't change
+FUTILE = 0.05  # the probability of a noticeable gain below which going on is futile
+
+
+def binary_row_losses(epochs: np.ndarray, logits: np.ndarray, y: np.ndarray) -> RowLosses:
+    """Each row's cross-entropy from its logit: `logits` (m, rows, ...) at `epochs` (m,), labels `y` (rows,)."""
+    z, labels = logits.reshape(len(epochs), -1).astype(np.float64), y.reshape(-1)
+    return RowLosses(epochs, np.logaddexp(0, z) - labels * z)
+
+
+def curves_of(history: History, metric: str = "binary_crossentropy") -> Curves:
+    """The curves of a trial on which its verdict is given."""
+    return choose(Log(history, {key: "val_" * (key[0] == "validation") + key[1] for key in history.series}), metric)
+
+
+def verdict_of(known: SoFar, y: np.ndarray, thresholds: Thresholds | None = None) -> Verdict:
+    """The verdict on a trial of a binary task, from its curves and its validation rows' outputs."""
+    return judge(curves_of(known.history), _rows(known, y), thresholds)
+
+
+def is_certain(y: np.ndarray, patience: int) -> Callable[[SoFar], bool]:
+    """A rule that ends a trial, asked with what is known of it so far; `y` are the validation labels.
+
+    It ends once overfitting is certain: a rise of CERTAIN_RISE has the probability CERTAIN. And it ends once going
+    on is futile: as many epochs again, or twice the patience if that is more, gain a standard error of the
+    validation loss with a probability of FUTILE at most; the rows could not tell that better model from this one.
+    """
+
+    def certain(known: SoFar) -> bool:
+        rows = _rows(known, y)
+        curves = curves_of(known.history)
+        if refusal(curves) is not None:
+            return False
+        evidence = weigh(curves, rows)
+        if evidence.rise.above(float(np.log1p(CERTAIN_RISE))) >= CERTAIN:
+            return True
+        more = max(known.history.epochs, 2 * patience)
+        folds = max(1.0, float(np.log1p(more / known.history.epochs)))
+        best = rows.losses[rows.losses.mean(axis=1).argmin()]
+        standard_error = float(best.std(ddof=1) / np.sqrt(len(best)) / best.mean())
+        return gain(evidence.pace, evidence.rise.mean, folds).above(standard_error) <= FUTILE
+
+    return certain
+
+
+def _rows(known: SoFar, y: np.ndarray) -> RowLosses:
+    return binary_row_losses(known.output_epochs, known.outputs, y[kept_rows(len(y))])

@@ -1,0 +1,150 @@
+"""What a logged column's name says: its split, its metric, and which way is better.
+
+Every framework spells the same few things in its own way: `val_loss` and `loss` (Keras), `eval_loss` (Hugging
+Face), `Loss/val` (TensorBoard tags), `validation_1-logloss` (XGBoost), `valid_0-binary_logloss` (LightGBM).
+A name is cut into words; a word such as "val" gives the split, and the words left over are the metric.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+Key = tuple[str, str]  # split and metric
+
+SPLITS = {
+    **dict.fromkeys(("train", "training", "trn", "learn", "dtrain", "trainset"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dval", "dvalid"), "validation"),
+    **dict.fromkeys(("eval", "evaluation", "deval", "dev", "holdout", "heldout"), "validation"),
+    **dict.fromkeys(("test", "testing", "dtest", "testset"), "test"),
+}
+# In the order in which they are preferred. Words of five letters and more are found inside others too.
+LOSSES = (
+    *("loss", "logloss", "crossentropy", "nll", "nloglik", "deviance", "bce", "ce", "xent", "entropy"),
+    *("perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "mphe", "error", "err", "hinge"),
+    *("huber", "logcosh", "poisson", "quantile", "pinball", "tweedie", "divergence", "kullback", "kl", "kld"),
+    *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "cost", "penalty"),
+    *("falsepositive", "falsenegative", "fpr", "fnr"),
+)
+SCORES = (
+    *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
+    *("precision", "recall", "map", "ap", "ndcg", "iou", "miou", "dice", "jaccard", "bleu", "rouge", "meteor"),
+    *("top", "sensitivity", "specificity", "tpr", "tnr", "truepositive", "truenegative", "mcc", "matthews"),
+    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "hits", "mrr", "gini"),
+    *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
+)
+NO_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"
+    r"(^|_)(lr|learning_rate|runtime|per_second|flos|grad_norm|(wall_?)?time|timestamp|seconds?|memory|momentum|"
+    r"hp_metric|vs_iterations|std|stdv|stddev|best|weight_decay|num_\w+)(_|$)"
+    r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$"
+)
+CAMEL = re.compile(r"^(train|training|val|valid|validation|eval|test)(?=[A-Z])")
+NUMBERED = re.compile(r"^(validation|valid|val|eval)_(\d+)(?=[^a-z0-9]|$)", re.IGNORECASE)
+
+
+def split_of(name: str) -> Key | None:
+    """The split and the bare metric that a column's name tells, or None if it is no curve.
+
+    A name without a split is a training metric, as Keras writes it, if it is a known loss or score. The metric is
+    "" for a column that is called by its split alone.
+
+    >>> split_of("val_loss"), split_of("Loss/validation"), split_of("validation/epoch_loss"), split_of("loss_epoch")
+    (('validation', 'loss'), ('validation', 'loss'), ('validation', 'loss'), ('train', 'loss'))
+    >>> split_of("valid_1-binary_logloss"), split_of("learning_rate")
+    (('validation', 'binary_logloss'), None)
+    """
+    found = parse(name)
+    if found is None or found[0]:
+        return found
+    metric = found[1]
+    return ("train", metric) if direction(metric) is not None and "/" not in metric else None
+
+
+@lru_cache(maxsize=4096)  # the runs of one log share their columns
+def parse(name: str) -> Key | None:
+    """As `split_of`, but with "" for the split that a name doesn't tell. None for two splits, and for no metric."""
+    parts = re.split(r"([^a-z0-9]+)", CAMEL.sub(r"\1_", name.strip()).lower())  # words at even places
+    splits = {SPLITS[word] for word in parts[::2] if word in SPLITS}
+    if len(splits) > 1:
+        return None
+    kept: list[str] = []
+    for i in range(0, len(parts), 2):
+        number_of_split = parts[i].isdigit() and i > 0 and parts[i - 2] in SPLITS and parts[i - 1] == "_"
+        if parts[i] not in SPLITS and not number_of_split:
+            kept += parts[i : i + 2]
+    bare = re.sub(r"/dataloader_idx_\d+$", "", "".join(kept).strip(" /_-.:[]"))
+    bare = bare.removeprefix("epoch_").removesuffix("_epoch")
+    no_metric = NO_METRIC.search(re.sub(r"[^a-z0-9]+", "_", bare).strip("_"))
+    if no_metric and not (splits and not bare):
+        return None
+    return splits.pop() if splits else "", bare
+
+
+def assign(names: Iterable[str]) -> dict[str, Key]:
+    """The split and metric of each of one log's columns, the ones that are no curves left out.
+
+    Names explain each other: `my_score` is a training metric beside `val_my_score`; in a log that writes
+    `train_loss`, a bare `accuracy` is not training's; of `X_step` and `X_epoch` the latter counts; XGBoost's
+    `validation_0` is training where there is a `validation_1` and nothing else is; and where no validation set was
+    logged, the test set stands for it.
+    """
+    names = list(names)
+    parsed = {name: parse(name) for name in names} | _numbered(names)
+    both = {name for name in names if name.endswith("_step") and f"{name.removesuffix('_step')}_epoch" in parsed}
+    keys = {name: key for name, key in parsed.items() if key is not None and name not in both}
+    judged = {metric for split, metric in keys.values() if split in ("validation", "test")}
+    explicit = any(split == "train" for split, _ in keys.values())
+    found: dict[str, Key] = {}
+    for name, (split, metric) in keys.items():
+        if split:
+            found[name] = split, metric
+        elif metric in judged or (not explicit and split_of(name)):
+            found[name] = "train", metric
+    if all(split != "validation" for split, _ in found.values()):
+        stand_in = {"test": "validation"}
+        return {name: (stand_in.get(split, split), metric) for name, (split, metric) in found.items()}
+    return found
+
+
+def _numbered(names: list[str]) -> dict[str, Key | None]:
+    """Columns of several numbered validation sets: the first is judged, unless it is XGBoost's training set."""
+    sets = {name: (m[1].lower(), int(m[2])) for name in names if (m := NUMBERED.match(name))}
+    in_order = sorted(set(sets.values()))
+    if len(in_order) < 2:
+        return {}
+    trained = any((key := parse(name)) is not None and key[0] == "train" for name in names)
+    xgboost = in_order[0][0] == "validation" and not trained
+    splits = dict(zip(in_order, ("train", "validation", "test") if xgboost else ("validation",), strict=False))
+    bare = {name: (parse(name) or ("", ""))[1] for name in sets}
+    return {name: (splits[one], bare[name]) if one in splits else None for name, one in sets.items()}
+
+
+@lru_cache(maxsize=4096)
+def direction(metric: str) -> bool | None:
+    """True if higher is better, False if lower is, None if its words are not known."""
+    loss, score = place_in(metric, LOSSES), place_in(metric, SCORES)
+    if loss is None and score is None:
+        return None
+    negative = bool({"neg", "negative"} & set(re.findall(r"[a-z]+", metric.lower())))
+    return (loss is None) != negative
+
+
+def place_in(metric: str, known: tuple[str, ...]) -> int | None:
+    """The place of the first of the `known` words that `metric` holds."""
+    words = re.findall(r"[a-z]+\d*", metric.lower())
+    words += [word.rstrip("0123456789") for word in words]
+    glued = re.sub(r"[^a-z0-9]+", "", metric.lower())
+    for place, word in enumerate(known):
+        if word in words or (len(word) >= 5 and word in glued) or (word == "loss" and glued.endswith("loss")):
+            return place
+    return None
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a metric is a score (accuracy, AUC, ...) rather than a loss; False for names that are not known.
+
+    >>> [higher_is_better(name) for name in ("val_auc", "eval_loss", "neg_log_loss", "mAP50(B)", "error")]
+    [True, False, True, True, False]
+    """
+    return direction(metric) is True

@@ -1,0 +1,63 @@
+"""The picture of verdicts: each run's curves with its best epoch and the onset's interval shaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from gengap.diagnose.names import Curves
+from gengap.diagnose.verdict import Verdict
+from gengap.errors import UsageError
+from gengap.report.labels import FONT, plain
+from gengap.report.plots import COLOURS
+
+COLUMNS, MOST = 3, 30  # pictures in a row, and in all
+PANEL, DPI = (5.0, 3.4), 100  # inches of one run's picture
+
+
+def verdict_curves(curves: Curves, verdict: Verdict, ax: Axes) -> Axes:
+    """One run on `ax`: training solid, validation dashed, its best epoch dotted, the onset's interval shaded."""
+    if curves.train is not None:
+        ax.plot(curves.train.epochs, _finite(curves.train.values), color=COLOURS[0], label="training")
+    series = curves.validation
+    ax.plot(series.epochs, _finite(series.values), "--", color=COLOURS[1], label="validation")
+    if verdict.best_epoch is not None:
+        ax.axvline(verdict.best_epoch, color="0.4", linestyle=":", label=f"best epoch {verdict.best_epoch}")
+    if verdict.onset_interval is not None:
+        ax.axvspan(*verdict.onset_interval, color=COLOURS[1], alpha=0.15, label="onset")
+    sure = "" if verdict.verdict == "inconclusive" else f" {verdict.confidence:.0%}"
+    ax.set_title(plain(f"{_short(verdict.run)}: {verdict.verdict}{sure}"), fontproperties=FONT, fontsize=11)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(plain(curves.metric), fontproperties=FONT)
+    ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def save_verdicts(judged: Sequence[tuple[Curves, Verdict]], path: Path) -> None:
+    """Writes the pictures of all runs into one PNG, PDF or SVG, as `path` ends. Raises UsageError for others."""
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"{path}: pictures are written as .png, .pdf or .svg; name such a file")
+    if len(judged) > MOST:
+        raise UsageError(f"{len(judged)} runs don't fit one picture; name at most {MOST} of them")
+    rows = -(-len(judged) // COLUMNS)
+    columns = min(len(judged), COLUMNS)
+    figure = Figure((PANEL[0] * columns, PANEL[1] * rows), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    for i, (curves, verdict) in enumerate(judged):
+        verdict_curves(curves, verdict, figure.add_subplot(rows, columns, i + 1))
+    beside = path.with_name(f".{path.name}.part{path.suffix}")
+    figure.savefig(beside)
+    beside.replace(path)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(values) < 1e100, values, np.nan)
+
+
+def _short(run: str) -> str:
+    return run if len(run) <= 40 else f"…{run[-39:]}"

@@ -1,0 +1,123 @@
+"""`gengap diagnose`, and `gengap.diagnose` and `every` from Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner
+
+import gengap
+from gengap.cli import app
+from gengap.diagnose import every
+from gengap.errors import UsageError
+
+EPOCHS = np.arange(60)
+FALLING = 0.3 + 0.5 * np.exp(-EPOCHS / 40)
+TURNING = 0.5 + 0.3 * np.exp(-EPOCHS / 4) + 0.004 * EPOCHS
+
+
+def write(path: Path, **columns: np.ndarray) -> str:
+    names = ["epoch", *columns]
+    rows = np.column_stack([EPOCHS, *columns.values()])
+    path.write_text("\n".join([",".join(names), *(",".join(f"{v:.9g}" for v in row) for row in rows)]))
+    return str(path)
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> list[str]:
+    return [
+        write(tmp_path / "turning.csv", loss=FALLING, val_loss=TURNING),
+        write(tmp_path / "falling.csv", loss=FALLING, val_loss=FALLING + 0.02),
+    ]
+
+
+def test_json_is_as_in_the_contract(logs: list[str]) -> None:
+    result = CliRunner().invoke(app, ["diagnose", *logs, "--json"])
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert document["schema"] == 1
+    turning, falling = document["runs"]
+    assert (turning["run"], turning["metric"], turning["verdict"]) == (logs[0], "val_loss", "overfit")
+    assert (falling["verdict"], falling["onset_epoch"], falling["onset_interval"]) == ("underfit", None, None)
+    assert turning["best_epoch"] == int(TURNING.argmin())
+    assert turning["onset_interval"][0] <= turning["best_epoch"] <= turning["onset_interval"][1]
+    assert turning["rise_percent"][0] < 100 * (TURNING[-1] / TURNING.min() - 1) < turning["rise_percent"][2]
+    assert set(turning["probabilities"]) == {"underfit", "good", "near-overfit", "overfit"}
+    assert turning["confidence"] == turning["probabilities"]["overfit"]
+    assert len(turning["reasons"]) == len(turning["codes"]) > 0 and turning["advice"]
+
+
+def test_the_table_shows_runs_with_their_reasons(logs: list[str]) -> None:
+    result = CliRunner().invoke(app, ["diagnose", *logs])
+    assert result.exit_code == 0
+    for words in ("overfit", "underfit", "█", "[rise]", "[too-few-epochs]", "turning.csv"):
+        assert words in result.stdout
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_is_answered(logs: list[str], tmp_path: Path) -> None:
+    rubbish = tmp_path / "rubbish.csv"
+    rubbish.write_bytes(bytes(range(256)))
+    trainless = write(tmp_path / "odd.csv", weight=FALLING)
+    result = CliRunner().invoke(app, ["diagnose", str(rubbish), logs[0], trainless, "missing.csv", "--json"])
+    runs = json.loads(result.stdout)["runs"]
+    assert result.exit_code == 1
+    assert [set(run) == {"run", "error"} for run in runs] == [True, False, True, True]
+    assert "weight" in runs[2]["error"]
+    assert "missing.csv" in runs[3]["error"]
+    assert result.stderr.count("gengap: ") == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        (["--fail-on", "overfit"], 1),
+        (["--fail-on", "inconclusive"], 0),
+        (["--fail-on", "inconclusive", "--fail-on", "underfit"], 1),
+        (["--fail-on", "bad"], 2),
+    ],
+)
+def test_fail_on_sets_the_exit_status(logs: list[str], options: list[str], status: int) -> None:
+    assert CliRunner().invoke(app, ["diagnose", *logs, *options]).exit_code == status
+
+
+def test_plot_draws_every_run(logs: list[str], tmp_path: Path) -> None:
+    picture = tmp_path / "verdicts.png"
+    assert CliRunner().invoke(app, ["diagnose", *logs, "--plot", str(picture)]).exit_code == 0
+    assert imread(picture).shape[1] > 900
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["falling.csv", "turning.csv", "verdicts.png"]
+
+
+def test_plot_of_another_kind_is_refused(logs: list[str]) -> None:
+    result = CliRunner().invoke(app, ["diagnose", logs[0], "--plot", "picture.bmp"])
+    assert isinstance(result.exception, UsageError)
+    assert "picture.bmp: pictures are written as .png, .pdf or .svg" in str(result.exception)
+
+
+def test_another_metric_and_threshold(logs: list[str], tmp_path: Path) -> None:
+    both = write(tmp_path / "both.csv", val_loss=TURNING, val_accuracy=1 - 0.5 * FALLING)
+    options = ["--json", "--metric", "val_accuracy", "--materially", "0.02"]
+    (run,) = json.loads(CliRunner().invoke(app, ["diagnose", both, *options]).stdout)["runs"]
+    assert run["metric"] == "val_accuracy"
+    assert run["best_epoch"] == 59
+    with pytest.raises(UsageError, match="materially is 2; expected a share of the loss between 0 and 1"):
+        gengap.diagnose({"val_loss": TURNING}, materially=2)
+
+
+def test_several_runs_need_a_name() -> None:
+    runs = np.repeat(["a", "b"], 60)
+    table = {"run": runs, "epoch": np.tile(EPOCHS, 2), "val_loss": np.concatenate([TURNING, FALLING])}
+    assert [verdict.verdict for verdict in every(table)] == ["overfit", "underfit"]
+    with pytest.raises(UsageError, match=r"there are 2 runs: .*a.*; name one with run="):
+        gengap.diagnose(table)
+    assert gengap.diagnose(table, run="b").verdict == "underfit"
+
+
+def test_a_study_folder_is_diagnosed_like_any_log(tmp_path: Path) -> None:
+    found = gengap.study("collider", train=300, validation=100, only="sizes/Tiny", max_epochs=12, out=tmp_path)
+    (again,) = every(tmp_path)
+    assert again.metric == "val_binary_crossentropy"
+    assert again.best_epoch == found.verdicts["sizes/Tiny"].best_epoch

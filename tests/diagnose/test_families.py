@@ -1,0 +1,129 @@
+"""Curves of known verdict: the benchmark's synthetic families, fewer of each, and what bad curves get."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.judging.families import FAMILIES, VARIANTS, Drawn, Family
+from gengap.diagnose import diagnose
+from gengap.diagnose.names import Curves
+from gengap.diagnose.verdict import Verdict, judge
+from gengap.history import Series
+
+
+def series(values: np.ndarray) -> Series:
+    return Series(np.arange(len(values)), np.asarray(values, np.float64))
+
+
+def judged(drawn: Drawn) -> Verdict:
+    train = None if drawn.train is None else series(drawn.train)
+    return judge(Curves("run", "val_loss", series(drawn.validation), train, drawn.higher_is_better))
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_families_get_their_verdict(family: Family) -> None:
+    right = [family.holds(judged(drawn).verdict) for drawn in family.sample(20, seed=11)]
+    assert np.mean(right) >= family.share
+
+
+@pytest.mark.parametrize("family", VARIANTS, ids=lambda family: family.name)
+def test_variants_mostly_get_their_verdict(family: Family) -> None:
+    right = [family.holds(judged(drawn).verdict) for drawn in family.sample(5, seed=12)]
+    assert sum(right) >= 4
+
+
+@pytest.mark.parametrize("family", FAMILIES[-4:], ids=lambda family: family.name)
+def test_the_unit_does_not_matter(family: Family) -> None:
+    (drawn,) = family.sample(1, seed=13)
+    other = judged(Drawn(1000 * drawn.train if drawn.train is not None else None, 1000 * drawn.validation))
+    assert judged(drawn).probabilities == pytest.approx(other.probabilities, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "words"),
+    [
+        ([0.5], "too-short", "has 1 finite values; a trend needs at least 8"),
+        ([0.5, 0.4, 0.3, 0.3, 0.3, 0.3, 0.2], "too-short", "has 7 finite values"),
+        ([np.nan] * 20, "not-finite", "all 20 values of val_loss are NaN or infinite"),
+        ([*np.linspace(1, 0.5, 20), np.nan, np.inf], "not-finite", "from epoch 20 to the end: training diverged"),
+        ([0.7] * 30, "constant", "val_loss is 0.7 at every epoch"),
+    ],
+)
+def test_curves_that_say_nothing_are_inconclusive(values: list[float], code: str, words: str) -> None:
+    verdict = diagnose({"loss": values, "val_loss": values})
+    assert (verdict.verdict, verdict.codes, verdict.confidence) == ("inconclusive", (code,), 0.0)
+    assert words in verdict.reasons[0]
+    assert len(verdict.advice) == 1
+
+
+def test_nan_in_the_middle_is_left_out_and_said() -> None:
+    values = 0.5 + 0.5 * np.exp(-np.arange(60) / 5)
+    values[30] = np.nan
+    verdict = diagnose({"loss": values, "val_loss": values})
+    assert verdict.verdict == "good"
+    assert "1 values are NaN or infinite and were left out" in verdict.reasons
+
+
+def test_fewer_validation_values_than_training_ones() -> None:
+    epochs = np.arange(90)
+    train, validation = np.exp(-epochs / 30), 0.5 + 0.5 * np.exp(-epochs / 4) + 0.002 * epochs
+    every_third = Series(epochs[2::3], validation[2::3])
+    curves = Curves("run", "val_loss", every_third, series(train), False)
+    verdict = judge(curves)
+    assert verdict.verdict == "overfit"
+    assert verdict.best_epoch == 17
+    assert verdict.onset_interval is not None and verdict.onset_interval[0] <= 17 <= verdict.onset_interval[1]
+
+
+def test_loss_overfits_while_accuracy_improves() -> None:
+    epochs = np.arange(80)
+    loss = 0.5 + 0.3 * np.exp(-epochs / 4) + 0.003 * epochs
+    accuracy = 0.7 + 0.15 * epochs / 80
+    verdict = diagnose({"loss": np.exp(-epochs / 20), "val_loss": loss, "val_accuracy": accuracy})
+    assert verdict.verdict == "overfit"
+    assert "disagree" in verdict.codes
+    assert "calibration" in verdict.reasons[verdict.codes.index("disagree")]
+
+
+def test_a_bump_that_recovers_is_said_and_is_not_overfitting() -> None:
+    epochs = np.arange(200)
+    loss = 0.5 + 0.3 * np.exp(-epochs / 6) + 0.08 * np.exp(-0.5 * ((epochs - 70) / 15) ** 2)
+    verdict = diagnose({"val_loss": loss * (1 + 0.002 * np.random.default_rng(0).normal(size=200))})
+    assert verdict.verdict != "overfit"
+    assert "recovered" in verdict.codes
+
+
+def test_what_is_material_can_be_set() -> None:
+    epochs = np.arange(100)
+    loss = 0.5 * (1 + np.exp(-epochs / 5)) * (1 + 0.03 * np.clip((epochs - 40) / 59, 0, None))
+    assert diagnose({"val_loss": loss}).verdict == "overfit"
+    assert diagnose({"val_loss": loss}, materially=0.06).verdict == "good"
+
+
+def test_numbers_are_on_the_metrics_own_scale() -> None:
+    epochs = np.arange(100)
+    loss = 0.5 * (1 + np.exp(-epochs / 5)) * (1 + 0.2 * np.clip((epochs - 40) / 59, 0, None))
+    verdict = diagnose({"loss": loss / 2, "val_loss": loss})
+    assert verdict.rise_percent is not None and verdict.gap_percent is not None
+    low, middle, high = verdict.rise_percent
+    assert low <= middle <= high
+    assert middle == pytest.approx(20, abs=2)
+    assert verdict.gap_percent == pytest.approx(100, abs=5)
+    assert sum(verdict.probabilities.values()) == pytest.approx(1)
+
+
+finite = st.floats(-1e12, 1e12) | st.floats(0, 1) | st.just(0.0)
+anything = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@settings(max_examples=60)
+@given(st.lists(finite, max_size=40) | st.lists(anything, max_size=40), st.lists(anything, max_size=40))
+def test_no_numbers_make_it_crash(validation: list[float], train: list[float]) -> None:
+    curves = Curves("run", "val_loss", series(np.array(validation)), series(np.array(train)), False)
+    verdict = judge(curves)
+    assert verdict.verdict in ("underfit", "good", "near-overfit", "overfit", "inconclusive")
+    assert verdict.reasons
+    assert all(np.isfinite(p) for p in verdict.probabilities.values())

@@ -1,0 +1,91 @@
+"""The trend under noise: its arithmetic against brute force, and how often its intervals hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from gengap.diagnose import trend
+from gengap.diagnose.curves import find_spikes, prepare
+from gengap.diagnose.trend import Mixture, fit_trend
+from gengap.history import Series
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.97])
+def test_the_noise_between_bins_is_the_average_over_their_epochs(correlation: float) -> None:
+    starts, counts = trend._bins(100)
+    epochs = np.arange(100)
+    full = correlation ** np.abs(epochs[:, None] - epochs[None]).astype(float)
+    means = np.stack([np.isin(epochs, np.arange(s, s + k)) / k for s, k in zip(starts, counts, strict=True)])
+    assert counts.sum() == 100
+    np.testing.assert_allclose(
+        trend._autoregressive(correlation, starts, counts), means @ full @ means.T, atol=1e-12
+    )
+
+
+def test_the_trend_is_found_under_noise() -> None:
+    epochs = np.arange(1, 201.0)
+    truth = np.log(0.5 + 0.5 * np.exp(-epochs / 20) + 0.0005 * epochs)
+    found = fit_trend(epochs, truth + 0.01 * np.random.default_rng(0).normal(size=200))
+    sd = np.sqrt(found.weights @ np.einsum("kii->ki", found.covariances))
+    off = found.mean - np.interp(found.epochs, epochs, truth)
+    assert np.abs(off).max() < 0.02
+    assert np.mean(np.abs(off) < 3 * sd) > 0.9
+    assert found.epochs[found.late] == pytest.approx(200 / trend.LATE)
+
+
+def test_draws_have_the_mixtures_moments() -> None:
+    epochs = np.arange(1, 61.0)
+    found = fit_trend(epochs, np.exp(-epochs / 10) + 0.02 * np.random.default_rng(1).normal(size=60))
+    draws, last = found.draws(20_000), len(found.epochs) - 1
+    step = found.difference(last, 40)
+    assert (draws[:, last] - draws[:, 40]).mean() == pytest.approx(step.mean, abs=4 * step.sd / np.sqrt(20_000))
+    assert (draws[:, last] - draws[:, 40]).std() == pytest.approx(step.sd, rel=0.05)
+
+
+def test_mixture_agrees_with_the_normal_distribution() -> None:
+    one = Mixture(np.ones(1), np.array([2.0]), np.array([3.0]))
+    assert one.above(1.0) == pytest.approx(norm.sf(1, 2, 3))
+    assert one.quantile(0.9) == pytest.approx(norm.ppf(0.9, 2, 3), abs=1e-6)
+    assert one.widened(4.0).sd == pytest.approx(5.0)
+    assert one.moved(1.0).times(np.array([2.0]), np.ones(1)).mean == pytest.approx(6.0)
+    # A normal prior of the same spread around 0 halves the mean and the variance.
+    assert one.expecting([3.0]).mean == pytest.approx(1.0)
+    assert one.expecting([3.0]).sd == pytest.approx(np.sqrt(4.5))
+
+
+def test_a_prior_of_level_ends_gives_way_to_clear_data() -> None:
+    clear = Mixture(np.ones(1), np.array([0.05]), np.array([0.002])).expecting([0.006, 0.1])
+    vague = Mixture(np.ones(1), np.array([0.02]), np.array([0.02])).expecting([0.006, 0.1])
+    assert clear.mean == pytest.approx(0.05, rel=0.01)
+    assert vague.mean < 0.01
+
+
+def test_spikes_are_found_and_steps_are_not() -> None:
+    values = np.log(0.5 + 0.5 * np.exp(-np.arange(100) / 8)) + 0.003 * np.random.default_rng(2).normal(size=100)
+    spiked, stepped = values.copy(), values.copy()
+    spiked[[40, 99]] += 0.2
+    stepped[60:] += 0.2
+    assert find_spikes(values).tolist() == []
+    assert find_spikes(spiked).tolist() == [40, 99]
+    assert 80 not in find_spikes(stepped) and len(find_spikes(stepped)) <= 2
+
+
+def test_a_spiked_curve_is_mended_and_lost_values_are_counted() -> None:
+    values = np.full(50, 0.5) + 0.001 * np.random.default_rng(3).normal(size=50)
+    values[20], values[30] = 0.9, np.inf
+    curve = prepare(Series(np.arange(50), values))
+    assert (curve.lost, len(curve), curve.epochs[curve.spikes].tolist()) == (1, 49, [20])
+    assert np.abs(curve.values - np.log(0.5)).max() < 0.02
+
+
+def test_scales() -> None:
+    rising = prepare(Series(np.arange(9), np.linspace(0.5, 0.9, 9)), higher_is_better=True)
+    assert (np.diff(rising.values) < 0).all()
+    negative = prepare(Series(np.arange(9), np.linspace(-1.0, -2.0, 9)))
+    assert not negative.logarithmic
+    assert negative.percent(0.01) == pytest.approx(1.0)
+    assert rising.percent(np.log(1.05)) == pytest.approx(5.0)
+    steps = prepare(Series(np.arange(500, 5_000, 500), np.linspace(1, 0.5, 9)))
+    assert steps.positions.tolist() == list(range(500, 5_000, 500))
