@@ -13,7 +13,7 @@ import trainer_table as table
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.train.fitted import Fitted, Job, clean_sample
+from gengap.train.fitted import Fitted, Job, SoFar, clean_sample
 from gengap.train.stopping import NEVER, Stopping
 from gengap.train.trials import with_auc
 
@@ -255,3 +255,26 @@ jax.monitoring.register_event_duration_secs_listener(_count)
 
 def _compilations() -> int:
     return len(_seen)
+
+
+@pytest.mark.parametrize("name", ["Tiny", "dropout"])
+def test_a_certain_verdict_ends_a_trial_at_the_same_check_on_every_trainer(
+    name: str, rows: tuple[Rows, Rows]
+) -> None:
+    ended, asked = {}, {}
+    for trainer in table.TRAINERS:
+        seen: list[SoFar] = []
+
+        def certain(known: SoFar, seen: list[SoFar] = seen) -> bool:
+            seen.append(known)
+            return known.history.epochs >= 21
+
+        job = Job(epochs=60, batch=50, stopping=Stopping(patience=50), seed=2, certain=certain)
+        ended[trainer] = train(trainer, name, rows, job)[1]
+        asked[trainer] = seen
+        assert [known.history.epochs for known in seen] == [e for e in job.checks if e <= 21] == [16, 18, 21]
+        assert all(known.output_epochs[-1] == known.history.epochs - 1 for known in seen)
+    assert {fitted.stopped for fitted in ended.values()} == {"verdict"}
+    assert {fitted.history.epochs for fitted in ended.values()} == {21}
+    assert_same_curves(ended["compiled"], ended["keras"], 1e-4)
+    np.testing.assert_allclose(asked["compiled"][0].outputs, asked["keras"][0].outputs, rtol=1e-2, atol=2e-3)
