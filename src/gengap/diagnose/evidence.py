@@ -12,6 +12,7 @@ import numpy as np
 from gengap.diagnose.curves import Curve, prepare
 from gengap.diagnose.names import Curves
 from gengap.diagnose.rows import RowLosses, SmoothedRows, smooth_rows
+from gengap.diagnose.threads import single_threaded
 from gengap.diagnose.trend import Mixture, Trend, fit_trend
 
 DRAWS = 400
@@ -52,6 +53,11 @@ class Evidence:
 
 def weigh(curves: Curves, rows: RowLosses | None = None, *, near: float = 0.01) -> Evidence:
     """The evidence in curves of at least 3 finite validation values; `near` says what is near the lowest point."""
+    with single_threaded():
+        return _weigh(curves, rows, near)
+
+
+def _weigh(curves: Curves, rows: RowLosses | None, near: float) -> Evidence:
     validation = prepare(curves.validation, higher_is_better=curves.higher_is_better)
     train = prepare(curves.train, higher_is_better=curves.higher_is_better) if curves.train is not None else None
     trend = fit_trend(validation.positions, validation.values)
