@@ -160,7 +160,6 @@ BINARY, ONE_HOT, CLASSES, NUMBERS = "binary", "one-hot", "classes", "numbers"
         (keras.losses.huber, NUMBERS),
         (mean_fourth_power, NUMBERS),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("flat", [True, False])
 def test_row_losses_are_those_of_evaluate(loss: Any, task: str, flat: bool) -> None:
