@@ -105,7 +105,8 @@ def study(
     console = terminal.console
     if found.trials:
         console.print(results_table(found.summary))
-        console.print(verdict_table(found.judged(), "Verdicts on the validation cross-entropy"))
+        title = "Verdicts on the validation cross-entropy"
+        console.print(verdict_table(found.judged(), console.width, title))
         console.print(
             f"{found.summary.seconds:.0f} s. Pictures, models and TensorBoard logs are in {folder}", markup=False
         )
@@ -160,7 +161,9 @@ def diagnose(
         from gengap.report.verdicts import reasons, verdict_table
 
         if answers.judged:
-            Console().print(verdict_table(answers.judged), reasons(verdict for _, verdict in answers.judged))
+            console = Console()
+            console.print(verdict_table(answers.judged, console.width))
+            console.print(reasons(verdict for _, verdict in answers.judged))
     for fault in answers.faults:
         typer.echo(f"gengap: {fault['error']}", err=True)
     if plot is not None and answers.judged:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gengap.diagnose.verdict import Thresholds, Verdict
 
 SHORTEST = 8  # validation values; fewer say nothing about a trend
+MANIFOLD = 3.0  # a gap from which on it is told as a multiple
 SEEN = 0.8  # the probability from which a side remark is made
 
 
@@ -137,8 +138,9 @@ class _Words:
                 f"{100 * evidence.sampling_error:.1f}% (one standard error, paired by row)",
             )
         if stated.gap_percent is not None and "small-gap" not in stated.codes:
-            side = "worse" if stated.gap_percent > 0 else "better"
-            yield Finding("gap", f"validation ends {abs(stated.gap_percent):.1f}% {side} than training")
+            side, times = "worse" if stated.gap_percent > 0 else "better", 1 + stated.gap_percent / 100
+            far = f"at {times:,.1f} times training" if times > MANIFOLD else None
+            yield Finding("gap", f"validation ends {far or f'{abs(stated.gap_percent):.1f}% {side} than training'}")
         height, top = evidence.bump
         if stated.verdict != "overfit" and evidence.validation.percent(height) > 2 * self.limit:
             percent = evidence.validation.percent(height)
@@ -216,7 +218,7 @@ def advise(verdict: str, findings: Sequence[Finding]) -> list[str]:
 
 
 def _interval(triple: tuple[float, float, float] | None) -> str:
-    low, middle, high = triple or (float("nan"),) * 3
+    low, middle, high = (v if abs(v) >= 0.05 else 0.0 for v in triple or (float("nan"),) * 3)  # no "-0.0"
     return f"{middle:.1f}% [{low:.1f}, {high:.1f}]"
 
 

@@ -25,7 +25,8 @@ GRID = 80  # log-spaced epochs at which the trend is known afterwards
 LATE = 1.2  # and where only the last sixth of the epochs is left, from which the pace at the end is taken
 SCALES = (0.5, 1.0, 1.7)  # of the noise, times what second differences show
 CORRELATIONS = (0.5, 0.8, 0.92, 0.97, 0.99)  # of neighbouring epochs' noise
-SPANS = 6  # correlation times that a curve must hold: what moves more slowly is its trend
+SPANS = 6  # correlation times that a curve should hold: what moves more slowly is more likely its trend,
+DOUBT = 3  # the more so the fewer it holds: the power in noise's prior weight (held / SPANS) ** DOUBT
 TINY = 1e-300  # keeps logarithms of weights finite
 KEPT = 24  # of the settings, those with the largest weights
 LEVEL_SD = 2.0  # of the trend's unknown level, in natural logarithms
@@ -46,10 +47,9 @@ class Settings(NamedTuple):
 
 
 @cache
-def settings(slowest: float) -> Settings:
-    """The grid of settings that take part: noise is no slower than a correlation of `slowest`."""
-    correlations = [r for r in CORRELATIONS if r <= slowest]
-    noises = [(0.0, 0.0), *((r, share) for r in correlations for share in (0.4, 1.0))]
+def settings() -> Settings:
+    """The grid of settings that take part."""
+    noises = [(0.0, 0.0), *((r, share) for r in CORRELATIONS for share in (0.4, 1.0))]
     rows = [
         (length, amplitude, scale, *noise)
         for length in (0.7, 1.4, 2.8)
@@ -121,10 +121,10 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class Trend:
-    """The trend's distribution at the log-spaced `epochs` (g,), of which the last one is the curve's last.
+    """The trend's distribution at log-spaced ones of the `epochs` logged (g,), of which the last is the last.
 
     A mixture over K settings: `weights` (K,), `means` (K, g), `covariances` (K, g, g). `late` is the index of the
-    epoch LATE times before the last; `noise` is the sd between neighbouring epochs.
+    epoch about LATE times before the last; `noise` is the sd between neighbouring epochs.
     """
 
     epochs: np.ndarray
@@ -169,27 +169,33 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     end = float(np.log(positions[-1]))
     noise = _bending_noise(values)
     level = y[-1]
-    s = settings(max((r for r in CORRELATIONS if len(values) * (1 - r) >= SPANS), default=0.0))
+    s = settings()
+    doubt = DOUBT * np.log(np.minimum(len(values) * (1 - s.correlation) / SPANS, 1.0))
     covariance = _prior(s, u, u, end) + _noise(s, noise, starts, counts)
     root = np.linalg.cholesky(covariance)
     z = np.linalg.solve(root, np.broadcast_to((y - level)[None, :, None], (len(root), len(y), 1)))[..., 0]
-    evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1)
+    evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1) + doubt
     kept = np.argsort(-evidence)[:KEPT]
     weights = np.exp(evidence[kept] - evidence.max())
     first, last = positions[0], positions[-1]
-    late = max(first, last / LATE)
-    epochs = np.unique(np.append(np.geomspace(first, last, GRID), [late, last]))
+    wanted = np.append(np.geomspace(first, last, GRID), last / LATE)
+    epochs = positions[np.unique(_nearest(positions, wanted))]  # between early epochs the trend may be anything
     chosen = Settings(*(part[kept] for part in s))
     across = _prior(chosen, u, np.log(epochs), end)
     gain = np.linalg.solve(root[kept], across)
     return Trend(
         epochs=epochs,
-        late=int(np.searchsorted(epochs, late)),
+        late=int(_nearest(epochs, np.array([last / LATE]))[0]),
         weights=weights / weights.sum(),
         means=level + np.einsum("kmg,km->kg", gain, z[kept]),
         covariances=_prior(chosen, np.log(epochs), np.log(epochs), end) - gain.transpose(0, 2, 1) @ gain,
         noise=noise,
     )
+
+
+def _nearest(positions: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each wanted position the index of the logged one nearest to it."""
+    return np.searchsorted((positions[:-1] + positions[1:]) / 2, wanted)
 
 
 def _bins(n: int) -> tuple[np.ndarray, np.ndarray]:

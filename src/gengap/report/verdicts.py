@@ -22,7 +22,8 @@ STYLES = {
     "inconclusive": "magenta",
 }
 BLOCKS = "▁▂▃▄▅▆▇█"
-WIDTH = 16  # characters of a sparkline
+WIDTH = 12  # characters of a sparkline
+WIDE = 110  # characters of a console with room for intervals
 
 
 def sparkline(values: np.ndarray, width: int = WIDTH) -> str:
@@ -48,22 +49,32 @@ def badge(verdict: Verdict | None) -> Text:
     return Text(verdict.verdict + sure, style=STYLES[verdict.verdict])
 
 
-def verdict_table(judged: Sequence[tuple[Curves, Verdict]], title: str | None = None) -> Table:
-    """One line a run; the run's name last, because names of files are long."""
+def verdict_table(judged: Sequence[tuple[Curves, Verdict]], width: int = 80, title: str | None = None) -> Table:
+    """One line a run, for a console of `width` characters; intervals are shown where there is room for them."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for column in ("verdict", "validation", "best", "onset", "rise %"):
+    for column in ("run", "verdict", "validation", "best", "onset", "rise %"):
         table.add_column(column, no_wrap=True)
-    table.add_column("run", overflow="fold")
+    wide = width >= WIDE
+    room = width - (90 if wide else 64)
     for curves, verdict in judged:
         table.add_row(
+            Text(shortened(verdict.run, room)),
             badge(verdict),
             sparkline(curves.validation.values),
             "" if verdict.best_epoch is None else str(verdict.best_epoch),
-            onset_text(verdict),
-            rise_text(verdict),
-            Text(verdict.run),
+            onset_text(verdict, wide),
+            rise_text(verdict, wide),
         )
     return table
+
+
+def shortened(name: str, room: int) -> str:
+    """A name's end, which tells runs apart, in `room` characters.
+
+    >>> shortened("runs/collider/sizes/Tiny", 12)
+    '…/sizes/Tiny'
+    """
+    return name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
 
 
 def reasons(verdicts: Iterable[Verdict]) -> RenderableType:
@@ -71,19 +82,20 @@ def reasons(verdicts: Iterable[Verdict]) -> RenderableType:
     return Group(*(_words(verdict) for verdict in verdicts))
 
 
-def onset_text(verdict: Verdict) -> str:
-    """The onset with its interval, or nothing."""
+def onset_text(verdict: Verdict, interval: bool = True) -> str:
+    """The onset, with its interval if asked for, or nothing."""
     if verdict.onset_epoch is None or verdict.onset_interval is None:
         return ""
-    return f"{verdict.onset_epoch} [{verdict.onset_interval[0]}, {verdict.onset_interval[1]}]"
+    low, high = verdict.onset_interval
+    return f"{verdict.onset_epoch} [{low}, {high}]" if interval else str(verdict.onset_epoch)
 
 
-def rise_text(verdict: Verdict) -> str:
-    """The rise with its interval, or nothing."""
+def rise_text(verdict: Verdict, interval: bool = True) -> str:
+    """The rise, with its interval if asked for, or nothing."""
     if verdict.rise_percent is None:
         return ""
-    low, middle, high = verdict.rise_percent
-    return f"{middle:.1f} [{low:.1f}, {high:.1f}]"
+    low, middle, high = (value + 0.0 if abs(value) >= 0.05 else 0.0 for value in verdict.rise_percent)
+    return f"{middle:.1f} [{low:.1f}, {high:.1f}]" if interval else f"{middle:.1f}"
 
 
 def _words(verdict: Verdict) -> Text:
