@@ -28,6 +28,7 @@ def test_public_names_are_these() -> None:
         "load",
         "load_plan",
         "models",
+        "predict",
         "study",
     ]
     for name in gengap.__all__:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import gengap
+from gengap.display import Silent
 from gengap.errors import PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report.summary import TrialSummary
-from gengap.study import Silent, Study
+from gengap.study import Study
 from gengap.train.fitted import Progress
 
 ROWS: dict[str, Any] = {"train": 400, "validation": 120}
@@ -69,7 +71,8 @@ def test_each_saved_model_predicts_the_logged_validation_loss_from_raw_rows(kept
     assert kept.folder
     raw = gengap.load("collider", **ROWS, preparation="raw").validation
     best = kept.folder / "models" / "best.keras"
-    assert kept.summary.best
+    chosen = kept.summary.recommendation
+    assert chosen
     for trial in kept.trials:
         suffix = "" if trial.seed == 0 else f".seed{trial.seed}"
         model = keras.saving.load_model(kept.folder / "models" / f"{trial.run}{suffix}.keras", safe_mode=True)
@@ -79,7 +82,7 @@ def test_each_saved_model_predicts_the_logged_validation_loss_from_raw_rows(kept
         logged = next(h for h in kept.histories if (h.run, h.seed) == (trial.run, trial.seed))
         assert trial.best_epoch is not None
         assert result["loss"] == pytest.approx(logged["validation", "loss"].at(trial.best_epoch), rel=1e-4)
-        if trial == kept.summary.best:
+        if (trial.run, trial.seed) == (chosen.run, chosen.seed):
             assert best.read_bytes() == (kept.folder / "models" / f"{trial.run}{suffix}.keras").read_bytes()
 
 
@@ -132,7 +135,7 @@ def test_trials_beside_a_faulty_one_are_kept(tmp_path: Path, monkeypatch: pytest
 def test_pictures_and_logs_are_there_for_both_groups(kept: Study) -> None:
     assert kept.folder
     figures = {path.name for path in (kept.folder / "figures").iterdir()}
-    assert figures == {"sizes.png", "regularizers.png", "learning_rate.png", "features.png"}
+    assert figures == {"sizes.png", "regularizers.png", "learning_rate.png", "features.png", "loss-by-size.png"}
     for run in ("sizes/Tiny", "regularizers/Tiny", "sizes/Wide"):
         for split in ("train", "validation"):
             assert list((kept.folder / "tensorboard" / run / split).glob("events.out.tfevents*"))
@@ -168,10 +171,15 @@ def test_an_interrupt_keeps_finished_trials_and_the_next_call_ends_the_same(tmp_
     whole = gengap.study("collider", plan, **ROWS)
 
     class Impatient(Silent):
-        def finished(self, trial: TrialSummary, kept: bool) -> None:
-            import signal
+        heard = threading.Event()
 
-            signal.raise_signal(signal.SIGINT)
+        def progress(self, progress: Progress) -> None:
+            if progress.run == "sizes/Wide" and not self.heard.is_set():
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                assert self.heard.wait(60)
+
+        def interrupted(self) -> None:
+            self.heard.set()
 
     assert threading.current_thread() is threading.main_thread()
     part = gengap.study("collider", plan, **ROWS, jobs=1, out=tmp_path / "s", display=Impatient())

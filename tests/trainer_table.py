@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gengap import models
 from gengap.models.backend import keras
+from gengap.plan import Cosine, FlatCosine, Recipe, Schedule, Trial
 from gengap.train import compiled
 from gengap.train import keras as plain
 
@@ -25,21 +26,6 @@ def compile_model(model: keras.Model, steps: int = 6) -> keras.Model:
     return model
 
 
-def _batch_norm(seed: int = 0) -> keras.Model:
-    parts = [keras.Input((28,))]
-    for i in range(2):
-        first = keras.initializers.GlorotUniform(seed=seed + i)
-        parts += [
-            # No bias: the normalisation takes it out again, so its gradient is rounding error, which Adam blows up.
-            keras.layers.Dense(16, use_bias=False, kernel_initializer=first),
-            keras.layers.BatchNormalization(momentum=0.9),
-            keras.layers.Activation("elu"),
-            keras.layers.GaussianNoise(0.1, seed=seed + 7),
-        ]
-    last = keras.initializers.GlorotUniform(seed=seed + 9)
-    return keras.Sequential([*parts, keras.layers.Dense(1, kernel_initializer=last)])
-
-
 def _ema_sgd(seed: int = 0) -> keras.Model:
     model = models.small(seed=seed)
     model.compile(
@@ -50,6 +36,40 @@ def _ema_sgd(seed: int = 0) -> keras.Model:
     return model
 
 
+COSINE = Cosine(0.003)
+
+
+def _treated(
+    *treatments: models.Treatment, units: tuple[int, ...] = (16, 16), schedule: Schedule = COSINE
+) -> Callable[..., keras.Model]:
+    trial = Trial(run="a/b", units=units, treatments=treatments, activation="silu")  # pyright: ignore[reportArgumentType]
+    recipe = Recipe(max_epochs=40, schedule=schedule)
+    return lambda seed=0: trial.build(28, 7, recipe, seed)
+
+
+# Every treatment is in one of these at least; together in few models, because each takes seconds to compile.
+TREATED: dict[str, Callable[..., keras.Model]] = {
+    "l1 and clip": _treated(models.L1(0.001), models.Clip(2.0, "smooth")),
+    "l1_l2 and decay": _treated(models.L1L2(0.001, 0.001), models.WeightDecay(0.1), models.Clip(2.0)),
+    "ftrl": _treated(models.Ftrl()),
+    "batch norm, noise and mixup": _treated(models.Mixup(), models.Noise(0.1), models.BatchNorm()),
+    "periodic and smoothing": _treated(models.Periodic(4, 3), models.LabelSmoothing(0.1), units=(8,)),
+    "ensemble": _treated(models.Ensemble(3), units=(8,), schedule=FlatCosine(0.003)),
+    "everything": _treated(
+        models.Clip(),
+        models.Noise(0.1),
+        models.Mixup(1.0),
+        models.Periodic(4, 3),
+        models.Ensemble(3),
+        models.BatchNorm(),
+        models.Dropout(0.1),
+        models.L2(0.001),
+        models.WeightDecay(0.01),
+        models.LabelSmoothing(0.05),
+        units=(8,),
+    ),
+}
+
 MODELS: dict[str, Callable[..., keras.Model]] = {
     "Tiny": models.tiny,
     "Small": models.small,
@@ -58,8 +78,8 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "l2": lambda **o: models.large(treatments=[models.L2(0.001)], **o),
     "dropout": lambda **o: models.large(treatments=[models.Dropout(0.5)], **o),
     "combined": lambda **o: models.large(treatments=[models.L2(0.0001), models.Dropout(0.5)], **o),
-    "batch-norm and noise": _batch_norm,
     "SGD with averaged weights": _ema_sgd,
+    **TREATED,
 }
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gengap.fitting import fit
     from gengap.history import History
     from gengap.plan import Plan, Trial, load_plan
+    from gengap.prediction import predict
     from gengap.study import Study, study
 
 _HOMES = {
@@ -35,6 +36,7 @@ _HOMES = {
     "load": "gengap.data.dataset",
     "load_plan": "gengap.plan",
     "models": "gengap.models",
+    "predict": "gengap.prediction",
     "study": "gengap.study",
 }
 
@@ -53,6 +55,7 @@ __all__ = [
     "load",
     "load_plan",
     "models",
+    "predict",
     "study",
 ]
 __version__ = "0.1.0"

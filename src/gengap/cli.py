@@ -57,7 +57,7 @@ OnBadRow = Annotated[str, typer.Option(help="fail, or skip bad rows and say whic
 @app.command()
 def study(
     source: SourceArgument = "collider",
-    plan: Annotated[str, typer.Option(help="quick, tutorial, or a TOML file.")] = "quick",
+    plan: Annotated[str, typer.Option(help="quick, tutorial, full, or a TOML file.")] = "quick",
     target: Target = None,
     rows: Rows = None,
     validation: Annotated[int | None, typer.Option(min=1, help="Validation rows.")] = None,
@@ -78,6 +78,7 @@ def study(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each model's Keras summary.")] = False,
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
+    from gengap.report.conclusions import conclusions
     from gengap.report.console import Terminal, results_table
     from gengap.report.verdicts import verdict_table
     from gengap.study import default_folder
@@ -107,6 +108,7 @@ def study(
         console.print(results_table(found.summary))
         title = "Verdicts on the validation cross-entropy"
         console.print(verdict_table(found.judged(), console.width, title))
+        console.print(conclusions(found.summary))
         console.print(
             f"{found.summary.seconds:.0f} s. Pictures, models and TensorBoard logs are in {folder}", markup=False
         )
@@ -131,6 +133,19 @@ def ingest(
     from gengap.data.source import ingest as run
 
     count = run(source, out, rows=rows, target=target, on_bad_row=on_bad_row)  # pyright: ignore[reportArgumentType]
+    typer.echo(f"{out}: {count:,} rows", err=True)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model of a study, such as runs/.../models/best.keras.")],
+    table: Annotated[str, typer.Argument(help="The rows to predict: whatever `gengap study` takes as SOURCE.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")],
+) -> None:
+    """Write MODEL's probability of label 1 for every row of TABLE, with or without the target column."""
+    from gengap.prediction import predict as run
+
+    count = run(model, table, out)
     typer.echo(f"{out}: {count:,} rows", err=True)
 
 
@@ -176,7 +191,7 @@ def diagnose(
 
 
 @app.command()
-def plan(name: Annotated[str, typer.Argument(help="quick, tutorial, or a TOML file.")] = "quick") -> None:
+def plan(name: Annotated[str, typer.Argument(help="quick, tutorial, full, or a TOML file.")] = "quick") -> None:
     """Print a plan as TOML, to change and give to `gengap study --plan`."""
     from gengap.plan import load_plan
 

@@ -4,6 +4,7 @@
     models/<run>.keras, models/best.keras                    each trial's model, its preparation included
     trials/<run>.seed<k>.npz                                 its validation outputs at about 64 epochs
     trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
+    test.json                                                what the test rows said, once they were used
 
 Every file is written beside its place and then renamed, so that one that is there is whole.
 """
@@ -13,22 +14,24 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
+from gengap.conclude.held_out import HeldOut
 from gengap.errors import StudyFolderError
-from gengap.history import History, read_histories, write_histories
+from gengap.history import read_histories, write_histories
+from gengap.models.saved import Card, write_card
 from gengap.report.summary import TrialSummary
+from gengap.train.fitted import Fitted, SoFar
 
 if TYPE_CHECKING:
     import keras
 
-    from gengap.train.fitted import SoFar
-
-TRAINING = 2  # to be raised with every change that makes the same trial train differently
+TRAINING = 3  # to be raised with every change that makes the same trial train differently
 SUMMARY, FINGERPRINT = "gengap.summary", "gengap.fingerprint"
 
 
@@ -53,11 +56,12 @@ class StudyFolder:
         """Where its model is saved; seed 0's has the plain name."""
         return self.path / "models" / (f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
 
-    def finished(self, run: str, seed: int, expected: str) -> tuple[History, TrialSummary] | None:
+    def finished(self, run: str, seed: int, expected: str) -> tuple[Fitted, TrialSummary] | None:
         """The trial kept here, or None. Raises StudyFolderError if it was another trial or other data."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        unreadable = (pa.ArrowException, msgspec.DecodeError, zipfile.BadZipFile, EOFError)
         path = self.trial_file(run, seed)
         if not path.exists() or not self.model_file(run, seed).exists():
             return None
@@ -66,7 +70,9 @@ class StudyFolder:
             summary = msgspec.json.decode(kept[SUMMARY.encode()], type=TrialSummary)
             found = kept[FINGERPRINT.encode()].decode()
             history = read_histories(path)[0]
-        except (OSError, KeyError, TypeError, IndexError, pa.ArrowException, msgspec.DecodeError) as error:
+            with np.load(path.with_suffix(".npz"), allow_pickle=False) as saved:
+                epochs, outputs = saved["epochs"], saved["outputs"]
+        except (OSError, KeyError, TypeError, ValueError, IndexError, *unreadable) as error:
             raise StudyFolderError(
                 f"{path} can't be read as a finished trial ({error}); delete it to train that trial again"
             ) from None
@@ -75,11 +81,11 @@ class StudyFolder:
                 f"{self.path} holds {run} trained with another plan, other data or another version of the trainer; "
                 "name another folder with --out, or delete this one to start over"
             )
-        return history, summary
+        return Fitted(history, epochs, outputs, summary.best_epoch, summary.stopped, summary.seconds), summary
 
-    def keep(self, fitted: SoFar, summary: TrialSummary, expected: str, model: keras.Model) -> None:
+    def keep(self, fitted: SoFar, summary: TrialSummary, expected: str, model: keras.Model, card: Card) -> None:
         """Saves the model and outputs, then the trial: a trial file means that the others are there too."""
-        self.save_model(model, self.model_file(summary.run, summary.seed))
+        self.save_model(model, self.model_file(summary.run, summary.seed), card)
         path = self.trial_file(summary.run, summary.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._save_outputs(fitted, path.with_suffix(".npz"))
@@ -91,11 +97,12 @@ class StudyFolder:
         np.savez(beside, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
         beside.replace(path)
 
-    def save_model(self, model: keras.Model, path: Path) -> None:
-        """A .keras file, written beside and renamed."""
+    def save_model(self, model: keras.Model, path: Path, card: Card) -> None:
+        """A .keras file with its card, written beside and renamed."""
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}.part.keras")  # Keras insists on the ending
         model.save(beside)
+        write_card(beside, card)
         beside.replace(path)
 
     def copy_model(self, run: str, seed: int, name: str) -> None:
@@ -103,6 +110,18 @@ class StudyFolder:
         beside = self.path / "models" / f".{name}.{os.getpid()}.part"
         shutil.copyfile(self.model_file(run, seed), beside)
         beside.replace(self.path / "models" / f"{name}.keras")
+
+    def held_out(self, digest: str) -> HeldOut | None:
+        """What the test rows with this digest said when they were used; None if they were not."""
+        try:
+            found = msgspec.json.decode((self.path / "test.json").read_bytes(), type=HeldOut)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return found if found.digest == digest else None
+
+    def write_held_out(self, found: HeldOut) -> None:
+        """Remembers that these test rows were used."""
+        self.write("test.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 
     def write(self, name: str, content: bytes) -> None:
         """A file of the folder, written beside and renamed."""

@@ -6,7 +6,6 @@ after an hour. Importing this module loads neither JAX nor Keras.
 
 from __future__ import annotations
 
-import itertools
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,7 +14,27 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from gengap.errors import PlanError
-from gengap.models.treatments import L2, AnyTreatment, Dropout
+from gengap.models.treatments import (
+    L1,
+    L1L2,
+    L2,
+    AnyTreatment,
+    BatchNorm,
+    Clip,
+    Dropout,
+    Ensemble,
+    Ftrl,
+    LabelSmoothing,
+    Mixup,
+    Noise,
+    Periodic,
+    WeightDecay,
+    check_together,
+    count_parameters,
+)
+from gengap.train.schedules import Constant as Constant  # plans are written with these
+from gengap.train.schedules import Cosine, InverseTime, Schedule
+from gengap.train.schedules import FlatCosine as FlatCosine
 from gengap.train.stopping import NEVER, Stopping
 
 if TYPE_CHECKING:
@@ -24,54 +43,27 @@ if TYPE_CHECKING:
 Positive = Annotated[int, msgspec.Meta(ge=1, le=NEVER)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 MODES = {"loss": "min", "binary_crossentropy": "min", "accuracy": "max"}  # what a stopping rule can watch
-RESERVED = ("best", "features", "learning_rate")  # names of files that a study writes
+RESERVED = (
+    "best",
+    "features",
+    "learning_rate",
+    "loss-by-size",
+    "loss-by-strength",
+    "loss-by-rows",
+)  # names of files that a study writes
 RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
 
 
 Stop = Literal["patience", "verdict"]
-
-
-class InverseTime(
-    msgspec.Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    tag_field="kind",
-    tag="inverse-time",
-):
-    """Learning rate `initial / (1 + rate * epoch / decay_epochs)`, Keras' InverseTimeDecay in epochs."""
-
-    initial: PositiveFloat = 0.001
-    decay_epochs: PositiveFloat = 1000.0
-    rate: PositiveFloat = 1.0
-
-    def build(self, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
-        """As a Keras schedule, which counts steps."""
-        from gengap.models.backend import keras
-
-        steps = self.decay_epochs * steps_per_epoch
-        return keras.optimizers.schedules.InverseTimeDecay(self.initial, decay_steps=steps, decay_rate=self.rate)
-
-
-class Constant(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind", tag="constant"
-):
-    """The same learning rate throughout."""
-
-    initial: PositiveFloat = 0.001
-
-    def build(self, steps_per_epoch: int) -> float:
-        """As Keras takes it: a number."""
-        return self.initial
-
-
-Schedule = InverseTime | Constant
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Activation = Literal["elu", "relu", "silu"]
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """How every trial of a plan is trained: Adam on batches of `batch` rows, for at most `max_epochs`.
 
-    With `stop` "verdict" a trial ends earlier than its patience says, once its verdict is certain.
+    `activation` is that of the hidden layers. With `stop` "verdict" a trial ends earlier than its patience says,
+    once its verdict is certain.
     """
 
     batch: Positive = 500
@@ -79,12 +71,14 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     schedule: Schedule = msgspec.field(default_factory=InverseTime)
     stopping: Stopping = Stopping()
     stop: Stop = "patience"
+    activation: Activation = "elu"
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One model to train. `run` names it like a TensorBoard run; `also` are further groups it is shown in.
 
-    `max_epochs`, `patience` and `learning_rate` replace the recipe's own for this trial.
+    `max_epochs`, `patience`, `learning_rate` (where the schedule starts), `batch`, `schedule` and `activation`
+    replace the recipe's own for this trial. `share` of the training rows are used; less is nested in more.
     """
 
     run: str
@@ -94,6 +88,10 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     max_epochs: Positive | None = None
     patience: Positive | None = None
     learning_rate: PositiveFloat | None = None
+    batch: Positive | None = None
+    schedule: Schedule | None = None
+    activation: Activation | None = None
+    share: Share = 1.0
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -102,57 +100,85 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     def parameters(self, features: int) -> int:
         """How many parameters the model has on so many features."""
-        widths = (features, *self.units, 1)
-        return sum((before + 1) * after for before, after in itertools.pairwise(widths))
+        return count_parameters(features, self.units, self.treatments)
 
     def recipe(self, common: Recipe) -> Recipe:
         """The plan's recipe with this trial's own settings in their places."""
-        changes: dict[str, object] = {}
-        if self.max_epochs is not None:
-            changes["max_epochs"] = self.max_epochs
-        if self.patience is not None:
-            changes["stopping"] = msgspec.structs.replace(common.stopping, patience=self.patience)
+        schedule, stopping = self.schedule or common.schedule, common.stopping
         if self.learning_rate is not None:
-            changes["schedule"] = msgspec.structs.replace(common.schedule, initial=self.learning_rate)
-        return msgspec.structs.replace(common, **changes)
+            schedule = msgspec.structs.replace(schedule, initial=self.learning_rate)
+        if self.patience is not None:
+            stopping = msgspec.structs.replace(stopping, patience=self.patience)
+        return msgspec.structs.replace(
+            common,
+            batch=self.batch or common.batch,
+            max_epochs=self.max_epochs or common.max_epochs,
+            schedule=schedule,
+            stopping=stopping,
+            activation=self.activation or common.activation,
+        )
 
     def build(self, features: int, steps_per_epoch: int, common: Recipe, seed: int) -> keras.Model:
         """The compiled Keras model: binary cross-entropy on one logit, with accuracy at logit 0."""
-        from gengap.models.backend import keras
-        from gengap.models.mlp import perceptron
+        from gengap.models.mlp import compile_binary, perceptron
 
         recipe = self.recipe(common)
-        model = perceptron(self.units, self.treatments, features=features, seed=seed)
-        model.compile(
-            optimizer=keras.optimizers.Adam(recipe.schedule.build(steps_per_epoch)),
-            loss=keras.losses.BinaryCrossentropy(from_logits=True),
-            metrics=[
-                keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy"),
-                keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
-            ],
-        )
+        model = perceptron(self.units, self.treatments, features=features, activation=recipe.activation, seed=seed)
+        compile_binary(model, self.treatments, recipe.schedule.build(steps_per_epoch, recipe.max_epochs))
         return model
 
 
+class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Trials that a study adds to its plan by what it finds: see `gengap.conclude.unfolding`.
+
+    `ladder` holds sizes from small to large, climbed until validation gains vanish. Each of `regularizers` is tried
+    on the largest of them that was reached. The best model of all is trained again on each of `shares` of the rows.
+    """
+
+    ladder: tuple[tuple[Positive, ...], ...] = ()
+    regularizers: tuple[tuple[AnyTreatment, ...], ...] = ()
+    shares: tuple[Share, ...] = ()
+
+    def rungs(self) -> tuple[Trial, ...]:
+        """The ladder's trials."""
+        return tuple(Trial(run=f"sizes/{size_name(units)}", units=units) for units in self.ladder)
+
+    def regularized(self, units: tuple[int, ...]) -> tuple[Trial, ...]:
+        """The regularisers' trials, on that size."""
+        names = [f"regularizers/{' + '.join(map(str, treatments))}" for treatments in self.regularizers]
+        pairs = zip(names, self.regularizers, strict=True)
+        return tuple(Trial(run=name, units=units, treatments=treatments) for name, treatments in pairs)
+
+    def only(self, pattern: str) -> Growth | None:
+        """What grows trials with a matching name; the ladder stays where regularisers do, which stand on it."""
+        ladder = tuple(t.units for t in self.rungs() if fnmatchcase(t.run, pattern))
+        regularizers = tuple(t.treatments for t in self.regularized((1,)) if fnmatchcase(t.run, pattern))
+        shares = self.shares if fnmatchcase("rows/1", pattern) else ()
+        kept = Growth(ladder=self.ladder if regularizers else ladder, regularizers=regularizers, shares=shares)
+        return kept if kept != Growth() else None
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The trials of a study, how they are trained, and how features are prepared."""
+    """The trials of a study, how they are trained, how features are prepared, and how the study may grow."""
 
     name: str
     trials: tuple[Trial, ...]
     recipe: Recipe = msgspec.field(default_factory=Recipe)
     preparation: Literal["raw", "standardise"] = "standardise"
+    growth: Growth | None = None
 
     def __post_init__(self) -> None:
-        if not self.trials:
+        grown = self.growth.rungs() + self.growth.regularized((1,)) if self.growth else ()
+        trials = (*grown, *self.trials)
+        if not trials:
             raise ValueError("a plan needs at least one trial")
-        names = [run for trial in self.trials for run in trial.runs]
+        names = [run for trial in trials for run in trial.runs]
         for name in names:
             _check_run_name(name)
             if names.count(name) > 1:
                 raise ValueError(f"run name {name!r} is used {names.count(name)} times; every trial needs its own")
-        for trial in self.trials:
-            if (count := sum(isinstance(t, L2) for t in trial.treatments)) > 1:
-                raise ValueError(f"{trial.run} has {count} penalties on its weights; expected at most one")
+        for trial in trials:
+            check_together(trial.treatments, trial.run)
         rule = self.recipe.stopping
         if MODES.get(rule.monitor) != rule.mode:
             known = " or ".join(f'monitor = "{name}" with mode = "{mode}"' for name, mode in MODES.items())
@@ -165,10 +191,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     def only(self, pattern: str) -> Plan:
         """The trials with a name that matches the shell pattern, as in "sizes/*". Raises PlanError if none."""
         chosen = tuple(t for t in self.trials if any(fnmatchcase(run, pattern) for run in t.runs))
-        if not chosen:
-            known = ", ".join(run for trial in self.trials for run in trial.runs)
+        growth = self.growth.only(pattern) if self.growth else None
+        if not chosen and not (growth and growth.ladder):
+            grown = (*self.growth.rungs(), *self.growth.regularized((1,))) if self.growth else ()
+            known = ", ".join(run for trial in (*grown, *self.trials) for run in trial.runs)
             raise PlanError(f"no trial matches {pattern!r}; the plan {self.name!r} has {known}")
-        return msgspec.structs.replace(self, trials=chosen)
+        return msgspec.structs.replace(self, trials=chosen, growth=growth)
 
     def capped(self, max_epochs: int) -> Plan:
         """No trial longer than `max_epochs`."""
@@ -197,6 +225,17 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         except (msgspec.DecodeError, ValueError) as error:  # ValidationError is both
             hint = "see `gengap plan quick` for an example" if "at `$" in str(error) else "mend it and try again"
             raise PlanError(f"{origin}: {error}; {hint}") from None
+
+
+def size_name(units: tuple[int, ...]) -> str:
+    """The hidden layers as part of a run's name.
+
+    >>> size_name((16,)), size_name((64, 64, 64)), size_name((64, 32))
+    ('16', '64x3', '64-32')
+    """
+    first, *others = units
+    same = others and set(others) == {first}
+    return f"{first}x{len(units)}" if same else "-".join(map(str, units))
 
 
 def _check_run_name(name: str) -> None:
@@ -232,7 +271,7 @@ def tutorial() -> Plan:
 QUICK: dict[str, dict[str, object]] = {
     "sizes/Tiny": {"max_epochs": 1_000, "patience": 100, "learning_rate": 0.005},
     "sizes/Small": {"max_epochs": 1_000, "patience": 100, "learning_rate": 0.005},
-    "sizes/Medium": {"max_epochs": 200, "patience": 60},
+    "sizes/Medium": {"max_epochs": 200, "patience": 100},
     "sizes/large": {"max_epochs": 50, "patience": 40},
     "regularizers/l2": {"max_epochs": 40, "patience": 20},
     "regularizers/dropout": {"max_epochs": 40, "patience": 20},
@@ -247,7 +286,52 @@ def quick() -> Plan:
     return Plan(name="quick", trials=trials, recipe=recipe)
 
 
-PLANS = {"quick": quick, "tutorial": tutorial}
+BETTER: tuple[AnyTreatment, ...] = (Clip(4.0), Periodic(8, 8, 0.03), Ensemble(8), Dropout(0.3), WeightDecay(0.01))
+
+
+def better(run: str = "better/Ensemble") -> Trial:
+    """The better recipe as one trial: embedded numbers and eight members that share their weights.
+
+    For standardised features. Each part can be left out of its `treatments`; `examples/better_recipe.py` tells what
+    each brings on HIGGS.
+    """
+    return Trial(
+        run=run,
+        units=(128, 128),
+        treatments=BETTER,
+        max_epochs=30,
+        batch=256,
+        schedule=Cosine(0.004),
+        activation="relu",
+    )
+
+
+LADDER = ((16,), (16, 16), (64, 64), (128, 128, 128), (256, 256, 256), (512, 512, 512, 512))
+SWEEPS: tuple[tuple[AnyTreatment, ...], ...] = (
+    *((L1(strength),) for strength in (1e-5, 1e-4, 1e-3)),
+    *((L2(strength),) for strength in (1e-4, 1e-3, 1e-2)),
+    *((L1L2(strength, strength),) for strength in (1e-5, 1e-4)),
+    *((Dropout(rate),) for rate in (0.2, 0.5, 0.7)),
+    *((L2(strength), Dropout(0.5)) for strength in (1e-4, 1e-3)),
+    *((WeightDecay(strength),) for strength in (0.1, 1.0, 10.0)),
+    *((Ftrl(strength, strength),) for strength in (1e-4, 1e-3)),
+    (BatchNorm(),),
+    *((Noise(sd),) for sd in (0.1, 0.3)),
+    *((Mixup(alpha),) for alpha in (0.2, 1.0)),
+    *((LabelSmoothing(rate),) for rate in (0.05, 0.2)),
+)
+
+
+def full() -> Plan:
+    """Which size, which regulariser at which strength, the better recipe, and whether more rows would help."""
+    recipe = Recipe(
+        max_epochs=300, schedule=InverseTime(decay_epochs=100.0), stopping=Stopping(patience=25), stop="verdict"
+    )
+    growth = Growth(ladder=LADDER, regularizers=SWEEPS, shares=(1 / 16, 1 / 8, 1 / 4, 1 / 2))
+    return Plan(name="full", trials=(better(),), recipe=recipe, growth=growth)
+
+
+PLANS = {"quick": quick, "tutorial": tutorial, "full": full}
 
 
 def load_plan(plan: Plan | str | Path) -> Plan:

@@ -1,9 +1,9 @@
 """`study()`: the whole story in order. Read this first.
 
-    source -> dataset -> plan -> trainer -> histories -> verdicts -> summary, pictures, TensorBoard logs, files
+    source -> dataset -> plan -> trainer -> histories -> verdicts -> conclusions -> pictures, logs, files
 
-Each arrow hands over a small value: `load` gives a `Dataset`, `load_plan` a `Plan`, the trainer a `History`
-and the weights for each trial, `verdict_of` its `Verdict`, and `Study` holds what was found.
+Each arrow hands over a small value: `load` gives a `Dataset`, `load_plan` a `Plan`, `following` the trials that
+are due, `Training` a `Fitted` history and a verdict for each, `conclude` the `Conclusions`; `Study` holds it all.
 """
 
 from __future__ import annotations
@@ -12,69 +12,38 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from gengap.conclude import conclude
+from gengap.conclude.held_out import digest_of, judge_held_out
+from gengap.conclude.unfolding import following
 from gengap.data.dataset import Dataset, load
 from gengap.diagnose.names import Curves
-from gengap.diagnose.trials import curves_of, is_certain, verdict_of
+from gengap.diagnose.trials import curves_of
 from gengap.diagnose.verdict import Verdict
+from gengap.display import Display, Silent
 from gengap.errors import UsageError
-from gengap.folder import StudyFolder, fingerprint
+from gengap.folder import StudyFolder
 from gengap.history import History, write_histories
-from gengap.plan import Plan, Stop, Trial, load_plan
-from gengap.report.summary import StudySummary, TrialSummary, metrics_at
-from gengap.train import keras_backend
-from gengap.train.fitted import Job, Progress
-from gengap.train.trials import Finished, Ready, Task, run_tasks, steps_per_epoch
+from gengap.models.saved import load_saved, logits_of
+from gengap.plan import Plan, Stop, load_plan
+from gengap.report.summary import StudySummary, TrialSummary
+from gengap.train.baselines import TREES, Baseline, fit_baselines
+from gengap.training import Training
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from gengap.data.blocks import OnBadRow
-
-
-class Display(Protocol):
-    """Whoever shows a study while it runs. Called from several threads, one call at a time a trial."""
-
-    def reading(self, done: int, expected: int | None) -> None:
-        """Rows (or bytes of a download) so far."""
-
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
-        """The rows are read and the trials are about to start."""
-
-    def progress(self, progress: Progress) -> None:
-        """A chunk of one trial's epochs is done."""
-
-    def finished(self, trial: TrialSummary, kept: bool) -> None:
-        """A trial is finished now, or (`kept`) was already."""
-
-    def interrupted(self) -> None:
-        """Ctrl-C was pressed: trials end after their chunk."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def reading(self, done: int, expected: int | None) -> None:
-        """Nothing."""
-
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
-        """Nothing."""
-
-    def progress(self, progress: Progress) -> None:
-        """Nothing."""
-
-    def finished(self, trial: TrialSummary, kept: bool) -> None:
-        """Nothing."""
-
-    def interrupted(self) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,140 +142,79 @@ def study(
     plan = plan.only(only) if only else plan
     plan = plan.capped(max_epochs) if max_epochs else plan
     plan = plan.stopped_by(stop) if stop else plan
-    folder = StudyFolder(Path(out)) if out is not None else None
-    dataset = load(
-        source,
-        target=target,
-        rows=rows,
-        train=train,
-        validation=validation,
-        test=test,
-        preparation=plan.preparation,
-        on_bad_row=on_bad_row,
-        progress=display.reading,
-    )
-    display.begin(plan, dataset, seeds)
-    with interruptible(display) as interrupt:
-        results = _train(plan, dataset, seeds, jobs, folder, display, interrupt)
-    found = _gathered(plan, dataset, seeds, results, time.perf_counter() - started, folder)
-    if folder is not None and found.trials:
-        write_results(found, folder)
+    with contextlib.ExitStack() as stack:
+        # Test rows are for a saved model: without a folder to keep, there is one for as long as this takes.
+        place = out or (stack.enter_context(tempfile.TemporaryDirectory()) if test else None)
+        folder = StudyFolder(Path(place)) if place is not None else None
+        dataset = load(
+            source,
+            target=target,
+            rows=rows,
+            train=train,
+            validation=validation,
+            test=test,
+            preparation=plan.preparation,
+            on_bad_row=on_bad_row,
+            progress=display.reading,
+        )
+        display.begin(plan, dataset, seeds)
+        interrupt = stack.enter_context(interruptible(display))
+        baselines = list(fit_baselines(dataset.train))
+        training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines)
+        while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
+            training.train(trials)
+        found = _gathered(training, Path(out) if out is not None else None, started)
+        if folder is not None:
+            found = _with_test_rows(found, baselines, folder) if training.complete else found
+            if out is not None and found.trials:
+                write_results(found, folder)
     return found
 
 
-def _gathered(
-    plan: Plan, dataset: Dataset, seeds: int, results: Results, seconds: float, folder: StudyFolder | None
-) -> Study:
-    """The finished trials in the plan's order, and their summary."""
-    wanted = [(trial.run, seed) for seed in range(seeds) for trial in plan.trials]
-    in_order = [results[key] for key in wanted if key in results]
+def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFolder) -> Study:
+    """The study with what its test rows say, which are used once: what they said then is what they say again."""
+    rows, kept = found.dataset.test, found.summary.recommendation
+    trees = next((each for each in baselines if each.run == TREES), None)
+    if rows is None or kept is None or trees is None:
+        return found
+    held_out = folder.held_out(digest_of(rows))
+    if held_out is not None:
+        note = f"these test rows were used on {held_out.used}, for {held_out.run}; the figures are from then"
+        held_out = msgspec.structs.replace(held_out, note=note)
+    else:
+        model = load_saved(folder.model_file(kept.run, kept.seed))
+        logits = logits_of(model, rows.x * found.dataset.scale + found.dataset.mean)
+        held_out = judge_held_out(rows, kept.run, kept.seed, logits, trees.run, trees.logits(rows.x))
+        folder.write_held_out(held_out)
+    return replace(found, summary=msgspec.structs.replace(found.summary, test=held_out))
+
+
+def _gathered(training: Training, folder: Path | None, started: float) -> Study:
+    """The finished trials in order, their summary, and what they say together."""
+    dataset, finished = training.dataset, training.in_order()
+    trials = tuple(each.summary for each in finished)
+    verdicts = {trial.run: trial.verdict for trial in reversed(trials) if trial.verdict is not None}
+    rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    counts = {name: 0 if each is None else len(each) for name, each in rows.items()}
+    conclusions = conclude(training.outcomes(), len(dataset.columns), counts, verdicts)
     summary = StudySummary(
         source=dataset.origin,
-        rows={name: 0 if rows is None else len(rows) for name, rows in _splits(dataset)},
-        plan=plan.name,
-        seconds=seconds,
-        trials=tuple(trial for _, trial in in_order),
-        preparation=plan.preparation,
+        rows=counts,
+        plan=training.plan.name,
+        seconds=time.perf_counter() - started,
+        trials=trials,
+        preparation=training.plan.preparation,
         skipped_rows=len(dataset.skipped),
-        interrupted=len(in_order) < len(wanted),
+        interrupted=training.interrupt.is_set() or not training.complete,
+        **msgspec.structs.asdict(conclusions),
     )
-    histories = tuple(history for history, _ in in_order)
-    return Study(plan, dataset, histories, summary, folder.path if folder else None)
-
-
-Results = dict[tuple[str, int], tuple[History, TrialSummary]]
-
-
-def _train(
-    plan: Plan,
-    dataset: Dataset,
-    seeds: int,
-    jobs: int | None,
-    folder: StudyFolder | None,
-    display: Display,
-    interrupt: threading.Event,
-) -> Results:
-    """Every trial and seed: those that the folder already holds, and the others trained now."""
-    results: Results = {}
-    tasks, prints = [], {}
-    for seed in range(seeds):
-        for trial in plan.trials:
-            key = (trial.run, seed)
-            recipe = trial.recipe(plan.recipe)
-            prints[key] = fingerprint(
-                trial.units, trial.treatments, recipe, plan.preparation, seed, dataset.digest, keras_backend()
-            )
-            kept = folder.finished(*key, prints[key]) if folder else None
-            if kept:
-                results[key] = kept
-                display.finished(kept[1], kept=True)
-            else:
-                tasks.append(_task(trial, seed, plan, dataset, display, interrupt))
-    trials = {trial.run: trial for trial in plan.trials}
-    for finished in run_tasks(tasks, dataset.train, dataset.validation, jobs, interrupt):
-        if finished.fitted.stopped == "interrupted":
-            continue
-        summary = _summarise(finished, trials[finished.task.run], dataset)
-        key = (summary.run, summary.seed)
-        if folder is not None:
-            from gengap.models.standalone import standalone
-
-            model = standalone(finished.model, dataset.mean, dataset.scale)
-            folder.keep(finished.fitted, summary, prints[key], model)
-        results[key] = (finished.fitted.history, summary)
-        display.finished(summary, kept=False)
-    return results
-
-
-def _task(
-    trial: Trial, seed: int, plan: Plan, dataset: Dataset, display: Display, interrupt: threading.Event
-) -> Task:
-    recipe = trial.recipe(plan.recipe)
-    features = len(dataset.columns)
-
-    def prepare() -> Ready:
-        steps = steps_per_epoch(len(dataset.train), recipe.batch)
-        job = Job(
-            epochs=recipe.max_epochs,
-            batch=recipe.batch,
-            stopping=recipe.stopping,
-            seed=seed,
-            run=trial.run,
-            on_progress=display.progress,
-            interrupt=interrupt,
-            certain=is_certain(dataset.validation.y, recipe.stopping.patience)
-            if recipe.stop == "verdict"
-            else None,
-        )
-        return Ready(trial.build(features, steps, plan.recipe, seed), job)
-
-    return Task(trial.run, seed, trial.parameters(features), prepare)
-
-
-def _summarise(finished: Finished, trial: Trial, dataset: Dataset) -> TrialSummary:
-    history, fitted = finished.fitted.history, finished.fitted
-    return TrialSummary(
-        run=trial.run,
-        also=trial.also,
-        seed=history.seed,
-        parameters=finished.model.count_params(),
-        epochs=history.epochs,
-        best_epoch=fitted.best_epoch,
-        metrics=metrics_at(history, fitted.best_epoch),
-        stopped=fitted.stopped,
-        seconds=fitted.seconds,
-        began=time.time() - fitted.seconds,
-        verdict=verdict_of(fitted, dataset.validation.y),
-    )
-
-
-def _splits(dataset: Dataset) -> list[tuple[str, Any]]:
-    return [("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test)]
+    histories = tuple(each.fitted.history for each in finished)
+    return Study(training.plan, dataset, histories, summary, folder)
 
 
 def write_results(found: Study, folder: StudyFolder) -> None:
     """Histories, pictures, TensorBoard logs and the best model; study.json goes first and comes back last."""
-    from gengap.report import plots, tensorboard
+    from gengap.report import answer_plots, plots, tensorboard
 
     folder.path.mkdir(parents=True, exist_ok=True)
     (folder.path / "study.json").unlink(missing_ok=True)
@@ -317,10 +225,11 @@ def write_results(found: Study, folder: StudyFolder) -> None:
         for run in (trial.run, *trial.also):
             name = run if history.seed == found.histories[0].seed else f"{run}.seed{history.seed}"
             tensorboard.write(history.renamed(name), folder.path / "tensorboard", span=span)
-    if (best := found.summary.best) is not None:
-        folder.copy_model(best.run, best.seed, "best")
+    if (kept := found.summary.recommendation) is not None:
+        folder.copy_model(kept.run, kept.seed, "best")
     x = found.dataset.train.x * found.dataset.scale + found.dataset.mean
     plots.save_figures(groups, folder.path / "figures", x=x, best=found.best_epochs())
+    answer_plots.save_answers(found.summary, folder.path / "figures")
     folder.write("study.json", found.summary.to_json())
 
 

@@ -29,3 +29,20 @@ class Rows:
         if self.y.ndim == 1 and len(output_shape) == 2 and output_shape[-1] == 1:
             return Rows(self.x, self.y[:, None])
         return self
+
+
+def nested(rows: Rows, share: float, seed: int) -> Rows:
+    """A share of the rows, drawn with `seed`: less is nested in more, and every class keeps its share.
+
+    Each class's rows are spread evenly, in random order, over the same line, of which the start is taken.
+    """
+    if share >= 1:
+        return rows
+    random = np.random.default_rng(seed)
+    place = np.empty(len(rows))
+    labels = rows.y.reshape(len(rows), -1)[:, 0]
+    for label in np.unique(labels):
+        of = np.flatnonzero(labels == label)
+        place[of] = (random.permutation(len(of)) + random.random()) / len(of)
+    chosen = np.sort(np.argsort(place, kind="stable")[: max(round(share * len(rows)), 1)])
+    return Rows(rows.x[chosen], rows.y[chosen])

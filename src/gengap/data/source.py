@@ -131,6 +131,30 @@ def ingest(
     )
 
 
+def feature_batches(
+    source: Any, columns: tuple[str, ...], progress: Progress | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Batches of just the named `columns` of `source` as float32, in that order; its other columns are left alone.
+
+    Every row counts, so a bad one always raises. Raises UsageError if a column is missing, and as `open_source`.
+    """
+    import pyarrow as pa
+
+    _, origin, reader = _find(source, None, 0, progress)
+    missing = [column for column in columns if column not in reader.columns]
+    if missing:
+        others = [column for column in reader.columns if column not in columns]
+        close = difflib.get_close_matches(missing[0], others, 1)
+        hint = f" Is {close[0]!r} meant?" if close else ""
+        raise UsageError(
+            f"{origin}: there is no column {', '.join(map(repr, missing[:5]))}{' ...' * (len(missing) > 5)}, which "
+            f"the model needs.{hint} The table has: {', '.join(reader.columns)}. Rename its columns"
+        )
+    schema = pa.schema([(column, pa.float32()) for column in columns])
+    blocks = reader.blocks(schema, None, False)
+    return admit(blocks, file=origin, rows=None, on_bad_row="fail", skipped=[], progress=progress)
+
+
 def _check(rows: int | None, on_bad_row: str) -> None:
     if rows is not None and (isinstance(rows, bool) or rows != int(rows) or rows < 1):
         raise UsageError(f"rows is {rows!r}, expected a whole number of at least 1, or None for all.")

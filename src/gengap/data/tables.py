@@ -68,11 +68,11 @@ def write_reader(
     schema = pa.schema([(name, pa.float32() if is_higgs else pa.float64()) for name in names])
     blocks = reader.blocks(schema, rows, is_higgs)
     batches = admit(blocks, file=file, rows=rows, on_bad_row=on_bad_row, skipped=[], progress=progress)
-    return _write(batches, schema, path)
+    return write_batches(batches, schema, path)
 
 
-def _write(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
-    """Writes `batches` beside `path`, then renames onto it. Returns the rows written."""
+def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
+    """Writes `batches` as Parquet beside `path`, then renames onto it. Returns the rows written."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     held: list[pa.RecordBatch] = []
     waiting = rows = 0

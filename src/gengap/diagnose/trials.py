@@ -10,13 +10,13 @@ from gengap.diagnose.evidence import gain, weigh
 from gengap.diagnose.findings import refusal
 from gengap.diagnose.names import Curves, Log, choose
 from gengap.diagnose.rows import RowLosses
-from gengap.diagnose.verdict import Thresholds, Verdict, judge
+from gengap.diagnose.verdict import Thresholds, Verdict, judge, probabilities_of
 from gengap.history import History
 from gengap.train.fitted import SoFar, kept_rows
 
 CERTAIN = 0.99  # the probability that ends a trial
 CERTAIN_RISE = 0.03  # of a rise of so much: three times what is material, so that the verdict won't change
-FUTILE = 0.05  # the probability of a noticeable gain below which going on is futile
+FUTILE = 0.15  # the probability of a noticeable gain below which going on is futile
 
 
 def binary_row_losses(epochs: np.ndarray, logits: np.ndarray, y: np.ndarray) -> RowLosses:
@@ -40,8 +40,12 @@ def is_certain(y: np.ndarray, patience: int) -> Callable[[SoFar], bool]:
 
     It ends once overfitting is certain: a rise of CERTAIN_RISE has the probability CERTAIN. And it ends once going
     on is futile: as many epochs again, or twice the patience if that is more, gain a standard error of the
-    validation loss with a probability of FUTILE at most; the rows could not tell that better model from this one.
+    validation loss with a probability of FUTILE at most, so that the rows could not tell that better model from
+    this one; and the verdict is not underfit. That can't be said of fewer epochs than the patience: early plateaus
+    look as if nothing more would come.
     """
+
+    thresholds = Thresholds()
 
     def certain(known: SoFar) -> bool:
         rows = _rows(known, y)
@@ -51,8 +55,10 @@ def is_certain(y: np.ndarray, patience: int) -> Callable[[SoFar], bool]:
         evidence = weigh(curves, rows)
         if evidence.rise.above(float(np.log1p(CERTAIN_RISE))) >= CERTAIN:
             return True
-        more = max(known.history.epochs, 2 * patience)
-        folds = max(1.0, float(np.log1p(more / known.history.epochs)))
+        epochs = known.history.epochs
+        if epochs < patience or probabilities_of(evidence, thresholds)["underfit"] >= thresholds.decisive:
+            return False
+        folds = max(1.0, float(np.log1p(max(epochs, 2 * patience) / epochs)))
         best = rows.losses[rows.losses.mean(axis=1).argmin()]
         standard_error = float(best.std(ddof=1) / np.sqrt(len(best)) / best.mean())
         return gain(evidence.pace, evidence.rise.mean, folds).above(standard_error) <= FUTILE

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gengap.models.backend import keras
-from gengap.models.treatments import Treatment
+from gengap.models.layers import MeanProbability, MixRows, TreatedSequential
+from gengap.models.treatments import Treatment, check_together
 
 SIZES = {"Tiny": (16,), "Small": (16, 16), "Medium": (64, 64, 64), "Large": (512, 512, 512, 512)}
 HIGGS_FEATURES = 28
+LAYERS = 1_009  # a prime, and more layers than any ladder has
 
 
 def perceptron(
@@ -22,32 +24,76 @@ def perceptron(
 ) -> keras.Sequential:
     """A perceptron that maps (n, features) float32 to one logit, (n, 1).
 
-    `units` are the widths of the hidden layers. The same `seed` gives the same first weights. At most one
-    treatment may bring a kernel penalty; a second raises ValueError.
+    `units` are the widths of the hidden layers, `activation` the name of one of Keras'. The same `seed` gives the
+    same first weights. Raises ValueError for two treatments of which a model takes one, as two kernel penalties.
 
     >>> perceptron([16]).count_params()
     481
     """
-    penalties = [p for t in treatments if (p := t.kernel_regularizer()) is not None]
-    if len(penalties) > 1:
-        raise ValueError(f"a layer takes one kernel penalty, got {len(penalties)}: {list(treatments)}")
-    penalty = penalties[0] if penalties else None
+    check_together(treatments)
     layers: list[keras.Layer] = [keras.Input((features,))]
-    for depth, width in enumerate(units):
-        first = keras.initializers.GlorotUniform(seed=_seed(seed, depth))
-        layers.append(
-            keras.layers.Dense(width, activation=activation, kernel_initializer=first, kernel_regularizer=penalty)
-        )
-        for treatment in treatments:
-            layers.extend(treatment.after_hidden(_seed(seed, depth)))
-    last = keras.initializers.GlorotUniform(seed=_seed(seed, len(units)))
-    layers.append(keras.layers.Dense(1, kernel_initializer=last))
-    return keras.Sequential(layers, name=name)
+    width = features
+    for place, treatment in enumerate(treatments):
+        layers.extend(treatment.before_first(features, _seed(seed, LAYERS - 1 - place)))
+        width = treatment.embedded(width)[0]
+    for depth, after in enumerate(units):
+        layers.extend(_hidden(width, after, depth, treatments, activation, _seed(seed, depth)))
+        width = after
+    start = _seed(seed, len(units))
+    heads = [layer for t in treatments for layer in t.head(width, not units, start)]
+    first = keras.initializers.GlorotUniform(seed=start)
+    layers.extend(heads or [keras.layers.Dense(1, kernel_initializer=first)])
+    own = any(isinstance(layer, (MixRows, MeanProbability)) for layer in layers)
+    return (TreatedSequential if own else keras.Sequential)(layers, name=name)
+
+
+def _hidden(
+    before: int, width: int, depth: int, treatments: Sequence[Treatment], activation: str, seed: int
+) -> list[keras.Layer]:
+    """One hidden layer of `width` units on `before` inputs, with what the treatments put around it."""
+    penalty = next((p for t in treatments if (p := t.kernel_regularizer()) is not None), None)
+    between = [layer for t in treatments for layer in t.before_activation(width)]
+    dense = keras.layers.Dense(
+        width,
+        activation=None if between else activation,
+        use_bias=not any(t.brings_bias for t in treatments),
+        kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+        kernel_regularizer=penalty,
+    )
+    return [
+        *(layer for t in treatments for layer in t.before_hidden(before, depth == 0, seed)),
+        dense,
+        *between,
+        *([keras.layers.Activation(activation)] if between else []),
+        *(layer for t in treatments for layer in t.after_hidden(seed)),
+    ]
 
 
 def _seed(seed: int, depth: int) -> int:
-    """Different layers must not start alike; 1,009 (a prime) is more layers than any ladder has."""
-    return seed * 1_009 + depth
+    """Different layers must not start alike."""
+    return seed * LAYERS + depth
+
+
+def compile_binary(
+    model: keras.Sequential,
+    treatments: Sequence[Treatment] = (),
+    rate: keras.optimizers.schedules.LearningRateSchedule | float = 0.001,
+) -> None:
+    """Compiles for labels 0 and 1: Adam and cross-entropy on logits, unless a treatment changes them.
+
+    The metrics `binary_crossentropy` and `accuracy` (at logit 0) are those of the labels as they are, always.
+    """
+    optimizers = [o for t in treatments if (o := t.optimizer(rate)) is not None]
+    model.compile(
+        optimizer=optimizers[0] if optimizers else keras.optimizers.Adam(rate),
+        loss=keras.losses.BinaryCrossentropy(
+            from_logits=True, label_smoothing=max((t.label_smoothing() for t in treatments), default=0.0)
+        ),
+        metrics=[
+            keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy"),
+            keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
+        ],
+    )
 
 
 def tiny(**options: object) -> keras.Sequential:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
+from gengap.models import layers as own
 from gengap.models.backend import keras
 
+OWN = (own.MixRows, own.PeriodicFeatures, own.MemberFactors, own.MeanProbability)
 
-def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray) -> keras.Sequential:
+
+def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray) -> keras.Model:
     """`model` after layers that subtract `mean` and divide by `scale`, both (features,).
 
-    The layers are shared with `model`, and it is compiled with the same loss and metrics, so that
+    Keras' layers are shared with `model`, and gengap's own replaced by Keras' with the same weights, so that
+    `keras.saving.load_model` needs nothing of gengap. It is compiled with the same loss and metrics:
     `keras.saving.load_model(...).evaluate(raw_x, y)` gives the logged loss.
     """
     # Not `Normalization`: that divides by at least 1e-7, and columns in small units have less spread.
     centre = keras.layers.Rescaling(1.0, offset=(-mean).tolist())
     spread = keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist())
-    whole = keras.Sequential([keras.Input((len(mean),)), centre, spread, *model.layers])
+    start = keras.Input((len(mean),))
+    kept = [centre, spread, *(layer for layer in model.layers if not isinstance(layer, own.MixRows))]
+    if any(isinstance(layer, OWN) for layer in kept):
+        x = start
+        for layer in kept:
+            x = layer.plain(x) if isinstance(layer, OWN) else layer(x)
+        whole = keras.Model(start, x)
+    else:
+        whole = keras.Sequential([start, *kept])
     whole.compile_from_config(model.get_compile_config())
     return whole

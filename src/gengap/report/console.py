@@ -23,7 +23,7 @@ from gengap.report.summary import StudySummary, TrialSummary
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
-    from gengap.plan import Plan
+    from gengap.plan import Growth, Plan
     from gengap.train.fitted import Progress
 
 LINE_EPOCHS = 100
@@ -44,9 +44,11 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def plan_table(plan: Plan, features: int) -> Table:
     """The plan in one table: what each trial is and how far it may go."""
-    title = f"Plan {plan.name}: {len(plan.trials)} trials, {plan.preparation} features"
+    trials = (*(plan.growth.rungs() if plan.growth else ()), *plan.trials)
+    grows = " and what they lead to" if plan.growth else ""
+    title = f"Plan {plan.name}: {len(trials)} trials{grows}, {plan.preparation} features"
     table = _table(title, "run", "hidden layers", "treatments", "parameters", "epochs", "patience", left=3)
-    for trial in plan.trials:
+    for trial in trials:
         recipe = trial.recipe(plan.recipe)
         patience = recipe.stopping.patience
         table.add_row(
@@ -55,9 +57,23 @@ def plan_table(plan: Plan, features: int) -> Table:
             Text(" + ".join(map(str, trial.treatments))),
             f"{trial.parameters(features):,}",
             f"{recipe.max_epochs:,}",
-            "" if patience is None else str(patience),
+            f"{patience:,}" if patience < recipe.max_epochs else "",
         )
+    table.caption, table.caption_justify = growth_text(plan.growth) if plan.growth else None, "left"
     return table
+
+
+def growth_text(growth: Growth) -> str:
+    """What a growing plan does beyond the trials it names."""
+    parts = ["sizes are tried from small to large until validation gains vanish, and one beyond"] * bool(
+        growth.ladder
+    )
+    if growth.regularizers:
+        parts.append(f"then {len(growth.regularizers)} treatments on the largest")
+    if growth.shares:
+        shares = ", ".join(f"1/{round(1 / share)}" for share in growth.shares)
+        parts.append(f"at last the best model on {shares} of the rows")
+    return "; ".join(parts)
 
 
 def results_table(summary: StudySummary) -> Table:

@@ -84,7 +84,7 @@ def curves(
     ax.set_xscale("log" if log_epochs else "linear")
     ax.set_ylabel(plain(metric.replace("_", " ")), fontproperties=FONT)
     _limit(ax, shown, metric)
-    _finish(ax, [*_run_handles(styles), *_style_handles(shown, metric, bool(best))])
+    finish(ax, [*_run_handles(styles), *_style_handles(shown, metric, bool(best))])
     return ax
 
 
@@ -110,7 +110,7 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
     ax.set_ylim(bottom=0)
     ax.set_xlabel("epoch")
     ax.set_ylabel("learning rate")
-    _finish(ax, _run_handles(styles))
+    finish(ax, _run_handles(styles))
     return ax
 
 
@@ -138,7 +138,7 @@ def feature_histogram(x: np.ndarray, columns: Sequence[int] | None = None, ax: A
     notes = [f"{outside:,} of {len(values):,} lie outside"] + ([f"{odd:,} are not finite"] if odd else [])
     ax.set_xlabel(f"value of a feature ({', '.join(notes)})")
     ax.set_ylabel("values in a bin")
-    _finish(ax, [])
+    finish(ax, [])
     return ax
 
 
@@ -165,18 +165,18 @@ def save_figures(
         figures[name] = _group_figure(group, histories, metric, best)
     rated = {h.run: h for histories in groups.values() for h in histories if ("train", "learning_rate") in h}
     if rated:
-        figures["learning_rate"] = figure = _figure()
+        figures["learning_rate"] = figure = new_figure()
         ax = learning_rate(list(rated.values()), figure.add_subplot())
         ax.set_title("Learning rate by epoch")
         _move_legend_outside(ax)
     if x is not None:
-        figures["features"] = figure = _figure()
+        figures["features"] = figure = new_figure()
         feature_histogram(x, ax=figure.add_subplot()).set_title(f"Values of all {np.shape(x)[1]} features")
-    return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+    return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
 def _group_figure(group: str, histories: Sequence[History], metric: str, best: Mapping[str, int] | None) -> Figure:
-    figure = _figure()
+    figure = new_figure()
     left, right = figure.subplots(1, 2, sharey=True)
     for ax, log_epochs in ((left, False), (right, True)):
         curves(histories, metric, log_epochs=log_epochs, best=best, ax=ax)
@@ -198,7 +198,8 @@ def _move_legend_outside(ax: Axes) -> None:
         legend.remove()
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
+    """Writes the figure beside `path` as PNG, then renames."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     beside = path.with_name(path.name + ".part")
@@ -206,14 +207,15 @@ def _save(figure: Figure, path: Path) -> Path:
     return beside.replace(path)
 
 
-def _figure() -> Figure:
+def new_figure() -> Figure:
+    """A figure of SIZE that pyplot knows nothing of."""
     figure = Figure(SIZE, DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def _axes() -> Axes:
-    return _figure().add_subplot()
+    return new_figure().add_subplot()
 
 
 def _styles(histories: Sequence[History]) -> dict[str, Style]:
@@ -309,8 +311,11 @@ def _style_handles(histories: Sequence[History], metric: str, marked: bool) -> l
     return [*handles, dot] if marked else handles
 
 
-def _finish(ax: Axes, handles: Sequence[Line2D]) -> None:
+def finish(ax: Axes, handles: Sequence[Line2D] | None = None) -> None:
+    """Grid, spines and the legend: of `handles`, or (None) of what is labelled."""
     ax.grid(alpha=0.25, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
-    if handles:
+    if handles is None:
+        ax.legend(loc="best", framealpha=0.9, prop=FONT)
+    elif handles:
         ax.legend(handles=handles, loc="upper right", framealpha=0.9, prop=FONT)

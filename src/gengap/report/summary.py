@@ -6,6 +6,13 @@ import math
 
 import msgspec
 
+from gengap.conclude import BaselineResult
+from gengap.conclude.held_out import HeldOut
+from gengap.conclude.recommend import Recommendation
+from gengap.conclude.regularizers import Effect
+from gengap.conclude.sizes import Sizes
+from gengap.diagnose.compare import Comparison, Rank
+from gengap.diagnose.extrapolate import Extrapolation
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
 from gengap.train.stopping import Stopped
@@ -19,7 +26,8 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One finished trial. `metrics[split][metric]` are those of `best_epoch`.
 
     Training metrics are taken in inference mode on the fixed sample of training rows, so that they compare
-    with validation like with like. `began` is when training started, in seconds since 1970.
+    with validation like with like. `began` is when training started, in seconds since 1970. `sparsity` is the share
+    of the kernels' weights below 0.001.
     """
 
     run: str
@@ -33,6 +41,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     began: float
     verdict: Verdict | None = None
+    sparsity: float | None = None
 
     @property
     def gap(self) -> float | None:
@@ -56,12 +65,14 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     preparation: str = "raw"
     skipped_rows: int = 0
     interrupted: bool = False
-
-    @property
-    def best(self) -> TrialSummary | None:
-        """The trial with the lowest validation cross-entropy, chosen without any correction for choosing."""
-        found = [t for t in self.trials if "binary_crossentropy" in t.metrics.get("validation", {})]
-        return min(found, key=lambda t: t.metrics["validation"]["binary_crossentropy"], default=None)
+    baselines: tuple[BaselineResult, ...] = ()
+    sizes: Sizes | None = None
+    regularizers: tuple[Effect, ...] = ()
+    more_rows: Extrapolation | None = None
+    ranks: tuple[Rank, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    recommendation: Recommendation | None = None
+    test: HeldOut | None = None
 
     def to_json(self) -> bytes:
         """The document, indented; no NaN ever stands in it."""

@@ -131,15 +131,28 @@ class Record:
 
 
 class Permutations:
-    """The row order of every epoch, drawn on the host: the e-th draw is epoch e's, however they are chunked."""
+    """The row order of every epoch, drawn on the host: the e-th draw is epoch e's, however they are chunked.
+
+    An order is what sorting random keys gives, with each row's number in its key's low bits: NumPy sorts 64-bit
+    integers with vector instructions, nearly three times as fast as it shuffles.
+    """
 
     def __init__(self, rows: int, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
-        self._in_order = np.arange(rows, dtype=np.int32)
+        self._in_order = np.arange(rows, dtype=np.int64)
+        self._bits = int(rows - 1).bit_length()
 
     def draw(self, epochs: int) -> np.ndarray:
         """The next `epochs` permutations, (epochs, rows) int32."""
-        return np.stack([self._generator.permutation(self._in_order) for _ in range(epochs)])
+        return np.stack([self._one() for _ in range(epochs)])
+
+    def _one(self) -> np.ndarray:
+        keys = self._generator.integers(1 << (63 - self._bits), size=len(self._in_order))
+        keys <<= self._bits
+        keys |= self._in_order
+        keys.sort()
+        keys &= (1 << self._bits) - 1
+        return keys.astype(np.int32)
 
 
 def clean_sample(train: Rows, rows: int) -> Rows:

@@ -19,12 +19,14 @@ import numpy as np
 from jax import lax
 
 from gengap.models.backend import keras
+from gengap.models.layers import TreatedSequential
 from gengap.train.fitted import kept_rows
 from gengap.train.randomness import hashed_randomness
 from gengap.train.stopping import SMALL, Rule, Watch, look
 
 PREDICT_ROWS = 16_384  # rows put through the model at once, outside training
 PROGRAMS_KEPT = 32
+KNOWN = ("keras", "builtins", "gengap")  # packages whose layers are what their configurations say
 
 
 class State(NamedTuple):
@@ -241,16 +243,17 @@ def program_for(
 def structure(model: keras.Model) -> str:
     """What decides a model's program: its configuration without seeds, and without names where they say nothing.
 
-    Two models share a program only if all their parts are Keras' own: a custom layer's or function's
+    Two models share a program only if all their parts are Keras' or gengap's own: a custom layer's or function's
     configuration need not say all that it does.
     """
     try:
         config = _without_seeds(keras.saving.serialize_keras_object(model))
     except (NotImplementedError, TypeError, ValueError):  # a model that can't be saved can still be trained
         return str(id(model))
-    own = _only_keras(config)
+    own = _only_known(config)
     config["compile_config"]["optimizer"]["config"].pop("name", None)
-    if type(model) is keras.Sequential:  # elsewhere the layers' names tell how they are connected
+    config["decayed"] = _decayed(model)
+    if type(model) in (keras.Sequential, TreatedSequential):  # elsewhere names tell how layers are connected
         for part in (config, *config["config"]["layers"]):
             part["config"].pop("name", None)
     text = json.dumps(config, sort_keys=True, default=repr)
@@ -263,12 +266,19 @@ def _without_seeds(config: Any) -> Any:
     return [_without_seeds(v) for v in config] if isinstance(config, (list, tuple)) else config
 
 
-def _only_keras(config: Any) -> bool:
+def _decayed(model: keras.Model) -> list[bool]:
+    """Which variables' weights decay: the optimizer's configuration doesn't say what it leaves out."""
+    if model.optimizer.weight_decay is None:
+        return []
+    return [model.optimizer._use_weight_decay(v) for v in model.trainable_variables]
+
+
+def _only_known(config: Any) -> bool:
     if isinstance(config, dict):
         module = config.get("module")
-        if "class_name" in config and (module is None or str(module).split(".")[0] not in ("keras", "builtins")):
+        if "class_name" in config and (module is None or str(module).split(".")[0] not in KNOWN):
             return False
         if config.get("class_name") in ("function", "__lambda__"):
             return False
-        return all(map(_only_keras, config.values()))
-    return all(map(_only_keras, config)) if isinstance(config, list) else True
+        return all(map(_only_known, config.values()))
+    return all(map(_only_known, config)) if isinstance(config, list) else True

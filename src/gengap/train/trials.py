@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ready:
-    """A model built and compiled, with its job: all that training needs."""
+    """A model built and compiled, with its rows and its job: all that training needs."""
 
     model: keras.Model
+    train: Rows
     job: Job
 
 
@@ -53,7 +54,7 @@ class Finished:
 
 
 def run_tasks(
-    tasks: Sequence[Task], train: Rows, validation: Rows, jobs: int | None, interrupt: threading.Event
+    tasks: Sequence[Task], validation: Rows, jobs: int | None, interrupt: threading.Event
 ) -> Iterator[Finished]:
     """Trains every task, yielding each as it finishes. Nothing new starts once `interrupt` is set."""
     small = [task for task in tasks if task.parameters <= SMALL]
@@ -62,7 +63,7 @@ def run_tasks(
     faults: list[BaseException] = []
     for group, threads in ((small, side_by_side), (large, 1)):
         with ThreadPoolExecutor(threads, thread_name_prefix="trial") as pool:
-            futures = [pool.submit(_run, task, train, validation, interrupt) for task in group]
+            futures = [pool.submit(_run, task, validation, interrupt) for task in group]
             try:
                 for future in as_completed(futures):
                     if fault := future.exception():
@@ -77,11 +78,11 @@ def run_tasks(
             raise faults[0]
 
 
-def _run(task: Task, train: Rows, validation: Rows, interrupt: threading.Event) -> Finished | None:
+def _run(task: Task, validation: Rows, interrupt: threading.Event) -> Finished | None:
     if interrupt.is_set():
         return None
     ready = task.prepare()
-    fitted = trainer().fit(ready.model, train, validation, ready.job)
+    fitted = trainer().fit(ready.model, ready.train, validation, ready.job)
     return Finished(task, ready.model, with_auc(fitted, validation.y))
 
 

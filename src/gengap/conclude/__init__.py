@@ -1,0 +1,65 @@
+"""What a study concludes from its trials: one typed value, computed once, that every renderer shows.
+
+outcomes -> sizes, regularizers, more_rows -> comparisons and ranks -> recommend
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gengap.conclude.more_rows import judge_rows, next_step
+from gengap.conclude.outcomes import Outcomes
+from gengap.conclude.recommend import Recommendation, recommend
+from gengap.conclude.regularizers import Effect, judge_regularizers
+from gengap.conclude.sizes import Sizes, judge_sizes
+from gengap.diagnose.compare import Comparison, Rank, compare, ranks
+from gengap.diagnose.extrapolate import Extrapolation
+from gengap.diagnose.verdict import Verdict
+
+
+class BaselineResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A baseline's cross-entropy and accuracy on the validation rows."""
+
+    run: str
+    loss: float
+    accuracy: float
+
+
+class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
+    """A study's answers. `comparisons` are of every run on all training rows with the best, baselines included."""
+
+    baselines: tuple[BaselineResult, ...] = ()
+    sizes: Sizes | None = None
+    regularizers: tuple[Effect, ...] = ()
+    more_rows: Extrapolation | None = None
+    ranks: tuple[Rank, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    recommendation: Recommendation | None = None
+
+
+def conclude(
+    outcomes: Outcomes, features: int, counts: Mapping[str, int], verdicts: Mapping[str, Verdict]
+) -> Conclusions:
+    """All answers that the outcomes allow; `counts` are the rows of each split."""
+    whole = [run for run in outcomes.runs if outcomes.trials[run].share == 1]
+    names = [*whole, *outcomes.baselines]
+    losses = {run: outcomes.losses(run) for run in names}
+    sizes, effects = judge_sizes(outcomes, features), judge_regularizers(outcomes)
+    more_rows = judge_rows(outcomes, counts["train"])
+    steps = next_step(more_rows)
+    return Conclusions(
+        baselines=tuple(_baseline(outcomes, run) for run in outcomes.baselines),
+        sizes=sizes,
+        regularizers=effects,
+        more_rows=more_rows,
+        ranks=ranks(losses) if len(names) > 1 else (),
+        comparisons=compare(losses, {run: outcomes.logits(run) for run in names}, outcomes.y) if names else (),
+        recommendation=recommend(outcomes, features, counts["test"], sizes, effects, verdicts, steps),
+    )
+
+
+def _baseline(outcomes: Outcomes, run: str) -> BaselineResult:
+    right = (outcomes.logits(run)[0] > 0) == (outcomes.y == 1)
+    return BaselineResult(run=run, loss=float(outcomes.losses(run).mean()), accuracy=float(right.mean()))

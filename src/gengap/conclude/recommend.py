@@ -1,0 +1,163 @@
+"""Which model to keep, what it will do on new rows, and what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+import numpy as np
+from scipy.special import ndtri
+
+from gengap.conclude.outcomes import Outcomes
+from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
+from gengap.conclude.sizes import Interval, Sizes
+from gengap.diagnose.compare import cross_fitted_choice, within_one_error
+from gengap.diagnose.paired import LEVEL, CrossFitted
+from gengap.diagnose.verdict import Verdict
+
+STEPS = 3
+REACH = float(ndtri((1 + LEVEL) / 2))
+LEARNT = float(ndtri(LEVEL))  # standard errors by which a model must beat the constant one: a one-sided test
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kept model will do on new rows: (low, middle, high).
+
+    `loss` is corrected for having been picked: `picked_loss` is what the picking rows say. `on_test` is the same
+    for the mean of just the study's test rows, whose own luck widens it.
+    """
+
+    loss: Interval
+    picked_loss: float
+    accuracy: Interval
+    on_test: Interval | None = None
+
+
+class NextStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to try, and by how much it should lower the loss, in percent of it; None if that is not known."""
+
+    text: str
+    gain_percent: float | None = None
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """The model to keep, which models/best.keras is: that `run` with that `seed`."""
+
+    run: str
+    seed: int
+    why: str
+    learnt: bool
+    expected: Expected
+    next_steps: tuple[NextStep, ...]
+
+
+def recommend(
+    outcomes: Outcomes,
+    features: int,
+    test_rows: int,
+    sizes: Sizes | None,
+    effects: Sequence[Effect],
+    verdicts: Mapping[str, Verdict],
+    more_rows: NextStep | None = None,
+) -> Recommendation | None:
+    """The smallest model within one standard error of the best, by paired losses; None if no run is finite.
+
+    Where even the best is no better than saying how often label 1 occurs, the smallest, because nothing was learnt.
+    """
+    whole = [run for run in outcomes.runs if outcomes.trials[run].share == 1]
+    if not whole:
+        return None
+    order = sorted(whole, key=lambda run: outcomes.trials[run].parameters(features))
+    losses = {run: outcomes.losses(run) for run in order}
+    kept = within_one_error(losses, order)
+    over_constant = _picked(outcomes, whole, _constant_losses(outcomes))
+    learnt = over_constant.corrected + LEARNT * over_constant.error < 0
+    run = kept.run if learnt else order[0]
+    if not learnt:
+        why = (
+            f"nothing was learnt that these rows can show: beside saying how often label 1 occurs, even the best "
+            f"model, {kept.best}, changes the loss on new rows by {over_constant.corrected:+.4f} ± "
+            f"{over_constant.error:.4f}; this is the smallest"
+        )
+    elif run == kept.best:
+        why = "it has the lowest validation loss, and no smaller model comes within one standard error of it"
+    else:
+        why = (
+            f"it is the smallest model within one standard error of the best, {kept.best}: their validation losses "
+            f"differ by {kept.difference:.4f} ± {kept.error:.4f}"
+        )
+    seed = outcomes.seeds(run)[int(losses[run].mean(axis=1).argmin())]
+    steps = list(_next_steps(outcomes, run, sizes, effects, verdicts.get(run)))
+    steps += [more_rows] if more_rows is not None else []
+    steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
+    return Recommendation(
+        run=run,
+        seed=seed,
+        why=why,
+        learnt=learnt,
+        expected=_expected(outcomes, whole, run, seed, test_rows),
+        next_steps=tuple(steps[:STEPS]),
+    )
+
+
+def _constant_losses(outcomes: Outcomes) -> np.ndarray:
+    """By row, for saying how often label 1 occurs; as it does in these rows, which is hard to beat by luck."""
+    rate = float(outcomes.y.mean())
+    rate = min(max(rate, 0.5 / len(outcomes.y)), 1 - 0.5 / len(outcomes.y))
+    return np.where(outcomes.y == 1, -np.log(rate), -np.log1p(-rate))
+
+
+def _picked(outcomes: Outcomes, runs: Sequence[str], less: np.ndarray | float = 0.0) -> CrossFitted:
+    """The best of all runs, seeds and epochs, by losses minus `less`, free of the pick's luck."""
+    lines = {f"{run}:{seed}": outcomes.lines(run, seed) - less for run in runs for seed in outcomes.seeds(run)}
+    return cross_fitted_choice(lines).fitted
+
+
+def _expected(outcomes: Outcomes, runs: Sequence[str], run: str, seed: int, test_rows: int) -> Expected:
+    picked = _picked(outcomes, runs)
+    at = outcomes.seeds(run).index(seed)
+    rows, logits = outcomes.losses(run)[at], outcomes.logits(run)[at]
+    loss = float(rows.mean()) + max(picked.optimism, 0.0)
+    right = (logits > 0) == (outcomes.y == 1)
+    sd = float(rows.std(ddof=1))
+    error = float(max(picked.error, sd / np.sqrt(len(rows))))
+    share, share_error = float(right.mean()), float(right.std(ddof=1) / np.sqrt(len(right)))
+    on_test = _around(loss, float(np.hypot(error, sd / np.sqrt(test_rows)))) if test_rows else None
+    return Expected(
+        loss=_around(loss, error),
+        picked_loss=float(rows.mean()),
+        accuracy=_around(share, share_error),
+        on_test=on_test,
+    )
+
+
+def _around(middle: float, error: float) -> Interval:
+    return middle - REACH * error, middle, middle + REACH * error
+
+
+def _next_steps(
+    outcomes: Outcomes, run: str, sizes: Sizes | None, effects: Sequence[Effect], verdict: Verdict | None
+) -> Iterator[NextStep]:
+    loss = float(outcomes.losses(run).mean())
+    if verdict is not None and verdict.verdict == "underfit" and verdict.ahead_percent is not None:
+        text = f"train {run} for twice as many epochs: its validation loss still falls"
+        yield NextStep(text=text, gain_percent=verdict.ahead_percent[1])
+    if sizes is not None and sizes.gaining:
+        before, last = sizes.rungs[-2:]
+        gain = 100 * (1 - last.validation[1] / before.validation[1])
+        text = f"try a larger model than {last.run}: the last step up the ladder still paid"
+        yield NextStep(text=text, gain_percent=gain)
+    yield from _better_by_trees(outcomes, loss)
+    better = [e for e in effects if e.treatment not in (EARLY_STOPPING, SMALLER) and e.run != run]
+    best = min(better, key=lambda e: e.loss.difference, default=None)
+    if best is not None and (gain := 100 * (1 - float(outcomes.losses(best.run).mean()) / loss)) > 0:
+        text = f"try {best.treatment} ({best.run}); on these rows it is better, but within the error"
+        yield NextStep(text=text, gain_percent=gain)
+
+
+def _better_by_trees(outcomes: Outcomes, loss: float) -> Iterator[NextStep]:
+    for name in outcomes.baselines:
+        gain = 100 * (1 - float(outcomes.losses(name).mean()) / loss)
+        if gain > 1:
+            text = f"{name} does better than the networks: use it, or take it as a sign that they underfit"
+            yield NextStep(text=text, gain_percent=gain)

@@ -1,0 +1,208 @@
+"""The few layers that Keras has no like of, and the Sequential in which rows are mixed and members train apart.
+
+Importing this module registers them with Keras as "gengap>...", so that `keras.saving.load_model` finds them.
+Studies save models without them: each has a `plain` that gives its inference as Keras' own layers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import betaincinv
+
+from gengap.models.backend import keras
+
+SHARES = 4096
+registered = keras.saving.register_keras_serializable("gengap")
+
+
+@registered
+class MixRows(keras.layers.Layer):
+    """While training, mixes each row (n, ...) with the next one of its batch; see `treatments.Mixup`.
+
+    Batches come in random order, so the next row is any row. The share of the row itself is drawn for each batch
+    from Beta(alpha, alpha), the greater part of the two: a mixture of a and b is also one of b and a. It is one of
+    SHARES equally likely quantiles, because the usual sampler (by rejection) takes a second to compile.
+    """
+
+    def __init__(self, alpha: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.alpha, self.seed = alpha, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        at = (np.arange(SHARES) + 0.5) / SHARES
+        self._shares = betaincinv(alpha, alpha, (1 + at) / 2).astype(np.float32)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        """The mixed rows; the state of the seed generator moves on once."""
+        return self._mixed(inputs) if training else inputs
+
+    def mix_again(self, labels: Any) -> Any:
+        """The labels (n, ...), mixed by the share that the last call drew."""
+        state = self.seed_generator.state
+        state.assign(state - keras.ops.convert_to_tensor(np.array([0, 1]), dtype=state.dtype))
+        return self._mixed(labels)
+
+    def _mixed(self, rows: Any) -> Any:
+        drawn = keras.random.uniform((), 0.0, SHARES, seed=self.seed_generator)
+        place = keras.ops.minimum(keras.ops.cast(drawn, "int32"), SHARES - 1)
+        share = keras.ops.cast(keras.ops.take(self._shares, place), rows.dtype)
+        return share * rows + (1 - share) * keras.ops.roll(rows, -1, axis=0)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """That of the inputs."""
+        return input_shape
+
+    def plain(self, inputs: Any) -> Any:
+        """Nothing: rows are mixed in training only."""
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras saves of the layer."""
+        return {**super().get_config(), "alpha": self.alpha, "seed": self.seed}
+
+
+@registered
+class PeriodicFeatures(keras.layers.Layer):
+    """(n, features) to (n, features, 2 frequencies): sines and cosines; see `treatments.Periodic`.
+
+    The learnt weights (features, frequencies) count periods per unit of a feature.
+    """
+
+    def __init__(self, frequencies: int, sigma: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.frequencies, self.sigma, self.seed = frequencies, sigma, seed
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Draws the first frequencies."""
+        start = keras.initializers.RandomNormal(0.0, self.sigma, seed=self.seed)
+        shape = (input_shape[-1], self.frequencies)
+        self.weight = self.add_weight(shape=shape, initializer=start, name="frequencies")
+
+    def call(self, inputs: Any) -> Any:
+        """Sines first, then cosines."""
+        return _waves(2 * math.pi * inputs[..., None] * self.weight)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """One more axis."""
+        return (*input_shape, 2 * self.frequencies)
+
+    def plain(self, inputs: Any) -> Any:
+        """As a Dense layer for each feature, and Keras' sine and cosine."""
+        angles = keras.layers.EinsumDense("nf,fi->nfi", self.weight.shape)
+        waves = _waves(angles(inputs))
+        angles.set_weights([2 * math.pi * keras.ops.convert_to_numpy(self.weight)])
+        return waves
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras saves of the layer."""
+        config = {"frequencies": self.frequencies, "sigma": self.sigma, "seed": self.seed}
+        return {**super().get_config(), **config}
+
+
+@registered
+class MemberFactors(keras.layers.Layer):
+    """(n, width) or (n, members, width) to (n, members, width), times a factor (members, width), plus a bias.
+
+    See `treatments.Ensemble`. Factors start at 1, or with `random` at random signs.
+    """
+
+    def __init__(
+        self,
+        members: int,
+        random: bool = False,
+        use_bias: bool = False,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.members, self.random, self.use_bias, self.seed = members, random, use_bias, seed
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the factors and biases."""
+        shape = (self.members, input_shape[-1])
+        start = keras.initializers.RandomNormal(0.0, 1.0, seed=self.seed) if self.random else "ones"
+        self.scale = self.add_weight(shape=shape, initializer=start, name="scale")
+        self.bias = self.add_weight(shape=shape, initializer="zeros", name="bias") if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        """Each member's own copy of the inputs, scaled."""
+        scaled = (inputs[:, None] if len(inputs.shape) == 2 else inputs) * self.scale
+        return scaled if self.bias is None else scaled + self.bias
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """With the members' axis."""
+        return (input_shape[0], self.members, input_shape[-1])
+
+    def plain(self, inputs: Any) -> Any:
+        """As an EinsumDense that sums over nothing."""
+        equation = "ni,ki->nki" if len(inputs.shape) == 2 else "nki,ki->nki"
+        layer = keras.layers.EinsumDense(equation, self.scale.shape, bias_axes="ki" if self.use_bias else None)
+        outputs = layer(inputs)
+        layer.set_weights(self.get_weights())
+        return outputs
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras saves of the layer."""
+        config = {"members": self.members, "random": self.random, "use_bias": self.use_bias, "seed": self.seed}
+        return {**super().get_config(), **config}
+
+
+@registered
+class MeanProbability(keras.layers.Layer):
+    """Members' logits (n, members) to the logit (n, 1) of their mean probability; while training, left apart."""
+
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        """In training the logits as they are, for `TreatedSequential` to give each its own loss."""
+        return inputs if training else mean_logit(inputs)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """That of inference."""
+        return (input_shape[0], 1)
+
+    def plain(self, inputs: Any) -> Any:
+        """Keras' own operations."""
+        return mean_logit(inputs)
+
+
+@registered
+class TreatedSequential(keras.Sequential):
+    """A Sequential that mixes labels as its `MixRows` mixed rows, and gives each member its own loss.
+
+    For labels (n, 1). Outside training it does what a Sequential of the same layers does.
+    """
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The compiled loss, in training of mixed labels and as the mean over the members."""
+        if training:
+            for layer in self.layers:
+                y = layer.mix_again(y) if isinstance(layer, MixRows) else y
+        if y_pred.shape[-1] != y.shape[-1]:
+            y = keras.ops.broadcast_to(y, keras.ops.shape(y_pred))
+        return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The compiled metrics, of the members' mean probability."""
+        y_pred = mean_logit(y_pred) if y_pred.shape[-1] != y.shape[-1] else y_pred
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+
+def mean_logit(logits: Any) -> Any:
+    """The logit (n, 1) of the mean probability of logits (n, members).
+
+    >>> float(mean_logit(keras.ops.array([[0.0, 0.0]]))[0, 0])
+    0.0
+    """
+    return _log_sum(logits) - _log_sum(-logits)
+
+
+def _log_sum(logits: Any) -> Any:
+    return keras.ops.logsumexp(keras.ops.log_sigmoid(logits), axis=-1, keepdims=True)
+
+
+def _waves(angles: Any) -> Any:
+    return keras.ops.concatenate([keras.ops.sin(angles), keras.ops.cos(angles)], axis=-1)

@@ -1,0 +1,49 @@
+"""`predict()`: a saved model's answers on a table, written as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit
+
+from gengap.data.source import feature_batches
+from gengap.models.saved import load_saved, logits_of, read_card
+
+if TYPE_CHECKING:
+    import keras
+    import pyarrow as pa
+
+    from gengap.data.blocks import Progress
+
+PROBABILITY = "probability"
+
+
+def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progress | None = None) -> int:
+    """Writes the column `probability` (float32, of label 1) for every row of `table`, in order. Returns the rows.
+
+    `model` is a .keras file of a study, such as models/best.keras; it prepares raw features itself. `table` is any
+    source of `gengap.load`, with or without the target; columns are found by name. The file is written beside `out`
+    and renamed, in bounded memory. Raises UsageError if the model is none of gengap's or a column is missing, and
+    DataError, which names the row and column, if a value can't be used.
+    """
+    import pyarrow as pa
+
+    from gengap.data.tables import write_batches
+
+    path = Path(model)
+    card = read_card(path)
+    batches = feature_batches(table, card.columns, progress)
+    schema = pa.schema([(PROBABILITY, pa.float32())])
+    return write_batches(_answers(load_saved(path), batches, schema), schema, Path(out))
+
+
+def _answers(model: keras.Model, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    for batch in batches:
+        x = np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns], axis=1)
+        probability = expit(logits_of(model, x)).astype(np.float32)
+        yield pa.RecordBatch.from_arrays([pa.array(probability)], schema=schema)

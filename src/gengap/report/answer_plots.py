@@ -1,0 +1,110 @@
+"""Pictures of a study's conclusions: loss by size, by regulariser and strength, and by training rows.
+
+As in `gengap.report.plots`, each draws on the `ax` it is given, or on new axes, and returns them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from gengap.conclude.regularizers import Effect
+from gengap.conclude.sizes import Sizes
+from gengap.diagnose.extrapolate import Extrapolation
+from gengap.report.labels import plain
+from gengap.report.plots import COLOURS, MARKERS, finish, new_figure, save
+from gengap.report.summary import StudySummary
+
+NAMES = ("loss-by-size", "loss-by-strength", "loss-by-rows")  # of the pictures
+STRENGTH = re.compile(r"(\S+) ([\d.]+(?:e-?\d+)?)( .*)?")  # "l2 0.001", "l2 0.001 + dropout 0.5"
+
+
+def sizes_plot(sizes: Sizes, ax: Axes | None = None) -> Axes:
+    """Training and validation cross-entropy against parameters, with intervals: a validation curve over sizes.
+
+    Training's interval spans the seeds, validation's is that of new rows. The kept size is ringed.
+    """
+    ax = ax or new_figure().add_subplot()
+    x = [rung.parameters for rung in sizes.rungs]
+    for name, colour, line in (("train", COLOURS[0], "-"), ("validation", COLOURS[1], "--")):
+        low, middle, high = zip(*(getattr(rung, name) for rung in sizes.rungs), strict=True)
+        ax.plot(x, middle, line, marker="o", color=colour, label=name)
+        ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+    kept = next(rung for rung in sizes.rungs if rung.run == sizes.smallest)
+    (ring,) = ax.plot([kept.parameters], [kept.validation[1]], "o", label="smallest within one error of the best")
+    ring.set(markersize=14, markerfacecolor="none", markeredgecolor="black")
+    ax.set_xscale("log")
+    ax.set_xlabel("parameters (log scale)")
+    ax.set_ylabel("cross-entropy at the best epoch")
+    finish(ax)
+    return ax
+
+
+def strengths_plot(effects: Iterable[Effect], ax: Axes | None = None) -> Axes:
+    """Each regulariser's validation loss minus that of the model without it, against its strength, with intervals.
+
+    Those with one number lie on the strength axis, connected by kind; what has none is left to the table.
+    """
+    ax = ax or new_figure().add_subplot()
+    kinds: dict[str, list[tuple[float, Effect]]] = {}
+    for effect in effects:
+        if found := STRENGTH.fullmatch(effect.treatment):
+            kinds.setdefault(found[1] + (found[3] or ""), []).append((float(found[2]), effect))
+    for i, (kind, of) in enumerate(kinds.items()):
+        of.sort(key=lambda pair: pair[0])
+        x, middle = [strength for strength, _ in of], [e.loss.difference for _, e in of]
+        down = [e.loss.difference - e.loss.interval[0] for _, e in of]
+        up = [e.loss.interval[1] - e.loss.difference for _, e in of]
+        marker = MARKERS[1 + i // len(COLOURS) % (len(MARKERS) - 1)]
+        colour = COLOURS[i % len(COLOURS)]
+        ax.errorbar(x, middle, [down, up], capsize=3, label=plain(kind), color=colour, marker=marker)
+    ax.axhline(0, color="grey", linewidth=1)
+    ax.set_xscale("log")
+    ax.set_xlabel("strength (log scale)")
+    ax.set_ylabel("validation loss, minus that without")
+    finish(ax)
+    return ax
+
+
+def rows_plot(found: Extrapolation, ax: Axes | None = None) -> Axes:
+    """The learning curve over training rows, and its forecasts with their 90% intervals."""
+    ax = ax or new_figure().add_subplot()
+    ax.plot(found.sizes, found.losses, "o-", color=COLOURS[0], label="measured")
+    ahead = [(f.rows, *f.loss) for f in found.forecasts if f.loss is not None]
+    if ahead:
+        x, low, middle, high = zip(*((found.sizes[-1], *(found.losses[-1],) * 3), *ahead), strict=True)
+        ax.plot(x, middle, "o--", color=COLOURS[1], label="forecast")
+        ax.fill_between(x, low, high, color=COLOURS[1], alpha=0.15, linewidth=0, label="90% interval")
+    ax.set_xscale("log")
+    ax.set_xlabel("training rows (log scale)")
+    ax.set_ylabel("validation cross-entropy")
+    finish(ax)
+    return ax
+
+
+def save_answers(summary: StudySummary, folder: Path) -> list[Path]:
+    """The pictures of all conclusions that there are, as NAMES says, each replaced whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved: list[Path] = []
+    by_size, by_strength, by_rows = (folder / f"{name}.png" for name in NAMES)
+    if (sizes := summary.sizes) is not None:
+        saved.append(_saved(by_size, lambda ax: sizes_plot(sizes, ax), "Loss by size"))
+    if _swept(summary.regularizers):
+        title = f"Regularisers on {summary.regularizers[-1].against}"
+        saved.append(_saved(by_strength, lambda ax: strengths_plot(summary.regularizers, ax), title))
+    if (more_rows := summary.more_rows) is not None:
+        saved.append(_saved(by_rows, lambda ax: rows_plot(more_rows, ax), "Loss by training rows"))
+    return saved
+
+
+def _swept(effects: Sequence[Effect]) -> bool:
+    return any(STRENGTH.fullmatch(effect.treatment) for effect in effects)
+
+
+def _saved(path: Path, draw: Callable[[Axes], Axes], title: str) -> Path:
+    figure = new_figure()
+    draw(figure.add_subplot()).set_title(plain(title))
+    return save(figure, path)

@@ -1,0 +1,110 @@
+"""A study's conclusions in a terminal: regularisers in a table, and what to keep in a few sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gengap.conclude.held_out import HeldOut
+from gengap.conclude.recommend import Recommendation
+from gengap.conclude.regularizers import Effect
+from gengap.report.summary import StudySummary
+
+FIRST = 3  # of the group of equals, how many are named
+
+
+def conclusions(summary: StudySummary) -> RenderableType:
+    """Everything that the study concludes, top to bottom."""
+    parts: list[RenderableType] = []
+    if summary.regularizers:
+        parts.append(regularizers_table(summary.regularizers))
+    parts.append(Text("\n".join(sentences(summary))))
+    return Group(*parts)
+
+
+def regularizers_table(effects: Iterable[Effect]) -> Table:
+    """What each treatment does beside the untreated model: negative losses and smaller gaps are better."""
+    effects = list(effects)
+    title = f"Beside {effects[-1].against}: validation loss, paired by row, and the gap"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in ("treatment", "loss", "90% interval", "p", "gap", "time"):
+        table.add_column(
+            column, justify="left" if column == "treatment" else "right", no_wrap=column != "treatment"
+        )
+    for effect in effects:
+        table.add_row(
+            Text(effect.treatment if effect.treatment != "smaller model" else f"smaller: {effect.run}"),
+            f"{effect.loss.difference:+.4f}",
+            Text(_interval(effect.loss.interval)),
+            _p(effect.loss.adjusted),
+            f"{effect.gap_without:+.3f} > {effect.gap:+.3f}",
+            f"{effect.cost:.1f}x",
+            style="bold green" if effect.loss.interval[1] < 0 else "",
+        )
+    return table
+
+
+def sentences(summary: StudySummary) -> Iterator[str]:
+    """The conclusions in words, a line each."""
+    if summary.sizes is not None:
+        yield f"Size: {summary.sizes.text}."
+    if summary.more_rows is not None:
+        for forecast in summary.more_rows.forecasts:
+            yield f"Rows: {forecast.text}."
+    yield from _standing(summary)
+    if summary.recommendation is not None:
+        yield from _kept(summary.recommendation)
+    if summary.test is not None:
+        yield from _tested(summary.test)
+
+
+def _standing(summary: StudySummary) -> Iterator[str]:
+    """Who can't be told apart from the best, and where the baselines stand."""
+    first = [rank.run for rank in summary.ranks if rank.group == 1]
+    if len(first) > 1:
+        named = ", ".join(first[:FIRST]) + (f" and {len(first) - FIRST} more" if len(first) > FIRST else "")
+        of = f"{len(first)} of {len(summary.ranks)}"
+        rows = summary.rows.get("validation", 0)
+        yield f"Equals: {of} can't be told apart on {rows:,} validation rows: {named}."
+    networks = [rank.loss for rank in summary.ranks if not rank.run.startswith("baselines/")]
+    for baseline in summary.baselines:
+        better = networks and baseline.loss < min(networks)
+        beside = "better than every network: the networks underfit" if better else "the best network is better"
+        yield f"Beside: {baseline.run} has validation loss {baseline.loss:.4f}; {beside}."
+
+
+def _kept(kept: Recommendation) -> Iterator[str]:
+    low, middle, high = kept.expected.loss
+    at_least, share, at_most = (100 * value for value in kept.expected.accuracy)
+    yield f"Keep: {kept.run}; {kept.why}."
+    yield (
+        f"  On new rows expect loss {middle:.4f} [{low:.4f}, {high:.4f}] and accuracy {share:.1f}% "
+        f"[{at_least:.1f}, {at_most:.1f}]; on the rows it was picked by it has {kept.expected.picked_loss:.4f}."
+    )
+    for step in kept.next_steps:
+        gain = "" if step.gain_percent is None else f" ({step.gain_percent:+.1f}% of the loss)"
+        yield f"  > {step.text}{gain}"
+
+
+def _tested(test: HeldOut) -> Iterator[str]:
+    loss = next((c for c in test.comparisons if c.metric == "binary_crossentropy"), None)
+    yield (
+        f"Test: on {test.rows:,} rows that no trial saw, {test.run} has loss "
+        f"{test.metrics['binary_crossentropy']:.4f} and accuracy {100 * test.metrics['accuracy']:.1f}%, "
+        f"{test.baseline} {test.baseline_metrics['binary_crossentropy']:.4f} and "
+        f"{100 * test.baseline_metrics['accuracy']:.1f}%"
+        + (f"; loss differs by {loss.difference:+.4f} {_interval(loss.interval)}." if loss else ".")
+    )
+    if test.note:
+        yield f"  {test.note}"
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"[{interval[0]:+.4f}, {interval[1]:+.4f}]"
+
+
+def _p(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.005 else "<0.01"

@@ -1,0 +1,148 @@
+"""Trains a study's trials, as many seeds of each as asked for, and keeps what is finished.
+
+What the study folder already holds is not trained again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gengap.conclude.outcomes import Key, Outcomes
+from gengap.data.dataset import Dataset
+from gengap.data.rows import nested
+from gengap.diagnose.trials import is_certain, verdict_of
+from gengap.display import Display
+from gengap.folder import StudyFolder, fingerprint
+from gengap.models.saved import Card
+from gengap.plan import Plan, Trial
+from gengap.report.summary import TrialSummary, metrics_at
+from gengap.train import keras_backend
+from gengap.train.baselines import Baseline
+from gengap.train.fitted import Fitted, Job, kept_rows
+from gengap.train.trials import Finished, Ready, Task, run_tasks, steps_per_epoch
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A finished trial and seed: what training gave, and its summary."""
+
+    fitted: Fitted
+    summary: TrialSummary
+
+
+@dataclass(eq=False)
+class Training:
+    """One study's training. `trials` are those tried so far, by run; `finished` what came of them."""
+
+    plan: Plan
+    dataset: Dataset
+    seeds: int
+    jobs: int | None
+    folder: StudyFolder | None
+    display: Display
+    interrupt: threading.Event
+    baselines: Sequence[Baseline]
+
+    def __post_init__(self) -> None:
+        self._baseline_logits = {each.run: each.logits(self.dataset.validation.x) for each in self.baselines}
+        self.trials: dict[str, Trial] = {}
+        self.finished: dict[Key, Trained] = {}
+
+    def outcomes(self) -> Outcomes:
+        """What is finished, for conclusions."""
+        y = self.dataset.validation.y.reshape(-1)
+        kept = kept_rows(len(y))
+        fitted = {key: trained.fitted for key, trained in self.finished.items()}
+        return Outcomes(
+            self.trials, fitted, y[kept], {run: each[kept] for run, each in self._baseline_logits.items()}
+        )
+
+    def in_order(self) -> list[Trained]:
+        """What is finished, seed by seed, in the order in which trials were tried."""
+        wanted = [(run, seed) for seed in range(self.seeds) for run in self.trials]
+        return [self.finished[key] for key in wanted if key in self.finished]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every trial tried was finished with every seed."""
+        return len(self.finished) == len(self.trials) * self.seeds
+
+    def train(self, trials: Sequence[Trial]) -> None:
+        """Trains these with every seed, as far as nobody interrupts."""
+        self.trials |= {trial.run: trial for trial in trials}
+        prints = {(trial.run, seed): self._fingerprint(trial, seed) for seed in self._seeds for trial in trials}
+        for run, seed in prints:
+            kept = self.folder.finished(run, seed, prints[run, seed]) if self.folder else None
+            if kept:
+                self.finished[run, seed] = Trained(*kept)
+                self.display.finished(kept[1], kept=True)
+        tasks = [self._task(self.trials[run], seed) for run, seed in prints if (run, seed) not in self.finished]
+        for trained in self._trained(tasks, prints):
+            self.finished[trained.summary.run, trained.summary.seed] = trained
+            self.display.finished(trained.summary, kept=False)
+
+    @property
+    def _seeds(self) -> range:
+        return range(self.seeds)
+
+    def _trained(self, tasks: list[Task], prints: Mapping[Key, str]) -> Iterator[Trained]:
+        for finished in run_tasks(tasks, self.dataset.validation, self.jobs, self.interrupt):
+            if finished.fitted.stopped == "interrupted":
+                continue
+            summary = self._summarise(finished)
+            if self.folder is not None:
+                from gengap.models.standalone import standalone
+
+                model = standalone(finished.model, self.dataset.mean, self.dataset.scale)
+                card = Card(self.dataset.columns, self.dataset.target)
+                self.folder.keep(finished.fitted, summary, prints[summary.run, summary.seed], model, card)
+            yield Trained(finished.fitted, summary)
+
+    def _fingerprint(self, trial: Trial, seed: int) -> str:
+        """Of what decides the trial's result."""
+        parts: list[object] = [trial.units, trial.treatments, trial.recipe(self.plan.recipe), self.plan.preparation]
+        parts += [seed, self.dataset.digest, keras_backend()]
+        return fingerprint(*parts, *([trial.share] if trial.share < 1 else []))
+
+    def _task(self, trial: Trial, seed: int) -> Task:
+        recipe, features = trial.recipe(self.plan.recipe), len(self.dataset.columns)
+        y, patience = self.dataset.validation.y, recipe.stopping.patience
+
+        def prepare() -> Ready:
+            train = nested(self.dataset.train, trial.share, seed)
+            job = Job(
+                epochs=recipe.max_epochs,
+                batch=recipe.batch,
+                stopping=recipe.stopping,
+                seed=seed,
+                run=trial.run,
+                on_progress=self.display.progress,
+                interrupt=self.interrupt,
+                certain=is_certain(y, patience) if recipe.stop == "verdict" else None,
+            )
+            steps = steps_per_epoch(len(train), recipe.batch)
+            return Ready(trial.build(features, steps, self.plan.recipe, seed), train, job)
+
+        return Task(trial.run, seed, trial.parameters(features), prepare)
+
+    def _summarise(self, finished: Finished) -> TrialSummary:
+        from gengap.models.weights import share_below
+
+        fitted, trial = finished.fitted, self.trials[finished.task.run]
+        return TrialSummary(
+            run=trial.run,
+            also=trial.also,
+            seed=fitted.history.seed,
+            parameters=finished.model.count_params(),
+            epochs=fitted.history.epochs,
+            best_epoch=fitted.best_epoch,
+            metrics=metrics_at(fitted.history, fitted.best_epoch),
+            stopped=fitted.stopped,
+            seconds=fitted.seconds,
+            began=time.time() - fitted.seconds,
+            verdict=verdict_of(fitted, self.dataset.validation.y),
+            sparsity=share_below(finished.model),
+        )

@@ -1,0 +1,65 @@
+"""Outcomes made of plain arrays: trials whose validation losses are known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gengap.conclude.outcomes import CLEAN_LOSS, LOSS, Outcomes, row_losses
+from gengap.history import History, Series
+from gengap.plan import Trial
+from gengap.train.fitted import Fitted
+
+ROWS = 1_000
+RANDOM = np.random.default_rng(0)
+Y = (RANDOM.random(ROWS) < 0.5).astype(np.float64)
+HARDNESS = RANDOM.normal(size=ROWS)  # of each row, for every model alike
+
+
+def logits(skill: float, seed: int = 0, noise: float = 0.1) -> np.ndarray:
+    """Log-odds (rows,) of a model: the more `skill`, the lower its loss (0: it knows nothing; 2: much)."""
+    own = np.random.default_rng([seed, round(1e6 * skill)]).normal(size=ROWS)
+    return skill * (2 * Y - 1 + HARDNESS) + noise * own * (skill > 0)
+
+
+def fitted(
+    run: str, skills: Sequence[float], seed: int = 0, *, train: float = 0.5, diverged: bool = False
+) -> Fitted:
+    """A trial with one epoch for each skill, all of whose outputs are kept."""
+    outputs = np.stack([logits(skill, seed) for skill in skills])[..., None].astype(np.float32)
+    losses = row_losses(outputs[..., 0], Y).mean(axis=1)
+    epochs = np.arange(len(skills))
+    series = {
+        ("validation", LOSS): Series(epochs, losses),
+        ("train", CLEAN_LOSS): Series(epochs, np.full(len(skills), train)),
+    }
+    best = None if diverged else int(losses.argmin())
+    return Fitted(History(run, seed, series), epochs, outputs, best, "max-epochs", 1.0 + len(skills))
+
+
+def outcomes(
+    trials: Sequence[tuple[Trial, Sequence[float]]],
+    seeds: int = 2,
+    diverged: Sequence[str] = (),
+    baselines: Mapping[str, np.ndarray] | None = None,
+) -> Outcomes:
+    """Every trial with every seed."""
+    return Outcomes(
+        {trial.run: trial for trial, _ in trials},
+        {
+            (trial.run, seed): fitted(trial.run, skills, seed, diverged=trial.run in diverged)
+            for trial, skills in trials
+            for seed in range(seeds)
+        },
+        Y,
+        baselines or {},
+    )
+
+
+def rungs(*skills: float) -> list[tuple[Trial, Sequence[float]]]:
+    """A ladder of sizes 4, 8, 16, ... with these skills at their best epochs."""
+    names = [2 ** (i + 2) for i in range(len(skills))]
+    return [
+        (Trial(run=f"sizes/{n}", units=(n,)), (0.5 * s, s, 0.9 * s)) for n, s in zip(names, skills, strict=True)
+    ]

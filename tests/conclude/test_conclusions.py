@@ -1,0 +1,133 @@
+"""What a study concludes from outcomes whose truth is known."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import msgspec
+import numpy as np
+import pytest
+from conclude.outcomes_made import ROWS, Y, logits, outcomes, rungs
+from rich.console import Console
+
+from gengap.conclude import Conclusions, conclude
+from gengap.conclude.held_out import digest_of, judge_held_out
+from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER
+from gengap.data.rows import Rows
+from gengap.models.treatments import L2, Dropout
+from gengap.plan import Trial
+from gengap.report.conclusions import conclusions
+from gengap.report.summary import StudySummary
+
+COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
+TREATED = [
+    (Trial(run="regularizers/l2", units=(32,), treatments=(L2(0.01),)), (0.6, 0.9, 0.9)),
+    (Trial(run="regularizers/dropout", units=(32,), treatments=(Dropout(0.5),)), (0.1, 0.2, 0.2)),
+]
+BASELINES = {"baselines/linear": logits(0.1), "baselines/trees": logits(0.5)}
+
+
+@pytest.fixture(scope="module")
+def found() -> Conclusions:
+    made = outcomes([*rungs(0.2, 0.4, 0.6, 0.6), *TREATED], baselines=BASELINES)
+    return conclude(made, 28, COUNTS, {})
+
+
+def test_each_regularizer_stands_beside_the_same_model_without_it(found: Conclusions) -> None:
+    by_treatment = {effect.treatment: effect for effect in found.regularizers}
+    assert {effect.against for effect in found.regularizers if effect.treatment != EARLY_STOPPING} == {"sizes/32"}
+    helps, harms, early = by_treatment["l2 0.01"], by_treatment["dropout 0.5"], by_treatment[EARLY_STOPPING]
+    assert helps.loss.difference < 0 and helps.loss.interval[1] < 0 and helps.loss.adjusted < 0.01
+    assert harms.loss.difference > 0 and harms.loss.interval[0] > 0
+    assert early.loss.difference < 0, "the best epoch is better than the last"
+    assert [e.run for e in found.regularizers if e.treatment == SMALLER] == ["sizes/4", "sizes/8", "sizes/16"]
+    assert helps.cost == pytest.approx(1.0)
+
+
+def test_the_best_is_kept_where_no_smaller_one_comes_near(found: Conclusions) -> None:
+    kept = found.recommendation
+    assert kept is not None and kept.learnt
+    assert kept.run == "regularizers/l2"
+    low, middle, high = kept.expected.loss
+    assert low < kept.expected.picked_loss <= middle < high
+    assert kept.expected.on_test is None
+    assert len(kept.next_steps) <= 3
+    gains = [step.gain_percent or 0.0 for step in kept.next_steps]
+    assert gains == sorted(gains, reverse=True)
+
+
+def test_the_smallest_of_equals_is_kept() -> None:
+    found = conclude(outcomes(rungs(0.2, 0.6, 0.6, 0.6)), 28, COUNTS, {})
+    assert found.recommendation is not None
+    assert found.recommendation.run == "sizes/8"
+    assert "smallest" in found.recommendation.why or found.recommendation.why.startswith("it has the lowest")
+
+
+def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:
+    random = np.random.default_rng(3)
+    made = outcomes(rungs(0.2, 0.4, 0.6, 0.6))
+    shuffled = type(made)(made.trials, made.fitted, random.permutation(Y), {})
+    kept = conclude(shuffled, 28, COUNTS, {}).recommendation
+    assert kept is not None and not kept.learnt
+    assert kept.run == "sizes/4"
+    assert "nothing was learnt" in kept.why
+
+
+def test_better_trees_are_told_and_are_the_first_thing_to_try() -> None:
+    made = outcomes(rungs(0.2, 0.3, 0.3, 0.3), baselines={"baselines/trees": logits(1.0)})
+    found = conclude(made, 28, COUNTS, {})
+    assert found.recommendation is not None
+    assert "baselines/trees" in found.recommendation.next_steps[0].text
+    assert found.ranks[0].run == "baselines/trees"
+    assert "better than every network" in shown(found)
+
+
+def test_test_rows_widen_what_is_expected_of_them() -> None:
+    made = outcomes(rungs(0.2, 0.4, 0.6, 0.6))
+    few, many = (conclude(made, 28, COUNTS | {"test": n}, {}).recommendation for n in (100, 100_000))
+    assert few is not None and many is not None
+    assert few.expected.on_test is not None and many.expected.on_test is not None
+    assert np.ptp(few.expected.on_test) > 1.5 * np.ptp(many.expected.on_test)
+    assert np.ptp(many.expected.on_test) == pytest.approx(np.ptp(few.expected.loss), rel=0.02)
+
+
+def test_a_study_where_all_diverged_concludes_nothing() -> None:
+    made = outcomes(rungs(0.2, 0.4), diverged=["sizes/4", "sizes/8"])
+    found = conclude(made, 28, COUNTS, {})
+    assert found.recommendation is None and found.sizes is None and found.comparisons == ()
+
+
+def test_conclusions_are_written_as_json_and_in_words(found: Conclusions) -> None:
+    document = json.loads(msgspec.json.encode(found))
+    assert set(document["comparisons"][0]) == {"a", "b", "metric", "difference", "interval", "p_value", "adjusted"}
+    assert set(document["recommendation"]) >= {"run", "why", "next_steps"}
+    text = shown(found)
+    for words in (
+        "Keep: regularizers/l2",
+        "On new rows expect loss",
+        "dropout 0.5",
+        "early stopping",
+        "90% interval",
+    ):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_held_out_rows_compare_the_kept_model_with_the_baseline() -> None:
+    rows = Rows(np.zeros((ROWS, 2), np.float32), Y)
+    held_out = judge_held_out(rows, "sizes/8", 1, logits(1.0), "baselines/trees", logits(0.2))
+    assert held_out.metrics["binary_crossentropy"] < held_out.baseline_metrics["binary_crossentropy"]
+    loss = next(c for c in held_out.comparisons if c.metric == "binary_crossentropy")
+    assert (loss.a, loss.b) == ("sizes/8", "baselines/trees")
+    assert loss.interval[1] < 0
+    assert held_out.digest == digest_of(rows) != digest_of(Rows(rows.x, 1 - Y))
+
+
+def shown(found: Conclusions) -> str:
+    """The conclusions as an 80-column terminal shows them."""
+    facts = msgspec.structs.asdict(found)
+    summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)
+    console = Console(width=80, file=io.StringIO())
+    console.print(conclusions(summary))
+    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]

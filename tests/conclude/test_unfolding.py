@@ -1,0 +1,103 @@
+"""How a study grows: laws over made outcomes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conclude.outcomes_made import Y, outcomes, rungs
+
+from gengap.conclude.outcomes import Outcomes
+from gengap.conclude.sizes import FEWEST, climbs_on, judge_sizes
+from gengap.conclude.unfolding import following
+from gengap.models.treatments import L2, Dropout
+from gengap.plan import Growth, Plan, Recipe, Trial, load_plan
+from gengap.train.stopping import Stopping
+
+LADDER = tuple((2 ** (i + 2),) for i in range(8))
+PLAN = Plan(
+    name="grows",
+    trials=(Trial(run="recipes/own", units=(7,)),),
+    recipe=Recipe(batch=100, max_epochs=40, stopping=Stopping(patience=10)),
+    growth=Growth(ladder=LADDER, regularizers=((L2(0.01),), (L2(0.01), Dropout(0.5))), shares=(0.001, 0.25, 0.5)),
+)
+NOTHING = Outcomes({}, {}, Y, {})
+
+
+def tried_with(skills: list[float]) -> list[str]:
+    """The rungs that are climbed when rung i has skills[i]."""
+    every = rungs(*skills)
+    for count in range(len(every) + 1):
+        so_far = outcomes(every[:count])
+        (next_one, *others) = following(PLAN, so_far, 1_000) or (None,)
+        if next_one is None or next_one.run.split("/")[0] != "sizes":
+            return list(so_far.trials)
+        assert not others and next_one.units == LADDER[count]
+    raise AssertionError("the ladder has no end")
+
+
+def test_a_plan_without_growth_is_trained_at_once_and_once() -> None:
+    plan = load_plan("quick")
+    assert following(plan, NOTHING, 1_000) == plan.trials
+    done = Outcomes({trial.run: trial for trial in plan.trials}, {}, Y, {})
+    assert following(plan, done, 1_000) == ()
+
+
+def test_the_ladder_is_climbed_one_step_beyond_where_gains_vanish() -> None:
+    assert len(tried_with([0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0])) == 7
+    assert len(tried_with([0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8])) == FEWEST
+    assert len(tried_with([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])) == len(LADDER)
+    assert len(tried_with([0.2, 0.3, 0.4, 0.5, 0.4, 0.6, 0.6, 0.6])) == 8, "a worse rung is looked beyond"
+
+
+def test_a_rung_that_diverged_brings_nothing() -> None:
+    made = outcomes(rungs(0.3, 0.3, 0.3, 0.3, 0.9), diverged=["sizes/64"])
+    assert not climbs_on(made, list(made.trials))
+    assert "sizes/64" not in made.runs
+
+
+def test_regularizers_are_tried_on_the_largest_rung_then_own_trials_then_fewer_rows() -> None:
+    climbed = rungs(0.8, 0.8, 0.8, 0.8)
+    treated = following(PLAN, outcomes(climbed), 1_000)
+    assert [trial.run for trial in treated] == ["regularizers/l2 0.01", "regularizers/l2 0.01 + dropout 0.5"]
+    assert {trial.units for trial in treated} == {(32,)}
+    known = [*climbed, *((trial, (0.8,)) for trial in treated)]
+    assert following(PLAN, outcomes(known), 1_000) == PLAN.trials
+    known.append((PLAN.trials[0], (0.9, 1.2)))
+    fewer = following(PLAN, outcomes(known), 1_000)
+    assert [(t.run, t.share, t.units) for t in fewer] == [("rows/250", 0.25, (7,)), ("rows/500", 0.5, (7,))]
+    assert following(PLAN, outcomes([*known, *((trial, (0.5,)) for trial in fewer)]), 1_000) == ()
+
+
+def test_fewer_rows_get_as_many_steps() -> None:
+    known = [
+        *rungs(0.8, 0.8, 0.8, 0.8),
+        *((t, (0.8,)) for t in following(PLAN, outcomes(rungs(0.8, 0.8, 0.8, 0.8)), 1)),
+    ]
+    quarter = following(PLAN, outcomes([*known, (PLAN.trials[0], (1.2,))]), 1_000)[0]
+    recipe = quarter.recipe(PLAN.recipe)
+    assert (recipe.batch, recipe.max_epochs, recipe.stopping.patience) == (50, 80, 20)
+    whole, part = 1_000 / 100 * 40, 250 / 50 * 80
+    assert whole == part
+
+
+@pytest.mark.parametrize(
+    ("skills", "smallest", "best", "gaining", "words"),
+    [
+        ([0.2, 0.5, 0.5, 0.5], "sizes/8", None, False, "sizes/8"),
+        ([0.2, 0.3, 0.4, 0.6], "sizes/32", "sizes/32", True, "the ladder should go on"),
+        ([0.2, 0.6, 0.3, 0.2], "sizes/8", "sizes/8", False, "is the best; no smaller one"),
+    ],
+)
+def test_sizes_name_the_smallest_that_is_as_good(
+    skills: list[float], smallest: str, best: str | None, gaining: bool, words: str
+) -> None:
+    found = judge_sizes(outcomes(rungs(*skills)), 28)
+    assert found is not None
+    assert (found.smallest, found.gaining) == (smallest, gaining)
+    assert best is None or found.best == best
+    assert words in found.text
+    assert [rung.parameters for rung in found.rungs] == sorted(rung.parameters for rung in found.rungs)
+    for rung in found.rungs:
+        low, middle, high = rung.validation
+        assert low < middle < high and np.isfinite(rung.train).all()
+    assert judge_sizes(outcomes(rungs(0.5)), 28) is None

@@ -1,0 +1,48 @@
+"""Saved models: Keras' own layers alone, in front of raw rows, predicting as the trained model does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trainer_table as table
+
+from gengap.models.backend import keras
+from gengap.models.standalone import standalone
+
+GENERATOR = np.random.default_rng(5)
+RAW = GENERATOR.normal(3, 7, size=(50, 28)).astype(np.float32)
+LABELS = (RAW[:, :1] > 3).astype(np.float32)
+MEAN, SCALE = RAW.mean(axis=0), RAW.std(axis=0)
+
+
+@pytest.mark.parametrize("name", [*table.TREATED, "dropout"])
+def test_a_saved_model_is_plain_keras_and_predicts_the_same(name: str, tmp_path: Path) -> None:
+    model = table.make(name, seed=2)
+    saved = standalone(model, MEAN, SCALE)
+    saved.save(tmp_path / "model.keras")
+    assert "gengap" not in saved.to_json()
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    prepared = (RAW - MEAN) / SCALE
+    expected = np.asarray(model(prepared))
+    np.testing.assert_allclose(loaded.predict(RAW, verbose=0), expected, rtol=1e-3, atol=1e-4)
+    loss, ours = (
+        m.evaluate(*rows, verbose=0)[0] for m, rows in ((loaded, (RAW, LABELS)), (model, (prepared, LABELS)))
+    )
+    assert loss == pytest.approx(ours, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["batch norm, noise and mixup", "dropout"])
+def test_parts_for_training_alone_are_dropped_where_they_are_not_keras(name: str) -> None:
+    assert type(standalone(table.make(name), MEAN, SCALE)) is keras.Sequential
+
+
+def test_a_model_saved_as_it_trains_loads_once_its_layers_are_registered(tmp_path: Path) -> None:
+    model = table.make("everything")
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert type(loaded) is type(model)
+    np.testing.assert_allclose(loaded.predict(RAW, verbose=0), model.predict(RAW, verbose=0), rtol=1e-5, atol=1e-6)
+    assert loaded.optimizer.get_config() == model.optimizer.get_config()
