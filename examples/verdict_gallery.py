@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
+from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
 from gengap.diagnose.names import Curves, choose
 from gengap.diagnose.readers import read
 from gengap.diagnose.rows import RowLosses
@@ -97,9 +99,26 @@ def judged(runs: Mapping[str, Columns]) -> list[tuple[Curves, Verdict]]:
     return [(one, judge(one)) for one in chosen]
 
 
+def beside_others() -> Verdict:
+    """The level run with what a study adds where other trials show it; numbers are made up."""
+    _, verdict = judged({"level, in a study": shown()["level"]})[0]
+    percent = (1.1, 2.4, 3.6)
+    found = (
+        too_little_capacity("sizes/64x2", percent),
+        too_much_regularisation("sizes/64x3", percent),
+    )
+    reasons, codes = tuple(f.text for f in found), tuple(f.code for f in found)
+    return msgspec.structs.replace(verdict, reasons=verdict.reasons + reasons, codes=verdict.codes + codes)
+
+
 def gallery() -> list[Verdict]:
     """Every verdict there is here; between them they have every code."""
-    return [*(verdict for _, verdict in judged({**shown(), **further()})), too_noisy(), with_rows()]
+    return [
+        *(verdict for _, verdict in judged({**shown(), **further()})),
+        too_noisy(),
+        with_rows(),
+        beside_others(),
+    ]
 
 
 def main(picture: Path) -> None:

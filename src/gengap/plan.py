@@ -132,7 +132,8 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Trials that a study adds to its plan by what it finds: see `gengap.conclude.unfolding`.
 
     `ladder` holds sizes from small to large, climbed until validation gains vanish. Each of `regularizers` is tried
-    on the largest of them that was reached. The best model of all is trained again on each of `shares` of the rows.
+    on the size where they do, the last but one that was reached. The best model of all is trained again on each of
+    `shares` of the rows.
     """
 
     ladder: tuple[tuple[Positive, ...], ...] = ()
@@ -325,7 +326,7 @@ SWEEPS: tuple[tuple[AnyTreatment, ...], ...] = (
 def full() -> Plan:
     """Which size, which regulariser at which strength, the better recipe, and whether more rows would help."""
     recipe = Recipe(
-        max_epochs=300, schedule=InverseTime(decay_epochs=100.0), stopping=Stopping(patience=25), stop="verdict"
+        max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0), stopping=Stopping(patience=25), stop="verdict"
     )
     growth = Growth(ladder=LADDER, regularizers=SWEEPS, shares=(1 / 16, 1 / 8, 1 / 4, 1 / 2))
     return Plan(name="full", trials=(better(),), recipe=recipe, growth=growth)

@@ -25,6 +25,7 @@ import msgspec
 
 from gengap.conclude import conclude
 from gengap.conclude.held_out import digest_of, judge_held_out
+from gengap.conclude.siblings import findings_beside
 from gengap.conclude.unfolding import following
 from gengap.data.dataset import Dataset, load
 from gengap.diagnose.names import Curves
@@ -196,7 +197,10 @@ def _gathered(training: Training, folder: Path | None, started: float) -> Study:
     verdicts = {trial.run: trial.verdict for trial in reversed(trials) if trial.verdict is not None}
     rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     counts = {name: 0 if each is None else len(each) for name, each in rows.items()}
-    conclusions = conclude(training.outcomes(), len(dataset.columns), counts, verdicts)
+    outcomes, features = training.outcomes(), len(dataset.columns)
+    conclusions = conclude(outcomes, features, counts, verdicts)
+    beside = findings_beside(outcomes, features)
+    trials = tuple(trial.with_reason(beside[trial.run]) if trial.run in beside else trial for trial in trials)
     summary = StudySummary(
         source=dataset.origin,
         rows=counts,

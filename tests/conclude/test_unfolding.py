@@ -55,11 +55,11 @@ def test_a_rung_that_diverged_brings_nothing() -> None:
     assert "sizes/64" not in made.runs
 
 
-def test_regularizers_are_tried_on_the_largest_rung_then_own_trials_then_fewer_rows() -> None:
+def test_regularizers_are_tried_where_gains_vanish_then_own_trials_then_fewer_rows() -> None:
     climbed = rungs(0.8, 0.8, 0.8, 0.8)
     treated = following(PLAN, outcomes(climbed), 1_000)
     assert [trial.run for trial in treated] == ["regularizers/l2 0.01", "regularizers/l2 0.01 + dropout 0.5"]
-    assert {trial.units for trial in treated} == {(32,)}
+    assert {trial.units for trial in treated} == {(16,)}
     known = [*climbed, *((trial, (0.8,)) for trial in treated)]
     assert following(PLAN, outcomes(known), 1_000) == PLAN.trials
     known.append((PLAN.trials[0], (0.9, 1.2)))

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from gengap.conclude.outcomes import Outcomes
-from gengap.conclude.sizes import climbs_on
+from gengap.conclude.sizes import BEYOND, climbs_on
 from gengap.plan import Plan, Trial
 from gengap.train.stopping import NEVER
 
@@ -29,8 +29,10 @@ def following(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[Trial, .
     tried = [rung for rung in rungs if rung.run in outcomes.trials]
     if len(tried) < len(rungs) and climbs_on(outcomes, [rung.run for rung in tried]):
         return (rungs[len(tried)],)
+    where_gains_vanish = tried[-1 - BEYOND :][:1]
+    regularized = [trial for rung in where_gains_vanish for trial in plan.growth.regularized(rung.units)]
     return (
-        _untried(plan.growth.regularized(tried[-1].units) if tried else (), outcomes)
+        _untried(regularized, outcomes)
         or _untried(plan.trials, outcomes)
         or _untried(_on_fewer_rows(plan, outcomes, train_rows), outcomes)
     )

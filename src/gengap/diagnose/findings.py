@@ -183,6 +183,24 @@ class _Words:
         return 0.0 if own is None else 100 * -float(np.expm1(-own.mean))
 
 
+def too_little_capacity(larger: str, percent: tuple[float, float, float]) -> Finding:
+    """Another run says so: `percent` (low, middle, high) is how far a larger model's validation loss is below."""
+    return Finding(
+        "too-little-capacity",
+        f"{larger}, a larger model, has a validation loss {_interval(percent)} lower on the same rows: this one is "
+        "too small for them",
+    )
+
+
+def too_much_regularisation(other: str, percent: tuple[float, float, float]) -> Finding:
+    """Another run says so: `percent` is how far the same model's validation loss is below with less of it."""
+    return Finding(
+        "too-much-regularisation",
+        f"{other}, the same model without these treatments, has a validation loss {_interval(percent)} lower on "
+        "the same rows: they hold this one back",
+    )
+
+
 def advise(verdict: str, findings: Sequence[Finding]) -> list[str]:
     """What to try next, the most promising first."""
     codes = {finding.code for finding in findings}

@@ -69,7 +69,7 @@ def growth_text(growth: Growth) -> str:
         growth.ladder
     )
     if growth.regularizers:
-        parts.append(f"then {len(growth.regularizers)} treatments on the largest")
+        parts.append(f"then {len(growth.regularizers)} treatments on the last but one")
     if growth.shares:
         shares = ", ".join(f"1/{round(1 / share)}" for share in growth.shares)
         parts.append(f"at last the best model on {shares} of the rows")

@@ -13,6 +13,7 @@ from gengap.conclude.regularizers import Effect
 from gengap.conclude.sizes import Sizes
 from gengap.diagnose.compare import Comparison, Rank
 from gengap.diagnose.extrapolate import Extrapolation
+from gengap.diagnose.findings import Finding
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
 from gengap.train.stopping import Stopped
@@ -42,6 +43,15 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     began: float
     verdict: Verdict | None = None
     sparsity: float | None = None
+
+    def with_reason(self, found: Finding) -> TrialSummary:
+        """The same with one more reason for its verdict, which other trials gave; none for one that diverged."""
+        if self.verdict is None or self.best_epoch is None:
+            return self
+        reasons, codes = (*self.verdict.reasons, found.text), (*self.verdict.codes, found.code)
+        return msgspec.structs.replace(
+            self, verdict=msgspec.structs.replace(self.verdict, reasons=reasons, codes=codes)
+        )
 
     @property
     def gap(self) -> float | None:
