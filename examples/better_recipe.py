@@ -3,8 +3,8 @@
     python -m examples.better_recipe HIGGS-16k.csv.gz [SEEDS]
 
 prints Markdown: the cross-entropy on rows that nobody trained on or chose by, at the epoch that validation picks. A
-row of the table is a mean over the seeds; its difference from the whole recipe is paired by seed, ± the standard error
-over seeds. The recipe's numbers were chosen on the last 2,500 of the training rows, so the other rows are fresh.
+row of the table is a mean over the seeds; its difference from the whole recipe is paired by seed, ± the standard
+error over seeds. The recipe's numbers were chosen on the last 2,500 of the training rows, so the others are fresh.
 """
 
 from __future__ import annotations

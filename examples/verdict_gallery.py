@@ -80,7 +80,7 @@ def changed(columns: Columns, at: slice | list[int], value: float) -> Columns:
 
 def too_noisy() -> Verdict:
     """A verdict is demanded from a probability of 0.9 on, which these curves don't give."""
-    noisy = curves(falling(0.38, 0.3, 8), falling(0.40, 0.3, 8) + 0.001 * EPOCHS, noise=0.1)
+    noisy = curves(falling(0.38, 0.3, 8), falling(0.40, 0.3, 8) + 0.001 * EPOCHS, noise=0.15)
     return judge(replace(choose(read(noisy)[0]), run="too noisy"), None, Thresholds(decisive=0.9))
 
 

@@ -315,7 +315,7 @@ SWEEPS: tuple[tuple[AnyTreatment, ...], ...] = (
     *((Dropout(rate),) for rate in (0.2, 0.5, 0.7)),
     *((L2(strength), Dropout(0.5)) for strength in (1e-4, 1e-3)),
     *((WeightDecay(strength),) for strength in (0.1, 1.0, 10.0)),
-    *((Ftrl(strength, strength),) for strength in (1e-4, 1e-3)),
+    *((Ftrl(strength),) for strength in (0.003, 0.01)),
     (BatchNorm(),),
     *((Noise(sd),) for sd in (0.1, 0.3)),
     *((Mixup(alpha),) for alpha in (0.2, 1.0)),

@@ -170,7 +170,7 @@ def test_a_flat_curve_is_refused() -> None:
     assert code == "flat" and "there is no fall to carry on" in text
     code, text = refusal_of(exactly(np.full(6, 0.6931)))
     assert (
-        code == "flat" and "the loss is 0.6931 at 156 rows and 0.6931 at" in text and "0.0 standard errors" in text
+        code == "flat" and "the loss is 0.6931 at 156 rows and 0.6931 at" in text and "0.00 standard errors" in text
     )
 
 

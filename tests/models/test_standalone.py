@@ -10,6 +10,7 @@ import trainer_table as table
 
 from gengap.models.backend import keras
 from gengap.models.standalone import standalone
+from gengap.plan import Recipe, better
 
 GENERATOR = np.random.default_rng(5)
 RAW = GENERATOR.normal(3, 7, size=(50, 28)).astype(np.float32)
@@ -31,6 +32,23 @@ def test_a_saved_model_is_plain_keras_and_predicts_the_same(name: str, tmp_path:
         m.evaluate(*rows, verbose=0)[0] for m, rows in ((loaded, (RAW, LABELS)), (model, (prepared, LABELS)))
     )
     assert loss == pytest.approx(ours, rel=1e-4)
+
+
+def test_models_made_in_another_thread_are_saved_too() -> None:
+    """Keras makes up names by counting in each thread, so that two threads' layers can share one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    keras.utils.clear_session()
+    with ThreadPoolExecutor(1) as pool:
+        models = [pool.submit(better_model, seed).result() for seed in range(2)]
+    for model in models:
+        saved = standalone(model, MEAN, SCALE)
+        expected = np.asarray(model((RAW - MEAN) / SCALE))
+        np.testing.assert_allclose(saved.predict(RAW, verbose=0), expected, rtol=1e-3, atol=1e-4)
+
+
+def better_model(seed: int) -> keras.Model:
+    return better().build(28, 10, Recipe(), seed)
 
 
 @pytest.mark.parametrize("name", ["batch norm, noise and mixup", "dropout"])

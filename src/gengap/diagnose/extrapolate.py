@@ -221,7 +221,7 @@ def _shapeless(curve: LearningCurve, measured: Measured) -> Finding | None:
         return Finding("rising", f"more rows made it worse: {change}, {errors:.1f} standard errors more")
     errors, i, j = min(pairs)
     if errors > -SEEN_FALL:
-        few = f"only {max(-errors, 0):.1f} standard errors less (below {SEEN_FALL:g} may be chance)"
+        few = f"only {max(-errors, 0):.2f} standard errors less (below {SEEN_FALL:g} may be chance)"
         return Finding("flat", f"there is no fall to carry on: {_change(curve, i, j)}, {few}")
     return None
 

@@ -22,11 +22,12 @@ from scipy.special import ndtr
 
 BINS = 64  # means over so many log-spaced bins stand for the whole curve
 GRID = 80  # log-spaced epochs at which the trend is known afterwards
-LATE = 1.2  # and where only the last sixth of the epochs is left, from which the pace at the end is taken
+LATE = 1.3  # and where only the last quarter of the epochs is left, from which the pace at the end is taken
 SCALES = (0.5, 1.0, 1.7)  # of the noise, times what second differences show
 CORRELATIONS = (0.5, 0.8, 0.92, 0.97, 0.99)  # of neighbouring epochs' noise
 SPANS = 6  # correlation times that a curve should hold: what moves more slowly is more likely its trend,
 DOUBT = 3  # the more so the fewer it holds: the power in noise's prior weight (held / SPANS) ** DOUBT
+WANDER = 0.02  # sd of noise that drifts from epoch to epoch; where it would be much more, the trend moves
 TINY = 1e-300  # keeps logarithms of weights finite
 KEPT = 24  # of the settings, those with the largest weights
 LEVEL_SD = 2.0  # of the trend's unknown level, in natural logarithms
@@ -171,6 +172,7 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     level = y[-1]
     s = settings()
     doubt = DOUBT * np.log(np.minimum(len(values) * (1 - s.correlation) / SPANS, 1.0))
+    doubt -= 0.5 * _drifting_variance(s, noise) / WANDER**2
     covariance = _prior(s, u, u, end) + _noise(s, noise, starts, counts)
     root = np.linalg.cholesky(covariance)
     z = np.linalg.solve(root, np.broadcast_to((y - level)[None, :, None], (len(root), len(y), 1)))[..., 0]
@@ -227,11 +229,18 @@ def _noise(s: Settings, noise: float, starts: np.ndarray, counts: np.ndarray) ->
     """The noise's covariance between the bins' means, (K, m, m)."""
     variance = (s.scale * noise) ** 2
     white = variance * (1 - s.share)
-    # Second differences of a first-order autoregression have 2 (1 - r) (3 - r) times its variance; white noise's 6.
-    drifting = 3 * variance * s.share / ((1 - s.correlation) * (3 - s.correlation))
+    drifting = _drifting_variance(s, noise)
     correlations, which = np.unique(s.correlation, return_inverse=True)
     between = np.stack([_autoregressive(r, starts, counts) for r in correlations])[which]
     return drifting[:, None, None] * between + (white[:, None] / counts + 1e-10)[:, :, None] * np.eye(len(counts))
+
+
+def _drifting_variance(s: Settings, noise: float) -> np.ndarray:
+    """The variance of the noise's autoregressive part, (K,).
+
+    Second differences of a first-order autoregression have 2 (1 - r) (3 - r) times its variance; white noise's 6.
+    """
+    return 3 * (s.scale * noise) ** 2 * s.share / ((1 - s.correlation) * (3 - s.correlation))
 
 
 def _autoregressive(correlation: float, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -26,12 +26,14 @@ Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What counts as what.
 
-    `materially` is the change that matters, as a share of the loss. One of underfit, fit (good or near-overfit) and
-    overfit is stated from the probability `decisive` on. `interval` is the probability that intervals cover.
+    `materially` is the change that matters, as a share of the loss. Underfit and fit (good or near-overfit) are
+    stated from the probability `decisive` on, overfit from `accusing` on. `interval` is the probability that
+    intervals cover.
     """
 
     materially: Share = 0.01
     decisive: Share = 0.5
+    accusing: Share = 0.6
     interval: Share = 0.9
 
 
@@ -109,7 +111,8 @@ def _stated(curves: Curves, evidence: Evidence, thresholds: Thresholds) -> Verdi
         (chances["overfit"], "overfit"),
     ]
     chance, name = max(likeliest, key=lambda pair: pair[0])
-    name = name if chance >= thresholds.decisive else "inconclusive"
+    needed = max(thresholds.decisive, thresholds.accusing) if name == "overfit" else thresholds.decisive
+    name = name if chance >= needed else "inconclusive"
     tails = ((1 - thresholds.interval) / 2, 0.5, (1 + thresholds.interval) / 2)
     percent = evidence.validation.percent
     rise, ahead = ([percent(m.quantile(q)) for q in tails] for m in (evidence.rise, evidence.ahead))

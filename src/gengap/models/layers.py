@@ -64,6 +64,11 @@ class MixRows(keras.layers.Layer):
         return {**super().get_config(), "alpha": self.alpha, "seed": self.seed}
 
 
+def plain_name(layer: keras.layers.Layer) -> str:
+    """A name for Keras' layer in place of `layer`: names that Keras makes up are unique in one thread alone."""
+    return f"plain_{layer.name}"
+
+
 @registered
 class PeriodicFeatures(keras.layers.Layer):
     """(n, features) to (n, features, 2 frequencies): sines and cosines; see `treatments.Periodic`.
@@ -91,7 +96,7 @@ class PeriodicFeatures(keras.layers.Layer):
 
     def plain(self, inputs: Any) -> Any:
         """As a Dense layer for each feature, and Keras' sine and cosine."""
-        angles = keras.layers.EinsumDense("nf,fi->nfi", self.weight.shape)
+        angles = keras.layers.EinsumDense("nf,fi->nfi", self.weight.shape, name=plain_name(self))
         waves = _waves(angles(inputs))
         angles.set_weights([2 * math.pi * keras.ops.convert_to_numpy(self.weight)])
         return waves
@@ -139,7 +144,8 @@ class MemberFactors(keras.layers.Layer):
     def plain(self, inputs: Any) -> Any:
         """As an EinsumDense that sums over nothing."""
         equation = "ni,ki->nki" if len(inputs.shape) == 2 else "nki,ki->nki"
-        layer = keras.layers.EinsumDense(equation, self.scale.shape, bias_axes="ki" if self.use_bias else None)
+        axes = "ki" if self.use_bias else None
+        layer = keras.layers.EinsumDense(equation, self.scale.shape, bias_axes=axes, name=plain_name(self))
         outputs = layer(inputs)
         layer.set_weights(self.get_weights())
         return outputs

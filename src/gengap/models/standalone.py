@@ -18,8 +18,8 @@ def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray) -> 
     `keras.saving.load_model(...).evaluate(raw_x, y)` gives the logged loss.
     """
     # Not `Normalization`: that divides by at least 1e-7, and columns in small units have less spread.
-    centre = keras.layers.Rescaling(1.0, offset=(-mean).tolist())
-    spread = keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist())
+    centre = keras.layers.Rescaling(1.0, offset=(-mean).tolist(), name="centre")
+    spread = keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist(), name="spread")
     start = keras.Input((len(mean),))
     kept = [centre, spread, *(layer for layer in model.layers if not isinstance(layer, own.MixRows))]
     if any(isinstance(layer, OWN) for layer in kept):
