@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,9 @@ from gengap.train.stopping import SMALL
 
 if TYPE_CHECKING:
     import keras
+
+
+WAKE_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def run_tasks(
         with ThreadPoolExecutor(threads, thread_name_prefix="trial") as pool:
             futures = [pool.submit(_run, task, validation, interrupt) for task in group]
             try:
-                for future in as_completed(futures):
+                for future in _as_they_finish(futures):
                     if fault := future.exception():
                         faults.append(fault)
                     elif (finished := future.result()) is not None:
@@ -76,6 +79,14 @@ def run_tasks(
                 raise
         if faults:  # raised only now, so that the trials beside the faulty one are kept
             raise faults[0]
+
+
+def _as_they_finish(futures: Sequence[Future[Finished | None]]) -> Iterator[Future[Finished | None]]:
+    """Each future once it is done. Wakes up now and then: a signal that another thread took is handled only then."""
+    left = set(futures)
+    while left:
+        done, left = wait(left, timeout=WAKE_SECONDS, return_when=FIRST_COMPLETED)
+        yield from sorted(done, key=futures.index)
 
 
 def _run(task: Task, validation: Rows, interrupt: threading.Event) -> Finished | None:
