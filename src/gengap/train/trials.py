@@ -82,7 +82,7 @@ def run_tasks(
 
 
 def _as_they_finish(futures: Sequence[Future[Finished | None]]) -> Iterator[Future[Finished | None]]:
-    """Each future once it is done. Wakes up now and then: a signal that another thread took is handled only then."""
+    """Each future once it is done. Wakes now and then: a signal that another thread took is handled only then."""
     left = set(futures)
     while left:
         done, left = wait(left, timeout=WAKE_SECONDS, return_when=FIRST_COMPLETED)
