@@ -51,6 +51,7 @@ RESERVED = (
     "loss-by-strength",
     "loss-by-rows",
 )  # names of files that a study writes
+SIZES, REGULARIZERS, ROWS = "sizes", "regularizers", "rows"  # the groups that a growing plan adds to
 RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
 
 
@@ -142,11 +143,11 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     def rungs(self) -> tuple[Trial, ...]:
         """The ladder's trials."""
-        return tuple(Trial(run=f"sizes/{size_name(units)}", units=units) for units in self.ladder)
+        return tuple(Trial(run=f"{SIZES}/{size_name(units)}", units=units) for units in self.ladder)
 
     def regularized(self, units: tuple[int, ...]) -> tuple[Trial, ...]:
         """The regularisers' trials, on that size."""
-        names = [f"regularizers/{' + '.join(map(str, treatments))}" for treatments in self.regularizers]
+        names = [f"{REGULARIZERS}/{' + '.join(map(str, treatments))}" for treatments in self.regularizers]
         pairs = zip(names, self.regularizers, strict=True)
         return tuple(Trial(run=name, units=units, treatments=treatments) for name, treatments in pairs)
 
@@ -154,7 +155,7 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         """What grows trials with a matching name; the ladder stays where regularisers do, which stand on it."""
         ladder = tuple(t.units for t in self.rungs() if fnmatchcase(t.run, pattern))
         regularizers = tuple(t.treatments for t in self.regularized((1,)) if fnmatchcase(t.run, pattern))
-        shares = self.shares if fnmatchcase("rows/1", pattern) else ()
+        shares = self.shares if fnmatchcase(f"{ROWS}/1", pattern) else ()
         kept = Growth(ladder=self.ladder if regularizers else ladder, regularizers=regularizers, shares=shares)
         return kept if kept != Growth() else None
 

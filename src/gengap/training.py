@@ -73,7 +73,9 @@ class Training:
     def train(self, trials: Sequence[Trial]) -> None:
         """Trains these with every seed, as far as nobody interrupts."""
         self.trials |= {trial.run: trial for trial in trials}
-        prints = {(trial.run, seed): self._fingerprint(trial, seed) for seed in self._seeds for trial in trials}
+        prints = {
+            (trial.run, seed): self._fingerprint(trial, seed) for seed in range(self.seeds) for trial in trials
+        }
         for run, seed in prints:
             kept = self.folder.finished(run, seed, prints[run, seed]) if self.folder else None
             if kept:
@@ -83,10 +85,6 @@ class Training:
         for trained in self._trained(tasks, prints):
             self.finished[trained.summary.run, trained.summary.seed] = trained
             self.display.finished(trained.summary, kept=False)
-
-    @property
-    def _seeds(self) -> range:
-        return range(self.seeds)
 
     def _trained(self, tasks: list[Task], prints: Mapping[Key, str]) -> Iterator[Trained]:
         for finished in run_tasks(tasks, self.dataset.validation, self.jobs, self.interrupt):

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gengap.conclude.outcomes import CLEAN_LOSS, LOSS, Outcomes, row_losses
+from gengap.conclude.outcomes import CLEAN_LOSS, LOSS, Outcomes
+from gengap.diagnose.trials import cross_entropies
 from gengap.history import History, Series
 from gengap.plan import Trial
 from gengap.train.fitted import Fitted
@@ -28,7 +29,7 @@ def fitted(
 ) -> Fitted:
     """A trial with one epoch for each skill, all of whose outputs are kept."""
     outputs = np.stack([logits(skill, seed) for skill in skills])[..., None].astype(np.float32)
-    losses = row_losses(outputs[..., 0], Y).mean(axis=1)
+    losses = cross_entropies(outputs[..., 0], Y).mean(axis=1)
     epochs = np.arange(len(skills))
     series = {
         ("validation", LOSS): Series(epochs, losses),

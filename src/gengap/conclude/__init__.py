@@ -43,8 +43,7 @@ def conclude(
     outcomes: Outcomes, features: int, counts: Mapping[str, int], verdicts: Mapping[str, Verdict]
 ) -> Conclusions:
     """All answers that the outcomes allow; `counts` are the rows of each split."""
-    whole = [run for run in outcomes.runs if outcomes.trials[run].share == 1]
-    names = [*whole, *outcomes.baselines]
+    names = [*outcomes.whole, *outcomes.baselines]
     losses = {run: outcomes.losses(run) for run in names}
     sizes, effects = judge_sizes(outcomes, features), judge_regularizers(outcomes)
     more_rows = judge_rows(outcomes, counts["train"])

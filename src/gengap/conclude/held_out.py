@@ -8,9 +8,9 @@ import time
 import msgspec
 import numpy as np
 
-from gengap.conclude.outcomes import row_losses
 from gengap.data.rows import Rows
 from gengap.diagnose.compare import Comparison, compare
+from gengap.diagnose.trials import cross_entropies
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ def judge_held_out(
     """The answer of test `rows` on which the model has `logits` (rows,), and the baseline `theirs` (rows,)."""
     y = rows.y.reshape(-1)
     by_run = {run: logits[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
-    losses = {each: row_losses(values, y) for each, values in by_run.items()}
+    losses = {each: cross_entropies(values, y) for each, values in by_run.items()}
     return HeldOut(
         run=run,
         seed=seed,
@@ -61,7 +61,7 @@ def _metrics(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
 
     found = {
-        "binary_crossentropy": float(row_losses(logits, y).mean()),
+        "binary_crossentropy": float(cross_entropies(logits, y).mean()),
         "accuracy": float(((logits > 0) == (y == 1)).mean()),
     }
     return found | ({"auc": float(roc_auc_score(y, logits))} if len(np.unique(y)) == 2 else {})

@@ -6,8 +6,9 @@ import numpy as np
 
 from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.recommend import NextStep
-from gengap.conclude.unfolding import ROWS, best_run
+from gengap.conclude.unfolding import best_run
 from gengap.diagnose.extrapolate import Extrapolation, LearningCurve, cross_fitted_rows, extrapolate
+from gengap.plan import ROWS
 
 TIMES = (2.0, 4.0, 10.0)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gengap.diagnose.trials import binary_row_losses
+from gengap.diagnose.trials import binary_row_losses, cross_entropies
 from gengap.history import Series
 from gengap.plan import Trial
 from gengap.train.fitted import Fitted
@@ -35,6 +35,11 @@ class Outcomes:
         """The runs that learnt anything finite, in the order of the trials."""
         return tuple(run for run in self.trials if self.seeds(run))
 
+    @cached_property
+    def whole(self) -> tuple[str, ...]:
+        """Those of the runs that were trained on all training rows."""
+        return tuple(run for run in self.runs if self.trials[run].share == 1)
+
     def seeds(self, run: str) -> list[int]:
         """The seeds with which it was finished and did not diverge before its first epoch's end."""
         return sorted(s for r, s in self.fitted if r == run and self.fitted[r, s].best_epoch is not None)
@@ -47,7 +52,7 @@ class Outcomes:
 
     def losses(self, run: str) -> np.ndarray:
         """The cross-entropy of every row, (seeds, rows), each seed at its best epoch."""
-        return row_losses(self.logits(run), self.y)
+        return cross_entropies(self.logits(run), self.y)
 
     def lines(self, run: str, seed: int) -> np.ndarray:
         """The cross-entropy of every row at all epochs kept, (epochs, rows)."""
@@ -75,8 +80,3 @@ class Outcomes:
         fitted = self.fitted[run, seed]
         series: Series = fitted.history[key]
         return series.at(fitted.best_epoch or 0)
-
-
-def row_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Cross-entropy by row from logits (..., rows) and labels (rows,) of 0 and 1."""
-    return np.logaddexp(0, logits) - y * logits

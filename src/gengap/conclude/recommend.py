@@ -12,11 +12,10 @@ from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
 from gengap.conclude.sizes import Interval, Sizes
 from gengap.diagnose.compare import cross_fitted_choice, within_one_error
-from gengap.diagnose.paired import LEVEL, CrossFitted
+from gengap.diagnose.paired import LEVEL, REACH, CrossFitted
 from gengap.diagnose.verdict import Verdict
 
 STEPS = 3
-REACH = float(ndtri((1 + LEVEL) / 2))
 LEARNT = float(ndtri(LEVEL))  # standard errors by which a model must beat the constant one: a one-sided test
 
 
@@ -64,13 +63,12 @@ def recommend(
 
     Where even the best is no better than saying how often label 1 occurs, the smallest, because nothing was learnt.
     """
-    whole = [run for run in outcomes.runs if outcomes.trials[run].share == 1]
-    if not whole:
+    if not outcomes.whole:
         return None
-    order = sorted(whole, key=lambda run: outcomes.trials[run].parameters(features))
+    order = sorted(outcomes.whole, key=lambda run: outcomes.trials[run].parameters(features))
     losses = {run: outcomes.losses(run) for run in order}
     kept = within_one_error(losses, order)
-    over_constant = _picked(outcomes, whole, _constant_losses(outcomes))
+    picked, over_constant = _picked(outcomes)
     learnt = over_constant.corrected + LEARNT * over_constant.error < 0
     run = kept.run if learnt else order[0]
     if not learnt:
@@ -95,7 +93,7 @@ def recommend(
         seed=seed,
         why=why,
         learnt=learnt,
-        expected=_expected(outcomes, whole, run, seed, test_rows),
+        expected=_expected(outcomes, picked, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
     )
 
@@ -107,14 +105,18 @@ def _constant_losses(outcomes: Outcomes) -> np.ndarray:
     return np.where(outcomes.y == 1, -np.log(rate), -np.log1p(-rate))
 
 
-def _picked(outcomes: Outcomes, runs: Sequence[str], less: np.ndarray | float = 0.0) -> CrossFitted:
-    """The best of all runs, seeds and epochs, by losses minus `less`, free of the pick's luck."""
-    lines = {f"{run}:{seed}": outcomes.lines(run, seed) - less for run in runs for seed in outcomes.seeds(run)}
-    return cross_fitted_choice(lines).fitted
+def _picked(outcomes: Outcomes) -> tuple[CrossFitted, CrossFitted]:
+    """The best of all runs, seeds and epochs, free of the pick's luck: by loss, and by loss over the constant's."""
+    pairs = [(run, seed) for run in outcomes.whole for seed in outcomes.seeds(run)]
+    lines = {f"{run}:{seed}": outcomes.lines(run, seed) for run, seed in pairs}
+    by_loss = cross_fitted_choice(lines).fitted
+    constant = _constant_losses(outcomes)
+    for each in lines.values():
+        each -= constant  # in place: there may be many of them
+    return by_loss, cross_fitted_choice(lines).fitted
 
 
-def _expected(outcomes: Outcomes, runs: Sequence[str], run: str, seed: int, test_rows: int) -> Expected:
-    picked = _picked(outcomes, runs)
+def _expected(outcomes: Outcomes, picked: CrossFitted, run: str, seed: int, test_rows: int) -> Expected:
     at = outcomes.seeds(run).index(seed)
     rows, logits = outcomes.losses(run)[at], outcomes.logits(run)[at]
     loss = float(rows.mean()) + max(picked.optimism, 0.0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from gengap.conclude.outcomes import Outcomes
+from gengap.conclude.outcomes import CLEAN_LOSS, Outcomes
 from gengap.diagnose.compare import Comparison, compare
 from gengap.models.treatments import count_parameters
+from gengap.plan import REGULARIZERS, Trial
 
-GROUP = "regularizers"
 EARLY_STOPPING = "early stopping"
 SMALLER = "smaller model"
 
@@ -33,8 +33,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
 def untreated(outcomes: Outcomes) -> str | None:
     """The run that treated ones are held against: the untreated one of the same size as most of them."""
-    plain = {t.units: run for run, t in outcomes.trials.items() if not t.treatments and _whole(outcomes, run)}
-    treated = [outcomes.trials[run].units for run in outcomes.runs if run.split("/")[0] == GROUP]
+    plain = {outcomes.trials[run].units: run for run in outcomes.whole if not outcomes.trials[run].treatments}
+    treated = [outcomes.trials[run].units for run in outcomes.runs if run.split("/")[0] == REGULARIZERS]
     counts = {units: treated.count(units) for units in plain if treated.count(units)}
     return plain[max(counts, key=lambda units: counts[units])] if counts else None
 
@@ -45,8 +45,8 @@ def judge_regularizers(outcomes: Outcomes) -> tuple[Effect, ...]:
     if base is None:
         return ()
     size = outcomes.trials[base].units
-    treated = [r for r in outcomes.runs if r != base and _whole(outcomes, r) and outcomes.trials[r].units == size]
-    smaller = [r for r in outcomes.runs if _is_smaller(outcomes, r, size)]
+    treated = [run for run in outcomes.whole if run != base and outcomes.trials[run].units == size]
+    smaller = [run for run in outcomes.whole if _is_smaller(outcomes.trials[run], size)]
     losses = {run: outcomes.losses(run) for run in (base, *treated, *smaller)}
     found = {c.a: c for c in compare(losses, against=base)}
     early = _early_stopping(outcomes, base)
@@ -54,18 +54,8 @@ def judge_regularizers(outcomes: Outcomes) -> tuple[Effect, ...]:
     return tuple(effects if early is None else [early, *effects])
 
 
-def _whole(outcomes: Outcomes, run: str) -> bool:
-    """Whether it is trained on all training rows, and finished."""
-    return run in outcomes.runs and outcomes.trials[run].share == 1
-
-
-def _is_smaller(outcomes: Outcomes, run: str, size: tuple[int, ...]) -> bool:
-    trial = outcomes.trials[run]
-    return _whole(outcomes, run) and not trial.treatments and trial.parameters(1) < _parameters(size)
-
-
-def _parameters(units: tuple[int, ...]) -> int:
-    return count_parameters(1, units)
+def _is_smaller(trial: Trial, size: tuple[int, ...]) -> bool:
+    return not trial.treatments and trial.parameters(1) < count_parameters(1, size)
 
 
 def _effect(outcomes: Outcomes, run: str, base: str, loss: Comparison) -> Effect:
@@ -90,7 +80,7 @@ def _early_stopping(outcomes: Outcomes, base: str) -> Effect | None:
     if not np.isfinite(last).all():
         return None
     (loss,) = compare({base: outcomes.losses(base), f"{base} at its end": last}, against=f"{base} at its end")
-    train = [outcomes.fitted[base, seed].history["train", "clean_binary_crossentropy"].values[-1] for seed in seeds]
+    train = [outcomes.fitted[base, seed].history["train", CLEAN_LOSS].values[-1] for seed in seeds]
     return Effect(
         run=base,
         against=f"{base} at its end",

@@ -30,9 +30,8 @@ def _too_small(outcomes: Outcomes, features: int) -> Iterator[tuple[str, Finding
 
 
 def _held_back(outcomes: Outcomes) -> Iterator[tuple[str, Finding]]:
-    whole = [run for run in outcomes.runs if outcomes.trials[run].share == 1]
-    plain = {outcomes.trials[run].units: run for run in whole if not outcomes.trials[run].treatments}
-    for run in whole:
+    plain = {outcomes.trials[run].units: run for run in outcomes.whole if not outcomes.trials[run].treatments}
+    for run in outcomes.whole:
         trial = outcomes.trials[run]
         if trial.treatments and trial.units in plain:
             found = _lower(outcomes, run, [plain[trial.units]])

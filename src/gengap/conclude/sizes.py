@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from scipy.special import ndtri
 
 from gengap.conclude.outcomes import CLEAN_LOSS, Outcomes
 from gengap.diagnose.compare import within_one_error
-from gengap.diagnose.paired import LEVEL
+from gengap.diagnose.paired import REACH
+from gengap.plan import SIZES
 
-GROUP = "sizes"
 BEYOND = 1  # rungs tried after the first that brought nothing
 FEWEST = 4  # rungs tried in any case: fewer points are no curve
 
@@ -47,7 +46,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 
 def on_ladder(outcomes: Outcomes) -> list[str]:
     """The runs of the group `sizes` by rising parameters' order, which is the plan's."""
-    return [run for run in outcomes.runs if run.split("/")[0] == GROUP]
+    return [run for run in outcomes.runs if run.split("/")[0] == SIZES]
 
 
 def climbs_on(outcomes: Outcomes, tried: Sequence[str]) -> bool:
@@ -97,7 +96,7 @@ def judge_sizes(outcomes: Outcomes, features: int) -> Sizes | None:
 def _rung(outcomes: Outcomes, run: str, features: int) -> Rung:
     rows = outcomes.losses(run).mean(axis=0)
     train = outcomes.at_best(run, ("train", CLEAN_LOSS))
-    reach = float(ndtri((1 + LEVEL) / 2) * rows.std(ddof=1) / np.sqrt(len(rows)))
+    reach = REACH * float(rows.std(ddof=1) / np.sqrt(len(rows)))
     validation = float(rows.mean())
     return Rung(
         run=run,

@@ -14,10 +14,9 @@ import msgspec
 
 from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.sizes import BEYOND, climbs_on
-from gengap.plan import Plan, Trial
+from gengap.plan import ROWS, Plan, Trial
 from gengap.train.stopping import NEVER
 
-ROWS = "rows"
 FEWEST_ROWS = 40  # training rows below which a learning curve has no point
 
 
@@ -40,8 +39,7 @@ def following(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[Trial, .
 
 def best_run(outcomes: Outcomes) -> str | None:
     """The run on all training rows with the lowest mean validation loss."""
-    whole = [run for run in outcomes.runs if outcomes.trials[run].share == 1]
-    return min(whole, key=lambda run: float(outcomes.losses(run).mean()), default=None)
+    return min(outcomes.whole, key=lambda run: float(outcomes.losses(run).mean()), default=None)
 
 
 def _untried(trials: Iterable[Trial], outcomes: Outcomes) -> tuple[Trial, ...]:

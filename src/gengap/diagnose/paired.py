@@ -16,6 +16,7 @@ from scipy.stats import binomtest, rankdata
 from gengap.errors import UsageError
 
 LEVEL = 0.9  # the probability that intervals cover
+REACH = float(ndtri((1 + LEVEL) / 2))  # in standard errors, of a normal one
 DRAWS = 2_000  # of the bootstrap
 BLOCK = 1 << 20  # counts held at a time by the bootstrap: 8 MB
 HALVINGS = 20  # of the rows: their luck then moves a corrected loss by a tenth of its standard error
@@ -126,7 +127,7 @@ def delong(a: AreaParts, b: AreaParts) -> tuple[float, tuple[float, float], floa
     positives, negatives = a.positives - b.positives, a.negatives - b.negatives
     difference = a.area - b.area
     error = float(np.sqrt(sum(part.var(ddof=1) / len(part) for part in (positives, negatives))))
-    reach = float(ndtri((1 + LEVEL) / 2)) * error
+    reach = REACH * error
     ratio = difference / error if error > 0 else np.inf if difference else 0.0
     p_value = _two_sided(ratio, len(positives) + len(negatives), ndtr)
     return difference, (difference - reach, difference + reach), p_value
@@ -189,7 +190,7 @@ class CrossFitted:
     @property
     def interval(self) -> tuple[float, float]:
         """Where the loss on new rows is, with the probability LEVEL: normal, as a mean over rows."""
-        reach = float(ndtri((1 + LEVEL) / 2)) * self.error
+        reach = REACH * self.error
         return self.corrected - reach, self.corrected + reach
 
 

@@ -21,8 +21,13 @@ FUTILE = 0.15  # the probability of a noticeable gain below which going on is fu
 
 def binary_row_losses(epochs: np.ndarray, logits: np.ndarray, y: np.ndarray) -> RowLosses:
     """Each row's cross-entropy from its logit: `logits` (m, rows, ...) at `epochs` (m,), labels `y` (rows,)."""
-    z, labels = logits.reshape(len(epochs), -1).astype(np.float64), y.reshape(-1)
-    return RowLosses(epochs, np.logaddexp(0, z) - labels * z)
+    return RowLosses(epochs, cross_entropies(logits.reshape(len(epochs), -1), y.reshape(-1)))
+
+
+def cross_entropies(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Each row's cross-entropy (..., rows) float64 from its logits (..., rows) and labels (rows,) of 0 and 1."""
+    z = logits.astype(np.float64)
+    return np.logaddexp(0, z) - y * z
 
 
 def curves_of(history: History, metric: str = "binary_crossentropy") -> Curves:
