@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: study test lint bench docs clean
+.PHONY: study test lint bench docs notebooks clean
 
 study: $(VENV)/.runs
 	$(BIN)/gengap study
@@ -19,6 +19,12 @@ lint: $(VENV)/.tests
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
+
+docs: $(VENV)/.tests
+	$(BIN)/python -m sphinx -W --keep-going docs docs/_build/html
+
+notebooks: $(VENV)/.tests
+	$(BIN)/jupytext --to ipynb --execute docs/notebooks/tutorial.py docs/notebooks/tutorial.ko.py
 
 bench: .venv-bench/.bench
 	.venv-bench/bin/python -m benchmarks $(BENCH)
@@ -40,4 +46,4 @@ $(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bench build dist
+	rm -rf $(VENV) .venv-bench build dist docs/_build

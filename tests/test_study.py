@@ -108,7 +108,15 @@ def test_test_rows_do_not_change_what_is_trained(kept: Study, tmp_path: Path) ->
             raise AssertionError("trained again")
 
     again = gengap.study("collider", PLAN, **ROWS, test=70, seeds=2, out=copy, display=Watching())
-    assert again.trials == kept.trials
+    assert [trial.with_test({}) for trial in again.trials] == [trial.with_test({}) for trial in kept.trials]
+
+
+def test_only_the_kept_trial_has_test_metrics(kept: Study) -> None:
+    recommendation, held_out = kept.summary.recommendation, kept.summary.test
+    assert recommendation and held_out
+    tested = [trial for trial in kept.trials if "test" in trial.metrics]
+    assert [(trial.run, trial.seed) for trial in tested] == [(recommendation.run, recommendation.seed)]
+    assert tested[0].metrics["test"] == held_out.metrics
 
 
 def test_a_trial_whose_model_was_lost_is_trained_again(tmp_path: Path) -> None:

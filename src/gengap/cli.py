@@ -6,7 +6,10 @@ People-facing text goes to standard error, results asked for as data to standard
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -75,6 +78,9 @@ def study(
     out: Annotated[Path | None, typer.Option(help="Study folder (default: runs/<source>-<plan>).")] = None,
     on_bad_row: OnBadRow = "fail",
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Show the report live in a browser while trials run.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each model's Keras summary.")] = False,
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
@@ -85,7 +91,8 @@ def study(
     from gengap.study import study as run
 
     folder = out or default_folder(source, plan)
-    with Terminal(verbose=verbose) as terminal:
+    shown = _shown_live(folder) if open_page else contextlib.nullcontext()
+    with shown, Terminal(verbose=verbose) as terminal:
         found = run(
             source,
             plan,
@@ -109,9 +116,8 @@ def study(
         title = "Verdicts on the validation cross-entropy"
         console.print(verdict_table(found.judged(), console.width, title))
         console.print(conclusions(found.summary))
-        console.print(
-            f"{found.summary.seconds:.0f} s. Pictures, models and TensorBoard logs are in {folder}", markup=False
-        )
+        where = f"{folder / 'report.html'} shows it all; pictures, models and TensorBoard logs are beside it"
+        console.print(f"{found.summary.seconds:.0f} s. {where}", markup=False)
     if json:
         sys.stdout.write(found.summary.to_json().decode())
     if found.summary.interrupted:
@@ -119,6 +125,53 @@ def study(
             f"interrupted: {len(found.trials)} finished trials are kept; the same call goes on", markup=False
         )
         raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a finished study, as runs/collider-quick.")],
+    lang: Annotated[str | None, typer.Option(help="en or ko (default: the locale's language).")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write (default: report.html in FOLDER).")] = None,
+) -> None:
+    """Write FOLDER's study as one self-contained HTML page: verdicts, curves, comparisons and how it was made."""
+    from gengap.folder import StudyFolder
+    from gengap.report.html import write_report
+    from gengap.report.page import page_of
+
+    found = StudyFolder(folder).results()
+    written = write_report(page_of(found.summary, found.histories, found.plan), out or folder / "report.html", lang)
+    typer.echo(f"{written}: open it in a browser", err=True)
+
+
+@app.command()
+def watch(
+    folder: Annotated[Path, typer.Argument(help="A study's folder, as runs/collider-quick; it may come later.")],
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port on 127.0.0.1 (default: 8642, or else a free one).")
+    ] = None,
+    lang: Annotated[str | None, typer.Option(help="en or ko (default: the locale's language).")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Show FOLDER's report live in a browser while its study runs, until Ctrl-C."""
+    from gengap.watch.server import serving
+
+    with contextlib.suppress(KeyboardInterrupt), serving(folder, port, lang) as server:
+        typer.echo(f"{server.address} shows {folder} live; Ctrl-C ends it", err=True)
+        if browser:
+            server.open_browser()
+        threading.Event().wait()
+
+
+@contextlib.contextmanager
+def _shown_live(folder: Path) -> Iterator[None]:
+    """Around a study in `folder`: its page, in a browser once the study is under way."""
+    from gengap.live import is_running
+    from gengap.watch.server import serving
+
+    with serving(folder) as server:
+        typer.echo(f"{server.address} shows the report while trials run", err=True)
+        server.open_browser(lambda: is_running(folder))
+        yield
 
 
 @app.command()

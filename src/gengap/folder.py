@@ -1,6 +1,7 @@
 """The study folder: what is kept of each finished trial, so that the same call again resumes.
 
-    study.json  histories.parquet  figures/  tensorboard/    the study's results, written at its end
+    study.json  histories.parquet  plan.toml                 the study's results, written at its end,
+    report.html  figures/  tensorboard/                      and what is drawn from them
     models/<run>.keras, models/best.keras                    each trial's model, its preparation included
     trials/<run>.seed<k>.npz                                 its validation outputs at about 64 epochs
     trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
@@ -15,17 +16,18 @@ import hashlib
 import os
 import shutil
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from gengap.conclude.held_out import HeldOut
 from gengap.errors import StudyFolderError
-from gengap.history import read_histories, write_histories
+from gengap.history import History, read_histories, write_histories
 from gengap.models.saved import Card, write_card
-from gengap.report.summary import TrialSummary
+from gengap.report.summary import SCHEMA, StudySummary, TrialSummary
 from gengap.train.fitted import Fitted, SoFar
 
 if TYPE_CHECKING:
@@ -33,11 +35,22 @@ if TYPE_CHECKING:
 
 TRAINING = 4  # to be raised with every change that makes the same trial train differently
 SUMMARY, FINGERPRINT = "gengap.summary", "gengap.fingerprint"
+SUCH = "name the folder of a finished `gengap study`, as runs/collider-quick"
+RESULTS, HISTORIES, PLAN = "study.json", "histories.parquet", "plan.toml"
 
 
 def fingerprint(*parts: object) -> str:
     """A digest of what decides a trial's result: `parts` and the version of the training code."""
     return hashlib.sha256(msgspec.json.encode((TRAINING, *parts))).hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a finished study left in its folder: enough to show it again. `plan` is TOML."""
+
+    summary: StudySummary
+    histories: list[History]
+    plan: str
 
 
 class StudyFolder:
@@ -111,6 +124,36 @@ class StudyFolder:
         shutil.copyfile(self.model_file(run, seed), beside)
         beside.replace(self.path / "models" / f"{name}.keras")
 
+    def results(self) -> Results:
+        """What the finished study here left. Raises StudyFolderError naming the file that is missing or broken."""
+        import pyarrow as pa
+
+        if not self.path.exists():
+            raise StudyFolderError(f"{self.path}: there is no such folder; {SUCH}")
+        found: list[Any] = []
+        readers = {RESULTS: _read_summary, HISTORIES: read_histories, PLAN: lambda path: path.read_text("utf-8")}
+        for name, read in readers.items():
+            path = self.path / name
+            if not path.is_file():
+                raise StudyFolderError(f"{path}: {self._why_missing(name)}")
+            try:
+                found.append(read(path))
+            except (OSError, KeyError, ValueError, msgspec.DecodeError, pa.ArrowException) as error:
+                said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+                raise StudyFolderError(f"{path}: can't be read ({said}); {self._again()}") from None
+        return Results(*found)
+
+    def _why_missing(self, name: str) -> str:
+        """The results are written last, so that the other files are there before them."""
+        if name != RESULTS:
+            return f"there is no such file; {self._again()}"
+        if (self.path / "trials").is_dir():
+            return f"not written yet: the study is under way, or was ended before its end; wait, or {self._again()}"
+        return f"there is no such file; {SUCH}"
+
+    def _again(self) -> str:
+        return f"give the same `gengap study` again with --out {self.path}: finished trials are kept"
+
     def held_out(self, digest: str) -> HeldOut | None:
         """What the test rows with this digest said when they were used; None if they were not."""
         try:
@@ -129,3 +172,10 @@ class StudyFolder:
         beside = self.path / f".{name}.{os.getpid()}.part"
         beside.write_bytes(content)
         beside.replace(self.path / name)
+
+
+def _read_summary(path: Path) -> StudySummary:
+    summary = msgspec.json.decode(path.read_bytes(), type=StudySummary)
+    if summary.schema != SCHEMA:
+        raise ValueError(f"it has schema {summary.schema}, this gengap reads {SCHEMA}")
+    return summary

@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gengap.errors import UsageError
+from gengap.markup import TRAIN, VALIDATION, sparkline, table
+
 if TYPE_CHECKING:
     import pyarrow as pa
+    from matplotlib.axes import Axes
+
+HUGE = 1e100  # matplotlib's arithmetic overflows on larger values
+COLOURS = {"train": TRAIN, "validation": VALIDATION}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +55,7 @@ class History:
         try:
             return self.series[key]
         except KeyError:
-            known = ", ".join(f"{split}/{metric}" for split, metric in sorted(self.series))
-            raise KeyError(f"{self.run} logged no {key[0]}/{key[1]}; it logged {known}") from None
+            raise KeyError(f"{self.run} logged no {key[0]}/{key[1]}; it logged {self._listed()}") from None
 
     def __contains__(self, key: tuple[str, str]) -> bool:
         return key in self.series
@@ -62,6 +68,74 @@ class History:
     def renamed(self, run: str) -> History:
         """The same curves under another run's name (a trial shown in two groups)."""
         return History(run, self.seed, self.series)
+
+    def training_key(self, metric: str) -> tuple[str, str]:
+        """Where the training curve of `metric` is that compares with validation's, if there is one.
+
+        It is the one with the regularisers off, where that was logged; but for the loss, since validation's holds
+        the penalties too.
+        """
+        clean = ("train", f"clean_{metric}")
+        return clean if metric != "loss" and clean in self else ("train", metric)
+
+    def training(self, metric: str) -> Series | None:
+        """The training curve of `metric` that compares with validation's, or None."""
+        return self.series.get(self.training_key(metric))
+
+    def plot(self, ax: Axes | None = None, metric: str | None = None) -> Axes:
+        """Training (solid) and validation (dashed) by epoch, on `ax` or on the axes of a new figure.
+
+        `metric` is by default the cross-entropy, or else the loss. Raises UsageError if it was not logged.
+        """
+        from matplotlib.figure import Figure
+
+        metric = metric or self._main_metric()
+        curves = {"training": self.training(metric), "validation": self.series.get(("validation", metric))}
+        shown = {name: series for name, series in curves.items() if series is not None}
+        if not shown:
+            raise UsageError(f"{self.run} logged no {metric!r}; it logged {self._listed()}")
+        ax = ax or Figure(layout="constrained").add_subplot()
+        for name, series in shown.items():
+            drawn = np.where(np.abs(series.values) < HUGE, series.values, np.nan)
+            colour, dash = (TRAIN, "-") if name == "training" else (VALIDATION, "--")
+            ax.plot(series.epochs, drawn, dash, color=colour, label=name)
+        ax.set_title(self.run, parse_math=False)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel(metric.replace("_", " "), parse_math=False)
+        ax.legend(frameon=False)
+        return ax
+
+    def __repr__(self) -> str:
+        return f"<History of {self.run}, seed {self.seed}: {self.epochs} epochs of {self._listed()}>"
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: every series in a line."""
+        rows = [
+            (
+                f"{split} {metric}",
+                *_extent(series.values),
+                sparkline({COLOURS.get(split, TRAIN): series.values}, metric),
+            )
+            for (split, metric), series in self.series.items()
+        ]
+        caption = f"{self.run}, seed {self.seed}: {self.epochs:,} epochs"
+        return table(("", "first", "lowest", "highest", "last", "by epoch"), rows, caption)
+
+    def _main_metric(self) -> str:
+        """The metric to show first."""
+        logged = [metric for split, metric in self.series if split == "validation"]
+        return next((metric for metric in ("binary_crossentropy", "loss", *logged) if metric in logged), "loss")
+
+    def _listed(self) -> str:
+        return ", ".join(f"{split}/{metric}" for split, metric in sorted(self.series)) or "nothing"
+
+
+def _extent(values: np.ndarray) -> tuple[str, ...]:
+    """A series' first, lowest, highest and last value, for people."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return ("",) * 4
+    return (f"{values[0]:.4g}", f"{finite.min():.4g}", f"{finite.max():.4g}", f"{values[-1]:.4g}")
 
 
 def _long_table(histories: Iterable[History]) -> pa.Table:

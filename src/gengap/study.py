@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -33,11 +33,13 @@ from gengap.diagnose.trials import curves_of
 from gengap.diagnose.verdict import Verdict
 from gengap.display import Display, Silent
 from gengap.errors import UsageError
-from gengap.folder import StudyFolder
+from gengap.folder import PLAN, StudyFolder
 from gengap.history import History, write_histories
+from gengap.live import Live
 from gengap.models.saved import load_saved, logits_of
-from gengap.plan import Plan, Stop, load_plan
-from gengap.report.summary import StudySummary, TrialSummary
+from gengap.plan import Plan, Stop, Trial, load_plan
+from gengap.report.page.making import made
+from gengap.report.summary import Made, StudySummary, TrialSummary
 from gengap.train.baselines import TREES, Baseline, fit_baselines
 from gengap.training import Training
 
@@ -49,9 +51,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A plan's finished trials. `histories` holds one `History` a trial and seed, in the plan's order."""
+    """A plan's finished trials. `histories` holds one `History` a trial and seed, in the plan's order.
+
+    `planned` holds what was tried by run: the plan's own trials, and those that it grew.
+    """
 
     plan: Plan
+    planned: Mapping[str, Trial]
     dataset: Dataset
     histories: tuple[History, ...]
     summary: StudySummary
@@ -101,6 +107,22 @@ class Study:
             raise UsageError(f"there is no group {chosen!r}; the study has {', '.join(groups)}")
         return plots.curves(groups[chosen], best=self.best_epochs(), ax=ax, **options)
 
+    def __repr__(self) -> str:
+        return f"<Study of {self.summary.source}, plan {self.plan.name}: {len(self.trials)} trials>"
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows."""
+        from gengap.report.notebook import study_html
+
+        return study_html(self.summary, self.histories)
+
+    def report(self, path: str | Path, lang: str | None = None) -> Path:
+        """Writes the study as one self-contained HTML page, in "en" or "ko" (default: the locale's language)."""
+        from gengap.report.html import write_report
+        from gengap.report.page import page_of
+
+        return write_report(page_of(self.summary, self.histories, self.plan.to_toml()), Path(path), lang)
+
 
 def study(
     source: Any = "collider",
@@ -136,6 +158,9 @@ def study(
     """
     started = time.perf_counter()
     display = display or Silent()
+    options = {"target": target, "rows": rows, "train": train, "validation": validation, "test": test}
+    options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop, "on_bad_row": on_bad_row}
+    how = made(source, plan, options)
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}, expected a whole number of at least 1")
@@ -147,6 +172,7 @@ def study(
         # Test rows are for a saved model: without a folder to keep, there is one for as long as this takes.
         place = out or (stack.enter_context(tempfile.TemporaryDirectory()) if test else None)
         folder = StudyFolder(Path(place)) if place is not None else None
+        display = stack.enter_context(Live(Path(out), display)) if out is not None else display
         dataset = load(
             source,
             target=target,
@@ -164,7 +190,7 @@ def study(
         training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines)
         while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
-        found = _gathered(training, Path(out) if out is not None else None, started)
+        found = _gathered(training, Path(out) if out is not None else None, started, how)
         if folder is not None:
             found = _with_test_rows(found, baselines, folder) if training.complete else found
             if out is not None and found.trials:
@@ -187,10 +213,14 @@ def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFo
         logits = logits_of(model, rows.x * found.dataset.scale + found.dataset.mean)
         held_out = judge_held_out(rows, kept.run, kept.seed, logits, trees.run, trees.logits(rows.x))
         folder.write_held_out(held_out)
-    return replace(found, summary=msgspec.structs.replace(found.summary, test=held_out))
+    tested = (held_out.run, held_out.seed)
+    trials = tuple(
+        trial.with_test(held_out.metrics) if (trial.run, trial.seed) == tested else trial for trial in found.trials
+    )
+    return replace(found, summary=msgspec.structs.replace(found.summary, trials=trials, test=held_out))
 
 
-def _gathered(training: Training, folder: Path | None, started: float) -> Study:
+def _gathered(training: Training, folder: Path | None, started: float, how: Made) -> Study:
     """The finished trials in order, their summary, and what they say together."""
     dataset, finished = training.dataset, training.in_order()
     trials = tuple(each.summary for each in finished)
@@ -210,30 +240,41 @@ def _gathered(training: Training, folder: Path | None, started: float) -> Study:
         preparation=training.plan.preparation,
         skipped_rows=len(dataset.skipped),
         interrupted=training.interrupt.is_set() or not training.complete,
+        columns=dataset.columns,
+        target=dataset.target,
+        seeds=tuple(range(training.seeds)),
+        made=how,
         **msgspec.structs.asdict(conclusions),
     )
     histories = tuple(each.fitted.history for each in finished)
-    return Study(training.plan, dataset, histories, summary, folder)
+    return Study(training.plan, training.trials, dataset, histories, summary, folder)
 
 
 def write_results(found: Study, folder: StudyFolder) -> None:
-    """Histories, pictures, TensorBoard logs and the best model; study.json goes first and comes back last."""
-    from gengap.report import answer_plots, plots, tensorboard
+    """Histories, pictures, TensorBoard logs, the best model and the report; study.json goes first, comes last."""
+    from gengap.report import answer_plots, plots, tensorboard, tensorboard_hparams, tensorboard_images
 
     folder.path.mkdir(parents=True, exist_ok=True)
     (folder.path / "study.json").unlink(missing_ok=True)
     write_histories(found.histories, folder.path / "histories.parquet")
-    groups = found.groups()
+    groups, logs, figures = found.groups(), folder.path / "tensorboard", folder.path / "figures"
+    sessions = []
     for history, trial in zip(found.histories, found.trials, strict=True):
         span = (trial.began, trial.began + trial.seconds)
+        seed = "" if history.seed == found.histories[0].seed else f".seed{history.seed}"
         for run in (trial.run, *trial.also):
-            name = run if history.seed == found.histories[0].seed else f"{run}.seed{history.seed}"
-            tensorboard.write(history.renamed(name), folder.path / "tensorboard", span=span)
+            tensorboard.write(history.renamed(run + seed), logs, span=span)
+        planned = found.planned[trial.run]
+        sessions.append(tensorboard_hparams.session(trial.run + seed, planned, found.plan.recipe, trial))
+    tensorboard_hparams.write_sessions(sessions, logs)
     if (kept := found.summary.recommendation) is not None:
         folder.copy_model(kept.run, kept.seed, "best")
     x = found.dataset.train.x * found.dataset.scale + found.dataset.mean
-    plots.save_figures(groups, folder.path / "figures", x=x, best=found.best_epochs())
-    answer_plots.save_answers(found.summary, folder.path / "figures")
+    pictures = plots.save_figures(groups, figures, x=x, best=found.best_epochs())
+    pictures += answer_plots.save_answers(found.summary, figures)
+    tensorboard_images.write_pictures(pictures, logs)
+    folder.write(PLAN, found.plan.to_toml().encode())
+    found.report(folder.path / "report.html")
     folder.write("study.json", found.summary.to_json())
 
 

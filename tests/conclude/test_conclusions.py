@@ -13,8 +13,10 @@ from rich.console import Console
 
 from gengap.conclude import Conclusions, conclude
 from gengap.conclude.held_out import digest_of, judge_held_out
+from gengap.conclude.recommend import smallest_as_good
 from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER
 from gengap.data.rows import Rows
+from gengap.diagnose.compare import within_one_error
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Trial
 from gengap.report.conclusions import conclusions
@@ -62,6 +64,17 @@ def test_the_smallest_of_equals_is_kept() -> None:
     assert found.recommendation is not None
     assert found.recommendation.run == "sizes/8"
     assert "smallest" in found.recommendation.why or found.recommendation.why.startswith("it has the lowest")
+
+
+def test_a_smaller_model_that_is_materially_worse_is_not_kept_however_wide_the_error() -> None:
+    rng = np.random.default_rng(0)
+    apart = rng.normal(size=(1, 100))
+    large = np.full((1, 100), 0.6)
+    for percent, kept in ((2, "large"), (0.5, "small")):
+        small = large + apart - apart.mean() + 0.006 * percent
+        losses = {"small": small, "large": large}
+        assert within_one_error(losses, ["small", "large"]).run == "small"
+        assert smallest_as_good(losses, ["small", "large"]).run == kept
 
 
 def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from gengap.history import History
 from gengap.plan import load_plan
 from gengap.report.console import Terminal, minutes, plan_table, results_table, skipped_text
 from gengap.report.summary import StudySummary, TrialSummary
@@ -16,6 +17,10 @@ METRICS = {
     "train": {"binary_crossentropy": 0.5, "accuracy": 0.75},
     "validation": {"binary_crossentropy": 0.5123, "accuracy": 0.7},
 }
+
+
+def nothing() -> History:
+    return History("any", 0)
 
 
 def trial(run: str, **changes: Any) -> TrialSummary:
@@ -78,7 +83,7 @@ def test_without_a_terminal_one_line_per_hundred_epochs() -> None:
     console = Console(file=io.StringIO(), width=200)
     with Terminal(console) as terminal:
         for epoch in range(10, 331, 10):
-            terminal.progress(Progress("[red]run", 0, epoch, 1000, 0.6, 0.7, 0.65, 3, epoch / 50))
+            terminal.progress(Progress("[red]run", 0, epoch, 1000, 0.6, 0.7, 0.65, 3, epoch / 50, nothing))
         terminal.finished(trial("[red]run"), kept=False)
     lines = console.file.getvalue().splitlines()  # pyright: ignore[reportAttributeAccessIssue]
     assert [line.split("  ")[0] for line in lines[:3]] == [
@@ -94,7 +99,7 @@ def test_on_a_terminal_a_bar_shows_the_run() -> None:
     console = Console(file=io.StringIO(), width=200, force_terminal=True)
     with Terminal(console) as terminal:
         terminal.reading(10, 100)
-        terminal.progress(Progress("sizes/Tiny", 0, 10, 1000, 0.6, 0.7, 0.65, 3, 1.0))
+        terminal.progress(Progress("sizes/Tiny", 0, 10, 1000, 0.6, 0.7, 0.65, 3, 1.0, nothing))
     text = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert "sizes/Tiny" in text and "epoch 10/1,000" in text
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report.tensorboard_server import ask, server
 
 from gengap.errors import UsageError
 from gengap.history import History, Series
@@ -44,41 +39,6 @@ def tag_of(split: str, metric: str, run: str) -> tuple[str, str]:
     return f"{run}/{split}", f"epoch_{metric}"
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """A real TensorBoard over `folder`; yields its address."""
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
-    command += [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--load_fast",
-        "false",
-        "--samples_per_plugin",
-        "scalars=9999",
-    ]
-    command += ["--reload_interval", "0", "--reload_task", "blocking"]  # read everything, once, and only then serve
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    said = []
-    try:
-        for line in process.stderr:
-            said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                yield found[0]
-                return
-        pytest.fail(f"TensorBoard did not start: {''.join(said)}")
-    finally:
-        process.terminate()
-        process.communicate()
-
-
-def ask(address: str, route: str, **query: str) -> Any:
-    with urlopen(f"{address}/data/plugin/scalars/{route}?{urlencode(query)}") as answer:
-        return json.load(answer)
-
-
 def events(folder: Path) -> list[Any]:
     from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
@@ -100,13 +60,15 @@ def test_the_server_shows_every_run_tag_and_value(tmp_path: Path) -> None:
     for one in written:
         tensorboard.write(one, tmp_path)
     with server(tmp_path) as address:
-        tags = ask(address, "tags")
+        tags = ask(address, "scalars/tags")
         shown = {(run, tag) for run, of_run in tags.items() for tag in of_run}
         assert shown == {tag_of(*key, run=h.run) for h in written for key in h.series}
         for one in written:
             for key, series in one.series.items():
                 run, tag = tag_of(*key, run=one.run)
-                answer = np.array(ask(address, "scalars", run=run, tag=tag))  # rows of wall time, step, value
+                answer = np.array(
+                    ask(address, "scalars/scalars", run=run, tag=tag)
+                )  # rows of wall time, step, value
                 np.testing.assert_array_equal(answer[:, 1], series.epochs)
                 np.testing.assert_array_equal(answer[:, 2].astype(np.float32), series.values.astype(np.float32))
 

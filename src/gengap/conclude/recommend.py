@@ -11,11 +11,12 @@ from scipy.special import ndtri
 from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
 from gengap.conclude.sizes import Interval, Sizes
-from gengap.diagnose.compare import cross_fitted_choice, within_one_error
+from gengap.diagnose.compare import OneError, cross_fitted_choice, within_one_error
 from gengap.diagnose.paired import LEVEL, REACH, CrossFitted
-from gengap.diagnose.verdict import Verdict
+from gengap.diagnose.verdict import Thresholds, Verdict
 
 STEPS = 3
+MATERIALLY = Thresholds().materially
 LEARNT = float(ndtri(LEVEL))  # standard errors by which a model must beat the constant one: a one-sided test
 
 
@@ -59,15 +60,17 @@ def recommend(
     verdicts: Mapping[str, Verdict],
     more_rows: NextStep | None = None,
 ) -> Recommendation | None:
-    """The smallest model within one standard error of the best, by paired losses; None if no run is finite.
+    """The smallest model that is as good as the best, as far as these rows can tell; None if no run is finite.
 
-    Where even the best is no better than saying how often label 1 occurs, the smallest, because nothing was learnt.
+    That is within one standard error of it, by paired losses, and not materially worse: where few rows make the
+    error wide, being small is no reason to give up a loss that matters. Where even the best is no better than
+    saying how often label 1 occurs, the smallest, because nothing was learnt.
     """
     if not outcomes.whole:
         return None
     order = sorted(outcomes.whole, key=lambda run: outcomes.trials[run].parameters(features))
     losses = {run: outcomes.losses(run) for run in order}
-    kept = within_one_error(losses, order)
+    kept = smallest_as_good(losses, order)
     picked, over_constant = _picked(outcomes)
     learnt = over_constant.corrected + LEARNT * over_constant.error < 0
     run = kept.run if learnt else order[0]
@@ -78,11 +81,14 @@ def recommend(
             f"{over_constant.error:.4f}; this is the smallest"
         )
     elif run == kept.best:
-        why = "it has the lowest validation loss, and no smaller model comes within one standard error of it"
+        why = (
+            "it has the lowest validation loss, and no smaller model comes within one standard error, and "
+            f"{MATERIALLY:.0%}, of it"
+        )
     else:
         why = (
-            f"it is the smallest model within one standard error of the best, {kept.best}: their validation losses "
-            f"differ by {kept.difference:.4f} ± {kept.error:.4f}"
+            f"it is the smallest model within one standard error, and {MATERIALLY:.0%}, of the best, {kept.best}: "
+            f"their validation losses differ by {kept.difference:.4f} ± {kept.error:.4f}"
         )
     seed = outcomes.seeds(run)[int(losses[run].mean(axis=1).argmin())]
     steps = list(_next_steps(outcomes, run, sizes, effects, verdicts.get(run)))
@@ -96,6 +102,13 @@ def recommend(
         expected=_expected(outcomes, picked, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
     )
+
+
+def smallest_as_good(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneError:
+    """The first run in `order` within one standard error of the best and not materially worse."""
+    means = {run: float(losses[run].mean()) for run in order}
+    near = [run for run in order if means[run] <= (1 + MATERIALLY) * min(means.values())]
+    return within_one_error({run: losses[run] for run in near}, near)
 
 
 def _constant_losses(outcomes: Outcomes) -> np.ndarray:

@@ -15,6 +15,7 @@ from gengap.diagnose.evidence import Evidence, weigh
 from gengap.diagnose.names import Curves
 from gengap.diagnose.rows import RowLosses
 from gengap.errors import UsageError
+from gengap.markup import badge, bullets, element
 
 if TYPE_CHECKING:
     from gengap.diagnose.findings import Finding
@@ -71,6 +72,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.run}: {self.verdict} ({self.confidence:.0%})"
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: the verdict, its reasons with their codes, and the advice."""
+        reasons = (
+            element("span", reason, " ", element("code", code))
+            for code, reason in zip(self.codes, self.reasons, strict=True)
+        )
+        title = element(
+            "p", element("b", self.run), " ", badge(self.verdict, self.confidence), f" by {self.metric}"
+        )
+        return element("div", title, bullets(reasons), bullets(self.advice, "›"))
 
 
 def judge(curves: Curves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:

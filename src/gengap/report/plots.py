@@ -228,7 +228,7 @@ def _styles(histories: Sequence[History]) -> dict[str, Style]:
 
 
 def _draw(ax: Axes, history: History, metric: str, style: Style, shift: int, smoothing: float) -> None:
-    for key, dash in ((_train_key(history, metric), "-"), (("validation", metric), "--")):
+    for key, dash in ((history.training_key(metric), "-"), (("validation", metric), "--")):
         if key not in history:
             continue
         series = history[key]
@@ -237,12 +237,6 @@ def _draw(ax: Axes, history: History, metric: str, style: Style, shift: int, smo
             ax.plot(x, y, color=style.colour, linewidth=0.8, alpha=0.2, zorder=1, label="_raw")
         (line,) = ax.plot(x, smooth(y, _std(series, smoothing)), dash, color=style.colour, label=f"_{key[0]}")
         line.set(linewidth=1.6, marker=style.marker, markevery=0.15)
-
-
-def _train_key(history: History, metric: str) -> tuple[str, str]:
-    """The training series that compares with validation: clean_loss does not, being without the penalties."""
-    clean = ("train", f"clean_{metric}")
-    return clean if metric != "loss" and clean in history else ("train", metric)
 
 
 def _drawable(series: Series) -> np.ndarray:
@@ -302,7 +296,7 @@ def _run_handles(styles: Mapping[str, Style]) -> list[Line2D]:
 
 
 def _style_handles(histories: Sequence[History], metric: str, marked: bool) -> list[Line2D]:
-    clean = any(_train_key(h, metric) != ("train", metric) for h in histories)
+    clean = any(h.training_key(metric) != ("train", metric) for h in histories)
     handles = [
         Line2D([], [], color="grey", linestyle="-", label="training, dropout off" if clean else "training"),
         Line2D([], [], color="grey", linestyle="--", label="validation"),

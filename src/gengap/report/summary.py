@@ -53,6 +53,10 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
             self, verdict=msgspec.structs.replace(self.verdict, reasons=reasons, codes=codes)
         )
 
+    def with_test(self, metrics: dict[str, float]) -> TrialSummary:
+        """The same with its metrics on the test rows, which only the kept trial has."""
+        return msgspec.structs.replace(self, metrics=self.metrics | {"test": metrics})
+
     @property
     def gap(self) -> float | None:
         """Validation minus training cross-entropy at the best epoch."""
@@ -62,8 +66,24 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
         return None if train is None or validation is None else validation - train
 
 
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """How a study was made: `versions` by package, the CPU's `cores`, and how to make it again.
+
+    `command` holds the shell's words (none for rows that were in memory), `call` is the same from Python. A plan
+    that was no name or file is the folder's plan.toml in them.
+    """
+
+    versions: dict[str, str]
+    cores: int
+    command: tuple[str, ...] = ()
+    call: str = ""
+
+
 class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What study.json holds, in its order. `interrupted` says that some trials of the plan are missing."""
+    """What study.json holds, in its order. `interrupted` says that some trials of the plan are missing.
+
+    `columns` are the features' names, `seeds` those that every trial was trained with.
+    """
 
     schema: int = SCHEMA
     source: str
@@ -83,6 +103,10 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: tuple[Comparison, ...] = ()
     recommendation: Recommendation | None = None
     test: HeldOut | None = None
+    columns: tuple[str, ...] = ()
+    target: str = ""
+    seeds: tuple[int, ...] = ()
+    made: Made | None = None
 
     def to_json(self) -> bytes:
         """The document, indented; no NaN ever stands in it."""

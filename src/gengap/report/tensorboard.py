@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from gengap.errors import UsageError
 from gengap.history import History, Series
 
+VERSION = "brain.Event:2"  # of the record format, which every file's first message tells
 FILE = "events.out.tfevents.gengap"  # TensorBoard looks for "tfevents" in a file's name
 LONGEST_PART = 255  # bytes that common file systems allow in one name
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -38,7 +39,7 @@ def write(history: History, folder: Path, *, span: tuple[float, float] | None = 
     began, ended = span or (time.time(),) * 2
     per_epoch = (ended - began) / max(history.epochs, 1)
     for split, metrics in splits.items():
-        _replace(run / split / FILE, _events(metrics, began, per_epoch))
+        replace_file(run / split / FILE, _events(metrics, began, per_epoch))
     for stale in run.glob("*/events.out.tfevents.*"):  # a split no longer logged, or another writer's file
         if stale.name != FILE or stale.parent.name not in splits:
             stale.unlink()
@@ -84,11 +85,12 @@ def _fault(run: str) -> str | None:
     return None
 
 
-def _replace(path: Path, events: Iterator[bytes]) -> None:
+def replace_file(path: Path, events: Iterable[bytes]) -> None:
+    """Writes an event file beside its place and renames it, so that one that is there is whole."""
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name("part")  # TensorBoard would read a file with "tfevents" in its name
+    beside = path.with_name("~part")  # TensorBoard would read a file with "tfevents" in its name
     with beside.open("wb") as file:
         writer = RecordWriter(file)
         for event in events:
@@ -105,7 +107,7 @@ def _events(metrics: dict[str, Series], began: float, per_epoch: float) -> Itera
     from tensorboard.compat.proto.types_pb2 import DataType
     from tensorboard.plugins.scalar.metadata import create_summary_metadata
 
-    yield Event(wall_time=began, file_version="brain.Event:2").SerializeToString()
+    yield Event(wall_time=began, file_version=VERSION).SerializeToString()
     metadata = create_summary_metadata(display_name="", description="")
     scalar = TensorProto(dtype=DataType.DT_FLOAT, tensor_shape=TensorShapeProto())
     values = [Summary.Value(tag=f"epoch_{name}", tensor=scalar, metadata=metadata) for name in metrics]

@@ -179,5 +179,6 @@ class _Gathered:
                 float(chunk.watch.best) * (1 if self._job.stopping.mode == "min" else -1),
                 best if best >= 0 else None,
                 seconds,
+                self.record.history,
             )
         )

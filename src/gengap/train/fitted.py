@@ -27,7 +27,10 @@ CHECK_GROWTH = 1.15  # from one check to the next
 
 @dataclass(frozen=True)
 class Progress:
-    """Told after each chunk of epochs. `epoch` counts the epochs done; values are the latest ones."""
+    """Told after each chunk of epochs. `epoch` counts the epochs done; values are the latest ones.
+
+    `history`, called while the progress is told, gives the curves so far.
+    """
 
     run: str
     seed: int
@@ -38,6 +41,7 @@ class Progress:
     best: float
     best_epoch: int | None
     seconds: float
+    history: Callable[[], History]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +121,15 @@ class Record:
         if best:
             self._best = {epoch: kept}
 
+    def history(self) -> History:
+        """The history up to now."""
+        return build_history(self._job.run, self._job.seed, self._logs)
+
     def so_far(self) -> SoFar:
         """The history and outputs up to now."""
         kept = self._outputs | self._last | self._best
         epochs = np.array(sorted(kept), dtype=np.int64)
-        history = build_history(self._job.run, self._job.seed, self._logs)
-        return SoFar(history, epochs, np.stack([kept[e] for e in epochs.tolist()]))
+        return SoFar(self.history(), epochs, np.stack([kept[e] for e in epochs.tolist()]))
 
     def fitted(self, best_epoch: int | None, stopped: Stopped, seconds: float) -> Fitted:
         """The finished trial."""

@@ -132,9 +132,9 @@ class _Log(keras.callbacks.Callback):
         if self._job.on_progress is not None:
             seconds = time.perf_counter() - self._started
             shown = float("nan") if best is None else float(best)
-            values = (float(logs[monitor]), float(logs[f"val_{monitor}"]), shown)
+            values = (float(logs[monitor]), float(logs[f"val_{monitor}"]), shown, self._best, seconds)
             self._job.on_progress(
-                Progress(self._job.run, self._job.seed, epoch + 1, self._job.epochs, *values, self._best, seconds)
+                Progress(self._job.run, self._job.seed, epoch + 1, self._job.epochs, *values, self._record.history)
             )
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             self._ended = "diverged"

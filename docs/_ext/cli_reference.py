@@ -1,0 +1,52 @@
+"""Fills docs/reference/cli.md in from the commands themselves when the site is built, so that it is never stale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from gengap.cli import app as commands
+
+PAGE = "reference/cli"
+
+
+def reference() -> str:
+    """Every command as Markdown: how it is called, what it does, its arguments and options."""
+    group: Any = typer.main.get_command(commands)
+    with group.make_context("gengap", [], resilient_parsing=True) as context:
+        return "\n".join(line for name in group.commands for line in _command(name, group.commands[name], context))
+
+
+def _command(name: str, command: Any, above: Any) -> Iterator[str]:
+    with command.make_context(name, [], parent=above, resilient_parsing=True) as context:
+        usage = " ".join(["gengap", name, *command.collect_usage_pieces(context)])
+        yield from (f"## gengap {name}", "", command.help, "", "```text", usage, "```", "")
+        yield from ("| | |", "|---|---|")
+        for parameter in command.get_params(context):
+            if (record := parameter.get_help_record(context)) is not None:
+                yield f"| {_code(record[0])} | {_cell(record[1])} |"
+        yield ""
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("|", "\\|") + "`"
+
+
+def _cell(text: str) -> str:
+    """In one line, with nothing that Markdown takes for mark-up."""
+    return re.sub(r"([|<>*_\[\]])", r"\\\1", " ".join(text.split()))
+
+
+def _fill(app: Any, page: str, source: list[str]) -> None:
+    if page == PAGE:
+        source[0] += "\n" + reference()
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Sphinx' hook."""
+    app.connect("source-read", _fill)
+    app.connect("env-get-outdated", lambda *_: [PAGE])
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

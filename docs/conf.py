@@ -1,0 +1,41 @@
+"""The site: pages by MyST, notebooks by MyST-NB, the API from its docstrings, the command line from its own help.
+
+    python -m sphinx -W --keep-going docs docs/_build/html    # what `make docs` does
+
+With `-D nb_execution_mode=off` the notebooks' code is shown but not run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import gengap
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+project, author = "gengap", "The gengap developers"
+version = release = gengap.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "cli_reference", "plain_docstrings"]
+exclude_patterns = ["_build", "_ext", "conf.py"]
+
+html_theme = "furo"
+html_title = f"gengap {version}"
+html_show_copyright = html_show_sphinx = False
+
+myst_heading_anchors = 3  # the anchors that GitHub gives headings too
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}  # docs/notebooks/*.py
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_timeout = 1_800
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+
+default_role = "literal"  # docstrings write `code` as Markdown does
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+maximum_signature_line_length = 88

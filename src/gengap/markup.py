@@ -1,0 +1,103 @@
+"""HTML for notebooks, as strings. Every text is escaped on its way in, unless it is `Html` already.
+
+>>> element("b", "a < b", title='"')
+'<b title="&quot;">a &lt; b</b>'
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+COLOURS = {  # of verdicts, under white letters
+    "underfit": "#8a6100",
+    "good": "#1a7f37",
+    "near-overfit": "#0b6e85",
+    "overfit": "#c62828",
+    "inconclusive": "#7b3fa0",
+}
+TRAIN, VALIDATION = "#0072B2", "#D55E00"  # as in the pictures of verdicts
+WIDTH, HEIGHT, MARGIN = 120, 24, 2  # pixels of a sparkline
+POINTS = 60  # of a sparkline's line: one for two pixels
+LEFT = "text-align: left; white-space: nowrap; padding: 0.15em 0.6em"
+RIGHT = "text-align: right; white-space: nowrap; padding: 0.15em 0.6em; font-variant-numeric: tabular-nums"
+
+
+class Html(str):
+    """Markup that needs no escaping."""
+
+    __slots__ = ()
+
+
+def element(tag: str, *content: object, **attributes: object) -> Html:
+    """An element with its `content` escaped and joined; "_" in an attribute's name stands for "-"."""
+    names = "".join(f' {name.replace("_", "-")}="{_escaped(value)}"' for name, value in attributes.items())
+    inside = "".join(part if isinstance(part, Html) else _escaped(part) for part in content)
+    return Html(f"<{tag}{names}>{inside}</{tag}>")
+
+
+def badge(verdict: str, confidence: float) -> Html:
+    """A verdict's name and probability on its colour."""
+    sure = f" {confidence:.0%}" if verdict != "inconclusive" else ""
+    style = f"background: {COLOURS[verdict]}; color: white; border-radius: 0.6em; padding: 0.1em 0.5em"
+    return element("span", verdict + sure, style=f"{style}; white-space: nowrap")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> Html:
+    """A table; the first column is aligned to the left, and so are badges and other markup."""
+    cells = [list(row) for row in rows]
+    left = {0, *(i for row in cells for i, value in enumerate(row) if isinstance(value, Html))}
+    style = [LEFT if i in left else RIGHT for i in range(len(columns))]
+    head = [element("th", name, style=style[i]) for i, name in enumerate(columns)]
+    body = [element("tr", *(element("td", value, style=style[i]) for i, value in enumerate(row))) for row in cells]
+    above = [element("caption", caption, style="text-align: left; caption-side: top")] if caption else []
+    return element("table", *above, element("thead", element("tr", *head)), element("tbody", *body))
+
+
+def bullets(items: Iterable[object], mark: str = "–") -> Html:
+    """A list; each item is text or markup."""
+    lines = (element("li", item) for item in items)
+    return element("ul", *lines, style=f"margin: 0.2em 0 0.4em 0; list-style: '{mark}  '; padding-left: 1.5em")
+
+
+def sparkline(curves: Mapping[str, np.ndarray], title: str) -> Html:
+    """Curves by colour, each (n,) over the same width, in one small picture; gaps where nothing is finite."""
+    thinned = {colour: _thinned(values) for colour, values in curves.items()}
+    finite = [values[np.isfinite(values)] for values in thinned.values()]
+    every = np.concatenate(finite) if finite else np.empty(0)
+    low, high = (every.min(), every.max()) if len(every) else (0.0, 1.0)
+    lines = [
+        element(
+            "path", d=_path(values, low, high), stroke=colour, fill="none", stroke_width=1.5, stroke_linecap="round"
+        )
+        for colour, values in thinned.items()
+    ]
+    box = f"0 0 {WIDTH} {HEIGHT}"
+    said = element("title", title)
+    return element("svg", said, *lines, role="img", width=WIDTH, height=HEIGHT, viewBox=box)
+
+
+def _escaped(value: object) -> str:
+    """Also without halves of surrogate pairs, which no notebook can save."""
+    return html.escape(str(value).encode("utf-8", "replace").decode())
+
+
+def _thinned(values: np.ndarray) -> np.ndarray:
+    """Means over equal parts; NaN for a part without a finite value."""
+    values = np.where(np.abs(values) < 1e100, values, np.nan)  # beyond, differences overflow
+    parts = (part[np.isfinite(part)] for part in np.array_split(values, max(1, min(POINTS, len(values)))))
+    return np.array([part.mean() if len(part) else np.nan for part in parts])
+
+
+def _path(values: np.ndarray, low: float, high: float) -> str:
+    """An SVG path over the whole width; "h0" gives a lonely point its dot."""
+    x = MARGIN + (WIDTH - 2 * MARGIN) * np.linspace(0, 1, len(values))
+    share = (values - low) / (high - low) if high > low else 0.5 + 0 * values
+    y = HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * share
+    drawn = ""
+    for i, finite in enumerate(np.isfinite(values).tolist()):
+        joined = i > 0 and np.isfinite(values[i - 1])
+        drawn += (f"{'L' if joined else 'M'}{x[i]:.1f},{y[i]:.1f}" + ("" if joined else "h0")) if finite else ""
+    return drawn

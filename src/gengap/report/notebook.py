@@ -1,0 +1,67 @@
+"""A study as Jupyter shows it: a line for each trial with its verdict and curves, and the conclusions in words.
+
+Histories and verdicts show themselves: see `gengap.markup`, which all of them are made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gengap.history import History
+from gengap.markup import TRAIN, VALIDATION, Html, badge, bullets, element, sparkline, table
+from gengap.report.conclusions import sentences
+from gengap.report.console import minutes, number
+from gengap.report.summary import StudySummary, TrialSummary
+
+MOST = 40  # trials shown
+COLUMNS = (
+    "run",
+    "parameters",
+    "epochs",
+    "best",
+    "train loss",
+    "val loss",
+    "gap",
+    "val %",
+    "time",
+    "verdict",
+    "curves",
+)
+
+
+def study_html(summary: StudySummary, histories: Sequence[History]) -> Html:
+    """The study's table and conclusions; `histories` are those of its trials, in their order."""
+    pairs = list(zip(summary.trials, histories, strict=True))
+    seeds = len({trial.seed for trial in summary.trials}) > 1
+    rows = (tuple(_cells(trial, history, seeds)) for trial, history in pairs[:MOST])
+    rest = f", the first {MOST} of {len(pairs)} trials" if len(pairs) > MOST else ""
+    train, validation = (summary.rows.get(split, 0) for split in ("train", "validation"))
+    caption = (
+        f"{summary.source}, plan {summary.plan}: {train:,} training and {validation:,} validation rows, "
+        f"{minutes(summary.seconds)}{rest}"
+    )
+    words = (sentence.strip().removeprefix("> ") for sentence in sentences(summary))
+    return element("div", table(COLUMNS, rows, caption), bullets(words))
+
+
+def _cells(trial: TrialSummary, history: History, seeds: bool) -> Iterator[object]:
+    train, validation = (trial.metrics.get(split, {}) for split in ("train", "validation"))
+    accuracy = validation.get("accuracy")
+    yield f"{trial.run} seed {trial.seed}" if seeds else trial.run
+    yield f"{trial.parameters:,}"
+    yield f"{trial.epochs:,}"
+    yield "" if trial.best_epoch is None else f"{trial.best_epoch:,}"
+    yield number(train.get("binary_crossentropy"))
+    yield number(validation.get("binary_crossentropy"))
+    yield "" if trial.gap is None else f"{trial.gap:+.3f}"
+    yield number(None if accuracy is None else 100 * accuracy, 1)
+    yield minutes(trial.seconds)
+    yield "" if trial.verdict is None else badge(trial.verdict.verdict, trial.verdict.confidence)
+    yield _curves(history)
+
+
+def _curves(history: History) -> Html:
+    metric = "binary_crossentropy"
+    shown = {TRAIN: history.training(metric), VALIDATION: history.series.get(("validation", metric))}
+    lines = {colour: series.values for colour, series in shown.items() if series is not None}
+    return sparkline(lines, f"training and validation cross-entropy of {history.run}")

@@ -1,0 +1,124 @@
+"""What a study's page shows, as one typed value: computed once here, and then only rendered (`gengap.report.html`).
+
+summary + histories + plan -> Page
+
+Nothing in it depends on a language: words are put in by the templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gengap.diagnose.compare import Comparison
+from gengap.history import History
+from gengap.plan import ROWS
+from gengap.report.page.curves import RunCurves, curves_of_run
+from gengap.report.page.rows import Row, make_row
+from gengap.report.page.values import Values, values_at_epochs
+from gengap.report.summary import StudySummary, TrialSummary
+
+ALL = "*"  # the group of every run; no group that has a name is called so
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A run as one group shows it: whose curves, and the name without the group."""
+
+    run: str
+    name: str
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run stands: its rank's loss and group, and its comparisons with the best by metric."""
+
+    run: str
+    loss: float
+    group: int
+    beside: dict[str, Comparison]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything on the page of one study.
+
+    `plan` is TOML, or empty if it is not known. `rows` has a row for each run, `curves` the first seed's curves by
+    run. `groups` are the runs that are shown together, and ALL of them where there are several groups. `values` are
+    the numbers behind the curves, at a few epochs. `under_way` says that trials are still training.
+    """
+
+    summary: StudySummary
+    plan: str
+    rows: tuple[Row, ...]
+    groups: dict[str, tuple[Shown, ...]]
+    curves: dict[str, RunCurves]
+    values: Values
+    under_way: bool = False
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds the trials have, at most."""
+        return max((len(row.trials) for row in self.rows), default=0)
+
+    @property
+    def tally(self) -> dict[str, int]:
+        """How many runs have each verdict, for the first seed; runs on part of the rows don't count."""
+        found: dict[str, int] = {}
+        for row in self.rows:
+            if row.verdict is not None and row.group != ROWS:
+                found[row.verdict.verdict] = found.get(row.verdict.verdict, 0) + 1
+        return found
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that any run logged, in the order of the runs."""
+        return list(dict.fromkeys(metric for curves in self.curves.values() for metric in curves.metrics))
+
+    @property
+    def standings(self) -> list[Standing]:
+        """Every run that was compared, the best first."""
+        beside: dict[str, dict[str, Comparison]] = {}
+        for comparison in self.summary.comparisons:
+            beside.setdefault(comparison.a, {})[comparison.metric] = comparison
+        return [
+            Standing(run=rank.run, loss=rank.loss, group=rank.group, beside=beside.get(rank.run, {}))
+            for rank in self.summary.ranks
+        ]
+
+
+def page_of(
+    summary: StudySummary, histories: Sequence[History], plan: str = "", *, under_way: bool = False
+) -> Page:
+    """The page of a study, finished or not: runs with a history but no trial in the summary are still training."""
+    trials: dict[str, list[TrialSummary]] = {}
+    for trial in sorted(summary.trials, key=lambda trial: trial.seed):  # a stable sort: the plan's order stays
+        trials.setdefault(trial.run, []).append(trial)
+    drawn = {history.run: history for history in sorted(histories, key=lambda h: h.seed, reverse=True)}
+    runs = list(dict.fromkeys([*trials, *(history.run for history in histories)]))
+    kept = summary.recommendation.run if summary.recommendation is not None else None
+    curves = {
+        run: curves_of_run(drawn[run], trials[run][0] if run in trials else None) for run in runs if run in drawn
+    }
+    return Page(
+        summary=summary,
+        plan=plan,
+        rows=tuple(make_row(run, trials.get(run, []), drawn.get(run), kept=run == kept) for run in runs),
+        groups=_groups(runs, trials, curves),
+        curves=curves,
+        values=values_at_epochs([drawn[run] for run in runs if run in drawn]),
+        under_way=under_way,
+    )
+
+
+def _groups(
+    runs: Sequence[str], trials: dict[str, list[TrialSummary]], curves: dict[str, RunCurves]
+) -> dict[str, tuple[Shown, ...]]:
+    """The runs with curves by group, the part of a name before "/"; a trial may be shown in several."""
+    found: dict[str, list[Shown]] = {}
+    for run in runs:
+        if run in curves:
+            for name in (run, *(trials[run][0].also if run in trials else ())):
+                group, _, rest = name.partition("/")
+                found.setdefault(group, []).append(Shown(run, rest or name))
+    if len(found) > 1:
+        found[ALL] = [Shown(run, run) for run in runs if run in curves]
+    return {group: tuple(shown) for group, shown in found.items()}

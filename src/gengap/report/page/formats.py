@@ -1,0 +1,97 @@
+"""Numbers for the page, as the templates' filters: the same digits everywhere, and a dash where there is none."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup, escape
+
+from gengap.report.console import minutes
+
+NONE = "–"
+LOSS_DIGITS = 4
+
+
+def fixed(value: float | None, digits: int = LOSS_DIGITS, *, signed: bool = False) -> str:
+    """A number with so many digits; never "-0.0".
+
+    >>> fixed(0.12345), fixed(-0.00001), fixed(None), fixed(0.5, 1, signed=True)
+    ('0.1235', '0.0000', '–', '+0.5')
+    """
+    if value is None or not math.isfinite(value):
+        return NONE
+    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "\u2212")
+
+
+def span(values: Sequence[float], digits: int = LOSS_DIGITS, *, signed: bool = False, scale: float = 1.0) -> str:
+    """The ends of an interval of two or three numbers.
+
+    >>> span((0.7129, 0.736, 0.7588), 1, scale=100)
+    '[71.3, 75.9]'
+    """
+    low, high = (fixed(scale * value, digits, signed=signed) for value in (values[0], values[-1]))
+    return f"[{low}, {high}]"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share in percent.
+
+    >>> percent(0.736, 1)
+    '73.6%'
+    """
+    return NONE if share is None else f"{fixed(100 * share, digits)}%"
+
+
+def grouped(count: int) -> str:
+    """A count with its thousands apart.
+
+    >>> grouped(803329)
+    '803,329'
+    """
+    return f"{count:,}"
+
+
+def p_value(value: float) -> str:
+    """A probability; below a hundredth its digits say nothing more.
+
+    >>> p_value(0.2), p_value(0.0001)
+    ('0.20', '<0.01')
+    """
+    return f"{value:.2f}" if value >= 0.005 else "<0.01"
+
+
+def sentence(text: str) -> str:
+    """A reason or an advice as a sentence of its own; a name at its start stays as it is.
+
+    >>> sentence("keep this model"), sentence("sizes/Tiny is the best")
+    ('Keep this model.', 'sizes/Tiny is the best.')
+    """
+    words = [*text.split(" ", 2), ""][:2]
+    start = text[:1].upper() if all(word.isascii() and word.rstrip(":,").isalpha() for word in words) else text[:1]
+    return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def breakable(name: str) -> Markup:
+    """A run's name that may go on in another line after its group.
+
+    >>> print(breakable("sizes/<b>"))
+    sizes/<wbr>&lt;b&gt;
+    """
+    return escape(name).replace("/", Markup("/<wbr>"))
+
+
+def moment(seconds: float) -> str:
+    """When that was, seconds after 1970.
+
+    >>> moment(0)
+    '1970-01-01 00:00 UTC'
+    """
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    each.__name__: each for each in (fixed, span, percent, grouped, p_value, sentence, breakable, moment, minutes)
+}

@@ -1,0 +1,57 @@
+"""How a study was made: the versions of what it ran on, and the command and the call that make it again."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from gengap.report.summary import Made
+
+PACKAGES = ("gengap", "keras", "jax", "numpy", "scikit-learn")
+PLAN_FILE = "plan.toml"  # of the study folder, for a plan that was no name or file
+DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail"}
+
+
+def made(source: Any, plan: Any, options: Mapping[str, object]) -> Made:
+    """What `gengap.study(source, plan, **options)` runs on, and how to call it again.
+
+    >>> found = made("collider", "quick", {"seeds": 3, "test": 0, "max_epochs": 5})
+    >>> " ".join(found.command)
+    'gengap study collider --plan quick --seeds 3 --max-epochs 5'
+    >>> found.call
+    "gengap.study('collider', 'quick', seeds=3, max_epochs=5)"
+    """
+    versions = {package: version(package) for package in PACKAGES}
+    given = {name: value for name, value in options.items() if value is not None and value != DEFAULTS.get(name)}
+    return Made(
+        versions={"python": platform.python_version()} | versions,
+        cores=os.cpu_count() or 1,
+        command=_command(source, plan, given),
+        call=_call(source, plan, given),
+    )
+
+
+def _command(source: Any, plan: Any, given: Mapping[str, object]) -> tuple[str, ...]:
+    """The words of the shell; none for rows in memory, which only Python has."""
+    if not isinstance(source, (str, os.PathLike)):
+        return ()
+    words = ["gengap", "study", os.fspath(source), "--plan", _plan(plan)]
+    for name, value in given.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    return tuple(words)
+
+
+def _call(source: Any, plan: Any, given: Mapping[str, object]) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        rows = repr(os.fspath(source))
+    else:
+        rows = "(X, y)" if isinstance(source, tuple) else "table"
+    options = "".join(f", {name}={value!r}" for name, value in given.items())
+    return f"gengap.study({rows}, {_plan(plan)!r}{options})"
+
+
+def _plan(plan: Any) -> str:
+    return os.fspath(plan) if isinstance(plan, (str, os.PathLike)) else PLAN_FILE

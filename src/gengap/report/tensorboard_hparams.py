@@ -1,0 +1,194 @@
+"""Owns what TensorBoard's HParams dashboard shows of a study, beside the curves of `tensorboard.py`.
+
+    <folder>/events.out.tfevents.gengap-study          which settings and metrics there are
+    <folder>/<run>/events.out.tfevents.gengap-trial    one trial's settings, how it ended, its metrics at its best
+
+The dashboard reads a metric as the last value of a scalar, and no curve ends at its best epoch: so each trial has
+scalars of its own for it, of one step. The messages are TensorBoard's own; TensorFlow is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gengap.models.treatments import Ftrl
+from gengap.plan import Recipe, Trial
+from gengap.report.summary import TrialSummary
+from gengap.report.tensorboard import FILE, VERSION, replace_file, safe_run_name
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams.api_pb2 import HParamInfo
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+STUDY_FILE, TRIAL_FILE = "events.out.tfevents.gengap-study", "events.out.tfevents.gengap-trial"
+STRENGTHS = ("strength", "rate", "deviation", "alpha", "l1")  # what a treatment calls its own
+# "best" in a tag keeps these from being read as curves again: see gengap.diagnose.words.
+METRICS = {
+    "best/loss": ("best validation loss", "cross-entropy of the validation rows at the best epoch"),
+    "best/accuracy": ("accuracy", "of the validation rows at the best epoch"),
+    "best/gap": ("gap", "validation minus training cross-entropy at the best epoch"),
+    "best/auc": ("AUC", "area under the ROC curve of the validation rows at the best epoch"),
+}
+SETTINGS = {
+    "size": "hidden layers",
+    "units": "units of the widest hidden layer",
+    "layers": "how many hidden layers there are",
+    "parameters": "of the whole model",
+    "regulariser": "the kinds of all treatments",
+    "strength": "the strength of the first treatment that has one; 0 without any",
+    "treatments": "all treatments with their settings",
+    "batch": "rows of one step",
+    "learning rate": "where its schedule starts",
+    "share": "of the training rows",
+    "seed": "of the first weights and the rows' order",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A trial as the HParams dashboard knows it: `run` is its folder, all SETTINGS are there, METRICS as known."""
+
+    run: str
+    settings: Mapping[str, float | str]
+    metrics: Mapping[str, float]
+    best_epoch: int
+    began: float
+    ended: float
+    diverged: bool
+
+
+def session(run: str, trial: Trial, common: Recipe, of: TrialSummary) -> Session:
+    """The session of a finished trial, whose logs are called `run`; `common` is its plan's recipe."""
+    recipe = trial.recipe(common)
+    own_rate = (t.learning_rate for t in trial.treatments if isinstance(t, Ftrl))
+    settings: dict[str, float | str] = {
+        "size": "-".join(map(str, trial.units)) or "none",
+        "units": max(trial.units, default=0),
+        "layers": len(trial.units),
+        "parameters": of.parameters,
+        "regulariser": " + ".join(str(t.__struct_config__.tag) for t in trial.treatments) or "none",
+        "strength": next(_strengths(trial), 0.0),
+        "treatments": " + ".join(map(str, trial.treatments)) or "none",
+        "batch": recipe.batch,
+        "learning rate": next(own_rate, recipe.schedule.initial),
+        "share": trial.share,
+        "seed": of.seed,
+    }
+    validation = of.metrics.get("validation", {})
+    known = {
+        "best/loss": validation.get("binary_crossentropy"),
+        "best/accuracy": validation.get("accuracy"),
+        "best/gap": of.gap,
+        "best/auc": validation.get("auc"),
+    }
+    metrics = {tag: value for tag, value in known.items() if value is not None}
+    ended = of.began + of.seconds
+    return Session(run, settings, metrics, of.best_epoch or 0, of.began, ended, of.stopped == "diverged")
+
+
+def write_sessions(sessions: Sequence[Session], folder: Path) -> None:
+    """Writes the study's sessions below `folder`; what these runs had there before is replaced.
+
+    Raises UsageError if a run's name can't be a folder below `folder`.
+    """
+    for each in sessions:
+        run = folder / safe_run_name(each.run)
+        replace_file(run / TRIAL_FILE, _encoded(_session_events(each)))
+        for stale in run.glob("events.out.tfevents.*"):  # FILE is another run's, one of whose splits is called so
+            if stale.name not in (FILE, TRIAL_FILE):
+                stale.unlink()
+    replace_file(folder / STUDY_FILE, _encoded(_study_events(sessions)))
+
+
+def _strengths(trial: Trial) -> Iterator[float]:
+    for treatment in trial.treatments:
+        yield from (getattr(treatment, name) for name in STRENGTHS if hasattr(treatment, name))
+
+
+def _encoded(events: Iterable[Event]) -> Iterator[bytes]:
+    return (event.SerializeToString() for event in events)
+
+
+def _study_events(sessions: Sequence[Session]) -> Iterator[Event]:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams.api_pb2 import Experiment, MetricInfo, MetricName
+    from tensorboard.plugins.hparams.metadata import EXPERIMENT_TAG
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    began = min((each.began for each in sessions), default=0.0)
+    experiment = Experiment(
+        time_created_secs=began,
+        hparam_infos=[_setting(name, [each.settings[name] for each in sessions]) for name in SETTINGS],
+        metric_infos=[
+            MetricInfo(name=MetricName(tag=tag), display_name=name, description=description)
+            for tag, (name, description) in METRICS.items()
+            if any(tag in each.metrics for each in sessions)
+        ],
+    )
+    yield Event(wall_time=began, file_version=VERSION)
+    values = [_plugin_value(EXPERIMENT_TAG, HParamsPluginData(experiment=experiment))]
+    yield Event(wall_time=began, summary=Summary(value=values))
+
+
+def _session_events(of: Session) -> Iterator[Event]:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS
+    from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
+
+    start = SessionStartInfo(group_name=of.run, start_time_secs=of.began)
+    for name, value in of.settings.items():
+        kind = "string_value" if isinstance(value, str) else "number_value"
+        setattr(start.hparams[name], kind, value)
+    status = STATUS_FAILURE if of.diverged else STATUS_SUCCESS
+    end = SessionEndInfo(status=status, end_time_secs=of.ended)
+    yield Event(wall_time=of.began, file_version=VERSION)
+    values = [
+        _plugin_value(SESSION_START_INFO_TAG, HParamsPluginData(session_start_info=start)),
+        _plugin_value(SESSION_END_INFO_TAG, HParamsPluginData(session_end_info=end)),
+    ]
+    yield Event(wall_time=of.began, summary=Summary(value=values))
+    best = [_scalar(tag, value) for tag, value in of.metrics.items()]
+    yield Event(wall_time=of.ended, step=of.best_epoch, summary=Summary(value=best))
+
+
+def _setting(name: str, values: Sequence[float | str]) -> HParamInfo:
+    """A setting with the values that it takes, which are the dashboard's filters and axes."""
+    from tensorboard.plugins.hparams.api_pb2 import DATA_TYPE_FLOAT64, DATA_TYPE_STRING, HParamInfo
+
+    info = HParamInfo(name=name, description=SETTINGS[name], differs=len(set(values)) > 1)
+    numbers = [value for value in values if not isinstance(value, str)]
+    if numbers:
+        info.type = DATA_TYPE_FLOAT64
+        info.domain_interval.min_value, info.domain_interval.max_value = min(numbers), max(numbers)
+    else:
+        info.type = DATA_TYPE_STRING
+        info.domain_discrete.extend(dict.fromkeys(values))
+    return info
+
+
+def _plugin_value(tag: str, content: HParamsPluginData) -> Summary.Value:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams.metadata import NULL_TENSOR, create_summary_metadata
+
+    return Summary.Value(tag=tag, tensor=NULL_TENSOR, metadata=create_summary_metadata(content))
+
+
+def _scalar(tag: str, value: float) -> Summary.Value:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+    from tensorboard.compat.proto.types_pb2 import DataType
+    from tensorboard.plugins.scalar.metadata import create_summary_metadata
+
+    name, description = METRICS[tag]
+    tensor = TensorProto(dtype=DataType.DT_FLOAT, tensor_shape=TensorShapeProto(), float_val=[value])
+    metadata = create_summary_metadata(display_name=name, description=description)
+    return Summary.Value(tag=tag, tensor=tensor, metadata=metadata)

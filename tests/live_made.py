@@ -1,0 +1,51 @@
+"""What a study under way tells and writes, made by hand."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from gengap.history import History, Series, write_histories
+from gengap.live import LIVE, STATUS, Status
+from gengap.plan import Plan, Recipe, Trial
+from gengap.report.summary import TrialSummary
+from gengap.train.fitted import Progress
+
+ROWS: dict[str, Any] = {"train": 300, "validation": 100}
+PLAN = Plan(
+    name="little",
+    trials=(Trial(run="sizes/Tiny", units=(16,)), Trial(run="sizes/Two", units=(8, 8))),
+    recipe=Recipe(batch=100, max_epochs=3),
+)
+
+
+def told(run: str = "sizes/Tiny", seed: int = 0, epochs: int = 2) -> Progress:
+    history = History(run, seed, {("validation", "loss"): Series(np.arange(epochs), np.ones(epochs))})
+    return Progress(run, seed, epochs, 10, 0.5, 0.6, 0.6, 1, 1.0, lambda: history)
+
+
+def finished(run: str = "sizes/Tiny", seed: int = 0) -> TrialSummary:
+    known: dict[str, Any] = {"parameters": 481, "epochs": 2, "best_epoch": 1, "metrics": {}}
+    return TrialSummary(run=run, seed=seed, stopped="patience", seconds=1.0, began=0.0, **known)
+
+
+def status(**changed: Any) -> Status:
+    known: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "started": 0.0, "source": "here"}
+    known |= {"rows": {}, "columns": (), "target": "label", "plan": "", "plan_name": "little", "seeds": 1}
+    return Status(**known | {"preparation": "raw", "planned": 2} | changed)
+
+
+def write_status(folder: Path, **changed: Any) -> None:
+    (folder / LIVE).mkdir(parents=True, exist_ok=True)
+    (folder / STATUS).write_bytes(msgspec.json.encode(status(**changed)))
+
+
+def write_curves(folder: Path, run: str = "sizes/Two", epochs: int = 3, name: str = "any") -> None:
+    (folder / LIVE).mkdir(parents=True, exist_ok=True)
+    series = {("validation", "binary_crossentropy"): Series(np.arange(epochs), np.linspace(1, 0.5, epochs))}
+    write_histories([History(run, 0, series)], folder / LIVE / f"{name}.seed0.parquet")

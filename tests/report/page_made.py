@@ -1,0 +1,192 @@
+"""A study that was never trained: a summary with every section and histories to draw, with any names in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gengap.conclude import BaselineResult
+from gengap.conclude.held_out import HeldOut
+from gengap.conclude.recommend import Expected, NextStep, Recommendation
+from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
+from gengap.conclude.sizes import Rung, Sizes
+from gengap.diagnose.compare import Comparison, Rank
+from gengap.diagnose.extrapolate import Extrapolation, Forecast
+from gengap.diagnose.verdict import Name, Verdict
+from gengap.history import History, Series
+from gengap.report.summary import Made, StudySummary, TrialSummary, metrics_at
+
+LOSS = "binary_crossentropy"
+HOSTILE = "</script><img src=x onerror=alert(1)>&amp;<b>b</b>\u2028'\"{{ 7 * 7 }}%{x}"
+EPOCHS = {"sizes/Tiny": 60, "sizes/large": 40, "regularizers/l2 0.1": 30, "rows/100": 20}
+BEST = {"sizes/Tiny": 59, "sizes/large": 12, "regularizers/l2 0.1": 20, "rows/100": 5}
+VERDICTS: dict[str, Name] = {
+    "sizes/Tiny": "good",
+    "sizes/large": "overfit",
+    "regularizers/l2 0.1": "underfit",
+    "rows/100": "overfit",
+}
+
+
+def history(run: str, seed: int, epochs: int, best: int) -> History:
+    """Curves whose validation loss is lowest at `best`; cross-entropy, accuracy and the learning rate."""
+    at = np.arange(epochs)
+    noise = 0.003 * np.random.default_rng([seed, epochs]).normal(size=epochs)
+    validation = 0.5 + 0.01 * seed + 0.0001 * (at - best) ** 2 + np.where(at == best, 0, 0.002 + np.abs(noise))
+    train = 0.3 + 0.4 * 0.95**at
+    series = {
+        ("train", "loss"): train + 0.1,
+        ("train", f"clean_{LOSS}"): train,
+        ("train", "accuracy"): 1 - train,
+        ("train", "learning_rate"): 0.001 * 0.9**at,
+        ("validation", "loss"): validation + 0.1,
+        ("validation", LOSS): validation,
+        ("validation", "accuracy"): 1 - validation,
+    }
+    return History(run, seed, {key: Series(at, values) for key, values in series.items()})
+
+
+def trial(of: History, best: int, verdict: Name, also: Sequence[str] = ()) -> TrialSummary:
+    """A finished trial of these curves."""
+    over = verdict == "overfit"
+    said = Verdict(
+        run=of.run,
+        metric=f"val_{LOSS}",
+        verdict=verdict,
+        confidence=0.9,
+        probabilities={verdict: 0.9},
+        best_epoch=best,
+        onset_epoch=best if over else None,
+        onset_interval=(best, best + 5) if over else None,
+        rise_percent=(1.0, 2.5, 4.0),
+        reasons=(f"{of.run}, a larger model, does better",),
+        codes=("too-little-capacity",),
+        advice=("keep this model",),
+    )
+    return TrialSummary(
+        run=of.run,
+        also=tuple(also),
+        seed=of.seed,
+        parameters=481,
+        epochs=of.epochs,
+        best_epoch=best,
+        metrics=metrics_at(of, best),
+        stopped="patience",
+        seconds=61.0,
+        began=0.0,
+        verdict=said,
+    )
+
+
+def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[History]]:
+    """Every section; `hostile` is put into each name that came from outside."""
+    histories = [history(run + hostile, seed, EPOCHS[run], BEST[run]) for seed in range(seeds) for run in EPOCHS]
+    trials = []
+    for of in histories:
+        run = of.run.removesuffix(hostile) if hostile else of.run
+        also = [f"regularizers/Tiny{hostile}"] if run == "sizes/Tiny" else []
+        trials.append(trial(of, BEST[run], VERDICTS[run], also))
+    tiny, large, treated = (run + hostile for run in ("sizes/Tiny", "sizes/large", "regularizers/l2 0.1"))
+    summary = StudySummary(
+        source=f"table{hostile}.csv",
+        rows={"train": 1_000, "validation": 200, "test": 100},
+        plan=f"mine{hostile}",
+        seconds=75.0,
+        trials=tuple(trials),
+        preparation="standardise",
+        skipped_rows=3,
+        columns=(f"age{hostile}", "height"),
+        target=f"sick{hostile}",
+        seeds=tuple(range(seeds)),
+        made=Made(
+            versions={"gengap": "0.1.0", f"python{hostile}": "3.12"},
+            cores=2,
+            command=("gengap", "study", f"table{hostile}.csv", "--plan", "quick"),
+            call=f"gengap.study({f'table{hostile}.csv'!r}, 'quick')",
+        ),
+        baselines=(BaselineResult(run=f"baselines/trees{hostile}", loss=0.51, accuracy=0.7),),
+        sizes=_sizes(tiny, large),
+        regularizers=_effects(tiny, large, treated, hostile),
+        more_rows=_more_rows(hostile),
+        ranks=tuple(Rank(run=run, loss=0.5, group=1) for run in (tiny, large, treated)),
+        comparisons=tuple(
+            comparison(run, tiny, 0.02, metric, 0.01) for run in (large, treated) for metric in (LOSS, "accuracy")
+        ),
+        recommendation=_recommendation(tiny, hostile),
+        test=_test(tiny, hostile),
+    )
+    return summary, histories
+
+
+def comparison(a: str, b: str, difference: float, metric: str = LOSS, adjusted: float = 0.5) -> Comparison:
+    """A against b, with an interval of 0.03 to either side."""
+    interval = (difference - 0.03, difference + 0.03)
+    return Comparison(
+        a=a, b=b, metric=metric, difference=difference, interval=interval, p_value=0.3, adjusted=adjusted
+    )
+
+
+def _sizes(tiny: str, large: str) -> Sizes:
+    rungs = tuple(
+        Rung(run=run, parameters=count, train=(0.41, 0.42, 0.43), validation=(0.45, 0.5, 0.55))
+        for run, count in ((tiny, 481), (large, 803_329))
+    )
+    return Sizes(rungs=rungs, smallest=tiny, best=tiny, gaining=False, text=f"{tiny} is the best")
+
+
+def _effects(tiny: str, large: str, treated: str, hostile: str) -> tuple[Effect, ...]:
+    cases = [
+        (large, f"{large} at its end", EARLY_STOPPING, -0.2),
+        (treated, large, f"l2 0.1{hostile}", 0.01),
+        (tiny, large, SMALLER, -0.01),
+    ]
+    return tuple(
+        Effect(
+            run=run,
+            against=against,
+            treatment=treatment,
+            loss=comparison(run, against, difference),
+            gap=0.01,
+            gap_without=0.1,
+            seconds=1.0,
+            cost=0.5,
+        )
+        for run, against, treatment, difference in cases
+    )
+
+
+def _more_rows(hostile: str) -> Extrapolation:
+    seen = Forecast(
+        times=2, rows=2_000, loss=(0.4, 0.45, 0.48), better_percent=(1, 2, 3), code="forecast", text="x"
+    )
+    unseen = Forecast(times=4, rows=4_000, loss=None, better_percent=None, code="flat", text=f"no fall{hostile}")
+    return Extrapolation(
+        sizes=(100, 500, 1_000), losses=(0.6, 0.55, 0.5), exponent=(0.1, 0.2, 0.3), forecasts=(seen, unseen)
+    )
+
+
+def _recommendation(run: str, hostile: str) -> Recommendation:
+    return Recommendation(
+        run=run,
+        seed=0,
+        why=f"it has the lowest validation loss{hostile}",
+        learnt=True,
+        expected=Expected(loss=(0.45, 0.5, 0.55), picked_loss=0.49, accuracy=(0.6, 0.7, 0.8)),
+        next_steps=(NextStep(text=f"try {hostile or 'more'}", gain_percent=1.5),),
+    )
+
+
+def _test(run: str, hostile: str) -> HeldOut:
+    return HeldOut(
+        run=run,
+        seed=0,
+        rows=100,
+        metrics={LOSS: 0.5, "accuracy": 0.7},
+        baseline=f"baselines/trees{hostile}",
+        baseline_metrics={LOSS: 0.51, "accuracy": 0.69},
+        comparisons=(comparison(run, f"baselines/trees{hostile}", -0.01),),
+        used="2026-01-01",
+        digest="0",
+        note=f"these test rows were used before{hostile}",
+    )

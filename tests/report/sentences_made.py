@@ -1,0 +1,104 @@
+"""All sentences that verdicts, forecasts and conclusions are told in, made by the code itself of made outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import msgspec
+import numpy as np
+from conclude.outcomes_made import ROWS, Y, logits, outcomes, rungs
+from diagnose.test_extrapolate import curve_of, exactly, power
+
+from gengap.conclude import Conclusions, conclude
+from gengap.conclude.held_out import judge_held_out
+from gengap.conclude.more_rows import next_step
+from gengap.conclude.outcomes import Outcomes
+from gengap.data.rows import Rows
+from gengap.diagnose import diagnose
+from gengap.diagnose.extrapolate import Extrapolation, LearningCurve, extrapolate
+from gengap.diagnose.verdict import Verdict
+from gengap.models.treatments import L2
+from gengap.plan import Trial
+from gengap.report.conclusions import sentences
+from gengap.report.summary import StudySummary
+
+COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
+
+
+def everything() -> list[str]:
+    """Each sentence once."""
+    carried_on = forecasts()
+    told = [text for verdict in verdicts() for text in (verdict.verdict, *verdict.reasons, *verdict.advice)]
+    told += [forecast.text for found in carried_on for forecast in found.forecasts]
+    told += [text for found in studies(carried_on[0]) for text in concluded(found)]
+    return list(dict.fromkeys(told))
+
+
+def verdicts() -> list[Verdict]:
+    """The gallery's, and those whose sentences it lacks."""
+    epochs = np.arange(60)
+    level = 0.5 + 0.4 * 0.8**epochs
+    spiky = np.where(np.isin(epochs, (20, 25, 30, 35, 40, 45)), 0.9, level)
+    shown = {
+        "falls": {"accuracy": level, "val_accuracy": 0.8 - 0.3 * 0.8**epochs - 0.004 * epochs},
+        "climbs": {"val_accuracy": 0.3 + 0.008 * epochs},
+        "flat": {"val_accuracy": 0.8 - 0.3 * 0.8**epochs},
+        "lost": {"val_loss": np.full(20, np.nan)},
+        "far": {"loss": level / 10, "val_loss": level},
+        "better": {"loss": 1.5 * level, "val_loss": level},
+        "spikes": {"loss": level, "val_loss": spiky},
+    }
+    return [*import_module("examples.verdict_gallery").gallery(), *map(diagnose, shown.values())]
+
+
+def forecasts() -> list[Extrapolation]:
+    """One of each kind of answer."""
+    rising, flat = [0.7, 0.65, 0.6, 0.56, 0.6, 0.64], np.full(6, 0.69)
+    steep = curve_of([1.0, 0.9, 0.97, 0.85, 0.6, 0.5], seeds=2, seed_error=0.15, seed=1)
+    spoilt = [power(0.4, 2, 0.5) for _ in range(3)]
+    for means, value in zip(spoilt, (np.nan, -0.5, 1e300), strict=True):
+        means[2] = value
+    sizes = np.array([825, 1436, 2500])
+    curves = [curve_of(power(0.4, 2, 0.5)), exactly(power(0.4, 2, 0.5)), exactly(flat), curve_of(rising)]
+    few = LearningCurve(sizes, [np.full(3, mean) for mean in (0.7, 0.6, 0.5)])
+    found = [extrapolate(curve, (2, 2.5, 10)) for curve in (*curves, *map(exactly, spoilt), few)]
+    return [*found, extrapolate(steep, (3, 4, 5, 100))]
+
+
+def studies(more_rows: Extrapolation) -> list[Conclusions]:
+    """Between them they have every sentence that a study concludes with."""
+    l2 = Trial(run="regularizers/l2", units=(16,), treatments=(L2(0.01),))
+    going_on = diagnose({"val_accuracy": 0.3 + 0.008 * np.arange(60)})
+    gaining, one = outcomes(rungs(0.2, 0.4, 0.6, 0.9)), outcomes(rungs(0.2, 0.6, 0.3, 0.3))
+    three = outcomes([*rungs(0.2, 0.6, 0.601, 0.3), (l2, (0.1, 0.603, 0.3))])
+    five = outcomes(
+        [*rungs(0.2, 0.6, 0.6, 0.6, 0.6), (l2, (0.1, 0.6, 0.3))], baselines={"baselines/x": logits(0.1)}
+    )
+    with_trees = outcomes(rungs(0.6, 0.6), baselines={"baselines/trees": logits(1.0)})
+    shuffled = Outcomes(gaining.trials, gaining.fitted, np.random.default_rng(3).permutation(Y), {})
+    found = [conclude(made, 28, COUNTS, {}) for made in (one, three, five, with_trees, shuffled)]
+    first = conclude(gaining, 28, COUNTS, dict.fromkeys(gaining.trials, going_on))
+    step = next_step(more_rows)
+    assert step is not None and first.recommendation is not None
+    steps = (step, msgspec.structs.replace(step, gain_percent=None))
+    kept = msgspec.structs.replace(first.recommendation, next_steps=steps)
+    return [*found, first, msgspec.structs.replace(first, recommendation=kept, more_rows=more_rows)]
+
+
+def concluded(found: Conclusions) -> Iterator[str]:
+    """What a study says in the terminal, line by line, and in study.json."""
+    rows = Rows(np.zeros((ROWS, 2), np.float32), Y)
+    test = judge_held_out(rows, "sizes/8", 1, logits(1.0), "baselines/trees", logits(0.2))
+    note = "these test rows were used on 2026-01-02, for sizes/8; the figures are from then"
+    facts = msgspec.structs.asdict(found)
+    summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)
+    for held_out in (msgspec.structs.replace(test, note=note), msgspec.structs.replace(test, comparisons=())):
+        yield from sentences(msgspec.structs.replace(summary, test=held_out))
+    yield note
+    yield from (effect.treatment for effect in found.regularizers)
+    if found.sizes is not None:
+        yield found.sizes.text
+    if found.recommendation is not None:
+        yield found.recommendation.why
+        yield from (step.text for step in found.recommendation.next_steps)

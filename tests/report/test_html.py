@@ -1,0 +1,347 @@
+"""The page of a study: what it says, that nothing in it is taken for markup, and reading a folder back."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from report.page_made import EPOCHS, HOSTILE, LOSS, history, study_made, trial
+
+import gengap
+from gengap.diagnose.verdict import Name
+from gengap.errors import StudyFolderError, UsageError
+from gengap.folder import StudyFolder
+from gengap.history import Series
+from gengap.plan import Plan, Recipe, Trial
+from gengap.report import html
+from gengap.report.html import SAID, embedded, render, render_main, write_report
+from gengap.report.language import language
+from gengap.report.page import ALL, page_of
+from gengap.report.page.curves import curves_of_run, thinned
+from gengap.report.page.making import made
+from gengap.report.page.values import values_at_epochs
+from gengap.report.summary import StudySummary
+from gengap.study import Study
+
+ENGLISH = language("en")
+TEMPLATES = Path(html.__file__).parent / "page" / "templates"
+CATALOGUES = sorted((Path(html.__file__).parent / "languages").glob("*.toml"))
+LITTLE = Plan(name="little", trials=(Trial(run="sizes/Tiny", units=(8,)),), recipe=Recipe(batch=100, max_epochs=5))
+
+
+class Read(HTMLParser):
+    """Which tags there are, with which attributes, and all text but that of scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self.scripts = "", list[str]()
+        self._inside: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style"):
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside:
+            self.text += data
+        elif self._inside[-1] == "script":
+            self.scripts.append(data)
+
+
+def main_of(summary: StudySummary, *, code: str = "en", under_way: bool = False) -> Read:
+    return Read(render_main(page_of(summary, [], under_way=under_way), language(code)))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    out = tmp_path_factory.mktemp("study") / "here"
+    return gengap.study("collider", LITTLE, train=200, validation=60, out=out)
+
+
+def test_the_first_screen_says_what_overfits_and_what_to_keep() -> None:
+    page = Read(render_main(page_of(*study_made()), ENGLISH))
+    text = " ".join(page.text.split())
+    assert "1 of 3 models overfits; keep sizes/Tiny" in text  # one on part of the rows is no model to choose
+    assert text.index("keep sizes/Tiny") < text.index("It has the lowest validation loss.")
+    assert "0.5000 [0.4500, 0.5500]" in text and "70.0% [60.0, 80.0]" in text
+    badges = [attrs for tag, attrs in page.tags if tag == "a" and "badge" in (attrs.get("class") or "")]
+    assert len(badges) == 4 and badges[1]["class"] == "badge overfit"
+    assert badges[1]["title"] == "validation has turned: it ends materially worse than at its best"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([], "No trial is finished yet"),
+        (["overfit"], "The model overfits"),
+        (["overfit", "good"], "1 of 2 models overfits"),
+        (["overfit", "overfit", "good"], "2 of 3 models overfit"),
+        (["underfit"], "The model underfits"),
+        (["underfit", "good"], "No model overfits, 1 of 2 underfits"),
+        (["underfit", "underfit", "near-overfit"], "No model overfits, 2 of 3 underfit"),
+        (["good", "inconclusive"], "No model overfits"),
+        (["inconclusive"], "The curves can't tell whether anything overfits"),
+    ],
+)
+def test_the_headline_of_other_studies(verdicts: list[Name], said: str) -> None:
+    summary, _ = study_made()
+    trials = [trial(history(f"sizes/{i}", 0, 20, 5), 5, verdict) for i, verdict in enumerate(verdicts)]
+    partial = msgspec.structs.replace(summary, trials=tuple(trials), recommendation=None)
+    text = render_main(page_of(partial, []), ENGLISH)
+    assert f'<h1 id="headline">{said}</h1>' in str(text).replace("&#39;", "'")
+
+
+def test_where_nothing_was_learnt_the_headline_says_so() -> None:
+    summary, _ = study_made()
+    assert summary.recommendation
+    kept = msgspec.structs.replace(summary.recommendation, learnt=False)
+    assert "Nothing was learnt" in main_of(msgspec.structs.replace(summary, recommendation=kept)).text
+
+
+def test_sections_are_left_out_where_a_study_has_none_of_it() -> None:
+    sections = {"sizes", "regularizers", "rows", "comparisons", "test", "curves"}
+    summary, histories = study_made()
+    whole = {attrs.get("id") for _, attrs in Read(render_main(page_of(summary, histories), ENGLISH)).tags}
+    assert sections <= whole
+    bare = StudySummary(source="x", rows={}, plan="", seconds=0.0, trials=())
+    assert not sections & {attrs.get("id") for _, attrs in main_of(bare).tags}
+
+
+def test_a_study_under_way_is_shown_with_the_curves_so_far() -> None:
+    bare = StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=())
+    page = Read(render_main(page_of(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True), ENGLISH))
+    assert "still under way" in page.text and "sizes/Tiny" in page.text
+    assert json.loads(page.scripts[0])["curves"]["sizes/Tiny"]["best"] is None
+
+
+def test_a_trial_that_diverged_has_a_row_of_dashes() -> None:
+    summary, histories = study_made()
+    changes: dict[str, Any] = {"best_epoch": None, "metrics": {}, "stopped": "diverged", "verdict": None}
+    lost = msgspec.structs.replace(summary.trials[0], **changes)
+    histories[0].series["validation", LOSS].values[:] = np.nan
+    page = page_of(msgspec.structs.replace(summary, trials=(lost,), recommendation=None), histories[:1])
+    text = " ".join(Read(render_main(page, ENGLISH)).text.split())
+    assert "sizes/Tiny – – – – – – of 60 481" in text
+    assert (
+        page.rows[0].sparkline is None and page.curves["sizes/Tiny"].metrics[LOSS]["validation"].values[0] is None
+    )
+
+
+def test_several_seeds_are_one_row_with_their_mean() -> None:
+    summary, histories = study_made(seeds=3)
+    page = page_of(summary, histories)
+    assert [row.run for row in page.rows] == list(EPOCHS)
+    row = page.rows[0]
+    assert row.agreeing == 3 and row.loss == pytest.approx(np.mean(row.losses)) and len(set(row.losses)) == 3
+    text = " ".join(Read(render_main(page, ENGLISH)).text.split())
+    assert "3 of 3 seeds" in text and "Every trial and seed" in text
+
+
+def test_every_picture_has_words_and_numbers() -> None:
+    page = Read(render_main(page_of(*study_made()), ENGLISH))
+    pictures = [attrs for tag, attrs in page.tags if "data-chart" in attrs]
+    assert [p["data-chart"] for p in pictures] == ["curves", "sizes", "effects", "rows", "standings"]
+    assert all(p["role"] == "img" and p["aria-label"] for p in pictures)
+    assert page.text.count("The numbers behind the picture") == len(pictures)
+    labelled = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("role") == "img"]
+    assert len(labelled) == 4 and labelled[1]["aria-label"] == "Validation loss by epoch, best at epoch 12"
+
+
+def test_hostile_names_are_text_everywhere() -> None:
+    page = page_of(*study_made(HOSTILE), plan=f'name = "{HOSTILE}"')
+    quiet, hostile = (Read(render(each, ENGLISH)) for each in (page_of(*study_made(), plan="x"), page))
+    assert [tag for tag, _ in hostile.tags if tag != "wbr"] == [tag for tag, _ in quiet.tags if tag != "wbr"]
+    assert hostile.text.count(HOSTILE) > 20
+    for words in (f"table{HOSTILE}.csv", f"age{HOSTILE}", f"sick{HOSTILE}", f"plan mine{HOSTILE}"):
+        assert words in hostile.text
+    document = json.loads(hostile.scripts[0])
+    assert f"sizes/Tiny{HOSTILE}" in document["curves"]
+    assert document["sizes"]["smallest"] == f"sizes/Tiny{HOSTILE}"
+    assert not set(hostile.scripts[0]) & set("<>&\u2028\u2029")
+
+
+def test_embedded_json_has_no_character_that_html_minds() -> None:
+    assert embedded("<!--<script>&\u2028\u2029") == r'"\u003c!--\u003cscript\u003e\u0026\u2028\u2029"'
+
+
+def test_nothing_in_the_file_is_fetched() -> None:
+    page = Read(render(page_of(*study_made()), ENGLISH))
+    for _, attrs in page.tags:
+        assert not {"src", "srcset", "action", "poster", "data"} & set(attrs)
+        assert re.match(r"#|data:,", attrs.get("href") or "#")
+    policy = next(attrs["content"] for tag, attrs in page.tags if tag == "meta" and "http-equiv" in attrs)
+    assert policy and policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "connect-src 'none'" in policy and "unsafe-inline'; img" in policy.split("style-src")[1]
+    assert "url(" not in (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    assert "</script" not in html.plotly()
+
+
+def test_a_live_page_may_ask_its_own_server() -> None:
+    text = render(page_of(*study_made()), ENGLISH, script="poll();", connect="'self'")
+    assert "connect-src &#39;self&#39;" in text and "<script>poll();</script>" in text
+
+
+def test_every_label_is_in_every_catalogue() -> None:
+    files = [path for path in TEMPLATES.iterdir() if path.suffix in (".html", ".js")]
+    said = {text for path in files for text in SAID.findall(path.read_text(encoding="utf-8"))}
+    assert len(said) > 120
+    for path in CATALOGUES:
+        tables = tomllib.loads(path.read_text(encoding="utf-8")).values()
+        catalogue = {key: told for table in tables for key, told in table.items()}
+        assert sorted(said - set(catalogue)) == []
+        for text in said:
+            assert _placeholders(text) == _placeholders(catalogue[text])
+
+
+def _placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_say_fills_in_after_translating() -> None:
+    say = html.speaker(ENGLISH)
+    assert say("{count:number} cores", count=2) == "2 cores"
+    assert say("{not a placeholder") == "{not a placeholder"
+    assert say("keep {run}", run="{x}") == "keep {x}"
+
+
+def test_long_series_keep_their_ends_extremes_and_best_epoch() -> None:
+    random = np.random.default_rng(0)
+    values = np.linspace(1, 0.5, 12_000) + 0.01 * random.normal(size=12_000)
+    values[7_777], values[9_999], values[5_000:5_400] = 9.0, -3.0, np.nan
+    series = Series(np.arange(12_000), values)
+    at = thinned(series, best=8_123)
+    assert len(at) <= 2_000 and (np.diff(at) > 0).all()
+    assert {0, 1, 150, 7_777, 8_123, 9_999, 11_999} <= set(at.tolist())
+    assert np.isnan(values[at]).sum() >= 25  # the gap stays one
+    assert thinned(Series(np.arange(30), values[:30]), best=3).tolist() == list(range(30))
+
+
+def test_curves_are_rounded_and_gaps_are_none() -> None:
+    run = history("a", 0, 5, 2)
+    run["validation", LOSS].values[1:3] = np.nan, 1e300
+    curves = curves_of_run(run, None).metrics
+    assert curves[LOSS]["validation"].values[1:3] == [None, None]
+    assert curves[LOSS]["validation"].epochs is None
+    assert curves[LOSS]["train"].values[1] == 0.68  # the clean one
+    assert all(len(f"{value}".replace(".", "")) <= 8 for value in curves[LOSS]["train"].values)
+    assert list(curves) == [LOSS, "accuracy", "loss", "learning_rate"]
+
+
+def test_the_table_of_values_ends_where_runs_end() -> None:
+    runs = [history("a", 0, 100, 50), history("b", 0, 10, 5)]
+    values = values_at_epochs(runs)
+    assert values.metric == LOSS and values.epochs[0] == 0 and values.epochs[-1] == 99
+    short = next(line for line in values.lines if (line.run, line.split) == ("b", "validation"))
+    ended = [value is None for value in short.values]
+    assert ended == [epoch > 9 for epoch in values.epochs]
+    assert values_at_epochs([]).lines == ()
+
+
+def test_groups_are_those_of_the_pictures_and_all_runs() -> None:
+    page = page_of(*study_made())
+    assert list(page.groups) == ["sizes", "regularizers", "rows", ALL]
+    assert [(s.run, s.name) for s in page.groups["regularizers"]] == [
+        ("sizes/Tiny", "Tiny"),
+        ("regularizers/l2 0.1", "l2 0.1"),
+    ]
+    assert len(page.groups[ALL]) == 4
+
+
+def test_the_command_makes_the_same_study_again() -> None:
+    options = {"target": "sick", "test": 0, "seeds": 2, "only": "sizes/*", "on_bad_row": "skip", "rows": None}
+    found = made(Path("my table.csv"), "quick", options)
+    assert found.command[2:5] == ("my table.csv", "--plan", "quick")
+    assert found.command[5:] == ("--target", "sick", "--seeds", "2", "--only", "sizes/*", "--on-bad-row", "skip")
+    arrays = made((np.ones(3), np.ones(3)), LITTLE, {})
+    assert arrays.command == () and arrays.call == "gengap.study((X, y), 'plan.toml')"
+    assert set(found.versions) == {"gengap", "python", "keras", "jax", "numpy", "scikit-learn"}
+
+
+def test_a_study_writes_its_report_and_what_made_it(kept: Study) -> None:
+    assert kept.folder
+    text = (kept.folder / "report.html").read_text(encoding="utf-8")
+    assert "sizes/Tiny" in text and len(text.encode()) < 6_000_000
+    assert Plan.from_toml((kept.folder / "plan.toml").read_text()) == LITTLE
+    document = json.loads((kept.folder / "study.json").read_text())
+    assert document["columns"][0] == "lepton_pT" and document["target"] == "label" and document["seeds"] == [0]
+    assert document["made"]["command"][:3] == ["gengap", "study", "collider"]
+    assert "--train 200 --validation 60" in " ".join(document["made"]["command"])
+
+
+def test_a_folder_gives_the_page_that_the_study_gave(kept: Study, tmp_path: Path) -> None:
+    assert kept.folder
+    found = StudyFolder(kept.folder).results()
+    assert found.summary == kept.summary
+    again = write_report(page_of(found.summary, found.histories, found.plan), tmp_path / "again.html", "en")
+    assert again.read_bytes() == kept.report(tmp_path / "here" / "first.html", "en").read_bytes()
+    korean = kept.report(tmp_path / "ko.html", "ko").read_text(encoding="utf-8")
+    assert '<html lang="ko">' in korean and "과대적합" in korean
+    with pytest.raises(UsageError, match="no language 'xx'"):
+        kept.report(tmp_path / "x.html", "xx")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.html", "here", "ko.html"]
+
+
+@pytest.mark.parametrize("name", ["study.json", "histories.parquet", "plan.toml"])
+def test_a_folder_with_a_fault_is_named_with_its_mend(name: str, kept: Study, tmp_path: Path) -> None:
+    assert kept.folder
+    folder = shutil.copytree(kept.folder, tmp_path / "copy")
+    (folder / name).write_bytes(b"\xff broken")
+    with pytest.raises(StudyFolderError, match=rf"{name}: can't be read .*; give the same .* --out .*copy"):
+        StudyFolder(folder).results()
+    (folder / name).unlink()
+    expected = "not written yet: the study is under way" if name == "study.json" else "there is no such file"
+    with pytest.raises(StudyFolderError, match=rf"{name}: {expected}.* --out .*copy"):
+        StudyFolder(folder).results()
+
+
+def test_other_folders_are_named(kept: Study, tmp_path: Path) -> None:
+    with pytest.raises(StudyFolderError, match="nowhere: there is no such folder"):
+        StudyFolder(tmp_path / "nowhere").results()
+    with pytest.raises(StudyFolderError, match=r"study\.json: there is no such file; name the folder"):
+        StudyFolder(tmp_path).results()
+    assert kept.folder
+    folder = shutil.copytree(kept.folder, tmp_path / "later")
+    document = json.loads((folder / "study.json").read_text()) | {"schema": 2}
+    (folder / "study.json").write_text(json.dumps(document))
+    with pytest.raises(StudyFolderError, match="it has schema 2, this gengap reads 1"):
+        StudyFolder(folder).results()
+
+
+def test_the_command_writes_the_report(kept: Study, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from gengap.cli import app
+
+    out = tmp_path / "page.html"
+    done = CliRunner().invoke(app, ["report", str(kept.folder), "--lang", "ko", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert '<html lang="ko">' in out.read_text(encoding="utf-8") and str(out) in done.stderr
+
+
+def test_an_interrupted_study_says_so() -> None:
+    summary, _ = study_made()
+    assert "some trials of the plan are missing" in main_of(msgspec.structs.replace(summary, interrupted=True)).text
+
+
+def test_the_command_line_starts_without_the_page() -> None:
+    code = "import sys, gengap.cli; print({'jinja2', 'plotly', 'gengap.report.html'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

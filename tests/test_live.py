@@ -1,0 +1,148 @@
+"""What a study writes while it runs: for whoever watches, and never at the trials' cost."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from live_made import PLAN, ROWS, finished, status, told
+
+import gengap
+from gengap.display import Silent
+from gengap.history import read_histories
+from gengap.live import LIVE, STATUS, Live, is_running, read_status
+from gengap.plan import Growth, Plan, Trial
+from gengap.train.fitted import Progress
+
+OUTSIZED = msgspec.json.encode(status(pid=2**70))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+class Recording(Silent):
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("reading", "begin", "progress", "finished", "interrupted"):
+            return lambda *_: self.calls.append(name)
+        return super().__getattribute__(name)
+
+
+def test_a_trials_curves_are_there_while_it_runs_and_gone_once_it_is_finished(tmp_path: Path) -> None:
+    with Live(tmp_path, Silent()) as live:
+        live.begin(PLAN, gengap.load("collider", **ROWS), 1)
+        live.progress(told())
+        assert names(tmp_path) == ["live/sizes/Tiny.seed0.parquet", STATUS]
+        (history,) = read_histories(tmp_path / LIVE / "sizes" / "Tiny.seed0.parquet")
+        assert (history.run, history.seed, history.epochs) == ("sizes/Tiny", 0, 2)
+        live.finished(finished(), kept=False)
+        assert names(tmp_path) == [STATUS]
+        found = read_status(tmp_path)
+        assert found and found.finished == (("sizes/Tiny", 0),)
+        assert (found.planned, found.rows["train"], found.plan_name, found.running) == (2, 300, "little", True)
+        assert Plan.from_toml(found.plan) == PLAN
+    assert names(tmp_path) == []
+
+
+def test_curves_are_written_once_in_a_while(tmp_path: Path) -> None:
+    with Live(tmp_path, Silent()) as live:
+        live.progress(told(epochs=1))
+        live.progress(told(epochs=2))
+        live.progress(told(seed=1, epochs=2))
+        kept = [read_histories(path)[0].epochs for path in sorted((tmp_path / LIVE).rglob("*.parquet"))]
+    assert kept == [1, 2]
+
+
+def test_a_plan_that_grows_has_no_number_of_trials(tmp_path: Path) -> None:
+    plan = Plan(name="grows", trials=(), growth=Growth(ladder=((4,), (8,))))
+    with Live(tmp_path, Silent()) as live:
+        live.begin(plan, gengap.load("collider", **ROWS), 2)
+        found = read_status(tmp_path)
+        assert found and found.planned is None
+
+
+def test_what_a_killed_study_left_is_gone_with_the_next(tmp_path: Path) -> None:
+    Live(tmp_path, Silent()).progress(told("sizes/old"))
+    with Live(tmp_path, Silent()) as live:
+        live.begin(PLAN, gengap.load("collider", **ROWS), 1)
+        assert names(tmp_path) == [STATUS]
+
+
+def test_files_of_others_stay(tmp_path: Path) -> None:
+    theirs = tmp_path / LIVE / "sizes" / "theirs.parquet"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    with Live(tmp_path, Silent()) as live:
+        live.progress(told())
+        live.progress(told("other/run"))
+    assert names(tmp_path) == ["live/sizes/theirs.parquet"]
+    assert not (tmp_path / LIVE / "other").exists()
+
+
+def test_every_call_reaches_the_display_behind(tmp_path: Path) -> None:
+    behind = Recording()
+    with Live(tmp_path, behind) as live:
+        live.reading(1, None)
+        live.begin(PLAN, gengap.load("collider", **ROWS), 1)
+        live.progress(told())
+        live.progress(told())
+        live.finished(finished(), kept=False)
+        live.interrupted()
+    assert behind.calls == ["reading", "begin", "progress", "progress", "finished", "interrupted"]
+
+
+def test_files_that_cannot_be_written_end_no_trial(tmp_path: Path) -> None:
+    (tmp_path / LIVE).write_text("a file is in the way")
+    with Live(tmp_path, Silent()) as live:
+        live.begin(PLAN, gengap.load("collider", **ROWS), 1)
+        live.progress(told())
+        live.finished(finished(), kept=False)
+
+
+def test_a_study_writes_its_trials_curves_and_leaves_none(tmp_path: Path) -> None:
+    seen: set[str] = set()
+    lock = threading.Lock()
+
+    class Watching(Silent):
+        def progress(self, progress: Progress) -> None:
+            assert is_running(tmp_path)
+            with lock:
+                seen.update(names(tmp_path / LIVE))
+            history = progress.history()
+            assert (history.run, history.seed, history.epochs) == (progress.run, progress.seed, progress.epoch)
+            assert history["validation", "binary_crossentropy"].values[-1] == progress.validation
+
+    gengap.study("collider", PLAN, **ROWS, out=tmp_path, display=Watching())
+    assert {"sizes/Tiny.seed0.parquet", "sizes/Two.seed0.parquet"} <= seen
+    assert not (tmp_path / LIVE).exists()
+    assert not is_running(tmp_path)
+
+
+def test_a_study_that_fails_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*_: Any) -> Any:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(Trial, "build", faulty)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        gengap.study("collider", PLAN, **ROWS, out=tmp_path)
+    assert not (tmp_path / LIVE).exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "none"}', b"\xff", OUTSIZED])
+def test_half_a_status_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / LIVE).mkdir()
+    (tmp_path / STATUS).write_bytes(content)
+    assert read_status(tmp_path) is None
+
+
+def test_running_is_told_by_the_process() -> None:
+    assert status().running
+    assert not status(pid=2**22 + 1).running  # beyond what Linux gives
+    assert status(pid=2**22 + 1, host="elsewhere").running
+    assert status(pid=1).running  # another user's, or ours

@@ -1,0 +1,376 @@
+"""The live page: what it sees of a folder, what its server answers and refuses, beside real studies."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from live_made import PLAN, ROWS, write_curves, write_status
+
+import gengap
+from gengap.errors import StudyFolderError, UsageError
+from gengap.live import LIVE, STATUS
+from gengap.report.language import language, languages
+from gengap.watch.editions import AWAY, ENDED
+from gengap.watch.seen import Seen, State, look, mark
+from gengap.watch.server import Server, server_of, serving
+
+GONE = 2**22 + 1  # a process that Linux never gives
+HOSTILE = """</script><script>alert(1)</script>"'&<img src=x onerror=alert(1)>"""
+LONG = """
+name = "long"
+[[trials]]
+run = "sizes/first"
+units = [4]
+max_epochs = 2
+[[trials]]
+run = "sizes/endless"
+units = [4]
+max_epochs = 100000000
+patience = 100000000
+"""
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("watch") / "study"
+    gengap.study("collider", PLAN, **ROWS, out=folder)
+    return folder
+
+
+@contextmanager
+def answered(server: Server, path: str, method: str = "GET", **headers: str) -> Iterator[HTTPResponse]:
+    connection = HTTPConnection("127.0.0.1", server.server_port)
+    try:
+        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def ask(server: Server, path: str) -> str:
+    with answered(server, path) as answer:
+        assert answer.status == 200
+        return answer.read().decode()
+
+
+def news(server: Server) -> dict[str, str]:
+    return json.loads(ask(server, "/version"))
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Waits; the limit is there only so that a broken page cannot hang the suite."""
+    until = time.monotonic() + 300
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+# What is seen of a folder
+
+
+def test_a_folder_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    seen = look(tmp_path / "later")
+    assert (seen.state, seen.page, seen.text) == ("waiting", None, "waiting for a study to begin")
+
+
+def test_a_study_under_way_shows_finished_trials_and_curves_so_far(studied: Path, tmp_path: Path) -> None:
+    (tmp_path / "trials").symlink_to(studied / "trials")
+    write_status(tmp_path, finished=(("sizes/Tiny", 0), ("sizes/lost", 0)))
+    write_curves(tmp_path)
+    seen = look(tmp_path)
+    assert seen.page
+    assert (seen.state, seen.text) == ("running", "the study is under way: 1 of 2 trials finished")
+    assert [(row.run, row.epochs, row.first is not None) for row in seen.page.rows] == [
+        ("sizes/Tiny", 3, True),
+        ("sizes/Two", 3, False),
+    ]
+    assert seen.page.under_way
+
+
+def test_curves_of_a_finished_trial_are_not_shown_twice(studied: Path, tmp_path: Path) -> None:
+    (tmp_path / "trials").symlink_to(studied / "trials")
+    write_status(tmp_path, finished=(("sizes/Tiny", 0),), planned=None)
+    write_curves(tmp_path, run="sizes/Tiny", epochs=2)
+    seen = look(tmp_path)
+    assert seen.page and [(row.run, row.epochs) for row in seen.page.rows] == [("sizes/Tiny", 3)]
+    assert seen.text == "the study is under way: 1 trials finished"
+
+
+def test_a_killed_study_is_told_from_one_under_way(tmp_path: Path) -> None:
+    write_status(tmp_path, pid=GONE)
+    write_curves(tmp_path)
+    seen = look(tmp_path)
+    assert (seen.state, seen.text) == ("stopped", "the study was ended before its end: 0 of 2 trials finished")
+    assert seen.page and seen.page.summary.interrupted and not seen.page.under_way
+
+
+def test_a_finished_study_is_shown_whole(studied: Path) -> None:
+    seen = look(studied)
+    assert (seen.state, seen.text) == ("finished", "the study is finished")
+    assert seen.page and seen.page.summary.recommendation
+
+
+def test_results_of_before_make_way_for_a_study_under_way(studied: Path) -> None:
+    write_status(studied)
+    try:
+        assert look(studied).state == "running"
+        write_status(studied, pid=GONE)
+        assert look(studied).state == "finished"
+    finally:
+        (studied / STATUS).unlink()
+
+
+def test_half_written_files_are_as_if_not_there(studied: Path, tmp_path: Path) -> None:
+    for name in ("study.json", "histories.parquet", "plan.toml"):
+        (tmp_path / name).write_bytes((studied / name).read_bytes()[:-20])
+    assert look(tmp_path).state == "waiting"
+    write_status(tmp_path, finished=(("sizes/Tiny", 0),))
+    write_curves(tmp_path, name="whole")
+    whole = (tmp_path / LIVE / "whole.seed0.parquet").read_bytes()
+    for name, content in (("cut", whole[:-9]), ("empty", b""), ("other", b"no parquet at all")):
+        (tmp_path / LIVE / f"{name}.seed0.parquet").write_bytes(content)
+    (tmp_path / "trials" / "sizes").mkdir(parents=True)
+    (tmp_path / "trials" / "sizes" / "Tiny.seed0.parquet").write_bytes(whole[:-9])
+    seen = look(tmp_path)
+    assert seen.page and [row.run for row in seen.page.rows] == ["sizes/Two"]
+
+
+def test_the_mark_changes_with_what_is_seen_and_only_then(tmp_path: Path) -> None:
+    marks = [mark(tmp_path)]
+
+    def changed() -> bool:
+        marks.append(mark(tmp_path))
+        return marks[-1] != marks[-2]
+
+    assert not changed()
+    write_status(tmp_path)
+    assert changed() and not changed()
+    write_curves(tmp_path)
+    assert changed() and not changed()
+    write_curves(tmp_path, epochs=4)
+    assert changed()
+    write_status(tmp_path, pid=GONE)
+    assert changed()
+    (tmp_path / "study.json").write_text("{}")
+    assert changed()
+
+
+# The server
+
+
+def test_three_routes_and_nothing_else(studied: Path) -> None:
+    with serving(studied, 0, "en") as server:
+        whole, main, version = ask(server, "/"), ask(server, "/main"), news(server)
+        for path in ("/study.json", "/main/", "/../study.json", "/%2e%2e/study.json", "/?main", "/nothing", "*"):
+            with answered(server, path) as answer:
+                assert answer.status == 404, path
+    assert whole.startswith("<!doctype html>") and main in whole
+    assert main.lstrip().startswith('<main id="report"')
+    assert version == {"version": version["version"], "state": "finished", "text": "the study is finished"}
+    assert json.dumps(version)[1:-1].replace(": ", ":").replace(", ", ",") in whole
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_nothing_but_get_is_answered(tmp_path: Path, method: str) -> None:
+    with serving(tmp_path, 0) as server, answered(server, "/", method) as answer:
+        assert answer.status == 405
+
+
+def test_other_hosts_are_refused(tmp_path: Path) -> None:
+    with serving(tmp_path, 0) as server:
+        port = server.server_port
+        for host in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            with answered(server, "/main", Host=host) as answer:
+                assert answer.status == 200
+        for host in (
+            "127.0.0.1",
+            f"gengap.example:{port}",
+            f"127.0.0.1:{port}.example",
+            f"127.0.0.1:{port + 1}",
+            "",
+        ):
+            for method in ("GET", "POST"):
+                with answered(server, "/", method, Host=host) as answer:
+                    assert answer.status == 403, host
+                    assert "127.0.0.1" in answer.reason
+        assert server.server_address[0] == "127.0.0.1"
+
+
+def test_what_has_not_changed_is_not_sent_again(studied: Path) -> None:
+    with serving(studied, 0) as server:
+        for path in ("/", "/main"):
+            with answered(server, path) as answer:
+                tag = answer.headers["ETag"]
+            with answered(server, path, If_None_Match=tag) as answer:
+                assert (answer.status, answer.read()) == (304, b"")
+            with answered(server, path, If_None_Match='"another"') as answer:
+                assert answer.status == 200
+        assert tag == f'"{news(server)["version"]}"'
+
+
+def test_names_stay_names(tmp_path: Path) -> None:
+    write_status(tmp_path, source=HOSTILE, target=HOSTILE, columns=(HOSTILE,), plan=HOSTILE, plan_name=HOSTILE)
+    write_curves(tmp_path, run=f"{HOSTILE}/{HOSTILE}")
+    with serving(tmp_path, 0, "en") as server:
+        for page in (ask(server, "/"), ask(server, "/main")):
+            assert "alert(1)" in page
+            assert "<script>alert" not in page and "<img src=x" not in page
+    named = tmp_path / HOSTILE.replace("/", "")
+    with serving(named, 0, "en") as server:
+        assert "<img src=x" not in ask(server, "/")
+
+
+def test_the_page_speaks_the_language_asked_for(tmp_path: Path) -> None:
+    with serving(tmp_path, 0, "ko") as server:
+        assert '<html lang="ko">' in ask(server, "/")
+        assert "기다리고" in news(server)["text"]
+    with pytest.raises(UsageError, match="there is no language 'xx'"):
+        server_of(tmp_path, 0, "xx")
+
+
+def test_every_state_has_its_words_in_every_language() -> None:
+    states = [Seen(state, finished=1, planned=planned) for state in get_args(State) for planned in (None, 2)]
+    for code in languages()[1:]:
+        for text in (AWAY, ENDED, *(seen.text for seen in states)):
+            assert not re.search("[a-z]", language(code).say(text)), text
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyFolderError, match="is a file"):
+        server_of(tmp_path / "file", 0)
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "gengap", "watch", str(tmp_path), "--no-browser", "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == f"gengap: port {port} can't be used (Address already in use); name another with --port\n"
+
+
+def test_without_a_port_any_free_one_does(tmp_path: Path) -> None:
+    with serving(tmp_path, lang="en") as first, serving(tmp_path, lang="en") as second:
+        assert first.server_port != second.server_port
+        for server in (first, second):
+            assert "No trial is finished yet" in ask(server, "/main")
+
+
+def test_an_open_page_gets_what_is_new_before_the_server_ends(tmp_path: Path) -> None:
+    got = []
+    write_status(tmp_path)
+    with serving(tmp_path, 0) as server:
+        before = news(server)
+
+        def page() -> None:
+            eventually(lambda: news(server)["version"] != before["version"])
+            got.append(ask(server, "/main"))
+
+        thread = threading.Thread(target=page)
+        thread.start()
+        write_curves(tmp_path, run="sizes/last")
+    thread.join()
+    assert "sizes/last" in got[0]
+
+
+# Beside real studies
+
+
+@contextmanager
+def running(*words: str | Path, cwd: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "gengap", *map(str, words)]
+    with subprocess.Popen(
+        command, cwd=cwd, stderr=subprocess.PIPE, text=True, env=os.environ | environment
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def epochs_shown(server: Server, run: str) -> int:
+    found = re.search(rf'"{run}":{{"seed":0,"epochs":(\d+)', ask(server, "/main"))
+    return int(found[1]) if found else 0
+
+
+def test_the_page_follows_a_study_through_kill_and_restart(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(LONG)
+    words = [
+        "study",
+        "--plan",
+        "long.toml",
+        "--train",
+        "300",
+        "--validation",
+        "100",
+        "--jobs",
+        "1",
+        "--out",
+        "kept",
+    ]
+    with serving(tmp_path / "kept", 0, "en") as server:
+        assert news(server)["state"] == "waiting"
+        with running(*words, cwd=tmp_path) as study:
+            eventually(lambda: news(server)["state"] == "running")
+            eventually(lambda: epochs_shown(server, "sizes/endless") > 0)
+            early = epochs_shown(server, "sizes/endless")
+            eventually(lambda: epochs_shown(server, "sizes/endless") > early)
+            assert "1 of 2 trials" in news(server)["text"] and epochs_shown(server, "sizes/first") == 2
+            port = server.server_port
+            study.kill()
+            study.communicate()
+        eventually(lambda: news(server)["state"] == "stopped")
+    with serving(tmp_path / "kept", port, "en") as server:  # the server begins again, at its old place
+        assert news(server)["state"] == "stopped"
+        with running(*words, cwd=tmp_path) as study:
+            eventually(lambda: news(server)["state"] == "running")
+            eventually(lambda: epochs_shown(server, "sizes/endless") > 0)
+            study.send_signal(signal.SIGINT)
+            eventually(lambda: news(server)["state"] == "finished")
+            study.communicate()
+        assert "sizes/first" in ask(server, "/main")
+    assert not (tmp_path / "kept" / LIVE).exists()
+
+
+def test_study_open_shows_the_page_and_ends_with_the_study(tmp_path: Path) -> None:
+    browser = tmp_path / "browser.py"
+    browser.write_text(
+        "import sys, urllib.request\n"
+        "page = urllib.request.urlopen(sys.argv[1]).read()\n"
+        f"open({str(tmp_path / 'page.html')!r}, 'wb').write(page)\n"
+    )
+    words = ["study", "--train", "300", "--validation", "100", "--max-epochs", "5", "--only", "sizes/Tiny"]
+    command = f"{sys.executable} {browser} %s"
+    with running(*words, "--out", "kept", "--open", cwd=tmp_path, BROWSER=command) as study:
+        _, said = study.communicate()
+    assert study.returncode == 0
+    assert re.search(r"http://127\.0\.0\.1:\d+/ shows the report while trials run", said)
+    assert str(Path("kept") / "report.html") in said
+    eventually((tmp_path / "page.html").exists)
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_watch_says_where_and_ends_quietly(tmp_path: Path) -> None:
+    with running("watch", "later", "--no-browser", "--lang", "ko", cwd=tmp_path) as watch:
+        assert watch.stderr
+        line = watch.stderr.readline()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/ shows later live; Ctrl-C ends it\n", line)
+        watch.send_signal(signal.SIGINT)
+        _, rest = watch.communicate()
+    assert (watch.returncode, rest) == (0, "")
+    assert not (tmp_path / "later").exists()
