@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from gengap.folder import SUMMARY, StudyFolder
 from gengap.history import History, Series, write_histories
 from gengap.live import LIVE, STATUS, Status
 from gengap.plan import Plan, Recipe, Trial
@@ -40,12 +42,25 @@ def status(**changed: Any) -> Status:
     return Status(**known | {"preparation": "raw", "planned": 2} | changed)
 
 
-def write_status(folder: Path, **changed: Any) -> None:
+def write_status(folder: Path, silent: float = 0.0, **changed: Any) -> None:
+    """The status of a study that was heard of last so many seconds ago."""
     (folder / LIVE).mkdir(parents=True, exist_ok=True)
     (folder / STATUS).write_bytes(msgspec.json.encode(status(**changed)))
+    written = time.time() - silent
+    os.utime(folder / STATUS, (written, written))
 
 
-def write_curves(folder: Path, run: str = "sizes/Two", epochs: int = 3, name: str = "any") -> None:
+def write_curves(folder: Path, run: str = "sizes/Two", epochs: int = 3, name: str = "any", seed: int = 0) -> None:
     (folder / LIVE).mkdir(parents=True, exist_ok=True)
     series = {("validation", "binary_crossentropy"): Series(np.arange(epochs), np.linspace(1, 0.5, epochs))}
-    write_histories([History(run, 0, series)], folder / LIVE / f"{name}.seed0.parquet")
+    write_histories([History(run, seed, series)], folder / LIVE / f"{name}.seed{seed}.parquet")
+
+
+def write_finished(folder: Path, run: str, seed: int = 0, epochs: int = 3) -> tuple[str, int]:
+    """A finished trial as the study folder keeps it; gives its run and seed, for a status."""
+    path = StudyFolder(folder).trial_file(run, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    series = {("validation", "binary_crossentropy"): Series(np.arange(epochs), np.linspace(1, 0.5, epochs))}
+    summary = msgspec.structs.replace(finished(run, seed), epochs=epochs, best_epoch=epochs - 1)
+    write_histories([History(run, seed, series)], path, {SUMMARY: msgspec.json.encode(summary).decode()})
+    return run, seed

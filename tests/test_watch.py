@@ -17,12 +17,15 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
-from live_made import PLAN, ROWS, write_curves, write_status
+from live_made import PLAN, ROWS, status, write_curves, write_finished, write_status
 
 import gengap
+from gengap import cli
 from gengap.errors import StudyFolderError, UsageError
-from gengap.live import LIVE, STATUS
+from gengap.live import LIVE, SILENT_SECONDS, STATUS
+from gengap.plan import Growth, Plan, Trial
 from gengap.report.language import language, languages
 from gengap.watch.editions import AWAY, ENDED
 from gengap.watch.seen import Seen, State, look, mark
@@ -30,6 +33,9 @@ from gengap.watch.server import Server, server_of, serving
 
 GONE = 2**22 + 1  # a process that Linux never gives
 HOSTILE = """</script><script>alert(1)</script>"'&<img src=x onerror=alert(1)>"""
+SEEN = ["depths/a", "sizes/a", "depths/b", "sizes/b", "rows/a"]  # two finished, three training
+PLANNED = Plan(name="any", trials=tuple(Trial(run=run, units=(4,)) for run in ("sizes/b", "sizes/a", "depths/b")))
+GROWN = msgspec.structs.replace(PLANNED, growth=Growth(ladder=((4,), (8,))))
 LONG = """
 name = "long"
 [[trials]]
@@ -118,10 +124,75 @@ def test_a_killed_study_is_told_from_one_under_way(tmp_path: Path) -> None:
     assert seen.page and seen.page.summary.interrupted and not seen.page.under_way
 
 
+def test_a_study_killed_on_another_host_is_told_by_its_silence(tmp_path: Path) -> None:
+    write_status(tmp_path, SILENT_SECONDS + 1, host="elsewhere")
+    silent = mark(tmp_path)
+    assert look(tmp_path).state == "stopped"
+    write_status(tmp_path, host="elsewhere")
+    assert look(tmp_path).state == "running" and mark(tmp_path) != silent
+
+
+def test_a_status_that_goes_while_it_is_looked_at_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gengap.watch.seen.read_status", lambda _: status(pid=GONE))
+    seen = look(tmp_path)
+    assert seen.page and (seen.state, seen.page.summary.seconds) == ("stopped", 0.0)
+
+
+@pytest.mark.parametrize("pid", [1, GONE])
+@pytest.mark.parametrize(
+    ("plan", "order"),
+    [
+        (PLANNED.to_toml(), ["sizes/b", "sizes/a", "depths/b", "depths/a", "rows/a"]),
+        (GROWN.to_toml(), ["sizes/b", "sizes/a", "depths/b", "depths/a", "rows/a"]),
+        ("", SEEN),
+        ("name = ", SEEN),
+        (PLANNED.to_toml() + "\n[news]\nof = 'a later version'", SEEN),
+    ],
+)
+def test_runs_come_in_the_order_of_the_plan(tmp_path: Path, pid: int, plan: str, order: list[str]) -> None:
+    finished = tuple(write_finished(tmp_path, run) for run in SEEN[:2])
+    for run in SEEN[2:]:
+        write_curves(tmp_path, run=run, name=f"{SEEN.index(run)}")
+    write_status(tmp_path, pid=pid, plan=plan, finished=finished)
+    page = look(tmp_path).page
+    assert page and [row.run for row in page.rows] == order
+    assert [shown.run for shown in page.groups["*"]] == [line.run for line in page.values.lines] == order
+    assert list(page.groups) == [*dict.fromkeys(run.split("/")[0] for run in order), "*"]
+
+
+def test_a_row_is_one_seeds_curve_and_verdict(tmp_path: Path) -> None:
+    write_status(tmp_path, seeds=2, finished=(write_finished(tmp_path, "sizes/Two", seed=1, epochs=7),))
+    write_curves(tmp_path, epochs=3)
+    page = look(tmp_path).page
+    assert page
+    (row,), curves = page.rows, page.curves["sizes/Two"]
+    assert row.first and (row.first.seed, row.first.best_epoch, row.epochs) == (1, 6, 7)
+    assert (curves.seed, curves.epochs, curves.best) == (1, 7, 6)
+    write_status(tmp_path, seeds=2)
+    again = look(tmp_path).page
+    assert again and (again.curves["sizes/Two"].seed, again.rows[0].epochs) == (0, 3)
+
+
 def test_a_finished_study_is_shown_whole(studied: Path) -> None:
     seen = look(studied)
     assert (seen.state, seen.text) == ("finished", "the study is finished")
     assert seen.page and seen.page.summary.recommendation
+
+
+def test_results_that_are_newer_than_a_status_are_shown(studied: Path) -> None:
+    """A study was killed after it wrote them, or they came from elsewhere."""
+    write_status(studied, 60, host="elsewhere")
+    os.utime(studied / "study.json")
+    try:
+        assert look(studied).state == "finished"
+        whole = (studied / "study.json").read_bytes()
+        (studied / "study.json").write_bytes(whole[:-20])
+        assert look(studied).state == "running"
+        (studied / "study.json").write_bytes(whole)
+    finally:
+        (studied / STATUS).unlink()
 
 
 def test_results_of_before_make_way_for_a_study_under_way(studied: Path) -> None:
@@ -193,14 +264,23 @@ def test_nothing_but_get_is_answered(tmp_path: Path, method: str) -> None:
 def test_other_hosts_are_refused(tmp_path: Path) -> None:
     with serving(tmp_path, 0) as server:
         port = server.server_port
-        for host in (f"127.0.0.1:{port}", f"localhost:{port}"):
+        for host in (
+            f"127.0.0.1:{port}",
+            f"localhost:{port}",
+            "LOCALHOST",
+            "127.0.0.1",  # port 80
+            f"127.0.0.1:{port + 1}",  # as ssh -L brings it there
+        ):
             with answered(server, "/main", Host=host) as answer:
                 assert answer.status == 200
         for host in (
-            "127.0.0.1",
             f"gengap.example:{port}",
             f"127.0.0.1:{port}.example",
-            f"127.0.0.1:{port + 1}",
+            f"127.0.0.1.example:{port}",
+            f"127a0b0c1:{port}",
+            f"localhost.:{port}",
+            "localhost:",
+            f":{port}",
             "",
         ):
             for method in ("GET", "POST"):
@@ -271,11 +351,15 @@ def test_without_a_port_any_free_one_does(tmp_path: Path) -> None:
             assert "No trial is finished yet" in ask(server, "/main")
 
 
-def test_an_open_page_gets_what_is_new_before_the_server_ends(tmp_path: Path) -> None:
+def test_an_open_page_gets_what_is_new_before_the_server_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     got = []
+    monkeypatch.setattr("gengap.watch.editions.REST", 1e9)  # the edition that the page has rests
     write_status(tmp_path)
     with serving(tmp_path, 0) as server:
         before = news(server)
+        ask(server, "/")  # as every page does
 
         def page() -> None:
             eventually(lambda: news(server)["version"] != before["version"])
@@ -349,10 +433,12 @@ def test_the_page_follows_a_study_through_kill_and_restart(tmp_path: Path) -> No
 
 def test_study_open_shows_the_page_and_ends_with_the_study(tmp_path: Path) -> None:
     browser = tmp_path / "browser.py"
+    beside = tmp_path / "page.part"
     browser.write_text(
-        "import sys, urllib.request\n"
+        "import os, sys, urllib.request\n"
         "page = urllib.request.urlopen(sys.argv[1]).read()\n"
-        f"open({str(tmp_path / 'page.html')!r}, 'wb').write(page)\n"
+        f"with open({str(beside)!r}, 'wb') as file: file.write(page)\n"
+        f"os.replace({str(beside)!r}, {str(tmp_path / 'page.html')!r})\n"
     )
     words = ["study", "--train", "300", "--validation", "100", "--max-epochs", "5", "--only", "sizes/Tiny"]
     command = f"{sys.executable} {browser} %s"
@@ -374,3 +460,16 @@ def test_watch_says_where_and_ends_quietly(tmp_path: Path) -> None:
         _, rest = watch.communicate()
     assert (watch.returncode, rest) == (0, "")
     assert not (tmp_path / "later").exists()
+
+
+def test_watch_never_waits_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.time, "sleep", sleep)
+    cli.watch(tmp_path, port=None, lang="en", browser=False)
+    assert waited == [cli.WAIT_SECONDS] * 3

@@ -185,13 +185,13 @@ display(answer_plots.sizes_plot(found.summary.sizes).figure)
 # %% [markdown]
 # ## 과대적합을 막는 전략
 #
-# 이제 Large가 환자입니다. 필요한 것보다 수백 배나 많은 용량을 가지고 있습니다. 아래의 처방마다 Large와 같은 크기의
-# 모델을 하나씩 훈련하고, 넘어야 할 기준으로 Tiny를 옆에 둡니다.
+# 이제 Large를 고쳐 볼 차례입니다. 필요한 것보다 수백 배나 많은 용량을 가지고 있습니다. 아래의 규제 기법마다
+# Large와 같은 크기의 모델을 하나씩 훈련하고, 넘어야 할 기준으로 Tiny를 옆에 둡니다.
 
 
 # %%
 def treated(name, *treatments):
-    """Large와 같은 크기에 이 처방을 쓴 모델."""
+    """Large와 같은 크기에 이 규제 기법을 쓴 모델."""
     units = gengap.models.SIZES["Large"]
     return gengap.Trial(run=f"regularizers/{name}", units=units, treatments=treatments, max_epochs=40, patience=20)
 
@@ -365,8 +365,8 @@ for forecast in by_rows.summary.more_rows.forecasts:
 # %% [markdown]
 # ## 결론
 #
-# Large에 각 처방을 쓴 모델을 쓰지 않은 모델 옆에 세우고, 같은 검증 행에서 비교해 세기별로 그렸습니다. 0보다 아래면
-# 도움이 됩니다. 구간이 0을 걸치면 이 행들로는 알 수 없습니다.
+# Large에 각 규제 기법을 쓴 모델을 쓰지 않은 모델 옆에 세우고, 같은 검증 행에서 비교해 세기별로 그렸습니다.
+# 0보다 아래면 도움이 됩니다. 구간이 0을 걸치면 이 행들로는 알 수 없습니다.
 
 # %%
 display(answer_plots.strengths_plot(found.summary.regularizers).figure)
@@ -394,8 +394,8 @@ for text in sentences(found.summary):
 #
 # 스터디의 폴더에는 모든 것이 남아 있습니다. TensorBoard 로그로 남은 곡선(`tensorboard --logdir
 # FOLDER/tensorboard`), 가장 좋은 가중치를 담은 모델들, 그림, 그리고 브라우저로 여는 보고서입니다. 노트북 없이 같은
-# 일을 하려면 `gengap study`를, 규제 25가지와 커지는 모델과 더 나은 조리법까지 보려면 `gengap study --plan full`을
-# 쓰세요.
+# 일을 하려면 `gengap study`를, 규제 기법 25가지와 커지는 모델과 더 나은 훈련 설정(레시피)까지 보려면
+# `gengap study --plan full`을 쓰세요.
 
 # %%
 print(*sorted(path.name for path in Path(FOLDER).iterdir()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
+WAIT_SECONDS = 1.0
 
 
 class Stated(StrEnum):
@@ -159,7 +160,8 @@ def watch(
         typer.echo(f"{server.address} shows {folder} live; Ctrl-C ends it", err=True)
         if browser:
             server.open_browser()
-        threading.Event().wait()
+        while True:
+            time.sleep(WAIT_SECONDS)  # on Windows a wait without an end does not hear Ctrl-C
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ Every file is written beside its place and then renamed, so that one that is the
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -25,8 +24,10 @@ import numpy as np
 
 from gengap.conclude.held_out import HeldOut
 from gengap.errors import StudyFolderError
+from gengap.files import beside
 from gengap.history import History, read_histories, write_histories
 from gengap.models.saved import Card, write_card
+from gengap.report.page.making import PLAN_FILE
 from gengap.report.summary import SCHEMA, StudySummary, TrialSummary
 from gengap.train.fitted import Fitted, SoFar
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 TRAINING = 4  # to be raised with every change that makes the same trial train differently
 SUMMARY, FINGERPRINT = "gengap.summary", "gengap.fingerprint"
 SUCH = "name the folder of a finished `gengap study`, as runs/collider-quick"
-RESULTS, HISTORIES, PLAN = "study.json", "histories.parquet", "plan.toml"
+RESULTS, HISTORIES, PLAN = "study.json", "histories.parquet", PLAN_FILE
 
 
 def fingerprint(*parts: object) -> str:
@@ -100,29 +101,21 @@ class StudyFolder:
         """Saves the model and outputs, then the trial: a trial file means that the others are there too."""
         self.save_model(model, self.model_file(summary.run, summary.seed), card)
         path = self.trial_file(summary.run, summary.seed)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._save_outputs(fitted, path.with_suffix(".npz"))
+        with beside(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
+            np.savez(part, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
         metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected}
         write_histories([fitted.history], path, metadata)
 
-    def _save_outputs(self, fitted: SoFar, path: Path) -> None:
-        beside = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")  # NumPy insists on the ending
-        np.savez(beside, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
-        beside.replace(path)
-
     def save_model(self, model: keras.Model, path: Path, card: Card) -> None:
         """A .keras file with its card, written beside and renamed."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.part.keras")  # Keras insists on the ending
-        model.save(beside)
-        write_card(beside, card)
-        beside.replace(path)
+        with beside(path, ".keras") as part:  # Keras insists on the ending
+            model.save(part)
+            write_card(part, card)
 
     def copy_model(self, run: str, seed: int, name: str) -> None:
         """The trial's model once more, as models/<name>.keras."""
-        beside = self.path / "models" / f".{name}.{os.getpid()}.part"
-        shutil.copyfile(self.model_file(run, seed), beside)
-        beside.replace(self.path / "models" / f"{name}.keras")
+        with beside(self.path / "models" / f"{name}.keras") as part:
+            shutil.copyfile(self.model_file(run, seed), part)
 
     def results(self) -> Results:
         """What the finished study here left. Raises StudyFolderError naming the file that is missing or broken."""
@@ -168,10 +161,8 @@ class StudyFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """A file of the folder, written beside and renamed."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        beside = self.path / f".{name}.{os.getpid()}.part"
-        beside.write_bytes(content)
-        beside.replace(self.path / name)
+        with beside(self.path / name) as part:
+            part.write_bytes(content)
 
 
 def _read_summary(path: Path) -> StudySummary:

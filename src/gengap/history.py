@@ -6,7 +6,6 @@ columns run, seed, epoch, split, metric, value. Epochs count from 0, as Keras co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.markup import TRAIN, VALIDATION, sparkline, table
+from gengap.files import beside
+from gengap.markup import HUGE, TRAIN, VALIDATION, sparkline, table
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.axes import Axes
 
-HUGE = 1e100  # matplotlib's arithmetic overflows on larger values
 COLOURS = {"train": TRAIN, "validation": VALIDATION}
 
 
@@ -177,9 +176,8 @@ def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[
     import pyarrow.parquet as pq
 
     table = _long_table(histories).replace_schema_metadata(dict(metadata or {}))
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    pq.write_table(table, beside, compression="zstd")
-    beside.replace(path)
+    with beside(path) as part:
+        pq.write_table(table, part, compression="zstd")
 
 
 def read_histories(path: Path) -> list[History]:

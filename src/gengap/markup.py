@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +22,8 @@ COLOURS = {  # of verdicts, under white letters
 TRAIN, VALIDATION = "#0072B2", "#D55E00"  # as in the pictures of verdicts
 WIDTH, HEIGHT, MARGIN = 120, 24, 2  # pixels of a sparkline
 POINTS = 60  # of a sparkline's line: one for two pixels
+START = 0.05  # the share of a sparkline's epochs whose wild values may leave it at its top
+HUGE = 1e100  # larger values leave gaps, as infinities do: arithmetic on them overflows
 LEFT = "text-align: left; white-space: nowrap; padding: 0.15em 0.6em"
 RIGHT = "text-align: right; white-space: nowrap; padding: 0.15em 0.6em; font-variant-numeric: tabular-nums"
 
@@ -62,17 +65,45 @@ def bullets(items: Iterable[object], mark: str = "–") -> Html:
     return element("ul", *lines, style=f"margin: 0.2em 0 0.4em 0; list-style: '{mark}  '; padding-left: 1.5em")
 
 
+@dataclass(frozen=True)
+class Miniature:
+    """Curves in a box of WIDTH x HEIGHT: SVG `paths` by name, and the values at the box's foot and top."""
+
+    paths: Mapping[str, str]
+    low: float
+    high: float
+
+    def x(self, share: float) -> float:
+        """Where that share of the epochs lies, from the left."""
+        return MARGIN + (WIDTH - 2 * MARGIN) * min(max(share, 0.0), 1.0)
+
+    def y(self, value: float) -> float:
+        """Where that value lies, from the top; at an edge if it leaves the picture."""
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * min(max(share, 0.0), 1.0)
+
+
+def miniature(curves: Mapping[str, np.ndarray]) -> Miniature:
+    """Curves by name, each (n,) over the same width: means over equal parts, and gaps where nothing is finite.
+
+    It is as high as the curves are after their START.
+    """
+    thinned = {name: _thinned(values) for name, values in curves.items()}
+    every = np.concatenate([np.empty(0), *thinned.values()])
+    settled = np.concatenate([np.empty(0), *(values[int(START * len(values)) :] for values in thinned.values())])
+    every, settled = every[np.isfinite(every)], settled[np.isfinite(settled)]
+    low, high = (
+        (float(every.min()), float((settled if len(settled) else every).max())) if len(every) else (0.0, 1.0)
+    )
+    picture = Miniature({}, low, high)
+    return Miniature({name: _path(values, picture) for name, values in thinned.items()}, low, high)
+
+
 def sparkline(curves: Mapping[str, np.ndarray], title: str) -> Html:
     """Curves by colour, each (n,) over the same width, in one small picture; gaps where nothing is finite."""
-    thinned = {colour: _thinned(values) for colour, values in curves.items()}
-    finite = [values[np.isfinite(values)] for values in thinned.values()]
-    every = np.concatenate(finite) if finite else np.empty(0)
-    low, high = (every.min(), every.max()) if len(every) else (0.0, 1.0)
     lines = [
-        element(
-            "path", d=_path(values, low, high), stroke=colour, fill="none", stroke_width=1.5, stroke_linecap="round"
-        )
-        for colour, values in thinned.items()
+        element("path", d=path, stroke=colour, fill="none", stroke_width=1.5, stroke_linecap="round")
+        for colour, path in miniature(curves).paths.items()
     ]
     box = f"0 0 {WIDTH} {HEIGHT}"
     said = element("title", title)
@@ -86,18 +117,17 @@ def _escaped(value: object) -> str:
 
 def _thinned(values: np.ndarray) -> np.ndarray:
     """Means over equal parts; NaN for a part without a finite value."""
-    values = np.where(np.abs(values) < 1e100, values, np.nan)  # beyond, differences overflow
+    values = np.where(np.abs(values) < HUGE, values, np.nan)
     parts = (part[np.isfinite(part)] for part in np.array_split(values, max(1, min(POINTS, len(values)))))
     return np.array([part.mean() if len(part) else np.nan for part in parts])
 
 
-def _path(values: np.ndarray, low: float, high: float) -> str:
+def _path(values: np.ndarray, picture: Miniature) -> str:
     """An SVG path over the whole width; "h0" gives a lonely point its dot."""
-    x = MARGIN + (WIDTH - 2 * MARGIN) * np.linspace(0, 1, len(values))
-    share = (values - low) / (high - low) if high > low else 0.5 + 0 * values
-    y = HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * share
+    x = [picture.x(share) for share in np.linspace(0, 1, len(values)).tolist()]
     drawn = ""
-    for i, finite in enumerate(np.isfinite(values).tolist()):
-        joined = i > 0 and np.isfinite(values[i - 1])
-        drawn += (f"{'L' if joined else 'M'}{x[i]:.1f},{y[i]:.1f}" + ("" if joined else "h0")) if finite else ""
+    for i, value in enumerate(values.tolist()):
+        if np.isfinite(value):
+            joined = i > 0 and np.isfinite(values[i - 1])
+            drawn += f"{'L' if joined else 'M'}{x[i]:.1f},{picture.y(value):.1f}" + ("" if joined else "h0")
     return drawn

@@ -283,10 +283,14 @@ def default_folder(source: str | os.PathLike[str], plan: str | Path) -> Path:
 
     >>> default_folder("data/HIGGS-16k.csv.gz", "quick").as_posix()
     'runs/HIGGS-16k-quick'
+    >>> default_folder("https://host/table.csv?signature=secret", "full").as_posix()
+    'runs/table-full'
     """
     from gengap.data.files import short_name
 
-    return Path("runs") / f"{short_name(os.fspath(source))}-{Path(plan).stem}"
+    name = os.fspath(source)
+    address = name.lower().startswith(("http://", "https://"))
+    return Path("runs") / f"{short_name(name.partition('?')[0] if address else name)}-{Path(plan).stem}"
 
 
 @contextlib.contextmanager

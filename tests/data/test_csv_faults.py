@@ -116,7 +116,8 @@ def test_higgs_labels_are_0_or_1(write: Write, block: int) -> None:
 @pytest.mark.parametrize("on_bad_row", ["fail", "skip"])
 def test_a_text_column_is_refused_at_once(write: Write, on_bad_row: blocks_module.OnBadRow) -> None:
     path = write(["1,red,1", "0,blue,2"])
-    with pytest.raises(BadRowError, match=r"row 1, column 'a': 'red' is not a number.*Drop this column"):
+    told = r"row 1, column 'a': 'red' is not a number.*If it is the label, encode it as 0 and 1"
+    with pytest.raises(BadRowError, match=told):
         open_source(path, target="y", on_bad_row=on_bad_row)
 
 

@@ -245,7 +245,7 @@ def test_other_kinds_are_fetched_whole(site: Site, tmp_path: Path, name: str) ->
     for _ in range(2):
         source = open_source(url + "?version=1", target="y")
         assert pa.Table.from_batches(source.batches())["a"].to_pylist() == [1, 2, 3]
-        assert source.name == "t" and source.origin == url + "?version=1"
+        assert source.name == "t" and source.origin == url + "?version=…"
     assert site.asked.count(None) == 1  # once fetched as a whole
 
 

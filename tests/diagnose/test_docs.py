@@ -95,11 +95,11 @@ def test_python_in_the_docs_runs(
 
 
 def test_the_command_in_readme_says_what_is_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT / "examples")
+    monkeypatch.chdir(ROOT)
     monkeypatch.setenv("COLUMNS", "80")
-    result = CliRunner().invoke(app, ["diagnose", "keras.csv"])
+    result = CliRunner().invoke(app, ["diagnose", "examples/keras.csv"])
     lines = [line.rstrip() for line in result.stdout.splitlines()]
-    assert lines == shown_after("$ gengap diagnose keras.csv", README).splitlines()
+    assert lines == shown_after("$ gengap diagnose examples/keras.csv", README).splitlines()
     assert max(map(len, lines)) <= 80
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from html.parser import HTMLParser
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -16,20 +17,26 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from report.page_made import EPOCHS, HOSTILE, LOSS, history, study_made, trial
 
 import gengap
+from gengap import markup
+from gengap.data.source import shareable
 from gengap.diagnose.verdict import Name
 from gengap.errors import StudyFolderError, UsageError
+from gengap.files import beside
 from gengap.folder import StudyFolder
-from gengap.history import Series
+from gengap.history import History, Series
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.html import SAID, embedded, render, render_main, write_report
 from gengap.report.language import language
 from gengap.report.page import ALL, page_of
-from gengap.report.page.curves import curves_of_run, thinned
+from gengap.report.page.curves import curves_of_run, parts, thinned
 from gengap.report.page.making import made
+from gengap.report.page.rows import sparkline
 from gengap.report.page.values import values_at_epochs
 from gengap.report.summary import StudySummary
 from gengap.study import Study
@@ -37,6 +44,7 @@ from gengap.study import Study
 ENGLISH = language("en")
 TEMPLATES = Path(html.__file__).parent / "page" / "templates"
 CATALOGUES = sorted((Path(html.__file__).parent / "languages").glob("*.toml"))
+LABEL = "Training and validation loss by epoch, best at epoch 12"
 LITTLE = Plan(name="little", trials=(Trial(run="sizes/Tiny", units=(8,)),), recipe=Recipe(batch=100, max_epochs=5))
 
 
@@ -97,7 +105,16 @@ def test_the_first_screen_says_what_overfits_and_what_to_keep() -> None:
         (["underfit"], "The model underfits"),
         (["underfit", "good"], "No model overfits, 1 of 2 underfits"),
         (["underfit", "underfit", "near-overfit"], "No model overfits, 2 of 3 underfit"),
-        (["good", "inconclusive"], "No model overfits"),
+        (["good", "near-overfit"], "No model overfits"),
+        (["good", "inconclusive"], "1 of 2 models fits; the curves of 1 can't tell"),
+        (["good"] + 5 * ["inconclusive"], "1 of 6 models fits; the curves of 5 can't tell"),
+        (["good", "good", "inconclusive"], "2 of 3 models fit; the curves of 1 can't tell"),
+        (["near-overfit", "inconclusive"], "No model is known to overfit; the curves of 1 can't tell"),
+        (
+            ["underfit", "inconclusive"],
+            "No model is known to overfit, 1 of 2 underfits; the curves of 1 can't tell",
+        ),
+        (["overfit", "inconclusive"], "1 of 2 models overfits; the curves of 1 can't tell"),
         (["inconclusive"], "The curves can't tell whether anything overfits"),
     ],
 )
@@ -107,6 +124,34 @@ def test_the_headline_of_other_studies(verdicts: list[Name], said: str) -> None:
     partial = msgspec.structs.replace(summary, trials=tuple(trials), recommendation=None)
     text = render_main(page_of(partial, []), ENGLISH)
     assert f'<h1 id="headline">{said}</h1>' in str(text).replace("&#39;", "'")
+
+
+def headline(summary: StudySummary) -> str:
+    found = re.search("<h1.*?</h1>", render_main(page_of(summary, []), ENGLISH), re.DOTALL)
+    return Read(found.group() if found else "").text
+
+
+def test_runs_on_part_of_the_rows_count_where_there_are_no_others() -> None:
+    summary, _ = study_made()
+    alone = [trial(history(f"rows/{i}", 0, 20, 5), 5, "overfit") for i in range(2)]
+    changed = msgspec.structs.replace(summary, trials=tuple(alone), recommendation=None)
+    assert headline(changed) == "2 of 2 models overfit"
+    lost = tuple(msgspec.structs.replace(each, verdict=None) for each in alone)
+    assert headline(msgspec.structs.replace(changed, trials=lost)) == "No curve could be judged"
+
+
+def test_the_headline_leads_to_the_kept_models_reasons() -> None:
+    page = Read(render_main(page_of(*study_made()), ENGLISH))
+    (link,) = [attrs for tag, attrs in page.tags if tag == "a" and attrs.get("class") == "keep"]
+    ids = {attrs.get("id"): tag for tag, attrs in page.tags}
+    assert link["href"] == "#why-1" and ids["why-1"] == "details"
+
+
+def test_a_run_keeps_its_name_at_the_start_of_a_reason() -> None:
+    summary, _ = study_made()
+    named = trial(history("tiny", 0, 20, 5), 5, "good")
+    text = main_of(msgspec.structs.replace(summary, trials=(named,), recommendation=None)).text
+    assert "tiny, a larger model, does better." in text and "Tiny, a larger" not in text
 
 
 def test_where_nothing_was_learnt_the_headline_says_so() -> None:
@@ -162,7 +207,7 @@ def test_every_picture_has_words_and_numbers() -> None:
     assert all(p["role"] == "img" and p["aria-label"] for p in pictures)
     assert page.text.count("The numbers behind the picture") == len(pictures)
     labelled = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("role") == "img"]
-    assert len(labelled) == 4 and labelled[1]["aria-label"] == "Validation loss by epoch, best at epoch 12"
+    assert len(labelled) == 4 and labelled[1]["aria-label"] == LABEL
 
 
 def test_hostile_names_are_text_everywhere() -> None:
@@ -228,10 +273,45 @@ def test_long_series_keep_their_ends_extremes_and_best_epoch() -> None:
     values[7_777], values[9_999], values[5_000:5_400] = 9.0, -3.0, np.nan
     series = Series(np.arange(12_000), values)
     at = thinned(series, best=8_123)
-    assert len(at) <= 2_000 and (np.diff(at) > 0).all()
+    assert len(at) <= 1_500 and (np.diff(at) > 0).all()
     assert {0, 1, 150, 7_777, 8_123, 9_999, 11_999} <= set(at.tolist())
-    assert np.isnan(values[at]).sum() >= 25  # the gap stays one
+    assert np.isnan(values[at]).sum() >= 20  # the gap stays one
     assert thinned(Series(np.arange(30), values[:30]), best=3).tolist() == list(range(30))
+
+
+def test_a_long_curve_is_the_means_of_its_parts() -> None:
+    random = np.random.default_rng(0)
+    values = 0.5 + 0.1 * random.exponential(size=12_000)
+    values[5_000:5_400] = np.nan
+    run = History("a", 0, {("train", LOSS): Series(np.arange(12_000), values)})
+    run = History("a", 0, {**run.series, ("validation", LOSS): run["train", LOSS]})
+    best = msgspec.structs.replace(study_made()[0].trials[0], best_epoch=8_123)
+    curves = curves_of_run(run, best).metrics[LOSS]
+    train, shown = curves["train"], curves["validation"]
+    assert (train.values, train.counts) == (shown.values, shown.counts) and train.counts and train.epochs
+    means = np.array([np.nan if value is None else value for value in train.values])
+    assert np.nansum(means * train.counts) / sum(train.counts) == pytest.approx(np.nanmean(values), rel=1e-5)
+    assert train.values[:50] == pytest.approx(values[:50], rel=1e-5) and np.isnan(means).sum() > 10
+    assert train.values[-1] == pytest.approx(values[-1], rel=1e-5) and train.epochs[-1] == 11_999
+    assert train.exact == (8_123, pytest.approx(values[8_123], rel=1e-5))
+    assert train.logged is None and shown.logged and shown.logged.values[-1] == train.values[-1]
+    assert len(msgspec.json.encode(curves)) < 70_000
+
+
+@given(st.integers(2_001, 200_000))
+def test_parts_are_narrow_and_cover_a_series(count: int) -> None:
+    starts = parts(count)
+    widths = np.diff(starts, append=count)
+    assert starts[0] == 0 and starts[-1] == count - 1 and len(starts) < 1_100
+    assert (widths >= 1).all() and (widths <= 1 + np.maximum(0.011 * starts, 0)).all()
+
+
+def test_a_miniature_is_that_of_notebooks() -> None:
+    for run in study_made()[1]:
+        found, key = sparkline(run, None), ("validation", LOSS)
+        curves = {"train": run["train", f"clean_{LOSS}"].values, "validation": run[key].values}
+        shown = markup.sparkline(curves, "")
+        assert found and all(f'd="{path}"' in shown for path in found.paths.values()) and len(found.paths) == 2
 
 
 def test_curves_are_rounded_and_gaps_are_none() -> None:
@@ -273,6 +353,57 @@ def test_the_command_makes_the_same_study_again() -> None:
     arrays = made((np.ones(3), np.ones(3)), LITTLE, {})
     assert arrays.command == () and arrays.call == "gengap.study((X, y), 'plan.toml')"
     assert set(found.versions) == {"gengap", "python", "keras", "jax", "numpy", "scikit-learn"}
+
+
+def test_packages_without_metadata_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        if package in ("gengap", "jax"):
+            raise PackageNotFoundError(package)
+        return "1"
+
+    monkeypatch.setattr("gengap.report.page.making.version", version)
+    found = made("collider", "quick", {}).versions
+    assert found["gengap"] == gengap.__version__ and "jax" not in found and found["keras"] == "1"
+
+
+def test_no_secret_of_an_address_is_recorded() -> None:
+    found = made("https://user:secret@host/x.csv?sig=TOKEN", "quick", {})
+    assert found.command[2] == "https://…@host/x.csv?sig=…"
+    assert found.call == "gengap.study('https://…@host/x.csv?sig=…', 'quick')"
+    for address in ("HTTP://u:p?secret@h/x.csv", "https://h/x.csv?TOKEN&b=secret;c=TOKEN#secret"):
+        assert not re.search("secret|TOKEN", shareable(address))
+    assert shareable("https://h/x.csv") == "https://h/x.csv" and shareable("a?b=c@d") == "a?b=c@d"
+
+
+@pytest.mark.parametrize("out", [".", "there", "there/file/page.html"])
+def test_a_report_that_cant_be_written_is_one_clear_error(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=rf"^{re.escape(out)}(:| is a folder).*\. Name ") as error:
+        write_report(page_of(*study_made()), Path(out), "en")
+    assert isinstance(error.value, OSError) and sorted(tmp_path.rglob("*")) == before
+
+
+def test_nothing_stays_of_a_file_that_failed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="midway"), beside(tmp_path / "a" / "x.npz", ".npz") as part:
+        part.write_text("half")
+        raise ValueError("midway")
+    assert list((tmp_path / "a").iterdir()) == [] and part.name.endswith(".part.npz")
+
+
+def test_how_it_was_computed_tells_the_last_call_from_the_training() -> None:
+    text = " ".join(main_of(study_made()[0]).text.split())
+    assert re.search("training took ?4:04 ?last call took ?1:15", text)  # four trials of 61 s
+
+
+def test_a_trial_under_way_is_not_called_by_its_split() -> None:
+    bare = StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=())
+    page = page_of(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True)
+    assert '<span class="badge">훈련 중</span>' in render_main(page, language("ko"))
 
 
 def test_a_study_writes_its_report_and_what_made_it(kept: Study) -> None:

@@ -1,51 +1,42 @@
-"""The live page in a real browser (Chromium at GENGAP_CHROMIUM): follows the files, keeps what a reader did."""
+"""The live page in a real browser (see conftest.py): follows the files, keeps what a reader did."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from live_made import write_curves, write_status
+from playwright.sync_api import Browser, Page, expect
+from report.page_made import study_made
 
+from gengap.folder import HISTORIES, PLAN, RESULTS
+from gengap.history import write_histories
 from gengap.live import LIVE
+from gengap.watch.editions import AWAY
 from gengap.watch.server import serving
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path(os.environ.get("GENGAP_CHROMIUM", "/usr/bin/chromium"))
 HOSTILE = """sizes/</script><img src=x onerror=alert(1)><script>alert(2)</script>"'&"""
 POINTS = """() => Math.max(0, ...[...document.querySelectorAll('[data-chart="curves"]')]
     .flatMap(({ data }) => data ?? []).map(({ x }) => x.length))"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}; name a Chromium with GENGAP_CHROMIUM")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
+def page(browser: Browser) -> Iterator[Page]:
     """A tab. Whatever goes wrong in it, but for a server that is away, fails the test."""
     faults: list[str] = []
     context = browser.new_context()
     tab = context.new_page()
     tab.on("pageerror", lambda error: faults.append(str(error)))
-    tab.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    tab.on("dialog", lambda dialog: faults.append(f"dialog: {dialog.message}") or dialog.dismiss())
     tab.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
     yield tab
     context.close()
     assert [fault for fault in faults if "ERR_CONNECTION_REFUSED" not in fault] == []
 
 
-def wait_for_points(page: Any, count: int) -> None:
+def wait_for_points(page: Page, count: int) -> None:
     """Until the longest curve drawn has so many; Playwright's own waiting needs an eval, which the page forbids."""
     for _ in range(3_000):
         if page.evaluate(POINTS) == count:
@@ -54,25 +45,25 @@ def wait_for_points(page: Any, count: int) -> None:
     pytest.fail(f"{page.evaluate(POINTS)} points are drawn, expected {count}")
 
 
-def test_the_page_follows_a_study_from_nothing_to_its_end(page: Any, tmp_path: Path) -> None:
+def test_the_page_follows_a_study_from_nothing_to_its_end(page: Page, tmp_path: Path) -> None:
     bar = page.locator("#live")
     with serving(tmp_path, 0, "en") as server:
         page.goto(server.address)
-        playwright.expect(bar).to_have_text("waiting for a study to begin")
-        playwright.expect(page.locator("h1")).to_have_text("No trial is finished yet")
+        expect(bar).to_have_text("waiting for a study to begin")
+        expect(page.locator("h1")).to_have_text("No trial is finished yet")
         write_status(tmp_path)
         write_curves(tmp_path, epochs=5)
-        playwright.expect(bar).to_have_text("the study is under way: 0 of 2 trials finished")
-        playwright.expect(page.locator(".trials th[scope=row]")).to_have_text("sizes/Two")
+        expect(bar).to_have_text("the study is under way: 0 of 2 trials finished")
+        expect(page.locator(".trials th[scope=row]")).to_have_text("sizes/Two")
         wait_for_points(page, 5)
         write_curves(tmp_path, epochs=9)
         wait_for_points(page, 9)
         shutil.rmtree(tmp_path / LIVE)
-        playwright.expect(bar).to_have_text("waiting for a study to begin")
-        playwright.expect(page.locator(".trials th[scope=row]")).to_have_count(0)
+        expect(bar).to_have_text("waiting for a study to begin")
+        expect(page.locator(".trials th[scope=row]")).to_have_count(0)
 
 
-def test_what_a_reader_did_stays(page: Any, tmp_path: Path) -> None:
+def test_what_a_reader_did_stays(page: Page, tmp_path: Path) -> None:
     write_status(tmp_path)
     write_curves(tmp_path, epochs=40)
     page.set_viewport_size({"width": 900, "height": 400})
@@ -85,11 +76,11 @@ def test_what_a_reader_did_stays(page: Any, tmp_path: Path) -> None:
         write_curves(tmp_path, epochs=41)
         wait_for_points(page, 41)
         assert before > 0 and abs(page.evaluate("scrollY") - before) < 2
-        playwright.expect(page.locator('[data-switch="log"]')).to_be_checked()
-        playwright.expect(page.locator("#curves details")).to_have_attribute("open", "")
+        expect(page.locator('[data-switch="log"]')).to_be_checked()
+        expect(page.locator("#curves details")).to_have_attribute("open", "")
 
 
-def test_the_page_waits_for_a_server_that_went_away(page: Any, tmp_path: Path) -> None:
+def test_the_page_waits_for_a_server_that_went_away(page: Page, tmp_path: Path) -> None:
     write_status(tmp_path)
     write_curves(tmp_path, epochs=5)
     bar = page.locator("#live")
@@ -97,14 +88,35 @@ def test_the_page_waits_for_a_server_that_went_away(page: Any, tmp_path: Path) -
         page.goto(server.address)
         wait_for_points(page, 5)
         port = server.server_port
-    playwright.expect(bar).to_have_text("the server is away; waiting for it")
+    expect(bar).to_have_text("the server is away; waiting for it")
     write_curves(tmp_path, epochs=6)
     with serving(tmp_path, port, "en"):
         wait_for_points(page, 6)
-        playwright.expect(bar).to_have_attribute("data-state", "running")
+        expect(bar).to_have_attribute("data-state", "running")
 
 
-def test_names_are_no_markup_in_the_browser(page: Any, tmp_path: Path) -> None:
+def test_a_page_under_a_hand_is_not_called_complete(page: Page, tmp_path: Path) -> None:
+    """The study ends while the reader's hand keeps the page as it was, and the server leaves."""
+    write_status(tmp_path)
+    write_curves(tmp_path, epochs=5)
+    bar = page.locator("#live")
+    with serving(tmp_path, 0, "en") as server:
+        page.goto(server.address)
+        wait_for_points(page, 5)
+        page.evaluate(
+            "setInterval(() => report.dispatchEvent(new KeyboardEvent('keydown', { bubbles: true })), 100)"
+        )
+        summary, histories = study_made()
+        write_histories(histories, tmp_path / HISTORIES)
+        (tmp_path / PLAN).touch()
+        (tmp_path / RESULTS).write_bytes(summary.to_json())
+        shutil.rmtree(tmp_path / LIVE)
+        expect(bar).to_have_text("the study is finished")
+    expect(bar).to_have_attribute("data-state", "away")
+    expect(bar).to_have_text(AWAY)
+
+
+def test_names_are_no_markup_in_the_browser(page: Page, tmp_path: Path) -> None:
     write_status(tmp_path, source=HOSTILE, target=HOSTILE, columns=(HOSTILE,), plan=HOSTILE, plan_name=HOSTILE)
     write_curves(tmp_path, run=HOSTILE, epochs=5)
     with serving(tmp_path, 0, "en") as server:
@@ -112,12 +124,12 @@ def test_names_are_no_markup_in_the_browser(page: Any, tmp_path: Path) -> None:
         wait_for_points(page, 5)
         write_curves(tmp_path, run=HOSTILE, epochs=6)
         wait_for_points(page, 6)
-        playwright.expect(page.locator(".trials th[scope=row]")).to_have_text(HOSTILE)
+        expect(page.locator(".trials th[scope=row]")).to_have_text(HOSTILE)
         assert page.locator('#report img, #report script:not([type="application/json"])').count() == 0
 
 
-def test_the_page_speaks_korean(page: Any, tmp_path: Path) -> None:
+def test_the_page_speaks_korean(page: Page, tmp_path: Path) -> None:
     with serving(tmp_path, 0, "ko") as server:
         page.goto(server.address)
-        playwright.expect(page.locator("html")).to_have_attribute("lang", "ko")
-        playwright.expect(page.locator("#live")).not_to_have_text("")
+        expect(page.locator("html")).to_have_attribute("lang", "ko")
+        expect(page.locator("#live")).not_to_have_text("")

@@ -5,7 +5,6 @@ GENGAP_CHROMIUM names the browser; without it these tests skip, but never in CI.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,41 +13,19 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from report.page_made import BEST, HOSTILE, LOSS, study_made
+from playwright.sync_api import Browser, Page, expect
+from report.page_made import BEST, HOSTILE, LOSS, long_made, study_made
 
+from gengap.history import History
 from gengap.report.html import render, render_main
 from gengap.report.language import language, languages
 from gengap.report.page import page_of
 from gengap.report.smoothing import smooth
+from gengap.report.summary import StudySummary
 
-CHROMIUM = os.environ.get("GENGAP_CHROMIUM")
-if not CHROMIUM:
-    if os.environ.get("CI"):
-        pytest.fail("GENGAP_CHROMIUM is not set, expected the path of Chromium", pytrace=False)
-    pytest.skip("GENGAP_CHROMIUM names no browser", allow_module_level=True)
-
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 WIDE, PHONE = (1280, 850), (390, 844)
 Open = Callable[..., Page]
 DRAWN = "document.querySelector('[data-chart=curves]')"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -59,7 +36,8 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
     def open_page(hostile: str = "", code: str = "en", size: tuple[int, int] = WIDE, **options: Any) -> Page:
         path = tmp_path / f"{code}.html"
-        path.write_text(render(page_of(*study_made(hostile), plan="x"), language(code)), encoding="utf-8")
+        made: tuple[StudySummary, list[History]] = options.pop("made", None) or study_made(hostile)
+        path.write_text(render(page_of(*made, plan="x"), language(code)), encoding="utf-8")
         contexts.append(context := browser.new_context(viewport={"width": size[0], "height": size[1]}, **options))
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
@@ -138,6 +116,32 @@ def test_smoothing_is_pythons(show: Open, count: int, step: int) -> None:
         np.testing.assert_allclose([np.nan if v is None else v for v in found], expected, rtol=1e-9)
 
 
+def test_a_long_curve_is_smoothed_and_read_as_all_its_values_are(show: Open) -> None:
+    noise = 0.03 * (np.random.default_rng(0).exponential(size=10_000) - 1)
+    trend = 0.3 + np.arange(1, 10_001) ** -0.2 + 2e-5 * np.arange(10_000)
+    best = 8_765
+    page = show(made=long_made(trend, trend + noise, best))
+    for width in (3, 10, 50):
+        page.get_by_label("smoothing").fill(str(width))
+        stds = np.minimum(width, np.arange(10_000) / 10)
+        drawn = traces(page)
+        train, validation = (drawn["sizes/Tiny", split] for split in ("train", "validation"))
+        np.testing.assert_allclose(train["y"], smooth(trend, stds)[train["x"]], rtol=1e-3)
+        ratio = np.array(validation["y"]) / smooth(trend, stds)[validation["x"]]
+        widths = np.diff(validation["x"], append=10_000)
+        assert np.average(ratio, weights=widths) == pytest.approx(1, abs=1e-3)
+    logged = traces(page)["sizes/Tiny", "logged"]["y"]
+    assert max(logged) == pytest.approx((trend + noise).max(), rel=1e-5)
+    assert traces(page)["sizes/Tiny", "best"]["y"] == [pytest.approx(trend[best] + noise[best], rel=1e-5)]
+    assert [float(text) for text in reading(page, "sizes/Tiny")][1] == pytest.approx(
+        trend[best] + noise[best], rel=1e-3
+    )
+    for epoch in (4_321, 9_999):
+        page.evaluate("readAt", epoch)
+        assert float(reading(page, "sizes/Tiny")[0]) == pytest.approx(trend[epoch], rel=1e-3)
+    assert float(reading(page, "sizes/Tiny")[1]) == pytest.approx(trend[-1] + noise[-1], rel=1e-3)
+
+
 def test_hovering_reads_every_run(show: Open) -> None:
     page, histories = show(), study_made()[1]
     best = [f"{h[key].at(BEST[h.run]):.4g}" for h in histories[:1] for key in _keys()]
@@ -190,6 +194,8 @@ def test_a_name_in_the_table_opens_its_reasons(show: Open) -> None:
     page = show()
     page.locator(".trials a", has_text="large").click()
     page.get_by_text("sizes/large, a larger model, does better").wait_for(state="visible")
+    page.locator("h1 a").click()
+    page.get_by_text("sizes/Tiny, a larger model, does better").wait_for(state="visible")
 
 
 @pytest.mark.parametrize("code", languages())

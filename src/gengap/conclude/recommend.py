@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
-from scipy.special import ndtri
 
 from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
 from gengap.conclude.sizes import Interval, Sizes
 from gengap.diagnose.compare import OneError, cross_fitted_choice, within_one_error
-from gengap.diagnose.paired import LEVEL, REACH, CrossFitted
+from gengap.diagnose.paired import REACH, CrossFitted
+from gengap.diagnose.signal import Signal, signal
 from gengap.diagnose.verdict import Thresholds, Verdict
 
 STEPS = 3
 MATERIALLY = Thresholds().materially
-LEARNT = float(ndtri(LEVEL))  # standard errors by which a model must beat the constant one: a one-sided test
+CHANCE = 0.01  # how improbable the best ranking must be by chance for anything to count as learnt
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,33 +63,17 @@ def recommend(
     """The smallest model that is as good as the best, as far as these rows can tell; None if no run is finite.
 
     That is within one standard error of it, by paired losses, and not materially worse: where few rows make the
-    error wide, being small is no reason to give up a loss that matters. Where even the best is no better than
-    saying how often label 1 occurs, the smallest, because nothing was learnt.
+    error wide, being small is no reason to give up a loss that matters. Where no model ranks the rows better than
+    chance does, the smallest, because nothing was learnt.
     """
     if not outcomes.whole:
         return None
     order = sorted(outcomes.whole, key=lambda run: outcomes.trials[run].parameters(features))
     losses = {run: outcomes.losses(run) for run in order}
     kept = smallest_as_good(losses, order)
-    picked, over_constant = _picked(outcomes)
-    learnt = over_constant.corrected + LEARNT * over_constant.error < 0
+    shown = _shown(outcomes)
+    learnt = shown.p_value <= CHANCE
     run = kept.run if learnt else order[0]
-    if not learnt:
-        why = (
-            f"nothing was learnt that these rows can show: beside saying how often label 1 occurs, even the best "
-            f"model, {kept.best}, changes the loss on new rows by {over_constant.corrected:+.4f} ± "
-            f"{over_constant.error:.4f}; this is the smallest"
-        )
-    elif run == kept.best:
-        why = (
-            "it has the lowest validation loss, and no smaller model comes within one standard error, and "
-            f"{MATERIALLY:.0%}, of it"
-        )
-    else:
-        why = (
-            f"it is the smallest model within one standard error, and {MATERIALLY:.0%}, of the best, {kept.best}: "
-            f"their validation losses differ by {kept.difference:.4f} ± {kept.error:.4f}"
-        )
     seed = outcomes.seeds(run)[int(losses[run].mean(axis=1).argmin())]
     steps = list(_next_steps(outcomes, run, sizes, effects, verdicts.get(run)))
     steps += [more_rows] if more_rows is not None else []
@@ -97,10 +81,36 @@ def recommend(
     return Recommendation(
         run=run,
         seed=seed,
-        why=why,
+        why=_why(kept) if learnt else _nothing_learnt(shown),
         learnt=learnt,
-        expected=_expected(outcomes, picked, run, seed, test_rows),
+        expected=_expected(outcomes, _picked(outcomes), run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
+    )
+
+
+def _shown(outcomes: Outcomes) -> Signal:
+    """Whether any run, with any seed, at any epoch kept, shows that it learnt something."""
+    pairs = [(run, seed) for run in outcomes.whole for seed in outcomes.seeds(run)]
+    return signal((outcomes.fitted[pair].outputs[..., 0] for pair in pairs), outcomes.y)
+
+
+def _nothing_learnt(shown: Signal) -> str:
+    return (
+        "nothing was learnt that these rows can show: of all models and epochs, the one that ranks them best has "
+        f"an AUC of {shown.auc:.3f}, which chance alone reaches with probability {shown.p_value:.2f}; this is "
+        "the smallest"
+    )
+
+
+def _why(kept: OneError) -> str:
+    if kept.run == kept.best:
+        return (
+            "it has the lowest validation loss, and no smaller model comes within one standard error, and "
+            f"{MATERIALLY:.0%}, of it"
+        )
+    return (
+        f"it is the smallest model within one standard error, and {MATERIALLY:.0%}, of the best, {kept.best}: "
+        f"their validation losses differ by {kept.difference:.4f} ± {kept.error:.4f}"
     )
 
 
@@ -111,22 +121,10 @@ def smallest_as_good(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> 
     return within_one_error({run: losses[run] for run in near}, near)
 
 
-def _constant_losses(outcomes: Outcomes) -> np.ndarray:
-    """By row, for saying how often label 1 occurs; as it does in these rows, which is hard to beat by luck."""
-    rate = float(outcomes.y.mean())
-    rate = min(max(rate, 0.5 / len(outcomes.y)), 1 - 0.5 / len(outcomes.y))
-    return np.where(outcomes.y == 1, -np.log(rate), -np.log1p(-rate))
-
-
-def _picked(outcomes: Outcomes) -> tuple[CrossFitted, CrossFitted]:
-    """The best of all runs, seeds and epochs, free of the pick's luck: by loss, and by loss over the constant's."""
+def _picked(outcomes: Outcomes) -> CrossFitted:
+    """The best of all runs, seeds and epochs, free of the pick's luck."""
     pairs = [(run, seed) for run in outcomes.whole for seed in outcomes.seeds(run)]
-    lines = {f"{run}:{seed}": outcomes.lines(run, seed) for run, seed in pairs}
-    by_loss = cross_fitted_choice(lines).fitted
-    constant = _constant_losses(outcomes)
-    for each in lines.values():
-        each -= constant  # in place: there may be many of them
-    return by_loss, cross_fitted_choice(lines).fitted
+    return cross_fitted_choice({f"{run}:{seed}": outcomes.lines(run, seed) for run, seed in pairs}).fitted
 
 
 def _expected(outcomes: Outcomes, picked: CrossFitted, run: str, seed: int, test_rows: int) -> Expected:

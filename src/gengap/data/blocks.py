@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 OnBadRow = Literal["fail", "skip"]
 Progress = Callable[[int, int | None], None]  # told what is done and what is expected, if known
 TOO_LARGE = 3.4028235677973366e38  # rounds to infinity in 32 bits: their largest number and half a step
+NO_NUMBERS = "If it is the label, encode it as 0 and 1; else drop this column, or encode it as numbers."  # a mend
 MOST_SKIPPED = 100_000  # a file with more bad rows needs another mend, and the list must not fill memory
 
 

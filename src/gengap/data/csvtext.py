@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from gengap.data import higgs, stream
-from gengap.data.blocks import Block, Reader, Skipped, StreamBrokenError, checked, problem_of
+from gengap.data.blocks import NO_NUMBERS, Block, Reader, Skipped, StreamBrokenError, checked, problem_of
 from gengap.errors import BadRowError, SourceError
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -126,7 +126,7 @@ def _refuse_text(columns: tuple[str, ...], sample: list[list[str]], file: str) -
         cells = [_at(row, i) for row in sample]
         if len(cells) > 1 and all(_problem(cell, True, False) and cell for cell in cells):
             problem = f"{cells[0]!r} is not a number, nor is anything below it"
-            raise BadRowError(file, 1, name, problem, "Drop this column, or encode it as numbers.")
+            raise BadRowError(file, 1, name, problem, NO_NUMBERS)
 
 
 def parse(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block:

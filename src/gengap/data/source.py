@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +29,10 @@ EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow ta
 class Source:
     """Rows of numbers with a target. `batches()` may be called again and reads from the start.
 
-    `name` is short and safe for a folder; `origin` is the path, address or word as given; `columns` are the
-    features in order; `higgs_layout` says that these are the 29 HIGGS columns with the label as target;
-    `skipped` lists the bad rows left out by the latest `batches()`, as (row, column, problem).
+    `name` is short and safe for a folder; `origin` is the path, address or word as given, without an address's
+    secrets (see `shareable`); `columns` are the features in order; `higgs_layout` says that these are the 29 HIGGS
+    columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as (row,
+    column, problem).
     """
 
     name: str
@@ -101,6 +103,20 @@ def open_source(
     if higgs_layout:
         features = higgs.COLUMNS[1:]
     return Source(name, origin, features, chosen, higgs_layout, rows, on_bad_row, reader, progress)
+
+
+def shareable(source: str) -> str:
+    """A path or word as it is; an address with "…" for its user, its password and the values of its query.
+
+    >>> shareable("https://me:secret@host/x.csv?sig=TOKEN&KEY#part"), shareable("a@b/x.csv?y=1")
+    ('https://…@host/x.csv?sig=…&…', 'a@b/x.csv?y=1')
+    """
+    if not source.lower().startswith(("http://", "https://")):
+        return source
+    known = re.sub("(?<=://)[^/]*@", "…@", source, count=1)
+    address, mark, query = known.partition("#")[0].partition("?")
+    names = (part.partition("=") for part in query.split("&"))
+    return address + mark + "&".join(f"{name}=…" if equals else "…" for name, equals, _ in names if name or equals)
 
 
 def ingest(
@@ -181,7 +197,8 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
     if source == "higgs":
         return origin, origin, cache.open_higgs(rows, progress)
     if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
-        return files.short_name(urlsplit(source).path), origin, cache.open_address(origin, rows, progress)
+        name = files.short_name(urlsplit(source).path)
+        return name, shareable(origin), cache.open_address(origin, rows, progress)
     return files.short_name(origin), origin, files.open_path(Path(source), origin)
 
 

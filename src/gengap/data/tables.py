@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gengap.data import higgs
-from gengap.data.blocks import Block, OnBadRow, Progress, Reader, admit, checked
+from gengap.data.blocks import NO_NUMBERS, Block, OnBadRow, Progress, Reader, admit, checked
 from gengap.errors import BadRowError, SourceError, UsageError
 
 BATCH_ROWS = 1 << 16
@@ -202,6 +202,6 @@ def _refuse_type(name: str, kind: pa.DataType, batches: Iterator[pa.RecordBatch]
         for value in batch.column(0):
             if value.is_valid:
                 problem = f"{value.as_py()!r} is of type {kind}, expected a number"
-                raise BadRowError(file, first, name, problem, "Drop this column, or encode it as numbers.")
+                raise BadRowError(file, first, name, problem, NO_NUMBERS)
             first += 1
     raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers. Drop this column.")

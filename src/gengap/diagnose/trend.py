@@ -71,7 +71,8 @@ class Mixture:
 
     def above(self, threshold: float) -> float:
         """The probability of more than `threshold`."""
-        return float(self.weights @ ndtr((self.means - threshold) / self.sds))
+        chance = float(self.weights @ ndtr((self.means - threshold) / self.sds))
+        return min(chance, 1.0)  # the weights sum to about 1
 
     @property
     def mean(self) -> float:

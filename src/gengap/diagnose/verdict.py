@@ -71,7 +71,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     advice: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.run}: {self.verdict} ({self.confidence:.0%})"
+        sure = "" if self.verdict == "inconclusive" else f" ({self.confidence:.0%})"
+        return f"{self.run}: {self.verdict}{sure}"
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: the verdict, its reasons with their codes, and the advice."""

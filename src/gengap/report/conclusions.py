@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
@@ -39,7 +40,7 @@ def regularizers_table(effects: Iterable[Effect]) -> Table:
             Text(effect.treatment if effect.treatment != "smaller model" else f"smaller: {effect.run}"),
             f"{effect.loss.difference:+.4f}",
             Text(_interval(effect.loss.interval)),
-            _p(effect.loss.adjusted),
+            p_value(effect.loss.adjusted),
             f"{effect.gap_without:+.3f} > {effect.gap:+.3f}",
             f"{effect.cost:.1f}x",
             style="bold green" if effect.loss.interval[1] < 0 else "",
@@ -72,7 +73,8 @@ def _standing(summary: StudySummary) -> Iterator[str]:
     networks = [rank.loss for rank in summary.ranks if not rank.run.startswith("baselines/")]
     for baseline in summary.baselines:
         better = networks and baseline.loss < min(networks)
-        beside = "better than every network: the networks underfit" if better else "the best network is better"
+        says = "better than every network: a sign that they underfit, whatever their own curves say"
+        beside = says if better else "the best network is better"
         yield f"Beside: {baseline.run} has validation loss {baseline.loss:.4f}; {beside}."
 
 
@@ -106,5 +108,12 @@ def _interval(interval: tuple[float, float]) -> str:
     return f"[{interval[0]:+.4f}, {interval[1]:+.4f}]"
 
 
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
+    """A probability; below a hundredth its digits say nothing more.
+
+    >>> p_value(0.2), p_value(0.0001), p_value(float("nan"))
+    ('0.20', '<0.01', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
     return f"{value:.2f}" if value >= 0.005 else "<0.01"

@@ -46,7 +46,8 @@ def plan_table(plan: Plan, features: int) -> Table:
     """The plan in one table: what each trial is and how far it may go."""
     trials = (*(plan.growth.rungs() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
-    title = f"Plan {plan.name}: {len(trials)} trials{grows}, {plan.preparation} features"
+    count = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
+    title = f"Plan {plan.name}: {count}{grows}, {plan.preparation} features"
     table = _table(title, "run", "hidden layers", "treatments", "parameters", "epochs", "patience", left=3)
     for trial in trials:
         recipe = trial.recipe(plan.recipe)

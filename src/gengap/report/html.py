@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 import shlex
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from markupsafe import Markup
 from gengap.conclude.regularizers import Effect
 from gengap.conclude.sizes import Sizes
 from gengap.diagnose.extrapolate import Extrapolation
+from gengap.files import beside
 from gengap.report.language import Language, default_language, language
 from gengap.report.page import Page, Shown, Standing
 from gengap.report.page.curves import RunCurves
@@ -87,13 +87,12 @@ def render_main(page: Page, language: Language) -> Markup:
 def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
     """Writes the page beside `path` and renames it. `lang` is a language's code (default: the locale's).
 
-    Raises UsageError if there is no such language.
+    Raises UsageError if there is no such language, or if `path` can't be written.
     """
     text = render(page, language(lang or default_language()))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_text(text, encoding="utf-8", newline="\n")
-    return beside.replace(path)
+    with beside(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+    return path
 
 
 def embedded(document: object) -> Markup:

@@ -54,11 +54,11 @@ class Editions:
         self._due = 0.0
         self._edition: Edition | None = None
 
-    def current(self) -> Edition:
-        """The edition of the files as they are, or were a moment ago."""
+    def current(self, *, fresh: bool = False) -> Edition:
+        """The edition of the files as they are, or, unless it must be `fresh`, were a moment ago."""
         with self._lock:
             began = time.monotonic()
-            if self._edition is not None and began < self._due:
+            if self._edition is not None and began < self._due and not fresh:
                 return self._edition
             version = mark(self._folder)  # before the files are read: what is written meanwhile is the next edition
             if self._edition is None or version != self._edition.version:

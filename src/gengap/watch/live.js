@@ -52,8 +52,8 @@
         await renew();
         version = news.version;
       }
-      state = news.state;
-      tell(news.text, state);
+      if (news.version === version) state = news.state; // of what the page shows, not of what it has not got yet
+      tell(news.text, news.state);
       pause = EVERY;
     } catch (fault) {
       console.info(fault);

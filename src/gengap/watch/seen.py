@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,11 +16,14 @@ from typing import Literal
 
 import msgspec
 
-from gengap.errors import StudyFolderError
+from gengap.errors import PlanError, StudyFolderError
 from gengap.folder import HISTORIES, RESULTS, SUMMARY, StudyFolder
 from gengap.history import History, read_histories
-from gengap.live import CURVES, LIVE, STATUS, Status, read_status
-from gengap.report.page import Page, page_of
+from gengap.live import CURVES, LIVE, STATUS, Status, is_running, modified, read_status
+from gengap.plan import Plan
+from gengap.report.page import ALL, Page, Shown, page_of
+from gengap.report.page.rows import Row
+from gengap.report.page.values import Line
 from gengap.report.summary import StudySummary, TrialSummary
 
 State = Literal["waiting", "running", "stopped", "finished"]
@@ -53,8 +56,7 @@ class Seen:
 
 def mark(folder: Path) -> str:
     """A digest that is another one whenever `look` would see something else."""
-    status = read_status(folder)
-    parts: list[object] = [status is not None and status.running]
+    parts: list[object] = [is_running(folder)]
     for path in (folder / RESULTS, folder / HISTORIES, folder / STATUS, *_curves_files(folder)):
         try:
             stat = path.stat()
@@ -65,14 +67,17 @@ def mark(folder: Path) -> str:
 
 
 def look(folder: Path) -> Seen:
-    """What is there to be shown."""
+    """What is there to be shown. Results that are newer than a status are that study's, or a later one's."""
     status = read_status(folder)
-    if status is not None and status.running:
+    running = status is not None and status.is_running(folder)
+    if status is not None and running and modified(folder / RESULTS) <= modified(folder / STATUS):
         return _under_way("running", folder, status)
     try:
         found = StudyFolder(folder).results()
     except StudyFolderError:
-        return Seen("waiting") if status is None else _under_way("stopped", folder, status)
+        if status is None:
+            return Seen("waiting")
+        return _under_way("running" if running else "stopped", folder, status)
     trials = len(found.summary.trials)
     return Seen("finished", page_of(found.summary, found.histories, found.plan), trials, trials)
 
@@ -82,7 +87,7 @@ def _under_way(state: State, folder: Path, status: Status) -> Seen:
     finished = list(_finished(kept.trial_file(run, seed) for run, seed in status.finished))
     known = set(status.finished)
     running = [history for history in _running(folder) if (history.run, history.seed) not in known]
-    ended = time.time() if state == "running" else (folder / STATUS).stat().st_mtime
+    ended = time.time() if state == "running" else modified(folder / STATUS)
     summary = StudySummary(
         source=status.source,
         rows=status.rows,
@@ -97,7 +102,30 @@ def _under_way(state: State, folder: Path, status: Status) -> Seen:
     )
     histories = [*(history for history, _ in finished), *running]
     page = page_of(summary, histories, status.plan, under_way=state == "running")
-    return Seen(state, page, len(finished), status.planned)
+    return Seen(state, _as_planned(page), len(finished), status.planned)
+
+
+def _as_planned(page: Page) -> Page:
+    """The page with its runs in the plan's order and not that of finishing; those that are not in it come last."""
+    place = {run: at for at, run in enumerate(_planned(page.plan))}
+
+    def at(each: Row | Shown | Line) -> int:
+        return place.get(each.run, len(place))
+
+    groups = [(name, tuple(sorted(shown, key=at))) for name, shown in page.groups.items()]
+    groups.sort(key=lambda group: (group[0] == ALL, at(group[1][0])))
+    values = msgspec.structs.replace(page.values, lines=tuple(sorted(page.values.lines, key=at)))
+    return msgspec.structs.replace(page, rows=tuple(sorted(page.rows, key=at)), groups=dict(groups), values=values)
+
+
+def _planned(plan: str) -> Sequence[str]:
+    """The names of a plan's trials, in the order in which they are trained; none if it can't be read."""
+    try:
+        found = Plan.from_toml(plan)
+    except PlanError:
+        return ()
+    grown = (*found.growth.rungs(), *found.growth.regularized((1,))) if found.growth else ()
+    return [trial.run for trial in (*grown, *found.trials)]
 
 
 def _finished(paths: Iterable[Path]) -> Iterator[tuple[History, TrialSummary]]:

@@ -5,12 +5,14 @@
     /version    JSON: a version, which changes with what is to be seen, and the study's state in words
 
 Nothing is served by its path on the disk. A request whose Host is another name is refused: any web site can give
-its own name this address, and a browser would let it read what it gets (DNS rebinding).
+its own name this address, and a browser would let it read what it gets (DNS rebinding). The port may be any, since
+`ssh -L` may bring the page to another one.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -29,7 +31,7 @@ from gengap.report.language import default_language, language
 from gengap.watch.editions import Editions
 
 ADDRESS, PORT = "127.0.0.1", 8642
-NAMES = (ADDRESS, "localhost")
+OURS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)  # a Host that is this machine
 IDLE_SECONDS = 10  # for which a client may say nothing
 LAST_SECONDS = 5.0  # for which a server that is to end waits for an open page to get what is new
 WAKE_SECONDS = 0.1
@@ -75,7 +77,7 @@ class Server(ThreadingHTTPServer):
         """Waits until an open page has what is there now; not for long."""
         until = time.monotonic() + LAST_SECONDS
         while time.monotonic() < min(until, self.heard + LAST_SECONDS):
-            if self.given == self.editions.current().version:
+            if self.given == self.editions.current(fresh=True).version:
                 return
             time.sleep(WAKE_SECONDS)
 
@@ -120,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse  # noqa: N815
 
     def _is_for_us(self) -> bool:
-        ours = self.headers.get("Host") in [f"{name}:{self.server.server_port}" for name in NAMES]
+        ours = OURS.fullmatch(self.headers.get("Host", "")) is not None
         if not ours:
             self.send_error(HTTPStatus.FORBIDDEN, f"this page is at {self.server.address} only")
         return ours

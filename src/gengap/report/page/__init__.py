@@ -7,6 +7,7 @@ Nothing in it depends on a language: words are put in by the templates.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -41,9 +42,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Everything on the page of one study.
 
-    `plan` is TOML, or empty if it is not known. `rows` has a row for each run, `curves` the first seed's curves by
-    run. `groups` are the runs that are shown together, and ALL of them where there are several groups. `values` are
-    the numbers behind the curves, at a few epochs. `under_way` says that trials are still training.
+    `plan` is TOML, or empty if it is not known. `rows` has a row for each run, `curves` the curves by run of its
+    first finished seed, or of its first while none is. `groups` are the runs that are shown together, and ALL of
+    them where there are several groups. `values` are the numbers behind the curves, at a few epochs. `under_way`
+    says that trials are still training.
     """
 
     summary: StudySummary
@@ -61,12 +63,21 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tally(self) -> dict[str, int]:
-        """How many runs have each verdict, for the first seed; runs on part of the rows don't count."""
-        found: dict[str, int] = {}
-        for row in self.rows:
-            if row.verdict is not None and row.group != ROWS:
-                found[row.verdict.verdict] = found.get(row.verdict.verdict, 0) + 1
-        return found
+        """How many runs have each verdict, for the first seed; those on part of the rows count if they are all."""
+        whole = [row for row in self.rows if row.group != ROWS] or self.rows
+        return dict(Counter(row.verdict.verdict for row in whole if row.verdict is not None))
+
+    @property
+    def names(self) -> set[str]:
+        """What runs and baselines are called."""
+        called = {name for trial in self.summary.trials for name in (trial.run, *trial.also)}
+        ranked = {rank.run for rank in self.summary.ranks} | {each.run for each in self.summary.baselines}
+        return called | ranked | {row.run for row in self.rows}
+
+    @property
+    def kept_place(self) -> int | None:
+        """Which of the rows, counted from 1, is the kept run's, if that has reasons."""
+        return next((i for i, row in enumerate(self.rows, 1) if row.kept and row.verdict is not None), None)
 
     @property
     def metrics(self) -> list[str]:
@@ -92,7 +103,7 @@ def page_of(
     trials: dict[str, list[TrialSummary]] = {}
     for trial in sorted(summary.trials, key=lambda trial: trial.seed):  # a stable sort: the plan's order stays
         trials.setdefault(trial.run, []).append(trial)
-    drawn = {history.run: history for history in sorted(histories, key=lambda h: h.seed, reverse=True)}
+    drawn = _drawn(histories, trials)
     runs = list(dict.fromkeys([*trials, *(history.run for history in histories)]))
     kept = summary.recommendation.run if summary.recommendation is not None else None
     curves = {
@@ -107,6 +118,15 @@ def page_of(
         values=values_at_epochs([drawn[run] for run in runs if run in drawn]),
         under_way=under_way,
     )
+
+
+def _drawn(histories: Sequence[History], trials: dict[str, list[TrialSummary]]) -> dict[str, History]:
+    """One history for each run: that of its first finished trial, or of the first seed while none is finished."""
+    found: dict[str, History] = {}
+    for history in sorted(histories, key=lambda history: history.seed, reverse=True):
+        if history.run not in trials or history.seed == trials[history.run][0].seed:
+            found[history.run] = history
+    return found
 
 
 def _groups(

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup, escape
 
+from gengap.report.conclusions import p_value
 from gengap.report.console import minutes
 
 NONE = "–"
 LOSS_DIGITS = 4
+LARGE = 1e6  # from here on, digits are counted from the first
 
 
 def fixed(value: float | None, digits: int = LOSS_DIGITS, *, signed: bool = False) -> str:
-    """A number with so many digits; never "-0.0".
+    """A number with so many digits; never "-0.0", and a large one in short.
 
-    >>> fixed(0.12345), fixed(-0.00001), fixed(None), fixed(0.5, 1, signed=True)
-    ('0.1235', '0.0000', '–', '+0.5')
+    >>> fixed(0.12345), fixed(-0.00001), fixed(None), fixed(0.5, 1, signed=True), fixed(7.0512e26)
+    ('0.1235', '0.0000', '–', '+0.5', '7.05e+26')
     """
     if value is None or not math.isfinite(value):
         return NONE
-    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    form = f".{digits}f" if abs(value) < LARGE else ".2e"
+    text = f"{value:{'+' if signed else ''}{form}}"
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "\u2212")
 
 
@@ -54,23 +57,17 @@ def grouped(count: int) -> str:
     return f"{count:,}"
 
 
-def p_value(value: float) -> str:
-    """A probability; below a hundredth its digits say nothing more.
+def sentence(text: str, names: Iterable[str] = ()) -> str:
+    """A reason or an advice as a sentence of its own; one of the `names` at its start stays as it is.
 
-    >>> p_value(0.2), p_value(0.0001)
-    ('0.20', '<0.01')
+    >>> sentence("keep this model"), sentence("stop"), sentence("sizes/Tiny is the best")
+    ('Keep this model.', 'Stop.', 'sizes/Tiny is the best.')
+    >>> sentence("tiny, a larger model, is better", ["tiny"]), sentence("tiny steps", ["tin"])
+    ('tiny, a larger model, is better.', 'Tiny steps.')
     """
-    return f"{value:.2f}" if value >= 0.005 else "<0.01"
-
-
-def sentence(text: str) -> str:
-    """A reason or an advice as a sentence of its own; a name at its start stays as it is.
-
-    >>> sentence("keep this model"), sentence("sizes/Tiny is the best")
-    ('Keep this model.', 'sizes/Tiny is the best.')
-    """
-    words = [*text.split(" ", 2), ""][:2]
-    start = text[:1].upper() if all(word.isascii() and word.rstrip(":,").isalpha() for word in words) else text[:1]
+    named = any(name and text.startswith(name) and not text[len(name) :][:1].isalnum() for name in names)
+    plain = all(word.isascii() and word.rstrip(":,.!?").isalpha() for word in text.split(" ", 2)[:2])
+    start = text[:1].upper() if plain and not named else text[:1]
     return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from gengap.data.source import shareable
 from gengap.report.summary import Made
 
-PACKAGES = ("gengap", "keras", "jax", "numpy", "scikit-learn")
+PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
 PLAN_FILE = "plan.toml"  # of the study folder, for a plan that was no name or file
 DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail"}
 
 
 def made(source: Any, plan: Any, options: Mapping[str, object]) -> Made:
-    """What `gengap.study(source, plan, **options)` runs on, and how to call it again.
+    """What `gengap.study(source, plan, **options)` runs on, and how to call it again, without an address's secrets.
 
     >>> found = made("collider", "quick", {"seeds": 3, "test": 0, "max_epochs": 5})
     >>> " ".join(found.command)
@@ -24,21 +27,29 @@ def made(source: Any, plan: Any, options: Mapping[str, object]) -> Made:
     >>> found.call
     "gengap.study('collider', 'quick', seeds=3, max_epochs=5)"
     """
-    versions = {package: version(package) for package in PACKAGES}
     given = {name: value for name, value in options.items() if value is not None and value != DEFAULTS.get(name)}
     return Made(
-        versions={"python": platform.python_version()} | versions,
+        versions={"gengap": import_module("gengap").__version__, "python": platform.python_version()} | _versions(),
         cores=os.cpu_count() or 1,
         command=_command(source, plan, given),
         call=_call(source, plan, given),
     )
 
 
+def _versions() -> dict[str, str]:
+    """Those of the packages that say theirs: bundled ones may have no metadata."""
+    found = {}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def _command(source: Any, plan: Any, given: Mapping[str, object]) -> tuple[str, ...]:
     """The words of the shell; none for rows in memory, which only Python has."""
     if not isinstance(source, (str, os.PathLike)):
         return ()
-    words = ["gengap", "study", os.fspath(source), "--plan", _plan(plan)]
+    words = ["gengap", "study", shareable(os.fspath(source)), "--plan", _plan(plan)]
     for name, value in given.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
     return tuple(words)
@@ -46,7 +57,7 @@ def _command(source: Any, plan: Any, given: Mapping[str, object]) -> tuple[str, 
 
 def _call(source: Any, plan: Any, given: Mapping[str, object]) -> str:
     if isinstance(source, (str, os.PathLike)):
-        rows = repr(os.fspath(source))
+        rows = repr(shareable(os.fspath(source)))
     else:
         rows = "(X, y)" if isinstance(source, tuple) else "table"
     options = "".join(f", {name}={value!r}" for name, value in given.items())

@@ -9,21 +9,17 @@ import numpy as np
 
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
-from gengap.report.page.curves import HUGE
+from gengap.markup import HUGE, miniature
 from gengap.report.summary import SHOWN, TrialSummary
-
-WIDTH, HEIGHT, EDGE = 96.0, 24.0, 3.0  # of a sparkline, and the room round it
-POINTS = 48
-START = 0.05  # the share of the epochs whose wild values may leave the picture at its top
 
 
 class Sparkline(msgspec.Struct, frozen=True, kw_only=True):
-    """Validation loss by epoch in a box of WIDTH x HEIGHT.
+    """A run's loss by epoch in a box of `markup.WIDTH` x `markup.HEIGHT`, as notebooks show it.
 
-    An SVG polyline's points, the best epoch's place, and from where to where the onset may lie.
+    SVG paths by split, the best epoch's place, and from where to where the onset may lie.
     """
 
-    points: str
+    paths: dict[str, str]
     best: tuple[float, float] | None
     onset: tuple[float, float] | None
 
@@ -86,31 +82,25 @@ def make_row(run: str, trials: Sequence[TrialSummary], history: History | None, 
 
 
 def sparkline(history: History, trial: TrialSummary | None) -> Sparkline | None:
-    """The run's validation curve in miniature: means over equal parts; None if nothing can be drawn."""
+    """The run's curves in miniature, with what its verdict marks on them; None if validation has no two values."""
     key = ("validation", SHOWN[0])
     if key not in history:
         return None
-    series = history[key]
+    series, training = history[key], history.training(SHOWN[0])
     drawn = np.abs(series.values) < HUGE
-    epochs, values = series.epochs[drawn], series.values[drawn]
-    if len(values) < 2:
+    if drawn.sum() < 2:
         return None
-    low, high = values.min(), values[min(max(1, int(START * len(values))), len(values) - 1) :].max()
-    first, last = epochs[0], epochs[-1]
+    picture = miniature(({"train": training.values} if training else {}) | {"validation": series.values})
+    first, last = series.epochs[0], series.epochs[-1]
 
     def x(epoch: float) -> float:
-        return round(EDGE + (WIDTH - 2 * EDGE) * float(np.clip((epoch - first) / (last - first), 0, 1)), 1)
+        return round(picture.x(float((epoch - first) / (last - first))), 1)
 
-    def y(value: float) -> float:
-        height = (value - low) / (high - low) if high > low else 0.5
-        return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * float(min(height, 1.0)), 1)
-
-    parts = np.array_split(np.arange(len(values)), min(POINTS, len(values)))
-    means = [(float(epochs[part].mean()), float(values[part].mean())) for part in parts]
     best = trial.best_epoch if trial is not None else None
     onset = trial.verdict.onset_interval if trial is not None and trial.verdict is not None else None
+    lowest = 0.0 if best is None else float(np.interp(best, series.epochs[drawn], series.values[drawn]))
     return Sparkline(
-        points=" ".join(f"{x(epoch)},{y(value)}" for epoch, value in means),
-        best=None if best is None else (x(best), y(float(np.interp(best, epochs, values)))),
+        paths=dict(picture.paths),
+        best=None if best is None else (x(best), round(picture.y(lowest), 1)),
         onset=None if onset is None else (x(onset[0]), x(onset[1])),
     )

@@ -28,14 +28,15 @@ const digits = (value) => (value === null || value === undefined ? "–" : value
 const series = ({ values, epochs }) => ({ values, epochs: epochs ?? values.map((_, i) => i) });
 const shortName = (run) => run.split("/").slice(1).join("/") || run;
 
-// Each value's mean with those before it, weighted by half a Gaussian over epochs; null is a gap and stays one.
-function smooth(epochs, values, width) {
+// Each value's mean with those before it, weighted by half a Gaussian over epochs; null is a gap and stays one. A value
+// may be the mean of several: it counts as often, but where it is smoothed itself without those after its middle.
+function smooth(epochs, values, width, counts = values.map(() => 1)) {
   return values.map((value, i) => {
     const std = Math.min(width, epochs[i] / EPOCHS_PER_STD);
-    let total = value, weights = 1;
+    let weights = (counts[i] + 1) / 2, total = weights * value;
     for (let j = i - 1; value !== null && j >= 0 && epochs[i] - epochs[j] <= REACH * std; j--) {
       if (values[j] === null) continue;
-      const weight = Math.exp(-0.5 * ((epochs[i] - epochs[j]) / std) ** 2);
+      const weight = counts[j] * Math.exp(-0.5 * ((epochs[i] - epochs[j]) / std) ** 2);
       total += weight * values[j];
       weights += weight;
     }
@@ -43,10 +44,12 @@ function smooth(epochs, values, width) {
   });
 }
 
-// The last value up to an epoch; null once the run had ended.
+// The last value up to an epoch, or the mean that is nearest; null once the run had ended.
 function valueAt(curve, epoch) {
+  if (curve.exact?.[0] === epoch) return curve.exact[1];
   const { epochs, values } = series(curve);
-  const i = epochs.findLastIndex((each) => each <= epoch);
+  let i = epochs.findLastIndex((each) => each <= epoch);
+  if (curve.counts && epochs[i + 1] - epoch < epoch - epochs[i]) i++;
   return i < 0 || epoch > epochs.at(-1) ? null : values[i];
 }
 
@@ -73,15 +76,18 @@ function curvesChart(width) {
       const curve = (metrics[state.metric] ?? {})[split];
       if (!state[split] || !curve) continue;
       const { epochs, values } = series(curve);
-      const x = epochs.map((epoch) => epoch + shift), common = { x, name: plain(name), mode: "lines", hoverinfo: "none" };
-      const trace = (kind, y, more) => traces.push({ ...common, y, ...more, meta: { run, kind } });
-      if (split === "validation" && state.smoothing > 0) trace("logged", values, { line: { color, width: 1 }, opacity: 0.25 });
+      const at = (epoch) => epoch + shift, common = { name: plain(name), mode: "lines", hoverinfo: "none" };
+      const trace = (kind, x, y, more) => traces.push({ ...common, x: x.map(at), y, ...more, meta: { run, kind } });
+      const logged = series(curve.logged ?? curve), faint = { line: { color, width: 1 }, opacity: 0.25 };
+      const differs = split === "validation" && (state.smoothing > 0 || curve.logged);
+      if (differs) trace("logged", logged.epochs, logged.values, faint);
       const marker = { symbol: symbol || "circle", color, size: 7, maxdisplayed: 8 };
       const line = { color, width: 2, dash: DASH[split] };
-      trace(split, smooth(epochs, values, state.smoothing), { line, marker, mode: symbol ? "lines+markers" : "lines" });
-      const at = split === "validation" && best !== null ? valueAt(curve, best) : null;
+      const smoothed = smooth(epochs, values, state.smoothing, curve.counts);
+      trace(split, epochs, smoothed, { line, marker, mode: symbol ? "lines+markers" : "lines" });
+      const lowest = split === "validation" && best !== null ? valueAt(curve, best) : null;
       const dot = { color, size: 10, line: { color: colour("--paper"), width: 1.5 } };
-      if (at !== null) trace("best", [at], { x: [best + shift], mode: "markers", marker: dot });
+      if (lowest !== null) trace("best", [best], [lowest], { mode: "markers", marker: dot });
     }
     if (onset && state.validation) shapes.push(...bands(onset.map((epoch) => epoch + shift), color, shapes.length / 2));
   }
@@ -114,7 +120,8 @@ function heightOf(runs, traces) {
   if (data.rising.some((name) => state.metric.endsWith(name))) return {};
   const curves = runs.map(({ run }) => data.curves[run].metrics[state.metric] ?? {});
   const split = curves.some((each) => each.validation) ? "validation" : "train";
-  const values = curves.filter((each) => each[split]).map((each) => each[split].values.filter((v) => v !== null));
+  const shown = curves.filter((each) => each[split]).map((each) => each[split].logged ?? each[split]);
+  const values = shown.map((each) => each.values.filter((v) => v !== null));
   const starts = values.filter((each) => each.length).map((each) => each[0]).sort((a, b) => a - b);
   const drawn = traces.flatMap(({ y }) => y).filter((v) => v !== null);
   if (!starts.length || !drawn.length) return {};

@@ -1,0 +1,56 @@
+"""Was anything learnt: how often the test says so where nothing was, and where something was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from gengap.diagnose.signal import signal
+
+RUNS, EPOCHS = 6, 8
+
+
+def outputs(random: np.random.Generator, y: np.ndarray, strength: float) -> list[np.ndarray]:
+    """Log-odds of several runs (epochs, rows) that wander, all with the same wrong ideas in part."""
+    shared = random.normal(size=len(y))
+    made = []
+    for _ in range(RUNS):
+        own = random.normal(size=(EPOCHS, len(y))).cumsum(axis=0)
+        made.append(0.3 * own + shared + strength * y - 2)
+    return made
+
+
+@pytest.mark.parametrize(("rows", "rate"), [(400, 0.5), (400, 0.05), (60, 0.5)])
+def test_where_nothing_was_learnt_small_p_values_are_as_rare_as_they_say(rows: int, rate: float) -> None:
+    random = np.random.default_rng(rows)
+    p_values = []
+    for _ in range(200):
+        y = (np.arange(rows) < rate * rows).astype(float)
+        p_values.append(signal(outputs(random, y, 0.0), y, orders=99, seed=int(random.integers(1_000_000))).p_value)
+    for level in (0.05, 0.2, 0.5):
+        share, error = np.mean(np.array(p_values) <= level), np.sqrt(level * (1 - level) / 200)
+        assert share <= level + 3 * error
+    assert np.mean(np.array(p_values) <= 0.2) >= 0.2 - 3 * np.sqrt(0.2 * 0.8 / 200)  # nor rarer than need be
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.05])
+def test_where_something_was_learnt_it_is_seen(rate: float) -> None:
+    y = (np.arange(600) < rate * 600).astype(float)
+    assert all(signal(outputs(np.random.default_rng(i), y, 2.0), y).p_value <= 0.01 for i in range(10))
+
+
+def test_the_auc_is_the_largest_of_all_lines() -> None:
+    random = np.random.default_rng(0)
+    y = (random.random(300) < 0.3).astype(float)
+    made = [np.round(each, 1) for each in outputs(random, y, 0.5)]  # with ties
+    largest = max(roc_auc_score(y, line) for each in made for line in each)
+    assert signal(made, y).auc == pytest.approx(largest, abs=1e-6)
+
+
+def test_without_anything_to_rank_nothing_is_shown() -> None:
+    y = np.array([0.0, 1.0, 1.0, 0.0])
+    assert signal([], y) == (0.5, 1.0)
+    assert signal([np.full((2, 4), np.nan)], y) == (0.5, 1.0)
+    assert signal([np.eye(4)], np.ones(4)) == (0.5, 1.0)
+    assert signal([np.zeros((1, 4))], y) == (0.5, 1.0)
