@@ -32,7 +32,8 @@ RUN = {"study", "diagnose", "plan", "ingest", "predict", "report"}
 TINY = shlex.split("--train 200 --validation 50 --max-epochs 2 --only 'sizes/*[y6]' --stop patience")  # Tiny, or 16
 OFFLINE = re.compile(r"^(higgs|https?://.*)$")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-OTHERS = {"--corpus", "--docs", "--python", "--out", "--logdir", "--runs", "--seed", "--first"}  # of benchmarks and other tools
+# Of benchmarks and other tools:
+OTHERS = {"--corpus", "--docs", "--python", "--out", "--logdir", "--runs", "--seed", "--first"}
 
 
 def name_of(page: Path) -> str:
