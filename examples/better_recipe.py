@@ -19,7 +19,8 @@ import numpy as np
 
 import gengap
 from gengap.models.treatments import LabelSmoothing, Mixup, Treatment
-from gengap.plan import BETTER, Constant, FlatCosine, Recipe, Trial, better
+from gengap.plan import Constant, FlatCosine, Recipe, Trial
+from gengap.presets import BETTER, better
 from gengap.train import trainer
 from gengap.train.fitted import Job
 from gengap.train.trials import steps_per_epoch

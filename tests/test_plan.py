@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gengap.errors import PlanError
 from gengap.models.treatments import L2, Dropout
-from gengap.plan import Constant, InverseTime, Plan, Recipe, Trial, load_plan
+from gengap.plan import Constant, InverseTime, Plan, Recipe, Trial
+from gengap.presets import load_plan
 from gengap.train.stopping import Stopping
 
 positive = st.integers(1, 10**6)

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import gengap
 from gengap.cli import app
 from gengap.diagnose.trials import CERTAIN_RISE, binary_row_losses
-from gengap.plan import Plan, Recipe, Trial, load_plan
+from gengap.plan import Plan, Recipe, Trial
+from gengap.presets import load_plan
 from gengap.study import Study
 from gengap.train.stopping import Stopping
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from gengap.errors import GengapError
     from gengap.fitting import fit
     from gengap.history import History
-    from gengap.plan import Plan, Trial, load_plan
+    from gengap.plan import Plan, Trial
     from gengap.prediction import predict
+    from gengap.presets import load_plan
     from gengap.study import Study, study
 
 _HOMES = {
@@ -34,7 +35,7 @@ _HOMES = {
     "fit": "gengap.fitting",
     "ingest": "gengap.data.source",
     "load": "gengap.data.dataset",
-    "load_plan": "gengap.plan",
+    "load_plan": "gengap.presets",
     "models": "gengap.models",
     "predict": "gengap.prediction",
     "study": "gengap.study",

@@ -248,7 +248,7 @@ def diagnose(
 @app.command()
 def plan(name: Annotated[str, typer.Argument(help="quick, tutorial, full, or a TOML file.")] = "quick") -> None:
     """Print a plan as TOML, to change and give to `gengap study --plan`."""
-    from gengap.plan import load_plan
+    from gengap.presets import load_plan
 
     typer.echo(load_plan(name).to_toml(), nl=False)
 

@@ -37,7 +37,8 @@ from gengap.folder import PLAN, StudyFolder
 from gengap.history import History, write_histories
 from gengap.live import Live
 from gengap.models.saved import load_saved, logits_of
-from gengap.plan import Plan, Stop, Trial, load_plan
+from gengap.plan import Plan, Stop, Trial
+from gengap.presets import load_plan
 from gengap.report.page.making import made
 from gengap.report.summary import Made, StudySummary, TrialSummary
 from gengap.train.baselines import TREES, Baseline, fit_baselines

@@ -10,7 +10,8 @@ from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.sizes import FEWEST, climbs_on, judge_sizes
 from gengap.conclude.unfolding import following
 from gengap.models.treatments import L2, Dropout
-from gengap.plan import Growth, Plan, Recipe, Trial, load_plan
+from gengap.plan import Growth, Plan, Recipe, Trial
+from gengap.presets import load_plan
 from gengap.train.stopping import Stopping
 
 LADDER = tuple((2 ** (i + 2),) for i in range(8))

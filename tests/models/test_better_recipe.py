@@ -7,7 +7,7 @@ import pytest
 
 import gengap
 from examples.better_recipe import table, variants
-from gengap.plan import BETTER
+from gengap.presets import BETTER
 
 
 def test_every_part_is_left_out_once() -> None:

@@ -10,7 +10,8 @@ import trainer_table as table
 
 from gengap.models.backend import keras
 from gengap.models.standalone import standalone
-from gengap.plan import Recipe, better
+from gengap.plan import Recipe
+from gengap.presets import better
 
 GENERATOR = np.random.default_rng(5)
 RAW = GENERATOR.normal(3, 7, size=(50, 28)).astype(np.float32)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from gengap.history import History
-from gengap.plan import load_plan
+from gengap.presets import load_plan
 from gengap.report.console import Terminal, minutes, plan_table, results_table, skipped_text
 from gengap.report.summary import StudySummary, TrialSummary
 from gengap.train.fitted import Progress
