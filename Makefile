@@ -24,7 +24,8 @@ docs: $(VENV)/.tests
 	$(BIN)/python -m sphinx -W --keep-going docs docs/_build/html
 
 notebooks: $(VENV)/.tests
-	$(BIN)/jupytext --to ipynb --execute docs/notebooks/tutorial.py docs/notebooks/tutorial.ko.py
+	$(BIN)/jupytext --to ipynb docs/notebooks/*.py
+	$(BIN)/jupyter-execute --inplace docs/notebooks/*.ipynb
 
 bench: .venv-bench/.bench
 	.venv-bench/bin/python -m benchmarks $(BENCH)
