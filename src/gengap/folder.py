@@ -27,8 +27,7 @@ from gengap.errors import StudyFolderError
 from gengap.files import beside
 from gengap.history import History, read_histories, write_histories
 from gengap.models.saved import Card, write_card
-from gengap.report.page.making import PLAN_FILE
-from gengap.report.summary import SCHEMA, StudySummary, TrialSummary
+from gengap.report.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
 from gengap.train.fitted import Fitted, SoFar
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 TRAINING = 4  # to be raised with every change that makes the same trial train differently
 SUMMARY, FINGERPRINT = "gengap.summary", "gengap.fingerprint"
 SUCH = "name the folder of a finished `gengap study`, as runs/collider-quick"
-RESULTS, HISTORIES, PLAN = "study.json", "histories.parquet", PLAN_FILE
+RESULTS, HISTORIES = "study.json", "histories.parquet"
 
 
 def fingerprint(*parts: object) -> str:
@@ -124,7 +123,11 @@ class StudyFolder:
         if not self.path.exists():
             raise StudyFolderError(f"{self.path}: there is no such folder; {SUCH}")
         found: list[Any] = []
-        readers = {RESULTS: _read_summary, HISTORIES: read_histories, PLAN: lambda path: path.read_text("utf-8")}
+        readers = {
+            RESULTS: _read_summary,
+            HISTORIES: read_histories,
+            PLAN_FILE: lambda path: path.read_text("utf-8"),
+        }
         for name, read in readers.items():
             path = self.path / name
             if not path.is_file():

@@ -15,7 +15,7 @@ import numpy as np
 
 from gengap.errors import UsageError
 from gengap.files import beside
-from gengap.markup import HUGE, TRAIN, VALIDATION, sparkline, table
+from gengap.markup import TRAIN, VALIDATION, drawable, sparkline, table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,9 +95,8 @@ class History:
             raise UsageError(f"{self.run} logged no {metric!r}; it logged {self._listed()}")
         ax = ax or Figure(layout="constrained").add_subplot()
         for name, series in shown.items():
-            drawn = np.where(np.abs(series.values) < HUGE, series.values, np.nan)
             colour, dash = (TRAIN, "-") if name == "training" else (VALIDATION, "--")
-            ax.plot(series.epochs, drawn, dash, color=colour, label=name)
+            ax.plot(series.epochs, drawable(series.values), dash, color=colour, label=name)
         ax.set_title(self.run, parse_math=False)
         ax.set_xlabel("epoch")
         ax.set_ylabel(metric.replace("_", " "), parse_math=False)

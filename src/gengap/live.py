@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from gengap.errors import StudyFolderError
+from gengap.files import beside
 from gengap.history import write_histories
 
 if TYPE_CHECKING:
@@ -160,7 +161,6 @@ class Live:
         if now >= self._due.get(key, 0.0):
             path = self._curves_file(*key)
             with contextlib.suppress(OSError):  # no trial shall end because nobody can watch it
-                path.parent.mkdir(parents=True, exist_ok=True)
                 write_histories([progress.history()], path)
             took = time.monotonic() - now
             self._due[key] = now + max(EVERY_SECONDS, took / LARGEST_SHARE)
@@ -215,8 +215,5 @@ class Live:
 
     def _write(self, status: Status) -> None:
         self._status, path = status, self._folder / STATUS
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-            beside.write_bytes(msgspec.json.encode(status))
-            beside.replace(path)
+        with contextlib.suppress(OSError), beside(path) as part:
+            part.write_bytes(msgspec.json.encode(status))

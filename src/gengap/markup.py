@@ -65,6 +65,11 @@ def bullets(items: Iterable[object], mark: str = "–") -> Html:
     return element("ul", *lines, style=f"margin: 0.2em 0 0.4em 0; list-style: '{mark}  '; padding-left: 1.5em")
 
 
+def drawable(values: np.ndarray) -> np.ndarray:
+    """The values, with gaps (NaN) for those that no picture can show."""
+    return np.where(np.abs(values) < HUGE, values, np.nan)
+
+
 @dataclass(frozen=True)
 class Miniature:
     """Curves in a box of WIDTH x HEIGHT: SVG `paths` by name, and the values at the box's foot and top."""
@@ -117,7 +122,7 @@ def _escaped(value: object) -> str:
 
 def _thinned(values: np.ndarray) -> np.ndarray:
     """Means over equal parts; NaN for a part without a finite value."""
-    values = np.where(np.abs(values) < HUGE, values, np.nan)
+    values = drawable(values)
     parts = (part[np.isfinite(part)] for part in np.array_split(values, max(1, min(POINTS, len(values)))))
     return np.array([part.mean() if len(part) else np.nan for part in parts])
 

@@ -33,14 +33,14 @@ from gengap.diagnose.trials import curves_of
 from gengap.diagnose.verdict import Verdict
 from gengap.display import Display, Silent
 from gengap.errors import UsageError
-from gengap.folder import PLAN, StudyFolder
+from gengap.folder import HISTORIES, RESULTS, StudyFolder
 from gengap.history import History, write_histories
 from gengap.live import Live
 from gengap.models.saved import load_saved, logits_of
 from gengap.plan import Plan, Stop, Trial
 from gengap.presets import load_plan
 from gengap.report.page.making import made
-from gengap.report.summary import Made, StudySummary, TrialSummary
+from gengap.report.summary import PLAN_FILE, Made, StudySummary, TrialSummary
 from gengap.train.baselines import TREES, Baseline, fit_baselines
 from gengap.training import Training
 
@@ -256,8 +256,8 @@ def write_results(found: Study, folder: StudyFolder) -> None:
     from gengap.report import answer_plots, plots, tensorboard, tensorboard_hparams, tensorboard_images
 
     folder.path.mkdir(parents=True, exist_ok=True)
-    (folder.path / "study.json").unlink(missing_ok=True)
-    write_histories(found.histories, folder.path / "histories.parquet")
+    (folder.path / RESULTS).unlink(missing_ok=True)
+    write_histories(found.histories, folder.path / HISTORIES)
     groups, logs, figures = found.groups(), folder.path / "tensorboard", folder.path / "figures"
     sessions = []
     for history, trial in zip(found.histories, found.trials, strict=True):
@@ -274,9 +274,9 @@ def write_results(found: Study, folder: StudyFolder) -> None:
     pictures = plots.save_figures(groups, figures, x=x, best=found.best_epochs())
     pictures += answer_plots.save_answers(found.summary, figures)
     tensorboard_images.write_pictures(pictures, logs)
-    folder.write(PLAN, found.plan.to_toml().encode())
+    folder.write(PLAN_FILE, found.plan.to_toml().encode())
     found.report(folder.path / "report.html")
-    folder.write("study.json", found.summary.to_json())
+    folder.write(RESULTS, found.summary.to_json())
 
 
 def default_folder(source: str | os.PathLike[str], plan: str | Path) -> Path:
@@ -287,11 +287,9 @@ def default_folder(source: str | os.PathLike[str], plan: str | Path) -> Path:
     >>> default_folder("https://host/table.csv?signature=secret", "full").as_posix()
     'runs/table-full'
     """
-    from gengap.data.files import short_name
+    from gengap.data.names import short_name
 
-    name = os.fspath(source)
-    address = name.lower().startswith(("http://", "https://"))
-    return Path("runs") / f"{short_name(name.partition('?')[0] if address else name)}-{Path(plan).stem}"
+    return Path("runs") / f"{short_name(os.fspath(source))}-{Path(plan).stem}"
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from report.page_made import EPOCHS, HOSTILE, LOSS, history, study_made, trial
 
 import gengap
 from gengap import markup
-from gengap.data.source import shareable
+from gengap.data.names import shareable
 from gengap.diagnose.verdict import Name
 from gengap.errors import StudyFolderError, UsageError
 from gengap.files import beside

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from live_made import write_curves, write_status
 from playwright.sync_api import Browser, Page, expect
 from report.page_made import study_made
 
-from gengap.folder import HISTORIES, PLAN, RESULTS
+from gengap.folder import HISTORIES, RESULTS
 from gengap.history import write_histories
 from gengap.live import LIVE
+from gengap.report.summary import PLAN_FILE
 from gengap.watch.editions import AWAY
-from gengap.watch.server import serving
+from gengap.watch.server import Server, serving
 
 HOSTILE = """sizes/</script><img src=x onerror=alert(1)><script>alert(2)</script>"'&"""
 POINTS = """() => Math.max(0, ...[...document.querySelectorAll('[data-chart="curves"]')]
@@ -80,13 +82,20 @@ def test_what_a_reader_did_stays(page: Page, tmp_path: Path) -> None:
         expect(page.locator("#curves details")).to_have_attribute("open", "")
 
 
-def test_the_page_waits_for_a_server_that_went_away(page: Page, tmp_path: Path) -> None:
-    write_status(tmp_path)
-    write_curves(tmp_path, epochs=5)
-    bar = page.locator("#live")
-    with serving(tmp_path, 0, "en") as server:
+@contextmanager
+def shown_under_way(page: Page, folder: Path) -> Iterator[Server]:
+    """The page of a study that is at its fifth epoch, as long as its server serves."""
+    write_status(folder)
+    write_curves(folder, epochs=5)
+    with serving(folder, 0, "en") as server:
         page.goto(server.address)
         wait_for_points(page, 5)
+        yield server
+
+
+def test_the_page_waits_for_a_server_that_went_away(page: Page, tmp_path: Path) -> None:
+    bar = page.locator("#live")
+    with shown_under_way(page, tmp_path) as server:
         port = server.server_port
     expect(bar).to_have_text("the server is away; waiting for it")
     write_curves(tmp_path, epochs=6)
@@ -97,18 +106,14 @@ def test_the_page_waits_for_a_server_that_went_away(page: Page, tmp_path: Path) 
 
 def test_a_page_under_a_hand_is_not_called_complete(page: Page, tmp_path: Path) -> None:
     """The study ends while the reader's hand keeps the page as it was, and the server leaves."""
-    write_status(tmp_path)
-    write_curves(tmp_path, epochs=5)
     bar = page.locator("#live")
-    with serving(tmp_path, 0, "en") as server:
-        page.goto(server.address)
-        wait_for_points(page, 5)
+    with shown_under_way(page, tmp_path):
         page.evaluate(
             "setInterval(() => report.dispatchEvent(new KeyboardEvent('keydown', { bubbles: true })), 100)"
         )
         summary, histories = study_made()
         write_histories(histories, tmp_path / HISTORIES)
-        (tmp_path / PLAN).touch()
+        (tmp_path / PLAN_FILE).touch()
         (tmp_path / RESULTS).write_bytes(summary.to_json())
         shutil.rmtree(tmp_path / LIVE)
         expect(bar).to_have_text("the study is finished")

@@ -40,6 +40,11 @@ class Outcomes:
         """Those of the runs that were trained on all training rows."""
         return tuple(run for run in self.runs if self.trials[run].share == 1)
 
+    @property
+    def pairs(self) -> list[Key]:
+        """Each of `whole` with each of its seeds."""
+        return [(run, seed) for run in self.whole for seed in self.seeds(run)]
+
     def seeds(self, run: str) -> list[int]:
         """The seeds with which it was finished and did not diverge before its first epoch's end."""
         return sorted(s for r, s in self.fitted if r == run and self.fitted[r, s].best_epoch is not None)

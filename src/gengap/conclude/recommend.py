@@ -90,8 +90,7 @@ def recommend(
 
 def _shown(outcomes: Outcomes) -> Signal:
     """Whether any run, with any seed, at any epoch kept, shows that it learnt something."""
-    pairs = [(run, seed) for run in outcomes.whole for seed in outcomes.seeds(run)]
-    return signal((outcomes.fitted[pair].outputs[..., 0] for pair in pairs), outcomes.y)
+    return signal((outcomes.fitted[pair].outputs[..., 0] for pair in outcomes.pairs), outcomes.y)
 
 
 def _nothing_learnt(shown: Signal) -> str:
@@ -123,8 +122,8 @@ def smallest_as_good(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> 
 
 def _picked(outcomes: Outcomes) -> CrossFitted:
     """The best of all runs, seeds and epochs, free of the pick's luck."""
-    pairs = [(run, seed) for run in outcomes.whole for seed in outcomes.seeds(run)]
-    return cross_fitted_choice({f"{run}:{seed}": outcomes.lines(run, seed) for run, seed in pairs}).fitted
+    lines = {f"{run}:{seed}": outcomes.lines(run, seed) for run, seed in outcomes.pairs}
+    return cross_fitted_choice(lines).fitted
 
 
 def _expected(outcomes: Outcomes, picked: CrossFitted, run: str, seed: int, test_rows: int) -> Expected:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gengap.data import csvtext, files, higgs, stream, tables
+from gengap.data import csvtext, files, higgs, names, stream, tables
 from gengap.data.blocks import Progress, Reader
 from gengap.data.download import Remote, download
 from gengap.errors import BadRowError, SourceError
@@ -36,7 +36,7 @@ def open_address(url: str, rows: int | None, progress: Progress | None) -> Reade
     kept, and used again while the server says it is the same. Out of reach, a kept copy is used with a
     warning.
     """
-    kind = files.kind_of(urlsplit(url).path, url)
+    kind = names.kind_of(urlsplit(url).path, url)
     try:
         remote = Remote(url)
     except SourceError as fault:
@@ -46,7 +46,7 @@ def open_address(url: str, rows: int | None, progress: Progress | None) -> Reade
         return tables.open_table(kept, url)
     ready = _entry(url, remote.version or "", kind)
     raw = ready.with_suffix(kind)
-    if kind in files.TEXT and rows is not None and not raw.exists() and not ready.exists():
+    if kind in names.TEXT and rows is not None and not raw.exists() and not ready.exists():
         return csvtext.open_csv(stream.Pieces(lambda: stream.text(remote.chunks(), kind)), url)
     remote.close()
     with _alone():
@@ -108,14 +108,14 @@ def _alone() -> Iterator[None]:
 
 def _entry(url: str, version: str, kind: str) -> Path:
     """Where the table of one version of an address is kept: text becomes Parquet."""
-    ending = ".parquet" if kind in files.TEXT else kind
-    return folder() / f"{files.short_name(urlsplit(url).path)}-{_digest(url)}-{_digest(version)}{ending}"
+    ending = ".parquet" if kind in names.TEXT else kind
+    return folder() / f"{names.short_name(url)}-{_digest(url)}-{_digest(version)}{ending}"
 
 
 def _kept(url: str) -> Path | None:
     """The newest whole table that was kept of `url`, whatever its version."""
     stem = _entry(url, "", "").name.rpartition("-")[0]
-    found = [path for path in folder().glob(f"{stem}-*") if path.suffix in files.TABLES]
+    found = [path for path in folder().glob(f"{stem}-*") if path.suffix in names.TABLES]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 

@@ -1,42 +1,13 @@
-"""Local files by their ending: which kinds are known, what they are called, and which reader opens them."""
+"""Local files: which reader opens them."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from gengap.data import csvtext, stream, tables
 from gengap.data.blocks import Reader
+from gengap.data.names import TEXT, kind_of
 from gengap.errors import SourceError
-
-TEXT = (".csv.gz", ".csv")
-TABLES = (".parquet", ".arrow", ".feather", ".npz")
-
-
-def kind_of(name: str, file: str) -> str:
-    """The known ending of a file name. Raises SourceError, which calls it `file`, if there is none.
-
-    >>> kind_of("HIGGS.CSV.gz", "")
-    '.csv.gz'
-    """
-    for kind in TEXT + TABLES:
-        if name.lower().endswith(kind):
-            return kind
-    known = ", ".join(TEXT + TABLES)
-    raise SourceError(f"{file}: this kind of file is not known, expected one of {known}. Convert or rename it.")
-
-
-def short_name(path: str) -> str:
-    """A file's name without folders and ending, safe as a folder's name.
-
-    >>> short_name("/data/My table (2).csv.gz")
-    'My-table-2'
-    """
-    name = PurePosixPath(path.replace("\\", "/")).name
-    for kind in TEXT + TABLES:
-        if name.lower().endswith(kind):
-            name = name[: -len(kind)]
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "table"
 
 
 def open_path(path: Path, file: str) -> Reader:

@@ -1,22 +1,21 @@
 """Where rows come from: a word, a path, an address or a table becomes a `Source` of record batches.
 
 Read `open_source` first. The formats live beside: csvtext and stream (text), tables (Parquet, Arrow, .npz,
-objects in memory), files (local), cache and download (http), higgs and collider (the two named sources).
+objects in memory), files (local), names, cache and download (http), higgs and collider (the two named sources).
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
-from urllib.parse import urlsplit
 
 from gengap.data import higgs
 from gengap.data.blocks import Block, OnBadRow, Progress, Reader, Skipped, admit, checked
+from gengap.data.names import is_address, shareable, short_name
 from gengap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -105,20 +104,6 @@ def open_source(
     return Source(name, origin, features, chosen, higgs_layout, rows, on_bad_row, reader, progress)
 
 
-def shareable(source: str) -> str:
-    """A path or word as it is; an address with "…" for its user, its password and the values of its query.
-
-    >>> shareable("https://me:secret@host/x.csv?sig=TOKEN&KEY#part"), shareable("a@b/x.csv?y=1")
-    ('https://…@host/x.csv?sig=…&…', 'a@b/x.csv?y=1')
-    """
-    if not source.lower().startswith(("http://", "https://")):
-        return source
-    known = re.sub("(?<=://)[^/]*@", "…@", source, count=1)
-    address, mark, query = known.partition("#")[0].partition("?")
-    names = (part.partition("=") for part in query.split("&"))
-    return address + mark + "&".join(f"{name}=…" if equals else "…" for name, equals, _ in names if name or equals)
-
-
 def ingest(
     source: Any,
     path: str | Path,
@@ -196,10 +181,9 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
         return origin, origin, _collider(rows, seed)
     if source == "higgs":
         return origin, origin, cache.open_higgs(rows, progress)
-    if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
-        name = files.short_name(urlsplit(source).path)
-        return name, shareable(origin), cache.open_address(origin, rows, progress)
-    return files.short_name(origin), origin, files.open_path(Path(source), origin)
+    if isinstance(source, str) and is_address(source):
+        return short_name(source), shareable(origin), cache.open_address(origin, rows, progress)
+    return short_name(origin), origin, files.open_path(Path(source), origin)
 
 
 def _collider(rows: int | None, seed: int) -> Reader:

@@ -6,7 +6,6 @@ objects that pyplot knows nothing of: they need no display, work in any thread a
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gengap.errors import UsageError
+from gengap.files import beside
 from gengap.history import History, Series
+from gengap.markup import HUGE, drawable
 from gengap.report.labels import FONT, labels, plain
 from gengap.report.smoothing import smooth
 
@@ -34,7 +35,6 @@ BELOW, ABOVE, MARGIN = 0.5, 0.4, 0.1
 WILD_START = 2.0  # no start reaches higher over the best than this many times the median run's
 FLAT = 1e-3  # of the best: where the starts are no higher, the whole range is shown
 LEGEND_RUNS, LEGEND_ROWS = 40, 23  # more runs than this go unnamed; what fits the height of a picture
-HUGE = 1e100  # matplotlib's arithmetic overflows on larger values: they leave gaps, as infinities do
 BINS = 101
 NARROW = 1e-9  # of the values: a range too small to part into bins
 SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
@@ -103,7 +103,7 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
     styles = _styles(shown)
     for history in sorted(shown, key=lambda h: -h.epochs):
         series = history["train", "learning_rate"]
-        values = _drawable(series)
+        values = drawable(series.values)
         colour = styles[history.run].colour
         ax.plot(series.epochs, values, linewidth=2, color=colour, label="_rate")
         ax.plot(series.epochs[-1:], values[-1:], styles[history.run].marker or "o", color=colour, label="_end")
@@ -200,11 +200,9 @@ def _move_legend_outside(ax: Axes) -> None:
 
 def save(figure: Figure, path: Path) -> Path:
     """Writes the figure beside `path` as PNG, then renames."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(picture.getvalue())
-    return beside.replace(path)
+    with beside(path) as part:
+        figure.savefig(part, format="png")
+    return path
 
 
 def new_figure() -> Figure:
@@ -232,15 +230,11 @@ def _draw(ax: Axes, history: History, metric: str, style: Style, shift: int, smo
         if key not in history:
             continue
         series = history[key]
-        x, y = series.epochs + shift, _drawable(series)
+        x, y = series.epochs + shift, drawable(series.values)
         if key[0] == "validation" and smoothing > 0:
             ax.plot(x, y, color=style.colour, linewidth=0.8, alpha=0.2, zorder=1, label="_raw")
         (line,) = ax.plot(x, smooth(y, _std(series, smoothing)), dash, color=style.colour, label=f"_{key[0]}")
         line.set(linewidth=1.6, marker=style.marker, markevery=0.15)
-
-
-def _drawable(series: Series) -> np.ndarray:
-    return np.where(np.abs(series.values) < HUGE, series.values, np.nan)
 
 
 def _std(series: Series, smoothing: float) -> np.ndarray:
@@ -254,7 +248,7 @@ def _mark(ax: Axes, history: History, metric: str, style: Style, shift: int, epo
     if ("validation", metric) not in history:
         return
     series = history["validation", metric]
-    values = _drawable(series)
+    values = drawable(series.values)
     finite = ~np.isnan(values)
     if not finite.any():
         return
@@ -272,7 +266,7 @@ def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
     if any(metric.endswith(name) for name in RISING):
         return
     key = ("validation" if any(("validation", metric) in h for h in histories) else "train", metric)
-    every = [_drawable(h[key]) for h in histories if key in h]
+    every = [drawable(h[key].values) for h in histories if key in h]
     runs = [values[~np.isnan(values)] for values in every if not np.isnan(values).all()]
     if not runs:
         return

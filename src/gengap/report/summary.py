@@ -19,6 +19,7 @@ from gengap.history import History
 from gengap.train.stopping import Stopped
 
 SCHEMA = 1
+PLAN_FILE = "plan.toml"  # of the study folder, which stands for a plan that was no name or file
 SHOWN = ("binary_crossentropy", "accuracy", "auc")
 CLEAN = "clean_"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from gengap.diagnose.names import Curves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
+from gengap.markup import drawable
 from gengap.report.labels import FONT, plain
 from gengap.report.plots import COLOURS
 
@@ -23,9 +23,9 @@ PANEL, DPI = (5.0, 3.4), 100  # inches of one run's picture
 def verdict_curves(curves: Curves, verdict: Verdict, ax: Axes) -> Axes:
     """One run on `ax`: training solid, validation dashed, its best epoch dotted, the onset's interval shaded."""
     if curves.train is not None:
-        ax.plot(curves.train.epochs, _finite(curves.train.values), color=COLOURS[0], label="training")
+        ax.plot(curves.train.epochs, drawable(curves.train.values), color=COLOURS[0], label="training")
     series = curves.validation
-    ax.plot(series.epochs, _finite(series.values), "--", color=COLOURS[1], label="validation")
+    ax.plot(series.epochs, drawable(series.values), "--", color=COLOURS[1], label="validation")
     if verdict.best_epoch is not None:
         ax.axvline(verdict.best_epoch, color="0.4", linestyle=":", label=f"best epoch {verdict.best_epoch}")
     if verdict.onset_interval is not None:
@@ -53,10 +53,6 @@ def save_verdicts(judged: Sequence[tuple[Curves, Verdict]], path: Path) -> None:
     beside = path.with_name(f".{path.name}.part{path.suffix}")
     figure.savefig(beside)
     beside.replace(path)
-
-
-def _finite(values: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(values) < 1e100, values, np.nan)
 
 
 def _short(run: str) -> str:

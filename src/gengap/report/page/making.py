@@ -10,11 +10,10 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from gengap.data.source import shareable
-from gengap.report.summary import Made
+from gengap.data.names import shareable
+from gengap.report.summary import PLAN_FILE, Made
 
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
-PLAN_FILE = "plan.toml"  # of the study folder, for a plan that was no name or file
 DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail"}
 
 
