@@ -35,7 +35,7 @@ from benchmarks.judging.tables import Goal, Part, Table
 from gengap.data import collider
 from gengap.data.rows import Rows
 from gengap.diagnose.extrapolate import LearningCurve, cross_fitted_rows, fit_curve
-from gengap.diagnose.trials import binary_row_losses
+from gengap.diagnose.trials import row_losses
 from gengap.models.backend import keras
 from gengap.models.mlp import perceptron
 from gengap.train import compiled
@@ -108,10 +108,10 @@ class Task:
         model = network(train.x.shape[1], seed)
         job = Job(epochs=EPOCHS, batch=BATCH, stopping=Stopping(patience=PATIENCE, monitor="loss"), seed=seed)
         fitted = compiled.fit(model, standardised(train), standardised(self.validation), job)
-        by_row = binary_row_losses(fitted.output_epochs, fitted.outputs, self.validation.y).losses
+        by_row = row_losses(fitted.output_epochs, fitted.outputs, self.validation.y).losses
         new = standardised(self.population)
         logits = np.concatenate([np.asarray(model(new.x[i : i + BLOCK])) for i in range(0, len(new), BLOCK)])
-        return cross_fitted_rows(by_row), float(binary_row_losses(np.zeros(1), logits, new.y).losses.mean())
+        return cross_fitted_rows(by_row), float(row_losses(np.zeros(1), logits, new.y).losses.mean())
 
 
 def _chosen(rows: Rows, which: np.ndarray | slice) -> Rows:

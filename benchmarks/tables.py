@@ -26,10 +26,10 @@ from rich.console import Console
 from benchmarks.judging.tables import Goal, Part, Table
 from benchmarks.page import machine
 from gengap import study
-from gengap.diagnose.trials import cross_entropies
 from gengap.folder import StudyFolder
-from gengap.models.saved import load_saved, logits_of
+from gengap.models.saved import load_saved, outputs_of
 from gengap.study import Study
+from gengap.tasks import BINARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,8 +116,8 @@ def outcome(found: Study) -> Outcome:
     losses = {}
     for trial in found.trials:
         if trial.best_epoch is not None and not trial.run.startswith("rows/"):
-            logits = logits_of(load_saved(folder.model_file(trial.run, trial.seed)), x)
-            losses[trial.run, trial.seed] = float(cross_entropies(logits[None], rows.y.reshape(-1)).mean())
+            logits = outputs_of(load_saved(folder.model_file(trial.run, trial.seed)), x)
+            losses[trial.run, trial.seed] = float(BINARY.row_losses(logits, rows.y).mean())
     best = min(losses, key=lambda key: losses[key])
     return Outcome(kept.run, losses[kept.run, kept.seed], best[0], losses[best], kept.expected.on_test)
 

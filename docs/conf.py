@@ -20,7 +20,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 project, author = "gengap", "The gengap developers"
 version = release = gengap.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "cli_reference", "plain_docstrings"]
-exclude_patterns = ["_build", "_ext", "conf.py"]
+exclude_patterns = ["notebooks/*.ipynb", "_build", "_ext", "conf.py"]
 
 html_theme = "furo"
 html_title = f"gengap {version}"

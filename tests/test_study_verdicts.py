@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import gengap
 from gengap.cli import app
-from gengap.diagnose.trials import CERTAIN_RISE, binary_row_losses
+from gengap.diagnose.trials import CERTAIN_RISE, row_losses
 from gengap.plan import Plan, Recipe, Trial
 from gengap.presets import load_plan
 from gengap.study import Study
@@ -67,7 +67,7 @@ def test_study_json_holds_each_verdict(by_patience: Study) -> None:
 def test_outputs_are_kept_and_give_the_logged_losses(by_patience: Study) -> None:
     assert by_patience.folder
     with np.load(by_patience.folder / "trials" / "sizes" / "Wide.seed0.npz", allow_pickle=False) as kept:
-        rows = binary_row_losses(kept["epochs"], kept["outputs"], by_patience.dataset.validation.y)
+        rows = row_losses(kept["epochs"], kept["outputs"], by_patience.dataset.validation.y)
     logged = by_patience.histories[0]["validation", "binary_crossentropy"]
     assert len(rows.epochs) <= 66
     expected = [logged.at(epoch) for epoch in rows.epochs.tolist()]

@@ -39,6 +39,14 @@ class Stated(StrEnum):
     inconclusive = "inconclusive"
 
 
+class Task(StrEnum):
+    """What the target is, as an option's value."""
+
+    binary = "binary"
+    multiclass = "multiclass"
+    regression = "regression"
+
+
 class Stop(StrEnum):
     """When a trial ends, as an option's value."""
 
@@ -76,6 +84,7 @@ def study(
     stop: Annotated[
         Stop | None, typer.Option(help="When trials end: by patience alone, or as soon as the verdict is certain.")
     ] = None,
+    task: Annotated[Task | None, typer.Option(help="What the target is (default: what it looks like).")] = None,
     out: Annotated[Path | None, typer.Option(help="Study folder (default: runs/<source>-<plan>).")] = None,
     on_bad_row: OnBadRow = "fail",
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
@@ -107,6 +116,7 @@ def study(
             only=only,
             jobs=jobs,
             stop=stop.value if stop else None,
+            task=task.value if task else None,
             out=folder,
             on_bad_row=on_bad_row,  # pyright: ignore[reportArgumentType]  # checked where it is used
             display=terminal,
@@ -114,7 +124,7 @@ def study(
     console = terminal.console
     if found.trials:
         console.print(results_table(found.summary))
-        title = "Verdicts on the validation cross-entropy"
+        title = f"Verdicts on the validation {found.summary.loss_name}"
         console.print(verdict_table(found.judged(), console.width, title))
         console.print(conclusions(found.summary))
         where = f"{folder / 'report.html'} shows it all; pictures, models and TensorBoard logs are beside it"

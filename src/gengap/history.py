@@ -16,6 +16,7 @@ import numpy as np
 from gengap.errors import UsageError
 from gengap.files import beside
 from gengap.markup import TRAIN, VALIDATION, drawable, sparkline, table
+from gengap.tasks import LOSSES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,11 +85,11 @@ class History:
     def plot(self, ax: Axes | None = None, metric: str | None = None) -> Axes:
         """Training (solid) and validation (dashed) by epoch, on `ax` or on the axes of a new figure.
 
-        `metric` is by default the cross-entropy, or else the loss. Raises UsageError if it was not logged.
+        `metric` is by default `main_metric`. Raises UsageError if it was not logged.
         """
         from matplotlib.figure import Figure
 
-        metric = metric or self._main_metric()
+        metric = metric or self.main_metric
         curves = {"training": self.training(metric), "validation": self.series.get(("validation", metric))}
         shown = {name: series for name, series in curves.items() if series is not None}
         if not shown:
@@ -119,10 +120,11 @@ class History:
         caption = f"{self.run}, seed {self.seed}: {self.epochs:,} epochs"
         return table(("", "first", "lowest", "highest", "last", "by epoch"), rows, caption)
 
-    def _main_metric(self) -> str:
-        """The metric to show first."""
+    @property
+    def main_metric(self) -> str:
+        """The metric to show first: a task's loss without penalties, or else the loss."""
         logged = [metric for split, metric in self.series if split == "validation"]
-        return next((metric for metric in ("binary_crossentropy", "loss", *logged) if metric in logged), "loss")
+        return next((metric for metric in (*LOSSES, "loss", *logged) if metric in logged), "loss")
 
     def _listed(self) -> str:
         return ", ".join(f"{split}/{metric}" for split, metric in sorted(self.series)) or "nothing"

@@ -18,6 +18,7 @@ from gengap.models.treatments import (
     check_together,
     count_parameters,
 )
+from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask
 from gengap.train.schedules import Constant as Constant  # plans are written with these
 from gengap.train.schedules import Cosine as Cosine
 from gengap.train.schedules import FlatCosine as FlatCosine
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=NEVER)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
-MODES = {"loss": "min", "binary_crossentropy": "min", "accuracy": "max"}  # what a stopping rule can watch
+# What a stopping rule can watch
+MODES = {"loss": "min", **dict.fromkeys(LOSSES, "min"), **dict.fromkeys(SCORES, "max")}
 RESERVED = (
     "best",
     "features",
@@ -86,9 +88,9 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         """Every name under which the trial is shown."""
         return (self.run, *self.also)
 
-    def parameters(self, features: int) -> int:
+    def parameters(self, features: int, outputs: int = 1) -> int:
         """How many parameters the model has on so many features."""
-        return count_parameters(features, self.units, self.treatments)
+        return count_parameters(features, self.units, self.treatments, outputs)
 
     def recipe(self, common: Recipe) -> Recipe:
         """The plan's recipe with this trial's own settings in their places."""
@@ -106,14 +108,22 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             activation=self.activation or common.activation,
         )
 
-    def build(self, features: int, steps_per_epoch: int, common: Recipe, seed: int) -> keras.Model:
-        """The compiled Keras model: binary cross-entropy on one logit, with accuracy at logit 0."""
-        from gengap.models.mlp import compile_binary, perceptron
+    def build(
+        self, features: int, steps_per_epoch: int, common: Recipe, seed: int, task: AnyTask = BINARY
+    ) -> keras.Model:
+        """The compiled Keras model for a task, by default the binary one."""
+        from gengap.models.mlp import compile_for, perceptron
 
         recipe = self.recipe(common)
-        model = perceptron(self.units, self.treatments, features=features, activation=recipe.activation, seed=seed)
-        compile_binary(model, self.treatments, recipe.schedule.build(steps_per_epoch, recipe.max_epochs))
+        model = perceptron(
+            self.units, self.treatments, features=features, task=task, activation=recipe.activation, seed=seed
+        )
+        compile_for(task, model, self.treatments, recipe.schedule.build(steps_per_epoch, recipe.max_epochs))
         return model
+
+    def suits(self, task: AnyTask) -> bool:
+        """Whether all treatments have something to change in a model for this task."""
+        return task.by_class or not any(treatment.for_classes for treatment in self.treatments)
 
 
 class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -199,6 +209,31 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     def stopped_by(self, stop: Stop) -> Plan:
         """The same trials, ended by "patience" alone or also by a certain "verdict"."""
         return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
+
+    def for_task(self, task: AnyTask) -> Plan:
+        """The same plan for this task: its loss is watched, and a growing plan tries what the task can take.
+
+        Raises PlanError for a trial of the plan's own that it can't, and for a watched score that it doesn't have.
+        """
+        rule = self.recipe.stopping
+        if rule.monitor in SCORES and rule.monitor != task.score:
+            raise PlanError(
+                f"the plan {self.name!r} stops by {rule.monitor!r}, but the task is {task.name}, scored by "
+                f"{task.score!r}; expected that, or leave the stopping rule's monitor out"
+            )
+        unsuited = [trial.run for trial in self.trials if not trial.suits(task)]
+        if unsuited:
+            raise PlanError(
+                f"{', '.join(unsuited)} of the plan {self.name!r}: only classes can be smoothed, and the task is "
+                f"{task.name}. Leave them out with --only, or mend the plan"
+            )
+        monitor = task.loss if rule.monitor in LOSSES else rule.monitor
+        recipe = msgspec.structs.replace(self.recipe, stopping=msgspec.structs.replace(rule, monitor=monitor))
+        growth = self.growth
+        if growth is not None:
+            kept = tuple(t.treatments for t in growth.regularized((1,)) if t.suits(task))
+            growth = msgspec.structs.replace(growth, regularizers=kept)
+        return msgspec.structs.replace(self, recipe=recipe, growth=growth)
 
     def to_toml(self) -> str:
         """The plan as TOML; `Plan.from_toml` reads it back equal."""

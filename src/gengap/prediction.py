@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit
 
 from gengap.data.source import feature_batches
-from gengap.models.saved import load_saved, logits_of, read_card
+from gengap.models.saved import Card, load_saved, outputs_of, read_card
 
 if TYPE_CHECKING:
     import keras
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 
     from gengap.data.blocks import Progress
 
-PROBABILITY = "probability"
-
 
 def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progress | None = None) -> int:
-    """Writes the column `probability` (float32, of label 1) for every row of `table`, in order. Returns the rows.
+    """Writes what the model says of every row of `table`, in order, as float32. Returns the rows.
 
+    The column is `probability`, of the second of two classes; `probability_<class>` for each of more; or
+    `prediction`, a number in the target's own units.
     `model` is a .keras file of a study, such as models/best.keras; it prepares raw features itself. `table` is any
     source of `gengap.load`, with or without the target; columns are found by name. The file is written beside `out`
     and renamed, in bounded memory. Raises UsageError if the model is none of gengap's or a column is missing, and
@@ -36,14 +35,16 @@ def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progres
     path = Path(model)
     card = read_card(path)
     batches = feature_batches(table, card.columns, progress)
-    schema = pa.schema([(PROBABILITY, pa.float32())])
-    return write_batches(_answers(load_saved(path), batches, schema), schema, Path(out))
+    schema = pa.schema([(name, pa.float32()) for name in card.answers(np.zeros((1, max(len(card.classes), 1))))])
+    return write_batches(_answers(load_saved(path), card, batches, schema), schema, Path(out))
 
 
-def _answers(model: keras.Model, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _answers(
+    model: keras.Model, card: Card, batches: Iterator[pa.RecordBatch], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     for batch in batches:
         x = np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns], axis=1)
-        probability = expit(logits_of(model, x)).astype(np.float32)
-        yield pa.RecordBatch.from_arrays([pa.array(probability)], schema=schema)
+        answers = card.answers(outputs_of(model, x))
+        yield pa.RecordBatch.from_arrays([pa.array(each) for each in answers.values()], schema=schema)

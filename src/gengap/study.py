@@ -36,11 +36,12 @@ from gengap.errors import UsageError
 from gengap.folder import HISTORIES, RESULTS, StudyFolder
 from gengap.history import History, write_histories
 from gengap.live import Live
-from gengap.models.saved import load_saved, logits_of
+from gengap.models.saved import load_saved, outputs_of
 from gengap.plan import Plan, Stop, Trial
 from gengap.presets import load_plan
 from gengap.report.page.making import made
 from gengap.report.summary import PLAN_FILE, Made, StudySummary, TrialSummary
+from gengap.tasks import Regression, TaskName
 from gengap.train.baselines import TREES, Baseline, fit_baselines
 from gengap.training import Training
 
@@ -140,12 +141,13 @@ def study(
     jobs: int | None = None,
     stop: Stop | None = None,
     out: str | Path | None = None,
+    task: TaskName | None = None,
     on_bad_row: OnBadRow = "fail",
     display: Display | None = None,
 ) -> Study:
     """Trains the plan's models on `source` and gathers what they did.
 
-    `source` and `target`, `rows`, `train`, `validation`, `test`, `on_bad_row`: see `gengap.load`. `plan` is
+    `source` and `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`: see `gengap.load`. `plan` is
     "quick", "tutorial", a TOML file or a `Plan`; `only` (a shell pattern) and `max_epochs` cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
     `stop` says when trials end: by "patience" alone, or once their "verdict" is certain (default: as planned).
@@ -160,7 +162,8 @@ def study(
     started = time.perf_counter()
     display = display or Silent()
     options = {"target": target, "rows": rows, "train": train, "validation": validation, "test": test}
-    options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop, "on_bad_row": on_bad_row}
+    options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop}
+    options |= {"task": task, "on_bad_row": on_bad_row}
     how = made(source, plan, options)
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
         if number is not None and number < 1:
@@ -182,12 +185,14 @@ def study(
             validation=validation,
             test=test,
             preparation=plan.preparation,
+            task=task,
             on_bad_row=on_bad_row,
             progress=display.reading,
         )
+        plan = plan.for_task(dataset.task)
         display.begin(plan, dataset, seeds)
         interrupt = stack.enter_context(interruptible(display))
-        baselines = list(fit_baselines(dataset.train))
+        baselines = list(fit_baselines(dataset.train, dataset.task))
         training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines)
         while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
@@ -211,8 +216,9 @@ def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFo
         held_out = msgspec.structs.replace(held_out, note=note)
     else:
         model = load_saved(folder.model_file(kept.run, kept.seed))
-        logits = logits_of(model, rows.x * found.dataset.scale + found.dataset.mean)
-        held_out = judge_held_out(rows, kept.run, kept.seed, logits, trees.run, trees.logits(rows.x))
+        task, x = found.dataset.task, rows.x * found.dataset.scale + found.dataset.mean
+        outputs, theirs = task.learnt(outputs_of(model, x)), trees.outputs(rows.x)
+        held_out = judge_held_out(rows, task, kept.run, kept.seed, outputs, trees.run, theirs)
         folder.write_held_out(held_out)
     tested = (held_out.run, held_out.seed)
     trials = tuple(
@@ -243,6 +249,8 @@ def _gathered(training: Training, folder: Path | None, started: float, how: Made
         interrupted=training.interrupt.is_set() or not training.complete,
         columns=dataset.columns,
         target=dataset.target,
+        task=dataset.task.name,
+        classes=() if isinstance(dataset.task, Regression) else dataset.task.classes,
         seeds=tuple(range(training.seeds)),
         made=how,
         **msgspec.structs.asdict(conclusions),

@@ -22,7 +22,7 @@ from gengap.report.summary import TrialSummary, metrics_at
 from gengap.train import keras_backend
 from gengap.train.baselines import Baseline
 from gengap.train.fitted import Fitted, Job, kept_rows
-from gengap.train.trials import Finished, Ready, Task, run_tasks, steps_per_epoch
+from gengap.train.trials import Finished, Ready, Task, run_tasks, steps_per_epoch, with_auc
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +47,17 @@ class Training:
     baselines: Sequence[Baseline]
 
     def __post_init__(self) -> None:
-        self._baseline_logits = {each.run: each.logits(self.dataset.validation.x) for each in self.baselines}
+        self._of_baselines = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, Trained] = {}
 
     def outcomes(self) -> Outcomes:
         """What is finished, for conclusions."""
-        y = self.dataset.validation.y.reshape(-1)
+        y = self.dataset.validation.y
         kept = kept_rows(len(y))
         fitted = {key: trained.fitted for key, trained in self.finished.items()}
-        return Outcomes(
-            self.trials, fitted, y[kept], {run: each[kept] for run, each in self._baseline_logits.items()}
-        )
+        baselines = {run: each[kept] for run, each in self._of_baselines.items()}
+        return Outcomes(self.trials, fitted, y[kept], baselines, self.dataset.task)
 
     def in_order(self) -> list[Trained]:
         """What is finished, seed by seed, in the order in which trials were tried."""
@@ -90,14 +89,17 @@ class Training:
         for finished in run_tasks(tasks, self.dataset.validation, self.jobs, self.interrupt):
             if finished.fitted.stopped == "interrupted":
                 continue
-            summary = self._summarise(finished)
+            fitted = finished.fitted
+            if self.dataset.task.name == "binary":
+                fitted = with_auc(fitted, self.dataset.validation.y)
+            summary = self._summarise(finished, fitted)
             if self.folder is not None:
                 from gengap.models.standalone import standalone
 
-                model = standalone(finished.model, self.dataset.mean, self.dataset.scale)
-                card = Card(self.dataset.columns, self.dataset.target)
-                self.folder.keep(finished.fitted, summary, prints[summary.run, summary.seed], model, card)
-            yield Trained(finished.fitted, summary)
+                model = standalone(finished.model, self.dataset.mean, self.dataset.scale, self.dataset.task)
+                card = Card.of(self.dataset.columns, self.dataset.target, self.dataset.task)
+                self.folder.keep(fitted, summary, prints[summary.run, summary.seed], model, card)
+            yield Trained(fitted, summary)
 
     def _fingerprint(self, trial: Trial, seed: int) -> str:
         """Of what decides the trial's result."""
@@ -107,7 +109,7 @@ class Training:
 
     def _task(self, trial: Trial, seed: int) -> Task:
         recipe, features = trial.recipe(self.plan.recipe), len(self.dataset.columns)
-        y, patience = self.dataset.validation.y, recipe.stopping.patience
+        y, task, patience = self.dataset.validation.y, self.dataset.task, recipe.stopping.patience
 
         def prepare() -> Ready:
             train = nested(self.dataset.train, trial.share, seed)
@@ -119,17 +121,17 @@ class Training:
                 run=trial.run,
                 on_progress=self.display.progress,
                 interrupt=self.interrupt,
-                certain=is_certain(y, patience) if recipe.stop == "verdict" else None,
+                certain=is_certain(y, patience, task) if recipe.stop == "verdict" else None,
             )
             steps = steps_per_epoch(len(train), recipe.batch)
-            return Ready(trial.build(features, steps, self.plan.recipe, seed), train, job)
+            return Ready(trial.build(features, steps, self.plan.recipe, seed, task), train, job)
 
-        return Task(trial.run, seed, trial.parameters(features), prepare)
+        return Task(trial.run, seed, trial.parameters(features, task.outputs), prepare)
 
-    def _summarise(self, finished: Finished) -> TrialSummary:
+    def _summarise(self, finished: Finished, fitted: Fitted) -> TrialSummary:
         from gengap.models.weights import share_below
 
-        fitted, trial = finished.fitted, self.trials[finished.task.run]
+        trial = self.trials[finished.task.run]
         return TrialSummary(
             run=trial.run,
             also=trial.also,
@@ -137,10 +139,10 @@ class Training:
             parameters=finished.model.count_params(),
             epochs=fitted.history.epochs,
             best_epoch=fitted.best_epoch,
-            metrics=metrics_at(fitted.history, fitted.best_epoch),
+            metrics=metrics_at(fitted.history, fitted.best_epoch, self.dataset.task.shown),
             stopped=fitted.stopped,
             seconds=fitted.seconds,
             began=time.time() - fitted.seconds,
-            verdict=verdict_of(fitted, self.dataset.validation.y),
+            verdict=verdict_of(fitted, self.dataset.validation.y, self.dataset.task),
             sparsity=share_below(finished.model),
         )

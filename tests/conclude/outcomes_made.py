@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gengap.conclude.outcomes import CLEAN_LOSS, LOSS, Outcomes
-from gengap.diagnose.trials import cross_entropies
+from gengap.conclude.outcomes import Outcomes
 from gengap.history import History, Series
 from gengap.plan import Trial
+from gengap.tasks import BINARY, AnyTask
 from gengap.train.fitted import Fitted
 
 ROWS = 1_000
@@ -25,15 +25,21 @@ def logits(skill: float, seed: int = 0, noise: float = 0.1) -> np.ndarray:
 
 
 def fitted(
-    run: str, skills: Sequence[float], seed: int = 0, *, train: float = 0.5, diverged: bool = False
+    run: str,
+    skills: Sequence[float],
+    seed: int = 0,
+    *,
+    train: float = 0.5,
+    diverged: bool = False,
+    task: AnyTask = BINARY,
 ) -> Fitted:
     """A trial with one epoch for each skill, all of whose outputs are kept."""
     outputs = np.stack([logits(skill, seed) for skill in skills])[..., None].astype(np.float32)
-    losses = cross_entropies(outputs[..., 0], Y).mean(axis=1)
+    losses = task.row_losses(outputs, Y).mean(axis=1)
     epochs = np.arange(len(skills))
     series = {
-        ("validation", LOSS): Series(epochs, losses),
-        ("train", CLEAN_LOSS): Series(epochs, np.full(len(skills), train)),
+        ("validation", task.loss): Series(epochs, losses),
+        ("train", f"clean_{task.loss}"): Series(epochs, np.full(len(skills), train)),
     }
     best = None if diverged else int(losses.argmin())
     return Fitted(History(run, seed, series), epochs, outputs, best, "max-epochs", 1.0 + len(skills))
@@ -44,17 +50,19 @@ def outcomes(
     seeds: int = 2,
     diverged: Sequence[str] = (),
     baselines: Mapping[str, np.ndarray] | None = None,
+    task: AnyTask = BINARY,
 ) -> Outcomes:
     """Every trial with every seed."""
     return Outcomes(
         {trial.run: trial for trial, _ in trials},
         {
-            (trial.run, seed): fitted(trial.run, skills, seed, diverged=trial.run in diverged)
+            (trial.run, seed): fitted(trial.run, skills, seed, diverged=trial.run in diverged, task=task)
             for trial, skills in trials
             for seed in range(seeds)
         },
         Y,
-        baselines or {},
+        {run: each[:, None] for run, each in (baselines or {}).items()},
+        task,
     )
 
 

@@ -21,6 +21,7 @@ from gengap.models.treatments import L2, Dropout
 from gengap.plan import Trial
 from gengap.report.conclusions import conclusions
 from gengap.report.summary import StudySummary
+from gengap.tasks import BINARY
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
 TREATED = [
@@ -129,7 +130,9 @@ def test_conclusions_are_written_as_json_and_in_words(found: Conclusions) -> Non
 
 def test_held_out_rows_compare_the_kept_model_with_the_baseline() -> None:
     rows = Rows(np.zeros((ROWS, 2), np.float32), Y)
-    held_out = judge_held_out(rows, "sizes/8", 1, logits(1.0), "baselines/trees", logits(0.2))
+    held_out = judge_held_out(
+        rows, BINARY, "sizes/8", 1, logits(1.0)[:, None], "baselines/trees", logits(0.2)[:, None]
+    )
     assert held_out.metrics["binary_crossentropy"] < held_out.baseline_metrics["binary_crossentropy"]
     loss = next(c for c in held_out.comparisons if c.metric == "binary_crossentropy")
     assert (loss.a, loss.b) == ("sizes/8", "baselines/trees")

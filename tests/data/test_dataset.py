@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gengap.data.dataset import load
 from gengap.errors import DataError, TooFewRowsError, UsageError
+from gengap.tasks import TaskName
 
 
 def table(rows: int, seed: int = 0, share: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
@@ -68,13 +69,28 @@ def test_a_constant_column_stays_finite() -> None:
     ("labels", "said"),
     [
         (np.ones(100), "every one of the 100 rows has the label 1"),
-        (np.arange(100) % 3, "the labels are 0, 1, 2; this release studies two classes"),
-        (np.arange(100) - 50.5, "two classes, 0 and 1"),
     ],
 )
 def test_labels_that_cannot_be_studied(labels: np.ndarray, said: str) -> None:
     with pytest.raises(DataError, match=said):
         load((table(100)[0], labels.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "said"),
+    [
+        (
+            np.arange(100) % 3,
+            "binary",
+            "there are 3 values .*; expected 2 to 2 .* Try --task multiclass",
+        ),
+        (np.arange(100) % 2, "multiclass", "there are 2 values .* Try --task binary"),
+        (np.arange(200), "multiclass", "there are 200 values .* Try --task regression"),
+    ],
+)
+def test_labels_that_make_no_such_task(labels: np.ndarray, task: TaskName, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        load((table(len(labels))[0], labels), task=task)
 
 
 def test_too_few_rows_say_how_many_there_are() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from gengap.diagnose.names import Curves
 from gengap.diagnose.rows import RowLosses, smooth_rows
-from gengap.diagnose.trials import binary_row_losses
+from gengap.diagnose.trials import row_losses
 from gengap.diagnose.verdict import Verdict, judge
 from gengap.errors import UsageError
 from gengap.history import Series
@@ -56,7 +56,7 @@ def test_a_rise_within_the_rows_luck_is_less_sure() -> None:
 
 def test_losses_from_logits_are_cross_entropies() -> None:
     logits, labels = np.array([[[0.0], [2.0], [-1.0]]]), np.array([1.0, 0.0, 0.0])
-    found = binary_row_losses(np.array([5]), logits, labels).losses
+    found = row_losses(np.array([5]), logits, labels).losses
     chance = 1 / (1 + np.exp(-logits[0, :, 0]))
     np.testing.assert_allclose(found[0], -np.log(np.where(labels == 1, chance, 1 - chance)))
 

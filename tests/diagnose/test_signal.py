@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from gengap.diagnose.signal import signal
+from gengap.diagnose.signal import Signal, signal
+from gengap.tasks import BINARY, Multiclass, Regression
 
 RUNS, EPOCHS = 6, 8
 
@@ -21,13 +25,17 @@ def outputs(random: np.random.Generator, y: np.ndarray, strength: float) -> list
     return made
 
 
+def shown(made: Iterable[np.ndarray], y: np.ndarray, **options: int) -> Signal:
+    return signal((lines[..., None] for lines in made), y, BINARY, **options)
+
+
 @pytest.mark.parametrize(("rows", "rate"), [(400, 0.5), (400, 0.05), (60, 0.5)])
 def test_where_nothing_was_learnt_small_p_values_are_as_rare_as_they_say(rows: int, rate: float) -> None:
     random = np.random.default_rng(rows)
     p_values = []
     for _ in range(200):
         y = (np.arange(rows) < rate * rows).astype(float)
-        p_values.append(signal(outputs(random, y, 0.0), y, orders=99, seed=int(random.integers(1_000_000))).p_value)
+        p_values.append(shown(outputs(random, y, 0.0), y, orders=99, seed=int(random.integers(1_000_000))).p_value)
     for level in (0.05, 0.2, 0.5):
         share, error = np.mean(np.array(p_values) <= level), np.sqrt(level * (1 - level) / 200)
         assert share <= level + 3 * error
@@ -37,7 +45,7 @@ def test_where_nothing_was_learnt_small_p_values_are_as_rare_as_they_say(rows: i
 @pytest.mark.parametrize("rate", [0.5, 0.05])
 def test_where_something_was_learnt_it_is_seen(rate: float) -> None:
     y = (np.arange(600) < rate * 600).astype(float)
-    assert all(signal(outputs(np.random.default_rng(i), y, 2.0), y).p_value <= 0.01 for i in range(10))
+    assert all(shown(outputs(np.random.default_rng(i), y, 2.0), y).p_value <= 0.01 for i in range(10))
 
 
 def test_the_auc_is_the_largest_of_all_lines() -> None:
@@ -45,12 +53,34 @@ def test_the_auc_is_the_largest_of_all_lines() -> None:
     y = (random.random(300) < 0.3).astype(float)
     made = [np.round(each, 1) for each in outputs(random, y, 0.5)]  # with ties
     largest = max(roc_auc_score(y, line) for each in made for line in each)
-    assert signal(made, y).auc == pytest.approx(largest, abs=1e-6)
+    assert shown(made, y).value == pytest.approx(largest, abs=1e-6)
 
 
 def test_without_anything_to_rank_nothing_is_shown() -> None:
     y = np.array([0.0, 1.0, 1.0, 0.0])
-    assert signal([], y) == (0.5, 1.0)
-    assert signal([np.full((2, 4), np.nan)], y) == (0.5, 1.0)
-    assert signal([np.eye(4)], np.ones(4)) == (0.5, 1.0)
-    assert signal([np.zeros((1, 4))], y) == (0.5, 1.0)
+    assert shown([], y) == (0.5, 1.0, "AUC")
+    assert shown([np.full((2, 4), np.nan)], y) == (0.5, 1.0, "AUC")
+    assert shown([np.eye(4)], np.ones(4)) == (0.5, 1.0, "AUC")
+    assert shown([np.zeros((1, 4))], y) == (0.5, 1.0, "AUC")
+
+
+def test_of_several_classes_the_measure_is_the_mean_area_of_each_against_the_rest() -> None:
+    random = np.random.default_rng(0)
+    task = Multiclass(("a", "b", "c"))
+    labels = random.integers(3, size=400)
+    y = task.encoded(np.array(["a", "b", "c"])[labels])
+    made = (random.normal(size=(4, 400, 3)) + 0.5 * y).round(1)
+    each = [np.mean([roc_auc_score(y[:, k], line[:, k]) for k in range(3)]) for line in made]
+    found = signal([made], y, task)
+    assert found.value == pytest.approx(max(each), abs=1e-5)
+    assert found.p_value <= 0.01 < signal([random.permuted(made, axis=1)], y, task).p_value
+
+
+def test_of_numbers_the_measure_is_the_rank_correlation() -> None:
+    random = np.random.default_rng(0)
+    y = random.normal(size=300).round(1)
+    made = (random.normal(size=(5, 300, 1)) + 0.4 * y[:, None]).round(1)
+    found = signal([made], y, Regression())
+    assert found.measure == "rank correlation"
+    assert found.value == pytest.approx(max(spearmanr(line[:, 0], y).statistic for line in made), abs=0.01)
+    assert found.p_value <= 0.01 < signal([random.permuted(made, axis=1)], y, Regression()).p_value

@@ -195,20 +195,20 @@ def test_periodic_features_are_the_sines_and_cosines_of_learnt_frequencies() -> 
 def test_an_ensembles_output_is_the_mean_probability_and_its_loss_the_mean_loss() -> None:
     model = compiled_model(models.Ensemble(3), units=(8, 8))
     members = np.asarray(model(X, training=True)).astype(float)
-    assert members.shape == (400, 3)
+    assert members.shape == (400, 3, 1)
     assert members.std(axis=1).mean() > 0.01
-    probability = (1 / (1 + np.exp(-members))).mean(axis=1)
+    probability = (1 / (1 + np.exp(-members))).mean(axis=(1, 2))
     logits = np.asarray(model(X)).astype(float)
     np.testing.assert_allclose(1 / (1 + np.exp(-logits[:, 0])), probability, rtol=1e-5)
     loss = model.compute_loss(y=Y[:, None], y_pred=members.astype(np.float32), training=True)
-    each = np.logaddexp(0, members) - Y[:, None] * members
+    each = np.logaddexp(0, members) - Y[:, None, None] * members
     assert float(loss) == pytest.approx(each.mean(), rel=1e-5)
     kernels = [v.shape for v in model.trainable_variables if v.name == "kernel"]
-    assert kernels == [(28, 8), (8, 8), (3, 8)]
+    assert kernels == [(28, 8), (8, 8), (3, 8, 1)]
 
 
 def test_extreme_logits_of_members_stay_finite() -> None:
     from gengap.models.layers import mean_logit
 
-    logits = np.array([[200.0, 200.0], [-200.0, -200.0], [200.0, -200.0]], np.float32)
+    logits = np.array([[200.0, 200.0], [-200.0, -200.0], [200.0, -200.0]], np.float32)[..., None]
     np.testing.assert_allclose(np.asarray(mean_logit(logits)).ravel(), [200.0, -200.0, 0.0], atol=1e-4)

@@ -16,6 +16,7 @@ from gengap.diagnose.extrapolate import Extrapolation, Forecast
 from gengap.diagnose.verdict import Name, Verdict
 from gengap.history import History, Series
 from gengap.report.summary import Made, StudySummary, TrialSummary, metrics_at
+from gengap.tasks import BINARY
 
 LOSS = "binary_crossentropy"
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;<b>b</b>\u2028'\"{{ 7 * 7 }}%{x}"
@@ -71,7 +72,7 @@ def trial(of: History, best: int, verdict: Name, also: Sequence[str] = ()) -> Tr
         parameters=481,
         epochs=of.epochs,
         best_epoch=best,
-        metrics=metrics_at(of, best),
+        metrics=metrics_at(of, best, BINARY.shown),
         stopped="patience",
         seconds=61.0,
         began=0.0,

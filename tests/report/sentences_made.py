@@ -22,6 +22,7 @@ from gengap.models.treatments import L2
 from gengap.plan import Trial
 from gengap.report.conclusions import sentences
 from gengap.report.summary import StudySummary
+from gengap.tasks import BINARY, Regression
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
 
@@ -77,7 +78,10 @@ def studies(more_rows: Extrapolation) -> list[Conclusions]:
     )
     with_trees = outcomes(rungs(0.6, 0.6), baselines={"baselines/trees": logits(1.0)})
     shuffled = Outcomes(gaining.trials, gaining.fitted, np.random.default_rng(3).permutation(Y), {})
-    found = [conclude(made, 28, COUNTS, {}) for made in (one, three, five, with_trees, shuffled)]
+    numbers = outcomes(rungs(0.2, 0.4), task=Regression())
+    nothing = Outcomes(numbers.trials, numbers.fitted, shuffled.y, {}, numbers.task)
+    made = (one, three, five, with_trees, shuffled, numbers, nothing)
+    found = [conclude(each, 28, COUNTS, {}) for each in made]
     first = conclude(gaining, 28, COUNTS, dict.fromkeys(gaining.trials, going_on))
     step = next_step(more_rows)
     assert step is not None and first.recommendation is not None
@@ -89,7 +93,9 @@ def studies(more_rows: Extrapolation) -> list[Conclusions]:
 def concluded(found: Conclusions) -> Iterator[str]:
     """What a study says in the terminal, line by line, and in study.json."""
     rows = Rows(np.zeros((ROWS, 2), np.float32), Y)
-    test = judge_held_out(rows, "sizes/8", 1, logits(1.0), "baselines/trees", logits(0.2))
+    numbers = found.recommendation is not None and found.recommendation.expected.r2 is not None
+    task, ours, theirs = Regression() if numbers else BINARY, logits(1.0)[:, None], logits(0.2)[:, None]
+    test = judge_held_out(rows, task, "sizes/8", 1, ours, "baselines/trees", theirs)
     note = "these test rows were used on 2026-01-02, for sizes/8; the figures are from then"
     facts = msgspec.structs.asdict(found)
     summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)

@@ -9,22 +9,24 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gengap.conclude.held_out import compared
 from gengap.conclude.more_rows import judge_rows, next_step
 from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.recommend import Recommendation, recommend
 from gengap.conclude.regularizers import Effect, judge_regularizers
 from gengap.conclude.sizes import Sizes, judge_sizes
-from gengap.diagnose.compare import Comparison, Rank, compare, ranks
+from gengap.diagnose.compare import Comparison, Rank, ranks
 from gengap.diagnose.extrapolate import Extrapolation
 from gengap.diagnose.verdict import Verdict
 
 
 class BaselineResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A baseline's cross-entropy and accuracy on the validation rows."""
+    """A baseline's loss on the validation rows, and its accuracy or, of numbers, R²."""
 
     run: str
     loss: float
-    accuracy: float
+    accuracy: float | None = None
+    r2: float | None = None
 
 
 class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +56,12 @@ def conclude(
         regularizers=effects,
         more_rows=more_rows,
         ranks=ranks(losses) if len(names) > 1 else (),
-        comparisons=compare(losses, {run: outcomes.logits(run) for run in names}, outcomes.y) if names else (),
+        comparisons=compared(losses, {run: outcomes.outputs(run) for run in names}, outcomes.y, outcomes.task),
         recommendation=recommend(outcomes, features, counts["test"], sizes, effects, verdicts, steps),
     )
 
 
 def _baseline(outcomes: Outcomes, run: str) -> BaselineResult:
-    right = (outcomes.logits(run)[0] > 0) == (outcomes.y == 1)
-    return BaselineResult(run=run, loss=float(outcomes.losses(run).mean()), accuracy=float(right.mean()))
+    found = outcomes.task.scores(outcomes.outputs(run)[0], outcomes.y)
+    loss = found[outcomes.task.loss]
+    return BaselineResult(run=run, loss=loss, accuracy=found.get("accuracy"), r2=found.get("r2"))

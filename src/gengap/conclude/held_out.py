@@ -9,15 +9,15 @@ import msgspec
 import numpy as np
 
 from gengap.data.rows import Rows
-from gengap.diagnose.compare import Comparison, compare
-from gengap.diagnose.trials import cross_entropies
+from gengap.diagnose.compare import ByRun, Comparison, compare
+from gengap.tasks import AnyTask, Binary
 
 
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
     """What `rows` test rows say of `run`, beside a baseline, on the day `used`.
 
-    `comparisons` are the model minus the baseline, by cross-entropy, accuracy and AUC. `digest` is of the rows.
-    `note` says so where the figures are those of an earlier look.
+    `comparisons` are the model minus the baseline, by loss and, of classes, accuracy and AUC. `digest` is of the
+    rows. `note` says so where the figures are those of an earlier look.
     """
 
     run: str
@@ -38,30 +38,32 @@ def digest_of(rows: Rows) -> str:
 
 
 def judge_held_out(
-    rows: Rows, run: str, seed: int, logits: np.ndarray, baseline: str, theirs: np.ndarray
+    rows: Rows, task: AnyTask, run: str, seed: int, outputs: np.ndarray, baseline: str, theirs: np.ndarray
 ) -> HeldOut:
-    """The answer of test `rows` on which the model has `logits` (rows,), and the baseline `theirs` (rows,)."""
-    y = rows.y.reshape(-1)
-    by_run = {run: logits[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
-    losses = {each: cross_entropies(values, y) for each, values in by_run.items()}
+    """The answer of test `rows` on which the model has `outputs`, and the baseline `theirs`, (rows, outputs)."""
+    by_run = {run: outputs[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
+    losses = {each: task.row_losses(values, rows.y) for each, values in by_run.items()}
     return HeldOut(
         run=run,
         seed=seed,
         rows=len(rows),
-        metrics=_metrics(by_run[run][0], y),
+        metrics=task.scores(by_run[run][0], rows.y),
         baseline=baseline,
-        baseline_metrics=_metrics(by_run[baseline][0], y),
-        comparisons=compare(losses, by_run, y, against=baseline),
+        baseline_metrics=task.scores(by_run[baseline][0], rows.y),
+        comparisons=compared(losses, by_run, rows.y, task, against=baseline),
         used=time.strftime("%Y-%m-%d"),
         digest=digest_of(rows),
     )
 
 
-def _metrics(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import roc_auc_score
-
-    found = {
-        "binary_crossentropy": float(cross_entropies(logits, y).mean()),
-        "accuracy": float(((logits > 0) == (y == 1)).mean()),
-    }
-    return found | ({"auc": float(roc_auc_score(y, logits))} if len(np.unique(y)) == 2 else {})
+def compared(
+    losses: ByRun, outputs: ByRun, y: np.ndarray, task: AnyTask, against: str | None = None
+) -> tuple[Comparison, ...]:
+    """`compare` by all metrics that the task has, of `outputs` by run, (seeds, rows, outputs); none of no runs."""
+    if not losses:
+        return ()
+    if isinstance(task, Binary):
+        logits = {run: each[..., 0] for run, each in outputs.items()}
+        return compare(losses, logits, y.reshape(-1), against=against, loss=task.loss)
+    right = {run: found for run, each in outputs.items() if (found := task.right(each, y)) is not None}
+    return compare(losses, right=right or None, against=against, loss=task.loss)

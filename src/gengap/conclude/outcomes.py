@@ -8,27 +8,27 @@ from functools import cached_property
 
 import numpy as np
 
-from gengap.diagnose.trials import binary_row_losses, cross_entropies
 from gengap.history import Series
 from gengap.plan import Trial
+from gengap.tasks import BINARY, AnyTask
 from gengap.train.fitted import Fitted
 
 Key = tuple[str, int]  # run and seed
-LOSS, CLEAN_LOSS = "binary_crossentropy", "clean_binary_crossentropy"
 
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """Finished trials by run and seed, their `trials` by run, and the labels `y` (rows,) of the rows kept.
+    """Finished trials by run and seed, their `trials` by run, and the target `y` of the rows kept.
 
-    `baselines` are the logits (rows,) of models that have no epochs. Rows are those whose outputs were kept: all of
-    a validation set of up to 20,000.
+    `baselines` are the outputs (rows, outputs) of models that have no epochs. Rows are those whose outputs
+    were kept: all of a validation set of up to 20,000.
     """
 
     trials: Mapping[str, Trial]
     fitted: Mapping[Key, Fitted]
     y: np.ndarray
     baselines: Mapping[str, np.ndarray]
+    task: AnyTask = BINARY
 
     @cached_property
     def runs(self) -> tuple[str, ...]:
@@ -49,33 +49,46 @@ class Outcomes:
         """The seeds with which it was finished and did not diverge before its first epoch's end."""
         return sorted(s for r, s in self.fitted if r == run and self.fitted[r, s].best_epoch is not None)
 
-    def logits(self, run: str) -> np.ndarray:
-        """(seeds, rows), each seed at its best epoch; of a baseline (1, rows)."""
+    def parameters(self, run: str, features: int) -> int:
+        """How many parameters the run's model has on so many features."""
+        return self.trials[run].parameters(features, self.task.outputs)
+
+    def outputs(self, run: str) -> np.ndarray:
+        """(seeds, rows, outputs), each seed at its best epoch; a baseline has one seed."""
         if run in self.baselines:
             return self.baselines[run][None]
         return np.stack([self._line(run, seed) for seed in self.seeds(run)])
 
     def losses(self, run: str) -> np.ndarray:
-        """The cross-entropy of every row, (seeds, rows), each seed at its best epoch."""
-        return cross_entropies(self.logits(run), self.y)
+        """The loss of every row, (seeds, rows), each seed at its best epoch."""
+        return self.task.row_losses(self.outputs(run), self.y)
+
+    def right(self, run: str) -> np.ndarray | None:
+        """Whether each row's class is right, (seeds, rows); None without classes."""
+        return self.task.right(self.outputs(run), self.y)
 
     def lines(self, run: str, seed: int) -> np.ndarray:
-        """The cross-entropy of every row at all epochs kept, (epochs, rows)."""
-        fitted = self.fitted[run, seed]
-        return binary_row_losses(fitted.output_epochs, fitted.outputs, self.y).losses
+        """The loss of every row at all epochs kept, (epochs, rows)."""
+        return self.task.row_losses(self.fitted[run, seed].outputs, self.y)
 
     def _line(self, run: str, seed: int) -> np.ndarray:
         fitted = self.fitted[run, seed]
         at = int(np.flatnonzero(fitted.output_epochs == fitted.best_epoch)[0])
-        return fitted.outputs[at].reshape(-1).astype(np.float64)
+        return fitted.outputs[at].astype(np.float64)
 
     def at_best(self, run: str, key: tuple[str, str]) -> np.ndarray:
         """A logged metric, by seed, at each seed's best epoch (seeds,)."""
         return np.array([self._logged(run, seed, key) for seed in self.seeds(run)])
 
     def gap(self, run: str) -> float:
-        """Validation minus clean training cross-entropy at the best epochs, the mean over seeds."""
-        return float(np.mean(self.at_best(run, ("validation", LOSS)) - self.at_best(run, ("train", CLEAN_LOSS))))
+        """Validation minus clean training loss at the best epochs, the mean over seeds."""
+        validation, train = (self.at_best(run, key) for key in (("validation", self.task.loss), self.clean_loss))
+        return float(np.mean(validation - train))
+
+    @property
+    def clean_loss(self) -> tuple[str, str]:
+        """Under which key the training loss is logged that compares with validation's."""
+        return "train", f"clean_{self.task.loss}"
 
     def seconds(self, run: str) -> float:
         """How long a training took, the mean over seeds."""

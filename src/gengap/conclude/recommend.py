@@ -23,13 +23,15 @@ CHANCE = 0.01  # how improbable the best ranking must be by chance for anything 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """What the kept model will do on new rows: (low, middle, high).
 
-    `loss` is corrected for having been picked: `picked_loss` is what the picking rows say. `on_test` is the same
+    `loss` is corrected for having been picked: `picked_loss` is what the picking rows say. `accuracy` is that of
+    classes, `r2` that of numbers. `on_test` is the same
     for the mean of just the study's test rows, whose own luck widens it.
     """
 
     loss: Interval
     picked_loss: float
-    accuracy: Interval
+    accuracy: Interval | None = None
+    r2: Interval | None = None
     on_test: Interval | None = None
 
 
@@ -68,7 +70,7 @@ def recommend(
     """
     if not outcomes.whole:
         return None
-    order = sorted(outcomes.whole, key=lambda run: outcomes.trials[run].parameters(features))
+    order = sorted(outcomes.whole, key=lambda run: outcomes.parameters(run, features))
     losses = {run: outcomes.losses(run) for run in order}
     kept = smallest_as_good(losses, order)
     shown = _shown(outcomes)
@@ -90,13 +92,14 @@ def recommend(
 
 def _shown(outcomes: Outcomes) -> Signal:
     """Whether any run, with any seed, at any epoch kept, shows that it learnt something."""
-    return signal((outcomes.fitted[pair].outputs[..., 0] for pair in outcomes.pairs), outcomes.y)
+    return signal((outcomes.fitted[pair].outputs for pair in outcomes.pairs), outcomes.y, outcomes.task)
 
 
 def _nothing_learnt(shown: Signal) -> str:
+    measure = "a rank correlation" if shown.measure == "rank correlation" else "an AUC"
     return (
         "nothing was learnt that these rows can show: of all models and epochs, the one that ranks them best has "
-        f"an AUC of {shown.auc:.3f}, which chance alone reaches with probability {shown.p_value:.2f}; this is "
+        f"{measure} of {shown.value:.3f}, which chance alone reaches with probability {shown.p_value:.2f}; this is "
         "the smallest"
     )
 
@@ -128,19 +131,30 @@ def _picked(outcomes: Outcomes) -> CrossFitted:
 
 def _expected(outcomes: Outcomes, picked: CrossFitted, run: str, seed: int, test_rows: int) -> Expected:
     at = outcomes.seeds(run).index(seed)
-    rows, logits = outcomes.losses(run)[at], outcomes.logits(run)[at]
+    rows, right = outcomes.losses(run)[at], outcomes.right(run)
     loss = float(rows.mean()) + max(picked.optimism, 0.0)
-    right = (logits > 0) == (outcomes.y == 1)
     sd = float(rows.std(ddof=1))
     error = float(max(picked.error, sd / np.sqrt(len(rows))))
-    share, share_error = float(right.mean()), float(right.std(ddof=1) / np.sqrt(len(right)))
+    expected, variance = _around(loss, error), float(outcomes.y.var())
     on_test = _around(loss, float(np.hypot(error, sd / np.sqrt(test_rows)))) if test_rows else None
     return Expected(
-        loss=_around(loss, error),
+        loss=expected,
         picked_loss=float(rows.mean()),
-        accuracy=_around(share, share_error),
+        accuracy=None if right is None else _share(right[at]),
+        r2=_explained(expected, variance) if outcomes.task.score == "r2" and variance > 0 else None,
         on_test=on_test,
     )
+
+
+def _share(right: np.ndarray) -> Interval:
+    """How often the class is right."""
+    return _around(float(right.mean()), float(right.std(ddof=1) / np.sqrt(len(right))))
+
+
+def _explained(loss: Interval, variance: float) -> Interval:
+    """The share of the target's variance that isn't left as loss."""
+    low, middle, high = (1 - value / variance for value in reversed(loss))
+    return low, middle, high
 
 
 def _around(middle: float, error: float) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from gengap.conclude.outcomes import CLEAN_LOSS, Outcomes
+from gengap.conclude.outcomes import Outcomes
 from gengap.diagnose.compare import Comparison, compare
 from gengap.models.treatments import count_parameters
 from gengap.plan import REGULARIZERS, Trial
@@ -17,7 +17,7 @@ SMALLER = "smaller model"
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """What a treatment does beside the same model without it, on the same validation rows.
 
-    `loss` compares validation cross-entropy (run minus `against`, so that negative is better). `gap` is validation
+    `loss` compares validation loss (run minus `against`, so that negative is better). `gap` is validation
     minus training at the best epoch, `gap_without` the other's. `cost` is its seconds as a multiple of the other's.
     """
 
@@ -48,7 +48,7 @@ def judge_regularizers(outcomes: Outcomes) -> tuple[Effect, ...]:
     treated = [run for run in outcomes.whole if run != base and outcomes.trials[run].units == size]
     smaller = [run for run in outcomes.whole if _is_smaller(outcomes.trials[run], size)]
     losses = {run: outcomes.losses(run) for run in (base, *treated, *smaller)}
-    found = {c.a: c for c in compare(losses, against=base)}
+    found = {c.a: c for c in compare(losses, against=base, loss=outcomes.task.loss)}
     early = _early_stopping(outcomes, base)
     effects = [_effect(outcomes, run, base, found[run]) for run in (*treated, *smaller)]
     return tuple(effects if early is None else [early, *effects])
@@ -79,11 +79,12 @@ def _early_stopping(outcomes: Outcomes, base: str) -> Effect | None:
     last = np.stack([outcomes.lines(base, seed)[-1] for seed in seeds])
     if not np.isfinite(last).all():
         return None
-    (loss,) = compare({base: outcomes.losses(base), f"{base} at its end": last}, against=f"{base} at its end")
-    train = [outcomes.fitted[base, seed].history["train", CLEAN_LOSS].values[-1] for seed in seeds]
+    end = f"{base} at its end"
+    (loss,) = compare({base: outcomes.losses(base), end: last}, against=end, loss=outcomes.task.loss)
+    train = [outcomes.fitted[base, seed].history[outcomes.clean_loss].values[-1] for seed in seeds]
     return Effect(
         run=base,
-        against=f"{base} at its end",
+        against=end,
         treatment=EARLY_STOPPING,
         loss=loss,
         gap=outcomes.gap(base),

@@ -22,7 +22,7 @@ def findings_beside(outcomes: Outcomes, features: int) -> dict[str, Finding]:
 
 
 def _too_small(outcomes: Outcomes, features: int) -> Iterator[tuple[str, Finding]]:
-    ladder = sorted(on_ladder(outcomes), key=lambda run: outcomes.trials[run].parameters(features))
+    ladder = sorted(on_ladder(outcomes), key=lambda run: outcomes.parameters(run, features))
     for i, run in enumerate(ladder):
         found = _lower(outcomes, run, ladder[i + 1 :])
         if found is not None:

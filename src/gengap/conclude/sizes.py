@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from gengap.conclude.outcomes import CLEAN_LOSS, Outcomes
+from gengap.conclude.outcomes import Outcomes
 from gengap.diagnose.compare import within_one_error
 from gengap.diagnose.paired import REACH
 from gengap.plan import SIZES
@@ -19,7 +19,7 @@ Interval = tuple[float, float, float]  # low, middle, high
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True):
-    """One size: cross-entropy at its best epochs, (low, middle, high), the mean over seeds.
+    """One size: loss at its best epochs, (low, middle, high), the mean over seeds.
 
     `validation`'s interval is that of new rows like these; `train`'s spans the seeds.
     """
@@ -70,7 +70,7 @@ def gained(outcomes: Outcomes, tried: Sequence[str]) -> bool:
 
 def judge_sizes(outcomes: Outcomes, features: int) -> Sizes | None:
     """What the ladder says; None for fewer than two rungs."""
-    order = sorted(on_ladder(outcomes), key=lambda run: outcomes.trials[run].parameters(features))
+    order = sorted(on_ladder(outcomes), key=lambda run: outcomes.parameters(run, features))
     if len(order) < 2:
         return None
     rungs = tuple(_rung(outcomes, run, features) for run in order)
@@ -95,12 +95,12 @@ def judge_sizes(outcomes: Outcomes, features: int) -> Sizes | None:
 
 def _rung(outcomes: Outcomes, run: str, features: int) -> Rung:
     rows = outcomes.losses(run).mean(axis=0)
-    train = outcomes.at_best(run, ("train", CLEAN_LOSS))
+    train = outcomes.at_best(run, outcomes.clean_loss)
     reach = REACH * float(rows.std(ddof=1) / np.sqrt(len(rows)))
     validation = float(rows.mean())
     return Rung(
         run=run,
-        parameters=outcomes.trials[run].parameters(features),
+        parameters=outcomes.parameters(run, features),
         train=(float(train.min()), float(train.mean()), float(train.max())),
         validation=(validation - reach, validation, validation + reach),
     )

@@ -17,6 +17,7 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.data.source import Source, open_source
 from gengap.errors import DataError, TooFewRowsError, UsageError
+from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
     from gengap.data.blocks import OnBadRow, Skipped
@@ -29,7 +30,7 @@ Preparation = Literal["raw", "standardise"]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Prepared rows, split. Features are float32 (rows, columns), targets float32 (rows,) of 0 and 1.
+    """Prepared rows, split. Features are float32 (rows, columns), targets as the `task` says, float32.
 
     `mean` and `scale` are what was subtracted and divided by, from the training rows alone (zeros and ones
     for raw features). `test` is None when no test rows were asked for. `skipped` lists bad rows left out.
@@ -39,6 +40,7 @@ class Dataset:
     origin: str
     columns: tuple[str, ...]
     target: str
+    task: AnyTask
     train: Rows
     validation: Rows
     test: Rows | None
@@ -65,6 +67,7 @@ def load(
     validation: int | None = None,
     test: int = 0,
     preparation: Preparation = "standardise",
+    task: TaskName | None = None,
     on_bad_row: OnBadRow = "fail",
     seed: int = 0,
     progress: Callable[[int, int | None], None] | None = None,
@@ -73,7 +76,8 @@ def load(
 
     `rows` uses only the first so many rows; `train`, `validation` and `test` are counts of rows. For HIGGS and
     `collider` they default to the tutorial's 10,000, 1,000 and none; for other tables a fifth of the rows (at most
-    10,000) validates and the rest trains. Raises UsageError, DataError and the errors of `open_source`.
+    10,000) validates and the rest trains. `task` is "binary", "multiclass" or "regression" (default: what the
+    target's values look like, see `gengap.tasks.task_of`). Raises UsageError, DataError and those of `open_source`.
 
     >>> dataset = load("collider", train=300, validation=100)
     >>> dataset.train.x.shape, len(dataset.validation)
@@ -92,16 +96,16 @@ def load(
         if rows is not None and needed > rows:
             raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {rows}")
         x, y = _read(opened)
-        _check_labels(opened, y)
+        found = _task(opened, y, task)
         seen, end = validation or TUTORIAL_VALIDATION, needed - test
         order = np.arange(needed)
         parts = [order[seen:end], order[:seen], order[end:]]
     else:
         opened = open_source(source, rows=rows, **options)
         x, y = _read(opened)
-        _check_labels(opened, y)
-        parts = _stratified(opened, y, train, validation, test, seed)
-    return _prepared(opened, x, y, parts, preparation)
+        found = _task(opened, y, task)
+        parts = _split(opened, y if found.by_class else None, len(y), train, validation, test, seed)
+    return _prepared(opened, x, y, found, parts, preparation)
 
 
 def _read(source: Source) -> tuple[np.ndarray, np.ndarray]:
@@ -115,43 +119,38 @@ def _read(source: Source) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(xs), np.concatenate(ys)
 
 
-def _check_labels(source: Source, y: np.ndarray) -> None:
-    found = np.unique(y)
-    shown = ", ".join(f"{v:g}" for v in found[:6]) + (", …" if len(found) > 6 else "")
-    if len(found) == 1:
-        raise DataError(
-            f"{source.origin}, column {source.target!r}: every one of the {len(y)} rows has the label {shown}; "
-            "expected two classes, 0 and 1. Name another column with --target, or take more rows"
-        )
-    if not np.isin(found, (0.0, 1.0)).all():
-        raise DataError(
-            f"{source.origin}, column {source.target!r}: the labels are {shown}; this release studies two classes, "
-            "0 and 1. Name another column with --target, or recode the labels"
-        )
+def _task(source: Source, y: np.ndarray, name: TaskName | None) -> AnyTask:
+    return task_of(y, name, f"{source.origin}, column {source.target!r}")
 
 
-def _stratified(
-    source: Source, y: np.ndarray, train: int | None, validation: int | None, test: int, seed: int
+def _split(
+    source: Source,
+    labels: np.ndarray | None,
+    rows: int,
+    train: int | None,
+    validation: int | None,
+    test: int,
+    seed: int,
 ) -> list[np.ndarray]:
-    """Row numbers of train, validation and test, each with the table's share of classes."""
+    """Row numbers of train, validation and test, each with the table's share of classes if there are `labels`."""
     from sklearn.model_selection import train_test_split
 
-    left = len(y) - test
+    left = rows - test
     validation = validation or min(MOST_VALIDATION, max(1, int(left * VALIDATION_SHARE)))
     train = train or left - validation
-    if train < 2 or validation < 2 or train + validation + test > len(y):
+    if train < 2 or validation < 2 or train + validation + test > rows:
         raise TooFewRowsError(
-            f"{source.origin} holds {len(y)} rows, too few for {max(train, 2)} training, {max(validation, 2)} "
+            f"{source.origin} holds {rows} rows, too few for {max(train, 2)} training, {max(validation, 2)} "
             f"validation and {test} test rows. Ask for fewer with --train, --validation and --test"
         )
-    everything = np.arange(len(y))
+    everything = np.arange(rows)
+    held = everything[:0]
     try:
         if test:
-            everything, held = train_test_split(everything, test_size=test, stratify=y, random_state=seed)
-        else:
-            held = everything[:0]
+            everything, held = train_test_split(everything, test_size=test, stratify=labels, random_state=seed)
+        strata = None if labels is None else labels[everything]
         chosen = train_test_split(
-            everything, train_size=train, test_size=validation, stratify=y[everything], random_state=seed
+            everything, train_size=train, test_size=validation, stratify=strata, random_state=seed
         )
     except ValueError as error:
         raise DataError(f"{source.origin}: the rows can't be split by class ({error}). Take more rows") from None
@@ -159,16 +158,23 @@ def _stratified(
 
 
 def _prepared(
-    source: Source, x: np.ndarray, y: np.ndarray, parts: list[np.ndarray], preparation: Preparation
+    source: Source,
+    x: np.ndarray,
+    y: np.ndarray,
+    task: AnyTask,
+    parts: list[np.ndarray],
+    preparation: Preparation,
 ) -> Dataset:
     train = x[parts[0]]
+    if isinstance(task, Regression):
+        task = task.fitted(y[parts[0]], f"{source.origin}, column {source.target!r}")
     mean, scale = np.zeros(x.shape[1], np.float32), np.ones(x.shape[1], np.float32)
     if preparation == "standardise":
         mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
         spread = train.std(axis=0, dtype=np.float64).astype(np.float32)
         scale = np.where(spread > 0, spread, 1).astype(np.float32)  # a constant column stays at 0
-    splits = [Rows((x[part] - mean) / scale, y[part].astype(np.float32)) if len(part) else None for part in parts]
+    splits = [Rows((x[part] - mean) / scale, task.encoded(y[part])) if len(part) else None for part in parts]
     fitted, seen, held = splits
     assert fitted is not None and seen is not None
     names = (source.name, source.origin, source.columns, source.target)
-    return Dataset(*names, fitted, seen, held, preparation, mean, scale, list(source.skipped))
+    return Dataset(*names, task, fitted, seen, held, preparation, mean, scale, list(source.skipped))

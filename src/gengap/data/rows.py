@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MOST_STRATA = 100  # a target of more values has no classes whose shares could be kept
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -40,8 +42,10 @@ def nested(rows: Rows, share: float, seed: int) -> Rows:
         return rows
     random = np.random.default_rng(seed)
     place = np.empty(len(rows))
-    labels = rows.y.reshape(len(rows), -1)[:, 0]
-    for label in np.unique(labels):
+    _, labels = np.unique(rows.y.reshape(len(rows), -1), axis=0, return_inverse=True)
+    if labels.max() >= MOST_STRATA:  # the target is a number
+        labels = np.zeros(len(rows), np.int64)
+    for label in range(labels.max() + 1):
         of = np.flatnonzero(labels == label)
         place[of] = (random.permutation(len(of)) + random.random()) / len(of)
     chosen = np.sort(np.argsort(place, kind="stable")[: max(round(share * len(rows)), 1)])

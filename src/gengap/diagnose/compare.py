@@ -85,13 +85,15 @@ def compare(
     logits: ByRun | None = None,
     y: np.ndarray | None = None,
     *,
+    right: ByRun | None = None,
     against: str | None = None,
     loss: str = "binary_crossentropy",
     seed: int = 0,
 ) -> tuple[Comparison, ...]:
     """Each run against one reference run, by loss and, given `logits` and labels of 0 and 1, accuracy and AUC.
 
-    `losses` and `logits` are by run, (seeds, rows); runs may differ in seeds, but not in rows. `y` is (rows,).
+    `right` gives accuracy alone, of any classes: whether each row's is right. All are by run, (seeds, rows);
+    runs may differ in seeds, but not in rows. `y` is (rows,).
     `against` is the reference (default: the run with the lowest mean loss), `loss` the name of the losses' metric,
     `seed` that of the bootstrap.
 
@@ -111,7 +113,7 @@ def compare(
     if reference not in losses:
         raise UsageError(f"there is no run {reference!r} to compare against; the runs are {', '.join(losses)}")
     others = [run for run in losses if run != reference]
-    by_metric, areas = {loss: losses}, {}
+    by_metric, areas = {loss: losses} | ({"accuracy": right} if right is not None else {}), {}
     if logits is not None or y is not None:
         scores, labels = _binary(logits, y, losses)
         by_metric["accuracy"] = {run: (each > 0) == (labels == 1) for run, each in scores.items()}

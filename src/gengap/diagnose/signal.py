@@ -10,36 +10,58 @@ no obstacle: there the loss of the constant answer is hard to beat even for mode
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+
+from gengap.tasks import AnyTask
 
 ORDERS = 999
 
 
 class Signal(NamedTuple):
-    """The largest `auc` of all lines, and how probable one as large is where nothing was learnt."""
+    """The largest `value` of a `measure` of all lines, and how probable one so large is if nothing was learnt."""
 
-    auc: float
+    value: float
     p_value: float
+    measure: Literal["AUC", "rank correlation"] = "AUC"
 
 
-def signal(outputs: Iterable[np.ndarray], y: np.ndarray, *, orders: int = ORDERS, seed: int = 0) -> Signal:
-    """The test for groups of `outputs` (lines, rows), any increasing function of the odds, and labels `y` (rows,).
+def signal(
+    outputs: Iterable[np.ndarray], y: np.ndarray, task: AnyTask, *, orders: int = ORDERS, seed: int = 0
+) -> Signal:
+    """The test for groups of `outputs` (lines, rows, outputs) and the rows' target `y`; only outputs' ranks matter.
 
-    Lines with an output that isn't finite are left out. Without both classes in `y`, or without any line, nothing
-    can be shown: the AUC is 0.5 and the p-value 1.
+    The measure is the AUC, of several classes the mean of each against the rest, and of numbers Spearman's rank
+    correlation. Lines with an output that isn't finite are left out. Where `y` is all alike, or without any line,
+    nothing can be shown: the value is that of chance and the p-value 1.
     """
     from scipy.stats import rankdata
 
-    positive, rows = int((y == 1).sum()), len(y)
-    best = np.full(1 + orders, 0.5)
-    if 0 < positive < rows:
+    wanted, chance = _wanted(task, y)
+    best = np.full(1 + orders, chance)
+    if wanted.any():
         random = np.random.default_rng(seed)
-        labels = np.stack([y == 1, *(random.permutation(y) == 1 for _ in range(orders))], axis=1).astype(np.float32)
+        shuffled = [wanted, *(wanted[random.permutation(len(wanted))] for _ in range(orders))]
+        by_order = np.stack(shuffled, axis=-1).astype(np.float32)  # (rows, outputs, orders)
         for lines in outputs:
-            finite = lines[np.isfinite(lines).all(axis=1)]
-            centred = rankdata(finite, axis=1).astype(np.float32) - np.float32((rows + 1) / 2)  # no large sums
-            aucs = 0.5 + (centred @ labels) / (positive * (rows - positive))
-            best = np.maximum(best, aucs.max(axis=0, initial=0.5))
-    return Signal(float(best[0]), float((best >= best[0] - 1e-6).mean()))
+            finite = lines[np.isfinite(lines).all(axis=(1, 2))]
+            centred = rankdata(finite, axis=1).astype(np.float32) - np.float32((len(wanted) + 1) / 2)  # small sums
+            found = chance + np.tensordot(centred, by_order, axes=([1, 2], [0, 1]))
+            best = np.maximum(best, found.max(axis=0, initial=chance))
+    p_value = float((best >= best[0] - 1e-6).mean())
+    return Signal(float(best[0]), p_value, "AUC" if task.by_class else "rank correlation")
+
+
+def _wanted(task: AnyTask, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights (rows, outputs) by which centred ranks sum up to the measure above chance, and what chance gives."""
+    from scipy.stats import rankdata
+
+    if not task.by_class:
+        ranks = rankdata(y.reshape(-1)) - (len(y) + 1) / 2
+        spread = np.sqrt((ranks**2).sum() * len(y) * (len(y) ** 2 - 1) / 12)
+        return ranks[:, None] / max(spread, 1.0), 0.0
+    labels = y.reshape(len(y), -1) == 1
+    pairs = labels.sum(axis=0) * (len(y) - labels.sum(axis=0))
+    there = np.count_nonzero(pairs)
+    return labels * (pairs > 0) / np.maximum(pairs, 1) / max(there, 1), 0.5

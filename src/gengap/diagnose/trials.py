@@ -12,6 +12,7 @@ from gengap.diagnose.names import Curves, Log, choose
 from gengap.diagnose.rows import RowLosses
 from gengap.diagnose.verdict import Thresholds, Verdict, judge, probabilities_of
 from gengap.history import History
+from gengap.tasks import BINARY, AnyTask
 from gengap.train.fitted import SoFar, kept_rows
 
 CERTAIN = 0.99  # the probability that ends a trial
@@ -19,29 +20,26 @@ CERTAIN_RISE = 0.03  # of a rise of so much: three times what is material, so th
 FUTILE = 0.15  # the probability of a noticeable gain below which going on is futile
 
 
-def binary_row_losses(epochs: np.ndarray, logits: np.ndarray, y: np.ndarray) -> RowLosses:
-    """Each row's cross-entropy from its logit: `logits` (m, rows, ...) at `epochs` (m,), labels `y` (rows,)."""
-    return RowLosses(epochs, cross_entropies(logits.reshape(len(epochs), -1), y.reshape(-1)))
+def row_losses(epochs: np.ndarray, outputs: np.ndarray, y: np.ndarray, task: AnyTask = BINARY) -> RowLosses:
+    """Each row's loss from `outputs` (m, rows, outputs) at `epochs` (m,) and the target `y`."""
+    return RowLosses(epochs, task.row_losses(outputs, y))
 
 
-def cross_entropies(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Each row's cross-entropy (..., rows) float64 from its logits (..., rows) and labels (rows,) of 0 and 1."""
-    z = logits.astype(np.float64)
-    return np.logaddexp(0, z) - y * z
+def curves_of(history: History, metric: str | None = None) -> Curves:
+    """The curves of a trial on which its verdict is given: by default its task's loss."""
+    return choose(
+        Log(history, {key: "val_" * (key[0] == "validation") + key[1] for key in history.series}),
+        metric or history.main_metric,
+    )
 
 
-def curves_of(history: History, metric: str = "binary_crossentropy") -> Curves:
-    """The curves of a trial on which its verdict is given."""
-    return choose(Log(history, {key: "val_" * (key[0] == "validation") + key[1] for key in history.series}), metric)
+def verdict_of(known: SoFar, y: np.ndarray, task: AnyTask) -> Verdict:
+    """The verdict on a trial, from its curves and its validation rows' outputs; `y` is those rows' target."""
+    return judge(curves_of(known.history), _rows(known, y, task))
 
 
-def verdict_of(known: SoFar, y: np.ndarray, thresholds: Thresholds | None = None) -> Verdict:
-    """The verdict on a trial of a binary task, from its curves and its validation rows' outputs."""
-    return judge(curves_of(known.history), _rows(known, y), thresholds)
-
-
-def is_certain(y: np.ndarray, patience: int) -> Callable[[SoFar], bool]:
-    """A rule that ends a trial, asked with what is known of it so far; `y` are the validation labels.
+def is_certain(y: np.ndarray, patience: int, task: AnyTask) -> Callable[[SoFar], bool]:
+    """A rule that ends a trial, asked with what is known of it so far; `y` is the validation rows' target.
 
     It ends once overfitting is certain: a rise of CERTAIN_RISE has the probability CERTAIN. And it ends once going
     on is futile: as many epochs again, or twice the patience if that is more, gain a standard error of the
@@ -53,7 +51,7 @@ def is_certain(y: np.ndarray, patience: int) -> Callable[[SoFar], bool]:
     thresholds = Thresholds()
 
     def certain(known: SoFar) -> bool:
-        rows = _rows(known, y)
+        rows = _rows(known, y, task)
         curves = curves_of(known.history)
         if refusal(curves) is not None:
             return False
@@ -71,5 +69,5 @@ def is_certain(y: np.ndarray, patience: int) -> Callable[[SoFar], bool]:
     return certain
 
 
-def _rows(known: SoFar, y: np.ndarray) -> RowLosses:
-    return binary_row_losses(known.output_epochs, known.outputs, y[kept_rows(len(y))])
+def _rows(known: SoFar, y: np.ndarray, task: AnyTask) -> RowLosses:
+    return row_losses(known.output_epochs, known.outputs, y[kept_rows(len(y))], task)

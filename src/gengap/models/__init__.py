@@ -28,7 +28,7 @@ from gengap.models.treatments import (
 )
 
 if TYPE_CHECKING:
-    from gengap.models.mlp import SIZES, compile_binary, large, medium, perceptron, small, tiny
+    from gengap.models.mlp import SIZES, compile_binary, compile_for, large, medium, perceptron, small, tiny
     from gengap.models.weights import share_below
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Treatment",
     "WeightDecay",
     "compile_binary",
+    "compile_for",
     "large",
     "medium",
     "perceptron",

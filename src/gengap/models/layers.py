@@ -7,6 +7,7 @@ Studies save models without them: each has a `plain` that gives its inference as
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,27 +158,39 @@ class MemberFactors(keras.layers.Layer):
 
 
 @registered
-class MeanProbability(keras.layers.Layer):
-    """Members' logits (n, members) to the logit (n, 1) of their mean probability; while training, left apart."""
+class Members(keras.layers.Layer):
+    """Members' outputs (n, members, outputs) to what they say together (n, outputs); while training, left apart.
+
+    `of` is the task's name: probabilities are averaged as probabilities, numbers as numbers.
+    """
+
+    def __init__(self, of: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.of = of
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
-        """In training the logits as they are, for `TreatedSequential` to give each its own loss."""
-        return inputs if training else mean_logit(inputs)
+        """In training the outputs as they are, for `TreatedSequential` to give each member its own loss."""
+        return inputs if training else self.plain(inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """That of inference."""
-        return (input_shape[0], 1)
+        return (input_shape[0], input_shape[-1])
 
     def plain(self, inputs: Any) -> Any:
         """Keras' own operations."""
-        return mean_logit(inputs)
+        together = {"binary": mean_logit, "multiclass": mean_logits, "regression": partial(keras.ops.mean, axis=1)}
+        return together[self.of](inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras saves of the layer."""
+        return {**super().get_config(), "of": self.of}
 
 
 @registered
 class TreatedSequential(keras.Sequential):
     """A Sequential that mixes labels as its `MixRows` mixed rows, and gives each member its own loss.
 
-    For labels (n, 1). Outside training it does what a Sequential of the same layers does.
+    For labels (n, outputs). Outside training it does what a Sequential of the same layers does.
     """
 
     def compute_loss(
@@ -187,27 +200,33 @@ class TreatedSequential(keras.Sequential):
         if training:
             for layer in self.layers:
                 y = layer.mix_again(y) if isinstance(layer, MixRows) else y
-        if y_pred.shape[-1] != y.shape[-1]:
-            y = keras.ops.broadcast_to(y, keras.ops.shape(y_pred))
+        if len(y_pred.shape) > len(y.shape):
+            y = keras.ops.broadcast_to(y[:, None], keras.ops.shape(y_pred))
         return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The compiled metrics, of the members' mean probability."""
-        y_pred = mean_logit(y_pred) if y_pred.shape[-1] != y.shape[-1] else y_pred
+        """The compiled metrics, of what the members say together."""
+        if len(y_pred.shape) > len(y.shape):
+            y_pred = next(layer for layer in self.layers if isinstance(layer, Members)).plain(y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
 
 def mean_logit(logits: Any) -> Any:
-    """The logit (n, 1) of the mean probability of logits (n, members).
+    """The logit (n, 1) of the mean probability of logits (n, members, 1).
 
-    >>> float(mean_logit(keras.ops.array([[0.0, 0.0]]))[0, 0])
+    >>> float(mean_logit(keras.ops.array([[[0.0], [0.0]]]))[0, 0])
     0.0
     """
-    return _log_sum(logits) - _log_sum(-logits)
+    return _log_sum(keras.ops.log_sigmoid(logits)) - _log_sum(keras.ops.log_sigmoid(-logits))
 
 
-def _log_sum(logits: Any) -> Any:
-    return keras.ops.logsumexp(keras.ops.log_sigmoid(logits), axis=-1, keepdims=True)
+def mean_logits(logits: Any) -> Any:
+    """Logits (n, classes) of the mean probabilities of logits (n, members, classes)."""
+    return _log_sum(keras.ops.log_softmax(logits, axis=-1))
+
+
+def _log_sum(logs: Any) -> Any:
+    return keras.ops.logsumexp(logs, axis=1)
 
 
 def _waves(angles: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gengap.models.backend import keras
-from gengap.models.layers import MeanProbability, MixRows, TreatedSequential
+from gengap.models.layers import Members, MixRows, TreatedSequential
 from gengap.models.treatments import Treatment, check_together
+from gengap.tasks import BINARY, AnyTask
 
 SIZES = {"Tiny": (16,), "Small": (16, 16), "Medium": (64, 64, 64), "Large": (512, 512, 512, 512)}
 HIGGS_FEATURES = 28
@@ -18,11 +19,12 @@ def perceptron(
     treatments: Sequence[Treatment] = (),
     *,
     features: int = HIGGS_FEATURES,
+    task: AnyTask = BINARY,
     activation: str = "elu",
     seed: int = 0,
     name: str | None = None,
 ) -> keras.Sequential:
-    """A perceptron that maps (n, features) float32 to one logit, (n, 1).
+    """A perceptron that maps (n, features) float32 to the outputs of a `task`: by default one logit, (n, 1).
 
     `units` are the widths of the hidden layers, `activation` the name of one of Keras'. The same `seed` gives the
     same first weights. Raises ValueError for two treatments of which a model takes one, as two kernel penalties.
@@ -40,10 +42,10 @@ def perceptron(
         layers.extend(_hidden(width, after, depth, treatments, activation, _seed(seed, depth)))
         width = after
     start = _seed(seed, len(units))
-    heads = [layer for t in treatments for layer in t.head(width, not units, start)]
+    heads = [layer for t in treatments for layer in t.head(width, task, not units, start)]
     first = keras.initializers.GlorotUniform(seed=start)
-    layers.extend(heads or [keras.layers.Dense(1, kernel_initializer=first)])
-    own = any(isinstance(layer, (MixRows, MeanProbability)) for layer in layers)
+    layers.extend(heads or [keras.layers.Dense(task.outputs, kernel_initializer=first)])
+    own = any(isinstance(layer, (MixRows, Members)) for layer in layers)
     return (TreatedSequential if own else keras.Sequential)(layers, name=name)
 
 
@@ -83,16 +85,24 @@ def compile_binary(
 
     The metrics `binary_crossentropy` and `accuracy` (at logit 0) are those of the labels as they are, always.
     """
+    compile_for(BINARY, model, treatments, rate)
+
+
+def compile_for(
+    task: AnyTask,
+    model: keras.Sequential,
+    treatments: Sequence[Treatment] = (),
+    rate: keras.optimizers.schedules.LearningRateSchedule | float = 0.001,
+) -> None:
+    """Compiles for a task: Adam and the task's loss, unless a treatment changes them, and the task's metrics."""
     optimizers = [o for t in treatments if (o := t.optimizer(rate)) is not None]
+    name, options = task.keras_loss
+    smoothing = max((t.label_smoothing() for t in treatments), default=0.0)
+    smoothed = {"label_smoothing": smoothing} if task.by_class else {}
     model.compile(
         optimizer=optimizers[0] if optimizers else keras.optimizers.Adam(rate),
-        loss=keras.losses.BinaryCrossentropy(
-            from_logits=True, label_smoothing=max((t.label_smoothing() for t in treatments), default=0.0)
-        ),
-        metrics=[
-            keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy"),
-            keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
-        ],
+        loss=getattr(keras.losses, name)(**options, **smoothed),
+        metrics=[getattr(keras.metrics, metric)(**settings) for metric, settings in task.keras_metrics],
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from gengap.errors import UsageError
+from gengap.tasks import TASKS, AnyTask, Multiclass, Regression, TaskName
 
 if TYPE_CHECKING:
     import keras
@@ -22,11 +23,22 @@ MEMBER = "gengap.json"
 
 
 class Card(msgspec.Struct, frozen=True):
-    """The feature `columns` in the model's order, the `target` it was trained on, and the `task`."""
+    """The feature `columns` in the model's order, the `target` it was trained on, the `task` and its classes."""
 
     columns: tuple[str, ...]
     target: str
-    task: str = "binary"
+    task: TaskName = "binary"
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, columns: tuple[str, ...], target: str, task: AnyTask) -> Card:
+        """The card of a model for that task."""
+        return cls(columns, target, task.name, () if isinstance(task, Regression) else task.classes)
+
+    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """What the saved model's `outputs` (rows, outputs) say, by column; numbers are in their own units."""
+        task = Multiclass(self.classes) if self.task == "multiclass" else TASKS[self.task]()
+        return task.answers(outputs)
 
 
 def write_card(path: Path, card: Card) -> None:
@@ -61,6 +73,6 @@ def load_saved(path: Path) -> keras.Model:
         raise UsageError(f"{path}: Keras can't load this model ({said})") from None
 
 
-def logits_of(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """The model's logits (n,) float64 on raw features (n, columns)."""
-    return np.asarray(model.predict(x, batch_size=8_192, verbose=0), np.float64).reshape(-1)  # pyright: ignore[reportArgumentType]
+def outputs_of(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    """The model's outputs (n, outputs) float64 on raw features (n, columns)."""
+    return np.asarray(model.predict(x, batch_size=8_192, verbose=0), np.float64)  # pyright: ignore[reportArgumentType]

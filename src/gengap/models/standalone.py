@@ -6,22 +6,26 @@ import numpy as np
 
 from gengap.models import layers as own
 from gengap.models.backend import keras
+from gengap.tasks import BINARY, AnyTask, Regression
 
-OWN = (own.MixRows, own.PeriodicFeatures, own.MemberFactors, own.MeanProbability)
+OWN = (own.MixRows, own.PeriodicFeatures, own.MemberFactors, own.Members)
 
 
-def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray) -> keras.Model:
+def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray, task: AnyTask = BINARY) -> keras.Model:
     """`model` after layers that subtract `mean` and divide by `scale`, both (features,).
 
     Keras' layers are shared with `model`, and gengap's own replaced by Keras' with the same weights, so that
     `keras.saving.load_model` needs nothing of gengap. It is compiled with the same loss and metrics:
-    `keras.saving.load_model(...).evaluate(raw_x, y)` gives the logged loss.
+    `keras.saving.load_model(...).evaluate(raw_x, y)` gives the logged loss. A model of a number (a `task` that is a
+    Regression) gives it in the target's own units, and so does its loss.
     """
     # Not `Normalization`: that divides by at least 1e-7, and columns in small units have less spread.
     centre = keras.layers.Rescaling(1.0, offset=(-mean).tolist(), name="centre")
     spread = keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist(), name="spread")
     start = keras.Input((len(mean),))
     kept = [centre, spread, *(layer for layer in model.layers if not isinstance(layer, own.MixRows))]
+    if isinstance(task, Regression):
+        kept.append(keras.layers.Rescaling(task.scale, offset=task.mean, name="units"))
     if any(isinstance(layer, OWN) for layer in kept):
         x = start
         for layer in kept:

@@ -23,7 +23,7 @@ STRENGTH = re.compile(r"(\S+) ([\d.]+(?:e-?\d+)?)( .*)?")  # "l2 0.001", "l2 0.0
 
 
 def sizes_plot(sizes: Sizes, ax: Axes | None = None) -> Axes:
-    """Training and validation cross-entropy against parameters, with intervals: a validation curve over sizes.
+    """Training and validation loss against parameters, with intervals: a validation curve over sizes.
 
     Training's interval spans the seeds, validation's is that of new rows. The kept size is ringed.
     """
@@ -38,7 +38,7 @@ def sizes_plot(sizes: Sizes, ax: Axes | None = None) -> Axes:
     ring.set(markersize=14, markerfacecolor="none", markeredgecolor="black")
     ax.set_xscale("log")
     ax.set_xlabel("parameters (log scale)")
-    ax.set_ylabel("cross-entropy at the best epoch")
+    ax.set_ylabel("loss at the best epoch")
     finish(ax)
     return ax
 
@@ -80,7 +80,7 @@ def rows_plot(found: Extrapolation, ax: Axes | None = None) -> Axes:
         ax.fill_between(x, low, high, color=COLOURS[1], alpha=0.15, linewidth=0, label="90% interval")
     ax.set_xscale("log")
     ax.set_xlabel("training rows (log scale)")
-    ax.set_ylabel("validation cross-entropy")
+    ax.set_ylabel("validation loss")
     finish(ax)
     return ax
 

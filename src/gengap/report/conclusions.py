@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.conclude.held_out import HeldOut
-from gengap.conclude.recommend import Recommendation
+from gengap.conclude.recommend import Expected, Recommendation
 from gengap.conclude.regularizers import Effect
-from gengap.report.summary import StudySummary
+from gengap.report.summary import StudySummary, first_of
+from gengap.tasks import LOSSES, SCORES
 
 FIRST = 3  # of the group of equals, how many are named
 
@@ -80,24 +81,35 @@ def _standing(summary: StudySummary) -> Iterator[str]:
 
 def _kept(kept: Recommendation) -> Iterator[str]:
     low, middle, high = kept.expected.loss
-    at_least, share, at_most = (100 * value for value in kept.expected.accuracy)
     yield f"Keep: {kept.run}; {kept.why}."
     yield (
-        f"  On new rows expect loss {middle:.4f} [{low:.4f}, {high:.4f}] and accuracy {share:.1f}% "
-        f"[{at_least:.1f}, {at_most:.1f}]; on the rows it was picked by it has {kept.expected.picked_loss:.4f}."
+        f"  On new rows expect loss {middle:.4f} [{low:.4f}, {high:.4f}]{_score(kept.expected)}; on the rows it "
+        f"was picked by it has {kept.expected.picked_loss:.4f}."
     )
     for step in kept.next_steps:
         gain = "" if step.gain_percent is None else f" ({step.gain_percent:+.1f}% of the loss)"
         yield f"  > {step.text}{gain}"
 
 
+def _score(expected: Expected) -> str:
+    """Accuracy or R², whichever is there."""
+    for name, interval in (("accuracy", expected.accuracy), ("R²", expected.r2)):
+        if interval is not None:
+            low, middle, high = (100 * value for value in interval)
+            return f" and {name} {middle:.1f}% [{low:.1f}, {high:.1f}]"
+    return ""
+
+
 def _tested(test: HeldOut) -> Iterator[str]:
-    loss = next((c for c in test.comparisons if c.metric == "binary_crossentropy"), None)
+    loss = next((c for c in test.comparisons if c.metric in LOSSES), None)
+    name = "R²" if "r2" in test.metrics else "accuracy"
+    (ours, our_score), (theirs, their_score) = (
+        (first_of(metrics, LOSSES) or 0.0, 100 * (first_of(metrics, SCORES) or 0.0))
+        for metrics in (test.metrics, test.baseline_metrics)
+    )
     yield (
-        f"Test: on {test.rows:,} rows that no trial saw, {test.run} has loss "
-        f"{test.metrics['binary_crossentropy']:.4f} and accuracy {100 * test.metrics['accuracy']:.1f}%, "
-        f"{test.baseline} {test.baseline_metrics['binary_crossentropy']:.4f} and "
-        f"{100 * test.baseline_metrics['accuracy']:.1f}%"
+        f"Test: on {test.rows:,} rows that no trial saw, {test.run} has loss {ours:.4f} and {name} "
+        f"{our_score:.1f}%, {test.baseline} {theirs:.4f} and {their_score:.1f}%"
         + (f"; loss differs by {loss.difference:+.4f} {_interval(loss.interval)}." if loss else ".")
     )
     if test.note:

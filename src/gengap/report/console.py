@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.report.summary import StudySummary, TrialSummary
+from gengap.tasks import BINARY, Regression
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gengap.train.fitted import Progress
 
 LINE_EPOCHS = 100
+SHOWN_CLASSES = 6
 READING = ("", -1)  # the key of the bar for rows, beside those of trials
 
 
@@ -42,7 +44,7 @@ def number(value: float | None, digits: int = 4) -> str:
     return "" if value is None else f"{value:.{digits}f}" if math.isfinite(value) else str(value)
 
 
-def plan_table(plan: Plan, features: int) -> Table:
+def plan_table(plan: Plan, features: int, outputs: int = 1) -> Table:
     """The plan in one table: what each trial is and how far it may go."""
     trials = (*(plan.growth.rungs() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
@@ -56,7 +58,7 @@ def plan_table(plan: Plan, features: int) -> Table:
             Text("\n".join(trial.runs)),
             "-".join(map(str, trial.units)),
             Text(" + ".join(map(str, trial.treatments))),
-            f"{trial.parameters(features):,}",
+            f"{trial.parameters(features, outputs):,}",
             f"{recipe.max_epochs:,}",
             f"{patience:,}" if patience < recipe.max_epochs else "",
         )
@@ -80,8 +82,10 @@ def growth_text(growth: Growth) -> str:
 def results_table(summary: StudySummary) -> Table:
     """One line a trial: sizes, epochs, and the metrics at its best epoch."""
     seeds = len({trial.seed for trial in summary.trials}) > 1
-    columns = ["params", "epochs", "best", "train\nloss", "val\nloss", "gap", "acc\n%", "val\n%", "time"]
-    title = "Cross-entropy, its gap, and accuracy at each best epoch"
+    short = ("R²\n%" if summary.task == "regression" else "acc\n%"), "val\n%"
+    columns = ["params", "epochs", "best", "train\nloss", "val\nloss", "gap", *short, "time"]
+    loss, score = summary.loss_name, summary.score_name
+    title = f"{loss[0].upper()}{loss[1:]}, its gap, and {score} at each best epoch"
     table = _table(title, "run", *(["seed"] if seeds else []), *columns, left=1)
     lowest = min((_loss(trial, "validation") for trial in summary.trials), default=math.inf)
     for trial in summary.trials:
@@ -98,24 +102,38 @@ def _table(title: str, *columns: str, left: int) -> Table:
 
 
 def _loss(trial: TrialSummary, split: str) -> float:
-    return trial.metrics.get(split, {}).get("binary_crossentropy", math.inf)
+    loss = trial.loss(split)
+    return math.inf if loss is None else loss
 
 
 def _cells(trial: TrialSummary) -> Iterable[str]:
-    train, validation = (trial.metrics.get(split, {}) for split in ("train", "validation"))
     yield f"{trial.parameters:,}"
     yield str(trial.epochs)
     yield "" if trial.best_epoch is None else str(trial.best_epoch)
-    yield number(train.get("binary_crossentropy"))
-    yield number(validation.get("binary_crossentropy"))
+    yield number(trial.loss("train"))
+    yield number(trial.loss("validation"))
     yield "" if trial.gap is None else f"{trial.gap:+.3f}"
-    yield _percent(train.get("accuracy"))
-    yield _percent(validation.get("accuracy"))
+    yield _percent(trial.score("train"))
+    yield _percent(trial.score("validation"))
     yield minutes(trial.seconds)
 
 
 def _percent(share: float | None) -> str:
     return number(None if share is None else 100 * share, 1)
+
+
+def target_text(dataset: Dataset) -> str:
+    """What the target was taken for."""
+    if isinstance(dataset.task, Regression):
+        return f"target {dataset.target}: a number (--task multiclass if its values are classes)"
+    classes = dataset.task.classes
+    shown = ", ".join(classes[:SHOWN_CLASSES]) + (", …" if len(classes) > SHOWN_CLASSES else "")
+    numbers = " (--task regression if they are a number)" if len(classes) > 2 and _whole(classes) else ""
+    return f"target {dataset.target}: {len(classes)} classes, {shown}{numbers}"
+
+
+def _whole(classes: Sequence[str]) -> bool:
+    return all(name.lstrip("-").isdecimal() for name in classes)
 
 
 class Terminal:
@@ -166,12 +184,14 @@ class Terminal:
             f"{test}, {len(dataset.columns)} features{of_seeds}",
             markup=False,
         )
+        if dataset.task != BINARY:
+            self.console.print(target_text(dataset), markup=False)
         if dataset.skipped:
             self.console.print(skipped_text(dataset.skipped), markup=False)
-        self.console.print(plan_table(plan, len(dataset.columns)))
+        self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs))
         if self._verbose:
             for trial in plan.trials:
-                model = trial.build(len(dataset.columns), 1, plan.recipe, 0)
+                model = trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
                 self.console.print(trial.run, markup=False)
                 model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))
 

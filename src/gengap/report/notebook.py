@@ -45,23 +45,22 @@ def study_html(summary: StudySummary, histories: Sequence[History]) -> Html:
 
 
 def _cells(trial: TrialSummary, history: History, seeds: bool) -> Iterator[object]:
-    train, validation = (trial.metrics.get(split, {}) for split in ("train", "validation"))
-    accuracy = validation.get("accuracy")
+    score = trial.score("validation")
     yield f"{trial.run} seed {trial.seed}" if seeds else trial.run
     yield f"{trial.parameters:,}"
     yield f"{trial.epochs:,}"
     yield "" if trial.best_epoch is None else f"{trial.best_epoch:,}"
-    yield number(train.get("binary_crossentropy"))
-    yield number(validation.get("binary_crossentropy"))
+    yield number(trial.loss("train"))
+    yield number(trial.loss("validation"))
     yield "" if trial.gap is None else f"{trial.gap:+.3f}"
-    yield number(None if accuracy is None else 100 * accuracy, 1)
+    yield number(None if score is None else 100 * score, 1)
     yield minutes(trial.seconds)
     yield "" if trial.verdict is None else badge(trial.verdict.verdict, trial.verdict.confidence)
     yield _curves(history)
 
 
 def _curves(history: History) -> Html:
-    metric = "binary_crossentropy"
+    metric = history.main_metric
     shown = {TRAIN: history.training(metric), VALIDATION: history.series.get(("validation", metric))}
     lines = {colour: series.values for colour, series in shown.items() if series is not None}
-    return sparkline(lines, f"training and validation cross-entropy of {history.run}")
+    return sparkline(lines, f"training and validation loss of {history.run}")

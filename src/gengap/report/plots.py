@@ -50,7 +50,7 @@ class Style(NamedTuple):
 
 def curves(
     histories: Sequence[History],
-    metric: str = "binary_crossentropy",
+    metric: str | None = None,
     *,
     log_epochs: bool = False,
     smoothing: float = 10.0,
@@ -65,9 +65,11 @@ def curves(
     `best` maps runs to the epoch to mark. `log_epochs` draws epoch + 1, so that epoch 0 has a place. A run that
     diverges leaves the picture at the top instead of squashing the others.
 
+    `metric` is by default the first history's `main_metric`.
+
     Raises UsageError if no history logged `metric`, or a run did not reach its best epoch.
     """
-    ax = ax or _axes()
+    ax, metric = ax or _axes(), metric or _main_metric(histories)
     shown = [h for h in histories if any((split, metric) in h for split in ("train", "validation"))]
     if not shown:
         known = sorted({name for h in histories for _, name in h.series})
@@ -146,7 +148,7 @@ def save_figures(
     groups: Mapping[str, Sequence[History]],
     folder: Path,
     *,
-    metric: str = "binary_crossentropy",
+    metric: str | None = None,
     x: np.ndarray | None = None,
     best: Mapping[str, int] | None = None,
 ) -> list[Path]:
@@ -158,6 +160,7 @@ def save_figures(
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Figure] = {}
+    metric = metric or _main_metric([history for of in groups.values() for history in of])
     for group, histories in groups.items():
         name = re.sub(r"[^\w.-]+", "-", group).strip("-.") or "runs"
         if name in {*figures, "learning_rate", "features"}:
@@ -173,6 +176,10 @@ def save_figures(
         figures["features"] = figure = new_figure()
         feature_histogram(x, ax=figure.add_subplot()).set_title(f"Values of all {np.shape(x)[1]} features")
     return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def _main_metric(histories: Sequence[History]) -> str:
+    return next((history.main_metric for history in histories if history.series), "loss")
 
 
 def _group_figure(group: str, histories: Sequence[History], metric: str, best: Mapping[str, int] | None) -> Figure:

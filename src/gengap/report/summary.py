@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -16,11 +17,11 @@ from gengap.diagnose.extrapolate import Extrapolation
 from gengap.diagnose.findings import Finding
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
+from gengap.tasks import LOSSES, SCORES, TaskName
 from gengap.train.stopping import Stopped
 
 SCHEMA = 1
 PLAN_FILE = "plan.toml"  # of the study folder, which stands for a plan that was no name or file
-SHOWN = ("binary_crossentropy", "accuracy", "auc")
 CLEAN = "clean_"
 
 
@@ -58,12 +59,18 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
         """The same with its metrics on the test rows, which only the kept trial has."""
         return msgspec.structs.replace(self, metrics=self.metrics | {"test": metrics})
 
+    def loss(self, split: str) -> float | None:
+        """The task's loss on these rows at the best epoch."""
+        return first_of(self.metrics.get(split, {}), LOSSES)
+
+    def score(self, split: str) -> float | None:
+        """Accuracy, or R² of numbers, on these rows at the best epoch."""
+        return first_of(self.metrics.get(split, {}), SCORES)
+
     @property
     def gap(self) -> float | None:
-        """Validation minus training cross-entropy at the best epoch."""
-        train, validation = (
-            self.metrics.get(split, {}).get("binary_crossentropy") for split in ("train", "validation")
-        )
+        """Validation minus training loss at the best epoch."""
+        train, validation = self.loss("train"), self.loss("validation")
         return None if train is None or validation is None else validation - train
 
 
@@ -83,12 +90,13 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     """What study.json holds, in its order. `interrupted` says that some trials of the plan are missing.
 
-    `columns` are the features' names, `seeds` those that every trial was trained with.
+    `columns` are the features' names, `classes` the target's (none of numbers), `seeds` those that
+    every trial was trained with.
     """
 
     schema: int = SCHEMA
     source: str
-    task: str = "binary"
+    task: TaskName = "binary"
     rows: dict[str, int]
     plan: str
     seconds: float
@@ -107,25 +115,41 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...] = ()
     target: str = ""
     seeds: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
     made: Made | None = None
+
+    @property
+    def loss_name(self) -> str:
+        """What the task's loss is called."""
+        return "mean squared error" if self.task == "regression" else "cross-entropy"
+
+    @property
+    def score_name(self) -> str:
+        """What is read beside the loss."""
+        return "R²" if self.task == "regression" else "accuracy"
 
     def to_json(self) -> bytes:
         """The document, indented; no NaN ever stands in it."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
-def metrics_at(history: History, epoch: int | None) -> dict[str, dict[str, float]]:
-    """Metrics logged at `epoch`, by split: for training the clean ones. Values that aren't finite are left out."""
+def metrics_at(history: History, epoch: int | None, shown: Iterable[str]) -> dict[str, dict[str, float]]:
+    """The metrics `shown` as logged at `epoch`, by split: for training the clean ones. Only finite values."""
     if epoch is None:
         return {}
     found: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
-    for metric in SHOWN:
+    for metric in shown:
         for split, name in (("train", CLEAN + metric), ("validation", metric)):
             if (split, name) in history:
                 value = _at(history, (split, name), epoch)
                 if value is not None:
                     found[split][metric] = value
     return found
+
+
+def first_of(metrics: Mapping[str, float], names: Iterable[str]) -> float | None:
+    """The value of the first of these metrics that is there."""
+    return next((metrics[name] for name in names if name in metrics), None)
 
 
 def _at(history: History, key: tuple[str, str], epoch: int) -> float | None:

@@ -29,9 +29,10 @@ STUDY_FILE, TRIAL_FILE = "events.out.tfevents.gengap-study", "events.out.tfevent
 STRENGTHS = ("strength", "rate", "deviation", "alpha", "l1")  # what a treatment calls its own
 # "best" in a tag keeps these from being read as curves again: see gengap.diagnose.words.
 METRICS = {
-    "best/loss": ("best validation loss", "cross-entropy of the validation rows at the best epoch"),
+    "best/loss": ("best validation loss", "of the validation rows at the best epoch"),
     "best/accuracy": ("accuracy", "of the validation rows at the best epoch"),
-    "best/gap": ("gap", "validation minus training cross-entropy at the best epoch"),
+    "best/gap": ("gap", "validation minus training loss at the best epoch"),
+    "best/r2": ("R²", "share of the validation target's variance that is explained, at the best epoch"),
     "best/auc": ("AUC", "area under the ROC curve of the validation rows at the best epoch"),
 }
 SETTINGS = {
@@ -81,8 +82,9 @@ def session(run: str, trial: Trial, common: Recipe, of: TrialSummary) -> Session
     }
     validation = of.metrics.get("validation", {})
     known = {
-        "best/loss": validation.get("binary_crossentropy"),
+        "best/loss": of.loss("validation"),
         "best/accuracy": validation.get("accuracy"),
+        "best/r2": validation.get("r2"),
         "best/gap": of.gap,
         "best/auc": validation.get("auc"),
     }

@@ -8,45 +8,70 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gengap.data.rows import Rows
+from gengap.tasks import AnyTask
 
 LINEAR, TREES = "baselines/linear", "baselines/trees"
+LEAST_LOG = -27.6  # the logarithm of 1e-12: no class is called impossible
 
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """A fitted baseline. `logits(x)` maps features (n, columns) to log-odds of label 1, (n,) float64."""
+    """A fitted baseline. `outputs(x)` maps features (n, columns) to what a model gives, (n, outputs) float64."""
 
     run: str
-    logits: Callable[[np.ndarray], np.ndarray]
+    outputs: Callable[[np.ndarray], np.ndarray]
     seconds: float
 
 
-def fit_baselines(train: Rows, seed: int = 0) -> Iterator[Baseline]:
-    """Both baselines, fitted on the training rows of a binary task alone.
+def fit_baselines(train: Rows, task: AnyTask, seed: int = 0) -> Iterator[Baseline]:
+    """Both baselines, fitted on the training rows alone.
 
-    The linear one is a logistic regression on standardised features. The boosted trees have scikit-learn's default
-    settings and stop early on a tenth of the training rows that they hold out themselves: validation rows stay
-    unseen. None at all where the training rows have one class.
+    The linear one is a logistic regression, or of numbers a ridge regression, on standardised features. The boosted
+    trees have scikit-learn's default settings and stop early on a tenth of the training rows that they hold out
+    themselves: validation rows stay unseen. None at all where the training rows have one class.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    y = train.y.reshape(-1)
-    if len(np.unique(y)) < 2:
+    y = task.labels(train.y)
+    _, counts = np.unique(y, return_counts=True)
+    if len(counts) < 2:
         return
-    held_out = len(y) >= 100 and np.unique(y, return_counts=True)[1].min() >= 20  # else it can't be stratified
-    models: dict[str, Any] = {
-        LINEAR: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000)),
-        TREES: HistGradientBoostingClassifier(early_stopping=bool(held_out), random_state=seed),
-    }
-    for run, model in models.items():
+    # Few of a class can't be stratified into the part held out.
+    enough = len(y) >= 100 and (not task.by_class or counts.min() >= 20)
+    linear, trees = _classifiers(enough, seed) if task.by_class else _regressors(enough, seed)
+    for run, model in ((LINEAR, make_pipeline(StandardScaler(), linear)), (TREES, trees)):
         started = time.perf_counter()
         model.fit(train.x, y)
-        yield Baseline(run, model.decision_function, time.perf_counter() - started)
+        yield Baseline(run, partial(_outputs, model, task), time.perf_counter() - started)
+
+
+def _classifiers(early_stopping: bool, seed: int) -> tuple[Any, Any]:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    trees = HistGradientBoostingClassifier(early_stopping=early_stopping, random_state=seed)
+    return LogisticRegression(max_iter=1_000), trees
+
+
+def _regressors(early_stopping: bool, seed: int) -> tuple[Any, Any]:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import Ridge
+
+    return Ridge(), HistGradientBoostingRegressor(early_stopping=early_stopping, random_state=seed)
+
+
+def _outputs(model: Any, task: AnyTask, x: np.ndarray) -> np.ndarray:
+    if not task.by_class:
+        return model.predict(x)[:, None]
+    if task.outputs == 1:
+        return model.decision_function(x)[:, None]
+    found = np.full((len(x), task.outputs), LEAST_LOG)  # a class that no training row has
+    found[:, model.classes_] = np.log(np.maximum(model.predict_proba(x), np.exp(LEAST_LOG)))
+    return found

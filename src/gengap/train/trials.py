@@ -10,13 +10,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.history import History, Series
+from gengap.tasks import area
 from gengap.train import trainer
 from gengap.train.fitted import Fitted, Job, kept_rows
 from gengap.train.stopping import SMALL
@@ -49,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A task, its trained model and what training gave (with AUC in its history)."""
+    """A task, its trained model and what training gave."""
 
     task: Task
     model: keras.Model
@@ -94,21 +95,17 @@ def _run(task: Task, validation: Rows, interrupt: threading.Event) -> Finished |
         return None
     ready = task.prepare()
     fitted = trainer().fit(ready.model, ready.train, validation, ready.job)
-    return Finished(task, ready.model, with_auc(fitted, validation.y))
+    return Finished(task, ready.model, fitted)
 
 
 def with_auc(fitted: Fitted, y: np.ndarray) -> Fitted:
-    """The same with validation/auc at the epochs whose outputs were kept, for a binary task on one logit."""
-    from dataclasses import replace
-
-    from sklearn.metrics import roc_auc_score
-
-    labels = y[kept_rows(len(y))]
-    logits = fitted.outputs.reshape(len(fitted.outputs), len(labels))
+    """The same with validation/auc at the epochs whose outputs were kept: of a binary task, labels 0 and 1."""
+    labels = y[kept_rows(len(y))].reshape(-1)
+    logits = fitted.outputs[..., 0]
     finite = np.isfinite(logits).all(axis=1)
     if len(np.unique(labels)) < 2 or not finite.any():
         return fitted
-    values = np.array([roc_auc_score(labels, row) for row in logits[finite]])
+    values = np.array([area(row, labels)["auc"] for row in logits[finite]])
     series = {**fitted.history.series, ("validation", "auc"): Series(fitted.output_epochs[finite], values)}
     return replace(fitted, history=History(fitted.history.run, fitted.history.seed, series))
 

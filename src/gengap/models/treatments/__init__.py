@@ -48,7 +48,9 @@ def check_together(treatments: Sequence[Treatment], of: str = "a model") -> None
             raise ValueError(f"{of} has {len(found)} {role} ({', '.join(found)}); expected at most one")
 
 
-def count_parameters(features: int, units: Sequence[int], treatments: Sequence[Treatment] = ()) -> int:
+def count_parameters(
+    features: int, units: Sequence[int], treatments: Sequence[Treatment] = (), outputs: int = 1
+) -> int:
     """How many parameters a perceptron on so many features has, without building it.
 
     >>> count_parameters(28, [16])
@@ -61,4 +63,5 @@ def count_parameters(features: int, units: Sequence[int], treatments: Sequence[T
     bias = not any(t.brings_bias for t in treatments)
     for before, after in itertools.pairwise((width, *units)):
         total += (before + bias) * after + sum(t.parameters(before, after) for t in treatments)
-    return total + ((units[-1] if units else width) + 1) * max((t.copies_of_head() for t in treatments), default=1)
+    last = ((units[-1] if units else width) + 1) * outputs
+    return total + last * max((t.copies_of_head() for t in treatments), default=1)

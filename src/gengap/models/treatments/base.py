@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 
+from gengap.tasks import AnyTask
+
 if TYPE_CHECKING:
     import keras
 
@@ -23,6 +25,7 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """
 
     role: ClassVar[str] = ""
+    for_classes: ClassVar[bool] = False  # a number has nothing for it to change
     brings_bias: ClassVar[bool] = False  # something after the Dense layer does what its bias would do
 
     def __str__(self) -> str:
@@ -50,8 +53,8 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         """Layers to put after the activation of each hidden layer."""
         return []
 
-    def head(self, width: int, first: bool, seed: int) -> list[keras.Layer]:
-        """Layers that make one logit of `width` hidden units, in place of a Dense layer."""
+    def head(self, width: int, task: AnyTask, first: bool, seed: int) -> list[keras.Layer]:
+        """Layers that make the task's outputs of `width` hidden units, in place of a Dense layer."""
         return []
 
     def optimizer(self, rate: keras.optimizers.schedules.LearningRateSchedule | float) -> keras.Optimizer | None:

@@ -1,4 +1,4 @@
-"""Several models in one: they share kernels and average their probabilities."""
+"""Several models in one: they share kernels and average their probabilities (or the numbers that they predict)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import msgspec
 
 from gengap.models.treatments.base import Treatment
+from gengap.tasks import AnyTask
 
 if TYPE_CHECKING:
     import keras
 
 
 class Ensemble(Treatment, frozen=True, tag="ensemble"):
-    """So many `members` in one model, which share every hidden kernel and average their probabilities.
+    """So many `members` in one model, which share every hidden kernel and average what they say.
 
     A member scales the inputs and outputs of a kernel by factors of its own and has its own biases and last layer;
     the training loss is the mean of the members' own. BatchEnsemble (Wen et al. 2020, section 3) as in TabM
@@ -36,15 +37,16 @@ class Ensemble(Treatment, frozen=True, tag="ensemble"):
 
         return [MemberFactors(self.members, use_bias=True)]
 
-    def head(self, width: int, first: bool, seed: int) -> list[keras.Layer]:
-        """Each member's logit (n, members), and the logit of their mean probability (n, 1)."""
+    def head(self, width: int, task: AnyTask, first: bool, seed: int) -> list[keras.Layer]:
+        """Each member's outputs (n, members, outputs), and what they say together (n, outputs)."""
         from gengap.models.backend import keras
-        from gengap.models.layers import MeanProbability
+        from gengap.models.layers import Members
 
         start = keras.initializers.RandomUniform(-(width**-0.5), width**-0.5, seed=seed)
-        equation = "ni,ki->nk" if first else "nki,ki->nk"
-        last = keras.layers.EinsumDense(equation, (self.members,), bias_axes="k", kernel_initializer=start)
-        return [last, MeanProbability()]
+        equation = "ni,kio->nko" if first else "nki,kio->nko"
+        shape = (self.members, task.outputs)
+        last = keras.layers.EinsumDense(equation, shape, bias_axes="ko", kernel_initializer=start)
+        return [last, Members(task.name)]
 
     def parameters(self, before: int, width: int) -> int:
         """Two factors and a bias."""

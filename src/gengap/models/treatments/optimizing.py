@@ -63,13 +63,15 @@ class Ftrl(Treatment, frozen=True, tag="ftrl"):
 
 
 class LabelSmoothing(Treatment, frozen=True, tag="label-smoothing"):
-    """Trains on labels moved by `rate` towards 1/2 (Szegedy et al. 2016, section 7; Keras' own smoothing).
+    """Trains on labels moved by `rate` towards all classes alike (Szegedy et al. 2016, section 7).
 
-    Only the loss is smoothed, on training and validation rows alike; the metrics see the labels as they are.
+    Only the loss is smoothed, by Keras, on training and validation rows alike; the metrics see the labels as they
+    are.
     """
 
     rate: Rate
     role: ClassVar[str] = "smoothings of labels"
+    for_classes: ClassVar[bool] = True
 
     def label_smoothing(self) -> float:
         """The rate."""

@@ -13,7 +13,8 @@ import numpy as np
 
 from gengap.history import History, Series
 from gengap.markup import HUGE
-from gengap.report.summary import CLEAN, SHOWN, TrialSummary
+from gengap.report.summary import CLEAN, TrialSummary
+from gengap.tasks import TASKS
 
 LONG = 2_000  # values, from which on a series is cut down
 MOST, WHOLE = 1_500, 200  # values that are then drawn as logged, and of its start
@@ -68,7 +69,8 @@ def curves_of_run(history: History, trial: TrialSummary | None) -> RunCurves:
 def metrics_of(history: History) -> list[str]:
     """What was logged, the metrics that every report shows first; clean ones go by their plain names."""
     logged = dict.fromkeys(metric.removeprefix(CLEAN) for _, metric in history.series)
-    return [*(metric for metric in SHOWN if metric in logged), *(m for m in logged if m not in SHOWN)]
+    first = dict.fromkeys(metric for task in TASKS.values() for metric in task.shown if metric in logged)
+    return list(first | logged)
 
 
 def _curve(series: Series, best: int | None, split: str) -> Curve:

@@ -10,7 +10,7 @@ import numpy as np
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
 from gengap.markup import HUGE, miniature
-from gengap.report.summary import SHOWN, TrialSummary
+from gengap.report.summary import TrialSummary
 
 
 class Sparkline(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def losses(self) -> list[float]:
         """The validation losses at the best epochs, seed by seed."""
-        found = [trial.metrics.get("validation", {}).get(SHOWN[0]) for trial in self.trials]
+        found = [trial.loss("validation") for trial in self.trials]
         return [loss for loss in found if loss is not None]
 
     @property
@@ -83,10 +83,11 @@ def make_row(run: str, trials: Sequence[TrialSummary], history: History | None, 
 
 def sparkline(history: History, trial: TrialSummary | None) -> Sparkline | None:
     """The run's curves in miniature, with what its verdict marks on them; None if validation has no two values."""
-    key = ("validation", SHOWN[0])
+    metric = history.main_metric
+    key = ("validation", metric)
     if key not in history:
         return None
-    series, training = history[key], history.training(SHOWN[0])
+    series, training = history[key], history.training(metric)
     drawn = np.abs(series.values) < HUGE
     if drawn.sum() < 2:
         return None

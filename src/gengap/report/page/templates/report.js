@@ -176,7 +176,7 @@ function sizesChart() {
   traces.push({ x: [kept.parameters], y: [kept.validation[1]], mode: "markers", marker, hoverinfo: "skip",
     name: say("smallest within one error of the best") });
   const xaxis = { title: { text: say("parameters (log scale)") }, type: "log", dtick: 1 };
-  return { traces, layout: { xaxis, yaxis: { title: { text: say("cross-entropy") } } } };
+  return { traces, layout: { xaxis, yaxis: { title: { text: say("loss") } } } };
 }
 
 function rowsChart() {
@@ -193,7 +193,7 @@ function rowsChart() {
     text: ["", ...ahead.map(({ rows, loss }) => told(rows.toLocaleString("en"), loss))], hoverinfo: "text",
   });
   const xaxis = { title: { text: say("training rows (log scale)") }, type: "log", dtick: 1 };
-  return { traces, layout: { xaxis, yaxis: { title: { text: say("cross-entropy") } } } };
+  return { traces, layout: { xaxis, yaxis: { title: { text: say("loss") } } } };
 }
 
 const pen = document.createElement("canvas").getContext("2d");

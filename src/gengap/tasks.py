@@ -1,0 +1,277 @@
+"""What a model is to predict: one of two classes, one of several, or a number.
+
+A task is plain data that says everything in which the three differ: how the target's values become numbers, with
+which of Keras' losses and metrics a model is compiled, what a row's loss is, and what the outputs mean. The rest of
+gengap asks it and knows no kinds of task. Targets are `y` (rows,) or, one-hot, (rows, classes) float32; outputs are
+(..., rows, outputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import msgspec
+import numpy as np
+
+from gengap.errors import DataError, UsageError
+
+TaskName = Literal["binary", "multiclass", "regression"]
+Compiled = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and how to make it
+MOST_CLASSES = 100  # more than this are most likely no classes
+CLASSES_GUESSED = 20  # whole numbers of at most so many values are taken for classes, more for a quantity
+
+
+class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name"):
+    """What the kinds of task have in common.
+
+    `loss` is the metric that verdicts are given on, `score` the one that people read beside it, and `shown` are all
+    that summaries show. `by_class` says that there are classes, whose shares a split keeps.
+    """
+
+    loss: ClassVar[str]
+    score: ClassVar[str]
+    shown: ClassVar[tuple[str, ...]]
+    keras_loss: ClassVar[Compiled]
+    keras_metrics: ClassVar[tuple[Compiled, ...]]
+    by_class: ClassVar[bool] = True
+
+    @property
+    def name(self) -> TaskName:
+        """ "binary", "multiclass" or "regression"."""
+        return self.__struct_config__.tag  # pyright: ignore[reportReturnType]
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a model gives for a row."""
+        return 1
+
+    def encoded(self, values: np.ndarray) -> np.ndarray:
+        """The target's `values` (rows,) as models take them, float32."""
+        raise NotImplementedError
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """The classes' numbers, or the values, (rows,) of a target as models take it."""
+        return y.reshape(-1)
+
+    def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Every row's loss (..., rows) float64."""
+        raise NotImplementedError
+
+    def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+        """Whether the class is right (..., rows); None without classes."""
+        return None
+
+    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+        """The metrics by name of one model's outputs (rows, outputs): the loss first."""
+        raise NotImplementedError
+
+    def learnt(self, outputs: np.ndarray) -> np.ndarray:
+        """A saved model's outputs as those that were trained: the same, but for numbers."""
+        return outputs
+
+    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """What a saved model's outputs (rows, outputs) tell of each row, by column, float32 (rows,)."""
+        raise NotImplementedError
+
+
+class Binary(Task, frozen=True, tag="binary"):
+    """Two `classes`, the second of which is label 1; a model gives its log-odds."""
+
+    classes: tuple[str, ...] = ("0", "1")
+    loss: ClassVar[str] = "binary_crossentropy"
+    score: ClassVar[str] = "accuracy"
+    shown: ClassVar[tuple[str, ...]] = ("binary_crossentropy", "accuracy", "auc")
+    keras_loss: ClassVar[Compiled] = ("BinaryCrossentropy", {"from_logits": True})
+    keras_metrics: ClassVar[tuple[Compiled, ...]] = (
+        ("BinaryCrossentropy", {"from_logits": True, "name": "binary_crossentropy"}),
+        ("BinaryAccuracy", {"threshold": 0.0, "name": "accuracy"}),
+    )
+
+    def encoded(self, values: np.ndarray) -> np.ndarray:
+        """0 and 1."""
+        return _numbers(values, self.classes).astype(np.float32)
+
+    def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Cross-entropies."""
+        return cross_entropies(outputs[..., 0], y.reshape(-1))
+
+    def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """By the sign of the log-odds."""
+        return (outputs[..., 0] > 0) == (y.reshape(-1) == 1)
+
+    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+        """Cross-entropy, accuracy, and AUC where both classes are there."""
+        return _of_classes(self, outputs, y) | area(outputs[..., 0], y.reshape(-1))
+
+    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """The probability of the second class."""
+        from scipy.special import expit
+
+        return {"probability": expit(outputs[:, 0].astype(np.float64)).astype(np.float32)}
+
+
+class Multiclass(Task, frozen=True, tag="multiclass"):
+    """Several `classes`; a model gives one logit for each, and targets are one-hot."""
+
+    classes: tuple[str, ...]
+    loss: ClassVar[str] = "categorical_crossentropy"
+    score: ClassVar[str] = "accuracy"
+    shown: ClassVar[tuple[str, ...]] = ("categorical_crossentropy", "accuracy")
+    keras_loss: ClassVar[Compiled] = ("CategoricalCrossentropy", {"from_logits": True})
+    keras_metrics: ClassVar[tuple[Compiled, ...]] = (
+        ("CategoricalCrossentropy", {"from_logits": True, "name": "categorical_crossentropy"}),
+        ("CategoricalAccuracy", {"name": "accuracy"}),
+    )
+
+    @property
+    def outputs(self) -> int:
+        """One for each class."""
+        return len(self.classes)
+
+    def encoded(self, values: np.ndarray) -> np.ndarray:
+        """One-hot, (rows, classes)."""
+        return np.eye(self.outputs, dtype=np.float32)[_numbers(values, self.classes)]
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """The place of the 1."""
+        return y.argmax(axis=-1)
+
+    def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Cross-entropies."""
+        from scipy.special import log_softmax
+
+        return -(log_softmax(outputs.astype(np.float64), axis=-1) * y).sum(axis=-1)
+
+    def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """By the largest logit."""
+        return outputs.argmax(axis=-1) == self.labels(y)
+
+    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+        """Cross-entropy and accuracy."""
+        return _of_classes(self, outputs, y)
+
+    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """The probability of every class."""
+        from scipy.special import softmax
+
+        shares = softmax(outputs.astype(np.float64), axis=-1).astype(np.float32)
+        return {f"probability_{name}": shares[:, i] for i, name in enumerate(self.classes)}
+
+
+class Regression(Task, frozen=True, tag="regression"):
+    """A number. Models learn it standardised: `mean` and `scale` are those of the training rows' target.
+
+    So the loss, the mean squared error, is in units of the training target's variance: 1 is what the mean alone
+    reaches, and its complement is R² but for the rows' luck.
+    """
+
+    mean: float = 0.0
+    scale: float = 1.0
+    loss: ClassVar[str] = "mean_squared_error"
+    score: ClassVar[str] = "r2"
+    shown: ClassVar[tuple[str, ...]] = ("mean_squared_error", "mean_absolute_error", "r2")
+    keras_loss: ClassVar[Compiled] = ("MeanSquaredError", {})
+    keras_metrics: ClassVar[tuple[Compiled, ...]] = (
+        ("MeanSquaredError", {"name": "mean_squared_error"}),
+        ("MeanAbsoluteError", {"name": "mean_absolute_error"}),
+        ("R2Score", {"name": "r2"}),
+    )
+    by_class: ClassVar[bool] = False
+
+    def fitted(self, values: np.ndarray, place: str) -> Regression:
+        """The same, standardised on the training rows' `values` (rows,). Raises DataError if they don't differ."""
+        numbers = values.astype(np.float64)
+        if not (scale := float(numbers.std())) > 0:
+            raise DataError(f"{place}: all {len(values)} training rows have one value. Take more rows")
+        return Regression(float(numbers.mean()), scale)
+
+    def encoded(self, values: np.ndarray) -> np.ndarray:
+        """Standardised."""
+        return ((values.astype(np.float64) - self.mean) / self.scale).astype(np.float32)
+
+    def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Squared errors."""
+        return (outputs[..., 0].astype(np.float64) - y.reshape(-1)) ** 2
+
+    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+        """Mean squared error, R², and the root of the error in the target's own units."""
+        error, variance = float(self.row_losses(outputs, y).mean()), float(y.astype(np.float64).var())
+        explained = {"r2": 1 - error / variance} if variance > 0 else {}
+        return {self.loss: error, **explained, "root_mean_squared_error": self.scale * error**0.5}
+
+    def learnt(self, outputs: np.ndarray) -> np.ndarray:
+        """Standardised: saved models give the target's own units."""
+        return (outputs - self.mean) / self.scale
+
+    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """The number, in the target's own units."""
+        return {"prediction": outputs[:, 0].astype(np.float32)}
+
+
+AnyTask = Binary | Multiclass | Regression
+BINARY = Binary()
+TASKS: dict[TaskName, type[Task]] = {"binary": Binary, "multiclass": Multiclass, "regression": Regression}
+LOSSES = tuple(task.loss for task in TASKS.values())
+SCORES = ("accuracy", "r2")
+
+
+def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:
+    """The task that the target's `values` (rows,), numbers or texts, make: the one named, or what they look like.
+
+    Two values are a binary task; texts, and whole numbers of up to CLASSES_GUESSED values, a multiclass one; all
+    else is a quantity. A Regression is not standardised yet. Raises UsageError, or DataError for a single value,
+    naming `place`.
+    """
+    found = np.unique(values)
+    numbers = np.issubdtype(found.dtype, np.number)
+    names = tuple(_name(value) for value in found[: MOST_CLASSES + 1])
+    shown = ", ".join(names[:6]) + (", …" if len(found) > 6 else "")
+    if len(found) < 2:
+        raise DataError(
+            f"{place}: every one of the {len(values)} rows has the label {shown}; expected two classes or more, or "
+            "numbers that differ. Name another column with --target, or take more rows"
+        )
+    if name is None:
+        classes = not numbers or (len(found) <= CLASSES_GUESSED and bool((found == np.round(found)).all()))
+        name = "binary" if len(found) == 2 else "multiclass" if classes else "regression"
+    if name == "regression" and not numbers:
+        raise UsageError(f"{place}: the values are {shown}; expected numbers for --task regression")
+    fewest, most = {"binary": (2, 2), "multiclass": (3, MOST_CLASSES), "regression": (2, len(found))}[name]
+    if not fewest <= len(found) <= most:
+        other = "binary" if len(found) == 2 else "multiclass" if len(found) <= MOST_CLASSES else "regression"
+        raise UsageError(
+            f"{place}: there are {len(found)} values ({shown}); expected {fewest} to {most} classes for --task "
+            f"{name}. Try --task {other}, or name another column with --target"
+        )
+    return Regression() if name == "regression" else Binary(names) if name == "binary" else Multiclass(names)
+
+
+def cross_entropies(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Each row's cross-entropy (..., rows) float64 from its logits (..., rows) and labels (rows,) of 0 and 1."""
+    z = logits.astype(np.float64)
+    return np.logaddexp(0, z) - y * z
+
+
+def area(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """The area under the ROC curve as {"auc": ...}; nothing without both classes."""
+    from sklearn.metrics import roc_auc_score
+
+    return {"auc": float(roc_auc_score(labels, scores))} if len(np.unique(labels)) == 2 else {}
+
+
+def _name(value: Any) -> str:
+    return str(int(value)) if isinstance(value, np.floating) and value == np.round(value) else str(value)
+
+
+def _numbers(values: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Each value's place among the classes (rows,)."""
+    known = np.asarray(classes).astype(values.dtype)
+    order = np.argsort(known)
+    return order[np.searchsorted(known[order], values)]
+
+
+def _of_classes(task: Task, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    right = task.right(outputs, y)
+    assert right is not None
+    return {task.loss: float(task.row_losses(outputs, y).mean()), "accuracy": float(right.mean())}

@@ -1,0 +1,212 @@
+"""Two classes, several, or a number: one table of tasks, and what has to hold for all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_diabetes, load_wine
+
+from gengap import Plan, Trial, load, models, study
+from gengap.errors import DataError, PlanError, UsageError
+from gengap.models.mlp import compile_for, perceptron
+from gengap.models.saved import load_saved, read_card
+from gengap.models.standalone import standalone
+from gengap.plan import Recipe
+from gengap.prediction import predict
+from gengap.presets import full
+from gengap.tasks import BINARY, TASKS, AnyTask, Binary, Multiclass, Regression, task_of
+from gengap.train.baselines import fit_baselines
+from gengap.train.stopping import Stopping
+
+RANDOM = np.random.default_rng(0)
+THREE = Multiclass(("2", "5", "9"))
+MADE: dict[str, tuple[AnyTask, np.ndarray]] = {
+    "binary": (Binary(("-1", "1")), RANDOM.choice([-1.0, 1.0], 200)),
+    "multiclass": (THREE, RANDOM.choice([5.0, 2.0, 9.0], 200)),
+    "regression": (Regression(10.0, 4.0), RANDOM.normal(10, 4, 200)),
+}
+
+
+def table(name: str, rows: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Features (rows, 5) and a target that they tell something of."""
+    random = np.random.default_rng(1)
+    x = random.normal(size=(rows, 5)).astype(np.float32)
+    value = x[:, 0] + 0.5 * x[:, 1] * x[:, 2] + 0.3 * random.normal(size=rows)
+    targets = {
+        "binary": np.where(value > 0, 1.0, -1.0),
+        "multiclass": np.array([2.0, 5.0, 9.0])[np.digitize(value, (-0.6, 0.6))],
+        "regression": 1_000 + 50 * value,
+    }
+    return x, targets[name]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_row_losses_and_scores_are_those_of_keras(name: str) -> None:
+    task, values = MADE[name]
+    y = task.encoded(values)
+    outputs = RANDOM.normal(size=(200, task.outputs)).astype(np.float32)
+    model = perceptron((4,), features=task.outputs, task=task)
+    compile_for(task, model)
+    shaped = y if y.ndim == 2 else y[:, None]
+    loss = float(model.compute_loss(y=shaped, y_pred=outputs))
+    found = task.scores(outputs, y)
+    assert task.row_losses(outputs, y).shape == (200,)
+    assert float(task.row_losses(outputs, y).mean()) == pytest.approx(loss, rel=1e-5) == found[task.loss]
+    model.compute_metrics(None, shaped, outputs)
+    told = {key: float(value) for key, value in model.get_metrics_result().items()}
+    for metric in {task.loss, task.score} & set(found):
+        assert told[metric] == pytest.approx(found[metric], rel=1e-4), metric
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_encoding_keeps_what_the_target_says(name: str) -> None:
+    task, values = MADE[name]
+    labels = task.labels(task.encoded(values))
+    if isinstance(task, Regression):
+        np.testing.assert_allclose(labels * task.scale + task.mean, values, rtol=1e-5)
+    else:
+        assert [task.classes[int(label)] for label in labels] == [str(int(value)) for value in values]
+
+
+@given(st.lists(st.sampled_from(["b", "a", "c", "Ω <b>"]), min_size=2, max_size=40))
+def test_texts_are_classes(values: list[str]) -> None:
+    target = np.array(values)
+    if len(set(values)) == 1:
+        with pytest.raises(DataError, match="every one of the"):
+            task_of(target, None, "t")
+        return
+    task = task_of(target, None, "t")
+    assert not isinstance(task, Regression)
+    assert list(task.classes) == sorted(set(values))
+    assert [task.classes[int(i)] for i in task.labels(task.encoded(target))] == values
+
+
+def test_what_a_target_looks_like() -> None:
+    assert task_of(np.array([3.0, 7.0]), None, "t") == Binary(("3", "7"))
+    assert task_of(np.arange(20.0), None, "t").name == "multiclass"
+    assert task_of(np.arange(21.0), None, "t").name == "regression"
+    assert task_of(np.array([0.5, 1.0, 2.0]), None, "t").name == "regression"
+    assert task_of(np.arange(5.0), "regression", "t") == Regression()
+    with pytest.raises(UsageError, match="expected numbers for --task regression"):
+        task_of(np.array(["a", "b"]), "regression", "t")
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("treatment", [models.Ensemble(3), models.Mixup(0.5), models.BatchNorm(), models.L2(0.01)])
+def test_every_treatment_takes_every_task(name: str, treatment: models.Treatment) -> None:
+    plan = Plan(
+        name="one",
+        trials=(Trial(run="a/b", units=(8,), treatments=(treatment,)),),  # pyright: ignore[reportArgumentType]
+        recipe=Recipe(batch=50, max_epochs=12),
+    )
+    found = study(table(name), plan)
+    (trial,) = found.trials
+    assert trial.parameters == found.planned["a/b"].parameters(5, found.dataset.task.outputs)
+    losses = found.histories[0]["validation", found.dataset.task.loss].values
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_model_that_stands_alone_says_the_same(name: str) -> None:
+    data = load(table(name))
+    model = perceptron((8,), [models.Ensemble(2)], features=5, task=data.task)
+    compile_for(data.task, model)
+    outputs = np.asarray(model(data.validation.x), np.float64)
+    whole = standalone(model, data.mean, data.scale, data.task)
+    raw = data.validation.x * data.scale + data.mean
+    np.testing.assert_allclose(data.task.learnt(np.asarray(whole(raw))), outputs, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_baselines_learn_every_task(name: str) -> None:
+    data = load(table(name))
+    for baseline in fit_baselines(data.train, data.task):
+        outputs = baseline.outputs(data.validation.x)
+        assert outputs.shape == (len(data.validation), data.task.outputs)
+        better = {"binary": 0.6, "multiclass": 1.0, "regression": 0.8}[name]
+        assert data.task.scores(outputs, data.validation.y)[data.task.loss] < better
+
+
+def test_a_class_that_no_training_row_has_is_improbable_but_possible() -> None:
+    x, y = table("multiclass")
+    data = load((x, y))
+    seen = data.train.y[:, 2] == 0
+    rows = type(data.train)(data.train.x[seen], data.train.y[seen])
+    for baseline in fit_baselines(rows, data.task):
+        losses = data.task.row_losses(baseline.outputs(data.validation.x), data.validation.y)
+        assert np.isfinite(losses).all()
+
+
+@pytest.mark.parametrize(("name", "loader"), [("multiclass", load_wine), ("regression", load_diabetes)])
+def test_a_whole_study_of_a_real_table(tmp_path: Path, name: str, loader: type[load_wine]) -> None:
+    frame = loader(as_frame=True).frame  # pyright: ignore[reportAttributeAccessIssue]
+    path = tmp_path / "table.parquet"
+    frame.to_parquet(path)
+    out = tmp_path / "s"
+    found = study(path, target="target", only="sizes/[TSM]*", max_epochs=60, test=30, out=out)
+    summary = found.summary
+    assert summary.task == name
+    assert summary.classes == (("0", "1", "2") if name == "multiclass" else ())
+    assert {trial.run for trial in found.trials} == {"sizes/Tiny", "sizes/Small", "sizes/Medium"}
+    for trial in found.trials:
+        assert trial.verdict is not None
+        assert trial.loss("validation") is not None
+        assert trial.score("validation") is not None
+    kept, test = summary.recommendation, summary.test
+    assert kept is not None
+    assert test is not None
+    low, _, high = kept.expected.loss
+    assert low < high
+    assert (kept.expected.accuracy is None) == (name == "regression") == (kept.expected.r2 is not None)
+    page = (out / "report.html").read_text("utf-8")
+    assert ("R² to expect" in page) == (name == "regression")
+    # The saved model's answers on the raw table are those that the test rows were judged by.
+    assert predict(out / "models" / "best.keras", path, tmp_path / "answers.parquet") == len(frame)
+    answers = pq.read_table(tmp_path / "answers.parquet")
+    truth = frame["target"].to_numpy()
+    if name == "regression":
+        assert answers.column_names == ["prediction"]
+        error = np.mean((answers["prediction"].to_numpy() - truth) ** 2)
+        assert error < truth.var()
+    else:
+        assert answers.column_names == ["probability_0", "probability_1", "probability_2"]
+        shares = np.stack([column.to_numpy() for column in answers.columns], axis=1)
+        np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+        assert np.mean(shares.argmax(axis=1) == truth) > 0.9
+
+
+def test_the_same_folder_resumes(tmp_path: Path) -> None:
+    rows, out = table("multiclass"), tmp_path / "s"
+    first = study(rows, "quick", only="sizes/Tiny", max_epochs=5, out=out)
+    again = study(rows, "quick", only="sizes/Tiny", max_epochs=5, out=out)
+    assert [t.metrics for t in first.trials] == [t.metrics for t in again.trials]
+    assert first.trials[0].began == again.trials[0].began
+    assert read_card(out / "models" / "best.keras").classes == ("2", "5", "9")
+    assert load_saved(out / "models" / "best.keras").output_shape == (None, 3)
+
+
+def test_a_plan_meets_a_task_that_it_does_not_suit() -> None:
+    kinds = {t.treatments for t in full().for_task(Regression()).growth.regularized((8,))}  # pyright: ignore[reportOptionalMemberAccess]
+    assert not any(isinstance(t, models.LabelSmoothing) for each in kinds for t in each)
+    assert full().for_task(BINARY) == full()
+    smoothed = Plan(name="p", trials=(Trial(run="a/b", units=(2,), treatments=(models.LabelSmoothing(0.1),)),))
+    with pytest.raises(PlanError, match="a/b of the plan 'p': only classes can be smoothed"):
+        study(table("regression"), smoothed)
+    rule = Stopping(monitor="accuracy", mode="max")
+    by_accuracy = Plan(name="p", trials=(Trial(run="a/b", units=(2,)),), recipe=Recipe(stopping=rule))
+    with pytest.raises(PlanError, match="stops by 'accuracy', but the task is regression, scored by 'r2'"):
+        study(table("regression"), by_accuracy)
+
+
+def test_a_table_in_memory_with_another_pair_of_labels() -> None:
+    x, y = table("binary")
+    columns = {f"c{i}": column for i, column in enumerate(x.T)} | {"y": y}
+    data = load(pa.table(columns), target="y")
+    assert data.task == Binary(("-1", "1"))
+    assert set(np.unique(data.train.y)) == {0.0, 1.0}
