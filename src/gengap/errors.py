@@ -14,7 +14,6 @@ Each message says what was received and where, what was expected, and how to men
 
 from __future__ import annotations
 
-
 LONGEST = 2_000  # characters of a message: names in a stranger's file may be millions, or megabytes long
 ENDING = 400  # of them are the message's end, where its mend is
 

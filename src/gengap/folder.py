@@ -180,7 +180,7 @@ def _read_trial(path: Path) -> tuple[TrialSummary, str]:
 def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The epochs (m,) whose outputs were kept, and the outputs (m, rows, ...)."""
     check_archive(path, str(path))
-    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:  # np.load leaves a broken one open
+    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:  # np.load would leave it open
         epochs, outputs = saved["epochs"], saved["outputs"]
     if epochs.ndim != 1 or outputs.ndim < 2 or len(epochs) != len(outputs):
         raise ValueError(f"epochs {epochs.shape} and outputs {outputs.shape}, expected (m,) and (m, rows)")

@@ -219,7 +219,9 @@ def _read(path: Path) -> pa.Table:
             raise TooLargeError(f"{path}: holds more than {MOST_VALUES:,} values, at most so many are read.")
         if not found.schema_arrow.remove_metadata().equals(schema):
             raise ValueError(f"it holds other columns than {', '.join(schema.names)}")
-    with pq.ParquetFile(path, read_dictionary=TEXTS) as opened:  # a long name in every row is stored, and held, once
+    with pq.ParquetFile(
+        path, read_dictionary=TEXTS
+    ) as opened:  # a long name in every row is stored, and held, once
         table = opened.read()
     table.validate(full=True)
     if any(column.null_count for column in table.columns):

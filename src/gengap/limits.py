@@ -1,8 +1,8 @@
 """How much of a file is held in memory at once, so that no small one, by accident or by malice, fills it.
 
 What is read in pieces (CSV, gzip, Parquet's row groups, event files) may be of any length. These limits are of what
-can't be: documents that are read whole, and packed parts, a few bytes of which may say that they unpack to terabytes.
-Each is checked by what the file declares, before anything is unpacked.
+can't be: documents that are read whole, and packed parts, a few bytes of which may unpack to terabytes. Each is
+checked by what the file declares, before anything is unpacked.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def refuse_unpacked(file: str, unpacked: int, packed: int, what: str = "it") -> 
     most = max(LARGEST_UNPACKED, UNPACKED_TIMES * packed)
     if unpacked > most:
         raise TooLargeError(
-            f"{file}: {what} unpacks to {unpacked:,} bytes, at most {most:,} are held at once ({LARGEST_UNPACKED:,}, or "
-            f"{UNPACKED_TIMES} times the file). Write the table as CSV, or as Parquet with smaller row groups."
+            f"{file}: {what} unpacks to {unpacked:,} bytes, at most {most:,} are held at once (or "
+            f"{UNPACKED_TIMES} times the file's). Write the table as CSV, or as Parquet with smaller row groups."
         )
 
 
@@ -60,8 +60,8 @@ def refuse_table(file: str, rows: int, taken: int) -> None:
     most = memory() // TABLE_SHARE
     if taken > most:
         raise TooLargeError(
-            f"{file}: its first {rows:,} rows take {taken:,} bytes, at most {most:,} are held (1/{TABLE_SHARE} of this "
-            "machine's memory). Use only the first so many rows with --rows (rows=...)."
+            f"{file}: its first {rows:,} rows take {taken:,} bytes, at most {most:,} are held (1/{TABLE_SHARE} of "
+            "the machine's memory). Use only the first so many rows with --rows (rows=...)."
         )
 
 
@@ -80,7 +80,7 @@ def refuse_columns(file: str, count: int) -> None:
 
 
 def check_archive(path: Path, file: str) -> None:
-    """Raises TooLargeError if a zip archive unpacks to too much; zipfile itself unpacks no more than is declared."""
+    """Raises TooLargeError if a zip archive unpacks to too much; zipfile unpacks no more than is declared."""
     if not zipfile.is_zipfile(path):  # whoever opens it says so
         return
     with zipfile.ZipFile(path) as archive:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gengap.train.fitted import Progress
 
 LIVE, STATUS, CURVES = "live", "live/status.json", "*.seed*.parquet"
+MOST_SEEDS = 100_000  # that a status is believed
 EVERY_SECONDS = 1.0
 LARGEST_SHARE = 0.01  # of a trial's time that may be spent on writing its curves
 BEAT_SECONDS = 60.0  # from one touch of the status to the next, whatever the trials are at
@@ -58,7 +59,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     plan: str
     plan_name: str
     preparation: str
-    seeds: int
+    seeds: Annotated[int, msgspec.Meta(ge=1, le=MOST_SEEDS)]
     planned: int | None
     finished: tuple[tuple[str, int], ...] = ()
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
+from live_made import status
 from report.page_made import study_made
 
 from gengap.conclude.held_out import HeldOut
@@ -26,7 +27,6 @@ from gengap.models.saved import MEMBER, Card
 from gengap.presets import load_plan
 from gengap.report import tensorboard
 from gengap.report.summary import StudySummary
-from live_made import status
 
 COUNT = 40
 FIRST = "sizes/Tiny"  # the study's first run
@@ -40,7 +40,10 @@ def columns() -> dict[str, np.ndarray]:
 
 
 def rows_csv() -> list[bytes]:
-    lines = ["y,a,b,c", *(f"{i % 2},{i * 0.5},{np.sin(i):.6g},{'true' if i > 20 else 'false'}" for i in AT.tolist())]
+    lines = [
+        "y,a,b,c",
+        *(f"{i % 2},{i * 0.5},{np.sin(i):.6g},{'true' if i > 20 else 'false'}" for i in AT.tolist()),
+    ]
     text = "\n".join(lines) + "\n"
     quoted = text.replace("true", '"true"').replace("\n", "\r\n")
     return [each.encode() for each in (text, text.replace(",", ";"), "\ufeff" + quoted)]
@@ -68,7 +71,11 @@ def _written(write: Callable[[io.BytesIO], object]) -> bytes:
 
 def parquet(text: bool = False) -> list[bytes]:
     table = _table(text)
-    ways: tuple[Mapping[str, Any], ...] = ({"compression": "zstd"}, {"row_group_size": 9}, {"use_dictionary": False})
+    ways: tuple[Mapping[str, Any], ...] = (
+        {"compression": "zstd"},
+        {"row_group_size": 9},
+        {"use_dictionary": False},
+    )
     return [_written(lambda sink, way=way: pq.write_table(table, sink, **way)) for way in ways]
 
 
@@ -113,7 +120,9 @@ def curves_json() -> list[bytes]:
     boosted = {"train": {"logloss": lists["loss"]}, "valid": {"logloss": lists["val_loss"]}}
     several = {"first": lists, "second": lists}
     indexed = {name: dict(enumerate(values)) for name, values in lists.items()}
-    return [json.dumps(each).encode() for each in (lists, records, boosted, several, indexed, {"log_history": records})]
+    return [
+        json.dumps(each).encode() for each in (lists, records, boosted, several, indexed, {"log_history": records})
+    ]
 
 
 def trainer_state() -> list[bytes]:

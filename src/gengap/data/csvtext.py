@@ -69,6 +69,10 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     """
     if b"\0" in head:
         raise SourceError(f"{file}: this is not text in UTF-8. Save it as UTF-8, comma-separated.")
+    if not ended and b"\n" not in head and len(head) > stream.LONGEST_LINE:
+        raise SourceError(
+            f"{file}: the first line is longer than {stream.LONGEST_LINE:,} bytes. Give lines of text."
+        )
     lines = head.splitlines(keepends=True)
     if not ended and len(lines) > 1:
         lines.pop()  # perhaps cut in the middle

@@ -37,7 +37,9 @@ def in_memory(table: Any, file: str) -> Reader:
     """A reader of a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
     with _explained(file):
         whole = pa.table(table)
-    return _reader(whole.schema, lambda columns, rows=BATCH_ROWS: iter(whole.select(columns).to_batches(rows)), file)
+    return _reader(
+        whole.schema, lambda columns, rows=BATCH_ROWS: iter(whole.select(columns).to_batches(rows)), file
+    )
 
 
 def arrays(x: Any, y: Any, file: str) -> Reader:

@@ -102,5 +102,3 @@ def numbers(table: Table, name: str, rows: Sequence[int]) -> tuple[np.ndarray, n
             at.append(k)
             values.append(value)
     return np.array(at, np.int64), np.array(values, np.float64), fault
-
-
