@@ -14,11 +14,36 @@ Each message says what was received and where, what was expected, and how to men
 
 from __future__ import annotations
 
+LONGEST = 2_000  # characters of a message: names in a stranger's file may be millions, or megabytes long
+ENDING = 400  # of them are the message's end, where its mend is
+
+
+def printable(text: str) -> str:
+    """`text` with control characters, and what no file or terminal can be given, written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(cell: object) -> str:
+    """A cell for an error, not too long."""
+    text = repr(cell)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def reason(fault: BaseException) -> str:
+    """What a library said is wrong: its first line, or else the name of the error."""
+    return next(iter(str(fault).strip().splitlines()), "") or type(fault).__name__
+
 
 class GengapError(Exception):
     """Something that gengap can explain: the command line prints it in one line, no traceback."""
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        """One line of bounded length, whatever names and values stand in it."""
+        text = super().__str__()
+        whole = text if len(text) <= LONGEST else f"{text[: LONGEST - ENDING]} … {text[-ENDING:]}"
+        return printable(whole)
 
 
 class UsageError(GengapError, ValueError):

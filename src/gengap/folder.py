@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +22,10 @@ import msgspec
 import numpy as np
 
 from gengap.conclude.held_out import HeldOut
-from gengap.errors import StudyFolderError
-from gengap.files import beside
+from gengap.errors import StudyFolderError, reason
+from gengap.files import beside, within
 from gengap.history import History, read_histories, write_histories
+from gengap.limits import check_archive, read_document
 from gengap.models.saved import Card, write_card
 from gengap.report.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
 from gengap.train.fitted import Fitted, SoFar
@@ -63,31 +63,28 @@ class StudyFolder:
 
     def trial_file(self, run: str, seed: int) -> Path:
         """Where the finished trial is kept."""
-        return self.path / "trials" / f"{run}.seed{seed}.parquet"
+        return within(self.path / "trials", f"{run}.seed{seed}.parquet")
 
     def model_file(self, run: str, seed: int) -> Path:
         """Where its model is saved; seed 0's has the plain name."""
-        return self.path / "models" / (f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
+        return within(self.path / "models", f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
 
     def finished(self, run: str, seed: int, expected: str) -> tuple[Fitted, TrialSummary] | None:
         """The trial kept here, or None. Raises StudyFolderError if it was another trial or other data."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        unreadable = (pa.ArrowException, msgspec.DecodeError, zipfile.BadZipFile, EOFError)
         path = self.trial_file(run, seed)
-        if not path.exists() or not self.model_file(run, seed).exists():
+        if not path.is_file() or not self.model_file(run, seed).is_file():
             return None
         try:
-            kept = pq.read_schema(path).metadata
-            summary = msgspec.json.decode(kept[SUMMARY.encode()], type=TrialSummary)
-            found = kept[FINGERPRINT.encode()].decode()
-            history = read_histories(path)[0]
-            with np.load(path.with_suffix(".npz"), allow_pickle=False) as saved:
-                epochs, outputs = saved["epochs"], saved["outputs"]
-        except (OSError, KeyError, TypeError, ValueError, IndexError, *unreadable) as error:
+            summary, found = _read_trial(path)
+            (history,) = read_histories(path)
+            epochs, outputs = _read_outputs(path.with_suffix(".npz"))
+            if {(summary.run, summary.seed), (history.run, history.seed)} != {(run, seed)}:
+                raise ValueError(f"it holds {summary.run}, seed {summary.seed}")
+            if summary.best_epoch is not None and summary.best_epoch not in epochs:
+                raise ValueError("the outputs of its best epoch are missing")
+        except Exception as error:  # on a damaged file NumPy, zipfile and Arrow raise almost anything
             raise StudyFolderError(
-                f"{path} can't be read as a finished trial ({error}); delete it to train that trial again"
+                f"{path} can't be read as a finished trial ({reason(error)}); delete it to train that trial again"
             ) from None
         if found != expected:
             raise StudyFolderError(
@@ -118,15 +115,13 @@ class StudyFolder:
 
     def results(self) -> Results:
         """What the finished study here left. Raises StudyFolderError naming the file that is missing or broken."""
-        import pyarrow as pa
-
         if not self.path.exists():
             raise StudyFolderError(f"{self.path}: there is no such folder; {SUCH}")
         found: list[Any] = []
         readers = {
             RESULTS: _read_summary,
             HISTORIES: read_histories,
-            PLAN_FILE: lambda path: path.read_text("utf-8"),
+            PLAN_FILE: lambda path: read_document(path).decode("utf-8"),
         }
         for name, read in readers.items():
             path = self.path / name
@@ -134,9 +129,8 @@ class StudyFolder:
                 raise StudyFolderError(f"{path}: {self._why_missing(name)}")
             try:
                 found.append(read(path))
-            except (OSError, KeyError, ValueError, msgspec.DecodeError, pa.ArrowException) as error:
-                said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-                raise StudyFolderError(f"{path}: can't be read ({said}); {self._again()}") from None
+            except Exception as error:  # on a damaged file Arrow raises almost anything
+                raise StudyFolderError(f"{path}: can't be read ({reason(error)}); {self._again()}") from None
         return Results(*found)
 
     def _why_missing(self, name: str) -> str:
@@ -153,8 +147,8 @@ class StudyFolder:
     def held_out(self, digest: str) -> HeldOut | None:
         """What the test rows with this digest said when they were used; None if they were not."""
         try:
-            found = msgspec.json.decode((self.path / "test.json").read_bytes(), type=HeldOut)
-        except (OSError, msgspec.DecodeError):
+            found = msgspec.json.decode(read_document(self.path / "test.json"), type=HeldOut)
+        except (OSError, ValueError, RecursionError):
             return None
         return found if found.digest == digest else None
 
@@ -169,7 +163,27 @@ class StudyFolder:
 
 
 def _read_summary(path: Path) -> StudySummary:
-    summary = msgspec.json.decode(path.read_bytes(), type=StudySummary)
+    summary = msgspec.json.decode(read_document(path), type=StudySummary)
     if summary.schema != SCHEMA:
         raise ValueError(f"it has schema {summary.schema}, this gengap reads {SCHEMA}")
     return summary
+
+
+def _read_trial(path: Path) -> tuple[TrialSummary, str]:
+    """A finished trial's summary and fingerprint."""
+    import pyarrow.parquet as pq
+
+    kept = pq.read_schema(path).metadata
+    return msgspec.json.decode(kept[SUMMARY.encode()], type=TrialSummary), kept[FINGERPRINT.encode()].decode()
+
+
+def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The epochs (m,) whose outputs were kept, and the outputs (m, rows, ...)."""
+    check_archive(path, str(path))
+    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:  # np.load would leave it open
+        epochs, outputs = saved["epochs"], saved["outputs"]
+    if epochs.ndim != 1 or outputs.ndim < 2 or len(epochs) != len(outputs):
+        raise ValueError(f"epochs {epochs.shape} and outputs {outputs.shape}, expected (m,) and (m, rows)")
+    if epochs.dtype.kind not in "iu" or outputs.dtype.kind != "f":
+        raise ValueError(f"epochs are {epochs.dtype} and outputs {outputs.dtype}, expected numbers")
+    return epochs, outputs

@@ -15,6 +15,7 @@ import numpy as np
 
 from gengap.errors import UsageError
 from gengap.files import beside
+from gengap.limits import TooLargeError, check_parquet
 from gengap.markup import TRAIN, VALIDATION, drawable, sparkline, table
 from gengap.tasks import LOSSES
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = {"train": TRAIN, "validation": VALIDATION}
+MOST_VALUES = 50_000_000  # in one file of histories: a hundred trials of 10,000 epochs and fifty metrics
+TEXTS = ["run", "split", "metric"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +141,10 @@ def _extent(values: np.ndarray) -> tuple[str, ...]:
     return (f"{values[0]:.4g}", f"{finite.min():.4g}", f"{finite.max():.4g}", f"{values[-1]:.4g}")
 
 
-def _long_table(histories: Iterable[History]) -> pa.Table:
+def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    schema = pa.schema(
+    return pa.schema(
         [
             ("run", pa.string()),
             ("seed", pa.int64()),
@@ -151,6 +154,12 @@ def _long_table(histories: Iterable[History]) -> pa.Table:
             ("value", pa.float64()),
         ]
     )
+
+
+def _long_table(histories: Iterable[History]) -> pa.Table:
+    import pyarrow as pa
+
+    schema = _schema()
     parts = [
         pa.table(
             [
@@ -183,9 +192,7 @@ def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[
 
 def read_histories(path: Path) -> list[History]:
     """The histories of a Parquet file that `write_histories` made, in the order written."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
+    table = _read(path)
     runs, splits, metrics = (table[c].to_pylist() for c in ("run", "split", "metric"))
     seeds = table["seed"].to_numpy()
     epochs, values = table["epoch"].to_numpy(), table["value"].to_numpy()
@@ -196,6 +203,29 @@ def read_histories(path: Path) -> list[History]:
         if end < len(runs) and (runs[end], seeds[end], splits[end], metrics[end]) == here:
             continue
         of_run = found.setdefault((runs[start], int(seeds[start])), {})
+        if (np.diff(epochs[start:end], prepend=-1) <= 0).any() or (splits[start], metrics[start]) in of_run:
+            raise ValueError(f"{runs[start]} has epochs that do not rise from 0 on")
         of_run[splits[start], metrics[start]] = Series(epochs[start:end], values[start:end])
         start = end
     return [History(run, seed, series) for (run, seed), series in found.items()]
+
+
+def _read(path: Path) -> pa.Table:
+    """The long table in a file. Raises ValueError, or an error of Arrow's, if it is none."""
+    import pyarrow.parquet as pq
+
+    schema = _schema()
+    with pq.ParquetFile(path) as found:
+        check_parquet(found.metadata, path, str(path))
+        if found.metadata.num_rows > MOST_VALUES:
+            raise TooLargeError(f"{path}: holds more than {MOST_VALUES:,} values, at most so many are read.")
+        if not found.schema_arrow.remove_metadata().equals(schema):
+            raise ValueError(f"it holds other columns than {', '.join(schema.names)}")
+    with pq.ParquetFile(
+        path, read_dictionary=TEXTS
+    ) as opened:  # a long name in every row is stored, and held, once
+        table = opened.read()
+    table.validate(full=True)
+    if any(column.null_count for column in table.columns):
+        raise ValueError("cells are missing in it")
+    return table

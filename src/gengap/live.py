@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from gengap.errors import StudyFolderError
-from gengap.files import beside
+from gengap.files import beside, within
 from gengap.history import write_histories
+from gengap.limits import read_document
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from gengap.train.fitted import Progress
 
 LIVE, STATUS, CURVES = "live", "live/status.json", "*.seed*.parquet"
+MOST_SEEDS = 100_000  # that a status is believed
 EVERY_SECONDS = 1.0
 LARGEST_SHARE = 0.01  # of a trial's time that may be spent on writing its curves
 BEAT_SECONDS = 60.0  # from one touch of the status to the next, whatever the trials are at
@@ -57,7 +59,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     plan: str
     plan_name: str
     preparation: str
-    seeds: int
+    seeds: Annotated[int, msgspec.Meta(ge=1, le=MOST_SEEDS)]
     planned: int | None
     finished: tuple[tuple[str, int], ...] = ()
 
@@ -96,8 +98,8 @@ def modified(path: Path) -> float:
 def read_status(folder: Path) -> Status | None:
     """The status of the study in `folder`, or None if none is there that can be read."""
     try:
-        return msgspec.json.decode((folder / STATUS).read_bytes(), type=Status)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(read_document(folder / STATUS), type=Status)
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -211,7 +213,7 @@ class Live:
             live.rmdir()
 
     def _curves_file(self, run: str, seed: int) -> Path:
-        return self._folder / LIVE / f"{run}.seed{seed}.parquet"
+        return within(self._folder / LIVE, f"{run}.seed{seed}.parquet")
 
     def _write(self, status: Status) -> None:
         self._status, path = status, self._folder / STATUS

@@ -7,6 +7,7 @@ after an hour. Importing this module loads neither JAX nor Keras.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -172,10 +173,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         if not trials:
             raise ValueError("a plan needs at least one trial")
         names = [run for trial in trials for run in trial.runs]
-        for name in names:
+        for name, times in Counter(names).items():
             _check_run_name(name)
-            if names.count(name) > 1:
-                raise ValueError(f"run name {name!r} is used {names.count(name)} times; every trial needs its own")
+            if times > 1:
+                raise ValueError(f"run name {name!r} is used {times} times; every trial needs its own")
         for trial in trials:
             check_together(trial.treatments, trial.run)
         rule = self.recipe.stopping
@@ -246,6 +247,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         """A plan from TOML text. Raises PlanError naming the field at fault; `origin` names the file in it."""
         try:
             return msgspec.toml.decode(text, type=cls)
+        except RecursionError:
+            raise PlanError(f"{origin}: nested too deep; see `gengap plan quick` for an example") from None
         except (msgspec.DecodeError, ValueError) as error:  # ValidationError is both
             hint = "see `gengap plan quick` for an example" if "at `$" in str(error) else "mend it and try again"
             raise PlanError(f"{origin}: {error}; {hint}") from None

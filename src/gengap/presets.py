@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from gengap.errors import PlanError
+from gengap.limits import read_document
 from gengap.models.treatments import (
     L1,
     L1L2,
@@ -134,7 +135,7 @@ def load_plan(plan: Plan | str | Path) -> Plan:
     if path.suffix != ".toml":
         raise PlanError(f"there is no plan {str(plan)!r}; expected {', '.join(PLANS)} or the path of a .toml file")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_document(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: can't be read as a plan ({error}); expected a TOML file") from None
     return Plan.from_toml(text, str(path))

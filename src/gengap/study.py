@@ -33,6 +33,7 @@ from gengap.diagnose.trials import curves_of
 from gengap.diagnose.verdict import Verdict
 from gengap.display import Display, Silent
 from gengap.errors import UsageError
+from gengap.files import refuse_links
 from gengap.folder import HISTORIES, RESULTS, StudyFolder
 from gengap.history import History, write_histories
 from gengap.live import Live
@@ -176,6 +177,7 @@ def study(
         # Test rows are for a saved model: without a folder to keep, there is one for as long as this takes.
         place = out or (stack.enter_context(tempfile.TemporaryDirectory()) if test else None)
         folder = StudyFolder(Path(place)) if place is not None else None
+        refuse_links(Path(out)) if out is not None else None
         display = stack.enter_context(Live(Path(out), display)) if out is not None else display
         dataset = load(
             source,

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from gengap.conclude.outcomes import Key, Outcomes
 from gengap.data.dataset import Dataset
 from gengap.data.rows import nested
@@ -78,8 +80,10 @@ class Training:
         for run, seed in prints:
             kept = self.folder.finished(run, seed, prints[run, seed]) if self.folder else None
             if kept:
-                self.finished[run, seed] = Trained(*kept)
-                self.display.finished(kept[1], kept=True)
+                fitted, summary = kept
+                summary = msgspec.structs.replace(summary, also=self.trials[run].also)  # as this plan has it
+                self.finished[run, seed] = Trained(fitted, summary)
+                self.display.finished(summary, kept=True)
         tasks = [self._task(self.trials[run], seed) for run, seed in prints if (run, seed) not in self.finished]
         for trained in self._trained(tasks, prints):
             self.finished[trained.summary.run, trained.summary.seed] = trained

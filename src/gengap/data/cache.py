@@ -79,9 +79,8 @@ def open_higgs(rows: int | None, progress: Progress | None) -> Reader:
         except SourceError as fault:
             faults.append(str(fault))
     raise SourceError(
-        "higgs: no mirror answers.\n  "
-        + "\n  ".join(faults)
-        + f"\nFetch HIGGS.csv.gz by hand ({higgs.BYTES:,} bytes; {higgs.PAGE}) and give its path, "
+        f"higgs: no mirror answers. {' '.join(faults)} "
+        f"Fetch HIGGS.csv.gz by hand ({higgs.BYTES:,} bytes; {higgs.PAGE}) and give its path, "
         "or use the built-in source collider, which needs no network."
     )
 

@@ -20,8 +20,10 @@ import pyarrow.csv as pa_csv
 
 from gengap.data import higgs, stream
 from gengap.data.blocks import NO_NUMBERS, Block, Reader, Skipped, StreamBrokenError, checked, problem_of
-from gengap.errors import BadRowError, SourceError
+from gengap.errors import BadRowError, SourceError, shown
+from gengap.limits import refuse_columns
 
+DELIMITERS = ",;\t"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 BOOLEANS = {"true": "1", "false": "0"}
@@ -67,6 +69,10 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     """
     if b"\0" in head:
         raise SourceError(f"{file}: this is not text in UTF-8. Save it as UTF-8, comma-separated.")
+    if not ended and b"\n" not in head and len(head) > stream.LONGEST_LINE:
+        raise SourceError(
+            f"{file}: the first line is longer than {stream.LONGEST_LINE:,} bytes. Give lines of text."
+        )
     lines = head.splitlines(keepends=True)
     if not ended and len(lines) > 1:
         lines.pop()  # perhaps cut in the middle
@@ -74,9 +80,13 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     first = next((i for i, line in enumerate(text) if line.strip()), None)
     if first is None:
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
-    delimiter = max(",;\t", key=lambda d: len(_cells(text[first], d)))
+    refuse_columns(file, max(map(text[first].count, DELIMITERS)))
+    delimiter = max(DELIMITERS, key=lambda d: len(_cells(text[first], d)))
     reader = csv.reader(text[first:], delimiter=delimiter)
-    names = [name.strip() for name in next(reader)]
+    try:
+        names = [name.strip() for name in next(reader)]
+    except csv.Error as fault:
+        raise SourceError(f"{file}: the first line can't be read ({fault}). Check the quotes there.") from None
     if len(names) < 2:
         wanted = "expected columns separated by comma, semicolon or tab"
         raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
@@ -125,7 +135,7 @@ def _refuse_text(columns: tuple[str, ...], sample: list[list[str]], file: str) -
     for i, name in enumerate(columns):
         cells = [_at(row, i) for row in sample]
         if len(cells) > 1 and all(_problem(cell, True, False) and cell for cell in cells):
-            problem = f"{cells[0]!r} is not a number, nor is anything below it"
+            problem = f"{shown(cells[0])} is not a number, nor is anything below it"
             raise BadRowError(file, 1, name, problem, NO_NUMBERS)
 
 
@@ -151,7 +161,8 @@ def parse(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block
 
 
 def _parse_carefully(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
-    at = [layout.columns.index(name) for name in schema.names]
+    place = {name: i for i, name in enumerate(layout.columns)}
+    at = [place[name] for name in schema.names]
     good: list[list[str]] = []
     faults: list[Skipped] = []
     number = 0
@@ -192,7 +203,7 @@ def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
         return problem_of(float(cell), binary)
     if NOT_FINITE.fullmatch(cell):
         return problem_of(float(cell))
-    return f"{cell!r} is not a number"
+    return f"{shown(cell)} is not a number"
 
 
 def _at(row: list[str], i: int) -> str:

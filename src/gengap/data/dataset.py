@@ -17,6 +17,7 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.data.source import Source, open_source
 from gengap.errors import DataError, TooFewRowsError, UsageError
+from gengap.limits import refuse_table
 from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
@@ -110,7 +111,10 @@ def load(
 
 def _read(source: Source) -> tuple[np.ndarray, np.ndarray]:
     xs, ys = [], []
+    rows = 0
     for batch in source.batches():
+        rows += len(batch)
+        refuse_table(source.origin, rows, rows * (4 * len(source.columns) + 8))
         ys.append(batch.column(0).to_numpy(zero_copy_only=False))
         columns = [batch.column(i + 1).to_numpy(zero_copy_only=False) for i in range(len(source.columns))]
         xs.append(np.stack(columns, axis=1).astype(np.float32))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import pyarrow.parquet as pq
 
 from gengap.data import higgs
 from gengap.data.blocks import NO_NUMBERS, Block, OnBadRow, Progress, Reader, admit, checked
-from gengap.errors import BadRowError, SourceError, UsageError
+from gengap.errors import BadRowError, GengapError, SourceError, UsageError, reason, shown
+from gengap.limits import check_archive, check_arrow, check_parquet, open_arrow, refuse_columns
 
 BATCH_ROWS = 1 << 16
+LOOKED_AT = 1_000  # rows of a column of another type, for a value to name
 GROUP_ROWS = 1 << 17  # rows of a Parquet row group
 
 
@@ -34,7 +37,9 @@ def in_memory(table: Any, file: str) -> Reader:
     """A reader of a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
     with _explained(file):
         whole = pa.table(table)
-    return _reader(whole.schema, lambda columns: iter(whole.select(columns).to_batches(BATCH_ROWS)), file)
+    return _reader(
+        whole.schema, lambda columns, rows=BATCH_ROWS: iter(whole.select(columns).to_batches(rows)), file
+    )
 
 
 def arrays(x: Any, y: Any, file: str) -> Reader:
@@ -42,6 +47,7 @@ def arrays(x: Any, y: Any, file: str) -> Reader:
     x, y = np.asarray(x), np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
+    refuse_columns(file, x.shape[1] if x.ndim == 2 else 0)
     if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
         raise UsageError(
             f"{file}: features {x.shape} and targets {y.shape}, expected the shapes (n, d) and (n,). "
@@ -99,46 +105,40 @@ def _explained(file: str) -> Iterator[None]:
     """Turns what a library says about an unreadable file into a SourceError that names the file."""
     try:
         yield
-    except UsageError:
+    except GengapError:
         raise
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, pa.ArrowException) as fault:
-        said = (str(fault) or type(fault).__name__).strip().splitlines()[0]
-        raise SourceError(f"{file}: can't be read ({said}). Check that it is complete.") from fault
+    except Exception as fault:  # on a damaged file NumPy, zipfile and Arrow raise almost anything
+        raise SourceError(f"{file}: can't be read ({reason(fault)}). Check that it is complete.") from fault
 
 
 def _parquet(path: Path, file: str) -> Reader:
     with pq.ParquetFile(path) as found:
+        check_parquet(found.metadata, path, file)
         schema = found.schema_arrow
 
-    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+    def batches(columns: list[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(path) as opened:
-            yield from opened.iter_batches(BATCH_ROWS, columns=columns)
+            yield from opened.iter_batches(rows, columns=columns)
 
     return _reader(schema, batches, file)
 
 
 def _arrow(path: Path, file: str) -> Reader:
-    def opened() -> pa.RecordBatchFileReader | pa.RecordBatchStreamReader:
-        mapped = pa.memory_map(str(path))
-        try:
-            return pa.ipc.open_file(mapped)
-        except pa.ArrowInvalid:
-            mapped.seek(0)
-            return pa.ipc.open_stream(mapped)
+    check_arrow(path, file)
 
-    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
-        found = opened()
-        if isinstance(found, pa.RecordBatchFileReader):
-            whole = (found.get_batch(i) for i in range(found.num_record_batches))
-        else:
-            whole = iter(found)
-        for batch in whole:
-            yield from pa.Table.from_batches([batch]).select(columns).to_batches(BATCH_ROWS)
+    def opened() -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        return open_arrow(pa.memory_map(str(path)))
 
-    return _reader(opened().schema, batches, file)
+    def batches(columns: list[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        for batch in opened()[1]:
+            batch.validate(full=True)  # a length that its bytes don't have would be read beyond them
+            yield from pa.Table.from_batches([batch]).select(columns).to_batches(rows)
+
+    return _reader(opened()[0], batches, file)
 
 
 def _npz(path: Path, file: str) -> Reader:
+    check_archive(path, file)
     with path.open("rb") as handle:  # np.load would leave a broken file open
         archive = np.load(handle, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -160,16 +160,17 @@ def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
     return in_memory(table, file)
 
 
-def _reader(schema: pa.Schema, batches: Callable[[list[str]], Iterator[pa.RecordBatch]], file: str) -> Reader:
-    """A reader of numeric columns; `batches(columns)` yields those columns anew at every call."""
+def _reader(schema: pa.Schema, batches: Callable[..., Iterator[pa.RecordBatch]], file: str) -> Reader:
+    """A reader of numeric columns; `batches(columns)` yields those anew at every call, or few `rows` at a time."""
+    refuse_columns(file, len(schema))
     index = _pandas_index(schema)
     names = [name for name in schema.names if name not in index]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise SourceError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
     for name in names:
         if not _is_numeric(schema.field(name).type):
-            _refuse_type(name, schema.field(name).type, batches([name]), file)
+            _refuse_type(name, schema.field(name).type, batches([name], 1), file)
 
     def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
         with _explained(file):
@@ -182,7 +183,8 @@ def _reader(schema: pa.Schema, batches: Callable[[list[str]], Iterator[pa.Record
 def _pandas_index(schema: pa.Schema) -> set[str]:
     """The columns that pandas wrote for a table's index: they number rows and are no features."""
     about = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
-    return {name for name in about.get("index_columns", []) if isinstance(name, str)}
+    index = about.get("index_columns") if isinstance(about, dict) else None
+    return {name for name in index if isinstance(name, str)} if isinstance(index, list) else set()
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
@@ -197,11 +199,10 @@ def _is_numeric(kind: pa.DataType) -> bool:
 
 
 def _refuse_type(name: str, kind: pa.DataType, batches: Iterator[pa.RecordBatch], file: str) -> None:
-    first = 1
-    for batch in batches:
+    """Names the first value, if there is one near; read row by row, for each may be as long as it likes."""
+    for row, batch in enumerate(islice(batches, LOOKED_AT), 1):
         for value in batch.column(0):
             if value.is_valid:
-                problem = f"{value.as_py()!r} is of type {kind}, expected a number"
-                raise BadRowError(file, first, name, problem, NO_NUMBERS)
-            first += 1
+                problem = f"{shown(value.as_py())} is of type {kind}, expected a number"
+                raise BadRowError(file, row, name, problem, NO_NUMBERS)
     raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers. Drop this column.")

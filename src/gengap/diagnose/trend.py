@@ -188,7 +188,7 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     gain = np.linalg.solve(root[kept], across)
     return Trend(
         epochs=epochs,
-        late=int(_nearest(epochs, np.array([last / LATE]))[0]),
+        late=min(int(_nearest(epochs, np.array([last / LATE]))[0]), len(epochs) - 2),  # one of few may be far away
         weights=weights / weights.sum(),
         means=level + np.einsum("kmg,km->kg", gain, z[kept]),
         covariances=_prior(chosen, np.log(epochs), np.log(epochs), end) - gain.transpose(0, 2, 1) @ gain,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from gengap.errors import UsageError
+from gengap.errors import UsageError, reason
+from gengap.limits import LARGEST_CARD, TooLargeError, check_archive
 from gengap.tasks import TASKS, AnyTask, Multiclass, Regression, TaskName
 
 if TYPE_CHECKING:
@@ -50,15 +51,25 @@ def write_card(path: Path, card: Card) -> None:
 def read_card(path: Path) -> Card:
     """A saved model's card. Raises UsageError if the file is no model that gengap saved."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return msgspec.json.decode(archive.read(MEMBER), type=Card)
+        check_archive(path, str(path))
+        with zipfile.ZipFile(path) as archive, archive.open(MEMBER) as member:
+            return msgspec.json.decode(_bounded(member), type=Card)
+    except TooLargeError:
+        raise
     except OSError as error:
-        reason = str(error.strerror or error)
+        said = str(error.strerror or error)
     except zipfile.BadZipFile:
-        reason = "it is no .keras file"
-    except (KeyError, msgspec.DecodeError, zipfile.LargeZipFile, RuntimeError, NotImplementedError):
-        reason = "it does not say which columns it reads"
-    raise UsageError(f"{path}: can't be used to predict ({reason}); expected a model that `gengap study` saved")
+        said = "it is no .keras file"
+    except Exception:  # on a damaged archive zipfile and its unpackers raise almost anything
+        said = "it does not say which columns it reads"
+    raise UsageError(f"{path}: can't be used to predict ({said}); expected a model that `gengap study` saved")
+
+
+def _bounded(member: IO[bytes]) -> bytes:
+    content = member.read(LARGEST_CARD + 1)
+    if len(content) > LARGEST_CARD:
+        raise ValueError(f"it is longer than {LARGEST_CARD:,} bytes")
+    return content
 
 
 def load_saved(path: Path) -> keras.Model:
@@ -66,11 +77,12 @@ def load_saved(path: Path) -> keras.Model:
     import gengap.models  # noqa: F401 - registers gengap's own layers
     from gengap.models.backend import keras
 
+    if path.suffix != ".keras":  # Keras goes by the name, and other formats have no safe mode
+        raise UsageError(f"{path}: this is no .keras file; expected a model that `gengap study` saved")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        said = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise UsageError(f"{path}: Keras can't load this model ({said})") from None
+    except Exception as error:  # a model may be made of anything, and fail in any of its parts
+        raise UsageError(f"{path}: Keras can't load this model ({reason(error)})") from None
 
 
 def outputs_of(model: keras.Model, x: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ half-written, since the study writes while this reads, is as if it were not ther
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -84,7 +85,7 @@ def look(folder: Path) -> Seen:
 
 def _under_way(state: State, folder: Path, status: Status) -> Seen:
     kept = StudyFolder(folder)
-    finished = list(_finished(kept.trial_file(run, seed) for run, seed in status.finished))
+    finished = list(_finished(kept, status.finished))
     known = set(status.finished)
     running = [history for history in _running(folder) if (history.run, history.seed) not in known]
     ended = time.time() if state == "running" else modified(folder / STATUS)
@@ -128,12 +129,11 @@ def _planned(plan: str) -> Sequence[str]:
     return [trial.run for trial in (*grown, *found.trials)]
 
 
-def _finished(paths: Iterable[Path]) -> Iterator[tuple[History, TrialSummary]]:
-    for path in paths:
-        try:
+def _finished(folder: StudyFolder, trials: Iterable[tuple[str, int]]) -> Iterator[tuple[History, TrialSummary]]:
+    for run, seed in trials:
+        with contextlib.suppress(Exception):  # not there, or not yet whole, of which Arrow may say anything
+            path = folder.trial_file(run, seed)
             yield _trial(path, path.stat().st_mtime_ns)
-        except _unreadable():
-            continue
 
 
 @lru_cache(REMEMBERED)
@@ -147,18 +147,9 @@ def _trial(path: Path, written: int) -> tuple[History, TrialSummary]:
 
 def _running(folder: Path) -> Iterator[History]:
     for path in _curves_files(folder):
-        try:
+        with contextlib.suppress(Exception):
             yield read_histories(path)[0]
-        except _unreadable():
-            continue
 
 
 def _curves_files(folder: Path) -> list[Path]:
-    return sorted((folder / LIVE).rglob(CURVES))
-
-
-def _unreadable() -> tuple[type[Exception], ...]:
-    """What reading a file raises that is not there, or not yet whole."""
-    import pyarrow as pa
-
-    return OSError, KeyError, TypeError, ValueError, IndexError, msgspec.DecodeError, pa.ArrowException
+    return sorted(path for path in (folder / LIVE).rglob(CURVES) if path.is_file())

@@ -6,7 +6,7 @@
 
 Nothing is served by its path on the disk. A request whose Host is another name is refused: any web site can give
 its own name this address, and a browser would let it read what it gets (DNS rebinding). The port may be any, since
-`ssh -L` may bring the page to another one.
+`ssh -L` may bring the page to another one. A request that another site's page makes, by its Origin, is refused too.
 """
 
 from __future__ import annotations
@@ -122,7 +122,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse  # noqa: N815
 
     def _is_for_us(self) -> bool:
-        ours = OURS.fullmatch(self.headers.get("Host", "")) is not None
+        """Whether the Host is this machine, and the page that asks, if a browser names one as Origin, is ours."""
+        hosts, origins = (self.headers.get_all(name, []) for name in ("Host", "Origin"))
+        ours = len(hosts) == 1 and OURS.fullmatch(hosts[0]) is not None
+        ours = ours and all(origin.casefold() == f"http://{hosts[0].casefold()}" for origin in origins)
         if not ours:
             self.send_error(HTTPStatus.FORBIDDEN, f"this page is at {self.server.address} only")
         return ours

@@ -75,7 +75,7 @@ def _logs_of_folder(folder: Path, file: str) -> list[Log]:
         if found:
             own = folder / "histories.parquet"
             return [log for p in found for log in _logs_of_file(p, file if p == own else _joined(file, folder, p))]
-    found = [path for path in paths if events.is_event_file(path)]
+    found = [path for path in paths if events.is_event_file(path) and path.is_file()]
     if found:
         return events.logs_of_events(found, folder, file)
     raise DataError(

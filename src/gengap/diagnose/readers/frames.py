@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gengap.diagnose.names import Log
 from gengap.diagnose.readers.runs import logs_of
-from gengap.diagnose.readers.table import Table, refuse_points
-from gengap.errors import DataError
+from gengap.diagnose.readers.table import Table, refuse_points, refuse_text
+from gengap.errors import DataError, GengapError, reason
+from gengap.limits import check_arrow, check_parquet, is_text, open_arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,9 +33,13 @@ def logs_of_parquet(path: Path, file: str) -> list[Log]:
     """The runs in a Parquet file, gengap's own histories among them."""
     import pyarrow.parquet as pq
 
-    with _explained(file), pq.ParquetFile(path) as opened:
-        refuse_points(file, opened.metadata.num_rows * opened.metadata.num_columns)
-        table = opened.read()
+    with _explained(file), pq.ParquetFile(path) as found:
+        refuse_points(file, found.metadata.num_rows * found.metadata.num_columns)
+        check_parquet(found.metadata, path, file)
+        # One long text in every row, which is stored once, is also held once.
+        texts = [field.name for field in found.schema_arrow if is_text(field.type)]
+        with pq.ParquetFile(path, read_dictionary=texts) as opened:
+            table = opened.read()
     return _logs(table, file)
 
 
@@ -40,44 +48,57 @@ def logs_of_arrow(path: Path, file: str) -> list[Log]:
     import pyarrow as pa
 
     with _explained(file), pa.memory_map(str(path)) as mapped:
-        try:
-            opened = pa.ipc.open_file(mapped)
-            batches = (opened.get_batch(i) for i in range(opened.num_record_batches))
-        except pa.ArrowInvalid:
-            mapped.seek(0)
-            opened = batches = pa.ipc.open_stream(mapped)
+        check_arrow(path, file)
+        schema, batches = open_arrow(mapped)
         kept, points = [], 0
         for batch in batches:
             points += batch.num_rows * batch.num_columns
             refuse_points(file, points)
             batch.validate(full=True)
             kept.append(batch)
-        return _logs(pa.Table.from_batches(kept, opened.schema), file)
+        return _logs(pa.Table.from_batches(kept, schema), file)
 
 
 @contextmanager
 def _explained(file: str) -> Iterator[None]:
     """Turns what Arrow says about what it can't read into a DataError that names the file."""
-    import pyarrow as pa
-
     try:
         yield
-    except (OSError, EOFError, ValueError, TypeError, pa.ArrowException) as fault:
-        said = (str(fault) or type(fault).__name__).strip().splitlines()[0]
-        raise DataError(f"{file}: can't be read ({said}). Check that it is complete.") from fault
+    except GengapError:
+        raise
+    except Exception as fault:  # on a damaged file Arrow raises almost anything
+        raise DataError(f"{file}: can't be read ({reason(fault)}). Check that it is complete.") from fault
 
 
 def _logs(table: pa.Table, file: str) -> list[Log]:
-    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
     if twice:
         raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
     refuse_points(file, table.num_rows * table.num_columns)
     with _explained(file):
+        refuse_text(file, sum(_text_bytes(column) for column in table.columns))
         columns = {
             name: column.to_pylist() if _is_plain(column.type) else [None] * len(column)
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
     return logs_of(Table(file, columns))
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """How many bytes a column's texts take once each row has its own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def lengths(array: pa.Array) -> Any:
+        if pa.types.is_dictionary(array.type):
+            return pc.take(lengths(array.dictionary), array.indices)
+        if pa.types.is_string_view(array.type):  # 16 bytes each, the first four its length; many may show one text
+            views = np.frombuffer(array.buffers()[1] or b"", np.int32).reshape(-1, 4)
+            return pa.array(views[array.offset : array.offset + len(array), 0])
+        return pc.binary_length(array)
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return sum(pc.sum(lengths(chunk)).as_py() or 0 for chunk in column.chunks) if is_text(kind) else 0
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.diagnose.names import Log
-from gengap.diagnose.readers.table import Table, number, numbers, printable, refuse_points, shown
+from gengap.diagnose.readers.table import MAX_RUNS, Table, number, numbers, refuse_points
 from gengap.diagnose.words import SPLITS, Key, assign, parse
-from gengap.errors import DataError
+from gengap.errors import DataError, printable, shown
 from gengap.history import History, Series
 
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
@@ -47,6 +47,8 @@ def logs_of(table: Table) -> list[Log]:
     for i in range(len(table)):
         run = table.run if runs is None or runs[i] is None else str(runs[i])
         groups.setdefault((run, 0 if seeds is None else _seed(table, seeds[i], i)), []).append(i)
+        if len(groups) > MAX_RUNS:
+            raise DataError(f"{table.file}: holds more than {MAX_RUNS:,} runs. Give fewer of them in one file.")
     return [read(table, roles, run, seed, rows) for (run, seed), rows in groups.items()]
 
 
@@ -63,13 +65,13 @@ def _pivoted(table: Table, roles: Mapping[str, str]) -> Table:
     """A table with rows of their own for each split, as one with columns of their own, named split/metric."""
     splits = ["" if cell is None else str(cell).strip() for cell in table.columns[roles["split"]]]
     columns: dict[str, Sequence[object]] = {}
+    refuse_points(table.file, len(set(splits)) * len(table) * (len(table.columns) - len(roles)))
     for name, cells in table.columns.items():
         if name in roles.values():
             columns[name] = cells
             continue
         for split in dict.fromkeys(splits):
             columns[f"{split}/{name}"] = [c if s == split else None for s, c in zip(splits, cells, strict=True)]
-        refuse_points(table.file, len(columns) * len(table))
     return replace(table, columns=columns, ragged=True)
 
 

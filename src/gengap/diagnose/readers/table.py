@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gengap.errors import DataError
+from gengap.errors import DataError, shown
 
 MAX_POINTS = 10_000_000  # values of one source; a log of 10,000 epochs, 20 metrics and 50 runs
+MAX_TEXT = 256 << 20  # bytes of text in the columns of one source, which a packed file may repeat at no cost
+MAX_RUNS = 10_000  # of one source: each is judged, and a run for every row is a misread column
 ROLES = {  # what a column may be called that is no metric itself, in order of preference
     "run": ("run", "run_name", "run_id"),
     "seed": ("seed",),
@@ -63,6 +65,12 @@ def refuse_points(file: str, points: int) -> None:
         raise DataError(f"{file}: holds {points:,} values, at most {MAX_POINTS:,} are read. Thin it, or split it.")
 
 
+def refuse_text(file: str, taken: int) -> None:
+    """Raises DataError for more bytes of text than are read."""
+    if taken > MAX_TEXT:
+        raise DataError(f"{file}: holds {taken:,} bytes of text, at most {MAX_TEXT:,} are read. Leave columns out.")
+
+
 def number(cell: object) -> float | None:
     """A cell's number, or None if nothing was logged. Raises ValueError or TypeError for anything else."""
     if type(cell) is float or cell is None:
@@ -94,14 +102,3 @@ def numbers(table: Table, name: str, rows: Sequence[int]) -> tuple[np.ndarray, n
             at.append(k)
             values.append(value)
     return np.array(at, np.int64), np.array(values, np.float64), fault
-
-
-def shown(cell: object) -> str:
-    """A cell for an error, not too long."""
-    text = repr(cell)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def printable(text: str) -> str:
-    """`text` with control characters, and what no file or terminal can be given, written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gengap.diagnose.names import Log
@@ -13,6 +14,8 @@ from gengap.diagnose.readers.documents import logs_of_document, table_of_records
 from gengap.diagnose.readers.runs import logs_of
 from gengap.diagnose.readers.table import Table, number, refuse_points
 from gengap.errors import DataError
+
+LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
 def decoded(content: bytes, file: str) -> str:
@@ -36,9 +39,9 @@ def logs_of_csv(text: str, file: str) -> list[Log]:
 
 
 def _csv_table(text: str, file: str) -> Table:
-    first = next(line for line in text.splitlines() if line.strip())
+    first = next(line for line in _lines(text) if line.strip())
     delimiter = max(",\t;", key=first.count)
-    reader = csv.reader(io.StringIO(text.lstrip("\r\n"), newline=None), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(_lines(text.lstrip("\r\n")), delimiter=delimiter, skipinitialspace=True)
     skipped = text[: len(text) - len(text.lstrip("\r\n"))].count("\n")
     try:
         header = _header(next(reader), file)
@@ -48,11 +51,17 @@ def _csv_table(text: str, file: str) -> Table:
     return Table(file, dict(zip(header, columns, strict=True)), "line", lines, notes=notes)
 
 
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text one by one, each with a line feed at its end but perhaps the last."""
+    for found in LINE.finditer(text):  # a list of all of them may be larger than the text
+        yield found[0].rstrip("\r\n") + "\n" * found[0].endswith(("\r", "\n"))
+
+
 def _header(cells: list[str], file: str) -> list[str]:
     names = [cell.strip() or f"column {i}" for i, cell in enumerate(cells, 1)]
     if all(_is_number(name) for name in names):
         raise DataError(f"{file}: the first line holds numbers, expected the columns' names. Add a line with them.")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
     return names
@@ -95,6 +104,7 @@ def _cells(
 
 def logs_of_json(text: str, file: str) -> list[Log]:
     """The runs in a JSON document, or in one document a line."""
+    refuse_points(file, sum(map(text.count, "[{,")))  # before a few bytes each become a value of a hundred
     try:
         document = json.loads(text)
     except RecursionError:
@@ -112,14 +122,14 @@ def logs_of_json_lines(text: str, file: str) -> list[Log]:
     rows: list[int] = []
     notes: list[str] = []
     points = 0
-    lines = text.splitlines()
-    for i, line in enumerate(lines, 1):
+    refuse_points(file, sum(map(text.count, "[{,")))
+    for i, line in enumerate(_lines(text), 1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as fault:
-            if i == len(lines) and records and not text.endswith("\n"):
+            if not line.endswith("\n") and records:
                 notes.append(f"the last line, {i}, is cut off and was left out.")
                 break
             raise DataError(f"{file}, line {i}: this is not JSON ({fault}). Mend or delete that line.") from None

@@ -1,0 +1,185 @@
+"""How much of a file is held in memory at once, so that no small one, by accident or by malice, fills it.
+
+What is read in pieces (CSV, gzip, Parquet's row groups, event files) may be of any length. These limits are of what
+can't be: documents that are read whole, and packed parts, a few bytes of which may unpack to terabytes. Each is
+checked by what the file declares, before anything is unpacked.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gengap.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+LARGEST_DOCUMENT = 1 << 26  # bytes of a plan, a study.json and the like: a study of thousands of trials has a tenth
+LARGEST_CARD = 1 << 24  # bytes of what a saved model says of itself: the names of its columns
+LARGEST_UNPACKED = 1 << 28  # bytes that a part may unpack to, however small the file is that it is in
+UNPACKED_TIMES = 20  # and so many times the file's own bytes: numbers that were measured don't pack any tighter
+TABLE_SHARE = 4  # a table in memory may take one part of so many of the machine's: preparing it makes copies
+UNKNOWN_MEMORY = 16 << 30  # bytes, of a machine that does not tell
+MOST_COLUMNS = 100_000  # of a table: each has a name, and costs time and memory even if there is no row
+ARROW_MAGIC = b"ARROW1"
+
+
+class TooLargeError(DataError, OSError):
+    """A file that would not fit in memory; one of the system's errors too, as those who read files expect."""
+
+
+def read_document(path: Path, most: int = LARGEST_DOCUMENT) -> bytes:
+    """All bytes of a file that is read whole. Raises TooLargeError for a larger one, OSError if it is no file."""
+    if not path.is_file():  # a pipe would be waited for without an end
+        raise FileNotFoundError(0, "there is no such file", str(path))
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise TooLargeError(f"{path}: has more than {most:,} bytes, at most so many are read. Give a smaller file.")
+    return content
+
+
+def refuse_unpacked(file: str, unpacked: int, packed: int, what: str = "it") -> None:
+    """Raises TooLargeError if part of a file of `packed` bytes is said to unpack to more than it may."""
+    most = max(LARGEST_UNPACKED, UNPACKED_TIMES * packed)
+    if unpacked > most:
+        raise TooLargeError(
+            f"{file}: {what} unpacks to {unpacked:,} bytes, at most {most:,} are held at once (or "
+            f"{UNPACKED_TIMES} times the file's). Write the table as CSV, or as Parquet with smaller row groups."
+        )
+
+
+def refuse_table(file: str, rows: int, taken: int) -> None:
+    """Raises TooLargeError for a table whose first `rows` take more bytes than it may have."""
+    most = memory() // TABLE_SHARE
+    if taken > most:
+        raise TooLargeError(
+            f"{file}: its first {rows:,} rows take {taken:,} bytes, at most {most:,} are held (1/{TABLE_SHARE} of "
+            "the machine's memory). Use only the first so many rows with --rows (rows=...)."
+        )
+
+
+def memory() -> int:
+    """Bytes of this machine's memory."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not a POSIX system
+        return UNKNOWN_MEMORY
+
+
+def refuse_columns(file: str, count: int) -> None:
+    """Raises TooLargeError for more columns than a table may have."""
+    if count > MOST_COLUMNS:
+        raise TooLargeError(f"{file}: has {count:,} columns, at most {MOST_COLUMNS:,} are read. Leave some out.")
+
+
+def check_archive(path: Path, file: str) -> None:
+    """Raises TooLargeError if a zip archive unpacks to too much; zipfile unpacks no more than is declared."""
+    if not zipfile.is_zipfile(path):  # whoever opens it says so
+        return
+    with zipfile.ZipFile(path) as archive:
+        refuse_unpacked(file, sum(member.file_size for member in archive.infolist()), path.stat().st_size)
+
+
+def check_parquet(metadata: pq.FileMetaData, path: Path, file: str) -> None:
+    """Raises TooLargeError for too many columns, and for a row group that unpacks to too much."""
+    refuse_columns(file, metadata.num_columns)
+    for i in range(metadata.num_row_groups):
+        group = metadata.row_group(i)
+        unpacked = sum(group.column(j).total_uncompressed_size for j in range(group.num_columns))
+        refuse_unpacked(file, unpacked, path.stat().st_size, f"row group {i + 1}")
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds text, which Parquet may repeat at no cost."""
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def open_arrow(mapped: pa.MemoryMappedFile) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The schema and batches of a mapped Arrow file, or of a stream that was kept as a file."""
+    import pyarrow as pa
+
+    if not _has_index(mapped):
+        opened = pa.ipc.open_stream(mapped)
+        return opened.schema, iter(opened)
+    found = pa.ipc.open_file(mapped)
+    return found.schema, (found.get_batch(i) for i in range(found.num_record_batches))
+
+
+def check_arrow(path: Path, file: str) -> None:
+    """Raises TooLargeError if a batch of an Arrow file unpacks to too much."""
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as mapped:
+        messages = _indexed(mapped) if _has_index(mapped) else pa.ipc.MessageReader.open_stream(mapped)
+        for i, message in enumerate(messages, 1):
+            if message.type != "schema":
+                refuse_unpacked(file, sum(_unpacked(message)), mapped.size(), f"message {i}")
+
+
+def _has_index(mapped: pa.MemoryMappedFile) -> bool:
+    mapped.seek(0)
+    found = mapped.read(len(ARROW_MAGIC)) == ARROW_MAGIC
+    mapped.seek(0)
+    return found
+
+
+def _indexed(mapped: pa.MemoryMappedFile) -> Iterator[pa.Message]:
+    """The messages that the index at an Arrow file's end leads to: see format/File.fbs of Apache Arrow."""
+    import pyarrow as pa
+
+    pa.ipc.open_file(mapped)  # refuses a broken index
+    end = struct.calcsize("<i") + len(ARROW_MAGIC)
+    mapped.seek(mapped.size() - end)
+    (length,) = struct.unpack_from("<i", mapped.read(end))
+    mapped.seek(mapped.size() - end - length)
+    index = memoryview(mapped.read(length))
+    (table,) = struct.unpack_from("<I", index)
+    for field in (_field(index, table, 2), _field(index, table, 3)):  # dictionaries and batches
+        blocks = _followed(index, field) if field else 0
+        for i in range(struct.unpack_from("<I", index, blocks)[0] if field else 0):
+            mapped.seek(struct.unpack_from("<q", index, blocks + 4 + 24 * i)[0])
+            yield pa.ipc.read_message(mapped)
+
+
+def _unpacked(message: pa.Message) -> Iterator[int]:
+    """How many bytes each buffer of a batch says it unpacks to; none of one that is not packed, and stays mapped.
+
+    pyarrow does not tell, so this reads the message itself: see format/Message.fbs of Apache Arrow.
+    """
+    head, body = memoryview(message.metadata), memoryview(message.body)
+    (at,) = struct.unpack_from("<I", head)
+    (kind,) = struct.unpack_from("<B", head, _field(head, at, 1))
+    batch = _followed(head, _field(head, at, 2))
+    if kind == 2:  # a dictionary's, which holds a batch
+        batch = _followed(head, _field(head, batch, 1))
+    if not _field(head, batch, 3):  # how it is packed
+        return
+    buffers = _followed(head, _field(head, batch, 2))
+    (count,) = struct.unpack_from("<I", head, buffers)
+    for i in range(count):
+        offset, length = struct.unpack_from("<qq", head, buffers + 4 + 16 * i)
+        if length >= 8:
+            yield max(0, struct.unpack_from("<q", body, offset)[0])
+
+
+def _followed(head: memoryview, at: int) -> int:
+    """Where the offset at a place of a flatbuffer leads."""
+    return at + struct.unpack_from("<I", head, at)[0]
+
+
+def _field(head: memoryview, table: int, number: int) -> int:
+    """Where a field of a table in a flatbuffer is; 0 if it was left out."""
+    names = table - struct.unpack_from("<i", head, table)[0]
+    (size,) = struct.unpack_from("<H", head, names)
+    place = 4 + 2 * number
+    offset = struct.unpack_from("<H", head, names + place)[0] if place < size else 0
+    return table + offset if offset else 0

@@ -1,0 +1,173 @@
+"""One law for every reader: whatever a file holds, it is read, or one line says which file is wrong and why.
+
+A study's folder is such a file too: its page is made of it, its trials are taken up again, a browser watches it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from fuzz import originals
+from fuzz.damage import EXAMPLES, damaged, odd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gengap.data.source import open_source
+from gengap.diagnose.answers import answer
+from gengap.errors import GengapError
+from gengap.folder import StudyFolder
+from gengap.models.saved import read_card
+from gengap.presets import load_plan
+from gengap.report.html import render_main
+from gengap.report.language import language
+from gengap.report.page import page_of
+from gengap.watch.seen import look
+
+LONGEST = 2_000  # characters of what is said, besides the file's name
+
+
+class Reader(NamedTuple):
+    """What reads a file of that name, and files that are whole."""
+
+    name: str
+    read: Callable[[Path], object]
+    originals: Callable[[], Sequence[bytes]]
+
+
+def source(path: Path) -> None:
+    for batch in open_source(path, target="y").batches():
+        assert all(column.null_count == 0 for column in batch.columns)
+
+
+def skipping(path: Path) -> None:
+    list(open_source(path, target="a", on_bad_row="skip", rows=7).batches())
+
+
+def judge(path: Path) -> None:
+    answered = answer([str(path)], None, 0.01)
+    for fault in answered.faults:
+        said(fault["error"], path)
+
+
+def plan(path: Path) -> None:
+    load_plan(path).to_toml()
+
+
+def report(folder: Path) -> None:
+    found = StudyFolder(folder).results()
+    render_main(page_of(found.summary, found.histories, found.plan), language("en"))
+
+
+def resume(folder: Path) -> None:
+    StudyFolder(folder).finished(originals.FIRST, 0, originals.PRINT)
+
+
+def held_out(folder: Path) -> None:
+    StudyFolder(folder).held_out("0")
+
+
+def watch(folder: Path) -> None:
+    seen = look(folder)
+    assert seen.text
+    if seen.page:
+        render_main(seen.page, language("en"))
+
+
+READERS = {
+    "rows-csv": Reader("a.csv", source, originals.rows_csv),
+    "rows-csv-skip": Reader("a.csv", skipping, originals.rows_csv),
+    "rows-gzip": Reader("a.csv.gz", source, originals.rows_gzip),
+    "rows-parquet": Reader("a.parquet", source, originals.parquet),
+    "rows-arrow": Reader("a.arrow", source, originals.arrow),
+    "rows-feather": Reader("a.feather", skipping, originals.arrow),
+    "rows-npz": Reader("a.npz", source, originals.npz),
+    "log-csv": Reader("a.csv", judge, originals.curves_csv),
+    "log-tsv": Reader("a.tsv", judge, originals.curves_csv),
+    "log-json": Reader("a.json", judge, originals.curves_json),
+    "log-trainer": Reader("trainer_state.json", judge, originals.trainer_state),
+    "log-jsonl": Reader("a.jsonl", judge, originals.curves_jsonl),
+    "log-parquet": Reader("a.parquet", judge, lambda: originals.parquet(text=True)),
+    "log-arrow": Reader("a.arrow", judge, lambda: originals.arrow(text=True)),
+    "log-events": Reader("events.out.tfevents.1", judge, originals.events),
+    "plan": Reader("a.toml", plan, originals.plans),
+    "card": Reader("a.keras", read_card, originals.card),
+}
+FOLDERS = {
+    "report": (report, ("study.json", "histories.parquet", "plan.toml")),
+    "resume": (resume, ("trials/sizes/Tiny.seed0.parquet", "trials/sizes/Tiny.seed0.npz")),
+    "held-out": (held_out, ("test.json",)),
+    "watch": (watch, ("live/status.json", "live/Two.seed0.parquet", "trials/sizes/Tiny.seed0.parquet")),
+    "diagnose": (judge, ("histories.parquet",)),
+}
+CASES = [(name, file) for name, (_, files) in FOLDERS.items() for file in files]
+fuzzed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=EXAMPLES)
+
+
+def said(text: str, path: Path) -> None:
+    """One line that a terminal shows as it is, naming the file or folder."""
+    assert text and text.isprintable() and str(path) in text
+    assert len(text.replace(str(path), "")) < LONGEST
+
+
+def law(read: Callable[[Path], object], path: Path) -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            read(path)
+        except GengapError as error:
+            said(str(error), path)
+    assert not warned, str(warned[0])
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_whole_file_is_read(tmp_path: Path, kind: str) -> None:
+    reader = READERS[kind]
+    for content in reader.originals():
+        (tmp_path / reader.name).write_bytes(content)
+        reader.read(tmp_path / reader.name)
+
+
+@pytest.mark.parametrize("kind", READERS)
+@fuzzed
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path: Path, kind: str, data: st.DataObject) -> None:
+    reader = READERS[kind]
+    path = tmp_path / reader.name
+    path.write_bytes(data.draw(damaged(reader.originals())))
+    law(reader.read, path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A finished study's."""
+    for name, content in originals.study().items():
+        (tmp_path / "study" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "study" / name).write_bytes(content)
+    return tmp_path / "study"
+
+
+@pytest.mark.parametrize("read", [read for read, _ in FOLDERS.values()])
+def test_a_whole_folder_is_read(folder: Path, read: Callable[[Path], object]) -> None:
+    read(folder)
+
+
+@pytest.mark.parametrize(("name", "file"), CASES)
+@fuzzed
+@given(data=st.data())
+def test_a_damaged_folder_is_read_or_refused_in_one_line(
+    folder: Path, name: str, file: str, data: st.DataObject
+) -> None:
+    read, _ = FOLDERS[name]
+    if name == "watch":
+        shutil.rmtree(folder / "models", ignore_errors=True)
+        (folder / "study.json").unlink(missing_ok=True)
+    whole = originals.study()[file]
+    (folder / file).write_bytes(
+        data.draw(damaged([whole]) | odd(whole) if file.endswith(".json") else damaged([whole]))
+    )
+    law(read, folder)
