@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from gengap.data.described import Described
 from gengap.errors import StudyFolderError
 from gengap.files import beside
 from gengap.history import write_histories
@@ -59,6 +60,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     preparation: str
     seeds: int
     planned: int | None
+    table: Described | None = None
     finished: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -150,6 +152,7 @@ class Live:
                 plan_name=plan.name,
                 preparation=plan.preparation,
                 seeds=seeds,
+                table=dataset.described,
                 planned=None if plan.growth else len(plan.trials) * seeds,
             )
         )

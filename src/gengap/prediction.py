@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from gengap.data.source import feature_batches
-from gengap.models.saved import load_saved, logits_of, read_card
+from gengap.models.saved import Card, load_saved, logits_of, read_card
 
 if TYPE_CHECKING:
     import keras
@@ -25,9 +25,10 @@ def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progres
     """Writes the column `probability` (float32, of label 1) for every row of `table`, in order. Returns the rows.
 
     `model` is a .keras file of a study, such as models/best.keras; it prepares raw features itself. `table` is any
-    source of `gengap.load`, with or without the target; columns are found by name. The file is written beside `out`
-    and renamed, in bounded memory. Raises UsageError if the model is none of gengap's or a column is missing, and
-    DataError, which names the row and column, if a value can't be used.
+    source of `gengap.load`, with or without the target; columns are found by name, and what was made of text, dates
+    and missing values for training is made of them here. The file is written beside `out` and renamed, in bounded
+    memory. Raises UsageError if the model is none of gengap's or a column is missing, and DataError, which names
+    the row and column, if a value can't be used.
     """
     import pyarrow as pa
 
@@ -35,15 +36,21 @@ def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progres
 
     path = Path(model)
     card = read_card(path)
-    batches = feature_batches(table, card.columns, progress)
+    needed = [pa.field(column, pa.float32(), nullable=False) for column in card.columns]
+    batches = feature_batches(table, card.encoding.schema if card.encoding else pa.schema(needed), progress)
     schema = pa.schema([(PROBABILITY, pa.float32())])
-    return write_batches(_answers(load_saved(path), batches, schema), schema, Path(out))
+    return write_batches(_answers(load_saved(path), card, batches, schema), schema, Path(out))
 
 
-def _answers(model: keras.Model, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _answers(
+    model: keras.Model, card: Card, batches: Iterator[pa.RecordBatch], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
+    from gengap.data.raw import gather
+
     for batch in batches:
-        x = np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns], axis=1)
+        raw = gather([batch], card.columns)
+        x = card.encoding.encode(raw) if card.encoding else raw.numbers
         probability = expit(logits_of(model, x)).astype(np.float32)
         yield pa.RecordBatch.from_arrays([pa.array(probability)], schema=schema)

@@ -95,7 +95,7 @@ class Training:
                 from gengap.models.standalone import standalone
 
                 model = standalone(finished.model, self.dataset.mean, self.dataset.scale)
-                card = Card(self.dataset.columns, self.dataset.target)
+                card = Card(self.dataset.encoding.columns, self.dataset.target, encoding=self.dataset.encoding)
                 self.folder.keep(finished.fitted, summary, prints[summary.run, summary.seed], model, card)
             yield Trained(finished.fitted, summary)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from gengap.data.encoding import Encoding
 from gengap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ MEMBER = "gengap.json"
 
 
 class Card(msgspec.Struct, frozen=True):
-    """The feature `columns` in the model's order, the `target` it was trained on, and the `task`."""
+    """The `columns` of the table that it reads, the `target` it was trained on, and the `task`.
+
+    `encoding` makes the model's inputs of those columns; without one, they are the columns themselves.
+    """
 
     columns: tuple[str, ...]
     target: str
     task: str = "binary"
+    encoding: Encoding | None = None
 
 
 def write_card(path: Path, card: Card) -> None:
