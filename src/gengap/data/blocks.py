@@ -26,8 +26,8 @@ NO_NUMBERS = "If it is the label, encode it as 0 and 1; else drop this column, o
 # What stands for a missing value in text: skrub's list, which is pandas' with a few more.
 MISSING = (
     *("", "#N/A N/A"),
-    *"#N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> ? ... N/A NA NAN NULL NaN Nan None nan n/a".split(),
-    *"null none".split(),
+    *("#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "?", "...", "N/A"),
+    *("NA", "NAN", "NULL", "NaN", "Nan", "None", "nan", "n/a", "null", "none"),
 )
 MOST_SKIPPED = 100_000  # a file with more bad rows needs another mend, and the list must not fill memory
 
