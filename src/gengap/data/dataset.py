@@ -282,5 +282,5 @@ def _described(
 ) -> Described:
     aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
     columns = describe_columns(encoding, read.raw.missing(), {**dropped, **aside}, (*source.columns, *source.aside))
-    repeated = count_repeated(read.raw, parts)
+    repeated = count_repeated(read.raw, encoding.columns, parts)
     return Described(split=how, columns=columns, repeated=repeated, warnings=warn_of_repeated(repeated, parts))

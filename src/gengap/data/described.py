@@ -21,13 +21,17 @@ WHY = {
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One column of the table: what it is, how many values it lacks, how many features it gives, and how."""
+    """One column of the table: what it is, how many values it lacks, how many features it gives, and `how`.
+
+    `gaps` says what stands for missing values.
+    """
 
     name: str
     kind: Kind
     missing: int
     features: int
     how: str
+    gaps: str = ""
 
     @property
     def plain(self) -> bool:
@@ -52,18 +56,16 @@ def describe_columns(
 ) -> tuple[Column, ...]:
     """The table's columns in `order`; those that were `dropped` with their kind."""
     steps = {step.name: step for step in encoding.steps}
-    found = []
-    for name in order:
-        lacks = missing.get(name, 0)
-        if name in steps:
-            step = steps[name]
-            kind, how = _how(step)
-            how += _gaps(step, lacks)
-            found.append(Column(name=name, kind=kind, missing=lacks, features=len(features_of(step)), how=how))
-        else:
-            kind = msgspec.convert(dropped[name], Kind)
-            found.append(Column(name=name, kind=kind, missing=lacks, features=0, how=WHY[kind]))
-    return tuple(found)
+    return tuple(_column(name, steps.get(name), dropped.get(name), missing.get(name, 0)) for name in order)
+
+
+def _column(name: str, step: Step | None, dropped: str | None, missing: int) -> Column:
+    if step is None:
+        kind = msgspec.convert(dropped, Kind)
+        return Column(name=name, kind=kind, missing=missing, features=0, how=WHY[kind])
+    kind, how = _how(step)
+    features = len(features_of(step))
+    return Column(name=name, kind=kind, missing=missing, features=features, how=how, gaps=_gaps(step, missing))
 
 
 def _how(step: Step) -> tuple[Kind, str]:
@@ -75,22 +77,21 @@ def _how(step: Step) -> tuple[Kind, str]:
         case Category():
             return "category", f"a column for each of {len(step.categories)} categories"
         case Date():
-            return "date", f"{len(step.parts)} parts of it as numbers"
+            return "date", "its parts as numbers"
         case Text():
-            return "text", f"{step.number} columns of its character sequences"
+            return "text", f"its character sequences in {step.number} columns"
 
 
 def _gaps(step: Step, missing: int) -> str:
     if not missing:
         return ""
     put = "replaced by the training rows' median" if isinstance(step, Number | Date) else "0 in each of them"
-    values = f"{missing:,} missing {'value' if missing == 1 else 'values'}"
-    return f"; {values}, {put}{', with a column that says where' if step.missing else ''}"
+    return f"{missing:,} missing, {put}{', with a column that says where' if step.missing else ''}"
 
 
-def count_repeated(raw: Raw, parts: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """How many rows of each part but "train" hold the same as a training row, if any do."""
-    keys = {name: raw.keys(rows) for name, rows in parts.items() if len(rows)}
+def count_repeated(raw: Raw, columns: Sequence[str], parts: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """How many rows of each part but "train" hold the same in `columns` as a training row, if any do."""
+    keys = {name: raw.keys(rows, columns) for name, rows in parts.items() if len(rows)}
     counts = {name: int(np.isin(keys[name], keys["train"]).sum()) for name in keys if name != "train"}
     return {name: count for name, count in counts.items() if count}
 

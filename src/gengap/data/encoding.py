@@ -78,7 +78,7 @@ class Category(_Step, frozen=True, tag="category"):
         """Ones and zeros."""
         import pandas as pd
 
-        codes = pd.Categorical(column, categories=list(self.categories)).codes
+        codes = pd.Index(self.categories, dtype=object).get_indexer(column.astype(object))
         return (codes[:, None] == np.arange(len(self.categories))).astype(np.float32)
 
 

@@ -47,18 +47,20 @@ class Raw:
         counts = {name: int(np.isnan(self.numbers[:, i]).sum()) for i, name in enumerate(self.names)}
         return counts | {name: int(column.isna().sum()) for name, column in self.others.items()}
 
-    def keys(self, rows: np.ndarray) -> np.ndarray:
-        """A 64-bit hash of each of these rows: equal for rows that hold the same."""
-        blocks = [self._keys(rows[start : start + BLOCK_ROWS]) for start in range(0, len(rows), BLOCK_ROWS)]
+    def keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+        """A 64-bit hash of each of these rows: equal for rows that hold the same in these columns."""
+        blocks = [
+            self._keys(rows[start : start + BLOCK_ROWS], columns) for start in range(0, len(rows), BLOCK_ROWS)
+        ]
         return np.concatenate([np.empty(0, np.uint64), *blocks])
 
-    def _keys(self, rows: np.ndarray) -> np.ndarray:
+    def _keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
         import pandas as pd
 
         some = self.take(rows)
-        frame = pd.DataFrame(some.numbers + np.float32(0), columns=list(self.names))  # -0 becomes 0
-        columns = {name: column.reset_index(drop=True) for name, column in some.others.items()}
-        return pd.util.hash_pandas_object(frame.assign(**columns), index=False).to_numpy()
+        some = Raw(self.names, some.numbers + np.float32(0), some.others)  # -0 becomes 0
+        frame = pd.DataFrame({name: np.asarray(some.column(name)) for name in columns})
+        return pd.util.hash_pandas_object(frame, index=False).to_numpy()
 
 
 def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "") -> Raw:

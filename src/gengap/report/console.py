@@ -228,7 +228,10 @@ class Terminal:
 def described_text(described: Described, shown: int = 20) -> str:
     """How rows were split, what was made of columns that are more than numbers, and what to beware of."""
     noted = [column for column in described.columns if not column.plain]
-    lines = [f"  {column.name} ({column.kind}): {column.how}" for column in noted[:shown]]
+    lines = [
+        f"  {column.name} ({column.kind}): {'; '.join(filter(None, (column.how, column.gaps)))}"
+        for column in noted[:shown]
+    ]
     more = [f"  … and {len(noted) - shown} more, in the report"] if len(noted) > shown else []
     warnings = [f"warning: {warning}" for warning in described.warnings]
     return "\n".join([f"split: {described.split}", *["columns:"] * bool(lines), *lines, *more, *warnings])
