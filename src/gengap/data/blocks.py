@@ -129,7 +129,8 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     import pyarrow.compute as pc
 
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        words = array.dictionary.cast(kind)  # first: Arrow can't decode polars' views of strings
+        array = pa.DictionaryArray.from_arrays(array.indices, words).dictionary_decode()
     array = array if array.type == kind else array.cast(kind, safe=False)
     if not pa.types.is_string(kind):
         return array

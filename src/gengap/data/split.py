@@ -6,14 +6,19 @@ Rows of one patient or machine on both sides, or training on what came later, ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.errors import DataError, TooFewRowsError
+from gengap.errors import BadRowError, DataError, TooFewRowsError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_CLASSES = 20  # of a target that is kept in proportion; more values than that are no classes
-FEWEST_FOLDS = 2
+FINEST = 10  # folds from which some are taken
+MOST_WORK = 200_000  # groups times folds: beyond, to even out the classes takes minutes and gains nothing
 NEEDED = 2  # rows on each side
 
 
@@ -26,7 +31,7 @@ class Wanted:
     test: int
 
 
-def by_group(groups: Any, y: np.ndarray, wanted: Wanted, seed: int, origin: str) -> list[np.ndarray]:
+def by_group(groups: pd.Series, y: np.ndarray, wanted: Wanted, seed: int, origin: str) -> list[np.ndarray]:
     """Row numbers of train, validation and test: a group's rows are all in one. Counts are met as groups allow."""
     import pandas as pd
 
@@ -50,22 +55,30 @@ def by_group(groups: Any, y: np.ndarray, wanted: Wanted, seed: int, origin: str)
 
 
 def _fold(codes: np.ndarray, y: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """About `count` rows: one of as many folds as make it so, with the classes' shares as far as groups allow."""
-    import warnings
-
+    """About `count` rows: some of as many folds as make it so, with the classes' shares as far as groups allow."""
+    groups, smallest = len(np.unique(codes)), int(np.unique(y, return_counts=True)[1].min())
+    share = Fraction(count, len(y)).limit_denominator(max(FINEST, round(len(y) / count)))
+    folds = min(max(share.denominator, 2), groups)
+    if folds * groups > MOST_WORK:
+        return _any_groups(codes, count, seed)
     from sklearn.model_selection import StratifiedGroupKFold
 
-    groups, smallest = len(np.unique(codes)), int(np.unique(y, return_counts=True)[1].min())
-    if smallest < FEWEST_FOLDS:
-        y, smallest = np.zeros(len(y)), len(y)
-    folds = min(max(round(len(y) / count), FEWEST_FOLDS), groups, smallest)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a class is rarer than folds: the split is judged by what comes out
-        split = list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(codes, y, codes))
-    return min((held for _, held in split), key=lambda held: abs(len(held) - count))
+    if smallest < folds:
+        y = np.zeros(len(y))
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(codes, y, codes)
+    taken = max(round(folds * count / len(y)), 1)
+    return np.sort(np.concatenate([held for _, held in list(split)[:taken]]))
 
 
-def by_time(times: Any, y: np.ndarray, wanted: Wanted, origin: str, column: str) -> list[np.ndarray]:
+def _any_groups(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Groups in random order, about `count` rows of them: so many have every class's share by chance."""
+    sizes = np.bincount(codes)
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(sizes))
+    until = int(np.argmin(np.abs(np.cumsum(sizes[order]) - count)))
+    return np.flatnonzero(np.isin(codes, order[: until + 1]))
+
+
+def by_time(times: pd.Series, y: np.ndarray, wanted: Wanted, origin: str, column: str) -> list[np.ndarray]:
     """Row numbers of train, validation and test, from early to late. Rows of one time are all in one part."""
     values = _as_numbers(times, origin, column)
     order = np.argsort(values, kind="stable")
@@ -84,20 +97,24 @@ def _between(ordered: np.ndarray, place: int) -> int:
     return last if first == 0 or (last < len(ordered) and last - place < place - first) else first
 
 
-def _as_numbers(times: Any, origin: str, column: str) -> np.ndarray:
+def _as_numbers(times: pd.Series, origin: str, column: str) -> np.ndarray:
     """Times that compare: numbers as they are, dates and their text as microseconds."""
+    if times.dtype.kind in "iuf":
+        return times.to_numpy(np.float64)
     import pandas as pd
+    from skrub import ToDatetime
 
-    series = pd.Series(times)
-    if series.dtype.kind in "iuf":
-        return series.to_numpy(np.float64)
-    mend = "Give one format to all of them, or name another column with --time."
     try:
-        dates = pd.to_datetime(series, utc=True)
-    except (ValueError, OverflowError) as error:
-        said = str(error).splitlines()[0]
-        raise DataError(f"{origin}, column {column!r}: expected dates or numbers ({said}). {mend}") from None
-    return dates.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+        dates = ToDatetime().fit_transform(times)
+    except ValueError:  # it knows no format that they have
+        dates = pd.Series(pd.NaT, index=times.index)
+    if dates.isna().any():
+        row = int(np.flatnonzero(dates.isna())[0])
+        mend = "Give all of them one format, as 2024-12-31, or name another column with --time."
+        raise BadRowError(
+            origin, row + 1, column, f"{times.iloc[row]!r} is no date, expected dates or numbers", mend
+        )
+    return pd.to_datetime(dates, utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
 
 
 def _checked(parts: list[np.ndarray], y: np.ndarray, origin: str, kind: str) -> list[np.ndarray]:
