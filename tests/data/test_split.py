@@ -53,7 +53,7 @@ def test_many_groups_give_the_rows_asked_for_and_the_classes_shares() -> None:
         codes, random.normal(size=4_000), Wanted(None, 800, 0), 0, "t"
     )  # no classes to keep in proportion
     assert abs(len(wide[1]) - 800) < 80
-    many = by_group(pd.Series(random.integers(0, 10**6, 10**5)), np.ones(10**5), Wanted(None, 20_000, 0), 0, "t")
+    many = by_group(pd.Series(random.integers(0, 10**6, 10**5)), np.arange(10**5) % 2, Wanted(None, 20_000, 0), 0, "t")
     assert len(many[1]) == 20_000
 
 
