@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_wine
 
 from gengap import Plan, Trial, load, models, study
-from gengap.errors import DataError, PlanError, UsageError
+from gengap.errors import BadRowError, DataError, PlanError, UsageError
 from gengap.models.mlp import compile_for, perceptron
 from gengap.models.saved import load_saved, read_card
 from gengap.models.standalone import standalone
@@ -179,6 +180,30 @@ def test_a_whole_study_of_a_real_table(tmp_path: Path, name: str, loader: type[l
         shares = np.stack([column.to_numpy() for column in answers.columns], axis=1)
         np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
         assert np.mean(shares.argmax(axis=1) == truth) > 0.9
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "pandas"])
+def test_a_target_of_texts(tmp_path: Path, kind: str) -> None:
+    x, y = table("multiclass")
+    names = np.array(["low", "middling", "high & dry"])
+    columns = {f"c{i}": column for i, column in enumerate(x.T)} | {"y": names[np.searchsorted([2, 5, 9], y)]}
+    frame = pd.DataFrame(columns)
+    source: object = frame
+    if kind != "pandas":
+        source = tmp_path / f"t.{kind}"
+        frame.to_csv(source, index=False) if kind == "csv" else frame.to_parquet(source)
+    data = load(source, target="y", train=300, validation=100)
+    assert data.task == Multiclass(("high & dry", "low", "middling"))
+    assert data.train.y.shape == (300, 3)
+    frame.loc[6, "y"] = None
+    if kind != "pandas":
+        frame.to_csv(source, index=False) if kind == "csv" else frame.to_parquet(source)  # pyright: ignore
+    with pytest.raises(BadRowError, match="row 7, column 'y': the cell is empty, expected a class"):
+        load(source, target="y")
+    assert len(load(source, target="y", on_bad_row="skip").skipped) == 1
+    dates = frame.assign(y=pd.Timestamp("2020-01-01"))
+    with pytest.raises(DataError, match="the target is dates, expected classes or numbers"):
+        load(dates, target="y")
 
 
 def test_the_same_folder_resumes(tmp_path: Path) -> None:

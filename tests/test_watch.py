@@ -470,6 +470,6 @@ def test_watch_never_waits_without_an_end(tmp_path: Path, monkeypatch: pytest.Mo
         if len(waited) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.time, "sleep", sleep)
+    monkeypatch.setattr(cli, "sleep", sleep)
     cli.watch(tmp_path, port=None, lang="en", browser=False)
     assert waited == [cli.WAIT_SECONDS] * 3

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from time import sleep
 from typing import Annotated
 
 import typer
@@ -63,6 +63,11 @@ SourceArgument = Annotated[
 ]
 Rows = Annotated[int | None, typer.Option(min=1, help="Use only the first so many rows.")]
 Target = Annotated[str | None, typer.Option(help="The label column; HIGGS-like tables know theirs.")]
+Group = Annotated[str | None, typer.Option(help="A column: rows that share its value stay on one side.")]
+Time = Annotated[str | None, typer.Option(help="A column: the earliest rows train, later ones validate and test.")]
+Keep = Annotated[
+    list[str] | None, typer.Option(help="A column to use though it looks like an identifier; may be repeated.")
+]
 OnBadRow = Annotated[str, typer.Option(help="fail, or skip bad rows and say which.")]
 
 
@@ -87,6 +92,9 @@ def study(
     task: Annotated[Task | None, typer.Option(help="What the target is (default: what it looks like).")] = None,
     out: Annotated[Path | None, typer.Option(help="Study folder (default: runs/<source>-<plan>).")] = None,
     on_bad_row: OnBadRow = "fail",
+    group: Group = None,
+    time: Time = None,
+    keep: Keep = None,
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
     open_page: Annotated[
         bool, typer.Option("--open", help="Show the report live in a browser while trials run.")
@@ -119,6 +127,9 @@ def study(
             task=task.value if task else None,
             out=folder,
             on_bad_row=on_bad_row,  # pyright: ignore[reportArgumentType]  # checked where it is used
+            group=group,
+            time=time,
+            keep=keep or (),
             display=terminal,
         )
     console = terminal.console
@@ -171,7 +182,7 @@ def watch(
         if browser:
             server.open_browser()
         while True:
-            time.sleep(WAIT_SECONDS)  # on Windows a wait without an end does not hear Ctrl-C
+            sleep(WAIT_SECONDS)  # on Windows a wait without an end does not hear Ctrl-C
 
 
 @contextlib.contextmanager

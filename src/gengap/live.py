@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from gengap.data.described import Described
 from gengap.errors import StudyFolderError
 from gengap.files import beside, within
 from gengap.history import write_histories
@@ -61,6 +62,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     preparation: str
     seeds: Annotated[int, msgspec.Meta(ge=1, le=MOST_SEEDS)]
     planned: int | None
+    table: Described | None = None
     finished: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -152,6 +154,7 @@ class Live:
                 plan_name=plan.name,
                 preparation=plan.preparation,
                 seeds=seeds,
+                table=dataset.described,
                 planned=None if plan.growth else len(plan.trials) * seeds,
             )
         )

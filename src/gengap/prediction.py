@@ -24,9 +24,10 @@ def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progres
     The column is `probability`, of the second of two classes; `probability_<class>` for each of more; or
     `prediction`, a number in the target's own units.
     `model` is a .keras file of a study, such as models/best.keras; it prepares raw features itself. `table` is any
-    source of `gengap.load`, with or without the target; columns are found by name. The file is written beside `out`
-    and renamed, in bounded memory. Raises UsageError if the model is none of gengap's or a column is missing, and
-    DataError, which names the row and column, if a value can't be used.
+    source of `gengap.load`, with or without the target; columns are found by name, and what was made of text, dates
+    and missing values for training is made of them here. The file is written beside `out` and renamed, in bounded
+    memory. Raises UsageError if the model is none of gengap's or a column is missing, and DataError, which names
+    the row and column, if a value can't be used.
     """
     import pyarrow as pa
 
@@ -34,7 +35,8 @@ def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progres
 
     path = Path(model)
     card = read_card(path)
-    batches = feature_batches(table, card.columns, progress)
+    needed = [pa.field(column, pa.float32(), nullable=False) for column in card.columns]
+    batches = feature_batches(table, card.encoding.schema if card.encoding else pa.schema(needed), progress)
     schema = pa.schema([(name, pa.float32()) for name in card.answers(np.zeros((1, max(len(card.classes), 1))))])
     return write_batches(_answers(load_saved(path), card, batches, schema), schema, Path(out))
 
@@ -44,7 +46,10 @@ def _answers(
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
+    from gengap.data.raw import gather
+
     for batch in batches:
-        x = np.stack([column.to_numpy(zero_copy_only=False) for column in batch.columns], axis=1)
+        raw = gather([batch], card.columns)
+        x = card.encoding.encode(raw) if card.encoding else raw.numbers
         answers = card.answers(outputs_of(model, x))
         yield pa.RecordBatch.from_arrays([pa.array(each) for each in answers.values()], schema=schema)

@@ -14,10 +14,10 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -144,11 +144,15 @@ def study(
     out: str | Path | None = None,
     task: TaskName | None = None,
     on_bad_row: OnBadRow = "fail",
+    group: str | None = None,
+    time: str | None = None,
+    keep: Sequence[str] = (),
     display: Display | None = None,
 ) -> Study:
     """Trains the plan's models on `source` and gathers what they did.
 
-    `source` and `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`: see `gengap.load`. `plan` is
+    `source` and `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`, `keep`: see
+    `gengap.load`. `plan` is
     "quick", "tutorial", a TOML file or a `Plan`; `only` (a shell pattern) and `max_epochs` cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
     `stop` says when trials end: by "patience" alone, or once their "verdict" is certain (default: as planned).
@@ -160,11 +164,11 @@ def study(
     >>> [(trial.run, trial.parameters, trial.epochs) for trial in found.trials]
     [('sizes/Tiny', 481, 3)]
     """
-    started = time.perf_counter()
+    started = perf_counter()
     display = display or Silent()
     options = {"target": target, "rows": rows, "train": train, "validation": validation, "test": test}
     options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop}
-    options |= {"task": task, "on_bad_row": on_bad_row}
+    options |= {"task": task, "on_bad_row": on_bad_row, "group": group, "time": time, "keep": tuple(keep)}
     how = made(source, plan, options)
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
         if number is not None and number < 1:
@@ -189,6 +193,9 @@ def study(
             preparation=plan.preparation,
             task=task,
             on_bad_row=on_bad_row,
+            group=group,
+            time=time,
+            keep=keep,
             progress=display.reading,
         )
         plan = plan.for_task(dataset.task)
@@ -244,7 +251,7 @@ def _gathered(training: Training, folder: Path | None, started: float, how: Made
         source=dataset.origin,
         rows=counts,
         plan=training.plan.name,
-        seconds=time.perf_counter() - started,
+        seconds=perf_counter() - started,
         trials=trials,
         preparation=training.plan.preparation,
         skipped_rows=len(dataset.skipped),
@@ -255,6 +262,7 @@ def _gathered(training: Training, folder: Path | None, started: float, how: Made
         classes=() if isinstance(dataset.task, Regression) else dataset.task.classes,
         seeds=tuple(range(training.seeds)),
         made=how,
+        table=dataset.described,
         **msgspec.structs.asdict(conclusions),
     )
     histories = tuple(each.fitted.history for each in finished)

@@ -101,7 +101,7 @@ class Training:
                 from gengap.models.standalone import standalone
 
                 model = standalone(finished.model, self.dataset.mean, self.dataset.scale, self.dataset.task)
-                card = Card.of(self.dataset.columns, self.dataset.target, self.dataset.task)
+                card = Card.of(self.dataset.encoding, self.dataset.target, self.dataset.task)
                 self.folder.keep(fitted, summary, prints[summary.run, summary.seed], model, card)
             yield Trained(fitted, summary)
 

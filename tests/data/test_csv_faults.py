@@ -6,12 +6,14 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from gengap.data import blocks as blocks_module
 from gengap.data import csvtext, higgs, stream
 from gengap.data.source import open_source
-from gengap.errors import BadRowError, SourceError, TooFewRowsError
+from gengap.errors import BadRowError, DataError, SourceError, TooFewRowsError
 
 Write = Callable[..., Path]
 
@@ -44,10 +46,10 @@ FAULTS = [
     ("1,2,3,4", None, "4 fields, expected 3"),
     ("1,red,3", "a", "'red' is not a number"),
     ("1,1_000,3", "a", "'1_000' is not a number"),
-    ("1,2,", "b", "the cell is empty, expected a number"),
+    (",2,3", "y", "the cell is empty, expected a number"),
     ("nan,2,3", "y", "nan is not finite, expected a number"),
     ("1,2,-inf", "b", "-inf is not finite, expected a number"),
-    ("1,NA,3", "a", "'NA' is not a number"),
+    ("1,n.a.,3", "a", "'n.a.' is not a number"),
     ("1,1e39,3", "a", "1e+39 is too large"),
     ("1,1e999,3", "a", "inf is not finite"),
     ('1,"2,3', None, "2 fields, expected 3"),
@@ -113,12 +115,30 @@ def test_higgs_labels_are_0_or_1(write: Write, block: int) -> None:
     assert open_source(path, target="m_bb").columns[0] == higgs.COLUMNS[0]
 
 
+def test_missing_values_are_no_fault_but_in_the_target(write: Write, block: int) -> None:
+    rows = [*GOOD[:50], "1,,3", "0,NA,", "1, nan ,+nan", '0,"",N/A', *GOOD[50:]]
+    table = pa.Table.from_batches(open_source(write(rows), target="y").batches())
+    columns = [table[name].to_numpy() for name in "ab"]
+    assert [np.flatnonzero(np.isnan(column)).tolist() for column in columns] == [[50, 51, 52, 53], [51, 52, 53]]
+    with pytest.raises(BadRowError, match=r"row 1, column 'y': the cell is empty, expected a number"):
+        list(open_source(write([",1,1", *GOOD]), target="y").batches())
+
+
+def test_a_column_of_text_is_read_as_text_whatever_the_blocks(write: Write, block: int) -> None:
+    rows = [f"{i % 2},{i}, {('red', 'dark blue', '', 'NA', '12')[i % 5]} " for i in range(100)]
+    source = open_source(write([*rows, "1,+5,end"]), target="y")
+    table = pa.Table.from_batches(source.batches(), source.schema)
+    assert table["b"].to_pylist() == ["red", "dark blue", None, None, "12"] * 20 + ["end"]
+    assert table["a"].to_pylist() == [*range(100), 5]
+
+
 @pytest.mark.parametrize("on_bad_row", ["fail", "skip"])
-def test_a_text_column_is_refused_at_once(write: Write, on_bad_row: blocks_module.OnBadRow) -> None:
+def test_a_target_of_text_is_refused_at_once(write: Write, on_bad_row: blocks_module.OnBadRow) -> None:
     path = write(["1,red,1", "0,blue,2"])
-    told = r"row 1, column 'a': 'red' is not a number.*If it is the label, encode it as 0 and 1"
-    with pytest.raises(BadRowError, match=told):
-        open_source(path, target="y", on_bad_row=on_bad_row)
+    with pytest.raises(
+        DataError, match=r"column 'a': the target is text.*If it is the label, encode it as 0 and 1"
+    ):
+        open_source(path, target="a", on_bad_row=on_bad_row)
 
 
 def test_too_few_rows_says_how_many_there_are(write: Write, block: int) -> None:

@@ -15,7 +15,7 @@ from gengap.tasks import TaskName
 def table(rows: int, seed: int = 0, share: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     x = generator.normal(3, 5, size=(rows, 4)).astype(np.float32)
-    x[:, 0] = np.arange(rows)  # names each row
+    x[:, 0] = np.arange(rows) + 0.25  # names each row, and is no whole number that would be taken for a key
     return x, (generator.random(rows) < share).astype(np.float32)
 
 
@@ -37,7 +37,7 @@ def test_other_tables_get_a_seeded_stratified_split(rows: int, test: int, seed: 
     dataset = load((x, y), test=test, seed=seed, preparation="raw")
     parts = [dataset.train, dataset.validation, *([dataset.test] if dataset.test else [])]
     names = np.concatenate([part.x[:, 0] for part in parts])
-    assert sorted(names.tolist()) == list(range(rows))  # every row once
+    assert sorted(names.astype(int).tolist()) == list(range(rows))  # every row once
     for part in parts:
         assert abs(part.y.mean() - y.mean()) <= 1.5 / len(part)
         np.testing.assert_array_equal(part.y, y[part.x[:, 0].astype(int)])

@@ -155,12 +155,12 @@ FAULTY = {"y": [0, 1, 0, 1], "a": [1.0, None, float("inf"), 1e39], "b": [1.0, 2.
 
 
 def test_bad_values_in_a_table_are_named_or_skipped() -> None:
-    with pytest.raises(BadRowError, match="the Table given, row 2, column 'a': the cell is empty"):
+    with pytest.raises(BadRowError, match="the Table given, row 3, column 'a': inf is not finite"):
         read(open_source(pa.table(FAULTY), target="y"))
     source = open_source(pa.table(FAULTY), target="y", on_bad_row="skip")
-    assert read(source)["b"].to_pylist() == [1]
-    assert [(fault.row, fault.column) for fault in source.skipped] == [(2, "a"), (3, "a"), (4, "a")]
-    assert "1e+39 is too large" in source.skipped[2].problem
+    assert read(source).to_pydict() == {"y": [0, 1], "a": [1, None], "b": [1, 2]}
+    assert [(fault.row, fault.column) for fault in source.skipped] == [(3, "a"), (4, "a")]
+    assert "1e+39 is too large" in source.skipped[1].problem
     assert len(read(open_source(pa.table(FAULTY), target="y", rows=1))) == 1
 
 
@@ -172,13 +172,15 @@ def test_a_target_too_large_for_32_bits_is_named() -> None:
 @pytest.mark.parametrize(
     ("column", "said"),
     [
-        (pa.array([None, "red", "blue"]), "row 2, column 'c': 'red' is of type string, expected a number"),
-        (pa.array(["x", "y", "x"]).dictionary_encode(), "row 1, column 'c': 'x' is of type dictionary"),
         (pa.array([[1], [2], [3]]), r"row 1, column 'c': \[1\] is of type list"),
-        (pa.array([None, None, None], pa.string()), "column 'c' is of type string, expected numbers"),
+        (pa.array([None, b"red", b"blue"]), "row 2, column 'c': b'red' is of type binary, expected a number, text"),
+        (
+            pa.array([None, None, None], pa.binary()),
+            "column 'c' is of type binary, expected numbers, text or dates",
+        ),
     ],
 )
-def test_columns_that_are_no_numbers_are_refused(column: pa.Array, said: str, tmp_path: Path) -> None:
+def test_columns_of_other_types_are_refused(column: pa.Array, said: str, tmp_path: Path) -> None:
     table = TABLE.append_column("c", column)
     for source in (table, write_parquet(table, tmp_path / "t.parquet")):
         with pytest.raises((BadRowError, SourceError), match=said):
@@ -189,7 +191,7 @@ def test_higgs_columns_in_a_table_are_higgs() -> None:
     row = {name: [0.5] for name in reversed(higgs.COLUMNS)} | {"label": [1.0]}
     source = open_source(pa.table(row))
     assert source.higgs_layout and source.columns == higgs.COLUMNS[1:]
-    assert read(source).schema == pa.schema([(name, pa.float32()) for name in higgs.COLUMNS])
+    assert [(field.name, field.type) for field in source.schema] == [(name, pa.float32()) for name in higgs.COLUMNS]
     with pytest.raises(BadRowError, match=r"column 'label': the label is 3.0, expected 0 or 1"):
         read(open_source(pa.table(row | {"label": [3.0]})))
 
@@ -199,7 +201,7 @@ def test_collider_is_the_built_in_source() -> None:
     assert source.higgs_layout and source.name == source.origin == "collider"
     assert higgs.COLUMNS == collider.COLUMNS
     expected = pa.Table.from_batches(collider.batches(100, 3))
-    assert read(source).equals(expected)
+    assert read(source).cast(expected.schema).equals(expected)
     endless = open_source("collider").batches()
     assert len(next(endless)) and len(next(endless))
 
@@ -301,7 +303,7 @@ def test_ingest_leaves_no_half_written_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no column 'z'"):
         ingest(TABLE, path, target="z")
     assert list(tmp_path.iterdir()) == []
-    assert ingest(pa.table(FAULTY), path, on_bad_row="skip") == 1
+    assert ingest(pa.table(FAULTY), path, on_bad_row="skip") == 2
     with pytest.raises(SourceError, match="can't be written"):
         ingest(TABLE, tmp_path / "no" / "out.parquet")
 

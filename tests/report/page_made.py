@@ -11,6 +11,7 @@ from gengap.conclude.held_out import HeldOut
 from gengap.conclude.recommend import Expected, NextStep, Recommendation
 from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
 from gengap.conclude.sizes import Rung, Sizes
+from gengap.data.described import Column, Described
 from gengap.diagnose.compare import Comparison, Rank
 from gengap.diagnose.extrapolate import Extrapolation, Forecast
 from gengap.diagnose.verdict import Name, Verdict
@@ -80,6 +81,20 @@ def trial(of: History, best: int, verdict: Name, also: Sequence[str] = ()) -> Tr
     )
 
 
+def _table(hostile: str) -> Described:
+    columns = (
+        Column(
+            name=f"age{hostile}", kind="number", missing=12, features=2, how="as it is", gaps="12 missing, replaced"
+        ),
+        Column(name=f"who{hostile}", kind="category", missing=0, features=1, how=f"1 where it is {hostile or 'x'}"),
+        Column(name="height", kind="number", missing=0, features=1, how="as it is"),
+    )
+    split = f"by group: rows with the same {hostile or 'x'} are all in one part, drawn at random with seed 0"
+    return Described(
+        split=split, columns=columns, repeated={"validation": 7}, warnings=("7 of 200 validation rows",)
+    )
+
+
 def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[History]]:
     """Every section; `hostile` is put into each name that came from outside."""
     histories = [history(run + hostile, seed, EPOCHS[run], BEST[run]) for seed in range(seeds) for run in EPOCHS]
@@ -97,6 +112,7 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
         trials=tuple(trials),
         preparation="standardise",
         skipped_rows=3,
+        table=_table(hostile),
         columns=(f"age{hostile}", "height"),
         target=f"sick{hostile}",
         seeds=tuple(range(seeds)),

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import msgspec
 import numpy as np
+import pandas as pd
 from conclude.outcomes_made import ROWS, Y, logits, outcomes, rungs
 from diagnose.test_extrapolate import curve_of, exactly, power
 
@@ -14,6 +15,8 @@ from gengap.conclude import Conclusions, conclude
 from gengap.conclude.held_out import judge_held_out
 from gengap.conclude.more_rows import next_step
 from gengap.conclude.outcomes import Outcomes
+from gengap.data.dataset import load
+from gengap.data.described import Described
 from gengap.data.rows import Rows
 from gengap.diagnose import diagnose
 from gengap.diagnose.extrapolate import Extrapolation, LearningCurve, extrapolate
@@ -33,6 +36,7 @@ def everything() -> list[str]:
     told = [text for verdict in verdicts() for text in (verdict.verdict, *verdict.reasons, *verdict.advice)]
     told += [forecast.text for found in carried_on for forecast in found.forecasts]
     told += [text for found in studies(carried_on[0]) for text in concluded(found)]
+    told += [text for found in tables() for text in of_table(found)]
     return list(dict.fromkeys(told))
 
 
@@ -51,6 +55,42 @@ def verdicts() -> list[Verdict]:
         "spikes": {"loss": level, "val_loss": spiky},
     }
     return [*import_module("examples.verdict_gallery").gallery(), *map(diagnose, shown.values())]
+
+
+def tables() -> list[Described]:
+    """Tables with every kind of column, split in every way, with rows that come twice."""
+    random = np.random.default_rng(0)
+    base = pd.DataFrame(
+        {
+            "l1": random.normal(size=400),
+            "l2 0.01": [*random.normal(size=300), *[None] * 100],
+            "val_a": random.choice(["AUC", "NaN", "val_b"], 400),
+            "val_b": random.choice(["val_x", "val_y"], 400),
+            "val_c": [*random.choice(["val_x", "val_y"], 300), *[None] * 100],
+            "val_d": pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 999, 400), "D"),
+            "val_e": [f"{i % 99} {random.choice(['deep', 'wide'])} net" for i in range(400)],
+            "val_f": 1,
+            "val_id": range(400),
+            "val_group": random.integers(0, 100, 400),
+            "y": random.integers(0, 2, 400),
+        }
+    )
+    twice = pd.concat([base, base.drop(columns="val_id").assign(val_id=range(400, 800))])
+    late = base.assign(
+        **{"l2 0.01": [*random.normal(size=399), None], "val_c": [*["val_x", "val_y"] * 199, "val_x", None]}
+    )
+    options = [{"test": 100}, {"test": 100, "group": "val_group"}, {"time": "val_d", "validation": 50}]
+    found = [load(table, target="y", **each) for table in (base, twice) for each in options]
+    last = load(late, target="y", time="val_id")
+    return [each.described for each in (*found, last, load("collider", train=50, validation=50))]
+
+
+def of_table(table: Described) -> Iterator[str]:
+    """All that is told of a table."""
+    yield table.split
+    yield from table.warnings
+    for column in table.columns:
+        yield from filter(None, (column.kind, column.how, column.gaps))
 
 
 def forecasts() -> list[Extrapolation]:

@@ -23,7 +23,7 @@ CATALOGUES = {
 }
 ENTRIES = [(code, key) for code, entries in CATALOGUES.items() for key in entries]
 LABELS = ("words", "page", "live")  # tables of what is no sentence
-NAMES = re.compile(r"NaN|AUC|\S+/\S+|\bval_\w+|\bl2 0\.01|\bL[12]\b")
+NAMES = re.compile(r"NaN|AUC|\S+/\S+|\bval_\w+|--\w+|\bl2 0\.01|\bL[12]\b")
 EXAMPLES = {"number": "1,234.5", "interval": "1.0% [-0.5, 2.0]", "chance": "0.25", "multiple": "twice"}
 
 

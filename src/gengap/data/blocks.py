@@ -7,9 +7,9 @@ format and however many threads parsed it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -23,6 +23,13 @@ OnBadRow = Literal["fail", "skip"]
 Progress = Callable[[int, int | None], None]  # told what is done and what is expected, if known
 TOO_LARGE = 3.4028235677973366e38  # rounds to infinity in 32 bits: their largest number and half a step
 NO_NUMBERS = "If it is the label, encode it as 0 and 1; else drop this column, or encode it as numbers."  # a mend
+# What stands for a missing value in text: skrub's list, which is pandas' with a few more.
+MISSING = (
+    *("", "#N/A N/A"),
+    *("#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "?", "...", "N/A"),
+    *("NA", "NAN", "NULL", "NaN", "Nan", "None", "nan", "n/a", "null", "none"),
+)
+NO_CLASS = "the cell is empty, expected a class"
 MOST_SKIPPED = 100_000  # a file with more bad rows needs another mend, and the list must not fill memory
 
 
@@ -49,14 +56,17 @@ class Block(NamedTuple):
 class Reader:
     """One opened input: its column names in file order, and how to read its blocks.
 
-    `target` is the target's name where the format itself tells it.
-    `blocks(schema, rows, binary)` yields blocks of the columns of `schema` (floating point, any order). It
-    may stop after `rows` good rows, or give more. With `binary`, the first column must hold 0 or 1.
+    `target` is the target's name where the format itself tells it. `others` are the columns that are no numbers,
+    and how they are handed over: as string or timestamp.
+    `blocks(schema, rows, binary)` yields blocks of the columns of `schema`, in any order: floating point, where a
+    field that is not nullable must hold a number in every row, string or timestamp. It may stop after `rows` good
+    rows, or give more. With `binary`, the first column must hold 0 or 1.
     """
 
     columns: tuple[str, ...]
     blocks: Callable[[pa.Schema, int | None, bool], Generator[Block, None, None]]
     target: str | None = None
+    others: Mapping[str, pa.DataType] = field(default_factory=dict)
 
 
 class StreamBrokenError(Exception):
@@ -86,29 +96,52 @@ def problem_of(value: Any, binary: bool = False) -> str | None:
 
 
 def checked(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
-    """The numeric columns of `raw` that `schema` names, cast to its types, bad rows taken out."""
+    """The columns of `raw` that `schema` names, cast to its types, bad rows taken out."""
     import pyarrow as pa
 
-    columns = [(raw.column(field.name), field.type) for field in schema]
-    arrays = [array if array.type == kind else array.cast(kind, safe=False) for array, kind in columns]
+    arrays = [_cast(raw.column(field.name), field.type) for field in schema]
+    fine = {}
     with np.errstate(over="ignore"):
-        values = [array.to_numpy(zero_copy_only=False) for array in arrays]
-        # A float64 target must fit 32 bits as well: models compute in float32.
-        fine = [np.isfinite(v if v.dtype == np.float32 else v.astype(np.float32)) for v in values]
-    if binary:
-        fine[0] &= (values[0] == 0) | (values[0] == 1)
+        for field, array in zip(schema, arrays, strict=True):
+            if pa.types.is_floating(field.type):
+                values = array.to_numpy(zero_copy_only=False)
+                # A float64 target must fit 32 bits as well: models compute in float32.
+                narrow = values if values.dtype == np.float32 else values.astype(np.float32)
+                fine[field.name] = ~np.isinf(narrow) if field.nullable else np.isfinite(narrow)
+                if binary and not fine.keys() - {schema.names[0]}:
+                    fine[field.name] &= (values == 0) | (values == 1)
+            elif field.name == schema.names[0] and not field.nullable:  # a target of texts
+                fine[field.name] = array.is_valid().to_numpy(zero_copy_only=False)
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-    if all(column.all() for column in fine):
+    if all(column.all() for column in fine.values()):
         return Block(batch, len(batch))
-    table = np.stack(fine)
+    table, names = np.stack(list(fine.values())), list(fine)
     good = table.all(axis=0)
     faults = []
     for row in np.flatnonzero(~good):
-        at = int(np.argmin(table[:, row]))
-        value = raw.column(schema.names[at])[int(row)].as_py()
-        problem = problem_of(value, binary and at == 0) or f"{value} is out of range"
-        faults.append(Skipped(int(row) + 1, schema.names[at], problem))
+        name = names[int(np.argmin(table[:, row]))]
+        value = raw.column(name)[int(row)].as_py()
+        if not pa.types.is_floating(schema.field(name).type):
+            problem = NO_CLASS
+        else:
+            problem = problem_of(value, binary and name == schema.names[0]) or f"{value} is out of range"
+        faults.append(Skipped(int(row) + 1, name, problem))
     return Block(batch.filter(pa.array(good)), len(batch), tuple(faults))
+
+
+def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The column as another type; text without blanks around it, and null where it says that it is missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(array.type):
+        words = array.dictionary.cast(kind)  # first: Arrow can't decode polars' views of strings
+        array = pa.DictionaryArray.from_arrays(array.indices, words).dictionary_decode()
+    array = array if array.type == kind else array.cast(kind, safe=False)
+    if not pa.types.is_string(kind):
+        return array
+    trimmed = pc.utf8_trim_whitespace(array)
+    return pc.if_else(pc.is_in(trimmed, pa.array(MISSING)), pa.scalar(None, kind), trimmed)
 
 
 def admit(

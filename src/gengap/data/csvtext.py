@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from gengap.data import higgs, stream
-from gengap.data.blocks import NO_NUMBERS, Block, Reader, Skipped, StreamBrokenError, checked, problem_of
-from gengap.errors import BadRowError, SourceError, shown
+from gengap.data.blocks import MISSING, NO_CLASS, Block, Reader, Skipped, StreamBrokenError, checked, problem_of
+from gengap.errors import SourceError, shown
 from gengap.limits import refuse_columns
 
 DELIMITERS = ",;\t"
@@ -29,15 +29,19 @@ NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 BOOLEANS = {"true": "1", "false": "0"}
 INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
 HEAD_LINES, HEAD_BYTES = 20, 1 << 16  # looked at to find out the layout; few, for they may come by wire
+TEXT_LINES = 200  # looked at where there is more than numbers: what is text is told by more of it
+OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
+NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the others are typos and no text
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a CSV file is written: its columns, delimiter, true/false columns, and bytes before the rows."""
+    """How a CSV file is written: its columns, delimiter, true/false and text columns, and bytes before the rows."""
 
     columns: tuple[str, ...]
     delimiter: str
     booleans: frozenset[str]
+    texts: frozenset[str]
     start: int
 
 
@@ -46,7 +50,9 @@ def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Rea
 
     def enough(text: bytes) -> bool:
         lines = text.count(b"\n")
-        return lines > HEAD_LINES or (lines > 1 and len(text) >= HEAD_BYTES) or len(text) > stream.LONGEST_LINE
+        if lines > HEAD_LINES and not text[text.index(b"\n") :].translate(None, OF_NUMBERS):
+            return True
+        return lines > TEXT_LINES or (lines > 1 and len(text) >= HEAD_BYTES) or len(text) > stream.LONGEST_LINE
 
     try:
         layout = sniff(*pieces.peek(enough), file)
@@ -57,7 +63,7 @@ def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Rea
         text = stream.whole_lines(stream.dropped(pieces, layout.start), block, rows)
         yield from stream.parsed(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
 
-    return Reader(layout.columns, blocks)
+    return Reader(layout.columns, blocks, others=dict.fromkeys(sorted(layout.texts), pa.string()))
 
 
 def sniff(head: bytes, ended: bool, file: str) -> Layout:
@@ -92,16 +98,18 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
         raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
     has_header = not _mostly_numbers(names)
     body = first + reader.line_num if has_header else first
-    sample = [_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
+    sample = [_cells(line, delimiter) for line in text[body : body + TEXT_LINES] if line.strip()]
     if has_header:
         columns = _unique([name or f"column_{i}" for i, name in enumerate(names, 1)], file)
     else:
         columns = _invented(sample)
-    _refuse_text(columns, sample, file)
+    texts = frozenset(name for i, name in enumerate(columns) if _is_text([_at(row, i) for row in sample]))
     booleans = frozenset(
         name for i, name in enumerate(columns) if any(_at(row, i).lower() in BOOLEANS for row in sample)
     )
-    return Layout(columns, delimiter, booleans, sum(len(line) for line in lines[:body]) or _bom(head))
+    return Layout(
+        columns, delimiter, booleans - texts, texts, sum(len(line) for line in lines[:body]) or _bom(head)
+    )
 
 
 def _bom(head: bytes) -> int:
@@ -130,40 +138,52 @@ def _invented(sample: list[list[str]]) -> tuple[str, ...]:
     return tuple(f"column_{i}" for i in range(1, width + 1))
 
 
-def _refuse_text(columns: tuple[str, ...], sample: list[list[str]], file: str) -> None:
-    """A column without one number in several rows is text: no skipping of rows would mend that."""
-    for i, name in enumerate(columns):
-        cells = [_at(row, i) for row in sample]
-        if len(cells) > 1 and all(_problem(cell, True, False) and cell for cell in cells):
-            problem = f"{shown(cells[0])} is not a number, nor is anything below it"
-            raise BadRowError(file, 1, name, problem, NO_NUMBERS)
+def _is_text(cells: list[str]) -> bool:
+    """Whether a column is text: most of its values are no numbers. One without any value may be anything."""
+    values = [cell for cell in cells if not _is_missing(cell)]
+    numbers = sum(bool(NUMBER.fullmatch(v) or NOT_FINITE.fullmatch(v)) or v.lower() in BOOLEANS for v in values)
+    return numbers < NUMBERS_SHARE * len(values) or (not values and len(cells) > 1)
+
+
+def _is_missing(cell: str) -> bool:
+    return cell in MISSING or cell.lower().lstrip("+-") == "nan"
 
 
 def parse(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
     """The rows of `text`, whole lines: columns of `schema`, bad rows taken out."""
-    types = {name: pa.bool_() if name in layout.booleans else schema.field(name).type for name in schema.names}
+    # Looking for every mark of a missing value doubles the time, and most tables have none but the empty cell.
+    for marks in ([""], MISSING):
+        try:
+            block = checked(_parse_fast(text, layout, schema, marks), schema, binary)
+        except (pa.ArrowInvalid, IndexError):  # a field that is no number, a wrong field count, or no row at all
+            continue
+        if not block.faults:
+            return block
+        break
+    return _parse_carefully(text, layout, schema, binary)
+
+
+def _parse_fast(text: bytes, layout: Layout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
+    types = {field.name: pa.bool_() if _is_boolean(field, layout) else field.type for field in schema}
     inner = max(INNER, 4 * len(text) // (text.count(b"\n") or 1))
-    try:
-        table = pa_csv.read_csv(
-            pa.BufferReader(text),
-            pa_csv.ReadOptions(column_names=layout.columns, use_threads=False, block_size=inner),
-            # Without a quote in the text, not looking for any saves a quarter of the time.
-            pa_csv.ParseOptions(delimiter=layout.delimiter, quote_char='"' if b'"' in text else False),
-            pa_csv.ConvertOptions(column_types=types, include_columns=schema.names, null_values=[""]),
-        )
-        block = checked(table.combine_chunks().to_batches()[0], schema, binary)
-    except (
-        pa.ArrowInvalid,
-        IndexError,
-    ):  # a field that is no number, a wrong field count, or no row at all
-        return _parse_carefully(text, layout, schema, binary)
-    return _parse_carefully(text, layout, schema, binary) if block.faults else block
+    table = pa_csv.read_csv(
+        pa.BufferReader(text),
+        pa_csv.ReadOptions(column_names=layout.columns, use_threads=False, block_size=inner),
+        # Without a quote in the text, not looking for any saves a quarter of the time.
+        pa_csv.ParseOptions(delimiter=layout.delimiter, quote_char='"' if b'"' in text else False),
+        pa_csv.ConvertOptions(column_types=types, include_columns=schema.names, null_values=marks),
+    )
+    return table.combine_chunks().to_batches()[0]
+
+
+def _is_boolean(field: pa.Field, layout: Layout) -> bool:
+    return field.name in layout.booleans and pa.types.is_floating(field.type)
 
 
 def _parse_carefully(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
     place = {name: i for i, name in enumerate(layout.columns)}
     at = [place[name] for name in schema.names]
-    good: list[list[str]] = []
+    good: list[list[str | None]] = []
     faults: list[Skipped] = []
     number = 0
     for line in text.decode("utf-8", "replace").split("\n"):
@@ -171,30 +191,41 @@ def _parse_carefully(text: bytes, layout: Layout, schema: pa.Schema, binary: boo
             continue
         number += 1
         cells = _cells(line, layout.delimiter)
-        fault = _fault(cells, layout, schema.names, at, binary)
+        fault = _fault(cells, layout, schema, at, binary)
         if fault:
             faults.append(Skipped(number, *fault))
         else:
-            good.append([BOOLEANS.get(cells[i].lower(), cells[i].removeprefix("+")) for i in at])
+            good.append([_value(cells[i], field) for i, field in zip(at, schema, strict=True)])
     columns = zip(*good, strict=True) if good else [() for _ in at]
     arrays = [pc.cast(pa.array(c, pa.string()), f.type) for c, f in zip(columns, schema, strict=True)]
     return Block(pa.RecordBatch.from_arrays(arrays, schema=schema), number, tuple(faults))
 
 
+def _value(cell: str, field: pa.Field) -> str | None:
+    """A cell as Arrow casts it."""
+    if not pa.types.is_floating(field.type):
+        return None if cell in MISSING else cell
+    return None if _is_missing(cell) else BOOLEANS.get(cell.lower(), cell.removeprefix("+"))
+
+
 def _fault(
-    cells: list[str], layout: Layout, names: list[str], at: list[int], binary: bool
+    cells: list[str], layout: Layout, schema: pa.Schema, at: list[int], binary: bool
 ) -> tuple[str | None, str] | None:
     """The column and problem of the first fault in a row."""
     if len(cells) != len(layout.columns):
         return None, f"{len(cells)} fields, expected {len(layout.columns)}"
-    for place, (i, name) in enumerate(zip(at, names, strict=True)):
-        if problem := _problem(cells[i], name in layout.booleans, binary and place == 0):
-            return name, problem
+    for place, (i, field) in enumerate(zip(at, schema, strict=True)):
+        if place == 0 and not field.nullable and pa.types.is_string(field.type) and cells[i] in MISSING:
+            return field.name, NO_CLASS
+        if not pa.types.is_floating(field.type) or (field.nullable and _is_missing(cells[i])):
+            continue
+        if problem := _problem(cells[i], field.name in layout.booleans, binary and place == 0):
+            return field.name, problem
     return None
 
 
 def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
-    """What is wrong with a cell, or None."""
+    """What is wrong with a cell that must hold a number, or None."""
     if not cell:
         return problem_of(None)
     if boolean and cell.lower() in BOOLEANS:

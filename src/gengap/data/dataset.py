@@ -1,26 +1,33 @@
 """From a source to arrays: split first, then fit the preparation on the training rows only.
 
 HIGGS-like tables are split as the tutorial splits HIGGS: the first rows validate, the next train, and the
-ones after those are the test rows that no trial sees. Other tables get a seeded, stratified split.
+ones after those are the test rows that no trial sees. Other tables get a seeded, stratified split. Any table can be
+split by group or by time instead.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from gengap.data.described import Described, count_repeated, describe_columns, warn_of_repeated
+from gengap.data.encoding import Encoding, fit
+from gengap.data.raw import Raw, gather
 from gengap.data.rows import Rows
-from gengap.data.source import Source, open_source
-from gengap.errors import DataError, TooFewRowsError, UsageError
-from gengap.limits import refuse_table
+from gengap.data.source import Source, check_column, open_source
+from gengap.data.split import Wanted, at_random, by_group, by_time
+from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
 from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
     from gengap.data.blocks import OnBadRow, Skipped
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
@@ -33,8 +40,10 @@ Preparation = Literal["raw", "standardise"]
 class Dataset:
     """Prepared rows, split. Features are float32 (rows, columns), targets as the `task` says, float32.
 
-    `mean` and `scale` are what was subtracted and divided by, from the training rows alone (zeros and ones
-    for raw features). `test` is None when no test rows were asked for. `skipped` lists bad rows left out.
+    `columns` are the features, `encoding` makes them of the table's columns, and `described` says in words what was
+    made of those and how the rows were split. `mean` and `scale` are what was subtracted and divided by, from the
+    training rows alone (zeros and ones for raw features). `test` is None when no test rows were asked for.
+    `skipped` lists bad rows left out.
     """
 
     name: str
@@ -48,6 +57,8 @@ class Dataset:
     preparation: Preparation
     mean: np.ndarray
     scale: np.ndarray
+    encoding: Encoding
+    described: Described
     skipped: list[Skipped] = field(default_factory=list)
 
     @cached_property
@@ -72,13 +83,19 @@ def load(
     on_bad_row: OnBadRow = "fail",
     seed: int = 0,
     progress: Callable[[int, int | None], None] | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    keep: Sequence[str] = (),
 ) -> Dataset:
     """Reads `source` (see `gengap.data.source.open_source`), splits it and prepares its features.
 
     `rows` uses only the first so many rows; `train`, `validation` and `test` are counts of rows. For HIGGS and
     `collider` they default to the tutorial's 10,000, 1,000 and none; for other tables a fifth of the rows (at most
     10,000) validates and the rest trains. `task` is "binary", "multiclass" or "regression" (default: what the
-    target's values look like, see `gengap.tasks.task_of`). Raises UsageError, DataError and those of `open_source`.
+    target's values look like, see `gengap.tasks.task_of`). With `group`, a column, rows that have the same value
+    there are all on one side; with `time`, the earliest rows train, later ones validate and the latest test;
+    neither column is a feature then. Columns that look like identifiers are left out, but for those to `keep`.
+    Raises UsageError, DataError and the errors of `open_source`.
 
     >>> dataset = load("collider", train=300, validation=100)
     >>> dataset.train.x.shape, len(dataset.validation)
@@ -89,96 +106,156 @@ def load(
             raise UsageError(f"{name} is {count}, expected a number of rows of at least 1")
     if test < 0:
         raise UsageError(f"test is {test}, expected a number of rows of at least 0")
+    if group is not None and time is not None:
+        raise UsageError("group and time are both given; rows are split by one of them. Leave one out")
+    aside = [column for column in (group, time) if column is not None]
     options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
+    options["aside"] = aside
     # A HIGGS table may be a remote file of gigabytes, so it is opened for just the rows that its split needs.
     needed = (validation or TUTORIAL_VALIDATION) + (train or TUTORIAL_TRAIN) + test
     opened = open_source(source, rows=needed if rows is None else min(rows, needed), **options)
     if opened.higgs_layout:
         if rows is not None and needed > rows:
             raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {rows}")
-        x, y = _read(opened)
-        found = _task(opened, y, task)
-        seen, end = validation or TUTORIAL_VALIDATION, needed - test
-        order = np.arange(needed)
-        parts = [order[seen:end], order[:seen], order[end:]]
+        validation, train = validation or TUTORIAL_VALIDATION, train or TUTORIAL_TRAIN
     else:
         opened = open_source(source, rows=rows, **options)
-        x, y = _read(opened)
-        found = _task(opened, y, task)
-        parts = _split(opened, y if found.by_class else None, len(y), train, validation, test, seed)
-    return _prepared(opened, x, y, found, parts, preparation)
+    for column in keep:
+        check_column(column, opened.columns, opened.origin)
+    read = _read(opened)
+    found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
+    labels = np.unique(read.y, return_inverse=True)[1] if found.by_class else read.y
+    if aside:
+        parts, how = _split_aside(opened, read, labels, group, train, validation, test, seed)
+    elif opened.higgs_layout and validation is not None:
+        seen, end = validation, needed - test
+        order = np.arange(needed)
+        parts = [order[seen:end], order[:seen], order[end:]]
+        how = "in the table's order: the first rows validate, the next train, and those after them test"
+    else:
+        wanted = Wanted(train, _validation_rows(len(labels), validation, test), test)
+        parts = at_random(labels if found.by_class else None, len(labels), wanted, seed, opened.origin)
+        how = f"drawn at random with seed {seed}" + ", every class with its share" * found.by_class
+    return _prepared(opened, read, found, parts, preparation, how, keep)
 
 
-def _read(source: Source) -> tuple[np.ndarray, np.ndarray]:
-    xs, ys = [], []
-    rows = 0
-    for batch in source.batches():
-        rows += len(batch)
-        refuse_table(source.origin, rows, rows * (4 * len(source.columns) + 8))
-        ys.append(batch.column(0).to_numpy(zero_copy_only=False))
-        columns = [batch.column(i + 1).to_numpy(zero_copy_only=False) for i in range(len(source.columns))]
-        xs.append(np.stack(columns, axis=1).astype(np.float32))
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """All rows as read; `aside` are the values of the column that they are split by."""
+
+    raw: Raw
+    y: np.ndarray
+    aside: pd.Series | None
+
+
+def _read(source: Source) -> _Rows:
+    import pyarrow as pa
+
+    ys: list[np.ndarray] = []
+    aside: list[pa.Array] = []
+
+    def noted() -> Iterator[pa.RecordBatch]:
+        for batch in source.batches():
+            ys.append(batch.column(0).to_numpy(zero_copy_only=False))
+            aside.extend(batch.column(name) for name in source.aside)
+            yield batch
+
+    raw = gather(noted(), source.columns, source.origin)
     if not ys:
         raise TooFewRowsError(f"{source.origin} holds no rows; expected a table with at least two")
-    return np.concatenate(xs), np.concatenate(ys)
+    return _Rows(raw, np.concatenate(ys), pa.chunked_array(aside).to_pandas() if aside else None)
 
 
-def _task(source: Source, y: np.ndarray, name: TaskName | None) -> AnyTask:
-    return task_of(y, name, f"{source.origin}, column {source.target!r}")
-
-
-def _split(
+def _split_aside(
     source: Source,
-    labels: np.ndarray | None,
-    rows: int,
+    read: _Rows,
+    labels: np.ndarray,
+    group: str | None,
     train: int | None,
     validation: int | None,
     test: int,
     seed: int,
-) -> list[np.ndarray]:
-    """Row numbers of train, validation and test, each with the table's share of classes if there are `labels`."""
-    from sklearn.model_selection import train_test_split
-
-    left = rows - test
-    validation = validation or min(MOST_VALIDATION, max(1, int(left * VALIDATION_SHARE)))
-    train = train or left - validation
-    if train < 2 or validation < 2 or train + validation + test > rows:
+) -> tuple[list[np.ndarray], str]:
+    """The split by the column that was read aside, and what it is in words."""
+    values, column, rows = read.aside, source.aside[0], len(read.y)
+    assert values is not None
+    if values.isna().any():
+        row = int(np.flatnonzero(values.isna())[0]) + 1
+        mend = "Fill it in, remove the row, or split by another column."
+        problem = f"it is empty, expected a {'group' if group is not None else 'time'}"
+        raise BadRowError(source.origin, row, column, problem, mend)
+    validation = _validation_rows(rows, validation, test)
+    if (train or 1) + validation + test > rows:
         raise TooFewRowsError(
-            f"{source.origin} holds {rows} rows, too few for {max(train, 2)} training, {max(validation, 2)} "
-            f"validation and {test} test rows. Ask for fewer with --train, --validation and --test"
+            f"{source.origin} holds {rows} rows, too few for {train or 1} training, {validation} validation and "
+            f"{test} test rows. Ask for fewer with --train, --validation and --test"
         )
-    everything = np.arange(rows)
-    held = everything[:0]
-    try:
-        if test:
-            everything, held = train_test_split(everything, test_size=test, stratify=labels, random_state=seed)
-        strata = None if labels is None else labels[everything]
-        chosen = train_test_split(
-            everything, train_size=train, test_size=validation, stratify=strata, random_state=seed
-        )
-    except ValueError as error:
-        raise DataError(f"{source.origin}: the rows can't be split by class ({error}). Take more rows") from None
-    return [np.sort(part) for part in (*chosen, held)]
+    wanted = Wanted(train, validation, test)
+    if group is None:
+        parts = by_time(values, labels, wanted, source.origin, column)
+        return parts, f"by time: the earliest rows of {column} train, later ones validate, the latest test"
+    parts = by_group(values, labels, wanted, seed, source.origin)
+    return parts, f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"
+
+
+def _validation_rows(rows: int, validation: int | None, test: int) -> int:
+    return validation or min(MOST_VALIDATION, max(1, int((rows - test) * VALIDATION_SHARE)))
 
 
 def _prepared(
     source: Source,
-    x: np.ndarray,
-    y: np.ndarray,
+    read: _Rows,
     task: AnyTask,
     parts: list[np.ndarray],
     preparation: Preparation,
+    how: str,
+    keep: Sequence[str],
 ) -> Dataset:
-    train = x[parts[0]]
+    names: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
     if isinstance(task, Regression):
-        task = task.fitted(y[parts[0]], f"{source.origin}, column {source.target!r}")
+        task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}")
+    fitting = read.raw.take(parts[0])
+    try:
+        encoding, dropped = fit(fitting, source.columns, keep)
+    except DataError as error:
+        raise DataError(f"{source.origin}: {error}") from None
+    x = encoding.encode(read.raw)
+    train = encoding.encode(fitting)
     mean, scale = np.zeros(x.shape[1], np.float32), np.ones(x.shape[1], np.float32)
     if preparation == "standardise":
         mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
         spread = train.std(axis=0, dtype=np.float64).astype(np.float32)
         scale = np.where(spread > 0, spread, 1).astype(np.float32)  # a constant column stays at 0
-    splits = [Rows((x[part] - mean) / scale, task.encoded(y[part])) if len(part) else None for part in parts]
+    splits = [Rows((x[part] - mean) / scale, task.encoded(read.y[part])) if len(part) else None for part in parts]
     fitted, seen, held = splits
     assert fitted is not None and seen is not None
-    names = (source.name, source.origin, source.columns, source.target)
-    return Dataset(*names, task, fitted, seen, held, preparation, mean, scale, list(source.skipped))
+    return Dataset(
+        name=source.name,
+        origin=source.origin,
+        columns=encoding.features,
+        target=source.target,
+        task=task,
+        train=fitted,
+        validation=seen,
+        test=held,
+        preparation=preparation,
+        mean=mean,
+        scale=scale,
+        encoding=encoding,
+        described=_described(source, read, encoding, dropped, names, how),
+        skipped=list(source.skipped),
+    )
+
+
+def _described(
+    source: Source,
+    read: _Rows,
+    encoding: Encoding,
+    dropped: Mapping[str, str],
+    parts: Mapping[str, np.ndarray],
+    how: str,
+) -> Described:
+    aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
+    columns = describe_columns(encoding, read.raw.missing(), {**dropped, **aside}, (*source.columns, *source.aside))
+    repeated = count_repeated(read.raw, encoding.columns, parts)
+    return Described(split=how, columns=columns, repeated=repeated, warnings=warn_of_repeated(repeated, parts))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from gengap.data import higgs
 from gengap.data.blocks import Block, OnBadRow, Progress, Reader, Skipped, admit, checked
 from gengap.data.names import is_address, shareable, short_name
-from gengap.errors import UsageError
+from gengap.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,12 +26,12 @@ EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow ta
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Rows of numbers with a target. `batches()` may be called again and reads from the start.
+    """Rows with a target. `batches()` may be called again and reads from the start.
 
     `name` is short and safe for a folder; `origin` is the path, address or word as given, without an address's
     secrets (see `shareable`); `columns` are the features in order; `higgs_layout` says that these are the 29 HIGGS
     columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as (row,
-    column, problem).
+    column, problem). `aside` are columns that are read besides and are no features.
     """
 
     name: str
@@ -44,17 +44,28 @@ class Source:
     _reader: Reader = field(repr=False)
     _progress: Progress | None = field(default=None, repr=False)
     skipped: list[Skipped] = field(default_factory=list)
+    aside: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> Mapping[str, pa.DataType]:
+        """The columns that are no numbers, and their types."""
+        return self._reader.others
 
     @property
     def schema(self) -> pa.Schema:
-        """The target first (float64; float32 for HIGGS), then the features (float32)."""
+        """The target (numbers: float64, or float32 for HIGGS), the features (float32), those aside (float64)."""
         import pyarrow as pa
 
-        target = pa.float32() if self.higgs_layout else pa.float64()
-        return pa.schema([(self.target, target), *((name, pa.float32()) for name in self.columns)])
+        number = pa.float32() if self.higgs_layout else pa.float64()
+        fields = [pa.field(self.target, self.others.get(self.target, number), nullable=False)]
+        fields += [pa.field(name, self.others.get(name, pa.float32())) for name in self.columns]
+        fields += [pa.field(name, self.others.get(name, pa.float64()), nullable=False) for name in self.aside]
+        return pa.schema(fields)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Batches of `schema`, every number finite in 32 bits; HIGGS labels are 0 or 1. Stops after `rows`.
+        """Batches of `schema`, every number finite in 32 bits or missing; HIGGS labels are 0 or 1.
+
+        Stops after `rows`.
 
         Raises BadRowError, TooFewRowsError, or SourceError when the stream breaks.
         """
@@ -78,6 +89,7 @@ def open_source(
     on_bad_row: OnBadRow = "fail",
     seed: int = 0,
     progress: Progress | None = None,
+    aside: Sequence[str] = (),
 ) -> Source:
     """Opens `source` and finds out its columns; rows are read by `Source.batches`.
 
@@ -85,7 +97,8 @@ def open_source(
     or http(s) address of .csv, .csv.gz, .parquet, .arrow, .feather or .npz, a DataFrame or Arrow table, or
     a tuple (X, y) of arrays. `target` names the label column; HIGGS and (X, y) know theirs. `rows` stops
     after so many good rows, and an address's transfer with them. `progress(done, expected)` is told rows as
-    they are read, and bytes while a whole file is fetched here. Raises UsageError or DataError.
+    they are read, and bytes while a whole file is fetched here. `aside` names columns to be read besides the
+    features. Raises UsageError or DataError.
 
     >>> import numpy as np
     >>> source = open_source((np.ones((3, 2)), np.array([0, 1, 1])), rows=2)
@@ -95,13 +108,19 @@ def open_source(
     _check(rows, on_bad_row)
     name, origin, reader = _find(source, rows, seed, progress)
     chosen = _choose_target(target, reader, origin)
-    features = tuple(column for column in reader.columns if column != chosen)
+    _check_target(chosen, reader, origin)
+    for column in aside:
+        check_column(column, reader.columns, origin)
+        if column == chosen:
+            raise UsageError(f"{origin}: {column!r} is the target; rows can't be split by it. Name another column.")
+    features = tuple(column for column in reader.columns if column != chosen and column not in aside)
     if not features:
         raise UsageError(f"{origin}: {chosen!r} is the only column, expected features besides it.")
     higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and chosen == higgs.COLUMNS[0]
     if higgs_layout:
-        features = higgs.COLUMNS[1:]
-    return Source(name, origin, features, chosen, higgs_layout, rows, on_bad_row, reader, progress)
+        features = tuple(column for column in higgs.COLUMNS[1:] if column not in aside)
+    options = (rows, on_bad_row, reader, progress)
+    return Source(name, origin, features, chosen, higgs_layout, *options, aside=tuple(dict.fromkeys(aside)))
 
 
 def ingest(
@@ -132,16 +151,16 @@ def ingest(
     )
 
 
-def feature_batches(
-    source: Any, columns: tuple[str, ...], progress: Progress | None = None
-) -> Iterator[pa.RecordBatch]:
-    """Batches of just the named `columns` of `source` as float32, in that order; its other columns are left alone.
+def feature_batches(source: Any, wanted: pa.Schema, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+    """Batches of just the `wanted` columns of `source`, in that order; its other columns are left alone.
 
-    Every row counts, so a bad one always raises. Raises UsageError if a column is missing, and as `open_source`.
+    Every row counts, so a bad one always raises. A column of dates may come as such where text is wanted. Raises
+    UsageError if a column is missing, and as `open_source`.
     """
     import pyarrow as pa
 
     _, origin, reader = _find(source, None, 0, progress)
+    columns = wanted.names
     missing = [column for column in columns if column not in reader.columns]
     if missing:
         others = [column for column in reader.columns if column not in columns]
@@ -151,8 +170,14 @@ def feature_batches(
             f"{origin}: there is no column {', '.join(map(repr, missing[:5]))}{' ...' * (len(missing) > 5)}, which "
             f"the model needs.{hint} The table has: {', '.join(reader.columns)}. Rename its columns"
         )
-    schema = pa.schema([(column, pa.float32()) for column in columns])
-    blocks = reader.blocks(schema, None, False)
+    dates = {name for name, kind in reader.others.items() if pa.types.is_timestamp(kind)}
+    fields = (
+        field.with_type(reader.others[field.name])
+        if field.name in dates and pa.types.is_string(field.type)
+        else field
+        for field in wanted
+    )
+    blocks = reader.blocks(pa.schema(list(fields)), None, False)
     return admit(blocks, file=origin, rows=None, on_bad_row="fail", skipped=[], progress=progress)
 
 
@@ -200,14 +225,28 @@ def _collider(rows: int | None, seed: int) -> Reader:
 
 def _choose_target(target: str | None, reader: Reader, origin: str) -> str:
     columns = reader.columns
-    known = f"The columns are: {', '.join(columns)}."
     if target is None and set(columns) == set(higgs.COLUMNS):
         target = higgs.COLUMNS[0]
     target = target or reader.target
     if target is None:
+        known = f"The columns are: {', '.join(columns)}."
         raise UsageError(f"{origin}: which column is the target? Name it with --target (target=...). {known}")
-    if target not in columns:
-        close = difflib.get_close_matches(target, columns, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise UsageError(f"{origin}: there is no column {target!r}.{hint} {known}")
+    check_column(target, columns, origin)
     return target
+
+
+def check_column(column: str, columns: Sequence[str], origin: str) -> None:
+    """Raises UsageError with what may be meant if there is no such column."""
+    if column not in columns:
+        close = difflib.get_close_matches(column, columns, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        known = f"The columns are: {', '.join(columns)}."
+        raise UsageError(f"{origin}: there is no column {column!r}.{hint} {known}")
+
+
+def _check_target(target: str, reader: Reader, origin: str) -> None:
+    if target in reader.others and str(reader.others[target]) != "string":
+        raise DataError(
+            f"{origin}, column {target!r}: the target is dates, expected classes or numbers. Turn them into a "
+            "number, as days since one of them, or name another column with --target"
+        )

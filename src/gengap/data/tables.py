@@ -67,11 +67,12 @@ def write_reader(
     target: str | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Writes all columns as Parquet (float32 for HIGGS, else float64), `target` first. Returns the rows."""
+    """Writes all columns as Parquet, `target` first; numbers as float64 (HIGGS: float32). Returns the rows."""
     is_higgs = set(reader.columns) == set(higgs.COLUMNS)
     first = higgs.COLUMNS[:1] if is_higgs else ((target,) if target else ())
     names = (*first, *(name for name in reader.columns if name not in first))
-    schema = pa.schema([(name, pa.float32() if is_higgs else pa.float64()) for name in names])
+    numbers = pa.float32() if is_higgs else pa.float64()
+    schema = pa.schema([pa.field(name, reader.others.get(name, numbers), name != target) for name in names])
     blocks = reader.blocks(schema, rows, is_higgs)
     batches = admit(blocks, file=file, rows=rows, on_bad_row=on_bad_row, skipped=[], progress=progress)
     return write_batches(batches, schema, path)
@@ -161,23 +162,27 @@ def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
 
 
 def _reader(schema: pa.Schema, batches: Callable[..., Iterator[pa.RecordBatch]], file: str) -> Reader:
-    """A reader of numeric columns; `batches(columns)` yields those anew at every call, or few `rows` at a time."""
+    """A reader of numbers, text and dates; `batches(columns)` yields those anew, or few `rows` at a time."""
     refuse_columns(file, len(schema))
     index = _pandas_index(schema)
     names = [name for name in schema.names if name not in index]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise SourceError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
+    others = {}
     for name in names:
-        if not _is_numeric(schema.field(name).type):
-            _refuse_type(name, schema.field(name).type, batches([name], 1), file)
+        kind = schema.field(name).type
+        if (handed := _handed_over(kind)) is not None:
+            others[name] = handed
+        elif not _is_numeric(kind):
+            _refuse_type(name, kind, batches([name], 1), file)
 
     def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
         with _explained(file):
             for batch in batches(wanted.names):
                 yield checked(batch, wanted, binary)
 
-    return Reader(tuple(names), blocks)
+    return Reader(tuple(names), blocks, others=others)
 
 
 def _pandas_index(schema: pa.Schema) -> set[str]:
@@ -185,6 +190,14 @@ def _pandas_index(schema: pa.Schema) -> set[str]:
     about = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
     index = about.get("index_columns") if isinstance(about, dict) else None
     return {name for name in index if isinstance(name, str)} if isinstance(index, list) else set()
+
+
+def _handed_over(kind: pa.DataType) -> pa.DataType | None:
+    """How a column that is no number is handed over; None for numbers, and for what can't be used."""
+    if any(test(kind) for test in (pa.types.is_date, pa.types.is_timestamp)):
+        return pa.timestamp("us")
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
+    return pa.string() if any(test(kind) for test in texts) else None
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
@@ -203,6 +216,8 @@ def _refuse_type(name: str, kind: pa.DataType, batches: Iterator[pa.RecordBatch]
     for row, batch in enumerate(islice(batches, LOOKED_AT), 1):
         for value in batch.column(0):
             if value.is_valid:
-                problem = f"{shown(value.as_py())} is of type {kind}, expected a number"
+                problem = f"{shown(value.as_py())} is of type {kind}, expected a number, text or a date"
                 raise BadRowError(file, row, name, problem, NO_NUMBERS)
-    raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers. Drop this column.")
+    raise SourceError(
+        f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. Drop this column."
+    )

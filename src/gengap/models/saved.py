@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from gengap.data.encoding import Encoding
 from gengap.errors import UsageError, reason
 from gengap.limits import LARGEST_CARD, TooLargeError, check_archive
 from gengap.tasks import TASKS, AnyTask, Multiclass, Regression, TaskName
@@ -24,17 +25,22 @@ MEMBER = "gengap.json"
 
 
 class Card(msgspec.Struct, frozen=True):
-    """The feature `columns` in the model's order, the `target` it was trained on, the `task` and its classes."""
+    """The `columns` of the table that it reads, the `target` it was trained on, the `task` and its classes.
+
+    `encoding` makes the model's inputs of those columns; without one, they are the columns themselves.
+    """
 
     columns: tuple[str, ...]
     target: str
     task: TaskName = "binary"
     classes: tuple[str, ...] = ()
+    encoding: Encoding | None = None
 
     @classmethod
-    def of(cls, columns: tuple[str, ...], target: str, task: AnyTask) -> Card:
+    def of(cls, encoding: Encoding, target: str, task: AnyTask) -> Card:
         """The card of a model for that task."""
-        return cls(columns, target, task.name, () if isinstance(task, Regression) else task.classes)
+        classes = () if isinstance(task, Regression) else task.classes
+        return cls(encoding.columns, target, task.name, classes, encoding)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """What the saved model's `outputs` (rows, outputs) say, by column; numbers are in their own units."""

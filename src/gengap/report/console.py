@@ -24,6 +24,7 @@ from gengap.tasks import BINARY, Regression
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
+    from gengap.data.described import Described
     from gengap.plan import Growth, Plan
     from gengap.train.fitted import Progress
 
@@ -188,6 +189,7 @@ class Terminal:
             self.console.print(target_text(dataset), markup=False)
         if dataset.skipped:
             self.console.print(skipped_text(dataset.skipped), markup=False)
+        self.console.print(described_text(dataset.described), markup=False)
         self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs))
         if self._verbose:
             for trial in plan.trials:
@@ -241,6 +243,18 @@ class Terminal:
         with self._lock:
             if key in self._bars:
                 self._progress.remove_task(self._bars.pop(key))
+
+
+def described_text(described: Described, shown: int = 20) -> str:
+    """How rows were split, what was made of columns that are more than numbers, and what to beware of."""
+    noted = [column for column in described.columns if not column.plain]
+    lines = [
+        f"  {column.name} ({column.kind}): {'; '.join(filter(None, (column.how, column.gaps)))}"
+        for column in noted[:shown]
+    ]
+    more = [f"  … and {len(noted) - shown} more, in the report"] if len(noted) > shown else []
+    warnings = [f"warning: {warning}" for warning in described.warnings]
+    return "\n".join([f"split: {described.split}", *["columns:"] * bool(lines), *lines, *more, *warnings])
 
 
 def skipped_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:

@@ -12,6 +12,7 @@ from gengap.conclude.held_out import HeldOut
 from gengap.conclude.recommend import Recommendation
 from gengap.conclude.regularizers import Effect
 from gengap.conclude.sizes import Sizes
+from gengap.data.described import Described
 from gengap.diagnose.compare import Comparison, Rank
 from gengap.diagnose.extrapolate import Extrapolation
 from gengap.diagnose.findings import Finding
@@ -90,8 +91,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     """What study.json holds, in its order. `interrupted` says that some trials of the plan are missing.
 
-    `columns` are the features' names, `classes` the target's (none of numbers), `seeds` those that
-    every trial was trained with.
+    `columns` are the features' names, `classes` the target's (none of numbers), `seeds` those that every trial was
+    trained with. `table` says what was made of the table's columns and how its rows were split.
     """
 
     schema: int = SCHEMA
@@ -117,6 +118,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     seeds: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
     made: Made | None = None
+    table: Described | None = None
 
     @property
     def loss_name(self) -> str:

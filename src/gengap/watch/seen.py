@@ -100,6 +100,7 @@ def _under_way(state: State, folder: Path, status: Status) -> Seen:
         columns=status.columns,
         target=status.target,
         seeds=tuple(range(status.seeds)),
+        table=status.table,
     )
     histories = [*(history for history, _ in finished), *running]
     page = page_of(summary, histories, status.plan, under_way=state == "running")

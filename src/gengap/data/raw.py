@@ -1,0 +1,91 @@
+"""Rows as a table holds them: numbers as one array, which may lack values, and text and dates beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gengap.errors import DataError
+from gengap.limits import refuse_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+MOST_CELLS = 50_000_000  # of a table with text or dates, which is held in memory as a whole: some gigabytes
+BLOCK_ROWS = 1 << 16  # hashed at once
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Columns as read: those of `numbers` (rows, names) float32, NaN where a value is missing; `others` by name.
+
+    `others` are text and dates as pandas holds them; missing ones are null.
+    """
+
+    names: tuple[str, ...]
+    numbers: np.ndarray
+    others: Mapping[str, pd.Series]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, rows: np.ndarray) -> Raw:
+        """Some of the rows."""
+        return Raw(
+            self.names, self.numbers[rows], {name: column.iloc[rows] for name, column in self.others.items()}
+        )
+
+    def column(self, name: str) -> np.ndarray | pd.Series:
+        """One column: an array of numbers, or text or dates."""
+        return self.others[name] if name in self.others else self.numbers[:, self.names.index(name)]
+
+    def missing(self) -> dict[str, int]:
+        """How many values each column lacks."""
+        counts = {name: int(np.isnan(self.numbers[:, i]).sum()) for i, name in enumerate(self.names)}
+        return counts | {name: int(column.isna().sum()) for name, column in self.others.items()}
+
+    def keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+        """A 64-bit hash of each of these rows: equal for rows that hold the same in these columns."""
+        blocks = [
+            self._keys(rows[start : start + BLOCK_ROWS], columns) for start in range(0, len(rows), BLOCK_ROWS)
+        ]
+        return np.concatenate([np.empty(0, np.uint64), *blocks])
+
+    def _keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+        import pandas as pd
+
+        some = self.take(rows)
+        some = Raw(self.names, some.numbers + np.float32(0), some.others)  # -0 becomes 0
+        frame = pd.DataFrame({name: np.asarray(some.column(name)) for name in columns})
+        return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+
+
+def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "") -> Raw:
+    """The named columns of all batches. Raises DataError if text and dates make that too large."""
+    import pyarrow as pa
+
+    blocks: list[np.ndarray] = []
+    held: dict[str, list[pa.Array]] = {}
+    names: tuple[str, ...] = ()
+    rows = 0
+    for batch in batches:
+        names = tuple(name for name in columns if pa.types.is_floating(batch.schema.field(name).type))
+        for name in columns:
+            if name not in names:
+                held.setdefault(name, []).append(batch.column(name))
+        numbers = [batch.column(name).to_numpy(zero_copy_only=False) for name in names]
+        empty = np.empty((len(batch), 0), np.float32)
+        blocks.append(np.stack(numbers, axis=1).astype(np.float32) if numbers else empty)
+        rows += len(batch)
+        refuse_table(origin, rows, rows * (4 * len(columns) + 8))
+        if held and rows * len(columns) > MOST_CELLS:
+            raise DataError(
+                f"{origin}: more than {MOST_CELLS:,} cells, expected fewer of a table with text or dates, which is "
+                f"held in memory. Use the first {MOST_CELLS // len(columns):,} rows with --rows, or fewer columns"
+            )
+    others = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in held.items()}
+    return Raw(names, np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32), others)

@@ -1,0 +1,148 @@
+"""Whole studies of tables with text, dates and gaps: from the command line to predictions on the raw table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data.mixed_made import KINDS, mixed
+from scipy.special import expit
+from typer.testing import CliRunner
+
+import gengap
+from gengap.cli import app
+from gengap.errors import DataError, StudyFolderError, UsageError
+from gengap.folder import StudyFolder
+from gengap.models.saved import read_card
+
+OPTIONS = ("--target", "y", "--only", "sizes/Tiny", "--max-epochs", "5", "--test", "60")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("mixed")
+    KINDS["csv"](mixed(), place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def output(folder: Path) -> str:
+    done = CliRunner().invoke(app, ["study", str(folder / "t.csv"), *OPTIONS, "--out", str(folder / "s"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["table"]["split"] == "drawn at random with seed 0, every class with its share"
+    return " ".join(done.stderr.split())
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path, output: str) -> Path:
+    return folder / "s" / "models" / "best.keras"
+
+
+def predicted(model: Path, table: object, out: Path) -> np.ndarray:
+    gengap.predict(model, table, out)
+    return pq.read_table(out)["probability"].to_numpy()
+
+
+def test_a_study_says_what_was_made_of_the_table(folder: Path, output: str) -> None:
+    for said in (
+        "split: drawn at random with seed 0, every class with its share",
+        "age (number): as it is; 24 missing, replaced by the training rows' median, with a column that says where",
+        "colour (category): a column for each of 3 categories; 14 missing, 0 in each of them",
+        "number (identifier): left out",
+        "unit (constant): left out: the training rows hold one value",
+    ):
+        assert said in output
+    assert "patient" not in output  # a plain column of numbers needs no words
+    page = (folder / "s" / "report.html").read_text("utf-8")
+    assert "drawn at random with seed 0" in page and "its character sequences in 30 columns" in page
+    korean = CliRunner().invoke(
+        app, ["report", str(folder / "s"), "--lang", "ko", "--out", str(folder / "ko.html")]
+    )
+    assert korean.exit_code == 0
+    assert "글자의 나열을 열 30개로" in (folder / "ko.html").read_text("utf-8")
+
+
+def test_the_same_call_resumes(folder: Path, model: Path) -> None:
+    again = CliRunner().invoke(app, ["study", str(folder / "t.csv"), *OPTIONS, "--out", str(folder / "s")])
+    assert again.exit_code == 0 and "kept from before" in again.output
+    other = mixed()
+    other.loc[7, "note"] = "something else entirely"
+    with pytest.raises(StudyFolderError, match="other data"):
+        options = {"target": "y", "only": "sizes/Tiny", "max_epochs": 5, "test": 60}
+        gengap.study(other, out=folder / "s", **options)
+
+
+def test_predictions_on_the_raw_table_are_those_of_the_study(folder: Path, model: Path) -> None:
+    answers = predicted(model, folder / "t.csv", folder / "p.parquet")
+    marked = mixed().assign(row=np.arange(len(mixed())) + 0.5)
+    dataset = gengap.load(marked, target="y", test=60, preparation="raw")
+    rows = dataset.validation.x[:, dataset.columns.index("row")].astype(int)
+    with np.load(StudyFolder(folder / "s").trial_file("sizes/Tiny", 0).with_suffix(".npz")) as kept:
+        best = json.loads((folder / "s" / "study.json").read_text())["trials"][0]["best_epoch"]
+        outputs = kept["outputs"][list(kept["epochs"]).index(best)].reshape(-1)
+    np.testing.assert_allclose(answers[rows], expit(outputs), rtol=1e-3)
+    for kind in ("parquet", "polars", "pandas of categories"):
+        other = predicted(model, KINDS[kind](mixed(), folder), folder / "q.parquet")
+        np.testing.assert_array_equal(other, answers)
+
+
+def test_a_table_of_few_rows_and_columns_is_enough(folder: Path, model: Path) -> None:
+    answers = predicted(model, folder / "t.csv", folder / "p.parquet")
+    needed = list(read_card(model).columns)
+    assert needed == ["age", "colour", "member", "day", "note", "patient"]
+    few = mixed()[reversed(needed)][:3]
+    np.testing.assert_allclose(predicted(model, few, folder / "few.parquet"), answers[:3], rtol=1e-5)
+    (folder / "one.csv").write_text("patient,note,day,member,colour,age\n3,,,maybe,violet,\n")
+    assert len(predicted(model, folder / "one.csv", folder / "one.parquet")) == 1
+    with pytest.raises(UsageError, match="no column 'note', which the model needs"):
+        gengap.predict(model, few.drop(columns="note"), folder / "no.parquet")
+    with pytest.raises(DataError, match="'many'"):
+        (folder / "bad.csv").write_text("patient,note,day,member,colour,age\nmany,,,yes,red,1\n")
+        gengap.predict(model, folder / "bad.csv", folder / "no.parquet")
+    with pytest.raises(DataError, match="many"):
+        gengap.predict(model, few.assign(patient="many"), folder / "no.parquet")
+
+
+def test_a_model_saved_before_encodings_still_wants_complete_numbers(model: Path, tmp_path: Path) -> None:
+    from gengap.models.saved import Card, write_card
+
+    old = gengap.study(
+        pd.DataFrame({"a": [0.5, 1.5] * 40, "b": [1.0, 2.5, 3.5, 1.5] * 20, "y": [0, 1] * 40}),
+        target="y",
+        only="sizes/Tiny",
+        max_epochs=2,
+        out=tmp_path / "s",
+    )
+    assert old.folder
+    from gengap.models.saved import load_saved
+
+    plain = tmp_path / "old.keras"
+    load_saved(old.folder / "models" / "best.keras").save(plain)
+    write_card(plain, Card(("a", "b"), "y"))
+    assert gengap.predict(plain, pa.table({"b": [1.0], "a": [2.0]}), tmp_path / "p.parquet") == 1
+    with pytest.raises(DataError, match="row 1, column 'a': the cell is empty"):
+        gengap.predict(plain, pa.table({"b": [1.0], "a": pa.array([None], pa.float64())}), tmp_path / "p.parquet")
+
+
+def test_group_time_and_keep_from_the_command_line(folder: Path) -> None:
+    options = ["--target", "y", "--only", "sizes/Tiny", "--max-epochs", "2", "--json"]
+    chosen = ["--group", "patient", "--keep", "number", "--keep", "key"]
+    done = CliRunner().invoke(
+        app,
+        ["study", str(folder / "t.csv"), *options, "--out", str(folder / "g"), *chosen],
+    )
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    kinds = {column["name"]: column["kind"] for column in summary["table"]["columns"]}
+    assert (kinds["patient"], kinds["number"]) == ("group", "number") and kinds["key"] != "identifier"
+    assert summary["made"]["command"][-6:] == chosen
+    by_time = CliRunner().invoke(
+        app, ["study", str(folder / "t.csv"), *options, "--time", "number", "--out", str(folder / "t")]
+    )
+    assert by_time.exit_code == 0, by_time.output
+    assert json.loads(by_time.stdout)["table"]["split"].startswith("by time")
