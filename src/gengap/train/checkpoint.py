@@ -36,7 +36,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Keeps one trial's latest checkpoint at `path`, written every so often; only those of this `fingerprint` count."""
+    """Keeps one trial's latest checkpoint at `path`, written now and then; only this `fingerprint`'s count."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         self.path, self.fingerprint = path, fingerprint
@@ -52,8 +52,8 @@ class Checkpoints:
         except OSError as fault:
             why = fault.__cause__ or fault
             warnings.warn(
-                f"trials under way can't be kept ({getattr(why, 'strerror', None) or why}); they go on, but a killed "
-                "study would train them from an earlier epoch. Make room in the study's folder",
+                f"trials under way can't be kept ({getattr(why, 'strerror', None) or why}); they go on, but a "
+                "killed study would train them from an earlier epoch. Make room in the study's folder",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -59,9 +59,9 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         hashed=job.randomness == "hashed",
     )
     gathered = _Gathered(columns, job, record, started - before)
-    length, stopped = 1, None
+    length, stopped, checks = 1, None, job.checks
     while stopped is None and done < job.epochs:
-        ahead = next((c for c in job.checks if c > done), job.epochs) - done
+        ahead = next((c for c in checks if c > done), job.epochs) - done
         length = min(length, ahead, len(orders))
         begun = time.perf_counter()
         chunk: Chunk = program(*carried, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length))
@@ -71,7 +71,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         done += ran
         gathered.tell(chunk, done, ran)
         length = _next_length(length, time.perf_counter() - begun)
-        stopped = _ended(chunk, job, record)
+        stopped = _ended(chunk, job, record, checks)
         if job.checkpoints and stopped in (None, "interrupted"):
             job.checkpoints.offer(partial(gathered.checkpoint, carried), now=stopped is not None)
     state, best, watch = carried
@@ -149,14 +149,14 @@ def _next_length(length: int, seconds: float) -> int:
     return int(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
 
 
-def _ended(chunk: Chunk, job: Job, record: Record) -> Stopped | None:
+def _ended(chunk: Chunk, job: Job, record: Record, checks: list[int]) -> Stopped | None:
     """Why the trial ends here, if it does. An interrupt comes last: what it asks to go on must have more to do."""
     done = record.epochs
     if bool(chunk.diverged):
         return "diverged"
     if bool(chunk.stop):
         return "patience"
-    if job.certain and done in job.checks and job.certain(record.so_far()):
+    if job.certain and done in checks and job.certain(record.so_far()):
         return "verdict"
     return "interrupted" if job.interrupted and done < job.epochs else None
 
