@@ -62,7 +62,7 @@ class Checkpoints:
     def latest(self, run: str, seed: int) -> Checkpoint | None:
         """The checkpoint that is here, or None: one that can't be read is as if it were not there."""
         try:
-            with np.load(self.path, allow_pickle=False) as saved:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 if str(saved["fingerprint"]) != self.fingerprint:
                     return None
                 return _from_arrays(saved, run, seed)
