@@ -69,7 +69,6 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     with explained(path):
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
         file = _taken(path)
     try:
         yield
@@ -86,27 +85,24 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _taken(path: Path) -> IO[bytes]:
     """The lock file, open and locked. Of two that begin at one moment, the system lets one have it."""
-    for last in (*[False] * (TRIES - 1), True):
+    for _ in range(TRIES):
         file = _opened(path)
         try:
             _lock(file)
+            if _is_at(file, path):  # else the study before removed it meanwhile
+                return _signed(file)
         except HELD:
-            file.close()
-            if last:
-                raise StudyFolderError(_refusal(path)) from None
             time.sleep(PAUSE)
         except OSError as fault:  # a file system without locks
             warnings.warn(f"{path} can't be locked ({fault}): see that no other study runs there", stacklevel=5)
             return _signed(file)
-        else:
-            if _is_at(file, path):
-                return _signed(file)
-            file.close()  # the study before removed it meanwhile
+        file.close()
     raise StudyFolderError(_refusal(path))
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """For reading and writing; made if it is not there, and never emptied: it may be another study's."""
+    """Made with its folder if it is not there, and never emptied: it may be another study's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
 
 
