@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from gengap.folder import SUMMARY, StudyFolder
 from gengap.history import History, Series, write_histories
 from gengap.live import LIVE, STATUS, Status
+from gengap.lock import locked
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report.summary import TrialSummary
 from gengap.train.fitted import Progress
@@ -42,12 +43,18 @@ def status(**changed: Any) -> Status:
     return Status(**known | {"preparation": "raw", "planned": 2} | changed)
 
 
-def write_status(folder: Path, silent: float = 0.0, **changed: Any) -> None:
-    """The status of a study that was heard of last so many seconds ago."""
+_running: dict[Path, ExitStack] = {}
+
+
+def write_status(folder: Path, runs: bool = True, **changed: Any) -> None:
+    """The status of a study that `runs`, for as long as this process does, or that was killed."""
     (folder / LIVE).mkdir(parents=True, exist_ok=True)
     (folder / STATUS).write_bytes(msgspec.json.encode(status(**changed)))
-    written = time.time() - silent
-    os.utime(folder / STATUS, (written, written))
+    if runs and folder not in _running:
+        _running[folder] = ExitStack()
+        _running[folder].enter_context(locked(folder))
+    elif not runs and folder in _running:
+        _running.pop(folder).close()
 
 
 def write_curves(folder: Path, run: str = "sizes/Two", epochs: int = 3, name: str = "any", seed: int = 0) -> None:

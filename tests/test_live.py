@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +11,14 @@ import pytest
 from live_made import PLAN, ROWS, finished, status, told, write_status
 
 import gengap
-from gengap import live as module
 from gengap.display import Silent
-from gengap.errors import GengapError, StudyFolderError
+from gengap.errors import GengapError
 from gengap.history import read_histories
-from gengap.live import LIVE, SILENT_SECONDS, STATUS, Live, is_running, read_status
+from gengap.live import LIVE, STATUS, Live, is_running, read_status
+from gengap.lock import locked
 from gengap.plan import Growth, Plan, Trial
 from gengap.train.fitted import Progress
 
-GONE = 2**22 + 1  # a process that Linux never gives
 ANOTHER = 1  # one that is there
 OUTSIZED = msgspec.json.encode(status(pid=2**70))
 
@@ -52,7 +49,9 @@ def test_a_trials_curves_are_there_while_it_runs_and_gone_once_it_is_finished(tm
         found = read_status(tmp_path)
         assert found and found.finished == (("sizes/Tiny", 0),)
         assert (found.planned, found.rows["train"], found.plan_name) == (2, 300, "little")
-        assert is_running(tmp_path)
+        assert not is_running(tmp_path)
+        with locked(tmp_path):
+            assert is_running(tmp_path)
         assert Plan.from_toml(found.plan) == PLAN
     assert names(tmp_path) == []
 
@@ -149,81 +148,22 @@ def test_half_a_status_is_none(tmp_path: Path, content: bytes) -> None:
     assert read_status(tmp_path) is None
 
 
-def test_a_study_that_never_began_leaves_the_files_of_one_under_way(tmp_path: Path) -> None:
-    with Live(tmp_path, Silent()) as live:  # of this process, and so not refused
-        live.begin(PLAN, gengap.load("collider", **ROWS), 1)
-        live.progress(told())
-        before = names(tmp_path)
-        for faulty in ({"seeds": 0}, {"validation": 0}, {"source": "missing.csv"}):
-            options: dict[str, Any] = {"source": "collider", "plan": PLAN, **ROWS, **faulty}
-            with pytest.raises(GengapError):
-                gengap.study(**options, out=tmp_path)
-        assert names(tmp_path) == before != []
-
-
-def test_the_folder_of_another_process_study_is_refused_and_left_alone(tmp_path: Path) -> None:
-    write_status(tmp_path, pid=ANOTHER)
-    live = Live(tmp_path, Silent())
-    for begin in (live.__enter__, lambda: live.begin(PLAN, gengap.load("collider", **ROWS), 1)):
-        with pytest.raises(StudyFolderError, match=f"another study is under way there .process {ANOTHER} on"):
-            begin()
-    live.__exit__()
-    assert names(tmp_path) == [STATUS]
-
-
-def test_a_study_that_began_since_keeps_its_files(tmp_path: Path) -> None:
-    with Live(tmp_path, Silent()) as live:
-        live.begin(PLAN, gengap.load("collider", **ROWS), 1)
-        write_status(tmp_path, pid=ANOTHER)
-    assert names(tmp_path) == [STATUS]
-
-
-@pytest.mark.parametrize(("pid", "silent"), [(GONE, 0), (ANOTHER, SILENT_SECONDS + 1)])
-def test_the_folder_of_a_killed_study_is_taken(tmp_path: Path, pid: int, silent: float) -> None:
-    write_status(tmp_path, silent, pid=pid)
-    with Live(tmp_path, Silent()) as live:
-        live.begin(PLAN, gengap.load("collider", **ROWS), 1)
-        found = read_status(tmp_path)
-        assert found and found.pid == os.getpid()
+def test_a_study_that_never_began_leaves_the_files_of_a_killed_one(tmp_path: Path) -> None:
+    write_status(tmp_path, runs=False)
+    before = names(tmp_path)
+    for faulty in ({"seeds": 0}, {"validation": 0}, {"source": "missing.csv"}):
+        options: dict[str, Any] = {"source": "collider", "plan": PLAN, **ROWS, **faulty}
+        with pytest.raises(GengapError):
+            gengap.study(**options, out=tmp_path)
+    assert names(tmp_path) == before != []
 
 
 @pytest.mark.parametrize(
-    ("pid", "host", "silent", "runs"),
-    [
-        (ANOTHER, None, 0, True),
-        (GONE, None, 0, False),
-        (ANOTHER, None, SILENT_SECONDS + 1, False),  # the number is another process' now
-        (GONE, "elsewhere", SILENT_SECONDS - 60, True),
-        (GONE, "elsewhere", SILENT_SECONDS + 1, False),
-    ],
+    ("runs", "changed", "running"),
+    [(True, {}, True), (True, {"pid": ANOTHER}, False), (True, {"host": "elsewhere"}, False), (False, {}, False)],
 )
-def test_a_study_runs_while_its_process_is_there_and_heard_of(
-    tmp_path: Path, pid: int, host: str | None, silent: float, runs: bool
+def test_a_study_runs_while_it_holds_the_folder(
+    tmp_path: Path, runs: bool, changed: dict[str, Any], running: bool
 ) -> None:
-    write_status(tmp_path, silent, pid=pid, **{} if host is None else {"host": host})
-    assert is_running(tmp_path) == runs
-
-
-def test_no_process_is_signalled_where_that_is_no_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    signalled: list[int] = []
-    monkeypatch.setattr(module, "PROBES", False)
-    monkeypatch.setattr(module.os, "kill", lambda pid, _: signalled.append(pid))
-    write_status(tmp_path, pid=GONE)
-    assert is_running(tmp_path)
-    write_status(tmp_path, SILENT_SECONDS + 1)
-    assert not is_running(tmp_path)
-    assert signalled == []
-
-
-def test_a_study_is_heard_of_though_no_trial_tells_anything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "BEAT_SECONDS", 0.01)
-    with Live(tmp_path, Silent()) as live:
-        live.begin(PLAN, gengap.load("collider", **ROWS), 1)
-        os.utime(tmp_path / STATUS, (0, 0))
-        until = time.monotonic() + 300
-        while not is_running(tmp_path):
-            assert time.monotonic() < until
-            time.sleep(0.01)
-    assert module.BEAT_SECONDS < module.SILENT_SECONDS / 2
+    write_status(tmp_path, runs, **changed)
+    assert is_running(tmp_path) == running

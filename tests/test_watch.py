@@ -24,7 +24,8 @@ from live_made import PLAN, ROWS, status, write_curves, write_finished, write_st
 import gengap
 from gengap import cli
 from gengap.errors import StudyFolderError, UsageError
-from gengap.live import LIVE, SILENT_SECONDS, STATUS
+from gengap.live import LIVE, STATUS
+from gengap.lock import locked
 from gengap.plan import Growth, Plan, Trial
 from gengap.report.language import language, languages
 from gengap.watch.editions import AWAY, ENDED
@@ -117,19 +118,25 @@ def test_curves_of_a_finished_trial_are_not_shown_twice(studied: Path, tmp_path:
 
 
 def test_a_killed_study_is_told_from_one_under_way(tmp_path: Path) -> None:
-    write_status(tmp_path, pid=GONE)
+    write_status(tmp_path, runs=False)
     write_curves(tmp_path)
     seen = look(tmp_path)
     assert (seen.state, seen.text) == ("stopped", "the study was ended before its end: 0 of 2 trials finished")
     assert seen.page and seen.page.summary.interrupted and not seen.page.under_way
 
 
-def test_a_study_killed_on_another_host_is_told_by_its_silence(tmp_path: Path) -> None:
-    write_status(tmp_path, SILENT_SECONDS + 1, host="elsewhere")
-    silent = mark(tmp_path)
+def test_a_study_killed_on_another_host_is_told_at_once(tmp_path: Path) -> None:
+    write_status(tmp_path, runs=False, host="elsewhere")
     assert look(tmp_path).state == "stopped"
-    write_status(tmp_path, host="elsewhere")
-    assert look(tmp_path).state == "running" and mark(tmp_path) != silent
+
+
+def test_a_study_that_has_yet_to_begin_is_not_the_killed_one_before(tmp_path: Path) -> None:
+    write_status(tmp_path, runs=False)
+    killed = mark(tmp_path)
+    with locked(tmp_path):
+        assert look(tmp_path).state == "running" and mark(tmp_path) != killed
+        write_status(tmp_path, runs=False, pid=GONE)
+        assert look(tmp_path).state == "stopped"
 
 
 def test_a_status_that_goes_while_it_is_looked_at_is_no_fault(
@@ -140,7 +147,7 @@ def test_a_status_that_goes_while_it_is_looked_at_is_no_fault(
     assert seen.page and (seen.state, seen.page.summary.seconds) == ("stopped", 0.0)
 
 
-@pytest.mark.parametrize("pid", [1, GONE])
+@pytest.mark.parametrize("runs", [True, False])
 @pytest.mark.parametrize(
     ("plan", "order"),
     [
@@ -151,11 +158,11 @@ def test_a_status_that_goes_while_it_is_looked_at_is_no_fault(
         (PLANNED.to_toml() + "\n[news]\nof = 'a later version'", SEEN),
     ],
 )
-def test_runs_come_in_the_order_of_the_plan(tmp_path: Path, pid: int, plan: str, order: list[str]) -> None:
+def test_runs_come_in_the_order_of_the_plan(tmp_path: Path, runs: bool, plan: str, order: list[str]) -> None:
     finished = tuple(write_finished(tmp_path, run) for run in SEEN[:2])
     for run in SEEN[2:]:
         write_curves(tmp_path, run=run, name=f"{SEEN.index(run)}")
-    write_status(tmp_path, pid=pid, plan=plan, finished=finished)
+    write_status(tmp_path, runs=runs, plan=plan, finished=finished)
     page = look(tmp_path).page
     assert page and [row.run for row in page.rows] == order
     assert [shown.run for shown in page.groups["*"]] == [line.run for line in page.values.lines] == order
@@ -181,15 +188,14 @@ def test_a_finished_study_is_shown_whole(studied: Path) -> None:
     assert seen.page and seen.page.summary.recommendation
 
 
-def test_results_that_are_newer_than_a_status_are_shown(studied: Path) -> None:
-    """A study was killed after it wrote them, or they came from elsewhere."""
-    write_status(studied, 60, host="elsewhere")
-    os.utime(studied / "study.json")
+def test_results_beside_the_status_of_a_killed_study_are_shown(studied: Path) -> None:
+    """It was killed after it wrote them, or they came from elsewhere."""
+    write_status(studied, runs=False)
     try:
         assert look(studied).state == "finished"
         whole = (studied / "study.json").read_bytes()
         (studied / "study.json").write_bytes(whole[:-20])
-        assert look(studied).state == "running"
+        assert look(studied).state == "stopped"
         (studied / "study.json").write_bytes(whole)
     finally:
         (studied / STATUS).unlink()
@@ -199,7 +205,7 @@ def test_results_of_before_make_way_for_a_study_under_way(studied: Path) -> None
     write_status(studied)
     try:
         assert look(studied).state == "running"
-        write_status(studied, pid=GONE)
+        write_status(studied, runs=False)
         assert look(studied).state == "finished"
     finally:
         (studied / STATUS).unlink()
@@ -234,7 +240,7 @@ def test_the_mark_changes_with_what_is_seen_and_only_then(tmp_path: Path) -> Non
     assert changed() and not changed()
     write_curves(tmp_path, epochs=4)
     assert changed()
-    write_status(tmp_path, pid=GONE)
+    write_status(tmp_path, runs=False)
     assert changed()
     (tmp_path / "study.json").write_text("{}")
     assert changed()

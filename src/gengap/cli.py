@@ -7,12 +7,14 @@ People-facing text goes to standard error, results asked for as data to standard
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from time import sleep
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -110,7 +112,7 @@ def study(
 
     folder = out or default_folder(source, plan)
     shown = _shown_live(folder) if open_page else contextlib.nullcontext()
-    with shown, Terminal(verbose=verbose) as terminal:
+    with _interrupts_told(), shown, Terminal(verbose=verbose) as terminal:
         found = run(
             source,
             plan,
@@ -274,18 +276,39 @@ def plan(name: Annotated[str, typer.Argument(help="quick, tutorial, full, or a T
     typer.echo(load_plan(name).to_toml(), nl=False)
 
 
+@contextlib.contextmanager
+def _interrupts_told() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("gengap: interrupted; finished trials are kept, the same call goes on", err=True)
+        raise
+
+
+def _leave() -> NoReturn:
+    """Ends at once: an orderly end would wait for the epochs at hand, and one more Ctrl-C would be a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
 def main() -> None:
     """Runs the command line; a fault that gengap can explain is one line, never a traceback."""
     from gengap.errors import GengapError
 
     try:
         app()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            _leave()
+        raise
     except GengapError as error:
         typer.echo(f"gengap: {error}", err=True)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
-        typer.echo("gengap: interrupted; finished trials are kept", err=True)
-        sys.exit(INTERRUPTED)
+        _leave()
     except OSError as error:
         typer.echo(f"gengap: {error}", err=True)
         sys.exit(1)

@@ -4,12 +4,14 @@ Each message says what was received and where, what was expected, and how to men
 
     GengapError                 the work failed (exit status 1)
     ├── UsageError              the call was wrong (exit status 2; also a ValueError)
-    │   └── PlanError           a plan that can't be run: names the field
+    │   ├── PlanError           a plan that can't be run: names the field
+    │   └── PlaceError          a place that may not be written to (also a WriteError)
+    ├── WriteError              a file that can't be written, as on a full disk (also an OSError)
     ├── DataError               the rows can't be used
     │   ├── SourceError         a file or address that can't be reached or understood
     │   ├── BadRowError         one row that can't be used: names file, row and column
     │   └── TooFewRowsError     the source ended before the rows asked for
-    └── StudyFolderError        a study folder that belongs to another plan or other data
+    └── StudyFolderError        a study folder that another study uses, or another plan or other data made
 """
 
 from __future__ import annotations
@@ -56,6 +58,14 @@ class PlanError(UsageError):
     """A plan, or a value in it, that can't be run."""
 
 
+class WriteError(GengapError, OSError):
+    """A file that can't be written: no room is left, or the disk fails."""
+
+
+class PlaceError(WriteError, UsageError):
+    """A place that was named for a file, and is none: it may not be written to, or is taken by something else."""
+
+
 class DataError(GengapError):
     """The rows can't be used as they are."""
 
@@ -83,4 +93,4 @@ class TooFewRowsError(DataError):
 
 
 class StudyFolderError(GengapError):
-    """A study folder that belongs to another plan or other data."""
+    """A study folder that another study uses, or that another plan or other data made."""

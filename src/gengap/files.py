@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
-from gengap.errors import StudyFolderError, UsageError
+from gengap.errors import PlaceError, StudyFolderError, WriteError
 
+# What the system says of a place that was named wrongly; whatever else it says may befall any place.
+MISPLACED = {
+    getattr(errno, name, None)
+    for name in ("EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "EINVAL")
+}
 
-class WriteError(UsageError, OSError):
-    """A file that can't be written where it was asked for; one of the system's errors too, as callers expect."""
+HALF = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file that is not whole yet
 
 
 @contextlib.contextmanager
@@ -21,23 +28,31 @@ def beside(path: Path, ending: str = "") -> Iterator[Path]:
     Its name has the `ending`, for writers who insist on theirs. Folders are made. Raises WriteError naming `path`.
     """
     if path.is_dir():
-        raise WriteError(f"{path} is a folder, expected a file to write. Name one in it")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part{ending}")
+        raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{ending}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(missing_ok=True)  # one that is there already may be a link, which writing would follow
-        yield part
-        part.replace(path)
-    except WriteError:
-        raise
-    except OSError as fault:
-        said = fault.strerror or str(fault)
-        raise WriteError(
-            f"{path}: can't be written ({said}). Name a place with room that may be written to"
-        ) from fault
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)  # one that is there already may be a link, which writing would follow
+            yield part
+            part.replace(path)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """When the system refuses, says so: raises PlaceError if `path` is no place to write to, else WriteError."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as fault:
+        said = f"{path}: can't be written ({fault.strerror or fault})"
+        if fault.errno in MISPLACED:
+            raise PlaceError(f"{said}. Name a place with room that may be written to") from fault
+        raise WriteError(f"{said}. Make room there and give the same call again, or name another place") from fault
 
 
 def within(folder: Path, name: str) -> Path:

@@ -5,6 +5,7 @@
     models/<run>.keras, models/best.keras                    each trial's model, its preparation included
     trials/<run>.seed<k>.npz                                 its validation outputs at about 64 epochs
     trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
+    trials/<run>.seed<k>.checkpoint.npz                      a trial under way, while it is
     test.json                                                what the test rows said, once they were used
 
 Every file is written beside its place and then renamed, so that one that is there is whole.
@@ -12,9 +13,10 @@ Every file is written beside its place and then renamed, so that one that is the
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import shutil
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,25 +25,21 @@ import numpy as np
 
 from gengap.conclude.held_out import HeldOut
 from gengap.errors import StudyFolderError, reason
-from gengap.files import beside, within
+from gengap.files import HALF, beside, within
+from gengap.fingerprint import difference
 from gengap.history import History, read_histories, write_histories
 from gengap.limits import check_archive, read_document
 from gengap.models.saved import Card, write_card
 from gengap.report.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
+from gengap.train.checkpoint import Checkpoints
 from gengap.train.fitted import Fitted, SoFar
 
 if TYPE_CHECKING:
     import keras
 
-TRAINING = 4  # to be raised with every change that makes the same trial train differently
-SUMMARY, FINGERPRINT = "gengap.summary", "gengap.fingerprint"
+SUMMARY, FINGERPRINT, MAKER = "gengap.summary", "gengap.fingerprint", "gengap.version"
 SUCH = "name the folder of a finished `gengap study`, as runs/collider-quick"
 RESULTS, HISTORIES = "study.json", "histories.parquet"
-
-
-def fingerprint(*parts: object) -> str:
-    """A digest of what decides a trial's result: `parts` and the version of the training code."""
-    return hashlib.sha256(msgspec.json.encode((TRAINING, *parts))).hexdigest()[:16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +67,25 @@ class StudyFolder:
         """Where its model is saved; seed 0's has the plain name."""
         return within(self.path / "models", f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
 
+    def checkpoints(self, run: str, seed: int, fingerprint: str) -> Checkpoints:
+        """Where the trial is kept while it is under way."""
+        return Checkpoints(self.trial_file(run, seed).with_suffix(".checkpoint.npz"), fingerprint)
+
+    def tidy(self) -> None:
+        """Removes what a killed study had half-written."""
+        own = (self.path / name for name in ("trials", "models", "figures"))
+        for path in (*self.path.glob(".*"), *(path for place in own for path in place.rglob(".*"))):
+            if HALF.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
     def finished(self, run: str, seed: int, expected: str) -> tuple[Fitted, TrialSummary] | None:
         """The trial kept here, or None. Raises StudyFolderError if it was another trial or other data."""
         path = self.trial_file(run, seed)
         if not path.is_file() or not self.model_file(run, seed).is_file():
             return None
         try:
-            summary, found = _read_trial(path)
+            summary, found, maker = _read_trial(path)
             (history,) = read_histories(path)
             epochs, outputs = _read_outputs(path.with_suffix(".npz"))
             if {(summary.run, summary.seed), (history.run, history.seed)} != {(run, seed)}:
@@ -88,9 +98,10 @@ class StudyFolder:
             ) from None
         if found != expected:
             raise StudyFolderError(
-                f"{self.path} holds {run} trained with another plan, other data or another version of the trainer; "
-                "name another folder with --out, or delete this one to start over"
+                f"{self.path} holds {run} trained with {difference(found, expected, maker)}; name another folder "
+                "with --out, or delete this one to start over"
             )
+        self.checkpoints(run, seed, expected).discard()
         return Fitted(history, epochs, outputs, summary.best_epoch, summary.stopped, summary.seconds), summary
 
     def keep(self, fitted: SoFar, summary: TrialSummary, expected: str, model: keras.Model, card: Card) -> None:
@@ -99,8 +110,10 @@ class StudyFolder:
         path = self.trial_file(summary.run, summary.seed)
         with beside(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
             np.savez(part, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
-        metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected}
+        maker = import_module("gengap").__version__
+        metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected, MAKER: maker}
         write_histories([fitted.history], path, metadata)
+        self.checkpoints(summary.run, summary.seed, expected).discard()
 
     def save_model(self, model: keras.Model, path: Path, card: Card) -> None:
         """A .keras file with its card, written beside and renamed."""
@@ -169,12 +182,13 @@ def _read_summary(path: Path) -> StudySummary:
     return summary
 
 
-def _read_trial(path: Path) -> tuple[TrialSummary, str]:
-    """A finished trial's summary and fingerprint."""
+def _read_trial(path: Path) -> tuple[TrialSummary, str, str]:
+    """A finished trial's summary, its fingerprint, and which gengap made it."""
     import pyarrow.parquet as pq
 
     kept = pq.read_schema(path).metadata
-    return msgspec.json.decode(kept[SUMMARY.encode()], type=TrialSummary), kept[FINGERPRINT.encode()].decode()
+    summary = msgspec.json.decode(kept[SUMMARY.encode()], type=TrialSummary)
+    return summary, kept[FINGERPRINT.encode()].decode(), kept.get(MAKER.encode(), b"").decode()
 
 
 def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,7 @@
 
 The study writes these as its display is told of them: `Live` is a display in front of another. A trial's curves are
 written at most once a second, and in a small share of its time. Every file is written beside its place and then
-renamed; all are gone once the study has ended. While it runs, it touches the status every so often: what a killed
-study leaves is told by its process, which is no more, or by a status that nothing has touched for a while.
+renamed; all are gone once the study has ended. What a killed study leaves is told by its lock, which nobody holds.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,10 +20,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from gengap.data.described import Described
-from gengap.errors import StudyFolderError
 from gengap.files import beside, within
 from gengap.history import write_histories
 from gengap.limits import read_document
+from gengap.lock import holder
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
@@ -38,9 +36,6 @@ LIVE, STATUS, CURVES = "live", "live/status.json", "*.seed*.parquet"
 MOST_SEEDS = 100_000  # that a status is believed
 EVERY_SECONDS = 1.0
 LARGEST_SHARE = 0.01  # of a trial's time that may be spent on writing its curves
-BEAT_SECONDS = 60.0  # from one touch of the status to the next, whatever the trials are at
-SILENT_SECONDS = 600.0  # without one, after which a study is no more: far more than clocks of two hosts differ by
-PROBES = os.name == "posix"  # elsewhere a signal 0 is no question: Windows sends a Ctrl-C
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,28 +60,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     table: Described | None = None
     finished: tuple[tuple[str, int], ...] = ()
 
-    @property
-    def gone(self) -> bool:
-        """Whether the study's process is known to be no more; of one on another host nothing is known."""
-        if not PROBES or self.host != platform.node():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
-
-    def is_running(self, folder: Path) -> bool:
-        """Whether the study, whose `folder` this is, still runs."""
-        return not self.gone and time.time() - modified(folder / STATUS) < SILENT_SECONDS
-
 
 def is_running(folder: Path) -> bool:
     """Whether a study is under way in `folder`."""
-    status = read_status(folder)
-    return status is not None and status.is_running(folder)
+    status, found = read_status(folder), holder(folder)
+    return status is not None and found is not None and (status.pid, status.host) == (found.pid, found.host)
 
 
 def modified(path: Path) -> float:
@@ -108,28 +86,21 @@ def read_status(folder: Path) -> Status | None:
 class Live:
     """A `gengap.display.Display` that keeps `folder`'s live files and tells `display`; a context manager.
 
-    Raises StudyFolderError, when entered and again when the trials begin, if another process' study is under way in
-    the folder. That is no lock: of two that begin at the same moment, neither sees the other.
+    The folder is locked for this study (`gengap.lock`), so that these files are its own.
     """
 
     def __init__(self, folder: Path, display: Display) -> None:
         self._folder, self._display = folder, display
         self._due: dict[tuple[str, int], float] = {}
         self._status: Status | None = None
-        self._ended = threading.Event()
-        self._beating = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Live:
-        self._refuse_another()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Removes the files, if this study wrote them and no other has begun since."""
-        self._ended.set()
+        """Removes the files, if this study wrote them."""
         if self._status is not None:
-            self._beating.join()
-            if self._another() is None:
-                self._clear()
+            self._clear()
 
     def reading(self, done: int, expected: int | None) -> None:
         """Rows (or bytes of a download) so far."""
@@ -137,9 +108,7 @@ class Live:
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
         """Writes the first status, in the place of all that another study left."""
-        self._refuse_another()
         self._clear()
-        self._beating.start()
         rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
         self._write(
             Status(
@@ -183,26 +152,6 @@ class Live:
     def interrupted(self) -> None:
         """Ctrl-C was pressed."""
         self._display.interrupted()
-
-    def _another(self) -> Status | None:
-        """The study of another process, if one is under way in the folder."""
-        status = read_status(self._folder)
-        if status is None or (status.pid, status.host) == (os.getpid(), platform.node()):
-            return None
-        return status if status.is_running(self._folder) else None
-
-    def _refuse_another(self) -> None:
-        if (status := self._another()) is not None:
-            raise StudyFolderError(
-                f"{self._folder}: another study is under way there (process {status.pid} on {status.host}); wait "
-                f"for it, or name another folder with --out. If it is no more, delete {self._folder / STATUS}"
-            )
-
-    def _beat(self) -> None:
-        """Touches the status until the study has ended: no trial may tell of progress for minutes."""
-        while not self._ended.wait(BEAT_SECONDS):
-            with contextlib.suppress(OSError):
-                os.utime(self._folder / STATUS)
 
     def _clear(self) -> None:
         """Removes these files, and no others: the folder may be one where somebody else has a `live`."""

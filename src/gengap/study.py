@@ -37,6 +37,7 @@ from gengap.files import refuse_links
 from gengap.folder import HISTORIES, RESULTS, StudyFolder
 from gengap.history import History, write_histories
 from gengap.live import Live
+from gengap.lock import locked
 from gengap.models.saved import load_saved, outputs_of
 from gengap.plan import Plan, Stop, Trial
 from gengap.presets import load_plan
@@ -158,7 +159,7 @@ def study(
     `stop` says when trials end: by "patience" alone, or once their "verdict" is certain (default: as planned).
     With `out`, everything is kept in that folder, and the same call again resumes. Ctrl-C stops after the
     chunk of epochs at hand and returns what is finished. Raises UsageError (PlanError), DataError,
-    StudyFolderError.
+    StudyFolderError, WriteError.
 
     >>> found = study("collider", "quick", train=200, validation=50, only="sizes/Tiny", max_epochs=3)
     >>> [(trial.run, trial.parameters, trial.epochs) for trial in found.trials]
@@ -181,7 +182,10 @@ def study(
         # Test rows are for a saved model: without a folder to keep, there is one for as long as this takes.
         place = out or (stack.enter_context(tempfile.TemporaryDirectory()) if test else None)
         folder = StudyFolder(Path(place)) if place is not None else None
-        refuse_links(Path(out)) if out is not None else None
+        if folder is not None:
+            refuse_links(folder.path)
+            stack.enter_context(locked(folder.path))
+            folder.tidy()
         display = stack.enter_context(Live(Path(out), display)) if out is not None else display
         dataset = load(
             source,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import msgspec
@@ -17,11 +18,13 @@ from gengap.data.dataset import Dataset
 from gengap.data.rows import nested
 from gengap.diagnose.trials import is_certain, verdict_of
 from gengap.display import Display
-from gengap.folder import StudyFolder, fingerprint
+from gengap.fingerprint import fingerprint
+from gengap.folder import StudyFolder
 from gengap.models.saved import Card
+from gengap.models.treatments import AnyTreatment
 from gengap.plan import Plan, Trial
 from gengap.report.summary import TrialSummary, metrics_at
-from gengap.train import keras_backend
+from gengap.train import versions
 from gengap.train.baselines import Baseline
 from gengap.train.fitted import Fitted, Job, kept_rows
 from gengap.train.trials import Finished, Ready, Task, run_tasks, steps_per_epoch, with_auc
@@ -52,6 +55,7 @@ class Training:
         self._of_baselines = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, Trained] = {}
+        self._epoch = time.time() - time.perf_counter()  # asked once: the clock of the day may jump meanwhile
 
     def outcomes(self) -> Outcomes:
         """What is finished, for conclusions."""
@@ -84,13 +88,16 @@ class Training:
                 summary = msgspec.structs.replace(summary, also=self.trials[run].also)  # as this plan has it
                 self.finished[run, seed] = Trained(fitted, summary)
                 self.display.finished(summary, kept=True)
-        tasks = [self._task(self.trials[run], seed) for run, seed in prints if (run, seed) not in self.finished]
-        for trained in self._trained(tasks, prints):
-            self.finished[trained.summary.run, trained.summary.seed] = trained
-            self.display.finished(trained.summary, kept=False)
+        due = [(run, seed) for run, seed in prints if (run, seed) not in self.finished]
+        tasks = [self._task(self.trials[run], seed, prints[run, seed]) for run, seed in due]
+        running = run_tasks(tasks, self.dataset.validation, self.jobs, self.interrupt)
+        with closing(running):  # a fault here ends the trials that run
+            for trained in self._trained(running, prints):
+                self.finished[trained.summary.run, trained.summary.seed] = trained
+                self.display.finished(trained.summary, kept=False)
 
-    def _trained(self, tasks: list[Task], prints: Mapping[Key, str]) -> Iterator[Trained]:
-        for finished in run_tasks(tasks, self.dataset.validation, self.jobs, self.interrupt):
+    def _trained(self, running: Iterator[Finished], prints: Mapping[Key, str]) -> Iterator[Trained]:
+        for finished in running:
             if finished.fitted.stopped == "interrupted":
                 continue
             fitted = finished.fitted
@@ -107,11 +114,12 @@ class Training:
 
     def _fingerprint(self, trial: Trial, seed: int) -> str:
         """Of what decides the trial's result."""
-        parts: list[object] = [trial.units, trial.treatments, trial.recipe(self.plan.recipe), self.plan.preparation]
-        parts += [seed, self.dataset.digest, keras_backend()]
-        return fingerprint(*parts, *([trial.share] if trial.share < 1 else []))
+        parts: dict[str, object] = {"units": trial.units, "treatments": [_settings(t) for t in trial.treatments]}
+        parts |= {"recipe": trial.recipe(self.plan.recipe), "preparation": self.plan.preparation, "seed": seed}
+        parts |= {"rows": self.dataset.digest, **({"share": trial.share} if trial.share < 1 else {})}
+        return fingerprint(parts | versions())
 
-    def _task(self, trial: Trial, seed: int) -> Task:
+    def _task(self, trial: Trial, seed: int, fingerprint: str) -> Task:
         recipe, features = trial.recipe(self.plan.recipe), len(self.dataset.columns)
         y, task, patience = self.dataset.validation.y, self.dataset.task, recipe.stopping.patience
 
@@ -126,6 +134,7 @@ class Training:
                 on_progress=self.display.progress,
                 interrupt=self.interrupt,
                 certain=is_certain(y, patience, task) if recipe.stop == "verdict" else None,
+                checkpoints=self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None,
             )
             steps = steps_per_epoch(len(train), recipe.batch)
             return Ready(trial.build(features, steps, self.plan.recipe, seed, task), train, job)
@@ -146,7 +155,13 @@ class Training:
             metrics=metrics_at(fitted.history, fitted.best_epoch, self.dataset.task.shown),
             stopped=fitted.stopped,
             seconds=fitted.seconds,
-            began=time.time() - fitted.seconds,
+            began=self._epoch + time.perf_counter() - fitted.seconds,
             verdict=verdict_of(fitted, self.dataset.validation.y, self.dataset.task),
             sparsity=share_below(finished.model),
         )
+
+
+def _settings(treatment: AnyTreatment) -> str:
+    """As in "dropout rate 0.5", all of it: what decides a result is not rounded."""
+    kind, *settings = msgspec.to_builtins(treatment).items()
+    return " ".join((str(kind[1]), *(f"{name} {value}" for name, value in settings)))

@@ -13,7 +13,7 @@ import pytest
 from gengap.data import blocks as blocks_module
 from gengap.data import csvtext, higgs, stream
 from gengap.data.source import open_source
-from gengap.errors import BadRowError, DataError, SourceError, TooFewRowsError
+from gengap.errors import BadRowError, SourceError, TooFewRowsError
 
 Write = Callable[..., Path]
 
@@ -130,15 +130,6 @@ def test_a_column_of_text_is_read_as_text_whatever_the_blocks(write: Write, bloc
     table = pa.Table.from_batches(source.batches(), source.schema)
     assert table["b"].to_pylist() == ["red", "dark blue", None, None, "12"] * 20 + ["end"]
     assert table["a"].to_pylist() == [*range(100), 5]
-
-
-@pytest.mark.parametrize("on_bad_row", ["fail", "skip"])
-def test_a_target_of_text_is_refused_at_once(write: Write, on_bad_row: blocks_module.OnBadRow) -> None:
-    path = write(["1,red,1", "0,blue,2"])
-    with pytest.raises(
-        DataError, match=r"column 'a': the target is text.*If it is the label, encode it as 0 and 1"
-    ):
-        open_source(path, target="a", on_bad_row=on_bad_row)
 
 
 def test_too_few_rows_says_how_many_there_are(write: Write, block: int) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from gengap.errors import UsageError
+from gengap.files import explained
 from gengap.history import History, Series
 
 VERSION = "brain.Event:2"  # of the record format, which every file's first message tells
@@ -89,13 +90,14 @@ def replace_file(path: Path, events: Iterable[bytes]) -> None:
     """Writes an event file beside its place and renames it, so that one that is there is whole."""
     from tensorboard.summary.writer.record_writer import RecordWriter
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name("~part")  # TensorBoard would read a file with "tfevents" in its name
-    with beside.open("wb") as file:
-        writer = RecordWriter(file)
-        for event in events:
-            writer.write(event)
-    beside.replace(path)
+    part = path.with_name("~part")  # TensorBoard would read a file with "tfevents" in its name
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            writer = RecordWriter(file)
+            for event in events:
+                writer.write(event)
+        part.replace(path)
 
 
 def _events(metrics: dict[str, Series], began: float, per_epoch: float) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 
 
@@ -21,3 +22,11 @@ def trainer() -> ModuleType:
     from gengap.train import keras as plain
 
     return plain
+
+
+def versions() -> dict[str, str]:
+    """Of what trains: another version may add up in another order."""
+    from gengap.models.backend import keras
+
+    backend = keras_backend()
+    return {"keras": keras.__version__, "backend": f"{backend} {getattr(sys.modules[backend], '__version__', '')}"}

@@ -1,19 +1,22 @@
 """The fast trainer: any Keras model on the JAX backend, whole chunks of epochs at a time.
 
 `fit` owns the host's side: it draws the row orders while the device computes, sizes the chunks, gathers the
-logs, and puts the weights back into the model. The device's side is `gengap.train.program`.
+logs, keeps checkpoints, and puts the weights back into the model. The device's side is `gengap.train.program`.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
+from gengap.train.checkpoint import Checkpoint
 from gengap.train.fitted import (
     Fitted,
     Job,
@@ -42,47 +45,68 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     shape = output_shape(model, train)
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     build(model, train)
-    data = _to_device(train, validation)
-    state = State.of(model)
-    best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
-    rule, watch = Rule.of(job.stopping), Watch.start()
-    capacity = _capacity(train, validation)
-    permutations = Permutations(len(train), job.seed)
+    data, rule, record = _to_device(train, validation), Rule.of(job.stopping), Record(job)
+    carried, before = _gone_on(_Carried.of(model), job, record)
+    capacity, permutations, done = _capacity(train, validation), Permutations(len(train), job.seed), record.epochs
+    permutations.skip(done)
     orders = permutations.draw(min(capacity, job.epochs))
-    arguments = (state, best, watch, rule, data, _padded(orders, capacity), np.int32(0), np.int32(1))
     program, columns = program_for(
         model,
-        arguments,
+        (*carried, rule, data, _padded(orders, capacity), np.int32(0), np.int32(1)),
         batch=job.batch,
         capacity=capacity,
         monitor=_monitored(model, job),
         hashed=job.randomness == "hashed",
     )
-    gathered = _Gathered(columns, job)
-    length, done, checks = 1, 0, job.checks
-    stopped: Stopped = "max-epochs"
-    while done < job.epochs:
+    gathered = _Gathered(columns, job, record, started - before)
+    length, stopped, checks = 1, None, job.checks
+    while stopped is None and done < job.epochs:
         ahead = next((c for c in checks if c > done), job.epochs) - done
         length = min(length, ahead, len(orders))
         begun = time.perf_counter()
-        chunk: Chunk = program(
-            state, best, watch, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length)
-        )
+        chunk: Chunk = program(*carried, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length))
         orders = np.concatenate([orders[length:], permutations.draw(length)])  # while the device computes
-        state, best, watch, ran = chunk.state, chunk.best, chunk.watch, int(chunk.done)
+        carried, ran = _Carried(chunk.state, chunk.best, chunk.watch), int(chunk.done)
         gathered.add(chunk, done, ran)
         done += ran
-        gathered.tell(chunk, done, ran, time.perf_counter() - started)
-        if early := _ended(chunk, job, done):
-            stopped = early
-            break
+        gathered.tell(chunk, done, ran)
         length = _next_length(length, time.perf_counter() - begun)
-        if job.certain and done in checks and job.certain(gathered.record.so_far()):
-            stopped = "verdict"
-            break
+        stopped = _ended(chunk, job, record, checks)
+        if job.checkpoints and stopped in (None, "interrupted"):
+            job.checkpoints.offer(partial(gathered.checkpoint, carried), now=stopped is not None)
+    state, best, watch = carried
     best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
     _put_back(model, state, best if job.stopping.restore_best and best_epoch is not None else None)
-    return gathered.record.fitted(best_epoch, stopped, time.perf_counter() - started)
+    return record.fitted(best_epoch, stopped or "max-epochs", gathered.seconds)
+
+
+class _Carried(NamedTuple):
+    """What one chunk hands to the next."""
+
+    state: State
+    best: tuple[list[Any], list[Any]]
+    watch: Watch
+
+    @classmethod
+    def of(cls, model: keras.Model) -> _Carried:
+        """At the trial's start."""
+        state = State.of(model)
+        best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
+        return cls(state, best, Watch.start())
+
+
+def _gone_on(fresh: _Carried, job: Job, record: Record) -> tuple[_Carried, float]:
+    """Where the trial was when it was kept last, with its record, and how many seconds in; else `fresh`, and 0."""
+    kept = job.checkpoints.latest(job.run, job.seed) if job.checkpoints else None
+    leaves, tree = jax.tree.flatten(fresh)
+    if kept is None or [_kind(a) for a in kept.arrays] != [_kind(a) for a in leaves]:
+        return fresh, 0.0
+    record.go_on(kept.known, kept.best_epoch)
+    return jax.tree.unflatten(tree, [jnp.array(a) for a in kept.arrays]), kept.seconds
+
+
+def _kind(array: Any) -> tuple[tuple[int, ...], str]:
+    return np.shape(array), str(array.dtype)
 
 
 def build(model: keras.Model, train: Rows) -> None:
@@ -125,11 +149,15 @@ def _next_length(length: int, seconds: float) -> int:
     return int(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
 
 
-def _ended(chunk: Chunk, job: Job, done: int) -> Stopped | None:
+def _ended(chunk: Chunk, job: Job, record: Record, checks: list[int]) -> Stopped | None:
+    """Why the trial ends here, if it does. An interrupt comes last: what it asks to go on must have more to do."""
+    done = record.epochs
     if bool(chunk.diverged):
         return "diverged"
     if bool(chunk.stop):
         return "patience"
+    if job.certain and done in checks and job.certain(record.so_far()):
+        return "verdict"
     return "interrupted" if job.interrupted and done < job.epochs else None
 
 
@@ -152,18 +180,28 @@ def _assign(variables: list[Any], values: list[Any]) -> None:
 class _Gathered:
     """Puts each chunk's logs and outputs into the trial's record, and tells of them."""
 
-    def __init__(self, columns: list[tuple[str, str]], job: Job) -> None:
-        self._columns, self._job = columns, job
-        self.record = Record(job)
+    def __init__(self, columns: list[tuple[str, str]], job: Job, record: Record, started: float) -> None:
+        self._columns, self._job, self._record, self._started = columns, job, record, started
+
+    @property
+    def seconds(self) -> float:
+        """How long the trial has been trained, in all its parts."""
+        return time.perf_counter() - self._started
+
+    def checkpoint(self, carried: _Carried) -> Checkpoint:
+        """All that the epochs to come depend on, on the host: the program takes over the device's buffers."""
+        arrays = [np.array(leaf) for leaf in jax.tree.leaves(carried)]
+        best = int(carried.watch.epoch)
+        return Checkpoint(arrays, self._record.so_far(), best if best >= 0 else None, self.seconds)
 
     def add(self, chunk: Chunk, first: int, ran: int) -> None:
         logs, outputs, best = np.asarray(chunk.logs)[:ran], np.asarray(chunk.outputs), int(chunk.watch.epoch)
         for key, values in zip(self._columns, logs.T, strict=True):
-            self.record.log(key, values)
+            self._record.log(key, values)
         for i in range(ran):
-            self.record.keep(first + i, outputs[i], last=i == ran - 1, best=first + i == best)
+            self._record.keep(first + i, outputs[i], last=i == ran - 1, best=first + i == best)
 
-    def tell(self, chunk: Chunk, done: int, ran: int, seconds: float) -> None:
+    def tell(self, chunk: Chunk, done: int, ran: int) -> None:
         if self._job.on_progress is None:
             return
         latest = dict(zip(self._columns, np.asarray(chunk.logs)[ran - 1].tolist(), strict=True))
@@ -178,7 +216,7 @@ class _Gathered:
                 latest["validation", monitor],
                 float(chunk.watch.best) * (1 if self._job.stopping.mode == "min" else -1),
                 best if best >= 0 else None,
-                seconds,
-                self.record.history,
+                self.seconds,
+                self._record.history,
             )
         )

@@ -19,6 +19,8 @@ from gengap.train.stopping import Stopped, Stopping
 if TYPE_CHECKING:
     import keras
 
+    from gengap.train.checkpoint import Checkpoints
+
 OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
 OUTPUT_ROWS = 20_000  # of at most so many validation rows; above, of evenly spaced ones
 FIRST_CHECK = 16  # epochs before which no verdict is certain
@@ -59,7 +61,8 @@ class Job:
 
     `randomness` is "hashed" (fast, see `gengap.train.randomness`) or "keras" (whatever Keras draws).
     `interrupt`, once set, ends the trial after the chunk at hand. `certain` is asked, once so many epochs are done
-    as `checks` says, whether what the trial would say is certain; then it ends.
+    as `checks` says, whether what the trial would say is certain; then it ends. The compiled trainer goes on from
+    the latest of `checkpoints`, and keeps its own there.
     """
 
     epochs: int
@@ -71,6 +74,7 @@ class Job:
     on_progress: Callable[[Progress], None] | None = None
     interrupt: threading.Event | None = None
     certain: Callable[[SoFar], bool] | None = None
+    checkpoints: Checkpoints | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -121,6 +125,18 @@ class Record:
         if best:
             self._best = {epoch: kept}
 
+    def go_on(self, known: SoFar, best_epoch: int | None) -> None:
+        """Takes over what a record held after so many epochs, of which `best_epoch` was the best."""
+        for key, series in known.history.series.items():
+            self.log(key, series.values)
+        for epoch, outputs in zip(known.output_epochs.tolist(), known.outputs, strict=True):
+            self.keep(epoch, outputs, last=epoch == self.epochs - 1, best=epoch == best_epoch)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are logged."""
+        return min(map(len, self._logs.values()), default=0)
+
     def history(self) -> History:
         """The history up to now."""
         return build_history(self._job.run, self._job.seed, self._logs)
@@ -153,8 +169,16 @@ class Permutations:
         """The next `epochs` permutations, (epochs, rows) int32."""
         return np.stack([self._one() for _ in range(epochs)])
 
+    def skip(self, epochs: int) -> None:
+        """Passes over the next `epochs` permutations: their keys are drawn, and not sorted."""
+        for _ in range(epochs):
+            self._keys()
+
+    def _keys(self) -> np.ndarray:
+        return self._generator.integers(1 << (63 - self._bits), size=len(self._in_order))
+
     def _one(self) -> np.ndarray:
-        keys = self._generator.integers(1 << (63 - self._bits), size=len(self._in_order))
+        keys = self._keys()
         keys <<= self._bits
         keys |= self._in_order
         keys.sort()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -59,25 +59,29 @@ class Finished:
 
 def run_tasks(
     tasks: Sequence[Task], validation: Rows, jobs: int | None, interrupt: threading.Event
-) -> Iterator[Finished]:
-    """Trains every task, yielding each as it finishes. Nothing new starts once `interrupt` is set."""
+) -> Generator[Finished]:
+    """Trains every task, yielding each as it finishes. Nothing new starts once `interrupt` is set.
+
+    A KeyboardInterrupt is not kept waiting for the epochs at hand.
+    """
     small = [task for task in tasks if task.parameters <= SMALL]
     large = [task for task in tasks if task.parameters > SMALL]
     side_by_side = jobs or len(os.sched_getaffinity(0))
     faults: list[BaseException] = []
     for group, threads in ((small, side_by_side), (large, 1)):
-        with ThreadPoolExecutor(threads, thread_name_prefix="trial") as pool:
-            futures = [pool.submit(_run, task, validation, interrupt) for task in group]
-            try:
-                for future in _as_they_finish(futures):
-                    if fault := future.exception():
-                        faults.append(fault)
-                    elif (finished := future.result()) is not None:
-                        yield finished
-            except BaseException:
-                interrupt.set()  # the other threads stop after their chunk
-                pool.shutdown(cancel_futures=True)
-                raise
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
+        futures = [pool.submit(_run, task, validation, interrupt) for task in group]
+        try:
+            for future in _as_they_finish(futures):
+                if fault := future.exception():
+                    faults.append(fault)
+                elif (finished := future.result()) is not None:
+                    yield finished
+        except BaseException as fault:
+            interrupt.set()  # the other threads stop after their chunk
+            pool.shutdown(wait=not isinstance(fault, KeyboardInterrupt), cancel_futures=True)
+            raise
+        pool.shutdown()
         if faults:  # raised only now, so that the trials beside the faulty one are kept
             raise faults[0]
 

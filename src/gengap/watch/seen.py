@@ -68,10 +68,9 @@ def mark(folder: Path) -> str:
 
 
 def look(folder: Path) -> Seen:
-    """What is there to be shown. Results that are newer than a status are that study's, or a later one's."""
-    status = read_status(folder)
-    running = status is not None and status.is_running(folder)
-    if status is not None and running and modified(folder / RESULTS) <= modified(folder / STATUS):
+    """What is there to be shown. Whatever a killed study left, results that are there are shown."""
+    status, running = read_status(folder), is_running(folder)
+    if status is not None and running:
         return _under_way("running", folder, status)
     try:
         found = StudyFolder(folder).results()
@@ -88,7 +87,7 @@ def _under_way(state: State, folder: Path, status: Status) -> Seen:
     finished = list(_finished(kept, status.finished))
     known = set(status.finished)
     running = [history for history in _running(folder) if (history.run, history.seed) not in known]
-    ended = time.time() if state == "running" else modified(folder / STATUS)
+    ended = time.time() if state == "running" else max(map(modified, (folder / STATUS, *_curves_files(folder))))
     summary = StudySummary(
         source=status.source,
         rows=status.rows,

@@ -1,0 +1,60 @@
+"""What decides a trial's result, in words and numbers, so that a folder can say what is another one now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+TRAINING = 4  # to be raised with every change that makes the same trial train differently
+UNKNOWN = "another plan, other data or another version of the trainer"  # of what left no such words
+
+
+def fingerprint(parts: Mapping[str, object]) -> str:
+    """The parts as JSON; `rows` is a digest, the others are as a plan says them. What is default is left out.
+
+    >>> fingerprint({"units": (16,), "rows": "0f"})
+    '{"rows":"0f","trainer":4,"units":[16]}'
+    """
+    return msgspec.json.encode({"trainer": TRAINING, **parts}, order="deterministic").decode()
+
+
+def difference(then: str, now: str, by: str | None = None) -> str:
+    """How a trial was made `then` (`by` which version of gengap), as far as it would be made otherwise `now`.
+
+    >>> old, new = ({"recipe": {"batch": 50}, "rows": rows} for rows in ("0f", "1f"))
+    >>> difference(fingerprint(old), fingerprint(new))
+    'other rows'
+    >>> difference(fingerprint(old | {"units": [4]}), fingerprint({"recipe": {"patience": 5}, "rows": "0f"}))
+    'batch 50 (now the default), units 4 (now none), patience the default (now 5)'
+    >>> difference("0123456789abcdef", fingerprint(new))
+    'another plan, other data or another version of the trainer'
+    """
+    try:
+        before, after = (dict(_flat(msgspec.json.decode(each, type=dict[str, Any]))) for each in (then, now))
+    except msgspec.DecodeError:
+        return UNKNOWN
+    names = [name for name in before | after if before.get(name) != after.get(name)]
+    return ", ".join(_said(name, before.get(name), after.get(name), by) for name in names)
+
+
+def _flat(parts: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in parts.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{inside}{name}.")
+        else:
+            yield f"{inside}{name}", value
+
+
+def _said(name: str, then: Any, now: Any, by: str | None) -> str:
+    if name == "rows":
+        return "other rows"
+    short, nothing = name.removeprefix("recipe."), "the default" if name.startswith("recipe.") else "none"
+    before, after = (nothing if v is None else _text(v) for v in (then, now))
+    maker = f" of gengap {by}" if name == "trainer" and by else ""
+    return f"{short} {before}{maker} (now {after})"
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(_text, value)) or "none" if isinstance(value, list) else str(value)

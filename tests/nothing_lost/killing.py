@@ -1,0 +1,91 @@
+"""Studies in processes of their own, to be killed: forked from one that imported everything and computed nothing.
+
+    python killing.py FOLDER          reads commands as JSON from standard input, answers each in one line
+
+A fork of a process in which JAX has started would hang, so this one must never compute. What programs compile to is
+kept in FOLDER, so that each study compiles once for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import gengap
+from gengap.models import L2, Dropout
+from gengap.plan import Plan, Recipe, Stopping, Trial
+from gengap.report import answer_plots, html, plots, tensorboard_hparams, tensorboard_images  # noqa: F401
+from gengap.train import checkpoint, compiled
+
+ROWS: dict[str, Any] = {"train": 300, "validation": 100, "test": 40}
+WENT_ON = "went on from epoch"
+PLAN = Plan(
+    name="killed",
+    trials=(
+        Trial(run="sizes/Tiny", units=(16,)),
+        Trial(run="sizes/Two", units=(8, 8), treatments=(L2(0.001), Dropout(0.2))),
+    ),
+    recipe=Recipe(batch=50, max_epochs=1500, stopping=Stopping(patience=1500)),
+)
+
+
+def study(folder: Path, log: Path) -> None:
+    """In the child: the study, kept after every chunk of a few epochs."""
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    checkpoint.CHECKPOINT_SECONDS = 0.0
+    compiled.CHUNK_SECONDS = 0.01
+    latest = checkpoint.Checkpoints.latest
+
+    def told(self: checkpoint.Checkpoints, run: str, seed: int) -> checkpoint.Checkpoint | None:
+        found = latest(self, run, seed)
+        if found is not None:
+            os.write(2, f"{WENT_ON} {found.known.history.epochs}\n".encode())
+        return found
+
+    checkpoint.Checkpoints.latest = told
+    gengap.study("collider", PLAN, **ROWS, seeds=1, out=folder)
+
+
+def run(folder: Path, log: Path, kill_after: float | None) -> dict[str, Any]:
+    """Runs the study to its end, or kills it after so many seconds: whether it ended, and how long it ran."""
+    begun = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            study(folder, log)
+            status = 0
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        os._exit(status)
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return {"killed": False, "status": status, "seconds": time.monotonic() - begun}
+        if kill_after is not None and time.monotonic() - begun >= kill_after:
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            return {"killed": os.WIFSIGNALED(status), "status": status, "seconds": time.monotonic() - begun}
+        time.sleep(0.002)
+
+
+def main() -> None:
+    place = Path(sys.argv[1])
+    jax.config.update("jax_compilation_cache_dir", str(place / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        print(json.dumps(run(Path(asked["folder"]), place / "log", asked["kill_after"])), flush=True)
+
+
+if __name__ == "__main__":
+    main()

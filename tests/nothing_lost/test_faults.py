@@ -1,0 +1,195 @@
+"""A full disk, a clock that jumps, an impatient user, another version: what is finished stays, and is told."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gengap
+from gengap import fingerprint as prints
+from gengap.display import Silent
+from gengap.errors import PlaceError, StudyFolderError, WriteError
+from gengap.files import beside
+from gengap.models import Dropout
+from gengap.plan import Plan, Recipe, Trial
+from gengap.report.summary import TrialSummary
+from gengap.train.fitted import Progress
+
+ROWS: dict[str, Any] = {"train": 200, "validation": 60}
+PLAN = Plan(
+    name="little",
+    trials=(Trial(run="sizes/A", units=(4,)), Trial(run="sizes/B", units=(4,))),
+    recipe=Recipe(batch=50, max_epochs=8),
+)
+ENDLESS = """
+name = "long"
+[[trials]]
+run = "sizes/first"
+units = [4]
+max_epochs = 2
+[[trials]]
+run = "sizes/endless"
+units = [4]
+max_epochs = 100000000
+patience = 100000000
+"""
+SMALL_FILES = """
+import resource, sys
+from gengap.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+main()
+"""
+
+
+def values(found: gengap.Study) -> list[bytes]:
+    return [series.values.tobytes() for history in found.histories for series in history.series.values()]
+
+
+def command(*words: str, out: Path, limit: int | None = None) -> subprocess.CompletedProcess[str]:
+    start = ["-m", "gengap"] if limit is None else ["-c", SMALL_FILES, str(limit)]
+    sized = ["--train", "200", "--validation", "60", "--max-epochs", "8", "--only", "sizes/Tiny"]
+    return subprocess.run(
+        [sys.executable, *start, "study", *sized, *words, "--out", str(out)], capture_output=True, text=True
+    )
+
+
+def test_a_full_disk_is_told_in_a_line_and_the_same_call_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    for limit in (3_000, 200_000):  # too little for a model; enough for a trial, and too little for the report
+        done = command(out=tmp_path / "study", limit=limit)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+        assert "can't be written (File too large). Make room there" in done.stderr
+    assert (tmp_path / "study" / "trials" / "sizes" / "Tiny.seed0.parquet").exists()
+    done = command(out=tmp_path / "study")
+    assert done.returncode == 0 and "kept" in done.stderr, done.stderr
+    assert not list((tmp_path / "study").rglob("*part*"))
+
+
+@contextlib.contextmanager
+def small_disk(place: Path, size: str) -> Iterator[None]:
+    place.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    if subprocess.run(mounting, capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+def test_trials_finished_before_the_disk_was_full_survive(tmp_path: Path) -> None:
+    plan = PLAN.capped(8)
+    whole = gengap.study("collider", plan, **ROWS)
+    with small_disk(tmp_path / "disk", "400k"):
+        folder, filler = tmp_path / "disk" / "study", tmp_path / "disk" / "filler"
+
+        class Filling(Silent):
+            def finished(self, trial: TrialSummary, kept: bool) -> None:
+                with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                    while True:
+                        file.write(b"x" * 4096)
+
+        with pytest.raises(WriteError, match="No space left on device") as raised:
+            gengap.study("collider", plan, **ROWS, jobs=1, out=folder, display=Filling())
+        assert raised.value.exit_status == 1 and not isinstance(raised.value, PlaceError)
+        assert [path.name for path in sorted((folder / "trials").rglob("*.parquet"))] == ["A.seed0.parquet"]
+        filler.unlink()
+        with contextlib.suppress(WriteError):  # there may be no room for pictures
+            gengap.study("collider", plan, **ROWS, out=folder)
+        subprocess.run(["cp", "-r", str(folder), str(tmp_path / "roomy")], check=True)
+    assert values(gengap.study("collider", plan, **ROWS, out=tmp_path / "roomy")) == values(whole)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(28, WriteError), (27, WriteError), (5, WriteError), (13, PlaceError), (30, PlaceError)]
+)
+def test_a_wrong_place_is_told_from_a_full_one(number: int, kind: type[WriteError], tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match=os.strerror(number)) as raised, beside(tmp_path / "file"):
+        raise OSError(number, os.strerror(number))
+    assert type(raised.value) is kind
+    assert raised.value.exit_status == (2 if kind is PlaceError else 1)
+
+
+def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, real, jumps = gengap.study("collider", PLAN, **ROWS), time.time, cycle([0, 86_400, -86_400])
+    begun = real()
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    told: list[float] = []
+
+    class Watching(Silent):
+        def progress(self, progress: Progress) -> None:
+            told.append(progress.seconds)
+
+    found = gengap.study("collider", PLAN, **ROWS, out=tmp_path / "study", display=Watching())
+    assert values(found) == values(whole)
+    assert all(0 < seconds < 3_600 for seconds in (*told, found.summary.seconds))
+    first, last = found.trials
+    for trial in found.trials:
+        assert 0 < trial.seconds < 3_600 and abs(trial.began - begun) < 2 * 86_400
+    assert abs(first.began - last.began) < 3_600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_twice_ends_at_once_and_the_folder_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(ENDLESS)
+    words = ["study", "--train", "200", "--validation", "50", "--plan", "long.toml", "--out", "kept"]
+    started = [sys.executable, "-m", "gengap", *words]
+    with subprocess.Popen(started, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("sizes/endless: epoch"):
+                break
+        for _ in range(20):  # and more than twice
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.002)
+        rest = process.stderr.read()
+        assert process.wait() == 130
+    assert "Traceback" not in rest and "finished trials are kept" in rest
+    found = gengap.study("collider", _first(), train=200, validation=50, out=tmp_path / "kept")
+    assert [trial.run for trial in found.trials] == ["sizes/first"]
+
+
+def _first() -> Plan:
+    return Plan.from_toml(ENDLESS).only("sizes/first")
+
+
+def test_what_changed_since_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(plan: Plan = PLAN, **changed: Any) -> str:
+        with pytest.raises(StudyFolderError, match=r"sizes/A trained with .*; name another folder with") as raised:
+            gengap.study("collider", plan, **ROWS | changed, out=tmp_path)
+        return str(raised.value).partition("trained with ")[2].partition(";")[0]
+
+    a = Trial(run="sizes/A", units=(4,), treatments=(Dropout(0.5),))
+    one = Plan(name="one", trials=(a,), recipe=PLAN.recipe)
+    gengap.study("collider", one, **ROWS, out=tmp_path)
+    other = Trial(run="sizes/A", units=(5, 4), treatments=(Dropout(0.3),), patience=7)
+    assert refused(Plan(name="one", trials=(other,), recipe=PLAN.recipe)) == (
+        "treatments dropout rate 0.5 (now dropout rate 0.3), units 4 (now 5, 4), "
+        "stopping.patience the default (now 7)"
+    )
+    assert refused(one, train=201) == "other rows"
+    assert refused(one.capped(7)) == "max_epochs 8 (now 7)"
+    with monkeypatch.context() as patch:
+        patch.setattr("gengap.training.versions", lambda: {"keras": "9.9", "backend": "jax 9.9"})
+        assert "backend jax" in (said := refused(one)) and "(now 9.9)" in said
+    monkeypatch.setattr(prints, "TRAINING", 99)
+    assert refused(one) == f"trainer 4 of gengap {gengap.__version__} (now 99)"
+
+
+def test_a_folder_of_before_is_refused_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gengap.training.fingerprint", lambda _: "0123456789abcdef")
+    gengap.study("collider", PLAN, **ROWS, only="sizes/A", out=tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(StudyFolderError, match="another plan, other data or another version of the trainer"):
+        gengap.study("collider", PLAN, **ROWS, only="sizes/A", out=tmp_path)
