@@ -51,9 +51,11 @@ def test_many_groups_give_the_rows_asked_for_and_the_classes_shares() -> None:
     assert all(abs(y[part].mean() - y.mean()) < 0.02 for part in (train, validation, test))
     wide = by_group(
         codes, random.normal(size=4_000), Wanted(None, 800, 0), 0, "t"
-    )  # no classes to keep in proportion
+    )  # a target without classes
     assert abs(len(wide[1]) - 800) < 80
-    many = by_group(pd.Series(random.integers(0, 10**6, 10**5)), np.arange(10**5) % 2, Wanted(None, 20_000, 0), 0, "t")
+    many = by_group(
+        pd.Series(random.integers(0, 10**6, 10**5)), np.arange(10**5) % 2, Wanted(None, 20_000, 0), 0, "t"
+    )
     assert len(many[1]) == 20_000
 
 
