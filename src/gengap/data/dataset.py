@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gengap.data.described import Described, count_repeated, describe_columns, warn_of_repeated
-from gengap.data.encoding import Encoding, fit
+from gengap.data.encoding import Encoding
+from gengap.data.kinds import fit
 from gengap.data.raw import Raw, gather
 from gengap.data.rows import Rows
 from gengap.data.source import Source, check_column, open_source
