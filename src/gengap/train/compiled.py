@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gengap.data.rows import Rows
+from gengap.data.rows import Rows, each
 from gengap.models.backend import keras
 from gengap.train.fitted import (
     Fitted,
@@ -23,6 +24,7 @@ from gengap.train.fitted import (
     clean_sample,
     finite_best,
     output_shape,
+    symbolic,
 )
 from gengap.train.program import Chunk, Data, State, program_for
 from gengap.train.stopping import Rule, Stopped, Watch
@@ -87,8 +89,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
 
 def build(model: keras.Model, train: Rows) -> None:
     """Creates every variable that Keras would create at its first batch, without computing one."""
-    sample = [keras.KerasTensor((1, *a.shape[1:]), str(a.dtype)) for a in (train.x, train.y)]
-    model._symbolic_build(data_batch=tuple(sample))
+    model._symbolic_build(data_batch=tuple(each(symbolic, part) for part in train.batch()))
     model.reset_metrics()
 
 
@@ -104,8 +105,9 @@ def _monitored(model: keras.Model, job: Job) -> str:
 
 def _to_device(train: Rows, validation: Rows) -> Data:
     clean = clean_sample(train, len(validation))
-    seen = np.concatenate([validation.x, clean.x])
-    return Data(*map(jnp.asarray, (train.x, train.y, seen, validation.y, clean.y)))
+    seen = jax.tree.map(lambda *pair: np.concatenate(pair), validation.x, clean.x)
+    given = (train.x, train.y, train.weights, seen, validation.y, validation.weights, clean.y, clean.weights)
+    return Data(*jax.tree.map(jnp.asarray, given))
 
 
 def _capacity(train: Rows, validation: Rows) -> int:

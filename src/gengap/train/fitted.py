@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.rows import Rows
+from gengap.data.rows import Rows, each, parts
 from gengap.history import History, Series
 from gengap.train.stopping import Stopped, Stopping
 
@@ -168,7 +168,7 @@ def clean_sample(train: Rows, rows: int) -> Rows:
     Drawn and not the first ones, because a table may come sorted.
     """
     chosen = np.random.default_rng(0).choice(len(train), min(rows, len(train)), replace=False)
-    return Rows(train.x[np.sort(chosen)], train.y[np.sort(chosen)])
+    return train.each(lambda array: array[np.sort(chosen)])
 
 
 def kept_rows(rows: int) -> np.ndarray:
@@ -182,13 +182,26 @@ def finite_best(epoch: int | None, best: float | None) -> int | None:
 
 
 def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
-    """The shape of the model's output; builds a model that has not seen any input yet."""
+    """The shape of the model's output, () if it has several; builds a model that has not seen any input yet."""
+    if not model.built:
+        model(each(lambda array: array[:1], rows.x))
+    spec = model.compute_output_spec(each(symbolic, rows.x))
+    return tuple(getattr(spec, "shape", ()))
+
+
+def symbolic(array: np.ndarray) -> keras.KerasTensor:
+    """One row of an array (n, ...), as Keras writes it while it only looks at shapes."""
     from gengap.models.backend import keras
 
-    if not model.built:
-        model(rows.x[:1])
-    spec = model.compute_output_spec(keras.KerasTensor((1, *rows.x.shape[1:]), str(rows.x.dtype)))
-    return tuple(spec.shape)
+    return keras.KerasTensor((1, *array.shape[1:]), str(array.dtype))
+
+
+def as_one(outputs: Any) -> np.ndarray:
+    """A model's outputs as one array: several ones side by side, (n, values)."""
+    found = parts(outputs)
+    if len(found) == 1:
+        return np.asarray(found[0])
+    return np.concatenate([np.reshape(part, (len(part), -1)) for part in found], axis=1)
 
 
 def kept_epochs(epochs: int) -> np.ndarray:

@@ -20,6 +20,7 @@ from gengap.train.fitted import (
     Permutations,
     Progress,
     Record,
+    as_one,
     clean_sample,
     finite_best,
     kept_rows,
@@ -41,7 +42,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         model.fit(
             batches,
             epochs=job.epochs,
-            validation_data=(validation.x, validation.y),
+            validation_data=validation.batch(),
             validation_batch_size=len(validation),
             shuffle=False,
             verbose=0,
@@ -86,9 +87,9 @@ class _Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         part = self._order[index * self._batch : (index + 1) * self._batch]
-        return self._rows.x[part], self._rows.y[part]
+        return self._rows.each(lambda array: array[part]).batch()
 
 
 class _Log(keras.callbacks.Callback):
@@ -109,9 +110,9 @@ class _Log(keras.callbacks.Callback):
             split, metric = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
             self._add(split, metric, value)
         self._add("train", "learning_rate", keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        clean = self.model.evaluate(
-            self._clean.x, self._clean.y, batch_size=len(self._clean), verbose=0, return_dict=True
-        )
+        x, y, weights = self._clean.x, self._clean.y, self._clean.weights
+        options: dict[str, Any] = {"batch_size": len(self._clean), "verbose": 0, "return_dict": True}
+        clean = self.model.evaluate(x, y, sample_weight=weights, **options)
         penalties = float(keras.ops.convert_to_numpy(sum(self.model.losses)))
         for name, value in clean.items():
             self._add("train", f"clean_{name}", value - penalties if name == "loss" else value)
@@ -122,7 +123,7 @@ class _Log(keras.callbacks.Callback):
         self._record.log((split, metric), [value])
 
     def _keep(self, epoch: int) -> None:
-        outputs = np.asarray(self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0))
+        outputs = as_one(self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0))
         improved = self._stopping.best_epoch == epoch and epoch >= self._job.stopping.start_from_epoch
         self._best = epoch if improved else self._best
         self._record.keep(epoch, outputs[kept_rows(len(outputs))], best=improved)
