@@ -10,6 +10,8 @@ Each message says what was received and where, what was expected, and how to men
     │   ├── BadRowError         one row that can't be used: names file, row and column
     │   └── TooFewRowsError     the source ended before the rows asked for
     └── StudyFolderError        a study folder that belongs to another plan or other data
+
+    GengapWarning               a warning: the work goes on, another way than asked for
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ class GengapError(Exception):
     """Something that gengap can explain: the command line prints it in one line, no traceback."""
 
     exit_status = 1
+
+
+class GengapWarning(UserWarning):
+    """Something went another way than asked for, with the same results: said once, and by which way it went."""
 
 
 class UsageError(GengapError, ValueError):

@@ -13,18 +13,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gengap.data.rows import Rows, each
+from gengap.data.rows import Rows
+from gengap.errors import UsageError
 from gengap.models.backend import keras
+from gengap.train.calls import Calls, logs_of
 from gengap.train.fitted import (
     Fitted,
     Job,
     Permutations,
     Progress,
     Record,
+    build,
     clean_sample,
     finite_best,
     output_shape,
-    symbolic,
 )
 from gengap.train.program import Chunk, Data, State, program_for
 from gengap.train.stopping import Rule, Stopped, Watch
@@ -37,7 +39,7 @@ CHUNK_EPOCHS = 128
 def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     """Trains a compiled Keras `model` as `job` says; the model is left with its best or its last weights.
 
-    Equal to Keras' own `fit` from the same weights on the same batches (tests/laws). Raises ValueError if
+    Equal to Keras' own `fit` from the same weights on the same batches (tests/laws). Raises UsageError if
     the monitored metric is not among the compiled ones.
     """
     started = time.perf_counter()
@@ -45,11 +47,13 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     build(model, train)
     data = _to_device(train, validation)
+    calls = Calls(model, job.callbacks, job.epochs, -(-len(train) // job.batch))
     state = State.of(model)
     best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
     rule, watch = Rule.of(job.stopping), Watch.start()
-    capacity = _capacity(train, validation)
+    capacity = _capacity(train, validation, shape)
     permutations = Permutations(len(train), job.seed)
+    permutations.skip(calls.first)
     orders = permutations.draw(min(capacity, job.epochs))
     arguments = (state, best, watch, rule, data, _padded(orders, capacity), np.int32(0), np.int32(1))
     program, columns = program_for(
@@ -60,12 +64,15 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         monitor=_monitored(model, job),
         hashed=job.randomness == "hashed",
     )
-    gathered = _Gathered(columns, job)
-    length, done, checks = 1, 0, job.checks
+    gathered = _Gathered(columns, job, calls.first)
+    length, done, checks = 1, calls.first, job.checks
     stopped: Stopped = "max-epochs"
     while done < job.epochs:
         ahead = next((c for c in checks if c > done), job.epochs) - done
-        length = min(length, ahead, len(orders))
+        length = 1 if calls.every_epoch else min(length, ahead, len(orders))
+        if calls.every_epoch:
+            calls.begin(done)
+            state = State.of(model)
         begun = time.perf_counter()
         chunk: Chunk = program(
             state, best, watch, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length)
@@ -73,9 +80,10 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         orders = np.concatenate([orders[length:], permutations.draw(length)])  # while the device computes
         state, best, watch, ran = chunk.state, chunk.best, chunk.watch, int(chunk.done)
         gathered.add(chunk, done, ran)
+        _tell(model, calls, columns, chunk, done, ran)
         done += ran
         gathered.tell(chunk, done, ran, time.perf_counter() - started)
-        if early := _ended(chunk, job, done):
+        if early := _ended(chunk, job, done, calls.stopped):
             stopped = early
             break
         length = _next_length(length, time.perf_counter() - begun)
@@ -83,20 +91,19 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
             stopped = "verdict"
             break
     best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
-    _put_back(model, state, best if job.stopping.restore_best and best_epoch is not None else None)
+    _put_back(model, state)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    calls.close()
+    if job.stopping.restore_best and best_epoch is not None:
+        _assign(model.trainable_variables, best[0])
+        _assign(model.non_trainable_variables, best[1])
     return gathered.record.fitted(best_epoch, stopped, time.perf_counter() - started)
-
-
-def build(model: keras.Model, train: Rows) -> None:
-    """Creates every variable that Keras would create at its first batch, without computing one."""
-    model._symbolic_build(data_batch=tuple(each(symbolic, part) for part in train.batch()))
-    model.reset_metrics()
 
 
 def _monitored(model: keras.Model, job: Job) -> str:
     known = ["loss", *(name for name in model.get_metrics_result() if name != "loss")]
     if job.stopping.monitor not in known:
-        raise ValueError(
+        raise UsageError(
             f"the stopping rule watches {job.stopping.monitor!r}, but the model was compiled with "
             f"{', '.join(known)}; name one of these"
         )
@@ -110,9 +117,9 @@ def _to_device(train: Rows, validation: Rows) -> Data:
     return Data(*jax.tree.map(jnp.asarray, given))
 
 
-def _capacity(train: Rows, validation: Rows) -> int:
+def _capacity(train: Rows, validation: Rows, shape: tuple[int | None, ...]) -> int:
     """The most epochs of one chunk: bounded memory, and enough to hide the cost of leaving the program."""
-    an_epoch = 4 * (len(train) + len(validation))
+    an_epoch = 4 * (len(train) + len(validation) * int(np.prod([size or 1 for size in shape[1:]])))
     return int(np.clip(CHUNK_BYTES // an_epoch, 1, CHUNK_EPOCHS))
 
 
@@ -127,23 +134,34 @@ def _next_length(length: int, seconds: float) -> int:
     return int(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
 
 
-def _ended(chunk: Chunk, job: Job, done: int) -> Stopped | None:
+def _tell(
+    model: keras.Model, calls: Calls, columns: list[tuple[str, str]], chunk: Chunk, first: int, ran: int
+) -> None:
+    """Tells the callbacks of a chunk's epochs, with the weights in the model if they want them."""
+    if not calls.any:
+        return
+    if calls.every_epoch:
+        _put_back(model, chunk.state)
+    for i, row in enumerate(np.asarray(chunk.logs)[:ran].tolist()):
+        if not calls.every_epoch:
+            calls.begin(first + i)
+        calls.end(first + i, logs_of(columns, row))
+
+
+def _ended(chunk: Chunk, job: Job, done: int, stopped: bool) -> Stopped | None:
     if bool(chunk.diverged):
         return "diverged"
     if bool(chunk.stop):
         return "patience"
+    if stopped:
+        return "callback"
     return "interrupted" if job.interrupted and done < job.epochs else None
 
 
-def _put_back(model: keras.Model, state: State, best: tuple[list[Any], list[Any]] | None) -> None:
-    """In the order in which Keras' `fit` does it: final values, averaged weights, then the best epoch's."""
+def _put_back(model: keras.Model, state: State) -> None:
     _assign(model.trainable_variables, state.trainable)
     _assign(model.non_trainable_variables, state.fixed)
     _assign(model.optimizer.variables, state.optimizer)
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    if best is not None:
-        _assign(model.trainable_variables, best[0])
-        _assign(model.non_trainable_variables, best[1])
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:
@@ -154,9 +172,9 @@ def _assign(variables: list[Any], values: list[Any]) -> None:
 class _Gathered:
     """Puts each chunk's logs and outputs into the trial's record, and tells of them."""
 
-    def __init__(self, columns: list[tuple[str, str]], job: Job) -> None:
+    def __init__(self, columns: list[tuple[str, str]], job: Job, first: int) -> None:
         self._columns, self._job = columns, job
-        self.record = Record(job)
+        self.record = Record(job, first)
 
     def add(self, chunk: Chunk, first: int, ran: int) -> None:
         logs, outputs, best = np.asarray(chunk.logs)[:ran], np.asarray(chunk.outputs), int(chunk.watch.epoch)

@@ -59,7 +59,8 @@ class Job:
 
     `randomness` is "hashed" (fast, see `gengap.train.randomness`) or "keras" (whatever Keras draws).
     `interrupt`, once set, ends the trial after the chunk at hand. `certain` is asked, once so many epochs are done
-    as `checks` says, whether what the trial would say is certain; then it ends.
+    as `checks` says, whether what the trial would say is certain; then it ends. `callbacks` are Keras': see
+    `gengap.train.calls`.
     """
 
     epochs: int
@@ -71,6 +72,7 @@ class Job:
     on_progress: Callable[[Progress], None] | None = None
     interrupt: threading.Event | None = None
     certain: Callable[[SoFar], bool] | None = None
+    callbacks: tuple[Any, ...] = ()
 
     @property
     def interrupted(self) -> bool:
@@ -97,10 +99,10 @@ class Fitted(SoFar):
 
 
 class Record:
-    """Gathers a trial's logs and the outputs to keep, as its epochs go by."""
+    """Gathers a trial's logs and the outputs to keep, as its epochs go by, from epoch `first` on."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, job: Job, first: int = 0) -> None:
+        self._job, self._first = job, first
         self._wanted = set(kept_epochs(job.epochs).tolist())
         self._logs: dict[tuple[str, str], list[float]] = {}
         self._outputs: dict[int, np.ndarray] = {}
@@ -123,7 +125,7 @@ class Record:
 
     def history(self) -> History:
         """The history up to now."""
-        return build_history(self._job.run, self._job.seed, self._logs)
+        return build_history(self._job.run, self._job.seed, self._logs, self._first)
 
     def so_far(self) -> SoFar:
         """The history and outputs up to now."""
@@ -152,6 +154,11 @@ class Permutations:
     def draw(self, epochs: int) -> np.ndarray:
         """The next `epochs` permutations, (epochs, rows) int32."""
         return np.stack([self._one() for _ in range(epochs)])
+
+    def skip(self, epochs: int) -> None:
+        """Passes over the next `epochs` permutations."""
+        for _ in range(epochs):
+            self._one()
 
     def _one(self) -> np.ndarray:
         keys = self._generator.integers(1 << (63 - self._bits), size=len(self._in_order))
@@ -189,6 +196,12 @@ def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
     return tuple(getattr(spec, "shape", ()))
 
 
+def build(model: keras.Model, train: Rows) -> None:
+    """Creates every variable that Keras would create at its first batch, without computing one."""
+    model._symbolic_build(data_batch=tuple(each(symbolic, part) for part in train.batch()))
+    model.reset_metrics()
+
+
 def symbolic(array: np.ndarray) -> keras.KerasTensor:
     """One row of an array (n, ...), as Keras writes it while it only looks at shapes."""
     from gengap.models.backend import keras
@@ -210,9 +223,13 @@ def kept_epochs(epochs: int) -> np.ndarray:
     return np.unique(np.round(spaced).astype(np.int64)) - 1
 
 
-def build_history(run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float] | np.ndarray]) -> History:
-    """One value an epoch, from epoch 0 on."""
+def build_history(
+    run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float] | np.ndarray], first: int = 0
+) -> History:
+    """One value an epoch, from epoch `first` on."""
     series = {}
     for key, values in logs.items():
-        series[key] = Series(np.arange(len(values), dtype=np.int64), np.asarray(values, dtype=np.float64))
+        series[key] = Series(
+            np.arange(first, first + len(values), dtype=np.int64), np.asarray(values, dtype=np.float64)
+        )
     return History(run, seed, series)

@@ -36,7 +36,8 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     stopping = _early_stopping(job.stopping)
     batches = _Batches(train, job.batch, job.seed)
-    shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle())
+    shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle(epoch))
+    model._initial_epoch = None
     log = _Log(train, validation, job, stopping)
     with _randomness(model, job.randomness):
         model.fit(
@@ -46,7 +47,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
             validation_batch_size=len(validation),
             shuffle=False,
             verbose=0,
-            callbacks=[shuffle, stopping, log],
+            callbacks=[shuffle, *job.callbacks, stopping, log],
         )
     return log.fitted(time.perf_counter() - started)
 
@@ -77,12 +78,13 @@ class _Batches(keras.utils.PyDataset):
     def __init__(self, rows: Rows, batch: int, seed: int) -> None:
         super().__init__()
         self._rows, self._batch = rows, batch
-        self._permutations = Permutations(len(rows), seed)
+        self._permutations, self._drawn = Permutations(len(rows), seed), 0
         self._order = np.arange(len(rows))
 
-    def shuffle(self) -> None:
-        """Draws the next epoch's order. (Keras calls `on_epoch_end` once more than there are epochs.)"""
-        self._order = self._permutations.draw(1)[0]
+    def shuffle(self, epoch: int) -> None:
+        """Draws the epoch's order. (Keras calls `on_epoch_end` once more than there are epochs.)"""
+        self._permutations.skip(epoch - self._drawn)
+        self._order, self._drawn = self._permutations.draw(1)[0], epoch + 1
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch)
@@ -104,9 +106,14 @@ class _Log(keras.callbacks.Callback):
         self._ended: Stopped | None = None
         self._started = time.perf_counter()
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._record = Record(self._job, self.model._initial_epoch or 0)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = dict(logs or {})
+        logs = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
         for name, value in logs.items():
+            if name == "learning_rate":  # which some callbacks put there
+                continue
             split, metric = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
             self._add(split, metric, value)
         self._add("train", "learning_rate", keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
@@ -147,6 +154,7 @@ class _Log(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def fitted(self, seconds: float) -> Fitted:
-        early: Stopped = "patience" if self._stopping.stopped_epoch > 0 else "max-epochs"
+        early: Stopped = "callback" if self.model.stop_training else "max-epochs"
+        early = "patience" if self._stopping.stopped_epoch > 0 else early
         best_epoch = finite_best(self._best, self._stopping.best)
         return self._record.fitted(best_epoch, self._ended or early, seconds)

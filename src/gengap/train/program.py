@@ -30,6 +30,10 @@ PROGRAMS_KEPT = 32
 KNOWN = ("keras", "builtins", "gengap")  # packages whose layers are what their configurations say
 
 
+class UntraceableError(Exception):
+    """A model that can't be made one program, with the reason in one line."""
+
+
 class State(NamedTuple):
     """A model's and its optimizer's variables, as lists of arrays in Keras' order."""
 
@@ -195,7 +199,8 @@ class Program:
         )
         added = len(losses) - len(self.model._get_regularization_losses())
         self._adds_losses = added > 0
-        return outputs, *(jnp.asarray(sum(part), jnp.float32) for part in (losses[added:], losses[:added]))
+        penalties, others = (jnp.asarray(sum(part), jnp.float32) for part in (losses[added:], losses[:added]))
+        return outputs, penalties, others
 
     def _predict(self, state: State, x: Any) -> tuple[Any, Any]:
         """Outputs and penalties, in blocks so that memory stays bounded."""
@@ -266,7 +271,10 @@ _programs: OrderedDict[str, tuple[threading.Lock, list[Any]]] = OrderedDict()
 def program_for(
     model: keras.Model, arguments: tuple[Any, ...], *, batch: int, capacity: int, monitor: str, hashed: bool
 ) -> tuple[Any, list[tuple[str, str]]]:
-    """The compiled chunk program for `model` and the names of its logged columns, made at most once a shape."""
+    """The compiled chunk program for `model` and the names of its logged columns, made at most once a shape.
+
+    Raises UntraceableError.
+    """
     shapes = jax.tree.map(lambda a: (np.shape(a), str(jnp.asarray(a).dtype)), arguments)
     key = f"{structure(model)} {shapes} {batch} {capacity} {monitor} {hashed}"
     with _finding:
@@ -278,7 +286,12 @@ def program_for(
         if not made:
             program = Program(model, arguments[4], batch, capacity, monitor)
             # The model stays with its program: `structure` may name it by its id, which must not be given again.
-            made.extend((program.compile(*arguments, hashed=hashed), program.columns, model))
+            try:
+                made.extend((program.compile(*arguments, hashed=hashed), program.columns, model))
+            except Exception as error:  # whatever code of the user's own raises
+                model._losses_override = []
+                said = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise UntraceableError(f"{type(error).__name__}: {said}") from error
     return made[0], made[1]
 
 
