@@ -107,6 +107,30 @@ def values(history: gengap.History) -> pd.Series:
     )
 
 
+def test_tensors_of_torch_are_taken_from_their_device_and_graph() -> None:
+    class Tensor:
+        """As torch's, which NumPy can't read before these calls."""
+
+        __module__ = "torch"
+
+        def __init__(self, values: np.ndarray, calls: tuple[str, ...] = ()) -> None:
+            self.values, self.calls, self.shape = values, calls, values.shape
+
+        def detach(self) -> Tensor:
+            return Tensor(self.values, (*self.calls, "detach"))
+
+        def cpu(self) -> Tensor:
+            return Tensor(self.values, (*self.calls, "cpu"))
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+            assert self.calls == ("detach", "cpu")
+            return self.values
+
+    rows, _ = rows_of("train", [[Tensor(X), Tensor(Y)]])  # a loader's batch is a list
+    np.testing.assert_array_equal(rows.x, X)
+    np.testing.assert_array_equal(rows.y, Y)
+
+
 def test_frames_series_and_weights_become_arrays() -> None:
     frame = pd.DataFrame(X.astype(float), columns=list("abcd"))
     for table, labels in ((frame, pd.Series(Y[:, 0])), (pl.DataFrame(X, list("abcd")), pl.Series(Y[:, 0]))):
@@ -258,6 +282,12 @@ def test_a_backup_is_taken_up_where_it_was_left(tmp_path: Path) -> None:
         np.testing.assert_allclose(series.values, whole[key].values[3:], rtol=1e-5)
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_backup_of_the_last_epoch_leaves_nothing_to_train(tmp_path: Path) -> None:
+    callbacks = [keras.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)]
+    gengap.fit(build(), TRAIN, VALIDATION, epochs=2, callbacks=callbacks)
+    assert gengap.fit(build(), TRAIN, VALIDATION, epochs=2, callbacks=callbacks).epochs == 0
 
 
 def test_callbacks_that_look_at_logs_hear_of_every_epoch_of_a_chunk(tmp_path: Path) -> None:

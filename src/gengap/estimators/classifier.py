@@ -33,7 +33,7 @@ class GengapClassifier(ClassifierMixin, Network):
     >>> X, y = make_blobs(60, centers=[[0, 0], [9, 9]], random_state=0)
     >>> classifier = GengapClassifier((8,), max_epochs=30, random_state=0).fit(X, y)
     >>> classifier.predict([[0, 0], [9, 9]]), classifier.verdict_.verdict
-    (array([0, 1]), 'inconclusive')
+    (array([0, 1]), 'underfit')
     """
 
     def __init__(

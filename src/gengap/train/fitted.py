@@ -131,7 +131,8 @@ class Record:
         """The history and outputs up to now."""
         kept = self._outputs | self._last | self._best
         epochs = np.array(sorted(kept), dtype=np.int64)
-        return SoFar(self.history(), epochs, np.stack([kept[e] for e in epochs.tolist()]))
+        outputs = np.stack([kept[e] for e in epochs.tolist()]) if kept else np.empty((0, 0))
+        return SoFar(self.history(), epochs, outputs)
 
     def fitted(self, best_epoch: int | None, stopped: Stopped, seconds: float) -> Fitted:
         """The finished trial."""
