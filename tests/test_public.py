@@ -15,7 +15,9 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 def test_public_names_are_these() -> None:
     assert gengap.__all__ == [
         "Dataset",
+        "GengapClassifier",
         "GengapError",
+        "GengapRegressor",
         "History",
         "Plan",
         "Study",

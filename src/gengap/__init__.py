@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gengap.diagnose import diagnose
     from gengap.diagnose.verdict import Verdict
     from gengap.errors import GengapError
+    from gengap.estimators import GengapClassifier, GengapRegressor
     from gengap.fitting import fit
     from gengap.history import History
     from gengap.plan import Plan, Trial
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Dataset": "gengap.data.dataset",
+    "GengapClassifier": "gengap.estimators",
     "GengapError": "gengap.errors",
+    "GengapRegressor": "gengap.estimators",
     "History": "gengap.history",
     "Plan": "gengap.plan",
     "Study": "gengap.study",
@@ -43,7 +46,9 @@ _HOMES = {
 
 __all__ = [
     "Dataset",
+    "GengapClassifier",
     "GengapError",
+    "GengapRegressor",
     "History",
     "Plan",
     "Study",

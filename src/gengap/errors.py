@@ -12,6 +12,8 @@ Each message says what was received and where, what was expected, and how to men
     │   ├── BadRowError         one row that can't be used: names file, row and column
     │   └── TooFewRowsError     the source ended before the rows asked for
     └── StudyFolderError        a study folder that another study uses, or another plan or other data made
+
+    GengapWarning               a warning: the work goes on, another way than asked for
 """
 
 from __future__ import annotations
@@ -46,6 +48,10 @@ class GengapError(Exception):
         text = super().__str__()
         whole = text if len(text) <= LONGEST else f"{text[: LONGEST - ENDING]} … {text[-ENDING:]}"
         return printable(whole)
+
+
+class GengapWarning(UserWarning):
+    """Something went another way than asked for, with the same results: said once, and by which way it went."""
 
 
 class UsageError(GengapError, ValueError):

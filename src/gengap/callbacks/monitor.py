@@ -103,6 +103,11 @@ class Monitor:
         return self._run.rows.losses()
 
     @property
+    def logs_only(self) -> bool:
+        """Whether it needs logs alone, and no weights: then `gengap.fit` tells it of whole chunks of epochs."""
+        return self._validation is None and not self._stop
+
+    @property
     def certain(self) -> bool:
         """Whether overfitting was certain at a check. Only looked for with `stop=True`."""
         return self._run.certain

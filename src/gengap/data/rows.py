@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,25 +13,60 @@ MOST_STRATA = 100  # a target of more values has no classes whose shares could b
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Features `x` (n, ...) and targets `y` (n,) or (n, outputs), as the model takes them."""
+    """Features `x` (n, ...) and targets `y` (n,) or (n, outputs), as the model takes them.
 
-    x: np.ndarray
-    y: np.ndarray
+    Each is one array, or a list, tuple or dict of arrays for a model with several inputs or outputs. `weights` are
+    Keras' sample weights: (n,), or for several outputs nested like `y`.
+    """
+
+    x: Any
+    y: Any
+    weights: Any = None
 
     def __post_init__(self) -> None:
-        if len(self.x) != len(self.y):
-            raise ValueError(f"x has {len(self.x)} rows and y has {len(self.y)}; expected as many")
-        if len(self.x) == 0:
+        sizes = {name: sorted({len(part) for part in parts(value)}) for name, value in vars(self).items()}
+        if len({size for found in sizes.values() for size in found}) > 1:
+            told = [f"{name} has {' or '.join(map(str, found))} rows" for name, found in sizes.items() if found]
+            raise ValueError(f"{' and '.join(told)}; expected as many")
+        if not sizes["x"] or sizes["x"] == [0]:
             raise ValueError("there are no rows; expected at least one")
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(parts(self.x)[0])
+
+    def each(self, function: Callable[[Any], Any]) -> Rows:
+        """The same with every array replaced by `function` of it."""
+        return Rows(*(each(function, value) for value in (self.x, self.y, self.weights)))
+
+    def batch(self) -> tuple[Any, ...]:
+        """As Keras' `fit` takes a batch: (x, y), or (x, y, weights)."""
+        return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
 
     def shaped_like(self, output_shape: Sequence[int | None]) -> Rows:
         """Targets (n,) become (n, 1) for a model with one output: Keras 3 refuses to compare them otherwise."""
-        if self.y.ndim == 1 and len(output_shape) == 2 and output_shape[-1] == 1:
-            return Rows(self.x, self.y[:, None])
+        if getattr(self.y, "ndim", 0) == 1 and len(output_shape) == 2 and output_shape[-1] == 1:
+            return Rows(self.x, self.y[:, None], self.weights)
         return self
+
+
+def each(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of an array, or of each array in a list, tuple or dict of such; None stays None.
+
+    >>> each(len, {"a": np.zeros(3), "b": [np.zeros(2)]})
+    {'a': 3, 'b': [2]}
+    """
+    if isinstance(value, Mapping):
+        return {name: each(function, part) for name, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(each(function, part) for part in value)
+    return None if value is None else function(value)
+
+
+def parts(value: Any) -> list[Any]:
+    """The arrays of a list, tuple or dict of such, or the one array."""
+    found: list[Any] = []
+    each(found.append, value)
+    return found
 
 
 def nested(rows: Rows, share: float, seed: int) -> Rows:
@@ -49,4 +85,4 @@ def nested(rows: Rows, share: float, seed: int) -> Rows:
         of = np.flatnonzero(labels == label)
         place[of] = (random.permutation(len(of)) + random.random()) / len(of)
     chosen = np.sort(np.argsort(place, kind="stable")[: max(round(share * len(rows)), 1)])
-    return Rows(rows.x[chosen], rows.y[chosen])
+    return rows.each(lambda array: array[chosen])

@@ -33,9 +33,16 @@ def curves_of(history: History, metric: str | None = None) -> Curves:
     )
 
 
-def verdict_of(known: SoFar, y: np.ndarray, task: AnyTask) -> Verdict:
-    """The verdict on a trial, from its curves and its validation rows' outputs; `y` is those rows' target."""
-    return judge(curves_of(known.history), _rows(known, y, task))
+def verdict_of(known: SoFar, y: np.ndarray, task: AnyTask, weights: np.ndarray | None = None) -> Verdict:
+    """The verdict on a trial, from its curves and its validation rows' outputs.
+
+    `y` is those rows' target, and `weights` (rows,) is by how much each counts. A single row says nothing besides.
+    """
+    rows = _rows(known, y, task) if len(y) > 1 else None
+    if rows is not None and weights is not None:
+        kept = weights[kept_rows(len(y))]
+        rows = RowLosses(rows.epochs, rows.losses * kept / kept.mean())
+    return judge(curves_of(known.history, task.loss), rows)
 
 
 def is_certain(y: np.ndarray, patience: int, task: AnyTask) -> Callable[[SoFar], bool]:

@@ -93,16 +93,22 @@ def compile_for(
     model: keras.Sequential,
     treatments: Sequence[Treatment] = (),
     rate: keras.optimizers.schedules.LearningRateSchedule | float = 0.001,
+    *,
+    weighted: bool = False,
 ) -> None:
-    """Compiles for a task: Adam and the task's loss, unless a treatment changes them, and the task's metrics."""
+    """Compiles for a task: Adam and the task's loss, unless a treatment changes them, and the task's metrics.
+
+    With `weighted`, rows' weights count in the metrics too.
+    """
     optimizers = [o for t in treatments if (o := t.optimizer(rate)) is not None]
     name, options = task.keras_loss
     smoothing = max((t.label_smoothing() for t in treatments), default=0.0)
     smoothed = {"label_smoothing": smoothing} if task.by_class else {}
+    metrics = [getattr(keras.metrics, metric)(**settings) for metric, settings in task.keras_metrics]
     model.compile(
         optimizer=optimizers[0] if optimizers else keras.optimizers.Adam(rate),
         loss=getattr(keras.losses, name)(**options, **smoothed),
-        metrics=[getattr(keras.metrics, metric)(**settings) for metric, settings in task.keras_metrics],
+        **{"weighted_metrics" if weighted else "metrics": metrics},
     )
 
 

@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gengap.data.rows import Rows
+from gengap.errors import UsageError
 from gengap.models.backend import keras
+from gengap.train.calls import Calls, logs_of
 from gengap.train.checkpoint import Checkpoint
 from gengap.train.fitted import (
     Fitted,
@@ -23,6 +25,7 @@ from gengap.train.fitted import (
     Permutations,
     Progress,
     Record,
+    build,
     clean_sample,
     finite_best,
     output_shape,
@@ -38,16 +41,19 @@ CHUNK_EPOCHS = 128
 def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     """Trains a compiled Keras `model` as `job` says; the model is left with its best or its last weights.
 
-    Equal to Keras' own `fit` from the same weights on the same batches (tests/laws). Raises ValueError if
+    Equal to Keras' own `fit` from the same weights on the same batches (tests/laws). Raises UsageError if
     the monitored metric is not among the compiled ones.
     """
     started = time.perf_counter()
     shape = output_shape(model, train)
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     build(model, train)
-    data, rule, record = _to_device(train, validation), Rule.of(job.stopping), Record(job)
+    data, rule = _to_device(train, validation), Rule.of(job.stopping)
+    calls = Calls(model, job.callbacks, job.epochs, -(-len(train) // job.batch))
+    record = Record(job, calls.first)
     carried, before = _gone_on(_Carried.of(model), job, record)
-    capacity, permutations, done = _capacity(train, validation), Permutations(len(train), job.seed), record.epochs
+    capacity, permutations = _capacity(train, validation, shape), Permutations(len(train), job.seed)
+    done = record.epochs
     permutations.skip(done)
     orders = permutations.draw(min(capacity, job.epochs))
     program, columns = program_for(
@@ -62,21 +68,30 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     length, stopped, checks = 1, None, job.checks
     while stopped is None and done < job.epochs:
         ahead = next((c for c in checks if c > done), job.epochs) - done
-        length = min(length, ahead, len(orders))
+        length = 1 if calls.every_epoch else min(length, ahead, len(orders))
+        if calls.every_epoch:
+            calls.begin(done)
+            carried = carried._replace(state=State.of(model))
         begun = time.perf_counter()
         chunk: Chunk = program(*carried, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length))
         orders = np.concatenate([orders[length:], permutations.draw(length)])  # while the device computes
         carried, ran = _Carried(chunk.state, chunk.best, chunk.watch), int(chunk.done)
         gathered.add(chunk, done, ran)
+        _tell(model, calls, columns, chunk, done, ran)
         done += ran
         gathered.tell(chunk, done, ran)
         length = _next_length(length, time.perf_counter() - begun)
-        stopped = _ended(chunk, job, record, checks)
+        stopped = _ended(chunk, job, record, checks, calls.stopped)
         if job.checkpoints and stopped in (None, "interrupted"):
             job.checkpoints.offer(partial(gathered.checkpoint, carried), now=stopped is not None)
     state, best, watch = carried
     best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
-    _put_back(model, state, best if job.stopping.restore_best and best_epoch is not None else None)
+    _put_back(model, state)
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    calls.close()
+    if job.stopping.restore_best and best_epoch is not None:
+        _assign(model.trainable_variables, best[0])
+        _assign(model.non_trainable_variables, best[1])
     return record.fitted(best_epoch, stopped or "max-epochs", gathered.seconds)
 
 
@@ -109,17 +124,10 @@ def _kind(array: Any) -> tuple[tuple[int, ...], str]:
     return np.shape(array), str(array.dtype)
 
 
-def build(model: keras.Model, train: Rows) -> None:
-    """Creates every variable that Keras would create at its first batch, without computing one."""
-    sample = [keras.KerasTensor((1, *a.shape[1:]), str(a.dtype)) for a in (train.x, train.y)]
-    model._symbolic_build(data_batch=tuple(sample))
-    model.reset_metrics()
-
-
 def _monitored(model: keras.Model, job: Job) -> str:
     known = ["loss", *(name for name in model.get_metrics_result() if name != "loss")]
     if job.stopping.monitor not in known:
-        raise ValueError(
+        raise UsageError(
             f"the stopping rule watches {job.stopping.monitor!r}, but the model was compiled with "
             f"{', '.join(known)}; name one of these"
         )
@@ -128,13 +136,14 @@ def _monitored(model: keras.Model, job: Job) -> str:
 
 def _to_device(train: Rows, validation: Rows) -> Data:
     clean = clean_sample(train, len(validation))
-    seen = np.concatenate([validation.x, clean.x])
-    return Data(*map(jnp.asarray, (train.x, train.y, seen, validation.y, clean.y)))
+    seen = jax.tree.map(lambda *pair: np.concatenate(pair), validation.x, clean.x)
+    given = (train.x, train.y, train.weights, seen, validation.y, validation.weights, clean.y, clean.weights)
+    return Data(*jax.tree.map(jnp.asarray, given))
 
 
-def _capacity(train: Rows, validation: Rows) -> int:
+def _capacity(train: Rows, validation: Rows, shape: tuple[int | None, ...]) -> int:
     """The most epochs of one chunk: bounded memory, and enough to hide the cost of leaving the program."""
-    an_epoch = 4 * (len(train) + len(validation))
+    an_epoch = 4 * (len(train) + len(validation) * int(np.prod([size or 1 for size in shape[1:]])))
     return int(np.clip(CHUNK_BYTES // an_epoch, 1, CHUNK_EPOCHS))
 
 
@@ -149,27 +158,38 @@ def _next_length(length: int, seconds: float) -> int:
     return int(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
 
 
-def _ended(chunk: Chunk, job: Job, record: Record, checks: list[int]) -> Stopped | None:
+def _tell(
+    model: keras.Model, calls: Calls, columns: list[tuple[str, str]], chunk: Chunk, first: int, ran: int
+) -> None:
+    """Tells the callbacks of a chunk's epochs, with the weights in the model if they want them."""
+    if not calls.any:
+        return
+    if calls.every_epoch:
+        _put_back(model, chunk.state)
+    for i, row in enumerate(np.asarray(chunk.logs)[:ran].tolist()):
+        if not calls.every_epoch:
+            calls.begin(first + i)
+        calls.end(first + i, logs_of(columns, row))
+
+
+def _ended(chunk: Chunk, job: Job, record: Record, checks: list[int], called: bool) -> Stopped | None:
     """Why the trial ends here, if it does. An interrupt comes last: what it asks to go on must have more to do."""
     done = record.epochs
     if bool(chunk.diverged):
         return "diverged"
     if bool(chunk.stop):
         return "patience"
+    if called:
+        return "callback"
     if job.certain and done in checks and job.certain(record.so_far()):
         return "verdict"
     return "interrupted" if job.interrupted and done < job.epochs else None
 
 
-def _put_back(model: keras.Model, state: State, best: tuple[list[Any], list[Any]] | None) -> None:
-    """In the order in which Keras' `fit` does it: final values, averaged weights, then the best epoch's."""
+def _put_back(model: keras.Model, state: State) -> None:
     _assign(model.trainable_variables, state.trainable)
     _assign(model.non_trainable_variables, state.fixed)
     _assign(model.optimizer.variables, state.optimizer)
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    if best is not None:
-        _assign(model.trainable_variables, best[0])
-        _assign(model.non_trainable_variables, best[1])
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.rows import Rows
+from gengap.data.rows import Rows, each, parts
 from gengap.history import History, Series
 from gengap.train.stopping import Stopped, Stopping
 
@@ -62,7 +62,7 @@ class Job:
     `randomness` is "hashed" (fast, see `gengap.train.randomness`) or "keras" (whatever Keras draws).
     `interrupt`, once set, ends the trial after the chunk at hand. `certain` is asked, once so many epochs are done
     as `checks` says, whether what the trial would say is certain; then it ends. The compiled trainer goes on from
-    the latest of `checkpoints`, and keeps its own there.
+    the latest of `checkpoints`, and keeps its own there. `callbacks` are Keras': see `gengap.train.calls`.
     """
 
     epochs: int
@@ -75,6 +75,7 @@ class Job:
     interrupt: threading.Event | None = None
     certain: Callable[[SoFar], bool] | None = None
     checkpoints: Checkpoints | None = None
+    callbacks: tuple[Any, ...] = ()
 
     @property
     def interrupted(self) -> bool:
@@ -101,10 +102,10 @@ class Fitted(SoFar):
 
 
 class Record:
-    """Gathers a trial's logs and the outputs to keep, as its epochs go by."""
+    """Gathers a trial's logs and the outputs to keep, as its epochs go by, from epoch `first` on."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, job: Job, first: int = 0) -> None:
+        self._job, self._first = job, first
         self._wanted = set(kept_epochs(job.epochs).tolist())
         self._logs: dict[tuple[str, str], list[float]] = {}
         self._outputs: dict[int, np.ndarray] = {}
@@ -134,18 +135,19 @@ class Record:
 
     @property
     def epochs(self) -> int:
-        """How many epochs are logged."""
-        return min(map(len, self._logs.values()), default=0)
+        """How many epochs are done: those logged here, and those before the first of them."""
+        return self._first + min(map(len, self._logs.values()), default=0)
 
     def history(self) -> History:
         """The history up to now."""
-        return build_history(self._job.run, self._job.seed, self._logs)
+        return build_history(self._job.run, self._job.seed, self._logs, self._first)
 
     def so_far(self) -> SoFar:
         """The history and outputs up to now."""
         kept = self._outputs | self._last | self._best
         epochs = np.array(sorted(kept), dtype=np.int64)
-        return SoFar(self.history(), epochs, np.stack([kept[e] for e in epochs.tolist()]))
+        outputs = np.stack([kept[e] for e in epochs.tolist()]) if kept else np.empty((0, 0))
+        return SoFar(self.history(), epochs, outputs)
 
     def fitted(self, best_epoch: int | None, stopped: Stopped, seconds: float) -> Fitted:
         """The finished trial."""
@@ -192,7 +194,7 @@ def clean_sample(train: Rows, rows: int) -> Rows:
     Drawn and not the first ones, because a table may come sorted.
     """
     chosen = np.random.default_rng(0).choice(len(train), min(rows, len(train)), replace=False)
-    return Rows(train.x[np.sort(chosen)], train.y[np.sort(chosen)])
+    return train.each(lambda array: array[np.sort(chosen)])
 
 
 def kept_rows(rows: int) -> np.ndarray:
@@ -206,13 +208,32 @@ def finite_best(epoch: int | None, best: float | None) -> int | None:
 
 
 def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
-    """The shape of the model's output; builds a model that has not seen any input yet."""
+    """The shape of the model's output, () if it has several; builds a model that has not seen any input yet."""
+    if not model.built:
+        model(each(lambda array: array[:1], rows.x))
+    spec = model.compute_output_spec(each(symbolic, rows.x))
+    return tuple(getattr(spec, "shape", ()))
+
+
+def build(model: keras.Model, train: Rows) -> None:
+    """Creates every variable that Keras would create at its first batch, without computing one."""
+    model._symbolic_build(data_batch=tuple(each(symbolic, part) for part in train.batch()))
+    model.reset_metrics()
+
+
+def symbolic(array: np.ndarray) -> keras.KerasTensor:
+    """One row of an array (n, ...), as Keras writes it while it only looks at shapes."""
     from gengap.models.backend import keras
 
-    if not model.built:
-        model(rows.x[:1])
-    spec = model.compute_output_spec(keras.KerasTensor((1, *rows.x.shape[1:]), str(rows.x.dtype)))
-    return tuple(spec.shape)
+    return keras.KerasTensor((1, *array.shape[1:]), str(array.dtype))
+
+
+def as_one(outputs: Any) -> np.ndarray:
+    """A model's outputs as one array: several ones side by side, (n, values)."""
+    found = parts(outputs)
+    if len(found) == 1:
+        return np.asarray(found[0])
+    return np.concatenate([np.reshape(part, (len(part), -1)) for part in found], axis=1)
 
 
 def kept_epochs(epochs: int) -> np.ndarray:
@@ -221,9 +242,13 @@ def kept_epochs(epochs: int) -> np.ndarray:
     return np.unique(np.round(spaced).astype(np.int64)) - 1
 
 
-def build_history(run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float] | np.ndarray]) -> History:
-    """One value an epoch, from epoch 0 on."""
+def build_history(
+    run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float] | np.ndarray], first: int = 0
+) -> History:
+    """One value an epoch, from epoch `first` on."""
     series = {}
     for key, values in logs.items():
-        series[key] = Series(np.arange(len(values), dtype=np.int64), np.asarray(values, dtype=np.float64))
+        series[key] = Series(
+            np.arange(first, first + len(values), dtype=np.int64), np.asarray(values, dtype=np.float64)
+        )
     return History(run, seed, series)

@@ -20,6 +20,7 @@ from gengap.train.fitted import (
     Permutations,
     Progress,
     Record,
+    as_one,
     clean_sample,
     finite_best,
     kept_rows,
@@ -35,17 +36,18 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     stopping = _early_stopping(job.stopping)
     batches = _Batches(train, job.batch, job.seed)
-    shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle())
+    shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle(epoch))
+    model._initial_epoch = None
     log = _Log(train, validation, job, stopping)
     with _randomness(model, job.randomness):
         model.fit(
             batches,
             epochs=job.epochs,
-            validation_data=(validation.x, validation.y),
+            validation_data=validation.batch(),
             validation_batch_size=len(validation),
             shuffle=False,
             verbose=0,
-            callbacks=[shuffle, stopping, log],
+            callbacks=[shuffle, *job.callbacks, stopping, log],
         )
     return log.fitted(time.perf_counter() - started)
 
@@ -76,19 +78,20 @@ class _Batches(keras.utils.PyDataset):
     def __init__(self, rows: Rows, batch: int, seed: int) -> None:
         super().__init__()
         self._rows, self._batch = rows, batch
-        self._permutations = Permutations(len(rows), seed)
+        self._permutations, self._drawn = Permutations(len(rows), seed), 0
         self._order = np.arange(len(rows))
 
-    def shuffle(self) -> None:
-        """Draws the next epoch's order. (Keras calls `on_epoch_end` once more than there are epochs.)"""
-        self._order = self._permutations.draw(1)[0]
+    def shuffle(self, epoch: int) -> None:
+        """Draws the epoch's order. (Keras calls `on_epoch_end` once more than there are epochs.)"""
+        self._permutations.skip(epoch - self._drawn)
+        self._order, self._drawn = self._permutations.draw(1)[0], epoch + 1
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         part = self._order[index * self._batch : (index + 1) * self._batch]
-        return self._rows.x[part], self._rows.y[part]
+        return self._rows.each(lambda array: array[part]).batch()
 
 
 class _Log(keras.callbacks.Callback):
@@ -103,15 +106,20 @@ class _Log(keras.callbacks.Callback):
         self._ended: Stopped | None = None
         self._started = time.perf_counter()
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._record = Record(self._job, self.model._initial_epoch or 0)
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        logs = dict(logs or {})
+        logs = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
         for name, value in logs.items():
+            if name == "learning_rate":  # which some callbacks put there
+                continue
             split, metric = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
             self._add(split, metric, value)
         self._add("train", "learning_rate", keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        clean = self.model.evaluate(
-            self._clean.x, self._clean.y, batch_size=len(self._clean), verbose=0, return_dict=True
-        )
+        x, y, weights = self._clean.x, self._clean.y, self._clean.weights
+        options: dict[str, Any] = {"batch_size": len(self._clean), "verbose": 0, "return_dict": True}
+        clean = self.model.evaluate(x, y, sample_weight=weights, **options)
         penalties = float(keras.ops.convert_to_numpy(sum(self.model.losses)))
         for name, value in clean.items():
             self._add("train", f"clean_{name}", value - penalties if name == "loss" else value)
@@ -122,7 +130,7 @@ class _Log(keras.callbacks.Callback):
         self._record.log((split, metric), [value])
 
     def _keep(self, epoch: int) -> None:
-        outputs = np.asarray(self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0))
+        outputs = as_one(self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0))
         improved = self._stopping.best_epoch == epoch and epoch >= self._job.stopping.start_from_epoch
         self._best = epoch if improved else self._best
         self._record.keep(epoch, outputs[kept_rows(len(outputs))], best=improved)
@@ -146,6 +154,7 @@ class _Log(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def fitted(self, seconds: float) -> Fitted:
-        early: Stopped = "patience" if self._stopping.stopped_epoch > 0 else "max-epochs"
+        early: Stopped = "callback" if self.model.stop_training else "max-epochs"
+        early = "patience" if self._stopping.stopped_epoch > 0 else early
         best_epoch = finite_best(self._best, self._stopping.best)
         return self._record.fitted(best_epoch, self._ended or early, seconds)

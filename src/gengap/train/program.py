@@ -8,7 +8,6 @@ program; `program_for` keeps the programs made.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -19,14 +18,18 @@ import numpy as np
 from jax import lax
 
 from gengap.models.backend import keras
-from gengap.models.layers import TreatedSequential
 from gengap.train.fitted import kept_rows
 from gengap.train.randomness import hashed_randomness
 from gengap.train.stopping import SMALL, Rule, Watch, look
+from gengap.train.structure import structure
 
-PREDICT_ROWS = 16_384  # rows put through the model at once, outside training
+PREDICT_ROWS = 16_384  # rows put through the model at once, outside training, ...
+PREDICT_VALUES = 2**21  # ... and values in them
 PROGRAMS_KEPT = 32
-KNOWN = ("keras", "builtins", "gengap")  # packages whose layers are what their configurations say
+
+
+class UntraceableError(Exception):
+    """A model that can't be made one program, with the reason in one line."""
 
 
 class State(NamedTuple):
@@ -44,13 +47,19 @@ class State(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Rows on the device: training, and validation followed by the clean training sample."""
+    """Rows on the device: training, and validation followed by the clean training sample.
+
+    Each is an array or what a model takes instead: a list, tuple or dict of arrays. Weights may be None.
+    """
 
     x: Any
     y: Any
+    weights: Any
     x_seen: Any
     y_validation: Any
+    weights_validation: Any
     y_clean: Any
+    weights_clean: Any
 
 
 class Chunk(NamedTuple):
@@ -72,12 +81,13 @@ class Program:
     def __init__(self, model: keras.Model, data: Data, batch: int, capacity: int, monitor: str) -> None:
         self.model, self.batch, self.capacity, self.monitor = (
             model,
-            min(batch, len(data.x)),
+            min(batch, size_of(data.x)),
             capacity,
             monitor,
         )
         self._fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
         self._value_and_grad = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
+        self._adds_losses = False
         self.columns: list[tuple[str, str]] = []
 
     def compile(self, *arguments: Any, hashed: bool) -> Any:
@@ -106,7 +116,7 @@ class Program:
     ) -> Chunk:
         """Runs up to `epochs` epochs (at most `capacity`), stopping at the epoch where the rule says so."""
         row, outputs = jax.eval_shape(lambda s: self._epoch(s, data, orders[0])[1:], state)
-        kept = kept_rows(len(data.y_validation))
+        kept = kept_rows(size_of(data.y_validation))
         logs = jnp.zeros((self.capacity, *row.shape), row.dtype)
         shown = jnp.zeros((self.capacity, len(kept), *outputs.shape[1:]), outputs.dtype)
         start = Chunk(state, best, watch, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, shown)
@@ -129,15 +139,17 @@ class Program:
 
     def _epoch(self, state: State, data: Data, order: Any) -> tuple[State, Any, Any]:
         """One pass over the training rows in `order`, then the metrics: (state, logged row, outputs)."""
-        rows, size = len(data.x), self.batch
+        rows, size = size_of(data.x), self.batch
         whole = rows - rows % size
-        x = data.x.at[order].get(mode="promise_in_bounds", unique_indices=True)
-        y = data.y.at[order].get(mode="promise_in_bounds", unique_indices=True)
-        batches = [part[:whole].reshape(-1, size, *part.shape[1:]) for part in (x, y)]
+        given = jax.tree.map(
+            lambda part: part.at[order].get(mode="promise_in_bounds", unique_indices=True),
+            (data.x, data.y, data.weights),
+        )
+        batches = jax.tree.map(lambda part: part[:whole].reshape(-1, size, *part.shape[1:]), given)
         (state, metrics), losses = lax.scan(self._step, (state, self._fresh_metrics), batches)
         total = losses.sum() * size
         if whole < rows:
-            (state, metrics), loss = self._step((state, metrics), [x[whole:], y[whole:]])
+            (state, metrics), loss = self._step((state, metrics), jax.tree.map(lambda part: part[whole:], given))
             total += loss * (rows - whole)
         train = {"loss": total / rows, **self._results(metrics), "learning_rate": self._rate(state)}
         validation, clean, outputs = self._evaluate(state, data)
@@ -146,64 +158,95 @@ class Program:
         self.columns = list(named)
         return state, jnp.stack([jnp.asarray(v, jnp.float32) for v in named.values()]), outputs
 
-    def _step(self, carry: tuple[State, list[Any]], batch: list[Any]) -> tuple[tuple[State, list[Any]], Any]:
+    def _step(self, carry: tuple[State, list[Any]], batch: tuple[Any, ...]) -> tuple[tuple[State, list[Any]], Any]:
         """One optimizer step, as Keras' own JAX trainer takes it."""
         (trainable, fixed, optimizer), metrics = carry
-        x, y = batch
-        (_, (loss, outputs, fixed, _)), gradients = self._value_and_grad(
-            trainable, fixed, metrics, x, y, None, training=True, optimizer_variables=optimizer
+        x, y, weights = batch
+        (_, (loss, outputs, fixed, metrics)), gradients = self._value_and_grad(
+            trainable, fixed, metrics, x, y, weights, training=True, optimizer_variables=optimizer
         )
         trainable, optimizer = self.model.optimizer.stateless_apply(optimizer, gradients, trainable)
         state = State(list(trainable), list(fixed), list(optimizer))
-        return (state, self._update(metrics, y, outputs)), loss
+        return (state, self._update(metrics, x, y, outputs, weights)), loss
 
     def _evaluate(self, state: State, data: Data) -> tuple[dict[str, Any], dict[str, Any], Any]:
         """Validation metrics with penalties, clean training metrics without, and the validation outputs."""
         outputs, penalties = self._predict(state, data.x_seen)
-        seen = len(data.y_validation)
-        logs = []
-        for y, out in ((data.y_validation, outputs[:seen]), (data.y_clean, outputs[seen:])):
-            loss, _ = self.model.stateless_compute_loss(
-                state.trainable, state.fixed, self._fresh_metrics, y=y, y_pred=out, training=False
+        seen, logs = size_of(data.y_validation), []
+        splits = [slice(None, seen), slice(seen, None)]
+        targets = [(data.y_validation, data.weights_validation), (data.y_clean, data.weights_clean)]
+        for split, (y, weights) in zip(splits, targets, strict=True):
+            x, out = jax.tree.map(lambda part, split=split: part[split], (data.x_seen, outputs))
+            if self._adds_losses:  # which are those of all rows at once
+                self.model._losses_override = [*self._call(state, x)[1:]]
+            loss, (_, _, metrics) = self.model.stateless_compute_loss(
+                *(state.trainable, state.fixed, self._fresh_metrics),
+                **{"x": x, "y": y, "y_pred": out, "sample_weight": weights, "training": False},
             )
-            logs.append({"loss": loss, **self._results(self._update(self._fresh_metrics, y, out))})
+            self.model._losses_override = []
+            logs.append({"loss": loss, **self._results(self._update(metrics, x, y, out, weights))})
         validation, clean = logs
-        return validation, clean | {"loss": clean["loss"] - penalties}, outputs[:seen]
+        return validation, clean | {"loss": clean["loss"] - penalties}, _as_one(outputs)[:seen]
 
-    def _predict(self, state: State, x: Any) -> tuple[Any, Any]:
-        """Outputs in inference mode, in blocks so that memory stays bounded, and the sum of the penalties."""
-
+    def _call(self, state: State, x: Any) -> tuple[Any, Any, Any]:
+        """Outputs in inference mode, the sum of the penalties on weights, and of what layers' `add_loss` adds."""
         # Keras passes `training` only to models whose call takes it.
         inference = {"training": False} if self.model._call_has_training_arg else {}
+        outputs, _, losses = self.model.stateless_call(
+            state.trainable, state.fixed, x, return_losses=True, **inference
+        )
+        added = len(losses) - len(self.model._get_regularization_losses())
+        self._adds_losses = added > 0
+        penalties, others = (jnp.asarray(sum(part), jnp.float32) for part in (losses[added:], losses[:added]))
+        return outputs, penalties, others
 
-        def call(part: Any) -> tuple[Any, Any]:
-            outputs, _, losses = self.model.stateless_call(
-                state.trainable, state.fixed, part, return_losses=True, **inference
-            )
-            return outputs, jnp.asarray(sum(losses), jnp.float32)
+    def _predict(self, state: State, x: Any) -> tuple[Any, Any]:
+        """Outputs and penalties, in blocks so that memory stays bounded."""
+        rows = size_of(x)
+        size = rows_at_once(x)
+        if rows <= size:
+            return self._call(state, x)[:2]
+        blocks = -(-rows // size)
 
-        blocks = -(-len(x) // PREDICT_ROWS)
-        if blocks == 1:
-            return call(x)
-        padded = jnp.concatenate([x, jnp.repeat(x[-1:], blocks * PREDICT_ROWS - len(x), axis=0)])
-        outputs, penalties = lax.map(call, padded.reshape(blocks, PREDICT_ROWS, *x.shape[1:]))
-        return outputs.reshape(-1, *outputs.shape[2:])[: len(x)], penalties[0]
+        def in_blocks(part: Any) -> Any:
+            padded = jnp.concatenate([part, jnp.repeat(part[-1:], blocks * size - rows, axis=0)])
+            return padded.reshape(blocks, size, *part.shape[1:])
 
-    def _update(self, metrics: list[Any], y: Any, outputs: Any) -> list[Any]:
+        outputs, penalties = lax.map(lambda part: self._call(state, part)[:2], jax.tree.map(in_blocks, x))
+        return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:rows], outputs), penalties[0]
+
+    def _update(self, metrics: list[Any], x: Any, y: Any, outputs: Any, weights: Any) -> list[Any]:
         variables = self.model.metrics_variables
         with keras.StatelessScope(state_mapping=list(zip(variables, metrics, strict=True))) as scope:
-            self.model.compute_metrics(x=None, y=y, y_pred=outputs, sample_weight=None)
+            self.model.compute_metrics(x, y, outputs, weights)
         return [scope.get_current_value(v) for v in variables]
 
     def _results(self, metrics: list[Any]) -> dict[str, Any]:
         with keras.StatelessScope(state_mapping=list(zip(self.model.metrics_variables, metrics, strict=True))):
             results = self.model.get_metrics_result()
-        return {name: value for name, value in results.items() if name != "loss"}
+        return {name: value for name, value in results.items() if name != "loss" and jnp.ndim(value) == 0}
 
     def _rate(self, state: State) -> Any:
         pairs = zip(self.model.optimizer.variables, state.optimizer, strict=True)
         with keras.StatelessScope(state_mapping=list(pairs)):
             return jnp.asarray(self.model.optimizer.learning_rate)
+
+
+def size_of(rows: Any) -> int:
+    """How many rows an array (n, ...), or a list, tuple or dict of such, has."""
+    return len(jax.tree.leaves(rows)[0])
+
+
+def rows_at_once(x: Any) -> int:
+    """How many rows are put through the model at once outside training: fewer of them if they are big."""
+    values = sum(int(np.prod(part.shape[1:])) for part in jax.tree.leaves(x))
+    return int(np.clip(PREDICT_VALUES // max(values, 1), 1, PREDICT_ROWS))
+
+
+def _as_one(outputs: Any) -> Any:
+    """As `gengap.train.fitted.as_one`, on the device."""
+    found = jax.tree.leaves(outputs)
+    return found[0] if len(found) == 1 else jnp.concatenate([p.reshape(len(p), -1) for p in found], axis=1)
 
 
 def compiler_options(model: keras.Model) -> dict[str, Any]:
@@ -226,7 +269,10 @@ _programs: OrderedDict[str, tuple[threading.Lock, list[Any]]] = OrderedDict()
 def program_for(
     model: keras.Model, arguments: tuple[Any, ...], *, batch: int, capacity: int, monitor: str, hashed: bool
 ) -> tuple[Any, list[tuple[str, str]]]:
-    """The compiled chunk program for `model` and the names of its logged columns, made at most once a shape."""
+    """The compiled chunk program for `model` and the names of its logged columns, made at most once a shape.
+
+    Raises UntraceableError.
+    """
     shapes = jax.tree.map(lambda a: (np.shape(a), str(jnp.asarray(a).dtype)), arguments)
     key = f"{structure(model)} {shapes} {batch} {capacity} {monitor} {hashed}"
     with _finding:
@@ -238,49 +284,10 @@ def program_for(
         if not made:
             program = Program(model, arguments[4], batch, capacity, monitor)
             # The model stays with its program: `structure` may name it by its id, which must not be given again.
-            made.extend((program.compile(*arguments, hashed=hashed), program.columns, model))
+            try:
+                made.extend((program.compile(*arguments, hashed=hashed), program.columns, model))
+            except Exception as error:  # whatever code of the user's own raises
+                model._losses_override = []
+                said = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise UntraceableError(f"{type(error).__name__}: {said}") from error
     return made[0], made[1]
-
-
-def structure(model: keras.Model) -> str:
-    """What decides a model's program: its configuration without seeds, and without names where they say nothing.
-
-    Two models share a program only if all their parts are Keras' or gengap's own: a custom layer's or function's
-    configuration need not say all that it does.
-    """
-    try:
-        config = _without_seeds(keras.saving.serialize_keras_object(model))
-    except (NotImplementedError, TypeError, ValueError):  # a model that can't be saved can still be trained
-        return str(id(model))
-    own = _only_known(config)
-    config["compile_config"]["optimizer"]["config"].pop("name", None)
-    config["decayed"] = _decayed(model)
-    if type(model) in (keras.Sequential, TreatedSequential):  # elsewhere names tell how layers are connected
-        for part in (config, *config["config"]["layers"]):
-            part["config"].pop("name", None)
-    text = json.dumps(config, sort_keys=True, default=repr)
-    return text if own else f"{text} {id(model)}"
-
-
-def _without_seeds(config: Any) -> Any:
-    if isinstance(config, dict):
-        return {k: _without_seeds(v) for k, v in config.items() if k != "seed"}
-    return [_without_seeds(v) for v in config] if isinstance(config, (list, tuple)) else config
-
-
-def _decayed(model: keras.Model) -> list[bool]:
-    """Which variables' weights decay: the optimizer's configuration doesn't say what it leaves out."""
-    if model.optimizer.weight_decay is None:
-        return []
-    return [model.optimizer._use_weight_decay(v) for v in model.trainable_variables]
-
-
-def _only_known(config: Any) -> bool:
-    if isinstance(config, dict):
-        module = config.get("module")
-        if "class_name" in config and (module is None or str(module).split(".")[0] not in KNOWN):
-            return False
-        if config.get("class_name") in ("function", "__lambda__"):
-            return False
-        return all(map(_only_known, config.values()))
-    return all(map(_only_known, config)) if isinstance(config, list) else True

@@ -14,7 +14,7 @@ import msgspec
 
 SMALL = 100_000  # parameters; up to here a step is too short to keep several cores busy
 NEVER = 2_000_000_000  # epochs; fits the 32-bit counters of a compiled program
-Stopped = Literal["patience", "verdict", "max-epochs", "diverged", "interrupted"]
+Stopped = Literal["patience", "verdict", "max-epochs", "diverged", "interrupted", "callback"]
 
 
 class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

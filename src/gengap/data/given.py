@@ -1,0 +1,134 @@
+"""What `gengap.fit` is given, as rows: arrays, frames, and finite datasets and loaders of any framework, read once.
+
+No framework is imported here: whoever hands over one of its objects has imported it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gengap.data.rows import Rows, each, parts
+from gengap.errors import UsageError
+
+READ_BYTES = 4 * 2**30  # of batches that are read into memory for one split
+EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of such"
+ENDLESS = "has no end; expected a finite one: leave out repeat(), or take so many batches"
+
+
+def rows_of(name: str, given: Any, floats: str = "float32") -> tuple[Rows, int | None]:
+    """`given` as rows with numbers of the type `floats`, and the size of its batches if it comes in any.
+
+    A tuple or list (x, y) or (x, y, sample_weight) of arrays, tensors, DataFrames or Series, each perhaps in a
+    list, tuple or dict; or a `tf.data.Dataset`, PyTorch or Grain loader, `keras.utils.PyDataset` or other iterable
+    of such batches, read once. Raises UsageError if it is none of these, has no end, or holds what is no number.
+    """
+    if isinstance(given, Rows):
+        return given, None
+    if _is_pair(given):
+        return _rows(name, given, floats), None
+    if isinstance(given, (str, bytes, dict)) or hasattr(given, "shape") or hasattr(given, "columns"):
+        raise UsageError(f"{name} is a {type(given).__name__}; expected {EXPECTED}")
+    found, read = [], 0
+    for batch in _batches(name, given):
+        found.append(_rows(f"{name}, batch {len(found)}", batch, floats))
+        read += sum(part.nbytes for part in _flat(found[-1]))
+        if read > READ_BYTES:
+            raise UsageError(
+                f"{name} has more than {READ_BYTES / 2**30:g} GB of batches, which are read into memory once. Give "
+                "fewer rows, or train by Keras' own fit with gengap.callbacks.Monitor"
+            )
+    if not found:
+        raise UsageError(f"{name} has no batches; expected {EXPECTED}. An iterator can be read only once")
+    return _joined(name, found), len(found[0])
+
+
+def _is_pair(given: Any) -> bool:
+    """Whether it is one (x, y) or (x, y, weights), and not a list of batches."""
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        return False
+    return isinstance(given, tuple) or not all(isinstance(part, tuple) for part in given)
+
+
+def _comes_from(given: Any, package: str) -> bool:
+    """Whether it, or a class it is derived from, belongs to the package."""
+    return any(kind.__module__.split(".")[0] == package for kind in type(given).__mro__)
+
+
+def _batches(name: str, given: Any) -> Iterator[Any]:
+    """The batches of one pass."""
+    if _comes_from(given, "tensorflow") and hasattr(given, "as_numpy_iterator"):
+        if int(given.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
+            raise UsageError(f"{name} {ENDLESS}")
+        yield from given.as_numpy_iterator()
+    elif _comes_from(given, "keras") and hasattr(given, "num_batches"):
+        if given.num_batches is None:
+            raise UsageError(f"{name} {ENDLESS}")
+        yield from (given[i] for i in range(given.num_batches))
+    elif _comes_from(given, "grain") and hasattr(given, "__len__") and len(given) == sys.maxsize:
+        raise UsageError(f"{name} {ENDLESS}")
+    elif isinstance(given, Iterable):
+        yield from given
+    else:
+        raise UsageError(f"{name} is a {type(given).__name__}; expected {EXPECTED}")
+
+
+def _rows(place: str, pair: Any, floats: str) -> Rows:
+    if not isinstance(pair, (tuple, list)) or len(pair) not in (2, 3):
+        size = f" of {len(pair)}" if isinstance(pair, (tuple, list)) else ""
+        raise UsageError(f"{place} is a {type(pair).__name__}{size}; expected (x, y) or (x, y, sample_weight)")
+    named = zip(("x", "y", "sample_weight"), pair, strict=False)
+    arrays = [_nested(f"{place}: {name}", value, floats) for name, value in named]
+    try:
+        return Rows(*arrays)
+    except ValueError as error:
+        raise UsageError(f"{place}: {error}") from None
+
+
+def _nested(place: str, value: Any, floats: str) -> Any:
+    """Arrays in the place of everything; a list is one array unless it holds arrays."""
+    if isinstance(value, (list, tuple)) and not any(hasattr(p, "shape") or isinstance(p, dict) for p in value):
+        value = np.asarray(value)
+    return each(lambda part: _array(place, part, floats), value)
+
+
+def _array(place: str, value: Any, floats: str) -> np.ndarray:
+    if hasattr(value, "columns") and hasattr(value, "shape"):
+        columns = [_array(f"{place}, column {name!r}", value[name], floats) for name in value.columns]
+        return np.stack(columns, axis=1)
+    if _comes_from(value, "torch") and hasattr(value, "detach"):
+        value = value.detach().cpu()
+    array = np.asarray(value)
+    if array.dtype == object:
+        try:
+            array = array.astype(None if any(isinstance(v, (str, bytes)) for v in array.flat) else np.float64)
+        except (TypeError, ValueError):
+            array = array.astype(object)
+    if array.dtype.kind not in "biuf" and array.dtype.name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        raise UsageError(f"{place} holds {_told(array)}; expected numbers: encode it first")
+    if array.ndim == 0:
+        raise UsageError(f"{place} is one number; expected a row each: make batches first, as by .batch(32)")
+    return array.astype(floats, copy=False) if array.dtype.kind == "f" else array
+
+
+def _told(array: np.ndarray) -> str:
+    """What an array that holds no numbers does hold."""
+    return "text, missing values or other objects" if array.dtype == object else f"values of type {array.dtype}"
+
+
+def _flat(rows: Rows) -> list[np.ndarray]:
+    return [part for value in (rows.x, rows.y, rows.weights) for part in parts(value)]
+
+
+def _joined(name: str, batches: list[Rows]) -> Rows:
+    """All batches one after the other."""
+    try:
+        joined = iter([np.concatenate(same) for same in zip(*map(_flat, batches), strict=True)])
+    except ValueError as error:
+        raise UsageError(
+            f"{name}: batches don't fit together ({error}); expected equal shapes but for rows"
+        ) from None
+    return batches[0].each(lambda _: next(joined))

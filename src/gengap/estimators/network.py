@@ -1,0 +1,174 @@
+"""What both estimators share: parameters, rows held out, standardising, training, pickling."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+
+from gengap.data.rows import Rows
+from gengap.errors import UsageError
+from gengap.models.treatments import Treatment
+from gengap.tasks import AnyTask
+
+if TYPE_CHECKING:
+    import keras
+
+    from gengap.train.fitted import Fitted
+
+BLOCK, ROWS_AT_ONCE = 256, 8_192  # rows are predicted in blocks of one of these sizes: each shape compiles once
+SEEDS = 2**20  # layers multiply their model's seed, and Keras takes 32 bits
+
+
+class Network(BaseEstimator):
+    """What both estimators share: parameters, held-out rows, standardising, training, pickling."""
+
+    def __init__(
+        self,
+        units: Sequence[int] = (64, 64),
+        *,
+        treatments: Sequence[Treatment] = (),
+        activation: str = "elu",
+        max_epochs: int = 300,
+        batch_size: int = 64,
+        patience: int = 20,
+        learning_rate: float = 0.003,
+        validation_fraction: float = 0.2,
+        random_state: Any = None,
+    ) -> None:
+        self.units, self.treatments, self.activation = units, treatments, activation
+        self.max_epochs, self.batch_size, self.patience = max_epochs, batch_size, patience
+        self.learning_rate, self.validation_fraction = learning_rate, validation_fraction
+        self.random_state = random_state
+
+    def _train(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, task: AnyTask, strata: Any) -> None:
+        """Sets every fitted attribute, from X (n, features) and the targets (n,) of the network."""
+        from gengap.diagnose.trials import verdict_of
+
+        self._check(task)
+        seed = int(check_random_state(self.random_state).randint(SEEDS))
+        train, held = self._split(len(X), strata, seed)
+        self._mean, spread = X[train].mean(axis=0), X[train].std(axis=0)
+        constant = spread <= 1e-12 * np.abs(self._mean)
+        self._scale = np.where(constant, 1.0, spread)
+        x = self._prepared(X)
+        rows = [Rows(x[part], y[part], None if weights is None else weights[part]) for part in (train, held)]
+        self.model_ = self._compiled(task, x.shape[1], seed)
+        fitted = self._fitted(rows[0], rows[1], task, seed)
+        self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
+        self.n_iter_ = fitted.history.epochs
+        verdict = verdict_of(fitted, rows[1].y, task, rows[1].weights)
+        self.verdict_ = msgspec.structs.replace(verdict, run=fitted.history.run)
+
+    def _fitted(self, train: Rows, validation: Rows, task: AnyTask, seed: int) -> Fitted:
+        from gengap.train import trainer
+        from gengap.train.fitted import Job
+        from gengap.train.stopping import Stopping
+
+        rule = Stopping(patience=self.patience, monitor=task.loss)
+        job = Job(self.max_epochs, self.batch_size, rule, seed, run=type(self).__name__)
+        fitted = trainer().fit(self.model_, train, validation, job)
+        if fitted.best_epoch is None:
+            raise UsageError(
+                f"the validation {task.loss} was never finite; lower learning_rate, which is {self.learning_rate}"
+            )
+        return fitted
+
+    def _split(self, rows: int, strata: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which rows are trained on and which are held out, with every class in both parts if it can be."""
+        held = int(np.clip(round(self.validation_fraction * rows), 1, rows - 1))
+        if strata is not None:
+            counts = np.unique(strata, return_counts=True)[1]
+            strata = strata if counts.min() > 1 and len(counts) <= min(held, rows - held) else None
+        train, validation = train_test_split(np.arange(rows), test_size=held, stratify=strata, random_state=seed)
+        return np.sort(train), np.sort(validation)
+
+    def _compiled(self, task: AnyTask, features: int, seed: int) -> keras.Sequential:
+        from gengap.models.mlp import compile_for, perceptron
+
+        model = perceptron(
+            self.units, self.treatments, features=features, task=task, activation=self.activation, seed=seed
+        )
+        compile_for(task, model, self.treatments, self.learning_rate, weighted=True)
+        return model
+
+    def _check(self, task: AnyTask) -> None:
+        """Raises UsageError for a parameter that can't be used, naming it."""
+        for name in ("max_epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or int(value) < 1:
+                raise UsageError(f"{name} is {value!r}; expected a whole number of at least 1")
+        if not 0 < self.validation_fraction < 1:
+            raise UsageError(f"validation_fraction is {self.validation_fraction!r}; expected one between 0 and 1")
+        if not self.learning_rate > 0:
+            raise UsageError(f"learning_rate is {self.learning_rate!r}; expected a number above 0")
+        if not all(isinstance(units, Integral) and int(units) > 0 for units in self.units):
+            raise UsageError(f"units is {self.units!r}; expected the widths of the hidden layers, as in (64, 64)")
+        for treatment in self.treatments:
+            if treatment.for_classes and not task.by_class:
+                raise UsageError(f"treatments has {treatment}, which is for classes alone; leave it out")
+
+    def _prepared(self, X: np.ndarray) -> np.ndarray:
+        return ((X - self._mean) / self._scale).astype(np.float32)
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """The network's outputs (n, outputs) float64 on rows (n, features) as they were given to `fit`."""
+        from gengap.models.backend import keras
+
+        check_is_fitted(self)
+        x = self._prepared(validate_data(self, X, reset=False, dtype=np.float64))
+        size, found = (BLOCK if len(x) <= BLOCK else ROWS_AT_ONCE), []
+        for start in range(0, len(x), size):
+            part = x[start : start + size]
+            padded = np.concatenate([part, np.zeros((size - len(part), x.shape[1]), np.float32)])
+            found.append(keras.ops.convert_to_numpy(self.model_(padded, training=False))[: len(part)])
+        return np.concatenate(found).astype(np.float64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the network as the bytes of a .keras file."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "model.keras"
+                state["model_"].save(path)
+                state["model_"] = path.read_bytes()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "model_" in state:
+            from gengap.models import layers  # noqa: F401 - registers gengap's own
+            from gengap.models.saved import load_saved
+
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "model.keras"
+                path.write_bytes(state["model_"])
+                state = {**state, "model_": load_saved(path)}
+        super().__setstate__(state)
+
+
+def checked(
+    estimator: Network,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    **options: Any,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """X, y and weights as arrays, without the rows of no weight."""
+    X, y = validate_data(estimator, X, y, dtype=np.float64, ensure_min_samples=2, **options)
+    y = column_or_1d(y, warn=True)
+    if sample_weight is None:
+        return X, y, None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    kept = weights > 0
+    if kept.sum() < 2:
+        raise UsageError(f"sample_weight leaves {kept.sum()} rows; expected at least 2 with a weight above 0")
+    return X[kept], y[kept], weights[kept] / weights[kept].mean()

@@ -1,0 +1,401 @@
+"""`gengap.fit`: what it takes, Keras' callbacks, and when it trains by Keras' own loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import gengap
+from gengap.callbacks import Monitor
+from gengap.data import given
+from gengap.data.given import rows_of
+from gengap.errors import GengapWarning, UsageError
+from gengap.models.backend import keras
+from gengap.train.stopping import Stopping
+
+random = np.random.default_rng(0)
+X = random.normal(size=(60, 4)).astype("float32")
+Y = (X[:, :1] + 0.5 * random.normal(size=(60, 1)) > 0).astype("float32")
+W = random.integers(1, 4, size=60).astype("float32")
+TRAIN, VALIDATION = (X[:40], Y[:40]), (X[40:], Y[40:])
+
+
+def build(**options: Any) -> keras.Model:
+    start = [keras.initializers.GlorotUniform(seed) for seed in (1, 2)]
+    hidden = keras.layers.Dense(8, "relu", kernel_initializer=start[0])
+    model = keras.Sequential([keras.Input((4,)), hidden, keras.layers.Dense(1, kernel_initializer=start[1])])
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(
+        keras.optimizers.Adam(0.01), loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy")], **options
+    )
+    return model
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        part = slice(10 * index, 10 * index + 10)
+        return X[part], Y[part]
+
+
+def generated() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    yield from (Batches()[i] for i in range(4))
+
+
+def of_grain(kind: str) -> Any:
+    grain = pytest.importorskip("grain.python" if kind == "loader" else "grain")
+    pairs = grain.MapDataset.source([(X[i], Y[i]) for i in range(40)]) if kind != "loader" else None
+    if pairs is None:
+        source = [(X[i], Y[i]) for i in range(40)]
+        sampler = grain.SequentialSampler(num_records=40, shard_options=grain.NoSharding())
+        return grain.DataLoader(data_source=source, sampler=sampler, operations=[grain.Batch(10)])
+    return pairs.batch(10) if kind == "map" else pairs.to_iter_dataset().batch(10)
+
+
+def of_torch() -> Any:
+    torch = pytest.importorskip("torch")
+    pairs = torch.utils.data.TensorDataset(torch.tensor(X[:40]), torch.tensor(Y[:40]))
+    return torch.utils.data.DataLoader(pairs, batch_size=10)
+
+
+def of_tensorflow() -> Any:
+    tensorflow = pytest.importorskip("tensorflow")
+    return tensorflow.data.Dataset.from_tensor_slices(TRAIN).batch(10)
+
+
+GIVEN: dict[str, Callable[[], Any]] = {
+    "PyDataset": lambda: Batches(workers=1),
+    "generator": generated,
+    "list of batches": lambda: list(generated()),
+    "grain loader": lambda: of_grain("loader"),
+    "grain map": lambda: of_grain("map"),
+    "grain iter": lambda: of_grain("iter"),
+    "torch": of_torch,
+    "tf.data": of_tensorflow,
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_batches_of_any_kind_are_read_once_and_say_their_size(kind: str) -> None:
+    rows, size = rows_of("train", GIVEN[kind]())
+    np.testing.assert_array_equal(rows.x, TRAIN[0])
+    np.testing.assert_array_equal(rows.y, TRAIN[1])
+    assert size == 10
+
+
+def test_a_loader_trains_as_its_rows_do() -> None:
+    arrays = gengap.fit(build(), TRAIN, VALIDATION, epochs=2, batch_size=10)
+    loader = gengap.fit(build(), Batches(), VALIDATION, epochs=2)
+    pd.testing.assert_series_equal(values(arrays), values(loader))
+
+
+def values(history: gengap.History) -> pd.Series:
+    return pd.Series(
+        {(*key, e): v for key, s in history.series.items() for e, v in zip(s.epochs, s.values, strict=True)}
+    )
+
+
+def test_tensors_of_torch_are_taken_from_their_device_and_graph() -> None:
+    class Tensor:
+        """As torch's, which NumPy can't read before these calls."""
+
+        __module__ = "torch"
+
+        def __init__(self, values: np.ndarray, calls: tuple[str, ...] = ()) -> None:
+            self.values, self.calls, self.shape = values, calls, values.shape
+
+        def detach(self) -> Tensor:
+            return Tensor(self.values, (*self.calls, "detach"))
+
+        def cpu(self) -> Tensor:
+            return Tensor(self.values, (*self.calls, "cpu"))
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+            assert self.calls == ("detach", "cpu")
+            return self.values
+
+    rows, _ = rows_of("train", [[Tensor(X), Tensor(Y)]])  # a loader's batch is a list
+    np.testing.assert_array_equal(rows.x, X)
+    np.testing.assert_array_equal(rows.y, Y)
+
+
+def test_frames_series_and_weights_become_arrays() -> None:
+    frame = pd.DataFrame(X.astype(float), columns=list("abcd"))
+    for table, labels in ((frame, pd.Series(Y[:, 0])), (pl.DataFrame(X, list("abcd")), pl.Series(Y[:, 0]))):
+        rows, size = rows_of("train", (table, labels, W))
+        assert rows.x.dtype == np.float32 and size is None
+        np.testing.assert_allclose(rows.x, X)
+        np.testing.assert_array_equal(rows.y, Y[:, 0])
+        np.testing.assert_array_equal(rows.weights, W)
+    lists, _ = rows_of("train", ([[1, 2], [3, 4]], [0, 1]))
+    assert lists.x.shape == (2, 2)
+    several, _ = rows_of("train", ({"a": frame["a"], "b": frame[["b", "c"]]}, Y))
+    assert {name: part.shape for name, part in several.x.items()} == {"a": (60,), "b": (60, 2)}
+
+
+def endless() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    while True:
+        yield X, Y
+
+
+def test_what_can_not_be_rows_is_refused_with_a_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "READ_BYTES", 5_000)
+    town = pd.DataFrame({"a": [1.0, 2.0], "town": ["here", "there"]})
+    for wrong, message in [
+        ((town, [0, 1]), r"train: x, column 'town' holds .*; expected numbers: encode it first"),
+        ((X, np.array(["a", "b"] * 30)), r"train: y holds .*; expected numbers"),
+        ((X, Y[:50]), "train: x has 60 rows and y has 50 rows; expected as many"),
+        ((X, Y, W[:3]), "train: x has 60 rows and y has 60 rows and weights has 3 rows"),
+        (X, r"train is a ndarray; expected \(x, y\)"),
+        (town, r"train is a DataFrame; expected \(x, y\)"),
+        (7, r"train is a int; expected \(x, y\)"),
+        ((X,), r"train, batch 0 is a ndarray; expected \(x, y\)"),
+        ([(X[0], Y[0, 0])] * 2, "y is one number; expected a row each: make batches first"),
+        ([], "train has no batches"),
+        ([(X, Y), (X[:, :2], Y)], "batches don't fit together"),
+        (endless(), "train has more than .* GB of batches"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            rows_of("train", wrong)
+    grain = pytest.importorskip("grain")
+    with pytest.raises(UsageError, match="train has no end"):
+        rows_of("train", grain.MapDataset.range(3).repeat())
+
+
+def test_a_model_that_can_not_take_the_rows_says_their_shapes() -> None:
+    with pytest.raises(UsageError, match=r"x of the shapes \[\(40, 3\)\] and y of \[\(40, 1\)\]: .*expected shape"):
+        gengap.fit(build(), (X[:40, :3], Y[:40]), (X[40:, :3], Y[40:]), epochs=1)
+    with pytest.raises(UsageError, match=r"a row of train has the shape \[\(4,\)\], one of validation \[\(3,\)\]"):
+        gengap.fit(build(), TRAIN, (X[40:, :3], Y[40:]), epochs=1)
+    with pytest.raises(UsageError, match="isn't compiled"):
+        gengap.fit(keras.Sequential([keras.layers.Dense(1)]), TRAIN, VALIDATION, epochs=1)
+    with pytest.raises(UsageError, match="batch_size 0"):
+        gengap.fit(build(), TRAIN, VALIDATION, epochs=1, batch_size=0)
+
+
+class Seen(keras.callbacks.Callback):
+    """Writes down every call, its logs and the weights that it finds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, int | None, dict[str, float]]] = []
+        self.weights: list[float] = []
+
+    def _saw(self, what: str, epoch: int | None, logs: dict[str, float] | None) -> None:
+        self.calls.append((what, epoch, dict(logs or {})))
+        self.weights.append(float(sum(np.abs(w).sum() for w in self.model.get_weights())))
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._saw("train begins", None, logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._saw("begins", epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._saw("ends", epoch, logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._saw("train ends", None, logs)
+
+
+def stops_at(epoch: int) -> keras.callbacks.Callback:
+    callback = keras.callbacks.LambdaCallback()
+
+    def end(now: int, logs: Any) -> None:
+        callback.model.stop_training = now == epoch
+
+    callback.on_epoch_end = end  # pyright: ignore[reportAttributeAccessIssue]
+    return callback
+
+
+CALLBACKS: dict[str, Callable[[Path], list[keras.callbacks.Callback]]] = {
+    "none but one that sees": lambda folder: [],
+    "learning rates": lambda folder: [keras.callbacks.LearningRateScheduler(lambda e, rate: 0.05 / (1 + e))],
+    "plateaus": lambda folder: [keras.callbacks.ReduceLROnPlateau(factor=0.1, patience=1, min_delta=0.1)],
+    "early stopping": lambda folder: [
+        keras.callbacks.EarlyStopping(patience=2, min_delta=0.05, restore_best_weights=True)
+    ],
+    "stops": lambda folder: [stops_at(3)],
+    "checkpoints": lambda folder: [
+        keras.callbacks.ModelCheckpoint(folder / "{epoch}.weights.h5", save_weights_only=True)
+    ],
+    "backup": lambda folder: [keras.callbacks.BackupAndRestore(folder / "backup")],
+}
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_callbacks_see_and_do_what_they_do_in_keras_own_fit(name: str, tmp_path: Path) -> None:
+    """One batch an epoch, so that Keras' own order of rows does not matter."""
+    ours, theirs = build(), build()
+    seen = {"ours": Seen(), "theirs": Seen()}
+    folders = {who: tmp_path / who for who in seen}
+    for folder in folders.values():
+        folder.mkdir()
+    history = gengap.fit(
+        *(ours, TRAIN, VALIDATION),
+        **{"epochs": 8, "batch_size": 40, "callbacks": [*CALLBACKS[name](folders["ours"]), seen["ours"]]},
+    )
+    callbacks = [*CALLBACKS[name](folders["theirs"]), seen["theirs"]]
+    options = {"validation_data": VALIDATION, "epochs": 8, "batch_size": 40, "verbose": 0}
+    logged = theirs.fit(*TRAIN, **options, callbacks=callbacks).history
+    assert [call[:2] for call in seen["ours"].calls] == [call[:2] for call in seen["theirs"].calls]
+    for one, other in zip(seen["ours"].calls, seen["theirs"].calls, strict=True):
+        assert one[2] == pytest.approx(other[2], rel=1e-4)
+        assert list(one[2]) == list(other[2])
+    np.testing.assert_allclose(seen["ours"].weights, seen["theirs"].weights, rtol=1e-4)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(history["validation", "loss"].values, logged["val_loss"], rtol=1e-4)
+    files = {who: sorted(path.name for path in folder.rglob("*")) for who, folder in folders.items()}
+    assert files["ours"] == files["theirs"]
+
+
+def test_a_backup_is_taken_up_where_it_was_left(tmp_path: Path) -> None:
+    class Broken(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 3:
+                raise RuntimeError("power cut")
+
+    def backup() -> keras.callbacks.Callback:
+        return keras.callbacks.BackupAndRestore(tmp_path / "backup")
+
+    model = build()
+    whole = gengap.fit(model, TRAIN, VALIDATION, epochs=6, batch_size=16)
+    with pytest.raises(RuntimeError, match="power cut"):
+        gengap.fit(build(), TRAIN, VALIDATION, epochs=6, batch_size=16, callbacks=[backup(), Broken()])
+    again = build()
+    history = gengap.fit(again, TRAIN, VALIDATION, epochs=6, batch_size=16, callbacks=[backup()])
+    assert history["train", "loss"].epochs.tolist() == [3, 4, 5]
+    for key, series in history.series.items():
+        np.testing.assert_allclose(series.values, whole[key].values[3:], rtol=1e-5)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_backup_of_the_last_epoch_leaves_nothing_to_train(tmp_path: Path) -> None:
+    callbacks = [keras.callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)]
+    gengap.fit(build(), TRAIN, VALIDATION, epochs=2, callbacks=callbacks)
+    assert gengap.fit(build(), TRAIN, VALIDATION, epochs=2, callbacks=callbacks).epochs == 0
+
+
+def test_callbacks_that_look_at_logs_hear_of_every_epoch_of_a_chunk(tmp_path: Path) -> None:
+    class Keeps(keras.callbacks.Callback):
+        logs_only = True
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            epochs.append(epoch)
+
+    epochs: list[int] = []
+    monitor = Monitor()
+    callbacks = [
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.TerminateOnNaN(),
+        Keeps(),
+        monitor,
+    ]
+    history = gengap.fit(build(), TRAIN, VALIDATION, epochs=30, batch_size=16, callbacks=callbacks)
+    table = pd.read_csv(tmp_path / "log.csv")
+    assert list(table.columns) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    np.testing.assert_allclose(table["val_loss"], history["validation", "loss"].values, rtol=1e-6)
+    assert epochs == list(range(30)) == monitor.history["train", "loss"].epochs.tolist()
+
+
+def test_the_rule_and_callbacks_together(tmp_path: Path) -> None:
+    rule = Stopping(patience=2, monitor="loss", min_delta=0.05)
+    seen = Seen()
+    model = build()
+    history = gengap.fit(model, TRAIN, VALIDATION, epochs=50, stopping=rule, callbacks=[seen])
+    alone = gengap.fit(build(), TRAIN, VALIDATION, epochs=50, stopping=rule)
+    assert history.epochs == alone.epochs == len([c for c in seen.calls if c[0] == "ends"]) < 50
+    pd.testing.assert_series_equal(values(history), values(alone), rtol=1e-5)
+
+
+class OwnStep(keras.Sequential):
+    def train_step(self, *given: Any, **options: Any) -> Any:
+        return super().train_step(*given, **options)
+
+
+class EveryBatch(keras.callbacks.Callback):
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.batches += 1
+
+
+def test_what_no_program_can_hold_is_trained_by_keras_own_loop_and_said() -> None:
+    fast = values(gengap.fit(build(), TRAIN, VALIDATION, epochs=3, batch_size=16))
+    counts = EveryBatch()
+    own = OwnStep(build().layers)
+    own.compile(keras.optimizers.Adam(0.01), build().loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy")])
+    for model, options, reason in [
+        (build(), {"callbacks": [counts]}, "EveryBatch is called within epochs"),
+        (own, {}, "OwnStep has a train_step of its own"),
+        (build(run_eagerly=True), {}, "compiled with run_eagerly=True"),
+    ]:
+        with pytest.warns(GengapWarning, match=f"Keras' own loop, with the same history but slower: .*{reason}"):
+            slow = gengap.fit(model, TRAIN, VALIDATION, epochs=3, batch_size=16, **options)
+        pd.testing.assert_series_equal(values(slow).sort_index(), fast.sort_index(), rtol=1e-4)
+    assert counts.batches == 9
+
+
+def test_a_model_that_can_not_be_traced_is_trained_by_keras_own_loop_and_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wrong(*given: Any) -> Any:
+        raise TypeError("scan body function carry input and carry output must have equal types\nand more")
+
+    monkeypatch.setattr("gengap.train.program.Program._step", wrong)
+    with pytest.warns(GengapWarning, match=r"the model can't be traced \(TypeError: scan body .* equal types\)"):
+        history = gengap.fit(build(), TRAIN, VALIDATION, epochs=2, batch_size=23)  # a shape no other test compiled
+    assert history.epochs == 2
+
+
+OTHER = """
+import json, warnings
+import numpy as np
+import keras, gengap
+x = np.linspace(-1, 1, 80).reshape(20, 4).astype("float32")
+y = (x[:, :1] > 0).astype("float32")
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    history = gengap.fit(model, (x, y), (x, y), epochs=20, batch_size=8)
+found = {"/".join(key): series.values.tolist() for key, series in history.series.items()}
+said = [str(w.message) for w in caught if w.category.__name__ == "GengapWarning"]
+print(json.dumps([found, said, gengap.diagnose(history).verdict]))
+"""
+
+
+def on_backend(name: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER], env={**os.environ, "KERAS_BACKEND": name}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("backend", ["torch", "tensorflow"])
+def test_other_backends_give_the_same_history_and_verdict_and_say_so(backend: str) -> None:
+    pytest.importorskip(backend)
+    fast, nothing, verdict = on_backend("jax")
+    slow, said, same = on_backend(backend)
+    assert (nothing, same) == ([], verdict)
+    assert len(said) == 1 and f"Keras runs on {backend}; set KERAS_BACKEND=jax" in said[0]
+    assert set(slow) == set(fast)
+    for key, series in fast.items():
+        np.testing.assert_allclose(slow[key], series, rtol=1e-4, err_msg=key)
