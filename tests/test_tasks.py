@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_wine
 
 from gengap import Plan, Trial, load, models, study
-from gengap.errors import BadRowError, DataError, PlanError, UsageError
+from gengap.errors import BadRowError, DataError, PlanError, StudyFolderError, UsageError
 from gengap.models.mlp import compile_for, perceptron
 from gengap.models.saved import load_saved, read_card
 from gengap.models.standalone import standalone
@@ -214,6 +214,13 @@ def test_the_same_folder_resumes(tmp_path: Path) -> None:
     assert first.trials[0].began == again.trials[0].began
     assert read_card(out / "models" / "best.keras").classes == ("2", "5", "9")
     assert load_saved(out / "models" / "best.keras").output_shape == (None, 3)
+
+
+def test_a_target_in_other_units_is_other_data(tmp_path: Path) -> None:
+    x, y = table("regression")
+    study((x, y), only="sizes/Tiny", max_epochs=2, out=tmp_path)
+    with pytest.raises(StudyFolderError, match="other rows"):
+        study((x, 2 * y), only="sizes/Tiny", max_epochs=2, out=tmp_path)
 
 
 def test_a_plan_meets_a_task_that_it_does_not_suit() -> None:

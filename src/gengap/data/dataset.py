@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from gengap.data.rows import Rows
 from gengap.data.source import Source, check_column, open_source
 from gengap.data.split import Wanted, at_random, by_group, by_time
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
-from gengap.tasks import AnyTask, Regression, TaskName, task_of
+from gengap.tasks import BINARY, AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """A fingerprint of every training and validation row, to notice that a study's data changed."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(repr(self.task).encode() if self.task != BINARY else b"")
         for rows in (self.train, self.validation):
             digest.update(np.ascontiguousarray(rows.x).tobytes() + np.ascontiguousarray(rows.y).tobytes())
         return digest.hexdigest()[:16]
@@ -102,6 +102,43 @@ def load(
     >>> dataset.train.x.shape, len(dataset.validation)
     ((300, 28), 100)
     """
+    _check(train, validation, test, group, time)
+    aside = [column for column in (group, time) if column is not None]
+    options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
+    opened, asked = _opened(source, rows, Asked(train, validation, test), options | {"aside": aside})
+    for column in keep:
+        check_column(column, opened.columns, opened.origin)
+    read = _read(opened)
+    found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
+    labels = np.unique(read.y, return_inverse=True)[1] if found.by_class else read.y
+    if aside:
+        parts, how = _split_aside(opened, read, labels, group is not None, asked.of(len(labels)), seed)
+    elif opened.higgs_layout and asked.validation is not None:
+        seen, end = asked.validation, len(labels) - test
+        order = np.arange(len(labels))
+        parts = [order[seen:end], order[:seen], order[end:]]
+        how = "in the table's order: the first rows validate, the next train, and those after them test"
+    else:
+        wanted = asked.of(len(labels))
+        parts = at_random(labels if found.by_class else None, len(labels), wanted, seed, opened.origin)
+        how = f"drawn at random with seed {seed}" + ", every class with its share" * found.by_class
+    return _prepared(opened, read, found, parts, preparation, how, keep)
+
+
+class Asked(NamedTuple):
+    """How many rows each part of the split shall have, as asked for."""
+
+    train: int | None
+    validation: int | None
+    test: int
+
+    def of(self, rows: int) -> Wanted:
+        """The same, with validation's default for a table of so many `rows`."""
+        validation = self.validation or min(MOST_VALIDATION, max(1, int((rows - self.test) * VALIDATION_SHARE)))
+        return Wanted(self.train, validation, self.test)
+
+
+def _check(train: int | None, validation: int | None, test: int, group: str | None, time: str | None) -> None:
     for name, count in (("train", train), ("validation", validation)):
         if count is not None and count < 1:
             raise UsageError(f"{name} is {count}, expected a number of rows of at least 1")
@@ -109,35 +146,19 @@ def load(
         raise UsageError(f"test is {test}, expected a number of rows of at least 0")
     if group is not None and time is not None:
         raise UsageError("group and time are both given; rows are split by one of them. Leave one out")
-    aside = [column for column in (group, time) if column is not None]
-    options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
-    options["aside"] = aside
+
+
+def _opened(source: Any, rows: int | None, asked: Asked, options: dict[str, Any]) -> tuple[Source, Asked]:
+    """The source with the rows that are needed, and what is asked for of a table like it."""
     # A HIGGS table may be a remote file of gigabytes, so it is opened for just the rows that its split needs.
-    needed = (validation or TUTORIAL_VALIDATION) + (train or TUTORIAL_TRAIN) + test
+    like_higgs = Asked(asked.train or TUTORIAL_TRAIN, asked.validation or TUTORIAL_VALIDATION, asked.test)
+    needed = sum(filter(None, like_higgs))
     opened = open_source(source, rows=needed if rows is None else min(rows, needed), **options)
-    if opened.higgs_layout:
-        if rows is not None and needed > rows:
-            raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {rows}")
-        validation, train = validation or TUTORIAL_VALIDATION, train or TUTORIAL_TRAIN
-    else:
-        opened = open_source(source, rows=rows, **options)
-    for column in keep:
-        check_column(column, opened.columns, opened.origin)
-    read = _read(opened)
-    found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
-    labels = np.unique(read.y, return_inverse=True)[1] if found.by_class else read.y
-    if aside:
-        parts, how = _split_aside(opened, read, labels, group, train, validation, test, seed)
-    elif opened.higgs_layout and validation is not None:
-        seen, end = validation, needed - test
-        order = np.arange(needed)
-        parts = [order[seen:end], order[:seen], order[end:]]
-        how = "in the table's order: the first rows validate, the next train, and those after them test"
-    else:
-        wanted = Wanted(train, _validation_rows(len(labels), validation, test), test)
-        parts = at_random(labels if found.by_class else None, len(labels), wanted, seed, opened.origin)
-        how = f"drawn at random with seed {seed}" + ", every class with its share" * found.by_class
-    return _prepared(opened, read, found, parts, preparation, how, keep)
+    if not opened.higgs_layout:
+        return open_source(source, rows=rows, **options), asked
+    if rows is not None and needed > rows:
+        raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {rows}")
+    return opened, like_higgs
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,14 +189,7 @@ def _read(source: Source) -> _Rows:
 
 
 def _split_aside(
-    source: Source,
-    read: _Rows,
-    labels: np.ndarray,
-    group: str | None,
-    train: int | None,
-    validation: int | None,
-    test: int,
-    seed: int,
+    source: Source, read: _Rows, labels: np.ndarray, grouped: bool, wanted: Wanted, seed: int
 ) -> tuple[list[np.ndarray], str]:
     """The split by the column that was read aside, and what it is in words."""
     values, column, rows = read.aside, source.aside[0], len(read.y)
@@ -183,24 +197,18 @@ def _split_aside(
     if values.isna().any():
         row = int(np.flatnonzero(values.isna())[0]) + 1
         mend = "Fill it in, remove the row, or split by another column."
-        problem = f"it is empty, expected a {'group' if group is not None else 'time'}"
+        problem = f"it is empty, expected a {'group' if grouped else 'time'}"
         raise BadRowError(source.origin, row, column, problem, mend)
-    validation = _validation_rows(rows, validation, test)
-    if (train or 1) + validation + test > rows:
+    if (wanted.train or 1) + wanted.validation + wanted.test > rows:
         raise TooFewRowsError(
-            f"{source.origin} holds {rows} rows, too few for {train or 1} training, {validation} validation and "
-            f"{test} test rows. Ask for fewer with --train, --validation and --test"
+            f"{source.origin} holds {rows} rows, too few for {wanted.train or 1} training, {wanted.validation} "
+            f"validation and {wanted.test} test rows. Ask for fewer with --train, --validation and --test"
         )
-    wanted = Wanted(train, validation, test)
-    if group is None:
-        parts = by_time(values, labels, wanted, source.origin, column)
-        return parts, f"by time: the earliest rows of {column} train, later ones validate, the latest test"
-    parts = by_group(values, labels, wanted, seed, source.origin)
-    return parts, f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"
-
-
-def _validation_rows(rows: int, validation: int | None, test: int) -> int:
-    return validation or min(MOST_VALIDATION, max(1, int((rows - test) * VALIDATION_SHARE)))
+    if grouped:
+        how = f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"
+        return by_group(values, labels, wanted, seed, source.origin), how
+    how = f"by time: the earliest rows of {column} train, later ones validate, the latest test"
+    return by_time(values, labels, wanted, source.origin, column), how
 
 
 def _prepared(
@@ -220,25 +228,27 @@ def _prepared(
         encoding, dropped = fit(fitting, source.columns, keep)
     except DataError as error:
         raise DataError(f"{source.origin}: {error}") from None
-    x = encoding.encode(read.raw)
     train = encoding.encode(fitting)
-    mean, scale = np.zeros(x.shape[1], np.float32), np.ones(x.shape[1], np.float32)
+    mean, scale = np.zeros(train.shape[1], np.float32), np.ones(train.shape[1], np.float32)
     if preparation == "standardise":
         mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
         spread = train.std(axis=0, dtype=np.float64).astype(np.float32)
         scale = np.where(spread > 0, spread, 1).astype(np.float32)  # a constant column stays at 0
-    splits = [Rows((x[part] - mean) / scale, task.encoded(read.y[part])) if len(part) else None for part in parts]
-    fitted, seen, held = splits
-    assert fitted is not None and seen is not None
+    seen, held = (encoding.encode(read.raw.take(part)) for part in parts[1:])
+    rows = [
+        Rows((x - mean) / scale, task.encoded(read.y[part])) if len(part) else None
+        for x, part in zip((train, seen, held), parts, strict=True)
+    ]
+    assert rows[0] is not None and rows[1] is not None
     return Dataset(
         name=source.name,
         origin=source.origin,
         columns=encoding.features,
         target=source.target,
         task=task,
-        train=fitted,
-        validation=seen,
-        test=held,
+        train=rows[0],
+        validation=rows[1],
+        test=rows[2],
         preparation=preparation,
         mean=mean,
         scale=scale,
