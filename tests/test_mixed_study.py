@@ -72,7 +72,7 @@ def test_the_same_call_resumes(folder: Path, model: Path) -> None:
     assert again.exit_code == 0 and "kept from before" in again.output
     other = mixed()
     other.loc[7, "note"] = "something else entirely"
-    with pytest.raises(StudyFolderError, match="other data"):
+    with pytest.raises(StudyFolderError, match="other rows"):
         options = {"target": "y", "only": "sizes/Tiny", "max_epochs": 5, "test": 60}
         gengap.study(other, out=folder / "s", **options)
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
-from gengap.errors import PlaceError, StudyFolderError, WriteError
+from gengap.errors import GengapError, PlaceError, StudyFolderError, WriteError
 
 # What the system says of a place that was named wrongly; whatever else it says may befall any place.
 MISPLACED = {
@@ -46,7 +46,7 @@ def explained(path: Path) -> Iterator[None]:
     """When the system refuses, says so: raises PlaceError if `path` is no place to write to, else WriteError."""
     try:
         yield
-    except WriteError:
+    except GengapError:
         raise
     except OSError as fault:
         said = f"{path}: can't be written ({fault.strerror or fault})"

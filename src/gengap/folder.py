@@ -123,8 +123,12 @@ class StudyFolder:
 
     def copy_model(self, run: str, seed: int, name: str) -> None:
         """The trial's model once more, as models/<name>.keras."""
+        source = self.model_file(run, seed)
+        if not source.is_file():
+            trial = self.trial_file(run, seed)
+            raise StudyFolderError(f"{source}: the model is missing; delete {trial} to train it again")
         with beside(self.path / "models" / f"{name}.keras") as part:
-            shutil.copyfile(self.model_file(run, seed), part)
+            shutil.copyfile(source, part)
 
     def results(self) -> Results:
         """What the finished study here left. Raises StudyFolderError naming the file that is missing or broken."""

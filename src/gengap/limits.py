@@ -12,7 +12,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gengap.errors import DataError
 
@@ -101,6 +101,28 @@ def is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def text_bytes(column: pa.ChunkedArray | pa.Array) -> int:
+    """How many bytes a column's texts take once each row has its own."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def lengths(array: pa.Array) -> Any:
+        if pa.types.is_dictionary(array.type):
+            return pc.take(lengths(array.dictionary), array.indices)
+        if pa.types.is_string_view(array.type):  # 16 bytes each, the first four its length; many may show one text
+            views = np.frombuffer(array.buffers()[1] or b"", np.int32).reshape(-1, 4)
+            return pa.array(views[array.offset : array.offset + len(array), 0])
+        return pc.binary_length(array)
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return (
+        sum(pc.sum(lengths(chunk)).as_py() or 0 for chunk in getattr(column, "chunks", [column]))
+        if is_text(kind)
+        else 0
+    )
 
 
 def open_arrow(mapped: pa.MemoryMappedFile) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

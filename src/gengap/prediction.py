@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progress | None = None) -> int:
-    """Writes what the model says of every row of `table`, in order, as float32. Returns the rows.
+    """Writes what the model says of every row of `table`, in order. Returns the rows.
 
     The column is `probability`, of the second of two classes; `probability_<class>` for each of more; or
     `prediction`, a number in the target's own units.
@@ -37,8 +37,15 @@ def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progres
     card = read_card(path)
     needed = [pa.field(column, pa.float32(), nullable=False) for column in card.columns]
     batches = feature_batches(table, card.encoding.schema if card.encoding else pa.schema(needed), progress)
-    schema = pa.schema([(name, pa.float32()) for name in card.answers(np.zeros((1, max(len(card.classes), 1))))])
+    schema = _schema(card)
     return write_batches(_answers(load_saved(path), card, batches, schema), schema, Path(out))
+
+
+def _schema(card: Card) -> pa.Schema:
+    import pyarrow as pa
+
+    answers = card.answers(np.zeros((1, max(len(card.classes), 1))))
+    return pa.schema([(name, pa.from_numpy_dtype(values.dtype)) for name, values in answers.items()])
 
 
 def _answers(

@@ -230,7 +230,7 @@ def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFo
     else:
         model = load_saved(folder.model_file(kept.run, kept.seed))
         task, x = found.dataset.task, rows.x * found.dataset.scale + found.dataset.mean
-        outputs, theirs = task.learnt(outputs_of(model, x)), trees.outputs(rows.x)
+        outputs, theirs = outputs_of(model, x), trees.outputs(rows.x)
         held_out = judge_held_out(rows, task, kept.run, kept.seed, outputs, trees.run, theirs)
         folder.write_held_out(held_out)
     tested = (held_out.run, held_out.seed)

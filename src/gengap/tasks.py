@@ -66,12 +66,8 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         """The metrics by name of one model's outputs (rows, outputs): the loss first."""
         raise NotImplementedError
 
-    def learnt(self, outputs: np.ndarray) -> np.ndarray:
-        """A saved model's outputs as those that were trained: the same, but for numbers."""
-        return outputs
-
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """What a saved model's outputs (rows, outputs) tell of each row, by column, float32 (rows,)."""
+        """What a model's outputs (rows, outputs) tell of each row, by column (rows,)."""
         raise NotImplementedError
 
 
@@ -200,13 +196,9 @@ class Regression(Task, frozen=True, tag="regression"):
         explained = {"r2": 1 - error / variance} if variance > 0 else {}
         return {self.loss: error, **explained, "root_mean_squared_error": self.scale * error**0.5}
 
-    def learnt(self, outputs: np.ndarray) -> np.ndarray:
-        """Standardised: saved models give the target's own units."""
-        return (outputs - self.mean) / self.scale
-
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """The number, in the target's own units."""
-        return {"prediction": outputs[:, 0].astype(np.float32)}
+        """The number, in the target's own units: float64, for 32 bits may not tell them apart."""
+        return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
 
 
 AnyTask = Binary | Multiclass | Regression

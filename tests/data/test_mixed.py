@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data.mixed_made import KINDS, ROWS, mixed
@@ -14,6 +15,7 @@ from data.mixed_made import KINDS, ROWS, mixed
 from gengap.data import raw as raw_module
 from gengap.data.dataset import Dataset, load
 from gengap.data.encoding import HASHED, Encoding
+from gengap.data.raw import Raw
 from gengap.data.source import ingest
 from gengap.errors import BadRowError, DataError, UsageError
 
@@ -160,3 +162,61 @@ def test_rows_on_both_sides_are_counted() -> None:
     assert found.warnings[0].startswith(told) and "--group" in found.warnings[0]
     by_patient = load(twice, target="y", group="patient").described
     assert by_patient.repeated == {} and by_patient.warnings == ()
+
+
+VALUES: dict[str, list[object]] = {
+    "text": [f"the {i}th of many words {i * 7919 % 1_000}" for i in range(400)],
+    "category": ["red", "green", None, "blue"] * 100,
+    "day": [str(pd.Timestamp("2024-01-01") + pd.Timedelta(days=i % 97)) for i in range(400)],
+    "moment": [str(pd.Timestamp("2024-01-01") + pd.Timedelta(seconds=17 * i)) for i in range(400)],
+    "number": [None if i % 9 == 0 else i % 31 / 7 for i in range(400)],
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+@pytest.mark.parametrize("test", [0, 50])
+def test_any_rows_are_encoded_as_all_are(kind: str, test: int) -> None:
+    frame = pd.DataFrame({"x": VALUES[kind], "y": np.arange(400) % 2})
+    data = load(frame, target="y", test=test)
+    raw = Raw((), np.empty((400, 0), np.float32), {"x": frame["x"]})
+    if kind == "number":
+        raw = Raw(("x",), frame[["x"]].to_numpy(np.float32), {})
+    whole = data.encoding.encode(raw)
+    assert np.isfinite(whole).all()
+    for row in (0, 3, 200):
+        np.testing.assert_allclose(
+            data.encoding.encode(raw.take(np.array([row]))), whole[[row]], rtol=1e-5, atol=1e-6
+        )
+    assert data.encoding.encode(raw.take(np.empty(0, np.int64))).shape == (0, len(data.columns))
+
+
+def test_seconds_of_today_are_told_apart() -> None:
+    frame = pd.DataFrame({"x": VALUES["moment"], "y": np.arange(400) % 2})
+    data = load(frame, target="y")
+    at = data.columns.index("x: total seconds")
+    assert len(np.unique(data.train.x[:, at])) == len(data.train)
+
+
+def test_a_date_that_is_none_is_no_missing_one() -> None:
+    frame = pd.DataFrame({"x": VALUES["day"], "when": np.arange(400), "y": np.arange(400) % 2})
+    frame.loc[390, "x"] = "soon"
+    with pytest.raises(DataError, match=r"column 'x': 'soon' is no date written as .*, as the training rows' are"):
+        load(frame, target="y", time="when")
+
+
+def test_a_saved_model_of_other_columns_is_of_other_data() -> None:
+    x, y = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32), np.arange(100) % 2
+    digests = {
+        load(pd.DataFrame({"a": times * x[:, 0], second: x[:, 1], target: y}), target=target).digest
+        for times, second, target in ((1, "b", "y"), (1_024, "b", "y"), (1, "c", "y"), (1, "b", "z"))
+    }
+    assert len(digests) == 4
+
+
+def test_a_text_that_every_row_repeats_does_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(5_000, np.int32)), pa.array(["w" * 200_000]))
+    pq.write_table(pa.table({"x": long, "y": np.arange(5_000) % 2}), path)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DataError, match="the texts of 5,000 rows take 1,000,000,000 bytes"):
+        load(path, target="y")

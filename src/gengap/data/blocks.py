@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
+from gengap.limits import LARGEST_UNPACKED, text_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,6 +136,8 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     import pyarrow.compute as pc
 
     if pa.types.is_dictionary(array.type):
+        if (taken := text_bytes(array)) > LARGEST_UNPACKED:
+            raise ValueError(f"the texts of {len(array):,} rows take {taken:,} bytes, at most {LARGEST_UNPACKED:,}")
         words = array.dictionary.cast(kind)  # first: Arrow can't decode polars' views of strings
         array = pa.DictionaryArray.from_arrays(array.indices, words).dictionary_decode()
     array = array if array.type == kind else array.cast(kind, safe=False)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from gengap.data.described import Described, count_repeated, describe_columns, warn_of_repeated
@@ -23,7 +24,7 @@ from gengap.data.rows import Rows
 from gengap.data.source import Source, check_column, open_source
 from gengap.data.split import Wanted, at_random, by_group, by_time
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
-from gengap.tasks import BINARY, AnyTask, Regression, TaskName, task_of
+from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +65,9 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """A fingerprint of every training and validation row, to notice that a study's data changed."""
-        digest = hashlib.sha256(repr(self.task).encode() if self.task != BINARY else b"")
+        """A fingerprint of every training and validation row, and of all that a saved model holds of the table."""
+        digest = hashlib.sha256(msgspec.json.encode((self.target, self.task, self.encoding.columns, self.columns)))
+        digest.update(self.mean.tobytes() + self.scale.tobytes())
         for rows in (self.train, self.validation):
             digest.update(np.ascontiguousarray(rows.x).tobytes() + np.ascontiguousarray(rows.y).tobytes())
         return digest.hexdigest()[:16]
@@ -235,8 +237,11 @@ def _prepared(
         spread = train.std(axis=0, dtype=np.float64).astype(np.float32)
         scale = np.where(spread > 0, spread, 1).astype(np.float32)  # a constant column stays at 0
     seen, held = (encoding.encode(read.raw.take(part)) for part in parts[1:])
+    for x in (train, seen, held):  # in place: each may be gigabytes
+        x -= mean
+        x /= scale
     rows = [
-        Rows((x - mean) / scale, task.encoded(read.y[part])) if len(part) else None
+        Rows(x, task.encoded(read.y[part])) if len(part) else None
         for x, part in zip((train, seen, held), parts, strict=True)
     ]
     assert rows[0] is not None and rows[1] is not None

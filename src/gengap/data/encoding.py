@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from gengap.data.raw import Raw
+from gengap.errors import DataError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,11 @@ class Number(_Step, frozen=True, tag="number"):
         """The numbers, without gaps."""
         import pandas as pd
 
-        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float32) if self.text else column
+        values = column
+        if self.text:
+            parsed = pd.to_numeric(column, errors="coerce")
+            refuse_unread(self.name, column, parsed, "number")
+            values = parsed.to_numpy(np.float32)
         return np.where(np.isfinite(values), values, np.float32(self.median))[:, None]
 
 
@@ -74,9 +79,13 @@ class Category(_Step, frozen=True, tag="category"):
 
 
 class Date(_Step, frozen=True, tag="date"):
-    """A date or time: those `parts` that vary, and their medians. Text is parsed by its `format`."""
+    """A date or time: those `parts` that vary, and their medians. Text is parsed by its `format`.
+
+    Seconds are counted from `origin`, in seconds since 1970, because 32 bits can't tell those of today apart.
+    """
 
     format: str | None
+    origin: float
     parts: tuple[str, ...]
     medians: tuple[float, ...]
 
@@ -91,7 +100,7 @@ class Date(_Step, frozen=True, tag="date"):
 
     def encode(self, column: Any) -> np.ndarray:
         """The parts as numbers."""
-        parts = parts_of(column, self.format)
+        parts = parts_of(self.name, column, self.format, self.origin)
         chosen = np.stack([parts[part] for part in self.parts], axis=1)
         return np.where(np.isfinite(chosen), chosen, np.array(self.medians, np.float32))
 
@@ -169,20 +178,39 @@ def hashed(column: pd.Series) -> Any:
     """The column's character sequences as a sparse matrix (rows, HASHED): three and four signs within words."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
+    if not len(column):
+        return np.empty((0, HASHED), np.float32)
     hashing = HashingVectorizer(
         analyzer="char_wb", ngram_range=(3, 4), n_features=HASHED, alternate_sign=False, dtype=np.float32
     )
     return hashing.transform(column.astype(object).where(column.notna(), "").tolist())
 
 
-def parts_of(column: pd.Series, written: str | None) -> Mapping[str, np.ndarray]:
-    """Year, month, day, hour, weekday and seconds since 1970 of dates, which may be text of one format."""
-    import pandas as pd
-    from skrub import DatetimeEncoder
+def parts_of(
+    name: str, column: pd.Series, written: str | None, origin: float | None = None
+) -> Mapping[str, np.ndarray]:
+    """Year, month, day, hour, weekday and seconds since `origin` (default: 1970, not rounded) of dates.
 
-    dates = pd.to_datetime(column, format=written, errors="coerce", utc=True).dt.tz_localize(None)
-    parts = DatetimeEncoder(resolution="hour", add_weekday=True).fit_transform(dates.rename("date"))
-    return {name.removeprefix("date_"): parts[name].to_numpy(np.float32) for name in parts}
+    Dates may be text of one format. Raises DataError for a value that is there and is none.
+    """
+    import pandas as pd
+
+    dates = pd.to_datetime(column, format=written, errors="coerce", utc=True)
+    refuse_unread(name, column, dates, "date" if written is None else f"date written as {written}")
+    parts = {part: getattr(dates.dt, part).to_numpy(np.float32) for part in ("year", "month", "day", "hour")}
+    parts["weekday"] = dates.dt.day_of_week.to_numpy(np.float32)
+    seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(np.float64)
+    return parts | {"total_seconds": seconds if origin is None else (seconds - origin).astype(np.float32)}
+
+
+def refuse_unread(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> None:
+    """Raises DataError for the first value that is there and was not understood: it is no missing one."""
+    unread = (parsed.isna() & column.notna()).to_numpy()
+    if unread.any():
+        raise DataError(
+            f"column {name!r}: {shown(column.iloc[int(unread.argmax())])} is no {kind}, as the training rows' are. "
+            "Mend it, empty the cell, or write the whole column in one way"
+        )
 
 
 def is_missing(column: np.ndarray | pd.Series) -> np.ndarray:

@@ -50,7 +50,12 @@ def _is_pair(given: Any) -> bool:
     """Whether it is one (x, y) or (x, y, weights), and not a list of batches."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         return False
-    return isinstance(given, tuple) or not all(isinstance(part, tuple) for part in given)
+    return isinstance(given, tuple) or not all(map(_is_batch, given))
+
+
+def _is_batch(part: Any) -> bool:
+    """Whether it holds arrays side by side, as the batches in a list do."""
+    return isinstance(part, tuple) or (isinstance(part, list) and any(hasattr(value, "shape") for value in part))
 
 
 def _comes_from(given: Any, package: str) -> bool:
@@ -98,7 +103,8 @@ def _nested(place: str, value: Any, floats: str) -> Any:
 def _array(place: str, value: Any, floats: str) -> np.ndarray:
     if hasattr(value, "columns") and hasattr(value, "shape"):
         columns = [_array(f"{place}, column {name!r}", value[name], floats) for name in value.columns]
-        return np.stack(columns, axis=1)
+        stacked = np.stack(columns, axis=1)
+        return stacked.astype(floats, copy=False) if stacked.dtype.kind == "f" else stacked
     if _comes_from(value, "torch") and hasattr(value, "detach"):
         value = value.detach().cpu()
     array = np.asarray(value)

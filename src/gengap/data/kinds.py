@@ -32,6 +32,7 @@ TEXT_FEATURES = 30  # as skrub's StringEncoder makes
 CATEGORIES = 40  # a column of so many different values or more is text, as in skrub's TableVectorizer
 MEDIAN_ROWS = 200_000  # looked at for a median: more rows move it less than its error
 FEWEST_NAMED = 30  # rows from which on "every row has its own value" means something
+LONGEST_STEP = 10  # of a numbering, some of whose rows are elsewhere, in median steps
 ONE_WORD = 0.9  # of an identifier's values are one word; free text has more
 
 
@@ -108,13 +109,20 @@ def _step(
 
 
 def _date(name: str, missing: bool, column: Any, written: str | None) -> Date | None:
+    found = parts_of(name, column, written)
+    seconds = found["total_seconds"]
+    if not np.isfinite(seconds).any():
+        return None
+    origin = float(np.nanmin(seconds))
     parts = {
         part: values
-        for part, values in parts_of(column, written).items()
-        if np.isfinite(values).any() and np.nanmin(values) < np.nanmax(values)
+        for part, values in (*found.items(), ("total_seconds", seconds - origin))
+        if np.nanmin(values) < np.nanmax(values)
     }
+    if not parts:
+        return None
     medians = tuple(_median(values) for values in parts.values())
-    return Date(name=name, missing=missing, format=written, parts=tuple(parts), medians=medians) if parts else None
+    return Date(name=name, missing=missing, format=written, origin=origin, parts=tuple(parts), medians=medians)
 
 
 def _text(name: str, missing: bool, column: Any) -> Text:
@@ -164,7 +172,8 @@ def _is_numbering(values: np.ndarray) -> bool:
     if not (values == np.round(values)).all():
         return False
     steps = np.diff(values)
-    if (steps > 0).all() or (steps < 0).all():
+    rising = (steps > 0).all() or (steps < 0).all()
+    if rising and np.abs(steps).max() <= LONGEST_STEP * np.median(np.abs(steps)):  # a quantity's steps vary more
         return True
     span = float(values.max()) - float(values.min()) + 1
     return len(values) > 0.5 * span and len(np.unique(values)) == len(values)

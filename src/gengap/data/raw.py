@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 50_000_000  # of a table with text or dates, which is held in memory as a whole: some gigabytes
 BLOCK_ROWS = 1 << 16  # hashed at once
+PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +57,21 @@ class Raw:
         return np.concatenate([np.empty(0, np.uint64), *blocks])
 
     def _keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
-        import pandas as pd
+        numbers = [i for i, name in enumerate(self.names) if name in columns]
+        factors = np.random.default_rng(0).integers(1, 1 << 63, len(numbers), dtype=np.uint64) | np.uint64(1)
+        some = self.numbers[rows][:, numbers] + np.float32(0)  # -0 becomes 0
+        bits = np.ascontiguousarray(some).view(np.uint32).astype(np.uint64)
+        # Multiply and shift, as hash functions mix: pandas' own takes ten times as long on numbers.
+        bits ^= bits << np.uint64(32)
+        bits *= factors
+        bits ^= bits >> np.uint64(29)
+        keys = bits.sum(axis=1, dtype=np.uint64)
+        texts = {name: column.iloc[rows] for name, column in self.others.items() if name in columns}
+        if texts:
+            import pandas as pd
 
-        some = self.take(rows)
-        some = Raw(self.names, some.numbers + np.float32(0), some.others)  # -0 becomes 0
-        frame = pd.DataFrame({name: np.asarray(some.column(name)) for name in columns})
-        return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+            keys += pd.util.hash_pandas_object(pd.DataFrame(texts), index=False).to_numpy() * np.uint64(PRIME)
+        return keys
 
 
 def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "") -> Raw:
@@ -71,7 +81,7 @@ def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: st
     blocks: list[np.ndarray] = []
     held: dict[str, list[pa.Array]] = {}
     names: tuple[str, ...] = ()
-    rows = 0
+    rows = taken = 0
     for batch in batches:
         names = tuple(name for name in columns if pa.types.is_floating(batch.schema.field(name).type))
         for name in columns:
@@ -81,7 +91,8 @@ def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: st
         empty = np.empty((len(batch), 0), np.float32)
         blocks.append(np.stack(numbers, axis=1).astype(np.float32) if numbers else empty)
         rows += len(batch)
-        refuse_table(origin, rows, rows * (4 * len(columns) + 8))
+        taken += batch.nbytes
+        refuse_table(origin, rows, taken)
         if held and rows * len(columns) > MOST_CELLS:
             raise DataError(
                 f"{origin}: more than {MOST_CELLS:,} cells, expected fewer of a table with text or dates, which is "

@@ -91,7 +91,9 @@ def _fold(codes: np.ndarray, y: np.ndarray, count: int, seed: int) -> np.ndarray
         y = np.zeros(len(y))
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(codes, y, codes)
     taken = max(round(folds * count / len(y)), 1)
-    return np.sort(np.concatenate([held for _, held in list(split)[:taken]]))
+    nearest = sorted((held for _, held in split), key=lambda held: abs(len(held) - count / taken))
+    found = np.sort(np.concatenate(nearest[:taken]))
+    return found if abs(len(found) - count) <= count / 3 else _any_groups(codes, count, seed)
 
 
 def _any_groups(codes: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,8 @@ import pyarrow.parquet as pq
 from gengap.data import higgs
 from gengap.data.blocks import NO_NUMBERS, Block, OnBadRow, Progress, Reader, admit, checked
 from gengap.errors import BadRowError, GengapError, SourceError, UsageError, reason, shown
-from gengap.limits import check_archive, check_arrow, check_parquet, open_arrow, refuse_columns
+from gengap.files import beside
+from gengap.limits import check_archive, check_arrow, check_parquet, is_text, open_arrow, refuse_columns
 
 BATCH_ROWS = 1 << 16
 LOOKED_AT = 1_000  # rows of a column of another type, for a value to name
@@ -80,24 +80,17 @@ def write_reader(
 
 def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
     """Writes `batches` as Parquet beside `path`, then renames onto it. Returns the rows written."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     held: list[pa.RecordBatch] = []
     waiting = rows = 0
-    try:
-        # Numbers that differ in every row gain nothing from a dictionary.
-        with pq.ParquetWriter(beside, schema, compression="zstd", use_dictionary=False) as writer:
-            for batch in batches:
-                held.append(batch)
-                waiting, rows = waiting + len(batch), rows + len(batch)
-                if waiting >= GROUP_ROWS:
-                    writer.write_table(pa.Table.from_batches(held, schema))
-                    held, waiting = [], 0
-            writer.write_table(pa.Table.from_batches(held, schema))
-        beside.replace(path)
-    except OSError as fault:
-        raise SourceError(f"{path}: can't be written ({fault}). Choose a folder with space to write in.") from fault
-    finally:
-        beside.unlink(missing_ok=True)
+    # Numbers that differ in every row gain nothing from a dictionary.
+    with beside(path) as part, pq.ParquetWriter(part, schema, compression="zstd", use_dictionary=False) as writer:
+        for batch in batches:
+            held.append(batch)
+            waiting, rows = waiting + len(batch), rows + len(batch)
+            if waiting >= GROUP_ROWS:
+                writer.write_table(pa.Table.from_batches(held, schema))
+                held, waiting = [], 0
+        writer.write_table(pa.Table.from_batches(held, schema))
     return rows
 
 
@@ -116,9 +109,11 @@ def _parquet(path: Path, file: str) -> Reader:
     with pq.ParquetFile(path) as found:
         check_parquet(found.metadata, path, file)
         schema = found.schema_arrow
+    # One long text in every row, which is stored once, is also held once: see `blocks.checked`.
+    texts = [field.name for field in schema if is_text(field.type)]
 
     def batches(columns: list[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(path) as opened:
+        with pq.ParquetFile(path, read_dictionary=texts) as opened:
             yield from opened.iter_batches(rows, columns=columns)
 
     return _reader(schema, batches, file)

@@ -77,7 +77,7 @@ class GengapClassifier(ClassifierMixin, Network):
             balance = compute_sample_weight(self.class_weight, y)
             weights = balance if weights is None else weights * balance
         task = BINARY if len(self.classes_) == 2 else Multiclass(tuple(map(str, range(len(self.classes_)))))
-        self._train(X, task.encoded(codes), weights, task, codes)
+        self._train(X, codes, weights, task, codes)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:

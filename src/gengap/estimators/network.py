@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.treatments import Treatment
-from gengap.tasks import AnyTask
+from gengap.tasks import AnyTask, Regression
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +51,7 @@ class Network(BaseEstimator):
         self.random_state = random_state
 
     def _train(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, task: AnyTask, strata: Any) -> None:
-        """Sets every fitted attribute, from X (n, features) and the targets (n,) of the network."""
+        """Sets every fitted attribute, from X (n, features) and the target's values (n,)."""
         from gengap.diagnose.trials import verdict_of
 
         self._check(task)
@@ -60,6 +60,9 @@ class Network(BaseEstimator):
         self._mean, spread = X[train].mean(axis=0), X[train].std(axis=0)
         constant = spread <= 1e-12 * np.abs(self._mean)
         self._scale = np.where(constant, 1.0, spread)
+        if isinstance(task, Regression):
+            task = Regression(float(y[train].mean()), float(y[train].std()) or 1.0)
+        self._task, y = task, task.encoded(y)
         x = self._prepared(X)
         rows = [Rows(x[part], y[part], None if weights is None else weights[part]) for part in (train, held)]
         self.model_ = self._compiled(task, x.shape[1], seed)

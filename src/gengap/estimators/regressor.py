@@ -32,11 +32,9 @@ class GengapRegressor(RegressorMixin, Network):
         Raises ValueError if there are fewer than two rows, or if something is missing or no number.
         """
         X, y, weights = checked(self, X, y, sample_weight, y_numeric=True)
-        y = y.astype(np.float64)
-        self._task = Regression(float(y.mean()), float(y.std()) or 1.0)
-        self._train(X, self._task.encoded(y), weights, self._task, None)
+        self._train(X, y.astype(np.float64), weights, Regression(), None)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """The target of each row, (n,)."""
-        return self._outputs(X)[:, 0] * self._task.scale + self._task.mean
+        return self._task.answers(self._outputs(X))["prediction"]

@@ -199,9 +199,12 @@ class TreatedSequential(keras.Sequential):
         """The compiled loss, in training of mixed labels and as the mean over the members."""
         if training:
             for layer in self.layers:
-                y = layer.mix_again(y) if isinstance(layer, MixRows) else y
+                if isinstance(layer, MixRows):
+                    y = layer.mix_again(y)
+                    sample_weight = None if sample_weight is None else layer.mix_again(sample_weight)
         if len(y_pred.shape) > len(y.shape):
             y = keras.ops.broadcast_to(y[:, None], keras.ops.shape(y_pred))
+            sample_weight = None if sample_weight is None else keras.ops.reshape(sample_weight, (-1, 1))
         return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:

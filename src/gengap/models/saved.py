@@ -16,18 +16,20 @@ import numpy as np
 from gengap.data.encoding import Encoding
 from gengap.errors import UsageError, reason
 from gengap.limits import LARGEST_CARD, TooLargeError, check_archive
-from gengap.tasks import TASKS, AnyTask, Multiclass, Regression, TaskName
+from gengap.tasks import BINARY, AnyTask, Multiclass, Regression, TaskName
 
 if TYPE_CHECKING:
     import keras
 
 MEMBER = "gengap.json"
+UNITS = "units"  # the last layer of a model of a number: it gives the target's own units
 
 
 class Card(msgspec.Struct, frozen=True):
     """The `columns` of the table that it reads, the `target` it was trained on, the `task` and its classes.
 
-    `encoding` makes the model's inputs of those columns; without one, they are the columns themselves.
+    `encoding` makes the model's inputs of those columns; without one, they are the columns themselves. `mean` and
+    `scale` are those of a target that is a number.
     """
 
     columns: tuple[str, ...]
@@ -35,17 +37,21 @@ class Card(msgspec.Struct, frozen=True):
     task: TaskName = "binary"
     classes: tuple[str, ...] = ()
     encoding: Encoding | None = None
+    mean: float = 0.0
+    scale: float = 1.0
 
     @classmethod
     def of(cls, encoding: Encoding, target: str, task: AnyTask) -> Card:
         """The card of a model for that task."""
-        classes = () if isinstance(task, Regression) else task.classes
-        return cls(encoding.columns, target, task.name, classes, encoding)
+        if isinstance(task, Regression):
+            return cls(encoding.columns, target, task.name, (), encoding, task.mean, task.scale)
+        return cls(encoding.columns, target, task.name, task.classes, encoding)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """What the saved model's `outputs` (rows, outputs) say, by column; numbers are in their own units."""
-        task = Multiclass(self.classes) if self.task == "multiclass" else TASKS[self.task]()
-        return task.answers(outputs)
+        """What `outputs_of` (rows, outputs) says, by column; numbers are in their own units."""
+        if self.task == "regression":
+            return Regression(self.mean, self.scale).answers(outputs)
+        return Multiclass(self.classes).answers(outputs) if self.task == "multiclass" else BINARY.answers(outputs)
 
 
 def write_card(path: Path, card: Card) -> None:
@@ -92,5 +98,12 @@ def load_saved(path: Path) -> keras.Model:
 
 
 def outputs_of(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """The model's outputs (n, outputs) float64 on raw features (n, columns)."""
+    """The model's outputs (n, outputs) float64 on raw features (n, columns).
+
+    Numbers are standardised, as they were learnt: in their own units, 32 bits may not tell them apart.
+    """
+    from gengap.models.backend import keras
+
+    if model.layers[-1].name == UNITS:
+        model = keras.Model(model.inputs, model.layers[-1].input)
     return np.asarray(model.predict(x, batch_size=8_192, verbose=0), np.float64)  # pyright: ignore[reportArgumentType]

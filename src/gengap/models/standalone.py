@@ -6,6 +6,7 @@ import numpy as np
 
 from gengap.models import layers as own
 from gengap.models.backend import keras
+from gengap.models.saved import UNITS
 from gengap.tasks import BINARY, AnyTask, Regression
 
 OWN = (own.MixRows, own.PeriodicFeatures, own.MemberFactors, own.Members)
@@ -25,7 +26,7 @@ def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray, tas
     start = keras.Input((len(mean),))
     kept = [centre, spread, *(layer for layer in model.layers if not isinstance(layer, own.MixRows))]
     if isinstance(task, Regression):
-        kept.append(keras.layers.Rescaling(task.scale, offset=task.mean, name="units"))
+        kept.append(keras.layers.Rescaling(task.scale, offset=task.mean, name=UNITS))
     if any(isinstance(layer, OWN) for layer in kept):
         x = start
         for layer in kept:

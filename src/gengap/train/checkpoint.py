@@ -17,6 +17,7 @@ import numpy as np
 
 from gengap.files import beside
 from gengap.history import History, Series
+from gengap.limits import check_archive
 from gengap.train.fitted import SoFar
 
 CHECKPOINT_SECONDS = 20.0  # the most that a kill takes from a trial, but for the epochs at hand
@@ -62,6 +63,7 @@ class Checkpoints:
     def latest(self, run: str, seed: int) -> Checkpoint | None:
         """The checkpoint that is here, or None: one that can't be read is as if it were not there."""
         try:
+            check_archive(self.path, str(self.path))
             with self.path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 if str(saved["fingerprint"]) != self.fingerprint:
                     return None

@@ -21,7 +21,8 @@ def structure(model: keras.Model) -> str:
         config = _without_seeds(keras.saving.serialize_keras_object(model))
     except (NotImplementedError, TypeError, ValueError):  # a model that can't be saved can still be trained
         return str(id(model))
-    own = _only_known(config)
+    # What a layer adapted to, as Normalization does, is no variable and stands in no configuration.
+    own = _only_known(config) and not any(hasattr(layer, "adapt") for layer in model._flatten_layers())
     config["compile_config"]["optimizer"]["config"].pop("name", None)
     config["decayed"] = _decayed(model)
     if type(model) in (keras.Sequential, TreatedSequential):  # elsewhere names tell how layers are connected

@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gengap.diagnose.names import Log
 from gengap.diagnose.readers.runs import logs_of
 from gengap.diagnose.readers.table import Table, refuse_points, refuse_text
 from gengap.errors import DataError, GengapError, reason
-from gengap.limits import check_arrow, check_parquet, is_text, open_arrow
+from gengap.limits import check_arrow, check_parquet, is_text, open_arrow, text_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,29 +74,12 @@ def _logs(table: pa.Table, file: str) -> list[Log]:
         raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
     refuse_points(file, table.num_rows * table.num_columns)
     with _explained(file):
-        refuse_text(file, sum(_text_bytes(column) for column in table.columns))
+        refuse_text(file, sum(text_bytes(column) for column in table.columns))
         columns = {
             name: column.to_pylist() if _is_plain(column.type) else [None] * len(column)
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
     return logs_of(Table(file, columns))
-
-
-def _text_bytes(column: pa.ChunkedArray) -> int:
-    """How many bytes a column's texts take once each row has its own."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    def lengths(array: pa.Array) -> Any:
-        if pa.types.is_dictionary(array.type):
-            return pc.take(lengths(array.dictionary), array.indices)
-        if pa.types.is_string_view(array.type):  # 16 bytes each, the first four its length; many may show one text
-            views = np.frombuffer(array.buffers()[1] or b"", np.int32).reshape(-1, 4)
-            return pa.array(views[array.offset : array.offset + len(array), 0])
-        return pc.binary_length(array)
-
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    return sum(pc.sum(lengths(chunk)).as_py() or 0 for chunk in column.chunks) if is_text(kind) else 0
 
 
 def _is_plain(kind: pa.DataType) -> bool:
