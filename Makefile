@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: study test lint bench docs notebooks clean
+.PHONY: study test lint bench docs notebooks wheel-test clean
 
 study: $(VENV)/.runs
 	$(BIN)/gengap study
@@ -26,6 +26,15 @@ docs: $(VENV)/.tests
 notebooks: $(VENV)/.tests
 	$(BIN)/jupytext --to ipynb docs/notebooks/*.py
 	$(BIN)/jupyter-execute --inplace docs/notebooks/*.ipynb
+
+# Builds both, then runs the sdist's tests on the installed wheel in a fresh environment: the package as users get it.
+wheel-test: $(VENV)/.tests
+	rm -rf build/wheel-test
+	$(BIN)/python -m build --outdir build/wheel-test
+	$(PYTHON) -m venv build/wheel-test/venv
+	build/wheel-test/venv/bin/python -m pip install $(PIP) "$$(echo build/wheel-test/*.whl)[dev]"
+	tar -xzf build/wheel-test/*.tar.gz -C build/wheel-test
+	cd build/wheel-test/gengap-*/ && GENGAP_WHEEL=1 ../venv/bin/pytest -n auto tests
 
 bench: .venv-bench/.bench
 	.venv-bench/bin/python -m benchmarks $(BENCH)

@@ -276,6 +276,29 @@ def plan(name: Annotated[str, typer.Argument(help="quick, tutorial, full, or a T
     typer.echo(load_plan(name).to_toml(), nl=False)
 
 
+@app.command()
+def doctor(
+    quick: Annotated[
+        bool, typer.Option("--quick", "--no-check", help="Only say what is installed; try nothing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print it as one JSON document to standard output.")] = False,
+) -> None:
+    """Say what is installed here, and try in under a minute whether it trains, repeats, saves and loads."""
+    from gengap import doctor as run
+
+    found, checked = run.facts(), []
+    if not json:
+        typer.echo(run.facts_text(found))
+    for each in () if quick else run.checks():
+        checked.append(each)
+        if not json:
+            typer.echo(run.checked_text(each))
+    if json:
+        sys.stdout.write(run.document(found, checked))
+    if not all(each.ok for each in checked):
+        raise typer.Exit(1)
+
+
 @contextlib.contextmanager
 def _interrupts_told() -> Iterator[None]:
     try:

@@ -70,9 +70,8 @@ def open_higgs(rows: int | None, progress: Progress | None) -> Reader:
     if rows is not None and rows >= higgs.ROWS:
         rows = None
     faults = []
-    for mirror in higgs.MIRRORS:
-        if kept := _kept(mirror):
-            return tables.open_table(kept, mirror)
+    if found := kept_higgs():
+        return tables.open_table(*found)
     for mirror in higgs.MIRRORS:
         try:
             return open_address(mirror, rows, progress)
@@ -83,6 +82,11 @@ def open_higgs(rows: int | None, progress: Progress | None) -> Reader:
         f"Fetch HIGGS.csv.gz by hand ({higgs.BYTES:,} bytes; {higgs.PAGE}) and give its path, "
         "or use the built-in source collider, which needs no network."
     )
+
+
+def kept_higgs() -> tuple[Path, str] | None:
+    """The kept copy of HIGGS and the mirror it came from, if there is one."""
+    return next(((kept, mirror) for mirror in higgs.MIRRORS if (kept := _kept(mirror))), None)
 
 
 @contextmanager
