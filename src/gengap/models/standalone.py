@@ -11,11 +11,11 @@ from gengap.tasks import BINARY, AnyTask, Regression
 OWN = (own.MixRows, own.PeriodicFeatures, own.MemberFactors, own.Members)
 
 
-def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray, task: AnyTask = BINARY) -> keras.Model:
+def standalone(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: AnyTask = BINARY) -> keras.Model:
     """`model` after layers that subtract `mean` and divide by `scale`, both (features,).
 
     Keras' layers are shared with `model`, and gengap's own replaced by Keras' with the same weights, so that
-    `keras.saving.load_model` needs nothing of gengap. It is compiled with the same loss and metrics:
+    `keras.saving.load_model` needs nothing of gengap. A model that is no plain `Sequential` is one layer of it. It is compiled with the same loss and metrics:
     `keras.saving.load_model(...).evaluate(raw_x, y)` gives the logged loss. A model of a number (a `task` that is a
     Regression) gives it in the target's own units, and so does its loss.
     """
@@ -23,7 +23,9 @@ def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray, tas
     centre = keras.layers.Rescaling(1.0, offset=(-mean).tolist(), name="centre")
     spread = keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist(), name="spread")
     start = keras.Input((len(mean),))
-    kept = [centre, spread, *(layer for layer in model.layers if not isinstance(layer, own.MixRows))]
+    plain = type(model) in (keras.Sequential, own.TreatedSequential)
+    layers = model.layers if plain else [model]
+    kept = [centre, spread, *(layer for layer in layers if not isinstance(layer, own.MixRows))]
     if isinstance(task, Regression):
         kept.append(keras.layers.Rescaling(task.scale, offset=task.mean, name="units"))
     if any(isinstance(layer, OWN) for layer in kept):
@@ -33,5 +35,7 @@ def standalone(model: keras.Sequential, mean: np.ndarray, scale: np.ndarray, tas
         whole = keras.Model(start, x)
     else:
         whole = keras.Sequential([start, *kept])
-    whole.compile_from_config(model.get_compile_config())
+    loss = model.loss if hasattr(model.loss, "__name__") else type(model.loss)
+    with keras.saving.custom_object_scope({each.__name__: each for each in (loss, type(model.optimizer))}):
+        whole.compile_from_config(model.get_compile_config())
     return whole
