@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import random
 import sys
 import sysconfig
@@ -43,14 +42,14 @@ class Builder:
         found = _named(model) if isinstance(model, str) else model
         module, own = getattr(found, "__module__", ""), getattr(found, "__qualname__", type(found).__name__)
         name = model if isinstance(model, str) else f"{module}:{own}"
-        if not callable(found) or hasattr(found, "count_params"):
+        if not callable(found) or (hasattr(found, "count_params") and not isinstance(found, type)):
             raise UsageError(f"model {name}: it is {_kind(found)}; {EXPECTED}, for each size anew")
-        with suppress(ValueError):  # what is written in C has no signature
-            parameters = inspect.signature(found)
-            try:
-                parameters.bind((), 1, 1)
-            except TypeError:
-                raise UsageError(f"model {name}: it takes {parameters}; {EXPECTED}") from None
+        try:
+            inspect.signature(found).bind((), 1, 1)
+        except TypeError:
+            raise UsageError(f"model {name}: it takes {inspect.signature(found)}; {EXPECTED}") from None
+        except ValueError:  # what is written in C has no signature
+            pass
         importable = module != "__main__" and getattr(sys.modules.get(module), own, None) is found
         return cls(name, found, isinstance(model, str) or importable)
 
@@ -94,7 +93,7 @@ def _named(name: str) -> Any:
 @contextmanager
 def _current_folder_first() -> Iterator[None]:
     """Modules are looked for in the current folder too: a command's own path doesn't hold it."""
-    here = os.getcwd()
+    here = str(Path.cwd())
     importlib.invalidate_caches()
     sys.path.insert(0, here)
     try:
@@ -109,13 +108,13 @@ def _seeded(seed: int) -> Iterator[None]:
     """Keras' first weights come of the seed, and Python's and NumPy's own numbers go on as if nothing had been."""
     from gengap.models.backend import keras
 
-    before, arrays = random.getstate(), np.random.get_state()  # noqa: NPY002 - Keras seeds this one
+    before, arrays = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:
         yield
     finally:
         random.setstate(before)
-        np.random.set_state(arrays)  # noqa: NPY002
+        np.random.set_state(arrays)
 
 
 def _told(fault: BaseException) -> str:

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import inspect
 import json
+import re
 import tempfile
 import textwrap
 import threading
@@ -21,12 +22,12 @@ from gengap.errors import UsageError, reason
 from gengap.models.backend import keras
 from gengap.models.builder import Builder
 from gengap.models.mlp import compile_for, loss_of, metrics_of
-from gengap.models.saved import load_saved
 from gengap.models.standalone import standalone
 from gengap.tasks import AnyTask
 
 LIBRARIES = ("keras", "builtins", "gengap")  # whose classes are what their configurations say
 CHECK_ROWS = 8
+LONGEST_REASON = 200  # of Keras' own, which may be pages
 REGISTER = (
     "give each class of yours a get_config, and @keras.saving.register_keras_serializable() above it; "
     "instead of a Lambda write a layer"
@@ -117,18 +118,13 @@ class OwnModels:
         with tempfile.TemporaryDirectory() as place:
             path = Path(place) / "model.keras"
             try:
-                whole = standalone(model, np.zeros(self.features), np.ones(self.features), self.task)
-                whole.save(path)
-                again = load_saved(path)
-                same = np.allclose(*(keras.ops.convert_to_numpy(each(rows)) for each in (whole, again)), atol=1e-4)
-                why = "" if same else "it gives other outputs then"
+                standalone(model, np.zeros(self.features), np.ones(self.features)).save(path)
+                again = keras.saving.load_model(path, compile=False, safe_mode=True)
+                outputs = (keras.ops.convert_to_numpy(each(rows)) for each in (model, again))
+                why = "" if np.allclose(*outputs, atol=1e-4) else "it gives other outputs then"
             except Exception as fault:  # of layers that may do anything
-                why = (
-                    str(fault.__cause__ or fault)
-                    .replace(str(path), "model.keras")
-                    .split("Full object config")[0]
-                    .strip()
-                )
+                missing = re.search(r"Could not locate \w+ '[^']*'", str(fault))  # Keras says it far down
+                why = missing[0] if missing else " ".join(str(fault).split())[:LONGEST_REASON]
         if why:
             raise UsageError(
                 f"model {self.builder.name}: it can't be saved and loaded again ({why}). A study keeps its models: "
@@ -152,7 +148,7 @@ def _probabilities(model: keras.Model) -> str:
 
 
 def digest_of(model: keras.Model) -> str:
-    """Of the model's configuration, without the counters in names, and of the code of classes that are the user's."""
+    """Of the model's configuration, without the counters in names, and of the code of the user's own classes."""
     try:
         config: Any = keras.saving.serialize_keras_object(model)
     except Exception:  # whatever a get_config raises, or that there is none
