@@ -23,10 +23,12 @@ from gengap.report.summary import StudySummary, TrialSummary
 from gengap.tasks import BINARY, Regression
 
 if TYPE_CHECKING:
+    import keras
+
     from gengap.data.dataset import Dataset
     from gengap.data.described import Described
     from gengap.models.own import OwnModels
-    from gengap.plan import Growth, Plan
+    from gengap.plan import Growth, Plan, Trial
     from gengap.train.fitted import Progress
 
 LINE_EPOCHS = 100
@@ -103,6 +105,13 @@ def results_table(summary: StudySummary) -> Table:
         style = "bold green" if _loss(trial, "validation") == lowest < math.inf else ""
         table.add_row(Text(trial.run), *([str(trial.seed)] if seeds else []), *_cells(trial), style=style)
     return table
+
+
+def _model_of(trial: Trial, plan: Plan, dataset: Dataset, own: OwnModels | None) -> keras.Model:
+    """The trial's model as it starts."""
+    if own is not None:
+        return own.build(trial.units, 0.001, 0)
+    return trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
 
 
 def _table(title: str, *columns: str, left: int) -> Table:
@@ -205,12 +214,7 @@ class Terminal:
             self.console.print(own_text(own), markup=False)
         if self._verbose:
             for trial in plan.trials:
-                plain = own is None
-                model = (
-                    trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
-                    if plain
-                    else own.build(trial.units, 0.001, 0)
-                )
+                model = _model_of(trial, plan, dataset, own)
                 self.console.print(trial.run, markup=False)
                 model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))
 
