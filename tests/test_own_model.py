@@ -89,6 +89,16 @@ class Subclassed(keras.Model):
         return super().get_config() | self.given
 
 
+class Lazy(keras.layers.Layer):
+    """Draws its weight when it first sees rows."""
+
+    def build(self, shape: Any) -> None:
+        self.weight = self.add_weight(shape=(shape[-1],), initializer="normal")
+
+    def call(self, x: Any) -> Any:
+        return x * self.weight
+
+
 class OwnStep(keras.Sequential):
     """A model with a way of its own to train."""
 
@@ -184,11 +194,19 @@ def test_several_classes_and_numbers(target: Any, outputs: int, tmp_path: Path) 
 
 
 def test_the_same_seed_gives_the_same_first_weights_and_leaves_other_numbers_alone() -> None:
-    own = OwnModels(Builder.of(sequential()), 3, BINARY)
     np.random.seed(5)
     before = np.random.get_state()[1]
-    one, same, other = (own.build((4,), 0.001, seed).get_weights()[0] for seed in (1, 1, 2))
-    assert (one == same).all() and (one != other).any()
+    for build in (
+        sequential(),
+        sequential(kind=lambda layers: keras.Sequential([*layers[1:], Lazy()])),
+        Subclassed,
+    ):
+        own = OwnModels(Builder.of(build), 3, BINARY)
+        one, same, other = (
+            np.concatenate([w.ravel() for w in own.build((4,), 0.001, seed).get_weights()]) for seed in (1, 1, 2)
+        )
+        assert (one == same).all()
+        assert (one != other).any()
     assert (np.random.get_state()[1] == before).all()
 
 

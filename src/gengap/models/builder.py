@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXPECTED = "expected build(size, features, outputs), which returns a keras.Model"
 NOT_THEIRS = ("<frozen", str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
-_building = threading.Lock()  # the seed is the process's: two models built at once would share their numbers
+BUILDING = threading.Lock()  # the seed is the process's: what else draws first weights has to wait
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,10 @@ class Builder:
         from gengap.models.backend import keras
 
         try:
-            with _building, _seeded(seed):
+            with BUILDING, _seeded(seed):
                 model = self.function(size, features, outputs)
+                if isinstance(model, keras.Model) and not model.built:  # its weights are to be of this seed too
+                    model(np.zeros((1, features), np.float32))
         except Exception as fault:
             asked = f"size={size}, features={features}, outputs={outputs}"
             raise UsageError(f"model {self.name}: for {asked} it raised {_told(fault)}") from fault

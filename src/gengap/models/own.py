@@ -67,7 +67,20 @@ class OwnModels:
 
         Raises UsageError, which names the builder, for a model that can't learn the task.
         """
-        model = self._checked(size, seed)
+        return self._compiled(self._checked(size, seed), rate)
+
+    def known(self, size: tuple[int, ...]) -> Known:
+        """What is known of that size, of a model that is built and, if need be, saved once to see."""
+        with self._looking:
+            if size not in self._known:
+                model = self._checked(size, 0)
+                digest = digest_of(model)  # with what it was compiled with by the user, if at all
+                if self.saved:
+                    self._check_saving(self._compiled(model, 0.001))
+                self._known[size] = Known(model.count_params(), digest)
+            return self._known[size]
+
+    def _compiled(self, model: keras.Model, rate: Rate) -> keras.Model:
         if not model.compiled:
             compile_for(self.task, model, rate=rate)
             return model
@@ -75,17 +88,6 @@ class OwnModels:
         loss = loss_of(self.task) if model.loss is None else model.loss
         model.compile(optimizer=model.optimizer, loss=loss, metrics=metrics_of(self.task), **own)
         return model
-
-    def known(self, size: tuple[int, ...]) -> Known:
-        """What is known of that size, of a model that is built and, if need be, saved once to see."""
-        with self._looking:
-            if size not in self._known:
-                digest = digest_of(self._checked(size, 0))
-                model = self.build(size, 0.001, 0)
-                if self.saved:
-                    self._check_saving(model)
-                self._known[size] = Known(model.count_params(), digest)
-            return self._known[size]
 
     def _checked(self, size: tuple[int, ...], seed: int) -> keras.Model:
         model = self.builder(size, self.features, self.task.outputs, seed)

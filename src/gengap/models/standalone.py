@@ -6,6 +6,7 @@ import numpy as np
 
 from gengap.models import layers as own
 from gengap.models.backend import keras
+from gengap.models.builder import BUILDING
 from gengap.tasks import BINARY, AnyTask, Regression
 
 OWN = (own.MixRows, own.PeriodicFeatures, own.MemberFactors, own.Members)
@@ -26,7 +27,8 @@ def standalone(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: An
     start = keras.Input((len(mean),))
     copy = None
     if type(model) not in (keras.Sequential, own.TreatedSequential):
-        copy = type(model).from_config(model.get_config())  # it would be saved with an optimizer of its own
+        with BUILDING:  # `model` itself would be saved with an optimizer of its own
+            copy = type(model).from_config(model.get_config())
     layers = model.layers if copy is None else [copy]
     kept = [centre, spread, *(layer for layer in layers if not isinstance(layer, own.MixRows))]
     if isinstance(task, Regression):
