@@ -92,6 +92,13 @@ def study(
         Stop | None, typer.Option(help="When trials end: by patience alone, or as soon as the verdict is certain.")
     ] = None,
     task: Annotated[Task | None, typer.Option(help="What the target is (default: what it looks like).")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Your own models: module:function of a build(size, features, outputs) that returns a Keras model.",
+            metavar="MODULE:FUNCTION",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Study folder (default: runs/<source>-<plan>).")] = None,
     on_bad_row: OnBadRow = "fail",
     group: Group = None,
@@ -110,7 +117,7 @@ def study(
     from gengap.study import default_folder
     from gengap.study import study as run
 
-    folder = out or default_folder(source, plan)
+    folder = out or default_folder(source, plan, model)
     shown = _shown_live(folder) if open_page else contextlib.nullcontext()
     with _interrupts_told(), shown, Terminal(verbose=verbose) as terminal:
         found = run(
@@ -132,6 +139,7 @@ def study(
             group=group,
             time=time,
             keep=keep or (),
+            model=model,
             display=terminal,
         )
     console = terminal.console

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
+    from gengap.models.own import OwnModels
     from gengap.plan import Plan
     from gengap.report.summary import TrialSummary
     from gengap.train.fitted import Progress
@@ -17,8 +18,8 @@ class Display(Protocol):
     def reading(self, done: int, expected: int | None) -> None:
         """Rows (or bytes of a download) so far."""
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
-        """The rows are read and the trials are about to start."""
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: OwnModels | None = None) -> None:
+        """The rows are read and the trials are about to start; `own` builds their models, if the user does."""
 
     def progress(self, progress: Progress) -> None:
         """A chunk of one trial's epochs is done."""
@@ -36,7 +37,7 @@ class Silent:
     def reading(self, done: int, expected: int | None) -> None:
         """Nothing."""
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: OwnModels | None = None) -> None:
         """Nothing."""
 
     def progress(self, progress: Progress) -> None:

@@ -50,6 +50,8 @@ def _flat(parts: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, Any
 def _said(name: str, then: Any, now: Any, by: str | None) -> str:
     if name == "rows":
         return "other rows"
+    if name == "model":
+        return "another model"
     short, nothing = name.removeprefix("recipe."), "the default" if name.startswith("recipe.") else "none"
     before, after = (nothing if v is None else _text(v) for v in (then, now))
     maker = f" of gengap {by}" if name == "trainer" and by else ""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from gengap.train.fitted import Job
     from gengap.train.stopping import Stopping
 
-OWN_STEPS = ("train_step", "test_step", "make_train_function", "make_test_function", "fit", "evaluate")
-
 
 def fit(
     model: keras.Model,
@@ -77,37 +75,13 @@ def fit(
 
 def _fitted(model: keras.Model, train: Rows, validation: Rows, job: Job) -> History:
     """By the compiled trainer, or by Keras' own loop if need be, which is said."""
-    from gengap.train import keras as plain
+    from gengap.train.either import fit as fit_either
 
-    reason = _why_plain(model, job)
-    if reason is None:
-        from gengap.train import compiled
-        from gengap.train.program import UntraceableError
-
-        try:
-            return compiled.fit(model, train, validation, job).history
-        except UntraceableError as fault:
-            reason = f"the model can't be traced ({fault})"
-    told = f"gengap.fit trains by Keras' own loop, with the same history but slower: {reason}"
-    warnings.warn(told, GengapWarning, stacklevel=3)
-    return plain.fit(model, train, validation, job).history
-
-
-def _why_plain(model: keras.Model, job: Job) -> str | None:
-    """Why a chunk of epochs can't be one program, or None."""
-    from gengap.models.backend import keras
-    from gengap.train import keras_backend
-    from gengap.train.calls import wants_batches
-
-    if keras_backend() != "jax":
-        return f"Keras runs on {keras_backend()}; set KERAS_BACKEND=jax before Keras is imported for the fast one"
-    if model.run_eagerly:
-        return "the model was compiled with run_eagerly=True"
-    for name in OWN_STEPS:
-        if getattr(type(model), name) is not getattr(keras.Model, name):
-            return f"{type(model).__name__} has a {name} of its own"
-    wanting = [type(callback).__name__ for callback in job.callbacks if wants_batches(callback)]
-    return f"{' and '.join(wanting)} is called within epochs" if wanting else None
+    fitted, reason = fit_either(model, train, validation, job)
+    if reason is not None:
+        told = f"gengap.fit trains by Keras' own loop, with the same history but slower: {reason}"
+        warnings.warn(told, GengapWarning, stacklevel=3)
+    return fitted.history
 
 
 def _check(model: keras.Model, train: Rows, validation: Rows) -> None:

@@ -28,6 +28,7 @@ from gengap.lock import holder
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
     from gengap.display import Display
+    from gengap.models.own import OwnModels
     from gengap.plan import Plan
     from gengap.report.summary import TrialSummary
     from gengap.train.fitted import Progress
@@ -106,7 +107,7 @@ class Live:
         """Rows (or bytes of a download) so far."""
         self._display.reading(done, expected)
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: OwnModels | None = None) -> None:
         """Writes the first status, in the place of all that another study left."""
         self._clear()
         rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
@@ -127,7 +128,7 @@ class Live:
                 planned=None if plan.growth else len(plan.trials) * seeds,
             )
         )
-        self._display.begin(plan, dataset, seeds)
+        self._display.begin(plan, dataset, seeds, own)
 
     def progress(self, progress: Progress) -> None:
         """Writes the trial's curves so far, if they are due."""

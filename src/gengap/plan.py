@@ -211,6 +211,29 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         """The same trials, ended by "patience" alone or also by a certain "verdict"."""
         return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
 
+    @property
+    def treated(self) -> tuple[str, ...]:
+        """The runs with treatments, also those that the plan may grow."""
+        grown = self.growth.regularized((1,)) if self.growth else ()
+        return tuple(trial.run for trial in (*grown, *self.trials) if trial.treatments)
+
+    def untreated(self) -> Plan:
+        """The trials without treatments, also of a growing plan. Raises PlanError if there are none."""
+        plain = [trial for trial in self.trials if not trial.treatments]
+        growth = msgspec.structs.replace(self.growth, regularizers=()) if self.growth else None
+        growth = growth if growth and growth.ladder else None
+        if not plain and growth is None:
+            raise PlanError(
+                f"the plan {self.name!r} has no trial without treatments, which are for gengap's own networks; "
+                "leave --model out, or mend the plan or --only"
+            )
+        groups = {trial.run.split("/")[0] for trial in plain}
+        trials = tuple(
+            msgspec.structs.replace(trial, also=tuple(run for run in trial.also if run.split("/")[0] in groups))
+            for trial in plain
+        )
+        return msgspec.structs.replace(self, trials=trials, growth=growth)
+
     def for_task(self, task: AnyTask) -> Plan:
         """The same plan for this task: its loss is watched, and a growing plan tries what the task can take.
 

@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -38,6 +38,7 @@ from gengap.folder import HISTORIES, RESULTS, StudyFolder
 from gengap.history import History, write_histories
 from gengap.live import Live
 from gengap.lock import locked
+from gengap.models.builder import Builder
 from gengap.models.saved import load_saved, outputs_of
 from gengap.plan import Plan, Stop, Trial
 from gengap.presets import load_plan
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from gengap.data.blocks import OnBadRow
+    from gengap.models.own import OwnModels
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +150,7 @@ def study(
     group: str | None = None,
     time: str | None = None,
     keep: Sequence[str] = (),
+    model: str | Callable[..., Any] | None = None,
     display: Display | None = None,
 ) -> Study:
     """Trains the plan's models on `source` and gathers what they did.
@@ -156,6 +159,8 @@ def study(
     `gengap.load`. `plan` is
     "quick", "tutorial", a TOML file or a `Plan`; `only` (a shell pattern) and `max_epochs` cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
+    `model` builds your own Keras models instead of gengap's: `build(size, features, outputs)`, or its
+    "module:function", returns one for the widths of a trial's hidden layers. Trials with treatments are left out.
     `stop` says when trials end: by "patience" alone, or once their "verdict" is certain (default: as planned).
     With `out`, everything is kept in that folder, and the same call again resumes. Ctrl-C stops after the
     chunk of epochs at hand and returns what is finished. Raises UsageError (PlanError), DataError,
@@ -170,7 +175,8 @@ def study(
     options = {"target": target, "rows": rows, "train": train, "validation": validation, "test": test}
     options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop}
     options |= {"task": task, "on_bad_row": on_bad_row, "group": group, "time": time, "keep": tuple(keep)}
-    how = made(source, plan, options)
+    builder = Builder.of(model) if model is not None else None
+    how = made(source, plan, options | {"model": builder and (builder.name if builder.importable else model)})
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}, expected a whole number of at least 1")
@@ -178,6 +184,7 @@ def study(
     plan = plan.only(only) if only else plan
     plan = plan.capped(max_epochs) if max_epochs else plan
     plan = plan.stopped_by(stop) if stop else plan
+    plan, left_out = (plan.untreated(), plan.treated) if builder else (plan, ())
     with contextlib.ExitStack() as stack:
         # Test rows are for a saved model: without a folder to keep, there is one for as long as this takes.
         place = out or (stack.enter_context(tempfile.TemporaryDirectory()) if test else None)
@@ -203,10 +210,11 @@ def study(
             progress=display.reading,
         )
         plan = plan.for_task(dataset.task)
-        display.begin(plan, dataset, seeds)
+        own = _own_models(builder, dataset, folder is not None, left_out) if builder else None
+        display.begin(plan, dataset, seeds, own)
         interrupt = stack.enter_context(interruptible(display))
         baselines = list(fit_baselines(dataset.train, dataset.task))
-        training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines)
+        training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines, own)
         while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
         found = _gathered(training, Path(out) if out is not None else None, started, how)
@@ -215,6 +223,12 @@ def study(
             if out is not None and found.trials:
                 write_results(found, folder)
     return found
+
+
+def _own_models(builder: Builder, dataset: Dataset, saved: bool, left_out: tuple[str, ...]) -> OwnModels:
+    from gengap.models.own import OwnModels
+
+    return OwnModels(builder, len(dataset.columns), dataset.task, saved, left_out)
 
 
 def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFolder) -> Study:
@@ -301,17 +315,20 @@ def write_results(found: Study, folder: StudyFolder) -> None:
     folder.write(RESULTS, found.summary.to_json())
 
 
-def default_folder(source: str | os.PathLike[str], plan: str | Path) -> Path:
-    """Where the command line keeps a study: runs/<source>-<plan>.
+def default_folder(source: str | os.PathLike[str], plan: str | Path, model: str | None = None) -> Path:
+    """Where the command line keeps a study: runs/<source>-<plan>, and -<module>.<function> of an own model.
 
     >>> default_folder("data/HIGGS-16k.csv.gz", "quick").as_posix()
     'runs/HIGGS-16k-quick'
     >>> default_folder("https://host/table.csv?signature=secret", "full").as_posix()
     'runs/table-full'
+    >>> default_folder("table.csv", "quick", "my_models:build").as_posix()
+    'runs/table-quick-my_models.build'
     """
     from gengap.data.names import short_name
 
-    return Path("runs") / f"{short_name(os.fspath(source))}-{Path(plan).stem}"
+    own = f"-{model.replace(':', '.')}" if model else ""
+    return Path("runs") / f"{short_name(os.fspath(source))}-{Path(plan).stem}{own}"
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,6 +30,9 @@ from gengap.train.baselines import Baseline
 from gengap.train.fitted import Fitted, Job, kept_rows
 from gengap.train.trials import Finished, Ready, Task, run_tasks, steps_per_epoch, with_auc
 
+if TYPE_CHECKING:
+    from gengap.models.own import OwnModels
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
@@ -40,7 +44,10 @@ class Trained:
 
 @dataclass(eq=False)
 class Training:
-    """One study's training. `trials` are those tried so far, by run; `finished` what came of them."""
+    """One study's training. `trials` are those tried so far, by run; `finished` what came of them.
+
+    `own` builds the models, where the user does.
+    """
 
     plan: Plan
     dataset: Dataset
@@ -50,6 +57,7 @@ class Training:
     display: Display
     interrupt: threading.Event
     baselines: Sequence[Baseline]
+    own: OwnModels | None = None
 
     def __post_init__(self) -> None:
         self._of_baselines = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
@@ -63,7 +71,8 @@ class Training:
         kept = kept_rows(len(y))
         fitted = {key: trained.fitted for key, trained in self.finished.items()}
         baselines = {run: each[kept] for run, each in self._of_baselines.items()}
-        return Outcomes(self.trials, fitted, y[kept], baselines, self.dataset.task)
+        counted = {run: trained.summary.parameters for (run, _), trained in self.finished.items()}
+        return Outcomes(self.trials, fitted, y[kept], baselines, self.dataset.task, counted)
 
     def in_order(self) -> list[Trained]:
         """What is finished, seed by seed, in the order in which trials were tried."""
@@ -117,11 +126,14 @@ class Training:
         parts: dict[str, object] = {"units": trial.units, "treatments": [_settings(t) for t in trial.treatments]}
         parts |= {"recipe": trial.recipe(self.plan.recipe), "preparation": self.plan.preparation, "seed": seed}
         parts |= {"rows": self.dataset.digest, **({"share": trial.share} if trial.share < 1 else {})}
+        if self.own is not None:
+            parts |= {"model": self.own.known(trial.units).digest}
         return fingerprint(parts | versions())
 
     def _task(self, trial: Trial, seed: int, fingerprint: str) -> Task:
         recipe, features = trial.recipe(self.plan.recipe), len(self.dataset.columns)
         y, task, patience = self.dataset.validation.y, self.dataset.task, recipe.stopping.patience
+        own = self.own
 
         def prepare() -> Ready:
             train = nested(self.dataset.train, trial.share, seed)
@@ -137,9 +149,13 @@ class Training:
                 checkpoints=self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None,
             )
             steps = steps_per_epoch(len(train), recipe.batch)
-            return Ready(trial.build(features, steps, self.plan.recipe, seed, task), train, job)
+            if own is None:
+                return Ready(trial.build(features, steps, self.plan.recipe, seed, task), train, job)
+            rate = recipe.schedule.build(steps, recipe.max_epochs)
+            return Ready(own.build(trial.units, rate, seed), train, job)
 
-        return Task(trial.run, seed, trial.parameters(features, task.outputs), prepare)
+        parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters
+        return Task(trial.run, seed, parameters, prepare)
 
     def _summarise(self, finished: Finished, fitted: Fitted) -> TrialSummary:
         from gengap.models.weights import share_below

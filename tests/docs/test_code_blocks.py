@@ -10,6 +10,7 @@ import gzip
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     rows = gengap.load("collider", train=300, validation=50, preparation="raw").train
     lines = [",".join([f"{y:g}", *(f"{value:.6g}" for value in x)]) for x, y in zip(rows.x, rows.y, strict=True)]
+    (own,) = re.findall(
+        r"```python\n(import keras\n.*?)```", (ROOT / "docs/howto/own-model.md").read_text("utf-8"), re.S
+    )
+    Path("my_models.py").write_text(own)
+    monkeypatch.delitem(sys.modules, "my_models", raising=False)
     names = ",".join(["column", *(f"x{i}" for i in range(rows.x.shape[1]))])
     Path("table.csv").write_text("\n".join([names, *lines]))
     for higgs in ("HIGGS.csv.gz", "HIGGS-16k.csv.gz"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,7 @@ class Outcomes:
     """Finished trials by run and seed, their `trials` by run, and the target `y` of the rows kept.
 
     `baselines` are the outputs (rows, outputs) of models that have no epochs. Rows are those whose outputs
-    were kept: all of a validation set of up to 20,000.
+    were kept: all of a validation set of up to 20,000. `counted` holds the parameters of models that were built.
     """
 
     trials: Mapping[str, Trial]
@@ -29,6 +29,7 @@ class Outcomes:
     y: np.ndarray
     baselines: Mapping[str, np.ndarray]
     task: AnyTask = BINARY
+    counted: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> tuple[str, ...]:
@@ -51,7 +52,8 @@ class Outcomes:
 
     def parameters(self, run: str, features: int) -> int:
         """How many parameters the run's model has on so many features."""
-        return self.trials[run].parameters(features, self.task.outputs)
+        known = self.counted.get(run)
+        return self.trials[run].parameters(features, self.task.outputs) if known is None else known
 
     def outputs(self, run: str) -> np.ndarray:
         """(seeds, rows, outputs), each seed at its best epoch; a baseline has one seed."""

@@ -90,7 +90,7 @@ def compile_binary(
 
 def compile_for(
     task: AnyTask,
-    model: keras.Sequential,
+    model: keras.Model,
     treatments: Sequence[Treatment] = (),
     rate: keras.optimizers.schedules.LearningRateSchedule | float = 0.001,
     *,
@@ -101,15 +101,24 @@ def compile_for(
     With `weighted`, rows' weights count in the metrics too.
     """
     optimizers = [o for t in treatments if (o := t.optimizer(rate)) is not None]
-    name, options = task.keras_loss
     smoothing = max((t.label_smoothing() for t in treatments), default=0.0)
     smoothed = {"label_smoothing": smoothing} if task.by_class else {}
-    metrics = [getattr(keras.metrics, metric)(**settings) for metric, settings in task.keras_metrics]
     model.compile(
         optimizer=optimizers[0] if optimizers else keras.optimizers.Adam(rate),
-        loss=getattr(keras.losses, name)(**options, **smoothed),
-        **{"weighted_metrics" if weighted else "metrics": metrics},
+        loss=loss_of(task, **smoothed),
+        **{"weighted_metrics" if weighted else "metrics": metrics_of(task)},
     )
+
+
+def loss_of(task: AnyTask, **options: float) -> keras.losses.Loss:
+    """A task's loss, as Keras has it."""
+    name, own = task.keras_loss
+    return getattr(keras.losses, name)(**own, **options)
+
+
+def metrics_of(task: AnyTask) -> list[keras.metrics.Metric]:
+    """A task's metrics, as Keras has them."""
+    return [getattr(keras.metrics, metric)(**settings) for metric, settings in task.keras_metrics]
 
 
 def tiny(**options: object) -> keras.Sequential:

@@ -23,13 +23,17 @@ from gengap.report.summary import StudySummary, TrialSummary
 from gengap.tasks import BINARY, Regression
 
 if TYPE_CHECKING:
+    import keras
+
     from gengap.data.dataset import Dataset
     from gengap.data.described import Described
-    from gengap.plan import Growth, Plan
+    from gengap.models.own import OwnModels
+    from gengap.plan import Growth, Plan, Trial
     from gengap.train.fitted import Progress
 
 LINE_EPOCHS = 100
 SHOWN_CLASSES = 6
+SHOWN_LEFT_OUT = 6
 READING = ("", -1)  # the key of the bar for rows, beside those of trials
 
 
@@ -45,7 +49,7 @@ def number(value: float | None, digits: int = 4) -> str:
     return "" if value is None else f"{value:.{digits}f}" if math.isfinite(value) else str(value)
 
 
-def plan_table(plan: Plan, features: int, outputs: int = 1) -> Table:
+def plan_table(plan: Plan, features: int, outputs: int = 1, own: OwnModels | None = None) -> Table:
     """The plan in one table: what each trial is and how far it may go."""
     trials = (*(plan.growth.rungs() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
@@ -59,12 +63,20 @@ def plan_table(plan: Plan, features: int, outputs: int = 1) -> Table:
             Text("\n".join(trial.runs)),
             "-".join(map(str, trial.units)),
             Text(" + ".join(map(str, trial.treatments))),
-            f"{trial.parameters(features, outputs):,}",
+            f"{own.known(trial.units).parameters if own else trial.parameters(features, outputs):,}",
             f"{recipe.max_epochs:,}",
             f"{patience:,}" if patience < recipe.max_epochs else "",
         )
     table.caption, table.caption_justify = growth_text(plan.growth) if plan.growth else None, "left"
     return table
+
+
+def own_text(own: OwnModels) -> str:
+    """Whose models are trained, and which trials they don't suit."""
+    left, count = ", ".join(own.left_out[:SHOWN_LEFT_OUT]), len(own.left_out)
+    more = f" and {count - SHOWN_LEFT_OUT} more" if count > SHOWN_LEFT_OUT else ""
+    without = f"; left out, since treatments are for gengap's own networks: {left}{more}" if left else ""
+    return f"models built by {own.builder.name}{without}"
 
 
 def growth_text(growth: Growth) -> str:
@@ -93,6 +105,13 @@ def results_table(summary: StudySummary) -> Table:
         style = "bold green" if _loss(trial, "validation") == lowest < math.inf else ""
         table.add_row(Text(trial.run), *([str(trial.seed)] if seeds else []), *_cells(trial), style=style)
     return table
+
+
+def _model_of(trial: Trial, plan: Plan, dataset: Dataset, own: OwnModels | None) -> keras.Model:
+    """The trial's model as it starts."""
+    if own is not None:
+        return own.build(trial.units, 0.001, 0)
+    return trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
 
 
 def _table(title: str, *columns: str, left: int) -> Table:
@@ -174,7 +193,7 @@ class Terminal:
                 bar = self._bar(READING, "reading", expected)
                 self._progress.update(bar, completed=done, facts=f"{done:,}{of}")
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: OwnModels | None = None) -> None:
         """Prints the rows, the plan and, if verbose, every model."""
         self._seeds = seeds
         self._remove(READING)
@@ -190,10 +209,12 @@ class Terminal:
         if dataset.skipped:
             self.console.print(skipped_text(dataset.skipped), markup=False)
         self.console.print(described_text(dataset.described), markup=False)
-        self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs))
+        self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs, own))
+        if own is not None:
+            self.console.print(own_text(own), markup=False)
         if self._verbose:
             for trial in plan.trials:
-                model = trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
+                model = _model_of(trial, plan, dataset, own)
                 self.console.print(trial.run, markup=False)
                 model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))
 

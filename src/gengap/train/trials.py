@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.data.rows import Rows
+from gengap.errors import GengapWarning
 from gengap.history import History, Series
 from gengap.tasks import area
-from gengap.train import trainer
+from gengap.train import either, keras_backend
 from gengap.train.fitted import Fitted, Job, kept_rows
 from gengap.train.stopping import SMALL
 
@@ -98,7 +100,10 @@ def _run(task: Task, validation: Rows, interrupt: threading.Event) -> Finished |
     if interrupt.is_set():
         return None
     ready = task.prepare()
-    fitted = trainer().fit(ready.model, ready.train, validation, ready.job)
+    fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
+    if slower is not None and keras_backend() == "jax":  # of another backend there is nothing else to expect
+        told = f"{task.run} was trained by Keras' own loop, with the same history but slower: {slower}"
+        warnings.warn(told, GengapWarning, stacklevel=2)
     return Finished(task, ready.model, fitted)
 
 

@@ -45,8 +45,8 @@ def _versions() -> dict[str, str]:
 
 
 def _command(source: Any, plan: Any, given: Mapping[str, object]) -> tuple[str, ...]:
-    """The words of the shell; none for rows in memory, which only Python has."""
-    if not isinstance(source, (str, os.PathLike)):
+    """The words of the shell; none for rows in memory and functions without a name, which only Python has."""
+    if not isinstance(source, (str, os.PathLike)) or callable(given.get("model")):
         return ()
     words = ["gengap", "study", shareable(os.fspath(source)), "--plan", _plan(plan)]
     for name, value in given.items():
@@ -60,7 +60,11 @@ def _call(source: Any, plan: Any, given: Mapping[str, object]) -> str:
         rows = repr(shareable(os.fspath(source)))
     else:
         rows = "(X, y)" if isinstance(source, tuple) else "table"
-    options = "".join(f", {name}={value!r}" for name, value in given.items())
+    values = {
+        name: getattr(value, "__name__", "build") if callable(value) else repr(value)
+        for name, value in given.items()
+    }
+    options = "".join(f", {name}={value}" for name, value in values.items())
     return f"gengap.study({rows}, {_plan(plan)!r}{options})"
 
 

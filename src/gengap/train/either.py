@@ -1,0 +1,46 @@
+"""Which trainer a model can have: the compiled one, or else Keras' own loop, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gengap.data.rows import Rows
+from gengap.train import keras_backend
+from gengap.train.fitted import Fitted, Job
+
+if TYPE_CHECKING:
+    import keras
+
+OWN_STEPS = ("train_step", "test_step", "make_train_function", "make_test_function", "fit", "evaluate")
+
+
+def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> tuple[Fitted, str | None]:
+    """Trains a compiled `model` by the compiled trainer; by Keras' own loop if need be, and then why."""
+    from gengap.train import keras as plain
+
+    reason = _why_plain(model, job)
+    if reason is None:
+        from gengap.train import compiled
+        from gengap.train.program import UntraceableError
+
+        try:
+            return compiled.fit(model, train, validation, job), None
+        except UntraceableError as fault:
+            reason = f"the model can't be traced ({fault})"
+    return plain.fit(model, train, validation, job), reason
+
+
+def _why_plain(model: keras.Model, job: Job) -> str | None:
+    """Why a chunk of epochs can't be one program, or None."""
+    from gengap.models.backend import keras
+    from gengap.train.calls import wants_batches
+
+    if keras_backend() != "jax":
+        return f"Keras runs on {keras_backend()}; set KERAS_BACKEND=jax before Keras is imported for the fast one"
+    if model.run_eagerly:
+        return "the model was compiled with run_eagerly=True"
+    for name in OWN_STEPS:
+        if getattr(type(model), name) is not getattr(keras.Model, name):
+            return f"{type(model).__name__} has a {name} of its own"
+    wanting = [type(callback).__name__ for callback in job.callbacks if wants_batches(callback)]
+    return f"{' and '.join(wanting)} is called within epochs" if wanting else None
