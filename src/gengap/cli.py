@@ -228,7 +228,9 @@ def predict(
     table: Annotated[str, typer.Argument(help="The rows to predict: whatever `gengap study` takes as SOURCE.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")],
 ) -> None:
-    """Write MODEL's probability of label 1 for every row of TABLE, with or without the target column."""
+    """Write what MODEL says of every row of TABLE as Parquet: probabilities of classes, or the number predicted.
+
+    TABLE may be with or without the target column."""
     from gengap.prediction import predict as run
 
     count = run(model, table, out)

@@ -232,9 +232,10 @@ def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:
     fewest, most = {"binary": (2, 2), "multiclass": (3, MOST_CLASSES), "regression": (2, len(found))}[name]
     if not fewest <= len(found) <= most:
         other = "binary" if len(found) == 2 else "multiclass" if len(found) <= MOST_CLASSES else "regression"
+        hint = f"Try --task {other}, or name" if numbers or other != "regression" else "Name"
         raise UsageError(
             f"{place}: there are {len(found)} values ({shown}); expected {fewest} to {most} classes for --task "
-            f"{name}. Try --task {other}, or name another column with --target"
+            f"{name}. {hint} another column with --target"
         )
     return Regression() if name == "regression" else Binary(names) if name == "binary" else Multiclass(names)
 

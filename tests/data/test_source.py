@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as hnp
 
 from gengap.data import collider, csvtext, higgs, stream
 from gengap.data.source import Source, ingest, open_source
-from gengap.errors import BadRowError, SourceError, TooFewRowsError, UsageError
+from gengap.errors import BadRowError, PlaceError, SourceError, TooFewRowsError, UsageError
 
 TABLE = pa.table({"a": [1, 2, 3], "y": [False, True, True], "b": [0.5, -1.25, 1e-3]})
 
@@ -304,8 +304,9 @@ def test_ingest_leaves_no_half_written_file(tmp_path: Path) -> None:
         ingest(TABLE, path, target="z")
     assert list(tmp_path.iterdir()) == []
     assert ingest(pa.table(FAULTY), path, on_bad_row="skip") == 2
-    with pytest.raises(SourceError, match="can't be written"):
-        ingest(TABLE, tmp_path / "no" / "out.parquet")
+    assert ingest(TABLE, tmp_path / "new" / "out.parquet") > 0
+    with pytest.raises(PlaceError, match="can't be written"):
+        ingest(TABLE, path / "below" / "out.parquet")
 
 
 def test_progress_counts_rows() -> None:

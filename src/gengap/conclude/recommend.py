@@ -107,8 +107,8 @@ def _nothing_learnt(shown: Signal) -> str:
 def _why(kept: OneError) -> str:
     if kept.run == kept.best:
         return (
-            "it has the lowest validation loss, and no smaller model comes within one standard error, and "
-            f"{MATERIALLY:.0%}, of it"
+            "it has the lowest validation loss of the networks, and no smaller one comes within one standard "
+            f"error, and {MATERIALLY:.0%}, of it"
         )
     return (
         f"it is the smallest model within one standard error, and {MATERIALLY:.0%}, of the best, {kept.best}: "

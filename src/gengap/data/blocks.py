@@ -152,11 +152,12 @@ def admit(
     *,
     file: str,
     rows: int | None,
-    on_bad_row: OnBadRow,
+    on_bad_row: OnBadRow | None,
     skipped: list[Skipped],
     progress: Progress | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The good rows of `blocks`, at most `rows` of them; bad rows raise, or are noted in `skipped`.
+    `on_bad_row` is None where leaving rows out is no choice.
 
     Rows after the last one asked for are never looked at. Raises BadRowError, TooFewRowsError when the
     blocks end early, and SourceError when the stream breaks or holds no row at all.
@@ -186,9 +187,11 @@ def admit(
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
 
 
-def _refuse(fault: Skipped, file: str, on_bad_row: OnBadRow, skipped: list[Skipped]) -> None:
-    mend = "Mend the row, or leave such rows out with --on-bad-row skip (on_bad_row='skip')."
-    if on_bad_row == "fail":
+def _refuse(fault: Skipped, file: str, on_bad_row: OnBadRow | None, skipped: list[Skipped]) -> None:
+    mend = "Mend the row."
+    if on_bad_row is not None:
+        mend = "Mend the row, or leave such rows out with --on-bad-row skip (on_bad_row='skip')."
+    if on_bad_row != "skip":
         raise BadRowError(file, fault.row, fault.column, fault.problem, mend)
     skipped.append(fault)
     if len(skipped) > MOST_SKIPPED:

@@ -178,7 +178,7 @@ def feature_batches(source: Any, wanted: pa.Schema, progress: Progress | None = 
         for field in wanted
     )
     blocks = reader.blocks(pa.schema(list(fields)), None, False)
-    return admit(blocks, file=origin, rows=None, on_bad_row="fail", skipped=[], progress=progress)
+    return admit(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
 
 
 def _check(rows: int | None, on_bad_row: str) -> None:
