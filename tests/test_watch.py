@@ -382,11 +382,11 @@ def test_an_open_page_gets_what_is_new_before_the_server_ends(
 
 
 @contextmanager
-def running(*words: str | Path, cwd: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def running(
+    *words: str | Path, cwd: Path, stderr: int = subprocess.PIPE, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "gengap", *map(str, words)]
-    with subprocess.Popen(
-        command, cwd=cwd, stderr=subprocess.PIPE, text=True, env=os.environ | environment
-    ) as process:
+    with subprocess.Popen(command, cwd=cwd, stderr=stderr, text=True, env=os.environ | environment) as process:
         try:
             yield process
         finally:
@@ -413,9 +413,10 @@ def test_the_page_follows_a_study_through_kill_and_restart(tmp_path: Path) -> No
         "--out",
         "kept",
     ]
+    unheard = subprocess.DEVNULL  # a study without an end fills a pipe that nobody reads, and stands still
     with serving(tmp_path / "kept", 0, "en") as server:
         assert news(server)["state"] == "waiting"
-        with running(*words, cwd=tmp_path) as study:
+        with running(*words, cwd=tmp_path, stderr=unheard) as study:
             eventually(lambda: news(server)["state"] == "running")
             eventually(lambda: epochs_shown(server, "sizes/endless") > 0)
             early = epochs_shown(server, "sizes/endless")
@@ -427,7 +428,7 @@ def test_the_page_follows_a_study_through_kill_and_restart(tmp_path: Path) -> No
         eventually(lambda: news(server)["state"] == "stopped")
     with serving(tmp_path / "kept", port, "en") as server:  # the server begins again, at its old place
         assert news(server)["state"] == "stopped"
-        with running(*words, cwd=tmp_path) as study:
+        with running(*words, cwd=tmp_path, stderr=unheard) as study:
             eventually(lambda: news(server)["state"] == "running")
             eventually(lambda: epochs_shown(server, "sizes/endless") > 0)
             study.send_signal(signal.SIGINT)

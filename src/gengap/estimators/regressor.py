@@ -37,4 +37,5 @@ class GengapRegressor(RegressorMixin, Network):
 
     def predict(self, X: Any) -> np.ndarray:
         """The target of each row, (n,)."""
-        return self._task.answers(self._outputs(X))["prediction"]
+        outputs = self._outputs(X)
+        return self._task.answers(outputs)["prediction"]
