@@ -45,7 +45,7 @@ units = [4]
 max_epochs = 2
 [[trials]]
 run = "sizes/endless"
-units = [4]
+units = [256, 256]
 max_epochs = 100000000
 patience = 100000000
 """
