@@ -80,7 +80,7 @@ def test_of_many_that_begin_at_one_moment_one_has_the_folder(
     for thread in threads:
         thread.join()
     assert (len(had), len(refused)) == (1, 7)
-    assert not (tmp_path / "study").exists()
+    assert not list(tmp_path.glob("study/*"))  # an empty folder may stay, if a refused one made it
 
 
 def test_one_at_a_time_though_each_removes_the_file(tmp_path: Path) -> None:
