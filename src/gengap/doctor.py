@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import gengap
 from gengap.errors import reason
+from gengap.limits import cores
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
@@ -81,7 +82,7 @@ def facts() -> Facts:
         platform=platform.platform(),
         backend=backend if backend is not None else f"none: {devices}",
         devices=devices if backend is not None else [],
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         memory=_asked(lambda: (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None))[0],
         cache=_asked(lambda: (_cache(), None))[0],
     )

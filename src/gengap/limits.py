@@ -73,6 +73,11 @@ def memory() -> int:
         return UNKNOWN_MEMORY
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def refuse_columns(file: str, count: int) -> None:
     """Raises TooLargeError for more columns than a table may have."""
     if count > MOST_COLUMNS:

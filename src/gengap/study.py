@@ -44,7 +44,7 @@ from gengap.plan import Plan, Stop, Trial
 from gengap.presets import load_plan
 from gengap.report.page.making import made
 from gengap.report.summary import PLAN_FILE, Made, StudySummary, TrialSummary
-from gengap.tasks import Regression, TaskName
+from gengap.tasks import TaskName
 from gengap.train.baselines import TREES, Baseline, fit_baselines
 from gengap.training import Training
 
@@ -156,8 +156,8 @@ def study(
     """Trains the plan's models on `source` and gathers what they did.
 
     `source` and `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`, `keep`: see
-    `gengap.load`. `plan` is
-    "quick", "tutorial", a TOML file or a `Plan`; `only` (a shell pattern) and `max_epochs` cut it down.
+    `gengap.load`. `plan` is "quick", "tutorial", a TOML file or a `Plan`; `only` (a shell pattern) and `max_epochs`
+    cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
     `model` builds your own Keras models instead of gengap's: `build(size, features, outputs)`, or its
     "module:function", returns one for the widths of a trial's hidden layers. Trials with treatments are left out.
@@ -277,7 +277,7 @@ def _gathered(training: Training, folder: Path | None, started: float, how: Made
         columns=dataset.columns,
         target=dataset.target,
         task=dataset.task.name,
-        classes=() if isinstance(dataset.task, Regression) else dataset.task.classes,
+        classes=dataset.task.classes,
         seeds=tuple(range(training.seeds)),
         made=how,
         table=dataset.described,

@@ -50,6 +50,10 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         """The target's `values` (rows,) as models take them, float32."""
         raise NotImplementedError
 
+    def strata(self, values: np.ndarray) -> np.ndarray:
+        """By what a split may keep shares: the number of each value's class, or the numbers themselves, (rows,)."""
+        return values
+
     def labels(self, y: np.ndarray) -> np.ndarray:
         """The classes' numbers, or the values, (rows,) of a target as models take it."""
         return y.reshape(-1)
@@ -84,9 +88,13 @@ class Binary(Task, frozen=True, tag="binary"):
         ("BinaryAccuracy", {"threshold": 0.0, "name": "accuracy"}),
     )
 
+    def strata(self, values: np.ndarray) -> np.ndarray:
+        """0 and 1."""
+        return _numbers(values, self.classes)
+
     def encoded(self, values: np.ndarray) -> np.ndarray:
         """0 and 1."""
-        return _numbers(values, self.classes).astype(np.float32)
+        return self.strata(values).astype(np.float32)
 
     def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Cross-entropies."""
@@ -125,9 +133,13 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
         """One for each class."""
         return len(self.classes)
 
+    def strata(self, values: np.ndarray) -> np.ndarray:
+        """From 0 on."""
+        return _numbers(values, self.classes)
+
     def encoded(self, values: np.ndarray) -> np.ndarray:
         """One-hot, (rows, classes)."""
-        return np.eye(self.outputs, dtype=np.float32)[_numbers(values, self.classes)]
+        return np.eye(self.outputs, dtype=np.float32)[self.strata(values)]
 
     def labels(self, y: np.ndarray) -> np.ndarray:
         """The place of the 1."""
@@ -174,6 +186,7 @@ class Regression(Task, frozen=True, tag="regression"):
         ("R2Score", {"name": "r2"}),
     )
     by_class: ClassVar[bool] = False
+    classes: ClassVar[tuple[str, ...]] = ()
 
     def fitted(self, values: np.ndarray, place: str) -> Regression:
         """The same, standardised on the training rows' `values` (rows,). Raises DataError if they don't differ."""
@@ -205,7 +218,7 @@ AnyTask = Binary | Multiclass | Regression
 BINARY = Binary()
 TASKS: dict[TaskName, type[Task]] = {"binary": Binary, "multiclass": Multiclass, "regression": Regression}
 LOSSES = tuple(task.loss for task in TASKS.values())
-SCORES = ("accuracy", "r2")
+SCORES = tuple(dict.fromkeys(task.score for task in TASKS.values()))
 
 
 def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:

@@ -28,7 +28,7 @@ from gengap.report.summary import TrialSummary, metrics_at
 from gengap.train import versions
 from gengap.train.baselines import Baseline
 from gengap.train.fitted import Fitted, Job, kept_rows
-from gengap.train.trials import Finished, Ready, Task, run_tasks, steps_per_epoch, with_auc
+from gengap.train.trials import Due, Finished, Ready, run_due, steps_per_epoch, with_auc
 
 if TYPE_CHECKING:
     from gengap.models.own import OwnModels
@@ -97,9 +97,9 @@ class Training:
                 summary = msgspec.structs.replace(summary, also=self.trials[run].also)  # as this plan has it
                 self.finished[run, seed] = Trained(fitted, summary)
                 self.display.finished(summary, kept=True)
-        due = [(run, seed) for run, seed in prints if (run, seed) not in self.finished]
-        tasks = [self._task(self.trials[run], seed, prints[run, seed]) for run, seed in due]
-        running = run_tasks(tasks, self.dataset.validation, self.jobs, self.interrupt)
+        left = [(run, seed) for run, seed in prints if (run, seed) not in self.finished]
+        due = [self._due(self.trials[run], seed, prints[run, seed]) for run, seed in left]
+        running = run_due(due, self.dataset.validation, self.jobs, self.interrupt)
         with closing(running):  # a fault here ends the trials that run
             for trained in self._trained(running, prints):
                 self.finished[trained.summary.run, trained.summary.seed] = trained
@@ -130,7 +130,7 @@ class Training:
             parts |= {"model": self.own.known(trial.units).digest}
         return fingerprint(parts | versions())
 
-    def _task(self, trial: Trial, seed: int, fingerprint: str) -> Task:
+    def _due(self, trial: Trial, seed: int, fingerprint: str) -> Due:
         recipe, features = trial.recipe(self.plan.recipe), len(self.dataset.columns)
         y, task, patience = self.dataset.validation.y, self.dataset.task, recipe.stopping.patience
         own = self.own
@@ -155,12 +155,12 @@ class Training:
             return Ready(own.build(trial.units, rate, seed), train, job)
 
         parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters
-        return Task(trial.run, seed, parameters, prepare)
+        return Due(trial.run, seed, parameters, prepare)
 
     def _summarise(self, finished: Finished, fitted: Fitted) -> TrialSummary:
         from gengap.models.weights import share_below
 
-        trial = self.trials[finished.task.run]
+        trial = self.trials[finished.due.run]
         return TrialSummary(
             run=trial.run,
             also=trial.also,

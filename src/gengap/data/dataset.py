@@ -112,7 +112,7 @@ def load(
         check_column(column, opened.columns, opened.origin)
     read = _read(opened)
     found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
-    labels = np.unique(read.y, return_inverse=True)[1] if found.by_class else read.y
+    labels = found.strata(read.y)
     if aside:
         parts, how = _split_aside(opened, read, labels, group is not None, asked.of(len(labels)), seed)
     elif opened.higgs_layout and asked.validation is not None:

@@ -51,14 +51,17 @@ class Raw:
 
     def keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
         """A 64-bit hash of each of these rows: equal for rows that hold the same in these columns."""
-        blocks = [
-            self._keys(rows[start : start + BLOCK_ROWS], columns) for start in range(0, len(rows), BLOCK_ROWS)
-        ]
+        wanted = set(columns)
+        numbers = [i for i, name in enumerate(self.names) if name in wanted]
+        texts = [name for name in self.others if name in wanted]
+        factors = np.random.default_rng(0).integers(1, 1 << 63, len(numbers), dtype=np.uint64) | np.uint64(1)
+        parts = (rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS))
+        blocks = [self._keys(part, numbers, factors, texts) for part in parts]
         return np.concatenate([np.empty(0, np.uint64), *blocks])
 
-    def _keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
-        numbers = [i for i, name in enumerate(self.names) if name in columns]
-        factors = np.random.default_rng(0).integers(1, 1 << 63, len(numbers), dtype=np.uint64) | np.uint64(1)
+    def _keys(
+        self, rows: np.ndarray, numbers: Sequence[int], factors: np.ndarray, texts: Sequence[str]
+    ) -> np.ndarray:
         some = self.numbers[rows][:, numbers] + np.float32(0)  # -0 becomes 0
         bits = np.ascontiguousarray(some).view(np.uint32).astype(np.uint64)
         # Multiply and shift, as hash functions mix: pandas' own takes ten times as long on numbers.
@@ -66,11 +69,11 @@ class Raw:
         bits *= factors
         bits ^= bits >> np.uint64(29)
         keys = bits.sum(axis=1, dtype=np.uint64)
-        texts = {name: column.iloc[rows] for name, column in self.others.items() if name in columns}
         if texts:
             import pandas as pd
 
-            keys += pd.util.hash_pandas_object(pd.DataFrame(texts), index=False).to_numpy() * np.uint64(PRIME)
+            frame = pd.DataFrame({name: self.others[name].iloc[rows] for name in texts})
+            keys += pd.util.hash_pandas_object(frame, index=False).to_numpy() * np.uint64(PRIME)
         return keys
 
 

@@ -73,13 +73,13 @@ class Network(BaseEstimator):
         self.verdict_ = msgspec.structs.replace(verdict, run=fitted.history.run)
 
     def _fitted(self, train: Rows, validation: Rows, task: AnyTask, seed: int) -> Fitted:
-        from gengap.train import trainer
+        from gengap.train import either
         from gengap.train.fitted import Job
         from gengap.train.stopping import Stopping
 
         rule = Stopping(patience=self.patience, monitor=task.loss)
         job = Job(self.max_epochs, self.batch_size, rule, seed, run=type(self).__name__)
-        fitted = trainer().fit(self.model_, train, validation, job)
+        fitted, _ = either.fit(self.model_, train, validation, job)
         if fitted.best_epoch is None:
             raise UsageError(
                 f"the validation {task.loss} was never finite; lower learning_rate, which is {self.learning_rate}"

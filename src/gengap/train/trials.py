@@ -6,7 +6,6 @@ every core, and two at once would only compete for the cache.
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.errors import GengapWarning
 from gengap.history import History, Series
+from gengap.limits import cores
 from gengap.tasks import area
 from gengap.train import either, keras_backend
 from gengap.train.fitted import Fitted, Job, kept_rows
@@ -41,7 +41,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Task:
+class Due:
     """One trial and seed still to train. `prepare` builds its model when its turn comes."""
 
     run: str
@@ -52,27 +52,27 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A task, its trained model and what training gave."""
+    """What was due, its trained model and what training gave."""
 
-    task: Task
+    due: Due
     model: keras.Model
     fitted: Fitted
 
 
-def run_tasks(
-    tasks: Sequence[Task], validation: Rows, jobs: int | None, interrupt: threading.Event
+def run_due(
+    due: Sequence[Due], validation: Rows, jobs: int | None, interrupt: threading.Event
 ) -> Generator[Finished]:
-    """Trains every task, yielding each as it finishes. Nothing new starts once `interrupt` is set.
+    """Trains all that is due, yielding each as it finishes. Nothing new starts once `interrupt` is set.
 
     A KeyboardInterrupt is not kept waiting for the epochs at hand.
     """
-    small = [task for task in tasks if task.parameters <= SMALL]
-    large = [task for task in tasks if task.parameters > SMALL]
-    side_by_side = jobs or len(os.sched_getaffinity(0))
+    small = [each for each in due if each.parameters <= SMALL]
+    large = [each for each in due if each.parameters > SMALL]
+    side_by_side = jobs or cores()
     faults: list[BaseException] = []
     for group, threads in ((small, side_by_side), (large, 1)):
         pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
-        futures = [pool.submit(_run, task, validation, interrupt) for task in group]
+        futures = [pool.submit(_run, each, validation, interrupt) for each in group]
         try:
             for future in _as_they_finish(futures):
                 if fault := future.exception():
@@ -96,15 +96,15 @@ def _as_they_finish(futures: Sequence[Future[Finished | None]]) -> Iterator[Futu
         yield from sorted(done, key=futures.index)
 
 
-def _run(task: Task, validation: Rows, interrupt: threading.Event) -> Finished | None:
+def _run(due: Due, validation: Rows, interrupt: threading.Event) -> Finished | None:
     if interrupt.is_set():
         return None
-    ready = task.prepare()
+    ready = due.prepare()
     fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
     if slower is not None and keras_backend() == "jax":  # of another backend there is nothing else to expect
-        told = f"{task.run} was trained by Keras' own loop, with the same history but slower: {slower}"
+        told = f"{due.run} was trained by Keras' own loop, with the same history but slower: {slower}"
         warnings.warn(told, GengapWarning, stacklevel=2)
-    return Finished(task, ready.model, fitted)
+    return Finished(due, ready.model, fitted)
 
 
 def with_auc(fitted: Fitted, y: np.ndarray) -> Fitted:
