@@ -314,7 +314,9 @@ def _interrupts_told() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more would cut the line off
         typer.echo("gengap: interrupted; finished trials are kept, the same call goes on", err=True)
+        signal.signal(signal.SIGINT, before)
         raise
 
 
