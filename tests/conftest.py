@@ -8,6 +8,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Compiling is half of the suite's work. Every process of a run, and the next run, uses what one has compiled.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "programs"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of boosted trees: two runs' threads would wait for each other
+
 
 @pytest.fixture(scope="session")
 def higgs_path() -> Path:

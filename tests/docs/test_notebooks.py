@@ -54,21 +54,11 @@ def test_both_languages_have_the_same_sections() -> None:
             assert names_in(ours.source) == names_in(theirs.source)
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where JAX keeps what it compiled for one notebook: the other has the same programs."""
-    return tmp_path_factory.mktemp("compiled")
-
-
 @pytest.fixture(params=[ENGLISH, KOREAN], ids=lambda page: page.name)
-def executed(
-    request: pytest.FixtureRequest, compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Any:
+def executed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A notebook after its run."""
     monkeypatch.setenv("GENGAP_SHORT", "1")
     monkeypatch.delenv("GENGAP_HIGGS", raising=False)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # of the kernel, which keeps its study there
     notebook = jupytext.read(request.param)
     assert notebook.metadata["kernelspec"]["name"] == "python3"

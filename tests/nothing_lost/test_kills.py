@@ -1,6 +1,6 @@
 """A study killed at random moments of its whole life ends as one that nobody killed, bit for bit.
 
-GENGAP_KILLS says how many kills there are (default: 8; all 50 take minutes on two cores).
+GENGAP_KILLS says how many kills there are (default: 5; all 50 take minutes on two cores).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 
 from gengap.models.backend import keras
 
-KILLS = int(os.environ.get("GENGAP_KILLS", "8"))
+KILLS = int(os.environ.get("GENGAP_KILLS", "5"))
 IN_A_ROW = 5  # kills of one study before it is left to end
 WENT_ON = "went on from epoch"  # as killing.py writes
 OF_TIME = ("seconds", "began")
