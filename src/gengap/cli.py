@@ -49,6 +49,12 @@ class Task(StrEnum):
     regression = "regression"
 
 
+class ClassWeight(StrEnum):
+    """How classes count in training, as an option's value."""
+
+    balanced = "balanced"
+
+
 class Stop(StrEnum):
     """When a trial ends, as an option's value."""
 
@@ -69,6 +75,10 @@ Group = Annotated[str | None, typer.Option(help="A column: rows that share its v
 Time = Annotated[str | None, typer.Option(help="A column: the earliest rows train, later ones validate and test.")]
 Keep = Annotated[
     list[str] | None, typer.Option(help="A column to use though it looks like an identifier; may be repeated.")
+]
+Weight = Annotated[str | None, typer.Option(help="A column with the rows' weights, numbers of 0 or more.")]
+ClassWeights = Annotated[
+    ClassWeight | None, typer.Option(help="balanced: classes count alike in the loss that training minimises.")
 ]
 OnBadRow = Annotated[str, typer.Option(help="fail, or skip bad rows and say which.")]
 
@@ -104,6 +114,8 @@ def study(
     group: Group = None,
     time: Time = None,
     keep: Keep = None,
+    weight: Weight = None,
+    class_weight: ClassWeights = None,
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
     open_page: Annotated[
         bool, typer.Option("--open", help="Show the report live in a browser while trials run.")
@@ -139,6 +151,8 @@ def study(
             group=group,
             time=time,
             keep=keep or (),
+            weight=weight,
+            class_weight=class_weight.value if class_weight else None,
             model=model,
             display=terminal,
         )

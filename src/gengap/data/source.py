@@ -112,7 +112,9 @@ def open_source(
     for column in aside:
         check_column(column, reader.columns, origin)
         if column == chosen:
-            raise UsageError(f"{origin}: {column!r} is the target; rows can't be split by it. Name another column.")
+            raise UsageError(
+                f"{origin}: {column!r} is the target; rows can't be split or weighted by it. Name another."
+            )
     features = tuple(column for column in reader.columns if column != chosen and column not in aside)
     if not features:
         raise UsageError(f"{origin}: {chosen!r} is the only column, expected features besides it.")
