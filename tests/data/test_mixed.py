@@ -125,6 +125,18 @@ def test_identifiers_can_be_kept_and_a_table_of_nothing_else_is_refused() -> Non
         (np.random.default_rng(0).permutation(ROWS) + 5_000, "identifier"),  # in any order, from anywhere
         (np.cumsum(np.random.default_rng(0).integers(1, 90, ROWS)), "identifier"),  # rising keys with gaps
         (np.random.default_rng(0).choice(10**6, ROWS, replace=False), "number"),  # distinct, as sums of money are
+        (
+            np.random.default_rng(0).permutation(ROWS) + 1_700_000_000,
+            "identifier",
+        ),  # 32 bits don't tell these apart
+        (10**15 + 3 * np.arange(ROWS), "identifier"),
+        (np.random.default_rng(0).choice(10**12, ROWS, replace=False), "number"),
+        (np.r_[: ROWS - 8, :8] + 70_000_000, "identifier"),  # some rows are copies
+        (np.r_[: ROWS - 40, :40], "number"),  # too many to be a key
+        ([f"user{i % (ROWS - 8)}" for i in range(ROWS)], "identifier"),
+        ([f"A{i % 40}" for i in range(ROWS)], "category"),  # codes
+        ([f"A{i % 150}" for i in range(ROWS)], "text"),
+        ([f"A{i % 40} is worn" for i in range(ROWS)], "text"),
         (np.arange(ROWS) + 0.5, "number"),
         ([f"user{i}@host.org" for i in range(ROWS)], "identifier"),
         ([f"{i} apples and pears" for i in range(ROWS)], "text"),

@@ -217,7 +217,7 @@ def _read(source: Source) -> _Rows:
     aside: dict[str, list[pa.Array]] = {name: [] for name in source.aside}
 
     def noted() -> Iterator[pa.RecordBatch]:
-        for batch in source.batches():
+        for batch in source.batches(exact=True):
             ys.append(batch.column(0).to_numpy(zero_copy_only=False))
             for name in source.aside:
                 aside[name].append(batch.column(name))

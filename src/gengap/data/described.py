@@ -14,7 +14,8 @@ from gengap.data.raw import Raw
 Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight"]
 WHY = {
     "constant": "left out: the training rows hold one value",
-    "identifier": "left out: every training row has its own value, as a row number or a key has; --keep keeps it",
+    "identifier": "left out: every training row has its own value, or nearly, as a row number or a key has; "
+    "--keep keeps it",
     "group": "left out: says which rows belong together in the split",
     "time": "left out: says how old rows are in the split",
     "weight": "left out: says how much each row counts",

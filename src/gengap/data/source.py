@@ -54,23 +54,27 @@ class Source:
     @property
     def schema(self) -> pa.Schema:
         """The target (numbers: float64, or float32 for HIGGS), the features (float32), those aside (float64)."""
+        return self._schema(exact=False)
+
+    def _schema(self, *, exact: bool) -> pa.Schema:
         import pyarrow as pa
 
         number = pa.float32() if self.higgs_layout else pa.float64()
         fields = [pa.field(self.target, self.others.get(self.target, number), nullable=False)]
-        fields += [pa.field(name, self.others.get(name, pa.float32())) for name in self.columns]
+        features = number if exact else pa.float32()
+        fields += [pa.field(name, self.others.get(name, features)) for name in self.columns]
         fields += [pa.field(name, self.others.get(name, pa.float64()), nullable=False) for name in self.aside]
         return pa.schema(fields)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, *, exact: bool = False) -> Iterator[pa.RecordBatch]:
         """Batches of `schema`, every number finite in 32 bits or missing; HIGGS labels are 0 or 1.
 
-        Stops after `rows`.
+        Stops after `rows`. With `exact`, features but for HIGGS' are float64, for large whole numbers.
 
         Raises BadRowError, TooFewRowsError, or SourceError when the stream breaks.
         """
         self.skipped.clear()
-        blocks = self._reader.blocks(self.schema, self.rows, self.higgs_layout)
+        blocks = self._reader.blocks(self._schema(exact=exact), self.rows, self.higgs_layout)
         return admit(
             blocks,
             file=self.origin,
