@@ -76,6 +76,13 @@ Time = Annotated[str | None, typer.Option(help="A column: the earliest rows trai
 Keep = Annotated[
     list[str] | None, typer.Option(help="A column to use though it looks like an identifier; may be repeated.")
 ]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a column is: category, number, text or date, or drop to leave it out; may be repeated.",
+        metavar="NAME=KIND",
+    ),
+]
 Weight = Annotated[str | None, typer.Option(help="A column with the rows' weights, numbers of 0 or more.")]
 ClassWeights = Annotated[
     ClassWeight | None, typer.Option(help="balanced: classes count alike in the loss that training minimises.")
@@ -114,6 +121,7 @@ def study(
     group: Group = None,
     time: Time = None,
     keep: Keep = None,
+    column: Column = None,
     weight: Weight = None,
     class_weight: ClassWeights = None,
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
@@ -123,6 +131,7 @@ def study(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each model's Keras summary.")] = False,
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
+    from gengap.data.columns import columns_of
     from gengap.report.conclusions import conclusions
     from gengap.report.console import Terminal, results_table
     from gengap.report.verdicts import verdict_table
@@ -153,6 +162,7 @@ def study(
             keep=keep or (),
             weight=weight,
             class_weight=class_weight.value if class_weight else None,
+            column=columns_of(column or ()),  # pyright: ignore[reportArgumentType]  # checked where it is used
             model=model,
             display=terminal,
         )

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from gengap.data.blocks import OnBadRow
+    from gengap.data.columns import ColumnKind
     from gengap.data.weighing import ClassWeight
     from gengap.models.own import OwnModels
 
@@ -153,14 +154,15 @@ def study(
     keep: Sequence[str] = (),
     weight: str | None = None,
     class_weight: ClassWeight | None = None,
+    column: Mapping[str, ColumnKind] | None = None,
     model: str | Callable[..., Any] | None = None,
     display: Display | None = None,
 ) -> Study:
     """Trains the plan's models on `source` and gathers what they did.
 
     `source` and `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`, `keep`,
-    `weight`, `class_weight`: see `gengap.load`. `plan` is "quick", "tutorial", a TOML file or a `Plan`; `only` (a
-    shell pattern) and `max_epochs` cut it down.
+    `weight`, `class_weight`, `column`: see `gengap.load`. `plan` is "quick", "tutorial", a TOML file or a `Plan`;
+    `only` (a shell pattern) and `max_epochs` cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
     `model` builds your own Keras models instead of gengap's: `build(size, features, outputs)`, or its
     "module:function", returns one for the widths of a trial's hidden layers. Trials with treatments are left out.
@@ -178,7 +180,7 @@ def study(
     options = {"target": target, "rows": rows, "train": train, "validation": validation, "test": test}
     options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop}
     options |= {"task": task, "on_bad_row": on_bad_row, "group": group, "time": time, "keep": tuple(keep)}
-    options |= {"weight": weight, "class_weight": class_weight}
+    options |= {"weight": weight, "class_weight": class_weight, "column": dict(column or {})}
     builder = Builder.of(model) if model is not None else None
     how = made(source, plan, options | {"model": builder and (builder.name if builder.importable else model)})
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
@@ -213,6 +215,7 @@ def study(
             keep=keep,
             weight=weight,
             class_weight=class_weight,
+            column=column,
             progress=display.reading,
         )
         plan = plan.for_task(dataset.task)

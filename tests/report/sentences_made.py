@@ -80,7 +80,7 @@ def tables() -> list[Described]:
         **{"l2 0.01": [*random.normal(size=399), None], "val_c": [*["val_x", "val_y"] * 199, "val_x", None]}
     )
     options = [{"test": 100}, {"test": 100, "group": "val_group"}, {"time": "val_d", "validation": 50}]
-    options += [{"test": 100, "weight": "val_group", "class_weight": "balanced"}]
+    options += [{"test": 100, "weight": "val_group", "class_weight": "balanced", "column": {"val_e": "drop"}}]
     found = [load(table, target="y", **each) for table in (base, twice) for each in options]
     last = [load(late, target="y", time="val_id", test=test) for test in (0, 50)]
     last += [load("collider", train=50, validation=50, test=test) for test in (0, 50)]

@@ -21,7 +21,7 @@ from gengap.data.encoding import Encoding
 from gengap.data.kinds import fit
 from gengap.data.raw import Raw, gather
 from gengap.data.rows import Rows
-from gengap.data.source import Source, check_column, open_source
+from gengap.data.source import Source, open_source
 from gengap.data.split import Wanted, at_random, by_group, by_time
 from gengap.data.weighing import ClassWeight, balanced, check_weights, row_number, scaled, weighting
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gengap.data.blocks import OnBadRow, Skipped
+    from gengap.data.columns import ColumnKind
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
 VALIDATION_SHARE = 0.2  # of any other table, at most MOST_VALIDATION rows
@@ -98,6 +99,7 @@ def load(
     keep: Sequence[str] = (),
     weight: str | None = None,
     class_weight: ClassWeight | None = None,
+    column: Mapping[str, ColumnKind] | None = None,
 ) -> Dataset:
     """Reads `source` (see `gengap.data.source.open_source`), splits it and prepares its features.
 
@@ -107,6 +109,8 @@ def load(
     target's values look like, see `gengap.tasks.task_of`). With `group`, a column, rows that have the same value
     there are all on one side; with `time`, the earliest rows train, later ones validate and the latest test;
     neither column is a feature then. Columns that look like identifiers are left out, but for those to `keep`.
+    `column` says what some are, whatever they look like: "category", "number", "text", "date", or "drop" to leave
+    them out.
     `weight`, a column of numbers of 0 or more and no feature, says by how much each row counts, in every loss and
     score; only its ratios matter. `class_weight` "balanced" makes classes count alike in the loss that training
     minimises (see `gengap.data.weighing.balanced`).
@@ -120,9 +124,8 @@ def load(
     by = time if group is None else group
     aside = [column for column in (by, weight) if column is not None]
     options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
-    opened, asked = _opened(source, rows, Asked(train, validation, test), options | {"aside": aside})
-    for column in keep:
-        check_column(column, opened.columns, opened.origin)
+    options |= {"aside": aside, "column": column, "keep": keep}
+    opened, asked = _opened(source, rows, Asked(train, validation, test), options)
     read = _read(opened)
     found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
     if class_weight is not None and not found.by_class:
@@ -148,7 +151,7 @@ def load(
     if weight is not None:
         weights = check_weights(read.aside[weight], opened.origin, weight, opened.skipped)
         read = replace(read, weight=weight, weights=scaled(weights, parts, opened.origin, weight))
-    dataset = _prepared(opened, read, found, parts, preparation, how, keep)
+    dataset = _prepared(opened, read, found, parts, preparation, how, keep, column or {})
     return _told(dataset.balanced() if class_weight is not None else dataset, weight)
 
 
@@ -262,6 +265,7 @@ def _prepared(
     preparation: Preparation,
     how: str,
     keep: Sequence[str],
+    said: Mapping[str, ColumnKind],
 ) -> Dataset:
     names: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
     weights = [None if read.weights is None else read.weights[part] for part in parts]
@@ -269,7 +273,7 @@ def _prepared(
         task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}", weights[0])
     fitting = read.raw.take(parts[0])
     try:
-        encoding, dropped = fit(fitting, source.columns, keep)
+        encoding, dropped = fit(fitting, source.columns, keep, said)
     except DataError as error:
         raise DataError(f"{source.origin}: {error}") from None
     train = encoding.encode(fitting)
@@ -315,6 +319,8 @@ def _described(
 ) -> Described:
     aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
     aside |= {} if read.weight is None else {read.weight: "weight"}
-    columns = describe_columns(encoding, read.raw.missing(), {**dropped, **aside}, (*source.columns, *source.aside))
+    aside |= dict.fromkeys(source.dropped, "dropped")
+    order = (*source.columns, *source.aside, *source.dropped)
+    columns = describe_columns(encoding, read.raw.missing(), {**dropped, **aside}, order)
     repeated = count_repeated(read.raw, encoding.columns, parts)
     return Described(split=how, columns=columns, repeated=repeated, warnings=warn_of_repeated(repeated, parts))

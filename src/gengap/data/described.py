@@ -11,7 +11,7 @@ import numpy as np
 from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of
 from gengap.data.raw import Raw
 
-Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight"]
+Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight", "dropped"]
 WHY = {
     "constant": "left out: the training rows hold one value",
     "identifier": "left out: every training row has its own value, or nearly, as a row number or a key has; "
@@ -19,6 +19,7 @@ WHY = {
     "group": "left out: says which rows belong together in the split",
     "time": "left out: says how old rows are in the split",
     "weight": "left out: says how much each row counts",
+    "dropped": "left out, as asked for",
 }
 
 

@@ -6,11 +6,12 @@ constant columns and those that only name rows are found here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gengap.data.columns import as_said
 from gengap.data.encoding import (
     Category,
     Date,
@@ -40,12 +41,20 @@ ONE_WORD = 0.9  # of an identifier's values are one word; free text has more
 DISTINCT = 0.95  # of an identifier's values are different: some rows may be copies
 
 
-def fit(raw: Raw, columns: Sequence[str], keep: Collection[str] = ()) -> tuple[Encoding, dict[str, str]]:
+def fit(
+    raw: Raw, columns: Sequence[str], keep: Collection[str] = (), said: Mapping[str, str] | None = None
+) -> tuple[Encoding, dict[str, str]]:
     """The encoding of the training rows `raw`, and why columns are not in it: "constant" or "identifier".
 
-    Columns to `keep` are used though they look like identifiers. Raises DataError if none is left.
+    Columns to `keep` are used though they look like identifiers, and so are those of which is `said` what they are.
+    Raises DataError if none is left.
     """
-    kinds, clean = _kinds_of_text(raw)
+    said = {name: kind for name, kind in (said or {}).items() if name in columns}
+    keep = {*keep, *said}
+    kinds, clean = _kinds_of_text(raw, said)
+    for name in said:
+        kinds[name], found = as_said(name, raw.column(name), said[name])
+        clean |= {name: found} if found is not None else {}
     steps: list[Step] = []
     dropped = {}
     for name in columns:
@@ -67,9 +76,15 @@ def fit(raw: Raw, columns: Sequence[str], keep: Collection[str] = ()) -> tuple[E
     return Encoding(tuple(steps)), dropped
 
 
-def _kinds_of_text(raw: Raw) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
-    """What each column that was not read as numbers is, and its parsed values with the format of dates."""
-    if not raw.others:
+def _kinds_of_text(
+    raw: Raw, known: Collection[str]
+) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
+    """What each column that was not read as numbers is, and its parsed values with the format of dates.
+
+    Those that are `known` are left out.
+    """
+    others = {name: column for name, column in raw.others.items() if name not in known}
+    if not others:
         return {}, {}
     import pandas as pd
     from skrub import TableVectorizer
@@ -82,7 +97,7 @@ def _kinds_of_text(raw: Raw) -> tuple[dict[str, str], dict[str, tuple[pd.Series,
         datetime="passthrough",
         drop_null_fraction=None,
     )
-    clean = finder.fit_transform(pd.DataFrame(dict(raw.others)))
+    clean = finder.fit_transform(pd.DataFrame(others))
     kinds = {name: kind for kind, names in finder.kind_to_columns_.items() for name in names}
     kinds |= {
         name: "low_cardinality" for name in kinds if kinds[name] == "high_cardinality" and _is_code(clean[name])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from gengap.data import higgs
 from gengap.data.blocks import Block, OnBadRow, Progress, Reader, Skipped, admit, checked
+from gengap.data.columns import check_said
 from gengap.data.names import is_address, shareable, short_name
 from gengap.errors import DataError, UsageError
 
@@ -31,7 +32,8 @@ class Source:
     `name` is short and safe for a folder; `origin` is the path, address or word as given, without an address's
     secrets (see `shareable`); `columns` are the features in order; `higgs_layout` says that these are the 29 HIGGS
     columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as (row,
-    column, problem). `aside` are columns that are read besides and are no features.
+    column, problem). `aside` are columns that are read besides and are no features, `dropped` those that are not
+    read at all, `texts` features to be read as text whatever they hold.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Source:
     _progress: Progress | None = field(default=None, repr=False)
     skipped: list[Skipped] = field(default_factory=list)
     aside: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
 
     @property
     def others(self) -> Mapping[str, pa.DataType]:
@@ -62,7 +66,8 @@ class Source:
         number = pa.float32() if self.higgs_layout else pa.float64()
         fields = [pa.field(self.target, self.others.get(self.target, number), nullable=False)]
         features = number if exact else pa.float32()
-        fields += [pa.field(name, self.others.get(name, features)) for name in self.columns]
+        others = {**self.others, **dict.fromkeys(self.texts, pa.string())}
+        fields += [pa.field(name, others.get(name, features)) for name in self.columns]
         fields += [pa.field(name, self.others.get(name, pa.float64()), nullable=False) for name in self.aside]
         return pa.schema(fields)
 
@@ -94,6 +99,8 @@ def open_source(
     seed: int = 0,
     progress: Progress | None = None,
     aside: Sequence[str] = (),
+    column: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
 ) -> Source:
     """Opens `source` and finds out its columns; rows are read by `Source.batches`.
 
@@ -102,7 +109,7 @@ def open_source(
     a tuple (X, y) of arrays. `target` names the label column; HIGGS and (X, y) know theirs. `rows` stops
     after so many good rows, and an address's transfer with them. `progress(done, expected)` is told rows as
     they are read, and bytes while a whole file is fetched here. `aside` names columns to be read besides the
-    features. Raises UsageError or DataError.
+    features, `column` and `keep` are as for `gengap.load`. Raises UsageError or DataError.
 
     >>> import numpy as np
     >>> source = open_source((np.ones((3, 2)), np.array([0, 1, 1])), rows=2)
@@ -110,23 +117,46 @@ def open_source(
     (('column_1', 'column_2'), 'y', 2)
     """
     _check(rows, on_bad_row)
-    name, origin, reader = _find(source, rows, seed, progress)
+    short, origin, reader = _find(source, rows, seed, progress)
     chosen = _choose_target(target, reader, origin)
     _check_target(chosen, reader, origin)
-    for column in aside:
-        check_column(column, reader.columns, origin)
-        if column == chosen:
-            raise UsageError(
-                f"{origin}: {column!r} is the target; rows can't be split or weighted by it. Name another."
-            )
-    features = tuple(column for column in reader.columns if column != chosen and column not in aside)
+    said = column or {}
+    dates = {name for name, kind in reader.others.items() if str(kind).startswith("timestamp")}
+    for name in (*aside, *said):
+        check_column(name, reader.columns, origin)
+    if chosen in aside:
+        raise UsageError(
+            f"{origin}: {chosen!r} is the target; rows can't be split or weighted by it. Name another."
+        )
+    check_said(said, chosen, aside, keep, dates, origin)
+    dropped = tuple(name for name in reader.columns if said.get(name) == "drop")
+    features = tuple(name for name in reader.columns if name not in (chosen, *aside, *dropped))
+    for name in keep:
+        check_column(name, features, origin)
     if not features:
-        raise UsageError(f"{origin}: {chosen!r} is the only column, expected features besides it.")
+        raise UsageError(f"{origin}: besides {chosen!r} there is no column left, expected features besides it.")
     higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and chosen == higgs.COLUMNS[0]
     if higgs_layout:
-        features = tuple(column for column in higgs.COLUMNS[1:] if column not in aside)
-    options = (rows, on_bad_row, reader, progress)
-    return Source(name, origin, features, chosen, higgs_layout, *options, aside=tuple(dict.fromkeys(aside)))
+        features = tuple(name for name in higgs.COLUMNS[1:] if name in features)
+    texts = {
+        name
+        for name, kind in said.items()
+        if kind in ("category", "text") or (kind == "date" and name not in dates)
+    }
+    return Source(
+        short,
+        origin,
+        features,
+        chosen,
+        higgs_layout,
+        rows,
+        on_bad_row,
+        reader,
+        progress,
+        aside=tuple(dict.fromkeys(aside)),
+        dropped=dropped,
+        texts=frozenset(texts),
+    )
 
 
 def ingest(
