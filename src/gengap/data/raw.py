@@ -100,7 +100,8 @@ def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: st
         blocks.append(block)
         whole.add(names, numbers, blocks)
         rows += len(batch)
-        taken += batch.nbytes
+        taken += batch.nbytes - sum(column.nbytes for column in numbers)
+        taken += block.nbytes + 8 * len(batch) * len(whole.exact)  # numbers are held in 32 bits, but for keys
         refuse_table(origin, rows, taken)
         if held and rows * len(columns) > MOST_CELLS:
             raise DataError(
