@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -250,14 +251,21 @@ def ingest(
 def predict(
     model: Annotated[Path, typer.Argument(help="A model of a study, such as runs/.../models/best.keras.")],
     table: Annotated[str, typer.Argument(help="The rows to predict: whatever `gengap study` takes as SOURCE.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .parquet, .csv, .arrow or .feather file to write.")],
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="A column of TABLE to copy, as a key; may be repeated.")
+    ] = None,
 ) -> None:
-    """Write what MODEL says of every row of TABLE as Parquet: probabilities of classes, or the number predicted.
+    """Write what MODEL says of every row of TABLE: probabilities of classes, or the number predicted.
 
     TABLE may be with or without the target column."""
+    from gengap.errors import GengapWarning
     from gengap.prediction import predict as run
 
-    count = run(model, table, out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", GengapWarning)
+        warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
+        count = run(model, table, out, ids=ids or ())
     typer.echo(f"{out}: {count:,} rows", err=True)
 
 

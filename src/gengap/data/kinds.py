@@ -124,9 +124,10 @@ def _step(
     if kind == "low_cardinality":
         categories = tuple(sorted(str(value) for value in parsed.dropna().unique()))
         one_tells_the_other = len(categories) == 2 and not missing
-        return Category(
-            name=name, missing=missing, categories=categories[1:] if one_tells_the_other else categories
-        )
+        other, *rest = categories
+        if one_tells_the_other:
+            return Category(name=name, missing=missing, categories=tuple(rest), other=other)
+        return Category(name=name, missing=missing, categories=categories)
     return _text(name, missing, column)
 
 

@@ -134,7 +134,7 @@ def open_source(
     for name in keep:
         check_column(name, features, origin)
     if not features:
-        raise UsageError(f"{origin}: besides {chosen!r} there is no column left, expected features besides it.")
+        raise UsageError(f"{origin}: {chosen!r} is the only column, expected features besides it.")
     higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and chosen == higgs.COLUMNS[0]
     if higgs_layout:
         features = tuple(name for name in higgs.COLUMNS[1:] if name in features)
@@ -187,15 +187,21 @@ def ingest(
     )
 
 
-def feature_batches(source: Any, wanted: pa.Schema, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+def feature_batches(
+    source: Any, wanted: pa.Schema, progress: Progress | None = None, ids: Sequence[str] = ()
+) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, list[pa.Array]]]]:
     """Batches of just the `wanted` columns of `source`, in that order; its other columns are left alone.
 
-    Every row counts, so a bad one always raises. A column of dates may come as such where text is wanted. Raises
-    UsageError if a column is missing, and as `open_source`.
+    With each come the same rows of the columns `ids`, unchanged, of the schema that comes first. Every row counts,
+    so a bad one always raises. A column of dates may come as such where text is wanted.
+
+    Raises UsageError if a column is missing, and as `open_source`.
     """
     import pyarrow as pa
 
     _, origin, reader = _find(source, None, 0, progress)
+    for name in ids:
+        check_column(name, reader.columns, origin)
     columns = wanted.names
     missing = [column for column in columns if column not in reader.columns]
     if missing:
@@ -213,8 +219,39 @@ def feature_batches(source: Any, wanted: pa.Schema, progress: Progress | None = 
         else field
         for field in wanted
     )
-    blocks = reader.blocks(pa.schema(list(fields)), None, False)
-    return admit(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
+    schema = pa.schema([(name, _unchanged(reader.types.get(name, pa.string()))) for name in dict.fromkeys(ids)])
+
+    def read(schema: pa.Schema, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+        blocks = reader.blocks(schema, None, False)
+        return admit(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
+
+    features = read(pa.schema(list(fields)), progress)
+    # A column may be a feature besides, in another form: so the table is read twice, side by side.
+    return schema, _side_by_side(features, read(schema, None)) if ids else ((batch, []) for batch in features)
+
+
+def _unchanged(kind: pa.DataType) -> pa.DataType:
+    """The type in which a column is copied: of text large_string, which readers leave as it is."""
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.large_string() if pa.types.is_string(kind) or pa.types.is_string_view(kind) else kind
+
+
+def _side_by_side(
+    batches: Iterator[pa.RecordBatch], others: Iterator[pa.RecordBatch]
+) -> Iterator[tuple[pa.RecordBatch, list[pa.Array]]]:
+    """Each batch with the columns of the same rows of the others, which are cut elsewhere."""
+    import pyarrow as pa
+
+    rest = None
+    for batch in batches:
+        parts: list[pa.RecordBatch] = []
+        while (left := len(batch) - sum(map(len, parts))) > 0:
+            rest = rest if rest is not None and len(rest) else next(others)
+            parts.append(rest.slice(0, left))
+            rest = rest.slice(len(parts[-1]))
+        yield batch, [pa.concat_arrays([part.column(i) for part in parts]) for i in range(parts[0].num_columns)]
 
 
 def _check(rows: int | None, on_bad_row: str) -> None:
@@ -249,6 +286,7 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
 
 def _collider(rows: int | None, seed: int) -> Reader:
     """The built-in simulation as a reader; its rows have no faults."""
+    import pyarrow as pa
 
     def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[Block, None, None]:
         from gengap.data import collider
@@ -256,7 +294,7 @@ def _collider(rows: int | None, seed: int) -> Reader:
         for batch in collider.batches(rows, seed):
             yield checked(batch, schema, False)
 
-    return Reader(higgs.COLUMNS, blocks)
+    return Reader(higgs.COLUMNS, blocks, types=dict.fromkeys(higgs.COLUMNS, pa.float32()))
 
 
 def _choose_target(target: str | None, reader: Reader, origin: str) -> str:
