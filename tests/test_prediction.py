@@ -213,4 +213,7 @@ def test_categories_that_training_never_saw_are_named_once(tmp_path: Path) -> No
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0
     assert done.stderr.count("warning") == 1
-    assert "column 'two' in 5 rows, as 'perhaps'; column 'shop' in 2 rows, as '77'" in " ".join(done.stderr.split())
+    assert (
+        "'two' in 5 rows, as 'perhaps' (taken for 'no'); column 'shop' in 2 rows, as '77' (taken for none)"
+        in " ".join(done.stderr.split())
+    )

@@ -31,9 +31,10 @@ def predict(
     `model` is a .keras file of a study, such as models/best.keras; it prepares raw features itself. `table` is any
     source of `gengap.load`, with or without the target; columns are found by name, and what was made of text, dates
     and missing values for training is made of them here. Categories that training never saw count as none of those
-    that it did, and a GengapWarning names them. `out` ends in .parquet, .csv, .arrow or .feather, and is written as
-    such, beside its place and renamed, in bounded memory. Raises UsageError if the model is none of gengap's or a
-    column is missing, and DataError, which names the row and column, if a value can't be used.
+    that it did, or where it saw two, as the first; a GengapWarning names them. `out` ends in .parquet, .csv, .arrow
+    or .feather, and is written as such, beside its place and renamed, in bounded memory. Raises UsageError if the
+    model is none of gengap's or a column is missing, and DataError, which names the row and column, if a value
+    can't be used.
     """
     import pyarrow as pa
 
@@ -60,23 +61,24 @@ def predict(
     return rows
 
 
-class Unseen(dict[str, tuple[int, str]]):
-    """Categories that training never saw, by column: in how many rows, and one of them."""
+class Unseen(dict[str, tuple[int, str, str | None]]):
+    """Categories that training never saw, by column: in how many rows, one of them, and what it is taken for."""
 
     def add(self, step: Category, column: Any) -> None:
         """Those of some more rows."""
         found = step.unseen(column)
         if found.any():
-            count, example = self.get(step.name, (0, str(column.iloc[int(found.argmax())])))
-            self[step.name] = count + int(found.sum()), example
+            count, example, _ = self.get(step.name, (0, str(column.iloc[int(found.argmax())]), None))
+            self[step.name] = count + int(found.sum()), example, step.other
 
     def told(self) -> str:
         """All of them in words."""
         columns = (
             f"column {name!r} in {count:,} row{'s' * (count > 1)}, as {shown(value)}"
-            for name, (count, value) in self.items()
+            f" (taken for {'none' if other is None else shown(other)})"
+            for name, (count, value, other) in self.items()
         )
-        return f"there are categories that training never saw, which count as none: {'; '.join(columns)}"
+        return f"there are categories that training never saw: {'; '.join(columns)}"
 
 
 def _schema(card: Card) -> pa.Schema:

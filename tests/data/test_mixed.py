@@ -15,7 +15,7 @@ from data.mixed_made import KINDS, ROWS, mixed
 
 from gengap.data import raw as raw_module
 from gengap.data.dataset import Dataset, load
-from gengap.data.encoding import HASHED, Encoding
+from gengap.data.encoding import HASHED, Category, Encoding
 from gengap.data.raw import Raw
 from gengap.data.source import ingest
 from gengap.errors import BadRowError, DataError, UsageError
@@ -107,6 +107,20 @@ def test_a_typo_among_numbers_is_still_an_error(tmp_path: Path) -> None:
     assert len(load(tmp_path / "t.csv", target="y", on_bad_row="skip").skipped) == 1
     with pytest.raises(BadRowError, match=r"row 3, column 'age': inf is not finite"):
         load(mixed().assign(age=[1.0, 2.0, np.inf] + [1.5] * (ROWS - 3)), target="y")
+
+
+@pytest.mark.parametrize(
+    ("options", "unseen"),
+    [
+        ({"categories": ("x", "y")}, "z"),
+        ({"categories": ("x",), "missing": True}, "yz"),
+        ({"categories": ("x",), "other": "y"}, "z"),
+        ({"categories": ("x",)}, ""),  # saved before the other was: it can't be told
+    ],
+)
+def test_values_that_training_never_had_are_told_from_gaps(options: dict[str, Any], unseen: str) -> None:
+    values = pd.Series(["x", "y", None, "z"])
+    assert "".join(values[Category(name="c", **options).unseen(values)]) == unseen
 
 
 def test_identifiers_can_be_kept_and_a_table_of_nothing_else_is_refused() -> None:

@@ -82,12 +82,11 @@ class Category(_Step, frozen=True, tag="category"):
         codes = pd.Index(self.categories, dtype=object).get_indexer(column.astype(object))
         return (codes[:, None] == np.arange(len(self.categories))).astype(np.float32)
 
-    def unseen(self, column: Any) -> np.ndarray:
+    def unseen(self, column: pd.Series) -> np.ndarray:
         """Which rows have a value that no training row had, (rows,)."""
-        if self.other is None and len(self.categories) == 1:
+        if self.other is None and len(self.categories) == 1 and not self.missing:
             return np.zeros(len(column), bool)
-        known = {*self.categories, self.other}
-        return ~np.array([value in known for value in column.astype(object)], bool) & column.notna().to_numpy()
+        return (column.notna() & ~column.isin([*self.categories, self.other])).to_numpy()
 
 
 class Date(_Step, frozen=True, tag="date"):
