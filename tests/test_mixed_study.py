@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import gengap
 from gengap.cli import app
-from gengap.errors import DataError, StudyFolderError, UsageError
+from gengap.errors import DataError, GengapWarning, StudyFolderError, UsageError
 from gengap.folder import StudyFolder
 from gengap.models.saved import read_card
 
@@ -98,7 +98,10 @@ def test_a_table_of_few_rows_and_columns_is_enough(folder: Path, model: Path) ->
     few = mixed()[reversed(needed)][:3]
     np.testing.assert_allclose(predicted(model, few, folder / "few.parquet"), answers[:3], rtol=1e-5)
     (folder / "one.csv").write_text("patient,note,day,member,colour,age\n3,,,maybe,violet,\n")
-    assert len(predicted(model, folder / "one.csv", folder / "one.parquet")) == 1
+    with pytest.warns(
+        GengapWarning, match=r"'colour' in 1 row, as 'violet' \(taken for none\); column 'member' in 1 row"
+    ):
+        assert len(predicted(model, folder / "one.csv", folder / "one.parquet")) == 1
     with pytest.raises(UsageError, match="no column 'note', which the model needs"):
         gengap.predict(model, few.drop(columns="note"), folder / "no.parquet")
     with pytest.raises(DataError, match="'many'"):

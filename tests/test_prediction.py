@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 import gengap
 from gengap.cli import app
+from gengap.data import tables
 from gengap.errors import BadRowError, UsageError
 from gengap.models.saved import read_card
 from gengap.plan import Plan, Recipe, Trial
@@ -125,3 +130,90 @@ def test_test_rows_are_used_once(kept: Study, table: pa.Table) -> None:
     assert again.metrics == kept.summary.test.metrics
     others = gengap.study(table, PLAN, target="is it", train=200, test=80).summary.test
     assert others is not None and others.note == ""
+
+
+def test_a_name_without_a_form_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"p\.txt: expected a name that ends in \.parquet, \.csv, \.arrow"):
+        gengap.predict(tmp_path / "none.keras", tmp_path / "none.csv", tmp_path / "p.txt")
+
+
+READ: dict[str, Callable[[Path], pa.Table]] = {
+    ".parquet": pq.read_table,
+    ".csv": pyarrow.csv.read_csv,
+    ".arrow": lambda path: pa.ipc.open_file(path).read_all(),
+    ".feather": pyarrow.feather.read_table,
+}
+
+
+@pytest.mark.parametrize("ending", READ)
+def test_each_ending_is_written_as_such(ending: str, model: Path, table: pa.Table, tmp_path: Path) -> None:
+    gengap.predict(model, table, tmp_path / f"p{ending}", ids=["is it"])
+    gengap.predict(model, table, tmp_path / "plain.parquet")
+    found = READ[ending](tmp_path / f"p{ending}")
+    assert found.column_names == ["is it", "probability"]
+    assert found["is it"].to_pylist() == table["is it"].to_pylist()
+    np.testing.assert_allclose(found["probability"], probabilities(tmp_path / "plain.parquet"), rtol=1e-6)
+
+
+def test_keys_are_copied_unchanged_whatever_they_are(
+    model: Path, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {
+        "code": pa.array([f" 00{i}" if i % 7 else "NA" for i in range(400)]),
+        "large": pa.array([2**62 + i if i % 5 else None for i in range(400)]),
+        "day": pa.array(np.arange(400, dtype=np.int32), pa.date32()),
+        "kind": pa.array(["x", "y"] * 200).dictionary_encode(),
+    }
+    for name, column in keys.items():
+        table = table.append_column(name, column)
+    pq.write_table(table, tmp_path / "t.parquet")
+    monkeypatch.setattr(tables, "BATCH_ROWS", 90)  # text is read in other batches than numbers
+    wanted = [*keys, "a"]  # which is a feature, too
+    for source in (table, tmp_path / "t.parquet"):
+        gengap.predict(model, source, tmp_path / "p.parquet", ids=wanted)
+        found = pq.read_table(tmp_path / "p.parquet")
+        assert found.column_names == [*wanted, "probability"]
+        assert all(found[name].to_pylist() == table[name].to_pylist() for name in wanted)
+    pyarrow.csv.write_csv(table.select(["a", "b", "c", "code"]), tmp_path / "t.csv")
+    words = ["predict", str(model), str(tmp_path / "t.csv"), "-o", str(tmp_path / "q.csv"), "--id", "code"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0 and "warning" not in done.stderr
+    assert (tmp_path / "q.csv").read_text().splitlines()[1:3] == [
+        f"{json.dumps(code)},{p}" for code, p in zip(("NA", " 001"), _written(tmp_path / "q.csv"), strict=False)
+    ]
+
+
+def _written(path: Path) -> list[str]:
+    return [line.rsplit(",")[-1] for line in path.read_text().splitlines()[1:]]
+
+
+def test_a_key_that_can_not_be_copied_is_refused(model: Path, table: pa.Table, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no column 'is_it'. Did you mean 'is it'"):
+        gengap.predict(model, table, tmp_path / "p.parquet", ids=["is_it"])
+    with pytest.raises(UsageError, match="'probability' is what the model's own column is called"):
+        gengap.predict(
+            model, table.append_column("probability", table["a"]), tmp_path / "p.parquet", ids=["probability"]
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_categories_that_training_never_saw_are_named_once(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame({"a": random.normal(size=200), "y": np.arange(200) % 2})
+    rows["two"], rows["shop"] = np.where(random.random(200) < 0.5, "yes", "no"), random.integers(0, 5, 200)
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    gengap.study(tmp_path / "t.csv", PLAN, target="y", column={"shop": "category"}, out=tmp_path / "s")
+    model = tmp_path / "s" / "models" / "best.keras"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gengap.predict(model, rows.assign(two=["yes", None] * 100), tmp_path / "p.parquet")
+    rows.loc[:4, "two"], rows.loc[7:8, "shop"] = "perhaps", 77
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    words = ["predict", str(model), str(tmp_path / "t.csv"), "-o", str(tmp_path / "p.parquet")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0
+    assert done.stderr.count("warning") == 1
+    assert (
+        "'two' in 5 rows, as 'perhaps' (taken for 'no'); column 'shop' in 2 rows, as '77' (taken for none)"
+        in " ".join(done.stderr.split())
+    )

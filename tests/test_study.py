@@ -129,10 +129,10 @@ def test_a_trial_whose_model_was_lost_is_trained_again(tmp_path: Path) -> None:
 def test_trials_beside_a_faulty_one_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build = Trial.build
 
-    def faulty(self: Trial, *arguments: Any) -> keras.Model:
+    def faulty(self: Trial, *arguments: Any, **options: Any) -> keras.Model:
         if self.run == "sizes/Tiny":
             raise RuntimeError("out of luck")
-        return build(self, *arguments)
+        return build(self, *arguments, **options)
 
     monkeypatch.setattr(Trial, "build", faulty)
     with pytest.raises(RuntimeError, match="out of luck"):

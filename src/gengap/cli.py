@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -49,6 +50,12 @@ class Task(StrEnum):
     regression = "regression"
 
 
+class ClassWeight(StrEnum):
+    """How classes count in training, as an option's value."""
+
+    balanced = "balanced"
+
+
 class Stop(StrEnum):
     """When a trial ends, as an option's value."""
 
@@ -69,6 +76,17 @@ Group = Annotated[str | None, typer.Option(help="A column: rows that share its v
 Time = Annotated[str | None, typer.Option(help="A column: the earliest rows train, later ones validate and test.")]
 Keep = Annotated[
     list[str] | None, typer.Option(help="A column to use though it looks like an identifier; may be repeated.")
+]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a column is: category, number, text or date, or drop to leave it out; may be repeated.",
+        metavar="NAME=KIND",
+    ),
+]
+Weight = Annotated[str | None, typer.Option(help="A column with the rows' weights, numbers of 0 or more.")]
+ClassWeights = Annotated[
+    ClassWeight | None, typer.Option(help="balanced: classes count alike in the loss that training minimises.")
 ]
 OnBadRow = Annotated[str, typer.Option(help="fail, or skip bad rows and say which.")]
 
@@ -104,6 +122,9 @@ def study(
     group: Group = None,
     time: Time = None,
     keep: Keep = None,
+    column: Column = None,
+    weight: Weight = None,
+    class_weight: ClassWeights = None,
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
     open_page: Annotated[
         bool, typer.Option("--open", help="Show the report live in a browser while trials run.")
@@ -111,6 +132,7 @@ def study(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each model's Keras summary.")] = False,
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
+    from gengap.data.columns import columns_of
     from gengap.report.conclusions import conclusions
     from gengap.report.console import Terminal, results_table
     from gengap.report.verdicts import verdict_table
@@ -139,6 +161,9 @@ def study(
             group=group,
             time=time,
             keep=keep or (),
+            weight=weight,
+            class_weight=class_weight.value if class_weight else None,
+            column=columns_of(column or ()),  # pyright: ignore[reportArgumentType]  # checked where it is used
             model=model,
             display=terminal,
         )
@@ -226,14 +251,21 @@ def ingest(
 def predict(
     model: Annotated[Path, typer.Argument(help="A model of a study, such as runs/.../models/best.keras.")],
     table: Annotated[str, typer.Argument(help="The rows to predict: whatever `gengap study` takes as SOURCE.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .parquet, .csv, .arrow or .feather file to write.")],
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="A column of TABLE to copy, as a key; may be repeated.")
+    ] = None,
 ) -> None:
-    """Write what MODEL says of every row of TABLE as Parquet: probabilities of classes, or the number predicted.
+    """Write what MODEL says of every row of TABLE: probabilities of classes, or the number predicted.
 
     TABLE may be with or without the target column."""
+    from gengap.errors import GengapWarning
     from gengap.prediction import predict as run
 
-    count = run(model, table, out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", GengapWarning)
+        warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
+        count = run(model, table, out, ids=ids or ())
     typer.echo(f"{out}: {count:,} rows", err=True)
 
 

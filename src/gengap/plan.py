@@ -110,16 +110,24 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         )
 
     def build(
-        self, features: int, steps_per_epoch: int, common: Recipe, seed: int, task: AnyTask = BINARY
+        self,
+        features: int,
+        steps_per_epoch: int,
+        common: Recipe,
+        seed: int,
+        task: AnyTask = BINARY,
+        *,
+        weighted: bool = False,
     ) -> keras.Model:
-        """The compiled Keras model for a task, by default the binary one."""
+        """The compiled Keras model for a task, by default the binary one; `weighted` as for `compile_for`."""
         from gengap.models.mlp import compile_for, perceptron
 
         recipe = self.recipe(common)
         model = perceptron(
             self.units, self.treatments, features=features, task=task, activation=recipe.activation, seed=seed
         )
-        compile_for(task, model, self.treatments, recipe.schedule.build(steps_per_epoch, recipe.max_epochs))
+        rate = recipe.schedule.build(steps_per_epoch, recipe.max_epochs)
+        compile_for(task, model, self.treatments, rate, weighted=weighted)
         return model
 
     def suits(self, task: AnyTask) -> bool:

@@ -1,14 +1,17 @@
-"""`predict()`: a saved model's answers on a table, written as Parquet."""
+"""`predict()`: a saved model's answers on a table, written as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gengap.data.encoding import Category
 from gengap.data.source import feature_batches
+from gengap.errors import GengapWarning, UsageError, shown
 from gengap.models.saved import Card, load_saved, outputs_of, read_card
 
 if TYPE_CHECKING:
@@ -18,27 +21,64 @@ if TYPE_CHECKING:
     from gengap.data.blocks import Progress
 
 
-def predict(model: str | Path, table: Any, out: str | Path, *, progress: Progress | None = None) -> int:
+def predict(
+    model: str | Path, table: Any, out: str | Path, *, ids: Sequence[str] = (), progress: Progress | None = None
+) -> int:
     """Writes what the model says of every row of `table`, in order. Returns the rows.
 
     The column is `probability`, of the second of two classes; `probability_<class>` for each of more; or
-    `prediction`, a number in the target's own units.
+    `prediction`, a number in the target's own units. Before it come the table's columns `ids`, unchanged.
     `model` is a .keras file of a study, such as models/best.keras; it prepares raw features itself. `table` is any
     source of `gengap.load`, with or without the target; columns are found by name, and what was made of text, dates
-    and missing values for training is made of them here. The file is written beside `out` and renamed, in bounded
-    memory. Raises UsageError if the model is none of gengap's or a column is missing, and DataError, which names
-    the row and column, if a value can't be used.
+    and missing values for training is made of them here. Categories that training never saw count as none of those
+    that it did, or where it saw two, as the first; a GengapWarning names them. `out` ends in .parquet, .csv, .arrow
+    or .feather, and is written as such, beside its place and renamed, in bounded memory. Raises UsageError if the
+    model is none of gengap's or a column is missing, and DataError, which names the row and column, if a value
+    can't be used.
     """
     import pyarrow as pa
 
-    from gengap.data.tables import write_batches
+    from gengap.data.tables import WRITERS, write_batches
 
-    path = Path(model)
+    path, out = Path(model), Path(out)
+    if (ending := out.suffix.lower()) not in WRITERS:
+        raise UsageError(
+            f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {out}.parquet"
+        )
     card = read_card(path)
     needed = [pa.field(column, pa.float32(), nullable=False) for column in card.columns]
-    batches = feature_batches(table, card.encoding.schema if card.encoding else pa.schema(needed), progress)
-    schema = _schema(card)
-    return write_batches(_answers(load_saved(path), card, batches, schema), schema, Path(out))
+    wanted = card.encoding.schema if card.encoding else pa.schema(needed)
+    copied, batches = feature_batches(table, wanted, progress, ids)
+    answers = _schema(card)
+    if twice := [name for name in copied.names if name in answers.names]:
+        raise UsageError(
+            f"{twice[0]!r} is what the model's own column is called, so --id can't copy one of that name"
+        )
+    schema, unseen = pa.schema([*copied, *answers]), Unseen()
+    rows = write_batches(_answers(load_saved(path), card, batches, schema, unseen), schema, out, ending)
+    if unseen:
+        warnings.warn(unseen.told(), GengapWarning, stacklevel=2)
+    return rows
+
+
+class Unseen(dict[str, tuple[int, str, str | None]]):
+    """Categories that training never saw, by column: in how many rows, one of them, and what it is taken for."""
+
+    def add(self, step: Category, column: Any) -> None:
+        """Those of some more rows."""
+        found = step.unseen(column)
+        if found.any():
+            count, example, _ = self.get(step.name, (0, str(column.iloc[int(found.argmax())]), None))
+            self[step.name] = count + int(found.sum()), example, step.other
+
+    def told(self) -> str:
+        """All of them in words."""
+        columns = (
+            f"column {name!r} in {count:,} row{'s' * (count > 1)}, as {shown(value)}"
+            f" (taken for {'none' if other is None else shown(other)})"
+            for name, (count, value, other) in self.items()
+        )
+        return f"there are categories that training never saw: {'; '.join(columns)}"
 
 
 def _schema(card: Card) -> pa.Schema:
@@ -49,14 +89,22 @@ def _schema(card: Card) -> pa.Schema:
 
 
 def _answers(
-    model: keras.Model, card: Card, batches: Iterator[pa.RecordBatch], schema: pa.Schema
+    model: keras.Model,
+    card: Card,
+    batches: Iterator[tuple[pa.RecordBatch, list[pa.Array]]],
+    schema: pa.Schema,
+    unseen: Unseen,
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     from gengap.data.raw import gather
 
-    for batch in batches:
+    steps = card.encoding.steps if card.encoding else ()
+    categories = [step for step in steps if isinstance(step, Category)]
+    for batch, copied in batches:
         raw = gather([batch], card.columns)
+        for step in categories:
+            unseen.add(step, raw.column(step.name))
         x = card.encoding.encode(raw) if card.encoding else raw.numbers
         answers = card.answers(outputs_of(model, x))
-        yield pa.RecordBatch.from_arrays([pa.array(each) for each in answers.values()], schema=schema)
+        yield pa.RecordBatch.from_arrays([*copied, *(pa.array(each) for each in answers.values())], schema=schema)

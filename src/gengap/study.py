@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from gengap.data.blocks import OnBadRow
+    from gengap.data.columns import ColumnKind
+    from gengap.data.weighing import ClassWeight
     from gengap.models.own import OwnModels
 
 
@@ -150,14 +152,17 @@ def study(
     group: str | None = None,
     time: str | None = None,
     keep: Sequence[str] = (),
+    weight: str | None = None,
+    class_weight: ClassWeight | None = None,
+    column: Mapping[str, ColumnKind] | None = None,
     model: str | Callable[..., Any] | None = None,
     display: Display | None = None,
 ) -> Study:
     """Trains the plan's models on `source` and gathers what they did.
 
-    `source` and `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`, `keep`: see
-    `gengap.load`. `plan` is "quick", "tutorial", a TOML file or a `Plan`; `only` (a shell pattern) and `max_epochs`
-    cut it down.
+    `source` and `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`, `keep`,
+    `weight`, `class_weight`, `column`: see `gengap.load`. `plan` is "quick", "tutorial", a TOML file or a `Plan`;
+    `only` (a shell pattern) and `max_epochs` cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
     `model` builds your own Keras models instead of gengap's: `build(size, features, outputs)`, or its
     "module:function", returns one for the widths of a trial's hidden layers. Trials with treatments are left out.
@@ -175,6 +180,7 @@ def study(
     options = {"target": target, "rows": rows, "train": train, "validation": validation, "test": test}
     options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop}
     options |= {"task": task, "on_bad_row": on_bad_row, "group": group, "time": time, "keep": tuple(keep)}
+    options |= {"weight": weight, "class_weight": class_weight, "column": dict(column or {})}
     builder = Builder.of(model) if model is not None else None
     how = made(source, plan, options | {"model": builder and (builder.name if builder.importable else model)})
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
@@ -207,6 +213,9 @@ def study(
             group=group,
             time=time,
             keep=keep,
+            weight=weight,
+            class_weight=class_weight,
+            column=column,
             progress=display.reading,
         )
         plan = plan.for_task(dataset.task)
@@ -228,7 +237,8 @@ def study(
 def _own_models(builder: Builder, dataset: Dataset, saved: bool, left_out: tuple[str, ...]) -> OwnModels:
     from gengap.models.own import OwnModels
 
-    return OwnModels(builder, len(dataset.columns), dataset.task, saved, left_out)
+    weighted = dataset.train.weights is not None
+    return OwnModels(builder, len(dataset.columns), dataset.task, saved, left_out, weighted)
 
 
 def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFolder) -> Study:

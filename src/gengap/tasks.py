@@ -66,8 +66,8 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         """Whether the class is right (..., rows); None without classes."""
         return None
 
-    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
-        """The metrics by name of one model's outputs (rows, outputs): the loss first."""
+    def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
+        """The metrics by name of one model's outputs (rows, outputs): the loss first. All are weighted means."""
         raise NotImplementedError
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -104,9 +104,9 @@ class Binary(Task, frozen=True, tag="binary"):
         """By the sign of the log-odds."""
         return (outputs[..., 0] > 0) == (y.reshape(-1) == 1)
 
-    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Cross-entropy, accuracy, and AUC where both classes are there."""
-        return _of_classes(self, outputs, y) | area(outputs[..., 0], y.reshape(-1))
+        return _of_classes(self, outputs, y, weights) | area(outputs[..., 0], y.reshape(-1), weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """The probability of the second class."""
@@ -155,9 +155,9 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
         """By the largest logit."""
         return outputs.argmax(axis=-1) == self.labels(y)
 
-    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Cross-entropy and accuracy."""
-        return _of_classes(self, outputs, y)
+        return _of_classes(self, outputs, y, weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """The probability of every class."""
@@ -188,12 +188,12 @@ class Regression(Task, frozen=True, tag="regression"):
     by_class: ClassVar[bool] = False
     classes: ClassVar[tuple[str, ...]] = ()
 
-    def fitted(self, values: np.ndarray, place: str) -> Regression:
+    def fitted(self, values: np.ndarray, place: str, weights: np.ndarray | None = None) -> Regression:
         """The same, standardised on the training rows' `values` (rows,). Raises DataError if they don't differ."""
         numbers = values.astype(np.float64)
-        if not (scale := float(numbers.std())) > 0:
+        if not (scale := variance_of(numbers, weights) ** 0.5) > 0:
             raise DataError(f"{place}: all {len(values)} training rows have one value. Take more rows")
-        return Regression(float(numbers.mean()), scale)
+        return Regression(float(np.average(numbers, weights=weights)), scale)
 
     def encoded(self, values: np.ndarray) -> np.ndarray:
         """Standardised."""
@@ -203,9 +203,9 @@ class Regression(Task, frozen=True, tag="regression"):
         """Squared errors."""
         return (outputs[..., 0].astype(np.float64) - y.reshape(-1)) ** 2
 
-    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Mean squared error, R², and the root of the error in the target's own units."""
-        error, variance = float(self.row_losses(outputs, y).mean()), float(y.astype(np.float64).var())
+        error, variance = float(np.average(self.row_losses(outputs, y), weights=weights)), variance_of(y, weights)
         explained = {"r2": 1 - error / variance} if variance > 0 else {}
         return {self.loss: error, **explained, "root_mean_squared_error": self.scale * error**0.5}
 
@@ -259,11 +259,22 @@ def cross_entropies(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.logaddexp(0, z) - y * z
 
 
-def area(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def variance_of(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The weighted variance, about the weighted mean."""
+    numbers = values.reshape(-1).astype(np.float64)
+    if weights is None:
+        return float(numbers.var())
+    return float(np.average((numbers - np.average(numbers, weights=weights)) ** 2, weights=weights))
+
+
+def area(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
     """The area under the ROC curve as {"auc": ...}; nothing without both classes."""
     from sklearn.metrics import roc_auc_score
 
-    return {"auc": float(roc_auc_score(labels, scores))} if len(np.unique(labels)) == 2 else {}
+    there = labels if weights is None else labels[weights > 0]
+    return (
+        {"auc": float(roc_auc_score(labels, scores, sample_weight=weights))} if len(np.unique(there)) == 2 else {}
+    )
 
 
 def _name(value: Any) -> str:
@@ -277,7 +288,8 @@ def _numbers(values: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     return order[np.searchsorted(known[order], values)]
 
 
-def _of_classes(task: Task, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+def _of_classes(task: Task, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> dict[str, float]:
     right = task.right(outputs, y)
     assert right is not None
-    return {task.loss: float(task.row_losses(outputs, y).mean()), "accuracy": float(right.mean())}
+    values = {task.loss: task.row_losses(outputs, y), "accuracy": right}
+    return {name: float(np.average(each, weights=weights)) for name, each in values.items()}

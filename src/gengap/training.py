@@ -67,12 +67,13 @@ class Training:
 
     def outcomes(self) -> Outcomes:
         """What is finished, for conclusions."""
-        y = self.dataset.validation.y
+        y, weights = self.dataset.validation.y, self.dataset.validation.weights
         kept = kept_rows(len(y))
         fitted = {key: trained.fitted for key, trained in self.finished.items()}
         baselines = {run: each[kept] for run, each in self._of_baselines.items()}
         counted = {run: trained.summary.parameters for (run, _), trained in self.finished.items()}
-        return Outcomes(self.trials, fitted, y[kept], baselines, self.dataset.task, counted)
+        of_kept = None if weights is None else weights[kept]
+        return Outcomes(self.trials, fitted, y[kept], baselines, self.dataset.task, counted, of_kept)
 
     def in_order(self) -> list[Trained]:
         """What is finished, seed by seed, in the order in which trials were tried."""
@@ -111,7 +112,7 @@ class Training:
                 continue
             fitted = finished.fitted
             if self.dataset.task.name == "binary":
-                fitted = with_auc(fitted, self.dataset.validation.y)
+                fitted = with_auc(fitted, self.dataset.validation)
             summary = self._summarise(finished, fitted)
             if self.folder is not None:
                 from gengap.models.standalone import standalone
@@ -126,13 +127,16 @@ class Training:
         parts: dict[str, object] = {"units": trial.units, "treatments": [_settings(t) for t in trial.treatments]}
         parts |= {"recipe": trial.recipe(self.plan.recipe), "preparation": self.plan.preparation, "seed": seed}
         parts |= {"rows": self.dataset.digest, **({"share": trial.share} if trial.share < 1 else {})}
+        if self.dataset.train.emphasis is not None:
+            parts |= {"class weight": "balanced"}
         if self.own is not None:
             parts |= {"model": self.own.known(trial.units).digest}
         return fingerprint(parts | versions())
 
     def _due(self, trial: Trial, seed: int, fingerprint: str) -> Due:
         recipe, features = trial.recipe(self.plan.recipe), len(self.dataset.columns)
-        y, task, patience = self.dataset.validation.y, self.dataset.task, recipe.stopping.patience
+        validation, task, patience = self.dataset.validation, self.dataset.task, recipe.stopping.patience
+        certain = is_certain(validation.y, patience, task, validation.weights) if recipe.stop == "verdict" else None
         own = self.own
 
         def prepare() -> Ready:
@@ -145,12 +149,14 @@ class Training:
                 run=trial.run,
                 on_progress=self.display.progress,
                 interrupt=self.interrupt,
-                certain=is_certain(y, patience, task) if recipe.stop == "verdict" else None,
+                certain=certain,
                 checkpoints=self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None,
             )
             steps = steps_per_epoch(len(train), recipe.batch)
             if own is None:
-                return Ready(trial.build(features, steps, self.plan.recipe, seed, task), train, job)
+                weighted = train.weights is not None
+                model = trial.build(features, steps, self.plan.recipe, seed, task, weighted=weighted)
+                return Ready(model, train, job)
             rate = recipe.schedule.build(steps, recipe.max_epochs)
             return Ready(own.build(trial.units, rate, seed), train, job)
 
@@ -160,7 +166,7 @@ class Training:
     def _summarise(self, finished: Finished, fitted: Fitted) -> TrialSummary:
         from gengap.models.weights import share_below
 
-        trial = self.trials[finished.due.run]
+        trial, validation = self.trials[finished.due.run], self.dataset.validation
         return TrialSummary(
             run=trial.run,
             also=trial.also,
@@ -172,7 +178,7 @@ class Training:
             stopped=fitted.stopped,
             seconds=fitted.seconds,
             began=self._epoch + time.perf_counter() - fitted.seconds,
-            verdict=verdict_of(fitted, self.dataset.validation.y, self.dataset.task),
+            verdict=verdict_of(fitted, validation.y, self.dataset.task, validation.weights),
             sparsity=share_below(finished.model),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ from data.mixed_made import KINDS, ROWS, mixed
 
 from gengap.data import raw as raw_module
 from gengap.data.dataset import Dataset, load
-from gengap.data.encoding import HASHED, Encoding
+from gengap.data.encoding import HASHED, Category, Encoding
 from gengap.data.raw import Raw
 from gengap.data.source import ingest
 from gengap.errors import BadRowError, DataError, UsageError
@@ -108,6 +109,20 @@ def test_a_typo_among_numbers_is_still_an_error(tmp_path: Path) -> None:
         load(mixed().assign(age=[1.0, 2.0, np.inf] + [1.5] * (ROWS - 3)), target="y")
 
 
+@pytest.mark.parametrize(
+    ("options", "unseen"),
+    [
+        ({"categories": ("x", "y")}, "z"),
+        ({"categories": ("x",), "missing": True}, "yz"),
+        ({"categories": ("x",), "other": "y"}, "z"),
+        ({"categories": ("x",)}, ""),  # saved before the other was: it can't be told
+    ],
+)
+def test_values_that_training_never_had_are_told_from_gaps(options: dict[str, Any], unseen: str) -> None:
+    values = pd.Series(["x", "y", None, "z"])
+    assert "".join(values[Category(name="c", **options).unseen(values)]) == unseen
+
+
 def test_identifiers_can_be_kept_and_a_table_of_nothing_else_is_refused() -> None:
     kept = load(mixed(), target="y", keep=["number"])
     assert "number" in kept.columns and "key" not in {name.split(":")[0] for name in kept.columns}
@@ -125,6 +140,18 @@ def test_identifiers_can_be_kept_and_a_table_of_nothing_else_is_refused() -> Non
         (np.random.default_rng(0).permutation(ROWS) + 5_000, "identifier"),  # in any order, from anywhere
         (np.cumsum(np.random.default_rng(0).integers(1, 90, ROWS)), "identifier"),  # rising keys with gaps
         (np.random.default_rng(0).choice(10**6, ROWS, replace=False), "number"),  # distinct, as sums of money are
+        (
+            np.random.default_rng(0).permutation(ROWS) + 1_700_000_000,
+            "identifier",
+        ),  # 32 bits don't tell these apart
+        (10**15 + 3 * np.arange(ROWS), "identifier"),
+        (np.random.default_rng(0).choice(10**12, ROWS, replace=False), "number"),
+        (np.r_[: ROWS - 8, :8] + 70_000_000, "identifier"),  # some rows are copies
+        (np.r_[: ROWS - 40, :40], "number"),  # too many to be a key
+        ([f"user{i % (ROWS - 8)}" for i in range(ROWS)], "identifier"),
+        ([f"A{i % 40}" for i in range(ROWS)], "category"),  # codes
+        ([f"A{i % 150}" for i in range(ROWS)], "text"),
+        ([f"A{i % 40} is worn" for i in range(ROWS)], "text"),
         (np.arange(ROWS) + 0.5, "number"),
         ([f"user{i}@host.org" for i in range(ROWS)], "identifier"),
         ([f"{i} apples and pears" for i in range(ROWS)], "text"),
@@ -142,6 +169,65 @@ def test_kinds_of_columns(values: object, kind: str) -> None:
     table = pd.DataFrame({"a": random.normal(size=ROWS), "c": values, "y": random.integers(0, 2, ROWS)})
     found = load(table, target="y").described.columns
     assert [(column.name, column.kind) for column in found] == [("a", "number"), ("c", kind)]
+
+
+DAYS = pd.date_range("2020-01-01", periods=ROWS).strftime("%Y%m%d").astype(int)
+SAID = {
+    "whole numbers as categories": (np.arange(ROWS) % 7, "category", 7),
+    "many values as categories": ([f"{i % 60} is it" for i in range(ROWS)], "category", 60),
+    "a key as numbers": (np.arange(ROWS), "number", 1),
+    "words as free text": (["deep", "wide", "long", "flat"] * (ROWS // 4), "text", 4),
+    "numbers as dates": (DAYS, "date", 5),
+    "a key as text": ([f"user{i}" for i in range(ROWS)], "text", 30),
+    "text as numbers": ([str(i % 3) for i in range(ROWS)], "number", 1),
+}
+
+
+@pytest.mark.parametrize("form", ["csv", "frame"])
+@pytest.mark.parametrize("case", SAID)
+def test_a_column_is_what_the_user_says(case: str, form: str, tmp_path: Path) -> None:
+    values, kind, features = SAID[case]
+    random = np.random.default_rng(1)
+    table = pd.DataFrame({"a": random.normal(size=ROWS), "c": values, "y": random.integers(0, 2, ROWS)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    found = load(table if form == "frame" else tmp_path / "t.csv", target="y", column={"c": kind})
+    column = found.described.columns[1]
+    assert (column.kind, found.encoding.columns) == (kind, ("a", "c"))
+    assert column.features == features or (kind == "text" and 1 < column.features <= 30)
+
+
+def test_a_column_can_be_left_out_and_says_so() -> None:
+    found = load(mixed(), target="y", column={"age": "drop", "note": "drop"})
+    assert not {"age", "note"} & set(found.encoding.columns)
+    kinds = {column.name: (column.kind, column.how) for column in found.described.columns}
+    assert kinds["age"] == kinds["note"] == ("dropped", "left out, as asked for")
+    assert found.digest != load(mixed(), target="y").digest
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ({"aeg": "drop"}, r"no column 'aeg'. Did you mean 'age'"),
+        ({"age": "numeric"}, r"column 'age': there is no kind 'numeric', expected category, number"),
+        ({"y": "category"}, r"'y' is the target"),
+        ({"patient": "number"}, r"split or weighted by 'patient'"),
+        ({"number": "drop"}, r"'number' is both to be kept and dropped"),
+        ({"day": "text"}, r"column 'day': it holds dates and can't be taken for a text"),
+        ({"colour": "number"}, r"column 'colour': 'red' is no number"),
+        ({"colour": "date"}, r"column 'colour': its values, as .*, are no dates in one format"),
+        ({"note": "date", "key": "drop"}, r"column 'note'"),
+    ],
+)
+def test_what_can_not_be_said_of_a_column_is_refused(column: dict[str, Any], said: str) -> None:
+    with pytest.raises((UsageError, DataError), match=said):
+        load(mixed(), target="y", group="patient", keep=["number"], column=column)
+
+
+def test_too_many_categories_are_refused() -> None:
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"a": random.normal(size=1_500), "c": np.arange(1_500), "y": np.arange(1_500) % 2})
+    with pytest.raises(DataError, match=r"column 'c': it has 1,200 values, expected at most 1,000 categories"):
+        load(table, target="y", column={"c": "category"})
 
 
 def test_a_table_too_large_for_memory_says_how_many_rows_would_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,6 +218,14 @@ def test_rows_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch
     assert len(load(path, target="y", rows=1000).train) == 800
 
 
+def test_numbers_count_in_32_bits_as_they_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "memory", lambda: 4 * MIB)
+    x = np.random.default_rng(0).normal(size=(20_000, 10))
+    assert len(load((x, np.arange(20_000) % 2)).train) == 16_000
+    with pytest.raises(DataError, match=r"rows take .* bytes, at most 1,048,576"):
+        load((np.tile(x, 2), np.arange(20_000) % 2))
+
+
 @pytest.mark.parametrize("name", ["study.json", "plan.toml", "histories.parquet"])
 def test_a_study_that_is_too_large_is_not_read(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for each, content in originals.study().items():

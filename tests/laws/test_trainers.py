@@ -206,12 +206,12 @@ def test_auc_is_that_of_the_kept_outputs(rows: tuple[Rows, Rows]) -> None:
     from sklearn.metrics import roc_auc_score
 
     model, fitted = train("compiled", "Tiny", rows, Job(epochs=30, batch=50))
-    series = with_auc(fitted, rows[1].y).history["validation", "auc"]
+    series = with_auc(fitted, rows[1]).history["validation", "auc"]
     assert series.epochs[-1] == 29 and fitted.best_epoch in series.epochs
     best = model.predict(rows[1].x, verbose=0).ravel()
     assert fitted.best_epoch is not None
     assert series.at(fitted.best_epoch) == pytest.approx(roc_auc_score(rows[1].y, best), abs=1e-6)
-    assert ("validation", "auc") not in with_auc(fitted, np.zeros(80)).history
+    assert ("validation", "auc") not in with_auc(fitted, Rows(rows[1].x, np.zeros(80))).history
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 130, 257])

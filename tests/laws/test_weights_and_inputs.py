@@ -11,7 +11,7 @@ import trainer_table as table
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.train.fitted import Job
+from gengap.train.fitted import Job, clean_sample
 from gengap.train.stopping import NEVER, Stopping
 
 JOB = Job(epochs=6, batch=32, stopping=Stopping(patience=NEVER, monitor="loss", restore_best=False), seed=3)
@@ -143,3 +143,25 @@ def test_weighted_rows_are_those_of_keras_own_fit() -> None:
     for name, values in logged.items():
         key = ("validation", name[4:]) if name.startswith("val_") else ("train", name)
         np.testing.assert_allclose(fitted.history[key].values, values, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("trainer", table.TRAINERS)
+def test_emphasis_is_for_the_loss_that_training_minimises_alone(trainer: str) -> None:
+    made, seen = drawn(110, 0), drawn(40, 1)
+    validation, found = Rows(seen["x"], seen["y"]), {}
+    for name, rows in (
+        ("emphasis", Rows(made["x"], made["y"], None, made["w"])),
+        ("weights", Rows(made["x"], made["y"], made["w"])),
+    ):
+        model = one_output()
+        found[name] = table.TRAINERS[trainer](model, rows, validation, JOB), model.get_weights()
+    for a, b in zip(found["emphasis"][1], found["weights"][1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    ours, theirs = (fitted.history for fitted, _ in (found["emphasis"], found["weights"]))
+    np.testing.assert_allclose(ours["train", "loss"].values, theirs["train", "loss"].values, rtol=1e-5)
+    clean = clean_sample(Rows(made["x"], made["y"]), 40)
+    model = one_output()
+    model.set_weights(found["emphasis"][1])
+    loss = model.evaluate(clean.x, clean.y[:, None], batch_size=40, verbose=0, return_dict=True)["loss"]
+    penalties = float(keras.ops.convert_to_numpy(sum(model.losses)))
+    assert ours["train", "clean_loss"].values[-1] == pytest.approx(loss - penalties, rel=1e-4)

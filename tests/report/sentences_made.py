@@ -80,15 +80,18 @@ def tables() -> list[Described]:
         **{"l2 0.01": [*random.normal(size=399), None], "val_c": [*["val_x", "val_y"] * 199, "val_x", None]}
     )
     options = [{"test": 100}, {"test": 100, "group": "val_group"}, {"time": "val_d", "validation": 50}]
+    options += [{"test": 100, "weight": "val_group", "class_weight": "balanced", "column": {"val_e": "drop"}}]
     found = [load(table, target="y", **each) for table in (base, twice) for each in options]
-    last = load(late, target="y", time="val_id")
-    return [each.described for each in (*found, last, load("collider", train=50, validation=50))]
+    last = [load(late, target="y", time="val_id", test=test) for test in (0, 50)]
+    last += [load("collider", train=50, validation=50, test=test) for test in (0, 50)]
+    return [each.described for each in (*found, *last)]
 
 
 def of_table(table: Described) -> Iterator[str]:
     """All that is told of a table."""
     yield table.split
     yield from table.warnings
+    yield from table.weighting
     for column in table.columns:
         yield from filter(None, (column.kind, column.how, column.gaps))
 

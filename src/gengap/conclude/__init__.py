@@ -56,12 +56,14 @@ def conclude(
         regularizers=effects,
         more_rows=more_rows,
         ranks=ranks(losses) if len(names) > 1 else (),
-        comparisons=compared(losses, {run: outcomes.outputs(run) for run in names}, outcomes.y, outcomes.task),
+        comparisons=compared(
+            losses, {run: outcomes.outputs(run) for run in names}, outcomes.y, outcomes.task, outcomes.weights
+        ),
         recommendation=recommend(outcomes, features, counts["test"], sizes, effects, verdicts, steps),
     )
 
 
 def _baseline(outcomes: Outcomes, run: str) -> BaselineResult:
-    found = outcomes.task.scores(outcomes.outputs(run)[0], outcomes.y)
+    found = outcomes.task.scores(outcomes.outputs(run)[0], outcomes.y, outcomes.weights)
     loss = found[outcomes.task.loss]
     return BaselineResult(run=run, loss=loss, accuracy=found.get("accuracy"), r2=found.get("r2"))

@@ -10,6 +10,7 @@ import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.diagnose.compare import ByRun, Comparison, compare
+from gengap.diagnose.weighted import linearised
 from gengap.tasks import AnyTask, Binary
 
 
@@ -34,7 +35,8 @@ class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest_of(rows: Rows) -> str:
     """A fingerprint of the rows."""
-    return hashlib.sha256(np.ascontiguousarray(rows.x).tobytes() + rows.y.tobytes()).hexdigest()[:16]
+    parts = (rows.x, rows.y) if rows.weights is None else (rows.x, rows.y, rows.weights)
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 
 
 def judge_held_out(
@@ -42,28 +44,37 @@ def judge_held_out(
 ) -> HeldOut:
     """The answer of test `rows` on which the model has `outputs`, and the baseline `theirs`, (rows, outputs)."""
     by_run = {run: outputs[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
-    losses = {each: task.row_losses(values, rows.y) for each, values in by_run.items()}
+    losses = {each: linearised(task.row_losses(values, rows.y), rows.weights) for each, values in by_run.items()}
     return HeldOut(
         run=run,
         seed=seed,
         rows=len(rows),
-        metrics=task.scores(by_run[run][0], rows.y),
+        metrics=task.scores(by_run[run][0], rows.y, rows.weights),
         baseline=baseline,
-        baseline_metrics=task.scores(by_run[baseline][0], rows.y),
-        comparisons=compared(losses, by_run, rows.y, task, against=baseline),
+        baseline_metrics=task.scores(by_run[baseline][0], rows.y, rows.weights),
+        comparisons=compared(losses, by_run, rows.y, task, rows.weights, against=baseline),
         used=time.strftime("%Y-%m-%d"),
         digest=digest_of(rows),
     )
 
 
 def compared(
-    losses: ByRun, outputs: ByRun, y: np.ndarray, task: AnyTask, against: str | None = None
+    losses: ByRun,
+    outputs: ByRun,
+    y: np.ndarray,
+    task: AnyTask,
+    weights: np.ndarray | None = None,
+    against: str | None = None,
 ) -> tuple[Comparison, ...]:
-    """`compare` by all metrics that the task has, of `outputs` by run, (seeds, rows, outputs); none of no runs."""
+    """`compare` by all metrics that the task has, of `outputs` by run, (seeds, rows, outputs); none of no runs.
+
+    With `weights` (rows,) the losses are given `linearised`.
+    """
     if not losses:
         return ()
     if isinstance(task, Binary):
         logits = {run: each[..., 0] for run, each in outputs.items()}
-        return compare(losses, logits, y.reshape(-1), against=against, loss=task.loss)
-    right = {run: found for run, each in outputs.items() if (found := task.right(each, y)) is not None}
+        return compare(losses, logits, y.reshape(-1), against=against, loss=task.loss, weights=weights)
+    found = {run: linearised(task.right(each, y), weights) for run, each in outputs.items()}
+    right = {run: each for run, each in found.items() if each is not None}
     return compare(losses, right=right or None, against=against, loss=task.loss)

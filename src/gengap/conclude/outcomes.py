@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gengap.diagnose.weighted import linearised
 from gengap.history import Series
 from gengap.plan import Trial
 from gengap.tasks import BINARY, AnyTask
@@ -22,6 +23,8 @@ class Outcomes:
 
     `baselines` are the outputs (rows, outputs) of models that have no epochs. Rows are those whose outputs
     were kept: all of a validation set of up to 20,000. `counted` holds the parameters of models that were built.
+    `weights` (rows,) is by how much each row counts; losses, and what is right, are `linearised` by it, so that
+    their plain means are the weighted ones.
     """
 
     trials: Mapping[str, Trial]
@@ -30,6 +33,7 @@ class Outcomes:
     baselines: Mapping[str, np.ndarray]
     task: AnyTask = BINARY
     counted: Mapping[str, int] = field(default_factory=dict)
+    weights: np.ndarray | None = None
 
     @cached_property
     def runs(self) -> tuple[str, ...]:
@@ -63,15 +67,15 @@ class Outcomes:
 
     def losses(self, run: str) -> np.ndarray:
         """The loss of every row, (seeds, rows), each seed at its best epoch."""
-        return self.task.row_losses(self.outputs(run), self.y)
+        return linearised(self.task.row_losses(self.outputs(run), self.y), self.weights)
 
     def right(self, run: str) -> np.ndarray | None:
         """Whether each row's class is right, (seeds, rows); None without classes."""
-        return self.task.right(self.outputs(run), self.y)
+        return linearised(self.task.right(self.outputs(run), self.y), self.weights)
 
     def lines(self, run: str, seed: int) -> np.ndarray:
         """The loss of every row at all epochs kept, (epochs, rows)."""
-        return self.task.row_losses(self.fitted[run, seed].outputs, self.y)
+        return linearised(self.task.row_losses(self.fitted[run, seed].outputs, self.y), self.weights)
 
     def _line(self, run: str, seed: int) -> np.ndarray:
         fitted = self.fitted[run, seed]

@@ -14,6 +14,7 @@ from gengap.diagnose.compare import OneError, cross_fitted_choice, within_one_er
 from gengap.diagnose.paired import REACH, CrossFitted
 from gengap.diagnose.signal import Signal, signal
 from gengap.diagnose.verdict import Thresholds, Verdict
+from gengap.tasks import variance_of
 
 STEPS = 3
 MATERIALLY = Thresholds().materially
@@ -135,7 +136,7 @@ def _expected(outcomes: Outcomes, picked: CrossFitted, run: str, seed: int, test
     loss = float(rows.mean()) + max(picked.optimism, 0.0)
     sd = float(rows.std(ddof=1))
     error = float(max(picked.error, sd / np.sqrt(len(rows))))
-    expected, variance = _around(loss, error), float(outcomes.y.var())
+    expected, variance = _around(loss, error), variance_of(outcomes.y, outcomes.weights)
     on_test = _around(loss, float(np.hypot(error, sd / np.sqrt(test_rows)))) if test_rows else None
     return Expected(
         loss=expected,

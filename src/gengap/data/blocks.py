@@ -58,7 +58,7 @@ class Reader:
     """One opened input: its column names in file order, and how to read its blocks.
 
     `target` is the target's name where the format itself tells it. `others` are the columns that are no numbers,
-    and how they are handed over: as string or timestamp.
+    and how they are handed over: as string or timestamp. `types` are the columns' own, if not text.
     `blocks(schema, rows, binary)` yields blocks of the columns of `schema`, in any order: floating point, where a
     field that is not nullable must hold a number in every row, string or timestamp. It may stop after `rows` good
     rows, or give more. With `binary`, the first column must hold 0 or 1.
@@ -68,6 +68,7 @@ class Reader:
     blocks: Callable[[pa.Schema, int | None, bool], Generator[Block, None, None]]
     target: str | None = None
     others: Mapping[str, pa.DataType] = field(default_factory=dict)
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
 
 
 class StreamBrokenError(Exception):

@@ -204,7 +204,7 @@ def _parse_carefully(text: bytes, layout: Layout, schema: pa.Schema, binary: boo
 def _value(cell: str, field: pa.Field) -> str | None:
     """A cell as Arrow casts it."""
     if not pa.types.is_floating(field.type):
-        return None if cell in MISSING else cell
+        return None if cell in MISSING and not pa.types.is_large_string(field.type) else cell
     return None if _is_missing(cell) else BOOLEANS.get(cell.lower(), cell.removeprefix("+"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -21,8 +21,9 @@ from gengap.data.encoding import Encoding
 from gengap.data.kinds import fit
 from gengap.data.raw import Raw, gather
 from gengap.data.rows import Rows
-from gengap.data.source import Source, check_column, open_source
+from gengap.data.source import Source, open_source
 from gengap.data.split import Wanted, at_random, by_group, by_time
+from gengap.data.weighing import ClassWeight, balanced, check_weights, row_number, scaled, weighting
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
 from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gengap.data.blocks import OnBadRow, Skipped
+    from gengap.data.columns import ColumnKind
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
 VALIDATION_SHARE = 0.2  # of any other table, at most MOST_VALIDATION rows
@@ -69,8 +71,14 @@ class Dataset:
         digest = hashlib.sha256(msgspec.json.encode((self.target, self.task, self.encoding.columns, self.columns)))
         digest.update(self.mean.tobytes() + self.scale.tobytes())
         for rows in (self.train, self.validation):
-            digest.update(np.ascontiguousarray(rows.x).tobytes() + np.ascontiguousarray(rows.y).tobytes())
+            for part in filter(lambda part: part is not None, (rows.x, rows.y, rows.weights)):
+                digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()[:16]
+
+    def balanced(self) -> Dataset:
+        """The same with classes that count alike in the loss that training minimises."""
+        labels = self.task.labels(self.train.y)
+        return replace(self, train=replace(self.train, emphasis=balanced(labels, self.train.weights)))
 
 
 def load(
@@ -89,6 +97,9 @@ def load(
     group: str | None = None,
     time: str | None = None,
     keep: Sequence[str] = (),
+    weight: str | None = None,
+    class_weight: ClassWeight | None = None,
+    column: Mapping[str, ColumnKind] | None = None,
 ) -> Dataset:
     """Reads `source` (see `gengap.data.source.open_source`), splits it and prepares its features.
 
@@ -98,6 +109,11 @@ def load(
     target's values look like, see `gengap.tasks.task_of`). With `group`, a column, rows that have the same value
     there are all on one side; with `time`, the earliest rows train, later ones validate and the latest test;
     neither column is a feature then. Columns that look like identifiers are left out, but for those to `keep`.
+    `column` says what some are, whatever they look like: "category", "number", "text", "date", or "drop" to leave
+    them out.
+    `weight`, a column of numbers of 0 or more and no feature, says by how much each row counts, in every loss and
+    score; only its ratios matter. `class_weight` "balanced" makes classes count alike in the loss that training
+    minimises (see `gengap.data.weighing.balanced`).
     Raises UsageError, DataError and the errors of `open_source`.
 
     >>> dataset = load("collider", train=300, validation=100)
@@ -105,26 +121,46 @@ def load(
     ((300, 28), 100)
     """
     _check(train, validation, test, group, time)
-    aside = [column for column in (group, time) if column is not None]
+    by = time if group is None else group
+    aside = [column for column in (by, weight) if column is not None]
     options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
-    opened, asked = _opened(source, rows, Asked(train, validation, test), options | {"aside": aside})
-    for column in keep:
-        check_column(column, opened.columns, opened.origin)
+    options |= {"aside": aside, "column": column, "keep": keep}
+    opened, asked = _opened(source, rows, Asked(train, validation, test), options)
     read = _read(opened)
     found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
+    if class_weight is not None and not found.by_class:
+        raise UsageError(
+            f"{opened.origin}: class weights are for classes, and {opened.target!r} is a number. Leave "
+            "--class-weight (class_weight=) out, or say --task multiclass"
+        )
     labels = found.strata(read.y)
-    if aside:
-        parts, how = _split_aside(opened, read, labels, group is not None, asked.of(len(labels)), seed)
+    if by is not None:
+        parts, how = _split_aside(opened, read, labels, by, group is not None, asked.of(len(labels)), seed)
     elif opened.higgs_layout and asked.validation is not None:
         seen, end = asked.validation, len(labels) - test
         order = np.arange(len(labels))
         parts = [order[seen:end], order[:seen], order[end:]]
-        how = "in the table's order: the first rows validate, the next train, and those after them test"
+        how = (
+            "in the table's order: the first rows validate, the next train"
+            + ", and those after them test" * bool(test)
+        )
     else:
         wanted = asked.of(len(labels))
         parts = at_random(labels if found.by_class else None, len(labels), wanted, seed, opened.origin)
         how = f"drawn at random with seed {seed}" + ", every class with its share" * found.by_class
-    return _prepared(opened, read, found, parts, preparation, how, keep)
+    if weight is not None:
+        weights = check_weights(read.aside[weight], opened.origin, weight, opened.skipped)
+        read = replace(read, weight=weight, weights=scaled(weights, parts, opened.origin, weight))
+    dataset = _prepared(opened, read, found, parts, preparation, how, keep, column or {})
+    return _told(dataset.balanced() if class_weight is not None else dataset, weight)
+
+
+def _told(dataset: Dataset, weight: str | None) -> Dataset:
+    """The same, with how it is weighted in words."""
+    parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    weights = {name: rows.weights for name, rows in parts.items() if rows is not None and rows.weights is not None}
+    told = weighting(weight, weights, dataset.train.emphasis is not None)
+    return replace(dataset, described=msgspec.structs.replace(dataset.described, weighting=told))
 
 
 class Asked(NamedTuple):
@@ -165,39 +201,45 @@ def _opened(source: Any, rows: int | None, asked: Asked, options: dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """All rows as read; `aside` are the values of the column that they are split by."""
+    """All rows as read; `aside` are the values of the columns that they are split or weighted by.
+
+    `weights` (rows,) are those of the column `weight`, of mean 1 in every part.
+    """
 
     raw: Raw
     y: np.ndarray
-    aside: pd.Series | None
+    aside: Mapping[str, pd.Series]
+    weight: str | None = None
+    weights: np.ndarray | None = None
 
 
 def _read(source: Source) -> _Rows:
     import pyarrow as pa
 
     ys: list[np.ndarray] = []
-    aside: list[pa.Array] = []
+    aside: dict[str, list[pa.Array]] = {name: [] for name in source.aside}
 
     def noted() -> Iterator[pa.RecordBatch]:
-        for batch in source.batches():
+        for batch in source.batches(exact=True):
             ys.append(batch.column(0).to_numpy(zero_copy_only=False))
-            aside.extend(batch.column(name) for name in source.aside)
+            for name in source.aside:
+                aside[name].append(batch.column(name))
             yield batch
 
     raw = gather(noted(), source.columns, source.origin)
     if not ys:
         raise TooFewRowsError(f"{source.origin} holds no rows; expected a table with at least two")
-    return _Rows(raw, np.concatenate(ys), pa.chunked_array(aside).to_pandas() if aside else None)
+    beside = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in aside.items()}
+    return _Rows(raw, np.concatenate(ys), beside)
 
 
 def _split_aside(
-    source: Source, read: _Rows, labels: np.ndarray, grouped: bool, wanted: Wanted, seed: int
+    source: Source, read: _Rows, labels: np.ndarray, column: str, grouped: bool, wanted: Wanted, seed: int
 ) -> tuple[list[np.ndarray], str]:
     """The split by the column that was read aside, and what it is in words."""
-    values, column, rows = read.aside, source.aside[0], len(read.y)
-    assert values is not None
+    values, rows = read.aside[column], len(read.y)
     if values.isna().any():
-        row = int(np.flatnonzero(values.isna())[0]) + 1
+        row = row_number(int(np.flatnonzero(values.isna())[0]), source.skipped)
         mend = "Fill it in, remove the row, or split by another column."
         problem = f"it is empty, expected a {'group' if grouped else 'time'}"
         raise BadRowError(source.origin, row, column, problem, mend)
@@ -209,7 +251,9 @@ def _split_aside(
     if grouped:
         how = f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"
         return by_group(values, labels, wanted, seed, source.origin), how
-    how = f"by time: the earliest rows of {column} train, later ones validate, the latest test"
+    how = f"by time: the earliest rows of {column} train, later ones validate" + ", the latest test" * bool(
+        wanted.test
+    )
     return by_time(values, labels, wanted, source.origin, column), how
 
 
@@ -221,13 +265,15 @@ def _prepared(
     preparation: Preparation,
     how: str,
     keep: Sequence[str],
+    said: Mapping[str, ColumnKind],
 ) -> Dataset:
     names: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
+    weights = [None if read.weights is None else read.weights[part] for part in parts]
     if isinstance(task, Regression):
-        task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}")
+        task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}", weights[0])
     fitting = read.raw.take(parts[0])
     try:
-        encoding, dropped = fit(fitting, source.columns, keep)
+        encoding, dropped = fit(fitting, source.columns, keep, said)
     except DataError as error:
         raise DataError(f"{source.origin}: {error}") from None
     train = encoding.encode(fitting)
@@ -241,8 +287,8 @@ def _prepared(
         x -= mean
         x /= scale
     rows = [
-        Rows(x, task.encoded(read.y[part])) if len(part) else None
-        for x, part in zip((train, seen, held), parts, strict=True)
+        Rows(x, task.encoded(read.y[part]), counting) if len(part) else None
+        for x, part, counting in zip((train, seen, held), parts, weights, strict=True)
     ]
     assert rows[0] is not None and rows[1] is not None
     return Dataset(
@@ -272,6 +318,9 @@ def _described(
     how: str,
 ) -> Described:
     aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
-    columns = describe_columns(encoding, read.raw.missing(), {**dropped, **aside}, (*source.columns, *source.aside))
+    aside |= {} if read.weight is None else {read.weight: "weight"}
+    aside |= dict.fromkeys(source.dropped, "dropped")
+    order = (*source.columns, *source.aside, *source.dropped)
+    columns = describe_columns(encoding, read.raw.missing(), {**dropped, **aside}, order)
     repeated = count_repeated(read.raw, encoding.columns, parts)
     return Described(split=how, columns=columns, repeated=repeated, warnings=warn_of_repeated(repeated, parts))

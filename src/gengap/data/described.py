@@ -11,12 +11,15 @@ import numpy as np
 from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of
 from gengap.data.raw import Raw
 
-Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time"]
+Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight", "dropped"]
 WHY = {
     "constant": "left out: the training rows hold one value",
-    "identifier": "left out: every training row has its own value, as a row number or a key has; --keep keeps it",
+    "identifier": "left out: every training row has its own value, or nearly, as a row number or a key has; "
+    "--keep keeps it",
     "group": "left out: says which rows belong together in the split",
     "time": "left out: says how old rows are in the split",
+    "weight": "left out: says how much each row counts",
+    "dropped": "left out, as asked for",
 }
 
 
@@ -42,13 +45,15 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 class Described(msgspec.Struct, frozen=True, kw_only=True):
     """A table: how its rows were `split`, its `columns`, and how many rows of each part also stand in training.
 
-    The latter are `repeated`; `warnings` says in words what makes validation doubtful.
+    The latter are `repeated`; `warnings` says in words what makes validation doubtful, and `weighting` how rows or
+    classes are weighted.
     """
 
     split: str
     columns: tuple[Column, ...]
     repeated: dict[str, int]
     warnings: tuple[str, ...] = ()
+    weighting: tuple[str, ...] = ()
 
 
 def describe_columns(

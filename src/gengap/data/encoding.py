@@ -61,9 +61,14 @@ class Number(_Step, frozen=True, tag="number"):
 
 
 class Category(_Step, frozen=True, tag="category"):
-    """A few values: one feature for each of the `categories`, 0 in all of them for any other value."""
+    """A few values: one feature for each of the `categories`, 0 in all of them for any other value.
+
+    Of two values that all training rows have, one feature tells the `other` as well. (Models saved by 0.1.0's first
+    versions don't name it.)
+    """
 
     categories: tuple[str, ...]
+    other: str | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -76,6 +81,12 @@ class Category(_Step, frozen=True, tag="category"):
 
         codes = pd.Index(self.categories, dtype=object).get_indexer(column.astype(object))
         return (codes[:, None] == np.arange(len(self.categories))).astype(np.float32)
+
+    def unseen(self, column: pd.Series) -> np.ndarray:
+        """Which rows have a value that no training row had, (rows,)."""
+        if self.other is None and len(self.categories) == 1 and not self.missing:
+            return np.zeros(len(column), bool)
+        return (column.notna() & ~column.isin([*self.categories, self.other])).to_numpy()
 
 
 class Date(_Step, frozen=True, tag="date"):

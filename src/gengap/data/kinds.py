@@ -6,11 +6,12 @@ constant columns and those that only name rows are found here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gengap.data.columns import as_said
 from gengap.data.encoding import (
     Category,
     Date,
@@ -29,27 +30,39 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TEXT_FEATURES = 30  # as skrub's StringEncoder makes
-CATEGORIES = 40  # a column of so many different values or more is text, as in skrub's TableVectorizer
+CATEGORIES = 40  # a column of so many different values or more is text, as in skrub's TableVectorizer ...
+CODES = 100  # ... unless they are codes: so many short words at most, ...
+LONGEST_CODE = 12  # ... of so many signs at most, ...
+ROWS_OF_CODE = 4  # ... each of which so many rows have, on average
 MEDIAN_ROWS = 200_000  # looked at for a median: more rows move it less than its error
 FEWEST_NAMED = 30  # rows from which on "every row has its own value" means something
 LONGEST_STEP = 10  # of a numbering, some of whose rows are elsewhere, in median steps
 ONE_WORD = 0.9  # of an identifier's values are one word; free text has more
+DISTINCT = 0.95  # of an identifier's values are different: some rows may be copies
 
 
-def fit(raw: Raw, columns: Sequence[str], keep: Collection[str] = ()) -> tuple[Encoding, dict[str, str]]:
+def fit(
+    raw: Raw, columns: Sequence[str], keep: Collection[str] = (), said: Mapping[str, str] | None = None
+) -> tuple[Encoding, dict[str, str]]:
     """The encoding of the training rows `raw`, and why columns are not in it: "constant" or "identifier".
 
-    Columns to `keep` are used though they look like identifiers. Raises DataError if none is left.
+    Columns to `keep` are used though they look like identifiers, and so are those of which is `said` what they are.
+    Raises DataError if none is left.
     """
-    kinds, clean = _kinds_of_text(raw)
+    said = {name: kind for name, kind in (said or {}).items() if name in columns}
+    keep = {*keep, *said}
+    kinds, clean = _kinds_of_text(raw, said)
+    for name in said:
+        kinds[name], found = as_said(name, raw.column(name), said[name])
+        clean |= {name: found} if found is not None else {}
     steps: list[Step] = []
     dropped = {}
     for name in columns:
         column, kind = raw.column(name), kinds.get(name, "numeric")
-        if _is_constant(column):
-            dropped[name] = "constant"
-        elif name not in keep and kind != "datetime" and _is_identifier(column):
+        if name not in keep and kind != "datetime" and _is_identifier(raw.exact.get(name, column)):
             dropped[name] = "identifier"
+        elif _is_constant(column):
+            dropped[name] = "constant"
         elif (step := _step(name, column, kind, clean.get(name))) is not None:
             steps.append(step)
         else:
@@ -63,9 +76,15 @@ def fit(raw: Raw, columns: Sequence[str], keep: Collection[str] = ()) -> tuple[E
     return Encoding(tuple(steps)), dropped
 
 
-def _kinds_of_text(raw: Raw) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
-    """What each column that was not read as numbers is, and its parsed values with the format of dates."""
-    if not raw.others:
+def _kinds_of_text(
+    raw: Raw, known: Collection[str]
+) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
+    """What each column that was not read as numbers is, and its parsed values with the format of dates.
+
+    Those that are `known` are left out.
+    """
+    others = {name: column for name, column in raw.others.items() if name not in known}
+    if not others:
         return {}, {}
     import pandas as pd
     from skrub import TableVectorizer
@@ -78,8 +97,11 @@ def _kinds_of_text(raw: Raw) -> tuple[dict[str, str], dict[str, tuple[pd.Series,
         datetime="passthrough",
         drop_null_fraction=None,
     )
-    clean = finder.fit_transform(pd.DataFrame(dict(raw.others)))
+    clean = finder.fit_transform(pd.DataFrame(others))
     kinds = {name: kind for kind, names in finder.kind_to_columns_.items() for name in names}
+    kinds |= {
+        name: "low_cardinality" for name in kinds if kinds[name] == "high_cardinality" and _is_code(clean[name])
+    }
     formats = {
         name: next((step.format_ for step in steps if hasattr(step, "format_")), None)
         for name, steps in finder.all_processing_steps_.items()
@@ -102,9 +124,10 @@ def _step(
     if kind == "low_cardinality":
         categories = tuple(sorted(str(value) for value in parsed.dropna().unique()))
         one_tells_the_other = len(categories) == 2 and not missing
-        return Category(
-            name=name, missing=missing, categories=categories[1:] if one_tells_the_other else categories
-        )
+        other, *rest = categories
+        if one_tells_the_other:
+            return Category(name=name, missing=missing, categories=tuple(rest), other=other)
+        return Category(name=name, missing=missing, categories=categories)
     return _text(name, missing, column)
 
 
@@ -149,31 +172,44 @@ def _is_constant(column: np.ndarray | pd.Series) -> bool:
     return bool((column == (column[0] if isinstance(column, np.ndarray) else column.iloc[0])).all())
 
 
+def _is_code(column: pd.Series) -> bool:
+    """Whether text is a few short words that come again and again, as "A17" does."""
+    values = column.dropna().astype(str)
+    found = values.unique()
+    few = len(found) <= min(CODES, len(values) / ROWS_OF_CODE)
+    return few and all(len(value) <= LONGEST_CODE and len(value.split()) == 1 for value in found)
+
+
 def _is_identifier(column: np.ndarray | pd.Series) -> bool:
-    """Whether each row has its own value that means nothing: a row number, a key, a name of one word."""
+    """Whether nearly each row has its own value that means nothing: a row number, a key, a name of one word."""
     if len(column) < FEWEST_NAMED or is_missing(column).any():
         return False
     if isinstance(column, np.ndarray):
         return _is_numbering(column)
-    if not column.is_unique:
+    found = column.drop_duplicates()
+    if len(found) < DISTINCT * len(column):
         return False
     import pandas as pd
 
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    numbers = pd.to_numeric(found, errors="coerce").to_numpy(np.float64)
     if np.isfinite(numbers).all():
         return _is_numbering(numbers)
-    return bool(column.str.contains(r"\s").mean() < 1 - ONE_WORD)
+    return bool(found.str.contains(r"\s").mean() < 1 - ONE_WORD)
 
 
 def _is_numbering(values: np.ndarray) -> bool:
-    """Whether these are whole numbers, each once, which rise or fall with the rows or fill most of their range."""
+    """Whether these are whole numbers, nearly each once, that rise or fall with the rows or fill a range."""
     if not (values[:FEWEST_NAMED] == np.round(values[:FEWEST_NAMED])).all():  # most columns end here
         return False
     if not (values == np.round(values)).all():
+        return False
+    rows, (_, first) = len(values), np.unique(values, return_index=True)
+    values = values[np.sort(first)]  # without copies
+    if len(values) < max(DISTINCT * rows, 2):
         return False
     steps = np.diff(values)
     rising = (steps > 0).all() or (steps < 0).all()
     if rising and np.abs(steps).max() <= LONGEST_STEP * np.median(np.abs(steps)):  # a quantity's steps vary more
         return True
     span = float(values.max()) - float(values.min()) + 1
-    return len(values) > 0.5 * span and len(np.unique(values)) == len(values)
+    return len(values) > 0.5 * span

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_CELLS = 50_000_000  # of a table with text or dates, which is held in memory as a whole: some gigabytes
 BLOCK_ROWS = 1 << 16  # hashed at once
+LARGEST_EXACT = 1 << 24  # every whole number up to it is one of 32 bits
 PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ratio
 
 
@@ -24,21 +25,22 @@ PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ra
 class Raw:
     """Columns as read: those of `numbers` (rows, names) float32, NaN where a value is missing; `others` by name.
 
-    `others` are text and dates as pandas holds them; missing ones are null.
+    `others` are text and dates as pandas holds them; missing ones are null. `exact` holds in float64 those columns
+    of whole numbers that 32 bits don't tell apart, as keys are.
     """
 
     names: tuple[str, ...]
     numbers: np.ndarray
     others: Mapping[str, pd.Series]
+    exact: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def take(self, rows: np.ndarray) -> Raw:
         """Some of the rows."""
-        return Raw(
-            self.names, self.numbers[rows], {name: column.iloc[rows] for name, column in self.others.items()}
-        )
+        others = {name: column.iloc[rows] for name, column in self.others.items()}
+        return Raw(self.names, self.numbers[rows], others, {name: each[rows] for name, each in self.exact.items()})
 
     def column(self, name: str) -> np.ndarray | pd.Series:
         """One column: an array of numbers, or text or dates."""
@@ -83,6 +85,7 @@ def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: st
 
     blocks: list[np.ndarray] = []
     held: dict[str, list[pa.Array]] = {}
+    whole = _Whole()
     names: tuple[str, ...] = ()
     rows = taken = 0
     for batch in batches:
@@ -91,10 +94,14 @@ def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: st
             if name not in names:
                 held.setdefault(name, []).append(batch.column(name))
         numbers = [batch.column(name).to_numpy(zero_copy_only=False) for name in names]
-        empty = np.empty((len(batch), 0), np.float32)
-        blocks.append(np.stack(numbers, axis=1).astype(np.float32) if numbers else empty)
+        block = np.empty((len(batch), len(names)), np.float32)
+        for i, column in enumerate(numbers):
+            block[:, i] = column
+        blocks.append(block)
+        whole.add(names, numbers, blocks)
         rows += len(batch)
-        taken += batch.nbytes
+        taken += batch.nbytes - sum(column.nbytes for column in numbers)
+        taken += block.nbytes + 8 * len(batch) * len(whole.exact)  # numbers are held in 32 bits, but for keys
         refuse_table(origin, rows, taken)
         if held and rows * len(columns) > MOST_CELLS:
             raise DataError(
@@ -102,4 +109,33 @@ def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: st
                 f"held in memory. Use the first {MOST_CELLS // len(columns):,} rows with --rows, or fewer columns"
             )
     others = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in held.items()}
-    return Raw(names, np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32), others)
+    numbers = np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32)
+    return Raw(names, numbers, others, {name: np.concatenate(parts) for name, parts in whole.exact.items()})
+
+
+class _Whole:
+    """Gathers the columns of whole numbers, some of which 32 bits don't tell apart, batch by batch."""
+
+    def __init__(self) -> None:
+        self.exact: dict[str, list[np.ndarray]] = {}
+        self._others: set[str] = set()
+
+    def add(self, names: Sequence[str], columns: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> None:
+        """The next batch; `blocks` are all batches in 32 bits, with this one."""
+        for i, (name, values) in enumerate(zip(names, columns, strict=True)):
+            if name in self._others:
+                continue
+            if not _is_whole(values):
+                self._others.add(name)
+                self.exact.pop(name, None)
+            elif name in self.exact:
+                self.exact[name].append(values)
+            elif np.abs(values).max(initial=0) > LARGEST_EXACT:
+                self.exact[name] = [*(before[:, i].astype(np.float64) for before in blocks[:-1]), values]
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    """Whether these are doubles and whole numbers, without a gap."""
+    if values.dtype != np.float64 or not (values[:1] == np.round(values[:1])).all():  # most columns end here
+        return False
+    return bool((values == np.round(values)).all())

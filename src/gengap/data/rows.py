@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,14 @@ class Rows:
     """Features `x` (n, ...) and targets `y` (n,) or (n, outputs), as the model takes them.
 
     Each is one array, or a list, tuple or dict of arrays for a model with several inputs or outputs. `weights` are
-    Keras' sample weights: (n,), or for several outputs nested like `y`.
+    Keras' sample weights: (n,), or for several outputs nested like `y`. `emphasis` (n,) are factors on them in the
+    loss that training minimises, and nowhere else: class weights.
     """
 
     x: Any
     y: Any
     weights: Any = None
+    emphasis: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         sizes = {name: sorted({len(part) for part in parts(value)}) for name, value in vars(self).items()}
@@ -36,16 +38,24 @@ class Rows:
 
     def each(self, function: Callable[[Any], Any]) -> Rows:
         """The same with every array replaced by `function` of it."""
-        return Rows(*(each(function, value) for value in (self.x, self.y, self.weights)))
+        return Rows(*(each(function, value) for value in (self.x, self.y, self.weights, self.emphasis)))
+
+    @property
+    def trained_weights(self) -> Any:
+        """The weights in the loss that training minimises."""
+        if self.emphasis is None or self.weights is None:
+            return self.weights if self.emphasis is None else self.emphasis
+        return each(lambda weights: weights * self.emphasis, self.weights)
 
     def batch(self) -> tuple[Any, ...]:
         """As Keras' `fit` takes a batch: (x, y), or (x, y, weights)."""
-        return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
+        weights = self.trained_weights
+        return (self.x, self.y) if weights is None else (self.x, self.y, weights)
 
     def shaped_like(self, output_shape: Sequence[int | None]) -> Rows:
         """Targets (n,) become (n, 1) for a model with one output: Keras 3 refuses to compare them otherwise."""
         if getattr(self.y, "ndim", 0) == 1 and len(output_shape) == 2 and output_shape[-1] == 1:
-            return Rows(self.x, self.y[:, None], self.weights)
+            return replace(self, y=self.y[:, None])
         return self
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from gengap.data import higgs
 from gengap.data.blocks import Block, OnBadRow, Progress, Reader, Skipped, admit, checked
+from gengap.data.columns import check_said
 from gengap.data.names import is_address, shareable, short_name
 from gengap.errors import DataError, UsageError
 
@@ -31,7 +32,8 @@ class Source:
     `name` is short and safe for a folder; `origin` is the path, address or word as given, without an address's
     secrets (see `shareable`); `columns` are the features in order; `higgs_layout` says that these are the 29 HIGGS
     columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as (row,
-    column, problem). `aside` are columns that are read besides and are no features.
+    column, problem). `aside` are columns that are read besides and are no features, `dropped` those that are not
+    read at all, `texts` features to be read as text whatever they hold.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Source:
     _progress: Progress | None = field(default=None, repr=False)
     skipped: list[Skipped] = field(default_factory=list)
     aside: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
 
     @property
     def others(self) -> Mapping[str, pa.DataType]:
@@ -54,23 +58,28 @@ class Source:
     @property
     def schema(self) -> pa.Schema:
         """The target (numbers: float64, or float32 for HIGGS), the features (float32), those aside (float64)."""
+        return self._schema(exact=False)
+
+    def _schema(self, *, exact: bool) -> pa.Schema:
         import pyarrow as pa
 
         number = pa.float32() if self.higgs_layout else pa.float64()
         fields = [pa.field(self.target, self.others.get(self.target, number), nullable=False)]
-        fields += [pa.field(name, self.others.get(name, pa.float32())) for name in self.columns]
+        features = number if exact else pa.float32()
+        others = {**self.others, **dict.fromkeys(self.texts, pa.string())}
+        fields += [pa.field(name, others.get(name, features)) for name in self.columns]
         fields += [pa.field(name, self.others.get(name, pa.float64()), nullable=False) for name in self.aside]
         return pa.schema(fields)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, *, exact: bool = False) -> Iterator[pa.RecordBatch]:
         """Batches of `schema`, every number finite in 32 bits or missing; HIGGS labels are 0 or 1.
 
-        Stops after `rows`.
+        Stops after `rows`. With `exact`, features but for HIGGS' are float64, for large whole numbers.
 
         Raises BadRowError, TooFewRowsError, or SourceError when the stream breaks.
         """
         self.skipped.clear()
-        blocks = self._reader.blocks(self.schema, self.rows, self.higgs_layout)
+        blocks = self._reader.blocks(self._schema(exact=exact), self.rows, self.higgs_layout)
         return admit(
             blocks,
             file=self.origin,
@@ -90,6 +99,8 @@ def open_source(
     seed: int = 0,
     progress: Progress | None = None,
     aside: Sequence[str] = (),
+    column: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
 ) -> Source:
     """Opens `source` and finds out its columns; rows are read by `Source.batches`.
 
@@ -98,7 +109,7 @@ def open_source(
     a tuple (X, y) of arrays. `target` names the label column; HIGGS and (X, y) know theirs. `rows` stops
     after so many good rows, and an address's transfer with them. `progress(done, expected)` is told rows as
     they are read, and bytes while a whole file is fetched here. `aside` names columns to be read besides the
-    features. Raises UsageError or DataError.
+    features, `column` and `keep` are as for `gengap.load`. Raises UsageError or DataError.
 
     >>> import numpy as np
     >>> source = open_source((np.ones((3, 2)), np.array([0, 1, 1])), rows=2)
@@ -106,21 +117,46 @@ def open_source(
     (('column_1', 'column_2'), 'y', 2)
     """
     _check(rows, on_bad_row)
-    name, origin, reader = _find(source, rows, seed, progress)
+    short, origin, reader = _find(source, rows, seed, progress)
     chosen = _choose_target(target, reader, origin)
     _check_target(chosen, reader, origin)
-    for column in aside:
-        check_column(column, reader.columns, origin)
-        if column == chosen:
-            raise UsageError(f"{origin}: {column!r} is the target; rows can't be split by it. Name another column.")
-    features = tuple(column for column in reader.columns if column != chosen and column not in aside)
+    said = column or {}
+    dates = {name for name, kind in reader.others.items() if str(kind).startswith("timestamp")}
+    for name in (*aside, *said):
+        check_column(name, reader.columns, origin)
+    if chosen in aside:
+        raise UsageError(
+            f"{origin}: {chosen!r} is the target; rows can't be split or weighted by it. Name another."
+        )
+    check_said(said, chosen, aside, keep, dates, origin)
+    dropped = tuple(name for name in reader.columns if said.get(name) == "drop")
+    features = tuple(name for name in reader.columns if name not in (chosen, *aside, *dropped))
+    for name in keep:
+        check_column(name, features, origin)
     if not features:
         raise UsageError(f"{origin}: {chosen!r} is the only column, expected features besides it.")
     higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and chosen == higgs.COLUMNS[0]
     if higgs_layout:
-        features = tuple(column for column in higgs.COLUMNS[1:] if column not in aside)
-    options = (rows, on_bad_row, reader, progress)
-    return Source(name, origin, features, chosen, higgs_layout, *options, aside=tuple(dict.fromkeys(aside)))
+        features = tuple(name for name in higgs.COLUMNS[1:] if name in features)
+    texts = {
+        name
+        for name, kind in said.items()
+        if kind in ("category", "text") or (kind == "date" and name not in dates)
+    }
+    return Source(
+        short,
+        origin,
+        features,
+        chosen,
+        higgs_layout,
+        rows,
+        on_bad_row,
+        reader,
+        progress,
+        aside=tuple(dict.fromkeys(aside)),
+        dropped=dropped,
+        texts=frozenset(texts),
+    )
 
 
 def ingest(
@@ -151,15 +187,21 @@ def ingest(
     )
 
 
-def feature_batches(source: Any, wanted: pa.Schema, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+def feature_batches(
+    source: Any, wanted: pa.Schema, progress: Progress | None = None, ids: Sequence[str] = ()
+) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, list[pa.Array]]]]:
     """Batches of just the `wanted` columns of `source`, in that order; its other columns are left alone.
 
-    Every row counts, so a bad one always raises. A column of dates may come as such where text is wanted. Raises
-    UsageError if a column is missing, and as `open_source`.
+    With each come the same rows of the columns `ids`, unchanged, of the schema that comes first. Every row counts,
+    so a bad one always raises. A column of dates may come as such where text is wanted.
+
+    Raises UsageError if a column is missing, and as `open_source`.
     """
     import pyarrow as pa
 
     _, origin, reader = _find(source, None, 0, progress)
+    for name in ids:
+        check_column(name, reader.columns, origin)
     columns = wanted.names
     missing = [column for column in columns if column not in reader.columns]
     if missing:
@@ -177,8 +219,39 @@ def feature_batches(source: Any, wanted: pa.Schema, progress: Progress | None = 
         else field
         for field in wanted
     )
-    blocks = reader.blocks(pa.schema(list(fields)), None, False)
-    return admit(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
+    schema = pa.schema([(name, _unchanged(reader.types.get(name, pa.string()))) for name in dict.fromkeys(ids)])
+
+    def read(schema: pa.Schema, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+        blocks = reader.blocks(schema, None, False)
+        return admit(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
+
+    features = read(pa.schema(list(fields)), progress)
+    # A column may be a feature besides, in another form: so the table is read twice, side by side.
+    return schema, _side_by_side(features, read(schema, None)) if ids else ((batch, []) for batch in features)
+
+
+def _unchanged(kind: pa.DataType) -> pa.DataType:
+    """The type in which a column is copied: of text large_string, which readers leave as it is."""
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.large_string() if pa.types.is_string(kind) or pa.types.is_string_view(kind) else kind
+
+
+def _side_by_side(
+    batches: Iterator[pa.RecordBatch], others: Iterator[pa.RecordBatch]
+) -> Iterator[tuple[pa.RecordBatch, list[pa.Array]]]:
+    """Each batch with the columns of the same rows of the others, which are cut elsewhere."""
+    import pyarrow as pa
+
+    rest = None
+    for batch in batches:
+        parts: list[pa.RecordBatch] = []
+        while (left := len(batch) - sum(map(len, parts))) > 0:
+            rest = rest if rest is not None and len(rest) else next(others)
+            parts.append(rest.slice(0, left))
+            rest = rest.slice(len(parts[-1]))
+        yield batch, [pa.concat_arrays([part.column(i) for part in parts]) for i in range(parts[0].num_columns)]
 
 
 def _check(rows: int | None, on_bad_row: str) -> None:
@@ -213,6 +286,7 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
 
 def _collider(rows: int | None, seed: int) -> Reader:
     """The built-in simulation as a reader; its rows have no faults."""
+    import pyarrow as pa
 
     def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[Block, None, None]:
         from gengap.data import collider
@@ -220,7 +294,7 @@ def _collider(rows: int | None, seed: int) -> Reader:
         for batch in collider.batches(rows, seed):
             yield checked(batch, schema, False)
 
-    return Reader(higgs.COLUMNS, blocks)
+    return Reader(higgs.COLUMNS, blocks, types=dict.fromkeys(higgs.COLUMNS, pa.float32()))
 
 
 def _choose_target(target: str | None, reader: Reader, origin: str) -> str:

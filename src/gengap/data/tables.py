@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from gengap.data import higgs
@@ -78,12 +79,13 @@ def write_reader(
     return write_batches(batches, schema, path)
 
 
-def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
-    """Writes `batches` as Parquet beside `path`, then renames onto it. Returns the rows written."""
+def write_batches(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, ending: str = ".parquet"
+) -> int:
+    """Writes `batches` as WRITERS has it, beside `path`, then renames onto it. Returns the rows written."""
     held: list[pa.RecordBatch] = []
     waiting = rows = 0
-    # Numbers that differ in every row gain nothing from a dictionary.
-    with beside(path) as part, pq.ParquetWriter(part, schema, compression="zstd", use_dictionary=False) as writer:
+    with beside(path) as part, WRITERS[ending](part, schema) as writer:
         for batch in batches:
             held.append(batch)
             waiting, rows = waiting + len(batch), rows + len(batch)
@@ -92,6 +94,19 @@ def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
                 held, waiting = [], 0
         writer.write_table(pa.Table.from_batches(held, schema))
     return rows
+
+
+def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # Numbers that differ in every row gain nothing from a dictionary.
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False)
+
+
+WRITERS: Mapping[str, Callable[[Path, pa.Schema], Any]] = {
+    ".parquet": _parquet_writer,
+    ".csv": lambda path, schema: pa_csv.CSVWriter(path, schema),
+    ".arrow": lambda path, schema: pa.ipc.new_file(path, schema),
+    ".feather": lambda path, schema: pa.ipc.new_file(path, schema),
+}
 
 
 @contextmanager
@@ -177,7 +192,7 @@ def _reader(schema: pa.Schema, batches: Callable[..., Iterator[pa.RecordBatch]],
             for batch in batches(wanted.names):
                 yield checked(batch, wanted, binary)
 
-    return Reader(tuple(names), blocks, others=others)
+    return Reader(tuple(names), blocks, others=others, types={name: schema.field(name).type for name in names})
 
 
 def _pandas_index(schema: pa.Schema) -> set[str]:

@@ -32,6 +32,7 @@ from gengap.diagnose.paired import (
     paired_t,
     seed_variance,
 )
+from gengap.diagnose.weighted import linearised
 from gengap.errors import UsageError
 
 ByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
@@ -89,13 +90,15 @@ def compare(
     against: str | None = None,
     loss: str = "binary_crossentropy",
     seed: int = 0,
+    weights: np.ndarray | None = None,
 ) -> tuple[Comparison, ...]:
     """Each run against one reference run, by loss and, given `logits` and labels of 0 and 1, accuracy and AUC.
 
     `right` gives accuracy alone, of any classes: whether each row's is right. All are by run, (seeds, rows);
     runs may differ in seeds, but not in rows. `y` is (rows,).
     `against` is the reference (default: the run with the lowest mean loss), `loss` the name of the losses' metric,
-    `seed` that of the bootstrap.
+    `seed` that of the bootstrap. `weights` (rows,) are those of accuracy and AUC from logits; losses, and `right`,
+    of rows that don't count alike are given `linearised`.
 
     Every metric is a mean over seeds, taken row by row, so that rows stay paired. Loss: paired t-test, bootstrapped
     interval. Accuracy (a logit above 0 says 1): McNemar's exact test between runs of one seed; with more, a row is
@@ -116,9 +119,12 @@ def compare(
     by_metric, areas = {loss: losses} | ({"accuracy": right} if right is not None else {}), {}
     if logits is not None or y is not None:
         scores, labels = _binary(logits, y, losses)
-        by_metric["accuracy"] = {run: (each > 0) == (labels == 1) for run, each in scores.items()}
-        if min((labels == 1).sum(), (labels == 0).sum()) >= 2:
-            areas = {run: area_parts(each, labels) for run, each in scores.items()}
+        by_metric["accuracy"] = {
+            run: linearised((each > 0) == (labels == 1), weights) for run, each in scores.items()
+        }
+        there = labels if weights is None else labels[weights > 0]
+        if min((there == 1).sum(), (there == 0).sum()) >= 2:
+            areas = {run: area_parts(each, labels, weights) for run, each in scores.items()}
     if not others:
         return ()
     found = _of_means(by_metric, others, reference, seed)

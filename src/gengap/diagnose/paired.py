@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit  # the normal and Student distributions and their quantiles
-from scipy.stats import binomtest, rankdata
+from scipy.stats import binomtest
 
+from gengap.diagnose.weighted import linearised
 from gengap.errors import UsageError
 
 LEVEL = 0.9  # the probability that intervals cover
@@ -98,24 +99,29 @@ class AreaParts:
         return float(self.positives.mean())
 
 
-def area_parts(scores: np.ndarray, y: np.ndarray) -> AreaParts:
+def area_parts(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> AreaParts:
     """The parts of the mean over seeds of each seed's AUC, from `scores` (seeds, rows) and labels `y` (rows,).
 
     The mean of areas is again a mean over pairs of rows, whose components are the means of the seeds' components;
     so DeLong's theory holds for it as for one model. Averaging scores instead would judge an ensemble, which is not
-    what is kept. From mid-ranks in n log n (Sun & Xu 2014, IEEE Signal Processing Letters 21(11)).
+    what is kept. With `weights` (rows,) a pair counts by the product of its rows' weights, and the components are
+    `linearised`. In n log n (as Sun & Xu 2014, IEEE Signal Processing Letters 21(11)).
     """
     positive = y == 1
-    found = [_parts(each[positive], each[~positive]) for each in scores]
-    return AreaParts(np.mean([p for p, _ in found], axis=0), np.mean([n for _, n in found], axis=0))
+    of_positives, of_negatives = (None if weights is None else weights[of] for of in (positive, ~positive))
+    above = [_below(each[positive], each[~positive], of_negatives) for each in scores]
+    below = [1 - _below(each[~positive], each[positive], of_positives) for each in scores]
+    return AreaParts(
+        linearised(np.mean(above, axis=0), of_positives), linearised(np.mean(below, axis=0), of_negatives)
+    )
 
 
-def _parts(positive: np.ndarray, negative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    ranks = rankdata(np.concatenate([positive, negative]))
-    among_positives, among_negatives = ranks[: len(positive)], ranks[len(positive) :]
-    above = (among_positives - rankdata(positive)) / len(negative)
-    below = 1 - (among_negatives - rankdata(negative)) / len(positive)
-    return above, below
+def _below(scores: np.ndarray, others: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """The share of the `others` (by weight) that score below each of `scores`, ties counting half."""
+    order = np.argsort(others)
+    first, last = (np.searchsorted(others[order], scores, side) for side in ("left", "right"))
+    sums = np.arange(len(others) + 1) if weights is None else np.cumsum([0.0, *weights[order]])
+    return (sums[first] + sums[last]) / (2 * sums[-1])
 
 
 def delong(a: AreaParts, b: AreaParts) -> tuple[float, tuple[float, float], float]:

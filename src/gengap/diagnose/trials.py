@@ -11,6 +11,7 @@ from gengap.diagnose.findings import refusal
 from gengap.diagnose.names import Curves, Log, choose
 from gengap.diagnose.rows import RowLosses
 from gengap.diagnose.verdict import Thresholds, Verdict, judge, probabilities_of
+from gengap.diagnose.weighted import linearised
 from gengap.history import History
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.fitted import SoFar, kept_rows
@@ -38,15 +39,16 @@ def verdict_of(known: SoFar, y: np.ndarray, task: AnyTask, weights: np.ndarray |
 
     `y` is those rows' target, and `weights` (rows,) is by how much each counts. A single row says nothing besides.
     """
-    rows = _rows(known, y, task) if len(y) > 1 else None
-    if rows is not None and weights is not None:
-        kept = weights[kept_rows(len(y))]
-        rows = RowLosses(rows.epochs, rows.losses * kept / kept.mean())
+    rows = _rows(known, y, task, weights) if len(y) > 1 else None
     return judge(curves_of(known.history, task.loss), rows)
 
 
-def is_certain(y: np.ndarray, patience: int, task: AnyTask) -> Callable[[SoFar], bool]:
-    """A rule that ends a trial, asked with what is known of it so far; `y` is the validation rows' target.
+def is_certain(
+    y: np.ndarray, patience: int, task: AnyTask, weights: np.ndarray | None = None
+) -> Callable[[SoFar], bool]:
+    """A rule that ends a trial, asked with what is known of it so far.
+
+    `y` is the validation rows' target, and `weights` (rows,) is by how much each counts.
 
     It ends once overfitting is certain: a rise of CERTAIN_RISE has the probability CERTAIN. And it ends once going
     on is futile: as many epochs again, or twice the patience if that is more, gain a standard error of the
@@ -58,7 +60,7 @@ def is_certain(y: np.ndarray, patience: int, task: AnyTask) -> Callable[[SoFar],
     thresholds = Thresholds()
 
     def certain(known: SoFar) -> bool:
-        rows = _rows(known, y, task)
+        rows = _rows(known, y, task, weights)
         curves = curves_of(known.history)
         if refusal(curves) is not None:
             return False
@@ -76,5 +78,7 @@ def is_certain(y: np.ndarray, patience: int, task: AnyTask) -> Callable[[SoFar],
     return certain
 
 
-def _rows(known: SoFar, y: np.ndarray, task: AnyTask) -> RowLosses:
-    return row_losses(known.output_epochs, known.outputs, y[kept_rows(len(y))], task)
+def _rows(known: SoFar, y: np.ndarray, task: AnyTask, weights: np.ndarray | None) -> RowLosses:
+    kept = kept_rows(len(y))
+    rows = row_losses(known.output_epochs, known.outputs, y[kept], task)
+    return rows if weights is None else RowLosses(rows.epochs, linearised(rows.losses, weights[kept]))

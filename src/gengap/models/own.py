@@ -49,7 +49,7 @@ class OwnModels:
     """The models of `builder` for rows of so many `features` and a `task`.
 
     With `saved` they are to be saved, which is tried before any is trained. `left_out` are the plan's trials that
-    they don't suit.
+    they don't suit. `weighted` as for `compile_for`.
     """
 
     builder: Builder
@@ -57,6 +57,7 @@ class OwnModels:
     task: AnyTask
     saved: bool = False
     left_out: tuple[str, ...] = ()
+    weighted: bool = False
 
     def __post_init__(self) -> None:
         self._known: dict[tuple[int, ...], Known] = {}
@@ -82,11 +83,12 @@ class OwnModels:
 
     def _compiled(self, model: keras.Model, rate: Rate) -> keras.Model:
         if not model.compiled:
-            compile_for(self.task, model, rate=rate)
+            compile_for(self.task, model, rate=rate, weighted=self.weighted)
             return model
         own = {"run_eagerly": model.run_eagerly, "jit_compile": model.jit_compile}
+        metrics = {"weighted_metrics" if self.weighted else "metrics": metrics_of(self.task)}
         loss = loss_of(self.task) if model.loss is None else model.loss
-        model.compile(optimizer=model.optimizer, loss=loss, metrics=metrics_of(self.task), **own)
+        model.compile(optimizer=model.optimizer, loss=loss, **metrics, **own)
         return model
 
     def _checked(self, size: tuple[int, ...], seed: int) -> keras.Model:

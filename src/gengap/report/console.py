@@ -275,7 +275,8 @@ def described_text(described: Described, shown: int = 20) -> str:
     ]
     more = [f"  … and {len(noted) - shown} more, in the report"] if len(noted) > shown else []
     warnings = [f"warning: {warning}" for warning in described.warnings]
-    return "\n".join([f"split: {described.split}", *["columns:"] * bool(lines), *lines, *more, *warnings])
+    weights = [f"weights: {told}" for told in described.weighting]
+    return "\n".join([f"split: {described.split}", *weights, *["columns:"] * bool(lines), *lines, *more, *warnings])
 
 
 def skipped_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:

@@ -34,21 +34,22 @@ def fit_baselines(train: Rows, task: AnyTask, seed: int = 0) -> Iterator[Baselin
 
     The linear one is a logistic regression, or of numbers a ridge regression, on standardised features. The boosted
     trees have scikit-learn's default settings and stop early on a tenth of the training rows that they hold out
-    themselves: validation rows stay unseen. None at all where the training rows have one class.
+    themselves: validation rows stay unseen. Rows' weights, and those of classes, count as for networks. None at all
+    where the training rows have one class.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    y = task.labels(train.y)
+    y, weights = task.labels(train.y), train.trained_weights
     _, counts = np.unique(y, return_counts=True)
     if len(counts) < 2:
         return
     # Few of a class can't be stratified into the part held out.
     enough = len(y) >= 100 and (not task.by_class or counts.min() >= 20)
     linear, trees = _classifiers(enough, seed) if task.by_class else _regressors(enough, seed)
-    for run, model in ((LINEAR, make_pipeline(StandardScaler(), linear)), (TREES, trees)):
+    for run, model in ((LINEAR, make_pipeline(StandardScaler(), linear)), (TREES, make_pipeline(trees))):
         started = time.perf_counter()
-        model.fit(train.x, y)
+        model.fit(train.x, y, **{f"{model.steps[-1][0]}__sample_weight": weights})
         yield Baseline(run, partial(_outputs, model, task), time.perf_counter() - started)
 
 

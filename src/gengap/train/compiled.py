@@ -137,7 +137,16 @@ def _monitored(model: keras.Model, job: Job) -> str:
 def _to_device(train: Rows, validation: Rows) -> Data:
     clean = clean_sample(train, len(validation))
     seen = jax.tree.map(lambda *pair: np.concatenate(pair), validation.x, clean.x)
-    given = (train.x, train.y, train.weights, seen, validation.y, validation.weights, clean.y, clean.weights)
+    given = (
+        train.x,
+        train.y,
+        train.trained_weights,
+        seen,
+        validation.y,
+        validation.weights,
+        clean.y,
+        clean.weights,
+    )
     return Data(*jax.tree.map(jnp.asarray, given))
 
 

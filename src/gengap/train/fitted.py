@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -191,10 +191,16 @@ class Permutations:
 def clean_sample(train: Rows, rows: int) -> Rows:
     """The training rows on which the clean train metrics are computed: `rows` drawn once, the same every epoch.
 
-    Drawn and not the first ones, because a table may come sorted.
+    Drawn and not the first ones, because a table may come sorted; rows of no weight are passed over.
     """
-    chosen = np.random.default_rng(0).choice(len(train), min(rows, len(train)), replace=False)
-    return train.each(lambda array: array[np.sort(chosen)])
+    weighted = isinstance(train.weights, np.ndarray) and bool(train.weights.any())
+    of = np.flatnonzero(train.weights) if weighted else np.arange(len(train))
+    chosen = np.random.default_rng(0).choice(len(of), min(rows, len(of)), replace=False)
+    sample = train.each(lambda array: array[of[np.sort(chosen)]])
+    if not weighted:
+        return sample
+    # As heavy as all rows are: Keras' loss divides by their number and not by their weights.
+    return replace(sample, weights=(sample.weights * (train.weights.mean() / sample.weights.mean())))
 
 
 def kept_rows(rows: int) -> np.ndarray:

@@ -107,14 +107,16 @@ def _run(due: Due, validation: Rows, interrupt: threading.Event) -> Finished | N
     return Finished(due, ready.model, fitted)
 
 
-def with_auc(fitted: Fitted, y: np.ndarray) -> Fitted:
+def with_auc(fitted: Fitted, validation: Rows) -> Fitted:
     """The same with validation/auc at the epochs whose outputs were kept: of a binary task, labels 0 and 1."""
-    labels = y[kept_rows(len(y))].reshape(-1)
+    kept = kept_rows(len(validation))
+    labels = validation.y[kept].reshape(-1)
+    weights = None if validation.weights is None else validation.weights[kept]
     logits = fitted.outputs[..., 0]
     finite = np.isfinite(logits).all(axis=1)
-    if len(np.unique(labels)) < 2 or not finite.any():
+    if not finite.any() or not area(logits[finite][0], labels, weights):
         return fitted
-    values = np.array([area(row, labels)["auc"] for row in logits[finite]])
+    values = np.array([area(row, labels, weights)["auc"] for row in logits[finite]])
     series = {**fitted.history.series, ("validation", "auc"): Series(fitted.output_epochs[finite], values)}
     return replace(fitted, history=History(fitted.history.run, fitted.history.seed, series))
 

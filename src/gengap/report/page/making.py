@@ -14,7 +14,7 @@ from gengap.data.names import shareable
 from gengap.report.summary import PLAN_FILE, Made
 
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
-DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail", "keep": ()}
+DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail", "keep": (), "column": {}}
 
 
 def made(source: Any, plan: Any, options: Mapping[str, object]) -> Made:
@@ -50,7 +50,8 @@ def _command(source: Any, plan: Any, given: Mapping[str, object]) -> tuple[str, 
         return ()
     words = ["gengap", "study", shareable(os.fspath(source)), "--plan", _plan(plan)]
     for name, value in given.items():
-        for each in value if isinstance(value, tuple) else (value,):
+        several = [f"{key}={kind}" for key, kind in value.items()] if isinstance(value, Mapping) else value
+        for each in several if isinstance(several, (tuple, list)) else (several,):
             words += [f"--{name.replace('_', '-')}", str(each)]
     return tuple(words)
 

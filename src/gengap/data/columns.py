@@ -1,0 +1,104 @@
+"""What the user says that columns are: it comes before what they look like."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, get_args
+
+from gengap.errors import DataError, UsageError, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+ColumnKind = Literal["category", "number", "text", "date", "drop"]
+KINDS = get_args(ColumnKind)
+MOST_CATEGORIES = 1_000  # each is a feature
+MEND = "Mend the column, or say otherwise with --column"
+
+
+def columns_of(texts: Iterable[str]) -> dict[str, str]:
+    """What the command line says, as "shop=category", by column.
+
+    >>> columns_of(["shop=category", "a=b=drop"])
+    {'shop': 'category', 'a=b': 'drop'}
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, _, kind = text.rpartition("=")
+        if not name:
+            raise UsageError(f"--column {text}: expected NAME=KIND, as in shop=category, of {', '.join(KINDS)}")
+        if found.setdefault(name, kind) != kind:
+            raise UsageError(f"--column says that {name!r} is both {found[name]} and {kind}. Leave one out")
+    return found
+
+
+def check_said(
+    said: Mapping[str, str],
+    target: str,
+    aside: Sequence[str],
+    keep: Collection[str],
+    dates: Collection[str],
+    origin: str,
+) -> None:
+    """Raises UsageError for a kind that there is none, and for a column of which it can't be said.
+
+    `dates` are columns that the table itself says to be dates.
+    """
+    for name, kind in said.items():
+        if kind not in KINDS:
+            raise UsageError(f"{origin}, column {name!r}: there is no kind {kind!r}, expected {', '.join(KINDS)}")
+        if name == target:
+            raise UsageError(
+                f"{origin}: {name!r} is the target, and what that is --task says. Leave {name}={kind} out"
+            )
+        if name in aside:
+            raise UsageError(
+                f"{origin}: rows are split or weighted by {name!r}, no feature. Leave {name}={kind} out"
+            )
+        if name in dates and kind not in ("date", "drop"):
+            raise UsageError(f"{origin}, column {name!r}: it holds dates and can't be taken for a {kind}. {MEND}")
+        if kind == "drop" and name in keep:
+            raise UsageError(f"{origin}: {name!r} is both to be kept and dropped. Leave one out")
+
+
+def as_said(
+    name: str, column: np.ndarray | pd.Series, kind: str
+) -> tuple[str, tuple[pd.Series, str | None] | None]:
+    """A column taken as the user says: its kind, and for text and dates its parsed values with the dates' format.
+
+    Kinds are called as in `gengap.data.kinds`. Raises DataError, naming the column, where it can't be taken so.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from gengap.data.encoding import refuse_unread
+
+    if isinstance(column, np.ndarray):
+        return "numeric", None
+    if kind == "number":
+        parsed = pd.to_numeric(column, errors="coerce")
+        refuse_unread(name, column, parsed, "number")
+        return "numeric", (parsed, None)
+    if kind == "date":
+        return "datetime", (column, None if column.dtype.kind == "M" else _written(name, column))
+    if kind == "category" and (many := column.nunique()) > MOST_CATEGORIES:
+        raise DataError(
+            f"column {name!r}: it has {many:,} values, expected at most {MOST_CATEGORIES:,} categories. {MEND}"
+        )
+    return {"category": "low_cardinality", "text": "high_cardinality"}[kind], (column, None)
+
+
+def _written(name: str, column: pd.Series) -> str:
+    """How dates are written."""
+    from skrub import ToDatetime
+
+    reader = ToDatetime()
+    try:
+        reader.fit_transform(column)
+    except ValueError:
+        value = shown(column.dropna().iloc[0]) if column.notna().any() else "nothing"
+        raise DataError(
+            f"column {name!r}: its values, as {value}, are no dates in one format, expected those. {MEND}"
+        ) from None
+    return reader.format_
