@@ -56,6 +56,13 @@ class ClassWeight(StrEnum):
     balanced = "balanced"
 
 
+class Backend(StrEnum):
+    """Whose cluster trains, as an option's value."""
+
+    dask = "dask"
+    ray = "ray"
+
+
 class Stop(StrEnum):
     """When a trial ends, as an option's value."""
 
@@ -106,6 +113,11 @@ def study(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Small trials side by side (default: every core).")
     ] = None,
+    backend: Annotated[Backend | None, typer.Option(help="Train on a cluster's machines: whose it is.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="The cluster's, as tcp://host:8786 for Dask (Ray: default this machine's)."),
+    ] = None,
     stop: Annotated[
         Stop | None, typer.Option(help="When trials end: by patience alone, or as soon as the verdict is certain.")
     ] = None,
@@ -154,6 +166,8 @@ def study(
             max_epochs=max_epochs,
             only=only,
             jobs=jobs,
+            backend=backend.value if backend else None,
+            address=address,
             stop=stop.value if stop else None,
             task=task.value if task else None,
             out=folder,

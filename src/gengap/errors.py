@@ -11,7 +11,8 @@ Each message says what was received and where, what was expected, and how to men
     │   ├── SourceError         a file or address that can't be reached or understood
     │   ├── BadRowError         one row that can't be used: names file, row and column
     │   └── TooFewRowsError     the source ended before the rows asked for
-    └── StudyFolderError        a study folder that another study uses, or another plan or other data made
+    ├── StudyFolderError        a study folder that another study uses, or another plan or other data made
+    └── ClusterError            machines that don't answer, have other versions, or die
 
     GengapWarning               a warning: the work goes on, another way than asked for
 """
@@ -100,3 +101,7 @@ class TooFewRowsError(DataError):
 
 class StudyFolderError(GengapError):
     """A study folder that another study uses, or that another plan or other data made."""
+
+
+class ClusterError(GengapError):
+    """A cluster that doesn't answer, or whose workers have other versions, or die again and again."""

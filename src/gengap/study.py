@@ -46,6 +46,7 @@ from gengap.report.page.making import made
 from gengap.report.summary import PLAN_FILE, Made, StudySummary, TrialSummary
 from gengap.tasks import TaskName
 from gengap.train.baselines import TREES, Baseline, fit_baselines
+from gengap.train.cluster import Cluster
 from gengap.training import Training
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def study(
     max_epochs: int | None = None,
     only: str | None = None,
     jobs: int | None = None,
+    backend: str | None = None,
+    address: str | None = None,
     stop: Stop | None = None,
     out: str | Path | None = None,
     task: TaskName | None = None,
@@ -164,6 +167,7 @@ def study(
     `weight`, `class_weight`, `column`: see `gengap.load`. `plan` is "quick", "tutorial", a TOML file or a `Plan`;
     `only` (a shell pattern) and `max_epochs` cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
+    With a `backend`, "dask" or "ray", trials run on the machines of the cluster at `address`.
     `model` builds your own Keras models instead of gengap's: `build(size, features, outputs)`, or its
     "module:function", returns one for the widths of a trial's hidden layers. Trials with treatments are left out.
     `stop` says when trials end: by "patience" alone, or once their "verdict" is certain (default: as planned).
@@ -186,6 +190,7 @@ def study(
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}, expected a whole number of at least 1")
+    cluster = Cluster.of(backend, address)
     plan = load_plan(plan)
     plan = plan.only(only) if only else plan
     plan = plan.capped(max_epochs) if max_epochs else plan
@@ -223,7 +228,7 @@ def study(
         display.begin(plan, dataset, seeds, own)
         interrupt = stack.enter_context(interruptible(display))
         baselines = list(fit_baselines(dataset.train, dataset.task))
-        training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines, own)
+        training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines, own, cluster)
         while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
         found = _gathered(training, Path(out) if out is not None else None, started, how)

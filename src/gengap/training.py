@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,15 +16,16 @@ import msgspec
 
 from gengap.conclude.outcomes import Key, Outcomes
 from gengap.data.dataset import Dataset
-from gengap.data.rows import nested
+from gengap.data.rows import Rows, nested
 from gengap.diagnose.trials import is_certain, verdict_of
 from gengap.display import Display
 from gengap.fingerprint import fingerprint
 from gengap.folder import StudyFolder
 from gengap.models.saved import Card
 from gengap.models.treatments import AnyTreatment
-from gengap.plan import Plan, Trial
+from gengap.plan import Plan, Recipe, Trial
 from gengap.report.summary import TrialSummary, metrics_at
+from gengap.tasks import AnyTask
 from gengap.train import versions
 from gengap.train.baselines import Baseline
 from gengap.train.fitted import Fitted, Job, kept_rows
@@ -32,6 +33,7 @@ from gengap.train.trials import Due, Finished, Ready, run_due, steps_per_epoch, 
 
 if TYPE_CHECKING:
     from gengap.models.own import OwnModels
+    from gengap.train.cluster import Cluster
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Trained:
 class Training:
     """One study's training. `trials` are those tried so far, by run; `finished` what came of them.
 
-    `own` builds the models, where the user does.
+    `own` builds the models, where the user does. With a `cluster` they are trained there.
     """
 
     plan: Plan
@@ -58,6 +60,7 @@ class Training:
     interrupt: threading.Event
     baselines: Sequence[Baseline]
     own: OwnModels | None = None
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         self._of_baselines = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
@@ -100,11 +103,19 @@ class Training:
                 self.display.finished(summary, kept=True)
         left = [(run, seed) for run, seed in prints if (run, seed) not in self.finished]
         due = [self._due(self.trials[run], seed, prints[run, seed]) for run, seed in left]
-        running = run_due(due, self.dataset.validation, self.jobs, self.interrupt)
+        running = self._running(due)
         with closing(running):  # a fault here ends the trials that run
             for trained in self._trained(running, prints):
                 self.finished[trained.summary.run, trained.summary.seed] = trained
                 self.display.finished(trained.summary, kept=False)
+
+    def _running(self, due: Sequence[Due]) -> Generator[Finished]:
+        rows = (self.dataset.train, self.dataset.validation)
+        if self.cluster is None:
+            return run_due(due, rows, self.jobs, self.interrupt)
+        from gengap.train.cluster import run_on
+
+        return run_on(self.cluster, due, rows, self.jobs, self.interrupt)
 
     def _trained(self, running: Iterator[Finished], prints: Mapping[Key, str]) -> Iterator[Trained]:
         for finished in running:
@@ -134,34 +145,12 @@ class Training:
         return fingerprint(parts | versions())
 
     def _due(self, trial: Trial, seed: int, fingerprint: str) -> Due:
-        recipe, features = trial.recipe(self.plan.recipe), len(self.dataset.columns)
-        validation, task, patience = self.dataset.validation, self.dataset.task, recipe.stopping.patience
-        certain = is_certain(validation.y, patience, task, validation.weights) if recipe.stop == "verdict" else None
+        task, features = self.dataset.task, len(self.dataset.columns)
         own = self.own
-
-        def prepare() -> Ready:
-            train = nested(self.dataset.train, trial.share, seed)
-            job = Job(
-                epochs=recipe.max_epochs,
-                batch=recipe.batch,
-                stopping=recipe.stopping,
-                seed=seed,
-                run=trial.run,
-                on_progress=self.display.progress,
-                interrupt=self.interrupt,
-                certain=certain,
-                checkpoints=self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None,
-            )
-            steps = steps_per_epoch(len(train), recipe.batch)
-            if own is None:
-                weighted = train.weights is not None
-                model = trial.build(features, steps, self.plan.recipe, seed, task, weighted=weighted)
-                return Ready(model, train, job)
-            rate = recipe.schedule.build(steps, recipe.max_epochs)
-            return Ready(own.build(trial.units, rate, seed), train, job)
-
         parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters
-        return Due(trial.run, seed, parameters, prepare)
+        kept = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
+        prepare = Prepared(trial, self.plan.recipe, seed, task, own)
+        return Due(trial.run, seed, parameters, prepare, self.display.progress, kept)
 
     def _summarise(self, finished: Finished, fitted: Fitted) -> TrialSummary:
         from gengap.models.weights import share_below
@@ -181,6 +170,33 @@ class Training:
             verdict=verdict_of(fitted, validation.y, self.dataset.task, validation.weights),
             sparsity=share_below(finished.model),
         )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that builds one trial and seed beside the rows. It can be pickled, and be called on another machine."""
+
+    trial: Trial
+    plan: Recipe
+    seed: int
+    task: AnyTask
+    own: OwnModels | None
+
+    def __call__(self, train: Rows, validation: Rows) -> Ready:
+        """The model and its job for these rows, of which the trial may take a share."""
+        trial, recipe = self.trial, self.trial.recipe(self.plan)
+        train = nested(train, trial.share, self.seed)
+        certain = None
+        if recipe.stop == "verdict":
+            certain = is_certain(validation.y, recipe.stopping.patience, self.task, validation.weights)
+        job = Job(recipe.max_epochs, recipe.batch, recipe.stopping, self.seed, trial.run, certain=certain)
+        steps = steps_per_epoch(len(train), recipe.batch)
+        if self.own is not None:
+            rate = recipe.schedule.build(steps, recipe.max_epochs)
+            return Ready(self.own.build(trial.units, rate, self.seed), train, job)
+        weighted, features = train.weights is not None, train.x.shape[1]
+        model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
+        return Ready(model, train, job)
 
 
 def _settings(treatment: AnyTreatment) -> str:

@@ -53,6 +53,11 @@ class Builder:
         importable = module != "__main__" and getattr(sys.modules.get(module), own, None) is found
         return cls(name, found, isinstance(model, str) or importable)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name where it has one: found on another machine as here, and else told as here."""
+        given = (self.name, self.function, self.importable)
+        return (Builder.of, (self.name,)) if self.importable else (Builder, given)
+
     def __call__(self, size: tuple[int, ...], features: int, outputs: int, seed: int) -> keras.Model:
         """The model of that size; the same `seed` gives the same first weights. Raises UsageError."""
         from gengap.models.backend import keras

@@ -63,6 +63,11 @@ class OwnModels:
         self._known: dict[tuple[int, ...], Known] = {}
         self._looking = threading.Lock()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it travels to another machine: what is known is found out there."""
+        given = (self.builder, self.features, self.task, self.saved, self.left_out, self.weighted)
+        return OwnModels, given
+
     def build(self, size: tuple[int, ...], rate: Rate, seed: int) -> keras.Model:
         """The compiled model. One that comes compiled keeps its optimizer and loss; metrics are the task's, always.
 

@@ -21,14 +21,18 @@ from gengap.history import History, Series
 from gengap.limits import cores
 from gengap.tasks import area
 from gengap.train import either, keras_backend
-from gengap.train.fitted import Fitted, Job, kept_rows
+from gengap.train.fitted import Fitted, Job, Progress, kept_rows
 from gengap.train.stopping import SMALL
 
 if TYPE_CHECKING:
     import keras
 
+    from gengap.train.checkpoint import Checkpoints
 
 WAKE_SECONDS = 0.25
+
+
+Prepare = Callable[[Rows, Rows], "Ready"]  # of all rows that train, and that validate; it can be pickled
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,17 @@ class Ready:
 
 @dataclass(frozen=True)
 class Due:
-    """One trial and seed still to train. `prepare` builds its model when its turn comes."""
+    """One trial and seed still to train. `prepare` builds its model when its turn comes, maybe on another machine.
+
+    `on_progress` and `checkpoints` are this machine's, as of `Job`.
+    """
 
     run: str
     seed: int
     parameters: int
-    prepare: Callable[[], Ready]
+    prepare: Prepare
+    on_progress: Callable[[Progress], None] | None = None
+    checkpoints: Checkpoints | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +69,11 @@ class Finished:
 
 
 def run_due(
-    due: Sequence[Due], validation: Rows, jobs: int | None, interrupt: threading.Event
+    due: Sequence[Due], rows: tuple[Rows, Rows], jobs: int | None, interrupt: threading.Event
 ) -> Generator[Finished]:
     """Trains all that is due, yielding each as it finishes. Nothing new starts once `interrupt` is set.
+
+    `rows` are those that train and that validate.
 
     A KeyboardInterrupt is not kept waiting for the epochs at hand.
     """
@@ -72,7 +83,7 @@ def run_due(
     faults: list[BaseException] = []
     for group, threads in ((small, side_by_side), (large, 1)):
         pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
-        futures = [pool.submit(_run, each, validation, interrupt) for each in group]
+        futures = [pool.submit(_run, each, rows, interrupt) for each in group]
         try:
             for future in _as_they_finish(futures):
                 if fault := future.exception():
@@ -96,11 +107,12 @@ def _as_they_finish(futures: Sequence[Future[Finished | None]]) -> Iterator[Futu
         yield from sorted(done, key=futures.index)
 
 
-def _run(due: Due, validation: Rows, interrupt: threading.Event) -> Finished | None:
+def _run(due: Due, rows: tuple[Rows, Rows], interrupt: threading.Event) -> Finished | None:
     if interrupt.is_set():
         return None
-    ready = due.prepare()
-    fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
+    ready = due.prepare(*rows)
+    here = {"on_progress": due.on_progress, "checkpoints": due.checkpoints, "interrupt": interrupt}
+    fitted, slower = either.fit(ready.model, ready.train, rows[1], replace(ready.job, **here))
     if slower is not None and keras_backend() == "jax":  # of another backend there is nothing else to expect
         told = f"{due.run} was trained by Keras' own loop, with the same history but slower: {slower}"
         warnings.warn(told, GengapWarning, stacklevel=2)

@@ -1,0 +1,272 @@
+"""Trials on the machines of a cluster, through joblib: Dask's workers or Ray's.
+
+What travels is how to build a trial, and the rows, once a machine; what comes back are curves, outputs and weights
+as arrays. A trial whose worker dies is trained again elsewhere, from its start, with the same result: it keeps no
+checkpoints, because its machine need not see the study's folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import socket
+import threading
+import traceback
+import warnings
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from gengap.data.rows import Rows
+from gengap.errors import ClusterError, GengapError, GengapWarning, UsageError, reason
+from gengap.fingerprint import TRAINING
+from gengap.train import keras_backend, versions
+from gengap.train.fitted import Fitted
+from gengap.train.trials import WAKE_SECONDS, Due, Finished, Prepare
+
+Backend = Literal["dask", "ray"]
+ANSWER_SECONDS = 15  # how long a cluster may take to answer, and to have a worker
+TRIES = 3  # of a trial whose workers die; as many as Dask's schedulers allow, if nobody tells them otherwise
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where trials run: `backend` "dask" or "ray", and the scheduler's `address` (None: Ray's on this machine)."""
+
+    backend: Backend
+    address: str | None = None
+
+    @classmethod
+    def of(cls, backend: str | None, address: str | None) -> Cluster | None:
+        """The cluster that is meant; None without a backend. Raises UsageError for what can't be meant."""
+        if backend is None:
+            if address is not None:
+                raise UsageError(f"address is {address!r} without a backend; say whose: dask or ray")
+            return None
+        if backend not in get_args(Backend):
+            raise UsageError(f"backend is {backend!r}, expected dask or ray")
+        if backend == "dask" and address is None:
+            raise UsageError("backend is dask without an address; give the scheduler's, as tcp://127.0.0.1:8786")
+        found: Backend = "dask" if backend == "dask" else "ray"
+        try:
+            import_module("joblib")
+            import_module("distributed" if found == "dask" else "ray")
+        except ImportError as fault:
+            mend = f"install it with pip install 'gengap[{found}]'"
+            raise UsageError(f"backend is {found}, but {fault.name} is not installed; {mend}") from None
+        return cls(found, address)
+
+
+def run_on(
+    cluster: Cluster,
+    due: Sequence[Due],
+    rows: tuple[Rows, Rows],
+    jobs: int | None,
+    interrupt: threading.Event,
+) -> Generator[Finished]:
+    """As `gengap.train.trials.run_due`, on a cluster. `rows` are those that train and that validate.
+
+    Once `interrupt` is set, the trials that run are given up. Raises ClusterError if nobody answers, if a worker
+    has other versions, or if a trial's workers died again and again.
+    """
+    if not due:
+        return
+    known, faults = {(each.run, each.seed): each for each in due}, []
+    with _connected(cluster, rows) as (sent, backend):
+        tasks = [(_packed(each.prepare), each.run, each.seed, sent, _made_with()) for each in due]
+        coming: queue.Queue[_Back | BaseException | None] = queue.Queue()
+        options = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": jobs or "all", **backend}
+        threading.Thread(target=_gather, args=(tasks, options, coming), name="cluster", daemon=True).start()
+        while not interrupt.is_set():
+            try:
+                back = coming.get(timeout=WAKE_SECONDS)  # wakes for signals, as the local one does
+            except queue.Empty:
+                continue
+            if back is None:
+                break
+            if isinstance(back, BaseException):
+                raise _explained(cluster, back) from back
+            if isinstance(back.found, Exception):
+                faults.append(back.found)
+            else:
+                yield _finished(known[back.run, back.seed], back.found, rows)
+    if faults:
+        raise faults[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """What a worker made of a trial; `slower` says why Keras' own loop trained it, if so."""
+
+    fitted: Fitted
+    weights: list[np.ndarray]
+    slower: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Back:
+    """What comes back of one trial and seed: a fault is a value, so that it ends no other trial."""
+
+    run: str
+    seed: int
+    found: _Trained | Exception
+
+
+def _gather(tasks: Sequence[tuple[Any, ...]], options: Mapping[str, Any], coming: queue.Queue[Any]) -> None:
+    """Runs the tasks and hands on what comes back as it comes, then None: in a thread, so that others can wake."""
+    from joblib import Parallel, delayed
+
+    try:
+        for back in Parallel(n_jobs=-1, **options)(delayed(_train)(*task) for task in tasks):
+            coming.put(back)
+    except BaseException as fault:
+        coming.put(fault)
+    coming.put(None)
+
+
+def _packed(prepare: Prepare) -> bytes:
+    """By value where a notebook defined it. Unpacked by `_train` itself, so that what is missing there is told."""
+    import cloudpickle
+
+    return cloudpickle.dumps(prepare)
+
+
+def _train(packed: bytes, run: str, seed: int, rows: tuple[Rows, Rows] | _InStore, wanted: dict[str, str]) -> _Back:
+    """Trains one trial: on a worker."""
+    import cloudpickle
+
+    from gengap.train import either
+
+    if (found := _made_with()) != wanted:
+        return _Back(run, seed, ClusterError(_other(found, wanted)))
+    try:
+        train, validation = rows() if isinstance(rows, _InStore) else rows
+        ready = cloudpickle.loads(packed)(train, validation)
+        fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
+        return _Back(run, seed, _Trained(fitted, ready.model.get_weights(), slower))
+    except GengapError as fault:
+        return _Back(run, seed, fault)
+    except ModuleNotFoundError as fault:
+        told = f"a worker has no module {fault.name!r}, which {run} needs; install it there"
+        return _Back(run, seed, ClusterError(told))
+    except Exception as fault:  # whatever code of the user's raises, and it may not travel
+        return _Back(run, seed, RuntimeError("".join(traceback.format_exception(fault))))
+
+
+def _made_with() -> dict[str, str]:
+    """What must be the same on all machines."""
+    numpy, gengap = np.__version__, import_module("gengap").__version__
+    return {"gengap": gengap, "trainer": str(TRAINING), "numpy": numpy, **versions()}
+
+
+def _other(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    told = [
+        f"{name} {found.get(name)} (here {value})" for name, value in wanted.items() if found.get(name) != value
+    ]
+    return f"a worker has {', '.join(told)}; expected the same versions everywhere. Install them there"
+
+
+def _finished(due: Due, trained: _Trained, rows: tuple[Rows, Rows]) -> Finished:
+    """The trial with its model, which is built here anew and given the weights."""
+    from gengap.train.fitted import output_shape
+
+    if trained.slower is not None and keras_backend() == "jax":
+        told = f"{due.run} was trained by Keras' own loop, with the same history but slower: {trained.slower}"
+        warnings.warn(told, GengapWarning, stacklevel=2)
+    ready = due.prepare(*rows)
+    output_shape(ready.model, ready.train)  # creates the weights
+    ready.model.set_weights(trained.weights)
+    return Finished(due, ready.model, trained.fitted)
+
+
+def _explained(cluster: Cluster, fault: BaseException) -> BaseException:
+    """An error of the cluster's own, in one line."""
+    if type(fault).__name__ in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError"):
+        told = f"the workers that had a trial died, {TRIES} times or more ({reason(fault)})"
+        return ClusterError(f"{cluster.backend}: {told}. Give them more memory; what is finished is kept")
+    if isinstance(fault, GengapError):
+        return fault
+    return ClusterError(f"{cluster.backend}: {type(fault).__name__}: {reason(fault)}")
+
+
+@contextmanager
+def _connected(cluster: Cluster, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The rows as tasks are given them, and joblib's options. Gives up what still runs at the end."""
+    with (_dask if cluster.backend == "dask" else _ray)(cluster.address, rows) as found:
+        yield found
+
+
+@contextmanager
+def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    from distributed import Client
+    from joblib._dask import DaskDistributedBackend
+
+    class Tasks(DaskDistributedBackend):
+        """Dask's, with at least two jobs: of one alone joblib thinks that it need not travel."""
+
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(super().effective_n_jobs(n_jobs), 2)
+
+    with _answering("dask", address):
+        client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
+    with client:
+        with _answering("dask", address):
+            client.wait_for_workers(1, timeout=ANSWER_SECONDS)
+        yield rows, {"backend": Tasks(client=client, scatter=[rows])}
+
+
+@contextmanager
+def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    import ray
+
+    from gengap.train.ray_tasks import RayTasks
+
+    ours = not ray.is_initialized()
+    if ours:
+        with _answering("ray", address):
+            _knock(address)
+            ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield _InStore(ray.put(rows)), {"backend": RayTasks(tries=TRIES)}
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raises OSError if nobody listens at host:port, for which Ray would wait for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+
+
+@dataclass(frozen=True)
+class _InStore:
+    """The rows in Ray's store of objects, where each machine has them once."""
+
+    reference: Any
+
+    def __call__(self) -> tuple[Rows, Rows]:
+        import ray
+
+        return ray.get(self.reference)
+
+
+@contextmanager
+def _answering(backend: Backend, address: str | None) -> Iterator[None]:
+    """Turns a cluster's silence into one line."""
+    try:
+        yield
+    except Exception as fault:  # each has its own errors for nobody being there
+        start: Mapping[Backend, str] = {
+            "dask": "start one with dask scheduler, and dask worker ADDRESS",
+            "ray": "start one with ray start --head",
+        }
+        where = f"at {address}" if address else "on this machine"
+        raise ClusterError(
+            f"{backend}: no cluster with workers answers {where} ({reason(fault)}); {start[backend]}"
+        ) from fault
