@@ -70,6 +70,12 @@ Time = Annotated[str | None, typer.Option(help="A column: the earliest rows trai
 Keep = Annotated[
     list[str] | None, typer.Option(help="A column to use though it looks like an identifier; may be repeated.")
 ]
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        help="GiB that the rows may take; more of them stay on disk (default: a quarter of the machine's)."
+    ),
+]
 OnBadRow = Annotated[str, typer.Option(help="fail, or skip bad rows and say which.")]
 
 
@@ -104,6 +110,7 @@ def study(
     group: Group = None,
     time: Time = None,
     keep: Keep = None,
+    memory: Memory = None,
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
     open_page: Annotated[
         bool, typer.Option("--open", help="Show the report live in a browser while trials run.")
@@ -139,6 +146,7 @@ def study(
             group=group,
             time=time,
             keep=keep or (),
+            memory=memory,
             model=model,
             display=terminal,
         )

@@ -16,7 +16,7 @@ import msgspec
 
 from gengap.conclude.outcomes import Key, Outcomes
 from gengap.data.dataset import Dataset
-from gengap.data.rows import nested
+from gengap.data.stored import share_of
 from gengap.diagnose.trials import is_certain, verdict_of
 from gengap.display import Display
 from gengap.fingerprint import fingerprint
@@ -136,7 +136,7 @@ class Training:
         own = self.own
 
         def prepare() -> Ready:
-            train = nested(self.dataset.train, trial.share, seed)
+            train = share_of(self.dataset.train, trial.share, seed)
             job = Job(
                 epochs=recipe.max_epochs,
                 batch=recipe.batch,

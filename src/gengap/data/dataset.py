@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from gengap.data.described import Described, count_repeated, describe_columns, warn_of_repeated
+from gengap.data.described import Described, describe_columns, warn_of_repeated
 from gengap.data.encoding import Encoding
-from gengap.data.kinds import fit
+from gengap.data.larger import prepare_stored
+from gengap.data.prepared import Prepared, prepare
 from gengap.data.raw import Raw, gather
 from gengap.data.rows import Rows
 from gengap.data.source import Source, check_column, open_source
 from gengap.data.split import Wanted, at_random, by_group, by_time
-from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
+from gengap.data.stored import StoredRows
+from gengap.errors import BadRowError, TooFewRowsError, UsageError
+from gengap.limits import TooLargeError, table_bytes
 from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class Dataset:
     `columns` are the features, `encoding` makes them of the table's columns, and `described` says in words what was
     made of those and how the rows were split. `mean` and `scale` are what was subtracted and divided by, from the
     training rows alone (zeros and ones for raw features). `test` is None when no test rows were asked for.
-    `skipped` lists bad rows left out.
+    `skipped` lists bad rows left out. Training rows that memory would not hold are `gengap.data.stored.StoredRows`.
     """
 
     name: str
@@ -53,7 +56,7 @@ class Dataset:
     columns: tuple[str, ...]
     target: str
     task: AnyTask
-    train: Rows
+    train: Rows | StoredRows
     validation: Rows
     test: Rows | None
     preparation: Preparation
@@ -68,8 +71,12 @@ class Dataset:
         """A fingerprint of every training and validation row, and of all that a saved model holds of the table."""
         digest = hashlib.sha256(msgspec.json.encode((self.target, self.task, self.encoding.columns, self.columns)))
         digest.update(self.mean.tobytes() + self.scale.tobytes())
+        # Stored rows are named by what they hold; the name tells them from rows in memory, which train otherwise.
         for rows in (self.train, self.validation):
-            digest.update(np.ascontiguousarray(rows.x).tobytes() + np.ascontiguousarray(rows.y).tobytes())
+            if isinstance(rows, StoredRows):
+                digest.update(rows.path.name.encode())
+            else:
+                digest.update(np.ascontiguousarray(rows.x).tobytes() + np.ascontiguousarray(rows.y).tobytes())
         return digest.hexdigest()[:16]
 
 
@@ -89,6 +96,7 @@ def load(
     group: str | None = None,
     time: str | None = None,
     keep: Sequence[str] = (),
+    memory: float | None = None,
 ) -> Dataset:
     """Reads `source` (see `gengap.data.source.open_source`), splits it and prepares its features.
 
@@ -98,6 +106,8 @@ def load(
     target's values look like, see `gengap.tasks.task_of`). With `group`, a column, rows that have the same value
     there are all on one side; with `time`, the earliest rows train, later ones validate and the latest test;
     neither column is a feature then. Columns that look like identifiers are left out, but for those to `keep`.
+    Of a table that takes more than `memory` GiB (default: a quarter of the machine's) the training rows are kept on
+    disk, in GENGAP_CACHE or the user's cache folder.
     Raises UsageError, DataError and the errors of `open_source`.
 
     >>> dataset = load("collider", train=300, validation=100)
@@ -105,12 +115,15 @@ def load(
     ((300, 28), 100)
     """
     _check(train, validation, test, group, time)
+    if memory is not None and not memory > 0:
+        raise UsageError(f"memory is {memory}, expected a number of GiB above 0")
+    most = table_bytes() if memory is None else memory * 2**30
     aside = [column for column in (group, time) if column is not None]
     options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
     opened, asked = _opened(source, rows, Asked(train, validation, test), options | {"aside": aside})
     for column in keep:
         check_column(column, opened.columns, opened.origin)
-    read = _read(opened)
+    read = _read(opened, most)
     found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
     labels = found.strata(read.y)
     if aside:
@@ -165,14 +178,17 @@ def _opened(source: Any, rows: int | None, asked: Asked, options: dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """All rows as read; `aside` are the values of the column that they are split by."""
+    """All rows as read; `aside` are the values of the column that they are split by.
 
-    raw: Raw
+    There is no `raw` of a table that is too large to hold.
+    """
+
+    raw: Raw | None
     y: np.ndarray
     aside: pd.Series | None
 
 
-def _read(source: Source) -> _Rows:
+def _read(source: Source, most: float) -> _Rows:
     import pyarrow as pa
 
     ys: list[np.ndarray] = []
@@ -184,7 +200,14 @@ def _read(source: Source) -> _Rows:
             aside.extend(batch.column(name) for name in source.aside)
             yield batch
 
-    raw = gather(noted(), source.columns, source.origin)
+    try:
+        raw = gather(noted(), source.columns, source.origin, most)
+    except TooLargeError:
+        raw = None
+        ys.clear()
+        aside.clear()
+        for _ in noted():
+            pass
     if not ys:
         raise TooFewRowsError(f"{source.origin} holds no rows; expected a table with at least two")
     return _Rows(raw, np.concatenate(ys), pa.chunked_array(aside).to_pandas() if aside else None)
@@ -225,53 +248,37 @@ def _prepared(
     names: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
     if isinstance(task, Regression):
         task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}")
-    fitting = read.raw.take(parts[0])
-    try:
-        encoding, dropped = fit(fitting, source.columns, keep)
-    except DataError as error:
-        raise DataError(f"{source.origin}: {error}") from None
-    train = encoding.encode(fitting)
-    mean, scale = np.zeros(train.shape[1], np.float32), np.ones(train.shape[1], np.float32)
-    if preparation == "standardise":
-        mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
-        spread = train.std(axis=0, dtype=np.float64).astype(np.float32)
-        scale = np.where(spread > 0, spread, 1).astype(np.float32)  # a constant column stays at 0
-    seen, held = (encoding.encode(read.raw.take(part)) for part in parts[1:])
-    for x in (train, seen, held):  # in place: each may be gigabytes
-        x -= mean
-        x /= scale
-    rows = [
-        Rows(x, task.encoded(read.y[part])) if len(part) else None
-        for x, part in zip((train, seen, held), parts, strict=True)
-    ]
-    assert rows[0] is not None and rows[1] is not None
+    standardise = preparation == "standardise"
+    if read.raw is None:
+        made = prepare_stored(source, read.y, task, parts, standardise, keep)
+    else:
+        made = prepare(read.raw, read.y, task, parts, standardise, source.columns, keep, source.origin)
     return Dataset(
         name=source.name,
         origin=source.origin,
-        columns=encoding.features,
+        columns=made.encoding.features,
         target=source.target,
         task=task,
-        train=rows[0],
-        validation=rows[1],
-        test=rows[2],
+        train=made.train,
+        validation=made.validation,
+        test=made.test,
         preparation=preparation,
-        mean=mean,
-        scale=scale,
-        encoding=encoding,
-        described=_described(source, read, encoding, dropped, names, how),
+        mean=made.mean,
+        scale=made.scale,
+        encoding=made.encoding,
+        described=_described(source, made, names, how),
         skipped=list(source.skipped),
     )
 
 
 def _described(
     source: Source,
-    read: _Rows,
-    encoding: Encoding,
-    dropped: Mapping[str, str],
+    made: Prepared,
     parts: Mapping[str, np.ndarray],
     how: str,
 ) -> Described:
     aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
-    columns = describe_columns(encoding, read.raw.missing(), {**dropped, **aside}, (*source.columns, *source.aside))
-    repeated = count_repeated(read.raw, encoding.columns, parts)
-    return Described(split=how, columns=columns, repeated=repeated, warnings=warn_of_repeated(repeated, parts))
+    order = (*source.columns, *source.aside)
+    columns = describe_columns(made.encoding, made.missing, {**made.dropped, **aside}, order)
+    warnings = (*made.notes, *warn_of_repeated(made.repeated, parts))
+    return Described(split=how, columns=columns, repeated=made.repeated, warnings=warnings)

@@ -48,7 +48,7 @@ def fit(raw: Raw, columns: Sequence[str], keep: Collection[str] = ()) -> tuple[E
         column, kind = raw.column(name), kinds.get(name, "numeric")
         if _is_constant(column):
             dropped[name] = "constant"
-        elif name not in keep and kind != "datetime" and _is_identifier(column):
+        elif name not in keep and kind != "datetime" and is_identifier(column):
             dropped[name] = "identifier"
         elif (step := _step(name, column, kind, clean.get(name))) is not None:
             steps.append(step)
@@ -149,7 +149,7 @@ def _is_constant(column: np.ndarray | pd.Series) -> bool:
     return bool((column == (column[0] if isinstance(column, np.ndarray) else column.iloc[0])).all())
 
 
-def _is_identifier(column: np.ndarray | pd.Series) -> bool:
+def is_identifier(column: np.ndarray | pd.Series) -> bool:
     """Whether each row has its own value that means nothing: a row number, a key, a name of one word."""
     if len(column) < FEWEST_NAMED or is_missing(column).any():
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.errors import DataError
-from gengap.limits import refuse_table
+from gengap.limits import TooLargeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +78,13 @@ class Raw:
         return keys
 
 
-def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "") -> Raw:
-    """The named columns of all batches. Raises DataError if text and dates make that too large."""
+def gather(
+    batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "", most: float = math.inf
+) -> Raw:
+    """The named columns of all batches.
+
+    Raises TooLargeError if they take more than `most` bytes, DataError if text and dates make that too large.
+    """
     import pyarrow as pa
 
     blocks: list[np.ndarray] = []
@@ -95,7 +101,10 @@ def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: st
         blocks.append(np.stack(numbers, axis=1).astype(np.float32) if numbers else empty)
         rows += len(batch)
         taken += batch.nbytes
-        refuse_table(origin, rows, taken)
+        if taken > most:
+            raise TooLargeError(
+                f"{origin}: its first {rows:,} rows take {taken:,} bytes, expected at most {most:,}"
+            )
         if held and rows * len(columns) > MOST_CELLS:
             raise DataError(
                 f"{origin}: more than {MOST_CELLS:,} cells, expected fewer of a table with text or dates, which is "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.data.rows import Rows
+from gengap.data.stored import StoredRows
 from gengap.errors import GengapWarning
 from gengap.history import History, Series
 from gengap.limits import cores
@@ -36,7 +37,7 @@ class Ready:
     """A model built and compiled, with its rows and its job: all that training needs."""
 
     model: keras.Model
-    train: Rows
+    train: Rows | StoredRows
     job: Job
 
 
