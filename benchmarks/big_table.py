@@ -1,13 +1,12 @@
 """A table larger than memory: peak memory, speed against rows in memory, and what shuffling by blocks costs.
 
-By hand, each a process of its own: `python -m benchmarks.big_table ingest|memory|speed|quality TABLE`, where TABLE is
-HIGGS-like, as of `gengap ingest collider --rows 11000000 -o TABLE`.
+By hand, each a process of its own: `python -m benchmarks.big_table ingest|memory|speed|quality TABLE`, where TABLE
+is HIGGS-like, as of `gengap ingest collider --rows 11000000 -o TABLE`.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -109,11 +108,11 @@ def speed(table: str) -> None:
 def quality(_: str) -> None:
     """Validation loss of full shuffles and of block shuffles, paired by seed, of a table in three orders."""
     import gengap
-    from gengap.data.stored import StoredRows
+    from gengap.data.stored import StoredRows, in_memory
     from gengap.train import compiled, streamed
     from gengap.train.fitted import Job
 
-    source = gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train
+    source = in_memory(gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train)
     streamed.BUFFER_BYTES = 1 << 20  # a dozen buffers an epoch, instead of forty of 32 times as many rows
     orders = {"random": np.arange(len(source)), "by class": np.argsort(source.y, kind="stable")}
     orders["by a feature"] = np.argsort(source.x[:, -1])
@@ -125,9 +124,11 @@ def quality(_: str) -> None:
             held, losses = data.train.read([0], [len(data.train)]), []
             for seed in range(SEEDS):
                 job = Job(epochs=10, seed=seed)
-                for fit, rows in ((compiled.fit, held), (streamed.fit, data.train)):
-                    fitted = fit(_model((64, 64, 64), seed), rows, data.validation, job)
-                    losses.append(fitted.history["validation", "binary_crossentropy"].values.min())
+                both = (
+                    compiled.fit(_model((64, 64, 64), seed), held, data.validation, job),
+                    streamed.fit(_model((64, 64, 64), seed), data.train, data.validation, job),
+                )
+                losses += [each.history["validation", "binary_crossentropy"].values.min() for each in both]
         full, blocks = np.reshape(losses, (SEEDS, 2)).T
         error = (blocks - full).std(ddof=1) / SEEDS**0.5
         print(
@@ -138,8 +139,4 @@ def quality(_: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        {"ingest": ingest, "memory": memory, "speed": speed, "quality": quality}[sys.argv[1]](sys.argv[2])
-    else:
-        for what, ending in (("ingest", ".csv.gz"), ("memory", ""), ("speed", ""), ("quality", "")):
-            subprocess.run([sys.executable, "-m", "benchmarks.big_table", what, sys.argv[1] + ending], check=True)
+    {"ingest": ingest, "memory": memory, "speed": speed, "quality": quality}[sys.argv[1]](sys.argv[2])
