@@ -204,6 +204,7 @@ def _read(source: Source, most: float) -> _Rows:
         raw = gather(noted(), source.columns, source.origin, most)
     except TooLargeError:
         raw = None
+    if raw is None:  # only now, that what was read is let go with the error
         ys.clear()
         aside.clear()
         for _ in noted():
