@@ -54,12 +54,12 @@ def memory(table: str) -> None:
 
     import gengap
 
-    os.environ["GENGAP_CACHE"] = str(Path(table).parent)
     rows = pq.ParquetFile(table).metadata.num_rows
     started = time.perf_counter()
-    options: dict[str, Any] = {"validation": VALIDATION, "only": "sizes/[TM]*", "max_epochs": 2, "memory": MEMORY}
-    with tempfile.TemporaryDirectory() as out:
-        found = gengap.study(table, "quick", train=rows - VALIDATION, out=out, **options)
+    options: dict[str, Any] = {"validation": VALIDATION, "only": "sizes/Tiny", "max_epochs": 2, "memory": MEMORY}
+    with tempfile.TemporaryDirectory(dir=Path(table).parent) as out:
+        os.environ["GENGAP_CACHE"] = out
+        found = gengap.study(table, "quick", train=rows - VALIDATION, out=Path(out) / "study", **options)
     for trial in found.trials:
         print(f"{trial.run}: {trial.seconds / trial.epochs:.1f} s an epoch, {trial.metrics['validation']}")
     print(f"study: {time.perf_counter() - started:.0f} s in all, peak {peak():.2f} GB", flush=True)
