@@ -17,6 +17,7 @@ from gengap.conclude.more_rows import next_step
 from gengap.conclude.outcomes import Outcomes
 from gengap.data.dataset import load
 from gengap.data.described import Described
+from gengap.data.larger import note
 from gengap.data.rows import Rows
 from gengap.diagnose import diagnose
 from gengap.diagnose.extrapolate import Extrapolation, LearningCurve, extrapolate
@@ -82,7 +83,9 @@ def tables() -> list[Described]:
     options = [{"test": 100}, {"test": 100, "group": "val_group"}, {"time": "val_d", "validation": 50}]
     found = [load(table, target="y", **each) for table in (base, twice) for each in options]
     last = load(late, target="y", time="val_id")
-    return [each.described for each in (*found, last, load("collider", train=50, validation=50))]
+    in_order = load("collider", train=50, validation=50).described
+    on_disk = msgspec.structs.replace(in_order, warnings=(note(9_000_000, 200_000),))
+    return [*(each.described for each in (*found, last)), in_order, on_disk]
 
 
 def of_table(table: Described) -> Iterator[str]:

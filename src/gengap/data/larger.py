@@ -25,7 +25,7 @@ from gengap.data.prepared import Prepared, fitted, scale_of
 from gengap.data.raw import Raw, gather
 from gengap.data.rows import Rows
 from gengap.data.source import Source
-from gengap.data.stored import SAMPLE_ROWS, Learnt, StoredRows, open_stored, store
+from gengap.data.stored import SAMPLE_ROWS, Learnt, open_stored, store
 from gengap.errors import DataError
 from gengap.files import explained
 from gengap.tasks import AnyTask
@@ -88,7 +88,7 @@ def prepare_stored(
     repeated = {name: count for name, count in repeated.items() if count}
     missing = dict(zip(source.columns, read.missing.tolist(), strict=True))
     result = Prepared(encoding, dropped, learnt.mean, learnt.scale, stored, rows[0], rows[1], missing, repeated)
-    return result._replace(notes=_notes(stored, len(sample)))
+    return result._replace(notes=(note(len(stored), len(sample)),))
 
 
 def _make_room(place: Path) -> None:
@@ -101,10 +101,11 @@ def _make_room(place: Path) -> None:
                 old.unlink()
 
 
-def _notes(stored: StoredRows, sampled: int) -> tuple[str, ...]:
+def note(stored: int, sampled: int) -> str:
+    """What is said of a table of so many `stored` rows, of which so many were `sampled`."""
     return (
-        f"the {len(stored):,} training rows are kept on disk and shuffled by blocks; columns were judged by "
-        f"{sampled:,} of them, and baselines are fitted to {min(SAMPLE_ROWS, len(stored)):,} of them",
+        f"the {stored:,} training rows are kept on disk and shuffled by blocks; columns were judged by {sampled:,} "
+        f"of them, and baselines are fitted to {min(SAMPLE_ROWS, stored):,} of them"
     )
 
 
