@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,11 @@ from gengap.cli import app
 from gengap.errors import ClusterError, UsageError
 from gengap.plan import Recipe
 from gengap.train import cluster
+from gengap.train.stopping import Stopping
 
-for package in ("joblib", "distributed", "ray"):
-    if not os.environ.get("CI"):
-        pytest.importorskip(package)
+for package in ("joblib", "distributed", "ray"):  # not imported: Ray reads the environment then
+    if not find_spec(package) and not os.environ.get("CI"):
+        pytest.skip(f"{package} is not installed", allow_module_level=True)
 
 BIN = Path(sys.executable).parent
 WAIT_SECONDS = 120
@@ -38,10 +41,11 @@ PLAN = Plan(
     trials=(Trial(run="sizes/4", units=(4,)), Trial(run="sizes/6-6", units=(6, 6))),
     recipe=Recipe(batch=100, max_epochs=12),
 )
-LONG = 30_000  # epochs, which take seconds
+LONG = Recipe(batch=100, max_epochs=20_000, stopping=Stopping(patience=20_000), stop="patience")  # some seconds
 MODULE = """
 import os
 import pathlib
+import signal
 
 import keras
 
@@ -50,6 +54,11 @@ def build(size, features, outputs):
         file.write(f"{os.getpid()} {size}\\n")
     layers = [keras.layers.Dense(units, "elu") for units in size]
     return keras.Sequential([keras.Input((features,)), *layers, keras.layers.Dense(outputs)])
+
+def dies_there(size, features, outputs):
+    if str(os.getpid()) != os.environ["HERE"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return build(size, features, outputs)
 
 def fails_there(size, features, outputs):
     if str(os.getpid()) != os.environ["HERE"] and size == (4,):
@@ -68,6 +77,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(Path(gengap.__file__).parents[1])]))
         patch.setenv("BUILT", str(folder / "built"))
         patch.setenv("HERE", str(os.getpid()))
+        patch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "1")
+        patch.setenv("RAY_AUTH_MODE", "token")  # of the test's own: a machine may have one, and its cluster another
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setattr(cluster, "TRIES", 1)
         yield folder
 
 
@@ -80,7 +93,7 @@ def free_port() -> int:
 @contextmanager
 def started(folder: Path, *commands: Sequence[str]) -> Iterator[None]:
     """Servers, with all that they start, until they are not needed."""
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[subprocess.Popen[Any]] = []
     try:
         for number, command in enumerate(commands):
             with (folder / f"log{number}").open("wb") as log:
@@ -157,7 +170,7 @@ def test_a_cluster_gives_what_one_machine_gives(here: Study, on_cluster: dict[st
 
 
 def test_a_worker_killed_in_the_middle_changes_nothing(on_cluster: dict[str, str], models: Path) -> None:
-    built, plan = models / "built", Plan(name="long", trials=PLAN.trials, recipe=Recipe(batch=100, max_epochs=LONG))
+    built, plan = models / "built", Plan(name="long", trials=PLAN.trials, recipe=LONG)
     built.unlink(missing_ok=True)
     killed: list[int] = []
 
@@ -167,7 +180,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(on_cluster: dict[str, str
             return next((pid for pid in (int(line.split()[0]) for line in lines) if pid != os.getpid()), None)
 
         worker = wait_for(first)
-        time.sleep(1.5)  # into its epochs
+        time.sleep(1)  # into its epochs
         os.kill(worker, signal.SIGKILL)
         killed.append(worker)
 
@@ -184,6 +197,11 @@ def test_a_trial_that_fails_there_ends_no_other(on_cluster: dict[str, str], tmp_
     with pytest.raises(UsageError, match=r"cluster_models:fails_there: .* ValueError: no such size"):
         trained(model="cluster_models:fails_there", out=tmp_path, **on_cluster)
     assert [path.stem for path in (tmp_path / "trials" / "sizes").glob("*.parquet")] == ["6-6.seed0"]
+
+
+def test_a_trial_whose_workers_always_die_is_given_up(on_cluster: dict[str, str]) -> None:
+    with pytest.raises(ClusterError, match="the workers that had a trial died"):
+        trained(model="cluster_models:dies_there", only="sizes/4", **on_cluster)
 
 
 def test_other_versions_are_refused(on_cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,12 @@ Weight = Annotated[str | None, typer.Option(help="A column with the rows' weight
 ClassWeights = Annotated[
     ClassWeight | None, typer.Option(help="balanced: classes count alike in the loss that training minimises.")
 ]
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        help="GiB that the rows may take; more of them stay on disk (default: a quarter of the machine's)."
+    ),
+]
 OnBadRow = Annotated[str, typer.Option(help="fail, or skip bad rows and say which.")]
 
 
@@ -137,6 +143,7 @@ def study(
     column: Column = None,
     weight: Weight = None,
     class_weight: ClassWeights = None,
+    memory: Memory = None,
     json: Annotated[bool, typer.Option("--json", help="Print study.json to standard output.")] = False,
     open_page: Annotated[
         bool, typer.Option("--open", help="Show the report live in a browser while trials run.")
@@ -178,6 +185,7 @@ def study(
             weight=weight,
             class_weight=class_weight.value if class_weight else None,
             column=columns_of(column or ()),  # pyright: ignore[reportArgumentType]  # checked where it is used
+            memory=memory,
             model=model,
             display=terminal,
         )

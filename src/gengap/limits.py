@@ -55,14 +55,9 @@ def refuse_unpacked(file: str, unpacked: int, packed: int, what: str = "it") -> 
         )
 
 
-def refuse_table(file: str, rows: int, taken: int) -> None:
-    """Raises TooLargeError for a table whose first `rows` take more bytes than it may have."""
-    most = memory() // TABLE_SHARE
-    if taken > most:
-        raise TooLargeError(
-            f"{file}: its first {rows:,} rows take {taken:,} bytes, at most {most:,} are held (1/{TABLE_SHARE} of "
-            "the machine's memory). Use only the first so many rows with --rows (rows=...)."
-        )
+def table_bytes() -> int:
+    """How many bytes a table may take in memory, if nobody says."""
+    return memory() // TABLE_SHARE
 
 
 def memory() -> int:

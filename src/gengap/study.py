@@ -28,6 +28,7 @@ from gengap.conclude.held_out import digest_of, judge_held_out
 from gengap.conclude.siblings import findings_beside
 from gengap.conclude.unfolding import following
 from gengap.data.dataset import Dataset, load
+from gengap.data.stored import in_memory
 from gengap.diagnose.names import Curves
 from gengap.diagnose.trials import curves_of
 from gengap.diagnose.verdict import Verdict
@@ -158,14 +159,15 @@ def study(
     weight: str | None = None,
     class_weight: ClassWeight | None = None,
     column: Mapping[str, ColumnKind] | None = None,
+    memory: float | None = None,
     model: str | Callable[..., Any] | None = None,
     display: Display | None = None,
 ) -> Study:
     """Trains the plan's models on `source` and gathers what they did.
 
     `source` and `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`, `keep`,
-    `weight`, `class_weight`, `column`: see `gengap.load`. `plan` is "quick", "tutorial", a TOML file or a `Plan`;
-    `only` (a shell pattern) and `max_epochs` cut it down.
+    `weight`, `class_weight`, `column`, `memory`: see `gengap.load`. `plan` is "quick", "tutorial", a TOML file or a
+    `Plan`; `only` (a shell pattern) and `max_epochs` cut it down.
     `seeds` trains every trial so many times; `jobs` small trials run side by side (default: every core).
     With a `backend`, "dask" or "ray", trials run on the machines of the cluster at `address`.
     `model` builds your own Keras models instead of gengap's: `build(size, features, outputs)`, or its
@@ -184,7 +186,7 @@ def study(
     options = {"target": target, "rows": rows, "train": train, "validation": validation, "test": test}
     options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop}
     options |= {"task": task, "on_bad_row": on_bad_row, "group": group, "time": time, "keep": tuple(keep)}
-    options |= {"weight": weight, "class_weight": class_weight, "column": dict(column or {})}
+    options |= {"weight": weight, "class_weight": class_weight, "column": dict(column or {}), "memory": memory}
     builder = Builder.of(model) if model is not None else None
     how = made(source, plan, options | {"model": builder and (builder.name if builder.importable else model)})
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
@@ -221,13 +223,14 @@ def study(
             weight=weight,
             class_weight=class_weight,
             column=column,
+            memory=memory,
             progress=display.reading,
         )
         plan = plan.for_task(dataset.task)
         own = _own_models(builder, dataset, folder is not None, left_out) if builder else None
         display.begin(plan, dataset, seeds, own)
         interrupt = stack.enter_context(interruptible(display))
-        baselines = list(fit_baselines(dataset.train, dataset.task))
+        baselines = list(fit_baselines(in_memory(dataset.train), dataset.task))
         training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines, own, cluster)
         while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
@@ -321,7 +324,7 @@ def write_results(found: Study, folder: StudyFolder) -> None:
     tensorboard_hparams.write_sessions(sessions, logs)
     if (kept := found.summary.recommendation) is not None:
         folder.copy_model(kept.run, kept.seed, "best")
-    x = found.dataset.train.x * found.dataset.scale + found.dataset.mean
+    x = in_memory(found.dataset.train).x * found.dataset.scale + found.dataset.mean
     pictures = plots.save_figures(groups, figures, x=x, best=found.best_epochs())
     pictures += answer_plots.save_answers(found.summary, figures)
     tensorboard_images.write_pictures(pictures, logs)

@@ -16,7 +16,8 @@ import msgspec
 
 from gengap.conclude.outcomes import Key, Outcomes
 from gengap.data.dataset import Dataset
-from gengap.data.rows import Rows, nested
+from gengap.data.rows import Rows
+from gengap.data.stored import share_of
 from gengap.diagnose.trials import is_certain, verdict_of
 from gengap.display import Display
 from gengap.fingerprint import fingerprint
@@ -185,7 +186,7 @@ class Prepared:
     def __call__(self, train: Rows, validation: Rows) -> Ready:
         """The model and its job for these rows, of which the trial may take a share."""
         trial, recipe = self.trial, self.trial.recipe(self.plan)
-        train = nested(train, trial.share, self.seed)
+        train = share_of(train, trial.share, self.seed)
         certain = None
         if recipe.stop == "verdict":
             certain = is_certain(validation.y, recipe.stopping.patience, self.task, validation.weights)

@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from gengap.data.described import Described, count_repeated, describe_columns, warn_of_repeated
+from gengap.data.described import Described, describe_columns, warn_of_repeated
 from gengap.data.encoding import Encoding
-from gengap.data.kinds import fit
+from gengap.data.larger import prepare_stored
+from gengap.data.prepared import Prepared, prepare
 from gengap.data.raw import Raw, gather
 from gengap.data.rows import Rows
 from gengap.data.source import Source, open_source
 from gengap.data.split import Wanted, at_random, by_group, by_time
+from gengap.data.stored import StoredRows
 from gengap.data.weighing import ClassWeight, balanced, check_weights, row_number, scaled, weighting
-from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
+from gengap.errors import BadRowError, TooFewRowsError, UsageError
+from gengap.limits import TooLargeError, table_bytes
 from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ class Dataset:
     `columns` are the features, `encoding` makes them of the table's columns, and `described` says in words what was
     made of those and how the rows were split. `mean` and `scale` are what was subtracted and divided by, from the
     training rows alone (zeros and ones for raw features). `test` is None when no test rows were asked for.
-    `skipped` lists bad rows left out.
+    `skipped` lists bad rows left out. Training rows that memory would not hold are `gengap.data.stored.StoredRows`.
     """
 
     name: str
@@ -70,7 +73,11 @@ class Dataset:
         """A fingerprint of every training and validation row, and of all that a saved model holds of the table."""
         digest = hashlib.sha256(msgspec.json.encode((self.target, self.task, self.encoding.columns, self.columns)))
         digest.update(self.mean.tobytes() + self.scale.tobytes())
+        # Stored rows are named by what they hold; the name tells them from rows in memory, which train otherwise.
         for rows in (self.train, self.validation):
+            if isinstance(rows, StoredRows):
+                digest.update(rows.path.name.encode())
+                continue
             for part in filter(lambda part: part is not None, (rows.x, rows.y, rows.weights)):
                 digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()[:16]
@@ -100,6 +107,7 @@ def load(
     weight: str | None = None,
     class_weight: ClassWeight | None = None,
     column: Mapping[str, ColumnKind] | None = None,
+    memory: float | None = None,
 ) -> Dataset:
     """Reads `source` (see `gengap.data.source.open_source`), splits it and prepares its features.
 
@@ -114,6 +122,8 @@ def load(
     `weight`, a column of numbers of 0 or more and no feature, says by how much each row counts, in every loss and
     score; only its ratios matter. `class_weight` "balanced" makes classes count alike in the loss that training
     minimises (see `gengap.data.weighing.balanced`).
+    Of a table that takes more than `memory` GiB (default: a quarter of the machine's) the training rows are kept on
+    disk, in GENGAP_CACHE or the user's cache folder.
     Raises UsageError, DataError and the errors of `open_source`.
 
     >>> dataset = load("collider", train=300, validation=100)
@@ -122,11 +132,19 @@ def load(
     """
     _check(train, validation, test, group, time)
     by = time if group is None else group
+    if memory is not None and not memory > 0:
+        raise UsageError(f"memory is {memory}, expected a number of GiB above 0")
+    most = table_bytes() if memory is None else memory * 2**30
     aside = [column for column in (by, weight) if column is not None]
     options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
     options |= {"aside": aside, "column": column, "keep": keep}
     opened, asked = _opened(source, rows, Asked(train, validation, test), options)
-    read = _read(opened)
+    read = _read(opened, most)
+    if read.raw is None and (weight is not None or class_weight is not None):
+        raise UsageError(
+            f"{opened.origin}: it takes more memory than it may, and rows kept on disk have no weights yet. Raise "
+            "--memory (memory=), use fewer rows with --rows, or leave --weight and --class-weight out"
+        )
     found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
     if class_weight is not None and not found.by_class:
         raise UsageError(
@@ -203,17 +221,18 @@ def _opened(source: Any, rows: int | None, asked: Asked, options: dict[str, Any]
 class _Rows:
     """All rows as read; `aside` are the values of the columns that they are split or weighted by.
 
-    `weights` (rows,) are those of the column `weight`, of mean 1 in every part.
+    `weights` (rows,) are those of the column `weight`, of mean 1 in every part. There is no `raw` of a table that
+    is too large to hold.
     """
 
-    raw: Raw
+    raw: Raw | None
     y: np.ndarray
     aside: Mapping[str, pd.Series]
     weight: str | None = None
     weights: np.ndarray | None = None
 
 
-def _read(source: Source) -> _Rows:
+def _read(source: Source, most: float) -> _Rows:
     import pyarrow as pa
 
     ys: list[np.ndarray] = []
@@ -226,7 +245,16 @@ def _read(source: Source) -> _Rows:
                 aside[name].append(batch.column(name))
             yield batch
 
-    raw = gather(noted(), source.columns, source.origin)
+    try:
+        raw = gather(noted(), source.columns, source.origin, most)
+    except TooLargeError:
+        raw = None
+    if raw is None:  # only now, that what was read is let go with the error
+        ys.clear()
+        for arrays in aside.values():
+            arrays.clear()
+        for _ in noted():
+            pass
     if not ys:
         raise TooFewRowsError(f"{source.origin} holds no rows; expected a table with at least two")
     beside = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in aside.items()}
@@ -271,56 +299,41 @@ def _prepared(
     weights = [None if read.weights is None else read.weights[part] for part in parts]
     if isinstance(task, Regression):
         task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}", weights[0])
-    fitting = read.raw.take(parts[0])
-    try:
-        encoding, dropped = fit(fitting, source.columns, keep, said)
-    except DataError as error:
-        raise DataError(f"{source.origin}: {error}") from None
-    train = encoding.encode(fitting)
-    mean, scale = np.zeros(train.shape[1], np.float32), np.ones(train.shape[1], np.float32)
-    if preparation == "standardise":
-        mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
-        spread = train.std(axis=0, dtype=np.float64).astype(np.float32)
-        scale = np.where(spread > 0, spread, 1).astype(np.float32)  # a constant column stays at 0
-    seen, held = (encoding.encode(read.raw.take(part)) for part in parts[1:])
-    for x in (train, seen, held):  # in place: each may be gigabytes
-        x -= mean
-        x /= scale
-    rows = [
-        Rows(x, task.encoded(read.y[part]), counting) if len(part) else None
-        for x, part, counting in zip((train, seen, held), parts, weights, strict=True)
-    ]
-    assert rows[0] is not None and rows[1] is not None
+    standardise = preparation == "standardise"
+    if read.raw is None:
+        made = prepare_stored(source, read.y, task, parts, standardise, keep, said)
+    else:
+        how_to = (standardise, source.columns, keep, said, source.origin)
+        made = prepare(read.raw, read.y, weights, task, parts, *how_to)
     return Dataset(
         name=source.name,
         origin=source.origin,
-        columns=encoding.features,
+        columns=made.encoding.features,
         target=source.target,
         task=task,
-        train=rows[0],
-        validation=rows[1],
-        test=rows[2],
+        train=made.train,
+        validation=made.validation,
+        test=made.test,
         preparation=preparation,
-        mean=mean,
-        scale=scale,
-        encoding=encoding,
-        described=_described(source, read, encoding, dropped, names, how),
+        mean=made.mean,
+        scale=made.scale,
+        encoding=made.encoding,
+        described=_described(source, made, names, how, read.weight),
         skipped=list(source.skipped),
     )
 
 
 def _described(
     source: Source,
-    read: _Rows,
-    encoding: Encoding,
-    dropped: Mapping[str, str],
+    made: Prepared,
     parts: Mapping[str, np.ndarray],
     how: str,
+    weight: str | None,
 ) -> Described:
     aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
-    aside |= {} if read.weight is None else {read.weight: "weight"}
+    aside |= {} if weight is None else {weight: "weight"}
     aside |= dict.fromkeys(source.dropped, "dropped")
     order = (*source.columns, *source.aside, *source.dropped)
-    columns = describe_columns(encoding, read.raw.missing(), {**dropped, **aside}, order)
-    repeated = count_repeated(read.raw, encoding.columns, parts)
-    return Described(split=how, columns=columns, repeated=repeated, warnings=warn_of_repeated(repeated, parts))
+    columns = describe_columns(made.encoding, made.missing, {**made.dropped, **aside}, order)
+    warnings = (*made.notes, *warn_of_repeated(made.repeated, parts))
+    return Described(split=how, columns=columns, repeated=made.repeated, warnings=warnings)

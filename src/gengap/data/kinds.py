@@ -59,7 +59,7 @@ def fit(
     dropped = {}
     for name in columns:
         column, kind = raw.column(name), kinds.get(name, "numeric")
-        if name not in keep and kind != "datetime" and _is_identifier(raw.exact.get(name, column)):
+        if name not in keep and kind != "datetime" and is_identifier(raw.exact.get(name, column)):
             dropped[name] = "identifier"
         elif _is_constant(column):
             dropped[name] = "constant"
@@ -180,7 +180,7 @@ def _is_code(column: pd.Series) -> bool:
     return few and all(len(value) <= LONGEST_CODE and len(value.split()) == 1 for value in found)
 
 
-def _is_identifier(column: np.ndarray | pd.Series) -> bool:
+def is_identifier(column: np.ndarray | pd.Series) -> bool:
     """Whether nearly each row has its own value that means nothing: a row number, a key, a name of one word."""
     if len(column) < FEWEST_NAMED or is_missing(column).any():
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.errors import DataError
-from gengap.limits import refuse_table
+from gengap.limits import TooLargeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,8 +80,13 @@ class Raw:
         return keys
 
 
-def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "") -> Raw:
-    """The named columns of all batches. Raises DataError if text and dates make that too large."""
+def gather(
+    batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "", most: float = math.inf
+) -> Raw:
+    """The named columns of all batches.
+
+    Raises TooLargeError if they take more than `most` bytes, DataError if text and dates make that too large.
+    """
     import pyarrow as pa
 
     blocks: list[np.ndarray] = []
@@ -102,7 +108,10 @@ def gather(batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: st
         rows += len(batch)
         taken += batch.nbytes - sum(column.nbytes for column in numbers)
         taken += block.nbytes + 8 * len(batch) * len(whole.exact)  # numbers are held in 32 bits, but for keys
-        refuse_table(origin, rows, taken)
+        if taken > most:
+            raise TooLargeError(
+                f"{origin}: its first {rows:,} rows take {taken:,} bytes, expected at most {most:,}"
+            )
         if held and rows * len(columns) > MOST_CELLS:
             raise DataError(
                 f"{origin}: more than {MOST_CELLS:,} cells, expected fewer of a table with text or dates, which is "

@@ -84,7 +84,7 @@ def _to_arrays(checkpoint: Checkpoint, fingerprint: str) -> dict[str, np.ndarray
         "best_epoch": np.array(-1 if checkpoint.best_epoch is None else checkpoint.best_epoch),
         "seconds": np.array(checkpoint.seconds),
         "columns": np.array(list(series)),
-        "logs": np.stack([each.values for each in series.values()]),
+        "logs": np.stack([each.values for each in series.values()]) if series else np.empty((0, 0)),
         "output_epochs": known.output_epochs,
         "outputs": known.outputs,
         **{f"array{i}": array for i, array in enumerate(checkpoint.arrays)},

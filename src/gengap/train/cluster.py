@@ -13,7 +13,8 @@ import socket
 import threading
 import traceback
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,6 +23,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from gengap.data.rows import Rows
+from gengap.data.stored import StoredRows
 from gengap.errors import ClusterError, GengapError, GengapWarning, UsageError, reason
 from gengap.fingerprint import TRAINING
 from gengap.train import keras_backend, versions
@@ -75,9 +77,39 @@ def run_on(
     """
     if not due:
         return
-    known, faults = {(each.run, each.seed): each for each in due}, []
+    if isinstance(rows[0], StoredRows):
+        raise UsageError(
+            "rows that are kept on disk can't travel to a cluster. Raise --memory (memory=) to hold all of them, "
+            "or use fewer with --rows"
+        )
+    faults: list[Exception] = []
+    left = {(each.run, each.seed): each for each in due}
+    for again in range(TRIES + 1):
+        try:
+            for back in _gathered(cluster, left, rows, jobs, interrupt):
+                known = left.pop((back.run, back.seed))
+                if isinstance(back.found, Exception):
+                    faults.append(back.found)
+                else:
+                    yield _finished(known, back.found, rows)
+            break
+        except _LostError as lost:  # with all workers that had the rows; others may have come
+            if again == TRIES:
+                raise _died(cluster, lost) from lost
+    if faults:
+        raise faults[0]
+
+
+def _gathered(
+    cluster: Cluster,
+    left: Mapping[tuple[str, int], Due],
+    rows: tuple[Rows, Rows],
+    jobs: int | None,
+    interrupt: threading.Event,
+) -> Generator[_Back]:
+    """What comes back of those left, as it comes. Raises _LostError and ClusterError."""
     with _connected(cluster, rows) as (sent, backend):
-        tasks = [(_packed(each.prepare), each.run, each.seed, sent, _made_with()) for each in due]
+        tasks = [(_packed(each.prepare), each.run, each.seed, sent, _made_with()) for each in left.values()]
         coming: queue.Queue[_Back | BaseException | None] = queue.Queue()
         options = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": jobs or "all", **backend}
         threading.Thread(target=_gather, args=(tasks, options, coming), name="cluster", daemon=True).start()
@@ -90,12 +122,7 @@ def run_on(
                 break
             if isinstance(back, BaseException):
                 raise _explained(cluster, back) from back
-            if isinstance(back.found, Exception):
-                faults.append(back.found)
-            else:
-                yield _finished(known[back.run, back.seed], back.found, rows)
-    if faults:
-        raise faults[0]
+            yield back
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,14 +210,23 @@ def _finished(due: Due, trained: _Trained, rows: tuple[Rows, Rows]) -> Finished:
     return Finished(due, ready.model, trained.fitted)
 
 
+class _LostError(Exception):
+    """The rows, or trials under way, are nowhere on the cluster any more."""
+
+
 def _explained(cluster: Cluster, fault: BaseException) -> BaseException:
     """An error of the cluster's own, in one line."""
-    if type(fault).__name__ in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError"):
-        told = f"the workers that had a trial died, {TRIES} times or more ({reason(fault)})"
-        return ClusterError(f"{cluster.backend}: {told}. Give them more memory; what is finished is kept")
-    if isinstance(fault, GengapError):
-        return fault
-    return ClusterError(f"{cluster.backend}: {type(fault).__name__}: {reason(fault)}")
+    name = type(fault).__name__
+    if name in ("FutureCancelledError", "CancelledError"):
+        return _LostError(reason(fault))
+    if name in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError"):
+        return _died(cluster, fault)
+    return fault if isinstance(fault, GengapError) else ClusterError(f"{cluster.backend}: {name}: {reason(fault)}")
+
+
+def _died(cluster: Cluster, fault: BaseException) -> ClusterError:
+    told = f"the workers that had a trial died, more than {TRIES} times ({reason(fault)})"
+    return ClusterError(f"{cluster.backend}: {told}. Give them more memory; what is finished is kept")
 
 
 @contextmanager
@@ -206,10 +242,22 @@ def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, d
     from joblib._dask import DaskDistributedBackend
 
     class Tasks(DaskDistributedBackend):
-        """Dask's, with at least two jobs: of one alone joblib thinks that it need not travel."""
+        """Dask's, told of deaths, and with at least two jobs: of one joblib thinks that it need not travel."""
 
         def effective_n_jobs(self, n_jobs: int) -> int:
             return max(super().effective_n_jobs(n_jobs), 2)
+
+        def submit(self, func: Callable[[], Any], callback: Callable[[Any], None] | None = None) -> Future[Any]:
+            def given_up(done: Future[Any]) -> None:
+                if done.exception() is not None and callback is not None:  # joblib would wait for ever
+                    callback(done)
+
+            future: Future[Any] = super().submit(func, callback)
+            future.add_done_callback(given_up)
+            return future
+
+        def retrieve_result_callback(self, out: Any) -> Any:
+            return out.result() if isinstance(out, Future) else super().retrieve_result_callback(out)
 
     with _answering("dask", address):
         client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)

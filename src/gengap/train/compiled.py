@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,7 @@ from gengap.train.stopping import Rule, Stopped, Watch
 CHUNK_SECONDS = 0.25  # how often the host hears of a trial, and how long Ctrl-C waits
 CHUNK_BYTES = 32 * 2**20  # of row orders and validation outputs held for one chunk
 CHUNK_EPOCHS = 128
+Kept = TypeVar("Kept")
 
 
 def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
@@ -48,10 +49,11 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     shape = output_shape(model, train)
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     build(model, train)
-    data, rule = _to_device(train, validation), Rule.of(job.stopping)
+    data = to_device(train, clean_sample(train, len(validation)), validation)
+    rule = Rule.of(job.stopping)
     calls = Calls(model, job.callbacks, job.epochs, -(-len(train) // job.batch))
     record = Record(job, calls.first)
-    carried, before = _gone_on(_Carried.of(model), job, record)
+    carried, before = gone_on(Carried.of(model), job, record)
     capacity, permutations = _capacity(train, validation, shape), Permutations(len(train), job.seed)
     done = record.epochs
     permutations.skip(done)
@@ -61,10 +63,10 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         (*carried, rule, data, _padded(orders, capacity), np.int32(0), np.int32(1)),
         batch=job.batch,
         capacity=capacity,
-        monitor=_monitored(model, job),
+        monitor=monitored(model, job),
         hashed=job.randomness == "hashed",
     )
-    gathered = _Gathered(columns, job, record, started - before)
+    gathered = Gathered(columns, job, record, started - before)
     length, stopped, checks = 1, None, job.checks
     while stopped is None and done < job.epochs:
         ahead = next((c for c in checks if c > done), job.epochs) - done
@@ -75,27 +77,22 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
         begun = time.perf_counter()
         chunk: Chunk = program(*carried, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length))
         orders = np.concatenate([orders[length:], permutations.draw(length)])  # while the device computes
-        carried, ran = _Carried(chunk.state, chunk.best, chunk.watch), int(chunk.done)
+        carried, ran = Carried(chunk.state, chunk.best, chunk.watch), int(chunk.done)
         gathered.add(chunk, done, ran)
         _tell(model, calls, columns, chunk, done, ran)
         done += ran
         gathered.tell(chunk, done, ran)
         length = _next_length(length, time.perf_counter() - begun)
-        stopped = _ended(chunk, job, record, checks, calls.stopped)
+        stopped = ended(chunk, job, record, checks, calls.stopped)
         if job.checkpoints and stopped in (None, "interrupted"):
             job.checkpoints.offer(partial(gathered.checkpoint, carried), now=stopped is not None)
-    state, best, watch = carried
-    best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
-    _put_back(model, state)
+    put_back(model, carried.state)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     calls.close()
-    if job.stopping.restore_best and best_epoch is not None:
-        _assign(model.trainable_variables, best[0])
-        _assign(model.non_trainable_variables, best[1])
-    return record.fitted(best_epoch, stopped or "max-epochs", gathered.seconds)
+    return record.fitted(restored(model, carried, job), stopped or "max-epochs", gathered.seconds)
 
 
-class _Carried(NamedTuple):
+class Carried(NamedTuple):
     """What one chunk hands to the next."""
 
     state: State
@@ -103,14 +100,14 @@ class _Carried(NamedTuple):
     watch: Watch
 
     @classmethod
-    def of(cls, model: keras.Model) -> _Carried:
+    def of(cls, model: keras.Model) -> Carried:
         """At the trial's start."""
         state = State.of(model)
         best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
         return cls(state, best, Watch.start())
 
 
-def _gone_on(fresh: _Carried, job: Job, record: Record) -> tuple[_Carried, float]:
+def gone_on(fresh: Kept, job: Job, record: Record) -> tuple[Kept, float]:
     """Where the trial was when it was kept last, with its record, and how many seconds in; else `fresh`, and 0."""
     kept = job.checkpoints.latest(job.run, job.seed) if job.checkpoints else None
     leaves, tree = jax.tree.flatten(fresh)
@@ -120,11 +117,22 @@ def _gone_on(fresh: _Carried, job: Job, record: Record) -> tuple[_Carried, float
     return jax.tree.unflatten(tree, [jnp.array(a) for a in kept.arrays]), kept.seconds
 
 
+def restored(model: keras.Model, carried: Carried, job: Job) -> int | None:
+    """The best epoch; its weights are put into the model, if the job says so."""
+    _, best, watch = carried
+    best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
+    if job.stopping.restore_best and best_epoch is not None:
+        _assign(model.trainable_variables, best[0])
+        _assign(model.non_trainable_variables, best[1])
+    return best_epoch
+
+
 def _kind(array: Any) -> tuple[tuple[int, ...], str]:
     return np.shape(array), str(array.dtype)
 
 
-def _monitored(model: keras.Model, job: Job) -> str:
+def monitored(model: keras.Model, job: Job) -> str:
+    """The metric that the stopping rule watches. Raises UsageError if the model has no such one."""
     known = ["loss", *(name for name in model.get_metrics_result() if name != "loss")]
     if job.stopping.monitor not in known:
         raise UsageError(
@@ -134,13 +142,11 @@ def _monitored(model: keras.Model, job: Job) -> str:
     return job.stopping.monitor
 
 
-def _to_device(train: Rows, validation: Rows) -> Data:
-    clean = clean_sample(train, len(validation))
+def to_device(train: Rows | None, clean: Rows, validation: Rows) -> Data:
+    """All rows on the device; without `train` those that come in buffers are left out."""
     seen = jax.tree.map(lambda *pair: np.concatenate(pair), validation.x, clean.x)
     given = (
-        train.x,
-        train.y,
-        train.trained_weights,
+        *((train.x, train.y, train.trained_weights) if train else (None, None, None)),
         seen,
         validation.y,
         validation.weights,
@@ -174,14 +180,14 @@ def _tell(
     if not calls.any:
         return
     if calls.every_epoch:
-        _put_back(model, chunk.state)
+        put_back(model, chunk.state)
     for i, row in enumerate(np.asarray(chunk.logs)[:ran].tolist()):
         if not calls.every_epoch:
             calls.begin(first + i)
         calls.end(first + i, logs_of(columns, row))
 
 
-def _ended(chunk: Chunk, job: Job, record: Record, checks: list[int], called: bool) -> Stopped | None:
+def ended(chunk: Chunk, job: Job, record: Record, checks: list[int], called: bool) -> Stopped | None:
     """Why the trial ends here, if it does. An interrupt comes last: what it asks to go on must have more to do."""
     done = record.epochs
     if bool(chunk.diverged):
@@ -195,7 +201,8 @@ def _ended(chunk: Chunk, job: Job, record: Record, checks: list[int], called: bo
     return "interrupted" if job.interrupted and done < job.epochs else None
 
 
-def _put_back(model: keras.Model, state: State) -> None:
+def put_back(model: keras.Model, state: State) -> None:
+    """Puts weights and the optimizer's variables into the model."""
     _assign(model.trainable_variables, state.trainable)
     _assign(model.non_trainable_variables, state.fixed)
     _assign(model.optimizer.variables, state.optimizer)
@@ -206,7 +213,7 @@ def _assign(variables: list[Any], values: list[Any]) -> None:
         variable.assign(value)
 
 
-class _Gathered:
+class Gathered:
     """Puts each chunk's logs and outputs into the trial's record, and tells of them."""
 
     def __init__(self, columns: list[tuple[str, str]], job: Job, record: Record, started: float) -> None:
@@ -217,13 +224,14 @@ class _Gathered:
         """How long the trial has been trained, in all its parts."""
         return time.perf_counter() - self._started
 
-    def checkpoint(self, carried: _Carried) -> Checkpoint:
+    def checkpoint(self, carried: Carried, *more: Any) -> Checkpoint:
         """All that the epochs to come depend on, on the host: the program takes over the device's buffers."""
-        arrays = [np.array(leaf) for leaf in jax.tree.leaves(carried)]
+        arrays = [np.array(leaf) for leaf in jax.tree.leaves((carried, *more))]
         best = int(carried.watch.epoch)
         return Checkpoint(arrays, self._record.so_far(), best if best >= 0 else None, self.seconds)
 
     def add(self, chunk: Chunk, first: int, ran: int) -> None:
+        """Logs and outputs of the epochs that ran, from `first` on."""
         logs, outputs, best = np.asarray(chunk.logs)[:ran], np.asarray(chunk.outputs), int(chunk.watch.epoch)
         for key, values in zip(self._columns, logs.T, strict=True):
             self._record.log(key, values)
@@ -231,6 +239,7 @@ class _Gathered:
             self._record.keep(first + i, outputs[i], last=i == ran - 1, best=first + i == best)
 
     def tell(self, chunk: Chunk, done: int, ran: int) -> None:
+        """Says how far the trial is, after `done` epochs."""
         if self._job.on_progress is None:
             return
         latest = dict(zip(self._columns, np.asarray(chunk.logs)[ran - 1].tolist(), strict=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gengap.data.rows import Rows
+from gengap.data.stored import StoredRows
+from gengap.errors import UsageError
 from gengap.train import keras_backend
 from gengap.train.fitted import Fitted, Job
 
@@ -15,18 +17,28 @@ OWN_STEPS = ("train_step", "test_step", "make_train_function", "make_test_functi
 
 
 def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> tuple[Fitted, str | None]:
-    """Trains a compiled `model` by the compiled trainer; by Keras' own loop if need be, and then why."""
+    """Trains a compiled `model` by the compiled trainer; by Keras' own loop if need be, and then why.
+
+    Stored rows are streamed. Raises UsageError where those would need Keras' own loop, which holds all rows.
+    """
     from gengap.train import keras as plain
 
     reason = _why_plain(model, job)
     if reason is None:
-        from gengap.train import compiled
+        from gengap.train import compiled, streamed
         from gengap.train.program import UntraceableError
 
         try:
+            if isinstance(train, StoredRows):
+                return streamed.fit(model, train, validation, job), None
             return compiled.fit(model, train, validation, job), None
         except UntraceableError as fault:
             reason = f"the model can't be traced ({fault})"
+    if isinstance(train, StoredRows):
+        raise UsageError(
+            f"{job.run} can't be trained on rows kept on disk: {reason}. Give --memory (memory=...) enough GiB for "
+            "all rows, or use fewer of them with --rows"
+        )
     return plain.fit(model, train, validation, job), reason
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +28,7 @@ from gengap.train.structure import structure
 PREDICT_ROWS = 16_384  # rows put through the model at once, outside training, ...
 PREDICT_VALUES = 2**21  # ... and values in them
 PROGRAMS_KEPT = 32
+Made = TypeVar("Made")
 
 
 class UntraceableError(Exception):
@@ -78,26 +81,17 @@ class Chunk(NamedTuple):
 class Program:
     """One model's chunk program. `columns` names the logged values in order, as (split, metric)."""
 
-    def __init__(self, model: keras.Model, data: Data, batch: int, capacity: int, monitor: str) -> None:
-        self.model, self.batch, self.capacity, self.monitor = (
-            model,
-            min(batch, size_of(data.x)),
-            capacity,
-            monitor,
-        )
-        self._fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
+    def __init__(self, model: keras.Model, batch: int, capacity: int, monitor: str) -> None:
+        self.model, self.batch, self.capacity, self.monitor = model, batch, capacity, monitor
+        self.fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
         self._value_and_grad = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
         self._adds_losses = False
         self.columns: list[tuple[str, str]] = []
 
-    def compile(self, *arguments: Any, hashed: bool) -> Any:
-        """The program for arguments of these shapes; the first (state, best) are given away at each call."""
-        with _tracing:
-            if hashed:
-                with hashed_randomness(self.model):
-                    lowered = jax.jit(self.chunk, donate_argnums=(0, 1)).lower(*arguments)
-            else:
-                lowered = jax.jit(self.chunk, donate_argnums=(0, 1)).lower(*arguments)
+    def compile(self, function: Callable[..., Any], *arguments: Any, hashed: bool) -> Any:
+        """One of these programs for arguments of these shapes; the first two are given away at each call."""
+        with _tracing, hashed_randomness(self.model) if hashed else nullcontext():
+            lowered = jax.jit(function, donate_argnums=(0, 1)).lower(*arguments)
         try:
             return lowered.compile(compiler_options=compiler_options(self.model))
         except jax.errors.JaxRuntimeError:  # an XLA that doesn't know these options
@@ -116,42 +110,84 @@ class Program:
     ) -> Chunk:
         """Runs up to `epochs` epochs (at most `capacity`), stopping at the epoch where the rule says so."""
         row, outputs = jax.eval_shape(lambda s: self._epoch(s, data, orders[0])[1:], state)
-        kept = kept_rows(size_of(data.y_validation))
-        logs = jnp.zeros((self.capacity, *row.shape), row.dtype)
-        shown = jnp.zeros((self.capacity, len(kept), *outputs.shape[1:]), outputs.dtype)
-        start = Chunk(state, best, watch, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, shown)
-        monitored = self.columns.index(("validation", self.monitor))
-        losses = [self.columns.index((split, "loss")) for split in ("train", "validation")]
+        start = self._none_done(state, best, watch, data, row, outputs)
 
         def one(c: Chunk) -> Chunk:
-            state, row, outputs = self._epoch(c.state, data, orders[c.done])
-            watch, improved, stop = look(rule, c.watch, first_epoch + c.done, row[monitored])
-            weights = (state.trainable, state.fixed)
-            best = lax.cond(improved, lambda new, _: new, lambda _, old: old, weights, c.best)
-            diverged = ~jnp.isfinite(row[jnp.array(losses)]).all()
-            logs, shown = (
-                c.logs.at[c.done].set(row),
-                c.outputs.at[c.done].set(outputs[kept] if len(kept) < len(outputs) else outputs),
-            )
-            return Chunk(state, best, watch, c.done + 1, stop, diverged, logs, shown)
+            return self._judged(c, rule, first_epoch + c.done, *self._epoch(c.state, data, orders[c.done]))
 
         return lax.while_loop(lambda c: (c.done < epochs) & ~c.stop & ~c.diverged, one, start)
 
+    def buffer(
+        self, carry: tuple[State, list[Any]], loss: Any, rows: tuple[Any, ...], order: Any
+    ) -> tuple[tuple[State, list[Any]], Any]:
+        """Part of an epoch whose rows come in buffers: steps over `rows`, whose losses are added to `loss`."""
+        carry, total = self.train_on(carry, rows, order)
+        return carry, loss + total
+
+    def end_of_epoch(
+        self,
+        state: State,
+        best: tuple[list[Any], list[Any]],
+        metrics: list[Any],
+        loss: Any,
+        watch: Watch,
+        rule: Rule,
+        data: Data,
+        epoch: Any,
+    ) -> Chunk:
+        """What follows an epoch's last buffer: a chunk of this one epoch. `loss` is the mean over its rows."""
+        state, row, outputs = self._logged(state, metrics, loss, data)
+        start = self._none_done(state, best, watch, data, row, outputs)
+        return self._judged(start, rule, epoch, state, row, outputs)
+
+    def _none_done(
+        self, state: State, best: tuple[list[Any], list[Any]], watch: Watch, data: Data, row: Any, outputs: Any
+    ) -> Chunk:
+        """A chunk at its start, with room for `capacity` epochs of such logs and outputs."""
+        kept = kept_rows(size_of(data.y_validation))
+        logs = jnp.zeros((self.capacity, *row.shape), row.dtype)
+        shown = jnp.zeros((self.capacity, len(kept), *outputs.shape[1:]), outputs.dtype)
+        return Chunk(state, best, watch, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, shown)
+
+    def _judged(self, c: Chunk, rule: Rule, epoch: Any, state: State, row: Any, outputs: Any) -> Chunk:
+        """The chunk with one more epoch: its logs, the rule's look at it, and its weights if they are the best."""
+        monitored = self.columns.index(("validation", self.monitor))
+        losses = [self.columns.index((split, "loss")) for split in ("train", "validation")]
+        kept = kept_rows(len(outputs))
+        watch, improved, stop = look(rule, c.watch, epoch, row[monitored])
+        weights = (state.trainable, state.fixed)
+        best = lax.cond(improved, lambda new, _: new, lambda _, old: old, weights, c.best)
+        diverged = ~jnp.isfinite(row[jnp.array(losses)]).all()
+        logs, shown = (
+            c.logs.at[c.done].set(row),
+            c.outputs.at[c.done].set(outputs[kept] if len(kept) < len(outputs) else outputs),
+        )
+        return Chunk(state, best, watch, c.done + 1, stop, diverged, logs, shown)
+
     def _epoch(self, state: State, data: Data, order: Any) -> tuple[State, Any, Any]:
         """One pass over the training rows in `order`, then the metrics: (state, logged row, outputs)."""
-        rows, size = size_of(data.x), self.batch
+        rows = (data.x, data.y, data.weights)
+        (state, metrics), total = self.train_on((state, self.fresh_metrics), rows, order)
+        return self._logged(state, metrics, total / size_of(data.x), data)
+
+    def train_on(
+        self, carry: tuple[State, list[Any]], among: tuple[Any, ...], order: Any
+    ) -> tuple[tuple[State, list[Any]], Any]:
+        """Steps over the rows `among` all that `order` names: (state, metrics), and the sum of their losses."""
+        rows, size = len(order), min(self.batch, len(order))
         whole = rows - rows % size
-        given = jax.tree.map(
-            lambda part: part.at[order].get(mode="promise_in_bounds", unique_indices=True),
-            (data.x, data.y, data.weights),
-        )
+        given = jax.tree.map(lambda part: part.at[order].get(mode="promise_in_bounds", unique_indices=True), among)
         batches = jax.tree.map(lambda part: part[:whole].reshape(-1, size, *part.shape[1:]), given)
-        (state, metrics), losses = lax.scan(self._step, (state, self._fresh_metrics), batches)
+        carry, losses = lax.scan(self._step, carry, batches)
         total = losses.sum() * size
         if whole < rows:
-            (state, metrics), loss = self._step((state, metrics), jax.tree.map(lambda part: part[whole:], given))
+            carry, loss = self._step(carry, jax.tree.map(lambda part: part[whole:], given))
             total += loss * (rows - whole)
-        train = {"loss": total / rows, **self._results(metrics), "learning_rate": self._rate(state)}
+        return carry, total
+
+    def _logged(self, state: State, metrics: list[Any], loss: Any, data: Data) -> tuple[State, Any, Any]:
+        """An epoch's end: the state, what is logged of it in the order of `columns`, and the outputs."""
+        train = {"loss": loss, **self._results(metrics), "learning_rate": self._rate(state)}
         validation, clean, outputs = self._evaluate(state, data)
         train |= {f"clean_{name}": value for name, value in clean.items()}
         named = {("train", k): v for k, v in train.items()} | {("validation", k): v for k, v in validation.items()}
@@ -180,7 +216,7 @@ class Program:
             if self._adds_losses:  # which are those of all rows at once
                 self.model._losses_override = [*self._call(state, x)[1:]]
             loss, (_, _, metrics) = self.model.stateless_compute_loss(
-                *(state.trainable, state.fixed, self._fresh_metrics),
+                *(state.trainable, state.fixed, self.fresh_metrics),
                 **{"x": x, "y": y, "y_pred": out, "sample_weight": weights, "training": False},
             )
             self.model._losses_override = []
@@ -273,8 +309,21 @@ def program_for(
 
     Raises UntraceableError.
     """
+
+    def make() -> tuple[Any, list[tuple[str, str]]]:
+        program = Program(model, batch, capacity, monitor)
+        return program.compile(program.chunk, *arguments, hashed=hashed), program.columns
+
+    return made_once(model, arguments, f"chunk {batch} {capacity} {monitor} {hashed}", make)
+
+
+def made_once(model: keras.Model, arguments: tuple[Any, ...], settings: str, make: Callable[[], Made]) -> Made:
+    """What `make` makes of a model of this structure, arguments of these shapes, and `settings`.
+
+    Raises UntraceableError.
+    """
     shapes = jax.tree.map(lambda a: (np.shape(a), str(jnp.asarray(a).dtype)), arguments)
-    key = f"{structure(model)} {shapes} {batch} {capacity} {monitor} {hashed}"
+    key = f"{structure(model)} {shapes} {settings}"
     with _finding:
         lock, made = _programs.setdefault(key, (threading.Lock(), []))
         _programs.move_to_end(key)
@@ -282,12 +331,11 @@ def program_for(
             _programs.popitem(last=False)
     with lock:
         if not made:
-            program = Program(model, arguments[4], batch, capacity, monitor)
             # The model stays with its program: `structure` may name it by its id, which must not be given again.
             try:
-                made.extend((program.compile(*arguments, hashed=hashed), program.columns, model))
+                made.extend((make(), model))
             except Exception as error:  # whatever code of the user's own raises
                 model._losses_override = []
                 said = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise UntraceableError(f"{type(error).__name__}: {said}") from error
-    return made[0], made[1]
+    return made[0]
