@@ -26,7 +26,7 @@ from gengap import Plan, Study, Trial
 from gengap.cli import app
 from gengap.errors import ClusterError, UsageError
 from gengap.plan import Recipe
-from gengap.train import cluster
+from gengap.train import cluster, connections
 from gengap.train.stopping import Stopping
 
 for package in ("joblib", "distributed", "ray"):  # not imported: Ray reads the environment then
@@ -81,6 +81,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("RAY_AUTH_MODE", "token")  # of the test's own: a machine may have one, and its cluster another
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         patch.setattr(cluster, "TRIES", 1)
+        patch.setattr(connections, "TRIES", 1)
         yield folder
 
 
@@ -212,7 +213,7 @@ def test_other_versions_are_refused(on_cluster: dict[str, str], monkeypatch: pyt
 
 @pytest.mark.parametrize(("backend", "scheme"), [("dask", "tcp://"), ("ray", "")])
 def test_where_nobody_answers(backend: str, scheme: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(connections, "ANSWER_SECONDS", 1)
     address = f"{scheme}127.0.0.1:{free_port()}"
     call = ["study", "--rows", "300", "--train", "200", "--validation", "100", "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(app, [*call, "--backend", backend, "--address", address], catch_exceptions=True)

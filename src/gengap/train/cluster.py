@@ -7,18 +7,14 @@ checkpoints, because its machine need not see the study's folder.
 
 from __future__ import annotations
 
-import logging
 import queue
-import socket
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -27,12 +23,9 @@ from gengap.data.stored import StoredRows
 from gengap.errors import ClusterError, GengapError, GengapWarning, UsageError, reason
 from gengap.fingerprint import TRAINING
 from gengap.train import keras_backend, versions
+from gengap.train.connections import TRIES, Backend, InStore, connected
 from gengap.train.fitted import Fitted
 from gengap.train.trials import WAKE_SECONDS, Due, Finished, Prepare
-
-Backend = Literal["dask", "ray"]
-ANSWER_SECONDS = 15  # how long a cluster may take to answer, and to have a worker
-TRIES = 3  # of a trial whose workers die; as many as Dask's schedulers allow, if nobody tells them otherwise
 
 
 @dataclass(frozen=True)
@@ -108,7 +101,7 @@ def _gathered(
     interrupt: threading.Event,
 ) -> Generator[_Back]:
     """What comes back of those left, as it comes. Raises _LostError and ClusterError."""
-    with _connected(cluster, rows) as (sent, backend):
+    with connected(cluster.backend, cluster.address, rows) as (sent, backend):
         tasks = [(_packed(each.prepare), each.run, each.seed, sent, _made_with()) for each in left.values()]
         coming: queue.Queue[_Back | BaseException | None] = queue.Queue()
         options = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": jobs or "all", **backend}
@@ -162,7 +155,7 @@ def _packed(prepare: Prepare) -> bytes:
     return cloudpickle.dumps(prepare)
 
 
-def _train(packed: bytes, run: str, seed: int, rows: tuple[Rows, Rows] | _InStore, wanted: dict[str, str]) -> _Back:
+def _train(packed: bytes, run: str, seed: int, rows: tuple[Rows, Rows] | InStore, wanted: dict[str, str]) -> _Back:
     """Trains one trial: on a worker."""
     import cloudpickle
 
@@ -171,7 +164,7 @@ def _train(packed: bytes, run: str, seed: int, rows: tuple[Rows, Rows] | _InStor
     if (found := _made_with()) != wanted:
         return _Back(run, seed, ClusterError(_other(found, wanted)))
     try:
-        train, validation = rows() if isinstance(rows, _InStore) else rows
+        train, validation = rows() if isinstance(rows, InStore) else rows
         ready = cloudpickle.loads(packed)(train, validation)
         fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
         return _Back(run, seed, _Trained(fitted, ready.model.get_weights(), slower))
@@ -227,94 +220,3 @@ def _explained(cluster: Cluster, fault: BaseException) -> BaseException:
 def _died(cluster: Cluster, fault: BaseException) -> ClusterError:
     told = f"the workers that had a trial died, more than {TRIES} times ({reason(fault)})"
     return ClusterError(f"{cluster.backend}: {told}. Give them more memory; what is finished is kept")
-
-
-@contextmanager
-def _connected(cluster: Cluster, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """The rows as tasks are given them, and joblib's options. Gives up what still runs at the end."""
-    with (_dask if cluster.backend == "dask" else _ray)(cluster.address, rows) as found:
-        yield found
-
-
-@contextmanager
-def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    from distributed import Client
-    from joblib._dask import DaskDistributedBackend
-
-    class Tasks(DaskDistributedBackend):
-        """Dask's, told of deaths, and with at least two jobs: of one joblib thinks that it need not travel."""
-
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            return max(super().effective_n_jobs(n_jobs), 2)
-
-        def submit(self, func: Callable[[], Any], callback: Callable[[Any], None] | None = None) -> Future[Any]:
-            def given_up(done: Future[Any]) -> None:
-                if done.exception() is not None and callback is not None:  # joblib would wait for ever
-                    callback(done)
-
-            future: Future[Any] = super().submit(func, callback)
-            future.add_done_callback(given_up)
-            return future
-
-        def retrieve_result_callback(self, out: Any) -> Any:
-            return out.result() if isinstance(out, Future) else super().retrieve_result_callback(out)
-
-    with _answering("dask", address):
-        client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
-    with client:
-        with _answering("dask", address):
-            client.wait_for_workers(1, timeout=ANSWER_SECONDS)
-        yield rows, {"backend": Tasks(client=client, scatter=[rows])}
-
-
-@contextmanager
-def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    import ray
-
-    from gengap.train.ray_tasks import RayTasks
-
-    ours = not ray.is_initialized()
-    if ours:
-        with _answering("ray", address):
-            _knock(address)
-            ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        yield _InStore(ray.put(rows)), {"backend": RayTasks(tries=TRIES)}
-    finally:
-        if ours:
-            ray.shutdown()
-
-
-def _knock(address: str | None) -> None:
-    """Raises OSError if nobody listens at host:port, for which Ray would wait for minutes."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
-
-
-@dataclass(frozen=True)
-class _InStore:
-    """The rows in Ray's store of objects, where each machine has them once."""
-
-    reference: Any
-
-    def __call__(self) -> tuple[Rows, Rows]:
-        import ray
-
-        return ray.get(self.reference)
-
-
-@contextmanager
-def _answering(backend: Backend, address: str | None) -> Iterator[None]:
-    """Turns a cluster's silence into one line."""
-    try:
-        yield
-    except Exception as fault:  # each has its own errors for nobody being there
-        start: Mapping[Backend, str] = {
-            "dask": "start one with dask scheduler, and dask worker ADDRESS",
-            "ray": "start one with ray start --head",
-        }
-        where = f"at {address}" if address else "on this machine"
-        raise ClusterError(
-            f"{backend}: no cluster with workers answers {where} ({reason(fault)}); {start[backend]}"
-        ) from fault
