@@ -132,7 +132,7 @@ def test_a_study_writes_its_trials_curves_and_leaves_none(tmp_path: Path) -> Non
 
 
 def test_a_study_that_fails_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(*_: Any) -> Any:
+    def faulty(*_: Any, **__: Any) -> Any:
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr(Trial, "build", faulty)

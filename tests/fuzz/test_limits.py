@@ -25,6 +25,7 @@ from fuzz import originals
 
 from gengap import limits
 from gengap.data.dataset import load
+from gengap.data.stored import StoredRows
 from gengap.diagnose.readers import read
 from gengap.errors import DataError, PlanError, StudyFolderError
 from gengap.folder import StudyFolder
@@ -209,21 +210,24 @@ def test_an_event_of_absurd_length_ends_the_file(tmp_path: Path) -> None:
     assert "is cut off or broken after 41 events; those were read." in log.notes[0]
 
 
-def test_rows_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(b"y,a\n" + b"0,1\n1,2\n" * 200_000))
+def test_rows_that_would_fill_the_memory_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers, words = tmp_path / "a.csv.gz", tmp_path / "b.csv.gz"
+    numbers.write_bytes(gzip.compress(b"y,a\n" + b"0,1\n1,2\n" * 200_000))
+    words.write_bytes(gzip.compress(b"y,a\n" + b"0,one\n1,two\n" * 200_000))
+    monkeypatch.setenv("GENGAP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(limits, "memory", lambda: 4 * MIB)
-    with pytest.raises(DataError, match=r"a\.csv\.gz: its first [\d,]+ rows take .* with --rows"):
-        load(path, target="y")
-    assert len(load(path, target="y", rows=1000).train) == 800
+    assert isinstance(load(numbers, target="y").train, StoredRows)
+    with pytest.raises(DataError, match=r"b\.csv\.gz: it takes more memory than it may, and has text .* --rows"):
+        load(words, target="y")
+    assert len(load(words, target="y", rows=1000).train) == 800
 
 
-def test_numbers_count_in_32_bits_as_they_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_count_in_32_bits_as_they_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
     monkeypatch.setattr(limits, "memory", lambda: 4 * MIB)
     x = np.random.default_rng(0).normal(size=(20_000, 10))
-    assert len(load((x, np.arange(20_000) % 2)).train) == 16_000
-    with pytest.raises(DataError, match=r"rows take .* bytes, at most 1,048,576"):
-        load((np.tile(x, 2), np.arange(20_000) % 2))
+    assert not isinstance(load((x, np.arange(20_000) % 2)).train, StoredRows)
+    assert isinstance(load((np.tile(x, 2), np.arange(20_000) % 2)).train, StoredRows)
 
 
 @pytest.mark.parametrize("name", ["study.json", "plan.toml", "histories.parquet"])

@@ -54,13 +54,13 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     calls = Calls(model, job.callbacks, job.epochs, -(-len(train) // job.batch))
     record = Record(job, calls.first)
     carried, before = gone_on(Carried.of(model), job, record)
-    capacity, permutations = _capacity(train, validation, shape), Permutations(len(train), job.seed)
+    capacity, permutations = capacity_of(train, validation, shape), Permutations(len(train), job.seed)
     done = record.epochs
     permutations.skip(done)
     orders = permutations.draw(min(capacity, job.epochs))
     program, columns = program_for(
         model,
-        (*carried, rule, data, _padded(orders, capacity), np.int32(0), np.int32(1)),
+        (*carried, rule, data, padded(orders, capacity), np.int32(0), np.int32(1)),
         batch=job.batch,
         capacity=capacity,
         monitor=monitored(model, job),
@@ -75,14 +75,14 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
             calls.begin(done)
             carried = carried._replace(state=State.of(model))
         begun = time.perf_counter()
-        chunk: Chunk = program(*carried, rule, data, _padded(orders, capacity), np.int32(done), np.int32(length))
+        chunk: Chunk = program(*carried, rule, data, padded(orders, capacity), np.int32(done), np.int32(length))
         orders = np.concatenate([orders[length:], permutations.draw(length)])  # while the device computes
         carried, ran = Carried(chunk.state, chunk.best, chunk.watch), int(chunk.done)
         gathered.add(chunk, done, ran)
         _tell(model, calls, columns, chunk, done, ran)
         done += ran
         gathered.tell(chunk, done, ran)
-        length = _next_length(length, time.perf_counter() - begun)
+        length = next_length(length, time.perf_counter() - begun)
         stopped = ended(chunk, job, record, checks, calls.stopped)
         if job.checkpoints and stopped in (None, "interrupted"):
             job.checkpoints.offer(partial(gathered.checkpoint, carried), now=stopped is not None)
@@ -156,20 +156,21 @@ def to_device(train: Rows | None, clean: Rows, validation: Rows) -> Data:
     return Data(*jax.tree.map(jnp.asarray, given))
 
 
-def _capacity(train: Rows, validation: Rows, shape: tuple[int | None, ...]) -> int:
+def capacity_of(train: Rows, validation: Rows, shape: tuple[int | None, ...]) -> int:
     """The most epochs of one chunk: bounded memory, and enough to hide the cost of leaving the program."""
     an_epoch = 4 * (len(train) + len(validation) * int(np.prod([size or 1 for size in shape[1:]])))
     return int(np.clip(CHUNK_BYTES // an_epoch, 1, CHUNK_EPOCHS))
 
 
-def _padded(orders: np.ndarray, capacity: int) -> np.ndarray:
+def padded(orders: np.ndarray, capacity: int) -> np.ndarray:
     """The program's shape is fixed, so a study of fewer epochs than a chunk holds repeats the last order."""
     if len(orders) == capacity:
         return orders
     return np.concatenate([orders, np.repeat(orders[-1:], capacity - len(orders), axis=0)])
 
 
-def _next_length(length: int, seconds: float) -> int:
+def next_length(length: int, seconds: float) -> int:
+    """How many epochs the next chunk has, after one of so many took so long."""
     return int(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gengap.data.rows import Rows
@@ -40,6 +41,21 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> tuple[Fi
             "all rows, or use fewer of them with --rows"
         )
     return plain.fit(model, train, validation, job), reason
+
+
+def fit_together(
+    models: Sequence[keras.Model], train: Rows, validation: Rows, jobs: Sequence[Job]
+) -> list[Fitted] | None:
+    """Trains models of one structure as one program; None if they can't be one, and none is trained."""
+    if isinstance(train, StoredRows) or any(map(_why_plain, models, jobs)):
+        return None
+    from gengap.train import together
+    from gengap.train.program import UntraceableError
+
+    try:
+        return together.fit(models, train, validation, jobs)
+    except UntraceableError:
+        return None
 
 
 def _why_plain(model: keras.Model, job: Job) -> str | None:

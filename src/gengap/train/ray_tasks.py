@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-import ray
 from joblib.parallel import ParallelBackendBase
 
 
@@ -19,11 +18,15 @@ class RayTasks(ParallelBackendBase):
     supports_retrieve_callback = True
 
     def __init__(self, tries: int, **options: Any) -> None:
+        import ray
+
         super().__init__(**options)
         self._task = ray.remote(num_cpus=1, max_retries=tries)(_called)
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         """As many as the cluster has cores; two at least, because of one joblib thinks that it need not travel."""
+        import ray
+
         return max(int(ray.cluster_resources().get("CPU", 1)), 2)
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], None] | None = None) -> Future[Any]:

@@ -73,23 +73,22 @@ def run_due(
 ) -> Generator[Finished]:
     """Trains all that is due, yielding each as it finishes. Nothing new starts once `interrupt` is set.
 
-    `rows` are those that train and that validate.
-
-    A KeyboardInterrupt is not kept waiting for the epochs at hand.
+    `rows` are those that train and that validate. A KeyboardInterrupt is not kept waiting for the epochs at hand.
     """
-    small = [each for each in due if each.parameters <= SMALL]
-    large = [each for each in due if each.parameters > SMALL]
+    groups = _groups(due)
+    small = [group for group in groups if group[0].parameters <= SMALL]
+    large = [group for group in groups if group[0].parameters > SMALL]
     side_by_side = jobs or cores()
     faults: list[BaseException] = []
-    for group, threads in ((small, side_by_side), (large, 1)):
+    for alike, threads in ((small, side_by_side), (large, 1)):
         pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
-        futures = [pool.submit(_run, each, rows, interrupt) for each in group]
+        futures = [pool.submit(_run, group, rows, interrupt) for group in alike]
         try:
             for future in _as_they_finish(futures):
                 if fault := future.exception():
                     faults.append(fault)
-                elif (finished := future.result()) is not None:
-                    yield finished
+                else:
+                    yield from future.result()
         except BaseException as fault:
             interrupt.set()  # the other threads stop after their chunk
             pool.shutdown(wait=not isinstance(fault, KeyboardInterrupt), cancel_futures=True)
@@ -99,7 +98,17 @@ def run_due(
             raise faults[0]
 
 
-def _as_they_finish(futures: Sequence[Future[Finished | None]]) -> Iterator[Future[Finished | None]]:
+def _groups(due: Sequence[Due]) -> list[list[Due]]:
+    """What is trained as one program: a trial's seeds where the device gains by that, else each alone."""
+    if keras_backend() == "jax":
+        from gengap.train import together
+
+        if together.worth_it():
+            return [[each for each in due if each.run == run] for run in dict.fromkeys(each.run for each in due)]
+    return [[each] for each in due]
+
+
+def _as_they_finish(futures: Sequence[Future[list[Finished]]]) -> Iterator[Future[list[Finished]]]:
     """Each future once it is done. Wakes now and then: a signal that another thread took is handled only then."""
     left = set(futures)
     while left:
@@ -107,12 +116,25 @@ def _as_they_finish(futures: Sequence[Future[Finished | None]]) -> Iterator[Futu
         yield from sorted(done, key=futures.index)
 
 
-def _run(due: Due, rows: tuple[Rows, Rows], interrupt: threading.Event) -> Finished | None:
+def _run(group: Sequence[Due], rows: tuple[Rows, Rows], interrupt: threading.Event) -> list[Finished]:
     if interrupt.is_set():
-        return None
+        return []
+    every = [_ready(due, rows, interrupt) for due in group]
+    if len(group) > 1 and all(ready.train is every[0].train for ready in every):  # no shares, drawn for each seed
+        models, jobs = [ready.model for ready in every], [ready.job for ready in every]
+        if fitted := either.fit_together(models, every[0].train, rows[1], jobs):
+            return [Finished(*each) for each in zip(group, models, fitted, strict=True)]
+    return [_alone(due, ready, rows[1]) for due, ready in zip(group, every, strict=True)]
+
+
+def _ready(due: Due, rows: tuple[Rows, Rows], interrupt: threading.Event) -> Ready:
     ready = due.prepare(*rows)
     here = {"on_progress": due.on_progress, "checkpoints": due.checkpoints, "interrupt": interrupt}
-    fitted, slower = either.fit(ready.model, ready.train, rows[1], replace(ready.job, **here))
+    return replace(ready, job=replace(ready.job, **here))
+
+
+def _alone(due: Due, ready: Ready, validation: Rows) -> Finished:
+    fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
     if slower is not None and keras_backend() == "jax":  # of another backend there is nothing else to expect
         told = f"{due.run} was trained by Keras' own loop, with the same history but slower: {slower}"
         warnings.warn(told, GengapWarning, stacklevel=2)
