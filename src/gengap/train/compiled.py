@@ -52,44 +52,34 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
     data = to_device(train, clean_sample(train, len(validation)), validation)
     rule = Rule.of(job.stopping)
     calls = Calls(model, job.callbacks, job.epochs, -(-len(train) // job.batch))
-    record = Record(job, calls.first)
-    carried, before = gone_on(Carried.of(model), job, record)
-    capacity, permutations = capacity_of(train, validation, shape), Permutations(len(train), job.seed)
-    done = record.epochs
-    permutations.skip(done)
-    orders = permutations.draw(min(capacity, job.epochs))
+    capacity = capacity_of(train, validation, shape)
+    trial = Running(model, job, len(train), capacity, started, calls.first)
     program, columns = program_for(
         model,
-        (*carried, rule, data, padded(orders, capacity), np.int32(0), np.int32(1)),
+        (*trial.carried, rule, data, padded(trial.orders, capacity), np.int32(0), np.int32(1)),
         batch=job.batch,
         capacity=capacity,
         monitor=monitored(model, job),
         hashed=job.randomness == "hashed",
     )
-    gathered = Gathered(columns, job, record, started - before)
-    length, stopped, checks = 1, None, job.checks
-    while stopped is None and done < job.epochs:
-        ahead = next((c for c in checks if c > done), job.epochs) - done
-        length = 1 if calls.every_epoch else min(length, ahead, len(orders))
+    trial.begin(columns)
+    length = 1
+    while trial.stopped is None:
+        first, orders = trial.done, padded(trial.orders, capacity)
+        length = 1 if calls.every_epoch else min(length, trial.ahead)
         if calls.every_epoch:
-            calls.begin(done)
-            carried = carried._replace(state=State.of(model))
+            calls.begin(first)
+            trial.carried = trial.carried._replace(state=State.of(model))
         begun = time.perf_counter()
-        chunk: Chunk = program(*carried, rule, data, padded(orders, capacity), np.int32(done), np.int32(length))
-        orders = np.concatenate([orders[length:], permutations.draw(length)])  # while the device computes
-        carried, ran = Carried(chunk.state, chunk.best, chunk.watch), int(chunk.done)
-        gathered.add(chunk, done, ran)
-        _tell(model, calls, columns, chunk, done, ran)
-        done += ran
-        gathered.tell(chunk, done, ran)
+        chunk: Chunk = program(*trial.carried, rule, data, orders, np.int32(first), np.int32(length))
+        trial.draw(length)
+        trial.add(chunk)
+        _tell(model, calls, columns, chunk, first, trial.done - first)
         length = next_length(length, time.perf_counter() - begun)
-        stopped = ended(chunk, job, record, checks, calls.stopped)
-        if job.checkpoints and stopped in (None, "interrupted"):
-            job.checkpoints.offer(partial(gathered.checkpoint, carried), now=stopped is not None)
-    put_back(model, carried.state)
-    model.optimizer.finalize_variable_values(model.trainable_variables)
+        trial.judge(chunk, calls.stopped)
+    trial.put_back()
     calls.close()
-    return record.fitted(restored(model, carried, job), stopped or "max-epochs", gathered.seconds)
+    return trial.fitted()
 
 
 class Carried(NamedTuple):
@@ -259,3 +249,66 @@ class Gathered:
                 self._record.history,
             )
         )
+
+
+class Running:
+    """The host's side of one trial: its row orders, record and checkpoints, and what one chunk hands to the next.
+
+    It goes on from its checkpoint, or else begins with epoch `first`; `stopped` says why it has ended.
+    """
+
+    def __init__(
+        self, model: keras.Model, job: Job, rows: int, capacity: int, started: float, first: int = 0
+    ) -> None:
+        self._model, self._job, self._record = model, job, Record(job, first)
+        self.carried, before = gone_on(Carried.of(model), job, self._record)
+        self._started = started - before
+        self._permutations = Permutations(rows, job.seed)
+        self._permutations.skip(self.done)
+        self.orders = self._permutations.draw(min(capacity, job.epochs))
+        self.stopped: Stopped | None = None if self.done < job.epochs else "max-epochs"
+
+    @property
+    def done(self) -> int:
+        """How many epochs are trained."""
+        return self._record.epochs
+
+    @property
+    def ahead(self) -> int:
+        """How many epochs the next chunk may train."""
+        check = next((check for check in self._job.checks if check > self.done), self._job.epochs)
+        return min(check - self.done, len(self.orders))
+
+    def begin(self, columns: list[tuple[str, str]]) -> None:
+        """Before the first chunk, which logs these."""
+        self._gathered = Gathered(columns, self._job, self._record, self._started)
+
+    def draw(self, length: int) -> None:
+        """The row orders after the next `length`: to be drawn while the device computes."""
+        self.orders = np.concatenate([self.orders[length:], self._permutations.draw(length)])
+
+    def add(self, chunk: Chunk) -> None:
+        """Takes over what a chunk gave."""
+        self.carried = Carried(chunk.state, chunk.best, chunk.watch)
+        self._gathered.add(chunk, self.done, int(chunk.done))
+
+    def judge(self, chunk: Chunk, called: bool = False) -> None:
+        """Tells of the chunk that was added, and whether the trial ends with it; keeps a checkpoint if it is due.
+
+        `called` says that a callback wants it to end.
+        """
+        self._gathered.tell(chunk, self.done, int(chunk.done))
+        why = ended(chunk, self._job, self._record, self._job.checks, called)
+        if self._job.checkpoints and why in (None, "interrupted"):
+            self._job.checkpoints.offer(partial(self._gathered.checkpoint, self.carried), now=why is not None)
+        self.stopped = why or ("max-epochs" if self.done >= self._job.epochs else None)
+
+    def put_back(self) -> None:
+        """Puts the last weights into the model."""
+        put_back(self._model, self.carried.state)
+        self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
+
+    def fitted(self) -> Fitted:
+        """The trained trial; its model gets the best weights, if the job wants them."""
+        best = restored(self._model, self.carried, self._job)
+        return self._record.fitted(best, self.stopped or "max-epochs", self._gathered.seconds)
