@@ -22,9 +22,10 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.data.stored import StoredRows
 from gengap.models.backend import keras
-from gengap.train.compiled import Carried, Gathered, ended, gone_on, monitored, put_back, restored, to_device
+from gengap.train.compiled import monitored, to_device
 from gengap.train.fitted import Fitted, Job, Permutations, Record, build, output_shape
 from gengap.train.program import Chunk, Data, Program, made_once
+from gengap.train.running import Carried, Gathered, ended, gone_on, put_back, restored
 from gengap.train.stopping import Rule, Stopped
 
 BUFFER_BYTES = 32 * 2**20  # of a buffer's rows; five such are held: one read, two under way with their copies

@@ -17,8 +17,6 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.train.compiled import (
-    Carried,
-    Running,
     capacity_of,
     monitored,
     next_length,
@@ -27,6 +25,7 @@ from gengap.train.compiled import (
 )
 from gengap.train.fitted import Fitted, Job, build, clean_sample, output_shape
 from gengap.train.program import Chunk, Program, made_once
+from gengap.train.running import Carried, Running
 from gengap.train.stopping import Rule
 
 
