@@ -150,7 +150,7 @@ class Training:
         own = self.own
         parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters
         kept = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
-        prepare = Prepared(trial, self.plan.recipe, seed, task, own)
+        prepare = TrialBuilder(trial, self.plan.recipe, seed, task, own)
         return Due(trial.run, seed, parameters, prepare, self.display.progress, kept)
 
     def _summarise(self, finished: Finished, fitted: Fitted) -> TrialSummary:
@@ -174,7 +174,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrialBuilder:
     """All that builds one trial and seed beside the rows. It can be pickled, and be called on another machine."""
 
     trial: Trial
@@ -195,7 +195,7 @@ class Prepared:
         if self.own is not None:
             rate = recipe.schedule.build(steps, recipe.max_epochs)
             return Ready(self.own.build(trial.units, rate, self.seed), train, job)
-        weighted, features = train.weights is not None, train.x.shape[1]
+        weighted, features = train.weights is not None, validation.x.shape[1]
         model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
         return Ready(model, train, job)
 

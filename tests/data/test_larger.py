@@ -148,6 +148,17 @@ print(next(line for line in status.splitlines() if line.startswith("VmHWM")).spl
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux' /proc")
+def test_a_study_never_reads_all_stored_rows_at_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: StoredRows) -> None:
+        raise AssertionError("all rows were read")
+
+    monkeypatch.setattr(StoredRows, "x", property(refuse))
+    monkeypatch.setattr(StoredRows, "y", property(refuse))
+    options: Any = {"train": 400, "validation": 100, "max_epochs": 2, "only": "sizes/Tiny", "memory": 1e-5}
+    assert isinstance(gengap.load("collider", train=400, validation=100, memory=1e-5).train, StoredRows)
+    assert gengap.study("collider", "quick", **options).trials
+
+
 def test_memory_does_not_grow_with_the_table() -> None:
     small, large = (
         int(subprocess.run([sys.executable, "-c", PEAK, str(rows)], check=True, capture_output=True).stdout)

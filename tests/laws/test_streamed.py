@@ -14,7 +14,7 @@ from gengap.data.rows import Rows
 from gengap.data.stored import Learnt, StoredRows, open_stored, store
 from gengap.errors import UsageError
 from gengap.models.backend import keras
-from gengap.train import either, running, streamed
+from gengap.train import compiled, either, running, streamed
 from gengap.train import keras as plain
 from gengap.train.checkpoint import Checkpoints
 from gengap.train.fitted import Fitted, Job, Progress
@@ -88,9 +88,9 @@ def test_equals_training_in_memory_in_the_same_order(
     assert len(buffered(monkeypatch, kept, batches, batch)) == {10: 1, 3: 6}[batches]  # one holds all, or some do
     job = replace(JOB, batch=batch)
     ours_model, ours = run(name, kept, rows[1], job)
-    for module in (running, plain):
-        monkeypatch.setattr(module, "Permutations", SameOrder)
-        monkeypatch.setattr(module, "clean_sample", lambda train, number: train.each(lambda part: part[:number]))
+    for draws, trains in ((running, compiled), (plain, plain)):
+        monkeypatch.setattr(draws, "Permutations", SameOrder)
+        monkeypatch.setattr(trains, "clean_sample", lambda train, number: train.each(lambda part: part[:number]))
     theirs_model, everything = table.make(name), kept.read([0], [len(kept)])
     theirs = table.TRAINERS[trainer](theirs_model, everything, rows[1], job)
     assert set(ours.history.series) == set(theirs.history.series)
