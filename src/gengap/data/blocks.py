@@ -70,6 +70,13 @@ class Reader:
     others: Mapping[str, pa.DataType] = field(default_factory=dict)
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
 
+    @property
+    def dates(self) -> set[str]:
+        """The columns that the input itself says to be dates."""
+        import pyarrow as pa
+
+        return {name for name, kind in self.others.items() if pa.types.is_timestamp(kind)}
+
 
 class StreamBrokenError(Exception):
     """A stream that ended before its end: what happened and the mend. `admit` adds file and row."""

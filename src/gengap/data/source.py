@@ -121,14 +121,13 @@ def open_source(
     chosen = _choose_target(target, reader, origin)
     _check_target(chosen, reader, origin)
     said = column or {}
-    dates = {name for name, kind in reader.others.items() if str(kind).startswith("timestamp")}
     for name in (*aside, *said):
         check_column(name, reader.columns, origin)
     if chosen in aside:
         raise UsageError(
             f"{origin}: {chosen!r} is the target; rows can't be split or weighted by it. Name another."
         )
-    check_said(said, chosen, aside, keep, dates, origin)
+    check_said(said, chosen, aside, keep, reader.dates, origin)
     dropped = tuple(name for name in reader.columns if said.get(name) == "drop")
     features = tuple(name for name in reader.columns if name not in (chosen, *aside, *dropped))
     for name in keep:
@@ -141,7 +140,7 @@ def open_source(
     texts = {
         name
         for name, kind in said.items()
-        if kind in ("category", "text") or (kind == "date" and name not in dates)
+        if kind in ("category", "text") or (kind == "date" and name not in reader.dates)
     }
     return Source(
         short,
@@ -212,10 +211,9 @@ def feature_batches(
             f"{origin}: there is no column {', '.join(map(repr, missing[:5]))}{' ...' * (len(missing) > 5)}, which "
             f"the model needs.{hint} The table has: {', '.join(reader.columns)}. Rename its columns"
         )
-    dates = {name for name, kind in reader.others.items() if pa.types.is_timestamp(kind)}
     fields = (
         field.with_type(reader.others[field.name])
-        if field.name in dates and pa.types.is_string(field.type)
+        if field.name in reader.dates and pa.types.is_string(field.type)
         else field
         for field in wanted
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import queue
 import threading
 import traceback
-import warnings
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,12 +19,12 @@ import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.data.stored import StoredRows
-from gengap.errors import ClusterError, GengapError, GengapWarning, UsageError, reason
+from gengap.errors import ClusterError, GengapError, UsageError, reason
 from gengap.fingerprint import TRAINING
-from gengap.train import keras_backend, versions
+from gengap.train import versions
 from gengap.train.connections import TRIES, Backend, InStore, connected
 from gengap.train.fitted import Fitted
-from gengap.train.trials import WAKE_SECONDS, Due, Finished, Prepare
+from gengap.train.trials import WAKE_SECONDS, Due, Finished, Prepare, warn_if_slower
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,15 @@ def _gathered(
 ) -> Generator[_Back]:
     """What comes back of those left, as it comes. Raises _LostError and ClusterError."""
     with connected(cluster.backend, cluster.address, rows) as (sent, backend):
-        tasks = [(_packed(each.prepare), each.run, each.seed, sent, _made_with()) for each in left.values()]
+        here = _made_with()
+        tasks = [(_packed(each.prepare), each.run, each.seed, sent, here) for each in left.values()]
         coming: queue.Queue[_Back | BaseException | None] = queue.Queue()
-        options = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": jobs or "all", **backend}
+        options = {
+            "return_as": "generator_unordered",
+            "batch_size": 1,
+            "pre_dispatch": jobs or "all",
+            "backend": backend,
+        }
         threading.Thread(target=_gather, args=(tasks, options, coming), name="cluster", daemon=True).start()
         while not interrupt.is_set():
             try:
@@ -194,9 +199,7 @@ def _finished(due: Due, trained: _Trained, rows: tuple[Rows, Rows]) -> Finished:
     """The trial with its model, which is built here anew and given the weights."""
     from gengap.train.fitted import output_shape
 
-    if trained.slower is not None and keras_backend() == "jax":
-        told = f"{due.run} was trained by Keras' own loop, with the same history but slower: {trained.slower}"
-        warnings.warn(told, GengapWarning, stacklevel=2)
+    warn_if_slower(due.run, trained.slower)
     ready = due.prepare(*rows)
     output_shape(ready.model, ready.train)  # creates the weights
     ready.model.set_weights(trained.weights)

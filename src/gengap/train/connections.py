@@ -19,16 +19,14 @@ TRIES = 3  # of a trial whose workers die; as many as Dask's schedulers allow, i
 
 
 @contextmanager
-def connected(
-    backend: Backend, address: str | None, rows: tuple[Rows, Rows]
-) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """The rows as tasks are given them, and joblib's options. Gives up what still runs at the end."""
+def connected(backend: Backend, address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, Any]]:
+    """The rows as tasks are given them, and joblib's backend. Gives up what still runs at the end."""
     with (_dask if backend == "dask" else _ray)(address, rows) as found:
         yield found
 
 
 @contextmanager
-def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, Any]]:
     from distributed import Client
     from joblib._dask import DaskDistributedBackend
 
@@ -55,11 +53,11 @@ def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, d
     with client:
         with _answering("dask", address):
             client.wait_for_workers(1, timeout=ANSWER_SECONDS)
-        yield rows, {"backend": Tasks(client=client, scatter=[rows])}
+        yield rows, Tasks(client=client, scatter=[rows])
 
 
 @contextmanager
-def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, Any]]:
     import ray
 
     from gengap.train.ray_tasks import RayTasks
@@ -70,7 +68,7 @@ def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, di
             _knock(address)
             ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
     try:
-        yield InStore(ray.put(rows)), {"backend": RayTasks(tries=TRIES)}
+        yield InStore(ray.put(rows)), RayTasks(tries=TRIES)
     finally:
         if ours:
             ray.shutdown()

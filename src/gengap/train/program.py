@@ -83,7 +83,7 @@ class Program:
 
     def __init__(self, model: keras.Model, batch: int, capacity: int, monitor: str) -> None:
         self.model, self.batch, self.capacity, self.monitor = model, batch, capacity, monitor
-        self.fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
+        self._fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
         self._value_and_grad = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
         self._adds_losses = False
         self.columns: list[tuple[str, str]] = []
@@ -121,7 +121,7 @@ class Program:
         self, carry: tuple[State, list[Any]], loss: Any, rows: tuple[Any, ...], order: Any
     ) -> tuple[tuple[State, list[Any]], Any]:
         """Part of an epoch whose rows come in buffers: steps over `rows`, whose losses are added to `loss`."""
-        carry, total = self.train_on(carry, rows, order)
+        carry, total = self._train_on(carry, rows, order)
         return carry, loss + total
 
     def end_of_epoch(
@@ -167,10 +167,10 @@ class Program:
     def _epoch(self, state: State, data: Data, order: Any) -> tuple[State, Any, Any]:
         """One pass over the training rows in `order`, then the metrics: (state, logged row, outputs)."""
         rows = (data.x, data.y, data.weights)
-        (state, metrics), total = self.train_on((state, self.fresh_metrics), rows, order)
+        (state, metrics), total = self._train_on((state, self._fresh_metrics), rows, order)
         return self._logged(state, metrics, total / size_of(data.x), data)
 
-    def train_on(
+    def _train_on(
         self, carry: tuple[State, list[Any]], among: tuple[Any, ...], order: Any
     ) -> tuple[tuple[State, list[Any]], Any]:
         """Steps over the rows `among` all that `order` names: (state, metrics), and the sum of their losses."""
@@ -216,7 +216,7 @@ class Program:
             if self._adds_losses:  # which are those of all rows at once
                 self.model._losses_override = [*self._call(state, x)[1:]]
             loss, (_, _, metrics) = self.model.stateless_compute_loss(
-                *(state.trainable, state.fixed, self.fresh_metrics),
+                *(state.trainable, state.fixed, self._fresh_metrics),
                 **{"x": x, "y": y, "y_pred": out, "sample_weight": weights, "training": False},
             )
             self.model._losses_override = []

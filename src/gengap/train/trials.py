@@ -135,10 +135,15 @@ def _ready(due: Due, rows: tuple[Rows, Rows], interrupt: threading.Event) -> Rea
 
 def _alone(due: Due, ready: Ready, validation: Rows) -> Finished:
     fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
-    if slower is not None and keras_backend() == "jax":  # of another backend there is nothing else to expect
-        told = f"{due.run} was trained by Keras' own loop, with the same history but slower: {slower}"
-        warnings.warn(told, GengapWarning, stacklevel=2)
+    warn_if_slower(due.run, slower)
     return Finished(due, ready.model, fitted)
+
+
+def warn_if_slower(run: str, slower: str | None) -> None:
+    """Tells that Keras' own loop trained, if there is a reason why; of another backend nothing else is expected."""
+    if slower is not None and keras_backend() == "jax":
+        told = f"{run} was trained by Keras' own loop, with the same history but slower: {slower}"
+        warnings.warn(told, GengapWarning, stacklevel=3)
 
 
 def with_auc(fitted: Fitted, validation: Rows) -> Fitted:
