@@ -148,6 +148,14 @@ print(next(line for line in status.splitlines() if line.startswith("VmHWM")).spl
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux' /proc")
+def test_a_key_that_32_bits_do_not_tell_apart_is_found() -> None:
+    frame = table()
+    frame["row"] += 2**30
+    inside, outside, _ = both(frame, target="y")
+    assert "row" not in inside.columns
+    assert outside.columns == inside.columns
+
+
 def test_a_study_never_reads_all_stored_rows_at_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: StoredRows) -> None:
         raise AssertionError("all rows were read")

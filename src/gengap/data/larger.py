@@ -128,7 +128,7 @@ class _Read:
     def batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Each batch with the number of its first row."""
         first = 0
-        for batch in self._source.batches():
+        for batch in self._source.batches(exact=True):  # as a table in memory is read
             yield first, batch
             first += len(batch)
 
