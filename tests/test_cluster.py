@@ -106,7 +106,7 @@ def started(folder: Path, *commands: Sequence[str]) -> Iterator[None]:
             os.killpg(server.pid, signal.SIGTERM)
         for server in running:
             try:
-                server.wait(5)
+                server.wait(1)
             except subprocess.TimeoutExpired:
                 os.killpg(server.pid, signal.SIGKILL)
                 server.wait()
@@ -209,6 +209,24 @@ def test_other_versions_are_refused(on_cluster: dict[str, str], monkeypatch: pyt
     monkeypatch.setattr(cluster, "_made_with", lambda: {"gengap": "0.0.1"})
     with pytest.raises(ClusterError, match=r"a worker has gengap 0\.1\.0 \(here 0\.0\.1\)"):
         trained(**on_cluster)
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_call_goes_on(
+    on_cluster: dict[str, str], tmp_path: Path
+) -> None:
+    first = Trial(run="sizes/4", units=(4,), max_epochs=12)
+    plan = Plan(name="long", trials=(first, *PLAN.trials[1:]), recipe=LONG).capped(5_000)
+
+    def press() -> None:
+        wait_for((tmp_path / "trials" / "sizes" / "4.seed0.parquet").exists)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    part = trained(plan=plan, out=tmp_path, jobs=1, **on_cluster)  # one after the other
+    presser.join()
+    assert part.summary.interrupted and [trial.run for trial in part.trials] == ["sizes/4"]
+    assert_same(trained(plan=plan), trained(plan=plan, out=tmp_path, **on_cluster))
 
 
 @pytest.mark.parametrize(("backend", "scheme"), [("dask", "tcp://"), ("ray", "")])
