@@ -8,7 +8,7 @@ import json
 import msgspec
 import numpy as np
 import pytest
-from conclude.outcomes_made import ROWS, Y, logits, outcomes, rungs
+from conclude.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, rungs
 from rich.console import Console
 
 from gengap.conclude import Conclusions, conclude
@@ -95,6 +95,23 @@ def test_better_trees_are_told_and_are_the_first_thing_to_try() -> None:
     assert "baselines/trees" in found.recommendation.next_steps[0].text
     assert found.ranks[0].run == "baselines/trees"
     assert "better than every network" in shown(found)
+
+
+def test_the_expected_accuracy_is_free_of_the_luck_of_the_pick() -> None:
+    """Thirty models equal but for what each makes of these rows: the best looks better than any is."""
+    trials = [Trial(run=f"sizes/{n}", units=(n,)) for n in range(1, 31)]
+    lucky = np.random.default_rng(31)
+    made = outcomes([(trial, (0.5,)) for trial in trials], seeds=1)
+    for each in made.fitted.values():
+        each.outputs[0, :, 0] = 2 * Y - 1 + 2 * HARDNESS + 1.5 * lucky.normal(size=ROWS)
+    kept = conclude(made, 28, COUNTS, {}).recommendation
+    assert kept is not None and kept.expected.accuracy is not None
+    by_run = {trial.run: np.asarray(made.right(trial.run)) for trial in trials}
+    truth, right = np.mean(list(by_run.values())), by_run[kept.run]
+    low, middle, high = kept.expected.accuracy
+    assert right.mean() > truth + 0.01, "the pick was lucky in accuracy too"
+    assert abs(middle - truth) < 0.5 * (right.mean() - truth)
+    assert low < middle < right.mean() and middle - low == pytest.approx(high - middle)
 
 
 def test_test_rows_widen_what_is_expected_of_them() -> None:

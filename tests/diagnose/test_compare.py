@@ -14,7 +14,7 @@ from scipy.stats import t as student
 from sklearn.metrics import log_loss, roc_auc_score
 
 from gengap.diagnose import compare as module
-from gengap.diagnose.compare import Comparison, compare, cross_fitted_choice, ranks, within_one_error
+from gengap.diagnose.compare import Comparison, compare, ranks, within_one_error
 from gengap.diagnose.paired import (
     LEVEL,
     area_parts,
@@ -545,20 +545,38 @@ def test_halves_pick_and_score_as_by_hand() -> None:
     assert scores.count(6.5) / 40 == pytest.approx(1 / 3, abs=0.25)
 
 
-def test_run_and_epoch_are_picked_together() -> None:
+@pytest.mark.parametrize(("noise", "conservative"), [(0.3, 1.2), (1.5, 1.6)])
+def test_accuracy_is_corrected_for_a_pick_by_the_loss(noise: float, conservative: float) -> None:
+    """Runs that agree on most rows, as trained on the same ones do, and runs that hardly do."""
+    random = np.random.default_rng(5)
+
+    def drawn(rows: int, runs: int = 30) -> tuple[np.ndarray, np.ndarray]:
+        odds = 1.5 * random.normal(size=rows)
+        y = random.random(rows) < 1 / (1 + np.exp(-odds))
+        logits = odds + noise * random.normal(size=(runs, rows))
+        return np.logaddexp(0, logits) - y * logits, (logits > 0) != y
+
+    truth = drawn(400_000, 2)[1].mean()
+    found, level = [], []
+    for seed in range(500):
+        losses, wrong = drawn(200)
+        found.append(cross_fitted(losses, wrong, seed=seed))
+        level.append(wrong.mean())  # of equally good runs: what these rows alone make of the truth
+    naive, corrected, errors = np.array([(each.naive, each.corrected, each.error) for each in found]).T
+    luck, left = naive - level, corrected - level
+    assert luck.mean() < -10 * luck.std() / np.sqrt(500)
+    assert abs(left.mean()) < 0.1 * abs(luck.mean()) + 2 * left.std() / np.sqrt(500)
+    assert 0.95 < errors.mean() / corrected.std() < conservative
+    assert np.mean([low <= truth <= high for low, high in (each.interval for each in found)]) > 0.86
+
+
+def test_of_more_lines_than_are_summed_at_a_time_the_best_is_picked() -> None:
     random = np.random.default_rng(26)
-    hard = random.exponential(size=150)
-    path = np.array([0.9, 0.5, 0.7])[:, None]
-    noise = 0.2 * random.normal(size=(70, 150))  # more lines than are summed at a time
-    losses = {"a": hard + path + 0.1 + noise[:3], "many": hard + 0.9 + noise, "b": hard + path + noise[3:6]}
-    found = cross_fitted_choice(losses, seed=3)
-    assert (found.run, found.line) == ("b", 1)
-    assert sum(found.shares.values()) == pytest.approx(1) and found.shares["many"] == 0
-    flat = cross_fitted(np.concatenate(list(losses.values())), seed=3)
-    assert flat.best == 3 + 70 + 1
-    assert (flat.corrected, flat.naive, flat.error) == pytest.approx(
-        (found.fitted.corrected, found.fitted.naive, found.fitted.error)
-    )
+    losses = random.exponential(size=150) + 0.9 + 0.2 * random.normal(size=(80, 150))
+    losses[74] -= 0.4
+    found = cross_fitted(losses, seed=3)
+    assert found.best == 74 and found.shares[74] == 1
+    assert found.naive == pytest.approx(losses[74].mean())
 
 
 def test_what_diverged_is_never_picked() -> None:
@@ -602,6 +620,11 @@ Y = np.array([0, 1, 0, 1, 0, 1])
         (lambda: holm([0.1, np.nan]), r"\[0.1, nan\]; expected numbers from 0 to 1"),
         (lambda: cross_fitted(np.ones((2, 3))), r"the shapes \[\(3,\)\]; expected.*at least four rows"),
         (lambda: cross_fitted([np.ones(5), np.ones(6)]), r"\[\(5,\), \(6,\)\]"),
+        (
+            lambda: cross_fitted(np.ones((2, 5)), np.ones((1, 5))),
+            r"the scores have .*1 in all; expected one a loss",
+        ),
+        (lambda: cross_fitted(np.ones((2, 5)), np.ones((2, 4))), r"the scores have the shapes \[\(4,\)\]"),
         (lambda: cross_fitted(np.ones((0, 5))), r"the shapes \[\]; expected at least one candidate"),
         (lambda: cross_fitted(np.ones((2, 5)), halvings=0), "halvings is 0; expected at least 1"),
     ],

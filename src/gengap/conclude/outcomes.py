@@ -77,6 +77,12 @@ class Outcomes:
         """The loss of every row at all epochs kept, (epochs, rows)."""
         return linearised(self.task.row_losses(self.fitted[run, seed].outputs, self.y), self.weights)
 
+    def wrong_lines(self, run: str, seed: int) -> np.ndarray:
+        """Whether each row's class is wrong at all epochs kept, (epochs, rows). Only for classes."""
+        right = self.task.right(self.fitted[run, seed].outputs, self.y)
+        assert right is not None, "numbers have no classes"
+        return linearised(~right, self.weights)
+
     def _line(self, run: str, seed: int) -> np.ndarray:
         fitted = self.fitted[run, seed]
         at = int(np.flatnonzero(fitted.output_epochs == fitted.best_epoch)[0])

@@ -10,8 +10,8 @@ import numpy as np
 from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
 from gengap.conclude.sizes import Interval, Sizes
-from gengap.diagnose.compare import OneError, cross_fitted_choice, within_one_error
-from gengap.diagnose.paired import REACH, CrossFitted
+from gengap.diagnose.compare import OneError, within_one_error
+from gengap.diagnose.paired import REACH, CrossFitted, cross_fitted
 from gengap.diagnose.signal import Signal, signal
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.tasks import variance_of
@@ -24,9 +24,9 @@ CHANCE = 0.01  # how improbable the best ranking must be by chance for anything 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """What the kept model will do on new rows: (low, middle, high).
 
-    `loss` is corrected for having been picked: `picked_loss` is what the picking rows say. `accuracy` is that of
-    classes, `r2` that of numbers. `on_test` is the same
-    for the mean of just the study's test rows, whose own luck widens it.
+    All are corrected for having been picked: `picked_loss` is what the picking rows say. `accuracy` is that of
+    classes, `r2` that of numbers. `on_test` is the loss as the mean of just the study's test rows, whose own
+    luck widens it.
     """
 
     loss: Interval
@@ -86,7 +86,7 @@ def recommend(
         seed=seed,
         why=_why(kept) if learnt else _nothing_learnt(shown),
         learnt=learnt,
-        expected=_expected(outcomes, _picked(outcomes), run, seed, test_rows),
+        expected=_expected(outcomes, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
     )
 
@@ -124,32 +124,39 @@ def smallest_as_good(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> 
     return within_one_error({run: losses[run] for run in near}, near)
 
 
-def _picked(outcomes: Outcomes) -> CrossFitted:
-    """The best of all runs, seeds and epochs, free of the pick's luck."""
-    lines = {f"{run}:{seed}": outcomes.lines(run, seed) for run, seed in outcomes.pairs}
-    return cross_fitted_choice(lines).fitted
-
-
-def _expected(outcomes: Outcomes, picked: CrossFitted, run: str, seed: int, test_rows: int) -> Expected:
-    at = outcomes.seeds(run).index(seed)
-    rows, right = outcomes.losses(run)[at], outcomes.right(run)
-    loss = float(rows.mean()) + max(picked.optimism, 0.0)
-    sd = float(rows.std(ddof=1))
-    error = float(max(picked.error, sd / np.sqrt(len(rows))))
+def _expected(outcomes: Outcomes, run: str, seed: int, test_rows: int) -> Expected:
+    """What to expect of the kept model, less the luck of picking among all runs, seeds and epochs."""
+    lines = [line for pair in outcomes.pairs for line in outcomes.lines(*pair)]
+    at, picked = outcomes.seeds(run).index(seed), cross_fitted(lines)
+    rows = outcomes.losses(run)[at]
+    loss, sd = float(rows.mean()) + max(picked.optimism, 0.0), float(rows.std(ddof=1))
+    error = _error(picked, rows)
     expected, variance = _around(loss, error), variance_of(outcomes.y, outcomes.weights)
     on_test = _around(loss, float(np.hypot(error, sd / np.sqrt(test_rows)))) if test_rows else None
     return Expected(
         loss=expected,
         picked_loss=float(rows.mean()),
-        accuracy=None if right is None else _share(right[at]),
+        accuracy=_accuracy(outcomes, run, at, lines),
         r2=_explained(expected, variance) if outcomes.task.score == "r2" and variance > 0 else None,
         on_test=on_test,
     )
 
 
-def _share(right: np.ndarray) -> Interval:
-    """How often the class is right."""
-    return _around(float(right.mean()), float(right.std(ddof=1) / np.sqrt(len(right))))
+def _error(picked: CrossFitted, rows: np.ndarray) -> float:
+    """The standard error of what is expected: the pick's, but not below that of the kept model's own rows."""
+    return float(max(picked.error, rows.std(ddof=1) / np.sqrt(len(rows))))
+
+
+def _accuracy(outcomes: Outcomes, run: str, at: int, lines: Sequence[np.ndarray]) -> Interval | None:
+    """How often the class is right, less the luck that a pick by the losses `lines` has in it."""
+    right = outcomes.right(run)
+    if right is None:
+        return None
+    wrong = [line for pair in outcomes.pairs for line in outcomes.wrong_lines(*pair)]
+    picked = cross_fitted(lines, wrong)
+    middle = float(right[at].mean()) - max(picked.optimism, 0.0)
+    low, middle, high = np.clip(_around(middle, _error(picked, right[at])), 0, 1).tolist()
+    return low, middle, high
 
 
 def _explained(loss: Interval, variance: float) -> Interval:

@@ -1,9 +1,8 @@
 """Trained models compared on the same validation rows, honest about luck: of the rows, of the seeds, of the pick.
 
-    compare              each run against one reference run: difference, interval, p-value, for up to three metrics
-    ranks                the runs by mean loss, in groups that the rows can't tell apart
-    within_one_error     the smallest run that is as good as the best, within one standard error
-    cross_fitted_choice  what the best run at its best epoch will lose on new rows, corrected for having been picked
+    compare           each run against one reference run: difference, interval, p-value, for up to three metrics
+    ranks             the runs by mean loss, in groups that the rows can't tell apart
+    within_one_error  the smallest run that is as good as the best, within one standard error
 
 What `compare` and `ranks` say is about these trained models on new rows. Where each run's epoch was picked on the
 same rows, its mean loss is a little too low, the more so the more epochs it had to pick from; test rows have no
@@ -13,19 +12,15 @@ such bias. Only accuracy and AUC need a binary task: all else takes any row loss
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
 from gengap.diagnose.paired import (
-    HALVINGS,
     LEVEL,
-    CrossFitted,
     area_parts,
     bootstrap_interval,
     bootstrap_means,
-    cross_fitted,
     delong,
     holm,
     mcnemar,
@@ -69,16 +64,6 @@ class OneError(msgspec.Struct, frozen=True, kw_only=True):
     best: str
     difference: float
     error: float
-
-
-@dataclass(frozen=True, eq=False)
-class CrossFittedChoice:
-    """The run and the line of its losses picked together; `shares` says how often half the rows pick each run."""
-
-    run: str
-    line: int
-    fitted: CrossFitted
-    shares: Mapping[str, float]
 
 
 def compare(
@@ -187,20 +172,6 @@ def within_one_error(losses: ByRun, order: Sequence[str]) -> OneError:
         if apart.mean() <= np.sqrt(variance):
             return OneError(run=run, best=best, difference=float(apart.mean()), error=float(np.sqrt(variance)))
     raise AssertionError("the best run is within any error of itself")
-
-
-def cross_fitted_choice(losses: ByRun, *, halvings: int = HALVINGS, seed: int = 0) -> CrossFittedChoice:
-    """The best run at its best epoch, honest about both picks: `losses` are by run, (epochs, rows).
-
-    The candidates are all pairs of a run and a line of its losses; see `cross_fitted`. Raises UsageError.
-    """
-    pairs = [(run, line) for run, each in losses.items() for line in range(len(each))]
-    fitted = cross_fitted([losses[run][line] for run, line in pairs], halvings=halvings, seed=seed)
-    shares = dict.fromkeys(losses, 0.0)
-    for (run, _), share in zip(pairs, fitted.shares.tolist(), strict=True):
-        shares[run] += share
-    run, line = pairs[fitted.best]
-    return CrossFittedChoice(run, line, fitted, shares)
 
 
 def _of_means(by_metric: Mapping[str, ByRun], others: Sequence[str], reference: str, seed: int) -> list[Comparison]:

@@ -176,10 +176,10 @@ def seed_variance(losses: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class CrossFitted:
-    """The candidate with the lowest mean loss, and what it can be expected to lose on new rows.
+    """The candidate with the lowest mean loss, and what its loss, or other score, will be on new rows.
 
-    `best` is its index, `naive` its mean loss on the rows it was picked on. `corrected` is free of the pick's luck,
-    with its standard `error`. `shares` (candidates,) says how often the pick on half the rows fell on each.
+    `best` is its index, `naive` its mean on the rows it was picked on. `corrected` is free of the pick's luck, with
+    its standard `error`. `shares` (candidates,) says how often the pick on half the rows fell on each.
     """
 
     best: int
@@ -190,32 +190,42 @@ class CrossFitted:
 
     @property
     def optimism(self) -> float:
-        """By how much the naive loss is too low."""
+        """By how much the naive mean is too low."""
         return self.corrected - self.naive
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the loss on new rows is, with the probability LEVEL: normal, as a mean over rows."""
+        """Where the mean on new rows is, with the probability LEVEL: normal, as a mean over rows."""
         reach = REACH * self.error
         return self.corrected - reach, self.corrected + reach
 
 
 def cross_fitted(
-    losses: np.ndarray | Sequence[np.ndarray], *, halvings: int = HALVINGS, seed: int = 0
+    losses: np.ndarray | Sequence[np.ndarray],
+    scores: np.ndarray | Sequence[np.ndarray] | None = None,
+    *,
+    halvings: int = HALVINGS,
+    seed: int = 0,
 ) -> CrossFitted:
     """The best candidate's expected loss on new rows, corrected for having been picked as the best on these.
 
     `losses` (candidates, rows): candidates are a run's epochs, several runs, or pairs of both. One half of the rows
     picks the candidate, which the other half scores, and the reverse; averaged over `halvings` random halvings.
+    With `scores` (candidates, rows) these are what is expected, of the candidate that the losses pick: who picks by
+    the loss has luck in the accuracy too, if less.
     That is two-fold cross-fitting (Chernozhukov et al. 2018, The Econometrics Journal 21) of a pick among stored
     losses, where Tsamardinos, Greasidou & Borboudakis (2018, Machine Learning 107) draw rows with replacement. Half
     the rows pick a little worse than all do, so what bias is left is to the safe side. The error is that of one
     halving: 0.99 to 1.34 times the true one in simulations, where that of losses averaged over halvings is 0.78 to
-    0.99 times it, for want of the pick's own spread. Candidates with a loss that isn't finite are never picked.
+    0.99 times it, for want of the pick's own spread; of accuracies up to 1.5 times, where runs disagree. Candidates
+    with a loss that isn't finite are never picked.
     Raises UsageError.
     """
     lines = list(losses)  # views, so that many epochs of many runs are never copied at once
+    expected = lines if scores is None else list(scores)
     rows = _rows_of(lines)
+    if (got := list(map(np.shape, expected))) != [(rows,)] * len(lines):
+        raise UsageError(f"the scores have the shapes {sorted(set(got))}, {len(got)} in all; expected one a loss")
     if halvings < 1:
         raise UsageError(f"halvings is {halvings}; expected at least 1")
     random = np.random.default_rng(seed)
@@ -227,10 +237,11 @@ def cross_fitted(
     picks = (by_half / halves.sum(axis=1)[:, None]).argmin(axis=1)
     scored = np.empty((halvings, rows))
     for index, (pick, half) in enumerate(zip(picks, halves, strict=True)):
-        scored[index % halvings, ~half] = lines[pick][~half]
+        scored[index % halvings, ~half] = expected[pick][~half]
+    best = int(whole.argmin())
     return CrossFitted(
-        best=int(whole.argmin()),
-        naive=float(whole.min() / rows),
+        best=best,
+        naive=float(expected[best].mean(dtype=np.float64)),
         corrected=float(scored.mean()),
         error=float(np.sqrt(scored.var(axis=1, ddof=1).mean() / rows)),
         shares=np.bincount(picks, minlength=len(lines)) / len(picks),
