@@ -11,8 +11,9 @@ PIP := --quiet --disable-pip-version-check --constraint constraints.txt
 study: $(VENV)/.runs
 	$(BIN)/gengap study
 
+# One worker runs all tests of a file, which share what they start and compile.
 test: $(VENV)/.tests lint
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
@@ -34,7 +35,7 @@ wheel-test: $(VENV)/.tests
 	$(PYTHON) -m venv build/wheel-test/venv
 	build/wheel-test/venv/bin/python -m pip install $(PIP) "$$(echo build/wheel-test/*.whl)[dev]"
 	tar -xzf build/wheel-test/*.tar.gz -C build/wheel-test
-	cd build/wheel-test/gengap-*/ && GENGAP_WHEEL=1 ../venv/bin/pytest -n auto tests
+	cd build/wheel-test/gengap-*/ && GENGAP_WHEEL=1 ../venv/bin/pytest -n auto --dist loadfile tests
 
 bench: .venv-bench/.bench
 	.venv-bench/bin/python -m benchmarks $(BENCH)

@@ -34,6 +34,8 @@ def assert_same_curves(a: Fitted, b: Fitted, tolerance: float) -> None:
         np.testing.assert_allclose(series.values, b.history[key].values, rtol=tolerance, atol=row, err_msg=str(key))
 
 
+BATCH = 55  # six batches of the rows: a last one that is smaller would double what there is to compile
+RAGGED = ("Tiny", "dropout", "batch norm, noise and mixup", "everything")  # tried with a smaller last one too
 DRAWING = ("dropout", "batch norm, noise and mixup")  # to be tried with Keras' own generator too
 
 
@@ -43,7 +45,8 @@ DRAWING = ("dropout", "batch norm, noise and mixup")  # to be tried with Keras' 
 def test_equals_keras_from_equal_weights_on_equal_batches(
     name: str, randomness: str, rows: tuple[Rows, Rows]
 ) -> None:
-    job = Job(epochs=20, batch=50, stopping=never, seed=3, randomness=randomness)
+    batch = 50 if name in RAGGED else BATCH
+    job = Job(epochs=20, batch=batch, stopping=never, seed=3, randomness=randomness)
     compiled_model, compiled = train("compiled", name, rows, job)
     keras_model, oracle = train("keras", name, rows, job)
     assert_same_curves(compiled, oracle, 1e-4)
@@ -57,7 +60,7 @@ def test_equals_keras_from_equal_weights_on_equal_batches(
 @pytest.mark.parametrize("trainer", table.TRAINERS)
 @pytest.mark.parametrize("name", ["Tiny", "dropout", "batch norm, noise and mixup"])
 def test_same_seed_same_history_bit_for_bit(trainer: str, name: str, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=5, batch=50, seed=1)
+    job = Job(epochs=5, batch=BATCH, seed=1)
     one, other = (train(trainer, name, rows, job, seed=1)[1] for _ in range(2))
     for key, series in one.history.series.items():
         np.testing.assert_array_equal(series.values, other.history[key].values)
@@ -81,7 +84,7 @@ RULES = {
 
 @pytest.mark.parametrize("rule", RULES)
 def test_stops_and_restores_as_keras_early_stopping(rule: str, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=40, batch=50, stopping=RULES[rule], seed=5)
+    job = Job(epochs=40, batch=BATCH, stopping=RULES[rule], seed=5)
     ours_model, ours = train("compiled", "Medium", rows, job)
     theirs_model, theirs = train("keras", "Medium", rows, job)
     assert ours.history.epochs == theirs.history.epochs
@@ -98,7 +101,7 @@ def test_a_diverged_run_is_reported(trainer: str, rows: tuple[Rows, Rows]) -> No
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy")],
     )
-    fitted = table.TRAINERS[trainer](model, *rows, Job(epochs=10, batch=50))
+    fitted = table.TRAINERS[trainer](model, *rows, Job(epochs=10, batch=BATCH))
     assert fitted.stopped == "diverged"
     assert fitted.history.epochs < 10
     assert not np.isfinite(fitted.history["train", "loss"].values[-1])
@@ -163,7 +166,7 @@ def _decaying(left_out: list[str]) -> keras.Model:
     ids=["activations", "hidden factors", "decayed weights"],
 )
 def test_models_that_differ_never_share_a_program(models: Any, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=3, batch=50, stopping=msgspec.structs.replace(never, monitor="loss"))
+    job = Job(epochs=3, batch=BATCH, stopping=msgspec.structs.replace(never, monitor="loss"))
     for ours, oracle in zip(models(), models(), strict=True):
         a, b = table.TRAINERS["compiled"](ours, *rows, job), table.TRAINERS["keras"](oracle, *rows, job)
         assert_same_curves(a, b, 1e-4)
@@ -189,7 +192,7 @@ class Subclassed(keras.Model):
     ids=["subclassed", "without Input"],
 )
 def test_models_not_yet_built_train_too(make: Any, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=3, batch=50, stopping=never)
+    job = Job(epochs=3, batch=BATCH, stopping=never)
     a = table.TRAINERS["compiled"](table.compile_model(make()), *rows, job)
     b = table.TRAINERS["keras"](table.compile_model(make()), *rows, job)
     assert_same_curves(a, b, 1e-4)
@@ -205,7 +208,7 @@ def test_the_clean_sample_of_a_sorted_table_holds_both_classes(rows: tuple[Rows,
 def test_auc_is_that_of_the_kept_outputs(rows: tuple[Rows, Rows]) -> None:
     from sklearn.metrics import roc_auc_score
 
-    model, fitted = train("compiled", "Tiny", rows, Job(epochs=30, batch=50))
+    model, fitted = train("compiled", "Tiny", rows, Job(epochs=30, batch=BATCH))
     series = with_auc(fitted, rows[1]).history["validation", "auc"]
     assert series.epochs[-1] == 29 and fitted.best_epoch in series.epochs
     best = model.predict(rows[1].x, verbose=0).ravel()
@@ -216,8 +219,8 @@ def test_auc_is_that_of_the_kept_outputs(rows: tuple[Rows, Rows]) -> None:
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 130, 257])
 def test_epochs_that_are_no_multiple_of_the_chunk_are_exact(epochs: int, rows: tuple[Rows, Rows]) -> None:
-    long = train("compiled", "Tiny", rows, Job(epochs=300, batch=50, stopping=never))[1]
-    model, fitted = train("compiled", "Tiny", rows, Job(epochs=epochs, batch=50, stopping=never))
+    long = train("compiled", "Tiny", rows, Job(epochs=300, batch=BATCH, stopping=never))[1]
+    model, fitted = train("compiled", "Tiny", rows, Job(epochs=epochs, batch=BATCH, stopping=never))
     assert fitted.history.epochs == epochs
     for key, series in fitted.history.series.items():
         np.testing.assert_array_equal(series.values, long.history[key].values[:epochs])
@@ -229,14 +232,14 @@ def test_epochs_that_are_no_multiple_of_the_chunk_are_exact(epochs: int, rows: t
 @pytest.mark.parametrize("trainer", table.TRAINERS)
 def test_an_interrupt_ends_the_trial_and_keeps_what_is_done(trainer: str, rows: tuple[Rows, Rows]) -> None:
     pressed = threading.Event()
-    job = Job(epochs=10_000, batch=50, on_progress=lambda _: pressed.set(), interrupt=pressed)
+    job = Job(epochs=10_000, batch=BATCH, on_progress=lambda _: pressed.set(), interrupt=pressed)
     _, fitted = train(trainer, "Tiny", rows, job)
     assert fitted.stopped == "interrupted"
     assert 1 <= fitted.history.epochs < 10_000
 
 
 def test_threads_do_not_change_a_history(rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=30, batch=50)
+    job = Job(epochs=30, batch=BATCH)
     alone = train("compiled", "Medium", rows, job)[1]
     found: list[Fitted] = []
     threads = [
@@ -279,7 +282,7 @@ def test_a_certain_verdict_ends_a_trial_at_the_same_check_on_every_trainer(
             seen.append(known)
             return known.history.epochs >= 21
 
-        job = Job(epochs=60, batch=50, stopping=Stopping(patience=50), seed=2, certain=certain)
+        job = Job(epochs=60, batch=BATCH, stopping=Stopping(patience=50), seed=2, certain=certain)
         ended[trainer] = train(trainer, name, rows, job)[1]
         asked[trainer] = seen
         assert [known.history.epochs for known in seen] == [e for e in job.checks if e <= 21] == [16, 18, 21]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from gengap.data.names import shareable
+from gengap.limits import cores
 from gengap.report.summary import PLAN_FILE, Made
 
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
@@ -29,7 +30,7 @@ def made(source: Any, plan: Any, options: Mapping[str, object]) -> Made:
     given = {name: value for name, value in options.items() if value is not None and value != DEFAULTS.get(name)}
     return Made(
         versions={"gengap": import_module("gengap").__version__, "python": platform.python_version()} | _versions(),
-        cores=os.cpu_count() or 1,
+        cores=cores(),
         command=_command(source, plan, given),
         call=_call(source, plan, given),
     )
