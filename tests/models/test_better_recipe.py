@@ -23,7 +23,9 @@ def test_the_table_compares_with_its_first_row() -> None:
         for name, trial in variants().items()
         if name in ("without ensemble", "none of them (a perceptron, Adam)")
     }
-    lines = table(dataset, trials, seeds=1)
-    first, second = (line.split("|") for line in lines[1:])
+    lines = table(dataset, trials, seeds=1, momenta=(0.0, 0.5))
+    first, second, last, mean = (line.split("|") for line in lines[1:])
     assert first[1].strip() == "without ensemble" and first[4].strip() == ""
     assert float(second[4]) == pytest.approx(float(second[3]) - float(first[3]), abs=2e-4)
+    assert last[2:7] == [*first[2:4], " +0.0000 ", *first[5:7]]  # a mean that forgets at once is the weights
+    assert mean[1].strip() == "with mean weights (0.5)" and mean[2:4] != first[2:4]
