@@ -128,6 +128,7 @@ def test_only_and_capped_cut_a_plan_down() -> None:
         "regularizers/combined",
     ]
     assert {trial.recipe(plan.recipe).max_epochs for trial in plan.trials} == {7}
+    assert plan.trials[0].also == ("regularizers/Tiny",) and load_plan("quick").only("sizes/*").trials[0].also == ()
 
 
 def test_a_partial_stopping_rule_keeps_the_other_defaults() -> None:

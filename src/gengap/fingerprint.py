@@ -25,7 +25,7 @@ def difference(then: str, now: str, by: str | None = None) -> str:
 
     >>> old, new = ({"recipe": {"batch": 50}, "rows": rows} for rows in ("0f", "1f"))
     >>> difference(fingerprint(old), fingerprint(new))
-    'other rows'
+    'other rows or columns'
     >>> difference(fingerprint(old | {"units": [4]}), fingerprint({"recipe": {"patience": 5}, "rows": "0f"}))
     'batch 50 (now the default), units 4 (now none), patience the default (now 5)'
     >>> difference("0123456789abcdef", fingerprint(new))
@@ -49,7 +49,7 @@ def _flat(parts: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, Any
 
 def _said(name: str, then: Any, now: Any, by: str | None) -> str:
     if name == "rows":
-        return "other rows"
+        return "other rows or columns"
     if name == "model":
         return "another model"
     short, nothing = name.removeprefix("recipe."), "the default" if name.startswith("recipe.") else "none"

@@ -198,7 +198,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     def only(self, pattern: str) -> Plan:
         """The trials with a name that matches the shell pattern, as in "sizes/*". Raises PlanError if none."""
-        chosen = tuple(t for t in self.trials if any(fnmatchcase(run, pattern) for run in t.runs))
+        chosen = tuple(
+            msgspec.structs.replace(t, also=tuple(run for run in t.also if fnmatchcase(run, pattern)))
+            for t in self.trials
+            if any(fnmatchcase(run, pattern) for run in t.runs)
+        )
         growth = self.growth.only(pattern) if self.growth else None
         if not chosen and not (growth and growth.ladder):
             grown = (*self.growth.rungs(), *self.growth.regularized((1,))) if self.growth else ()

@@ -42,9 +42,8 @@ def predict(
 
     path, out = Path(model), Path(out)
     if (ending := out.suffix.lower()) not in WRITERS:
-        raise UsageError(
-            f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {out}.parquet"
-        )
+        so = out.with_suffix(".parquet")
+        raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {so}")
     card = read_card(path)
     needed = [pa.field(column, pa.float32(), nullable=False) for column in card.columns]
     wanted = card.encoding.schema if card.encoding else pa.schema(needed)

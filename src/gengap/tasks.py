@@ -66,6 +66,19 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         """Whether the class is right (..., rows); None without classes."""
         return None
 
+    def constant_loss(self, y: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """The least mean loss if all rows get the same answer: the entropy of the classes' shares, or the variance.
+
+        >>> round(Binary().constant_loss(np.array([0.0, 1.0, 0.0, 1.0])), 4)
+        0.6931
+        """
+        from scipy.special import entr
+
+        if not self.by_class:
+            return variance_of(y, weights)
+        shares = np.average(y.reshape(len(y), -1).astype(np.float64), axis=0, weights=weights)
+        return float(entr(shares).sum() + (entr(1 - shares[0]) if len(shares) == 1 else 0.0))
+
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """The metrics by name of one model's outputs (rows, outputs): the loss first. All are weighted means."""
         raise NotImplementedError

@@ -94,7 +94,21 @@ def test_better_trees_are_told_and_are_the_first_thing_to_try() -> None:
     assert found.recommendation is not None
     assert "baselines/trees" in found.recommendation.next_steps[0].text
     assert found.ranks[0].run == "baselines/trees"
-    assert "better than every network" in shown(found)
+    assert "better than every network: a sign that they underfit" in unbroken(found)
+
+
+@pytest.mark.parametrize(("seed", "who"), [(5, "the best network is better"), (6, "better than every network")])
+def test_who_is_better_within_chance_is_said_to_be_so(seed: int, who: str) -> None:
+    made = outcomes(rungs(0.2, 0.4, 0.6, 0.6), baselines={"baselines/trees": logits(0.6, seed)})
+    assert f"{who}, but these rows can't tell them apart" in unbroken(conclude(made, 28, COUNTS, {}))
+
+
+def test_models_no_better_than_one_answer_for_all_rows_are_told(found: Conclusions) -> None:
+    worse = outcomes([(trial, (3.0, 4.0)) for trial, _ in rungs(1.0, 1.0)])
+    for each in worse.fitted.values():
+        each.outputs[:, :, 0] *= np.where(np.arange(ROWS) % 3, 1, -1)
+    told = "no better than the same answer for every row, whose loss is 0.69"
+    assert told in unbroken(conclude(worse, 28, COUNTS, {})) and told not in unbroken(found)
 
 
 def test_the_expected_accuracy_is_free_of_the_luck_of_the_pick() -> None:
@@ -155,6 +169,11 @@ def test_held_out_rows_compare_the_kept_model_with_the_baseline() -> None:
     assert (loss.a, loss.b) == ("sizes/8", "baselines/trees")
     assert loss.interval[1] < 0
     assert held_out.digest == digest_of(rows) != digest_of(Rows(rows.x, 1 - Y))
+
+
+def unbroken(found: Conclusions) -> str:
+    """The same as one line."""
+    return " ".join(shown(found).split())
 
 
 def shown(found: Conclusions) -> str:

@@ -132,6 +132,19 @@ def test_a_column_of_text_is_read_as_text_whatever_the_blocks(write: Write, bloc
     assert table["a"].to_pylist() == [*range(100), 5]
 
 
+def test_text_that_is_not_utf8_is_named_and_never_changed(write: Write, block: int) -> None:
+    path = write([f"{i % 2},{i},S\u00e3o" for i in range(100)])
+    path.write_bytes(path.read_bytes().replace("50,S\u00e3o".encode(), "50,S\u00e3o".encode("latin-1")))
+    with pytest.raises(BadRowError, match=r"row 51, column 'b': 'S\ufffdo' is not text in UTF-8. Save it as UTF-8"):
+        list(open_source(path, target="y").batches())
+    source = open_source(path, target="y", on_bad_row="skip")
+    table = pa.Table.from_batches(source.batches(), source.schema)
+    assert table["b"].to_pylist() == ["S\u00e3o"] * 99 and [s.row for s in source.skipped] == [51]
+    path.write_bytes("y,a\u00e9\n0,1\n1,2\n".encode("latin-1"))
+    with pytest.raises(SourceError, match=r"the column name 'a\ufffd' is not text in UTF-8\. Save it as UTF-8"):
+        open_source(path, target="y")
+
+
 def test_too_few_rows_says_how_many_there_are(write: Write, block: int) -> None:
     with pytest.raises(TooFewRowsError, match="only 100 rows, expected 1,001"):
         list(open_source(write(GOOD), target="y", rows=1001).batches())

@@ -178,7 +178,7 @@ def test_what_changed_since_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "treatments dropout rate 0.5 (now dropout rate 0.3), units 4 (now 5, 4), "
         "stopping.patience the default (now 7)"
     )
-    assert refused(one, train=201) == "other rows"
+    assert refused(one, train=201) == "other rows or columns"
     assert refused(one.capped(7)) == "max_epochs 8 (now 7)"
     with monkeypatch.context() as patch:
         patch.setattr("gengap.training.versions", lambda: {"keras": "9.9", "backend": "jax 9.9"})

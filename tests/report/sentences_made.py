@@ -122,10 +122,11 @@ def studies(more_rows: Extrapolation) -> list[Conclusions]:
         [*rungs(0.2, 0.6, 0.6, 0.6, 0.6), (l2, (0.1, 0.6, 0.3))], baselines={"baselines/x": logits(0.1)}
     )
     with_trees = outcomes(rungs(0.6, 0.6), baselines={"baselines/trees": logits(1.0)})
+    alike = [outcomes(rungs(0.6, 0.6), baselines={"baselines/trees": logits(0.6, seed)}) for seed in (5, 6)]
     shuffled = Outcomes(gaining.trials, gaining.fitted, np.random.default_rng(3).permutation(Y), {})
     numbers = outcomes(rungs(0.2, 0.4), task=Regression())
     nothing = Outcomes(numbers.trials, numbers.fitted, shuffled.y, {}, numbers.task)
-    made = (one, three, five, with_trees, shuffled, numbers, nothing)
+    made = (one, three, five, with_trees, *alike, shuffled, numbers, nothing)
     found = [conclude(each, 28, COUNTS, {}) for each in made]
     first = conclude(gaining, 28, COUNTS, dict.fromkeys(gaining.trials, going_on))
     step = next_step(more_rows)
@@ -145,7 +146,7 @@ def concluded(found: Conclusions) -> Iterator[str]:
     facts = msgspec.structs.asdict(found)
     summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)
     for held_out in (msgspec.structs.replace(test, note=note), msgspec.structs.replace(test, comparisons=())):
-        yield from sentences(msgspec.structs.replace(summary, test=held_out))
+        yield from sentences(msgspec.structs.replace(summary, test=held_out, interrupted=bool(held_out.note)))
     yield note
     yield from (effect.treatment for effect in found.regularizers)
     if found.sizes is not None:

@@ -26,7 +26,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
 
     All are corrected for having been picked: `picked_loss` is what the picking rows say. `accuracy` is that of
     classes, `r2` that of numbers. `on_test` is the loss as the mean of just the study's test rows, whose own
-    luck widens it.
+    luck widens it. `constant_loss` is that of the best constant answer on the picking rows, which no features help.
     """
 
     loss: Interval
@@ -34,6 +34,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: Interval | None = None
     r2: Interval | None = None
     on_test: Interval | None = None
+    constant_loss: float | None = None
 
 
 class NextStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +109,11 @@ def _nothing_learnt(shown: Signal) -> str:
 def _why(kept: OneError) -> str:
     if kept.run == kept.best:
         return (
-            "it has the lowest validation loss of the networks, and no smaller one comes within one standard "
-            f"error, and {MATERIALLY:.0%}, of it"
+            "it has the lowest validation loss of the networks, and no smaller one comes within both one standard "
+            f"error and {MATERIALLY:.0%} of it"
         )
     return (
-        f"it is the smallest model within one standard error, and {MATERIALLY:.0%}, of the best, {kept.best}: "
+        f"it is the smallest model within both one standard error and {MATERIALLY:.0%} of the best, {kept.best}: "
         f"their validation losses differ by {kept.difference:.4f} ± {kept.error:.4f}"
     )
 
@@ -139,6 +140,7 @@ def _expected(outcomes: Outcomes, run: str, seed: int, test_rows: int) -> Expect
         accuracy=_accuracy(outcomes, run, at, lines),
         r2=_explained(expected, variance) if outcomes.task.score == "r2" and variance > 0 else None,
         on_test=on_test,
+        constant_loss=outcomes.task.constant_loss(outcomes.y, outcomes.weights),
     )
 
 

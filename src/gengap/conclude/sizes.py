@@ -83,7 +83,10 @@ def judge_sizes(outcomes: Outcomes, features: int) -> Sizes | None:
             "one by more than a standard error: the ladder should go on"
         )
     elif kept.run == kept.best:
-        text = f"{kept.run} ({parameters[kept.run]:,} parameters) is the best; no smaller one comes within an error"
+        text = (
+            f"{kept.run} ({parameters[kept.run]:,} parameters) is the best; no smaller one comes within one "
+            "standard error of it"
+        )
     else:
         text = (
             f"{kept.run} ({parameters[kept.run]:,} parameters) is the smallest within one standard error of the "

@@ -30,6 +30,7 @@ BOOLEANS = {"true": "1", "false": "0"}
 INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
 HEAD_LINES, HEAD_BYTES = 20, 1 << 16  # looked at to find out the layout; few, for they may come by wire
 TEXT_LINES = 200  # looked at where there is more than numbers: what is text is told by more of it
+NOT_UTF8 = "not text in UTF-8. Save it as UTF-8"
 OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
 NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the others are typos and no text
 
@@ -74,7 +75,7 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     labels 0 and 1 in front is HIGGS.
     """
     if b"\0" in head:
-        raise SourceError(f"{file}: this is not text in UTF-8. Save it as UTF-8, comma-separated.")
+        raise SourceError(f"{file}: this is {NOT_UTF8}, comma-separated.")
     if not ended and b"\n" not in head and len(head) > stream.LONGEST_LINE:
         raise SourceError(
             f"{file}: the first line is longer than {stream.LONGEST_LINE:,} bytes. Give lines of text."
@@ -97,6 +98,8 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
         wanted = "expected columns separated by comma, semicolon or tab"
         raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
     has_header = not _mostly_numbers(names)
+    if has_header and (odd := next((name for name in names if "\ufffd" in name), None)):
+        raise SourceError(f"{file}: the column name {shown(odd)} is {NOT_UTF8}.")
     body = first + reader.line_num if has_header else first
     sample = [_cells(line, delimiter) for line in text[body : body + TEXT_LINES] if line.strip()]
     if has_header:
@@ -186,12 +189,13 @@ def _parse_carefully(text: bytes, layout: Layout, schema: pa.Schema, binary: boo
     good: list[list[str | None]] = []
     faults: list[Skipped] = []
     number = 0
-    for line in text.decode("utf-8", "replace").split("\n"):
-        if not line.strip(" \r"):
+    for raw in text.split(b"\n"):
+        if not raw.strip(b" \r"):
             continue
         number += 1
+        line = raw.decode("utf-8", "replace")
         cells = _cells(line, layout.delimiter)
-        fault = _fault(cells, layout, schema, at, binary)
+        fault = _fault(cells, layout, schema, at, binary) or _undecoded(raw, line, cells, layout)
         if fault:
             faults.append(Skipped(number, *fault))
         else:
@@ -222,6 +226,14 @@ def _fault(
         if problem := _problem(cells[i], field.name in layout.booleans, binary and place == 0):
             return field.name, problem
     return None
+
+
+def _undecoded(raw: bytes, line: str, cells: list[str], layout: Layout) -> tuple[str, str] | None:
+    """The column and problem of the first cell that is not UTF-8."""
+    if line.encode() == raw:
+        return None
+    name, cell = next(pair for pair in zip(layout.columns, cells, strict=True) if "\ufffd" in pair[1])
+    return name, f"{shown(cell)} is {NOT_UTF8}"
 
 
 def _problem(cell: str, boolean: bool, binary: bool) -> str | None:

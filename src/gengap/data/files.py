@@ -16,7 +16,7 @@ def open_path(path: Path, file: str) -> Reader:
     if path.is_dir():
         raise SourceError(f"{file}: this is a folder, expected a file. Give the path of one table.")
     if not path.exists():
-        raise SourceError(f"{file}: there is no such file. Check the path, or use the built-in source collider.")
+        raise SourceError(f"{file}: there is no such file. Check the path.")
     return open_file(path, file)
 
 

@@ -39,7 +39,7 @@ def at_random(labels: np.ndarray | None, rows: int, wanted: Wanted, seed: int, o
     if train < 2 or wanted.validation < 2 or train + wanted.validation + wanted.test > rows:
         raise TooFewRowsError(
             f"{origin} holds {rows} rows, too few for {max(train, 2)} training, {max(wanted.validation, 2)} "
-            f"validation and {wanted.test} test rows. Ask for fewer with --train, --validation and --test"
+            f"validation and {wanted.test} test rows. Ask for fewer with --train, --validation and --test."
         )
     left = np.arange(rows)
     held = left[:0]

@@ -63,10 +63,12 @@ def write_card(path: Path, card: Card) -> None:
 def read_card(path: Path) -> Card:
     """A saved model's card. Raises UsageError if the file is no model that gengap saved."""
     try:
+        if path.is_dir() and (inside := path / "models" / "best.keras").is_file():
+            raise UsageError(f"{path}: this is a study's folder, expected a model. Name its best, {inside}")
         check_archive(path, str(path))
         with zipfile.ZipFile(path) as archive, archive.open(MEMBER) as member:
             return msgspec.json.decode(_bounded(member), type=Card)
-    except TooLargeError:
+    except (TooLargeError, UsageError):
         raise
     except OSError as error:
         said = str(error.strerror or error)

@@ -17,6 +17,13 @@ from gengap.tasks import LOSSES, SCORES
 
 FIRST = 3  # of the group of equals, how many are named
 
+BESIDE = {  # by whether a baseline is better than every network, and whether the rows can't tell it from one
+    (True, True): "better than every network, but these rows can't tell them apart",
+    (True, False): "better than every network: a sign that they underfit, whatever their own curves say",
+    (False, True): "the best network is better, but these rows can't tell them apart",
+    (False, False): "the best network is better",
+}
+
 
 def conclusions(summary: StudySummary) -> RenderableType:
     """Everything that the study concludes, top to bottom."""
@@ -51,6 +58,8 @@ def regularizers_table(effects: Iterable[Effect]) -> Table:
 
 def sentences(summary: StudySummary) -> Iterator[str]:
     """The conclusions in words, a line each."""
+    if summary.interrupted:
+        yield "So far, of the finished trials alone, because the study was interrupted:"
     if summary.sizes is not None:
         yield f"Size: {summary.sizes.text}."
     if summary.more_rows is not None:
@@ -74,8 +83,8 @@ def _standing(summary: StudySummary) -> Iterator[str]:
     networks = [rank.loss for rank in summary.ranks if not rank.run.startswith("baselines/")]
     for baseline in summary.baselines:
         better = networks and baseline.loss < min(networks)
-        says = "better than every network: a sign that they underfit, whatever their own curves say"
-        beside = says if better else "the best network is better"
+        alike = baseline.run in first and any(not run.startswith("baselines/") for run in first)
+        beside = BESIDE[bool(better), alike]
         yield f"Beside: {baseline.run} has validation loss {baseline.loss:.4f}; {beside}."
 
 
@@ -86,6 +95,9 @@ def _kept(kept: Recommendation) -> Iterator[str]:
         f"  On new rows expect loss {middle:.4f} [{low:.4f}, {high:.4f}]{_score(kept.expected)}; on the rows it "
         f"was picked by it has {kept.expected.picked_loss:.4f}."
     )
+    constant = kept.expected.constant_loss
+    if constant is not None and constant <= middle:
+        yield f"  That is no better than the same answer for every row, whose loss is {constant:.4f}."
     for step in kept.next_steps:
         gain = "" if step.gain_percent is None else f" ({step.gain_percent:+.1f}% of the loss)"
         yield f"  > {step.text}{gain}"
