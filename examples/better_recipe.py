@@ -86,7 +86,7 @@ class Averages(keras.callbacks.Callback):
             self.loss, self.epoch, self._best = loss, epoch, self._means
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self.averaged.set_weights(self._best)
+        self.averaged.set_weights(self._best or self._means)
 
 
 def measure(trial: Trial, dataset: gengap.Dataset, seed: int, momentum: float | None = None) -> Measured:

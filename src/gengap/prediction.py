@@ -42,7 +42,7 @@ def predict(
 
     path, out = Path(model), Path(out)
     if (ending := out.suffix.lower()) not in WRITERS:
-        so = out.with_suffix(".parquet")
+        so = out.with_suffix(".parquet") if out.suffix else f"{out}.parquet"
         raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {so}")
     card = read_card(path)
     needed = [pa.field(column, pa.float32(), nullable=False) for column in card.columns]

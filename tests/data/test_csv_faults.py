@@ -141,8 +141,17 @@ def test_text_that_is_not_utf8_is_named_and_never_changed(write: Write, block: i
     table = pa.Table.from_batches(source.batches(), source.schema)
     assert table["b"].to_pylist() == ["S\u00e3o"] * 99 and [s.row for s in source.skipped] == [51]
     path.write_bytes("y,a\u00e9\n0,1\n1,2\n".encode("latin-1"))
-    with pytest.raises(SourceError, match=r"the column name 'a\ufffd' is not text in UTF-8\. Save it as UTF-8"):
+    with pytest.raises(SourceError, match=r"the line of column names, 'y,a\ufffd', is not text in UTF-8\. Save it"):
         open_source(path, target="y")
+
+
+def test_what_nobody_reads_may_be_in_any_encoding(write: Write, block: int) -> None:
+    path = write([f"{i % 2},{'oops' if i == 50 else i},S\u00e3o" for i in range(100)])
+    path.write_bytes(path.read_bytes().replace("\u00e3".encode(), "\u00e3".encode("latin-1")))
+    source = open_source(path, target="y", on_bad_row="skip", column={"b": "drop"})
+    table = pa.Table.from_batches(source.batches(), source.schema)
+    assert table["a"].to_pylist() == [i for i in range(100) if i != 50]
+    assert [skipped.row for skipped in source.skipped] == [51]
 
 
 def test_too_few_rows_says_how_many_there_are(write: Write, block: int) -> None:

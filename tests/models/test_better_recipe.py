@@ -27,5 +27,6 @@ def test_the_table_compares_with_its_first_row() -> None:
     first, second, last, mean = (line.split("|") for line in lines[1:])
     assert first[1].strip() == "without ensemble" and first[4].strip() == ""
     assert float(second[4]) == pytest.approx(float(second[3]) - float(first[3]), abs=2e-4)
-    assert last[2:7] == [*first[2:4], " +0.0000 ", *first[5:7]]  # a mean that forgets at once is the weights
-    assert mean[1].strip() == "with mean weights (0.5)" and mean[2:4] != first[2:4]
+    same = [float(cell) for cell in first[2:4]]  # a mean that forgets at once is the weights
+    assert [float(cell) for cell in last[2:4]] == pytest.approx(same, abs=2e-4)
+    assert mean[1].strip() == "with mean weights (0.5)" and abs(float(mean[2]) - same[0]) > 2e-4

@@ -123,10 +123,13 @@ def studies(more_rows: Extrapolation) -> list[Conclusions]:
     )
     with_trees = outcomes(rungs(0.6, 0.6), baselines={"baselines/trees": logits(1.0)})
     alike = [outcomes(rungs(0.6, 0.6), baselines={"baselines/trees": logits(0.6, seed)}) for seed in (5, 6)]
+    bold = outcomes(rungs(0.3, 0.3))
+    for each in bold.fitted.values():
+        each.outputs[:] *= 50
     shuffled = Outcomes(gaining.trials, gaining.fitted, np.random.default_rng(3).permutation(Y), {})
     numbers = outcomes(rungs(0.2, 0.4), task=Regression())
     nothing = Outcomes(numbers.trials, numbers.fitted, shuffled.y, {}, numbers.task)
-    made = (one, three, five, with_trees, *alike, shuffled, numbers, nothing)
+    made = (one, three, five, with_trees, *alike, bold, shuffled, numbers, nothing)
     found = [conclude(each, 28, COUNTS, {}) for each in made]
     first = conclude(gaining, 28, COUNTS, dict.fromkeys(gaining.trials, going_on))
     step = next_step(more_rows)

@@ -195,5 +195,7 @@ def _better_by_trees(outcomes: Outcomes, loss: float) -> Iterator[NextStep]:
     for name in outcomes.baselines:
         gain = 100 * (1 - float(outcomes.losses(name).mean()) / loss)
         if gain > 1:
-            text = f"{name} does better than the networks: use it, or take it as a sign that they underfit"
+            text = (
+                f"use {name}, whose validation loss is lower, or look for a better network: there is more to learn"
+            )
             yield NextStep(text=text, gain_percent=gain)

@@ -98,9 +98,9 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
         wanted = "expected columns separated by comma, semicolon or tab"
         raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
     has_header = not _mostly_numbers(names)
-    if has_header and (odd := next((name for name in names if "\ufffd" in name), None)):
-        raise SourceError(f"{file}: the column name {shown(odd)} is {NOT_UTF8}.")
     body = first + reader.line_num if has_header else first
+    if (line := _undecoded(b"".join(lines[first:body]).decode("utf-8", "surrogateescape"))) is not None:
+        raise SourceError(f"{file}: the line of column names, {shown(line.strip())}, is {NOT_UTF8}.")
     sample = [_cells(line, delimiter) for line in text[body : body + TEXT_LINES] if line.strip()]
     if has_header:
         columns = _unique([name or f"column_{i}" for i, name in enumerate(names, 1)], file)
@@ -193,9 +193,8 @@ def _parse_carefully(text: bytes, layout: Layout, schema: pa.Schema, binary: boo
         if not raw.strip(b" \r"):
             continue
         number += 1
-        line = raw.decode("utf-8", "replace")
-        cells = _cells(line, layout.delimiter)
-        fault = _fault(cells, layout, schema, at, binary) or _undecoded(raw, line, cells, layout)
+        cells = _cells(raw.decode("utf-8", "surrogateescape"), layout.delimiter)
+        fault = _fault(cells, layout, schema, at, binary)
         if fault:
             faults.append(Skipped(number, *fault))
         else:
@@ -221,6 +220,8 @@ def _fault(
     for place, (i, field) in enumerate(zip(at, schema, strict=True)):
         if place == 0 and not field.nullable and pa.types.is_string(field.type) and cells[i] in MISSING:
             return field.name, NO_CLASS
+        if (text := _undecoded(cells[i])) is not None:
+            return field.name, f"{shown(text)} is {NOT_UTF8}"
         if not pa.types.is_floating(field.type) or (field.nullable and _is_missing(cells[i])):
             continue
         if problem := _problem(cells[i], field.name in layout.booleans, binary and place == 0):
@@ -228,12 +229,13 @@ def _fault(
     return None
 
 
-def _undecoded(raw: bytes, line: str, cells: list[str], layout: Layout) -> tuple[str, str] | None:
-    """The column and problem of the first cell that is not UTF-8."""
-    if line.encode() == raw:
-        return None
-    name, cell = next(pair for pair in zip(layout.columns, cells, strict=True) if "\ufffd" in pair[1])
-    return name, f"{shown(cell)} is {NOT_UTF8}"
+def _undecoded(text: str) -> str | None:
+    """Text with bytes that are not UTF-8, which came through as surrogates, as it can be shown; None without any."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return None
 
 
 def _problem(cell: str, boolean: bool, binary: bool) -> str | None:

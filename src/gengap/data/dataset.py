@@ -274,7 +274,7 @@ def _split_aside(
     if (wanted.train or 1) + wanted.validation + wanted.test > rows:
         raise TooFewRowsError(
             f"{source.origin} holds {rows} rows, too few for {wanted.train or 1} training, {wanted.validation} "
-            f"validation and {wanted.test} test rows. Ask for fewer with --train, --validation and --test"
+            f"validation and {wanted.test} test rows. Ask for fewer with --train, --validation and --test."
         )
     if grouped:
         how = f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,15 +12,16 @@ from rich.text import Text
 from gengap.conclude.held_out import HeldOut
 from gengap.conclude.recommend import Expected, Recommendation
 from gengap.conclude.regularizers import Effect
+from gengap.diagnose.compare import Rank
 from gengap.report.summary import StudySummary, first_of
 from gengap.tasks import LOSSES, SCORES
 
 FIRST = 3  # of the group of equals, how many are named
 
 BESIDE = {  # by whether a baseline is better than every network, and whether the rows can't tell it from one
-    (True, True): "better than every network, but these rows can't tell them apart",
+    (True, True): "better than every network, but these rows can't tell it from the best of them",
     (True, False): "better than every network: a sign that they underfit, whatever their own curves say",
-    (False, True): "the best network is better, but these rows can't tell them apart",
+    (False, True): "the best network is better, but these rows can't tell the two apart",
     (False, False): "the best network is better",
 }
 
@@ -30,7 +31,10 @@ def conclusions(summary: StudySummary) -> RenderableType:
     parts: list[RenderableType] = []
     if summary.regularizers:
         parts.append(regularizers_table(summary.regularizers))
-    parts.append(Text("\n".join(sentences(summary))))
+    lines = list(sentences(summary))
+    if summary.interrupted:
+        parts.insert(0, Text(lines.pop(0)))
+    parts.append(Text("\n".join(lines)))
     return Group(*parts)
 
 
@@ -59,7 +63,7 @@ def regularizers_table(effects: Iterable[Effect]) -> Table:
 def sentences(summary: StudySummary) -> Iterator[str]:
     """The conclusions in words, a line each."""
     if summary.interrupted:
-        yield "So far, of the finished trials alone, because the study was interrupted:"
+        yield "The study was interrupted: all this is from the finished trials alone."
     if summary.sizes is not None:
         yield f"Size: {summary.sizes.text}."
     if summary.more_rows is not None:
@@ -80,12 +84,18 @@ def _standing(summary: StudySummary) -> Iterator[str]:
         of = f"{len(first)} of {len(summary.ranks)}"
         rows = summary.rows.get("validation", 0)
         yield f"Equals: {of} can't be told apart on {rows:,} validation rows: {named}."
-    networks = [rank.loss for rank in summary.ranks if not rank.run.startswith("baselines/")]
-    for baseline in summary.baselines:
-        better = networks and baseline.loss < min(networks)
-        alike = baseline.run in first and any(not run.startswith("baselines/") for run in first)
-        beside = BESIDE[bool(better), alike]
+    networks = [rank for rank in summary.ranks if not rank.run.startswith("baselines/")]
+    best = min(networks, key=lambda rank: rank.loss, default=None)
+    for baseline in summary.baselines if best is not None else ():
+        beside = BESIDE[baseline.loss < best.loss, _alike(summary.ranks, baseline.run, best.run)]
         yield f"Beside: {baseline.run} has validation loss {baseline.loss:.4f}; {beside}."
+
+
+def _alike(ranks: Sequence[Rank], one: str, other: str) -> bool:
+    """Whether both are in one group, of which one of them is the best: only that one was compared with the others."""
+    groups = {rank.run: rank.group for rank in ranks}
+    leader = next((rank.run for rank in ranks if rank.group == groups.get(one)), None)
+    return groups.get(one) == groups.get(other) and leader in (one, other)
 
 
 def _kept(kept: Recommendation) -> Iterator[str]:
@@ -96,8 +106,9 @@ def _kept(kept: Recommendation) -> Iterator[str]:
         f"was picked by it has {kept.expected.picked_loss:.4f}."
     )
     constant = kept.expected.constant_loss
-    if constant is not None and constant <= middle:
-        yield f"  That is no better than the same answer for every row, whose loss is {constant:.4f}."
+    if constant and constant <= middle:  # none where all rows are of one class
+        ranking = ", though it ranks them better than chance" * kept.learnt
+        yield f"  That loss is no lower than the same answer for every row has, {constant:.4f}{ranking}."
     for step in kept.next_steps:
         gain = "" if step.gain_percent is None else f" ({step.gain_percent:+.1f}% of the loss)"
         yield f"  > {step.text}{gain}"
