@@ -230,7 +230,7 @@ def _fault(
 
 
 def _undecoded(text: str) -> str | None:
-    """Text with bytes that are not UTF-8, which came through as surrogates, as it can be shown; None without any."""
+    """Text with bytes that are not UTF-8 (surrogates stand for them) as it can be shown; None without any."""
     try:
         text.encode()
     except UnicodeEncodeError:

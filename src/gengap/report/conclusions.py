@@ -85,14 +85,16 @@ def _standing(summary: StudySummary) -> Iterator[str]:
         rows = summary.rows.get("validation", 0)
         yield f"Equals: {of} can't be told apart on {rows:,} validation rows: {named}."
     networks = [rank for rank in summary.ranks if not rank.run.startswith("baselines/")]
-    best = min(networks, key=lambda rank: rank.loss, default=None)
-    for baseline in summary.baselines if best is not None else ():
+    if not networks:
+        return
+    best = min(networks, key=lambda rank: rank.loss)
+    for baseline in summary.baselines:
         beside = BESIDE[baseline.loss < best.loss, _alike(summary.ranks, baseline.run, best.run)]
         yield f"Beside: {baseline.run} has validation loss {baseline.loss:.4f}; {beside}."
 
 
 def _alike(ranks: Sequence[Rank], one: str, other: str) -> bool:
-    """Whether both are in one group, of which one of them is the best: only that one was compared with the others."""
+    """Whether both are in one group and one of them is its best: only that one was compared with the others."""
     groups = {rank.run: rank.group for rank in ranks}
     leader = next((rank.run for rank in ranks if rank.group == groups.get(one)), None)
     return groups.get(one) == groups.get(other) and leader in (one, other)
