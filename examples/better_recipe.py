@@ -21,9 +21,11 @@ import numpy as np
 import gengap
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
+from gengap.models.saved import outputs_of
 from gengap.models.treatments import LabelSmoothing, Mixup, Treatment
 from gengap.plan import Constant, FlatCosine, Recipe, Trial
 from gengap.presets import BETTER, better
+from gengap.tasks import BINARY
 from gengap.train import trainer
 from gengap.train.fitted import Job
 from gengap.train.trials import steps_per_epoch
@@ -94,24 +96,27 @@ def measure(trial: Trial, dataset: gengap.Dataset, seed: int, momentum: float | 
     assert dataset.test is not None
     recipe = trial.recipe(Recipe())
     steps = steps_per_epoch(len(dataset.train), recipe.batch)
-    model, averaged = (trial.build(len(dataset.columns), steps, Recipe(), seed) for _ in range(2))
-    averages = Averages(averaged, momentum, dataset.validation) if momentum is not None else None
+
+    def built() -> keras.Model:
+        return trial.build(len(dataset.columns), steps, Recipe(), seed)
+
+    model = built()
+    averages = Averages(built(), momentum, dataset.validation) if momentum is not None else None
     job = Job(epochs=recipe.max_epochs, batch=recipe.batch, stopping=recipe.stopping, seed=seed, run=trial.run)
     job = replace(job, callbacks=(averages,) if averages else ())
     started = time.perf_counter()
     fitted = trainer().fit(model, dataset.train, dataset.validation, job)
     seconds = time.perf_counter() - started
     if averages:
-        return Measured(averages.loss, *scores(averaged, dataset.test), averages.epoch, seconds)
+        return Measured(averages.loss, *scores(averages.averaged, dataset.test), averages.epoch, seconds)
     best = fitted.history["validation", "binary_crossentropy"].at(fitted.best_epoch)
     return Measured(best, *scores(model, dataset.test), fitted.best_epoch, seconds)
 
 
 def scores(model: keras.Model, rows: Rows) -> tuple[float, float]:
     """The model's cross-entropy and accuracy on the rows."""
-    logits = model.predict(rows.x, verbose=0, batch_size=1_000).ravel().astype(np.float64)
-    loss = float(np.mean(np.logaddexp(0, logits) - rows.y * logits))
-    return loss, float(np.mean((logits > 0) == rows.y))
+    found = BINARY.scores(outputs_of(model, rows.x), rows.y)
+    return found[BINARY.loss], found[BINARY.score]
 
 
 def trees(dataset: gengap.Dataset, seed: int) -> float:
@@ -147,9 +152,9 @@ def table(
     """
     lines, whole = [HEAD], []
     print(HEAD)
-    variants: list[tuple[str, Trial, float | None]] = [(name, trial, None) for name, trial in trials.items()]
-    variants += [(f"with mean weights ({momentum:g})", variants[0][1], momentum) for momentum in momenta]
-    for name, trial, momentum in variants:
+    rows: list[tuple[str, Trial, float | None]] = [(name, trial, None) for name, trial in trials.items()]
+    rows += [(f"with mean weights ({momentum:g})", rows[0][1], momentum) for momentum in momenta]
+    for name, trial, momentum in rows:
         runs = [measure(trial, dataset, seed, momentum) for seed in range(seeds)]
         whole = whole or runs
         lines.append(line(name, runs, whole))
