@@ -80,12 +80,22 @@ def test_a_spiked_curve_is_mended_and_lost_values_are_counted() -> None:
     assert np.abs(curve.values - np.log(0.5)).max() < 0.02
 
 
+@pytest.mark.parametrize("before, after, worse", [(0.4, 0.2, -50.0), (0.2, 0.4, 100.0)])
+@pytest.mark.parametrize("higher_is_better", [False, True])
+def test_percents_are_of_the_metric_itself(
+    before: float, after: float, worse: float, higher_is_better: bool
+) -> None:
+    curve = prepare(Series(np.arange(9), np.linspace(before, after, 9)), higher_is_better=higher_is_better)
+    change = float(curve.values[-1] - curve.values[0])
+    worse = -worse if higher_is_better else worse
+    assert curve.worse(change) == pytest.approx(worse) == -curve.better(-change)
+
+
 def test_scales() -> None:
     rising = prepare(Series(np.arange(9), np.linspace(0.5, 0.9, 9)), higher_is_better=True)
     assert (np.diff(rising.values) < 0).all()
     negative = prepare(Series(np.arange(9), np.linspace(-1.0, -2.0, 9)))
     assert not negative.logarithmic
-    assert negative.percent(0.01) == pytest.approx(1.0)
-    assert rising.percent(np.log(1.05)) == pytest.approx(5.0)
+    assert negative.worse(0.01) == negative.better(0.01) == pytest.approx(1.0)
     steps = prepare(Series(np.arange(500, 5_000, 500), np.linspace(1, 0.5, 9)))
     assert steps.positions.tolist() == list(range(500, 5_000, 500))

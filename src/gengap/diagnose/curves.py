@@ -23,6 +23,7 @@ class Curve:
     `epochs` (n,) as logged; `positions` (n,) count from the first epoch logged, in epochs, and start above 0;
     `values` (n,) are natural logarithms where the metric allows (`logarithmic`), with spikes replaced by what their
     neighbours say; `spikes` (k,) are the indices of those; `lost` counts values that were NaN or infinite.
+    A metric of which higher is better (`rising`) is turned round.
     """
 
     epochs: np.ndarray
@@ -31,13 +32,22 @@ class Curve:
     spikes: np.ndarray
     lost: int
     logarithmic: bool
+    rising: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def percent(self, difference: float) -> float:
-        """A difference on this scale as percent of the metric."""
-        return 100 * float(np.expm1(difference)) if self.logarithmic else 100 * difference
+    def worse(self, difference: float) -> float:
+        """By how many percent the metric itself is worse where this scale says `difference`; below 0 if better.
+
+        Logarithms are symmetric, percents are not: a loss that halves is 50% better, one that doubles 100% worse.
+        """
+        sign = -1 if self.rising else 1
+        return 100 * sign * float(np.expm1(sign * difference)) if self.logarithmic else 100 * difference
+
+    def better(self, difference: float) -> float:
+        """By how many percent the metric itself is better where this scale falls by `difference`."""
+        return -self.worse(-difference)
 
 
 def prepare(series: Series, *, higher_is_better: bool = False) -> Curve:
@@ -51,7 +61,7 @@ def prepare(series: Series, *, higher_is_better: bool = False) -> Curve:
     lost = int((~finite).sum())
     if not len(raw):
         none = np.empty(0)
-        return Curve(epochs, none, none, np.empty(0, np.int64), lost, True)
+        return Curve(epochs, none, none, np.empty(0, np.int64), lost, True, higher_is_better)
     sign = -1.0 if higher_is_better else 1.0
     logarithmic = bool((raw >= 0).all() and raw.max() > 0)
     if logarithmic:
@@ -64,7 +74,7 @@ def prepare(series: Series, *, higher_is_better: bool = False) -> Curve:
         others = np.setdiff1d(np.arange(len(values)), spikes)
         values = values.copy()
         values[spikes] = np.interp(spikes, others, values[others])
-    return Curve(epochs, _positions(epochs), values, spikes, lost, logarithmic)
+    return Curve(epochs, _positions(epochs), values, spikes, lost, logarithmic, higher_is_better)
 
 
 def _positions(epochs: np.ndarray) -> np.ndarray:

@@ -142,8 +142,8 @@ class _Words:
             far = f"at {times:,.1f} times training" if times > MANIFOLD else None
             yield Finding("gap", f"validation ends {far or f'{abs(stated.gap_percent):.1f}% {side} than training'}")
         height, top = evidence.bump
-        if stated.verdict != "overfit" and evidence.validation.percent(height) > 2 * self.limit:
-            percent = evidence.validation.percent(height)
+        percent = evidence.validation.worse(height)
+        if stated.verdict != "overfit" and percent > 2 * self.limit:
             yield Finding(
                 "recovered",
                 f"validation was {percent:.1f}% worse around epoch {top} and came back: a bump that recovers is "
@@ -167,7 +167,7 @@ class _Words:
         if at < last and gain.above(0.0) >= SEEN:
             yield Finding(
                 "disagree",
-                f"{name} still improved meanwhile, by {own.percent(gain.mean):.1f}%: the loss is worse because the "
+                f"{name} still improved meanwhile, by {own.better(gain.mean):.1f}%: the loss is worse because the "
                 "model grows too sure of its mistakes (calibration), not because it decides worse",
             )
 

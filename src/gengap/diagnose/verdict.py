@@ -127,8 +127,9 @@ def _stated(curves: Curves, evidence: Evidence, thresholds: Thresholds) -> Verdi
     needed = max(thresholds.decisive, thresholds.accusing) if name == "overfit" else thresholds.decisive
     name = name if chance >= needed else "inconclusive"
     tails = ((1 - thresholds.interval) / 2, 0.5, (1 + thresholds.interval) / 2)
-    percent = evidence.validation.percent
-    rise, ahead = ([percent(m.quantile(q)) for q in tails] for m in (evidence.rise, evidence.ahead))
+    curve = evidence.validation
+    rise = [curve.worse(evidence.rise.quantile(q)) for q in tails]
+    ahead = [curve.better(evidence.ahead.quantile(q)) for q in tails]
     low, onset, high = np.round(np.quantile(evidence.turns, tails)).astype(int).tolist()
     overfit = name == "overfit"
     return Verdict(
@@ -142,7 +143,7 @@ def _stated(curves: Curves, evidence: Evidence, thresholds: Thresholds) -> Verdi
         onset_interval=(low, high) if overfit else None,
         rise_percent=(rise[0], rise[1], rise[2]),
         ahead_percent=(ahead[0], ahead[1], ahead[2]),
-        gap_percent=None if evidence.gap is None else percent(evidence.gap),
+        gap_percent=None if evidence.gap is None else curve.worse(evidence.gap),
     )
 
 
