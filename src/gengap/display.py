@@ -27,6 +27,9 @@ class Display(Protocol):
     def finished(self, trial: TrialSummary, kept: bool) -> None:
         """A trial is finished now, or (`kept`) was already."""
 
+    def crossing(self, done: int, of: int) -> None:
+        """So many of the trainings that cross-validation takes are done."""
+
     def interrupted(self) -> None:
         """Ctrl-C was pressed: trials end after their chunk."""
 
@@ -44,6 +47,9 @@ class Silent:
         """Nothing."""
 
     def finished(self, trial: TrialSummary, kept: bool) -> None:
+        """Nothing."""
+
+    def crossing(self, done: int, of: int) -> None:
         """Nothing."""
 
     def interrupted(self) -> None:

@@ -6,6 +6,7 @@
     trials/<run>.seed<k>.npz                                 its validation outputs at about 64 epochs
     trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
     trials/<run>.seed<k>.checkpoint.npz                      a trial under way, while it is
+    trials/<run>.fold<k>.npz                                 a finalist's losses on the rows of a fold
     test.json                                                what the test rows said, once they were used
 
 Every file is written beside its place and then renamed, so that one that is there is whole.
@@ -114,6 +115,24 @@ class StudyFolder:
         metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected, MAKER: maker}
         write_histories([fitted.history], path, metadata)
         self.checkpoints(summary.run, summary.seed, expected).discard()
+
+    def fold(self, run: str, fold: int, expected: str) -> np.ndarray | None:
+        """What `keep_fold` kept of the run and fold; None if it isn't there, or is another's, or is damaged."""
+        path = self._fold_file(run, fold)
+        with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise almost anything
+            check_archive(path, str(path))
+            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
+                if str(saved["fingerprint"]) == expected:
+                    return saved["rows"]
+        return None
+
+    def keep_fold(self, run: str, fold: int, expected: str, rows: np.ndarray) -> None:
+        """Keeps what a run says of the `rows` of a fold, as any array."""
+        with beside(self._fold_file(run, fold), ".npz") as part:
+            np.savez(part, allow_pickle=False, rows=rows, fingerprint=np.array(expected))
+
+    def _fold_file(self, run: str, fold: int) -> Path:
+        return within(self.path / "trials", f"{run}.fold{fold}.npz")
 
     def save_model(self, model: keras.Model, path: Path, card: Card) -> None:
         """A .keras file with its card, written beside and renamed."""

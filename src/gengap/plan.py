@@ -47,6 +47,7 @@ RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
 
 Stop = Literal["patience", "verdict"]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Folds = Annotated[int, msgspec.Meta(ge=0, le=20)]
 Activation = Literal["elu", "relu", "silu"]
 
 
@@ -140,12 +141,14 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     `ladder` holds sizes from small to large, climbed until validation gains vanish. Each of `regularizers` is tried
     on the size where they do, the last but one that was reached. The best model of all is trained again on each of
-    `shares` of the rows.
+    `shares` of the rows. Where few rows validate, the best models are cross-validated: each of `folds` parts of the
+    training rows in turn changes places with the validation rows (0: never).
     """
 
     ladder: tuple[tuple[Positive, ...], ...] = ()
     regularizers: tuple[tuple[AnyTreatment, ...], ...] = ()
     shares: tuple[Share, ...] = ()
+    folds: Folds = 0
 
     def rungs(self) -> tuple[Trial, ...]:
         """The ladder's trials."""
@@ -162,8 +165,10 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         ladder = tuple(t.units for t in self.rungs() if fnmatchcase(t.run, pattern))
         regularizers = tuple(t.treatments for t in self.regularized((1,)) if fnmatchcase(t.run, pattern))
         shares = self.shares if fnmatchcase(f"{ROWS}/1", pattern) else ()
-        kept = Growth(ladder=self.ladder if regularizers else ladder, regularizers=regularizers, shares=shares)
-        return kept if kept != Growth() else None
+        ladder = self.ladder if regularizers else ladder
+        if not (ladder or regularizers or shares):
+            return None
+        return msgspec.structs.replace(self, ladder=ladder, regularizers=regularizers, shares=shares)
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

@@ -109,7 +109,7 @@ def full() -> Plan:
     recipe = Recipe(
         max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0), stopping=Stopping(patience=25), stop="verdict"
     )
-    growth = Growth(ladder=LADDER, regularizers=SWEEPS, shares=(1 / 16, 1 / 8, 1 / 4, 1 / 2))
+    growth = Growth(ladder=LADDER, regularizers=SWEEPS, shares=(1 / 16, 1 / 8, 1 / 4, 1 / 2), folds=4)
     return Plan(name="full", trials=(better(),), recipe=recipe, growth=growth)
 
 

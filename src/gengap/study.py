@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gengap.conclude import conclude
+from gengap.conclude.finalists import finalists
 from gengap.conclude.held_out import digest_of, judge_held_out
 from gengap.conclude.siblings import findings_beside
 from gengap.conclude.unfolding import following
+from gengap.cross_validation import cross_validate
 from gengap.data.dataset import Dataset, load
 from gengap.data.stored import in_memory
 from gengap.diagnose.names import Curves
@@ -234,6 +236,8 @@ def study(
         training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines, own, cluster)
         while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
+        if not interrupt.is_set():
+            cross_validate(training, finalists(plan, training.outcomes(), len(dataset.train)))
         found = _gathered(training, Path(out) if out is not None else None, started, how)
         if folder is not None:
             found = _with_test_rows(found, baselines, folder) if training.complete else found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gengap.conclude.outcomes import Key, Outcomes
+from gengap.conclude.outcomes import Key, Outcomes, OutOfFold
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
 from gengap.data.stored import share_of
@@ -67,6 +67,8 @@ class Training:
         self._of_baselines = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, Trained] = {}
+        self.crossed: Mapping[str, OutOfFold] = {}
+        self.crossing = False  # whether cross-validation was begun and not ended
         self._epoch = time.time() - time.perf_counter()  # asked once: the clock of the day may jump meanwhile
 
     def outcomes(self) -> Outcomes:
@@ -77,7 +79,7 @@ class Training:
         baselines = {run: each[kept] for run, each in self._of_baselines.items()}
         counted = {run: trained.summary.parameters for (run, _), trained in self.finished.items()}
         of_kept = None if weights is None else weights[kept]
-        return Outcomes(self.trials, fitted, y[kept], baselines, self.dataset.task, counted, of_kept)
+        return Outcomes(self.trials, fitted, y[kept], baselines, self.dataset.task, counted, of_kept, self.crossed)
 
     def in_order(self) -> list[Trained]:
         """What is finished, seed by seed, in the order in which trials were tried."""
@@ -86,14 +88,14 @@ class Training:
 
     @property
     def complete(self) -> bool:
-        """Whether every trial tried was finished with every seed."""
-        return len(self.finished) == len(self.trials) * self.seeds
+        """Whether every trial tried was finished with every seed, and the finalists were cross-validated."""
+        return len(self.finished) == len(self.trials) * self.seeds and not self.crossing
 
     def train(self, trials: Sequence[Trial]) -> None:
         """Trains these with every seed, as far as nobody interrupts."""
         self.trials |= {trial.run: trial for trial in trials}
         prints = {
-            (trial.run, seed): self._fingerprint(trial, seed) for seed in range(self.seeds) for trial in trials
+            (trial.run, seed): self.fingerprint(trial, seed) for seed in range(self.seeds) for trial in trials
         }
         for run, seed in prints:
             kept = self.folder.finished(run, seed, prints[run, seed]) if self.folder else None
@@ -103,15 +105,15 @@ class Training:
                 self.finished[run, seed] = Trained(fitted, summary)
                 self.display.finished(summary, kept=True)
         left = [(run, seed) for run, seed in prints if (run, seed) not in self.finished]
-        due = [self._due(self.trials[run], seed, prints[run, seed]) for run, seed in left]
-        running = self._running(due)
+        due = [self.due(self.trials[run], seed, prints[run, seed]) for run, seed in left]
+        running = self.running(due, (self.dataset.train, self.dataset.validation))
         with closing(running):  # a fault here ends the trials that run
             for trained in self._trained(running, prints):
                 self.finished[trained.summary.run, trained.summary.seed] = trained
                 self.display.finished(trained.summary, kept=False)
 
-    def _running(self, due: Sequence[Due]) -> Generator[Finished]:
-        rows = (self.dataset.train, self.dataset.validation)
+    def running(self, due: Sequence[Due], rows: tuple[Rows, Rows]) -> Generator[Finished]:
+        """Trains what is due, here or on the cluster, on the `rows` that train and validate."""
         if self.cluster is None:
             return run_due(due, rows, self.jobs, self.interrupt)
         from gengap.train.cluster import run_on
@@ -134,8 +136,8 @@ class Training:
                 self.folder.keep(fitted, summary, prints[summary.run, summary.seed], model, card)
             yield Trained(fitted, summary)
 
-    def _fingerprint(self, trial: Trial, seed: int) -> str:
-        """Of what decides the trial's result."""
+    def fingerprint(self, trial: Trial, seed: int, **others: str) -> str:
+        """Of what decides the trial's result, with `others` that do."""
         parts: dict[str, object] = {"units": trial.units, "treatments": [_settings(t) for t in trial.treatments]}
         parts |= {"recipe": trial.recipe(self.plan.recipe), "preparation": self.plan.preparation, "seed": seed}
         parts |= {"rows": self.dataset.digest, **({"share": trial.share} if trial.share < 1 else {})}
@@ -143,9 +145,10 @@ class Training:
             parts |= {"class weight": "balanced"}
         if self.own is not None:
             parts |= {"model": self.own.known(trial.units).digest}
-        return fingerprint(parts | versions())
+        return fingerprint(parts | others | versions())
 
-    def _due(self, trial: Trial, seed: int, fingerprint: str) -> Due:
+    def due(self, trial: Trial, seed: int, fingerprint: str) -> Due:
+        """The trial with that seed as something to train."""
         task, features = self.dataset.task, len(self.dataset.columns)
         own = self.own
         parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from gengap.conclude.outcomes import Outcomes
+from gengap.conclude.outcomes import Outcomes, OutOfFold
 from gengap.history import History, Series
 from gengap.plan import Trial
 from gengap.tasks import BINARY, AnyTask
@@ -72,3 +73,15 @@ def rungs(*skills: float) -> list[tuple[Trial, Sequence[float]]]:
     return [
         (Trial(run=f"sizes/{n}", units=(n,)), (0.5 * s, s, 0.9 * s)) for n, s in zip(names, skills, strict=True)
     ]
+
+
+def crossed(found: Outcomes, skills: Mapping[str, float], rows: int = 4) -> Outcomes:
+    """The same with so many times as many rows on which the runs have these skills."""
+    made = {}
+    for run, skill in skills.items():
+        outputs = np.concatenate([logits(skill, seed) for seed in range(10, 10 + rows)])[:, None]
+        y = np.tile(Y, rows)
+        right = BINARY.right(outputs, y)
+        assert right is not None
+        made[run] = OutOfFold(BINARY.row_losses(outputs, y), 1.0 - right)
+    return replace(found, crossed=made)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gengap.conclude.finalists import Finalist, judge_finalists
 from gengap.conclude.held_out import compared
 from gengap.conclude.more_rows import judge_rows, next_step
 from gengap.conclude.outcomes import Outcomes
@@ -38,6 +39,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
     more_rows: Extrapolation | None = None
     ranks: tuple[Rank, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    finalists: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
 
 
@@ -59,6 +61,7 @@ def conclude(
         comparisons=compared(
             losses, {run: outcomes.outputs(run) for run in names}, outcomes.y, outcomes.task, outcomes.weights
         ),
+        finalists=judge_finalists(outcomes),
         recommendation=recommend(outcomes, features, counts["test"], sizes, effects, verdicts, steps),
     )
 

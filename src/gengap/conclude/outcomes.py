@@ -18,13 +18,24 @@ Key = tuple[str, int]  # run and seed
 
 
 @dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """What a run says of training rows, each of which validated once while others trained.
+
+    The `losses` (rows,), and of classes whether each row's is `wrong` (rows,), at the epochs that other rows pick.
+    """
+
+    losses: np.ndarray
+    wrong: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Outcomes:
     """Finished trials by run and seed, their `trials` by run, and the target `y` of the rows kept.
 
     `baselines` are the outputs (rows, outputs) of models that have no epochs. Rows are those whose outputs
     were kept: all of a validation set of up to 20,000. `counted` holds the parameters of models that were built.
     `weights` (rows,) is by how much each row counts; losses, and what is right, are `linearised` by it, so that
-    their plain means are the weighted ones.
+    their plain means are the weighted ones. `crossed` are the finalists that were cross-validated, by run.
     """
 
     trials: Mapping[str, Trial]
@@ -34,6 +45,7 @@ class Outcomes:
     task: AnyTask = BINARY
     counted: Mapping[str, int] = field(default_factory=dict)
     weights: np.ndarray | None = None
+    crossed: Mapping[str, OutOfFold] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
+from gengap.conclude.finalists import pooled
 from gengap.conclude.outcomes import Outcomes
 from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
 from gengap.conclude.sizes import Interval, Sizes
@@ -26,7 +28,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
 
     All are corrected for having been picked: `picked_loss` is what the picking rows say. `accuracy` is that of
     classes, `r2` that of numbers. `on_test` is the loss as the mean of just the study's test rows, whose own
-    luck widens it. `constant_loss` is that of the best constant answer on the picking rows, which no features help.
+    luck widens it. `constant_loss` is that of the best constant answer on the validation rows, which no features
+    help.
     """
 
     loss: Interval
@@ -67,25 +70,30 @@ def recommend(
     """The smallest model that is as good as the best, as far as these rows can tell; None if no run is finite.
 
     That is within one standard error of it, by paired losses, and not materially worse: where few rows make the
-    error wide, being small is no reason to give up a loss that matters. Where no model ranks the rows better than
-    chance does, the smallest, because nothing was learnt.
+    error wide, being small is no reason to give up a loss that matters. Where the best were cross-validated it is
+    one of them, by the losses of all rows. Where no model ranks the validation rows better than chance does, the
+    smallest of all, because nothing was learnt.
     """
     if not outcomes.whole:
         return None
     order = sorted(outcomes.whole, key=lambda run: outcomes.parameters(run, features))
-    losses = {run: outcomes.losses(run) for run in order}
-    kept = smallest_as_good(losses, order)
+    if outcomes.crossed:
+        candidates = [run for run in order if run in outcomes.crossed]
+        losses = {run: pooled(outcomes, run)[None] for run in candidates}
+    else:
+        candidates, losses = order, {run: outcomes.losses(run) for run in order}
+    kept = smallest_as_good(losses, candidates)
     shown = _shown(outcomes)
     learnt = shown.p_value <= CHANCE
     run = kept.run if learnt else order[0]
-    seed = outcomes.seeds(run)[int(losses[run].mean(axis=1).argmin())]
+    seed = outcomes.seeds(run)[int(outcomes.losses(run).mean(axis=1).argmin())]
     steps = list(_next_steps(outcomes, run, sizes, effects, verdicts.get(run)))
     steps += [more_rows] if more_rows is not None else []
     steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
     return Recommendation(
         run=run,
         seed=seed,
-        why=_why(kept) if learnt else _nothing_learnt(shown),
+        why=_why(kept, len(outcomes.crossed)) if learnt else _nothing_learnt(shown),
         learnt=learnt,
         expected=_expected(outcomes, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
@@ -106,7 +114,18 @@ def _nothing_learnt(shown: Signal) -> str:
     )
 
 
-def _why(kept: OneError) -> str:
+def _why(kept: OneError, finalists: int) -> str:
+    if finalists and kept.run == kept.best:
+        return (
+            f"cross-validated, it has the lowest loss of {finalists} finalists, and no smaller one comes within "
+            f"both one standard error and {MATERIALLY:.0%} of it"
+        )
+    if finalists:
+        return (
+            f"it is the smallest of {finalists} finalists within both one standard error and {MATERIALLY:.0%} of "
+            f"the best, {kept.best}: cross-validated, their losses differ by {kept.difference:.4f} ± "
+            f"{kept.error:.4f}"
+        )
     if kept.run == kept.best:
         return (
             "it has the lowest validation loss of the networks, and no smaller one comes within both one standard "
@@ -125,20 +144,54 @@ def smallest_as_good(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> 
     return within_one_error({run: losses[run] for run in near}, near)
 
 
+@dataclass(frozen=True, eq=False)
+class _Judges:
+    """The rows that say what to expect: their losses and, of classes, whether each one's is wrong.
+
+    `lines` are the losses of every candidate of the pick, (rows,) each, and `of_kept` those of the one that was
+    kept; `wrong` and `wrong_of_kept` likewise, None of numbers. `picked_loss` is the mean by which it was picked.
+    """
+
+    lines: Sequence[np.ndarray]
+    of_kept: np.ndarray
+    wrong: Sequence[np.ndarray] | None
+    wrong_of_kept: np.ndarray | None
+    picked_loss: float
+
+    @classmethod
+    def validating(cls, outcomes: Outcomes, run: str, seed: int) -> _Judges:
+        """The validation rows, on which all runs, seeds and epochs were candidates."""
+        at, right = outcomes.seeds(run).index(seed), outcomes.right(run)
+        lines = [line for pair in outcomes.pairs for line in outcomes.lines(*pair)]
+        of_kept = outcomes.losses(run)[at]
+        if right is None:
+            return cls(lines, of_kept, None, None, float(of_kept.mean()))
+        wrong = [line for pair in outcomes.pairs for line in outcomes.wrong_lines(*pair)]
+        return cls(lines, of_kept, wrong, 1 - right[at], float(of_kept.mean()))
+
+    @classmethod
+    def crossed(cls, outcomes: Outcomes, run: str) -> _Judges:
+        """The training rows, each by models that did not train on it: the finalists were not picked by them."""
+        found = outcomes.crossed
+        lines, kept = [each.losses for each in found.values()], found[run]
+        wrong = [each.wrong for each in found.values() if each.wrong is not None]
+        return cls(lines, kept.losses, wrong or None, kept.wrong, float(pooled(outcomes, run).mean()))
+
+
 def _expected(outcomes: Outcomes, run: str, seed: int, test_rows: int) -> Expected:
-    """What to expect of the kept model, less the luck of picking among all runs, seeds and epochs."""
-    lines = [line for pair in outcomes.pairs for line in outcomes.lines(*pair)]
-    at, picked = outcomes.seeds(run).index(seed), cross_fitted(lines)
-    rows = outcomes.losses(run)[at]
+    """What to expect of the kept model, less the luck of the pick."""
+    crossed = run in outcomes.crossed
+    by = _Judges.crossed(outcomes, run) if crossed else _Judges.validating(outcomes, run, seed)
+    picked, rows = cross_fitted(by.lines), by.of_kept
     loss, sd = float(rows.mean()) + max(picked.optimism, 0.0), float(rows.std(ddof=1))
     error = _error(picked, rows)
-    expected, variance = _around(loss, error), variance_of(outcomes.y, outcomes.weights)
+    expected = _around(loss, error)
     on_test = _around(loss, float(np.hypot(error, sd / np.sqrt(test_rows)))) if test_rows else None
     return Expected(
         loss=expected,
-        picked_loss=float(rows.mean()),
-        accuracy=_accuracy(outcomes, run, at, lines),
-        r2=_explained(expected, variance) if outcomes.task.score == "r2" and variance > 0 else None,
+        picked_loss=by.picked_loss,
+        accuracy=_accuracy(by),
+        r2=_explained(expected, outcomes),
         on_test=on_test,
         constant_loss=outcomes.task.constant_loss(outcomes.y, outcomes.weights),
     )
@@ -149,20 +202,20 @@ def _error(picked: CrossFitted, rows: np.ndarray) -> float:
     return float(max(picked.error, rows.std(ddof=1) / np.sqrt(len(rows))))
 
 
-def _accuracy(outcomes: Outcomes, run: str, at: int, lines: Sequence[np.ndarray]) -> Interval | None:
-    """How often the class is right, less the luck that a pick by the losses `lines` has in it."""
-    right = outcomes.right(run)
-    if right is None:
+def _accuracy(by: _Judges) -> Interval | None:
+    """How often the class is right, less the luck that a pick by the losses has in it."""
+    if by.wrong is None or by.wrong_of_kept is None:
         return None
-    wrong = [line for pair in outcomes.pairs for line in outcomes.wrong_lines(*pair)]
-    picked = cross_fitted(lines, wrong)
-    middle = float(right[at].mean()) - max(picked.optimism, 0.0)
-    low, middle, high = np.clip(_around(middle, _error(picked, right[at])), 0, 1).tolist()
+    picked = cross_fitted(by.lines, by.wrong)
+    middle = 1 - float(by.wrong_of_kept.mean()) - max(picked.optimism, 0.0)
+    low, middle, high = np.clip(_around(middle, _error(picked, by.wrong_of_kept)), 0, 1).tolist()
     return low, middle, high
 
 
-def _explained(loss: Interval, variance: float) -> Interval:
-    """The share of the target's variance that isn't left as loss."""
+def _explained(loss: Interval, outcomes: Outcomes) -> Interval | None:
+    """The share of the target's variance that isn't left as loss; None of classes."""
+    if outcomes.task.score != "r2" or not (variance := variance_of(outcomes.y, outcomes.weights)) > 0:
+        return None
     low, middle, high = (1 - value / variance for value in reversed(loss))
     return low, middle, high
 

@@ -100,10 +100,11 @@ def _rises(sizes: np.ndarray) -> bool:
     return whole and bool(sizes[0] >= 1 and (sizes[1:] > sizes[:-1]).all())
 
 
-def cross_fitted_rows(losses: np.ndarray, folds: int = FOLDS) -> np.ndarray:
+def cross_fitted_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | None = None) -> np.ndarray:
     """Each row's loss (rows,) at the epoch that the rows of the other folds pick, from `losses` (epochs, rows).
 
-    Raises UsageError if there are fewer rows than folds.
+    With `scores` (epochs, rows) these are what is taken at that epoch. Raises UsageError if there are fewer rows
+    than folds.
 
     >>> cross_fitted_rows(np.array([[0.0, 3.0, 3.0, 3.0], [1.0, 1.0, 1.0, 1.0]]), folds=4).tolist()
     [1.0, 1.0, 1.0, 1.0]
@@ -117,7 +118,7 @@ def cross_fitted_rows(losses: np.ndarray, folds: int = FOLDS) -> np.ndarray:
     sums = np.stack([losses[:, fold == k].sum(axis=1, dtype=np.float64) for k in range(folds)])
     others = (sums.sum(axis=0) - sums) / (len(fold) - np.bincount(fold))[:, None]
     picked = np.where(np.isfinite(others), others, np.inf).argmin(axis=1)
-    return losses[picked[fold], np.arange(len(fold))]
+    return (losses if scores is None else scores)[picked[fold], np.arange(len(fold))]
 
 
 def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed: int = 0) -> Extrapolation:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LINE_EPOCHS = 100
 SHOWN_CLASSES = 6
 SHOWN_LEFT_OUT = 6
-READING = ("", -1)  # the key of the bar for rows, beside those of trials
+READING, CROSSING = ("", -1), ("", -2)  # the keys of the bars for rows and folds, beside those of trials
 
 
 def minutes(seconds: float) -> str:
@@ -89,6 +89,8 @@ def growth_text(growth: Growth) -> str:
     if growth.shares:
         shares = ", ".join(f"1/{round(1 / share)}" for share in growth.shares)
         parts.append(f"at last the best model on {shares} of the rows")
+    if growth.folds:
+        parts.append("where few rows validate, the best few are cross-validated")
     return "; ".join(parts)
 
 
@@ -247,6 +249,15 @@ class Terminal:
                 markup=False,
                 soft_wrap=True,
             )
+
+    def crossing(self, done: int, of: int) -> None:
+        """So many of the trainings that cross-validation takes are done."""
+        with self._lock:
+            if self._live is not None:
+                bar = self._bar(CROSSING, "cross-validating", of)
+                self._progress.update(bar, completed=done, facts=f"{done:,} of {of:,} trainings")
+            elif done == of:
+                self.console.print(f"cross-validated the finalists: {of:,} trainings")
 
     def interrupted(self) -> None:
         """Ctrl-C was pressed."""

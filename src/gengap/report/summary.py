@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from gengap.conclude import BaselineResult
+from gengap.conclude.finalists import Finalist
 from gengap.conclude.held_out import HeldOut
 from gengap.conclude.recommend import Recommendation
 from gengap.conclude.regularizers import Effect
@@ -111,6 +112,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     more_rows: Extrapolation | None = None
     ranks: tuple[Rank, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    finalists: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
     test: HeldOut | None = None
     columns: tuple[str, ...] = ()

@@ -1,0 +1,84 @@
+"""The best few models, cross-validated: who they are, and what is concluded from them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+from conclude.outcomes_made import Y, crossed, logits, outcomes, rungs
+
+from gengap.conclude import conclude
+from gengap.conclude.finalists import FEW, FIRST, MOST, finalists
+from gengap.models.treatments import L2
+from gengap.plan import Growth, Trial
+from gengap.presets import full
+from gengap.tasks import BINARY
+
+COUNTS = {"train": 4_000, "validation": len(Y), "test": 500}
+OTHERS = [Trial(run=f"regularizers/l2 {n}", units=(16,), treatments=(L2(n / 100),)) for n in range(1, 8)]
+
+
+def test_finalists_are_the_first_and_the_best_of_every_group() -> None:
+    better = Trial(run="better/Ensemble", units=(64,))
+    skills = [(trial, (0.9 - 0.01 * at,)) for at, trial in enumerate(OTHERS)]
+    found = outcomes([*rungs(0.2, 0.3), *skills, (better, (0.1,))])
+    assert finalists(full(), found, 4_000) == (*(t.run for t in OTHERS[:FIRST]), "sizes/8", "better/Ensemble")
+
+
+@pytest.mark.parametrize(
+    ("train_rows", "folds", "count"), [(4_000, 4, 2), (4_000, 0, 0), (30, 4, 0), (MOST + 1, 4, 0)]
+)
+def test_they_meet_where_few_rows_validate(train_rows: int, folds: int, count: int) -> None:
+    plan = msgspec.structs.replace(full(), growth=Growth(folds=folds))
+    assert len(finalists(plan, outcomes(rungs(0.2, 0.3)), train_rows)) == count
+
+
+def test_enough_validation_rows_or_one_model_need_no_final() -> None:
+    found = outcomes(rungs(0.2, 0.3))
+    assert not finalists(full(), replace(found, y=np.tile(Y, FEW // len(Y))), 4_000)
+    assert not finalists(full(), outcomes(rungs(0.2)), 4_000)
+
+
+def test_all_rows_pick_where_a_few_would_pick_another() -> None:
+    """On the validation rows the first looks better; on four times as many others it is worse."""
+    alone = outcomes(rungs(0.62, 0.6))
+    by_few = conclude(alone, 28, COUNTS, {}).recommendation
+    found = conclude(crossed(alone, {"sizes/4": 0.3, "sizes/8": 0.6}), 28, COUNTS, {})
+    by_all = found.recommendation
+    assert by_few is not None and by_all is not None
+    assert (by_few.run, by_all.run) == ("sizes/4", "sizes/8")
+    assert "cross-validated, it has the lowest loss of 2 finalists" in by_all.why
+    assert [each.run for each in found.finalists] == ["sizes/8", "sizes/4"]
+    assert {each.rows for each in found.finalists} == {5 * len(Y)}
+
+
+def test_the_smallest_of_equal_finalists_is_kept() -> None:
+    found = crossed(outcomes(rungs(0.2, 0.6, 0.6)), {"sizes/8": 0.6, "sizes/16": 0.608})
+    kept = conclude(found, 28, COUNTS, {}).recommendation
+    assert kept is not None and kept.run == "sizes/8"
+    assert re.search(r"smallest of 2 finalists .* best, sizes/16: cross-validated", kept.why)
+
+
+def test_what_to_expect_is_told_by_the_rows_that_picked_no_finalist() -> None:
+    """The kept model was lucky on the validation rows; the others say what it is worth, and more surely."""
+    lucky = outcomes(rungs(0.2, 1.2))
+    by_few = conclude(lucky, 28, COUNTS, {}).recommendation
+    by_all = conclude(crossed(lucky, {"sizes/4": 0.2, "sizes/8": 0.6}), 28, COUNTS, {}).recommendation
+    assert by_few is not None and by_all is not None
+    (low, middle, high), few = by_all.expected.loss, by_few.expected.loss
+    worth = float(BINARY.row_losses(logits(0.6, 10)[:, None], Y).mean())
+    assert low < worth < high and few[2] < low
+    assert middle == pytest.approx(worth, abs=0.01)
+    ours, theirs = by_all.expected.accuracy, by_few.expected.accuracy
+    assert ours is not None and theirs is not None and ours[2] - ours[0] < theirs[2] - theirs[0]
+    assert by_all.expected.on_test is not None and by_all.expected.on_test[0] < low
+
+
+def test_where_nothing_was_learnt_the_smallest_is_kept_all_the_same() -> None:
+    found = outcomes(rungs(0.2, 0.4))
+    shuffled = replace(found, y=np.random.default_rng(3).permutation(Y))
+    kept = conclude(crossed(shuffled, {"sizes/8": 0.6}), 28, COUNTS, {}).recommendation
+    assert kept is not None and (kept.run, kept.learnt) == ("sizes/4", False)
