@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,13 +19,15 @@ from gengap.display import Silent
 from gengap.folder import StudyFolder
 from gengap.history import History
 from gengap.plan import Growth, Plan, Recipe
+from gengap.report.summary import TrialSummary
 from gengap.study import Study
-from gengap.tasks import BINARY
+from gengap.tasks import BINARY, AnyTask
 from gengap.train.fitted import Fitted
 
 PLAN = Plan(
     name="little", trials=(), recipe=Recipe(batch=50, max_epochs=5), growth=Growth(ladder=((4,), (8,)), folds=4)
 )
+FEATURES: dict[str, Any] = {"of": "drop", "w": "drop"}
 ROWS: dict[str, Any] = {"train": 200, "validation": 50}
 
 
@@ -43,7 +46,7 @@ class Counting(Silent):
         self.told: list[tuple[int, int]] = []
         self.interrupt_after = interrupt_after
 
-    def crossing(self, done: int, of: int) -> None:
+    def cross_validating(self, done: int, of: int) -> None:
         self.told.append((done, of))
         if done == self.interrupt_after:
             signal.raise_signal(signal.SIGINT)
@@ -51,9 +54,9 @@ class Counting(Silent):
 
 def test_every_row_judges_the_finalists_once(tmp_path: Path) -> None:
     display = Counting()
-    found = gengap.study(table("class"), PLAN, target="y", column={"of": "drop"}, out=tmp_path, display=display)
+    found = gengap.study(table("class"), PLAN, target="y", column=FEATURES, out=tmp_path, display=display)
     assert display.told == [(done, 8) for done in range(1, 9)]
-    assert [each.rows for each in found.summary.finalists] == [240, 240]
+    assert [each.rows for each in found.summary.cross_validation] == [240, 240]
     assert found.summary.recommendation is not None and "of 2 finalists" in found.summary.recommendation.why
     assert not found.summary.interrupted
 
@@ -65,48 +68,84 @@ def test_folds_are_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     first = gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here")
     monkeypatch.setattr(cross_validation, "out_of_fold", refused)
     again = gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here")
-    assert again.summary.finalists == first.summary.finalists
+    assert again.summary.cross_validation == first.summary.cross_validation
     damaged = tmp_path / "here" / "trials" / "sizes" / "4.fold1.npz"
     damaged.write_bytes(damaged.read_bytes()[:100])
     with pytest.raises(AssertionError, match="trained again"):
         gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here")
     monkeypatch.undo()
-    assert (
-        gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here").summary.finalists == first.summary.finalists
-    )
+    mended = gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here").summary
+    assert mended.cross_validation == first.summary.cross_validation
 
 
 def test_other_rows_or_folds_are_not_taken_for_these(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
-    folder.keep_fold("sizes/4", 0, "mine", np.arange(3.0))
-    found = folder.fold("sizes/4", 0, "mine")
-    assert found is not None and found.tolist() == [0, 1, 2]
-    assert folder.fold("sizes/4", 0, "other") is None
-    assert folder.fold("sizes/4", 1, "mine") is None
+    folder.keep_fold("sizes/4", 0, "mine", np.ones((2, 3)))
+    assert folder.fold("sizes/4", 0, "mine", 3) is not None
+    assert folder.fold("sizes/4", 0, "other", 3) is None
+    assert folder.fold("sizes/4", 1, "mine", 3) is None
+    assert folder.fold("sizes/4", 0, "mine", 4) is None
+    folder.keep_fold("sizes/4", 0, "mine", np.array([["a"] * 3] * 2))
+    assert folder.fold("sizes/4", 0, "mine", 3) is None
+
+
+def test_folds_of_another_count_are_trained_anew(tmp_path: Path) -> None:
+    display = Counting()
+    five = msgspec.structs.replace(PLAN, growth=Growth(ladder=((4,), (8,)), folds=5))
+    gengap.study("collider", PLAN, **ROWS, out=tmp_path)
+    again = gengap.study("collider", five, **ROWS, out=tmp_path, display=display)
+    alone = gengap.study("collider", five, **ROWS)
+    assert again.summary.cross_validation == alone.summary.cross_validation
 
 
 def test_an_interrupted_final_uses_no_test_rows_and_goes_on_where_it_was(tmp_path: Path) -> None:
     stopped = gengap.study("collider", PLAN, **ROWS, test=40, out=tmp_path / "here", display=Counting(3))
-    assert stopped.summary.interrupted and not stopped.summary.finalists
+    assert stopped.summary.interrupted and not stopped.summary.cross_validation
     assert stopped.summary.test is None and not (tmp_path / "here" / "test.json").exists()
     ended = gengap.study("collider", PLAN, **ROWS, test=40, out=tmp_path / "here")
     whole = gengap.study("collider", PLAN, **ROWS, test=40, out=tmp_path / "whole")
-    assert ended.summary.finalists == whole.summary.finalists
+    assert ended.summary.cross_validation == whole.summary.cross_validation
     assert ended.summary.test is not None and not ended.summary.interrupted
 
 
 @pytest.mark.parametrize("target", ["number", "class"])
-def test_any_task_and_weights(target: str) -> None:
-    found = gengap.study(table(target), PLAN, target="y", weight="w", column={"of": "drop"})
+def test_any_task(target: str) -> None:
+    found = gengap.study(table(target), PLAN, target="y", column=FEATURES)
     kept = found.summary.recommendation
-    assert kept is not None and len(found.summary.finalists) == 2
+    assert kept is not None and len(found.summary.cross_validation) == 2
     assert (kept.expected.accuracy is None, kept.expected.r2 is None) == (target == "number", target == "class")
 
 
-def test_rows_of_a_group_are_not_torn_apart() -> None:
-    display = Counting()
-    found: Study = gengap.study(table("class"), PLAN, target="y", group="of", column={"w": "drop"}, display=display)
-    assert not found.summary.finalists and not display.told and not found.summary.interrupted
+@pytest.mark.parametrize("options", [{"group": "of"}, {"weight": "w"}])
+@pytest.mark.parametrize("target", ["number", "class"])
+def test_rows_of_a_group_or_with_weights_do_without(target: str, options: dict[str, Any]) -> None:
+    display, dropped = Counting(), {name: "drop" for name in ("of", "w") if name not in options.values()}
+    found: Study = gengap.study(table(target), PLAN, target="y", column=dropped, display=display, **options)
+    assert found.summary.recommendation is not None
+    assert not found.summary.cross_validation and not display.told and not found.summary.interrupted
+
+
+def test_what_is_still_to_be_cross_validated_keeps_test_rows_unused(tmp_path: Path) -> None:
+    """Interrupted as the last trial ends: all trials are finished, and who is to be kept isn't decided."""
+
+    class Last(Silent):
+        def finished(self, trial: TrialSummary, kept: bool) -> None:
+            if trial.run == "sizes/8":
+                signal.raise_signal(signal.SIGINT)
+
+    stopped = gengap.study("collider", PLAN, **ROWS, test=40, out=tmp_path, display=Last())
+    assert len(stopped.trials) == 2 and stopped.summary.interrupted
+    assert stopped.summary.test is None and not (tmp_path / "test.json").exists()
+
+
+def test_one_that_is_left_is_no_winner(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverged(fitted: Fitted, rows: Rows, task: AnyTask) -> np.ndarray:
+        found = out_of_fold(fitted, rows, task)
+        return np.full(found.shape, np.inf) if fitted.history.run == "sizes/8" else found
+
+    monkeypatch.setattr(cross_validation, "out_of_fold", diverged)
+    found = gengap.study(table("class"), PLAN, target="y", column=FEATURES)
+    assert not found.summary.cross_validation and found.summary.recommendation is not None
 
 
 def test_a_run_that_diverged_has_no_finite_loss() -> None:

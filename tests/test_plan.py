@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gengap.errors import PlanError
 from gengap.models.treatments import L2, Dropout
-from gengap.plan import Constant, InverseTime, Plan, Recipe, Trial
+from gengap.plan import Constant, Growth, InverseTime, Plan, Recipe, Trial
 from gengap.presets import load_plan
 from gengap.train.stopping import Stopping
 
@@ -141,3 +141,15 @@ def test_plans_built_in_python_are_checked_too() -> None:
         load_plan(Plan(name="p", trials=(Trial(run="a/b", units=(1,), treatments=(Dropout(7.0),)),)))
     with pytest.raises(PlanError, match=">= 1"):
         load_plan(Plan(name="p", trials=(Trial(run="a/b", units=(0,)),)))
+
+
+def test_one_fold_is_no_cross_validation() -> None:
+    with pytest.raises(PlanError, match="folds is 1; expected 0"):
+        Plan.from_toml('name = "a"\ntrials = []\n[growth]\nladder = [[4]]\nfolds = 1\n')
+
+
+def test_folds_stay_where_the_trials_are_cut_down() -> None:
+    trials = (Trial(run="a/x", units=(4,)), Trial(run="a/y", units=(8,)), Trial(run="b/z", units=(8,)))
+    plan = Plan(name="mine", trials=trials, growth=Growth(folds=4))
+    for cut in (plan.only("a/*"), plan.untreated()):
+        assert cut.growth is not None and cut.growth.folds == 4

@@ -27,7 +27,7 @@ class Display(Protocol):
     def finished(self, trial: TrialSummary, kept: bool) -> None:
         """A trial is finished now, or (`kept`) was already."""
 
-    def crossing(self, done: int, of: int) -> None:
+    def cross_validating(self, done: int, of: int) -> None:
         """So many of the trainings that cross-validation takes are done."""
 
     def interrupted(self) -> None:
@@ -49,7 +49,7 @@ class Silent:
     def finished(self, trial: TrialSummary, kept: bool) -> None:
         """Nothing."""
 
-    def crossing(self, done: int, of: int) -> None:
+    def cross_validating(self, done: int, of: int) -> None:
         """Nothing."""
 
     def interrupted(self) -> None:

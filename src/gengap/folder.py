@@ -116,20 +116,26 @@ class StudyFolder:
         write_histories([fitted.history], path, metadata)
         self.checkpoints(summary.run, summary.seed, expected).discard()
 
-    def fold(self, run: str, fold: int, expected: str) -> np.ndarray | None:
-        """What `keep_fold` kept of the run and fold; None if it isn't there, or is another's, or is damaged."""
+    def fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
+        """What `keep_fold` kept of the run and so many rows; None if it isn't there, damaged, or another's."""
         path = self._fold_file(run, fold)
         with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise almost anything
             check_archive(path, str(path))
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
-                if str(saved["fingerprint"]) == expected:
-                    return saved["rows"]
+                found = saved["rows"]
+                if str(saved["fingerprint"]) == expected and (found.shape, found.dtype.kind) == ((2, rows), "f"):
+                    return found
         return None
 
-    def keep_fold(self, run: str, fold: int, expected: str, rows: np.ndarray) -> None:
-        """Keeps what a run says of the `rows` of a fold, as any array."""
+    def keep_fold(self, run: str, fold: int, expected: str, found: np.ndarray) -> None:
+        """Keeps what a run says of a fold's rows: losses, and whether each one's class is wrong, (2, rows)."""
         with beside(self._fold_file(run, fold), ".npz") as part:
-            np.savez(part, allow_pickle=False, rows=rows, fingerprint=np.array(expected))
+            np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
+        self.fold_checkpoints(run, fold, expected).discard()
+
+    def fold_checkpoints(self, run: str, fold: int, fingerprint: str) -> Checkpoints:
+        """Where the training on a fold is kept while it is under way."""
+        return Checkpoints(self._fold_file(run, fold).with_suffix(".checkpoint.npz"), fingerprint)
 
     def _fold_file(self, run: str, fold: int) -> Path:
         return within(self.path / "trials", f"{run}.fold{fold}.npz")

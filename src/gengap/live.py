@@ -150,9 +150,9 @@ class Live:
             self._write(msgspec.structs.replace(self._status, finished=finished))
         self._display.finished(trial, kept)
 
-    def crossing(self, done: int, of: int) -> None:
+    def cross_validating(self, done: int, of: int) -> None:
         """So many of the trainings that cross-validation takes are done."""
-        self._display.crossing(done, of)
+        self._display.cross_validating(done, of)
 
     def interrupted(self) -> None:
         """Ctrl-C was pressed."""

@@ -141,14 +141,18 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     `ladder` holds sizes from small to large, climbed until validation gains vanish. Each of `regularizers` is tried
     on the size where they do, the last but one that was reached. The best model of all is trained again on each of
-    `shares` of the rows. Where few rows validate, the best models are cross-validated: each of `folds` parts of the
-    training rows in turn changes places with the validation rows (0: never).
+    `shares` of the rows. Where few rows validate, the best models are cross-validated: `folds` parts of the
+    training rows in turn change places with validation rows (0: never).
     """
 
     ladder: tuple[tuple[Positive, ...], ...] = ()
     regularizers: tuple[tuple[AnyTreatment, ...], ...] = ()
     shares: tuple[Share, ...] = ()
     folds: Folds = 0
+
+    def __post_init__(self) -> None:
+        if self.folds == 1:
+            raise ValueError("folds is 1; expected 0, for no cross-validation, or at least 2")
 
     def rungs(self) -> tuple[Trial, ...]:
         """The ladder's trials."""
@@ -166,7 +170,7 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         regularizers = tuple(t.treatments for t in self.regularized((1,)) if fnmatchcase(t.run, pattern))
         shares = self.shares if fnmatchcase(f"{ROWS}/1", pattern) else ()
         ladder = self.ladder if regularizers else ladder
-        if not (ladder or regularizers or shares):
+        if not (ladder or regularizers or shares or self.folds):
             return None
         return msgspec.structs.replace(self, ladder=ladder, regularizers=regularizers, shares=shares)
 
@@ -238,8 +242,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         """The trials without treatments, also of a growing plan. Raises PlanError if there are none."""
         plain = [trial for trial in self.trials if not trial.treatments]
         growth = msgspec.structs.replace(self.growth, regularizers=()) if self.growth else None
-        growth = growth if growth and growth.ladder else None
-        if not plain and growth is None:
+        growth = growth if growth and (growth.ladder or growth.folds) else None
+        if not plain and not (growth and growth.ladder):
             raise PlanError(
                 f"the plan {self.name!r} has no trial without treatments, which are for gengap's own networks; "
                 "leave --model out, or mend the plan or --only"

@@ -237,10 +237,11 @@ def study(
         while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
         if not interrupt.is_set():
-            cross_validate(training, finalists(plan, training.outcomes(), len(dataset.train)))
+            runs = finalists(plan, training.outcomes(), len(dataset.train))
+            training.out_of_fold = cross_validate(training, runs)
         found = _gathered(training, Path(out) if out is not None else None, started, how)
         if folder is not None:
-            found = _with_test_rows(found, baselines, folder) if training.complete else found
+            found = found if found.summary.interrupted else _with_test_rows(found, baselines, folder)
             if out is not None and found.trials:
                 write_results(found, folder)
     return found

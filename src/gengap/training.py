@@ -67,8 +67,7 @@ class Training:
         self._of_baselines = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, Trained] = {}
-        self.crossed: Mapping[str, OutOfFold] = {}
-        self.crossing = False  # whether cross-validation was begun and not ended
+        self.out_of_fold: Mapping[str, OutOfFold] = {}
         self._epoch = time.time() - time.perf_counter()  # asked once: the clock of the day may jump meanwhile
 
     def outcomes(self) -> Outcomes:
@@ -79,7 +78,9 @@ class Training:
         baselines = {run: each[kept] for run, each in self._of_baselines.items()}
         counted = {run: trained.summary.parameters for (run, _), trained in self.finished.items()}
         of_kept = None if weights is None else weights[kept]
-        return Outcomes(self.trials, fitted, y[kept], baselines, self.dataset.task, counted, of_kept, self.crossed)
+        return Outcomes(
+            self.trials, fitted, y[kept], baselines, self.dataset.task, counted, of_kept, self.out_of_fold
+        )
 
     def in_order(self) -> list[Trained]:
         """What is finished, seed by seed, in the order in which trials were tried."""
@@ -88,8 +89,8 @@ class Training:
 
     @property
     def complete(self) -> bool:
-        """Whether every trial tried was finished with every seed, and the finalists were cross-validated."""
-        return len(self.finished) == len(self.trials) * self.seeds and not self.crossing
+        """Whether every trial tried was finished with every seed."""
+        return len(self.finished) == len(self.trials) * self.seeds
 
     def train(self, trials: Sequence[Trial]) -> None:
         """Trains these with every seed, as far as nobody interrupts."""

@@ -75,7 +75,7 @@ def rungs(*skills: float) -> list[tuple[Trial, Sequence[float]]]:
     ]
 
 
-def crossed(found: Outcomes, skills: Mapping[str, float], rows: int = 4) -> Outcomes:
+def cross_validated(found: Outcomes, skills: Mapping[str, float], rows: int = 4) -> Outcomes:
     """The same with so many times as many rows on which the runs have these skills."""
     made = {}
     for run, skill in skills.items():
@@ -84,4 +84,4 @@ def crossed(found: Outcomes, skills: Mapping[str, float], rows: int = 4) -> Outc
         right = BINARY.right(outputs, y)
         assert right is not None
         made[run] = OutOfFold(BINARY.row_losses(outputs, y), 1.0 - right)
-    return replace(found, crossed=made)
+    return replace(found, out_of_fold=made)

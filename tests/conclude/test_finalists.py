@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from conclude.outcomes_made import Y, crossed, logits, outcomes, rungs
+from conclude.outcomes_made import Y, cross_validated, logits, outcomes, rungs
 
 from gengap.conclude import conclude
 from gengap.conclude.finalists import FEW, FIRST, MOST, finalists
@@ -29,7 +29,8 @@ def test_finalists_are_the_first_and_the_best_of_every_group() -> None:
 
 
 @pytest.mark.parametrize(
-    ("train_rows", "folds", "count"), [(4_000, 4, 2), (4_000, 0, 0), (30, 4, 0), (MOST + 1, 4, 0)]
+    ("train_rows", "folds", "count"),
+    [(4_000, 4, 2), (4_000, 0, 0), (30, 4, 0), (40, 4, 2), (100, 11, 0), (MOST + 1, 4, 0)],
 )
 def test_they_meet_where_few_rows_validate(train_rows: int, folds: int, count: int) -> None:
     plan = msgspec.structs.replace(full(), growth=Growth(folds=folds))
@@ -46,17 +47,17 @@ def test_all_rows_pick_where_a_few_would_pick_another() -> None:
     """On the validation rows the first looks better; on four times as many others it is worse."""
     alone = outcomes(rungs(0.62, 0.6))
     by_few = conclude(alone, 28, COUNTS, {}).recommendation
-    found = conclude(crossed(alone, {"sizes/4": 0.3, "sizes/8": 0.6}), 28, COUNTS, {})
+    found = conclude(cross_validated(alone, {"sizes/4": 0.3, "sizes/8": 0.6}), 28, COUNTS, {})
     by_all = found.recommendation
     assert by_few is not None and by_all is not None
     assert (by_few.run, by_all.run) == ("sizes/4", "sizes/8")
     assert "cross-validated, it has the lowest loss of 2 finalists" in by_all.why
-    assert [each.run for each in found.finalists] == ["sizes/8", "sizes/4"]
-    assert {each.rows for each in found.finalists} == {5 * len(Y)}
+    assert [each.run for each in found.cross_validation] == ["sizes/8", "sizes/4"]
+    assert {each.rows for each in found.cross_validation} == {5 * len(Y)}
 
 
 def test_the_smallest_of_equal_finalists_is_kept() -> None:
-    found = crossed(outcomes(rungs(0.2, 0.6, 0.6)), {"sizes/8": 0.6, "sizes/16": 0.608})
+    found = cross_validated(outcomes(rungs(0.2, 0.6, 0.6)), {"sizes/8": 0.6, "sizes/16": 0.608})
     kept = conclude(found, 28, COUNTS, {}).recommendation
     assert kept is not None and kept.run == "sizes/8"
     assert re.search(r"smallest of 2 finalists .* best, sizes/16: cross-validated", kept.why)
@@ -66,7 +67,7 @@ def test_what_to_expect_is_told_by_the_rows_that_picked_no_finalist() -> None:
     """The kept model was lucky on the validation rows; the others say what it is worth, and more surely."""
     lucky = outcomes(rungs(0.2, 1.2))
     by_few = conclude(lucky, 28, COUNTS, {}).recommendation
-    by_all = conclude(crossed(lucky, {"sizes/4": 0.2, "sizes/8": 0.6}), 28, COUNTS, {}).recommendation
+    by_all = conclude(cross_validated(lucky, {"sizes/4": 0.2, "sizes/8": 0.6}), 28, COUNTS, {}).recommendation
     assert by_few is not None and by_all is not None
     (low, middle, high), few = by_all.expected.loss, by_few.expected.loss
     worth = float(BINARY.row_losses(logits(0.6, 10)[:, None], Y).mean())
@@ -77,8 +78,19 @@ def test_what_to_expect_is_told_by_the_rows_that_picked_no_finalist() -> None:
     assert by_all.expected.on_test is not None and by_all.expected.on_test[0] < low
 
 
+def test_what_lost_in_cross_validation_is_not_the_next_thing_to_try() -> None:
+    """A treatment that looked better on the validation rows, and is worse on all."""
+    l2 = Trial(run="regularizers/l2", units=(8,), treatments=(L2(0.01),))
+    alone = outcomes([*rungs(0.2, 0.6), (l2, (0.602,))])
+    lost = cross_validated(alone, {"sizes/8": 0.6, "regularizers/l2": 0.3})
+    for found, tried in ((alone, True), (lost, False)):
+        kept = conclude(found, 28, COUNTS, {}).recommendation
+        assert kept is not None and kept.run == "sizes/8"
+        assert any("l2" in step.text for step in kept.next_steps) is tried
+
+
 def test_where_nothing_was_learnt_the_smallest_is_kept_all_the_same() -> None:
     found = outcomes(rungs(0.2, 0.4))
     shuffled = replace(found, y=np.random.default_rng(3).permutation(Y))
-    kept = conclude(crossed(shuffled, {"sizes/8": 0.6}), 28, COUNTS, {}).recommendation
+    kept = conclude(cross_validated(shuffled, {"sizes/8": 0.6}), 28, COUNTS, {}).recommendation
     assert kept is not None and (kept.run, kept.learnt) == ("sizes/4", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,26 +12,33 @@ import pytest
 
 from gengap.data.dataset import Dataset, load
 from gengap.data.folds import exchangeable, folds
+from gengap.tasks import Multiclass
 
 
 def dataset(classes: int = 2, **options: Any) -> Dataset:
     random, rows = np.random.default_rng(0), 103
     table = pd.DataFrame({"x": random.normal(size=rows), "y": np.arange(rows) % classes, "w": random.random(rows)})
     table["of"] = np.arange(rows) // 4
-    return load(table, target="y", validation=20, test=10, **options)
+    return load(table, **{"target": "y", "validation": 20, "test": 10, **options})
 
 
-@pytest.mark.parametrize("count", [2, 4, 7])
-def test_every_training_row_validates_once_and_the_validation_rows_train_in_its_place(count: int) -> None:
-    whole = dataset()
+@pytest.mark.parametrize(("count", "validation"), [(2, 20), (4, 20), (4, 60), (7, 5)])
+def test_parts_of_the_training_rows_change_places_with_as_many_validation_rows(count: int, validation: int) -> None:
+    whole = dataset(validation=validation)
     found = list(folds(whole, count))
-    assert np.sort(np.concatenate([held for held, _, _ in found])).tolist() == list(range(len(whole.train)))
-    for held, train, validation in found:
-        assert (validation.x == whole.train.x[held]).all()
-        assert (validation.y == whole.train.y[held]).all()
+    assert len(found) == count
+    every = np.concatenate([held for held, _, _ in found])
+    assert len(np.unique(every)) == len(every)
+    theirs = {tuple(row) for row in whole.validation.x.tolist()}
+    for held, train, part in found:
+        assert (part.x == whole.train.x[held]).all() and (part.y == whole.train.y[held]).all()
         stay = np.setdiff1d(np.arange(len(whole.train)), held)
-        assert (train.x == np.concatenate([whole.train.x[stay], whole.validation.x])).all()
-        assert (train.y == np.concatenate([whole.train.y[stay], whole.validation.y])).all()
+        assert (train.x[: len(stay)] == whole.train.x[stay]).all()
+        assert (train.y[: len(stay)] == whole.train.y[stay]).all()
+        come = {tuple(row) for row in train.x[len(stay) :].tolist()}
+        assert len(train) == len(whole.train) and len(come) == len(held) and come <= theirs
+        parts = max(count, math.ceil(len(whole.train) / validation))
+        assert len(held) == pytest.approx(len(whole.train) / parts, abs=1)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -41,23 +49,33 @@ def test_classes_keep_their_shares(classes: int) -> None:
         assert np.ptp(counts) <= 2
 
 
-def test_a_class_of_fewer_rows_than_folds_is_split_all_the_same() -> None:
+def test_other_classes_keep_their_shares_where_one_has_fewer_rows_than_there_are_folds() -> None:
     whole = dataset()
     rare = np.zeros_like(whole.train.y)
-    rare[:2] = 1
-    assert len(list(folds(replace(whole, train=replace(whole.train, y=rare)), 4))) == 4
+    rare[:2], rare[2:30] = 1, 2
+    task = Multiclass(("a", "b", "c"))
+    found = list(
+        folds(
+            replace(
+                whole,
+                task=task,
+                train=replace(whole.train, y=np.eye(3)[rare.astype(int)]),
+                validation=replace(whole.validation, y=np.eye(3)[np.zeros(20, int)]),
+            ),
+            4,
+        )
+    )
+    assert [int(part.y[:, 2].sum()) for _, _, part in found] == pytest.approx([28 / 4] * 4, abs=2)
 
 
-def test_weights_go_with_their_rows_and_class_weights_are_of_the_rows_that_train() -> None:
-    whole = dataset(weight="w", class_weight="balanced")
-    for held, train, validation in folds(whole, 4):
-        assert validation.weights is not None and whole.train.weights is not None
-        assert (validation.weights == whole.train.weights[held]).all()
+def test_class_weights_are_of_the_rows_that_train() -> None:
+    for _, train, validation in folds(dataset(class_weight="balanced"), 4):
         assert validation.emphasis is None and train.emphasis is not None
-        weights = train.emphasis * train.weights
-        assert weights[train.y == 0].sum() == pytest.approx(weights[train.y == 1].sum(), rel=1e-5)
+        assert train.emphasis[train.y == 0].sum() == pytest.approx(train.emphasis[train.y == 1].sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize(("options", "may"), [({}, True), ({"group": "of"}, False), ({"time": "of"}, False)])
+@pytest.mark.parametrize(
+    ("options", "may"), [({}, True), *(({name: "of"}, False) for name in ("group", "time", "weight"))]
+)
 def test_rows_that_belong_together_are_not_exchanged(options: dict[str, Any], may: bool) -> None:
     assert exchangeable(dataset(**options)) is may

@@ -8,7 +8,7 @@ from importlib import import_module
 import msgspec
 import numpy as np
 import pandas as pd
-from conclude.outcomes_made import ROWS, Y, crossed, logits, outcomes, rungs
+from conclude.outcomes_made import ROWS, Y, cross_validated, logits, outcomes, rungs
 from diagnose.test_extrapolate import curve_of, exactly, power
 
 from gengap.conclude import Conclusions, conclude
@@ -127,7 +127,7 @@ def studies(more_rows: Extrapolation) -> list[Conclusions]:
     for each in bold.fitted.values():
         each.outputs[:] *= 50
     shuffled = Outcomes(gaining.trials, gaining.fitted, np.random.default_rng(3).permutation(Y), {})
-    finals = [crossed(three, {"sizes/8": 0.6, "sizes/16": skill}) for skill in (0.5, 0.608)]
+    finals = [cross_validated(three, {"sizes/8": 0.6, "sizes/16": skill}) for skill in (0.5, 0.608)]
     numbers = outcomes(rungs(0.2, 0.4), task=Regression())
     nothing = Outcomes(numbers.trials, numbers.fitted, shuffled.y, {}, numbers.task)
     made = (one, three, five, with_trees, *alike, bold, shuffled, *finals, numbers, nothing)

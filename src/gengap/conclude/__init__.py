@@ -39,7 +39,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
     more_rows: Extrapolation | None = None
     ranks: tuple[Rank, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
-    finalists: tuple[Finalist, ...] = ()
+    cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
 
 
@@ -61,7 +61,7 @@ def conclude(
         comparisons=compared(
             losses, {run: outcomes.outputs(run) for run in names}, outcomes.y, outcomes.task, outcomes.weights
         ),
-        finalists=judge_finalists(outcomes),
+        cross_validation=judge_finalists(outcomes),
         recommendation=recommend(outcomes, features, counts["test"], sizes, effects, verdicts, steps),
     )
 

@@ -1,9 +1,9 @@
-"""Where few rows validate, the best few models meet again: cross-validated, every row judges them once.
+"""Where few rows validate, the best few models are cross-validated, so that more rows pick among them.
 
-    finalists(plan, outcomes) -> runs; cross-validated, they are `outcomes.crossed`, by which `recommend` picks
+    finalists(plan, outcomes) -> runs; cross-validated, they are `outcomes.out_of_fold`, by which `recommend` picks
 
-A few hundred rows can't tell good models apart, and the one that looks best on them is lucky. A split that is
-drawn again for every model would cost as much as the study again and again; for the best few it is cheap.
+A few hundred rows can't tell good models apart, and the one that looks best on them is lucky. To draw the split
+again for every model would cost as much as the study each time; for the best few it costs a part of that.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from gengap.diagnose.paired import REACH
 from gengap.plan import Plan
 
 FEW = 2_000  # validation rows from which they tell well enough by themselves
-FEWEST, MOST = 40, 20_000  # training rows: parts of fewer are too small to judge; of more, more can validate
+FEWEST = 10  # rows that validate, here and in each fold
+MOST = 20_000  # training rows beyond which it would take long, and more of them can validate instead
 FIRST = 5  # that are finalists whatever their group
 
 
 class Finalist(msgspec.Struct, frozen=True, kw_only=True):
-    """A cross-validated run: its loss on `rows` rows that it did not train on, (low, middle, high)."""
+    """A cross-validated run: its loss on `rows` rows that it did not train on, (low, middle, high).
+
+    The interval is over rows: that a model trained again comes out elsewhere is not in it.
+    """
 
     run: str
     loss: Interval
@@ -36,8 +40,8 @@ def finalists(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[str, ...
     The FIRST by validation loss, and the best of every group: a group of many runs fills the first places with
     models that are alike.
     """
-    few = len(outcomes.y) < FEW and FEWEST <= train_rows <= MOST
-    if plan.growth is None or not plan.growth.folds or not few:
+    folds = plan.growth.folds if plan.growth is not None else 0
+    if not folds or not FEWEST <= len(outcomes.y) < FEW or not FEWEST * folds <= train_rows <= MOST:
         return ()
     ranked = sorted(outcomes.whole, key=lambda run: float(outcomes.losses(run).mean()))
     groups = [run.split("/")[0] for run in ranked]
@@ -46,14 +50,14 @@ def finalists(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[str, ...
 
 
 def pooled(outcomes: Outcomes, run: str) -> np.ndarray:
-    """A finalist's loss (rows,) of every row, training rows first, each at the epoch that other rows pick."""
+    """A finalist's loss (rows,) of all rows that validated, in folds first, each at the epoch that others pick."""
     own = [cross_fitted_rows(outcomes.lines(run, seed)) for seed in outcomes.seeds(run)]
-    return np.concatenate([outcomes.crossed[run].losses, np.mean(own, axis=0)])
+    return np.concatenate([outcomes.out_of_fold[run].losses, np.mean(own, axis=0)])
 
 
 def judge_finalists(outcomes: Outcomes) -> tuple[Finalist, ...]:
-    """The finalists' losses on all rows, the lowest first."""
-    found = [_judged(run, pooled(outcomes, run)) for run in outcomes.crossed]
+    """The finalists' losses on all rows that validated, the lowest first."""
+    found = [_judged(run, pooled(outcomes, run)) for run in outcomes.out_of_fold]
     return tuple(sorted(found, key=lambda each: each.loss[1]))
 
 

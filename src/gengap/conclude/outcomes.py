@@ -19,7 +19,7 @@ Key = tuple[str, int]  # run and seed
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """What a run says of training rows, each of which validated once while others trained.
+    """What a run says of training rows that it did not train on: each validated once, while others trained.
 
     The `losses` (rows,), and of classes whether each row's is `wrong` (rows,), at the epochs that other rows pick.
     """
@@ -35,7 +35,8 @@ class Outcomes:
     `baselines` are the outputs (rows, outputs) of models that have no epochs. Rows are those whose outputs
     were kept: all of a validation set of up to 20,000. `counted` holds the parameters of models that were built.
     `weights` (rows,) is by how much each row counts; losses, and what is right, are `linearised` by it, so that
-    their plain means are the weighted ones. `crossed` are the finalists that were cross-validated, by run.
+    their plain means are the weighted ones. `out_of_fold` are the finalists
+    that were cross-validated, by run.
     """
 
     trials: Mapping[str, Trial]
@@ -45,7 +46,7 @@ class Outcomes:
     task: AnyTask = BINARY
     counted: Mapping[str, int] = field(default_factory=dict)
     weights: np.ndarray | None = None
-    crossed: Mapping[str, OutOfFold] = field(default_factory=dict)
+    out_of_fold: Mapping[str, OutOfFold] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> tuple[str, ...]:

@@ -71,14 +71,14 @@ def recommend(
 
     That is within one standard error of it, by paired losses, and not materially worse: where few rows make the
     error wide, being small is no reason to give up a loss that matters. Where the best were cross-validated it is
-    one of them, by the losses of all rows. Where no model ranks the validation rows better than chance does, the
-    smallest of all, because nothing was learnt.
+    one of them, by the losses of all rows that validated. Where no model ranks the validation rows better than
+    chance does, the smallest of all, because nothing was learnt.
     """
     if not outcomes.whole:
         return None
     order = sorted(outcomes.whole, key=lambda run: outcomes.parameters(run, features))
-    if outcomes.crossed:
-        candidates = [run for run in order if run in outcomes.crossed]
+    if outcomes.out_of_fold:
+        candidates = [run for run in order if run in outcomes.out_of_fold]
         losses = {run: pooled(outcomes, run)[None] for run in candidates}
     else:
         candidates, losses = order, {run: outcomes.losses(run) for run in order}
@@ -93,7 +93,7 @@ def recommend(
     return Recommendation(
         run=run,
         seed=seed,
-        why=_why(kept, len(outcomes.crossed)) if learnt else _nothing_learnt(shown),
+        why=_why(kept, len(outcomes.out_of_fold)) if learnt else _nothing_learnt(shown),
         learnt=learnt,
         expected=_expected(outcomes, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
@@ -145,7 +145,7 @@ def smallest_as_good(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> 
 
 
 @dataclass(frozen=True, eq=False)
-class _Judges:
+class _Scored:
     """The rows that say what to expect: their losses and, of classes, whether each one's is wrong.
 
     `lines` are the losses of every candidate of the pick, (rows,) each, and `of_kept` those of the one that was
@@ -159,7 +159,7 @@ class _Judges:
     picked_loss: float
 
     @classmethod
-    def validating(cls, outcomes: Outcomes, run: str, seed: int) -> _Judges:
+    def validating(cls, outcomes: Outcomes, run: str, seed: int) -> _Scored:
         """The validation rows, on which all runs, seeds and epochs were candidates."""
         at, right = outcomes.seeds(run).index(seed), outcomes.right(run)
         lines = [line for pair in outcomes.pairs for line in outcomes.lines(*pair)]
@@ -170,9 +170,9 @@ class _Judges:
         return cls(lines, of_kept, wrong, 1 - right[at], float(of_kept.mean()))
 
     @classmethod
-    def crossed(cls, outcomes: Outcomes, run: str) -> _Judges:
-        """The training rows, each by models that did not train on it: the finalists were not picked by them."""
-        found = outcomes.crossed
+    def out_of_fold(cls, outcomes: Outcomes, run: str) -> _Scored:
+        """Training rows, each by models that did not train on it: they had no part in picking the finalists."""
+        found = outcomes.out_of_fold
         lines, kept = [each.losses for each in found.values()], found[run]
         wrong = [each.wrong for each in found.values() if each.wrong is not None]
         return cls(lines, kept.losses, wrong or None, kept.wrong, float(pooled(outcomes, run).mean()))
@@ -180,8 +180,8 @@ class _Judges:
 
 def _expected(outcomes: Outcomes, run: str, seed: int, test_rows: int) -> Expected:
     """What to expect of the kept model, less the luck of the pick."""
-    crossed = run in outcomes.crossed
-    by = _Judges.crossed(outcomes, run) if crossed else _Judges.validating(outcomes, run, seed)
+    crossed = run in outcomes.out_of_fold
+    by = _Scored.out_of_fold(outcomes, run) if crossed else _Scored.validating(outcomes, run, seed)
     picked, rows = cross_fitted(by.lines), by.of_kept
     loss, sd = float(rows.mean()) + max(picked.optimism, 0.0), float(rows.std(ddof=1))
     error = _error(picked, rows)
@@ -202,7 +202,7 @@ def _error(picked: CrossFitted, rows: np.ndarray) -> float:
     return float(max(picked.error, rows.std(ddof=1) / np.sqrt(len(rows))))
 
 
-def _accuracy(by: _Judges) -> Interval | None:
+def _accuracy(by: _Scored) -> Interval | None:
     """How often the class is right, less the luck that a pick by the losses has in it."""
     if by.wrong is None or by.wrong_of_kept is None:
         return None
@@ -237,7 +237,8 @@ def _next_steps(
         text = f"try a larger model than {last.run}: the last step up the ladder still paid"
         yield NextStep(text=text, gain_percent=gain)
     yield from _better_by_trees(outcomes, loss)
-    better = [e for e in effects if e.treatment not in (EARLY_STOPPING, SMALLER) and e.run != run]
+    beaten = {run, *outcomes.out_of_fold}  # by cross-validation, where they looked better on fewer rows
+    better = [e for e in effects if e.treatment not in (EARLY_STOPPING, SMALLER) and e.run not in beaten]
     best = min(better, key=lambda e: e.loss.difference, default=None)
     if best is not None and (gain := 100 * (1 - float(outcomes.losses(best.run).mean()) / loss)) > 0:
         text = f"try {best.treatment} ({best.run}); on these rows it is better, but within the error"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -11,48 +13,49 @@ from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
 from gengap.data.stored import StoredRows
 
-BOUND = {"group", "time"}  # kinds of columns by which rows were split
+BOUND = {"group", "time", "weight"}  # kinds of columns that rows were split by, or balanced in each part
 
 
 def exchangeable(dataset: Dataset) -> bool:
-    """Whether any row may validate in any other's place: those of one group or of one time may not."""
+    """Whether any row may validate in another's place: rows of one group or time may not, nor rows with weights."""
     bound = any(column.kind in BOUND for column in dataset.described.columns)
     return not bound and not isinstance(dataset.train, StoredRows)
 
 
 def folds(dataset: Dataset, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, Rows, Rows]]:
-    """Each of `count` parts of the training rows in turn changes places with the validation rows.
+    """`count` parts of the training rows, each of which in turn changes places with as many validation rows.
 
-    Yields which training rows (indices) validate, then the rows that train and those that validate. With a fifth of
-    the rows validating and four parts, that is five-fold cross-validation of which the dataset itself is the first
-    fold. Classes keep their shares. The preparation is the dataset's own: it knows the features of the rows that
-    validate here, and nothing of their targets.
+    Yields which training rows (indices) validate, then the rows that train and those that validate. As many train
+    as in the dataset; a part has as many rows as validate there, or fewer, if there are not so many training rows.
+    So with a fifth of the rows validating, four parts are five-fold cross-validation, the dataset itself being the
+    first fold. Classes keep their shares. The preparation is the dataset's own: it knows the features of the rows
+    that validate here, and of numbers to predict their mean and spread.
 
     >>> from gengap.data.dataset import load
     >>> dataset = load("collider", train=100, validation=20)
     >>> [(len(held), len(train), len(validation)) for held, train, validation in folds(dataset, 4)]
-    [(25, 95, 25), (25, 95, 25), (25, 95, 25), (25, 95, 25)]
+    [(20, 100, 20), (20, 100, 20), (20, 100, 20), (20, 100, 20)]
     """
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    labels = dataset.task.labels(dataset.train.y) if dataset.task.by_class else None
-    even = labels is not None and np.unique(labels, return_counts=True)[1].min() >= count
-    split = (StratifiedKFold if even else KFold)(count, shuffle=True, random_state=seed)
-    for stay, held in split.split(dataset.train.y, labels if even else None):
-        rows, validation = _taken(dataset.train, stay), _taken(dataset.train, held)
-        pairs = zip(_parts(rows), _parts(dataset.validation), strict=True)
-        other = replace(dataset, train=Rows(*(_joined(*pair) for pair in pairs)), validation=validation)
+    random = np.random.default_rng(seed)
+    for held in islice(_parts(dataset, max(count, -(-len(dataset.train) // len(dataset.validation))), seed), count):
+        stay = np.setdiff1d(np.arange(len(dataset.train)), held)
+        come = np.sort(random.permutation(len(dataset.validation))[: len(held)])
+        joined = [
+            np.concatenate([ours[stay], theirs[come]])
+            for ours, theirs in ((dataset.train.x, dataset.validation.x), (dataset.train.y, dataset.validation.y))
+        ]
+        validation = Rows(dataset.train.x[held], dataset.train.y[held])
+        other = replace(dataset, train=Rows(*joined), validation=validation)
         yield held, (other.balanced() if dataset.train.emphasis is not None else other).train, validation
 
 
-def _taken(rows: Rows, at: np.ndarray) -> Rows:
-    return Rows(*(None if part is None else part[at] for part in _parts(rows)))
+def _parts(dataset: Dataset, count: int, seed: int) -> Iterator[np.ndarray]:
+    """The training rows (indices) in so many parts, each class evenly over them as far as its rows go."""
+    from sklearn.model_selection import KFold, StratifiedKFold
 
-
-def _parts(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """All but the emphasis, which is of the rows that train together."""
-    return rows.x, rows.y, rows.weights
-
-
-def _joined(ours: np.ndarray | None, theirs: np.ndarray | None) -> np.ndarray | None:
-    return None if ours is None or theirs is None else np.concatenate([ours, theirs])
+    labels = dataset.task.labels(dataset.train.y) if dataset.task.by_class else None
+    even = labels is not None and np.unique(labels, return_counts=True)[1].max() >= count
+    split = (StratifiedKFold if even else KFold)(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class of fewer rows than parts can't be in each
+        yield from (held for _, held in split.split(dataset.train.y, labels if even else None))

@@ -180,7 +180,7 @@ class _Words:
 
     def _learnt(self) -> float:
         own = self.evidence.overlearning
-        return 0.0 if own is None else 100 * -float(np.expm1(-own.mean))
+        return 0.0 if own is None else self.evidence.validation.better(own.mean)
 
 
 def too_little_capacity(larger: str, percent: tuple[float, float, float]) -> Finding:

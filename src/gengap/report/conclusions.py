@@ -70,9 +70,9 @@ def sentences(summary: StudySummary) -> Iterator[str]:
         for forecast in summary.more_rows.forecasts:
             yield f"Rows: {forecast.text}."
     yield from _standing(summary)
-    if summary.finalists:
-        named = ", ".join(f"{each.run} ({each.loss[1]:.4f})" for each in summary.finalists[:FIRST])
-        yield f"Finalists: cross-validated on {summary.finalists[0].rows:,} rows, the lowest losses have {named}."
+    if found := summary.cross_validation:
+        named = ", ".join(f"{each.run} ({each.loss[1]:.4f})" for each in found[:FIRST])
+        yield f"Finalists: cross-validated on {found[0].rows:,} rows, the lowest losses have {named}."
     if summary.recommendation is not None:
         yield from _kept(summary.recommendation)
     if summary.test is not None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LINE_EPOCHS = 100
 SHOWN_CLASSES = 6
 SHOWN_LEFT_OUT = 6
-READING, CROSSING = ("", -1), ("", -2)  # the keys of the bars for rows and folds, beside those of trials
+READING, FOLDS = ("", -1), ("", -2)  # the keys of the bars for rows and folds, beside those of trials
 
 
 def minutes(seconds: float) -> str:
@@ -250,11 +250,11 @@ class Terminal:
                 soft_wrap=True,
             )
 
-    def crossing(self, done: int, of: int) -> None:
+    def cross_validating(self, done: int, of: int) -> None:
         """So many of the trainings that cross-validation takes are done."""
         with self._lock:
             if self._live is not None:
-                bar = self._bar(CROSSING, "cross-validating", of)
+                bar = self._bar(FOLDS, "cross-validating", of)
                 self._progress.update(bar, completed=done, facts=f"{done:,} of {of:,} trainings")
             elif done == of:
                 self.console.print(f"cross-validated the finalists: {of:,} trainings")

@@ -112,7 +112,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     more_rows: Extrapolation | None = None
     ranks: tuple[Rank, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
-    finalists: tuple[Finalist, ...] = ()
+    cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
     test: HeldOut | None = None
     columns: tuple[str, ...] = ()
