@@ -119,7 +119,8 @@ def test_any_task(target: str) -> None:
 @pytest.mark.parametrize("options", [{"group": "of"}, {"weight": "w"}])
 @pytest.mark.parametrize("target", ["number", "class"])
 def test_rows_of_a_group_or_with_weights_do_without(target: str, options: dict[str, Any]) -> None:
-    display, dropped = Counting(), {name: "drop" for name in ("of", "w") if name not in options.values()}
+    dropped: dict[str, Any] = {name: "drop" for name in ("of", "w") if name not in options.values()}
+    display = Counting()
     found: Study = gengap.study(table(target), PLAN, target="y", column=dropped, display=display, **options)
     assert found.summary.recommendation is not None
     assert not found.summary.cross_validation and not display.told and not found.summary.interrupted
