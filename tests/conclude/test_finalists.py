@@ -81,7 +81,7 @@ def test_what_to_expect_is_told_by_the_rows_that_picked_no_finalist() -> None:
 def test_what_lost_in_cross_validation_is_not_the_next_thing_to_try() -> None:
     """A treatment that looked better on the validation rows, and is worse on all."""
     l2 = Trial(run="regularizers/l2", units=(8,), treatments=(L2(0.01),))
-    alone = outcomes([*rungs(0.2, 0.6), (l2, (0.602,))])
+    alone = outcomes([*rungs(0.2, 0.6), (l2, (0.608,))])
     lost = cross_validated(alone, {"sizes/8": 0.6, "regularizers/l2": 0.3})
     for found, tried in ((alone, True), (lost, False)):
         kept = conclude(found, 28, COUNTS, {}).recommendation

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gengap.conclude import BaselineResult
+from gengap.conclude.finalists import Finalist
 from gengap.conclude.held_out import HeldOut
 from gengap.conclude.recommend import Expected, NextStep, Recommendation
 from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
@@ -130,6 +131,7 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
         comparisons=tuple(
             comparison(run, tiny, 0.02, metric, 0.01) for run in (large, treated) for metric in (LOSS, "accuracy")
         ),
+        cross_validation=tuple(Finalist(run=run, loss=(0.46, 0.48, 0.5), rows=1_234) for run in (tiny, large)),
         recommendation=_recommendation(tiny, hostile),
         test=_test(tiny, hostile),
     )

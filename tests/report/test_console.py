@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from gengap.history import History
@@ -102,6 +103,16 @@ def test_on_a_terminal_a_bar_shows_the_run() -> None:
         terminal.progress(Progress("sizes/Tiny", 0, 10, 1000, 0.6, 0.7, 0.65, 3, 1.0, nothing))
     text = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert "sizes/Tiny" in text and "epoch 10/1,000" in text
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_trainings_of_cross_validation_are_counted(on_terminal: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=on_terminal, width=100)
+    with Terminal(console) as terminal:
+        for done in (1, 2):
+            terminal.cross_validating(done, 2)
+    told = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert ("cross-validating" if on_terminal else "cross-validated the finalists: 2 trainings") in told
 
 
 def test_skipped_rows_are_counted_and_named() -> None:

@@ -200,6 +200,14 @@ def test_several_seeds_are_one_row_with_their_mean() -> None:
     assert "3 of 3 seeds" in text and "Every trial and seed" in text
 
 
+def test_finalists_are_a_table_where_there_are_any() -> None:
+    summary, histories = study_made()
+    text = " ".join(Read(render_main(page_of(summary, histories), ENGLISH)).text.split())
+    assert "each of 1,234 rows was judged" in text and "0.4800 [0.4600, 0.5000]" in text
+    without = page_of(msgspec.structs.replace(summary, cross_validation=()), histories)
+    assert "Finalists" not in Read(render_main(without, ENGLISH)).text
+
+
 def test_every_picture_has_words_and_numbers() -> None:
     page = Read(render_main(page_of(*study_made()), ENGLISH))
     pictures = [attrs for tag, attrs in page.tags if "data-chart" in attrs]
