@@ -200,6 +200,16 @@ def test_several_seeds_are_one_row_with_their_mean() -> None:
     assert "3 of 3 seeds" in text and "Every trial and seed" in text
 
 
+@pytest.mark.parametrize(("constant", "told"), [(0.4, True), (0.9, False), (None, False)])
+def test_a_loss_no_lower_than_one_answer_for_every_row_is_told(constant: float | None, told: bool) -> None:
+    summary, histories = study_made()
+    assert summary.recommendation is not None
+    expected = msgspec.structs.replace(summary.recommendation.expected, constant_loss=constant)
+    kept = msgspec.structs.replace(summary.recommendation, expected=expected)
+    page = page_of(msgspec.structs.replace(summary, recommendation=kept), histories)
+    assert ("the same answer for every row has, 0.4000" in Read(render_main(page, ENGLISH)).text) is told
+
+
 def test_finalists_are_a_table_where_there_are_any() -> None:
     summary, histories = study_made()
     text = " ".join(Read(render_main(page_of(summary, histories), ENGLISH)).text.split())
