@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import gengap
 from gengap.cli import app
 from gengap.diagnose import every
-from gengap.errors import UsageError
+from gengap.errors import DataError, UsageError
 
 EPOCHS = np.arange(60)
 FALLING = 0.3 + 0.5 * np.exp(-EPOCHS / 40)
@@ -121,3 +121,9 @@ def test_a_study_folder_is_diagnosed_like_any_log(tmp_path: Path) -> None:
     (again,) = every(tmp_path)
     assert again.metric == "val_binary_crossentropy"
     assert again.best_epoch == found.verdicts["sizes/Tiny"].best_epoch
+
+
+def test_a_studys_summary_leads_to_its_curves(tmp_path: Path) -> None:
+    gengap.study("collider", "quick", train=200, validation=50, only="sizes/Tiny", max_epochs=10, out=tmp_path)
+    with pytest.raises(DataError, match=r"study\.json: it is a study's summary, .* Give the study's folder"):
+        every(tmp_path / "study.json")

@@ -19,6 +19,7 @@ from gengap.diagnose.readers.table import Table, refuse_points
 from gengap.diagnose.words import parse
 from gengap.errors import DataError
 
+OF_A_STUDY = {"schema", "plan", "trials", "recommendation"}  # keys of its study.json
 DEEPEST = 4  # levels of dicts in dicts that may name a curve
 EXPECTED = "expected lists by name, such as {'loss': [...], 'val_loss': [...]}, or a list of records"
 
@@ -37,6 +38,11 @@ def logs_of_document(document: object, file: str, run: str = "") -> list[Log]:
 def _logs_of_mapping(mapping: Mapping[str, Any], file: str, run: str) -> list[Log]:
     if items(mapping.get("log_history")) is not None:
         return logs_of_document(mapping["log_history"], file, run)
+    if mapping.keys() >= OF_A_STUDY:
+        raise DataError(
+            f"{file}: it is a study's summary, which holds no curves. Give the study's folder, or the "
+            "histories.parquet in it."
+        )
     if isinstance(history := mapping.get("history"), Mapping):
         epoch = mapping.get("epoch")
         return logs_of(_table_of_lists({**history, **({"epoch": epoch} if epoch is not None else {})}, file, run))
