@@ -12,9 +12,8 @@ import msgspec
 import numpy as np
 
 from gengap.conclude.outcomes import Outcomes
-from gengap.conclude.sizes import Interval
+from gengap.conclude.sizes import Interval, mean_interval
 from gengap.diagnose.extrapolate import cross_fitted_rows
-from gengap.diagnose.paired import REACH
 from gengap.plan import Plan
 
 FEW = 2_000  # validation rows from which they tell well enough by themselves
@@ -57,10 +56,6 @@ def pooled(outcomes: Outcomes, run: str) -> np.ndarray:
 
 def judge_finalists(outcomes: Outcomes) -> tuple[Finalist, ...]:
     """The finalists' losses on all rows that validated, the lowest first."""
-    found = [_judged(run, pooled(outcomes, run)) for run in outcomes.out_of_fold]
+    losses = {run: pooled(outcomes, run) for run in outcomes.out_of_fold}
+    found = [Finalist(run=run, loss=mean_interval(rows), rows=len(rows)) for run, rows in losses.items()]
     return tuple(sorted(found, key=lambda each: each.loss[1]))
-
-
-def _judged(run: str, losses: np.ndarray) -> Finalist:
-    middle, reach = float(losses.mean()), REACH * float(losses.std(ddof=1) / np.sqrt(len(losses)))
-    return Finalist(run=run, loss=(middle - reach, middle, middle + reach), rows=len(losses))

@@ -35,8 +35,8 @@ class Outcomes:
     `baselines` are the outputs (rows, outputs) of models that have no epochs. Rows are those whose outputs
     were kept: all of a validation set of up to 20,000. `counted` holds the parameters of models that were built.
     `weights` (rows,) is by how much each row counts; losses, and what is right, are `linearised` by it, so that
-    their plain means are the weighted ones. `out_of_fold` are the finalists
-    that were cross-validated, by run.
+    their plain means are the weighted ones. `out_of_fold` are the finalists, cross-validated, by
+    run.
     """
 
     trials: Mapping[str, Trial]

@@ -39,6 +39,12 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     on_test: Interval | None = None
     constant_loss: float | None = None
 
+    @property
+    def no_lower_than_constant(self) -> bool:
+        """Whether the constant answer is as good; not where it has no loss, since all rows are of one class."""
+        constant = self.constant_loss
+        return constant is not None and 0 < constant <= self.loss[1]
+
 
 class NextStep(msgspec.Struct, frozen=True, kw_only=True):
     """Something to try, and by how much it should lower the loss, in percent of it; None if that is not known."""

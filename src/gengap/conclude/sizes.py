@@ -99,11 +99,15 @@ def judge_sizes(outcomes: Outcomes, features: int) -> Sizes | None:
 def _rung(outcomes: Outcomes, run: str, features: int) -> Rung:
     rows = outcomes.losses(run).mean(axis=0)
     train = outcomes.at_best(run, outcomes.clean_loss)
-    reach = REACH * float(rows.std(ddof=1) / np.sqrt(len(rows)))
-    validation = float(rows.mean())
     return Rung(
         run=run,
         parameters=outcomes.parameters(run, features),
         train=(float(train.min()), float(train.mean()), float(train.max())),
-        validation=(validation - reach, validation, validation + reach),
+        validation=mean_interval(rows),
     )
+
+
+def mean_interval(rows: np.ndarray) -> Interval:
+    """The mean of the losses (rows,), and where that of new rows like these is."""
+    middle, reach = float(rows.mean()), REACH * float(rows.std(ddof=1) / np.sqrt(len(rows)))
+    return middle - reach, middle, middle + reach

@@ -110,8 +110,8 @@ def _kept(kept: Recommendation) -> Iterator[str]:
         f"  On new rows expect loss {middle:.4f} [{low:.4f}, {high:.4f}]{_score(kept.expected)}; on the rows it "
         f"was picked by it has {kept.expected.picked_loss:.4f}."
     )
-    constant = kept.expected.constant_loss
-    if constant and constant <= middle:  # none where all rows are of one class
+    if kept.expected.no_lower_than_constant:
+        constant = kept.expected.constant_loss
         ranking = ", though it ranks them better than chance" * kept.learnt
         yield f"  That loss is no lower than the same answer for every row has, {constant:.4f}{ranking}."
     for step in kept.next_steps:
