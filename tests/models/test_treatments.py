@@ -192,6 +192,13 @@ def test_periodic_features_are_the_sines_and_cosines_of_learnt_frequencies() -> 
     assert "frequencies" in {v.name for v in model.trainable_variables}
 
 
+def test_with_any_seed_every_number_of_an_embedding_follows_its_feature() -> None:
+    x = np.linspace(-2, 2, 50, dtype=np.float32)[:, None] * np.ones((1, 4), np.float32)
+    for seed in range(20):
+        waves, linear, _ = models.Periodic(8, 8, 0.03).before_first(4, seed)
+        assert (np.asarray(linear(waves(x))).std(axis=0) > 0).all()
+
+
 def test_an_ensembles_output_is_the_mean_probability_and_its_loss_the_mean_loss() -> None:
     model = compiled_model(models.Ensemble(3), units=(8, 8))
     members = np.asarray(model(X, training=True)).astype(float)

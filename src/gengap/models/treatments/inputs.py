@@ -63,11 +63,12 @@ class Clip(Treatment, frozen=True, tag="clip"):
 
 
 class Periodic(Treatment, frozen=True, tag="periodic"):
-    """Each feature becomes `width` numbers: a linear map, with ReLU, of its sines and cosines.
+    """Each feature becomes `width` numbers: a linear map of its sines and cosines.
 
-    "PLR" of Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning", section 3.3.
-    The `frequencies` of each feature are learnt, from normal ones with standard deviation `sigma`. Each feature has
-    its own linear map.
+    "PL" of Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning", section 3.3. The
+    `frequencies` of each feature are learnt, from normal ones with standard deviation `sigma`. Each feature has its
+    own linear map. Their "PLR" has ReLU behind it. There the slow waves that `sigma` draws, whose cosines hardly
+    move, would leave about half of the numbers 0 for all rows, and some seeds without a feature for good.
     """
 
     frequencies: Count = 8
@@ -84,7 +85,6 @@ class Periodic(Treatment, frozen=True, tag="periodic"):
         linear = keras.layers.EinsumDense(
             "nfi,fio->nfo",
             (features, self.width),
-            activation="relu",
             bias_axes="fo",
             kernel_initializer=keras.initializers.RandomUniform(-bound, bound, seed=seed),
         )
