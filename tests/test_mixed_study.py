@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import gengap
 from gengap.cli import app
-from gengap.errors import DataError, GengapWarning, StudyFolderError, UsageError
+from gengap.errors import BadRowError, DataError, GengapWarning, StudyFolderError, UsageError
 from gengap.folder import StudyFolder
 from gengap.models.saved import read_card
 
@@ -109,6 +109,19 @@ def test_a_table_of_few_rows_and_columns_is_enough(folder: Path, model: Path) ->
         gengap.predict(model, folder / "bad.csv", folder / "no.parquet")
     with pytest.raises(DataError, match="many"):
         gengap.predict(model, few.assign(patient="many"), folder / "no.parquet")
+
+
+def test_a_date_that_cant_be_read_is_named_by_its_row_in_the_whole_table(folder: Path, model: Path) -> None:
+    bad = mixed().assign(day=pd.to_datetime(mixed()["day"]).dt.strftime("%Y-%m-%d"))
+    bad.loc[250, "day"] = "soon"
+    parts = pa.Table.from_pandas(bad[["age", "colour", "member", "day", "note", "patient"]])
+    said = r"the table, row 251, column 'day': 'soon' is no date written as .*\. Mend it, empty the cell"
+    with pytest.raises(BadRowError, match=said):
+        gengap.predict(model, pa.Table.from_batches(parts.to_batches(max_chunksize=100)), folder / "no.parquet")
+    bad.to_csv(folder / "soon.csv", index=False)
+    with pytest.raises(BadRowError, match=r"soon\.csv, row 251, column 'day'"):
+        gengap.predict(model, folder / "soon.csv", folder / "no.parquet")
+    assert not (folder / "no.parquet").exists()
 
 
 def test_a_model_saved_before_encodings_still_wants_complete_numbers(model: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.encoding import Category
+from gengap.data.encoding import MEND, Category, UnreadError
+from gengap.data.names import shareable
 from gengap.data.source import feature_batches
-from gengap.errors import GengapWarning, UsageError, shown
+from gengap.errors import BadRowError, GengapWarning, UsageError, shown
 from gengap.models.saved import Card, load_saved, outputs_of, read_card
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ def predict(
             f"{twice[0]!r} is what the model's own column is called, so --id can't copy one of that name"
         )
     schema, unseen = pa.schema([*copied, *answers]), Unseen()
-    rows = write_batches(_answers(load_saved(path), card, batches, schema, unseen), schema, out, ending)
+    origin = shareable(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
+    batches_of_answers = _answers(load_saved(path), card, batches, schema, unseen, origin)
+    rows = write_batches(batches_of_answers, schema, out, ending)
     if unseen:
         warnings.warn(unseen.told(), GengapWarning, stacklevel=2)
     return rows
@@ -93,6 +97,7 @@ def _answers(
     batches: Iterator[tuple[pa.RecordBatch, list[pa.Array]]],
     schema: pa.Schema,
     unseen: Unseen,
+    origin: str,
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
@@ -100,10 +105,16 @@ def _answers(
 
     steps = card.encoding.steps if card.encoding else ()
     categories = [step for step in steps if isinstance(step, Category)]
+    before = 0
     for batch, copied in batches:
         raw = gather([batch], card.columns)
         for step in categories:
             unseen.add(step, raw.column(step.name))
-        x = card.encoding.encode(raw) if card.encoding else raw.numbers
+        try:
+            x = card.encoding.encode(raw) if card.encoding else raw.numbers
+        except UnreadError as unread:
+            row = before + unread.row + 1
+            raise BadRowError(origin, row, unread.column, unread.problem, MEND) from None
+        before += len(raw)
         answers = card.answers(outputs_of(model, x))
         yield pa.RecordBatch.from_arrays([*copied, *(pa.array(each) for each in answers.values())], schema=schema)

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+MEND = "Mend it, empty the cell, or write the whole column in one way"
 HASHED = 1 << 12  # places that character sequences are hashed to: 30 x 4,096 numbers are half a megabyte
+
+
+class UnreadError(DataError):
+    """A value that is there and was not understood, in the `row`-th of the rows given, from 0."""
+
+    def __init__(self, row: int, column: str, problem: str) -> None:
+        self.row, self.column, self.problem = row, column, problem
+        super().__init__(f"column {column!r}: {problem}. {MEND}")
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +211,7 @@ def parts_of(
 ) -> Mapping[str, np.ndarray]:
     """Year, month, day, hour, weekday and seconds since `origin` (default: 1970, not rounded) of dates.
 
-    Dates may be text of one format. Raises DataError for a value that is there and is none.
+    Dates may be text of one format. Raises UnreadError for a value that is there and is none.
     """
     import pandas as pd
 
@@ -215,13 +224,11 @@ def parts_of(
 
 
 def refuse_unread(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> None:
-    """Raises DataError for the first value that is there and was not understood: it is no missing one."""
+    """Raises UnreadError for the first value that is there and was not understood: it is no missing one."""
     unread = (parsed.isna() & column.notna()).to_numpy()
     if unread.any():
-        raise DataError(
-            f"column {name!r}: {shown(column.iloc[int(unread.argmax())])} is no {kind}, as the training rows' are. "
-            "Mend it, empty the cell, or write the whole column in one way"
-        )
+        row = int(unread.argmax())
+        raise UnreadError(row, name, f"{shown(column.iloc[row])} is no {kind}, as the training rows' are")
 
 
 def is_missing(column: np.ndarray | pd.Series) -> np.ndarray:
