@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
+from gengap.data.columns import ColumnKind, refuse_commas
 from gengap.data.described import Described, describe_columns, warn_of_repeated
 from gengap.data.encoding import Encoding
 from gengap.data.larger import prepare_stored
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gengap.data.blocks import OnBadRow, Skipped
-    from gengap.data.columns import ColumnKind
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
 VALIDATION_SHARE = 0.2  # of any other table, at most MOST_VALIDATION rows
@@ -145,7 +145,10 @@ def load(
             f"{opened.origin}: it takes more memory than it may, and rows kept on disk have no weights yet. Raise "
             "--memory (memory=), use fewer rows with --rows, or leave --weight and --class-weight out"
         )
-    found = task_of(read.y, task, f"{opened.origin}, column {opened.target!r}")
+    place = f"{opened.origin}, column {opened.target!r}"
+    if read.y.dtype.kind not in "biuf" and (task is None or task == "regression"):
+        refuse_commas(place, map(str, read.y), "say --task multiclass (task=)")
+    found = task_of(read.y, task, place)
     if class_weight is not None and not found.by_class:
         raise UsageError(
             f"{opened.origin}: class weights are for classes, and {opened.target!r} is a number. Leave "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.columns import as_said
+from gengap.data.columns import as_said, refuse_commas
 from gengap.data.encoding import (
     Category,
     Date,
@@ -59,6 +59,9 @@ def fit(
     dropped = {}
     for name in columns:
         column, kind = raw.column(name), kinds.get(name, "numeric")
+        if name not in said and kind.endswith("cardinality"):
+            words = clean[name][0].dropna().astype(str)
+            refuse_commas(f"column {name!r}", words, f"say what they are with --column {name}=category")
         if name not in keep and kind != "datetime" and is_identifier(raw.exact.get(name, column)):
             dropped[name] = "identifier"
         elif _is_constant(column):
