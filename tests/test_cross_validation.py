@@ -28,7 +28,6 @@ PLAN = Plan(
     name="little", trials=(), recipe=Recipe(batch=50, max_epochs=5), growth=Growth(ladder=((4,), (8,)), folds=4)
 )
 FEATURES: dict[str, Any] = {"of": "drop", "w": "drop"}
-ROWS: dict[str, Any] = {"train": 200, "validation": 50}
 
 
 def table(target: str) -> pd.DataFrame:
@@ -37,6 +36,10 @@ def table(target: str) -> pd.DataFrame:
     value = x[:, 0] + 0.3 * random.normal(size=240)
     targets = {"number": value, "class": np.digitize(value, (-0.5, 0.5)).astype(str)}
     return pd.DataFrame(x, columns=list("abc")).assign(y=targets[target], w=random.random(240), of=range(240))
+
+
+def studied(plan: Plan = PLAN, **options: Any) -> Study:
+    return gengap.study(table("class"), plan, target="y", column=FEATURES, train=160, validation=40, **options)
 
 
 class Counting(Silent):
@@ -61,20 +64,29 @@ def test_every_row_judges_the_finalists_once(tmp_path: Path) -> None:
     assert not found.summary.interrupted
 
 
+def test_where_nothing_was_learnt_nobody_is_cross_validated() -> None:
+    labels = np.random.default_rng(1).permutation(table("class")["y"])
+    display = Counting()
+    found = gengap.study(table("class").assign(y=labels), PLAN, target="y", column=FEATURES, display=display)
+    kept = found.summary.recommendation
+    assert kept is not None and not kept.learnt
+    assert not display.told and not found.summary.cross_validation
+
+
 def test_folds_are_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise AssertionError("a kept fold was trained again")
 
-    first = gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here")
+    first = studied(out=tmp_path / "here")
     monkeypatch.setattr(cross_validation, "out_of_fold", refused)
-    again = gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here")
+    again = studied(out=tmp_path / "here")
     assert again.summary.cross_validation == first.summary.cross_validation
     damaged = tmp_path / "here" / "trials" / "sizes" / "4.fold1.npz"
     damaged.write_bytes(damaged.read_bytes()[:100])
     with pytest.raises(AssertionError, match="trained again"):
-        gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here")
+        studied(out=tmp_path / "here")
     monkeypatch.undo()
-    mended = gengap.study("collider", PLAN, **ROWS, out=tmp_path / "here").summary
+    mended = studied(out=tmp_path / "here").summary
     assert mended.cross_validation == first.summary.cross_validation
 
 
@@ -92,18 +104,18 @@ def test_other_rows_or_folds_are_not_taken_for_these(tmp_path: Path) -> None:
 def test_folds_of_another_count_are_trained_anew(tmp_path: Path) -> None:
     display = Counting()
     five = msgspec.structs.replace(PLAN, growth=Growth(ladder=((4,), (8,)), folds=5))
-    gengap.study("collider", PLAN, **ROWS, out=tmp_path)
-    again = gengap.study("collider", five, **ROWS, out=tmp_path, display=display)
-    alone = gengap.study("collider", five, **ROWS)
+    studied(out=tmp_path)
+    again = studied(five, out=tmp_path, display=display)
+    alone = studied(five)
     assert again.summary.cross_validation == alone.summary.cross_validation
 
 
 def test_an_interrupted_final_uses_no_test_rows_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    stopped = gengap.study("collider", PLAN, **ROWS, test=40, out=tmp_path / "here", display=Counting(3))
+    stopped = studied(test=40, out=tmp_path / "here", display=Counting(3))
     assert stopped.summary.interrupted and not stopped.summary.cross_validation
     assert stopped.summary.test is None and not (tmp_path / "here" / "test.json").exists()
-    ended = gengap.study("collider", PLAN, **ROWS, test=40, out=tmp_path / "here")
-    whole = gengap.study("collider", PLAN, **ROWS, test=40, out=tmp_path / "whole")
+    ended = studied(test=40, out=tmp_path / "here")
+    whole = studied(test=40, out=tmp_path / "whole")
     assert ended.summary.cross_validation == whole.summary.cross_validation
     assert ended.summary.test is not None and not ended.summary.interrupted
 
@@ -134,7 +146,7 @@ def test_what_is_still_to_be_cross_validated_keeps_test_rows_unused(tmp_path: Pa
             if trial.run == "sizes/8":
                 signal.raise_signal(signal.SIGINT)
 
-    stopped = gengap.study("collider", PLAN, **ROWS, test=40, out=tmp_path, display=Last())
+    stopped = studied(test=40, out=tmp_path, display=Last())
     assert len(stopped.trials) == 2 and stopped.summary.interrupted
     assert stopped.summary.test is None and not (tmp_path / "test.json").exists()
 

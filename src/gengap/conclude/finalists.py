@@ -34,13 +34,15 @@ class Finalist(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def finalists(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[str, ...]:
-    """The runs to cross-validate, the best first; none where enough rows validate, or nothing is to be chosen.
+    """The runs to cross-validate, the best first; none where enough rows validate, or nothing was learnt.
 
     The FIRST by validation loss, and the best of every group: a group of many runs fills the first places with
     models that are alike.
     """
     folds = plan.growth.folds if plan.growth is not None else 0
     if not folds or not FEWEST <= len(outcomes.y) < FEW or not FEWEST * folds <= train_rows <= MOST:
+        return ()
+    if not outcomes.signal.learnt:
         return ()
     ranked = sorted(outcomes.whole, key=lambda run: float(outcomes.losses(run).mean()))
     groups = [run.split("/")[0] for run in ranked]

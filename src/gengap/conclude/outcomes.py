@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gengap.diagnose.signal import Signal, signal
 from gengap.diagnose.weighted import linearised
 from gengap.history import Series
 from gengap.plan import Trial
@@ -62,6 +63,11 @@ class Outcomes:
     def pairs(self) -> list[Key]:
         """Each of `whole` with each of its seeds."""
         return [(run, seed) for run in self.whole for seed in self.seeds(run)]
+
+    @cached_property
+    def signal(self) -> Signal:
+        """Whether any of `whole`, with any seed, at any epoch kept, shows that it learnt something."""
+        return signal((self.fitted[pair].outputs for pair in self.pairs), self.y, self.task)
 
     def seeds(self, run: str) -> list[int]:
         """The seeds with which it was finished and did not diverge before its first epoch's end."""

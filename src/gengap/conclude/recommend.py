@@ -14,13 +14,12 @@ from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
 from gengap.conclude.sizes import Interval, Sizes
 from gengap.diagnose.compare import OneError, within_one_error
 from gengap.diagnose.paired import REACH, CrossFitted, cross_fitted
-from gengap.diagnose.signal import Signal, signal
+from gengap.diagnose.signal import Signal
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.tasks import variance_of
 
 STEPS = 3
 MATERIALLY = Thresholds().materially
-CHANCE = 0.01  # how improbable the best ranking must be by chance for anything to count as learnt
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +88,7 @@ def recommend(
     else:
         candidates, losses = order, {run: outcomes.losses(run) for run in order}
     kept = smallest_as_good(losses, candidates)
-    shown = _shown(outcomes)
-    learnt = shown.p_value <= CHANCE
+    learnt = outcomes.signal.learnt
     run = kept.run if learnt else order[0]
     seed = outcomes.seeds(run)[int(outcomes.losses(run).mean(axis=1).argmin())]
     steps = list(_next_steps(outcomes, run, sizes, effects, verdicts.get(run)))
@@ -99,16 +97,11 @@ def recommend(
     return Recommendation(
         run=run,
         seed=seed,
-        why=_why(kept, len(outcomes.out_of_fold)) if learnt else _nothing_learnt(shown),
+        why=_why(kept, len(outcomes.out_of_fold)) if learnt else _nothing_learnt(outcomes.signal),
         learnt=learnt,
         expected=_expected(outcomes, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
     )
-
-
-def _shown(outcomes: Outcomes) -> Signal:
-    """Whether any run, with any seed, at any epoch kept, shows that it learnt something."""
-    return signal((outcomes.fitted[pair].outputs for pair in outcomes.pairs), outcomes.y, outcomes.task)
 
 
 def _nothing_learnt(shown: Signal) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from gengap.tasks import AnyTask
 
 ORDERS = 999
+CHANCE = 0.01  # how improbable the best ranking must be by chance for anything to count as learnt
 
 
 class Signal(NamedTuple):
@@ -25,6 +26,11 @@ class Signal(NamedTuple):
     value: float
     p_value: float
     measure: Literal["AUC", "rank correlation"] = "AUC"
+
+    @property
+    def learnt(self) -> bool:
+        """Whether chance alone would hardly reach it."""
+        return self.p_value <= CHANCE
 
 
 def signal(
