@@ -290,14 +290,14 @@ def test_a_date_that_is_none_is_no_missing_one() -> None:
         load(frame, target="y", time="when")
 
 
-@pytest.mark.parametrize("number", ["{:.3f}", "{:.0f},5", "{:,.2f}"])
+@pytest.mark.parametrize("number", ["{:.3f}", " {:.0f},5", "{:,.2f}"])
 def test_numbers_written_with_a_comma_are_no_text(number: str) -> None:
     x = np.random.default_rng(0).normal(0, 3_000, 100)
     texts = [number.format(value).replace(".", ",") if number == "{:.3f}" else number.format(value) for value in x]
     frame = pd.DataFrame({"a": texts, "b": x, "y": np.arange(100) % 2})
     frame.loc[3, "a"] = None
     with pytest.raises(
-        DataError, match=r"column 'a': '-?[\d,.]+' looks like a number with a comma; .*--column a=cat"
+        DataError, match=r"column 'a': ' ?-?[\d,.]+' looks like a number with a comma; .*--column a=cat"
     ):
         load(frame, target="y")
     assert load(frame, target="y", column={"a": "text"}).columns[0] == "a: text 1"

@@ -99,7 +99,7 @@ def refuse_commas(place: str, values: Iterable[str], else_say: str) -> None:
     """
     example = ""
     for value in values:
-        if not COMMAS.fullmatch(value):
+        if not COMMAS.fullmatch(value.strip()):
             return
         example = example or ("," in value and value) or ""
     if example:
