@@ -34,7 +34,8 @@ class Finalist(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def finalists(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[str, ...]:
-    """The runs to cross-validate, the best first; none where enough rows validate, or nothing was learnt.
+    """The runs to cross-validate, the best first; none where enough rows validate, nothing was learnt, or there
+    is nothing to choose.
 
     The FIRST by validation loss, and the best of every group: a group of many runs fills the first places with
     models that are alike.
