@@ -65,10 +65,11 @@ class Clip(Treatment, frozen=True, tag="clip"):
 class Periodic(Treatment, frozen=True, tag="periodic"):
     """Each feature becomes `width` numbers: a linear map of its sines and cosines.
 
-    "PL" of Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning"; its section 3.3 has
-    the waves. The `frequencies` of each feature are learnt, from normal ones with standard deviation `sigma`. Each
-    feature has its own linear map. Their "PLR" has ReLU behind it. There the slow waves that a small `sigma` draws, whose cosines hardly
-    move, would leave about half of the numbers 0 for all rows, and some seeds without a feature for good.
+    "PL" of Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning"; the waves are
+    those of its section 3.3. The `frequencies` of each feature are learnt, from normal ones with standard deviation
+    `sigma`. Each feature has its own linear map. Their "PLR" has ReLU behind it. There the slow waves that a small
+    `sigma` draws, whose cosines hardly move, would leave about half of the numbers 0 for all rows, and some seeds
+    without a feature for good.
     """
 
     frequencies: Count = 8
