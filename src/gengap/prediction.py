@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.encoding import MEND, Category, UnreadError
+from gengap.data.encoding import Category, UnreadError
 from gengap.data.names import shareable
 from gengap.data.source import feature_batches
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
@@ -114,7 +114,7 @@ def _answers(
             x = card.encoding.encode(raw) if card.encoding else raw.numbers
         except UnreadError as unread:
             row = before + unread.row + 1
-            raise BadRowError(origin, row, unread.column, unread.problem, MEND) from None
+            raise BadRowError(origin, row, unread.column, unread.problem, unread.mend) from None
         before += len(raw)
         answers = card.answers(outputs_of(model, x))
         yield pa.RecordBatch.from_arrays([*copied, *(pa.array(each) for each in answers.values())], schema=schema)

@@ -99,9 +99,10 @@ def refuse_commas(place: str, values: Iterable[str], else_say: str) -> None:
     """
     example = ""
     for value in values:
-        if not COMMAS.fullmatch(value.strip()):
+        if not COMMAS.fullmatch(value):
             return
-        example = example or ("," in value and value) or ""
+        if "," in value and not example:
+            example = value
     if example:
         raise DataError(
             f"{place}: {shown(example)} looks like a number with a comma; expected a point before decimals, and "

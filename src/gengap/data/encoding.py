@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-MEND = "Mend it, empty the cell, or write the whole column in one way"
 HASHED = 1 << 12  # places that character sequences are hashed to: 30 x 4,096 numbers are half a megabyte
 
 
 class UnreadError(DataError):
     """A value that is there and was not understood, in the `row`-th of the rows given, from 0."""
 
+    mend = "Mend it, empty the cell, or write the whole column in one way"
+
     def __init__(self, row: int, column: str, problem: str) -> None:
         self.row, self.column, self.problem = row, column, problem
-        super().__init__(f"column {column!r}: {problem}. {MEND}")
+        super().__init__(f"column {column!r}: {problem}. {self.mend}")
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):
