@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -290,25 +291,55 @@ def test_a_date_that_is_none_is_no_missing_one() -> None:
         load(frame, target="y", time="when")
 
 
-@pytest.mark.parametrize("number", ["{:.3f}", " {:.0f},5", "{:,.2f}"])
-def test_numbers_written_with_a_comma_are_no_text(number: str) -> None:
+def german(value: float) -> str:
+    return f"{value:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+COMMAS: dict[str, Callable[[float], str]] = {
+    "decimals": lambda value: f"{value:.3f}".replace(".", ","),
+    "decimals behind a space": lambda value: f" {value:.0f},5",
+    "thousands": "{:,.2f}".format,
+    "thousands and decimals": german,
+    "no-break spaces": lambda value: german(value).replace(".", "\N{NO-BREAK SPACE}"),
+    "apostrophes": lambda value: german(value).replace(".", "'"),
+    "a minus sign of its own": lambda value: german(value).replace("-", "\N{MINUS SIGN}"),
+    "some exponents": lambda value: f"{value:.3g}".replace(".", ","),
+    "some without a whole part": lambda value: f"{value / 3_000:.3f}".replace(".", ",").replace("0,", ","),
+}
+
+
+@pytest.mark.parametrize("written", COMMAS.values(), ids=COMMAS)
+def test_numbers_written_with_a_comma_are_no_text(written: Callable[[float], str]) -> None:
     x = np.random.default_rng(0).normal(0, 3_000, 100)
-    texts = [number.format(value).replace(".", ",") if number == "{:.3f}" else number.format(value) for value in x]
-    frame = pd.DataFrame({"a": texts, "b": x, "y": np.arange(100) % 2})
-    frame.loc[3, "a"] = None
+    frame = pd.DataFrame({"a": [*map(written, x)], "b": x, "c": [*map(written, x[::-1])], "y": np.arange(100) % 2})
+    frame.loc[3, "a"], frame.loc[5, "a"] = None, "-"
     with pytest.raises(
-        DataError, match=r"column 'a': ' ?-?[\d,.]+' looks like a number with a comma; .*--column a=cat"
+        DataError, match=r"column 'a': .*; column 'c': .* look like numbers with a comma; .*--column"
     ):
         load(frame, target="y")
-    assert load(frame, target="y", column={"a": "text"}).columns[0] == "a: text 1"
+    assert load(frame, target="y", column={"a": "text", "c": "drop"}).columns[0] == "a: text 1"
+    with pytest.raises(DataError, match=r"column 'a': .* looks like a number with a comma; .*--column a=text"):
+        load(frame, target="y", column={"a": "number", "c": "drop"})
     with pytest.raises(DataError, match=r"column 'a': .* looks like a number with a comma; .*--task multiclass"):
         load(frame.dropna(), target="a")
 
 
-@pytest.mark.parametrize("other", ["a,b", "1,2,3", "12,", "1.5"])
-def test_other_text_with_commas_stays_text(other: str) -> None:
-    frame = pd.DataFrame({"a": ["1,5", other, "x" if other == "1.5" else "2"] * 40, "y": np.arange(120) % 2})
+def test_a_target_of_two_numbers_with_a_comma_may_be_two_classes() -> None:
+    frame = pd.DataFrame({"a": ["1,5", "2,5"] * 60, "x": np.arange(120) * 0.7})
+    with pytest.raises(DataError, match=r"'1,5' looks like a number with a comma; .*--task binary"):
+        load(frame, target="a")
+    assert len(load(frame, target="a", task="binary").train) > 60
+
+
+@pytest.mark.parametrize("others", [["a,b", "2"], ["1,2,3", "2"], ["12,", "2"], ["1.5", "x"]], ids=str)
+def test_other_text_with_commas_stays_text(others: list[str]) -> None:
+    frame = pd.DataFrame({"a": ["1,5", *others] * 40, "y": np.arange(120) % 2})
     assert load(frame, target="y").columns[0].startswith("a = ")
+
+
+def test_one_value_in_all_rows_is_left_out_however_it_is_written() -> None:
+    frame = pd.DataFrame({"a": ["1,5"] * 120, "x": np.arange(120) * 0.7, "y": np.arange(120) % 2})
+    assert load(frame, target="y").columns == ("x",)
 
 
 def test_a_saved_model_of_other_columns_is_of_other_data() -> None:

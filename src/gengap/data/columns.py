@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 ColumnKind = Literal["category", "number", "text", "date", "drop"]
 KINDS = get_args(ColumnKind)
 MOST_CATEGORIES = 1_000  # each is a feature
-# A number as much of the world writes it, 1.234,5, and as the rest does, 1,234.5.
-COMMAS = re.compile(r"[-+]?(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?|[-+]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?")
 MEND = "Mend the column, or say otherwise with --column"
 
 
@@ -75,12 +72,15 @@ def as_said(
     import numpy as np
     import pandas as pd
 
+    from gengap.data.commas import refuse_commas, written_with_comma
     from gengap.data.encoding import refuse_unread
 
     if isinstance(column, np.ndarray):
         return "numeric", None
     if kind == "number":
         parsed = pd.to_numeric(column, errors="coerce")
+        if parsed.isna().any() and (example := written_with_comma(column.dropna().astype(str))):
+            refuse_commas({f"column {name!r}": example}, f"say so with --column {name}=text")
         refuse_unread(name, column, parsed, "number")
         return "numeric", (parsed, None)
     if kind == "date":
@@ -90,24 +90,6 @@ def as_said(
             f"column {name!r}: it has {many:,} values, expected at most {MOST_CATEGORIES:,} categories. {MEND}"
         )
     return {"category": "low_cardinality", "text": "high_cardinality"}[kind], (column, None)
-
-
-def refuse_commas(place: str, values: Iterable[str], else_say: str) -> None:
-    """Raises DataError, naming `place`, if all of these texts are numbers, and some are written with a comma.
-
-    Taken for text, they would say next to nothing. `else_say` is what to do if they are no numbers.
-    """
-    example = ""
-    for value in values:
-        if not COMMAS.fullmatch(value):
-            return
-        if "," in value and not example:
-            example = value
-    if example:
-        raise DataError(
-            f"{place}: {shown(example)} looks like a number with a comma; expected a point before decimals, and "
-            f"nothing between thousands. Write the column so, or if these are no numbers, {else_say}"
-        )
 
 
 def _written(name: str, column: pd.Series) -> str:

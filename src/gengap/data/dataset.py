@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from gengap.data.columns import ColumnKind, refuse_commas
+from gengap.data.columns import ColumnKind
+from gengap.data.commas import refuse_commas, written_with_comma
 from gengap.data.described import Described, describe_columns, warn_of_repeated
 from gengap.data.encoding import Encoding
 from gengap.data.larger import prepare_stored
@@ -147,7 +148,7 @@ def load(
         )
     place = f"{opened.origin}, column {opened.target!r}"
     if read.y.dtype.kind not in "biuf" and (task is None or task == "regression"):
-        refuse_commas(place, map(str, read.y), "say --task multiclass (task=)")
+        _refuse_commas(place, read.y)
     found = task_of(read.y, task, place)
     if class_weight is not None and not found.by_class:
         raise UsageError(
@@ -205,6 +206,12 @@ def _check(train: int | None, validation: int | None, test: int, group: str | No
         raise UsageError(f"test is {test}, expected a number of rows of at least 0")
     if group is not None and time is not None:
         raise UsageError("group and time are both given; rows are split by one of them. Leave one out")
+
+
+def _refuse_commas(place: str, target: np.ndarray) -> None:
+    if example := written_with_comma(map(str, target)):
+        kind = "binary" if len(set(target)) == 2 else "multiclass"
+        refuse_commas({place: example}, f"say --task {kind} (task=)")
 
 
 def _opened(source: Any, rows: int | None, asked: Asked, options: dict[str, Any]) -> tuple[Source, Asked]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.columns import as_said, refuse_commas
+from gengap.data.columns import as_said
+from gengap.data.commas import refuse_commas, written_with_comma
 from gengap.data.encoding import (
     Category,
     Date,
@@ -55,13 +56,11 @@ def fit(
     for name in said:
         kinds[name], found = as_said(name, raw.column(name), said[name])
         clean |= {name: found} if found is not None else {}
+    _refuse_commas({name: clean[name][0] for name in kinds if name not in said and name in columns}, kinds)
     steps: list[Step] = []
     dropped = {}
     for name in columns:
         column, kind = raw.column(name), kinds.get(name, "numeric")
-        if name not in said and kind.endswith("cardinality"):
-            words = clean[name][0].dropna().astype(str)
-            refuse_commas(f"column {name!r}", words, f"say what they are with --column {name}=category")
         if name not in keep and kind != "datetime" and is_identifier(raw.exact.get(name, column)):
             dropped[name] = "identifier"
         elif _is_constant(column):
@@ -77,6 +76,17 @@ def fit(
             "like identifiers with --keep"
         )
     return Encoding(tuple(steps)), dropped
+
+
+def _refuse_commas(found: Mapping[str, pd.Series], kinds: Mapping[str, str]) -> None:
+    """Raises DataError if a column found to be words is one of numbers with a comma; one value is no column's."""
+    words = {name: column.dropna() for name, column in found.items() if kinds[name].endswith("cardinality")}
+    examples = {
+        f"column {name!r}": example
+        for name, column in words.items()
+        if column.nunique() > 1 and (example := written_with_comma(column.astype(str)))
+    }
+    refuse_commas(examples, "say what they are with --column, as in NAME=category, NAME=text or NAME=drop")
 
 
 def _kinds_of_text(
