@@ -26,7 +26,7 @@ SECTIONS = {
 NUMBERS = {  # where docs/verdicts.md finds the named numbers in its tables
     "gengap.diagnose.verdict": "Thresholds",
     "gengap.diagnose.findings": "SHORTEST SEEN",
-    "gengap.diagnose.trials": "CERTAIN CERTAIN_RISE FUTILE",
+    "gengap.diagnose.trials": "CERTAIN CERTAIN_RISE UNLIKELY",
     "gengap.train.fitted": "FIRST_CHECK CHECK_GROWTH",
 }
 gallery = import_module("examples.verdict_gallery")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import keras
 
 CERTAIN = 0.99  # the probability of overfitting from which it is certain
-CHECKS = frozenset((FIRST_CHECK * CHECK_GROWTH ** np.arange(200.0)).astype(np.int64).tolist())  # epochs done
+CHECKS = frozenset((FIRST_CHECK * CHECK_GROWTH ** np.arange(600.0)).astype(np.int64).tolist())  # epochs done
 
 Values = SupportsFloat | Mapping[str, SupportsFloat]
 

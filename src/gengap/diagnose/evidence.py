@@ -6,6 +6,7 @@ Everything is on the curves' own scale, where 0.01 is 1% of the metric (see `gen
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,60 +28,93 @@ QUANTILES = (-1.47, -0.79, -0.37, 0.0, 0.37, 0.79, 1.47)  # of the standard norm
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the curves (and rows, if given) say of one run.
+    """What the curves (and rows, if given) say of one run; what takes long is found when it is asked for.
 
-    `rise` is the validation trend's rise from its `lowest` epoch to the end; `pace` its late fall per e-fold of
-    epochs; `ahead` its further fall below the lowest point if training went on twice as long; `turns` (draws,) are
-    epochs at which drawn trends are lowest. `overlearning` is how much more the training trend fell than
-    validation's, since validation was first near its lowest, and `gap` how far validation is above training at the
-    end: None without comparable training curve. `bump` is the largest rise that validation came down from again,
-    and its epoch. `sampling_error` is the rise's standard error from the validation rows, where they are known.
+    `rise` is the validation trend's rise from its lowest point to the end, and `pace` its late fall per e-fold of
+    epochs. `near` says what is near the lowest point.
     """
 
     validation: Curve
     train: Curve | None
     trend: Trend
-    lowest: int
+    rows: SmoothedRows | None
+    near: float
     rise: Mixture
     pace: Mixture
-    ahead: Mixture
-    turns: np.ndarray
-    overlearning: Mixture | None
-    gap: float | None
-    bump: tuple[float, int]
-    sampling_error: float | None
+
+    @property
+    def lowest(self) -> int:
+        """The epoch at which the expected trend is lowest."""
+        return _epoch(self.validation, self.trend.epochs[self.trend.lowest])
+
+    @cached_property
+    def ahead(self) -> Mixture:
+        """The further fall below the lowest point if training went on twice as long."""
+        last, lowest = len(self.trend.epochs) - 1, self.trend.lowest
+        return gain(self.pace, self.trend.difference(last, lowest).expecting(LEVEL_OR_MOVING).mean)
+
+    @cached_property
+    def turns(self) -> np.ndarray:
+        """Epochs (draws,) at which trends drawn at random, over rows drawn again, are lowest."""
+        with single_threaded():
+            draws = self.trend.draws(DRAWS)
+            if self.rows is not None:
+                draws = draws + self.rows.resampled(DRAWS)
+        positions = self.trend.epochs[draws.argmin(axis=1)]
+        return np.interp(positions, self.validation.positions, self.validation.epochs)
+
+    @property
+    def overlearning(self) -> Mixture | None:
+        """How much more the training trend fell than validation's, since validation was first near its lowest."""
+        return self._beside[0]
+
+    @property
+    def gap(self) -> float | None:
+        """How far validation is above training at the end; None without comparable training curve."""
+        return self._beside[1]
+
+    @cached_property
+    def _beside(self) -> tuple[Mixture | None, float | None]:
+        train, validation, trend = self.train, self.validation, self.trend
+        if train is None or len(train) < SHORTEST_TRAIN:
+            return None, None
+        with single_threaded():
+            own = fit_trend(train.positions, train.values)
+        levelled = int(np.argmax(trend.mean <= trend.mean[trend.lowest] + self.near))
+        since = np.interp(_epoch(validation, trend.epochs[levelled]), train.epochs, train.positions)
+        fall = own.difference(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 1)
+        beyond = fall.moved(-max(float(trend.mean[levelled] - trend.mean[-1]), 0.0))
+        comparable = train.logarithmic and validation.logarithmic
+        return beyond, float(trend.mean[-1] - own.mean[-1]) if comparable else None
+
+    @property
+    def bump(self) -> tuple[float, int]:
+        """The largest rise of the expected trend that is followed by a fall as deep, and the epoch of its top."""
+        mean = self.trend.mean
+        before = np.minimum.accumulate(mean)
+        after = np.minimum.accumulate(mean[::-1])[::-1]
+        height = mean - np.maximum(before, after)
+        top = int(np.argmax(height))
+        return float(height[top]), _epoch(self.validation, self.trend.epochs[top])
+
+    @property
+    def sampling_error(self) -> float | None:
+        """The rise's standard error from the validation rows, where they are known."""
+        last, lowest = len(self.trend.epochs) - 1, self.trend.lowest
+        return self.rows.difference_error(last, lowest) if self.rows else None
 
 
 def weigh(curves: Curves, rows: RowLosses | None = None, *, near: float = 0.01) -> Evidence:
     """The evidence in curves of at least 3 finite validation values; `near` says what is near the lowest point."""
-    with single_threaded():
-        return _weigh(curves, rows, near)
-
-
-def _weigh(curves: Curves, rows: RowLosses | None, near: float) -> Evidence:
     validation = prepare(curves.validation, higher_is_better=curves.higher_is_better)
     train = prepare(curves.train, higher_is_better=curves.higher_is_better) if curves.train is not None else None
-    trend = fit_trend(validation.positions, validation.values)
-    last, lowest = len(trend.epochs) - 1, int(np.argmin(trend.mean))
+    with single_threaded():
+        trend = fit_trend(validation.positions, validation.values)
+    last, lowest = len(trend.epochs) - 1, trend.lowest
     smoothed = _rows(rows, validation, trend)
-    levelled = int(np.argmax(trend.mean <= trend.mean[lowest] + near))
-    overlearning, gap = _beside(train, validation, trend, levelled)
-    error = smoothed.difference_error(last, lowest) if smoothed else None
-    pace = _pace(trend, smoothed)
-    return Evidence(
-        validation=validation,
-        train=train,
-        trend=trend,
-        lowest=_epoch(validation, trend.epochs[lowest]),
-        rise=trend.difference(last, lowest).expecting(LEVEL_OR_MOVING).widened(error or 0.0),
-        pace=pace,
-        ahead=gain(pace, trend.difference(last, lowest).expecting(LEVEL_OR_MOVING).mean),
-        turns=_turns(trend, smoothed, validation),
-        overlearning=overlearning,
-        gap=gap,
-        bump=_bump(trend, validation),
-        sampling_error=error,
-    )
+    error = smoothed.difference_error(last, lowest) if smoothed else 0.0
+    rise = trend.difference(last, lowest).expecting(LEVEL_OR_MOVING).widened(error)
+    return Evidence(validation, train, trend, smoothed, near, rise, _pace(trend, smoothed))
 
 
 def _epoch(curve: Curve, position: float) -> int:
@@ -111,35 +145,3 @@ def gain(pace: Mixture, rise: float, folds: float = 1.0) -> Mixture:
     """
     factors = folds * np.exp(AHEAD_SPREAD * np.array(QUANTILES))
     return pace.times(factors, np.full(len(factors), 1 / len(factors))).moved(-max(rise, 0.0))
-
-
-def _turns(trend: Trend, smoothed: SmoothedRows | None, validation: Curve) -> np.ndarray:
-    """Epochs at which trends drawn at random, over rows drawn again, are lowest."""
-    draws = trend.draws(DRAWS)
-    if smoothed is not None:
-        draws = draws + smoothed.resampled(DRAWS)
-    positions = trend.epochs[draws.argmin(axis=1)]
-    return np.interp(positions, validation.positions, validation.epochs)
-
-
-def _beside(
-    train: Curve | None, validation: Curve, trend: Trend, levelled: int
-) -> tuple[Mixture | None, float | None]:
-    """What training learnt beyond validation since that point of the trend, and the gap at the end."""
-    if train is None or len(train) < SHORTEST_TRAIN:
-        return None, None
-    own = fit_trend(train.positions, train.values)
-    since = np.interp(_epoch(validation, trend.epochs[levelled]), train.epochs, train.positions)
-    fall = own.difference(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 1)
-    beyond = fall.moved(-max(float(trend.mean[levelled] - trend.mean[-1]), 0.0))
-    comparable = train.logarithmic and validation.logarithmic
-    return beyond, float(trend.mean[-1] - own.mean[-1]) if comparable else None
-
-
-def _bump(trend: Trend, validation: Curve) -> tuple[float, int]:
-    """The largest rise of the expected trend that is followed by a fall as deep, and the epoch of its top."""
-    before = np.minimum.accumulate(trend.mean)
-    after = np.minimum.accumulate(trend.mean[::-1])[::-1]
-    height = trend.mean - np.maximum(before, after)
-    top = int(np.argmax(height))
-    return float(height[top]), _epoch(validation, trend.epochs[top])

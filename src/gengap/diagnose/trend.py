@@ -141,6 +141,11 @@ class Trend:
         """The expected trend (g,)."""
         return self.weights @ self.means
 
+    @property
+    def lowest(self) -> int:
+        """The index at which the expected trend is lowest."""
+        return int(np.argmin(self.mean))
+
     def difference(self, a: int, b: int) -> Mixture:
         """The trend at index a minus that at index b."""
         c = self.covariances

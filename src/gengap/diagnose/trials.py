@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gengap.diagnose.evidence import gain, weigh
+from gengap.diagnose.evidence import Evidence, gain, weigh
 from gengap.diagnose.findings import refusal
 from gengap.diagnose.names import Curves, Log, choose
 from gengap.diagnose.rows import RowLosses
@@ -18,7 +18,7 @@ from gengap.train.fitted import SoFar, kept_rows
 
 CERTAIN = 0.99  # the probability that ends a trial
 CERTAIN_RISE = 0.03  # of a rise of so much: three times what is material, so that the verdict won't change
-FUTILE = 0.15  # the probability of a noticeable gain below which going on is futile
+UNLIKELY = 0.15  # the probability up to which a noticeable gain, or another verdict, is not to be expected
 
 
 def row_losses(epochs: np.ndarray, outputs: np.ndarray, y: np.ndarray, task: AnyTask = BINARY) -> RowLosses:
@@ -50,32 +50,54 @@ def is_certain(
 
     `y` is the validation rows' target, and `weights` (rows,) is by how much each counts.
 
-    It ends once overfitting is certain: a rise of CERTAIN_RISE has the probability CERTAIN. And it ends once going
-    on is futile: as many epochs again, or twice the patience if that is more, gain a standard error of the
-    validation loss with a probability of FUTILE at most, so that the rows could not tell that better model from
-    this one; and the verdict is not underfit. That can't be said of fewer epochs than the patience: early plateaus
-    look as if nothing more would come.
+    It ends once overfitting is certain: a rise of CERTAIN_RISE has the probability CERTAIN. And it ends once
+    neither a better model nor another verdict is to be expected:
+
+    - as many epochs again, or twice the patience if that is more, gain a standard error of the validation loss
+      with a probability of UNLIKELY at most, so that the rows could not tell that better model from this one;
+    - the verdict is overfit, or it is near-overfit and the probability of overfit is UNLIKELY at most. A good fit
+      becomes near-overfit by training that learns on, and an underfit one may become anything.
+
+    That can't be said of fewer epochs than the patience: early plateaus look as if nothing more would come.
     """
 
-    thresholds = Thresholds()
-
     def certain(known: SoFar) -> bool:
-        rows = _rows(known, y, task, weights)
-        curves = curves_of(known.history)
-        if refusal(curves) is not None:
+        curves, epochs = curves_of(known.history), known.history.epochs
+        # Most early checks end here, for what is weighed below takes as long as many epochs of a small model.
+        if refusal(curves) is not None or (epochs < patience and not _has_risen(curves)):
             return False
+        rows = _rows(known, y, task, weights)
         evidence = weigh(curves, rows)
         if evidence.rise.above(float(np.log1p(CERTAIN_RISE))) >= CERTAIN:
             return True
-        epochs = known.history.epochs
-        if epochs < patience or probabilities_of(evidence, thresholds)["underfit"] >= thresholds.decisive:
+        if epochs < patience:
             return False
         folds = max(1.0, float(np.log1p(max(epochs, 2 * patience) / epochs)))
-        best = rows.losses[rows.losses.mean(axis=1).argmin()]
-        standard_error = float(best.std(ddof=1) / np.sqrt(len(best)) / best.mean())
-        return gain(evidence.pace, evidence.rise.mean, folds).above(standard_error) <= FUTILE
+        better = gain(evidence.pace, evidence.rise.mean, folds).above(_standard_error(rows))
+        return better <= UNLIKELY and _is_settled(evidence)
 
     return certain
+
+
+def _has_risen(curves: Curves) -> bool:
+    """Whether the last loss is above the lowest by what a certain rise takes."""
+    losses = curves.validation.values
+    return bool(losses[-1] > (1 + CERTAIN_RISE) * np.nanmin(losses))
+
+
+def _standard_error(rows: RowLosses) -> float:
+    """The standard error of the best epoch's mean loss over the rows, as a share of it."""
+    best = rows.losses[rows.losses.mean(axis=1).argmin()]
+    return float(best.std(ddof=1) / np.sqrt(len(best)) / best.mean())
+
+
+def _is_settled(evidence: Evidence) -> bool:
+    """Whether more epochs would give the same verdict."""
+    thresholds = Thresholds()
+    chances = probabilities_of(evidence, thresholds)
+    if chances["overfit"] >= thresholds.accusing:
+        return True
+    return chances["near-overfit"] >= thresholds.decisive and chances["overfit"] <= UNLIKELY
 
 
 def _rows(known: SoFar, y: np.ndarray, task: AnyTask, weights: np.ndarray | None) -> RowLosses:

@@ -27,7 +27,7 @@ from gengap.train.program import Chunk, Data, State, program_for
 from gengap.train.running import Running, put_back
 from gengap.train.stopping import Rule
 
-CHUNK_SECONDS = 0.25  # how often the host hears of a trial, and how long Ctrl-C waits
+CHUNK_SECONDS = 0.5  # how often the host hears of a trial, and how long Ctrl-C waits
 CHUNK_BYTES = 32 * 2**20  # of row orders and validation outputs held for one chunk
 CHUNK_EPOCHS = 128
 
@@ -115,7 +115,7 @@ def padded(orders: np.ndarray, capacity: int) -> np.ndarray:
 
 def next_length(length: int, seconds: float) -> int:
     """How many epochs the next chunk has, after one of so many took so long."""
-    return int(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
+    return round(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
 
 
 def _tell(

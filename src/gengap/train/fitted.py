@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
 OUTPUT_ROWS = 20_000  # of at most so many validation rows; above, of evenly spaced ones
 FIRST_CHECK = 16  # epochs before which no verdict is certain
-CHECK_GROWTH = 1.15  # from one check to the next
+CHECK_GROWTH = 1.05  # from one check to the next
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Job:
     @property
     def checks(self) -> list[int]:
         """After how many epochs `certain` is asked: ever more rarely, and always at the same ones."""
-        spaced = FIRST_CHECK * CHECK_GROWTH ** np.arange(200.0)
+        spaced = FIRST_CHECK * CHECK_GROWTH ** np.arange(600.0)
         return [] if self.certain is None else np.unique(spaced[spaced < self.epochs].astype(np.int64)).tolist()
 
 

@@ -1,0 +1,66 @@
+"""When a trial's verdict is certain enough to end it, on drawn curves whose rows are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gengap.diagnose.trials import curves_of, is_certain, verdict_of
+from gengap.history import History, Series
+from gengap.tasks import BINARY
+from gengap.train.fitted import SoFar, kept_epochs
+
+ROWS, PATIENCE = 1_000, 200
+Y = np.ones(ROWS, np.float32)
+
+
+def falling(epochs: int, to: float, within: float = 30.0) -> np.ndarray:
+    """Losses that fall from 0.69 and level off at `to`."""
+    return to + (0.69 - to) * np.exp(-np.arange(epochs) / within)
+
+
+def known(train: np.ndarray, validation: np.ndarray, noise: float = 0.002) -> SoFar:
+    """A trial with such losses: every row's is validation's times its own luck."""
+    rng = np.random.default_rng(0)
+    epochs = np.arange(len(train))
+    luck = rng.uniform(0.5, 1.5, ROWS)
+    luck *= ROWS / luck.sum()
+    seen = validation * (1 + rng.normal(0, noise, len(validation)))
+    series = {("train", "clean_binary_crossentropy"): train, ("validation", "binary_crossentropy"): seen}
+    history = History("drawn", 0, {key: Series(epochs, values) for key, values in series.items()})
+    kept = np.union1d(kept_epochs(len(train)), [len(train) - 1])
+    losses = seen[kept][:, None] * luck
+    return SoFar(history, kept, -np.log(np.expm1(losses))[..., None])  # logits of class 1 with these losses
+
+
+def turned(epochs: int, rise: float) -> np.ndarray:
+    """Losses that level off at 0.5 and end higher by the share `rise`."""
+    return falling(epochs, 0.5) * (1 + rise * np.maximum(np.arange(epochs) / epochs - 0.5, 0) * 2)
+
+
+LEARNS_ON = falling(400, 0.2, within=150)
+CASES = {
+    "near-overfit: training goes on alone": (LEARNS_ON, falling(400, 0.5), "near-overfit", True),
+    "good: training has levelled off too, and may go on": (falling(400, 0.48), falling(400, 0.5), "good", False),
+    "overfit: a rise that is material": (LEARNS_ON, turned(400, 0.03), "overfit", True),
+    "underfit: still falling": (falling(400, 0.2, within=300), falling(400, 0.4, within=300), "underfit", False),
+    "fewer epochs than the patience": (LEARNS_ON[:150], falling(150, 0.5, within=15), "near-overfit", False),
+}
+
+
+@pytest.mark.parametrize(("train", "validation", "verdict", "ends"), CASES.values(), ids=CASES)
+def test_a_trial_ends_once_its_verdict_is_settled(
+    train: np.ndarray, validation: np.ndarray, verdict: str, ends: bool
+) -> None:
+    trial = known(train, validation)
+    assert curves_of(trial.history).metric == "val_binary_crossentropy"
+    assert verdict_of(trial, Y, BINARY).verdict == verdict
+    assert is_certain(Y, PATIENCE, BINARY)(trial) is ends
+
+
+def test_a_rise_that_may_yet_be_material_leaves_near_overfit_open() -> None:
+    trial = known(LEARNS_ON, turned(400, 0.009), noise=0.008)
+    verdict = verdict_of(trial, Y, BINARY)
+    assert verdict.verdict == "near-overfit"
+    assert 0.15 < verdict.probabilities["overfit"] < 0.5
+    assert not is_certain(Y, PATIENCE, BINARY)(trial)
