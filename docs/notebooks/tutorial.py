@@ -121,7 +121,7 @@ for text in (*verdict.reasons, *verdict.advice):
 # ### Four sizes as a study
 #
 # `gengap.study` trains a *plan*: here the four sizes of the plan `quick`, from Tiny's 481 parameters to Large's
-# 803,329. Each may stop early: once validation has not improved for a while, or once its verdict is certain. Kept
+# 803,329. Each may stop early: once validation has not improved for a while, or once its verdict is settled. Kept
 # are always the weights of the best epoch.
 #
 # Further down there will be more to train. So the trials are gathered by name, and everything is kept in a folder:

@@ -125,7 +125,7 @@ def study(
         typer.Option(help="The cluster's, as tcp://host:8786 for Dask (Ray: default this machine's)."),
     ] = None,
     stop: Annotated[
-        Stop | None, typer.Option(help="When trials end: by patience alone, or as soon as the verdict is certain.")
+        Stop | None, typer.Option(help="When trials end: by patience alone, or as soon as the verdict is settled.")
     ] = None,
     task: Annotated[Task | None, typer.Option(help="What the target is (default: what it looks like).")] = None,
     model: Annotated[

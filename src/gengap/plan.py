@@ -55,7 +55,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """How every trial of a plan is trained: Adam on batches of `batch` rows, for at most `max_epochs`.
 
     `activation` is that of the hidden layers. With `stop` "verdict" a trial ends earlier than its patience says,
-    once its verdict is certain.
+    once its verdict is settled.
     """
 
     batch: Positive = 500
@@ -229,7 +229,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return msgspec.structs.replace(self, recipe=recipe, trials=trials)
 
     def stopped_by(self, stop: Stop) -> Plan:
-        """The same trials, ended by "patience" alone or also by a certain "verdict"."""
+        """The same trials, ended by "patience" alone or also by a settled "verdict"."""
         return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
 
     @property

@@ -174,7 +174,7 @@ def study(
     With a `backend`, "dask" or "ray", trials run on the machines of the cluster at `address`.
     `model` builds your own Keras models instead of gengap's: `build(size, features, outputs)`, or its
     "module:function", returns one for the widths of a trial's hidden layers. Trials with treatments are left out.
-    `stop` says when trials end: by "patience" alone, or once their "verdict" is certain (default: as planned).
+    `stop` says when trials end: by "patience" alone, or once their "verdict" is settled (default: as planned).
     With `out`, everything is kept in that folder, and the same call again resumes. Ctrl-C stops after the
     chunk of epochs at hand and returns what is finished. Raises UsageError (PlanError), DataError,
     StudyFolderError, WriteError.

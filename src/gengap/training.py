@@ -18,7 +18,7 @@ from gengap.conclude.outcomes import Key, Outcomes, OutOfFold
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
 from gengap.data.stored import share_of
-from gengap.diagnose.trials import is_certain, verdict_of
+from gengap.diagnose.trials import ending_rule, verdict_of
 from gengap.display import Display
 from gengap.fingerprint import fingerprint
 from gengap.folder import StudyFolder
@@ -193,7 +193,7 @@ class TrialBuilder:
         train = share_of(train, trial.share, self.seed)
         certain = None
         if recipe.stop == "verdict":
-            certain = is_certain(validation.y, recipe.stopping.patience, self.task, validation.weights)
+            certain = ending_rule(validation.y, recipe.stopping.patience, self.task, validation.weights)
         job = Job(recipe.max_epochs, recipe.batch, recipe.stopping, self.seed, trial.run, certain=certain)
         steps = steps_per_epoch(len(train), recipe.batch)
         if self.own is not None:

@@ -1,11 +1,11 @@
-"""When a trial's verdict is certain enough to end it, on drawn curves whose rows are known."""
+"""When a trial's verdict is settled, which ends it, on drawn curves whose rows are known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from gengap.diagnose.trials import curves_of, is_certain, verdict_of
+from gengap.diagnose.trials import curves_of, ending_rule, verdict_of
 from gengap.history import History, Series
 from gengap.tasks import BINARY
 from gengap.train.fitted import SoFar, kept_epochs
@@ -19,23 +19,25 @@ def falling(epochs: int, to: float, within: float = 30.0) -> np.ndarray:
     return to + (0.69 - to) * np.exp(-np.arange(epochs) / within)
 
 
-def known(train: np.ndarray, validation: np.ndarray, noise: float = 0.002) -> SoFar:
-    """A trial with such losses: every row's is validation's times its own luck."""
+def known(
+    train: np.ndarray, validation: np.ndarray, noise: float = 0.002, luck: tuple[float, float] = (0.5, 1.5)
+) -> SoFar:
+    """A trial with such losses: every row's is validation's times its own luck, drawn between these."""
     rng = np.random.default_rng(0)
     epochs = np.arange(len(train))
-    luck = rng.uniform(0.5, 1.5, ROWS)
-    luck *= ROWS / luck.sum()
+    of_rows = rng.uniform(*luck, ROWS)
+    of_rows *= ROWS / of_rows.sum()
     seen = validation * (1 + rng.normal(0, noise, len(validation)))
     series = {("train", "clean_binary_crossentropy"): train, ("validation", "binary_crossentropy"): seen}
     history = History("drawn", 0, {key: Series(epochs, values) for key, values in series.items()})
     kept = np.union1d(kept_epochs(len(train)), [len(train) - 1])
-    losses = seen[kept][:, None] * luck
+    losses = seen[kept][:, None] * of_rows
     return SoFar(history, kept, -np.log(np.expm1(losses))[..., None])  # logits of class 1 with these losses
 
 
-def turned(epochs: int, rise: float) -> np.ndarray:
+def turned(epochs: int, rise: float, within: float = 30.0) -> np.ndarray:
     """Losses that level off at 0.5 and end higher by the share `rise`."""
-    return falling(epochs, 0.5) * (1 + rise * np.maximum(np.arange(epochs) / epochs - 0.5, 0) * 2)
+    return falling(epochs, 0.5, within) * (1 + rise * np.maximum(np.arange(epochs) / epochs - 0.5, 0) * 2)
 
 
 LEARNS_ON = falling(400, 0.2, within=150)
@@ -55,7 +57,30 @@ def test_a_trial_ends_once_its_verdict_is_settled(
     trial = known(train, validation)
     assert curves_of(trial.history).metric == "val_binary_crossentropy"
     assert verdict_of(trial, Y, BINARY).verdict == verdict
-    assert is_certain(Y, PATIENCE, BINARY)(trial) is ends
+    assert ending_rule(Y, PATIENCE, BINARY)(trial) is ends
+
+
+def test_a_rise_beyond_doubt_ends_a_trial_before_its_patience() -> None:
+    trial = known(LEARNS_ON[:100], turned(100, 0.2))
+    assert ending_rule(Y, PATIENCE, BINARY)(trial)
+    less = known(LEARNS_ON[:150], turned(150, 0.032, within=15))
+    assert verdict_of(less, Y, BINARY).verdict == "overfit"
+    assert not ending_rule(Y, PATIENCE, BINARY)(less)
+
+
+def test_a_gain_that_the_rows_could_tell_keeps_a_trial_going() -> None:
+    trial = known(LEARNS_ON, falling(400, 0.5), luck=(0.98, 1.02))
+    assert ending_rule(Y, PATIENCE, BINARY)(trial)
+    slowly = known(LEARNS_ON, falling(400, 0.5) * (1 - 0.004 * np.log1p(np.arange(400.0) / 40)), luck=(0.98, 1.02))
+    assert verdict_of(slowly, Y, BINARY).verdict == "near-overfit"
+    assert verdict_of(slowly, Y, BINARY).probabilities["near-overfit"] > 0.5
+    assert not ending_rule(Y, PATIENCE, BINARY)(slowly)
+
+
+def test_a_single_validation_row_ends_no_trial() -> None:
+    trial = known(LEARNS_ON, turned(400, 0.5))
+    one = SoFar(trial.history, trial.output_epochs, trial.outputs[:, :1])
+    assert not ending_rule(Y[:1], PATIENCE, BINARY)(one)
 
 
 def test_a_rise_that_may_yet_be_material_leaves_near_overfit_open() -> None:
@@ -63,4 +88,4 @@ def test_a_rise_that_may_yet_be_material_leaves_near_overfit_open() -> None:
     verdict = verdict_of(trial, Y, BINARY)
     assert verdict.verdict == "near-overfit"
     assert 0.15 < verdict.probabilities["overfit"] < 0.5
-    assert not is_certain(Y, PATIENCE, BINARY)(trial)
+    assert not ending_rule(Y, PATIENCE, BINARY)(trial)

@@ -22,13 +22,12 @@ from gengap.diagnose.rows import RowLosses
 from gengap.diagnose.verdict import Verdict, judge, thresholds_of
 from gengap.errors import UsageError
 from gengap.history import History, Series
-from gengap.train.fitted import CHECK_GROWTH, FIRST_CHECK
 
 if TYPE_CHECKING:
     import keras
 
 CERTAIN = 0.99  # the probability of overfitting from which it is certain
-CHECKS = frozenset((FIRST_CHECK * CHECK_GROWTH ** np.arange(600.0)).astype(np.int64).tolist())  # epochs done
+CHECKS = frozenset((16 * 1.15 ** np.arange(200.0)).astype(np.int64).tolist())  # epochs done
 
 Values = SupportsFloat | Mapping[str, SupportsFloat]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
+from gengap.data.commas import refuse_commas, written_with_comma
 from gengap.errors import DataError, UsageError, shown
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ def as_said(
     import numpy as np
     import pandas as pd
 
-    from gengap.data.commas import refuse_commas, written_with_comma
     from gengap.data.encoding import refuse_unread
 
     if isinstance(column, np.ndarray):

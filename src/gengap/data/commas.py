@@ -8,25 +8,27 @@ from itertools import islice
 
 from gengap.errors import DataError, shown
 
-LOOKED_AT = 1_000  # of a column's values
-SHARE = 0.9  # of them that look like numbers, from which on the others are typos
-# As much of the world writes them, 1.234,5, and as the rest does, 1,234.5.
-WRITTEN = r"(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?|(\d+|\d{1,3}([, ]\d{3})+)(\.\d*)?|[.,]\d+"
-NUMBER = re.compile(rf"[-+]?({WRITTEN})(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
-# No-break and narrow spaces and apostrophes stand between thousands, too, and minus has a sign of its own.
-PLAINLY = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}'’−", "     -")
+SHARE = 0.9  # of different values that look like numbers, from which on the others stand for gaps, or are typos
+NAMED = 10  # columns in an error
+# As much of the world writes them, 1.234,5; as the rest does, 1,234.5; and in India 1,23,456.
+WRITTEN = r"(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?|(\d+|\d{1,3}((,\d{2,3})+|( \d{3})+))(\.\d*)?|[.,]\d+"
+NUMBER = re.compile(rf"[-+]? ?({WRITTEN})(e[-+]?\d+)?-?", re.ASCII | re.IGNORECASE)
+# Spaces of many widths and apostrophes stand between thousands; a minus may have a sign of its own or be a dash.
+PLAINLY = str.maketrans("\u00a0\u202f\u2009\u2007'\u2019\u02bc\u2212\u2013", "       --")
 
 
 def written_with_comma(values: Iterable[str]) -> str | None:
-    """One of these texts with a comma in it, if they are numbers.
+    """One of these texts with a comma in it, if so much as SHARE of the different ones look like numbers.
 
-    >>> written_with_comma(["3,14", "2", "-", "1,5E-05", *["0,5"] * 9])
+    >>> written_with_comma(["3,14", "2", *["k. A."] * 9, "1,5E-05", *map("0,{}".format, range(10, 20))])
     '3,14'
     >>> written_with_comma(["red, green", "blue"])
     """
-    looked_at = list(islice(values, LOOKED_AT))
-    numbers = [value for value in looked_at if NUMBER.fullmatch(value.translate(PLAINLY).strip())]
-    return next((n for n in numbers if "," in n), None) if len(numbers) >= SHARE * len(looked_at) else None
+    different = dict.fromkeys(values)
+    if not any("," in value for value in different):
+        return None
+    numbers = [value for value in different if NUMBER.fullmatch(value.translate(PLAINLY).strip())]
+    return next((n for n in numbers if "," in n), None) if len(numbers) >= SHARE * len(different) else None
 
 
 def refuse_commas(examples: Mapping[str, str], else_say: str) -> None:
@@ -34,10 +36,12 @@ def refuse_commas(examples: Mapping[str, str], else_say: str) -> None:
 
     `else_say` is what to do if they are no numbers.
     """
-    if examples:
-        places = "; ".join(f"{place}: {shown(example)}" for place, example in examples.items())
-        told = "look like numbers" if len(examples) > 1 else "looks like a number"
-        raise DataError(
-            f"{places} {told} with a comma; expected a point before decimals, and nothing between "
-            f"thousands. Write such columns so, or if these are no numbers, {else_say}"
-        )
+    if not examples:
+        return
+    places = "; ".join(f"{place}: {shown(example)}" for place, example in islice(examples.items(), NAMED))
+    more = f" and {len(examples) - NAMED} more" if len(examples) > NAMED else ""
+    told = "look like numbers" if len(examples) > 1 else "looks like a number"
+    raise DataError(
+        f"{places}{more} {told} with a comma; expected a point before decimals, and nothing between thousands. "
+        f"Write such columns so, or if these are no numbers, {else_say}"
+    )

@@ -19,7 +19,7 @@ def _libraries() -> ThreadpoolController:
 
 @contextlib.contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keeps NumPy's BLAS to one thread, for one caller at a time.
+    """Keeps NumPy's BLAS to one thread, for one caller at a time: who holds it must not ask for it again.
 
     Hundreds of small matrices are no work to share: threads that wait for one another make it slower on a quiet
     machine, and a hundred times slower on a busy one.

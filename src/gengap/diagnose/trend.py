@@ -142,7 +142,7 @@ class Trend:
         return self.weights @ self.means
 
     @property
-    def lowest(self) -> int:
+    def lowest_index(self) -> int:
         """The index at which the expected trend is lowest."""
         return int(np.argmin(self.mean))
 

@@ -1,4 +1,4 @@
-"""gengap's own trials: their verdicts with the rows' voice, and when a verdict is certain enough to stop."""
+"""gengap's own trials: their verdicts with the rows' voice, and when a verdict is settled, so that they end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gengap.train.fitted import SoFar, kept_rows
 
 CERTAIN = 0.99  # the probability that ends a trial
 CERTAIN_RISE = 0.03  # of a rise of so much: three times what is material, so that the verdict won't change
-UNLIKELY = 0.15  # the probability up to which a noticeable gain, or another verdict, is not to be expected
+UNLIKELY = 0.15  # the probability up to which a noticeable gain, or overfitting, is not to be expected
 
 
 def row_losses(epochs: np.ndarray, outputs: np.ndarray, y: np.ndarray, task: AnyTask = BINARY) -> RowLosses:
@@ -43,28 +43,30 @@ def verdict_of(known: SoFar, y: np.ndarray, task: AnyTask, weights: np.ndarray |
     return judge(curves_of(known.history, task.loss), rows)
 
 
-def is_certain(
+def ending_rule(
     y: np.ndarray, patience: int, task: AnyTask, weights: np.ndarray | None = None
 ) -> Callable[[SoFar], bool]:
-    """A rule that ends a trial, asked with what is known of it so far.
+    """A rule that ends a trial once its verdict is settled, asked with what is known of it so far.
 
     `y` is the validation rows' target, and `weights` (rows,) is by how much each counts.
 
-    It ends once overfitting is certain: a rise of CERTAIN_RISE has the probability CERTAIN. And it ends once
-    neither a better model nor another verdict is to be expected:
+    It ends once overfitting is certain: a rise of CERTAIN_RISE has the probability CERTAIN (before the patience, it
+    is only looked at if the last loss is so much above the lowest). And it ends once neither a better model nor
+    another verdict is to be expected:
 
     - as many epochs again, or twice the patience if that is more, gain a standard error of the validation loss
       with a probability of UNLIKELY at most, so that the rows could not tell that better model from this one;
-    - the verdict is overfit, or it is near-overfit and the probability of overfit is UNLIKELY at most. A good fit
-      becomes near-overfit by training that learns on, and an underfit one may become anything.
+    - the verdict is overfit; or near-overfit has the probability that a verdict takes, and overfit of UNLIKELY at
+      most. A good fit becomes near-overfit by training that learns on, and an underfit one may become anything.
 
-    That can't be said of fewer epochs than the patience: early plateaus look as if nothing more would come.
+    That can't be said of fewer epochs than the patience: early plateaus look as if nothing more would come. Nor can
+    it of a single row.
     """
 
-    def certain(known: SoFar) -> bool:
+    def settled(known: SoFar) -> bool:
         curves, epochs = curves_of(known.history), known.history.epochs
         # Most early checks end here, for what is weighed below takes as long as many epochs of a small model.
-        if refusal(curves) is not None or (epochs < patience and not _has_risen(curves)):
+        if len(y) < 2 or refusal(curves) is not None or (epochs < patience and not _has_risen(curves)):
             return False
         rows = _rows(known, y, task, weights)
         evidence = weigh(curves, rows)
@@ -74,25 +76,25 @@ def is_certain(
             return False
         folds = max(1.0, float(np.log1p(max(epochs, 2 * patience) / epochs)))
         better = gain(evidence.pace, evidence.rise.mean, folds).above(_standard_error(rows))
-        return better <= UNLIKELY and _is_settled(evidence)
+        return better <= UNLIKELY and _would_stay(evidence)
 
-    return certain
+    return settled
 
 
 def _has_risen(curves: Curves) -> bool:
-    """Whether the last loss is above the lowest by what a certain rise takes."""
+    """Whether the last loss, as it was logged, is above the lowest by CERTAIN_RISE."""
     losses = curves.validation.values
     return bool(losses[-1] > (1 + CERTAIN_RISE) * np.nanmin(losses))
 
 
 def _standard_error(rows: RowLosses) -> float:
     """The standard error of the best epoch's mean loss over the rows, as a share of it."""
-    best = rows.losses[rows.losses.mean(axis=1).argmin()]
+    best = rows.losses[np.nanargmin(rows.losses.mean(axis=1))]
     return float(best.std(ddof=1) / np.sqrt(len(best)) / best.mean())
 
 
-def _is_settled(evidence: Evidence) -> bool:
-    """Whether more epochs would give the same verdict."""
+def _would_stay(evidence: Evidence) -> bool:
+    """Whether the verdict is one that more epochs are not expected to change."""
     thresholds = Thresholds()
     chances = probabilities_of(evidence, thresholds)
     if chances["overfit"] >= thresholds.accusing:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
 OUTPUT_ROWS = 20_000  # of at most so many validation rows; above, of evenly spaced ones
-FIRST_CHECK = 16  # epochs before which no verdict is certain
+FIRST_CHECK = 16  # epochs before which no verdict is asked for
 CHECK_GROWTH = 1.05  # from one check to the next
 
 
@@ -61,7 +62,7 @@ class Job:
 
     `randomness` is "hashed" (fast, see `gengap.train.randomness`) or "keras" (whatever Keras draws).
     `interrupt`, once set, ends the trial after the chunk at hand. `certain` is asked, once so many epochs are done
-    as `checks` says, whether what the trial would say is certain; then it ends. The compiled trainer goes on from
+    as `checks` says, whether the verdict on the trial is settled; then it ends. The compiled trainer goes on from
     the latest of `checkpoints`, and keeps its own there. `callbacks` are Keras': see `gengap.train.calls`.
     """
 
@@ -82,7 +83,7 @@ class Job:
         """Whether somebody asked the trial to end."""
         return self.interrupt is not None and self.interrupt.is_set()
 
-    @property
+    @cached_property
     def checks(self) -> list[int]:
         """After how many epochs `certain` is asked: ever more rarely, and always at the same ones."""
         spaced = FIRST_CHECK * CHECK_GROWTH ** np.arange(600.0)
