@@ -168,7 +168,8 @@ def parse(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block
 
 def _parse_fast(text: bytes, layout: Layout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
     types = {field.name: pa.bool_() if _is_boolean(field, layout) else field.type for field in schema}
-    inner = max(INNER, 4 * len(text) // (text.count(b"\n") or 1))
+    lines = text.count(b"\n", 0, HEAD_BYTES)  # not in all of the text, which takes a tenth of the time to parse it
+    inner = max(INNER, 4 * HEAD_BYTES // lines) if lines else len(text)
     table = pa_csv.read_csv(
         pa.BufferReader(text),
         pa_csv.ReadOptions(column_names=layout.columns, use_threads=False, block_size=inner),

@@ -155,7 +155,7 @@ def parsed(
                 except (StreamBrokenError, SourceError) as fault:
                     more, broken = False, fault
                 else:
-                    lines = block.count(b"\n")
+                    lines = 0 if rows is None else block.count(b"\n")
                     ahead += lines
                     waiting.append((lines, pool.submit(parse, block)))
             if not waiting:
