@@ -285,7 +285,11 @@ def test_a_certain_verdict_ends_a_trial_at_the_same_check_on_every_trainer(
         job = Job(epochs=60, batch=BATCH, stopping=Stopping(patience=50), seed=2, certain=certain)
         ended[trainer] = train(trainer, name, rows, job)[1]
         asked[trainer] = seen
-        assert [known.history.epochs for known in seen] == [e for e in job.checks if e <= 21] == [16, 17, 18, 19, 20, 21]
+        assert (
+            [known.history.epochs for known in seen]
+            == [e for e in job.checks if e <= 21]
+            == [16, 17, 18, 19, 20, 21]
+        )
         assert all(known.output_epochs[-1] == known.history.epochs - 1 for known in seen)
     assert {fitted.stopped for fitted in ended.values()} == {"verdict"}
     assert {fitted.history.epochs for fitted in ended.values()} == {21}

@@ -19,9 +19,9 @@ from gengap.diagnose.trend import Mixture, Trend, fit_trend
 DRAWS = 400
 SHORTEST_TRAIN = 3  # values of a training curve that has a trend
 # Twice as many epochs gain the late pace, a fall per e-fold of epochs, times AHEAD: log 2 = 0.7 if the curve falls
-# evenly in log-epochs, 1 if in epochs, less if it levels off. By real runs of known truth it mostly levels off.
-AHEAD = 0.6  # the median of that factor ...
-AHEAD_SPREAD = 0.8  # ... and the sd of its logarithm
+# evenly in log-epochs, 1 if in epochs, less if it levels off: real runs of known truth do all of that.
+AHEAD = 0.7  # the median of that factor ...
+AHEAD_SPREAD = 1.0  # ... and the sd of its logarithm
 # Before the data: a curve's end is as likely level, within half a percent or so, as moving, by ten or so.
 LEVEL_OR_MOVING = (0.006, 0.1)
 QUANTILES = (-1.47, -0.79, -0.37, 0.0, 0.37, 0.79, 1.47)  # of the standard normal, at (i - 1/2)/7

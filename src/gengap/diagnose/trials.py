@@ -10,7 +10,7 @@ from gengap.diagnose.evidence import Evidence, gain, weigh
 from gengap.diagnose.findings import refusal
 from gengap.diagnose.names import Curves, Log, choose
 from gengap.diagnose.rows import RowLosses
-from gengap.diagnose.verdict import Thresholds, Verdict, judge, probabilities_of
+from gengap.diagnose.verdict import Thresholds, Verdict, judge, name_of, probabilities_of
 from gengap.diagnose.weighted import linearised
 from gengap.history import History
 from gengap.tasks import BINARY, AnyTask
@@ -56,8 +56,9 @@ def ending_rule(
 
     - as many epochs again, or twice the patience if that is more, gain a standard error of the validation loss
       with a probability of UNLIKELY at most, so that the rows could not tell that better model from this one;
-    - the verdict is overfit; or near-overfit has the probability that a verdict takes, and overfit of UNLIKELY at
-      most. A good fit becomes near-overfit by training that learns on, and an underfit one may become anything.
+    - the verdict is overfit; or it is near-overfit, which by itself has a probability of `decisive`, and overfit
+      has one of UNLIKELY at most. A good fit becomes near-overfit by training that learns on, and an underfit one
+      may become anything.
 
     That can't be said of fewer epochs than the patience: early plateaus look as if nothing more would come. Nor can
     it of a single row.
@@ -97,9 +98,9 @@ def _would_stay(evidence: Evidence) -> bool:
     """Whether the verdict is one that more epochs are not expected to change."""
     thresholds = Thresholds()
     chances = probabilities_of(evidence, thresholds)
-    if chances["overfit"] >= thresholds.accusing:
-        return True
-    return chances["near-overfit"] >= thresholds.decisive and chances["overfit"] <= UNLIKELY
+    name = name_of(chances, thresholds)
+    alone = chances["near-overfit"] >= thresholds.decisive and chances["overfit"] <= UNLIKELY
+    return name == "overfit" or (name == "near-overfit" and alone)
 
 
 def _rows(known: SoFar, y: np.ndarray, task: AnyTask, weights: np.ndarray | None) -> RowLosses:

@@ -5,7 +5,7 @@ curves -> evidence (numbers with their uncertainty) -> probabilities -> verdict 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -27,14 +27,15 @@ Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What counts as what.
 
-    `materially` is the change that matters, as a share of the loss. Underfit and fit (good or near-overfit) are
-    stated from the probability `decisive` on, overfit from `accusing` on. `interval` is the probability that
-    intervals cover.
+    `materially` is the change that matters, as a share of the loss. A fit (good or near-overfit) is stated from the
+    probability `decisive` on, overfit from `accusing` on, and underfit already from `inviting` on: to train on
+    costs little and may win much. `interval` is the probability that intervals cover.
     """
 
     materially: Share = 0.01
     decisive: Share = 0.5
     accusing: Share = 0.6
+    inviting: Share = 0.35
     interval: Share = 0.9
 
 
@@ -114,18 +115,21 @@ def probabilities_of(evidence: Evidence, thresholds: Thresholds) -> dict[str, fl
     return {"underfit": under, "good": fit * (1 - learns_on), "near-overfit": fit * learns_on, "overfit": over}
 
 
+def name_of(chances: Mapping[str, float], thresholds: Thresholds) -> Name:
+    """The verdict that these probabilities make, as `Thresholds` says."""
+    if chances["overfit"] >= thresholds.accusing:
+        return "overfit"
+    if chances["underfit"] >= max(thresholds.inviting, chances["overfit"]):
+        return "underfit"
+    if chances["good"] + chances["near-overfit"] < thresholds.decisive:
+        return "inconclusive"
+    return "good" if chances["good"] >= chances["near-overfit"] else "near-overfit"
+
+
 def _stated(curves: Curves, evidence: Evidence, thresholds: Thresholds) -> Verdict:
     """The verdict with its numbers, not yet in words."""
     chances = probabilities_of(evidence, thresholds)
-    fit: Name = "good" if chances["good"] >= chances["near-overfit"] else "near-overfit"
-    likeliest: list[tuple[float, Name]] = [
-        (chances["good"] + chances["near-overfit"], fit),
-        (chances["underfit"], "underfit"),
-        (chances["overfit"], "overfit"),
-    ]
-    chance, name = max(likeliest, key=lambda pair: pair[0])
-    needed = max(thresholds.decisive, thresholds.accusing) if name == "overfit" else thresholds.decisive
-    name = name if chance >= needed else "inconclusive"
+    name = name_of(chances, thresholds)
     tails = ((1 - thresholds.interval) / 2, 0.5, (1 + thresholds.interval) / 2)
     curve = evidence.validation
     rise = [curve.worse(evidence.rise.quantile(q)) for q in tails]
