@@ -22,12 +22,14 @@ from gengap.diagnose.rows import RowLosses
 from gengap.diagnose.verdict import Verdict, judge, thresholds_of
 from gengap.errors import UsageError
 from gengap.history import History, Series
+from gengap.train.fitted import spaced_checks
 
 if TYPE_CHECKING:
     import keras
 
 CERTAIN = 0.99  # the probability of overfitting from which it is certain
-CHECKS = frozenset((16 * 1.15 ** np.arange(200.0)).astype(np.int64).tolist())  # epochs done
+# Epochs done; rarer than a trial's checks, because all that a verdict takes is weighed at each.
+CHECKS = frozenset(spaced_checks(1.15, before=1e12))
 
 Values = SupportsFloat | Mapping[str, SupportsFloat]
 

@@ -209,9 +209,9 @@ def _check(train: int | None, validation: int | None, test: int, group: str | No
 
 
 def _refuse_commas(place: str, target: np.ndarray) -> None:
-    classes = len(set(target))
-    if classes > 1 and (example := written_with_comma(map(str, target))):
-        kind = "binary" if classes == 2 else "multiclass"
+    classes = dict.fromkeys(target)
+    if len(classes) > 1 and (example := written_with_comma(map(str, classes))):
+        kind = "binary" if len(classes) == 2 else "multiclass"
         refuse_commas({place: example}, f"say --task {kind} (task=)")
 
 

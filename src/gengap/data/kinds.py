@@ -80,11 +80,13 @@ def fit(
 
 def _refuse_commas(found: Mapping[str, pd.Series], kinds: Mapping[str, str]) -> None:
     """Raises DataError if a column found to be words is one of numbers with a comma; one value is no column's."""
-    words = {name: column.dropna() for name, column in found.items() if kinds[name].endswith("cardinality")}
+    words = {
+        name: column.dropna().unique() for name, column in found.items() if kinds[name].endswith("cardinality")
+    }
     examples = {
         f"column {name!r}": example
-        for name, column in words.items()
-        if column.nunique() > 1 and (example := written_with_comma(column.astype(str)))
+        for name, different in words.items()
+        if len(different) > 1 and (example := written_with_comma(map(str, different)))
     }
     refuse_commas(examples, "say what they are with --column, as in NAME=category, NAME=text or NAME=drop")
 

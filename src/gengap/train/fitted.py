@@ -86,8 +86,7 @@ class Job:
     @cached_property
     def checks(self) -> list[int]:
         """After how many epochs `certain` is asked: ever more rarely, and always at the same ones."""
-        spaced = FIRST_CHECK * CHECK_GROWTH ** np.arange(600.0)
-        return [] if self.certain is None else np.unique(spaced[spaced < self.epochs].astype(np.int64)).tolist()
+        return [] if self.certain is None else spaced_checks(CHECK_GROWTH, self.epochs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,6 +240,12 @@ def as_one(outputs: Any) -> np.ndarray:
     if len(found) == 1:
         return np.asarray(found[0])
     return np.concatenate([np.reshape(part, (len(part), -1)) for part in found], axis=1)
+
+
+def spaced_checks(growth: float, before: float) -> list[int]:
+    """Epochs from FIRST_CHECK on and `before` so many, each `growth` times as far as the one before it."""
+    count = np.ceil(np.log(before / FIRST_CHECK) / np.log(growth))
+    return np.unique((FIRST_CHECK * growth ** np.arange(count)).astype(np.int64)).tolist()
 
 
 def kept_epochs(epochs: int) -> np.ndarray:
