@@ -8,6 +8,7 @@ program; `program_for` keeps the programs made.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import numpy as np
 from jax import lax
 
 from gengap.models.backend import keras
+from gengap.train.activations import plain_elu
 from gengap.train.fitted import kept_rows
 from gengap.train.randomness import hashed_randomness
 from gengap.train.stopping import SMALL, Rule, Watch, look
@@ -28,6 +30,7 @@ from gengap.train.structure import structure
 PREDICT_ROWS = 16_384  # rows put through the model at once, outside training, ...
 PREDICT_VALUES = 2**21  # ... and values in them
 PROGRAMS_KEPT = 32
+SHORT = 3e7  # floating-point operations of one step and one evaluation; Small has 5e6, Medium 7e7
 Made = TypeVar("Made")
 
 
@@ -90,10 +93,11 @@ class Program:
 
     def compile(self, function: Callable[..., Any], *arguments: Any, hashed: bool) -> Any:
         """One of these programs for arguments of these shapes; the first two are given away at each call."""
-        with _tracing, hashed_randomness(self.model) if hashed else nullcontext():
+        with _tracing, plain_elu(self.model), hashed_randomness(self.model) if hashed else nullcontext():
             lowered = jax.jit(function, donate_argnums=(0, 1)).lower(*arguments)
+        operations = (lowered.cost_analysis() or {}).get("flops", math.inf)
         try:
-            return lowered.compile(compiler_options=compiler_options(self.model))
+            return lowered.compile(compiler_options=compiler_options(self.model.count_params(), operations))
         except jax.errors.JaxRuntimeError:  # an XLA that doesn't know these options
             return lowered.compile()
 
@@ -176,12 +180,17 @@ class Program:
         """Steps over the rows `among` all that `order` names: (state, metrics), and the sum of their losses."""
         rows, size = len(order), min(self.batch, len(order))
         whole = rows - rows % size
-        given = jax.tree.map(lambda part: part.at[order].get(mode="promise_in_bounds", unique_indices=True), among)
-        batches = jax.tree.map(lambda part: part[:whole].reshape(-1, size, *part.shape[1:]), given)
-        carry, losses = lax.scan(self._step, carry, batches)
+
+        def step(carry: tuple[State, list[Any]], named: Any) -> tuple[tuple[State, list[Any]], Any]:
+            given = jax.tree.map(
+                lambda part: part.at[named].get(mode="promise_in_bounds", unique_indices=True), among
+            )
+            return self._step(carry, given)
+
+        carry, losses = lax.scan(step, carry, order[:whole].reshape(-1, size))
         total = losses.sum() * size
         if whole < rows:
-            carry, loss = self._step(carry, jax.tree.map(lambda part: part[whole:], given))
+            carry, loss = step(carry, order[whole:])
             total += loss * (rows - whole)
         return carry, total
 
@@ -285,16 +294,18 @@ def _as_one(outputs: Any) -> Any:
     return found[0] if len(found) == 1 else jnp.concatenate([p.reshape(len(p), -1) for p in found], axis=1)
 
 
-def compiler_options(model: keras.Model) -> dict[str, Any]:
-    """XLA's settings for this model: full-width vectors, and for small ones plain Eigen products.
+def compiler_options(parameters: int, operations: float) -> dict[str, Any]:
+    """XLA's settings for a model of so many parameters, whose program states so many floating-point operations.
 
-    Measured on two cores with AVX-512: Medium 12.5 -> 8.9 ms an epoch with both; Large 151 -> 143 with the vectors,
-    but twice as slow with Eigen's products.
+    Measured on two cores with AVX-512. Full-width vectors: Large 151 -> 143 ms an epoch. Plain Eigen products with
+    few parameters: Medium 12.5 -> 8.9 with both, but Large twice as slow. Nothing split among threads in a short
+    step: Tiny 1.11 -> 0.86, Small 1.79 -> 1.40, Medium no faster, for handing over some us of work takes longer.
     """
     if jax.default_backend() != "cpu":
         return {}
-    eigen = {"xla_cpu_experimental_ynn_fusion_type": ""} if model.count_params() <= SMALL else {}
-    return {"xla_cpu_prefer_vector_width": 512, **eigen}
+    eigen = {"xla_cpu_experimental_ynn_fusion_type": ""} if parameters <= SMALL else {}
+    whole = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"} if operations <= SHORT else {}
+    return {"xla_cpu_prefer_vector_width": 512, **eigen, **whole}
 
 
 _tracing = threading.Lock()  # Keras models are not made to be traced by two threads at once
