@@ -106,6 +106,10 @@ def test_a_typo_among_numbers_is_still_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadRowError, match=r"row 123, column 'age': '4o.5' is not a number.*--on-bad-row skip"):
         load(tmp_path / "t.csv", target="y")
     assert len(load(tmp_path / "t.csv", target="y", on_bad_row="skip").skipped) == 1
+    (tmp_path / "t.csv").write_text("\n".join(lines).replace("4o.5", '"1,234"'))
+    with pytest.raises(BadRowError, match="'1,234' is a number with a comma") as caught:
+        load(tmp_path / "t.csv", target="y")
+    assert "skip" not in str(caught.value)  # which would leave out the large numbers, and only these
     with pytest.raises(BadRowError, match=r"row 3, column 'age': inf is not finite"):
         load(mixed().assign(age=[1.0, 2.0, np.inf] + [1.5] * (ROWS - 3)), target="y")
 

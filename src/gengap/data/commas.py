@@ -10,6 +10,8 @@ from gengap.errors import DataError, shown
 
 SHARE = 0.9  # of different values that look like numbers, from which on the others stand for gaps, or are typos
 NAMED = 10  # columns in an error
+WITH_COMMA = "is a number with a comma"
+MEND = "Write the column's numbers with a point before decimals and nothing between thousands."
 # As much of the world writes them, 1.234,5; as the rest does, 1,234.5; and in India 1,23,456.
 WRITTEN = r"(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?|(\d+|\d{1,3}((,\d{2,3})+|( \d{3})+))(\.\d*)?|[.,]\d+"
 NUMBER = re.compile(rf"[-+]? ?({WRITTEN})(e[-+]?\d+)?-?", re.ASCII | re.IGNORECASE)
@@ -27,8 +29,21 @@ def written_with_comma(values: Iterable[str]) -> str | None:
     different = dict.fromkeys(values)
     if not any("," in value for value in different):
         return None
-    numbers = [value for value in different if NUMBER.fullmatch(value.translate(PLAINLY).strip())]
+    numbers = [value for value in different if _looks_like_number(value)]
     return next((n for n in numbers if "," in n), None) if len(numbers) >= SHARE * len(different) else None
+
+
+def fault_of(value: str) -> str:
+    """What is wrong with a text, not empty, where a number must be.
+
+    >>> fault_of("1,234.5"), fault_of("red")
+    ('is a number with a comma', 'is not a number')
+    """
+    return WITH_COMMA if "," in value and _looks_like_number(value) else "is not a number"
+
+
+def _looks_like_number(value: str) -> bool:
+    return NUMBER.fullmatch(value.translate(PLAINLY).strip()) is not None
 
 
 def refuse_commas(examples: Mapping[str, str], else_say: str) -> None:

@@ -20,6 +20,7 @@ import pyarrow.csv as pa_csv
 
 from gengap.data import higgs, stream
 from gengap.data.blocks import MISSING, NO_CLASS, Block, Reader, Skipped, StreamBrokenError, checked, problem_of
+from gengap.data.commas import fault_of
 from gengap.errors import SourceError, shown
 from gengap.limits import refuse_columns
 
@@ -249,7 +250,7 @@ def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
         return problem_of(float(cell), binary)
     if NOT_FINITE.fullmatch(cell):
         return problem_of(float(cell))
-    return f"{shown(cell)} is not a number"
+    return f"{shown(cell)} {fault_of(cell)}"
 
 
 def _at(row: list[str], i: int) -> str:
