@@ -30,7 +30,8 @@ from gengap.train.structure import structure
 PREDICT_ROWS = 16_384  # rows put through the model at once, outside training, ...
 PREDICT_VALUES = 2**21  # ... and values in them
 PROGRAMS_KEPT = 32
-SHORT = 3e7  # floating-point operations of one step and one evaluation; Small has 5e6, Medium 7e7
+SHORT_FLOPS = 3e7  # of one step and one evaluation, by XLA's count; Small has 5e6, Medium 7e7
+SHORT_BYTES = 2**20  # of one batch; Tiny has 58,000
 Made = TypeVar("Made")
 
 
@@ -89,15 +90,16 @@ class Program:
         self._fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
         self._value_and_grad = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
         self._adds_losses = False
+        self._batch_bytes = 0
         self.columns: list[tuple[str, str]] = []
 
     def compile(self, function: Callable[..., Any], *arguments: Any, hashed: bool) -> Any:
         """One of these programs for arguments of these shapes; the first two are given away at each call."""
         with _tracing, plain_elu(self.model), hashed_randomness(self.model) if hashed else nullcontext():
             lowered = jax.jit(function, donate_argnums=(0, 1)).lower(*arguments)
-        operations = (lowered.cost_analysis() or {}).get("flops", math.inf)
+        short = self._batch_bytes <= SHORT_BYTES and _flops(lowered) <= SHORT_FLOPS
         try:
-            return lowered.compile(compiler_options=compiler_options(self.model.count_params(), operations))
+            return lowered.compile(compiler_options=compiler_options(self.model.count_params(), short))
         except jax.errors.JaxRuntimeError:  # an XLA that doesn't know these options
             return lowered.compile()
 
@@ -180,6 +182,9 @@ class Program:
         """Steps over the rows `among` all that `order` names: (state, metrics), and the sum of their losses."""
         rows, size = len(order), min(self.batch, len(order))
         whole = rows - rows % size
+        self._batch_bytes = size * sum(
+            part.dtype.itemsize * int(np.prod(part.shape[1:])) for part in jax.tree.leaves(among)
+        )
 
         def step(carry: tuple[State, list[Any]], named: Any) -> tuple[tuple[State, list[Any]], Any]:
             given = jax.tree.map(
@@ -294,18 +299,27 @@ def _as_one(outputs: Any) -> Any:
     return found[0] if len(found) == 1 else jnp.concatenate([p.reshape(len(p), -1) for p in found], axis=1)
 
 
-def compiler_options(parameters: int, operations: float) -> dict[str, Any]:
-    """XLA's settings for a model of so many parameters, whose program states so many floating-point operations.
+def compiler_options(parameters: int, short: bool) -> dict[str, Any]:
+    """XLA's settings for a model of so many parameters; `short` says whether its steps are.
 
     Measured on two cores with AVX-512. Full-width vectors: Large 151 -> 143 ms an epoch. Plain Eigen products with
-    few parameters: Medium 12.5 -> 8.9 with both, but Large twice as slow. Nothing split among threads in a short
-    step: Tiny 1.11 -> 0.86, Small 1.79 -> 1.40, Medium no faster, for handing over some us of work takes longer.
+    few parameters: Medium 12.5 -> 8.9 with both, but Large twice as slow. Short steps' elementwise work not split
+    among threads: Tiny 1.11 -> 0.86, Small 1.79 -> 1.40, Medium no faster: handing over some us of it takes longer.
     """
     if jax.default_backend() != "cpu":
         return {}
     eigen = {"xla_cpu_experimental_ynn_fusion_type": ""} if parameters <= SMALL else {}
-    whole = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"} if operations <= SHORT else {}
-    return {"xla_cpu_prefer_vector_width": 512, **eigen, **whole}
+    unsplit = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"} if short else {}
+    return {"xla_cpu_prefer_vector_width": 512, **eigen, **unsplit}
+
+
+def _flops(lowered: jax.stages.Lowered) -> float:
+    """XLA's count for a program, loops counted once; infinite where there is none."""
+    try:
+        found: Any = lowered.cost_analysis()
+        return float(found["flops"])
+    except Exception:  # JAX promises neither its form nor that there is one
+        return math.inf
 
 
 _tracing = threading.Lock()  # Keras models are not made to be traced by two threads at once

@@ -28,7 +28,7 @@ from gengap.train.program import Chunk, Data, Program, made_once
 from gengap.train.running import Carried, Gathered, ended, gone_on, put_back, restored
 from gengap.train.stopping import Rule, Stopped
 
-BUFFER_BYTES = 32 * 2**20  # of a buffer's rows; five such are held: one read, two under way with their copies
+BUFFER_BYTES = 32 * 2**20  # of a buffer's rows; one is trained on while the next is read
 BUFFER_WORK = 3e10  # parameters times rows: a second of training on two cores, for which Ctrl-C waits
 BLOCKS = 16  # of a buffer
 

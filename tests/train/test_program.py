@@ -1,0 +1,64 @@
+"""What is asked of XLA: short steps in one thread, long ones in several, and an ELU that it vectorises."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+
+import jax
+import numpy as np
+import pytest
+
+from gengap import models
+from gengap.models.backend import keras
+from gengap.train import activations, compiled, program
+from gengap.train.fitted import Job, Rows
+from gengap.train.stopping import Stopping
+
+SPLIT = "outer_dimension_partitions"  # as XLA's text names work that is split among threads
+
+
+def compiled_for(model: keras.Model, features: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The text of the program that trains `model`, which is compiled anew."""
+    made: OrderedDict[str, tuple[object, list[tuple[jax.stages.Compiled, object]]]] = OrderedDict()
+    monkeypatch.setattr(program, "_programs", made)
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    rows = Rows(np.ones((1500, features), np.float32), np.ones((1500, 1), np.float32))
+    compiled.fit(model, rows, rows, Job(1, 500, Stopping(monitor="loss")))
+    (_, found), *others = made.values()
+    assert not others
+    return found[0][0].as_text() or ""
+
+
+def test_short_steps_are_not_split_among_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "fusion" in (text := compiled_for(models.tiny(), 28, monkeypatch))
+    assert SPLIT not in text
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="XLA splits nothing on one core")
+def test_big_rows_make_a_step_long_however_few_operations_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [keras.Input((4096,)), keras.layers.Reshape((4096, 1)), keras.layers.MaxPooling1D(64)]
+    model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(1)])
+    assert SPLIT in compiled_for(model, 4096, monkeypatch)
+
+
+def test_a_program_without_a_count_of_operations_is_as_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(jax.stages.Lowered, "cost_analysis", lambda _: [])
+        asked: list[bool] = []
+        patch.setattr(program, "compiler_options", lambda parameters, short: asked.append(short) or {})
+        compiled_for(models.tiny(), 28, patch)
+    assert asked == [False]
+
+
+def test_a_trial_trains_with_the_vectorised_elu(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def spy(x: jax.Array) -> jax.Array:
+        seen.append(x)
+        return activations_elu(x)
+
+    activations_elu = activations.elu
+    monkeypatch.setattr(activations, "elu", spy)
+    compiled_for(models.tiny(), 28, monkeypatch)
+    assert seen
