@@ -31,7 +31,7 @@ PREDICT_ROWS = 16_384  # rows put through the model at once, outside training, .
 PREDICT_VALUES = 2**21  # ... and values in them
 PROGRAMS_KEPT = 32
 SHORT_FLOPS = 3e7  # of one step and one evaluation, by XLA's count; Small has 5e6, Medium 7e7
-SHORT_BYTES = 2**20  # of one batch; Tiny has 58,000
+SHORT_VALUES = 2**18  # in one batch; those of the tutorial have 14,500
 Made = TypeVar("Made")
 
 
@@ -90,14 +90,14 @@ class Program:
         self._fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
         self._value_and_grad = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
         self._adds_losses = False
-        self._batch_bytes = 0
+        self._batch_values = 0
         self.columns: list[tuple[str, str]] = []
 
     def compile(self, function: Callable[..., Any], *arguments: Any, hashed: bool) -> Any:
         """One of these programs for arguments of these shapes; the first two are given away at each call."""
         with _tracing, plain_elu(self.model), hashed_randomness(self.model) if hashed else nullcontext():
             lowered = jax.jit(function, donate_argnums=(0, 1)).lower(*arguments)
-        short = self._batch_bytes <= SHORT_BYTES and _flops(lowered) <= SHORT_FLOPS
+        short = self._batch_values <= SHORT_VALUES and _flops(lowered) <= SHORT_FLOPS
         try:
             return lowered.compile(compiler_options=compiler_options(self.model.count_params(), short))
         except jax.errors.JaxRuntimeError:  # an XLA that doesn't know these options
@@ -182,9 +182,7 @@ class Program:
         """Steps over the rows `among` all that `order` names: (state, metrics), and the sum of their losses."""
         rows, size = len(order), min(self.batch, len(order))
         whole = rows - rows % size
-        self._batch_bytes = size * sum(
-            part.dtype.itemsize * int(np.prod(part.shape[1:])) for part in jax.tree.leaves(among)
-        )
+        self._batch_values = size * values_of_row(among)
 
         def step(carry: tuple[State, list[Any]], named: Any) -> tuple[tuple[State, list[Any]], Any]:
             given = jax.tree.map(
@@ -289,8 +287,12 @@ def size_of(rows: Any) -> int:
 
 def rows_at_once(x: Any) -> int:
     """How many rows are put through the model at once outside training: fewer of them if they are big."""
-    values = sum(int(np.prod(part.shape[1:])) for part in jax.tree.leaves(x))
-    return int(np.clip(PREDICT_VALUES // max(values, 1), 1, PREDICT_ROWS))
+    return int(np.clip(PREDICT_VALUES // max(values_of_row(x), 1), 1, PREDICT_ROWS))
+
+
+def values_of_row(rows: Any) -> int:
+    """How many values each row of an array (n, ...), or of a list, tuple or dict of such, has."""
+    return sum(int(np.prod(part.shape[1:])) for part in jax.tree.leaves(rows))
 
 
 def _as_one(outputs: Any) -> Any:
