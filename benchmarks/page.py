@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.result import HEADINGS, Result
+from gengap.limits import cores
 
 PACKAGES = ("keras", "jax", "jaxlib", "tensorflow", "numpy", "pyarrow", "isal")
 
@@ -46,9 +46,8 @@ def table(results: list[Result]) -> str:
 
 def machine() -> str:
     """Processor, cores, system, Python and the packages that matter."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"{_processor()}, {cores} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
+    return f"{_processor()}, {cores()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
 
 
 def _processor() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from gengap import models
+from gengap.limits import cores
 from gengap.models.backend import keras
 from gengap.train import activations, compiled, program
 from gengap.train.fitted import Job, Rows
@@ -35,7 +35,7 @@ def test_short_steps_are_not_split_among_threads(monkeypatch: pytest.MonkeyPatch
     assert SPLIT not in text
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="XLA splits nothing on one core")
+@pytest.mark.skipif(cores() < 2, reason="XLA splits nothing on one core")
 def test_big_rows_make_a_step_long_however_few_operations_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = [keras.Input((4096,)), keras.layers.Reshape((4096, 1)), keras.layers.MaxPooling1D(64)]
     model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(1)])
