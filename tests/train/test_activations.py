@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,20 +14,41 @@ from hypothesis import strategies as st
 
 from gengap import models
 from gengap.models.backend import keras
-from gengap.train.activations import elu, plain_elu
+from gengap.train.activations import WIDE, elu, plain_elu
 
 numbers = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1e-30, -1e-30, -1e-7, 88.0, -104.0])
+
+
+def slopes(function: Callable[[jax.Array], jax.Array], at: jax.Array) -> jax.Array:
+    return jax.grad(lambda values: function(values).sum())(at)
 
 
 def agree(ours: jax.Array, keras_own: jax.Array) -> None:
     np.testing.assert_allclose(np.asarray(ours), np.asarray(keras_own), rtol=1e-6, atol=1e-37)
 
 
-@given(numbers)
-def test_values_and_derivative_are_those_of_keras(x: float) -> None:
-    value = jnp.float32(x)
-    agree(elu(value), keras.activations.elu(value))
-    agree(jax.grad(elu)(value), jax.grad(keras.activations.elu)(value))
+@pytest.mark.parametrize("units", [1, WIDE])
+@given(x=numbers)
+def test_values_and_derivative_are_those_of_keras(units: int, x: float) -> None:
+    values = jnp.full(units, x, jnp.float32)
+    agree(elu(values), keras.activations.elu(values))
+    agree(slopes(elu, values), slopes(keras.activations.elu, values))
+
+
+@pytest.mark.parametrize("units", [1, WIDE])
+def test_any_scale_and_shape_and_what_is_no_number(units: int) -> None:
+    values = jnp.asarray([[-2.0], [3.0], [np.nan]], jnp.float32) * jnp.ones(units)
+    own = partial(keras.activations.elu, alpha=0.3)
+    agree(elu(values, alpha=0.3), own(values))
+    agree(slopes(partial(elu, alpha=0.3), values), slopes(own, values))
+    assert elu(jnp.float32(-1.0)) == keras.activations.elu(jnp.float32(-1.0))
+
+
+def test_wide_layers_derivative_needs_no_exponential_of_its_own() -> None:
+    derivative = jax.vjp(elu, jnp.ones(WIDE))[1]
+    assert " exp" not in str(jax.make_jaxpr(derivative)(jnp.ones(WIDE)))
+    kept = [leaf.shape for leaf in jax.tree.leaves(derivative)]
+    assert kept == [(WIDE,)]
 
 
 def test_a_model_has_it_only_inside() -> None:

@@ -305,14 +305,16 @@ def compiler_options(parameters: int, short: bool) -> dict[str, Any]:
     """XLA's settings for a model of so many parameters; `short` says whether its steps are.
 
     Measured on two cores with AVX-512. Full-width vectors: Large 151 -> 143 ms an epoch. Plain Eigen products with
-    few parameters: Medium 12.5 -> 8.9 with both, but Large twice as slow. Short steps' elementwise work not split
-    among threads: Tiny 1.11 -> 0.86, Small 1.79 -> 1.40, Medium no faster: handing over some us of it takes longer.
+    few parameters: Medium 12.5 -> 8.9 with both, but Large twice as slow. A closer look before kernels are copied:
+    Large 223 -> 218, but Medium 8.8 -> 9.5. Short steps' elementwise work not split among threads: Tiny 1.11 ->
+    0.86, Small 1.79 -> 1.40, Medium no faster: handing over some us of it takes longer.
     """
     if jax.default_backend() != "cpu":
         return {}
-    eigen = {"xla_cpu_experimental_ynn_fusion_type": ""} if parameters <= SMALL else {}
+    eigen = {"xla_cpu_experimental_ynn_fusion_type": ""}
+    uncopied = {"xla_cpu_copy_insertion_use_region_analysis": True}
     unsplit = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"} if short else {}
-    return {"xla_cpu_prefer_vector_width": 512, **eigen, **unsplit}
+    return {"xla_cpu_prefer_vector_width": 512, **(eigen if parameters <= SMALL else uncopied), **unsplit}
 
 
 def _flops(lowered: jax.stages.Lowered) -> float:
