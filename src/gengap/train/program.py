@@ -304,17 +304,21 @@ def _as_one(outputs: Any) -> Any:
 def compiler_options(parameters: int, short: bool) -> dict[str, Any]:
     """XLA's settings for a model of so many parameters; `short` says whether its steps are.
 
-    Measured on two cores with AVX-512. Full-width vectors: Large 151 -> 143 ms an epoch. Plain Eigen products with
-    few parameters: Medium 12.5 -> 8.9 with both, but Large twice as slow. A closer look before kernels are copied:
-    Large 223 -> 218, but Medium 8.8 -> 9.5. Short steps' elementwise work not split among threads: Tiny 1.11 ->
-    0.86, Small 1.79 -> 1.40, Medium no faster: handing over some us of it takes longer.
+    Measured on two cores with AVX-512. Full-width vectors: Large 151 -> 143 ms an epoch. Products by Eigen where
+    there are few parameters: Medium 12.5 -> 8.9 with both, but Large twice as slow. Where there are many, only the
+    products by YNN, and a closer look before kernels are copied: Large 223 -> 210, but that makes Medium slower.
+    Short steps' elementwise work not split among threads: Tiny 1.11 -> 0.86, Small 1.79 -> 1.40, Medium no faster:
+    handing over some us of it takes longer.
     """
     if jax.default_backend() != "cpu":
         return {}
-    eigen = {"xla_cpu_experimental_ynn_fusion_type": ""}
-    uncopied = {"xla_cpu_copy_insertion_use_region_analysis": True}
+    by_eigen = {"xla_cpu_experimental_ynn_fusion_type": ""}
+    by_ynn = {
+        "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+        "xla_cpu_copy_insertion_use_region_analysis": True,
+    }
     unsplit = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"} if short else {}
-    return {"xla_cpu_prefer_vector_width": 512, **(eigen if parameters <= SMALL else uncopied), **unsplit}
+    return {"xla_cpu_prefer_vector_width": 512, **(by_eigen if parameters <= SMALL else by_ynn), **unsplit}
 
 
 def _flops(lowered: jax.stages.Lowered) -> float:
