@@ -299,7 +299,7 @@ def german(value: float) -> str:
     return f"{value:,.2f}".translate(str.maketrans(",.", ".,"))
 
 
-COMMAS: dict[str, Callable[[float], str]] = {
+ADORNED: dict[str, Callable[[float], str]] = {
     "decimals": lambda value: f"{value:.3f}".replace(".", ","),
     "decimals behind a space": lambda value: f" {value:.0f},5",
     "thousands": "{:,.2f}".format,
@@ -307,24 +307,25 @@ COMMAS: dict[str, Callable[[float], str]] = {
     "no-break spaces": lambda value: german(value).replace(".", "\N{NO-BREAK SPACE}"),
     "apostrophes": lambda value: german(value).replace(".", "'"),
     "a minus sign of its own": lambda value: german(value).replace("-", "\N{MINUS SIGN}"),
+    "money": lambda value: f"${value:,.2f}",
+    "what is owed in parentheses": lambda value: f"{value:,.2f}" if value >= 0 else f"({-value:,.2f})",
+    "percents": lambda value: f"{german(value)} %",
     "some exponents": lambda value: f"{value:.3g}".replace(".", ","),
     "some without a whole part": lambda value: f"{value / 3_000:.3f}".replace(".", ",").replace("0,", ","),
 }
 
 
-@pytest.mark.parametrize("written", COMMAS.values(), ids=COMMAS)
-def test_numbers_written_with_a_comma_are_no_text(written: Callable[[float], str]) -> None:
+@pytest.mark.parametrize("written", ADORNED.values(), ids=ADORNED)
+def test_adorned_numbers_are_no_text(written: Callable[[float], str]) -> None:
     x = np.random.default_rng(0).normal(0, 3_000, 100)
     frame = pd.DataFrame({"a": [*map(written, x)], "b": x, "c": [*map(written, x[::-1])], "y": np.arange(100) % 2})
     frame.loc[3, "a"], frame.loc[5, "a"] = None, "-"
-    with pytest.raises(
-        DataError, match=r"column 'a': .*; column 'c': .* look like numbers with a comma; .*--column"
-    ):
+    with pytest.raises(DataError, match=r"column 'a': .*; column 'c': .* look like numbers with .*; .*--column"):
         load(frame, target="y")
     assert load(frame, target="y", column={"a": "text", "c": "drop"}).columns[0] == "a: text 1"
-    with pytest.raises(DataError, match=r"column 'a': .* looks like a number with a comma; .*--column a=text"):
+    with pytest.raises(DataError, match=r"column 'a': .* looks like a number with .*; .*--column a=text"):
         load(frame, target="y", column={"a": "number", "c": "drop"})
-    with pytest.raises(DataError, match=r"column 'a': .* looks like a number with a comma; .*--task multiclass"):
+    with pytest.raises(DataError, match=r"column 'a': .* looks like a number with .*; .*--task multiclass"):
         load(frame.dropna(), target="a")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from gengap.data.commas import MEND, WITH_COMMA
+from gengap.data.adorned import ADORNED, MEND
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 from gengap.limits import LARGEST_UNPACKED, text_bytes
 
@@ -198,7 +198,7 @@ def admit(
 
 def _refuse(fault: Skipped, file: str, on_bad_row: OnBadRow | None, skipped: list[Skipped]) -> None:
     mend = "Mend the row."
-    if fault.problem.endswith(WITH_COMMA):  # to skip such rows would leave out just the large numbers
+    if ADORNED in fault.problem:  # to skip such rows would leave out just the large numbers
         mend = MEND
     elif on_bad_row is not None:
         mend = "Mend the row, or leave such rows out with --on-bad-row skip (on_bad_row='skip')."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
-from gengap.data.commas import refuse_commas, written_with_comma
+from gengap.data.adorned import adorned, refuse_adorned
 from gengap.errors import DataError, UsageError, shown
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def as_said(
         return "numeric", None
     if kind == "number":
         parsed = pd.to_numeric(column, errors="coerce")
-        if parsed.isna().any() and (example := written_with_comma(column.dropna().astype(str))):
-            refuse_commas({f"column {name!r}": example}, f"say so with --column {name}=text")
+        if parsed.isna().any() and (example := adorned(column.dropna().astype(str))):
+            refuse_adorned({f"column {name!r}": example}, f"say so with --column {name}=text")
         refuse_unread(name, column, parsed, "number")
         return "numeric", (parsed, None)
     if kind == "date":

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from gengap.data import higgs, stream
+from gengap.data.adorned import fault_of
 from gengap.data.blocks import MISSING, NO_CLASS, Block, Reader, Skipped, StreamBrokenError, checked, problem_of
-from gengap.data.commas import fault_of
 from gengap.errors import SourceError, shown
 from gengap.limits import refuse_columns
 

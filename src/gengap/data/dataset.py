@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
+from gengap.data.adorned import adorned, refuse_adorned
 from gengap.data.columns import ColumnKind
-from gengap.data.commas import refuse_commas, written_with_comma
 from gengap.data.described import Described, describe_columns, warn_of_repeated
 from gengap.data.encoding import Encoding
 from gengap.data.larger import prepare_stored
@@ -148,7 +148,7 @@ def load(
         )
     place = f"{opened.origin}, column {opened.target!r}"
     if read.y.dtype.kind not in "biuf" and (task is None or task == "regression"):
-        _refuse_commas(place, read.y)
+        _refuse_adorned(place, read.y)
     found = task_of(read.y, task, place)
     if class_weight is not None and not found.by_class:
         raise UsageError(
@@ -208,11 +208,11 @@ def _check(train: int | None, validation: int | None, test: int, group: str | No
         raise UsageError("group and time are both given; rows are split by one of them. Leave one out")
 
 
-def _refuse_commas(place: str, target: np.ndarray) -> None:
+def _refuse_adorned(place: str, target: np.ndarray) -> None:
     classes = dict.fromkeys(target)
-    if len(classes) > 1 and (example := written_with_comma(map(str, classes))):
+    if len(classes) > 1 and (example := adorned(map(str, classes))):
         kind = "binary" if len(classes) == 2 else "multiclass"
-        refuse_commas({place: example}, f"say --task {kind} (task=)")
+        refuse_adorned({place: example}, f"say --task {kind} (task=)")
 
 
 def _opened(source: Any, rows: int | None, asked: Asked, options: dict[str, Any]) -> tuple[Source, Asked]:

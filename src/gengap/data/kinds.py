@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gengap.data.adorned import adorned, refuse_adorned
 from gengap.data.columns import as_said
-from gengap.data.commas import refuse_commas, written_with_comma
 from gengap.data.encoding import (
     Category,
     Date,
@@ -56,7 +56,7 @@ def fit(
     for name in said:
         kinds[name], found = as_said(name, raw.column(name), said[name])
         clean |= {name: found} if found is not None else {}
-    _refuse_commas({name: clean[name][0] for name in kinds if name not in said and name in columns}, kinds)
+    _refuse_adorned({name: clean[name][0] for name in kinds if name not in said and name in columns}, kinds)
     steps: list[Step] = []
     dropped = {}
     for name in columns:
@@ -78,17 +78,17 @@ def fit(
     return Encoding(tuple(steps)), dropped
 
 
-def _refuse_commas(found: Mapping[str, pd.Series], kinds: Mapping[str, str]) -> None:
-    """Raises DataError if a column found to be words is one of numbers with a comma; one value is no column's."""
+def _refuse_adorned(found: Mapping[str, pd.Series], kinds: Mapping[str, str]) -> None:
+    """Raises DataError if a column found to be words is one of adorned numbers; one value is no column's."""
     words = {
         name: column.dropna().unique() for name, column in found.items() if kinds[name].endswith("cardinality")
     }
     examples = {
         f"column {name!r}": example
         for name, different in words.items()
-        if len(different) > 1 and (example := written_with_comma(map(str, different)))
+        if len(different) > 1 and (example := adorned(map(str, different)))
     }
-    refuse_commas(examples, "say what they are with --column, as in NAME=category, NAME=text or NAME=drop")
+    refuse_adorned(examples, "say what they are with --column, as in NAME=category, NAME=text or NAME=drop")
 
 
 def _kinds_of_text(
