@@ -42,6 +42,13 @@ def test_big_rows_make_a_step_long_however_few_operations_it_has(monkeypatch: py
     assert SPLIT in compiled_for(model, 4096, monkeypatch)
 
 
+@pytest.mark.parametrize("parameters", [1, program.SMALL + 1])
+@pytest.mark.parametrize("short", [False, True])
+def test_xla_knows_every_option(parameters: int, short: bool) -> None:
+    product = jax.jit(lambda x: x @ x).lower(jax.numpy.ones((8, 8)))
+    assert product.compile(compiler_options=program.compiler_options(parameters, short)) is not None
+
+
 def test_a_program_without_a_count_of_operations_is_as_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(jax.stages.Lowered, "cost_analysis", lambda _: [])

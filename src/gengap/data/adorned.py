@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from unicodedata import category
 
 from gengap.errors import DataError, shown
 
 SHARE = 0.9  # of different values that look like numbers, from which on the others stand for gaps, or are typos
 NAMED = 10  # columns in an error
+LONGEST = 60  # characters of a number
 ADORNED = "is a number with "
-MEND = "Write the column's numbers with digits and a point alone, as 1234.5."
-# As much of the world writes them, 1.234,5; as the rest does, 1,234.5; and in India 1,23,456.
-WRITTEN = r"(\d+|\d{1,3}([. ]\d{3})+)(,\d+)?|(\d+|\d{1,3}((,\d{2,3})+|( \d{3})+))(\.\d*)?|[.,]\d+"
-NUMBER = re.compile(rf"[-+]? ?({WRITTEN})(e[-+]?\d+)?-?", re.ASCII | re.IGNORECASE)
+MEND = "Write the column's numbers with digits, a point and a minus alone, as -1234.5."
+
 APOSTROPHES = "'\u2019\u02bc"
-# Spaces of many widths stand between thousands, as apostrophes do; a minus may have a sign of its own or be a dash.
-PLAINLY = str.maketrans("\u00a0\u202f\u2009\u2007\u2212\u2013" + APOSTROPHES, "    --   ")
+MINUSES = "\u2212\u2013"  # a sign of its own, and a dash
+MONEY = "[$\u00a2-\u00a5\u0e3f\u20a0-\u20c0\ufe69\uff04\uffe0\uffe1\uffe5\uffe6]"
+SIGN = re.compile(f"[,%({APOSTROPHES}{MINUSES}]|{MONEY}")
+# As much of the world writes them, 1.234,5; as the rest does, 1,234.5; and in India 1,23,456.
+WRITTEN = r"(\d+|\d{1,3}([. ']\d{3})+)(,\d+)?|(\d+|\d{1,3}((,\d{2,3})+|([ ']\d{3})+))(\.\d*)?|[.,]\d+"
+UNSIGNED = rf"([A-Z]{{0,2}}{MONEY} ?)?[-+]? ?({WRITTEN})(E[-+]?\d+)?-?( ?({MONEY}|%))?"
+# Accounts write what is owed in parentheses.
+NUMBER = re.compile(rf"[-+]? ?{UNSIGNED}|\( ?[-+]? ?{UNSIGNED} ?\) ?%?", re.ASCII | re.IGNORECASE)
+PLAINLY = str.maketrans("\u00a0\u202f\u2009\u2007" + MINUSES + APOSTROPHES, "    --'''")  # spaces of many widths
 
 
 def adorned(values: Iterable[str]) -> str | None:
@@ -30,20 +35,25 @@ def adorned(values: Iterable[str]) -> str | None:
     ('12 %', None)
     """
     different = dict.fromkeys(values)
-    if not any(_signs(value) for value in different):
+    if not any(map(SIGN.search, different)):
         return None
     numbers = [value for value in different if _looks_like_number(value)]
-    return next(filter(_signs, numbers), None) if len(numbers) >= SHARE * len(different) else None
+    if len(numbers) < SHARE * len(different) or all("(" in value for value in numbers):  # as (1), (2): footnotes
+        return None
+    return next(filter(SIGN.search, numbers), None)
 
 
 def fault_of(value: str) -> str:
     """What is wrong with a text, not empty, where a number must be.
 
     >>> fault_of("1,234.5"), fault_of("($12)"), fault_of("red")
-    ('is a number with a comma', 'is a number with a sign of money and parentheses', 'is not a number')
+    ('is a number with a comma', 'is a number with a sign of money, parentheses', 'is not a number')
     """
-    signs = _signs(value) if _looks_like_number(value) else []
-    return ADORNED + " and ".join(signs) if signs else "is not a number"
+    return (
+        ADORNED + ", ".join(_signs(value))
+        if SIGN.search(value) and _looks_like_number(value)
+        else "is not a number"
+    )
 
 
 def refuse_adorned(examples: Mapping[str, str], else_say: str) -> None:
@@ -56,32 +66,25 @@ def refuse_adorned(examples: Mapping[str, str], else_say: str) -> None:
     places = "; ".join(f"{place}: {shown(example)}" for place, example in islice(examples.items(), NAMED))
     more = f" and {len(examples) - NAMED} more" if len(examples) > NAMED else ""
     told = "look like numbers" if len(examples) > 1 else "looks like a number"
-    signs = " or ".join(dict.fromkeys(sign for example in examples.values() for sign in _signs(example)))
+    signs = ", ".join(dict.fromkeys(sign for example in examples.values() for sign in _signs(example)))
     raise DataError(
-        f"{places}{more} {told} with {signs}; expected digits and a point alone, as 1234.5. "
+        f"{places}{more} {told} with {signs}; expected digits, a point and a minus alone, as -1234.5. "
         f"Write such columns so, or if these are no numbers, {else_say}"
     )
 
 
-def _signs(text: str) -> list[str]:
-    """What of all that adorns numbers is in a text, in words."""
-    found = {
-        "a comma": "," in text,
-        "an apostrophe": any(mark in text for mark in APOSTROPHES),
-        "a sign of money": _money(text) != text,
-        "a percent sign": "%" in text,
-        "parentheses": "(" in text,
+def _signs(number: str) -> list[str]:
+    """What of all that adorns numbers is in this one, in words."""
+    named = {
+        ",": "a comma",
+        f"[{APOSTROPHES}]": "an apostrophe",
+        MONEY: "a sign of money",
+        "%": "a percent sign",
+        f"[{MINUSES}]": "a minus sign of its own",
+        r"\(": "parentheses",
     }
-    return [name for name, there in found.items() if there]
+    return [name for sign, name in named.items() if re.search(sign, number)]
 
 
 def _looks_like_number(value: str) -> bool:
-    bare = _money(value.translate(PLAINLY)).strip().removesuffix("%").strip()
-    if bare.startswith("(") and bare.endswith(")"):  # as accounts write what is owed
-        bare = bare[1:-1].strip()
-    return NUMBER.fullmatch(bare) is not None
-
-
-def _money(text: str) -> str:
-    """The text without its signs of currencies."""
-    return text if text.isascii() and "$" not in text else "".join(c for c in text if category(c) != "Sc")
+    return len(value) <= LONGEST and NUMBER.fullmatch(value.translate(PLAINLY).strip()) is not None

@@ -198,7 +198,7 @@ def admit(
 
 def _refuse(fault: Skipped, file: str, on_bad_row: OnBadRow | None, skipped: list[Skipped]) -> None:
     mend = "Mend the row."
-    if ADORNED in fault.problem:  # to skip such rows would leave out just the large numbers
+    if ADORNED in fault.problem:  # to skip such rows would leave out just the large numbers, or the negative ones
         mend = MEND
     elif on_bad_row is not None:
         mend = "Mend the row, or leave such rows out with --on-bad-row skip (on_bad_row='skip')."

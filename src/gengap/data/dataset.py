@@ -148,7 +148,7 @@ def load(
         )
     place = f"{opened.origin}, column {opened.target!r}"
     if read.y.dtype.kind not in "biuf" and (task is None or task == "regression"):
-        _refuse_adorned(place, read.y)
+        _refuse_adorned_target(place, read.y)
     found = task_of(read.y, task, place)
     if class_weight is not None and not found.by_class:
         raise UsageError(
@@ -208,7 +208,7 @@ def _check(train: int | None, validation: int | None, test: int, group: str | No
         raise UsageError("group and time are both given; rows are split by one of them. Leave one out")
 
 
-def _refuse_adorned(place: str, target: np.ndarray) -> None:
+def _refuse_adorned_target(place: str, target: np.ndarray) -> None:
     classes = dict.fromkeys(target)
     if len(classes) > 1 and (example := adorned(map(str, classes))):
         kind = "binary" if len(classes) == 2 else "multiclass"

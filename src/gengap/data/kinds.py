@@ -56,7 +56,7 @@ def fit(
     for name in said:
         kinds[name], found = as_said(name, raw.column(name), said[name])
         clean |= {name: found} if found is not None else {}
-    _refuse_adorned({name: clean[name][0] for name in kinds if name not in said and name in columns}, kinds)
+    _refuse_adorned_columns({name: clean[name][0] for name in kinds if name not in said and name in columns}, kinds)
     steps: list[Step] = []
     dropped = {}
     for name in columns:
@@ -78,7 +78,7 @@ def fit(
     return Encoding(tuple(steps)), dropped
 
 
-def _refuse_adorned(found: Mapping[str, pd.Series], kinds: Mapping[str, str]) -> None:
+def _refuse_adorned_columns(found: Mapping[str, pd.Series], kinds: Mapping[str, str]) -> None:
     """Raises DataError if a column found to be words is one of adorned numbers; one value is no column's."""
     words = {
         name: column.dropna().unique() for name, column in found.items() if kinds[name].endswith("cardinality")
