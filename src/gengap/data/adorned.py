@@ -17,7 +17,15 @@ MEND = "Write the column's numbers with digits, a point and a minus alone, as -1
 APOSTROPHES = "'\u2019\u02bc"
 MINUSES = "\u2212\u2013"  # a sign of its own, and a dash
 MONEY = "[$\u00a2-\u00a5\u0e3f\u20a0-\u20c0\ufe69\uff04\uffe0\uffe1\uffe5\uffe6]"
-SIGN = re.compile(f"[,%({APOSTROPHES}{MINUSES}]|{MONEY}")
+SIGNS = {
+    ",": "a comma",
+    f"[{APOSTROPHES}]": "an apostrophe",
+    MONEY: "a sign of money",
+    "%": "a percent sign",
+    f"[{MINUSES}]": "a minus sign of its own",
+    r"\(": "parentheses",
+}
+SIGN = re.compile("|".join(SIGNS))
 # As much of the world writes them, 1.234,5; as the rest does, 1,234.5; and in India 1,23,456.
 WRITTEN = r"(\d+|\d{1,3}([. ']\d{3})+)(,\d+)?|(\d+|\d{1,3}((,\d{2,3})+|([ ']\d{3})+))(\.\d*)?|[.,]\d+"
 UNSIGNED = rf"([A-Z]{{0,2}}{MONEY} ?)?[-+]? ?({WRITTEN})(E[-+]?\d+)?-?( ?({MONEY}|%))?"
@@ -49,11 +57,9 @@ def fault_of(value: str) -> str:
     >>> fault_of("1,234.5"), fault_of("($12)"), fault_of("red")
     ('is a number with a comma', 'is a number with a sign of money, parentheses', 'is not a number')
     """
-    return (
-        ADORNED + ", ".join(_signs(value))
-        if SIGN.search(value) and _looks_like_number(value)
-        else "is not a number"
-    )
+    if SIGN.search(value) and _looks_like_number(value):
+        return ADORNED + ", ".join(_signs(value))
+    return "is not a number"
 
 
 def refuse_adorned(examples: Mapping[str, str], else_say: str) -> None:
@@ -75,15 +81,7 @@ def refuse_adorned(examples: Mapping[str, str], else_say: str) -> None:
 
 def _signs(number: str) -> list[str]:
     """What of all that adorns numbers is in this one, in words."""
-    named = {
-        ",": "a comma",
-        f"[{APOSTROPHES}]": "an apostrophe",
-        MONEY: "a sign of money",
-        "%": "a percent sign",
-        f"[{MINUSES}]": "a minus sign of its own",
-        r"\(": "parentheses",
-    }
-    return [name for sign, name in named.items() if re.search(sign, number)]
+    return [name for sign, name in SIGNS.items() if re.search(sign, number)]
 
 
 def _looks_like_number(value: str) -> bool:
