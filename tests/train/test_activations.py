@@ -34,6 +34,17 @@ def test_values_and_derivative_are_those_of_keras(units: int, x: float) -> None:
     agree(slopes(elu, values), slopes(keras.activations.elu, values))
 
 
+def test_wide_layers_are_as_exact_as_xla_where_the_difference_loses_digits() -> None:
+    x = -np.logspace(-30, 2, 2000 * WIDE, dtype=np.float32).reshape(-1, WIDE)
+    np.testing.assert_allclose(elu(jnp.asarray(x)), np.expm1(x.astype(float)), rtol=3e-7)
+
+
+@pytest.mark.parametrize("kind", [jnp.float16, jnp.bfloat16])
+def test_other_precisions_are_as_keras_has_them(kind: type) -> None:
+    values = -jnp.logspace(-3, 1, WIDE, dtype=kind)
+    np.testing.assert_array_equal(elu(values), keras.activations.elu(values))
+
+
 @pytest.mark.parametrize("units", [1, WIDE])
 def test_any_shape_and_what_is_no_number(units: int) -> None:
     values = jnp.asarray([[-2.0], [3.0], [np.nan]], jnp.float32) * jnp.ones(units)
