@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gengap.data import csvtext, higgs, stream
 from gengap.data.blocks import Block, admit
@@ -101,7 +103,7 @@ def test_the_real_sample(higgs_path: Path) -> None:
 
 def blocks_of(text: bytes, size: int, rows: int | None) -> list[bytes]:
     pieces = (text[i : i + 7] for i in range(0, len(text), 7))
-    return list(stream.whole_lines(pieces, size, rows))
+    return [b"".join(block) for block in stream.whole_lines(pieces, size, rows)]
 
 
 @pytest.mark.parametrize("size", [1, 5, 40, 1000])
@@ -111,6 +113,21 @@ def test_blocks_hold_whole_lines_and_all_of_the_text(size: int, rows: int | None
     blocks = blocks_of(text, size, rows)
     assert b"".join(blocks) == text
     assert all(block.endswith(b"\n") for block in blocks[:-1])
+
+
+@given(st.lists(st.lists(st.binary(max_size=40), max_size=5), max_size=8))
+def test_blocks_joined_one_after_another_are_each_their_pieces(blocks: list[list[bytes]]) -> None:
+    assert [bytes(stream.joined(block)) for block in blocks] == [b"".join(block) for block in blocks]
+
+
+def test_a_parsed_block_does_not_change_with_its_text() -> None:
+    """Each thread writes the next block over the text of the last."""
+    layout = csvtext.sniff(b"y,word,x\n1,ab,2\n0,cd,3\n", True, "made up")
+    schema = pa.schema([("y", pa.float32()), ("word", pa.string()), ("x", pa.float64())])
+    text = bytearray(b"1,ab,2\n0,cd,3\n")
+    block = csvtext.parse(text, layout, schema, True)
+    text[:] = b"\0" * len(text)
+    assert block.batch.to_pydict() == {"y": [1, 0], "word": ["ab", "cd"], "x": [2, 3]}
 
 
 def test_a_line_without_end_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,12 +170,12 @@ def test_a_reading_left_halfway_does_not_wait_for_its_parsers() -> None:
     waited: list[bool] = []
     empty = pa.record_batch({"a": pa.array([], pa.float32())})
 
-    def parse(text: bytes) -> Block:
+    def parse(text: bytearray) -> Block:
         if text != b"0\n":
             waited.append(left.wait(10))
         return Block(empty, 1)
 
-    reading = stream.parsed((b"%d\n" % i for i in range(3)), parse, None)
+    reading = stream.parsed(([b"%d\n" % i] for i in range(3)), parse, None)
     next(reading)
     reading.close()
     left.set()

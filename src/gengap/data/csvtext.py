@@ -153,7 +153,7 @@ def _is_missing(cell: str) -> bool:
     return cell in MISSING or cell.lower().lstrip("+-") == "nan"
 
 
-def parse(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
+def parse(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
     """The rows of `text`, whole lines: columns of `schema`, bad rows taken out."""
     # Looking for every mark of a missing value doubles the time, and most tables have none but the empty cell.
     for marks in ([""], MISSING):
@@ -167,7 +167,7 @@ def parse(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block
     return _parse_carefully(text, layout, schema, binary)
 
 
-def _parse_fast(text: bytes, layout: Layout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
+def _parse_fast(text: bytearray, layout: Layout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
     types = {field.name: pa.bool_() if _is_boolean(field, layout) else field.type for field in schema}
     lines = text.count(b"\n", 0, HEAD_BYTES)  # not in all of the text, which takes a tenth of the time to parse it
     inner = max(INNER, 4 * HEAD_BYTES // lines) if lines else len(text)
@@ -185,7 +185,7 @@ def _is_boolean(field: pa.Field, layout: Layout) -> bool:
     return field.name in layout.booleans and pa.types.is_floating(field.type)
 
 
-def _parse_carefully(text: bytes, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
+def _parse_carefully(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
     place = {name: i for i, name in enumerate(layout.columns)}
     at = [place[name] for name in schema.names]
     good: list[list[str | None]] = []

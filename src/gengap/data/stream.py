@@ -6,6 +6,7 @@ Nothing here holds more than a few blocks, so a file of any length is read in th
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,8 +17,8 @@ from gengap.data.blocks import Block, StreamBrokenError
 from gengap.errors import SourceError
 
 BLOCK = 1 << 22  # bytes of text parsed at once; the fastest of 512 KiB ... 4 MiB
-CHUNK = 1 << 18  # bytes read from a file at once
-PIECE = 1 << 20  # bytes of text gunzipped at once
+CHUNK = 1 << 16  # bytes read from a file at once, and ...
+PIECE = 1 << 16  # ... of text gunzipped at once: larger ones get memory of their own, which is fresh each time
 LONGEST_LINE = 1 << 24
 WORKERS = min(4, os.cpu_count() or 1)  # four parsers keep up with one gunzip
 
@@ -104,12 +105,12 @@ def dropped(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
         count = max(0, count - len(piece))
 
 
-def whole_lines(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterator[bytes]:
-    """Blocks of whole lines of about `size` bytes, or less as soon as `rows` lines are there.
+def whole_lines(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterator[list[bytes]]:
+    """Blocks of whole lines of about `size` bytes, or less as soon as `rows` lines are there, as their pieces.
 
     The last block may lack its line end. After a break the whole lines before it are yielded first.
     """
-    held: list[bytes] = []  # joined once a block, so that no byte is copied twice
+    held: list[bytes] = []
     length = lines = 0
     try:
         for piece in pieces:
@@ -117,7 +118,7 @@ def whole_lines(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterato
             lines += piece.count(b"\n") if rows is not None else 0
             length += len(piece)
             if end and (length >= size or (rows is not None and lines >= rows)):
-                yield b"".join([*held, piece[:end]])
+                yield [*held, piece[:end]]
                 held, length = [piece[end:]], len(piece) - end
             else:
                 held.append(piece)
@@ -126,17 +127,37 @@ def whole_lines(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterato
     except (StreamBrokenError, SourceError):
         text = b"".join(held)
         if end := text.rfind(b"\n") + 1:
-            yield text[:end]
+            yield [text[:end]]
         raise
-    if text := b"".join(held):
-        yield text
+    if any(held):
+        yield held
+
+
+def joined(pieces: list[bytes]) -> bytearray:
+    """The pieces in one, which holds until this thread joins others: it reuses the memory.
+
+    Fresh pages for every block take a tenth of the time that reading a csv.gz does.
+    """
+    length, start = sum(map(len, pieces)), 0
+    memory = _memory.__dict__.setdefault("text", bytearray())
+    memory.extend(bytes(max(0, length - len(memory))))
+    del memory[length:]
+    with memoryview(memory) as view:
+        for piece in pieces:
+            view[start : start + len(piece)] = piece
+            start += len(piece)
+    return memory
+
+
+_memory = threading.local()
 
 
 def parsed(
-    blocks: Iterator[bytes], parse: Callable[[bytes], Block], rows: int | None
+    blocks: Iterator[list[bytes]], parse: Callable[[bytearray], Block], rows: int | None
 ) -> Generator[Block, None, None]:
     """Parses blocks in threads and yields them in order, reading no further than `rows` rows need.
 
+    What `parse` returns must not refer to the text that it is given.
     A line is taken for a row until it is parsed: so reading stops when enough lines are on their way, and
     goes on if some prove blank or bad. A break of the stream is raised after the rows before it.
     """
@@ -155,9 +176,9 @@ def parsed(
                 except (StreamBrokenError, SourceError) as fault:
                     more, broken = False, fault
                 else:
-                    lines = 0 if rows is None else block.count(b"\n")
+                    lines = 0 if rows is None else sum(piece.count(b"\n") for piece in block)
                     ahead += lines
-                    waiting.append((lines, pool.submit(parse, block)))
+                    waiting.append((lines, pool.submit(lambda block=block: parse(joined(block)))))
             if not waiting:
                 break
             lines, future = waiting.popleft()
