@@ -17,7 +17,7 @@ from gengap.models.backend import keras
 from gengap.train import compiled, either, running, streamed
 from gengap.train import keras as plain
 from gengap.train.checkpoint import Checkpoints
-from gengap.train.fitted import Fitted, Job, Progress
+from gengap.train.fitted import Fitted, Job, Permutations, Progress
 from gengap.train.stopping import NEVER, Stopping
 
 BATCH = 20
@@ -33,19 +33,21 @@ def kept(rows: tuple[Rows, Rows], tmp_path_factory: pytest.TempPathFactory) -> S
     return open_stored(path)[0]
 
 
-class SameOrder:
+class SameOrder(Permutations):
     """In the place of `Permutations`: the order in which streamed buffers name rows."""
 
     buffers: streamed.Buffers
 
     def __init__(self, rows: int, _seed: int) -> None:
         assert rows == len(self.buffers.train)
+        super().__init__(rows, 0)
         self.epoch = 0
 
-    def draw(self, epochs: int) -> np.ndarray:
-        drawn = [self._one(epoch) for epoch in range(self.epoch, self.epoch + epochs)]
-        self.epoch += epochs
-        return np.stack(drawn)
+    def fill(self, orders: np.ndarray) -> np.ndarray:
+        for order in orders:
+            order[:] = self._one(self.epoch)
+            self.epoch += 1
+        return orders
 
     def skip(self, epochs: int) -> None:
         self.epoch += epochs

@@ -169,7 +169,17 @@ class Permutations:
 
     def draw(self, epochs: int) -> np.ndarray:
         """The next `epochs` permutations, (epochs, rows) int32."""
-        return np.stack([self._one() for _ in range(epochs)])
+        return self.fill(np.empty((epochs, len(self._in_order)), np.int32))
+
+    def fill(self, orders: np.ndarray) -> np.ndarray:
+        """The next permutations, as many as fill `orders`, (epochs, rows) int32."""
+        for order in orders:
+            keys = self._keys()
+            keys <<= self._bits
+            keys |= self._in_order
+            keys.sort()
+            np.bitwise_and(keys, (1 << self._bits) - 1, out=order, casting="unsafe")
+        return orders
 
     def skip(self, epochs: int) -> None:
         """Passes over the next `epochs` permutations: their keys are drawn, and not sorted."""
@@ -178,14 +188,6 @@ class Permutations:
 
     def _keys(self) -> np.ndarray:
         return self._generator.integers(1 << (63 - self._bits), size=len(self._in_order))
-
-    def _one(self) -> np.ndarray:
-        keys = self._keys()
-        keys <<= self._bits
-        keys |= self._in_order
-        keys.sort()
-        keys &= (1 << self._bits) - 1
-        return keys.astype(np.int32)
 
 
 def clean_sample(train: Rows, rows: int) -> Rows:

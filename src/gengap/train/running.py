@@ -37,6 +37,7 @@ class Running:
         self._permutations = Permutations(rows, job.seed)
         self._permutations.skip(self.done)
         self.orders = self._permutations.draw(min(capacity, job.epochs))
+        self._before = np.empty_like(self.orders)
         self.stopped: Stopped | None = None if self.done < job.epochs else "max-epochs"
 
     @property
@@ -55,8 +56,14 @@ class Running:
         self._gathered = Gathered(columns, self._job, self._record, self._started)
 
     def draw(self, length: int) -> None:
-        """The row orders after the next `length`: to be drawn while the device computes."""
-        self.orders = np.concatenate([self.orders[length:], self._permutations.draw(length)])
+        """The row orders after the next `length`: to be drawn while the device computes.
+
+        They are written over those before the present ones, which the device may still be reading.
+        """
+        orders, kept = self._before, len(self.orders) - length
+        orders[:kept] = self.orders[length:]
+        self._permutations.fill(orders[kept:])
+        self.orders, self._before = orders, self.orders
 
     def add(self, chunk: Chunk) -> None:
         """Takes over what a chunk gave."""
