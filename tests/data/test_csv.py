@@ -120,14 +120,40 @@ def test_blocks_joined_one_after_another_are_each_their_pieces(blocks: list[list
     assert [bytes(stream.joined(block)) for block in blocks] == [b"".join(block) for block in blocks]
 
 
-def test_a_parsed_block_does_not_change_with_its_text() -> None:
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (b"0,cd,3,false\n", [0, "cd", 3, 0]),
+        (b'0,"cd",3,true\n', [0, "cd", 3, 1]),
+        (b"0,cd,NA,false\n", [0, "cd", None, 0]),
+        (b"0,cd,much,false\n", None),
+    ],
+)
+def test_a_parsed_block_does_not_refer_to_its_text(row: bytes, expected: list[object] | None) -> None:
     """Each thread writes the next block over the text of the last."""
-    layout = csvtext.sniff(b"y,word,x\n1,ab,2\n0,cd,3\n", True, "made up")
-    schema = pa.schema([("y", pa.float32()), ("word", pa.string()), ("x", pa.float64())])
-    text = bytearray(b"1,ab,2\n0,cd,3\n")
+    first = b"1,ab,2,true\n"
+    layout = csvtext.sniff(b"y,word,x,flag\n" + 9 * (first + b"0,cd,3,false\n"), True, "made up")
+    types = {"y": pa.float32(), "word": pa.string(), "x": pa.float64(), "flag": pa.float32()}
+    schema = pa.schema([pa.field(name, kind, nullable=name == "x") for name, kind in types.items()])
+    text = bytearray(first + row)
     block = csvtext.parse(text, layout, schema, True)
+    text.extend(b"\0" * 100)  # an array that held it would not let it grow
     text[:] = b"\0" * len(text)
-    assert block.batch.to_pydict() == {"y": [1, 0], "word": ["ab", "cd"], "x": [2, 3]}
+    rows = [[1, "ab", 2, 1], *([expected] if expected else [])]
+    assert [list(each.values()) for each in block.batch.to_pylist()] == rows
+    assert len(block.faults) == 2 - len(rows)
+
+
+@pytest.mark.parametrize("size", [1 << 12, 1 << 16, 1 << 20])
+def test_a_files_layout_does_not_depend_on_the_size_of_its_pieces(size: int) -> None:
+    """Columns that are empty early on, in rows so wide that a piece holds few of them."""
+    filled = ["5.000000000000000000e-01"] * 60
+    rows = [",".join(["1", *filled, *(("2.5", "true") if i > 80 else ("", ""))]) for i in range(300)]
+    text = "\n".join([",".join(f"c{i}" for i in range(63)), *rows]).encode()
+    reader = csvtext.open_csv(
+        stream.Pieces(lambda: (text[i : i + size] for i in range(0, len(text), size))), "made up"
+    )
+    assert not reader.others
 
 
 def test_a_line_without_end_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +183,7 @@ def test_no_more_is_read_than_the_rows_need() -> None:
             taken += 1
             yield b"%d,%d\n" % (i % 2, i)
 
-    reader = csvtext.open_csv(stream.Pieces(pieces), "made up")
+    reader = csvtext.open_csv(stream.Pieces(pieces, by_wire=True), "made up")
     head, schema = taken, pa.schema([(name, pa.float32()) for name in reader.columns])
     batches = admit(reader.blocks(schema, 500, False), file="", rows=500, on_bad_row="fail", skipped=[])
     assert sum(len(batch) for batch in batches) == 500

@@ -47,7 +47,8 @@ def open_address(url: str, rows: int | None, progress: Progress | None) -> Reade
     ready = _entry(url, remote.version or "", kind)
     raw = ready.with_suffix(kind)
     if kind in names.TEXT and rows is not None and not raw.exists() and not ready.exists():
-        return csvtext.open_csv(stream.Pieces(lambda: stream.text(remote.chunks(), kind)), url)
+        pieces = stream.Pieces(lambda: stream.text(remote.chunks(), kind), by_wire=True)
+        return csvtext.open_csv(pieces, url)
     remote.close()
     with _alone():
         if not raw.exists() and not ready.exists():

@@ -29,8 +29,9 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 BOOLEANS = {"true": "1", "false": "0"}
 INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
-HEAD_LINES, HEAD_BYTES = 20, 1 << 16  # looked at to find out the layout; few, for they may come by wire
-TEXT_LINES = 200  # looked at where there is more than numbers: what is text is told by more of it
+HEAD_LINES, HEAD_BYTES = 200, 1 << 20  # looked at to find out the layout
+WIRE_LINES, WIRE_BYTES = 20, 1 << 16  # enough of one that comes by wire: lines of numbers alone, bytes of any
+COUNTED = 1 << 16  # bytes in which lines are counted, to tell how long they are
 NOT_UTF8 = "not text in UTF-8. Save it as UTF-8"
 OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
 NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the others are typos and no text
@@ -51,10 +52,10 @@ def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Rea
     """A reader of CSV text, its layout found from the head. Raises SourceError or BadRowError."""
 
     def enough(text: bytes) -> bool:
-        lines = text.count(b"\n")
-        if lines > HEAD_LINES and not text[text.index(b"\n") :].translate(None, OF_NUMBERS):
+        lines, most = text.count(b"\n"), WIRE_BYTES if pieces.by_wire else HEAD_BYTES
+        if pieces.by_wire and lines > WIRE_LINES and not text[text.index(b"\n") :].translate(None, OF_NUMBERS):
             return True
-        return lines > TEXT_LINES or (lines > 1 and len(text) >= HEAD_BYTES) or len(text) > stream.LONGEST_LINE
+        return lines > HEAD_LINES or (lines > 1 and len(text) >= most) or len(text) > stream.LONGEST_LINE
 
     try:
         layout = sniff(*pieces.peek(enough), file)
@@ -102,7 +103,7 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     body = first + reader.line_num if has_header else first
     if (line := _undecoded(b"".join(lines[first:body]).decode("utf-8", "surrogateescape"))) is not None:
         raise SourceError(f"{file}: the line of column names, {shown(line.strip())}, is {NOT_UTF8}.")
-    sample = [_cells(line, delimiter) for line in text[body : body + TEXT_LINES] if line.strip()]
+    sample = [_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
     if has_header:
         columns = _unique([name or f"column_{i}" for i, name in enumerate(names, 1)], file)
     else:
@@ -154,7 +155,7 @@ def _is_missing(cell: str) -> bool:
 
 
 def parse(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
-    """The rows of `text`, whole lines: columns of `schema`, bad rows taken out."""
+    """The rows of `text`, whole lines: columns of `schema`, bad rows taken out. They do not refer to `text`."""
     # Looking for every mark of a missing value doubles the time, and most tables have none but the empty cell.
     for marks in ([""], MISSING):
         try:
@@ -169,8 +170,8 @@ def parse(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> B
 
 def _parse_fast(text: bytearray, layout: Layout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
     types = {field.name: pa.bool_() if _is_boolean(field, layout) else field.type for field in schema}
-    lines = text.count(b"\n", 0, HEAD_BYTES)  # not in all of the text, which takes a tenth of the time to parse it
-    inner = max(INNER, 4 * HEAD_BYTES // lines) if lines else len(text)
+    lines = text.count(b"\n", 0, COUNTED)  # not in all of the text, which takes a tenth of the time to parse it
+    inner = max(INNER, 4 * COUNTED // lines) if lines else len(text)
     table = pa_csv.read_csv(
         pa.BufferReader(text),
         pa_csv.ReadOptions(column_names=layout.columns, use_threads=False, block_size=inner),

@@ -58,7 +58,7 @@ class Running:
     def draw(self, length: int) -> None:
         """The row orders after the next `length`: to be drawn while the device computes.
 
-        They are written over those before the present ones, which the device may still be reading.
+        They are written over those of the chunk before, which has ended: the device may be reading the present.
         """
         orders, kept = self._before, len(self.orders) - length
         orders[:kept] = self.orders[length:]
