@@ -30,6 +30,12 @@ NUMBERS = {
     "percents": [*map("{}.5%".format, range(20))],
     "percents after a space": [*map(" {} % ".format, range(20))],
     "percents owed": ["(5%)", "(6)%", "-7%", "8%"],
+    "thousands behind a space": ["950", "1 234", "1 234 567"],
+    "thousands behind a no-break space": [*map("{}\N{NO-BREAK SPACE}500".format, range(1, 20))],
+    "money by its name": [*map("{} EUR".format, range(20)), "n/a"],
+    "money by its name in front": [*map("usd{}.50".format, range(20))],
+    "money by its name, and thousands": ["CHF 1'200.50", "CHF 80"],
+    "a minus behind some": ["5-", "7", "12.5-"],
     "a minus sign of its own": [*map("\N{MINUS SIGN}{}.5".format, range(20)), "3"],
     "Swiss thousands and decimals": [*map("{}'234.50".format, range(20))],
 }
@@ -51,6 +57,13 @@ NO_NUMBERS = {
     "what is too long": ["1" * 70 + "%", "2%" * 40],
     "money alone": ["$", "$$", "$$$"],
     "phones": ["030 123 456", "040 555 777"],
+    "phones without a zero": ["612 345 678", "655 010 020", "+49 301"],
+    "postal codes": ["118 25", "411 04"],
+    "from an age on": ["18-", "40-", "65-"],
+    "grades": ["1", "1-", "2+", "2", "2-", "3+"],
+    "currencies": ["EUR", "USD", "EUR USD"],
+    "pairs of currencies": ["EURUSD 5", "USDJPY 7"],
+    "words that begin as currencies": ["5 europe", "7 thbs"],
     "nothing": [],
 }
 
@@ -58,7 +71,7 @@ NO_NUMBERS = {
 @pytest.mark.parametrize("values", NUMBERS.values(), ids=NUMBERS)
 def test_adorned_numbers_are_found(values: list[str]) -> None:
     found = adorned(values)
-    assert found is not None and re.search(r"[,$%('\N{EURO SIGN}\N{MINUS SIGN}]", found)
+    assert found is not None and re.search(r"[,$%('\N{EURO SIGN}\N{MINUS SIGN}]|\d\s\d{3}|EUR|usd|CHF|-$", found)
     assert fault_of(found).startswith(ADORNED)
 
 

@@ -310,10 +310,19 @@ ADORNED: dict[str, Callable[[float], str]] = {
     "money": lambda value: f"${value:.2f}",
     "what is owed in parentheses": lambda value: f"{value:.2f}" if value >= 0 else f"({-value:.2f})",
     "percents": lambda value: f"{german(value)} %",
+    "spaces": lambda value: f"{value:_.2f}".replace("_", " "),
+    "currencies": lambda value: f"{value:.2f} EUR",
+    "a minus behind": lambda value: f"{value:.2f}" if value >= 0 else f"{-value:.2f}-",
     "some exponents": lambda value: f"{value:.3g}".replace(".", ","),
     "some without a whole part": lambda value: f"{value / 3_000:.3f}".replace(".", ",").replace("0,", ","),
 }
-SIGNS = {"money": "a sign of money", "what is owed in parentheses": "parentheses"}  # the others have a comma
+SIGNS = {
+    "money": "a sign of money",
+    "what is owed in parentheses": "parentheses",
+    "spaces": "a space",
+    "currencies": "a currency",
+    "a minus behind": "a minus behind",
+}  # the others have a comma
 
 
 @pytest.mark.parametrize("how", ADORNED)

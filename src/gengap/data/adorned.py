@@ -16,22 +16,32 @@ MEND = "Write the column's numbers with digits, a point and a minus alone, as -1
 
 APOSTROPHES = "'\u2019\u02bc"
 MINUSES = "\u2212\u2013"  # a sign of its own, and a dash
+SPACES = " \u00a0\u202f\u2009\u2007"  # of many widths
 MONEY = "[$\u00a2-\u00a5\u0e3f\u20a0-\u20c0\ufe69\uff04\uffe0\uffe1\uffe5\uffe6]"
+CODES = (  # ISO 4217's, of the most traded currencies
+    "(?i:AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK"
+    "|NZD|PHP|PKR|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)"
+)
 SIGNS = {
     ",": "a comma",
+    # One such group: what has more in every value, or begins with 0 or +, may be telephones.
+    rf"(?<![\d+{SPACES}])[1-9]\d{{0,2}}[{SPACES}]\d{{3}}(?![{SPACES}]?\d)": "a space",
     f"[{APOSTROPHES}]": "an apostrophe",
     MONEY: "a sign of money",
+    rf"(?<![^\W\d_]){CODES}(?![^\W\d_])": "a currency",
     "%": "a percent sign",
     f"[{MINUSES}]": "a minus sign of its own",
     r"\(": "parentheses",
+    r"\d-\s*$": "a minus behind",
 }
 SIGN = re.compile("|".join(SIGNS))
+MARKED = re.compile(r"\(|^\d+-\s*$")  # all of them so are footnotes, as (1), (2), or from that number on, as 65-
 # As much of the world writes them, 1.234,5; as the rest does, 1,234.5; and in India 1,23,456.
 WRITTEN = r"(\d+|\d{1,3}([. ']\d{3})+)(,\d+)?|(\d+|\d{1,3}((,\d{2,3})+|([ ']\d{3})+))(\.\d*)?|[.,]\d+"
-UNSIGNED = rf"([A-Z]{{0,2}}{MONEY} ?)?[-+]? ?({WRITTEN})(E[-+]?\d+)?-?( ?({MONEY}|%))?"
+UNSIGNED = rf"(([A-Z]{{0,2}}{MONEY}|{CODES}) ?)?[-+]? ?({WRITTEN})(E[-+]?\d+)?-?( ?({MONEY}|{CODES}|%))?"
 # Accounts write what is owed in parentheses.
 NUMBER = re.compile(rf"[-+]? ?{UNSIGNED}|\( ?[-+]? ?{UNSIGNED} ?\) ?%?", re.ASCII | re.IGNORECASE)
-PLAINLY = str.maketrans("\u00a0\u202f\u2009\u2007" + MINUSES + APOSTROPHES, "    --'''")  # spaces of many widths
+PLAINLY = str.maketrans(SPACES + MINUSES + APOSTROPHES, 5 * " " + "--'''")
 
 
 def adorned(values: Iterable[str]) -> str | None:
@@ -46,7 +56,7 @@ def adorned(values: Iterable[str]) -> str | None:
     if not any(map(SIGN.search, different)):
         return None
     numbers = [value for value in different if _looks_like_number(value)]
-    if len(numbers) < SHARE * len(different) or all("(" in value for value in numbers):  # as (1), (2): footnotes
+    if len(numbers) < SHARE * len(different) or all(map(MARKED.search, numbers)):
         return None
     return next(filter(SIGN.search, numbers), None)
 
