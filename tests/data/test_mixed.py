@@ -235,6 +235,18 @@ def test_too_many_categories_are_refused() -> None:
         load(table, target="y", column={"c": "category"})
 
 
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [(["Yes", "yes", "No"], "Yes, yes"), (["a  b", "a b", "A B", "c"], "A B, a  b, a b"), (["yes", "no"], None)],
+)
+def test_classes_that_differ_in_little_are_told_of(classes: list[str], told: str | None) -> None:
+    frame = pd.DataFrame({"x": np.arange(240) * 0.7, "y": classes * (240 // len(classes))})
+    warnings = load(frame, target="y").described.warnings
+    assert [warning.partition(" differ only")[0] for warning in warnings] == (
+        [f"the classes {told}"] if told else []
+    )
+
+
 def test_a_table_too_large_for_memory_says_how_many_rows_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw_module, "MOST_CELLS", 900)
     with pytest.raises(DataError, match=r"more than 900 cells.*Use the first 100 rows with --rows"):

@@ -18,7 +18,7 @@ import numpy as np
 
 from gengap.data.adorned import adorned, refuse_adorned
 from gengap.data.columns import ColumnKind
-from gengap.data.described import Described, describe_columns, warn_of_repeated
+from gengap.data.described import Described, describe_columns, warn_of_alike, warn_of_repeated
 from gengap.data.encoding import Encoding
 from gengap.data.larger import prepare_stored
 from gengap.data.prepared import Prepared, prepare
@@ -329,7 +329,7 @@ def _prepared(
         mean=made.mean,
         scale=made.scale,
         encoding=made.encoding,
-        described=_described(source, made, names, how, read.weight),
+        described=_described(source, made, names, how, read.weight, task.classes),
         skipped=list(source.skipped),
     )
 
@@ -340,11 +340,12 @@ def _described(
     parts: Mapping[str, np.ndarray],
     how: str,
     weight: str | None,
+    classes: Sequence[str],
 ) -> Described:
     aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
     aside |= {} if weight is None else {weight: "weight"}
     aside |= dict.fromkeys(source.dropped, "dropped")
     order = (*source.columns, *source.aside, *source.dropped)
     columns = describe_columns(made.encoding, made.missing, {**made.dropped, **aside}, order)
-    warnings = (*made.notes, *warn_of_repeated(made.repeated, parts))
+    warnings = (*made.notes, *warn_of_alike(classes), *warn_of_repeated(made.repeated, parts))
     return Described(split=how, columns=columns, repeated=made.repeated, warnings=warnings)

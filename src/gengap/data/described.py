@@ -12,6 +12,7 @@ from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, f
 from gengap.data.raw import Raw
 
 Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight", "dropped"]
+NAMED = 10  # classes in a sentence
 WHY = {
     "constant": "left out: the training rows hold one value",
     "identifier": "left out: every training row has its own value, or nearly, as a row number or a key has; "
@@ -108,3 +109,18 @@ def warn_of_repeated(repeated: Mapping[str, int], rows: Mapping[str, Collection[
         f"training rows: {name} looks better than new rows will; use --group or remove them"
         for name, count in repeated.items()
     )
+
+
+def warn_of_alike(classes: Sequence[str]) -> tuple[str, ...]:
+    """Of classes of which some differ in nothing but capitals or spaces, as a sentence; typos, most likely.
+
+    >>> len(warn_of_alike(["No", "Yes", "no", "perhaps"])), len(warn_of_alike(["No", "Yes"]))
+    (1, 0)
+    """
+    written: dict[str, list[str]] = {}
+    for name in classes:
+        written.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    alike = [name for names in written.values() if len(names) > 1 for name in names]
+    named = ", ".join([*alike[:NAMED], *["…"] * (len(alike) > NAMED)])
+    told = f"the classes {named} differ only in capitals or spaces, and count as different"
+    return (f"{told}: write those alike that are one",) * bool(alike)
