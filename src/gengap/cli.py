@@ -73,8 +73,8 @@ class Stop(StrEnum):
 SourceArgument = Annotated[
     str,
     typer.Argument(
-        help="collider (built in), higgs, or the path or http(s) address of a .csv, .csv.gz, .parquet, .arrow, "
-        ".feather or .npz file."
+        help="collider (built in), higgs, or the path or http(s) address of a .csv, .tsv, .csv.gz, .parquet, "
+        ".arrow, .feather or .npz file."
     ),
 ]
 Rows = Annotated[int | None, typer.Option(min=1, help="Use only the first so many rows.")]

@@ -30,6 +30,7 @@ NUMBERS = {
     "percents": [*map("{}.5%".format, range(20))],
     "percents after a space": [*map(" {} % ".format, range(20))],
     "percents owed": ["(5%)", "(6)%", "-7%", "8%"],
+    "millions": [*MANY, "1.234.567"],
     "thousands behind a space": ["950", "1 234", "1 234 567"],
     "thousands behind a no-break space": [*map("{}\N{NO-BREAK SPACE}500".format, range(1, 20))],
     "money by its name": [*map("{} EUR".format, range(20)), "n/a"],
@@ -60,6 +61,7 @@ NO_NUMBERS = {
     "phones without a zero": ["612 345 678", "655 010 020", "+49 301"],
     "postal codes": ["118 25", "411 04"],
     "from an age on": ["18-", "40-", "65-"],
+    "versions": ["1.2.3", "1.12.0"],
     "grades": ["1", "1-", "2+", "2", "2-", "3+"],
     "currencies": ["EUR", "USD", "EUR USD"],
     "pairs of currencies": ["EURUSD 5", "USDJPY 7"],
@@ -71,7 +73,8 @@ NO_NUMBERS = {
 @pytest.mark.parametrize("values", NUMBERS.values(), ids=NUMBERS)
 def test_adorned_numbers_are_found(values: list[str]) -> None:
     found = adorned(values)
-    assert found is not None and re.search(r"[,$%('\N{EURO SIGN}\N{MINUS SIGN}]|\d\s\d{3}|EUR|usd|CHF|-$", found)
+    signs = r"[,$%('\N{EURO SIGN}\N{MINUS SIGN}]|\d\s\d{3}|EUR|usd|CHF|-$|\.\d+\."
+    assert found is not None and re.search(signs, found)
     assert fault_of(found).startswith(ADORNED)
 
 

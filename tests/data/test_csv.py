@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from gengap.data import csvtext, higgs, stream
 from gengap.data.blocks import Block, admit
 from gengap.data.source import open_source
+from gengap.errors import BadRowError
 
 Write = Callable[[str | bytes], Path]
 
@@ -86,6 +87,56 @@ def test_higgs_is_known_by_its_layout(write: Write) -> None:
     assert not other.higgs_layout and other.columns[0] == "label"
     plain = open_source(write(f"3{row}\n3{row}\n"), target="column_1")
     assert not plain.higgs_layout
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("header", ["y;a;word", ""])
+def test_decimal_commas(write: Write, delimiter: str, header: str) -> None:
+    rows = ["0;1,5;a", "1;-2;1,5 or so", '0;"0,25";c', "1;;d", "0;NA;e", "1;+3,5e-1;f", "0;,5;1,234"]
+    text = "\n".join([*filter(None, [header]), *rows]).replace(";", delimiter)
+    source = open_source(write(text), target="y" if header else "column_1")
+    found = pa.Table.from_batches(source.batches(), source.schema).to_pydict()
+    numbers, words = list(found.values())[1:]
+    assert numbers == [1.5, -2, 0.25, None, None, pytest.approx(0.35), 0.5]
+    assert words == ["a", "1,5 or so", "c", "d", "e", "f", "1,234"]
+
+
+@pytest.mark.parametrize("name", ["table.tsv", "table.txt", "table.tsv.gz", "Table.TXT.gz"])
+def test_text_by_other_names(tmp_path: Path, name: str) -> None:
+    text = b"y\ta\n0\t1.5\n1\t2.5\n"
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    assert read(tmp_path / name) == {"y": [0, 1], "a": [1.5, 2.5]}
+
+
+@pytest.mark.parametrize("line", ["sep=;\n", "\ufeffsep=;\r\n"])
+def test_the_line_in_which_excel_names_the_delimiter(write: Write, line: str) -> None:
+    assert read(write(f"{line}y;a,b,c\n0;1.5\n1;2.5\n")) == {"y": [0, 1], "a,b,c": [1.5, 2.5]}
+    with pytest.raises(BadRowError, match="row 2, column 'a,b,c': 'x1' is not a number"):
+        read(write(f"{line}y;a,b,c\n0;1.5\n1;x1\n" + "1;2\n" * 20))
+
+
+def test_decimal_commas_read_as_points_do(write: Write) -> None:
+    numbers = np.random.default_rng(0).normal(0, 1e3, (3_000, 3)).round(4)
+    text = "y;a;b\n" + "".join(f"{i % 2};{a};{b}\n" for i, (a, b, _) in enumerate(numbers.tolist()))
+    points = read(write(text))
+    assert read(write(text.replace(".", ","))) == points
+
+
+@pytest.mark.parametrize(
+    "rows", [["0;1,234", "1;12,500"], ["0;1,5;0.5", "1;2,5;0.25"]], ids=["thousands", "beside points"]
+)
+def test_commas_that_may_be_others_stay(write: Write, rows: list[str]) -> None:
+    header = ";".join("yab"[: rows[0].count(";") + 1])
+    assert read(write("\n".join([header, *rows])))["a"] == [row.split(";")[1] for row in rows]
+
+
+def test_a_point_among_decimal_commas_is_refused(write: Write) -> None:
+    path = write("y;a\n" + "0;1,5\n1;2,5\n" * 200 + "0;1.500\n")
+    with pytest.raises(BadRowError, match=r"row 401, column 'a': '1\.500' is a number with a point, where ") as e:
+        read(path)
+    assert "--on-bad-row" not in str(e.value)
+    with pytest.raises(BadRowError, match=r"row 401, column 'a': '1\.234,5' is a number with a comma"):
+        read(write("y;a\n" + "0;1,5\n1;2,5\n" * 200 + "0;1.234,5\n"))
 
 
 def test_a_large_target_keeps_its_digits(write: Write) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +105,11 @@ def test_too_few_rows_say_how_many_there_are() -> None:
         load("collider", test=-1)
     with pytest.raises(UsageError, match="but rows is 100"):
         load("collider", rows=100)
+
+
+def test_a_class_of_a_single_row_is_told_of_and_that_numbers_may_be_none() -> None:
+    counts = [*range(4)] * 30 + [4, 5]
+    frame = pd.DataFrame({"x": np.arange(len(counts)) * 0.7, "y": counts})
+    with pytest.raises(DataError, match=r"122 rows of 6 classes .*; 2 of them have fewer than 2 rows\..*task reg"):
+        load(frame, target="y")
+    assert len(load(frame, target="y", task="regression").train) == 98

@@ -24,6 +24,7 @@ CODES = (  # ISO 4217's, of the most traded currencies
 )
 SIGNS = {
     ",": "a comma",
+    r"\d\.\d{3}\.\d{3}": "two points",
     # One such group: what has more in every value, or begins with 0 or +, may be telephones.
     rf"(?<![\d+{SPACES}])[1-9]\d{{0,2}}[{SPACES}]\d{{3}}(?![{SPACES}]?\d)": "a space",
     f"[{APOSTROPHES}]": "an apostrophe",

@@ -19,14 +19,17 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from gengap.data import higgs, stream
-from gengap.data.adorned import fault_of
+from gengap.data.adorned import ADORNED, fault_of
 from gengap.data.blocks import MISSING, NO_CLASS, Block, Reader, Skipped, StreamBrokenError, checked, problem_of
 from gengap.errors import SourceError, shown
 from gengap.limits import refuse_columns
 
 DELIMITERS = ",;\t"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+WITH_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?", re.ASCII)
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+SEPARATOR = re.compile(rf"sep=([{DELIMITERS}])")
 BOOLEANS = {"true": "1", "false": "0"}
 INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
 HEAD_LINES, HEAD_BYTES = 200, 1 << 20  # looked at to find out the layout
@@ -39,10 +42,13 @@ NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the o
 
 @dataclass(frozen=True)
 class Layout:
-    """How a CSV file is written: its columns, delimiter, true/false and text columns, and bytes before the rows."""
+    """How a CSV file is written: its columns, delimiter, decimal point or comma, true/false and text columns, and
+    bytes before the rows.
+    """
 
     columns: tuple[str, ...]
     delimiter: str
+    decimal: str
     booleans: frozenset[str]
     texts: frozenset[str]
     start: int
@@ -72,9 +78,11 @@ def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Rea
 def sniff(head: bytes, ended: bool, file: str) -> Layout:
     """The layout of a file that begins with `head`, which is all of it if `ended`.
 
-    The delimiter is the one of comma, semicolon and tab that cuts the first line into most fields. A first
-    line of mostly numbers is a row, any other a header. A file without header, 29 fields wide and with
-    labels 0 and 1 in front is HIGGS.
+    The delimiter is the one of comma, semicolon and tab that cuts the first line into most fields, unless its
+    commas are those of numbers between others, or the one that Excel names in a line of its own, as sep=;. A first
+    line of mostly numbers is a row, any other a header. A file without header, 29 fields wide and with labels 0 and
+    1 in front is HIGGS. Numbers have a decimal comma if some have a comma that can't be one of thousands, none has
+    a point, and the comma is not the delimiter.
     """
     if b"\0" in head:
         raise SourceError(f"{file}: this is {NOT_UTF8}, comma-separated.")
@@ -90,7 +98,10 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     if first is None:
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
     refuse_columns(file, max(map(text[first].count, DELIMITERS)))
-    delimiter = max(DELIMITERS, key=lambda d: len(_cells(text[first], d)))
+    named = SEPARATOR.fullmatch(text[first].rstrip("\r\n"))
+    if named and first + 1 < len(text):
+        first += 1
+    delimiter = named[1] if named else _delimiter(text[first])
     reader = csv.reader(text[first:], delimiter=delimiter)
     try:
         names = [name.strip() for name in next(reader)]
@@ -99,11 +110,14 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     if len(names) < 2:
         wanted = "expected columns separated by comma, semicolon or tab"
         raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
-    has_header = not _mostly_numbers(names)
+    has_header = not _mostly_numbers(names if delimiter == "," else [*map(_pointed, names)])
     body = first + reader.line_num if has_header else first
     if (line := _undecoded(b"".join(lines[first:body]).decode("utf-8", "surrogateescape"))) is not None:
         raise SourceError(f"{file}: the line of column names, {shown(line.strip())}, is {NOT_UTF8}.")
     sample = [_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
+    decimal = "," if delimiter != "," and _have_decimal_commas([cell for row in sample for cell in row]) else "."
+    if decimal == ",":
+        sample = [[*map(_pointed, row)] for row in sample]
     if has_header:
         columns = _unique([name or f"column_{i}" for i, name in enumerate(names, 1)], file)
     else:
@@ -112,13 +126,31 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     booleans = frozenset(
         name for i, name in enumerate(columns) if any(_at(row, i).lower() in BOOLEANS for row in sample)
     )
-    return Layout(
-        columns, delimiter, booleans - texts, texts, sum(len(line) for line in lines[:body]) or _bom(head)
-    )
+    start = sum(len(line) for line in lines[:body]) or _bom(head)
+    return Layout(columns, delimiter, decimal, booleans - texts, texts, start)
+
+
+def _delimiter(line: str) -> str:
+    for delimiter in DELIMITERS.replace(",", ""):
+        commas = [cell for cell in _cells(line, delimiter) if "," in cell]
+        if delimiter in line and commas and all(map(WITH_COMMA.fullmatch, commas)):
+            return delimiter
+    return max(DELIMITERS, key=lambda d: len(_cells(line, d)))
 
 
 def _bom(head: bytes) -> int:
     return 3 if head.startswith(b"\xef\xbb\xbf") else 0
+
+
+def _have_decimal_commas(cells: list[str]) -> bool:
+    commas = [*filter(WITH_COMMA.fullmatch, cells)]
+    points = any("." in cell and NUMBER.fullmatch(cell) for cell in cells)
+    return not points and not all(map(THOUSANDS.fullmatch, commas))
+
+
+def _pointed(cell: str) -> str:
+    """A number with a decimal comma with a point instead."""
+    return cell.replace(",", ".") if WITH_COMMA.fullmatch(cell) else cell
 
 
 def _mostly_numbers(names: list[str]) -> bool:
@@ -177,7 +209,12 @@ def _parse_fast(text: bytearray, layout: Layout, schema: pa.Schema, marks: Seque
         pa_csv.ReadOptions(column_names=layout.columns, use_threads=False, block_size=inner),
         # Without a quote in the text, not looking for any saves a quarter of the time.
         pa_csv.ParseOptions(delimiter=layout.delimiter, quote_char='"' if b'"' in text else False),
-        pa_csv.ConvertOptions(column_types=types, include_columns=schema.names, null_values=marks),
+        pa_csv.ConvertOptions(
+            column_types=types,
+            include_columns=schema.names,
+            null_values=marks,
+            decimal_point=layout.decimal,
+        ),
     )
     return table.combine_chunks().to_batches()[0]
 
@@ -201,16 +238,18 @@ def _parse_carefully(text: bytearray, layout: Layout, schema: pa.Schema, binary:
         if fault:
             faults.append(Skipped(number, *fault))
         else:
-            good.append([_value(cells[i], field) for i, field in zip(at, schema, strict=True)])
+            good.append([_value(cells[i], field, layout) for i, field in zip(at, schema, strict=True)])
     columns = zip(*good, strict=True) if good else [() for _ in at]
     arrays = [pc.cast(pa.array(c, pa.string()), f.type) for c, f in zip(columns, schema, strict=True)]
     return Block(pa.RecordBatch.from_arrays(arrays, schema=schema), number, tuple(faults))
 
 
-def _value(cell: str, field: pa.Field) -> str | None:
+def _value(cell: str, field: pa.Field, layout: Layout) -> str | None:
     """A cell as Arrow casts it."""
     if not pa.types.is_floating(field.type):
         return None if cell in MISSING and not pa.types.is_large_string(field.type) else cell
+    if layout.decimal == ",":
+        cell = _pointed(cell)
     return None if _is_missing(cell) else BOOLEANS.get(cell.lower(), cell.removeprefix("+"))
 
 
@@ -227,7 +266,12 @@ def _fault(
             return field.name, f"{shown(text)} is {NOT_UTF8}"
         if not pa.types.is_floating(field.type) or (field.nullable and _is_missing(cells[i])):
             continue
-        if problem := _problem(cells[i], field.name in layout.booleans, binary and place == 0):
+        cell = cells[i]
+        if layout.decimal == ",":
+            if "." in cell and NUMBER.fullmatch(cell):
+                return field.name, f"{shown(cell)} {ADORNED}a point, where others of the file have a decimal comma"
+            cell = _pointed(cell)
+        if problem := _problem(cell, field.name in layout.booleans, binary and place == 0):
             return field.name, problem
     return None
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from gengap.errors import SourceError
 
-TEXT = (".csv.gz", ".csv")
+TEXT = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".txt.gz", ".txt")
 TABLES = (".parquet", ".arrow", ".feather", ".npz")
 
 

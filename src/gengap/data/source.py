@@ -105,7 +105,7 @@ def open_source(
     """Opens `source` and finds out its columns; rows are read by `Source.batches`.
 
     `source` is "collider" (endless unless `rows` is given; the only one that uses `seed`), "higgs", a path
-    or http(s) address of .csv, .csv.gz, .parquet, .arrow, .feather or .npz, a DataFrame or Arrow table, or
+    or http(s) address of .csv, .tsv, .csv.gz, .parquet, .arrow, .feather or .npz, a DataFrame or Arrow table, or
     a tuple (X, y) of arrays. `target` names the label column; HIGGS and (X, y) know theirs. `rows` stops
     after so many good rows, and an address's transfer with them. `progress(done, expected)` is told rows as
     they are read, and bytes while a whole file is fetched here. `aside` names columns to be read besides the

@@ -50,8 +50,14 @@ def at_random(labels: np.ndarray | None, rows: int, wanted: Wanted, seed: int, o
         chosen = train_test_split(
             left, train_size=train, test_size=wanted.validation, stratify=strata, random_state=seed
         )
-    except ValueError as error:
-        raise DataError(f"{origin}: the rows can't be split by class ({error}). Take more rows") from None
+    except ValueError:
+        parts = 3 if wanted.test else 2
+        sizes = np.unique(labels, return_counts=True)[1]
+        raise DataError(
+            f"{origin}: {rows} rows of {len(sizes)} classes can't be split so that every part has each class; "
+            f"{int((sizes < parts).sum())} of them have fewer than {parts} rows. Take more rows, put rare classes "
+            "together, or say --task regression (task=) if they are numbers"
+        ) from None
     return [np.sort(part) for part in (*chosen, held)]
 
 

@@ -93,8 +93,8 @@ def gunzip(chunks: Iterable[bytes], piece: int = PIECE) -> Iterator[bytes]:
 
 
 def text(chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
-    """The text of `chunks`, which are gzip if `kind` is ".csv.gz"."""
-    return gunzip(chunks) if kind == ".csv.gz" else chunks
+    """The text of `chunks`, which are gzip if `kind`, a file's ending, says so."""
+    return gunzip(chunks) if kind.endswith(".gz") else chunks
 
 
 def dropped(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
