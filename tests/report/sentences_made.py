@@ -86,6 +86,7 @@ def tables() -> list[Described]:
     last = [load(late, target="y", time="val_id", test=test) for test in (0, 50)]
     last += [load("collider", train=50, validation=50, test=test) for test in (0, 50)]
     last += [load(base.assign(y=[*["val_x", "val_X", "val_y", "val_y"] * 100]), target="y")]
+    last += [load(base.assign(val_d=["01/02/2020", "03/04/2021"] * 200), target="y")]
     on_disk = msgspec.structs.replace(last[0].described, warnings=(note(9_000_000, 200_000),))
     return [*(each.described for each in (*found, *last)), on_disk]
 

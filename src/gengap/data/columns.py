@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gengap.data.adorned import adorned, refuse_adorned
+from gengap.data.encoding import settled
 from gengap.errors import DataError, UsageError, shown
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def as_said(
         refuse_unread(name, column, parsed, "number")
         return "numeric", (parsed, None)
     if kind == "date":
-        return "datetime", (column, None if column.dtype.kind == "M" else _written(name, column))
+        return "datetime", (column, None if column.dtype.kind == "M" else format_of(name, column))
     if kind == "category" and (many := column.nunique()) > MOST_CATEGORIES:
         raise DataError(
             f"column {name!r}: it has {many:,} values, expected at most {MOST_CATEGORIES:,} categories. {MEND}"
@@ -92,8 +93,8 @@ def as_said(
     return {"category": "low_cardinality", "text": "high_cardinality"}[kind], (column, None)
 
 
-def _written(name: str, column: pd.Series) -> str:
-    """How dates are written."""
+def format_of(name: str, column: pd.Series) -> str:
+    """How dates of text are written, as `strptime` has it. Raises DataError if they are none of one format."""
     from skrub import ToDatetime
 
     reader = ToDatetime()
@@ -104,4 +105,4 @@ def _written(name: str, column: pd.Series) -> str:
         raise DataError(
             f"column {name!r}: its values, as {value}, are no dates in one format, expected those. {MEND}"
         ) from None
-    return reader.format_
+    return settled(column, reader.format_)

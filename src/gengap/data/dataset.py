@@ -17,9 +17,9 @@ import msgspec
 import numpy as np
 
 from gengap.data.adorned import adorned, refuse_adorned
-from gengap.data.columns import ColumnKind
-from gengap.data.described import Described, describe_columns, warn_of_alike, warn_of_repeated
-from gengap.data.encoding import Encoding
+from gengap.data.columns import ColumnKind, format_of
+from gengap.data.described import Described, describe_columns, warn_of_alike, warn_of_order, warn_of_repeated
+from gengap.data.encoding import Date, Encoding
 from gengap.data.larger import prepare_stored
 from gengap.data.prepared import Prepared, prepare
 from gengap.data.raw import Raw, gather
@@ -174,15 +174,26 @@ def load(
         weights = check_weights(read.aside[weight], opened.origin, weight, opened.skipped)
         read = replace(read, weight=weight, weights=scaled(weights, parts, opened.origin, weight))
     dataset = _prepared(opened, read, found, parts, preparation, how, keep, column or {})
-    return _told(dataset.balanced() if class_weight is not None else dataset, weight)
+    return _told(dataset.balanced() if class_weight is not None else dataset, weight, _dates(dataset, read, time))
 
 
-def _told(dataset: Dataset, weight: str | None) -> Dataset:
-    """The same, with how it is weighted in words."""
+def _dates(dataset: Dataset, read: _Rows, time: str | None) -> dict[str, tuple[pd.Series, str]]:
+    """The columns of dates that are text, with the format that they are read in."""
+    columns = {} if read.raw is None else read.raw.others
+    steps = [step for step in dataset.encoding.steps if isinstance(step, Date) and step.name in columns]
+    found = {step.name: (columns[step.name], step.format) for step in steps if step.format is not None}
+    if time is not None and read.aside[time].dtype.kind not in "iufM":
+        found[time] = (read.aside[time], format_of(time, read.aside[time]))
+    return found
+
+
+def _told(dataset: Dataset, weight: str | None, dates: Mapping[str, tuple[pd.Series, str]]) -> Dataset:
+    """The same, with how it is weighted in words, and with what dates may be."""
     parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     weights = {name: rows.weights for name, rows in parts.items() if rows is not None and rows.weights is not None}
     told = weighting(weight, weights, dataset.train.emphasis is not None)
-    return replace(dataset, described=msgspec.structs.replace(dataset.described, weighting=told))
+    warnings = (*dataset.described.warnings, *warn_of_order(dates))
+    return replace(dataset, described=msgspec.structs.replace(dataset.described, weighting=told, warnings=warnings))
 
 
 class Asked(NamedTuple):

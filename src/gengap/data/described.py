@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
 
-from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of
+from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of, reads_all
 from gengap.data.raw import Raw
+from gengap.errors import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight", "dropped"]
 NAMED = 10  # classes in a sentence
@@ -124,3 +128,23 @@ def warn_of_alike(classes: Sequence[str]) -> tuple[str, ...]:
     named = ", ".join([*alike[:NAMED], *["…"] * (len(alike) > NAMED)])
     told = f"the classes {named} differ only in capitals or spaces, and count as different"
     return (f"{told}: write those alike that are one",) * bool(alike)
+
+
+def warn_of_order(dates: Mapping[str, tuple[pd.Series, str]]) -> tuple[str, ...]:
+    """Of columns of text and the format that they are read in: those whose days may be months, as sentences.
+
+    >>> import pandas as pd
+    >>> told = warn_of_order({"since": (pd.Series(["03/04/2024", "11/12/2024", None]), "%m/%d/%Y")})
+    >>> told[0].partition(":")[0]
+    "the dates of since, as '03/04/2024', are read as %m/%d/%Y, and may be %d/%m/%Y"
+    """
+    warnings = []
+    for name, (column, written) in dates.items():
+        other = written.replace("%m", "%%").replace("%d", "%m").replace("%%", "%d")
+        if written.startswith(("%Y", "%d.%m.")) or "%m" not in written or "%d" not in written:
+            continue
+        if reads_all(column, other):
+            example = shown(column.dropna().iloc[0])
+            told = f"the dates of {name}, as {example}, are read as {written}, and may be {other}"
+            warnings.append(f"{told}: write year, month and day in this order")
+    return tuple(warnings)

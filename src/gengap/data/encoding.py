@@ -207,6 +207,24 @@ def hashed(column: pd.Series) -> Any:
     return hashing.transform(column.astype(object).where(column.notna(), "").tolist())
 
 
+def settled(column: pd.Series, written: str) -> str:
+    """The format that dates of text are read in, where they may be `written` so: with points, the day comes first.
+
+    >>> import pandas as pd
+    >>> settled(pd.Series(["03.04.2024"]), "%m.%d.%Y"), settled(pd.Series(["03.24.2024"]), "%m.%d.%Y")
+    ('%d.%m.%Y', '%m.%d.%Y')
+    """
+    other = written.replace("%m.%d.", "%d.%m.")
+    return other if other == written or reads_all(column, other) else written
+
+
+def reads_all(column: pd.Series, written: str) -> bool:
+    """Whether all dates of text may be written in this format."""
+    import pandas as pd
+
+    return bool(pd.to_datetime(column.dropna(), format=written, errors="coerce", utc=True).notna().all())
+
+
 def parts_of(
     name: str, column: pd.Series, written: str | None, origin: float | None = None
 ) -> Mapping[str, np.ndarray]:

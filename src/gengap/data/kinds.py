@@ -23,6 +23,7 @@ from gengap.data.encoding import (
     hashed,
     is_missing,
     parts_of,
+    settled,
 )
 from gengap.data.raw import Raw
 from gengap.errors import DataError
@@ -135,7 +136,7 @@ def _step(
     if kind == "numeric":
         return Number(name=name, missing=missing, median=_median(parsed.to_numpy(np.float32)), text=True)
     if kind == "datetime":
-        return _date(name, missing, column, written)
+        return _date(name, missing, column, settled(column, written) if written else None)
     if kind == "low_cardinality":
         categories = tuple(sorted(str(value) for value in parsed.dropna().unique()))
         one_tells_the_other = len(categories) == 2 and not missing

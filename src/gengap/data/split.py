@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gengap.data.encoding import settled
 from gengap.errors import BadRowError, DataError, TooFewRowsError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def at_random(labels: np.ndarray | None, rows: int, wanted: Wanted, seed: int, o
         )
     except ValueError:
         parts = 3 if wanted.test else 2
-        sizes = np.unique(labels, return_counts=True)[1]
+        sizes = np.unique_counts([] if labels is None else labels).counts
         raise DataError(
             f"{origin}: {rows} rows of {len(sizes)} classes can't be split so that every part has each class; "
             f"{int((sizes < parts).sum())} of them have fewer than {parts} rows. Take more rows, put rare classes "
@@ -136,8 +137,11 @@ def _as_numbers(times: pd.Series, origin: str, column: str) -> np.ndarray:
     import pandas as pd
     from skrub import ToDatetime
 
+    reader = ToDatetime()
     try:
-        dates = ToDatetime().fit_transform(times)
+        dates = reader.fit_transform(times)
+        if reader.format_ is not None:
+            dates = pd.to_datetime(times, format=settled(times, reader.format_), errors="coerce", utc=True)
     except ValueError:  # it knows no format that they have
         dates = pd.Series(pd.NaT, index=times.index)
     if dates.isna().any():
