@@ -41,7 +41,7 @@ class Reader(NamedTuple):
 
 def source(path: Path) -> None:
     for batch in open_source(path, target="y").batches():
-        assert all(column.null_count == 0 for column in batch.columns)
+        assert batch.column("y").null_count == 0  # others may have gaps, as where a file ends before its last cell
 
 
 def skipping(path: Path) -> None:

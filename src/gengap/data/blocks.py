@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 OnBadRow = Literal["fail", "skip"]
 Progress = Callable[[int, int | None], None]  # told what is done and what is expected, if known
 TOO_LARGE = 3.4028235677973366e38  # rounds to infinity in 32 bits: their largest number and half a step
-NO_NUMBERS = "If it is the label, encode it as 0 and 1; else drop this column, or encode it as numbers."  # a mend
 # What stands for a missing value in text: skrub's list, which is pandas' with a few more.
 MISSING = (
     *("", "#N/A N/A"),
@@ -70,6 +69,7 @@ class Reader:
     target: str | None = None
     others: Mapping[str, pa.DataType] = field(default_factory=dict)
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    refusals: Mapping[str, Callable[[], None]] = field(default_factory=dict)
 
     @property
     def dates(self) -> set[str]:

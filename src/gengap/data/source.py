@@ -130,6 +130,9 @@ def open_source(
     check_said(said, chosen, aside, keep, reader.dates, origin)
     dropped = tuple(name for name in reader.columns if said.get(name) == "drop")
     features = tuple(name for name in reader.columns if name not in (chosen, *aside, *dropped))
+    for name in reader.refusals:
+        if name not in dropped:
+            reader.refusals[name]()
     for name in keep:
         check_column(name, features, origin)
     if not features:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from gengap.data import higgs
-from gengap.data.blocks import NO_NUMBERS, Block, OnBadRow, Progress, Reader, admit, checked
+from gengap.data.blocks import Block, OnBadRow, Progress, Reader, admit, checked
 from gengap.errors import BadRowError, GengapError, SourceError, UsageError, reason, shown
 from gengap.files import beside
 from gengap.limits import check_archive, check_arrow, check_parquet, is_text, open_arrow, refuse_columns
@@ -179,20 +181,21 @@ def _reader(schema: pa.Schema, batches: Callable[..., Iterator[pa.RecordBatch]],
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise SourceError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
-    others = {}
+    others, refusals = {}, {}
     for name in names:
         kind = schema.field(name).type
         if (handed := _handed_over(kind)) is not None:
             others[name] = handed
         elif not _is_numeric(kind):
-            _refuse_type(name, kind, batches([name], 1), file)
+            refusals[name] = partial(_refuse_type, name, kind, batches, file)
 
     def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
         with _explained(file):
             for batch in batches(wanted.names):
                 yield checked(batch, wanted, binary)
 
-    return Reader(tuple(names), blocks, others=others, types={name: schema.field(name).type for name in names})
+    types = {name: schema.field(name).type for name in names}
+    return Reader(tuple(names), blocks, others=others, types=types, refusals=refusals)
 
 
 def _pandas_index(schema: pa.Schema) -> set[str]:
@@ -221,13 +224,19 @@ def _is_numeric(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _refuse_type(name: str, kind: pa.DataType, batches: Iterator[pa.RecordBatch], file: str) -> None:
+def _refuse_type(
+    name: str, kind: pa.DataType, batches: Callable[[list[str], int], Iterator[pa.RecordBatch]], file: str
+) -> None:
     """Names the first value, if there is one near; read row by row, for each may be as long as it likes."""
-    for row, batch in enumerate(islice(batches, LOOKED_AT), 1):
-        for value in batch.column(0):
-            if value.is_valid:
-                problem = f"{shown(value.as_py())} is of type {kind}, expected a number, text or a date"
-                raise BadRowError(file, row, name, problem, NO_NUMBERS)
+    drop = f"with --column {shlex.quote(f'{name}=drop')}"
+    with _explained(file):
+        for row, batch in enumerate(islice(batches([name], 1), LOOKED_AT), 1):
+            for value in batch.column(0):
+                if value.is_valid:
+                    problem = f"{shown(value.as_py())} is of type {kind}, expected a number, text or a date"
+                    raise BadRowError(
+                        file, row, name, problem, f"Encode the column as numbers, or leave it out {drop}."
+                    )
     raise SourceError(
-        f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. Drop this column."
+        f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. Leave it out {drop}."
     )
