@@ -110,6 +110,8 @@ def test_too_few_rows_say_how_many_there_are() -> None:
 def test_a_class_of_a_single_row_is_told_of_and_that_numbers_may_be_none() -> None:
     counts = [*range(4)] * 30 + [4, 5]
     frame = pd.DataFrame({"x": np.arange(len(counts)) * 0.7, "y": counts})
-    with pytest.raises(DataError, match=r"122 rows of 6 classes .*; 2 of them have fewer than 2 rows\..*task reg"):
+    with pytest.raises(DataError, match=r"122 rows of 6 classes .*; 2 have fewer than 2 rows\..*task reg"):
         load(frame, target="y")
     assert len(load(frame, target="y", task="regression").train) == 98
+    with pytest.raises(DataError, match=r"4 classes don't fit into 3 rows\. Ask for more with .*--validation"):
+        load(frame[:120], target="y", validation=3)

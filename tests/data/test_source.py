@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gengap.data import collider, csvtext, higgs, stream
-from gengap.data.source import Source, ingest, open_source
+from gengap.data.source import Source, feature_batches, ingest, open_source
 from gengap.errors import BadRowError, PlaceError, SourceError, TooFewRowsError, UsageError
 
 TABLE = pa.table({"a": [1, 2, 3], "y": [False, True, True], "b": [0.5, -1.25, 1e-3]})
@@ -186,6 +186,12 @@ def test_columns_of_other_types_are_refused(column: pa.Array, said: str, tmp_pat
         with pytest.raises((BadRowError, SourceError), match=f"{said}.* --column c=drop"):
             open_source(source, target="y")
         assert "c" not in read(open_source(source, target="y", column={"c": "drop"})).column_names
+        with pytest.raises((BadRowError, SourceError), match=f"{said}.* name another"):
+            open_source(source, target="y", aside=["c"])
+        with pytest.raises((BadRowError, SourceError), match=f"{said}.* Leave the column out"):
+            ingest(source, tmp_path / "out.parquet")
+        with pytest.raises((BadRowError, SourceError), match=f"{said}.* as the model's training rows"):
+            feature_batches(source, pa.schema([("c", pa.float32())]))
 
 
 def test_higgs_columns_in_a_table_are_higgs() -> None:

@@ -15,6 +15,7 @@ from gengap.conclude import Conclusions, conclude
 from gengap.conclude.held_out import judge_held_out
 from gengap.conclude.more_rows import next_step
 from gengap.conclude.outcomes import Outcomes
+from gengap.data.csvtext import DECIMAL_COMMA
 from gengap.data.dataset import load
 from gengap.data.described import Described
 from gengap.data.larger import note
@@ -87,7 +88,7 @@ def tables() -> list[Described]:
     last += [load("collider", train=50, validation=50, test=test) for test in (0, 50)]
     last += [load(base.assign(y=[*["val_x", "val_X", "val_y", "val_y"] * 100]), target="y")]
     last += [load(base.assign(val_d=["01/02/2020", "03/04/2021"] * 200), target="y")]
-    on_disk = msgspec.structs.replace(last[0].described, warnings=(note(9_000_000, 200_000),))
+    on_disk = msgspec.structs.replace(last[0].described, warnings=(note(9_000_000, 200_000), DECIMAL_COMMA))
     return [*(each.described for each in (*found, *last)), on_disk]
 
 

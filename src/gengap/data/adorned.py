@@ -12,6 +12,8 @@ SHARE = 0.9  # of different values that look like numbers, from which on the oth
 NAMED = 10  # columns in an error
 LONGEST = 60  # characters of a number
 ADORNED = "is a number with "
+POINTED = ADORNED + "a point, where others of the file have a decimal comma"
+COMMAS = "Write all numbers of the file alike, with a decimal comma and no points."
 MEND = "Write the column's numbers with digits, a point and a minus alone, as -1234.5."
 
 APOSTROPHES = "'\u2019\u02bc"

@@ -7,14 +7,15 @@ format and however many threads parsed it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from gengap.data.adorned import ADORNED, MEND
+from gengap.data.adorned import ADORNED, COMMAS, MEND, POINTED
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 from gengap.limits import LARGEST_UNPACKED, text_bytes
 
@@ -58,7 +59,8 @@ class Reader:
     """One opened input: its column names in file order, and how to read its blocks.
 
     `target` is the target's name where the format itself tells it. `others` are the columns that are no numbers,
-    and how they are handed over: as string or timestamp. `types` are the columns' own, if not text.
+    and how they are handed over: as string or timestamp. `types` are the columns' own, if not text. `refusals`
+    raise DataError with a mend, for columns of types that can't be used. `notes` say how the input is understood.
     `blocks(schema, rows, binary)` yields blocks of the columns of `schema`, in any order: floating point, where a
     field that is not nullable must hold a number in every row, string or timestamp. It may stop after `rows` good
     rows, or give more. With `binary`, the first column must hold 0 or 1.
@@ -69,7 +71,14 @@ class Reader:
     target: str | None = None
     others: Mapping[str, pa.DataType] = field(default_factory=dict)
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
-    refusals: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    refusals: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def refuse(self, names: Iterable[str], mend: str) -> None:
+        """Raises DataError if one of these can't be used, with the mend, in which {name} stands for it."""
+        for name in names:
+            if name in self.refusals:
+                self.refusals[name](mend.replace("{name}", shlex.quote(name)))
 
     @property
     def dates(self) -> set[str]:
@@ -199,7 +208,7 @@ def admit(
 def _refuse(fault: Skipped, file: str, on_bad_row: OnBadRow | None, skipped: list[Skipped]) -> None:
     mend = "Mend the row."
     if ADORNED in fault.problem:  # to skip such rows would leave out just the large numbers, or the negative ones
-        mend = MEND
+        mend = COMMAS if POINTED in fault.problem else MEND
     elif on_bad_row is not None:
         mend = "Mend the row, or leave such rows out with --on-bad-row skip (on_bad_row='skip')."
     if on_bad_row != "skip":

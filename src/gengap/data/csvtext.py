@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from gengap.data import higgs, stream
-from gengap.data.adorned import ADORNED, fault_of
+from gengap.data.adorned import POINTED, fault_of
 from gengap.data.blocks import MISSING, NO_CLASS, Block, Reader, Skipped, StreamBrokenError, checked, problem_of
 from gengap.errors import SourceError, shown
 from gengap.limits import refuse_columns
@@ -29,13 +29,14 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WITH_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-SEPARATOR = re.compile(rf"sep=([{DELIMITERS}])")
+SEPARATOR = re.compile(rf'"?sep=([{DELIMITERS}])"?', re.IGNORECASE)
 BOOLEANS = {"true": "1", "false": "0"}
 INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
 HEAD_LINES, HEAD_BYTES = 200, 1 << 20  # looked at to find out the layout
 WIRE_LINES, WIRE_BYTES = 20, 1 << 16  # enough of one that comes by wire: lines of numbers alone, bytes of any
 COUNTED = 1 << 16  # bytes in which lines are counted, to tell how long they are
 NOT_UTF8 = "not text in UTF-8. Save it as UTF-8"
+DECIMAL_COMMA = "numbers are read with a decimal comma"
 OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
 NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the others are typos and no text
 
@@ -72,7 +73,8 @@ def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Rea
         text = stream.whole_lines(stream.dropped(pieces, layout.start), block, rows)
         yield from stream.parsed(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
 
-    return Reader(layout.columns, blocks, others=dict.fromkeys(sorted(layout.texts), pa.string()))
+    notes = (DECIMAL_COMMA,) if layout.decimal == "," else ()
+    return Reader(layout.columns, blocks, others=dict.fromkeys(sorted(layout.texts), pa.string()), notes=notes)
 
 
 def sniff(head: bytes, ended: bool, file: str) -> Layout:
@@ -95,13 +97,13 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
         lines.pop()  # perhaps cut in the middle
     text = [line.decode("utf-8-sig", "replace") for line in lines]
     first = next((i for i, line in enumerate(text) if line.strip()), None)
+    named = None
+    if first is not None and (named := SEPARATOR.fullmatch(text[first].strip(" \r\n"))):
+        first = next((i for i, line in enumerate(text) if i > first and line.strip()), None)
     if first is None:
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
     refuse_columns(file, max(map(text[first].count, DELIMITERS)))
-    named = SEPARATOR.fullmatch(text[first].rstrip("\r\n"))
-    if named and first + 1 < len(text):
-        first += 1
-    delimiter = named[1] if named else _delimiter(text[first])
+    delimiter = named[1] if named else _delimiter(text[first : first + 3])
     reader = csv.reader(text[first:], delimiter=delimiter)
     try:
         names = [name.strip() for name in next(reader)]
@@ -115,7 +117,7 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     if (line := _undecoded(b"".join(lines[first:body]).decode("utf-8", "surrogateescape"))) is not None:
         raise SourceError(f"{file}: the line of column names, {shown(line.strip())}, is {NOT_UTF8}.")
     sample = [_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
-    decimal = "," if delimiter != "," and _have_decimal_commas([cell for row in sample for cell in row]) else "."
+    decimal = "," if delimiter != "," and _have_decimal_commas([*zip(*sample, strict=False)]) else "."
     if decimal == ",":
         sample = [[*map(_pointed, row)] for row in sample]
     if has_header:
@@ -130,22 +132,29 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     return Layout(columns, delimiter, decimal, booleans - texts, texts, start)
 
 
-def _delimiter(line: str) -> str:
+def _delimiter(lines: list[str]) -> str:
+    """What stands between the cells of the first of these lines."""
     for delimiter in DELIMITERS.replace(",", ""):
-        commas = [cell for cell in _cells(line, delimiter) if "," in cell]
-        if delimiter in line and commas and all(map(WITH_COMMA.fullmatch, commas)):
+        commas = [cell for cell in _cells(lines[0], delimiter) if "," in cell]
+        as_many = len({line.count(delimiter) for line in lines if line.strip()}) == 1
+        if delimiter in lines[0] and as_many and commas and all(map(WITH_COMMA.fullmatch, commas)):
             return delimiter
-    return max(DELIMITERS, key=lambda d: len(_cells(line, d)))
+    return max(reversed(DELIMITERS), key=lambda d: len(_cells(lines[0], d)))
 
 
 def _bom(head: bytes) -> int:
     return 3 if head.startswith(b"\xef\xbb\xbf") else 0
 
 
-def _have_decimal_commas(cells: list[str]) -> bool:
-    commas = [*filter(WITH_COMMA.fullmatch, cells)]
-    points = any("." in cell and NUMBER.fullmatch(cell) for cell in cells)
-    return not points and not all(map(THOUSANDS.fullmatch, commas))
+def _have_decimal_commas(columns: list[tuple[str, ...]]) -> bool:
+    """Only columns of numbers tell: in text there may be a number of another kind."""
+    numbers: list[str] = []
+    for column in columns:
+        values = [cell for cell in column if not _is_missing(cell)]
+        found = [cell for cell in values if NUMBER.fullmatch(cell) or WITH_COMMA.fullmatch(cell)]
+        numbers += found if len(found) >= NUMBERS_SHARE * len(values) else []
+    commas = [cell for cell in numbers if "," in cell]
+    return not any("." in cell for cell in numbers) and not all(map(THOUSANDS.fullmatch, commas))
 
 
 def _pointed(cell: str) -> str:
@@ -269,7 +278,7 @@ def _fault(
         cell = cells[i]
         if layout.decimal == ",":
             if "." in cell and NUMBER.fullmatch(cell):
-                return field.name, f"{shown(cell)} {ADORNED}a point, where others of the file have a decimal comma"
+                return field.name, f"{shown(cell)} {POINTED}"
             cell = _pointed(cell)
         if problem := _problem(cell, field.name in layout.booleans, binary and place == 0):
             return field.name, problem

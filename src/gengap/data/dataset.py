@@ -358,5 +358,5 @@ def _described(
     aside |= dict.fromkeys(source.dropped, "dropped")
     order = (*source.columns, *source.aside, *source.dropped)
     columns = describe_columns(made.encoding, made.missing, {**made.dropped, **aside}, order)
-    warnings = (*made.notes, *warn_of_alike(classes), *warn_of_repeated(made.repeated, parts))
+    warnings = (*source.notes, *made.notes, *warn_of_alike(classes), *warn_of_repeated(made.repeated, parts))
     return Described(split=how, columns=columns, repeated=made.repeated, warnings=warnings)

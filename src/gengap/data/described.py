@@ -125,7 +125,7 @@ def warn_of_alike(classes: Sequence[str]) -> tuple[str, ...]:
     for name in classes:
         written.setdefault(" ".join(name.split()).casefold(), []).append(name)
     alike = [name for names in written.values() if len(names) > 1 for name in names]
-    named = ", ".join([*alike[:NAMED], *["…"] * (len(alike) > NAMED)])
+    named = ", ".join([*map(shown, alike[:NAMED]), *["…"] * (len(alike) > NAMED)])
     told = f"the classes {named} differ only in capitals or spaces, and count as different"
     return (f"{told}: write those alike that are one",) * bool(alike)
 
@@ -141,7 +141,7 @@ def warn_of_order(dates: Mapping[str, tuple[pd.Series, str]]) -> tuple[str, ...]
     warnings = []
     for name, (column, written) in dates.items():
         other = written.replace("%m", "%%").replace("%d", "%m").replace("%%", "%d")
-        if written.startswith(("%Y", "%d.%m.")) or "%m" not in written or "%d" not in written:
+        if written.startswith("%Y") or "%d.%m." in written or "%m" not in written or "%d" not in written:
             continue
         if reads_all(column, other):
             example = shown(column.dropna().iloc[0])

@@ -213,9 +213,13 @@ def settled(column: pd.Series, written: str) -> str:
     >>> import pandas as pd
     >>> settled(pd.Series(["03.04.2024"]), "%m.%d.%Y"), settled(pd.Series(["03.24.2024"]), "%m.%d.%Y")
     ('%d.%m.%Y', '%m.%d.%Y')
+    >>> settled(pd.Series(["2024.03.04."]), "%Y.%m.%d.")
+    '%Y.%m.%d.'
     """
+    if not written.startswith("%m.%d."):
+        return written
     other = written.replace("%m.%d.", "%d.%m.")
-    return other if other == written or reads_all(column, other) else written
+    return other if reads_all(column, other) else written
 
 
 def reads_all(column: pd.Series, written: str) -> bool:

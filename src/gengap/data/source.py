@@ -56,6 +56,11 @@ class Source:
         return self._reader.others
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """How the input is understood, where that may be wrong."""
+        return self._reader.notes
+
+    @property
     def schema(self) -> pa.Schema:
         """The target (numbers: float64, or float32 for HIGGS), the features (float32), those aside (float64)."""
         return self._schema(exact=False)
@@ -130,9 +135,8 @@ def open_source(
     check_said(said, chosen, aside, keep, reader.dates, origin)
     dropped = tuple(name for name in reader.columns if said.get(name) == "drop")
     features = tuple(name for name in reader.columns if name not in (chosen, *aside, *dropped))
-    for name in reader.refusals:
-        if name not in dropped:
-            reader.refusals[name]()
+    reader.refuse((chosen, *aside), "Encode the column as numbers, or name another.")
+    reader.refuse(features, "Encode the column as numbers, or leave it out with --column {name}=drop.")
     for name in keep:
         check_column(name, features, origin)
     if not features:
@@ -184,6 +188,7 @@ def ingest(
         raise UsageError("collider has no end: say how many rows, as --rows 100000 (rows=100_000).")
     if target is not None:
         _choose_target(target, reader, origin)
+    reader.refuse(reader.columns, "Leave the column out.")
     return write_reader(
         reader, origin, Path(path), rows=rows, on_bad_row=on_bad_row, target=target, progress=progress
     )
@@ -214,6 +219,7 @@ def feature_batches(
             f"{origin}: there is no column {', '.join(map(repr, missing[:5]))}{' ...' * (len(missing) > 5)}, which "
             f"the model needs.{hint} The table has: {', '.join(reader.columns)}. Rename its columns"
         )
+    reader.refuse(columns, "Give the column as the model's training rows had it.")
     fields = (
         field.with_type(reader.others[field.name])
         if field.name in reader.dates and pa.types.is_string(field.type)

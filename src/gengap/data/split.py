@@ -54,9 +54,15 @@ def at_random(labels: np.ndarray | None, rows: int, wanted: Wanted, seed: int, o
     except ValueError:
         parts = 3 if wanted.test else 2
         sizes = np.unique_counts([] if labels is None else labels).counts
+        smallest = min(train, wanted.validation, wanted.test or rows)
+        if smallest < len(sizes):
+            raise DataError(
+                f"{origin}: {len(sizes)} classes don't fit into {smallest} rows. Ask for more with --train, "
+                "--validation and --test"
+            ) from None
         raise DataError(
-            f"{origin}: {rows} rows of {len(sizes)} classes can't be split so that every part has each class; "
-            f"{int((sizes < parts).sum())} of them have fewer than {parts} rows. Take more rows, put rare classes "
+            f"{origin}: {rows} rows of {len(sizes)} classes can't be split so that each part has its share; "
+            f"{int((sizes < parts).sum())} have fewer than {parts} rows. Take more rows, put rare classes "
             "together, or say --task regression (task=) if they are numbers"
         ) from None
     return [np.sort(part) for part in (*chosen, held)]

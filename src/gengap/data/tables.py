@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from gengap.limits import check_archive, check_arrow, check_parquet, is_text, op
 BATCH_ROWS = 1 << 16
 LOOKED_AT = 1_000  # rows of a column of another type, for a value to name
 GROUP_ROWS = 1 << 17  # rows of a Parquet row group
+Batches = Callable[..., Iterator[pa.RecordBatch]]  # of columns, which it is given by name, anew at each call
 
 
 def open_table(path: Path, file: str) -> Reader:
@@ -173,7 +173,7 @@ def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
     return in_memory(table, file)
 
 
-def _reader(schema: pa.Schema, batches: Callable[..., Iterator[pa.RecordBatch]], file: str) -> Reader:
+def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
     """A reader of numbers, text and dates; `batches(columns)` yields those anew, or few `rows` at a time."""
     refuse_columns(file, len(schema))
     index = _pandas_index(schema)
@@ -225,18 +225,17 @@ def _is_numeric(kind: pa.DataType) -> bool:
 
 
 def _refuse_type(
-    name: str, kind: pa.DataType, batches: Callable[[list[str], int], Iterator[pa.RecordBatch]], file: str
+    name: str,
+    kind: pa.DataType,
+    batches: Callable[[list[str], int], Iterator[pa.RecordBatch]],
+    file: str,
+    mend: str,
 ) -> None:
     """Names the first value, if there is one near; read row by row, for each may be as long as it likes."""
-    drop = f"with --column {shlex.quote(f'{name}=drop')}"
     with _explained(file):
         for row, batch in enumerate(islice(batches([name], 1), LOOKED_AT), 1):
             for value in batch.column(0):
                 if value.is_valid:
                     problem = f"{shown(value.as_py())} is of type {kind}, expected a number, text or a date"
-                    raise BadRowError(
-                        file, row, name, problem, f"Encode the column as numbers, or leave it out {drop}."
-                    )
-    raise SourceError(
-        f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. Leave it out {drop}."
-    )
+                    raise BadRowError(file, row, name, problem, mend)
+    raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. {mend}")
