@@ -321,6 +321,8 @@ def diagnose(
             console = Console()
             console.print(verdict_table(answers.judged, console.width))
             console.print(reasons(verdict for _, verdict in answers.judged))
+    for note in answers.notes:
+        typer.echo(f"note: {note}", err=True)
     for fault in answers.faults:
         typer.echo(f"gengap: {fault['error']}", err=True)
     if plot is not None and answers.judged:

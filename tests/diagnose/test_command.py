@@ -51,6 +51,17 @@ def test_json_is_as_in_the_contract(logs: list[str]) -> None:
     assert len(turning["reasons"]) == len(turning["codes"]) > 0 and turning["advice"]
 
 
+def test_what_was_decided_in_reading_a_log_is_said(tmp_path: Path) -> None:
+    rows = [f"{i % 30},tf.Tensor({x}),{x}" for i, x in enumerate(TURNING)]
+    (tmp_path / "log.csv").write_text("\n".join(["epoch,loss,val_loss", *rows]))
+    for options in ([], ["--json"]):
+        result = CliRunner().invoke(app, ["diagnose", str(tmp_path / "log.csv"), *options])
+        assert result.exit_code == 0 and "note:" not in result.stdout
+        left_out, again = result.stderr.splitlines()
+        assert "log.csv: loss holds text" in left_out and left_out.endswith("and was left out.")
+        assert "30 values of val_loss came again for the same epoch or step; the last one" in again
+
+
 def test_the_table_shows_runs_with_their_reasons(logs: list[str]) -> None:
     result = CliRunner().invoke(app, ["diagnose", *logs])
     assert result.exit_code == 0

@@ -13,10 +13,14 @@ from gengap.errors import GengapError
 
 @dataclass(frozen=True)
 class Answers:
-    """`in_order` holds, for each run, its verdict or {"run", "error"}; `judged` has the curves with theirs."""
+    """`in_order` holds, for each run, its verdict or {"run", "error"}; `judged` has the curves with theirs.
+
+    `notes` are what had to be decided in reading the logs, as of epochs that are in them twice.
+    """
 
     in_order: list[Verdict | dict[str, str]] = field(default_factory=list)
     judged: list[tuple[Curves, Verdict]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def faults(self) -> list[dict[str, str]]:
@@ -42,4 +46,5 @@ def answer(files: Sequence[str], metric: str | None, materially: float) -> Answe
             verdict = judge(curves, None, thresholds)
             answers.in_order.append(verdict)
             answers.judged.append((curves, verdict))
+            answers.notes.extend(f"{verdict.run}: {note}" for note in log.notes)
     return answers
