@@ -244,7 +244,8 @@ def test_wrong_sources(tmp_path: Path) -> None:
     for path, said in {
         tmp_path: "this is a folder, expected a file",
         tmp_path / "none.csv": "there is no such file",
-        tmp_path / "t.xlsx": r"expected one of \.csv\.gz, \.csv, \.tsv\.gz, .*, \.parquet, .*, \.npz",
+        tmp_path
+        / "t.xlsx": r"\.csv\.gz, \.csv, \.tsv\.gz, \.tsv, \.txt\.gz, \.txt, \.parquet, \.arrow, \.feather, \.npz",
     }.items():
         with pytest.raises(SourceError, match=said) as caught:
             open_source(path, target="y")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengap.data.dataset import load
-from gengap.data.split import Wanted, by_group, by_time
+from gengap.data.split import Wanted, by_group, by_time, times_of
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
 
 PARTS = ("train", "validation", "test")
@@ -71,7 +71,7 @@ def test_later_rows_are_never_trained_on_and_ties_are_not_divided(
     moments = np.array(values)
     y = (np.arange(len(values)) % 2).astype(float)
     try:
-        parts = by_time(pd.Series(moments), y, Wanted(train, validation, test), "t", "day")
+        parts = by_time(times_of(pd.Series(moments), "t", "day")[0], y, Wanted(train, validation, test), "t")
     except DataError as error:
         assert len(np.unique(moments)) < len(moments) or "one label" in str(error)  # ties empty a side
         return

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gengap.data.adorned import adorned, refuse_adorned
-from gengap.data.encoding import settled
+from gengap.data.encoding import read_dates
 from gengap.errors import DataError, UsageError, shown
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def as_said(
         refuse_unread(name, column, parsed, "number")
         return "numeric", (parsed, None)
     if kind == "date":
-        return "datetime", (column, None if column.dtype.kind == "M" else format_of(name, column))
+        return "datetime", (column, None if column.dtype.kind == "M" else _written(name, column))
     if kind == "category" and (many := column.nunique()) > MOST_CATEGORIES:
         raise DataError(
             f"column {name!r}: it has {many:,} values, expected at most {MOST_CATEGORIES:,} categories. {MEND}"
@@ -93,16 +93,12 @@ def as_said(
     return {"category": "low_cardinality", "text": "high_cardinality"}[kind], (column, None)
 
 
-def format_of(name: str, column: pd.Series) -> str:
-    """How dates of text are written, as `strptime` has it. Raises DataError if they are none of one format."""
-    from skrub import ToDatetime
-
-    reader = ToDatetime()
+def _written(name: str, column: pd.Series) -> str | None:
+    """How dates are written."""
     try:
-        reader.fit_transform(column)
+        return read_dates(column)[1]
     except ValueError:
         value = shown(column.dropna().iloc[0]) if column.notna().any() else "nothing"
         raise DataError(
             f"column {name!r}: its values, as {value}, are no dates in one format, expected those. {MEND}"
         ) from None
-    return settled(column, reader.format_)

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -96,10 +96,11 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     if not ended and len(lines) > 1:
         lines.pop()  # perhaps cut in the middle
     text = [line.decode("utf-8-sig", "replace") for line in lines]
-    first = next((i for i, line in enumerate(text) if line.strip()), None)
-    named = None
-    if first is not None and (named := SEPARATOR.fullmatch(text[first].strip(" \r\n"))):
-        first = next((i for i, line in enumerate(text) if i > first and line.strip()), None)
+    filled = (i for i, line in enumerate(text) if line.strip())
+    first = next(filled, None)
+    named = None if first is None else SEPARATOR.fullmatch(text[first].strip(" \r\n"))
+    if named:
+        first = next(filled, None)
     if first is None:
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
     refuse_columns(file, max(map(text[first].count, DELIMITERS)))
@@ -117,7 +118,7 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
     if (line := _undecoded(b"".join(lines[first:body]).decode("utf-8", "surrogateescape"))) is not None:
         raise SourceError(f"{file}: the line of column names, {shown(line.strip())}, is {NOT_UTF8}.")
     sample = [_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
-    decimal = "," if delimiter != "," and _have_decimal_commas([*zip(*sample, strict=False)]) else "."
+    decimal = "," if delimiter != "," and _have_decimal_commas(zip(*sample, strict=False)) else "."
     if decimal == ",":
         sample = [[*map(_pointed, row)] for row in sample]
     if has_header:
@@ -146,7 +147,7 @@ def _bom(head: bytes) -> int:
     return 3 if head.startswith(b"\xef\xbb\xbf") else 0
 
 
-def _have_decimal_commas(columns: list[tuple[str, ...]]) -> bool:
+def _have_decimal_commas(columns: Iterable[tuple[str, ...]]) -> bool:
     """Only columns of numbers tell: in text there may be a number of another kind."""
     numbers: list[str] = []
     for column in columns:

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from gengap.data.adorned import adorned, refuse_adorned
-from gengap.data.columns import ColumnKind, format_of
+from gengap.data.columns import ColumnKind
 from gengap.data.described import Described, describe_columns, warn_of_alike, warn_of_order, warn_of_repeated
 from gengap.data.encoding import Date, Encoding
 from gengap.data.larger import prepare_stored
@@ -25,7 +25,7 @@ from gengap.data.prepared import Prepared, prepare
 from gengap.data.raw import Raw, gather
 from gengap.data.rows import Rows
 from gengap.data.source import Source, open_source
-from gengap.data.split import Wanted, at_random, by_group, by_time
+from gengap.data.split import Wanted, at_random, by_group, by_time, times_of
 from gengap.data.stored import StoredRows
 from gengap.data.weighing import ClassWeight, balanced, check_weights, row_number, scaled, weighting
 from gengap.errors import BadRowError, TooFewRowsError, UsageError
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gengap.data.blocks import OnBadRow, Skipped
+    from gengap.data.described import Dates
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
 VALIDATION_SHARE = 0.2  # of any other table, at most MOST_VALIDATION rows
@@ -156,8 +157,9 @@ def load(
             "--class-weight (class_weight=) out, or say --task multiclass"
         )
     labels = found.strata(read.y)
+    dates: Dates = {}
     if by is not None:
-        parts, how = _split_aside(opened, read, labels, by, group is not None, asked.of(len(labels)), seed)
+        parts, how, dates = _split_aside(opened, read, labels, by, group is not None, asked.of(len(labels)), seed)
     elif opened.higgs_layout and asked.validation is not None:
         seen, end = asked.validation, len(labels) - test
         order = np.arange(len(labels))
@@ -174,20 +176,16 @@ def load(
         weights = check_weights(read.aside[weight], opened.origin, weight, opened.skipped)
         read = replace(read, weight=weight, weights=scaled(weights, parts, opened.origin, weight))
     dataset = _prepared(opened, read, found, parts, preparation, how, keep, column or {})
-    return _told(dataset.balanced() if class_weight is not None else dataset, weight, _dates(dataset, read, time))
+    return _told(dataset.balanced() if class_weight is not None else dataset, weight, _dates(dataset, read) | dates)
 
 
-def _dates(dataset: Dataset, read: _Rows, time: str | None) -> dict[str, tuple[pd.Series, str]]:
-    """The columns of dates that are text, with the format that they are read in."""
+def _dates(dataset: Dataset, read: _Rows) -> Dates:
     columns = {} if read.raw is None else read.raw.others
     steps = [step for step in dataset.encoding.steps if isinstance(step, Date) and step.name in columns]
-    found = {step.name: (columns[step.name], step.format) for step in steps if step.format is not None}
-    if time is not None and read.aside[time].dtype.kind not in "iufM":
-        found[time] = (read.aside[time], format_of(time, read.aside[time]))
-    return found
+    return {step.name: (columns[step.name], step.format) for step in steps if step.format is not None}
 
 
-def _told(dataset: Dataset, weight: str | None, dates: Mapping[str, tuple[pd.Series, str]]) -> Dataset:
+def _told(dataset: Dataset, weight: str | None, dates: Dates) -> Dataset:
     """The same, with how it is weighted in words, and with what dates may be."""
     parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     weights = {name: rows.weights for name, rows in parts.items() if rows is not None and rows.weights is not None}
@@ -285,8 +283,8 @@ def _read(source: Source, most: float) -> _Rows:
 
 def _split_aside(
     source: Source, read: _Rows, labels: np.ndarray, column: str, grouped: bool, wanted: Wanted, seed: int
-) -> tuple[list[np.ndarray], str]:
-    """The split by the column that was read aside, and what it is in words."""
+) -> tuple[list[np.ndarray], str, Dates]:
+    """The split by the column that was read aside, what it is in words, and the column if it is dates of text."""
     values, rows = read.aside[column], len(read.y)
     if values.isna().any():
         row = row_number(int(np.flatnonzero(values.isna())[0]), source.skipped)
@@ -300,11 +298,13 @@ def _split_aside(
         )
     if grouped:
         how = f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"
-        return by_group(values, labels, wanted, seed, source.origin), how
+        return by_group(values, labels, wanted, seed, source.origin), how, {}
     how = f"by time: the earliest rows of {column} train, later ones validate" + ", the latest test" * bool(
         wanted.test
     )
-    return by_time(values, labels, wanted, source.origin, column), how
+    times, written = times_of(values, source.origin, column)
+    dates = {} if written is None else {column: (values, written)}
+    return by_time(times, labels, wanted, source.origin), how, dates
 
 
 def _prepared(

@@ -15,6 +15,9 @@ from gengap.errors import shown
 if TYPE_CHECKING:
     import pandas as pd
 
+    # Columns of dates that are text, with the format that they are read in.
+    Dates = dict[str, tuple[pd.Series, str]]
+
 Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight", "dropped"]
 NAMED = 10  # classes in a sentence
 WHY = {
@@ -130,8 +133,8 @@ def warn_of_alike(classes: Sequence[str]) -> tuple[str, ...]:
     return (f"{told}: write those alike that are one",) * bool(alike)
 
 
-def warn_of_order(dates: Mapping[str, tuple[pd.Series, str]]) -> tuple[str, ...]:
-    """Of columns of text and the format that they are read in: those whose days may be months, as sentences.
+def warn_of_order(dates: Dates) -> tuple[str, ...]:
+    """Of columns of dates those whose days may be months, as sentences.
 
     >>> import pandas as pd
     >>> told = warn_of_order({"since": (pd.Series(["03/04/2024", "11/12/2024", None]), "%m/%d/%Y")})

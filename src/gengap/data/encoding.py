@@ -207,6 +207,21 @@ def hashed(column: pd.Series) -> Any:
     return hashing.transform(column.astype(object).where(column.notna(), "").tolist())
 
 
+def read_dates(column: pd.Series) -> tuple[pd.Series, str | None]:
+    """Dates of text, and the format that they are read in; None if they are dates already.
+
+    Raises ValueError if they have no known format.
+    """
+    import pandas as pd
+    from skrub import ToDatetime
+
+    reader = ToDatetime()
+    dates = reader.fit_transform(column)
+    if reader.format_ is None or (written := settled(column, reader.format_)) == reader.format_:
+        return dates, reader.format_
+    return pd.to_datetime(column, format=written, utc=True), written
+
+
 def settled(column: pd.Series, written: str) -> str:
     """The format that dates of text are read in, where they may be `written` so: with points, the day comes first.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gengap.data.encoding import settled
+from gengap.data.encoding import read_dates
 from gengap.errors import BadRowError, DataError, TooFewRowsError
 
 if TYPE_CHECKING:
@@ -117,11 +117,13 @@ def _any_groups(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.flatnonzero(np.isin(codes, order[: until + 1]))
 
 
-def by_time(times: pd.Series, y: np.ndarray, wanted: Wanted, origin: str, column: str) -> list[np.ndarray]:
-    """Row numbers of train, validation and test, from early to late. Rows of one time are all in one part."""
-    values = _as_numbers(times, origin, column)
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
+def by_time(times: np.ndarray, y: np.ndarray, wanted: Wanted, origin: str) -> list[np.ndarray]:
+    """Row numbers of train, validation and test, from early to late. Rows of one time are all in one part.
+
+    `times` (rows,) are numbers.
+    """
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
     test = _between(ordered, len(y) - wanted.test) if wanted.test else len(y)
     validation = _between(ordered[:test], test - wanted.validation)
     train = max(validation - wanted.train, 0) if wanted.train is not None else 0
@@ -136,27 +138,27 @@ def _between(ordered: np.ndarray, place: int) -> int:
     return last if first == 0 or (last < len(ordered) and last - place < place - first) else first
 
 
-def _as_numbers(times: pd.Series, origin: str, column: str) -> np.ndarray:
-    """Times that compare: numbers as they are, dates and their text as microseconds."""
-    if times.dtype.kind in "iuf":
-        return times.to_numpy(np.float64)
-    import pandas as pd
-    from skrub import ToDatetime
+def times_of(times: pd.Series, origin: str, column: str) -> tuple[np.ndarray, str | None]:
+    """Times that compare: numbers as they are, dates as microseconds; and the format that text was read in.
 
-    reader = ToDatetime()
+    Raises BadRowError for what is neither.
+    """
+    if times.dtype.kind in "iuf":
+        return times.to_numpy(np.float64), None
+    import pandas as pd
+
     try:
-        dates = reader.fit_transform(times)
-        if reader.format_ is not None:
-            dates = pd.to_datetime(times, format=settled(times, reader.format_), errors="coerce", utc=True)
-    except ValueError:  # it knows no format that they have
-        dates = pd.Series(pd.NaT, index=times.index)
+        dates, written = read_dates(times)
+    except ValueError:
+        dates, written = pd.Series(pd.NaT, index=times.index), None
     if dates.isna().any():
         row = int(np.flatnonzero(dates.isna())[0])
         mend = "Give all of them one format, as 2024-12-31, or name another column with --time."
         raise BadRowError(
             origin, row + 1, column, f"{times.iloc[row]!r} is no date, expected dates or numbers", mend
         )
-    return pd.to_datetime(dates, utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+    moments = pd.to_datetime(dates, utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    return moments.astype(np.int64), written
 
 
 def _checked(parts: list[np.ndarray], y: np.ndarray, origin: str, kind: str) -> list[np.ndarray]:

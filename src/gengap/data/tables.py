@@ -224,13 +224,7 @@ def _is_numeric(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _refuse_type(
-    name: str,
-    kind: pa.DataType,
-    batches: Callable[[list[str], int], Iterator[pa.RecordBatch]],
-    file: str,
-    mend: str,
-) -> None:
+def _refuse_type(name: str, kind: pa.DataType, batches: Batches, file: str, mend: str) -> None:
     """Names the first value, if there is one near; read row by row, for each may be as long as it likes."""
     with _explained(file):
         for row, batch in enumerate(islice(batches([name], 1), LOOKED_AT), 1):
