@@ -31,7 +31,7 @@ def peak() -> float:
 
 def ingest(table: str) -> None:
     """Peak memory and seconds of reading TABLE, as .csv.gz, into Parquet."""
-    from gengap.data.source import ingest as run
+    from gengap.data.sources.source import ingest as run
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=Path(table).parent) as folder:
@@ -88,8 +88,9 @@ def _model(units: tuple[int, ...], seed: int) -> Any:
 
 def speed(table: str) -> None:
     """Seconds an epoch with rows on disk and in memory, turn by turn."""
-    from gengap.train import compiled, streamed
-    from gengap.train.fitted import Job
+    from gengap.train.jax import out_of_core as streamed
+    from gengap.train.jax import trainer as compiled
+    from gengap.train.types import Job
 
     os.environ["GENGAP_CACHE"] = str(Path(table).parent)
     data = _prepared(table)
@@ -108,9 +109,10 @@ def speed(table: str) -> None:
 def quality(_: str) -> None:
     """Validation loss of full shuffles and of block shuffles, paired by seed, of a table in three orders."""
     import gengap
-    from gengap.data.stored import StoredRows, in_memory
-    from gengap.train import compiled, streamed
-    from gengap.train.fitted import Job
+    from gengap.data.stored_rows import StoredRows, in_memory
+    from gengap.train.jax import out_of_core as streamed
+    from gengap.train.jax import trainer as compiled
+    from gengap.train.types import Job
 
     source = in_memory(gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train)
     streamed.BUFFER_BYTES = 1 << 20  # a dozen buffers an epoch, instead of forty of 32 times as many rows

@@ -32,15 +32,15 @@ from scipy.optimize import nnls
 
 from benchmarks.judging.processes import PROCESSES, Process
 from benchmarks.judging.tables import Goal, Part, Table
-from gengap.data import collider
+from gengap.data.physics import collider
 from gengap.data.rows import Rows
-from gengap.diagnose.extrapolate import LearningCurve, cross_fitted_rows, fit_curve
-from gengap.diagnose.trials import row_losses
+from gengap.diagnose.trial_verdicts import row_losses
 from gengap.models.backend import keras
 from gengap.models.mlp import perceptron
-from gengap.train import compiled
-from gengap.train.fitted import Job
+from gengap.stats.learning_curve import LearningCurve, cross_fitted_rows, fit_curve
+from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import Stopping
+from gengap.train.types import Job
 
 TIMES = (4, 10)
 SIZES, SHRUNK, SEEDS, TRUE_SEEDS = 6, 16, 3, 3

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.result import HEADINGS, Result
-from gengap.limits import cores
+from gengap.files.limits import cores
 
 PACKAGES = ("keras", "jax", "jaxlib", "tensorflow", "numpy", "pyarrow", "isal")
 

@@ -26,9 +26,9 @@ from rich.console import Console
 from benchmarks.judging.tables import Goal, Part, Table
 from benchmarks.page import machine
 from gengap import study
-from gengap.folder import StudyFolder
-from gengap.models.saved import load_saved, outputs_of
+from gengap.models.saved_model import load_saved, outputs_of
 from gengap.study import Study
+from gengap.study.folder import StudyFolder
 from gengap.tasks import BINARY
 
 if TYPE_CHECKING:

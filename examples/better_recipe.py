@@ -21,14 +21,14 @@ import numpy as np
 import gengap
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.models.saved import outputs_of
+from gengap.models.saved_model import outputs_of
 from gengap.models.treatments import LabelSmoothing, Mixup, Treatment
 from gengap.plan import Constant, FlatCosine, Recipe, Trial
 from gengap.presets import BETTER, better
 from gengap.tasks import BINARY
 from gengap.train import trainer
-from gengap.train.fitted import Job
-from gengap.train.trials import steps_per_epoch
+from gengap.train.local import steps_per_epoch
+from gengap.train.types import Job
 
 MOMENTA = (0.5, 0.8)  # of running means of the weights, by epoch
 REST = 4_978  # the rows of HIGGS-16k after the tutorial's 1,000 validation and 10,000 training rows

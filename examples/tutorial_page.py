@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 
 import gengap
+from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History, read_histories
 from gengap.models.backend import keras
-from gengap.report.summary import StudySummary, TrialSummary
 
 # run: epochs until early stopping, validation cross-entropy at every 100th epoch, as the tutorial printed it
 PUBLISHED: dict[str, tuple[int, dict[int, float]]] = {

@@ -16,11 +16,11 @@ import msgspec
 import numpy as np
 
 from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
-from gengap.diagnose.names import Curves, choose
 from gengap.diagnose.readers import read
-from gengap.diagnose.rows import RowLosses
+from gengap.diagnose.run_curves import Curves, choose
 from gengap.diagnose.verdict import Thresholds, Verdict, judge
 from gengap.report.verdict_plot import save_verdicts
+from gengap.stats.row_losses import RowLosses
 
 EPOCHS = np.arange(100)
 Columns = dict[str, np.ndarray]

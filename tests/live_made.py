@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gengap.folder import SUMMARY, StudyFolder
+from gengap.analysis.summary import TrialSummary
+from gengap.files.lock import locked
 from gengap.history import History, Series, write_histories
-from gengap.live import LIVE, STATUS, Status
-from gengap.lock import locked
 from gengap.plan import Plan, Recipe, Trial
-from gengap.report.summary import TrialSummary
-from gengap.train.fitted import Progress
+from gengap.study.folder import SUMMARY, StudyFolder
+from gengap.study.progress import LIVE, STATUS, Status
+from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 300, "validation": 100}
 PLAN = Plan(

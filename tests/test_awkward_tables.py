@@ -10,7 +10,7 @@ import pytest
 
 import gengap
 from gengap.plan import Plan, Recipe, Trial
-from gengap.report.conclusions import sentences
+from gengap.report.console_conclusions import sentences
 from gengap.study import Study
 
 ROWS = 1_000

@@ -16,11 +16,11 @@ import pytest
 
 import gengap.diagnose as diagnose
 from gengap.callbacks import Monitor
-from gengap.callbacks.kept import KeptRows
-from gengap.callbacks.row_losses import row_losses
+from gengap.callbacks.model_losses import row_losses
+from gengap.callbacks.row_loss_history import KeptRows
 from gengap.errors import UsageError
 from gengap.models.backend import keras
-from gengap.train.fitted import OUTPUT_EPOCHS, OUTPUT_ROWS
+from gengap.train.types import OUTPUT_EPOCHS, OUTPUT_ROWS
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "monitor_keras.py"
 Table = tuple[np.ndarray, np.ndarray]

@@ -26,7 +26,8 @@ from gengap import Plan, Study, Trial
 from gengap.cli import app
 from gengap.errors import ClusterError, UsageError
 from gengap.plan import Recipe
-from gengap.train import cluster, connections
+from gengap.train import connections
+from gengap.train import distributed as cluster
 from gengap.train.stopping import Stopping
 
 for package in ("joblib", "distributed", "ray"):  # not imported: Ray reads the environment then

@@ -12,17 +12,16 @@ import pandas as pd
 import pytest
 
 import gengap
-from gengap import cross_validation
-from gengap.cross_validation import out_of_fold
+from gengap.analysis.summary import TrialSummary
 from gengap.data.rows import Rows
-from gengap.display import Silent
-from gengap.folder import StudyFolder
 from gengap.history import History
 from gengap.plan import Growth, Plan, Recipe
-from gengap.report.summary import TrialSummary
-from gengap.study import Study
+from gengap.study import Study, cross_validation
+from gengap.study.cross_validation import out_of_fold
+from gengap.study.display import Silent
+from gengap.study.folder import StudyFolder
 from gengap.tasks import BINARY, AnyTask
-from gengap.train.fitted import Fitted
+from gengap.train.types import Fitted
 
 PLAN = Plan(
     name="little", trials=(), recipe=Recipe(batch=50, max_epochs=5), growth=Growth(ladder=((4,), (8,)), folds=4)

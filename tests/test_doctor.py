@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 import gengap
 from gengap import doctor
 from gengap.cli import app
-from gengap.data import cache, higgs
-from gengap.models import saved
+from gengap.data.sources import cache, higgs
+from gengap.models import saved_model as saved
 from gengap.models.backend import keras
 
 

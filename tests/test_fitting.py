@@ -17,8 +17,8 @@ import pytest
 
 import gengap
 from gengap.callbacks import Monitor
-from gengap.data import given
-from gengap.data.given import rows_of
+from gengap.data import adapters as given
+from gengap.data.adapters import rows_of
 from gengap.errors import GengapWarning, UsageError
 from gengap.models.backend import keras
 from gengap.train.stopping import Stopping
@@ -358,7 +358,7 @@ def test_a_model_that_can_not_be_traced_is_trained_by_keras_own_loop_and_said(
     def wrong(*given: Any) -> Any:
         raise TypeError("scan body function carry input and carry output must have equal types\nand more")
 
-    monkeypatch.setattr("gengap.train.program.Program._step", wrong)
+    monkeypatch.setattr("gengap.train.jax.program.Program._step", wrong)
     with pytest.warns(GengapWarning, match=r"the model can't be traced \(TypeError: scan body .* equal types\)"):
         history = gengap.fit(build(), TRAIN, VALIDATION, epochs=2, batch_size=23)  # a shape no other test compiled
     assert history.epochs == 2

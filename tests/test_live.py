@@ -11,13 +11,13 @@ import pytest
 from live_made import PLAN, ROWS, finished, status, told, write_status
 
 import gengap
-from gengap.display import Silent
 from gengap.errors import GengapError
+from gengap.files.lock import locked
 from gengap.history import read_histories
-from gengap.live import LIVE, STATUS, Live, is_running, read_status
-from gengap.lock import locked
 from gengap.plan import Growth, Plan, Trial
-from gengap.train.fitted import Progress
+from gengap.study.display import Silent
+from gengap.study.progress import LIVE, STATUS, Live, is_running, read_status
+from gengap.train.types import Progress
 
 ANOTHER = 1  # one that is there
 OUTSIZED = msgspec.json.encode(status(pid=2**70))

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 import gengap
 from gengap.cli import app
 from gengap.errors import BadRowError, DataError, GengapWarning, StudyFolderError, UsageError
-from gengap.folder import StudyFolder
-from gengap.models.saved import read_card
+from gengap.models.saved_model import read_card
+from gengap.study.folder import StudyFolder
 
 OPTIONS = ("--target", "y", "--only", "sizes/Tiny", "--max-epochs", "5", "--test", "60")
 
@@ -125,7 +125,7 @@ def test_a_date_that_cant_be_read_is_named_by_its_row_in_the_whole_table(folder:
 
 
 def test_a_model_saved_before_encodings_still_wants_complete_numbers(model: Path, tmp_path: Path) -> None:
-    from gengap.models.saved import Card, write_card
+    from gengap.models.saved_model import Card, write_card
 
     old = gengap.study(
         pd.DataFrame({"a": [0.5, 1.5] * 40, "b": [1.0, 2.5, 3.5, 1.5] * 20, "y": [0, 1] * 40}),
@@ -135,7 +135,7 @@ def test_a_model_saved_before_encodings_still_wants_complete_numbers(model: Path
         out=tmp_path / "s",
     )
     assert old.folder
-    from gengap.models.saved import load_saved
+    from gengap.models.saved_model import load_saved
 
     plain = tmp_path / "old.keras"
     load_saved(old.folder / "models" / "best.keras").save(plain)

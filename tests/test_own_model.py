@@ -16,16 +16,16 @@ from typer.testing import CliRunner
 import gengap
 from gengap import Plan, Trial
 from gengap.cli import app
-from gengap.display import Silent
 from gengap.errors import GengapWarning, PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
-from gengap.models.builder import Builder
-from gengap.models.own import OwnModels, digest_of
+from gengap.models.model_function import Builder
+from gengap.models.user_model import OwnModels, digest_of
 from gengap.plan import Growth, Recipe
 from gengap.report.console import own_text
-from gengap.report.page.making import made
+from gengap.study.display import Silent
+from gengap.study.provenance import made
 from gengap.tasks import BINARY, Multiclass, Regression
-from gengap.train.fitted import Progress
+from gengap.train.types import Progress
 
 Build = Callable[[tuple[int, ...], int, int], Any]
 ROWS: dict[str, Any] = {"train": 200, "validation": 60}

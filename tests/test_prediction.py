@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 import gengap
 from gengap.cli import app
-from gengap.data import tables
+from gengap.data.sources import tables
 from gengap.errors import BadRowError, UsageError
-from gengap.models.saved import read_card
+from gengap.models.saved_model import read_card
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
 

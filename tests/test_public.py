@@ -14,7 +14,7 @@ import gengap.errors as gengap_errors
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ELSEWHERE = {  # public, but too seldom wanted to be in `gengap` itself
-    "gengap.data.source.open_source",
+    "gengap.data.sources.source.open_source",
     "gengap.diagnose.every",
     "gengap.history.Series",
     "gengap.plan.Recipe",

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import gengap
-from gengap.display import Silent
+from gengap.analysis.summary import TrialSummary
 from gengap.errors import PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
 from gengap.plan import Plan, Recipe, Trial
-from gengap.report.summary import TrialSummary
 from gengap.study import Study
-from gengap.train.fitted import Progress
+from gengap.study.display import Silent
+from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 400, "validation": 120}
 PLAN = Plan(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import gengap
 from gengap.cli import app
-from gengap.diagnose.trials import CERTAIN_RISE, row_losses
+from gengap.diagnose.trial_verdicts import CERTAIN_RISE, row_losses
 from gengap.plan import Plan, Recipe, Trial
 from gengap.presets import load_plan
 from gengap.study import Study

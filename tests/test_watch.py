@@ -24,13 +24,13 @@ from live_made import PLAN, ROWS, status, write_curves, write_finished, write_st
 import gengap
 from gengap import cli
 from gengap.errors import StudyFolderError, UsageError
-from gengap.live import LIVE, STATUS
-from gengap.lock import locked
+from gengap.files.lock import locked
 from gengap.plan import Growth, Plan, Trial
-from gengap.report.language import language, languages
-from gengap.watch.editions import AWAY, ENDED
-from gengap.watch.seen import Seen, State, look, mark
+from gengap.study.progress import LIVE, STATUS
+from gengap.text.catalog import language, languages
+from gengap.watch.page_cache import AWAY, ENDED
 from gengap.watch.server import Server, server_of, serving
+from gengap.watch.snapshot import Seen, State, look, mark
 
 GONE = 2**22 + 1  # a process that Linux never gives
 HOSTILE = """</script><script>alert(1)</script>"'&<img src=x onerror=alert(1)>"""
@@ -142,7 +142,7 @@ def test_a_study_that_has_yet_to_begin_is_not_the_killed_one_before(tmp_path: Pa
 def test_a_status_that_goes_while_it_is_looked_at_is_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gengap.watch.seen.read_status", lambda _: status(pid=GONE))
+    monkeypatch.setattr("gengap.watch.snapshot.read_status", lambda _: status(pid=GONE))
     seen = look(tmp_path)
     assert seen.page and (seen.state, seen.page.summary.seconds) == ("stopped", 0.0)
 
@@ -361,7 +361,7 @@ def test_an_open_page_gets_what_is_new_before_the_server_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got = []
-    monkeypatch.setattr("gengap.watch.editions.REST", 1e9)  # the edition that the page has rests
+    monkeypatch.setattr("gengap.watch.page_cache.REST", 1e9)  # the edition that the page has rests
     write_status(tmp_path)
     with serving(tmp_path, 0) as server:
         before = news(server)

@@ -17,7 +17,7 @@ from sklearn.utils import compute_sample_weight
 
 import gengap
 from gengap.errors import BadRowError, DataError, UsageError
-from gengap.models.saved import load_saved, outputs_of
+from gengap.models.saved_model import load_saved, outputs_of
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
 from gengap.train.baselines import fit_baselines

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from gengap import models
 from gengap.models.backend import keras
 from gengap.plan import Cosine, FlatCosine, Recipe, Schedule, Trial
-from gengap.train import compiled
-from gengap.train import keras as plain
+from gengap.train import keras_loop as plain
+from gengap.train.jax import trainer as compiled
 
 TRAINERS = {"compiled": compiled.fit, "keras": plain.fit}
 

@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.judging.corpus import Run
 from benchmarks.judging.families import Drawn
 from gengap.diagnose import diagnose
-from gengap.diagnose.rows import RowLosses
 from gengap.diagnose.verdict import Verdict
+from gengap.stats.row_losses import RowLosses
 
 
 def verdict_on_drawn(drawn: Drawn) -> Verdict:

@@ -6,7 +6,7 @@ import sys
 import time
 
 from benchmarks.turns import serve
-from gengap.data.source import open_source
+from gengap.data.sources.source import open_source
 
 
 def main(path: str) -> None:

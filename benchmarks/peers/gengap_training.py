@@ -15,9 +15,9 @@ import numpy as np
 from benchmarks.turns import serve
 from gengap.models import SIZES, Dropout, perceptron
 from gengap.models.backend import keras
-from gengap.train import compiled
-from gengap.train.fitted import Job, Progress, Rows
+from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import NEVER, Stopping
+from gengap.train.types import Job, Progress, Rows
 
 BATCH = 500
 STOPPING = Stopping(patience=NEVER)  # the rule is computed as ever, but no turn may end early

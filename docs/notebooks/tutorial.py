@@ -45,8 +45,8 @@ from gengap.models import L1, L2, BatchNorm, Dropout, Mixup, Noise, WeightDecay
 from gengap.models.backend import keras
 from gengap.plan import Growth
 from gengap.report import answer_plots, plots
-from gengap.report.conclusions import sentences
-from gengap.report.language import language
+from gengap.report.console_conclusions import sentences
+from gengap.text.catalog import language
 
 # %matplotlib inline
 

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from examples.reason_pictures.worked import GREY, TRAINING, VALIDATION, Worked, figure, legend, percent
 from examples.verdict_gallery import EPOCHS, curves, falling, further, shown
-from gengap.diagnose.compare import compare
-from gengap.diagnose.rows import RowLosses
 from gengap.diagnose.verdict import Thresholds
+from gengap.stats.comparison import compare
+from gengap.stats.row_losses import RowLosses
 
 ROWS = 1_000
 

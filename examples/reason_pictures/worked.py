@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from examples.verdict_gallery import Columns
 from gengap.diagnose.evidence import Evidence, weigh
-from gengap.diagnose.names import Curves, choose
 from gengap.diagnose.readers import read
-from gengap.diagnose.rows import RowLosses
+from gengap.diagnose.run_curves import Curves, choose
 from gengap.diagnose.verdict import Thresholds, Verdict, judge
 from gengap.history import Series
 from gengap.report.plots import COLOURS
+from gengap.stats.row_losses import RowLosses
 
 TRAINING, VALIDATION = COLOURS[0], COLOURS[1]
 REACH = 1.645  # standard deviations of a normal distribution that cover 90%

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gengap import callbacks, models
     from gengap.data.dataset import Dataset, load
-    from gengap.data.source import ingest
+    from gengap.data.sources.source import ingest
     from gengap.diagnose import diagnose
     from gengap.diagnose.verdict import Verdict
     from gengap.errors import GengapError
     from gengap.estimators import GengapClassifier, GengapRegressor
-    from gengap.fitting import fit
     from gengap.history import History
     from gengap.plan import Plan, Trial
     from gengap.prediction import predict
     from gengap.presets import load_plan
     from gengap.study import Study, study
+    from gengap.train.fitting import fit
 
 _HOMES = {
     "Dataset": "gengap.data.dataset",
@@ -35,8 +35,8 @@ _HOMES = {
     "Verdict": "gengap.diagnose.verdict",
     "callbacks": "gengap.callbacks",
     "diagnose": "gengap.diagnose",
-    "fit": "gengap.fitting",
-    "ingest": "gengap.data.source",
+    "fit": "gengap.train.fitting",
+    "ingest": "gengap.data.sources.source",
     "load": "gengap.data.dataset",
     "load_plan": "gengap.presets",
     "models": "gengap.models",

@@ -152,11 +152,11 @@ def study(
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
     from gengap.data.columns import columns_of
-    from gengap.report.conclusions import conclusions
     from gengap.report.console import Terminal, results_table
-    from gengap.report.verdicts import verdict_table
-    from gengap.study import default_folder
+    from gengap.report.console_conclusions import conclusions
+    from gengap.report.verdict_table import verdict_table
     from gengap.study import study as run
+    from gengap.study.study import default_folder
 
     folder = out or default_folder(source, plan, model)
     shown = _shown_live(folder) if open_page else contextlib.nullcontext()
@@ -213,9 +213,9 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The file to write (default: report.html in FOLDER).")] = None,
 ) -> None:
     """Write FOLDER's study as one self-contained HTML page: verdicts, curves, comparisons and how it was made."""
-    from gengap.folder import StudyFolder
     from gengap.report.html import write_report
     from gengap.report.page import page_of
+    from gengap.study.folder import StudyFolder
 
     found = StudyFolder(folder).results()
     written = write_report(page_of(found.summary, found.histories, found.plan), out or folder / "report.html", lang)
@@ -245,7 +245,7 @@ def watch(
 @contextlib.contextmanager
 def _shown_live(folder: Path) -> Iterator[None]:
     """Around a study in `folder`: its page, in a browser once the study is under way."""
-    from gengap.live import is_running
+    from gengap.study.progress import is_running
     from gengap.watch.server import serving
 
     with serving(folder) as server:
@@ -263,7 +263,7 @@ def ingest(
     on_bad_row: OnBadRow = "fail",
 ) -> None:
     """Read SOURCE once and write it as a Parquet file."""
-    from gengap.data.source import ingest as run
+    from gengap.data.sources.source import ingest as run
 
     count = run(source, out, rows=rows, target=target, on_bad_row=on_bad_row)  # pyright: ignore[reportArgumentType]
     typer.echo(f"{out}: {count:,} rows", err=True)
@@ -305,17 +305,17 @@ def diagnose(
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON to standard output.")] = False,
 ) -> None:
     """Give the verdict on the training curves in FILE: Keras, TensorBoard, Lightning, Hugging Face, XGBoost, ..."""
-    from gengap.diagnose.answers import answer
+    from gengap.diagnose.batch import answer
 
     answers = answer(files, metric, materially)
     if json:
-        from gengap.report.verdicts import verdicts_json
+        from gengap.report.verdict_table import verdicts_json
 
         sys.stdout.write(verdicts_json(answers.in_order).decode())
     else:
         from rich.console import Console
 
-        from gengap.report.verdicts import reasons, verdict_table
+        from gengap.report.verdict_table import reasons, verdict_table
 
         if answers.judged:
             console = Console()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import gengap
 from gengap.errors import reason
-from gengap.limits import cores
+from gengap.files.limits import cores
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
@@ -155,7 +155,7 @@ def _backend() -> tuple[str, list[str]]:
 
 
 def _cache() -> Cache:
-    from gengap.data import cache
+    from gengap.data.sources import cache
 
     folder = cache.folder()
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
@@ -174,7 +174,7 @@ def _plan() -> Plan:
 
 
 def _check_cache() -> None:
-    from gengap.data import cache
+    from gengap.data.sources import cache
 
     cache.folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache.folder()) as file:
@@ -198,9 +198,10 @@ def _check_study() -> None:
 def _check_trainers() -> None:
     import numpy as np
 
-    from gengap.data.stored import in_memory
-    from gengap.train import keras, trainer
-    from gengap.train.fitted import Job
+    from gengap.data.stored_rows import in_memory
+    from gengap.train import keras_loop as keras
+    from gengap.train import trainer
+    from gengap.train.types import Job
 
     data, job = _data(), Job(epochs=EPOCHS, batch=BATCH)
     train = in_memory(data.train)
@@ -214,8 +215,8 @@ def _check_trainers() -> None:
 def _check_model() -> None:
     import numpy as np
 
-    from gengap.models.saved import load_saved, outputs_of
-    from gengap.models.standalone import standalone
+    from gengap.models.export import standalone
+    from gengap.models.saved_model import load_saved, outputs_of
 
     data = _data()
     model, x = standalone(_model(data), data.mean, data.scale), data.validation.x

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.files import beside
-from gengap.limits import TooLargeError, check_parquet
-from gengap.markup import TRAIN, VALIDATION, drawable, sparkline, table
+from gengap.files.atomic import beside
+from gengap.files.limits import TooLargeError, check_parquet
 from gengap.tasks import LOSSES
+from gengap.text.markup import TRAIN, VALIDATION, drawable, sparkline, table
 
 if TYPE_CHECKING:
     import pyarrow as pa

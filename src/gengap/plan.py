@@ -137,7 +137,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """Trials that a study adds to its plan by what it finds: see `gengap.conclude.unfolding`.
+    """Trials that a study adds to its plan by what it finds: see `gengap.analysis.growth`.
 
     `ladder` holds sizes from small to large, climbed until validation gains vanish. Each of `regularizers` is tried
     on the size where they do, the last but one that was reached. The best model of all is trained again on each of

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gengap.data.encoding import Category, UnreadError
-from gengap.data.names import shareable
-from gengap.data.source import feature_batches
+from gengap.data.sources.source import feature_batches
+from gengap.data.sources.source_names import shareable
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
-from gengap.models.saved import Card, load_saved, outputs_of, read_card
+from gengap.models.saved_model import Card, load_saved, outputs_of, read_card
 
 if TYPE_CHECKING:
     import keras
     import pyarrow as pa
 
-    from gengap.data.blocks import Progress
+    from gengap.data.sources.blocks import Progress
 
 
 def predict(
@@ -40,7 +40,7 @@ def predict(
     """
     import pyarrow as pa
 
-    from gengap.data.tables import WRITERS, write_batches
+    from gengap.data.sources.tables import WRITERS, write_batches
 
     path, out = Path(model), Path(out)
     if (ending := out.suffix.lower()) not in WRITERS:
@@ -101,7 +101,7 @@ def _answers(
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
-    from gengap.data.raw import gather
+    from gengap.data.raw_table import gather
 
     steps = card.encoding.steps if card.encoding else ()
     categories = [step for step in steps if isinstance(step, Category)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from gengap.errors import PlanError
-from gengap.limits import read_document
+from gengap.files.limits import read_document
 from gengap.models.treatments import (
     L1,
     L1L2,

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from gengap.conclude.outcomes import Outcomes, OutOfFold
+from gengap.analysis.results import Outcomes, OutOfFold
 from gengap.history import History, Series
 from gengap.plan import Trial
 from gengap.tasks import BINARY, AnyTask
-from gengap.train.fitted import Fitted
+from gengap.train.types import Fitted
 
 ROWS = 1_000
 RANDOM = np.random.default_rng(0)

@@ -11,16 +11,16 @@ import pytest
 from conclude.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, rungs
 from rich.console import Console
 
-from gengap.conclude import Conclusions, conclude
-from gengap.conclude.held_out import digest_of, judge_held_out
-from gengap.conclude.recommend import smallest_as_good
-from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER
+from gengap.analysis import Conclusions, conclude
+from gengap.analysis.recommend import smallest_as_good
+from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER
+from gengap.analysis.summary import StudySummary
+from gengap.analysis.test_set import digest_of, judge_held_out
 from gengap.data.rows import Rows
-from gengap.diagnose.compare import within_one_error
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Trial
-from gengap.report.conclusions import conclusions
-from gengap.report.summary import StudySummary
+from gengap.report.console_conclusions import conclusions
+from gengap.stats.comparison import within_one_error
 from gengap.tasks import BINARY
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from conclude.outcomes_made import Y, cross_validated, logits, outcomes, rungs
 
-from gengap.conclude import conclude
-from gengap.conclude.finalists import FEW, FIRST, MOST, finalists
+from gengap.analysis import conclude
+from gengap.analysis.finalists import FEW, FIRST, MOST, finalists
 from gengap.models.treatments import L2
 from gengap.plan import Growth, Trial
 from gengap.presets import full

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from conclude.outcomes_made import Y, outcomes, rungs
 
-from gengap.conclude.outcomes import Outcomes
-from gengap.conclude.sizes import FEWEST, climbs_on, judge_sizes
-from gengap.conclude.unfolding import following
+from gengap.analysis.growth import following
+from gengap.analysis.results import Outcomes
+from gengap.analysis.sizes import FEWEST, climbs_on, judge_sizes
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import load_plan

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gengap.data import download
+from gengap.data.sources import download
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengap.data.adorned import ADORNED, NAMED, adorned, fault_of, refuse_adorned
+from gengap.data.formatted_numbers import ADORNED, NAMED, adorned, fault_of, refuse_adorned
 from gengap.errors import DataError
 
 MANY = [*map(str, range(200))]

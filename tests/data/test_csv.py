@@ -16,9 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengap.data import csvtext, higgs, stream
-from gengap.data.blocks import Block, admit
-from gengap.data.source import open_source
+from gengap.data.sources import byte_stream as stream
+from gengap.data.sources import csv_text as csvtext
+from gengap.data.sources import higgs
+from gengap.data.sources.blocks import Block, admit
+from gengap.data.sources.source import open_source
 from gengap.errors import BadRowError, SourceError
 
 Write = Callable[[str | bytes], Path]
@@ -269,8 +271,8 @@ def test_a_reading_left_halfway_does_not_wait_for_its_parsers() -> None:
 MEMORY = """
 import os, resource, sys, zlib
 import numpy, pyarrow, pyarrow.compute, pyarrow.csv, isal.igzip_lib
-from gengap.data import csvtext, stream, tables
-from gengap.data.blocks import Block, admit
+from gengap.data.sources import csv_text as csvtext, byte_stream as stream, tables
+from gengap.data.sources.blocks import Block, admit
 
 member = open(sys.argv[1], "rb").read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

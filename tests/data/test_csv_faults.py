@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gengap.data import blocks as blocks_module
-from gengap.data import csvtext, higgs, stream
-from gengap.data.source import open_source
+from gengap.data.sources import blocks as blocks_module
+from gengap.data.sources import byte_stream as stream
+from gengap.data.sources import csv_text as csvtext
+from gengap.data.sources import higgs
+from gengap.data.sources.source import open_source
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 
 Write = Callable[..., Path]

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 import urllib3
 
-from gengap.data import cache as cache_module
-from gengap.data import download, higgs
-from gengap.data.source import ingest, open_source
+from gengap.data.sources import cache as cache_module
+from gengap.data.sources import download, higgs
+from gengap.data.sources.source import ingest, open_source
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from data.mixed_made import KINDS, ROWS, mixed
 
-from gengap.data import raw as raw_module
+from gengap.data import raw_table as raw_module
 from gengap.data.dataset import Dataset, load
 from gengap.data.encoding import HASHED, Category, Encoding
-from gengap.data.raw import Raw
-from gengap.data.source import ingest
+from gengap.data.raw_table import Raw
+from gengap.data.sources.source import ingest
 from gengap.errors import BadRowError, DataError, UsageError
 
 

@@ -18,8 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gengap.data import collider, csvtext, higgs, stream
-from gengap.data.source import Source, feature_batches, ingest, open_source
+from gengap.data.physics import collider
+from gengap.data.sources import byte_stream as stream
+from gengap.data.sources import csv_text as csvtext
+from gengap.data.sources import higgs
+from gengap.data.sources.source import Source, feature_batches, ingest, open_source
 from gengap.errors import BadRowError, PlaceError, SourceError, TooFewRowsError, UsageError
 
 TABLE = pa.table({"a": [1, 2, 3], "y": [False, True, True], "b": [0.5, -1.25, 1e-3]})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gengap.diagnose.names import Curves, Log, choose
 from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import Curves, Log, choose
 
 LOGS = Path(__file__).parent / "logs"
 TRAIN, VALIDATION = [0.9, 0.5, 0.3], [1.0, 0.7, 0.8]  # curves of three epochs

@@ -13,9 +13,10 @@ from scipy.stats import binom, kstest, norm, ttest_1samp
 from scipy.stats import t as student
 from sklearn.metrics import log_loss, roc_auc_score
 
-from gengap.diagnose import compare as module
-from gengap.diagnose.compare import Comparison, compare, ranks, within_one_error
-from gengap.diagnose.paired import (
+from gengap.errors import UsageError
+from gengap.stats import comparison as module
+from gengap.stats.comparison import Comparison, compare, ranks, within_one_error
+from gengap.stats.paired import (
     LEVEL,
     area_parts,
     bootstrap_interval,
@@ -27,7 +28,6 @@ from gengap.diagnose.paired import (
     paired_t,
     seed_variance,
 )
-from gengap.errors import UsageError
 
 ByRun = dict[str, np.ndarray]
 METRICS = ("binary_crossentropy", "accuracy", "auc")
@@ -230,7 +230,7 @@ def test_the_bootstraps_means_have_the_means_moments() -> None:
 def test_the_bootstraps_blocks_do_not_change_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(7).normal(size=(2, 30))
     whole = bootstrap_means(values, draws=101, seed=2)
-    monkeypatch.setattr("gengap.diagnose.paired.BLOCK", 300)
+    monkeypatch.setattr("gengap.stats.paired.BLOCK", 300)
     np.testing.assert_allclose(bootstrap_means(values, draws=101, seed=2), whole)
 
 

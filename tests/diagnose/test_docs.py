@@ -26,8 +26,8 @@ SECTIONS = {
 NUMBERS = {  # where docs/verdicts.md finds the named numbers in its tables
     "gengap.diagnose.verdict": "Thresholds",
     "gengap.diagnose.findings": "SHORTEST SEEN",
-    "gengap.diagnose.trials": "CERTAIN CERTAIN_RISE UNLIKELY",
-    "gengap.train.fitted": "FIRST_CHECK CHECK_GROWTH",
+    "gengap.diagnose.trial_verdicts": "CERTAIN CERTAIN_RISE UNLIKELY",
+    "gengap.train.types": "FIRST_CHECK CHECK_GROWTH",
 }
 gallery = import_module("examples.verdict_gallery")
 

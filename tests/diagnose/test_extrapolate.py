@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gengap.diagnose import power_law
-from gengap.diagnose.extrapolate import (
+from gengap.diagnose.findings import Finding
+from gengap.errors import UsageError
+from gengap.stats import power_law
+from gengap.stats.learning_curve import (
     EVERYTHING,
     Extrapolation,
     Fit,
@@ -22,9 +24,7 @@ from gengap.diagnose.extrapolate import (
     extrapolate,
     fit_curve,
 )
-from gengap.diagnose.findings import Finding
-from gengap.diagnose.power_law import Measured, Particles, posterior
-from gengap.errors import UsageError
+from gengap.stats.power_law import Measured, Particles, posterior
 
 SIZES = np.array([156, 272, 474, 825, 1436, 2500])
 

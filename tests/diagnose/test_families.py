@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.judging.families import FAMILIES, VARIANTS, Drawn, Family
 from gengap.diagnose import diagnose
-from gengap.diagnose.names import Curves
+from gengap.diagnose.run_curves import Curves
 from gengap.diagnose.verdict import Verdict, judge
 from gengap.history import Series
 

@@ -18,8 +18,8 @@ from sklearn.ensemble import (
 )
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from gengap.diagnose.names import choose
 from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import choose
 from gengap.history import History, Series
 from gengap.report import tensorboard
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengap.diagnose.names import Log, choose, higher_is_better, split_of
+from gengap.diagnose.metric_names import assign
 from gengap.diagnose.readers import read
-from gengap.diagnose.words import assign
+from gengap.diagnose.run_curves import Log, choose, higher_is_better, split_of
 from gengap.errors import UsageError
 from gengap.history import History, Series
 

@@ -16,8 +16,10 @@ from diagnose.curves_expected import LOGS, VALIDATION, by_epoch, expect, judged,
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.neural_network import MLPClassifier
 
-from gengap.diagnose.names import choose
-from gengap.diagnose.readers import files, read, table
+from gengap.diagnose.readers import log_table as table
+from gengap.diagnose.readers import paths as files
+from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import choose
 from gengap.errors import DataError, UsageError
 from gengap.history import History, Series
 

@@ -13,8 +13,8 @@ from diagnose.curves_expected import LOGS, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gengap.diagnose.names import choose
 from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import choose
 from gengap.errors import GengapError
 
 SUFFIXES = (

@@ -15,8 +15,8 @@ import pyarrow.feather as feather
 import pytest
 from diagnose.curves_expected import LOGS, TRAIN, VALIDATION, by_epoch, expect
 
-from gengap.diagnose.names import choose
 from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import choose
 from gengap.history import History, Series, write_histories
 
 # Layouts of tables

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.diagnose.names import Curves
-from gengap.diagnose.rows import RowLosses, smooth_rows
-from gengap.diagnose.trials import row_losses
+from gengap.diagnose.run_curves import Curves
+from gengap.diagnose.trial_verdicts import row_losses
 from gengap.diagnose.verdict import Verdict, judge
 from gengap.errors import UsageError
 from gengap.history import Series
+from gengap.stats.row_losses import RowLosses, smooth_rows
 
 EPOCHS = np.arange(60)
 

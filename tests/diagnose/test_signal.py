@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from gengap.diagnose.signal import Signal, signal
+from gengap.stats.permutation import Signal, signal
 from gengap.tasks import BINARY, Multiclass, Regression
 
 RUNS, EPOCHS = 6, 8

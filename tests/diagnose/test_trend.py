@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from gengap.diagnose import trend
-from gengap.diagnose.curves import find_spikes, prepare
-from gengap.diagnose.trend import Mixture, fit_trend
 from gengap.history import Series
+from gengap.stats import trend
+from gengap.stats.curves import find_spikes, prepare
+from gengap.stats.trend import Mixture, fit_trend
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.97])

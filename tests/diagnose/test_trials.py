@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.diagnose.trials import curves_of, ending_rule, verdict_of
+from gengap.diagnose.trial_verdicts import curves_of, ending_rule, verdict_of
 from gengap.history import History, Series
 from gengap.tasks import BINARY
-from gengap.train.fitted import SoFar, kept_epochs
+from gengap.train.types import SoFar, kept_epochs
 
 ROWS, PATIENCE = 1_000, 200
 Y = np.ones(ROWS, np.float32)

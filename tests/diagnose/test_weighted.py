@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 
-from gengap.diagnose.compare import compare
-from gengap.diagnose.paired import area_parts, delong, mcnemar
-from gengap.diagnose.weighted import linearised
+from gengap.stats.comparison import compare
+from gengap.stats.paired import area_parts, delong, mcnemar
+from gengap.stats.weighted import linearised
 from gengap.tasks import BINARY, Multiclass, Regression
 
 seeds = st.integers(0, 10**6)

@@ -15,7 +15,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import gengap
-from gengap.report.summary import StudySummary
+from gengap.analysis.summary import StudySummary
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -19,14 +19,14 @@ import pyarrow.parquet as pq
 from live_made import status
 from report.page_made import study_made
 
-from gengap.conclude.held_out import HeldOut
-from gengap.folder import FINGERPRINT, SUMMARY, StudyFolder
+from gengap.analysis.summary import StudySummary
+from gengap.analysis.test_set import HeldOut
 from gengap.history import History, Series, write_histories
-from gengap.live import STATUS
-from gengap.models.saved import MEMBER, Card
+from gengap.models.saved_model import MEMBER, Card
 from gengap.presets import load_plan
 from gengap.report import tensorboard
-from gengap.report.summary import StudySummary
+from gengap.study.folder import FINGERPRINT, SUMMARY, StudyFolder
+from gengap.study.progress import STATUS
 
 COUNT = 40
 FIRST = "sizes/Tiny"  # the study's first run

@@ -15,15 +15,15 @@ import pytest
 from fuzz import originals
 from live_made import write_status
 
-from gengap.data.source import open_source
+from gengap.data.sources.source import open_source
 from gengap.diagnose import diagnose
 from gengap.diagnose.readers import read
 from gengap.errors import LONGEST, DataError, GengapError, PlanError, StudyFolderError
-from gengap.folder import StudyFolder
 from gengap.history import read_histories
-from gengap.live import STATUS, read_status
 from gengap.presets import load_plan
-from gengap.watch.seen import look
+from gengap.study.folder import StudyFolder
+from gengap.study.progress import STATUS, read_status
+from gengap.watch.snapshot import look
 
 
 def test_a_message_is_one_line_of_bounded_length() -> None:

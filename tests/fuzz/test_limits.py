@@ -23,13 +23,13 @@ import pyarrow.parquet as pq
 import pytest
 from fuzz import originals
 
-from gengap import limits
 from gengap.data.dataset import load
-from gengap.data.stored import StoredRows
+from gengap.data.stored_rows import StoredRows
 from gengap.diagnose.readers import read
 from gengap.errors import DataError, PlanError, StudyFolderError
-from gengap.folder import StudyFolder
+from gengap.files import limits
 from gengap.presets import load_plan
+from gengap.study.folder import StudyFolder
 
 MIB = 1 << 20
 ALLOWED = 700 * MIB  # above the same reader's need for a small file; the bombs are of gigabytes and terabytes
@@ -39,10 +39,10 @@ CARD = "read_card(Path(path))"
 CHILD = """
 import sys
 from pathlib import Path
-from gengap.data.source import open_source
+from gengap.data.sources.source import open_source
 from gengap.diagnose.readers import read
 from gengap.errors import GengapError
-from gengap.models.saved import read_card
+from gengap.models.saved_model import read_card
 def said(path):
     try:
         {read}

@@ -17,16 +17,16 @@ from fuzz.damage import EXAMPLES, damaged, odd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gengap.data.source import open_source
-from gengap.diagnose.answers import answer
+from gengap.data.sources.source import open_source
+from gengap.diagnose.batch import answer
 from gengap.errors import GengapError
-from gengap.folder import StudyFolder
-from gengap.models.saved import read_card
+from gengap.models.saved_model import read_card
 from gengap.presets import load_plan
 from gengap.report.html import render_main
-from gengap.report.language import language
 from gengap.report.page import page_of
-from gengap.watch.seen import look
+from gengap.study.folder import StudyFolder
+from gengap.text.catalog import language
+from gengap.watch.snapshot import look
 
 LONGEST = 2_000  # characters of what is said, besides the file's name
 

@@ -28,24 +28,24 @@ from live_made import PLAN, ROWS, write_status
 
 import gengap
 from gengap.data.dataset import load
-from gengap.data.source import open_source
-from gengap.diagnose.answers import answer
+from gengap.data.sources.source import open_source
+from gengap.diagnose.batch import answer
 from gengap.diagnose.readers import read
-from gengap.display import Silent
 from gengap.errors import GengapError, PlanError, StudyFolderError, UsageError
-from gengap.files import beside, within
-from gengap.folder import FINGERPRINT, SUMMARY, StudyFolder
+from gengap.files.atomic import beside, within
 from gengap.history import History, Series, write_histories
-from gengap.live import Live
 from gengap.models.backend import keras
-from gengap.models.saved import Card, load_saved, read_card, write_card
+from gengap.models.saved_model import Card, load_saved, read_card, write_card
 from gengap.presets import load_plan
 from gengap.report.html import render
-from gengap.report.language import language
 from gengap.report.page import page_of
-from gengap.training import Training
-from gengap.watch.seen import look
+from gengap.study.display import Silent
+from gengap.study.folder import FINGERPRINT, SUMMARY, StudyFolder
+from gengap.study.progress import Live
+from gengap.study.scheduler import Training
+from gengap.text.catalog import language
 from gengap.watch.server import serving
+from gengap.watch.snapshot import look
 
 SOURCES = Path(gengap.__file__).parent
 FORBIDDEN = (  # what runs or unpickles what it is given

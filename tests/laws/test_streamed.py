@@ -11,14 +11,17 @@ import pytest
 import trainer_table as table
 
 from gengap.data.rows import Rows
-from gengap.data.stored import Learnt, StoredRows, open_stored, store
+from gengap.data.stored_rows import Learnt, StoredRows, open_stored, store
 from gengap.errors import UsageError
 from gengap.models.backend import keras
-from gengap.train import compiled, either, running, streamed
-from gengap.train import keras as plain
+from gengap.train import dispatch as either
+from gengap.train import keras_loop as plain
 from gengap.train.checkpoint import Checkpoints
-from gengap.train.fitted import Fitted, Job, Permutations, Progress
+from gengap.train.jax import loop as running
+from gengap.train.jax import out_of_core as streamed
+from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import NEVER, Stopping
+from gengap.train.types import Fitted, Job, Permutations, Progress
 
 BATCH = 20
 JOB = Job(epochs=4, batch=BATCH, seed=3, stopping=Stopping(patience=NEVER))

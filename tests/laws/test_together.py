@@ -12,10 +12,11 @@ from trainer_table import make
 
 import gengap
 from gengap.data.dataset import load
-from gengap.train import compiled, together
 from gengap.train.checkpoint import Checkpoints
-from gengap.train.fitted import Fitted, Job, Progress, SoFar
+from gengap.train.jax import trainer as compiled
+from gengap.train.jax import vectorised_seeds as together
 from gengap.train.stopping import Stopping
+from gengap.train.types import Fitted, Job, Progress, SoFar
 
 DATA = load("collider", train=700, validation=300)
 SEEDS = (0, 1, 2)

@@ -14,9 +14,9 @@ import trainer_table as table
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.train.fitted import Fitted, Job, SoFar, clean_sample
+from gengap.train.local import with_auc
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.trials import with_auc
+from gengap.train.types import Fitted, Job, SoFar, clean_sample
 
 SMALL = ["Tiny", "Medium", "SGD with averaged weights", "ftrl", "l1_l2 and decay", "everything"]
 never = Stopping(patience=NEVER, restore_best=False)

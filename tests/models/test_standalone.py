@@ -9,7 +9,7 @@ import pytest
 import trainer_table as table
 
 from gengap.models.backend import keras
-from gengap.models.standalone import standalone
+from gengap.models.export import standalone
 from gengap.plan import Recipe
 from gengap.presets import better
 

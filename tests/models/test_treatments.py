@@ -13,10 +13,10 @@ from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.models.layers import MixRows
 from gengap.models.treatments import Treatment, count_parameters
-from gengap.train import compiled
-from gengap.train.fitted import Job
+from gengap.train.jax import trainer as compiled
 from gengap.train.schedules import Cosine
 from gengap.train.stopping import NEVER, Stopping
+from gengap.train.types import Job
 
 GENERATOR = np.random.default_rng(3)
 X = GENERATOR.normal(size=(400, 28)).astype(np.float32)

@@ -23,7 +23,8 @@ import gengap
 from gengap.models import L2, Dropout
 from gengap.plan import Plan, Recipe, Stopping, Trial
 from gengap.report import answer_plots, html, plots, tensorboard_hparams, tensorboard_images  # noqa: F401
-from gengap.train import checkpoint, compiled
+from gengap.train import checkpoint
+from gengap.train.jax import trainer as compiled
 
 ROWS: dict[str, Any] = {"train": 300, "validation": 100, "test": 40}
 WENT_ON = "went on from epoch"

@@ -17,9 +17,9 @@ from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.plan import Stopping
 from gengap.train import checkpoint as module
-from gengap.train import compiled
 from gengap.train.checkpoint import Checkpoints
-from gengap.train.fitted import Fitted, Job, Permutations, SoFar
+from gengap.train.jax import trainer as compiled
+from gengap.train.types import Fitted, Job, Permutations, SoFar
 
 NAMES = ("SGD with averaged weights", "everything")
 JOB = Job(epochs=40, batch=50, stopping=Stopping(patience=15), seed=3)

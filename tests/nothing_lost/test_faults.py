@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 import gengap
-from gengap import fingerprint as prints
-from gengap.display import Silent
+from gengap.analysis.summary import TrialSummary
 from gengap.errors import PlaceError, StudyFolderError, WriteError
-from gengap.files import beside
+from gengap.files.atomic import beside
 from gengap.models import Dropout
 from gengap.plan import Plan, Recipe, Trial
-from gengap.report.summary import TrialSummary
-from gengap.train.fitted import Progress
+from gengap.study.display import Silent
+from gengap.train import fingerprint as prints
+from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 200, "validation": 60}
 PLAN = Plan(
@@ -181,7 +181,7 @@ def test_what_changed_since_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert refused(one, train=201) == "other rows or columns"
     assert refused(one.capped(7)) == "max_epochs 8 (now 7)"
     with monkeypatch.context() as patch:
-        patch.setattr("gengap.training.versions", lambda: {"keras": "9.9", "backend": "jax 9.9"})
+        patch.setattr("gengap.study.scheduler.versions", lambda: {"keras": "9.9", "backend": "jax 9.9"})
         assert "backend jax" in (said := refused(one)) and "(now 9.9)" in said
     before = prints.TRAINING
     monkeypatch.setattr(prints, "TRAINING", 99)
@@ -189,7 +189,7 @@ def test_what_changed_since_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_folder_of_before_is_refused_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gengap.training.fingerprint", lambda _: "0123456789abcdef")
+    monkeypatch.setattr("gengap.study.scheduler.fingerprint", lambda _: "0123456789abcdef")
     gengap.study("collider", PLAN, **ROWS, only="sizes/A", out=tmp_path)
     monkeypatch.undo()
     with pytest.raises(StudyFolderError, match="another plan, other data or another version of the trainer"):

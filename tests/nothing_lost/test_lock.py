@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 import gengap
-from gengap import lock as module
 from gengap.errors import PlaceError, StudyFolderError
-from gengap.lock import LOCK, holder, locked
+from gengap.files import lock as module
+from gengap.files.lock import LOCK, holder, locked
 
 HOLDING = """
 import sys
 from pathlib import Path
-from gengap.lock import locked
+from gengap.files.lock import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()

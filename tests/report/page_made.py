@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gengap.conclude import BaselineResult
-from gengap.conclude.finalists import Finalist
-from gengap.conclude.held_out import HeldOut
-from gengap.conclude.recommend import Expected, NextStep, Recommendation
-from gengap.conclude.regularizers import EARLY_STOPPING, SMALLER, Effect
-from gengap.conclude.sizes import Rung, Sizes
-from gengap.data.described import Column, Described
-from gengap.diagnose.compare import Comparison, Rank
-from gengap.diagnose.extrapolate import Extrapolation, Forecast
+from gengap.analysis import BaselineResult
+from gengap.analysis.finalists import Finalist
+from gengap.analysis.recommend import Expected, NextStep, Recommendation
+from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, Effect
+from gengap.analysis.sizes import Rung, Sizes
+from gengap.analysis.summary import Made, StudySummary, TrialSummary, metrics_at
+from gengap.analysis.test_set import HeldOut
+from gengap.data.table_summary import Column, Described
 from gengap.diagnose.verdict import Name, Verdict
 from gengap.history import History, Series
-from gengap.report.summary import Made, StudySummary, TrialSummary, metrics_at
+from gengap.stats.comparison import Comparison, Rank
+from gengap.stats.learning_curve import Extrapolation, Forecast
 from gengap.tasks import BINARY
 
 LOSS = "binary_crossentropy"

@@ -11,22 +11,22 @@ import pandas as pd
 from conclude.outcomes_made import ROWS, Y, cross_validated, logits, outcomes, rungs
 from diagnose.test_extrapolate import curve_of, exactly, power
 
-from gengap.conclude import Conclusions, conclude
-from gengap.conclude.held_out import judge_held_out
-from gengap.conclude.more_rows import next_step
-from gengap.conclude.outcomes import Outcomes
-from gengap.data.csvtext import DECIMAL_COMMA
+from gengap.analysis import Conclusions, conclude
+from gengap.analysis.results import Outcomes
+from gengap.analysis.summary import StudySummary
+from gengap.analysis.test_set import judge_held_out
+from gengap.analysis.training_rows import next_step
 from gengap.data.dataset import load
-from gengap.data.described import Described
-from gengap.data.larger import note
+from gengap.data.large_tables import note
 from gengap.data.rows import Rows
+from gengap.data.sources.csv_text import DECIMAL_COMMA
+from gengap.data.table_summary import Described
 from gengap.diagnose import diagnose
-from gengap.diagnose.extrapolate import Extrapolation, LearningCurve, extrapolate
 from gengap.diagnose.verdict import Verdict
 from gengap.models.treatments import L2
 from gengap.plan import Trial
-from gengap.report.conclusions import sentences
-from gengap.report.summary import StudySummary
+from gengap.report.console_conclusions import sentences
+from gengap.stats.learning_curve import Extrapolation, LearningCurve, extrapolate
 from gengap.tasks import BINARY, Regression
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
 from gengap.presets import load_plan
 from gengap.report.console import Terminal, minutes, plan_table, results_table, skipped_text
-from gengap.report.summary import StudySummary, TrialSummary
-from gengap.train.fitted import Progress
+from gengap.train.types import Progress
 
 METRICS = {
     "train": {"binary_crossentropy": 0.5, "accuracy": 0.75},

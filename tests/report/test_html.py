@@ -22,24 +22,24 @@ from hypothesis import strategies as st
 from report.page_made import EPOCHS, HOSTILE, LOSS, history, study_made, trial
 
 import gengap
-from gengap import markup
-from gengap.data.names import shareable
+from gengap.analysis.summary import StudySummary
+from gengap.data.sources.source_names import shareable
 from gengap.diagnose.verdict import Name
 from gengap.errors import StudyFolderError, UsageError
-from gengap.files import beside
-from gengap.folder import StudyFolder
+from gengap.files.atomic import beside
 from gengap.history import History, Series
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.html import SAID, embedded, render, render_main, write_report
-from gengap.report.language import language
 from gengap.report.page import ALL, page_of
-from gengap.report.page.curves import curves_of_run, parts, thinned
-from gengap.report.page.making import made
-from gengap.report.page.rows import sparkline
-from gengap.report.page.values import values_at_epochs
-from gengap.report.summary import StudySummary
+from gengap.report.page.epoch_values import values_at_epochs
+from gengap.report.page.page_curves import curves_of_run, parts, thinned
+from gengap.report.page.trial_rows import sparkline
 from gengap.study import Study
+from gengap.study.folder import StudyFolder
+from gengap.study.provenance import made
+from gengap.text import markup
+from gengap.text.catalog import language
 
 ENGLISH = language("en")
 TEMPLATES = Path(html.__file__).parent / "page" / "templates"
@@ -379,7 +379,7 @@ def test_packages_without_metadata_are_left_out(monkeypatch: pytest.MonkeyPatch)
             raise PackageNotFoundError(package)
         return "1"
 
-    monkeypatch.setattr("gengap.report.page.making.version", version)
+    monkeypatch.setattr("gengap.study.provenance.version", version)
     found = made("collider", "quick", {}).versions
     assert found["gengap"] == gengap.__version__ and "jax" not in found and found["keras"] == "1"
 

@@ -12,11 +12,11 @@ from live_made import write_curves, write_status
 from playwright.sync_api import Browser, Page, expect
 from report.page_made import study_made
 
-from gengap.folder import HISTORIES, RESULTS
+from gengap.analysis.summary import PLAN_FILE
 from gengap.history import write_histories
-from gengap.live import LIVE
-from gengap.report.summary import PLAN_FILE
-from gengap.watch.editions import AWAY
+from gengap.study.folder import HISTORIES, RESULTS
+from gengap.study.progress import LIVE
+from gengap.watch.page_cache import AWAY
 from gengap.watch.server import Server, serving
 
 HOSTILE = """sizes/</script><img src=x onerror=alert(1)><script>alert(2)</script>"'&"""

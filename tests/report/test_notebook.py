@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gengap
+from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.diagnose.verdict import Name, Verdict
 from gengap.errors import UsageError
 from gengap.history import History, Series
-from gengap.markup import COLOURS, TRAIN, VALIDATION, badge, bullets, element, sparkline, table
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report.notebook import MOST, study_html
-from gengap.report.summary import StudySummary, TrialSummary
+from gengap.text.markup import COLOURS, TRAIN, VALIDATION, badge, bullets, element, sparkline, table
 
 HOSTILE = """<script>alert(1)</script>&amp;"'--><img src=x onerror=alert(1)>$x$ 한"""
 EPOCHS = np.arange(30)

@@ -16,12 +16,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from report.page_made import BEST, HOSTILE, LOSS, long_made, study_made
 
+from gengap.analysis.summary import StudySummary
 from gengap.history import History
 from gengap.report.html import render, render_main
-from gengap.report.language import language, languages
 from gengap.report.page import page_of
 from gengap.report.smoothing import smooth
-from gengap.report.summary import StudySummary
+from gengap.text.catalog import language, languages
 
 WIDE, PHONE = (1280, 850), (390, 844)
 Open = Callable[..., Page]

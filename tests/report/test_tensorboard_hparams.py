@@ -14,12 +14,12 @@ import pytest
 from report.tensorboard_server import ask, fetch, server
 
 import gengap
+from gengap.analysis.summary import TrialSummary
 from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.models import L2, Clip, Dropout, Ensemble, Ftrl, Periodic, WeightDecay
 from gengap.plan import Constant, Plan, Recipe, Trial
 from gengap.report import tensorboard
-from gengap.report.summary import TrialSummary
 from gengap.report.tensorboard_hparams import (
     METRICS,
     SETTINGS,

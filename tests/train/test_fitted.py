@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengap.train.fitted import Permutations
+from gengap.train.types import Permutations
 
 
 @given(rows=st.integers(1, 300), seed=st.integers(0, 2**32), epochs=st.integers(1, 5))

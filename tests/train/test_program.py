@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from gengap import models
-from gengap.limits import cores
+from gengap.files.limits import cores
 from gengap.models.backend import keras
-from gengap.train import activations, compiled, program
-from gengap.train.fitted import Job, Rows
+from gengap.train.jax import activations, program
+from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import Stopping
+from gengap.train.types import Job, Rows
 
 SPLIT = "outer_dimension_partitions"  # as XLA's text names work that is split among threads
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gengap import models
-from gengap.train.fitted import Job, Permutations
-from gengap.train.running import Running
+from gengap.train.jax.loop import Running
 from gengap.train.stopping import NEVER, Stopping
+from gengap.train.types import Job, Permutations
 
 ROWS, CAPACITY = 30, 5
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
-from gengap.callbacks.kept import KeptRows
-from gengap.callbacks.row_losses import CURVES_ALONE, checked_rows, loss_of, row_losses
-from gengap.diagnose.names import Log, choose
-from gengap.diagnose.rows import RowLosses
+from gengap.callbacks.model_losses import CURVES_ALONE, checked_rows, loss_of, row_losses
+from gengap.callbacks.row_loss_history import KeptRows
+from gengap.diagnose.run_curves import Log, choose
 from gengap.diagnose.verdict import Verdict, judge, thresholds_of
 from gengap.errors import UsageError
 from gengap.history import History, Series
-from gengap.train.fitted import spaced_checks
+from gengap.stats.row_losses import RowLosses
+from gengap.train.types import spaced_checks
 
 if TYPE_CHECKING:
     import keras

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
-from gengap.data.adorned import adorned, refuse_adorned
 from gengap.data.encoding import read_dates
+from gengap.data.formatted_numbers import adorned, refuse_adorned
 from gengap.errors import DataError, UsageError, shown
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def as_said(
 ) -> tuple[str, tuple[pd.Series, str | None] | None]:
     """A column taken as the user says: its kind, and for text and dates its parsed values with the dates' format.
 
-    Kinds are called as in `gengap.data.kinds`. Raises DataError, naming the column, where it can't be taken so.
+    Kinds are called as in `gengap.data.column_kinds`. Raises DataError, naming the column, where it can't be taken
+    so.
     """
     import numpy as np
     import pandas as pd

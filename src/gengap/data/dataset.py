@@ -16,28 +16,28 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from gengap.data.adorned import adorned, refuse_adorned
 from gengap.data.columns import ColumnKind
-from gengap.data.described import Described, describe_columns, warn_of_alike, warn_of_order, warn_of_repeated
 from gengap.data.encoding import Date, Encoding
-from gengap.data.larger import prepare_stored
-from gengap.data.prepared import Prepared, prepare
-from gengap.data.raw import Raw, gather
+from gengap.data.formatted_numbers import adorned, refuse_adorned
+from gengap.data.large_tables import prepare_stored
+from gengap.data.preparation import Prepared, prepare
+from gengap.data.raw_table import Raw, gather
 from gengap.data.rows import Rows
-from gengap.data.source import Source, open_source
+from gengap.data.sample_weights import ClassWeight, balanced, check_weights, row_number, scaled, weighting
+from gengap.data.sources.source import Source, open_source
 from gengap.data.split import Wanted, at_random, by_group, by_time, times_of
-from gengap.data.stored import StoredRows
-from gengap.data.weighing import ClassWeight, balanced, check_weights, row_number, scaled, weighting
+from gengap.data.stored_rows import StoredRows
+from gengap.data.table_summary import Described, describe_columns, warn_of_alike, warn_of_order, warn_of_repeated
 from gengap.errors import BadRowError, TooFewRowsError, UsageError
-from gengap.limits import TooLargeError, table_bytes
+from gengap.files.limits import TooLargeError, table_bytes
 from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from gengap.data.blocks import OnBadRow, Skipped
-    from gengap.data.described import Dates
+    from gengap.data.sources.blocks import OnBadRow, Skipped
+    from gengap.data.table_summary import Dates
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
 VALIDATION_SHARE = 0.2  # of any other table, at most MOST_VALIDATION rows
@@ -52,7 +52,8 @@ class Dataset:
     `columns` are the features, `encoding` makes them of the table's columns, and `described` says in words what was
     made of those and how the rows were split. `mean` and `scale` are what was subtracted and divided by, from the
     training rows alone (zeros and ones for raw features). `test` is None when no test rows were asked for.
-    `skipped` lists bad rows left out. Training rows that memory would not hold are `gengap.data.stored.StoredRows`.
+    `skipped` lists bad rows left out. Training rows that memory would not hold are
+    `gengap.data.stored_rows.StoredRows`.
     """
 
     name: str
@@ -111,7 +112,7 @@ def load(
     column: Mapping[str, ColumnKind] | None = None,
     memory: float | None = None,
 ) -> Dataset:
-    """Reads `source` (see `gengap.data.source.open_source`), splits it and prepares its features.
+    """Reads `source` (see `gengap.data.sources.source.open_source`), splits it and prepares its features.
 
     `rows` uses only the first so many rows; `train`, `validation` and `test` are counts of rows. For HIGGS and
     `collider` they default to the tutorial's 10,000, 1,000 and none; for other tables a fifth of the rows (at most
@@ -123,7 +124,7 @@ def load(
     them out.
     `weight`, a column of numbers of 0 or more and no feature, says by how much each row counts, in every loss and
     score; only its ratios matter. `class_weight` "balanced" makes classes count alike in the loss that training
-    minimises (see `gengap.data.weighing.balanced`).
+    minimises (see `gengap.data.sample_weights.balanced`).
     Of a table that takes more than `memory` GiB (default: a quarter of the machine's) the training rows are kept on
     disk, in GENGAP_CACHE or the user's cache folder.
     Raises UsageError, DataError and the errors of `open_source`.

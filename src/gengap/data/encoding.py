@@ -1,7 +1,8 @@
 """A table's columns as the numbers that a model takes.
 
-`Encoding` holds what was learnt from the training rows (see `gengap.data.kinds`): categories, medians, the text's
-components. It is saved as JSON in the model's file, never as a pickle: a model from elsewhere can't run code.
+`Encoding` holds what was learnt from the training rows (see `gengap.data.column_kinds`): categories, medians, the
+text's components. It is saved as JSON in the model's file, never as a pickle: a model from elsewhere can't run
+code.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import numpy as np
 
-from gengap.data.raw import Raw
+from gengap.data.raw_table import Raw
 from gengap.errors import DataError, shown
 
 if TYPE_CHECKING:

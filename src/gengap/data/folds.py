@@ -11,7 +11,7 @@ import numpy as np
 
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
-from gengap.data.stored import StoredRows
+from gengap.data.stored_rows import StoredRows
 
 BOUND = {"group", "time", "weight"}  # kinds of columns that rows were split by, or balanced in each part
 

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gengap.diagnose.rows import RowLosses
     from gengap.diagnose.verdict import Verdict
+    from gengap.stats.row_losses import RowLosses
 
 
 def diagnose(
@@ -36,8 +36,8 @@ def diagnose(
     >>> verdict.verdict, verdict.best_epoch
     ('overfit', 14)
     """
-    from gengap.diagnose.names import choose
     from gengap.diagnose.readers import read
+    from gengap.diagnose.run_curves import choose
     from gengap.diagnose.verdict import judge, thresholds_of
     from gengap.errors import UsageError
 
@@ -53,8 +53,8 @@ def diagnose(
 
 def every(source: object, *, metric: str | None = None, materially: float = 0.01) -> list[Verdict]:
     """The verdict on every run of `source`, in its order; the same settings as for `diagnose`."""
-    from gengap.diagnose.names import choose
     from gengap.diagnose.readers import read
+    from gengap.diagnose.run_curves import choose
     from gengap.diagnose.verdict import judge, thresholds_of
 
     thresholds = thresholds_of(materially)

@@ -1,6 +1,6 @@
 """The numbers a verdict stands on: how far validation rose, what more epochs would bring, what training still does.
 
-Everything is on the curves' own scale, where 0.01 is 1% of the metric (see `gengap.diagnose.curves`).
+Everything is on the curves' own scale, where 0.01 is 1% of the metric (see `gengap.stats.curves`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
-from gengap.diagnose.curves import Curve, prepare
-from gengap.diagnose.names import Curves
-from gengap.diagnose.rows import RowLosses, SmoothedRows, smooth_rows
-from gengap.diagnose.threads import single_threaded
-from gengap.diagnose.trend import Mixture, Trend, fit_trend
+from gengap.diagnose.run_curves import Curves
+from gengap.stats.curves import Curve, prepare
+from gengap.stats.row_losses import RowLosses, SmoothedRows, smooth_rows
+from gengap.stats.threads import single_threaded
+from gengap.stats.trend import Mixture, Trend, fit_trend
 
 DRAWS = 400
 SHORTEST_TRAIN = 3  # values of a training curve that has a trend

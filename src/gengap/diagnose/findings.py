@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence
-from gengap.diagnose.names import Curves
+from gengap.diagnose.run_curves import Curves
 
 if TYPE_CHECKING:
     from gengap.diagnose.verdict import Thresholds, Verdict

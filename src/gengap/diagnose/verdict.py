@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence, weigh
-from gengap.diagnose.names import Curves
-from gengap.diagnose.rows import RowLosses
+from gengap.diagnose.run_curves import Curves
 from gengap.errors import UsageError
-from gengap.markup import badge, bullets, element
+from gengap.stats.row_losses import RowLosses
+from gengap.text.markup import badge, bullets, element
 
 if TYPE_CHECKING:
     from gengap.diagnose.findings import Finding

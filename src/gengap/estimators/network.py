@@ -23,7 +23,7 @@ from gengap.tasks import AnyTask, Regression
 if TYPE_CHECKING:
     import keras
 
-    from gengap.train.fitted import Fitted
+    from gengap.train.types import Fitted
 
 BLOCK, ROWS_AT_ONCE = 256, 8_192  # rows are predicted in blocks of one of these sizes: each shape compiles once
 SEEDS = 2**20  # layers multiply their model's seed, and Keras takes 32 bits
@@ -52,7 +52,7 @@ class Network(BaseEstimator):
 
     def _train(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, task: AnyTask, strata: Any) -> None:
         """Sets every fitted attribute, from X (n, features) and the target's values (n,)."""
-        from gengap.diagnose.trials import verdict_of
+        from gengap.diagnose.trial_verdicts import verdict_of
 
         self._check(task)
         seed = int(check_random_state(self.random_state).randint(SEEDS))
@@ -73,9 +73,9 @@ class Network(BaseEstimator):
         self.verdict_ = msgspec.structs.replace(verdict, run=fitted.history.run)
 
     def _fitted(self, train: Rows, validation: Rows, task: AnyTask, seed: int) -> Fitted:
-        from gengap.train import either
-        from gengap.train.fitted import Job
+        from gengap.train import dispatch as either
         from gengap.train.stopping import Stopping
+        from gengap.train.types import Job
 
         rule = Stopping(patience=self.patience, monitor=task.loss)
         job = Job(self.max_epochs, self.batch_size, rule, seed, run=type(self).__name__)
@@ -149,7 +149,7 @@ class Network(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "model_" in state:
             from gengap.models import layers  # noqa: F401 - registers gengap's own
-            from gengap.models.saved import load_saved
+            from gengap.models.saved_model import load_saved
 
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "model.keras"

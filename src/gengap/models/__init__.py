@@ -29,7 +29,7 @@ from gengap.models.treatments import (
 
 if TYPE_CHECKING:
     from gengap.models.mlp import SIZES, compile_binary, compile_for, large, medium, perceptron, small, tiny
-    from gengap.models.weights import share_below
+    from gengap.models.sparsity import share_below
 
 __all__ = [
     "L1",
@@ -62,6 +62,6 @@ def __getattr__(name: str) -> object:
     """Import Keras only when a model is asked for: plans read treatments without it."""
     if name in __all__:
         return getattr(
-            import_module("gengap.models.weights" if name == "share_below" else "gengap.models.mlp"), name
+            import_module("gengap.models.sparsity" if name == "share_below" else "gengap.models.mlp"), name
         )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

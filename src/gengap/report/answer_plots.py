@@ -11,12 +11,12 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from gengap.conclude.regularizers import Effect
-from gengap.conclude.sizes import Sizes
-from gengap.diagnose.extrapolate import Extrapolation
+from gengap.analysis.regularizers import Effect
+from gengap.analysis.sizes import Sizes
+from gengap.analysis.summary import StudySummary
 from gengap.report.labels import plain
 from gengap.report.plots import COLOURS, MARKERS, finish, new_figure, save
-from gengap.report.summary import StudySummary
+from gengap.stats.learning_curve import Extrapolation
 
 NAMES = ("loss-by-size", "loss-by-strength", "loss-by-rows")  # of the pictures
 STRENGTH = re.compile(r"(\S+) ([\d.]+(?:e-?\d+)?)( .*)?")  # "l2 0.001", "l2 0.001 + dropout 0.5"

@@ -19,17 +19,17 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
-from gengap.report.summary import StudySummary, TrialSummary
+from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.tasks import BINARY, Regression
 
 if TYPE_CHECKING:
     import keras
 
     from gengap.data.dataset import Dataset
-    from gengap.data.described import Described
-    from gengap.models.own import OwnModels
+    from gengap.data.table_summary import Described
+    from gengap.models.user_model import OwnModels
     from gengap.plan import Growth, Plan, Trial
-    from gengap.train.fitted import Progress
+    from gengap.train.types import Progress
 
 LINE_EPOCHS = 100
 SHOWN_CLASSES = 6

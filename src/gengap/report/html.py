@@ -23,15 +23,15 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gengap.conclude.regularizers import Effect
-from gengap.conclude.sizes import Sizes
-from gengap.diagnose.extrapolate import Extrapolation
-from gengap.files import beside
-from gengap.report.language import Language, default_language, language
+from gengap.analysis.regularizers import Effect
+from gengap.analysis.sizes import Sizes
+from gengap.files.atomic import beside
 from gengap.report.page import Page, Shown, Standing
-from gengap.report.page.curves import RunCurves
 from gengap.report.page.formats import FILTERS
+from gengap.report.page.page_curves import RunCurves
 from gengap.report.plots import COLOURS, RISING
+from gengap.stats.learning_curve import Extrapolation
+from gengap.text.catalog import Language, default_language, language
 
 SAID = re.compile(r'\bsay\("([^"]+)"')  # a label, in a template or the script
 HOLDS = re.compile(r"{(\w+):\w+}")  # what a catalogue's key says of its placeholders

@@ -1,17 +1,17 @@
 """A study as Jupyter shows it: a line for each trial with its verdict and curves, and the conclusions in words.
 
-Histories and verdicts show themselves: see `gengap.markup`, which all of them are made with.
+Histories and verdicts show themselves: see `gengap.text.markup`, which all of them are made with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
-from gengap.markup import TRAIN, VALIDATION, Html, badge, bullets, element, sparkline, table
-from gengap.report.conclusions import sentences
 from gengap.report.console import minutes, number
-from gengap.report.summary import StudySummary, TrialSummary
+from gengap.report.console_conclusions import sentences
+from gengap.text.markup import TRAIN, VALIDATION, Html, badge, bullets, element, sparkline, table
 
 MOST = 40  # trials shown
 COLUMNS = (

@@ -18,11 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gengap.errors import UsageError
-from gengap.files import beside
+from gengap.files.atomic import beside
 from gengap.history import History, Series
-from gengap.markup import HUGE, drawable
 from gengap.report.labels import FONT, labels, plain
 from gengap.report.smoothing import smooth
+from gengap.text.markup import HUGE, drawable
 
 # Okabe and Ito's palette, told apart with any colour vision, without the yellow that white paper swallows.
 # https://jfly.uni-koeln.de/color/

@@ -15,7 +15,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.files import explained
+from gengap.files.atomic import explained
 from gengap.history import History, Series
 
 VERSION = "brain.Event:2"  # of the record format, which every file's first message tells

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gengap.analysis.summary import TrialSummary
 from gengap.models.treatments import Ftrl
 from gengap.plan import Recipe, Trial
-from gengap.report.summary import TrialSummary
 from gengap.report.tensorboard import FILE, VERSION, replace_file, safe_run_name
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STUDY_FILE, TRIAL_FILE = "events.out.tfevents.gengap-study", "events.out.tfevents.gengap-trial"
 STRENGTHS = ("strength", "rate", "deviation", "alpha", "l1")  # what a treatment calls its own
-# "best" in a tag keeps these from being read as curves again: see gengap.diagnose.words.
+# "best" in a tag keeps these from being read as curves again: see gengap.diagnose.metric_names.
 METRICS = {
     "best/loss": ("best validation loss", "of the validation rows at the best epoch"),
     "best/accuracy": ("accuracy", "of the validation rows at the best epoch"),

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gengap.diagnose.names import Curves
+from gengap.diagnose.run_curves import Curves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
-from gengap.markup import drawable
 from gengap.report.labels import FONT, plain
 from gengap.report.plots import COLOURS
+from gengap.text.markup import drawable
 
 COLUMNS, MOST = 3, 30  # pictures in a row, and in all
 PANEL, DPI = (5.0, 3.4), 100  # inches of one run's picture

@@ -16,10 +16,10 @@ def keras_backend() -> str:
 def trainer() -> ModuleType:
     """The trainer for the backend that Keras runs on: its `fit(model, train, validation, job)`."""
     if keras_backend() == "jax":
-        from gengap.train import compiled
+        from gengap.train.jax import trainer as compiled
 
         return compiled
-    from gengap.train import keras as plain
+    from gengap.train import keras_loop as plain
 
     return plain
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gengap.files import beside
+from gengap.files.atomic import beside
+from gengap.files.limits import check_archive
 from gengap.history import History, Series
-from gengap.limits import check_archive
-from gengap.train.fitted import SoFar
+from gengap.train.types import SoFar
 
 CHECKPOINT_SECONDS = 20.0  # the most that a kill takes from a trial, but for the epochs at hand
 

@@ -26,9 +26,9 @@ from pathlib import Path
 import msgspec
 
 from gengap.errors import UsageError
-from gengap.folder import StudyFolder
-from gengap.report.language import default_language, language
-from gengap.watch.editions import Editions
+from gengap.study.folder import StudyFolder
+from gengap.text.catalog import default_language, language
+from gengap.watch.page_cache import Editions
 
 ADDRESS, PORT = "127.0.0.1", 8642
 OURS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)  # a Host that is this machine

@@ -12,8 +12,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from gengap.diagnose.names import Log
-from gengap.diagnose.words import parse
+from gengap.diagnose.metric_names import parse
+from gengap.diagnose.run_curves import Log
 from gengap.errors import UsageError
 from gengap.history import History
 
@@ -37,7 +37,7 @@ def read(source: object, metric: str | None = None) -> list[Log]:
     array([1. , 0.7, 0.8])
     """
     if isinstance(source, (str, os.PathLike)):
-        from gengap.diagnose.readers.files import logs_of_path
+        from gengap.diagnose.readers.paths import logs_of_path
 
         file = os.fsdecode(source)
         if not file:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gengap.diagnose.names import Log
-from gengap.diagnose.readers.runs import logs_of
-from gengap.diagnose.readers.table import Table, refuse_points
-from gengap.diagnose.words import parse
+from gengap.diagnose.metric_names import parse
+from gengap.diagnose.readers.log_table import Table, refuse_points
+from gengap.diagnose.readers.table_layouts import logs_of
+from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
 OF_A_STUDY = {"schema", "plan", "trials", "recommendation"}  # keys of its study.json

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from gengap.diagnose.names import Log
-from gengap.diagnose.readers.runs import Curve, log_of
-from gengap.diagnose.readers.table import refuse_points
-from gengap.diagnose.words import SPLITS, assign
+from gengap.diagnose.metric_names import SPLITS, assign
+from gengap.diagnose.readers.log_table import refuse_points
+from gengap.diagnose.readers.table_layouts import Curve, log_of
+from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
 LARGEST = 1 << 16  # bytes of an event: larger ones hold pictures or histograms, no scalars

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gengap.diagnose.names import Log
-from gengap.diagnose.readers.runs import logs_of
-from gengap.diagnose.readers.table import Table, refuse_points, refuse_text
+from gengap.diagnose.readers.log_table import Table, refuse_points, refuse_text
+from gengap.diagnose.readers.table_layouts import logs_of
+from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, GengapError, reason
-from gengap.limits import check_arrow, check_parquet, is_text, open_arrow, text_bytes
+from gengap.files.limits import check_arrow, check_parquet, is_text, open_arrow, text_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from gengap.diagnose.names import Log
+from gengap.diagnose.metric_names import Key
 from gengap.diagnose.readers.documents import items, logs_of_document
 from gengap.diagnose.readers.frames import logs_of_frame
-from gengap.diagnose.readers.runs import Curve, column_name, log_of
-from gengap.diagnose.words import Key
+from gengap.diagnose.readers.table_layouts import Curve, column_name, log_of
+from gengap.diagnose.run_curves import Log
 from gengap.errors import UsageError
 from gengap.history import History
 

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gengap.diagnose.compare import Comparison
+from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
 from gengap.plan import ROWS
-from gengap.report.page.curves import RunCurves, curves_of_run
-from gengap.report.page.rows import Row, make_row
-from gengap.report.page.values import Values, values_at_epochs
-from gengap.report.summary import StudySummary, TrialSummary
+from gengap.report.page.epoch_values import Values, values_at_epochs
+from gengap.report.page.page_curves import RunCurves, curves_of_run
+from gengap.report.page.trial_rows import Row, make_row
+from gengap.stats.comparison import Comparison
 
 ALL = "*"  # the group of every run; no group that has a name is called so
 

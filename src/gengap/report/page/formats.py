@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-from gengap.report.conclusions import p_value
 from gengap.report.console import minutes
+from gengap.report.console_conclusions import p_value
 
 NONE = "–"
 LOSS_DIGITS = 4

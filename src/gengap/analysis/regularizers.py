@@ -1,0 +1,94 @@
+"""Which regulariser: what each does to validation loss, to the gap, and what it costs."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from gengap.analysis.results import Outcomes
+from gengap.models.treatments import count_parameters
+from gengap.plan import REGULARIZERS, Trial
+from gengap.stats.comparison import Comparison, compare
+
+EARLY_STOPPING = "early stopping"
+SMALLER = "smaller model"
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """What a treatment does beside the same model without it, on the same validation rows.
+
+    `loss` compares validation loss (run minus `against`, so that negative is better). `gap` is validation
+    minus training at the best epoch, `gap_without` the other's. `cost` is its seconds as a multiple of the other's.
+    """
+
+    run: str
+    against: str
+    treatment: str
+    loss: Comparison
+    gap: float
+    gap_without: float
+    seconds: float
+    cost: float
+
+
+def untreated(outcomes: Outcomes) -> str | None:
+    """The run that treated ones are held against: the untreated one of the same size as most of them."""
+    plain = {outcomes.trials[run].units: run for run in outcomes.whole if not outcomes.trials[run].treatments}
+    treated = [outcomes.trials[run].units for run in outcomes.runs if run.split("/")[0] == REGULARIZERS]
+    counts = {units: treated.count(units) for units in plain if treated.count(units)}
+    return plain[max(counts, key=lambda units: counts[units])] if counts else None
+
+
+def judge_regularizers(outcomes: Outcomes) -> tuple[Effect, ...]:
+    """Every treated run of that size, and every smaller model, beside the untreated one, in the plan's order."""
+    base = untreated(outcomes)
+    if base is None:
+        return ()
+    size = outcomes.trials[base].units
+    treated = [run for run in outcomes.whole if run != base and outcomes.trials[run].units == size]
+    smaller = [run for run in outcomes.whole if _is_smaller(outcomes.trials[run], size)]
+    losses = {run: outcomes.losses(run) for run in (base, *treated, *smaller)}
+    found = {c.a: c for c in compare(losses, against=base, loss=outcomes.task.loss)}
+    early = _early_stopping(outcomes, base)
+    effects = [_effect(outcomes, run, base, found[run]) for run in (*treated, *smaller)]
+    return tuple(effects if early is None else [early, *effects])
+
+
+def _is_smaller(trial: Trial, size: tuple[int, ...]) -> bool:
+    return not trial.treatments and trial.parameters(1) < count_parameters(1, size)
+
+
+def _effect(outcomes: Outcomes, run: str, base: str, loss: Comparison) -> Effect:
+    treatments = " + ".join(map(str, outcomes.trials[run].treatments))
+    seconds = outcomes.seconds(run)
+    return Effect(
+        run=run,
+        against=base,
+        treatment=treatments or SMALLER,
+        loss=loss,
+        gap=outcomes.gap(run),
+        gap_without=outcomes.gap(base),
+        seconds=seconds,
+        cost=seconds / max(outcomes.seconds(base), 1e-9),
+    )
+
+
+def _early_stopping(outcomes: Outcomes, base: str) -> Effect | None:
+    """The untreated model at its best epoch beside itself at its last: what stopping early and restoring bring."""
+    seeds = outcomes.seeds(base)
+    last = np.stack([outcomes.lines(base, seed)[-1] for seed in seeds])
+    if not np.isfinite(last).all():
+        return None
+    end = f"{base} at its end"
+    (loss,) = compare({base: outcomes.losses(base), end: last}, against=end, loss=outcomes.task.loss)
+    train = [outcomes.fitted[base, seed].history[outcomes.clean_loss].values[-1] for seed in seeds]
+    return Effect(
+        run=base,
+        against=end,
+        treatment=EARLY_STOPPING,
+        loss=loss,
+        gap=outcomes.gap(base),
+        gap_without=float(last.mean() - np.mean(train)),
+        seconds=outcomes.seconds(base),
+        cost=1.0,
+    )

@@ -1,0 +1,164 @@
+"""The study's answers as one typed value: computed once, and what every renderer and study.json show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from gengap.analysis import BaselineResult
+from gengap.analysis.finalists import Finalist
+from gengap.analysis.recommend import Recommendation
+from gengap.analysis.regularizers import Effect
+from gengap.analysis.sizes import Sizes
+from gengap.analysis.test_set import HeldOut
+from gengap.data.table_summary import Described
+from gengap.diagnose.findings import Finding
+from gengap.diagnose.verdict import Verdict
+from gengap.history import History
+from gengap.stats.comparison import Comparison, Rank
+from gengap.stats.learning_curve import Extrapolation
+from gengap.tasks import LOSSES, SCORES, TaskName
+from gengap.train.stopping import Stopped
+
+SCHEMA = 1
+PLAN_FILE = "plan.toml"  # of the study folder, which stands for a plan that was no name or file
+CLEAN = "clean_"
+
+
+class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished trial. `metrics[split][metric]` are those of `best_epoch`.
+
+    Training metrics are taken in inference mode on the fixed sample of training rows, so that they compare
+    with validation like with like. `began` is when training started, in seconds since 1970. `sparsity` is the share
+    of the kernels' weights below 0.001.
+    """
+
+    run: str
+    also: tuple[str, ...] = ()
+    seed: int
+    parameters: int
+    epochs: int
+    best_epoch: int | None
+    metrics: dict[str, dict[str, float]]
+    stopped: Stopped
+    seconds: float
+    began: float
+    verdict: Verdict | None = None
+    sparsity: float | None = None
+
+    def with_reason(self, found: Finding) -> TrialSummary:
+        """The same with one more reason for its verdict, which other trials gave; none for one that diverged."""
+        if self.verdict is None or self.best_epoch is None:
+            return self
+        reasons, codes = (*self.verdict.reasons, found.text), (*self.verdict.codes, found.code)
+        return msgspec.structs.replace(
+            self, verdict=msgspec.structs.replace(self.verdict, reasons=reasons, codes=codes)
+        )
+
+    def with_test(self, metrics: dict[str, float]) -> TrialSummary:
+        """The same with its metrics on the test rows, which only the kept trial has."""
+        return msgspec.structs.replace(self, metrics=self.metrics | {"test": metrics})
+
+    def loss(self, split: str) -> float | None:
+        """The task's loss on these rows at the best epoch."""
+        return first_of(self.metrics.get(split, {}), LOSSES)
+
+    def score(self, split: str) -> float | None:
+        """Accuracy, or R² of numbers, on these rows at the best epoch."""
+        return first_of(self.metrics.get(split, {}), SCORES)
+
+    @property
+    def gap(self) -> float | None:
+        """Validation minus training loss at the best epoch."""
+        train, validation = self.loss("train"), self.loss("validation")
+        return None if train is None or validation is None else validation - train
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """How a study was made: `versions` by package, the CPU's `cores`, and how to make it again.
+
+    `command` holds the shell's words (none for rows that were in memory), `call` is the same from Python. A plan
+    that was no name or file is the folder's plan.toml in them.
+    """
+
+    versions: dict[str, str]
+    cores: int
+    command: tuple[str, ...] = ()
+    call: str = ""
+
+
+class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What study.json holds, in its order. `interrupted` says that some trials of the plan are missing.
+
+    `columns` are the features' names, `classes` the target's (none of numbers), `seeds` those that every trial was
+    trained with. `table` says what was made of the table's columns and how its rows were split.
+    """
+
+    schema: int = SCHEMA
+    source: str
+    task: TaskName = "binary"
+    rows: dict[str, int]
+    plan: str
+    seconds: float
+    trials: tuple[TrialSummary, ...]
+    preparation: str = "raw"
+    skipped_rows: int = 0
+    interrupted: bool = False
+    baselines: tuple[BaselineResult, ...] = ()
+    sizes: Sizes | None = None
+    regularizers: tuple[Effect, ...] = ()
+    more_rows: Extrapolation | None = None
+    ranks: tuple[Rank, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    cross_validation: tuple[Finalist, ...] = ()
+    recommendation: Recommendation | None = None
+    test: HeldOut | None = None
+    columns: tuple[str, ...] = ()
+    target: str = ""
+    seeds: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    made: Made | None = None
+    table: Described | None = None
+
+    @property
+    def loss_name(self) -> str:
+        """What the task's loss is called."""
+        return "mean squared error" if self.task == "regression" else "cross-entropy"
+
+    @property
+    def score_name(self) -> str:
+        """What is read beside the loss."""
+        return "R²" if self.task == "regression" else "accuracy"
+
+    def to_json(self) -> bytes:
+        """The document, indented; no NaN ever stands in it."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def metrics_at(history: History, epoch: int | None, shown: Iterable[str]) -> dict[str, dict[str, float]]:
+    """The metrics `shown` as logged at `epoch`, by split: for training the clean ones. Only finite values."""
+    if epoch is None:
+        return {}
+    found: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
+    for metric in shown:
+        for split, name in (("train", CLEAN + metric), ("validation", metric)):
+            if (split, name) in history:
+                value = _at(history, (split, name), epoch)
+                if value is not None:
+                    found[split][metric] = value
+    return found
+
+
+def first_of(metrics: Mapping[str, float], names: Iterable[str]) -> float | None:
+    """The value of the first of these metrics that is there."""
+    return next((metrics[name] for name in names if name in metrics), None)
+
+
+def _at(history: History, key: tuple[str, str], epoch: int) -> float | None:
+    try:
+        value = history[key].at(epoch)
+    except KeyError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,231 @@
+"""What each column of a table is, and the encoding of the training rows.
+
+skrub's TableVectorizer finds out what a column of text is (categories, dates, numbers, free text) and parses it;
+constant columns and those that only name rows are found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gengap.data.columns import as_said
+from gengap.data.encoding import (
+    Category,
+    Date,
+    Encoding,
+    Number,
+    Step,
+    Text,
+    hashed,
+    is_missing,
+    parts_of,
+    settled,
+)
+from gengap.data.formatted_numbers import adorned, refuse_adorned
+from gengap.data.raw_table import Raw
+from gengap.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_FEATURES = 30  # as skrub's StringEncoder makes
+CATEGORIES = 40  # a column of so many different values or more is text, as in skrub's TableVectorizer ...
+CODES = 100  # ... unless they are codes: so many short words at most, ...
+LONGEST_CODE = 12  # ... of so many signs at most, ...
+ROWS_OF_CODE = 4  # ... each of which so many rows have, on average
+MEDIAN_ROWS = 200_000  # looked at for a median: more rows move it less than its error
+FEWEST_NAMED = 30  # rows from which on "every row has its own value" means something
+LONGEST_STEP = 10  # of a numbering, some of whose rows are elsewhere, in median steps
+ONE_WORD = 0.9  # of an identifier's values are one word; free text has more
+DISTINCT = 0.95  # of an identifier's values are different: some rows may be copies
+
+
+def fit(
+    raw: Raw, columns: Sequence[str], keep: Collection[str] = (), said: Mapping[str, str] | None = None
+) -> tuple[Encoding, dict[str, str]]:
+    """The encoding of the training rows `raw`, and why columns are not in it: "constant" or "identifier".
+
+    Columns to `keep` are used though they look like identifiers, and so are those of which is `said` what they are.
+    Raises DataError if none is left.
+    """
+    said = {name: kind for name, kind in (said or {}).items() if name in columns}
+    keep = {*keep, *said}
+    kinds, clean = _kinds_of_text(raw, said)
+    for name in said:
+        kinds[name], found = as_said(name, raw.column(name), said[name])
+        clean |= {name: found} if found is not None else {}
+    _refuse_adorned_columns({name: clean[name][0] for name in kinds if name not in said and name in columns}, kinds)
+    steps: list[Step] = []
+    dropped = {}
+    for name in columns:
+        column, kind = raw.column(name), kinds.get(name, "numeric")
+        if name not in keep and kind != "datetime" and is_identifier(raw.exact.get(name, column)):
+            dropped[name] = "identifier"
+        elif _is_constant(column):
+            dropped[name] = "constant"
+        elif (step := _step(name, column, kind, clean.get(name))) is not None:
+            steps.append(step)
+        else:
+            dropped[name] = "constant"
+    if not steps:
+        found = ", ".join(f"{name!r} ({why})" for name, why in dropped.items())
+        raise DataError(
+            f"no column is left to learn from: {found}. Add a column that says something, or name those that look "
+            "like identifiers with --keep"
+        )
+    return Encoding(tuple(steps)), dropped
+
+
+def _refuse_adorned_columns(found: Mapping[str, pd.Series], kinds: Mapping[str, str]) -> None:
+    """Raises DataError if a column found to be words is one of adorned numbers; one value is no column's."""
+    words = {
+        name: column.dropna().unique() for name, column in found.items() if kinds[name].endswith("cardinality")
+    }
+    examples = {
+        f"column {name!r}": example
+        for name, different in words.items()
+        if len(different) > 1 and (example := adorned(map(str, different)))
+    }
+    refuse_adorned(examples, "say what they are with --column, as in NAME=category, NAME=text or NAME=drop")
+
+
+def _kinds_of_text(
+    raw: Raw, known: Collection[str]
+) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
+    """What each column that was not read as numbers is, and its parsed values with the format of dates.
+
+    Those that are `known` are left out.
+    """
+    others = {name: column for name, column in raw.others.items() if name not in known}
+    if not others:
+        return {}, {}
+    import pandas as pd
+    from skrub import TableVectorizer
+
+    finder = TableVectorizer(
+        cardinality_threshold=CATEGORIES,
+        low_cardinality="passthrough",
+        high_cardinality="passthrough",
+        numeric="passthrough",
+        datetime="passthrough",
+        drop_null_fraction=None,
+    )
+    clean = finder.fit_transform(pd.DataFrame(others))
+    kinds = {name: kind for kind, names in finder.kind_to_columns_.items() for name in names}
+    kinds |= {
+        name: "low_cardinality" for name in kinds if kinds[name] == "high_cardinality" and _is_code(clean[name])
+    }
+    formats = {
+        name: next((step.format_ for step in steps if hasattr(step, "format_")), None)
+        for name, steps in finder.all_processing_steps_.items()
+    }
+    return kinds, {name: (clean[name], formats[name]) for name in kinds}
+
+
+def _step(
+    name: str, column: np.ndarray | pd.Series, kind: str, clean: tuple[pd.Series, str | None] | None
+) -> Step | None:
+    """How a column is encoded; None if nothing in it varies."""
+    missing = bool(is_missing(column).any())
+    if clean is None:
+        return Number(name=name, missing=missing, median=_median(np.asarray(column)))
+    parsed, written = clean
+    if kind == "numeric":
+        return Number(name=name, missing=missing, median=_median(parsed.to_numpy(np.float32)), text=True)
+    if kind == "datetime":
+        return _date(name, missing, column, settled(column, written) if written else None)
+    if kind == "low_cardinality":
+        categories = tuple(sorted(str(value) for value in parsed.dropna().unique()))
+        one_tells_the_other = len(categories) == 2 and not missing
+        other, *rest = categories
+        if one_tells_the_other:
+            return Category(name=name, missing=missing, categories=tuple(rest), other=other)
+        return Category(name=name, missing=missing, categories=categories)
+    return _text(name, missing, column)
+
+
+def _date(name: str, missing: bool, column: Any, written: str | None) -> Date | None:
+    found = parts_of(name, column, written)
+    seconds = found["total_seconds"]
+    if not np.isfinite(seconds).any():
+        return None
+    origin = float(np.nanmin(seconds))
+    parts = {
+        part: values
+        for part, values in (*found.items(), ("total_seconds", seconds - origin))
+        if np.nanmin(values) < np.nanmax(values)
+    }
+    if not parts:
+        return None
+    medians = tuple(_median(values) for values in parts.values())
+    return Date(name=name, missing=missing, format=written, origin=origin, parts=tuple(parts), medians=medians)
+
+
+def _text(name: str, missing: bool, column: Any) -> Text:
+    from sklearn.decomposition import TruncatedSVD
+
+    places = hashed(column)
+    number = min(TEXT_FEATURES, places.shape[0] - 1)
+    found = TruncatedSVD(number, random_state=0).fit(places).components_.astype(np.float32)
+    return Text(name=name, missing=missing, number=number, components=found.tobytes())
+
+
+def _median(values: np.ndarray) -> float:
+    step = -(-len(values) // MEDIAN_ROWS)
+    seen = values[::step]
+    seen = seen[np.isfinite(seen)]
+    return float(np.median(seen)) if len(seen) else 0.0
+
+
+def _is_constant(column: np.ndarray | pd.Series) -> bool:
+    """Whether every row holds the same: one value, or none. A value that some rows lack is not constant."""
+    missing = is_missing(column)
+    if missing.any():
+        return bool(missing.all())
+    return bool((column == (column[0] if isinstance(column, np.ndarray) else column.iloc[0])).all())
+
+
+def _is_code(column: pd.Series) -> bool:
+    """Whether text is a few short words that come again and again, as "A17" does."""
+    values = column.dropna().astype(str)
+    found = values.unique()
+    few = len(found) <= min(CODES, len(values) / ROWS_OF_CODE)
+    return few and all(len(value) <= LONGEST_CODE and len(value.split()) == 1 for value in found)
+
+
+def is_identifier(column: np.ndarray | pd.Series) -> bool:
+    """Whether nearly each row has its own value that means nothing: a row number, a key, a name of one word."""
+    if len(column) < FEWEST_NAMED or is_missing(column).any():
+        return False
+    if isinstance(column, np.ndarray):
+        return _is_numbering(column)
+    found = column.drop_duplicates()
+    if len(found) < DISTINCT * len(column):
+        return False
+    import pandas as pd
+
+    numbers = pd.to_numeric(found, errors="coerce").to_numpy(np.float64)
+    if np.isfinite(numbers).all():
+        return _is_numbering(numbers)
+    return bool(found.str.contains(r"\s").mean() < 1 - ONE_WORD)
+
+
+def _is_numbering(values: np.ndarray) -> bool:
+    """Whether these are whole numbers, nearly each once, that rise or fall with the rows or fill a range."""
+    if not (values[:FEWEST_NAMED] == np.round(values[:FEWEST_NAMED])).all():  # most columns end here
+        return False
+    if not (values == np.round(values)).all():
+        return False
+    rows, (_, first) = len(values), np.unique(values, return_index=True)
+    values = values[np.sort(first)]  # without copies
+    if len(values) < max(DISTINCT * rows, 2):
+        return False
+    steps = np.diff(values)
+    rising = (steps > 0).all() or (steps < 0).all()
+    if rising and np.abs(steps).max() <= LONGEST_STEP * np.median(np.abs(steps)):  # a quantity's steps vary more
+        return True
+    span = float(values.max()) - float(values.min()) + 1
+    return len(values) > 0.5 * span

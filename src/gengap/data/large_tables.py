@@ -1,0 +1,199 @@
+"""Tables larger than memory: prepared in passes over their source, training rows kept on disk.
+
+The targets are known and the rows split already. One pass takes the validation and test rows and a sample of the
+training rows, which the encoding is fitted on. Another encodes every training row and stores them in random order
+(`gengap.data.stored_rows`); their means and scales are exact. The same table split the same way finds them stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from gengap.data.column_kinds import is_identifier
+from gengap.data.columns import ColumnKind
+from gengap.data.encoding import Encoding
+from gengap.data.preparation import Prepared, fitted, scale_of
+from gengap.data.raw_table import Raw, gather
+from gengap.data.rows import Rows
+from gengap.data.sources.cache import folder
+from gengap.data.sources.source import Source
+from gengap.data.stored_rows import SAMPLE_ROWS, Learnt, open_stored, store
+from gengap.errors import DataError
+from gengap.files.atomic import explained
+from gengap.tasks import AnyTask
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STRETCH_ROWS = 10_000  # side by side, which show a numbering: a sample has gaps
+SAMPLE_BYTES = 1 << 28
+UNUSED_DAYS = 30  # after which stored rows are removed, once others are stored
+FORMAT = 1  # of what is stored, and how it is shuffled
+
+
+def prepare_stored(
+    source: Source,
+    y: np.ndarray,
+    task: AnyTask,
+    parts: Sequence[np.ndarray],
+    standardise: bool,
+    keep: Collection[str],
+    said: Mapping[str, ColumnKind],
+) -> Prepared:
+    """As `gengap.data.preparation.prepare`, in bounded memory. Raises DataError, and WriteError for want of
+    room."""
+    if source.others.keys() & set(source.columns):
+        raise DataError(
+            f"{source.origin}: it takes more memory than it may, and has text or dates, expected numbers alone of "
+            "a table that is kept on disk. Raise --memory, or use fewer rows with --rows"
+        )
+    read = _Read(source)
+    train = np.sort(parts[0])
+    most = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
+    sampled = np.random.default_rng(0).choice(train, min(most, len(train)), replace=False)
+    stretch, sample, seen, held = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
+    looked_at = [name for name in source.columns if name not in {*keep, *said}]
+    numberings = [name for name in looked_at if is_identifier(stretch.exact.get(name, stretch.column(name)))]
+    columns = [name for name in source.columns if name not in numberings]
+    encoding, dropped = fitted(sample, columns, source.columns, said, source.origin)
+    dropped |= dict.fromkeys(numberings, "identifier")
+    passing = _Passing(
+        encoding, standardise, [raw.keys(np.arange(len(raw)), encoding.columns) for raw in (seen, held)]
+    )
+    known = (FORMAT, read.digest, encoding.steps, str(msgspec.to_builtins(task)), standardise, len(train))
+    digest = hashlib.sha256(msgspec.json.encode(known))
+    digest.update(train.tobytes())
+    digest.update(task.strata(y).tobytes())
+    path = folder() / "stored" / f"{digest.hexdigest()[:24]}.rows"
+    try:
+        stored, learnt = open_stored(path)
+        os.utime(path)  # so that the oldest are those that nobody used for long
+    except (OSError, ValueError):
+        _make_room(path.parent)
+        here = np.zeros(len(y), bool)
+        here[train] = True
+        store(path, passing.blocks(read.batches(), here, y, task), len(train), passing.learnt, seed=0)
+        stored, learnt = open_stored(path)
+    rows = [
+        Rows((encoding.encode(raw) - learnt.mean) / learnt.scale, task.encoded(y[part])) if len(part) else None
+        for raw, part in zip((seen, held), parts[1:], strict=True)
+    ]
+    assert rows[0] is not None
+    repeated = dict(zip(("validation", "test"), learnt.repeated.tolist(), strict=True))
+    repeated = {name: count for name, count in repeated.items() if count}
+    missing = dict(zip(source.columns, read.missing.tolist(), strict=True))
+    result = Prepared(encoding, dropped, learnt.mean, learnt.scale, stored, rows[0], rows[1], missing, repeated)
+    return result._replace(notes=(note(len(stored), len(sample)),))
+
+
+def _make_room(place: Path) -> None:
+    """Makes the folder, and removes from it what nobody used for long."""
+    with explained(place):
+        place.mkdir(parents=True, exist_ok=True)
+    for old in place.glob("*.rows"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > UNUSED_DAYS * 86_400:
+                old.unlink()
+
+
+def note(stored: int, sampled: int) -> str:
+    """What is said of a table of so many `stored` rows, of which so many were `sampled`."""
+    return (
+        f"the {stored:,} training rows are kept on disk and shuffled by blocks; columns were judged by {sampled:,} "
+        f"of them, and baselines are fitted to {min(SAMPLE_ROWS, stored):,} of them"
+    )
+
+
+class _Read:
+    """Passes over a source of numbers. The first leaves a digest of all values, and how many each column lacks."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._hash = hashlib.sha256(msgspec.json.encode((source.columns, source.target)))
+        self.missing = np.zeros(len(source.columns), np.int64)
+
+    @property
+    def digest(self) -> str:
+        """Of every value, once `some` has read them."""
+        return self._hash.hexdigest()
+
+    def batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Each batch with the number of its first row."""
+        first = 0
+        for batch in self._source.batches(exact=True):  # as a table in memory is read
+            yield first, batch
+            first += len(batch)
+
+    def some(self, wanted: Sequence[np.ndarray]) -> list[Raw]:
+        """The rows of these numbers, each in the order asked for."""
+        ordered = [np.sort(rows) for rows in wanted]
+        taken: list[list[pa.RecordBatch]] = [[] for _ in wanted]
+        for first, batch in self.batches():
+            for i, name in enumerate(self._source.columns):
+                values = batch.column(name).to_numpy(zero_copy_only=False)
+                self.missing[i] += np.isnan(values).sum()
+                self._hash.update(values.tobytes())
+            for rows, into in zip(ordered, taken, strict=True):
+                start, end = np.searchsorted(rows, [first, first + len(batch)])
+                if end > start or not into:
+                    into.append(batch.take(rows[start:end] - first))
+        columns, origin = self._source.columns, self._source.origin
+        raws = (gather(batches, columns, origin) for batches in taken)
+        return [
+            raw.take(np.searchsorted(rows, asked)) for raw, rows, asked in zip(raws, ordered, wanted, strict=True)
+        ]
+
+
+class _Passing:
+    """What is learnt of the training rows as they go by: means, spreads, and which held-out rows they repeat.
+
+    Sums are those of differences to the first block's means, in 64 bits, so that nothing cancels.
+    """
+
+    def __init__(self, encoding: Encoding, standardise: bool, held_out: Sequence[np.ndarray]) -> None:
+        self._encoding, self._standardise, self._held_out = encoding, standardise, held_out
+        features = len(encoding.features)
+        self._rows = 0
+        self._shift, self._sum, self._squares = (np.zeros(features) for _ in range(3))
+        self._found = [np.zeros(len(keys), bool) for keys in held_out]
+
+    def blocks(
+        self, batches: Iterable[tuple[int, pa.RecordBatch]], here: np.ndarray, y: np.ndarray, task: AnyTask
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Features and targets of the rows `here`, by blocks."""
+        for first, batch in batches:
+            rows = np.flatnonzero(here[first : first + len(batch)])
+            if len(rows):
+                raw = gather([batch.take(rows)], self._encoding.columns)
+                x = self._encoding.encode(raw)
+                self._note(x, raw.keys(np.arange(len(raw)), self._encoding.columns))
+                yield x, task.encoded(y[first + rows])
+
+    def _note(self, x: np.ndarray, keys: np.ndarray) -> None:
+        if not self._rows:
+            self._shift = x.mean(axis=0, dtype=np.float64)
+        away = x - self._shift
+        self._rows += len(x)
+        self._sum += away.sum(axis=0)
+        self._squares += (away**2).sum(axis=0)
+        for found, held in zip(self._found, self._held_out, strict=True):
+            found |= np.isin(held, keys)
+
+    def learnt(self) -> Learnt:
+        """Of all rows that went by."""
+        repeated = np.array([found.sum() for found in self._found])
+        mean, scale = np.zeros(len(self._sum), np.float32), np.ones(len(self._sum), np.float32)
+        if self._standardise:
+            off = self._sum / self._rows
+            mean = (self._shift + off).astype(np.float32)
+            scale = scale_of(np.sqrt(np.maximum(self._squares / self._rows - off**2, 0)))
+        return Learnt(mean, scale, repeated)

@@ -1,0 +1,1 @@
+"""A toy simulation of the physics behind the HIGGS data."""

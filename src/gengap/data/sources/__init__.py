@@ -1,0 +1,1 @@
+"""Sources of rows: files, addresses and tables, read as blocks of checked rows."""

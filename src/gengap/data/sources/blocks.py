@@ -1,0 +1,232 @@
+"""What every reader hands over: blocks of checked rows. Owns what a bad row is and how rows are counted.
+
+A reader turns one kind of input into `Block`s; `admit` numbers their rows, stops at the rows asked for,
+and refuses or skips the bad ones. So a row has the same number, and a fault the same words, whatever the
+format and however many threads parsed it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from gengap.data.formatted_numbers import ADORNED, COMMAS, MEND, POINTED
+from gengap.errors import BadRowError, SourceError, TooFewRowsError
+from gengap.files.limits import LARGEST_UNPACKED, text_bytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OnBadRow = Literal["fail", "skip"]
+Progress = Callable[[int, int | None], None]  # told what is done and what is expected, if known
+TOO_LARGE = 3.4028235677973366e38  # rounds to infinity in 32 bits: their largest number and half a step
+# What stands for a missing value in text: skrub's list, which is pandas' with a few more.
+MISSING = (
+    *("", "#N/A N/A"),
+    *("#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "?", "...", "N/A"),
+    *("NA", "NAN", "NULL", "NaN", "Nan", "None", "nan", "n/a", "null", "none"),
+)
+NO_CLASS = "the cell is empty, expected a class"
+MOST_SKIPPED = 100_000  # a file with more bad rows needs another mend, and the list must not fill memory
+
+
+class Skipped(NamedTuple):
+    """A bad row left out: `row` counts data rows from 1; `column` is None if the whole row is at fault."""
+
+    row: int
+    column: str | None
+    problem: str
+
+
+class Block(NamedTuple):
+    """Consecutive rows of a source: the good ones, how many were read, and what is wrong with the others.
+
+    The rows of `faults` count from 1 within the block and rise.
+    """
+
+    batch: pa.RecordBatch
+    rows: int
+    faults: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One opened input: its column names in file order, and how to read its blocks.
+
+    `target` is the target's name where the format itself tells it. `others` are the columns that are no numbers,
+    and how they are handed over: as string or timestamp. `types` are the columns' own, if not text. `refusals`
+    raise DataError with a mend, for columns of types that can't be used. `notes` say how the input is understood.
+    `blocks(schema, rows, binary)` yields blocks of the columns of `schema`, in any order: floating point, where a
+    field that is not nullable must hold a number in every row, string or timestamp. It may stop after `rows` good
+    rows, or give more. With `binary`, the first column must hold 0 or 1.
+    """
+
+    columns: tuple[str, ...]
+    blocks: Callable[[pa.Schema, int | None, bool], Generator[Block, None, None]]
+    target: str | None = None
+    others: Mapping[str, pa.DataType] = field(default_factory=dict)
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    refusals: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def refuse(self, names: Iterable[str], mend: str) -> None:
+        """Raises DataError if one of these can't be used, with the mend, in which {name} stands for it."""
+        for name in names:
+            if name in self.refusals:
+                self.refusals[name](mend.replace("{name}", shlex.quote(name)))
+
+    @property
+    def dates(self) -> set[str]:
+        """The columns that the input itself says to be dates."""
+        import pyarrow as pa
+
+        return {name for name, kind in self.others.items() if pa.types.is_timestamp(kind)}
+
+
+class StreamBrokenError(Exception):
+    """A stream that ended before its end: what happened and the mend. `admit` adds file and row."""
+
+    def __init__(self, problem: str, mend: str) -> None:
+        super().__init__(problem)
+        self.problem, self.mend = problem, mend
+
+
+def problem_of(value: Any, binary: bool = False) -> str | None:
+    """What is wrong with one number, or None: it must be there, finite in 32 bits, and 0 or 1 if `binary`.
+
+    >>> problem_of(1e39)
+    '1e+39 is too large, expected a number that 32 bits can hold (up to 3.4e38)'
+    """
+    if value is None:
+        return "the cell is empty, expected a number"
+    number = float(value)
+    if not np.isfinite(number):
+        return f"{value} is not finite, expected a number"
+    if abs(number) >= TOO_LARGE:
+        return f"{value} is too large, expected a number that 32 bits can hold (up to 3.4e38)"
+    if binary and number not in (0, 1):
+        return f"the label is {value}, expected 0 or 1"
+    return None
+
+
+def checked(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
+    """The columns of `raw` that `schema` names, cast to its types, bad rows taken out."""
+    import pyarrow as pa
+
+    arrays = [_cast(raw.column(field.name), field.type) for field in schema]
+    fine = {}
+    with np.errstate(over="ignore"):
+        for field, array in zip(schema, arrays, strict=True):
+            if pa.types.is_floating(field.type):
+                values = array.to_numpy(zero_copy_only=False)
+                # A float64 target must fit 32 bits as well: models compute in float32.
+                narrow = values if values.dtype == np.float32 else values.astype(np.float32)
+                fine[field.name] = ~np.isinf(narrow) if field.nullable else np.isfinite(narrow)
+                if binary and not fine.keys() - {schema.names[0]}:
+                    fine[field.name] &= (values == 0) | (values == 1)
+            elif field.name == schema.names[0] and not field.nullable:  # a target of texts
+                fine[field.name] = array.is_valid().to_numpy(zero_copy_only=False)
+    batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
+    if all(column.all() for column in fine.values()):
+        return Block(batch, len(batch))
+    table, names = np.stack(list(fine.values())), list(fine)
+    good = table.all(axis=0)
+    faults = []
+    for row in np.flatnonzero(~good):
+        name = names[int(np.argmin(table[:, row]))]
+        value = raw.column(name)[int(row)].as_py()
+        if not pa.types.is_floating(schema.field(name).type):
+            problem = NO_CLASS
+        else:
+            problem = problem_of(value, binary and name == schema.names[0]) or f"{value} is out of range"
+        faults.append(Skipped(int(row) + 1, name, problem))
+    return Block(batch.filter(pa.array(good)), len(batch), tuple(faults))
+
+
+def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The column as another type; text without blanks around it, and null where it says that it is missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(array.type):
+        if (taken := text_bytes(array)) > LARGEST_UNPACKED:
+            raise ValueError(f"the texts of {len(array):,} rows take {taken:,} bytes, at most {LARGEST_UNPACKED:,}")
+        words = array.dictionary.cast(kind)  # first: Arrow can't decode polars' views of strings
+        array = pa.DictionaryArray.from_arrays(array.indices, words).dictionary_decode()
+    array = array if array.type == kind else array.cast(kind, safe=False)
+    if not pa.types.is_string(kind):
+        return array
+    trimmed = pc.utf8_trim_whitespace(array)
+    return pc.if_else(pc.is_in(trimmed, pa.array(MISSING)), pa.scalar(None, kind), trimmed)
+
+
+def admit(
+    blocks: Generator[Block, None, None],
+    *,
+    file: str,
+    rows: int | None,
+    on_bad_row: OnBadRow | None,
+    skipped: list[Skipped],
+    progress: Progress | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The good rows of `blocks`, at most `rows` of them; bad rows raise, or are noted in `skipped`.
+    `on_bad_row` is None where leaving rows out is no choice.
+
+    Rows after the last one asked for are never looked at. Raises BadRowError, TooFewRowsError when the
+    blocks end early, and SourceError when the stream breaks or holds no row at all.
+    """
+    read = good = 0
+    try:
+        with closing(blocks):
+            for block in blocks:
+                left = block.rows if rows is None else rows - good
+                for before, fault in enumerate(block.faults):
+                    if fault.row - 1 - before >= left:
+                        break
+                    _refuse(fault._replace(row=read + fault.row), file, on_bad_row, skipped)
+                batch = block.batch.slice(0, left)
+                read, good = read + block.rows, good + len(batch)
+                if progress:
+                    progress(good, rows)
+                if len(batch):
+                    yield batch
+                if good == rows:
+                    return
+    except StreamBrokenError as broken:
+        raise SourceError(f"{file}: {broken.problem}, after row {read:,}. {broken.mend}") from broken
+    if rows is not None or skipped:
+        _too_few(file, good, rows, len(skipped))
+    elif not good:
+        raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
+
+
+def _refuse(fault: Skipped, file: str, on_bad_row: OnBadRow | None, skipped: list[Skipped]) -> None:
+    mend = "Mend the row."
+    if ADORNED in fault.problem:  # to skip such rows would leave out just the large numbers, or the negative ones
+        mend = COMMAS if POINTED in fault.problem else MEND
+    elif on_bad_row is not None:
+        mend = "Mend the row, or leave such rows out with --on-bad-row skip (on_bad_row='skip')."
+    if on_bad_row != "skip":
+        raise BadRowError(file, fault.row, fault.column, fault.problem, mend)
+    skipped.append(fault)
+    if len(skipped) > MOST_SKIPPED:
+        raise BadRowError(
+            file,
+            fault.row,
+            fault.column,
+            f"{fault.problem}; more than {MOST_SKIPPED:,} rows are bad",
+            "Mend the file: so many bad rows point at a wrong column or format.",
+        )
+
+
+def _too_few(file: str, good: int, rows: int | None, skipped: int) -> None:
+    without = f" besides {skipped:,} bad rows left out" if skipped else ""
+    if rows is not None:
+        raise TooFewRowsError(f"{file}: there are only {good:,} rows{without}, expected {rows:,}. Ask for fewer.")
+    if not good:
+        raise TooFewRowsError(f"{file}: there are no good rows{without}. Mend the bad rows.")

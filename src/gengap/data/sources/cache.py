@@ -1,0 +1,131 @@
+"""Addresses as readers: streams what is asked for, or keeps the whole, text parsed once into Parquet.
+
+The folder is GENGAP_CACHE, or the user's cache folder. A file's name holds a digest of its address and one
+of its version (ETag, date and length), so a changed file is another file. Text with bad rows is kept as it
+came, not as Parquet, so that every reading meets and reports them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gengap.data.sources import byte_stream as stream
+from gengap.data.sources import csv_text as csvtext
+from gengap.data.sources import higgs, tables
+from gengap.data.sources import local_files as files
+from gengap.data.sources import source_names as names
+from gengap.data.sources.blocks import Progress, Reader
+from gengap.data.sources.download import Remote, download
+from gengap.errors import BadRowError, SourceError
+
+
+def folder() -> Path:
+    """Where whole files are kept: GENGAP_CACHE, or the user's cache folder."""
+    import platformdirs
+
+    chosen = os.environ.get("GENGAP_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("gengap"))
+
+
+def open_address(url: str, rows: int | None, progress: Progress | None) -> Reader:
+    """A reader of what lies at `url`.
+
+    The first `rows` of text are streamed and the transfer stops there; anything else is fetched whole,
+    kept, and used again while the server says it is the same. Out of reach, a kept copy is used with a
+    warning.
+    """
+    kind = names.kind_of(urlsplit(url).path, url)
+    try:
+        remote = Remote(url)
+    except SourceError as fault:
+        if (kept := _kept(url)) is None:
+            raise
+        warnings.warn(f"{fault} Using the copy kept in {kept}.", stacklevel=4)
+        return tables.open_table(kept, url)
+    ready = _entry(url, remote.version or "", kind)
+    raw = ready.with_suffix(kind)
+    if kind in names.TEXT and rows is not None and not raw.exists() and not ready.exists():
+        pieces = stream.Pieces(lambda: stream.text(remote.chunks(), kind), by_wire=True)
+        return csvtext.open_csv(pieces, url)
+    remote.close()
+    with _alone():
+        if not raw.exists() and not ready.exists():
+            download(remote, raw, progress)
+        if not ready.exists():
+            reader = files.open_file(raw, url)
+            try:
+                tables.write_reader(reader, url, ready)
+            except BadRowError:  # the reading will meet it again, and refuse or skip it
+                return reader
+            raw.unlink()
+    return tables.open_table(ready, url)
+
+
+def open_higgs(rows: int | None, progress: Progress | None) -> Reader:
+    """A reader of HIGGS: of the kept copy, or else of the first mirror that answers.
+
+    Raises SourceError with what every mirror said if none answers.
+    """
+    if rows is not None and rows >= higgs.ROWS:
+        rows = None
+    faults = []
+    if found := kept_higgs():
+        return tables.open_table(*found)
+    for mirror in higgs.MIRRORS:
+        try:
+            return open_address(mirror, rows, progress)
+        except SourceError as fault:
+            faults.append(str(fault))
+    raise SourceError(
+        f"higgs: no mirror answers. {' '.join(faults)} "
+        f"Fetch HIGGS.csv.gz by hand ({higgs.BYTES:,} bytes; {higgs.PAGE}) and give its path, "
+        "or use the built-in source collider, which needs no network."
+    )
+
+
+def kept_higgs() -> tuple[Path, str] | None:
+    """The kept copy of HIGGS and the mirror it came from, if there is one."""
+    return next(((kept, mirror) for mirror in higgs.MIRRORS if (kept := _kept(mirror))), None)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process at a time fetches and parses into the folder; others wait, and find it done."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise SourceError(f"{folder()}: {fault.strerror}. Set GENGAP_CACHE to another folder.") from fault
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system: two runs must not fetch the same file at once
+        yield
+        return
+    handle = os.open(folder(), os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _entry(url: str, version: str, kind: str) -> Path:
+    """Where the table of one version of an address is kept: text becomes Parquet."""
+    ending = ".parquet" if kind in names.TEXT else kind
+    return folder() / f"{names.short_name(url)}-{_digest(url)}-{_digest(version)}{ending}"
+
+
+def _kept(url: str) -> Path | None:
+    """The newest whole table that was kept of `url`, whatever its version."""
+    stem = _entry(url, "", "").name.rpartition("-")[0]
+    found = [path for path in folder().glob(f"{stem}-*") if path.suffix in names.TABLES]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,333 @@
+"""CSV text to blocks: finds out the layout from the head of the file, then parses blocks of lines.
+
+A block that is all right is parsed by pyarrow. A block with any fault is read again line by line, which
+is slow and tells which row and column is wrong and why; both give the same numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from gengap.data.formatted_numbers import POINTED, fault_of
+from gengap.data.sources import byte_stream as stream
+from gengap.data.sources import higgs
+from gengap.data.sources.blocks import (
+    MISSING,
+    NO_CLASS,
+    Block,
+    Reader,
+    Skipped,
+    StreamBrokenError,
+    checked,
+    problem_of,
+)
+from gengap.errors import SourceError, shown
+from gengap.files.limits import refuse_columns
+
+DELIMITERS = ",;\t"
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+WITH_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?", re.ASCII)
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+SEPARATOR = re.compile(rf'"?sep=([{DELIMITERS}])"?', re.IGNORECASE)
+BOOLEANS = {"true": "1", "false": "0"}
+INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
+HEAD_LINES, HEAD_BYTES = 200, 1 << 20  # looked at to find out the layout
+WIRE_LINES, WIRE_BYTES = 20, 1 << 16  # enough of one that comes by wire: lines of numbers alone, bytes of any
+COUNTED = 1 << 16  # bytes in which lines are counted, to tell how long they are
+NOT_UTF8 = "not text in UTF-8. Save it as UTF-8"
+DECIMAL_COMMA = "numbers are read with a decimal comma"
+OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
+NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the others are typos and no text
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a CSV file is written: its columns, delimiter, decimal point or comma, true/false and text columns, and
+    bytes before the rows.
+    """
+
+    columns: tuple[str, ...]
+    delimiter: str
+    decimal: str
+    booleans: frozenset[str]
+    texts: frozenset[str]
+    start: int
+
+
+def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Reader:
+    """A reader of CSV text, its layout found from the head. Raises SourceError or BadRowError."""
+
+    def enough(text: bytes) -> bool:
+        lines, most = text.count(b"\n"), WIRE_BYTES if pieces.by_wire else HEAD_BYTES
+        if pieces.by_wire and lines > WIRE_LINES and not text[text.index(b"\n") :].translate(None, OF_NUMBERS):
+            return True
+        return lines > HEAD_LINES or (lines > 1 and len(text) >= most) or len(text) > stream.LONGEST_LINE
+
+    try:
+        layout = sniff(*pieces.peek(enough), file)
+    except StreamBrokenError as broken:
+        raise SourceError(f"{file}: {broken.problem}, before the first row ended. {broken.mend}") from broken
+
+    def blocks(schema: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
+        text = stream.whole_lines(stream.dropped(pieces, layout.start), block, rows)
+        yield from stream.parsed(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
+
+    notes = (DECIMAL_COMMA,) if layout.decimal == "," else ()
+    return Reader(layout.columns, blocks, others=dict.fromkeys(sorted(layout.texts), pa.string()), notes=notes)
+
+
+def sniff(head: bytes, ended: bool, file: str) -> Layout:
+    """The layout of a file that begins with `head`, which is all of it if `ended`.
+
+    The delimiter is the one of comma, semicolon and tab that cuts the first line into most fields, unless its
+    commas are those of numbers between others, or the one that Excel names in a line of its own, as sep=;. A first
+    line of mostly numbers is a row, any other a header. A file without header, 29 fields wide and with labels 0 and
+    1 in front is HIGGS. Numbers have a decimal comma if some have a comma that can't be one of thousands, none has
+    a point, and the comma is not the delimiter.
+    """
+    if b"\0" in head:
+        raise SourceError(f"{file}: this is {NOT_UTF8}, comma-separated.")
+    if not ended and b"\n" not in head and len(head) > stream.LONGEST_LINE:
+        raise SourceError(
+            f"{file}: the first line is longer than {stream.LONGEST_LINE:,} bytes. Give lines of text."
+        )
+    lines = head.splitlines(keepends=True)
+    if not ended and len(lines) > 1:
+        lines.pop()  # perhaps cut in the middle
+    text = [line.decode("utf-8-sig", "replace") for line in lines]
+    filled = (i for i, line in enumerate(text) if line.strip())
+    first = next(filled, None)
+    named = None if first is None else SEPARATOR.fullmatch(text[first].strip(" \r\n"))
+    if named:
+        first = next(filled, None)
+    if first is None:
+        raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
+    refuse_columns(file, max(map(text[first].count, DELIMITERS)))
+    delimiter = named[1] if named else _delimiter(text[first : first + 3])
+    reader = csv.reader(text[first:], delimiter=delimiter)
+    try:
+        names = [name.strip() for name in next(reader)]
+    except csv.Error as fault:
+        raise SourceError(f"{file}: the first line can't be read ({fault}). Check the quotes there.") from None
+    if len(names) < 2:
+        wanted = "expected columns separated by comma, semicolon or tab"
+        raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
+    has_header = not _mostly_numbers(names if delimiter == "," else [*map(_pointed, names)])
+    body = first + reader.line_num if has_header else first
+    if (line := _undecoded(b"".join(lines[first:body]).decode("utf-8", "surrogateescape"))) is not None:
+        raise SourceError(f"{file}: the line of column names, {shown(line.strip())}, is {NOT_UTF8}.")
+    sample = [_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
+    decimal = "," if delimiter != "," and _have_decimal_commas(zip(*sample, strict=False)) else "."
+    if decimal == ",":
+        sample = [[*map(_pointed, row)] for row in sample]
+    if has_header:
+        columns = _unique([name or f"column_{i}" for i, name in enumerate(names, 1)], file)
+    else:
+        columns = _invented(sample)
+    texts = frozenset(name for i, name in enumerate(columns) if _is_text([_at(row, i) for row in sample]))
+    booleans = frozenset(
+        name for i, name in enumerate(columns) if any(_at(row, i).lower() in BOOLEANS for row in sample)
+    )
+    start = sum(len(line) for line in lines[:body]) or _bom(head)
+    return Layout(columns, delimiter, decimal, booleans - texts, texts, start)
+
+
+def _delimiter(lines: list[str]) -> str:
+    """What stands between the cells of the first of these lines."""
+    for delimiter in DELIMITERS.replace(",", ""):
+        commas = [cell for cell in _cells(lines[0], delimiter) if "," in cell]
+        as_many = len({line.count(delimiter) for line in lines if line.strip()}) == 1
+        if delimiter in lines[0] and as_many and commas and all(map(WITH_COMMA.fullmatch, commas)):
+            return delimiter
+    return max(reversed(DELIMITERS), key=lambda d: len(_cells(lines[0], d)))
+
+
+def _bom(head: bytes) -> int:
+    return 3 if head.startswith(b"\xef\xbb\xbf") else 0
+
+
+def _have_decimal_commas(columns: Iterable[tuple[str, ...]]) -> bool:
+    """Only columns of numbers tell: in text there may be a number of another kind."""
+    numbers: list[str] = []
+    for column in columns:
+        values = [cell for cell in column if not _is_missing(cell)]
+        found = [cell for cell in values if NUMBER.fullmatch(cell) or WITH_COMMA.fullmatch(cell)]
+        numbers += found if len(found) >= NUMBERS_SHARE * len(values) else []
+    commas = [cell for cell in numbers if "," in cell]
+    return not any("." in cell for cell in numbers) and not all(map(THOUSANDS.fullmatch, commas))
+
+
+def _pointed(cell: str) -> str:
+    """A number with a decimal comma with a point instead."""
+    return cell.replace(",", ".") if WITH_COMMA.fullmatch(cell) else cell
+
+
+def _mostly_numbers(names: list[str]) -> bool:
+    filled = [name for name in names if name]
+    numbers = sum(bool(NUMBER.fullmatch(name) or NOT_FINITE.fullmatch(name)) for name in filled)
+    return 2 * numbers > len(filled)
+
+
+def _unique(names: list[str], file: str) -> tuple[str, ...]:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise SourceError(f"{file}: the header names {', '.join(twice)} twice. Give every column its own name.")
+    return tuple(names)
+
+
+def _invented(sample: list[list[str]]) -> tuple[str, ...]:
+    """Names for the columns of a file without header: those of HIGGS if it looks like it."""
+    width = Counter(len(row) for row in sample).most_common(1)[0][0]
+    labels = sum(bool(NUMBER.fullmatch(row[0])) and float(row[0]) in (0, 1) for row in sample)
+    if width == len(higgs.COLUMNS) and 2 * labels > len(sample):
+        return higgs.COLUMNS
+    return tuple(f"column_{i}" for i in range(1, width + 1))
+
+
+def _is_text(cells: list[str]) -> bool:
+    """Whether a column is text: most of its values are no numbers. One without any value may be anything."""
+    values = [cell for cell in cells if not _is_missing(cell)]
+    numbers = sum(bool(NUMBER.fullmatch(v) or NOT_FINITE.fullmatch(v)) or v.lower() in BOOLEANS for v in values)
+    return numbers < NUMBERS_SHARE * len(values) or (not values and len(cells) > 1)
+
+
+def _is_missing(cell: str) -> bool:
+    return cell in MISSING or cell.lower().lstrip("+-") == "nan"
+
+
+def parse(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
+    """The rows of `text`, whole lines: columns of `schema`, bad rows taken out. They do not refer to `text`."""
+    # Looking for every mark of a missing value doubles the time, and most tables have none but the empty cell.
+    for marks in ([""], MISSING):
+        try:
+            block = checked(_parse_fast(text, layout, schema, marks), schema, binary)
+        except (pa.ArrowInvalid, IndexError):  # a field that is no number, a wrong field count, or no row at all
+            continue
+        if not block.faults:
+            return block
+        break
+    return _parse_carefully(text, layout, schema, binary)
+
+
+def _parse_fast(text: bytearray, layout: Layout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
+    types = {field.name: pa.bool_() if _is_boolean(field, layout) else field.type for field in schema}
+    lines = text.count(b"\n", 0, COUNTED)  # not in all of the text, which takes a tenth of the time to parse it
+    inner = max(INNER, 4 * COUNTED // lines) if lines else len(text)
+    table = pa_csv.read_csv(
+        pa.BufferReader(text),
+        pa_csv.ReadOptions(column_names=layout.columns, use_threads=False, block_size=inner),
+        # Without a quote in the text, not looking for any saves a quarter of the time.
+        pa_csv.ParseOptions(delimiter=layout.delimiter, quote_char='"' if b'"' in text else False),
+        pa_csv.ConvertOptions(
+            column_types=types,
+            include_columns=schema.names,
+            null_values=marks,
+            decimal_point=layout.decimal,
+        ),
+    )
+    return table.combine_chunks().to_batches()[0]
+
+
+def _is_boolean(field: pa.Field, layout: Layout) -> bool:
+    return field.name in layout.booleans and pa.types.is_floating(field.type)
+
+
+def _parse_carefully(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
+    place = {name: i for i, name in enumerate(layout.columns)}
+    at = [place[name] for name in schema.names]
+    good: list[list[str | None]] = []
+    faults: list[Skipped] = []
+    number = 0
+    for raw in text.split(b"\n"):
+        if not raw.strip(b" \r"):
+            continue
+        number += 1
+        cells = _cells(raw.decode("utf-8", "surrogateescape"), layout.delimiter)
+        fault = _fault(cells, layout, schema, at, binary)
+        if fault:
+            faults.append(Skipped(number, *fault))
+        else:
+            good.append([_value(cells[i], field, layout) for i, field in zip(at, schema, strict=True)])
+    columns = zip(*good, strict=True) if good else [() for _ in at]
+    arrays = [pc.cast(pa.array(c, pa.string()), f.type) for c, f in zip(columns, schema, strict=True)]
+    return Block(pa.RecordBatch.from_arrays(arrays, schema=schema), number, tuple(faults))
+
+
+def _value(cell: str, field: pa.Field, layout: Layout) -> str | None:
+    """A cell as Arrow casts it."""
+    if not pa.types.is_floating(field.type):
+        return None if cell in MISSING and not pa.types.is_large_string(field.type) else cell
+    if layout.decimal == ",":
+        cell = _pointed(cell)
+    return None if _is_missing(cell) else BOOLEANS.get(cell.lower(), cell.removeprefix("+"))
+
+
+def _fault(
+    cells: list[str], layout: Layout, schema: pa.Schema, at: list[int], binary: bool
+) -> tuple[str | None, str] | None:
+    """The column and problem of the first fault in a row."""
+    if len(cells) != len(layout.columns):
+        return None, f"{len(cells)} fields, expected {len(layout.columns)}"
+    for place, (i, field) in enumerate(zip(at, schema, strict=True)):
+        if place == 0 and not field.nullable and pa.types.is_string(field.type) and cells[i] in MISSING:
+            return field.name, NO_CLASS
+        if (text := _undecoded(cells[i])) is not None:
+            return field.name, f"{shown(text)} is {NOT_UTF8}"
+        if not pa.types.is_floating(field.type) or (field.nullable and _is_missing(cells[i])):
+            continue
+        cell = cells[i]
+        if layout.decimal == ",":
+            if "." in cell and NUMBER.fullmatch(cell):
+                return field.name, f"{shown(cell)} {POINTED}"
+            cell = _pointed(cell)
+        if problem := _problem(cell, field.name in layout.booleans, binary and place == 0):
+            return field.name, problem
+    return None
+
+
+def _undecoded(text: str) -> str | None:
+    """Text with bytes that are not UTF-8 (surrogates stand for them) as it can be shown; None without any."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return None
+
+
+def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
+    """What is wrong with a cell that must hold a number, or None."""
+    if not cell:
+        return problem_of(None)
+    if boolean and cell.lower() in BOOLEANS:
+        return None
+    if NUMBER.fullmatch(cell):
+        return problem_of(float(cell), binary)
+    if NOT_FINITE.fullmatch(cell):
+        return problem_of(float(cell))
+    return f"{shown(cell)} {fault_of(cell)}"
+
+
+def _at(row: list[str], i: int) -> str:
+    return row[i] if i < len(row) else ""
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """The stripped fields of one line."""
+    line = line.rstrip("\r\n")
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter))]
+    except csv.Error:  # a field beyond csv's limit: an open quote
+        return [line]

@@ -1,0 +1,334 @@
+"""Where rows come from: a word, a path, an address or a table becomes a `Source` of record batches.
+
+Read `open_source` first. The formats live beside: csvtext and stream (text), tables (Parquet, Arrow, .npz,
+objects in memory), files (local), names, cache and download (http), higgs and collider (the two named sources).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from gengap.data.columns import check_said
+from gengap.data.sources import higgs
+from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, Skipped, admit, checked
+from gengap.data.sources.source_names import is_address, shareable, short_name
+from gengap.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Rows with a target. `batches()` may be called again and reads from the start.
+
+    `name` is short and safe for a folder; `origin` is the path, address or word as given, without an address's
+    secrets (see `shareable`); `columns` are the features in order; `higgs_layout` says that these are the 29 HIGGS
+    columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as (row,
+    column, problem). `aside` are columns that are read besides and are no features, `dropped` those that are not
+    read at all, `texts` features to be read as text whatever they hold.
+    """
+
+    name: str
+    origin: str
+    columns: tuple[str, ...]
+    target: str
+    higgs_layout: bool
+    rows: int | None
+    on_bad_row: OnBadRow
+    _reader: Reader = field(repr=False)
+    _progress: Progress | None = field(default=None, repr=False)
+    skipped: list[Skipped] = field(default_factory=list)
+    aside: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
+
+    @property
+    def others(self) -> Mapping[str, pa.DataType]:
+        """The columns that are no numbers, and their types."""
+        return self._reader.others
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the input is understood, where that may be wrong."""
+        return self._reader.notes
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The target (numbers: float64, or float32 for HIGGS), the features (float32), those aside (float64)."""
+        return self._schema(exact=False)
+
+    def _schema(self, *, exact: bool) -> pa.Schema:
+        import pyarrow as pa
+
+        number = pa.float32() if self.higgs_layout else pa.float64()
+        fields = [pa.field(self.target, self.others.get(self.target, number), nullable=False)]
+        features = number if exact else pa.float32()
+        others = {**self.others, **dict.fromkeys(self.texts, pa.string())}
+        fields += [pa.field(name, others.get(name, features)) for name in self.columns]
+        fields += [pa.field(name, self.others.get(name, pa.float64()), nullable=False) for name in self.aside]
+        return pa.schema(fields)
+
+    def batches(self, *, exact: bool = False) -> Iterator[pa.RecordBatch]:
+        """Batches of `schema`, every number finite in 32 bits or missing; HIGGS labels are 0 or 1.
+
+        Stops after `rows`. With `exact`, features but for HIGGS' are float64, for large whole numbers.
+
+        Raises BadRowError, TooFewRowsError, or SourceError when the stream breaks.
+        """
+        self.skipped.clear()
+        blocks = self._reader.blocks(self._schema(exact=exact), self.rows, self.higgs_layout)
+        return admit(
+            blocks,
+            file=self.origin,
+            rows=self.rows,
+            on_bad_row=self.on_bad_row,
+            skipped=self.skipped,
+            progress=self._progress,
+        )
+
+
+def open_source(
+    source: Any,
+    *,
+    target: str | None = None,
+    rows: int | None = None,
+    on_bad_row: OnBadRow = "fail",
+    seed: int = 0,
+    progress: Progress | None = None,
+    aside: Sequence[str] = (),
+    column: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
+) -> Source:
+    """Opens `source` and finds out its columns; rows are read by `Source.batches`.
+
+    `source` is "collider" (endless unless `rows` is given; the only one that uses `seed`), "higgs", a path
+    or http(s) address of .csv, .tsv, .csv.gz, .parquet, .arrow, .feather or .npz, a DataFrame or Arrow table, or
+    a tuple (X, y) of arrays. `target` names the label column; HIGGS and (X, y) know theirs. `rows` stops
+    after so many good rows, and an address's transfer with them. `progress(done, expected)` is told rows as
+    they are read, and bytes while a whole file is fetched here. `aside` names columns to be read besides the
+    features, `column` and `keep` are as for `gengap.load`. Raises UsageError or DataError.
+
+    >>> import numpy as np
+    >>> source = open_source((np.ones((3, 2)), np.array([0, 1, 1])), rows=2)
+    >>> source.columns, source.target, sum(len(batch) for batch in source.batches())
+    (('column_1', 'column_2'), 'y', 2)
+    """
+    _check(rows, on_bad_row)
+    short, origin, reader = _find(source, rows, seed, progress)
+    chosen = _choose_target(target, reader, origin)
+    _check_target(chosen, reader, origin)
+    said = column or {}
+    for name in (*aside, *said):
+        check_column(name, reader.columns, origin)
+    if chosen in aside:
+        raise UsageError(
+            f"{origin}: {chosen!r} is the target; rows can't be split or weighted by it. Name another."
+        )
+    check_said(said, chosen, aside, keep, reader.dates, origin)
+    dropped = tuple(name for name in reader.columns if said.get(name) == "drop")
+    features = tuple(name for name in reader.columns if name not in (chosen, *aside, *dropped))
+    reader.refuse((chosen, *aside), "Encode the column as numbers, or name another.")
+    reader.refuse(features, "Encode the column as numbers, or leave it out with --column {name}=drop.")
+    for name in keep:
+        check_column(name, features, origin)
+    if not features:
+        raise UsageError(f"{origin}: {chosen!r} is the only column, expected features besides it.")
+    higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and chosen == higgs.COLUMNS[0]
+    if higgs_layout:
+        features = tuple(name for name in higgs.COLUMNS[1:] if name in features)
+    texts = {
+        name
+        for name, kind in said.items()
+        if kind in ("category", "text") or (kind == "date" and name not in reader.dates)
+    }
+    return Source(
+        short,
+        origin,
+        features,
+        chosen,
+        higgs_layout,
+        rows,
+        on_bad_row,
+        reader,
+        progress,
+        aside=tuple(dict.fromkeys(aside)),
+        dropped=dropped,
+        texts=frozenset(texts),
+    )
+
+
+def ingest(
+    source: Any,
+    path: str | Path,
+    *,
+    rows: int | None = None,
+    target: str | None = None,
+    on_bad_row: OnBadRow = "fail",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> int:
+    """Writes the rows of `source` as a Parquet file, beside `path` and then renamed. Returns their number.
+
+    The columns keep their order, with `target` in front if given, as float64 (float32 for HIGGS).
+    Raises as `open_source` and `Source.batches` do, and leaves no file behind then.
+    """
+    from gengap.data.sources.tables import write_reader
+
+    _check(rows, on_bad_row)
+    _, origin, reader = _find(source, rows, seed, progress)
+    if rows is None and origin == "collider":
+        raise UsageError("collider has no end: say how many rows, as --rows 100000 (rows=100_000).")
+    if target is not None:
+        _choose_target(target, reader, origin)
+    reader.refuse(reader.columns, "Leave the column out.")
+    return write_reader(
+        reader, origin, Path(path), rows=rows, on_bad_row=on_bad_row, target=target, progress=progress
+    )
+
+
+def feature_batches(
+    source: Any, wanted: pa.Schema, progress: Progress | None = None, ids: Sequence[str] = ()
+) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, list[pa.Array]]]]:
+    """Batches of just the `wanted` columns of `source`, in that order; its other columns are left alone.
+
+    With each come the same rows of the columns `ids`, unchanged, of the schema that comes first. Every row counts,
+    so a bad one always raises. A column of dates may come as such where text is wanted.
+
+    Raises UsageError if a column is missing, and as `open_source`.
+    """
+    import pyarrow as pa
+
+    _, origin, reader = _find(source, None, 0, progress)
+    for name in ids:
+        check_column(name, reader.columns, origin)
+    columns = wanted.names
+    missing = [column for column in columns if column not in reader.columns]
+    if missing:
+        others = [column for column in reader.columns if column not in columns]
+        close = difflib.get_close_matches(missing[0], others, 1)
+        hint = f" Is {close[0]!r} meant?" if close else ""
+        raise UsageError(
+            f"{origin}: there is no column {', '.join(map(repr, missing[:5]))}{' ...' * (len(missing) > 5)}, which "
+            f"the model needs.{hint} The table has: {', '.join(reader.columns)}. Rename its columns"
+        )
+    reader.refuse(columns, "Give the column as the model's training rows had it.")
+    fields = (
+        field.with_type(reader.others[field.name])
+        if field.name in reader.dates and pa.types.is_string(field.type)
+        else field
+        for field in wanted
+    )
+    schema = pa.schema([(name, _unchanged(reader.types.get(name, pa.string()))) for name in dict.fromkeys(ids)])
+
+    def read(schema: pa.Schema, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+        blocks = reader.blocks(schema, None, False)
+        return admit(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
+
+    features = read(pa.schema(list(fields)), progress)
+    # A column may be a feature besides, in another form: so the table is read twice, side by side.
+    return schema, _side_by_side(features, read(schema, None)) if ids else ((batch, []) for batch in features)
+
+
+def _unchanged(kind: pa.DataType) -> pa.DataType:
+    """The type in which a column is copied: of text large_string, which readers leave as it is."""
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.large_string() if pa.types.is_string(kind) or pa.types.is_string_view(kind) else kind
+
+
+def _side_by_side(
+    batches: Iterator[pa.RecordBatch], others: Iterator[pa.RecordBatch]
+) -> Iterator[tuple[pa.RecordBatch, list[pa.Array]]]:
+    """Each batch with the columns of the same rows of the others, which are cut elsewhere."""
+    import pyarrow as pa
+
+    rest = None
+    for batch in batches:
+        parts: list[pa.RecordBatch] = []
+        while (left := len(batch) - sum(map(len, parts))) > 0:
+            rest = rest if rest is not None and len(rest) else next(others)
+            parts.append(rest.slice(0, left))
+            rest = rest.slice(len(parts[-1]))
+        yield batch, [pa.concat_arrays([part.column(i) for part in parts]) for i in range(parts[0].num_columns)]
+
+
+def _check(rows: int | None, on_bad_row: str) -> None:
+    if rows is not None and (isinstance(rows, bool) or rows != int(rows) or rows < 1):
+        raise UsageError(f"rows is {rows!r}, expected a whole number of at least 1, or None for all.")
+    if on_bad_row not in get_args(OnBadRow):
+        raise UsageError(f"on_bad_row is {on_bad_row!r}, expected 'fail' or 'skip'.")
+
+
+def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -> tuple[str, str, Reader]:
+    """The name, origin and reader of whatever was given."""
+    from gengap.data.sources import cache, tables
+    from gengap.data.sources import local_files as files
+
+    if isinstance(source, tuple):
+        if len(source) != 2:
+            raise UsageError(f"a tuple of {len(source)} was given, expected (X, y).")
+        return "arrays", "the arrays (X, y)", tables.arrays(*source, "the arrays (X, y)")
+    if hasattr(source, "__arrow_c_stream__"):
+        origin = f"the {type(source).__name__} given"
+        return "table", origin, tables.in_memory(source, origin)
+    if not isinstance(source, (str, os.PathLike)):
+        raise UsageError(f"source is a {type(source).__name__}, expected {EXPECTED}.")
+    origin = os.fspath(source)
+    if source == "collider":
+        return origin, origin, _collider(rows, seed)
+    if source == "higgs":
+        return origin, origin, cache.open_higgs(rows, progress)
+    if isinstance(source, str) and is_address(source):
+        return short_name(source), shareable(origin), cache.open_address(origin, rows, progress)
+    return short_name(origin), origin, files.open_path(Path(source), origin)
+
+
+def _collider(rows: int | None, seed: int) -> Reader:
+    """The built-in simulation as a reader; its rows have no faults."""
+    import pyarrow as pa
+
+    def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[Block, None, None]:
+        from gengap.data.physics import collider
+
+        for batch in collider.batches(rows, seed):
+            yield checked(batch, schema, False)
+
+    return Reader(higgs.COLUMNS, blocks, types=dict.fromkeys(higgs.COLUMNS, pa.float32()))
+
+
+def _choose_target(target: str | None, reader: Reader, origin: str) -> str:
+    columns = reader.columns
+    if target is None and set(columns) == set(higgs.COLUMNS):
+        target = higgs.COLUMNS[0]
+    target = target or reader.target
+    if target is None:
+        known = f"The columns are: {', '.join(columns)}."
+        raise UsageError(f"{origin}: which column is the target? Name it with --target (target=...). {known}")
+    check_column(target, columns, origin)
+    return target
+
+
+def check_column(column: str, columns: Sequence[str], origin: str) -> None:
+    """Raises UsageError with what may be meant if there is no such column."""
+    if column not in columns:
+        close = difflib.get_close_matches(column, columns, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        known = f"The columns are: {', '.join(columns)}."
+        raise UsageError(f"{origin}: there is no column {column!r}.{hint} {known}")
+
+
+def _check_target(target: str, reader: Reader, origin: str) -> None:
+    if target in reader.others and str(reader.others[target]) != "string":
+        raise DataError(
+            f"{origin}, column {target!r}: the target is dates, expected classes or numbers. Turn them into a "
+            "number, as days since one of them, or name another column with --target"
+        )

@@ -1,0 +1,235 @@
+"""Tables that are no text, as readers: Parquet, Arrow, Feather and .npz files, and objects in memory."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from gengap.data.sources import higgs
+from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, admit, checked
+from gengap.errors import BadRowError, GengapError, SourceError, UsageError, reason, shown
+from gengap.files.atomic import beside
+from gengap.files.limits import check_archive, check_arrow, check_parquet, is_text, open_arrow, refuse_columns
+
+BATCH_ROWS = 1 << 16
+LOOKED_AT = 1_000  # rows of a column of another type, for a value to name
+GROUP_ROWS = 1 << 17  # rows of a Parquet row group
+Batches = Callable[..., Iterator[pa.RecordBatch]]  # of columns, which it is given by name, anew at each call
+
+
+def open_table(path: Path, file: str) -> Reader:
+    """A reader of a .parquet, .arrow, .feather or .npz file. Raises SourceError if it is not one."""
+    opener = {".parquet": _parquet, ".npz": _npz}.get(path.suffix.lower(), _arrow)
+    with _explained(file):
+        return opener(path, file)
+
+
+def in_memory(table: Any, file: str) -> Reader:
+    """A reader of a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
+    with _explained(file):
+        whole = pa.table(table)
+    return _reader(
+        whole.schema, lambda columns, rows=BATCH_ROWS: iter(whole.select(columns).to_batches(rows)), file
+    )
+
+
+def arrays(x: Any, y: Any, file: str) -> Reader:
+    """A reader of features `x` (n, d) and a target `y` (n,) or (n, 1): columns column_1 ..., then y."""
+    x, y = np.asarray(x), np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    refuse_columns(file, x.shape[1] if x.ndim == 2 else 0)
+    if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
+        raise UsageError(
+            f"{file}: features {x.shape} and targets {y.shape}, expected the shapes (n, d) and (n,). "
+            "Flatten the features to one row each, and give one target a row."
+        )
+    columns = {f"column_{i}": column for i, column in enumerate(x.T, 1)}
+    return replace(_named(columns | {"y": y}, file), target="y")
+
+
+def write_reader(
+    reader: Reader,
+    file: str,
+    path: Path,
+    *,
+    rows: int | None = None,
+    on_bad_row: OnBadRow = "fail",
+    target: str | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Writes all columns as Parquet, `target` first; numbers as float64 (HIGGS: float32). Returns the rows."""
+    is_higgs = set(reader.columns) == set(higgs.COLUMNS)
+    first = higgs.COLUMNS[:1] if is_higgs else ((target,) if target else ())
+    names = (*first, *(name for name in reader.columns if name not in first))
+    numbers = pa.float32() if is_higgs else pa.float64()
+    schema = pa.schema([pa.field(name, reader.others.get(name, numbers), name != target) for name in names])
+    blocks = reader.blocks(schema, rows, is_higgs)
+    batches = admit(blocks, file=file, rows=rows, on_bad_row=on_bad_row, skipped=[], progress=progress)
+    return write_batches(batches, schema, path)
+
+
+def write_batches(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, ending: str = ".parquet"
+) -> int:
+    """Writes `batches` as WRITERS has it, beside `path`, then renames onto it. Returns the rows written."""
+    held: list[pa.RecordBatch] = []
+    waiting = rows = 0
+    with beside(path) as part, WRITERS[ending](part, schema) as writer:
+        for batch in batches:
+            held.append(batch)
+            waiting, rows = waiting + len(batch), rows + len(batch)
+            if waiting >= GROUP_ROWS:
+                writer.write_table(pa.Table.from_batches(held, schema))
+                held, waiting = [], 0
+        writer.write_table(pa.Table.from_batches(held, schema))
+    return rows
+
+
+def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # Numbers that differ in every row gain nothing from a dictionary.
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False)
+
+
+WRITERS: Mapping[str, Callable[[Path, pa.Schema], Any]] = {
+    ".parquet": _parquet_writer,
+    ".csv": lambda path, schema: pa_csv.CSVWriter(path, schema),
+    ".arrow": lambda path, schema: pa.ipc.new_file(path, schema),
+    ".feather": lambda path, schema: pa.ipc.new_file(path, schema),
+}
+
+
+@contextmanager
+def _explained(file: str) -> Iterator[None]:
+    """Turns what a library says about an unreadable file into a SourceError that names the file."""
+    try:
+        yield
+    except GengapError:
+        raise
+    except Exception as fault:  # on a damaged file NumPy, zipfile and Arrow raise almost anything
+        raise SourceError(f"{file}: can't be read ({reason(fault)}). Check that it is complete.") from fault
+
+
+def _parquet(path: Path, file: str) -> Reader:
+    with pq.ParquetFile(path) as found:
+        check_parquet(found.metadata, path, file)
+        schema = found.schema_arrow
+    # One long text in every row, which is stored once, is also held once: see `blocks.checked`.
+    texts = [field.name for field in schema if is_text(field.type)]
+
+    def batches(columns: list[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(path, read_dictionary=texts) as opened:
+            yield from opened.iter_batches(rows, columns=columns)
+
+    return _reader(schema, batches, file)
+
+
+def _arrow(path: Path, file: str) -> Reader:
+    check_arrow(path, file)
+
+    def opened() -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        return open_arrow(pa.memory_map(str(path)))
+
+    def batches(columns: list[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        for batch in opened()[1]:
+            batch.validate(full=True)  # a length that its bytes don't have would be read beyond them
+            yield from pa.Table.from_batches([batch]).select(columns).to_batches(rows)
+
+    return _reader(opened()[0], batches, file)
+
+
+def _npz(path: Path, file: str) -> Reader:
+    check_archive(path, file)
+    with path.open("rb") as handle:  # np.load would leave a broken file open
+        archive = np.load(handle, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array, expected an .npz archive")
+        found = {name: archive[name] for name in archive.files}
+    features = [name for name in ("x", "X") if name in found]
+    if features and "y" in found and found[features[0]].ndim > 1:
+        return arrays(found[features[0]], found["y"], file)
+    shapes = {name: array.shape for name, array in found.items()}
+    if not found or len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
+        wanted = "arrays x (n, d) and y (n,), or named columns (n,) of one length"
+        raise SourceError(f"{file}: holds {shapes}, expected {wanted}. Save it with np.savez(file, x=..., y=...).")
+    return _named(found, file)
+
+
+def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
+    with _explained(file):
+        table = pa.table({name: np.ascontiguousarray(column) for name, column in columns.items()})
+    return in_memory(table, file)
+
+
+def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
+    """A reader of numbers, text and dates; `batches(columns)` yields those anew, or few `rows` at a time."""
+    refuse_columns(file, len(schema))
+    index = _pandas_index(schema)
+    names = [name for name in schema.names if name not in index]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise SourceError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
+    others, refusals = {}, {}
+    for name in names:
+        kind = schema.field(name).type
+        if (handed := _handed_over(kind)) is not None:
+            others[name] = handed
+        elif not _is_numeric(kind):
+            refusals[name] = partial(_refuse_type, name, kind, batches, file)
+
+    def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
+        with _explained(file):
+            for batch in batches(wanted.names):
+                yield checked(batch, wanted, binary)
+
+    types = {name: schema.field(name).type for name in names}
+    return Reader(tuple(names), blocks, others=others, types=types, refusals=refusals)
+
+
+def _pandas_index(schema: pa.Schema) -> set[str]:
+    """The columns that pandas wrote for a table's index: they number rows and are no features."""
+    about = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    index = about.get("index_columns") if isinstance(about, dict) else None
+    return {name for name in index if isinstance(name, str)} if isinstance(index, list) else set()
+
+
+def _handed_over(kind: pa.DataType) -> pa.DataType | None:
+    """How a column that is no number is handed over; None for numbers, and for what can't be used."""
+    if any(test(kind) for test in (pa.types.is_date, pa.types.is_timestamp)):
+        return pa.timestamp("us")
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
+    return pa.string() if any(test(kind) for test in texts) else None
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    tests = (
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_decimal,
+        pa.types.is_boolean,
+        pa.types.is_null,
+    )
+    return any(test(kind) for test in tests)
+
+
+def _refuse_type(name: str, kind: pa.DataType, batches: Batches, file: str, mend: str) -> None:
+    """Names the first value, if there is one near; read row by row, for each may be as long as it likes."""
+    with _explained(file):
+        for row, batch in enumerate(islice(batches([name], 1), LOOKED_AT), 1):
+            for value in batch.column(0):
+                if value.is_valid:
+                    problem = f"{shown(value.as_py())} is of type {kind}, expected a number, text or a date"
+                    raise BadRowError(file, row, name, problem, mend)
+    raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. {mend}")

@@ -1,0 +1,50 @@
+"""Verdicts on many files at once: what can't be read is said, and the others are still answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import Curves, choose
+from gengap.diagnose.verdict import Verdict, judge, thresholds_of
+from gengap.errors import GengapError
+
+
+@dataclass(frozen=True)
+class Answers:
+    """`in_order` holds, for each run, its verdict or {"run", "error"}; `judged` has the curves with theirs.
+
+    `notes` are what had to be decided in reading the logs, as of epochs that are in them twice.
+    """
+
+    in_order: list[Verdict | dict[str, str]] = field(default_factory=list)
+    judged: list[tuple[Curves, Verdict]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[dict[str, str]]:
+        """The files and runs that could not be judged."""
+        return [one for one in self.in_order if isinstance(one, dict)]
+
+
+def answer(files: Sequence[str], metric: str | None, materially: float) -> Answers:
+    """The verdict on every run in `files`. Raises UsageError only for a wrong `materially`."""
+    thresholds, answers = thresholds_of(materially), Answers()
+    for file in files:
+        try:
+            logs = read(file, metric)
+        except GengapError as error:
+            answers.in_order.append({"run": file, "error": str(error)})
+            continue
+        for log in logs:
+            try:
+                curves = choose(log, metric)
+            except GengapError as error:
+                answers.in_order.append({"run": log.history.run, "error": str(error)})
+                continue
+            verdict = judge(curves, None, thresholds)
+            answers.in_order.append(verdict)
+            answers.judged.append((curves, verdict))
+            answers.notes.extend(f"{verdict.run}: {note}" for note in log.notes)
+    return answers

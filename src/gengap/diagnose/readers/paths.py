@@ -1,0 +1,112 @@
+"""Paths: which reader opens a file, by its name, and which logs are found in a folder. Nothing is unpickled."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from gengap.diagnose.readers import events, frames
+from gengap.diagnose.readers import text_tables as text
+from gengap.diagnose.run_curves import Log
+from gengap.errors import DataError
+
+MAX_BYTES = 256 << 20  # of one file that is read at once
+MAX_FILES = 100_000  # looked at in a folder
+TEXTS = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), text.logs_of_csv),
+    **dict.fromkeys((".jsonl", ".ndjson"), text.logs_of_json_lines),
+    ".json": text.logs_of_json,
+}
+TABLES = {
+    ".parquet": frames.logs_of_parquet,
+    **dict.fromkeys((".arrow", ".feather"), frames.logs_of_arrow),
+}
+PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz")
+NAMED = ("histories.parquet", "trainer_state.json", "metrics.csv")  # looked for in a folder, in this order
+
+
+def logs_of_path(path: Path, file: str) -> list[Log]:
+    """The runs in a file or folder, which errors call `file`. Raises DataError if it can't be read."""
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            return _logs_of_folder(path, file)
+        if not path.exists():
+            raise DataError(f"{file}: there is no such file or folder. Check the path.")
+        return _logs_of_file(path, file)
+    except (OSError, RuntimeError) as fault:  # the latter for a home that is not known
+        said = getattr(fault, "strerror", None) or fault
+        raise DataError(f"{file}: can't be read ({said}). Check the path and its rights.") from None
+
+
+def _logs_of_file(path: Path, file: str) -> list[Log]:
+    suffix = path.suffix.lower()
+    if suffix in PICKLES:
+        raise DataError(
+            f"{file}: {suffix} files can hold pickled code, which runs when it is opened, so gengap never opens "
+            "them. Save the curves as JSON, for Keras: json.dump(history.history, open('history.json', 'w'))."
+        )
+    if not path.is_file():
+        raise DataError(f"{file}: this is neither a file nor a folder. Give the path of a log.")
+    size = path.stat().st_size
+    if not size:
+        raise DataError(f"{file}: the file is empty. Give a log of at least one epoch.")
+    if events.is_event_file(path):  # read in small pieces, whatever pictures it holds
+        return events.logs_of_events([path], path.parent, file)
+    if size > MAX_BYTES:
+        raise DataError(f"{file}: has {size:,} bytes, at most {MAX_BYTES:,} are read. Thin the log, or split it.")
+    if suffix in TABLES:
+        return TABLES[suffix](path, file)
+    if suffix in TEXTS:
+        return TEXTS[suffix](text.decoded(path.read_bytes(), file), file)
+    known = ", ".join((*TEXTS, *TABLES))
+    raise DataError(
+        f"{file}: this kind of file is not known, expected {known} or TensorBoard's events. Convert it."
+    )
+
+
+def _logs_of_folder(folder: Path, file: str) -> list[Log]:
+    """The logs whose names are known, of the first kind that is there: study folders, trainers' states, ..."""
+    paths = _walk(folder, file)
+    for name in NAMED:
+        found = [path for path in paths if path.name == name]
+        found = _last_checkpoints(found) if name == "trainer_state.json" else found
+        if found:
+            own = folder / "histories.parquet"
+            return [log for p in found for log in _logs_of_file(p, file if p == own else _joined(file, folder, p))]
+    found = [path for path in paths if events.is_event_file(path) and path.is_file()]
+    if found:
+        return events.logs_of_events(found, folder, file)
+    raise DataError(
+        f"{file}: no log is in this folder, expected {', '.join(NAMED)} or TensorBoard's event files somewhere in "
+        "it. Other files are read if you name them."
+    )
+
+
+def _joined(file: str, folder: Path, path: Path) -> str:
+    return str(Path(file) / path.relative_to(folder))
+
+
+def _walk(folder: Path, file: str) -> list[Path]:
+    """Every file below a folder, version_2 before version_10."""
+    paths: list[Path] = []
+    for inner, _, names in os.walk(folder):
+        paths += (Path(inner, name) for name in names)
+        if len(paths) > MAX_FILES:
+            raise DataError(f"{file}: holds more than {MAX_FILES:,} files. Name the folder of the logs themselves.")
+    return sorted(paths, key=lambda path: [_natural(part) for part in path.parts])
+
+
+def _natural(part: str) -> list[tuple[int, str]]:
+    return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in re.split(r"(\d+)", part)]
+
+
+def _last_checkpoints(states: Iterable[Path]) -> list[Path]:
+    """Of one training's states the last: each checkpoint repeats the log up to it."""
+    last: dict[Path, Path] = {}
+    for path in states:
+        in_checkpoint = re.fullmatch(r"checkpoint-\d+", path.parent.name)
+        last[path.parent.parent if in_checkpoint else path.parent] = path
+    return list(last.values())

@@ -1,0 +1,206 @@
+"""Tables to runs: wide tables, with a column for each metric, and long ones, with a row for each value.
+
+Every reader ends here. Which columns are curves is told by their names. Curves come out sorted by epoch (or step),
+each at its own epochs, and what had to be decided is noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from gengap.diagnose.metric_names import SPLITS, Key, assign, parse
+from gengap.diagnose.readers.log_table import MAX_RUNS, Table, number, numbers, refuse_points
+from gengap.diagnose.run_curves import Log
+from gengap.errors import DataError, printable, shown
+from gengap.history import History, Series
+
+WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
+
+
+class Curve(NamedTuple):
+    """One column's values as logged, in that order: epochs or steps `x` (n,), whole, and `y` (n,)."""
+
+    name: str
+    key: Key
+    x: np.ndarray
+    y: np.ndarray
+
+
+def logs_of(table: Table) -> list[Log]:
+    """The runs in a table, in the order in which they begin. Raises DataError for text among a curve's numbers."""
+    if not len(table):
+        raise DataError(f"{table.file}: there are no rows in it. Give a log of at least one epoch.")
+    roles = table.roles()
+    long = "metric" in roles and "value" in roles
+    read = _long if long else _wide
+    if not any(str(cell).strip().lower() in SPLITS for cell in table.columns.get(roles.get("split", ""), ())):
+        roles.pop("split", None)  # a column of data sets' names, or the like
+    if "split" in roles and not long:
+        table = _pivoted(table, roles)
+    groups: dict[tuple[str, int], list[int]] = {}
+    runs = table.columns[roles["run"]] if "run" in roles else None
+    seeds = table.columns[roles["seed"]] if "seed" in roles else None
+    for i in range(len(table)):
+        run = table.run if runs is None or runs[i] is None else str(runs[i])
+        groups.setdefault((run, 0 if seeds is None else _seed(table, seeds[i], i)), []).append(i)
+        if len(groups) > MAX_RUNS:
+            raise DataError(f"{table.file}: holds more than {MAX_RUNS:,} runs. Give fewer of them in one file.")
+    return [read(table, roles, run, seed, rows) for (run, seed), rows in groups.items()]
+
+
+def _seed(table: Table, cell: object, i: int) -> int:
+    try:
+        return int(number(cell) or 0)
+    except (ValueError, TypeError, OverflowError):
+        raise DataError(
+            f"{table.file}, {table.place(i)}, column 'seed': {shown(cell)}, expected a whole number."
+        ) from None
+
+
+def _pivoted(table: Table, roles: Mapping[str, str]) -> Table:
+    """A table with rows of their own for each split, as one with columns of their own, named split/metric."""
+    splits = ["" if cell is None else str(cell).strip() for cell in table.columns[roles["split"]]]
+    columns: dict[str, Sequence[object]] = {}
+    refuse_points(table.file, len(set(splits)) * len(table) * (len(table.columns) - len(roles)))
+    for name, cells in table.columns.items():
+        if name in roles.values():
+            columns[name] = cells
+            continue
+        for split in dict.fromkeys(splits):
+            columns[f"{split}/{name}"] = [c if s == split else None for s, c in zip(splits, cells, strict=True)]
+    return replace(table, columns=columns, ragged=True)
+
+
+def _wide(table: Table, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> Log:
+    places = {roles.get(role) for role in ("run", "seed", "epoch", "step", "split")}
+    metrics = [name for name in table.columns if name not in places]
+    keys = assign(metrics)
+    found, notes = {}, list(table.notes)
+    for name in keys:
+        at, values, fault = numbers(table, name, rows)
+        if fault and not len(at):
+            notes.append(f"{name} holds text ({fault}) and was left out.")
+        elif fault:
+            raise DataError(f"{table.file}, {fault}. Put a number there, or leave it empty.")
+        if len(at):
+            found[name] = at, values
+    x, axis_note = _positions(table, roles, rows, [at for at, _ in found.values()])
+    curves = [Curve(name, keys[name], x[at], values) for name, (at, values) in found.items()]
+    if not table.ragged:
+        curves, more = _diverged(curves, x)
+        notes += more
+    other = [name for name in metrics if name not in found]
+    return log_of(table.file, run, seed, curves, other, [*axis_note, *notes])
+
+
+def _positions(
+    table: Table, roles: Mapping[str, str], rows: list[int], logged: list[np.ndarray]
+) -> tuple[np.ndarray, list[str]]:
+    """Each row's epoch, or its step if that repeats less (training logged several times an epoch), or its number.
+
+    `logged` are the rows of each curve. An epoch of Hugging Face is no whole number, so steps count there.
+    """
+    usable: dict[str, np.ndarray] = {}
+    for role in ("epoch", "step"):
+        if role in roles:
+            at, values, _ = numbers(table, roles[role], rows)
+            x = np.full(len(rows), np.nan)
+            x[at] = values
+            needed = np.concatenate([x[:0], *(x[curve] for curve in logged)])
+            if np.all(np.abs(needed) < WHOLE) and np.all(needed == np.floor(needed)):
+                usable[role] = x
+    if usable:
+        repeats = {role: sum(len(at) - len(np.unique(x[at])) for at in logged) for role, x in usable.items()}
+        x = usable[min(repeats, key=lambda role: repeats[role])]
+        return np.where(np.abs(x) < WHOLE, x, WHOLE), []  # rows without a curve may lack it
+    named = [roles[role] for role in ("epoch", "step") if role in roles]
+    notes = [f"{' and '.join(named)} not whole in every row: the rows are counted instead."] if named else []
+    return np.arange(len(rows), dtype=np.float64), notes
+
+
+def _diverged(curves: list[Curve], x: np.ndarray) -> tuple[list[Curve], list[str]]:
+    """Cells that stay empty after curves without a gap, taken as NaN: so do pandas and others write it.
+
+    Holes are no such thing: where training and validation stand in rows of their own, or a test at the end. `x`
+    (rows,) are all rows' epochs.
+    """
+    every = np.unique(x[x < WHOLE])
+    ends, notes = {}, []
+    for metric in {curve.key[1] for curve in curves}:
+        logged = np.unique(np.concatenate([curve.x for curve in curves if curve.key[1] == metric]))
+        later = every[every > logged[-1]]
+        if len(later) and 1 < len(logged) == len(every) - len(later):
+            ends[metric] = later
+    for metric, later in sorted(ends.items()):
+        notes.append(f"{metric} is empty from epoch {later[0]:.0f} to the end: taken as NaN, the run diverged.")
+    longer = []
+    for curve in curves:
+        later = ends.get(curve.key[1], every[:0])
+        nan = np.full(len(later), np.nan)
+        longer.append(curve._replace(x=np.append(curve.x, later), y=np.append(curve.y, nan)))
+    return longer, notes
+
+
+def _long(table: Table, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> Log:
+    at, values, fault = numbers(table, roles["value"], rows)
+    if fault:
+        raise DataError(f"{table.file}, {fault}. Put a number there, or leave it empty.")
+    metrics = table.columns[roles["metric"]]
+    splits = table.columns[roles["split"]] if "split" in roles else None
+    places: dict[tuple[str, str], list[int]] = {}
+    for j, k in enumerate(at.tolist()):
+        split = "" if splits is None or splits[rows[k]] is None else str(splits[rows[k]]).strip()
+        places.setdefault((split, str(metrics[rows[k]]).strip()), []).append(j)
+    of_rows = {key: at[js] for key, js in places.items()}
+    x, notes = _positions(table, roles, rows, list(of_rows.values()))
+    by_name = assign(metric for split, metric in places if not split)
+    curves, other = [], []
+    for (split, metric), js in places.items():
+        known = SPLITS.get(split.lower())
+        key = (known, metric) if known else by_name.get(metric) if not split else None
+        if key is None:
+            other.append(f"{split}/{metric}" if split else metric)
+        else:
+            name = column_name(key) if split else metric
+            curves.append(Curve(name, key, x[of_rows[split, metric]], values[js]))
+    return log_of(table.file, run, seed, curves, other, [*notes, *table.notes])
+
+
+def log_of(
+    file: str, run: str, seed: int, curves: Iterable[Curve], other: Iterable[str] = (), notes: Iterable[str] = ()
+) -> Log:
+    """One run, its curves sorted by epoch. Of epochs logged more than once, and this is noted, the last counts.
+
+    Of two columns for one split and metric the longer one is kept, and the first of equal ones.
+    """
+    aside, said = list(other), list(notes)
+    series: dict[Key, Series] = {}
+    names: dict[Key, str] = {}
+    for curve in curves:
+        x, last = np.unique(curve.x[::-1], return_index=True)
+        if len(x) < len(curve.x):
+            times = f"{len(curve.x) - len(x)} values of {curve.name} came again for the same epoch or step"
+            said.append(f"{times}; the last one logged is kept.")
+        if curve.key[0] == "validation" and (parse(curve.name) or ("", ""))[0] == "test":
+            said.append(f"{curve.name} stands for validation, of which there is none.")
+        key = curve.key[0], printable(curve.key[1])
+        if key in series and len(series[key]) >= len(x):
+            aside.append(curve.name)
+            continue
+        if key in series:
+            aside.append(names[key])
+        series[key] = Series(x.astype(np.int64), curve.y[::-1][last])
+        names[key] = printable(curve.name)
+    title = printable(f"{file}:{run}" if run and file else file or run)
+    shown = tuple(dict.fromkeys(printable(name) for name in aside))
+    return Log(History(title, seed, series), names, shown, tuple(printable(note) for note in said))
+
+
+def column_name(key: Key) -> str:
+    """What Keras would call a series: loss, val_loss, test_loss."""
+    split, metric = key
+    return {"train": metric, "validation": f"val_{metric}"}.get(split, f"{split}_{metric}")

@@ -1,0 +1,144 @@
+"""Text files as tables: CSV with any of the usual delimiters, JSON, and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gengap.diagnose.readers.documents import logs_of_document, table_of_records
+from gengap.diagnose.readers.log_table import Table, number, refuse_points
+from gengap.diagnose.readers.table_layouts import logs_of
+from gengap.diagnose.run_curves import Log
+from gengap.errors import DataError
+
+LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+
+
+def decoded(content: bytes, file: str) -> str:
+    """The text of a file. Raises DataError if there is none, or if it is no UTF-8."""
+    try:
+        if b"\0" in content:
+            raise ValueError
+        text = content.decode("utf-8-sig")
+    except ValueError:
+        raise DataError(
+            f"{file}: this is not text in UTF-8. Check that it is the log, and save it as UTF-8."
+        ) from None
+    if not text.strip():
+        raise DataError(f"{file}: the file is empty. Give a log of at least one epoch.")
+    return text
+
+
+def logs_of_csv(text: str, file: str) -> list[Log]:
+    """The runs in CSV text; its first line names the columns."""
+    return logs_of(_csv_table(text, file))
+
+
+def _csv_table(text: str, file: str) -> Table:
+    first = next(line for line in _lines(text) if line.strip())
+    delimiter = max(",\t;", key=first.count)
+    reader = csv.reader(_lines(text.lstrip("\r\n")), delimiter=delimiter, skipinitialspace=True)
+    skipped = text[: len(text) - len(text.lstrip("\r\n"))].count("\n")
+    try:
+        header = _header(next(reader), file)
+        columns, lines, notes = _cells(reader, header, text, file, skipped)
+    except csv.Error as fault:
+        raise DataError(f"{file}, line {reader.line_num + skipped}: {fault}. Check the quotes there.") from None
+    return Table(file, dict(zip(header, columns, strict=True)), "line", lines, notes=notes)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text one by one, each with a line feed at its end but perhaps the last."""
+    for found in LINE.finditer(text):  # a list of all of them may be larger than the text
+        yield found[0].rstrip("\r\n") + "\n" * found[0].endswith(("\r", "\n"))
+
+
+def _header(cells: list[str], file: str) -> list[str]:
+    names = [cell.strip() or f"column {i}" for i, cell in enumerate(cells, 1)]
+    if all(_is_number(name) for name in names):
+        raise DataError(f"{file}: the first line holds numbers, expected the columns' names. Add a line with them.")
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
+    return names
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return number(cell) is not None
+    except ValueError:
+        return False
+
+
+def _cells(
+    reader: Any, header: list[str], text: str, file: str, skipped: int
+) -> tuple[list[list[str]], list[int], tuple[str, ...]]:
+    """The columns' cells, each row's line, and notes. A header met again (a resumed run's) is passed over."""
+    columns: list[list[str]] = [[] for _ in header]
+    lines: list[int] = []
+    notes: dict[str, None] = {}
+    for cells in reader:
+        line = reader.line_num + skipped
+        if not cells or cells == [""]:
+            continue
+        while len(cells) > len(header) and not cells[-1].strip():
+            cells.pop()
+        if cells[0].strip() == header[0] and [cell.strip() for cell in cells] == header:
+            notes[f"line {line} names the columns again and was passed over."] = None
+            continue
+        if len(cells) < len(header) and reader.line_num >= text.count("\n") and not text.endswith(("\n", "\r")):
+            notes[f"the last line, {line}, is cut off and was left out."] = None
+            continue
+        if len(cells) != len(header):
+            raise DataError(f"{file}, line {line}: {len(cells)} fields, expected {len(header)}. Mend that line.")
+        lines.append(line)
+        refuse_points(file, len(lines) * len(header))
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(cell)
+    return columns, lines, tuple(notes)
+
+
+def logs_of_json(text: str, file: str) -> list[Log]:
+    """The runs in a JSON document, or in one document a line."""
+    refuse_points(file, sum(map(text.count, "[{,")))  # before a few bytes each become a value of a hundred
+    try:
+        document = json.loads(text)
+    except RecursionError:
+        raise DataError(f"{file}: nested too deep. Give the lists of values only.") from None
+    except ValueError as fault:
+        if text.lstrip().startswith("{") and "Extra data" in str(fault):
+            return logs_of_json_lines(text, file)
+        raise DataError(f"{file}: this is not JSON ({fault}). Check that it was written to its end.") from None
+    return logs_of_document(document, file)
+
+
+def logs_of_json_lines(text: str, file: str) -> list[Log]:
+    """The runs in text with one JSON object a line. A last line that is cut off is left out and noted."""
+    records: list[Mapping[str, Any]] = []
+    rows: list[int] = []
+    notes: list[str] = []
+    points = 0
+    refuse_points(file, sum(map(text.count, "[{,")))
+    for i, line in enumerate(_lines(text), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as fault:
+            if not line.endswith("\n") and records:
+                notes.append(f"the last line, {i}, is cut off and was left out.")
+                break
+            raise DataError(f"{file}, line {i}: this is not JSON ({fault}). Mend or delete that line.") from None
+        if not isinstance(record, Mapping):
+            raise DataError(
+                f'{file}, line {i}: {type(record).__name__}, expected an object such as {{"epoch": 0}}.'
+            )
+        records.append(record)
+        rows.append(i)
+        points += len(record)
+        refuse_points(file, points)
+    return logs_of(table_of_records(records, file, unit="line", rows=rows, notes=tuple(notes)))

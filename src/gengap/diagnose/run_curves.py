@@ -1,0 +1,143 @@
+"""A run as it was read, and which of its curves are judged.
+
+`choose` takes a `Log`, in whose columns the readers found splits and metrics (see `gengap.diagnose.metric_names`),
+and gives the `Curves` that a verdict is given on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gengap.diagnose.metric_names import LOSSES, SCORES, Key, direction, higher_is_better, parse, place_in, split_of
+from gengap.errors import UsageError
+from gengap.history import History, Series
+
+__all__ = ["Curves", "Log", "choose", "higher_is_better", "split_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """One run as it was read.
+
+    `names` gives each series' column as its source called it, `other` the columns that are no curve of a known
+    split, and `notes` what a reader had to decide (epochs logged twice, a cut-off last line), a sentence each.
+    """
+
+    history: History
+    names: Mapping[Key, str]
+    other: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """One run's curves of one metric: what a verdict is given on.
+
+    `metric` is the validation column as its source called it. `train` and `validation` keep their own epochs (or
+    steps), which need not be the same. `also` holds accuracy-like curves of the same run, if the judged metric is
+    a loss and there are such.
+    """
+
+    run: str
+    metric: str
+    validation: Series
+    train: Series | None
+    higher_is_better: bool
+    also: Curves | None = None
+
+
+def choose(log: Log, metric: str | None = None) -> Curves:
+    """The curves to judge: of `metric` (its bare name or the column's), or of the loss that the run logged.
+
+    Without a `metric`: losses that were also measured clean on training rows (gengap's own histories; their plain
+    `loss` holds penalties), then `loss`, other losses, scores, and last what has a training curve at least.
+    Raises UsageError, which lists what there is.
+    """
+    judged = [m for split, m in log.history.series if split == "validation"]
+    if metric is not None:
+        return _curves(log, _asked_for(log, judged, metric))
+    ranked = sorted((rank, m) for m in judged if (rank := _rank(log, m)) is not None)
+    if not ranked:
+        raise UsageError(f"{_title(log)}: {_nothing(judged)} {_listed(log)}")
+    return _curves(log, ranked[0][1])
+
+
+def _rank(log: Log, metric: str) -> tuple[int, int] | None:
+    """What is judged before what; None for what is judged only if asked for."""
+    series, higher = log.history.series, direction(metric)
+    if metric == "loss":
+        return 1, 0
+    if higher is False:
+        return (0 if ("train", f"clean_{metric}") in series else 2), place_in(metric, LOSSES) or 0
+    if higher is True:
+        return 3, place_in(metric, SCORES) or 0
+    return (4, 0) if ("train", metric) in series else None
+
+
+def _asked_for(log: Log, judged: list[str], asked: str) -> str:
+    """The metric that `asked` names: by the column's name, the bare metric, or another spelling of it."""
+    by_column = {name.lower(): m for (split, m), name in log.names.items() if split == "validation"}
+    split, spelt = parse(asked) or ("", "")
+    spelt = "" if split == "test" else spelt
+    for candidate in (by_column.get(asked.lower()), asked.lower(), asked, spelt):
+        if candidate in judged:
+            return candidate
+    trained = {m.lower() for split, m in log.history.series if split == "train"}
+    if asked.lower() in trained or spelt in trained:
+        problem = f"there is no validation curve of {asked!r}, only one of training."
+    else:
+        problem = f"there is no metric {asked!r}."
+    raise UsageError(f"{_title(log)}: {problem} {_listed(log)}")
+
+
+def _curves(log: Log, metric: str) -> Curves:
+    series = log.history.series
+    clean = ("train", f"clean_{metric}")  # clean_loss lacks the penalties that validation's loss holds
+    keys = [clean] if metric != "loss" and clean in series else [("train", metric), ("train", f"{metric}_step")]
+    train = next((series[key] for key in keys if key in series), None)
+    higher = direction(metric)
+    if higher is None:
+        higher = train is not None and _climbs(train)
+    scores = [m for split, m in series if split == "validation" and direction(m)]
+    best = min(scores, key=lambda m: _rank(log, m) or (9, 9), default=None)
+    column = log.names.get(("validation", metric), metric)
+    also = _curves(log, best) if best is not None and not higher else None
+    return Curves(_title(log), column, series["validation", metric], train, higher, also)
+
+
+def _climbs(train: Series) -> bool:
+    """Whether the last quarter lies above the first: training improves what it is measured by."""
+    finite = train.values[np.isfinite(train.values)]
+    quarter = max(len(finite) // 4, 1)
+    return len(finite) > 1 and float(finite[-quarter:].mean()) > float(finite[:quarter].mean())
+
+
+def _title(log: Log) -> str:
+    run, seed = log.history.run, log.history.seed
+    return f"{run}.seed{seed}" if seed else run
+
+
+def _nothing(judged: list[str]) -> str:
+    if judged:
+        return "none of its validation curves is a known loss or score. Name one with --metric (metric=...)."
+    return "there is no validation curve. Log the validation loss as well, in a column such as val_loss."
+
+
+def _listed(log: Log) -> str:
+    """What the log holds, for errors."""
+    of_split: dict[str, list[str]] = {}
+    for key in log.history.series:
+        of_split.setdefault(key[0], []).append(log.names.get(key, key[1]))
+    parts = [f"{split}: {_few(of_split[split])}" for split in ("validation", "train", "test") if split in of_split]
+    if log.other:
+        parts.append(f"not understood: {_few(log.other)}")
+    return " ".join([f"It holds {'; '.join(parts) or 'no curves'}.", *log.notes])
+
+
+def _few(names: Iterable[str], most: int = 20) -> str:
+    names = [name if len(name) <= 60 else f"{name[:57]}..." for name in names]
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""Files on disk: atomic writes, limits on what is read, and locks."""

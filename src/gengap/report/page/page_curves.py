@@ -1,0 +1,137 @@
+"""The curves on the page: thinned and rounded, so that the file stays small whatever was logged.
+
+A long series becomes the means of its parts, which are what is smoothed and read: means of means are right, where
+a choice of values is not. Its start stays whole, since a logarithmic axis shows it large, and so does its end; the
+best epoch's value goes along. The faint line behind, as logged, has the lowest and the highest value of every part
+instead, so that no peak is lost.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from gengap.analysis.summary import CLEAN, TrialSummary
+from gengap.history import History, Series
+from gengap.tasks import TASKS
+from gengap.text.markup import HUGE
+
+LONG = 2_000  # values, from which on a series is cut down
+MOST, WHOLE = 1_500, 200  # values that are then drawn as logged, and of its start
+NARROW, PARTS = 0.01, 400  # a part spans that share of the epochs before it, or the series' share of so many parts
+DIGITS = 6
+
+
+class Curve(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One metric of one split: `values` at `epochs`, or at 0, 1, 2, ... where those are left out. None is a gap.
+
+    Of a long series, each value is the mean of as many as `counts` says. `exact` is then the best epoch with its
+    value, and `logged` what is drawn behind validation's curve.
+    """
+
+    values: list[float | None]
+    epochs: list[int] | None = None
+    counts: list[int] | None = None
+    exact: tuple[int, float] | None = None
+    logged: Curve | None = None
+
+
+class RunCurves(msgspec.Struct, frozen=True, kw_only=True):
+    """One run's curves by metric and split, its best epoch and the interval of its onset.
+
+    Training is measured with the regularisers off where that was logged, since only that compares with validation.
+    """
+
+    seed: int
+    epochs: int
+    best: int | None
+    onset: tuple[int, int] | None
+    metrics: dict[str, dict[str, Curve]]
+
+
+def curves_of_run(history: History, trial: TrialSummary | None) -> RunCurves:
+    """The page's curves of one history, with what its trial's verdict marks on them."""
+    best = trial.best_epoch if trial is not None else None
+    verdict = trial.verdict if trial is not None else None
+    found: dict[str, dict[str, Curve]] = {}
+    for metric in metrics_of(history):
+        keys = {"train": history.training_key(metric), "validation": ("validation", metric)}
+        found[metric] = {split: _curve(history[key], best, split) for split, key in keys.items() if key in history}
+    return RunCurves(
+        seed=history.seed,
+        epochs=history.epochs,
+        best=best,
+        onset=verdict.onset_interval if verdict is not None else None,
+        metrics=found,
+    )
+
+
+def metrics_of(history: History) -> list[str]:
+    """What was logged, the metrics that every report shows first; clean ones go by their plain names."""
+    logged = dict.fromkeys(metric.removeprefix(CLEAN) for _, metric in history.series)
+    first = dict.fromkeys(metric for task in TASKS.values() for metric in task.shown if metric in logged)
+    return list(first | logged)
+
+
+def _curve(series: Series, best: int | None, split: str) -> Curve:
+    if len(series) <= LONG:
+        return _as_logged(series)
+    starts = parts(len(series))
+    known = np.abs(series.values) < HUGE
+    counts = np.add.reduceat(known, starts, dtype=int)
+    totals = np.add.reduceat(np.where(known, series.values, 0.0), starts)
+    means = np.divide(totals, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    epochs = np.add.reduceat(series.epochs, starts) / np.diff(starts, append=len(series))
+    at = thinned(series, best)
+    return Curve(
+        [rounded(value) for value in means.tolist()],
+        np.round(epochs).astype(int).tolist(),
+        counts.tolist(),
+        _exact(series, best),
+        _as_logged(Series(series.epochs[at], series.values[at])) if split == "validation" else None,
+    )
+
+
+def _as_logged(series: Series) -> Curve:
+    counted = (series.epochs == np.arange(len(series))).all()
+    values = [rounded(value) for value in series.values.tolist()]
+    return Curve(values, None if counted else series.epochs.tolist())
+
+
+def _exact(series: Series, best: int | None) -> tuple[int, float] | None:
+    found = [rounded(value) for value in series.values[series.epochs == best].tolist()]
+    return (best, found[0]) if best is not None and found and found[0] is not None else None
+
+
+def parts(count: int) -> np.ndarray:
+    """Where the parts of a series begin: single values at its start and for its end, and wider ones in between.
+
+    >>> np.diff(parts(10_000))[[0, 99, 200, -2, -1]].tolist()
+    [1, 2, 3, 25, 10]
+    """
+    place = np.arange(1, count)
+    begun = np.minimum(1.0, np.maximum(1 / (NARROW * place), PARTS / count))  # how much of a part each value is
+    return np.append(np.flatnonzero(np.diff(np.floor(np.cumsum(begun) + 1e-9), prepend=0) > 0), count - 1)
+
+
+def rounded(value: float) -> float | None:
+    """`value` to six digits; None if it can't be drawn.
+
+    >>> rounded(0.123456789), rounded(float("nan"))
+    (0.123457, None)
+    """
+    return float(f"{value:.{DIGITS}g}") if abs(value) < HUGE else None
+
+
+def thinned(series: Series, best: int | None, most: int = MOST) -> np.ndarray:
+    """Which positions of a series to keep, rising: all of a short one."""
+    count = len(series)
+    if count <= most:
+        return np.arange(count)
+    whole = min(WHOLE, most // 2)
+    chosen = [*range(whole), count - 1, *np.flatnonzero(series.epochs == best).tolist()]
+    for part in np.array_split(np.arange(whole, count), (most - whole) // 2 - 1):
+        drawn = part[np.abs(series.values[part]) < HUGE]
+        ends = [drawn[series.values[drawn].argmin()], drawn[series.values[drawn].argmax()]] if len(drawn) else []
+        chosen += ends or [part[0]]  # a gap stays one
+    return np.unique(chosen)

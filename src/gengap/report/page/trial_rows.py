@@ -1,0 +1,107 @@
+"""The table of trials: a row for each run, with its curve in miniature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from gengap.analysis.summary import TrialSummary
+from gengap.diagnose.verdict import Verdict
+from gengap.history import History
+from gengap.text.markup import HUGE, miniature
+
+
+class Sparkline(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's loss by epoch in a box of `markup.WIDTH` x `markup.HEIGHT`, as notebooks show it.
+
+    SVG paths by split, the best epoch's place, and from where to where the onset may lie.
+    """
+
+    paths: dict[str, str]
+    best: tuple[float, float] | None
+    onset: tuple[float, float] | None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One run with its finished trials by seed: none while its first is training."""
+
+    run: str
+    group: str
+    trials: tuple[TrialSummary, ...]
+    epochs: int
+    sparkline: Sparkline | None
+    kept: bool
+
+    @property
+    def first(self) -> TrialSummary | None:
+        """The first seed's trial, which the row's verdict and curves are of."""
+        return self.trials[0] if self.trials else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The first seed's verdict."""
+        return self.first.verdict if self.first is not None else None
+
+    @property
+    def agreeing(self) -> int:
+        """How many seeds have the same verdict as the first."""
+        if self.verdict is None:
+            return 0
+        return sum(t.verdict is not None and t.verdict.verdict == self.verdict.verdict for t in self.trials)
+
+    @property
+    def losses(self) -> list[float]:
+        """The validation losses at the best epochs, seed by seed."""
+        found = [trial.loss("validation") for trial in self.trials]
+        return [loss for loss in found if loss is not None]
+
+    @property
+    def loss(self) -> float | None:
+        """Their mean."""
+        return float(np.mean(self.losses)) if self.losses else None
+
+    @property
+    def gap(self) -> float | None:
+        """Validation minus training loss at the best epochs, the mean over seeds."""
+        gaps = [trial.gap for trial in self.trials if trial.gap is not None]
+        return float(np.mean(gaps)) if gaps else None
+
+
+def make_row(run: str, trials: Sequence[TrialSummary], history: History | None, *, kept: bool) -> Row:
+    """The row of one run: `trials` by seed, the `history` of the first."""
+    return Row(
+        run=run,
+        group=run.split("/")[0],
+        trials=tuple(trials),
+        epochs=history.epochs if history is not None else 0,
+        sparkline=sparkline(history, trials[0] if trials else None) if history is not None else None,
+        kept=kept,
+    )
+
+
+def sparkline(history: History, trial: TrialSummary | None) -> Sparkline | None:
+    """The run's curves in miniature, with what its verdict marks on them; None if validation has no two values."""
+    metric = history.main_metric
+    key = ("validation", metric)
+    if key not in history:
+        return None
+    series, training = history[key], history.training(metric)
+    drawn = np.abs(series.values) < HUGE
+    if drawn.sum() < 2:
+        return None
+    picture = miniature(({"train": training.values} if training else {}) | {"validation": series.values})
+    first, last = series.epochs[0], series.epochs[-1]
+
+    def x(epoch: float) -> float:
+        return round(picture.x(float((epoch - first) / (last - first))), 1)
+
+    best = trial.best_epoch if trial is not None else None
+    onset = trial.verdict.onset_interval if trial is not None and trial.verdict is not None else None
+    lowest = 0.0 if best is None else float(np.interp(best, series.epochs[drawn], series.values[drawn]))
+    return Sparkline(
+        paths=dict(picture.paths),
+        best=None if best is None else (x(best), round(picture.y(lowest), 1)),
+        onset=None if onset is None else (x(onset[0]), x(onset[1])),
+    )

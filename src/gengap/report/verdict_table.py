@@ -1,0 +1,114 @@
+"""Verdicts for people and scripts: the table with sparklines, the reasons under it, and the JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gengap.diagnose.run_curves import Curves
+from gengap.diagnose.verdict import Verdict
+
+SCHEMA = 1
+STYLES = {
+    "underfit": "yellow",
+    "good": "bold green",
+    "near-overfit": "cyan",
+    "overfit": "bold red",
+    "inconclusive": "magenta",
+}
+BLOCKS = "▁▂▃▄▅▆▇█"
+WIDTH = 12  # characters of a sparkline
+WIDE = 110  # characters of a console with room for intervals
+
+
+def sparkline(values: np.ndarray, width: int = WIDTH) -> str:
+    """A curve in `width` characters, of means over equal parts; a gap where nothing is finite.
+
+    >>> sparkline(np.array([3.0, 2.0, 1.0, 2.0]), 4)
+    '█▅▁▅'
+    """
+    parts = [part[np.isfinite(part)] for part in np.array_split(values, min(width, len(values)))]
+    means = np.array([part.mean() if len(part) else np.nan for part in parts])
+    if not np.isfinite(means).any():
+        return " " * len(means)
+    low, span = np.nanmin(means), np.nanmax(means) - np.nanmin(means)
+    heights = np.nan_to_num((means - low) / span if span > 0 else 0 * means, nan=-1.0)
+    return "".join(" " if h < 0 else BLOCKS[round(h * (len(BLOCKS) - 1))] for h in heights.tolist())
+
+
+def badge(verdict: Verdict | None) -> Text:
+    """A verdict's name and probability, in its colour."""
+    if verdict is None:
+        return Text("")
+    sure = f" {verdict.confidence:.0%}" if verdict.verdict != "inconclusive" else ""
+    return Text(verdict.verdict + sure, style=STYLES[verdict.verdict])
+
+
+def verdict_table(judged: Sequence[tuple[Curves, Verdict]], width: int = 80, title: str | None = None) -> Table:
+    """One line a run, for a console of `width` characters; intervals are shown where there is room for them."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in ("run", "verdict", "validation", "best", "onset", "rise %"):
+        table.add_column(column, no_wrap=True)
+    wide = width >= WIDE
+    room = width - (90 if wide else 64)
+    for curves, verdict in judged:
+        table.add_row(
+            Text(shortened(verdict.run, room)),
+            badge(verdict),
+            sparkline(curves.validation.values),
+            "" if verdict.best_epoch is None else str(verdict.best_epoch),
+            onset_text(verdict, wide),
+            rise_text(verdict, wide),
+        )
+    return table
+
+
+def shortened(name: str, room: int) -> str:
+    """A name's end, which tells runs apart, in `room` characters.
+
+    >>> shortened("runs/collider/sizes/Tiny", 12)
+    '…/sizes/Tiny'
+    """
+    return name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
+
+
+def reasons(verdicts: Iterable[Verdict]) -> RenderableType:
+    """Each run's reasons with their codes, and the advice."""
+    return Group(*(_words(verdict) for verdict in verdicts))
+
+
+def onset_text(verdict: Verdict, interval: bool = True) -> str:
+    """The onset, with its interval if asked for, or nothing."""
+    if verdict.onset_epoch is None or verdict.onset_interval is None:
+        return ""
+    low, high = verdict.onset_interval
+    return f"{verdict.onset_epoch} [{low}, {high}]" if interval else str(verdict.onset_epoch)
+
+
+def rise_text(verdict: Verdict, interval: bool = True) -> str:
+    """The rise, with its interval if asked for, or nothing."""
+    if verdict.rise_percent is None:
+        return ""
+    low, middle, high = (value + 0.0 if abs(value) >= 0.05 else 0.0 for value in verdict.rise_percent)
+    return f"{middle:.1f} [{low:.1f}, {high:.1f}]" if interval else f"{middle:.1f}"
+
+
+def _words(verdict: Verdict) -> Text:
+    text = Text(f"\n{verdict.run}: ")
+    text.append(verdict.verdict, style=STYLES[verdict.verdict])
+    for code, reason in zip(verdict.codes, verdict.reasons, strict=True):
+        text.append(f"\n  - {reason} [{code}]")
+    for advice in verdict.advice:
+        text.append(f"\n  > {advice}")
+    return text
+
+
+def verdicts_json(answers: Sequence[Verdict | Mapping[str, str]]) -> bytes:
+    """What `gengap diagnose --json` prints: verdicts, and {"run", "error"} for files that can't be read."""
+    document = {"schema": SCHEMA, "runs": list(answers)}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

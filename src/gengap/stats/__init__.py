@@ -1,0 +1,1 @@
+"""Statistics of curves, rows and learning curves. Nothing here knows what a study is."""

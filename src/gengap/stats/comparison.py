@@ -1,0 +1,240 @@
+"""Trained models compared on the same validation rows, honest about luck: of the rows, of the seeds, of the pick.
+
+    compare           each run against one reference run: difference, interval, p-value, for up to three metrics
+    ranks             the runs by mean loss, in groups that the rows can't tell apart
+    within_one_error  the smallest run that is as good as the best, within one standard error
+
+What `compare` and `ranks` say is about these trained models on new rows. Where each run's epoch was picked on the
+same rows, its mean loss is a little too low, the more so the more epochs it had to pick from; test rows have no
+such bias. Only accuracy and AUC need a binary task: all else takes any row losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from gengap.errors import UsageError
+from gengap.stats.paired import (
+    LEVEL,
+    area_parts,
+    bootstrap_interval,
+    bootstrap_means,
+    delong,
+    holm,
+    mcnemar,
+    paired_t,
+    seed_variance,
+)
+from gengap.stats.weighted import linearised
+
+ByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Run `a` against run `b` on the same rows.
+
+    `difference` is a minus b in the metric's own units, `interval` covers it with the probability LEVEL. `p_value`
+    is two-sided, for no difference, on its own; `adjusted` is corrected for everything compared along with it.
+    """
+
+    a: str
+    b: str
+    metric: str
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    adjusted: float
+
+
+class Rank(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's mean loss and its group, 1 for the best: see `ranks`."""
+
+    run: str
+    loss: float
+    group: int
+
+
+class OneError(msgspec.Struct, frozen=True, kw_only=True):
+    """The run that the one-standard-error rule keeps; its mean loss minus the best's, and the error of that."""
+
+    run: str
+    best: str
+    difference: float
+    error: float
+
+
+def compare(
+    losses: ByRun,
+    logits: ByRun | None = None,
+    y: np.ndarray | None = None,
+    *,
+    right: ByRun | None = None,
+    against: str | None = None,
+    loss: str = "binary_crossentropy",
+    seed: int = 0,
+    weights: np.ndarray | None = None,
+) -> tuple[Comparison, ...]:
+    """Each run against one reference run, by loss and, given `logits` and labels of 0 and 1, accuracy and AUC.
+
+    `right` gives accuracy alone, of any classes: whether each row's is right. All are by run, (seeds, rows);
+    runs may differ in seeds, but not in rows. `y` is (rows,).
+    `against` is the reference (default: the run with the lowest mean loss), `loss` the name of the losses' metric,
+    `seed` that of the bootstrap. `weights` (rows,) are those of accuracy and AUC from logits; losses, and `right`,
+    of rows that don't count alike are given `linearised`.
+
+    Every metric is a mean over seeds, taken row by row, so that rows stay paired. Loss: paired t-test, bootstrapped
+    interval. Accuracy (a logit above 0 says 1): McNemar's exact test between runs of one seed; with more, a row is
+    right in a share of the seeds, which McNemar's test doesn't know, so the paired t-test of those shares. Interval
+    as for the loss; without a row on which the runs differ it has no width. AUC: DeLong, of the mean of the seeds'
+    areas; left out unless two rows of each label are there.
+
+    `adjusted` is Holm's correction over all metrics and runs. A reference that was not named beforehand was picked
+    as the best of these very rows, which makes the others look worse than they are: of eight equal runs, Holm over
+    seven comparisons calls one worse in 21% of studies at a level of 10%. So then every pair of runs counts as
+    compared (7%). Raises UsageError.
+    """
+    losses = _checked(losses, "losses")
+    reference = against if against is not None else _best(losses)
+    if reference not in losses:
+        raise UsageError(f"there is no run {reference!r} to compare against; the runs are {', '.join(losses)}")
+    others = [run for run in losses if run != reference]
+    by_metric, areas = {loss: losses} | ({"accuracy": right} if right is not None else {}), {}
+    if logits is not None or y is not None:
+        scores, labels = _binary(logits, y, losses)
+        by_metric["accuracy"] = {
+            run: linearised((each > 0) == (labels == 1), weights) for run, each in scores.items()
+        }
+        there = labels if weights is None else labels[weights > 0]
+        if min((there == 1).sum(), (there == 0).sum()) >= 2:
+            areas = {run: area_parts(each, labels, weights) for run, each in scores.items()}
+    if not others:
+        return ()
+    found = _of_means(by_metric, others, reference, seed)
+    found += [_found(run, reference, "auc", *delong(areas[run], areas[reference])) for run in others if areas]
+    metrics = len(found) // len(others)
+    family = metrics * (len(others) if against is not None else _pairs(len(losses)))
+    adjusted = holm([each.p_value for each in found], family).tolist()
+    found = [msgspec.structs.replace(each, adjusted=p) for each, p in zip(found, adjusted, strict=True)]
+    return tuple(sorted(found, key=lambda each: others.index(each.a)))
+
+
+def ranks(losses: ByRun) -> tuple[Rank, ...]:
+    """The runs by mean loss, the lowest first, in groups that these rows can't tell apart.
+
+    `losses` are by run, (seeds, rows). Group 1 is the best and all that are not distinguishable from it; group 2 is
+    the best of the rest and all of those not distinguishable from that one; and so on. Distinguishable: the p-value
+    of the paired t-test, adjusted by Holm's method for all pairs of runs, is below 1 - LEVEL. So with at least the
+    probability LEVEL, every group's first run is truly better than all runs of later groups. Others of a group may
+    still differ, and a noisy run may be in an earlier group than a steady one of lower mean loss.
+
+    Raises UsageError.
+    """
+    means = {run: each.mean(axis=0) for run, each in _checked(losses, "losses").items()}
+    order = left = sorted(means, key=lambda run: float(means[run].mean()))
+    groups: dict[str, int] = {}
+    while left:
+        first, *rest = left
+        group = max(groups.values(), default=0) + 1
+        p_values = [paired_t(means[run] - means[first]) for run in rest]
+        apart = holm(p_values, family=_pairs(len(order))) < 1 - LEVEL
+        left = [run for run, far in zip(rest, apart, strict=True) if far]
+        groups |= {run: group for run in (first, *rest) if run not in left}
+    return tuple(Rank(run=run, loss=float(means[run].mean()), group=groups[run]) for run in order)
+
+
+def within_one_error(losses: ByRun, order: Sequence[str]) -> OneError:
+    """The first run in `order` (the smallest first) whose mean loss is within one standard error of the best's.
+
+    Breiman, Friedman, Olshen & Stone (1984), Classification and Regression Trees, section 3.4.3; Hastie, Tibshirani
+    & Friedman (2009), section 7.10. They take the standard error of the best one's own mean, which is mostly how
+    much rows differ in difficulty. Here all runs have the same rows, where that cancels: the right error is that of
+    the paired difference. It is smaller, and so less often a reason to give up a better run. It has the spread over
+    rows and, for runs with several seeds, the spread over seeds: a recipe trained once more comes out elsewhere. A
+    run with one seed doesn't show that spread, and its error is too small by it.
+
+    `losses` are by run, (seeds, rows). Raises UsageError.
+    """
+    losses = _checked(losses, "losses")
+    if strangers := [run for run in losses if run not in order] + [run for run in order if run not in losses]:
+        raise UsageError(
+            f"the order and the losses differ in {', '.join(strangers)}; expected the same runs in both"
+        )
+    means = {run: each.mean(axis=0) for run, each in losses.items()}
+    best = _best(losses)
+    for run in order:
+        apart = means[run] - means[best]
+        variance = apart.var(ddof=1) / len(apart)
+        if run != best:  # the seeds' spread is each run's own: they start from other weights
+            variance += seed_variance(losses[run]) + seed_variance(losses[best])
+        if apart.mean() <= np.sqrt(variance):
+            return OneError(run=run, best=best, difference=float(apart.mean()), error=float(np.sqrt(variance)))
+    raise AssertionError("the best run is within any error of itself")
+
+
+def _of_means(by_metric: Mapping[str, ByRun], others: Sequence[str], reference: str, seed: int) -> list[Comparison]:
+    """The comparisons by metrics that are means over rows; all share the bootstrap's draws of rows."""
+    pairs = [(metric, run) for metric in by_metric for run in others]
+    both = [(by_metric[metric][run], by_metric[metric][reference]) for metric, run in pairs]
+    apart = np.stack([a.mean(axis=0) - b.mean(axis=0) for a, b in both])
+    found = []
+    for (metric, run), (a, b), row, means in zip(
+        pairs, both, apart, bootstrap_means(apart, seed=seed).T, strict=True
+    ):
+        one_answer_each = a.dtype == bool and len(a) == len(b) == 1
+        p_value = mcnemar(a[0], b[0]) if one_answer_each else paired_t(row)
+        interval = bootstrap_interval(means, len(row))
+        found.append(_found(run, reference, metric, float(row.mean()), interval, p_value))
+    return found
+
+
+def _found(
+    a: str, b: str, metric: str, difference: float, interval: tuple[float, float], p_value: float
+) -> Comparison:
+    """A comparison on its own, not yet corrected for others."""
+    return Comparison(
+        a=a, b=b, metric=metric, difference=difference, interval=interval, p_value=p_value, adjusted=p_value
+    )
+
+
+def _pairs(runs: int) -> int:
+    return runs * (runs - 1) // 2
+
+
+def _best(losses: ByRun) -> str:
+    return min(losses, key=lambda run: float(losses[run].mean()))
+
+
+def _checked(values: ByRun, what: str) -> dict[str, np.ndarray]:
+    """The values in double precision. Raises UsageError, naming the run, where they can't be compared."""
+    if not values:
+        raise UsageError(f"there are no runs in {what}; expected at least one")
+    rows = next(iter(values.values())).shape[-1:]
+    for run, each in values.items():
+        if each.ndim != 2 or len(each) == 0 or each.shape[1:] != rows or rows[0] < 2:
+            raise UsageError(
+                f"{what} of {run!r} have the shape {each.shape}; expected (seeds, rows) with the same rows for "
+                "every run, at least two"
+            )
+        if not np.isfinite(each).all():
+            raise UsageError(f"{what} of {run!r} aren't all finite; leave out a run that diverged")
+    return {run: each.astype(np.float64) for run, each in values.items()}
+
+
+def _binary(logits: ByRun | None, y: np.ndarray | None, losses: ByRun) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Logits and labels of a binary task. Raises UsageError if they don't fit the losses."""
+    if logits is None or y is None:
+        raise UsageError("only one of logits and y is given; expected both, or neither where the task isn't binary")
+    scores = _checked(logits, "logits")
+    if (got := {r: e.shape for r, e in scores.items()}) != (wanted := {r: e.shape for r, e in losses.items()}):
+        raise UsageError(f"the logits have the shapes {got}; expected those of the losses, {wanted}")
+    labels = np.asarray(y)
+    rows = next(iter(losses.values())).shape[1]
+    if labels.shape != (rows,) or not np.isin(labels, (0, 1)).all():
+        raise UsageError(
+            f"the labels have the shape {labels.shape} and values such as {np.unique(labels)[:3]}; expected a 0 or "
+            f"a 1 for each of the {rows} rows"
+        )
+    return scores, labels

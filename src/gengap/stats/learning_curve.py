@@ -1,0 +1,240 @@
+"""Would more training rows help? A model's learning curve, carried on beyond the rows there are.
+
+losses at growing sizes -> what they say of the means -> particles (`power_law`) -> forecasts in words, or why not
+
+Seeds are replicates: their spread is the error that each size has of its own. Validation rows are shared by all
+sizes: they leave the level of the whole curve uncertain, much more than its fall, which is paired by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+import numpy as np
+
+from gengap.diagnose.findings import Finding
+from gengap.errors import UsageError
+from gengap.stats.power_law import Measured, Particles, measure, posterior
+from gengap.stats.threads import single_threaded
+
+Triple = tuple[float, float, float]
+TAILS = (0.05, 0.5, 0.95)  # low, middle and high of every interval
+FEWEST_SIZES = 4
+MOST_TIMES = 1_000
+BEYOND_NOISE = 3.5  # standard errors by which a loss that rises with the rows is no chance, over all pairs of sizes
+SEEN_FALL = 2.0  # standard errors of the largest fall, below which there is none to carry on
+EVERYTHING = (5.0, 60.0)  # percent better: an interval from below the one to above the other says nothing
+FOLDS = 5
+NUMBERS: dict[float, str] = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 10: "ten times"}
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What `times` as many training rows, `rows`, would bring; intervals are (low, middle, high) and cover 90%.
+
+    `loss` is the mean loss on new rows, in the unit of the losses given (on these very validation rows, if only
+    mean losses are known), and `better_percent` how far it is below the present loss. Both are None where that
+    can't be told. `text` says it with its numbers, and `code` is "forecast", or the reason why not:
+    "too-few-sizes", "not-finite", "not-positive", "rising", "flat", "unbounded".
+    """
+
+    times: float
+    rows: int
+    loss: Triple | None
+    better_percent: Triple | None
+    code: str
+    text: str
+
+
+class Extrapolation(msgspec.Struct, frozen=True, kw_only=True):
+    """A learning curve, mean loss by size, and its forecasts. `exponent` is the local c, (low, middle, high)."""
+
+    sizes: tuple[int, ...]
+    losses: tuple[float, ...]
+    exponent: Triple | None
+    forecasts: tuple[Forecast, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LearningCurve:
+    """Losses of one model trained on ever more rows: `losses[i]` are those of `sizes[i]` training rows, rising.
+
+    Each is (seeds, rows), every seed's loss on every validation row, the same rows for all; or (seeds,), mean
+    losses. Each seed should draw its own nested subsets, and losses should be `cross_fitted_rows`: on rows that
+    picked the epoch, losses look better than they are. Raises UsageError if sizes don't rise or shapes don't match.
+    """
+
+    sizes: np.ndarray
+    losses: Sequence[np.ndarray]
+
+    def __post_init__(self) -> None:
+        if not _rises(self.sizes):
+            raise UsageError(
+                f"learning curve: the sizes {self.sizes.tolist()} don't rise from 1 or more; expected each whole "
+                "number of training rows once: sort them, and give all seeds of a size together"
+            )
+        if len(self.losses) != len(self.sizes):
+            raise UsageError(
+                f"learning curve: losses of {len(self.losses)} sizes for {len(self.sizes)} sizes; expected one "
+                "array a size: leave out sizes without losses"
+            )
+        shapes = [np.shape(a) for a in self.losses]
+        rows = {shape[1:] for shape in shapes}
+        if len(rows) > 1 or (1,) in rows or any(len(shape) not in (1, 2) or 0 in shape for shape in shapes):
+            raise UsageError(
+                f"learning curve: the losses have the shapes {', '.join(map(str, shapes))}; expected (seeds, rows) "
+                "at every size, or (seeds,) at every size: give those on the same validation rows, two or more"
+            )
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """The mean loss at each size, (k,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.array([np.mean(a, dtype=np.float64) for a in self.losses])
+
+
+def _rises(sizes: np.ndarray) -> bool:
+    whole = sizes.ndim == 1 and len(sizes) > 0 and sizes.dtype.kind in "iu"
+    return whole and bool(sizes[0] >= 1 and (sizes[1:] > sizes[:-1]).all())
+
+
+def cross_fitted_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | None = None) -> np.ndarray:
+    """Each row's loss (rows,) at the epoch that the rows of the other folds pick, from `losses` (epochs, rows).
+
+    With `scores` (epochs, rows) these are what is taken at that epoch. Raises UsageError if there are fewer rows
+    than folds.
+
+    >>> cross_fitted_rows(np.array([[0.0, 3.0, 3.0, 3.0], [1.0, 1.0, 1.0, 1.0]]), folds=4).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    if losses.ndim != 2 or not 2 <= folds <= losses.shape[1]:
+        raise UsageError(
+            f"cross-fitting: losses of the shape {losses.shape} in {folds} folds; expected (epochs, rows) and at "
+            "least two folds, each of a row or more: give more rows or fewer folds"
+        )
+    fold = np.arange(losses.shape[1]) % folds
+    sums = np.stack([losses[:, fold == k].sum(axis=1, dtype=np.float64) for k in range(folds)])
+    others = (sums.sum(axis=0) - sums) / (len(fold) - np.bincount(fold))[:, None]
+    picked = np.where(np.isfinite(others), others, np.inf).argmin(axis=1)
+    return (losses if scores is None else scores)[picked[fold], np.arange(len(fold))]
+
+
+def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed: int = 0) -> Extrapolation:
+    """The learning curve, and what each of `times` as many training rows would bring.
+
+    >>> sizes = np.array([125, 250, 500, 1000, 2000, 4000])
+    >>> losses = [0.4 + 2 * n**-0.5 + np.array([-0.001, 0.0, 0.001]) for n in sizes]
+    >>> extrapolate(LearningCurve(sizes, losses), [4]).forecasts[0].text
+    'four times the rows (16,000): loss on these validation rows 0.4... [..., 0.42...], ...% better [..., ...]'
+    """
+    fit = fit_curve(curve, seed)
+    return Extrapolation(
+        sizes=tuple(curve.sizes.tolist()),
+        losses=tuple(curve.means.tolist()),
+        exponent=None if isinstance(fit.found, Finding) else _triple(fit.found.decay),
+        forecasts=tuple(fit.forecast(each) for each in times),
+    )
+
+
+def fit_curve(curve: LearningCurve, seed: int = 0) -> Fit:
+    """The curve fitted once, to be asked for forecasts; the same `seed` gives the same answers."""
+    if (why := _unusable(curve)) is not None:
+        return Fit(curve, why, seed)
+    with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
+        measured = measure(curve.sizes, curve.losses)
+        return Fit(curve, _shapeless(curve, measured) or posterior(measured, np.random.default_rng(seed)), seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A learning curve with what was found: particles to carry it on, or why it can't be."""
+
+    curve: LearningCurve
+    found: Particles | Finding
+    seed: int
+
+    def forecast(self, times: float) -> Forecast:
+        """What `times` the present rows would bring. Raises UsageError unless 1 < times <= 1,000."""
+        if not 1 < times <= MOST_TIMES:
+            raise UsageError(
+                f"forecast: times is {times:g}; expected a number above 1, up to {MOST_TIMES:,}: give how many "
+                "times the present rows, as in 2 for twice"
+            )
+        rows = round(times * int(self.curve.sizes[-1]))
+        if isinstance(self.found, Finding):
+            return _refused(times, rows, self.found)
+        losses, gains = self.found.carried_on(times, np.random.default_rng([self.seed, 1]))
+        loss, better = _triple(losses * self.curve.means[-1]), _triple(100 * gains)
+        if (why := _unbounded(self.curve, better)) is not None:
+            return _refused(times, rows, why)
+        text = f"{_often(times, rows)}: {_words(loss, better, np.ndim(self.curve.losses[0]) == 2)}"
+        return Forecast(times=times, rows=rows, loss=loss, better_percent=better, code="forecast", text=text)
+
+
+def _refused(times: float, rows: int, why: Finding) -> Forecast:
+    text = f"{_often(times, rows)}: not identifiable from these sizes, because {why.text}"
+    return Forecast(times=times, rows=rows, loss=None, better_percent=None, code=why.code, text=text)
+
+
+def _often(times: float, rows: int) -> str:
+    return f"{NUMBERS.get(times, f'{times:g} times')} the rows ({rows:,})"
+
+
+def _triple(values: np.ndarray) -> Triple:
+    low, middle, high = np.quantile(values, TAILS).tolist()
+    return low, middle, high
+
+
+def _words(loss: Triple, better: Triple, knows_rows: bool) -> str:
+    digits = int(np.clip(1 - np.floor(np.log10(max(loss[2] - loss[0], 1e-12))), 0, 12))
+    low, middle, high = (f"{value:.{digits}f}" for value in loss)
+    rows = "new rows" if knows_rows else "these validation rows"
+    return f"loss on {rows} {middle} [{low}, {high}], {better[1]:.1f}% better [{better[0]:.1f}, {better[2]:.1f}]"
+
+
+def _unusable(curve: LearningCurve) -> Finding | None:
+    """Why there is no curve."""
+    sizes = curve.sizes.tolist()
+    if len(sizes) < FEWEST_SIZES:
+        known = f"the loss is known at {len(sizes)} sizes ({', '.join(f'{n:,}' for n in sizes)} rows)"
+        return Finding("too-few-sizes", f"{known}; a learning curve needs at least {FEWEST_SIZES}")
+    lost = [f"{n:,}" for n, a in zip(sizes, curve.losses, strict=True) if not np.isfinite(a).all()]
+    if lost:
+        return Finding("not-finite", f"losses at {', '.join(lost)} rows are NaN or infinite: training diverged")
+    if curve.means.min() <= 0:
+        n, loss = sizes[curve.means.argmin()], curve.means.min()
+        return Finding("not-positive", f"the loss at {n:,} rows is {loss:g}; shares of a loss need it above 0")
+    return None
+
+
+def _shapeless(curve: LearningCurve, measured: Measured) -> Finding | None:
+    """Why the curve can't be carried on: it rises, or it does not fall."""
+    if not measured.finite:
+        return Finding(
+            "not-finite", "the losses lie too far apart for their spread to be finite: training diverged"
+        )
+    pairs = [(measured.errors_above(j, i), i, j) for j in range(len(measured.u)) for i in range(j)]
+    errors, i, j = max(pairs)
+    if errors > BEYOND_NOISE:
+        change = _change(curve, i, j)
+        return Finding("rising", f"more rows made it worse: {change}, {errors:.1f} standard errors more")
+    errors, i, j = min(pairs)
+    if errors > -SEEN_FALL:
+        few = f"only {max(-errors, 0):.2f} standard errors less (below {SEEN_FALL:g} may be chance)"
+        return Finding("flat", f"there is no fall to carry on: {_change(curve, i, j)}, {few}")
+    return None
+
+
+def _change(curve: LearningCurve, i: int, j: int) -> str:
+    (before, after), (m, n) = curve.means[[i, j]], curve.sizes[[i, j]].tolist()
+    return f"the loss is {before:.4g} at {m:,} rows and {after:.4g} at {n:,}"
+
+
+def _unbounded(curve: LearningCurve, better: Triple) -> Finding | None:
+    if better[0] >= EVERYTHING[0] or better[2] <= EVERYTHING[1]:
+        return None
+    first, last = curve.sizes[[0, -1]].tolist()
+    span = f"anything from {better[0]:.1f}% to {better[2]:.0f}% better"
+    return Finding("unbounded", f"the losses at {first:,} to {last:,} rows don't bound the exponent: {span}")

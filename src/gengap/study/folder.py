@@ -1,0 +1,232 @@
+"""The study folder: what is kept of each finished trial, so that the same call again resumes.
+
+    study.json  histories.parquet  plan.toml                 the study's results, written at its end,
+    report.html  figures/  tensorboard/                      and what is drawn from them
+    models/<run>.keras, models/best.keras                    each trial's model, its preparation included
+    trials/<run>.seed<k>.npz                                 its validation outputs at about 64 epochs
+    trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
+    trials/<run>.seed<k>.checkpoint.npz                      a trial under way, while it is
+    trials/<run>.fold<k>.npz                                 a finalist's losses on the rows of a fold
+    test.json                                                what the test rows said, once they were used
+
+Every file is written beside its place and then renamed, so that one that is there is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from gengap.analysis.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
+from gengap.analysis.test_set import HeldOut
+from gengap.errors import StudyFolderError, reason
+from gengap.files.atomic import HALF, beside, within
+from gengap.files.limits import check_archive, read_document
+from gengap.history import History, read_histories, write_histories
+from gengap.models.saved_model import Card, write_card
+from gengap.train.checkpoint import Checkpoints
+from gengap.train.fingerprint import difference
+from gengap.train.types import Fitted, SoFar
+
+if TYPE_CHECKING:
+    import keras
+
+SUMMARY, FINGERPRINT, MAKER = "gengap.summary", "gengap.train.fingerprint", "gengap.version"
+SUCH = "name the folder of a finished `gengap study`, as runs/collider-quick"
+RESULTS, HISTORIES = "study.json", "histories.parquet"
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a finished study left in its folder: enough to show it again. `plan` is TOML."""
+
+    summary: StudySummary
+    histories: list[History]
+    plan: str
+
+
+class StudyFolder:
+    """One study's files under `path`, which is made at the first write."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.exists() and not path.is_dir():
+            raise StudyFolderError(f"{path} is a file; expected a folder. Name another with --out")
+
+    def trial_file(self, run: str, seed: int) -> Path:
+        """Where the finished trial is kept."""
+        return within(self.path / "trials", f"{run}.seed{seed}.parquet")
+
+    def model_file(self, run: str, seed: int) -> Path:
+        """Where its model is saved; seed 0's has the plain name."""
+        return within(self.path / "models", f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
+
+    def checkpoints(self, run: str, seed: int, fingerprint: str) -> Checkpoints:
+        """Where the trial is kept while it is under way."""
+        return Checkpoints(self.trial_file(run, seed).with_suffix(".checkpoint.npz"), fingerprint)
+
+    def tidy(self) -> None:
+        """Removes what a killed study had half-written."""
+        own = (self.path / name for name in ("trials", "models", "figures"))
+        for path in (*self.path.glob(".*"), *(path for place in own for path in place.rglob(".*"))):
+            if HALF.fullmatch(path.name):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def finished(self, run: str, seed: int, expected: str) -> tuple[Fitted, TrialSummary] | None:
+        """The trial kept here, or None. Raises StudyFolderError if it was another trial or other data."""
+        path = self.trial_file(run, seed)
+        if not path.is_file() or not self.model_file(run, seed).is_file():
+            return None
+        try:
+            summary, found, maker = _read_trial(path)
+            (history,) = read_histories(path)
+            epochs, outputs = _read_outputs(path.with_suffix(".npz"))
+            if {(summary.run, summary.seed), (history.run, history.seed)} != {(run, seed)}:
+                raise ValueError(f"it holds {summary.run}, seed {summary.seed}")
+            if summary.best_epoch is not None and summary.best_epoch not in epochs:
+                raise ValueError("the outputs of its best epoch are missing")
+        except Exception as error:  # on a damaged file NumPy, zipfile and Arrow raise almost anything
+            raise StudyFolderError(
+                f"{path} can't be read as a finished trial ({reason(error)}); delete it to train that trial again"
+            ) from None
+        if found != expected:
+            raise StudyFolderError(
+                f"{self.path} holds {run} trained with {difference(found, expected, maker)}; name another folder "
+                "with --out, or delete this one to start over"
+            )
+        self.checkpoints(run, seed, expected).discard()
+        return Fitted(history, epochs, outputs, summary.best_epoch, summary.stopped, summary.seconds), summary
+
+    def keep(self, fitted: SoFar, summary: TrialSummary, expected: str, model: keras.Model, card: Card) -> None:
+        """Saves the model and outputs, then the trial: a trial file means that the others are there too."""
+        self.save_model(model, self.model_file(summary.run, summary.seed), card)
+        path = self.trial_file(summary.run, summary.seed)
+        with beside(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
+            np.savez(part, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
+        maker = import_module("gengap").__version__
+        metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected, MAKER: maker}
+        write_histories([fitted.history], path, metadata)
+        self.checkpoints(summary.run, summary.seed, expected).discard()
+
+    def fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
+        """What `keep_fold` kept of the run and so many rows; None if it isn't there, damaged, or another's."""
+        path = self._fold_file(run, fold)
+        with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise almost anything
+            check_archive(path, str(path))
+            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
+                found = saved["rows"]
+                if str(saved["fingerprint"]) == expected and (found.shape, found.dtype.kind) == ((2, rows), "f"):
+                    return found
+        return None
+
+    def keep_fold(self, run: str, fold: int, expected: str, found: np.ndarray) -> None:
+        """Keeps what a run says of a fold's rows: losses, and whether each one's class is wrong, (2, rows)."""
+        with beside(self._fold_file(run, fold), ".npz") as part:
+            np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
+        self.fold_checkpoints(run, fold, expected).discard()
+
+    def fold_checkpoints(self, run: str, fold: int, fingerprint: str) -> Checkpoints:
+        """Where the training on a fold is kept while it is under way."""
+        return Checkpoints(self._fold_file(run, fold).with_suffix(".checkpoint.npz"), fingerprint)
+
+    def _fold_file(self, run: str, fold: int) -> Path:
+        return within(self.path / "trials", f"{run}.fold{fold}.npz")
+
+    def save_model(self, model: keras.Model, path: Path, card: Card) -> None:
+        """A .keras file with its card, written beside and renamed."""
+        with beside(path, ".keras") as part:  # Keras insists on the ending
+            model.save(part)
+            write_card(part, card)
+
+    def copy_model(self, run: str, seed: int, name: str) -> None:
+        """The trial's model once more, as models/<name>.keras."""
+        source = self.model_file(run, seed)
+        if not source.is_file():
+            trial = self.trial_file(run, seed)
+            raise StudyFolderError(f"{source}: the model is missing; delete {trial} to train it again")
+        with beside(self.path / "models" / f"{name}.keras") as part:
+            shutil.copyfile(source, part)
+
+    def results(self) -> Results:
+        """What the finished study here left. Raises StudyFolderError naming the file that is missing or broken."""
+        if not self.path.exists():
+            raise StudyFolderError(f"{self.path}: there is no such folder; {SUCH}")
+        found: list[Any] = []
+        readers = {
+            RESULTS: _read_summary,
+            HISTORIES: read_histories,
+            PLAN_FILE: lambda path: read_document(path).decode("utf-8"),
+        }
+        for name, read in readers.items():
+            path = self.path / name
+            if not path.is_file():
+                raise StudyFolderError(f"{path}: {self._why_missing(name)}")
+            try:
+                found.append(read(path))
+            except Exception as error:  # on a damaged file Arrow raises almost anything
+                raise StudyFolderError(f"{path}: can't be read ({reason(error)}); {self._again()}") from None
+        return Results(*found)
+
+    def _why_missing(self, name: str) -> str:
+        """The results are written last, so that the other files are there before them."""
+        if name != RESULTS:
+            return f"there is no such file; {self._again()}"
+        if (self.path / "trials").is_dir():
+            return f"not written yet: the study is under way, or was ended before its end; wait, or {self._again()}"
+        return f"there is no such file; {SUCH}"
+
+    def _again(self) -> str:
+        return f"give the same `gengap study` again with --out {self.path}: finished trials are kept"
+
+    def held_out(self, digest: str) -> HeldOut | None:
+        """What the test rows with this digest said when they were used; None if they were not."""
+        try:
+            found = msgspec.json.decode(read_document(self.path / "test.json"), type=HeldOut)
+        except (OSError, ValueError, RecursionError):
+            return None
+        return found if found.digest == digest else None
+
+    def write_held_out(self, found: HeldOut) -> None:
+        """Remembers that these test rows were used."""
+        self.write("test.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+
+    def write(self, name: str, content: bytes) -> None:
+        """A file of the folder, written beside and renamed."""
+        with beside(self.path / name) as part:
+            part.write_bytes(content)
+
+
+def _read_summary(path: Path) -> StudySummary:
+    summary = msgspec.json.decode(read_document(path), type=StudySummary)
+    if summary.schema != SCHEMA:
+        raise ValueError(f"it has schema {summary.schema}, this gengap reads {SCHEMA}")
+    return summary
+
+
+def _read_trial(path: Path) -> tuple[TrialSummary, str, str]:
+    """A finished trial's summary, its fingerprint, and which gengap made it."""
+    import pyarrow.parquet as pq
+
+    kept = pq.read_schema(path).metadata
+    summary = msgspec.json.decode(kept[SUMMARY.encode()], type=TrialSummary)
+    return summary, kept[FINGERPRINT.encode()].decode(), kept.get(MAKER.encode(), b"").decode()
+
+
+def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The epochs (m,) whose outputs were kept, and the outputs (m, rows, ...)."""
+    check_archive(path, str(path))
+    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:  # np.load would leave it open
+        epochs, outputs = saved["epochs"], saved["outputs"]
+    if epochs.ndim != 1 or outputs.ndim < 2 or len(epochs) != len(outputs):
+        raise ValueError(f"epochs {epochs.shape} and outputs {outputs.shape}, expected (m,) and (m, rows)")
+    if epochs.dtype.kind not in "iu" or outputs.dtype.kind != "f":
+        raise ValueError(f"epochs are {epochs.dtype} and outputs {outputs.dtype}, expected numbers")
+    return epochs, outputs

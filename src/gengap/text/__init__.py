@@ -1,0 +1,1 @@
+"""Texts that people read: the message catalogue, its languages, and escaped HTML."""

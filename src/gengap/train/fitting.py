@@ -1,0 +1,102 @@
+"""`gengap.fit`: train any compiled Keras model on anything that holds rows, fast, and get its History."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gengap.data.adapters import rows_of
+from gengap.data.rows import Rows, parts
+from gengap.errors import GengapWarning, UsageError
+from gengap.history import History
+
+if TYPE_CHECKING:
+    import keras
+
+    from gengap.train.stopping import Stopping
+    from gengap.train.types import Job
+
+
+def fit(
+    model: keras.Model,
+    train: Any,
+    validation: Any,
+    *,
+    epochs: int,
+    batch_size: int | None = None,
+    stopping: Stopping | None = None,
+    callbacks: Sequence[Any] = (),
+    seed: int = 0,
+    run: str = "model",
+) -> History:
+    """Trains a compiled Keras `model` on `train` = (x, y), watching `validation` = (x, y), and returns its History.
+
+    Either may also be (x, y, sample_weight). Arrays as the model takes them: x (n, ...), y (n,) or (n, outputs),
+    tensors, DataFrames and Series, or lists, tuples and dicts of such for several inputs or outputs. Or a finite
+    `tf.data.Dataset`, PyTorch DataLoader, Grain loader or dataset, `keras.utils.PyDataset` or iterable of batches:
+    it is read once into memory, 4 GB at most, and its batches' size is the `batch_size` unless given (else 32).
+
+    On the JAX backend whole chunks of epochs are one compiled program. On others, and for a model or callback that
+    such a program can't hold, it is Keras' own loop with the same history, and a GengapWarning says why.
+
+    `stopping` (a `gengap.train.stopping.Stopping`) ends early and puts back the best weights; without it all
+    `epochs` are run and the last weights stay. `callbacks` are Keras' own, called for every epoch in order. Those
+    that only look at logs (`CSVLogger`, or any with an attribute `logs_only` that is True) hear of their epochs
+    chunk by chunk; for others a chunk is one epoch. `seed` orders the rows. Values that aren't one number, as of
+    some metrics, are left out of the History. Raises UsageError if the model isn't compiled or can't take the rows.
+
+    >>> import numpy as np
+    >>> from gengap import fit, models
+    >>> model = models.tiny(features=2)
+    >>> model.compile(optimizer="adam", loss="mse")
+    >>> x = np.ones((8, 2), "float32")
+    >>> history = fit(model, (x, x[:, 0]), (x, x[:, 0]), epochs=3)
+    >>> history["validation", "loss"].values.shape
+    (3,)
+    """
+    from gengap.models.backend import keras
+    from gengap.train.stopping import NEVER, Stopping
+    from gengap.train.types import Job
+
+    if not getattr(model, "compiled", False):
+        raise UsageError("the model isn't compiled; call model.compile(optimizer=..., loss=...) first")
+    floats = keras.config.floatx()
+    rows, size = rows_of("train", train, floats)
+    held, _ = rows_of("validation", validation, floats)
+    batch = batch_size or size or 32 if batch_size != 0 else 0
+    if epochs < 1 or batch < 1:
+        raise UsageError(f"epochs is {epochs} and batch_size {batch}; expected whole numbers of at least 1")
+    _check(model, rows, held)
+    rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
+    job = Job(epochs=epochs, batch=batch, stopping=rule, seed=seed, run=run, callbacks=tuple(callbacks))
+    return _fitted(model, rows, held, job)
+
+
+def _fitted(model: keras.Model, train: Rows, validation: Rows, job: Job) -> History:
+    """By the compiled trainer, or by Keras' own loop if need be, which is said."""
+    from gengap.train.dispatch import fit as fit_either
+
+    fitted, reason = fit_either(model, train, validation, job)
+    if reason is not None:
+        told = f"gengap.fit trains by Keras' own loop, with the same history but slower: {reason}"
+        warnings.warn(told, GengapWarning, stacklevel=3)
+    return fitted.history
+
+
+def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
+    """Raises UsageError if the model can't take the rows, before anything is trained."""
+    from gengap.train.types import build, output_shape
+
+    shapes = [[array.shape[1:] for array in parts(rows.x)] for rows in (train, validation)]
+    if shapes[0] != shapes[1]:
+        raise UsageError(f"a row of train has the shape {shapes[0]}, one of validation {shapes[1]}; expected equal")
+    try:
+        build(model, train.shaped_like(output_shape(model, train)))
+    except Exception as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        x, y = ([array.shape for array in parts(value)] for value in (train.x, train.y))
+        raise UsageError(
+            f"the model can't be trained on x of the shapes {x} and y of {y}: {said} (Keras' own model.fit on one "
+            "batch shows where)"
+        ) from error

@@ -1,0 +1,1 @@
+"""The compiled trainer: chunks of epochs as XLA programs."""

@@ -1,0 +1,166 @@
+"""Runs the trials of a plan: small ones side by side in threads, big ones one after the other with all cores.
+
+JAX leaves Python's lock while it computes, so threads are enough; a big model's matrix products already use
+every core, and two at once would only compete for the cache.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gengap.data.rows import Rows
+from gengap.errors import GengapWarning
+from gengap.files.limits import cores
+from gengap.history import History, Series
+from gengap.tasks import area
+from gengap.train import dispatch as either
+from gengap.train import keras_backend
+from gengap.train.stopping import SMALL
+from gengap.train.types import Fitted, Job, Progress, kept_rows
+
+if TYPE_CHECKING:
+    import keras
+
+    from gengap.train.checkpoint import Checkpoints
+
+WAKE_SECONDS = 0.25
+
+
+Prepare = Callable[[Rows, Rows], "Ready"]  # of all rows that train, and that validate; it can be pickled
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model built and compiled, with its rows and its job: all that training needs."""
+
+    model: keras.Model
+    train: Rows
+    job: Job
+
+
+@dataclass(frozen=True)
+class Due:
+    """One trial and seed still to train. `prepare` builds its model when its turn comes, maybe on another machine.
+
+    `on_progress` and `checkpoints` are this machine's, as of `Job`.
+    """
+
+    run: str
+    seed: int
+    parameters: int
+    prepare: Prepare
+    on_progress: Callable[[Progress], None] | None = None
+    checkpoints: Checkpoints | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What was due, its trained model and what training gave."""
+
+    due: Due
+    model: keras.Model
+    fitted: Fitted
+
+
+def run_due(
+    due: Sequence[Due], rows: tuple[Rows, Rows], jobs: int | None, interrupt: threading.Event
+) -> Generator[Finished]:
+    """Trains all that is due, yielding each as it finishes. Nothing new starts once `interrupt` is set.
+
+    `rows` are those that train and that validate. A KeyboardInterrupt is not kept waiting for the epochs at hand.
+    """
+    groups = _groups(due)
+    small = [group for group in groups if group[0].parameters <= SMALL]
+    large = [group for group in groups if group[0].parameters > SMALL]
+    side_by_side = jobs or cores()
+    faults: list[BaseException] = []
+    for alike, threads in ((small, side_by_side), (large, 1)):
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
+        futures = [pool.submit(_run, group, rows, interrupt) for group in alike]
+        try:
+            for future in _as_they_finish(futures):
+                if fault := future.exception():
+                    faults.append(fault)
+                else:
+                    yield from future.result()
+        except BaseException as fault:
+            interrupt.set()  # the other threads stop after their chunk
+            pool.shutdown(wait=not isinstance(fault, KeyboardInterrupt), cancel_futures=True)
+            raise
+        pool.shutdown()
+        if faults:  # raised only now, so that the trials beside the faulty one are kept
+            raise faults[0]
+
+
+def _groups(due: Sequence[Due]) -> list[list[Due]]:
+    """What is trained as one program: a trial's seeds where the device gains by that, else each alone."""
+    if keras_backend() == "jax":
+        from gengap.train.jax import vectorised_seeds as together
+
+        if together.worth_it():
+            return [[each for each in due if each.run == run] for run in dict.fromkeys(each.run for each in due)]
+    return [[each] for each in due]
+
+
+def _as_they_finish(futures: Sequence[Future[list[Finished]]]) -> Iterator[Future[list[Finished]]]:
+    """Each future once it is done. Wakes now and then: a signal that another thread took is handled only then."""
+    left = set(futures)
+    while left:
+        done, left = wait(left, timeout=WAKE_SECONDS, return_when=FIRST_COMPLETED)
+        yield from sorted(done, key=futures.index)
+
+
+def _run(group: Sequence[Due], rows: tuple[Rows, Rows], interrupt: threading.Event) -> list[Finished]:
+    if interrupt.is_set():
+        return []
+    every = [_ready(due, rows, interrupt) for due in group]
+    if len(group) > 1 and all(ready.train is every[0].train for ready in every):  # no shares, drawn for each seed
+        models, jobs = [ready.model for ready in every], [ready.job for ready in every]
+        if fitted := either.fit_together(models, every[0].train, rows[1], jobs):
+            return [Finished(*each) for each in zip(group, models, fitted, strict=True)]
+    return [_alone(due, ready, rows[1]) for due, ready in zip(group, every, strict=True)]
+
+
+def _ready(due: Due, rows: tuple[Rows, Rows], interrupt: threading.Event) -> Ready:
+    ready = due.prepare(*rows)
+    here = {"on_progress": due.on_progress, "checkpoints": due.checkpoints, "interrupt": interrupt}
+    return replace(ready, job=replace(ready.job, **here))
+
+
+def _alone(due: Due, ready: Ready, validation: Rows) -> Finished:
+    fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
+    warn_if_slower(due.run, slower)
+    return Finished(due, ready.model, fitted)
+
+
+def warn_if_slower(run: str, slower: str | None) -> None:
+    """Tells that Keras' own loop trained, if there is a reason why; of another backend nothing else is expected."""
+    if slower is not None and keras_backend() == "jax":
+        told = f"{run} was trained by Keras' own loop, with the same history but slower: {slower}"
+        warnings.warn(told, GengapWarning, stacklevel=3)
+
+
+def with_auc(fitted: Fitted, validation: Rows) -> Fitted:
+    """The same with validation/auc at the epochs whose outputs were kept: of a binary task, labels 0 and 1."""
+    kept = kept_rows(len(validation))
+    labels = validation.y[kept].reshape(-1)
+    weights = None if validation.weights is None else validation.weights[kept]
+    logits = fitted.outputs[..., 0]
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.any() or not area(logits[finite][0], labels, weights):
+        return fitted
+    values = np.array([area(row, labels, weights)["auc"] for row in logits[finite]])
+    series = {**fitted.history.series, ("validation", "auc"): Series(fitted.output_epochs[finite], values)}
+    return replace(fitted, history=History(fitted.history.run, fitted.history.seed, series))
+
+
+def steps_per_epoch(rows: int, batch: int) -> int:
+    """Optimizer steps in one epoch; the last batch may be smaller."""
+    return -(-rows // min(batch, rows))

@@ -1,0 +1,155 @@
+"""What a study's folder shows now: a study under way, a finished one, what is left of a killed one, or none.
+
+`mark` is cheap: it looks at names, sizes and times alone. `look` reads the files; one that is missing or
+half-written, since the study writes while this reads, is as if it were not there yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from gengap.analysis.summary import StudySummary, TrialSummary
+from gengap.errors import PlanError, StudyFolderError
+from gengap.history import History, read_histories
+from gengap.plan import Plan
+from gengap.report.page import ALL, Page, Shown, page_of
+from gengap.report.page.epoch_values import Line
+from gengap.report.page.trial_rows import Row
+from gengap.study.folder import HISTORIES, RESULTS, SUMMARY, StudyFolder
+from gengap.study.progress import CURVES, LIVE, STATUS, Status, is_running, modified, read_status
+
+State = Literal["waiting", "running", "stopped", "finished"]
+REMEMBERED = 1024  # finished trials, which are read once
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A study's state, its page (None while waiting for one), and how many trials are finished, of how many.
+
+    `planned` is None for a plan that grows.
+    """
+
+    state: State
+    page: Page | None = None
+    finished: int = 0
+    planned: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The state in English words, for `Language.say`."""
+        of = f"{self.finished}" if self.planned is None else f"{self.finished} of {self.planned}"
+        return {
+            "waiting": "waiting for a study to begin",
+            "running": f"the study is under way: {of} trials finished",
+            "stopped": f"the study was ended before its end: {of} trials finished",
+            "finished": "the study is finished",
+        }[self.state]
+
+
+def mark(folder: Path) -> str:
+    """A digest that is another one whenever `look` would see something else."""
+    parts: list[object] = [is_running(folder)]
+    for path in (folder / RESULTS, folder / HISTORIES, folder / STATUS, *_curves_files(folder)):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        parts.append((str(path), stat.st_mtime_ns, stat.st_size))
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def look(folder: Path) -> Seen:
+    """What is there to be shown. Whatever a killed study left, results that are there are shown."""
+    status, running = read_status(folder), is_running(folder)
+    if status is not None and running:
+        return _under_way("running", folder, status)
+    try:
+        found = StudyFolder(folder).results()
+    except StudyFolderError:
+        if status is None:
+            return Seen("waiting")
+        return _under_way("running" if running else "stopped", folder, status)
+    trials = len(found.summary.trials)
+    return Seen("finished", page_of(found.summary, found.histories, found.plan), trials, trials)
+
+
+def _under_way(state: State, folder: Path, status: Status) -> Seen:
+    kept = StudyFolder(folder)
+    finished = list(_finished(kept, status.finished))
+    known = set(status.finished)
+    running = [history for history in _running(folder) if (history.run, history.seed) not in known]
+    ended = time.time() if state == "running" else max(map(modified, (folder / STATUS, *_curves_files(folder))))
+    summary = StudySummary(
+        source=status.source,
+        rows=status.rows,
+        plan=status.plan_name,
+        seconds=max(0.0, ended - status.started),
+        trials=tuple(trial for _, trial in finished),
+        preparation=status.preparation,
+        interrupted=state == "stopped",
+        columns=status.columns,
+        target=status.target,
+        seeds=tuple(range(status.seeds)),
+        table=status.table,
+    )
+    histories = [*(history for history, _ in finished), *running]
+    page = page_of(summary, histories, status.plan, under_way=state == "running")
+    return Seen(state, _as_planned(page), len(finished), status.planned)
+
+
+def _as_planned(page: Page) -> Page:
+    """The page with its runs in the plan's order and not that of finishing; those that are not in it come last."""
+    place = {run: at for at, run in enumerate(_planned(page.plan))}
+
+    def at(each: Row | Shown | Line) -> int:
+        return place.get(each.run, len(place))
+
+    groups = [(name, tuple(sorted(shown, key=at))) for name, shown in page.groups.items()]
+    groups.sort(key=lambda group: (group[0] == ALL, at(group[1][0])))
+    values = msgspec.structs.replace(page.values, lines=tuple(sorted(page.values.lines, key=at)))
+    return msgspec.structs.replace(page, rows=tuple(sorted(page.rows, key=at)), groups=dict(groups), values=values)
+
+
+def _planned(plan: str) -> Sequence[str]:
+    """The names of a plan's trials, in the order in which they are trained; none if it can't be read."""
+    try:
+        found = Plan.from_toml(plan)
+    except PlanError:
+        return ()
+    grown = (*found.growth.rungs(), *found.growth.regularized((1,))) if found.growth else ()
+    return [trial.run for trial in (*grown, *found.trials)]
+
+
+def _finished(folder: StudyFolder, trials: Iterable[tuple[str, int]]) -> Iterator[tuple[History, TrialSummary]]:
+    for run, seed in trials:
+        with contextlib.suppress(Exception):  # not there, or not yet whole, of which Arrow may say anything
+            path = folder.trial_file(run, seed)
+            yield _trial(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(REMEMBERED)
+def _trial(path: Path, written: int) -> tuple[History, TrialSummary]:
+    """The finished trial in a file that was `written` then."""
+    import pyarrow.parquet as pq
+
+    kept = pq.read_schema(path).metadata[SUMMARY.encode()]
+    return read_histories(path)[0], msgspec.json.decode(kept, type=TrialSummary)
+
+
+def _running(folder: Path) -> Iterator[History]:
+    for path in _curves_files(folder):
+        with contextlib.suppress(Exception):
+            yield read_histories(path)[0]
+
+
+def _curves_files(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / LIVE).rglob(CURVES) if path.is_file())
