@@ -90,7 +90,7 @@ def speed(table: str) -> None:
     """Seconds an epoch with rows on disk and in memory, turn by turn."""
     from gengap.train.jax import out_of_core as streamed
     from gengap.train.jax import trainer as compiled
-    from gengap.train.types import Job
+    from gengap.train.types import TrainConfig
 
     os.environ["GENGAP_CACHE"] = str(Path(table).parent)
     data = _prepared(table)
@@ -100,7 +100,7 @@ def speed(table: str) -> None:
         for _ in range(2):
             for place, fit, rows in (("disk", streamed.fit, data.train), ("memory", compiled.fit, held)):
                 clock = _Clock()
-                fit(_model(units, 0), rows, data.validation, Job(epochs=EPOCHS[size], on_progress=clock))
+                fit(_model(units, 0), rows, data.validation, TrainConfig(epochs=EPOCHS[size], on_progress=clock))
                 taken[place] += clock.epochs.tolist()
         disk, inside = (float(np.median(taken[place])) for place in taken)
         print(f"{size}: {disk:.2f} s an epoch from disk, {inside:.2f} in memory: {inside / disk:.0%}", flush=True)
@@ -112,7 +112,7 @@ def quality(_: str) -> None:
     from gengap.data.stored_rows import StoredRows, in_memory
     from gengap.train.jax import out_of_core as streamed
     from gengap.train.jax import trainer as compiled
-    from gengap.train.types import Job
+    from gengap.train.types import TrainConfig
 
     source = in_memory(gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train)
     streamed.BUFFER_BYTES = 1 << 20  # a dozen buffers an epoch, instead of forty of 32 times as many rows
@@ -125,7 +125,7 @@ def quality(_: str) -> None:
             assert isinstance(data.train, StoredRows)
             held, losses = data.train.read([0], [len(data.train)]), []
             for seed in range(SEEDS):
-                job = Job(epochs=10, seed=seed)
+                job = TrainConfig(epochs=10, seed=seed)
                 both = (
                     compiled.fit(_model((64, 64, 64), seed), held, data.validation, job),
                     streamed.fit(_model((64, 64, 64), seed), data.train, data.validation, job),

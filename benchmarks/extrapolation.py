@@ -6,7 +6,7 @@ Each repetition draws fresh rows of a process, trains a small network on nested 
 seeds that draw their own subsets; N in turn 1,000, 1,600 and 2,500), and asks for 90% intervals at 4N and 10N rows.
 Truth is trained: the mean loss on 100,000 further rows of three networks, each on its own fresh 4N (10N) rows.
 Every network keeps the epoch that its 1,000 validation rows pick. For the forecast, a row's loss is taken at the
-epoch that the other rows pick (`cross_fitted_rows`): else it would be lower than on new rows, and the forecast too.
+epoch that the other rows pick (`cross_fit_rows`): else it would be lower than on new rows, and the forecast too.
 
 The prior was set on other seeds (9,000 and above), other networks and all eight processes of `judging.processes`.
 
@@ -37,10 +37,10 @@ from gengap.data.rows import Rows
 from gengap.diagnose.trial_verdicts import row_losses
 from gengap.models.backend import keras
 from gengap.models.mlp import perceptron
-from gengap.stats.learning_curve import LearningCurve, cross_fitted_rows, fit_curve
+from gengap.stats.learning_curve import LearningCurve, cross_fit_rows, fit_curve
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import Stopping
-from gengap.train.types import Job
+from gengap.train.types import TrainConfig
 
 TIMES = (4, 10)
 SIZES, SHRUNK, SEEDS, TRUE_SEEDS = 6, 16, 3, 3
@@ -106,12 +106,14 @@ class Task:
             return Rows((rows.x - mean) / np.where(sd > 1e-3, sd, 1), rows.y)
 
         model = network(train.x.shape[1], seed)
-        job = Job(epochs=EPOCHS, batch=BATCH, stopping=Stopping(patience=PATIENCE, monitor="loss"), seed=seed)
+        job = TrainConfig(
+            epochs=EPOCHS, batch=BATCH, stopping=Stopping(patience=PATIENCE, monitor="loss"), seed=seed
+        )
         fitted = compiled.fit(model, standardised(train), standardised(self.validation), job)
         by_row = row_losses(fitted.output_epochs, fitted.outputs, self.validation.y).losses
         new = standardised(self.population)
         logits = np.concatenate([np.asarray(model(new.x[i : i + BLOCK])) for i in range(0, len(new), BLOCK)])
-        return cross_fitted_rows(by_row), float(row_losses(np.zeros(1), logits, new.y).losses.mean())
+        return cross_fit_rows(by_row), float(row_losses(np.zeros(1), logits, new.y).losses.mean())
 
 
 def _chosen(rows: Rows, which: np.ndarray | slice) -> Rows:

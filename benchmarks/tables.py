@@ -26,7 +26,7 @@ from rich.console import Console
 from benchmarks.judging.tables import Goal, Part, Table
 from benchmarks.page import machine
 from gengap import study
-from gengap.models.saved_model import load_saved, outputs_of
+from gengap.models.saved_model import load_saved, predict_outputs
 from gengap.study import Study
 from gengap.study.folder import StudyFolder
 from gengap.tasks import BINARY
@@ -116,7 +116,7 @@ def outcome(found: Study) -> Outcome:
     losses = {}
     for trial in found.trials:
         if trial.best_epoch is not None and not trial.run.startswith("rows/"):
-            logits = outputs_of(load_saved(folder.model_file(trial.run, trial.seed)), x)
+            logits = predict_outputs(load_saved(folder.model_file(trial.run, trial.seed)), x)
             losses[trial.run, trial.seed] = float(BINARY.row_losses(logits, rows.y).mean())
     best = min(losses, key=lambda key: losses[key])
     return Outcome(kept.run, losses[kept.run, kept.seed], best[0], losses[best], kept.expected.on_test)

@@ -21,14 +21,14 @@ import numpy as np
 import gengap
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.models.saved_model import outputs_of
+from gengap.models.saved_model import predict_outputs
 from gengap.models.treatments import LabelSmoothing, Mixup, Treatment
 from gengap.plan import Constant, FlatCosine, Recipe, Trial
 from gengap.presets import BETTER, better
 from gengap.tasks import BINARY
 from gengap.train import trainer
 from gengap.train.local import steps_per_epoch
-from gengap.train.types import Job
+from gengap.train.types import TrainConfig
 
 MOMENTA = (0.5, 0.8)  # of running means of the weights, by epoch
 REST = 4_978  # the rows of HIGGS-16k after the tutorial's 1,000 validation and 10,000 training rows
@@ -102,7 +102,9 @@ def measure(trial: Trial, dataset: gengap.Dataset, seed: int, momentum: float | 
 
     model = built()
     averages = Averages(built(), momentum, dataset.validation) if momentum is not None else None
-    job = Job(epochs=recipe.max_epochs, batch=recipe.batch, stopping=recipe.stopping, seed=seed, run=trial.run)
+    job = TrainConfig(
+        epochs=recipe.max_epochs, batch=recipe.batch, stopping=recipe.stopping, seed=seed, run=trial.run
+    )
     job = replace(job, callbacks=(averages,) if averages else ())
     started = time.perf_counter()
     fitted = trainer().fit(model, dataset.train, dataset.validation, job)
@@ -115,7 +117,7 @@ def measure(trial: Trial, dataset: gengap.Dataset, seed: int, momentum: float | 
 
 def scores(model: keras.Model, rows: Rows) -> tuple[float, float]:
     """The model's cross-entropy and accuracy on the rows."""
-    found = BINARY.scores(outputs_of(model, rows.x), rows.y)
+    found = BINARY.scores(predict_outputs(model, rows.x), rows.y)
     return found[BINARY.loss], found[BINARY.score]
 
 

@@ -39,7 +39,7 @@ def in_keras() -> Monitor:
     return monitor
 
 
-def in_a_loop_of_ones_own() -> Monitor:
+def in_custom_loop() -> Monitor:
     """Least squares by gradient descent in NumPy, with more columns than rows: `log` once an epoch."""
     random = np.random.default_rng(0)
     x, x_validation = random.normal(size=(40, 60)), random.normal(size=(300, 60))
@@ -65,4 +65,4 @@ def tell(where: str, monitor: Monitor) -> None:
 
 if __name__ == "__main__":
     tell(f"Keras on {keras.backend.backend()}", in_keras())
-    tell("a loop of one's own", in_a_loop_of_ones_own())
+    tell("a loop of one's own", in_custom_loop())

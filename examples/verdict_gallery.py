@@ -1,4 +1,4 @@
-"""Made curves of every verdict, judged: the picture of docs/verdicts.md, and a sentence for each reason code.
+"""Provenance curves of every verdict, judged: the picture of docs/verdicts.md, and a sentence for each reason code.
 
     python examples/verdict_gallery.py docs/figures/verdicts.png
 
@@ -17,9 +17,9 @@ import numpy as np
 
 from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import Curves, choose
+from gengap.diagnose.run_curves import RunCurves, choose
 from gengap.diagnose.verdict import Thresholds, Verdict, judge
-from gengap.report.verdict_plot import save_verdicts
+from gengap.report.verdict_plot import save_verdict_figure
 from gengap.stats.row_losses import RowLosses
 
 EPOCHS = np.arange(100)
@@ -93,7 +93,7 @@ def with_rows() -> Verdict:
     return judge(replace(choose(read(shown()["turned"])[0]), run="turned, by rows"), rows)
 
 
-def judged(runs: Mapping[str, Columns]) -> list[tuple[Curves, Verdict]]:
+def judged(runs: Mapping[str, Columns]) -> list[tuple[RunCurves, Verdict]]:
     """Each run's curves with the verdict on them."""
     chosen = [replace(choose(read(columns)[0]), run=name) for name, columns in runs.items()]
     return [(one, judge(one)) for one in chosen]
@@ -123,7 +123,7 @@ def gallery() -> list[Verdict]:
 
 def main(picture: Path) -> None:
     """Draws the picture and prints the sentences."""
-    save_verdicts(judged(shown()), picture)
+    save_verdict_figure(judged(shown()), picture)
     for verdict in gallery():
         print(verdict)
         for code, reason in zip(verdict.codes, verdict.reasons, strict=True):

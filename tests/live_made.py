@@ -16,7 +16,7 @@ from gengap.files.lock import locked
 from gengap.history import History, Series, write_histories
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.folder import SUMMARY, StudyFolder
-from gengap.study.progress import LIVE, STATUS, Status
+from gengap.study.progress import LIVE, STATUS, StudyStatus
 from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 300, "validation": 100}
@@ -37,10 +37,10 @@ def finished(run: str = "sizes/Tiny", seed: int = 0) -> TrialSummary:
     return TrialSummary(run=run, seed=seed, stopped="patience", seconds=1.0, began=0.0, **known)
 
 
-def status(**changed: Any) -> Status:
+def status(**changed: Any) -> StudyStatus:
     known: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "started": 0.0, "source": "here"}
     known |= {"rows": {}, "columns": (), "target": "label", "plan": "", "plan_name": "little", "seeds": 1}
-    return Status(**known | {"preparation": "raw", "planned": 2} | changed)
+    return StudyStatus(**known | {"preparation": "raw", "planned": 2} | changed)
 
 
 _running: dict[Path, ExitStack] = {}

@@ -10,7 +10,7 @@ import pytest
 
 import gengap
 from gengap.plan import Plan, Recipe, Trial
-from gengap.report.console_conclusions import sentences
+from gengap.report.console_conclusions import conclusion_sentences
 from gengap.study import Study
 
 ROWS = 1_000
@@ -37,7 +37,7 @@ def studied(frame: pd.DataFrame, test: int = 0) -> Study:
 
 
 def said(found: Study) -> str:
-    return " ".join(sentences(found.summary))
+    return " ".join(conclusion_sentences(found.summary))
 
 
 def test_a_table_with_something_to_learn_is_learnt() -> None:

@@ -16,8 +16,8 @@ import pytest
 
 import gengap.diagnose as diagnose
 from gengap.callbacks import Monitor
-from gengap.callbacks.model_losses import row_losses
-from gengap.callbacks.row_loss_history import KeptRows
+from gengap.callbacks.model_losses import model_losses
+from gengap.callbacks.row_loss_history import RowLossHistory
 from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.train.types import OUTPUT_EPOCHS, OUTPUT_ROWS
@@ -170,7 +170,7 @@ def test_row_losses_are_those_of_evaluate(loss: Any, task: str, flat: bool) -> N
     inputs = keras.Input((12,))
     model = keras.Model(inputs, keras.layers.Dense(units, activation, name="out")(inputs))
     model.compile("sgd", loss)
-    losses = row_losses(model, x, y, 64)
+    losses = model_losses(model, x, y, 64)
     assert losses.shape == (150,) and np.ptp(losses) > 0
     batches = model.evaluate(x, y, batch_size=150, verbose=0)
     np.testing.assert_allclose(losses.mean(), batches, rtol=1e-5)
@@ -180,7 +180,7 @@ def test_row_losses_average_what_a_sample_holds_beside_its_rows() -> None:
     x = np.random.default_rng(0).normal(size=(2100, 5, 3)).astype(np.float32)
     model = keras.Sequential([keras.layers.Dense(2), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    losses = row_losses(model, x, x[..., 0], 256)
+    losses = model_losses(model, x, x[..., 0], 256)
     assert losses.shape == (2100,)
     np.testing.assert_allclose(losses, ((model.predict(x, verbose=0)[..., 0] - x[..., 0]) ** 2).mean(1), rtol=1e-4)
 
@@ -331,7 +331,7 @@ def test_a_wrong_log_is_refused_and_nothing_of_it_kept(epoch: Any, values: dict[
 
 
 def test_the_rows_kept_are_bounded_and_spread_over_the_epochs() -> None:
-    kept, passes, best = KeptRows(), 0, 700
+    kept, passes, best = RowLossHistory(), 0, 700
     for epoch in range(10_000):
         level = 1.0 if epoch == 0 else 0.5 if epoch == best else 2.0
         if kept.wants(epoch + 1, level) or epoch == 9_999:

@@ -18,10 +18,10 @@ from gengap.history import History
 from gengap.plan import Growth, Plan, Recipe
 from gengap.study import Study, cross_validation
 from gengap.study.cross_validation import out_of_fold
-from gengap.study.display import Silent
+from gengap.study.display import SilentDisplay
 from gengap.study.folder import StudyFolder
 from gengap.tasks import BINARY, AnyTask
-from gengap.train.types import Fitted
+from gengap.train.types import TrainResult
 
 PLAN = Plan(
     name="little", trials=(), recipe=Recipe(batch=50, max_epochs=5), growth=Growth(ladder=((4,), (8,)), folds=4)
@@ -41,7 +41,7 @@ def studied(plan: Plan = PLAN, **options: Any) -> Study:
     return gengap.study(table("class"), plan, target="y", column=FEATURES, train=160, validation=40, **options)
 
 
-class Counting(Silent):
+class Counting(SilentDisplay):
     """Notes what is told, and interrupts after so many trainings of folds."""
 
     def __init__(self, interrupt_after: int | None = None) -> None:
@@ -140,7 +140,7 @@ def test_rows_of_a_group_or_with_weights_do_without(target: str, options: dict[s
 def test_what_is_still_to_be_cross_validated_keeps_test_rows_unused(tmp_path: Path) -> None:
     """Interrupted as the last trial ends: all trials are finished, and who is to be kept isn't decided."""
 
-    class Last(Silent):
+    class Last(SilentDisplay):
         def finished(self, trial: TrialSummary, kept: bool) -> None:
             if trial.run == "sizes/8":
                 signal.raise_signal(signal.SIGINT)
@@ -151,7 +151,7 @@ def test_what_is_still_to_be_cross_validated_keeps_test_rows_unused(tmp_path: Pa
 
 
 def test_one_that_is_left_is_no_winner(monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverged(fitted: Fitted, rows: Rows, task: AnyTask) -> np.ndarray:
+    def diverged(fitted: TrainResult, rows: Rows, task: AnyTask) -> np.ndarray:
         found = out_of_fold(fitted, rows, task)
         return np.full(found.shape, np.inf) if fitted.history.run == "sizes/8" else found
 
@@ -161,5 +161,5 @@ def test_one_that_is_left_is_no_winner(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_that_diverged_has_no_finite_loss() -> None:
-    diverged = Fitted(History("a", 0, {}), np.arange(0), np.zeros((0, 6, 1)), None, "diverged", 0.0)
+    diverged = TrainResult(History("a", 0, {}), np.arange(0), np.zeros((0, 6, 1)), None, "diverged", 0.0)
     assert np.isinf(out_of_fold(diverged, Rows(np.zeros((6, 1)), np.zeros(6)), BINARY)).all()

@@ -78,7 +78,7 @@ def test_a_study_that_does_not_repeat_is_found(monkeypatch: pytest.MonkeyPatch) 
     def drifting(*given: object, **options: object) -> SimpleNamespace:
         series = {("train", "loss"): SimpleNamespace(values=np.array([next(numbers)]))}
         history = SimpleNamespace(series=series, __getitem__=series.__getitem__)
-        return SimpleNamespace(histories=(type("Made", (), vars(history))(),))
+        return SimpleNamespace(histories=(type("Provenance", (), vars(history))(),))
 
     monkeypatch.setattr(sys.modules["gengap.study"], "study", drifting)
     only("study", monkeypatch)

@@ -18,7 +18,7 @@ import pytest
 import gengap
 from gengap.callbacks import Monitor
 from gengap.data import adapters as given
-from gengap.data.adapters import rows_of
+from gengap.data.adapters import to_rows
 from gengap.errors import GengapWarning, UsageError
 from gengap.models.backend import keras
 from gengap.train.stopping import Stopping
@@ -89,7 +89,7 @@ GIVEN: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("kind", GIVEN)
 def test_batches_of_any_kind_are_read_once_and_say_their_size(kind: str) -> None:
-    rows, size = rows_of("train", GIVEN[kind]())
+    rows, size = to_rows("train", GIVEN[kind]())
     np.testing.assert_array_equal(rows.x, TRAIN[0])
     np.testing.assert_array_equal(rows.y, TRAIN[1])
     assert size == 10
@@ -126,7 +126,7 @@ def test_tensors_of_torch_are_taken_from_their_device_and_graph() -> None:
             assert self.calls == ("detach", "cpu")
             return self.values
 
-    rows, _ = rows_of("train", [[Tensor(X), Tensor(Y)]])  # a loader's batch is a list
+    rows, _ = to_rows("train", [[Tensor(X), Tensor(Y)]])  # a loader's batch is a list
     np.testing.assert_array_equal(rows.x, X)
     np.testing.assert_array_equal(rows.y, Y)
 
@@ -134,14 +134,14 @@ def test_tensors_of_torch_are_taken_from_their_device_and_graph() -> None:
 def test_frames_series_and_weights_become_arrays() -> None:
     frame = pd.DataFrame(X.astype(float), columns=list("abcd"))
     for table, labels in ((frame, pd.Series(Y[:, 0])), (pl.DataFrame(X, list("abcd")), pl.Series(Y[:, 0]))):
-        rows, size = rows_of("train", (table, labels, W))
+        rows, size = to_rows("train", (table, labels, W))
         assert rows.x.dtype == np.float32 and size is None
         np.testing.assert_allclose(rows.x, X)
         np.testing.assert_array_equal(rows.y, Y[:, 0])
         np.testing.assert_array_equal(rows.weights, W)
-    lists, _ = rows_of("train", ([[1, 2], [3, 4]], [0, 1]))
+    lists, _ = to_rows("train", ([[1, 2], [3, 4]], [0, 1]))
     assert lists.x.shape == (2, 2)
-    several, _ = rows_of("train", ({"a": frame["a"], "b": frame[["b", "c"]]}, Y))
+    several, _ = to_rows("train", ({"a": frame["a"], "b": frame[["b", "c"]]}, Y))
     assert {name: part.shape for name, part in several.x.items()} == {"a": (60,), "b": (60, 2)}
 
 
@@ -168,10 +168,10 @@ def test_what_can_not_be_rows_is_refused_with_a_mend(monkeypatch: pytest.MonkeyP
         (endless(), "train has more than .* GB of batches"),
     ]:
         with pytest.raises(UsageError, match=message):
-            rows_of("train", wrong)
+            to_rows("train", wrong)
     grain = pytest.importorskip("grain")
     with pytest.raises(UsageError, match="train has no end"):
-        rows_of("train", grain.MapDataset.range(3).repeat())
+        to_rows("train", grain.MapDataset.range(3).repeat())
 
 
 def test_a_model_that_can_not_take_the_rows_says_their_shapes() -> None:
@@ -185,7 +185,7 @@ def test_a_model_that_can_not_take_the_rows_says_their_shapes() -> None:
         gengap.fit(build(), TRAIN, VALIDATION, epochs=1, batch_size=0)
 
 
-class Seen(keras.callbacks.Callback):
+class StudySnapshot(keras.callbacks.Callback):
     """Writes down every call, its logs and the weights that it finds."""
 
     def __init__(self) -> None:
@@ -239,7 +239,7 @@ CALLBACKS: dict[str, Callable[[Path], list[keras.callbacks.Callback]]] = {
 def test_callbacks_see_and_do_what_they_do_in_keras_own_fit(name: str, tmp_path: Path) -> None:
     """One batch an epoch, so that Keras' own order of rows does not matter."""
     ours, theirs = build(), build()
-    seen = {"ours": Seen(), "theirs": Seen()}
+    seen = {"ours": StudySnapshot(), "theirs": StudySnapshot()}
     folders = {who: tmp_path / who for who in seen}
     for folder in folders.values():
         folder.mkdir()
@@ -314,7 +314,7 @@ def test_callbacks_that_look_at_logs_hear_of_every_epoch_of_a_chunk(tmp_path: Pa
 
 def test_the_rule_and_callbacks_together(tmp_path: Path) -> None:
     rule = Stopping(patience=2, monitor="loss", min_delta=0.05)
-    seen = Seen()
+    seen = StudySnapshot()
     model = build()
     history = gengap.fit(model, TRAIN, VALIDATION, epochs=50, stopping=rule, callbacks=[seen])
     alone = gengap.fit(build(), TRAIN, VALIDATION, epochs=50, stopping=rule)
@@ -358,7 +358,7 @@ def test_a_model_that_can_not_be_traced_is_trained_by_keras_own_loop_and_said(
     def wrong(*given: Any) -> Any:
         raise TypeError("scan body function carry input and carry output must have equal types\nand more")
 
-    monkeypatch.setattr("gengap.train.jax.program.Program._step", wrong)
+    monkeypatch.setattr("gengap.train.jax.program.ChunkProgram._step", wrong)
     with pytest.warns(GengapWarning, match=r"the model can't be traced \(TypeError: scan body .* equal types\)"):
         history = gengap.fit(build(), TRAIN, VALIDATION, epochs=2, batch_size=23)  # a shape no other test compiled
     assert history.epochs == 2

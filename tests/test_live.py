@@ -15,8 +15,8 @@ from gengap.errors import GengapError
 from gengap.files.lock import locked
 from gengap.history import read_histories
 from gengap.plan import Growth, Plan, Trial
-from gengap.study.display import Silent
-from gengap.study.progress import LIVE, STATUS, Live, is_running, read_status
+from gengap.study.display import SilentDisplay
+from gengap.study.progress import LIVE, STATUS, ProgressFiles, is_running, read_status
 from gengap.train.types import Progress
 
 ANOTHER = 1  # one that is there
@@ -27,7 +27,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-class Recording(Silent):
+class Recording(SilentDisplay):
     def __init__(self) -> None:
         self.calls: list[str] = []
 
@@ -38,7 +38,7 @@ class Recording(Silent):
 
 
 def test_a_trials_curves_are_there_while_it_runs_and_gone_once_it_is_finished(tmp_path: Path) -> None:
-    with Live(tmp_path, Silent()) as live:
+    with ProgressFiles(tmp_path, SilentDisplay()) as live:
         live.begin(PLAN, gengap.load("collider", **ROWS), 1)
         live.progress(told())
         assert names(tmp_path) == ["live/sizes/Tiny.seed0.parquet", STATUS]
@@ -57,7 +57,7 @@ def test_a_trials_curves_are_there_while_it_runs_and_gone_once_it_is_finished(tm
 
 
 def test_curves_are_written_once_in_a_while(tmp_path: Path) -> None:
-    with Live(tmp_path, Silent()) as live:
+    with ProgressFiles(tmp_path, SilentDisplay()) as live:
         live.progress(told(epochs=1))
         live.progress(told(epochs=2))
         live.progress(told(seed=1, epochs=2))
@@ -67,15 +67,15 @@ def test_curves_are_written_once_in_a_while(tmp_path: Path) -> None:
 
 def test_a_plan_that_grows_has_no_number_of_trials(tmp_path: Path) -> None:
     plan = Plan(name="grows", trials=(), growth=Growth(ladder=((4,), (8,))))
-    with Live(tmp_path, Silent()) as live:
+    with ProgressFiles(tmp_path, SilentDisplay()) as live:
         live.begin(plan, gengap.load("collider", **ROWS), 2)
         found = read_status(tmp_path)
         assert found and found.planned is None
 
 
 def test_what_a_killed_study_left_is_gone_with_the_next(tmp_path: Path) -> None:
-    Live(tmp_path, Silent()).progress(told("sizes/old"))
-    with Live(tmp_path, Silent()) as live:
+    ProgressFiles(tmp_path, SilentDisplay()).progress(told("sizes/old"))
+    with ProgressFiles(tmp_path, SilentDisplay()) as live:
         live.begin(PLAN, gengap.load("collider", **ROWS), 1)
         assert names(tmp_path) == [STATUS]
 
@@ -84,7 +84,7 @@ def test_files_of_others_stay(tmp_path: Path) -> None:
     theirs = tmp_path / LIVE / "sizes" / "theirs.parquet"
     theirs.parent.mkdir(parents=True)
     theirs.touch()
-    with Live(tmp_path, Silent()) as live:
+    with ProgressFiles(tmp_path, SilentDisplay()) as live:
         live.begin(PLAN, gengap.load("collider", **ROWS), 1)
         live.progress(told())
         live.progress(told("other/run"))
@@ -94,7 +94,7 @@ def test_files_of_others_stay(tmp_path: Path) -> None:
 
 def test_every_call_reaches_the_display_behind(tmp_path: Path) -> None:
     behind = Recording()
-    with Live(tmp_path, behind) as live:
+    with ProgressFiles(tmp_path, behind) as live:
         live.reading(1, None)
         live.begin(PLAN, gengap.load("collider", **ROWS), 1)
         live.progress(told())
@@ -106,7 +106,7 @@ def test_every_call_reaches_the_display_behind(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_written_end_no_trial(tmp_path: Path) -> None:
     (tmp_path / LIVE).write_text("a file is in the way")
-    with Live(tmp_path, Silent()) as live:
+    with ProgressFiles(tmp_path, SilentDisplay()) as live:
         live.begin(PLAN, gengap.load("collider", **ROWS), 1)
         live.progress(told())
         live.finished(finished(), kept=False)
@@ -116,7 +116,7 @@ def test_a_study_writes_its_trials_curves_and_leaves_none(tmp_path: Path) -> Non
     seen: set[str] = set()
     lock = threading.Lock()
 
-    class Watching(Silent):
+    class Watching(SilentDisplay):
         def progress(self, progress: Progress) -> None:
             assert is_running(tmp_path)
             with lock:

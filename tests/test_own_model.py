@@ -18,12 +18,12 @@ from gengap import Plan, Trial
 from gengap.cli import app
 from gengap.errors import GengapWarning, PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
-from gengap.models.model_function import Builder
-from gengap.models.user_model import OwnModels, digest_of
+from gengap.models.model_function import ModelFunction
+from gengap.models.user_model import UserModels, model_digest
 from gengap.plan import Growth, Recipe
-from gengap.report.console import own_text
-from gengap.study.display import Silent
-from gengap.study.provenance import made
+from gengap.report.console import user_model_text
+from gengap.study.display import SilentDisplay
+from gengap.study.provenance import study_provenance
 from gengap.tasks import BINARY, Multiclass, Regression
 from gengap.train.types import Progress
 
@@ -159,7 +159,7 @@ def test_a_saved_model_predicts_what_was_logged(tmp_path: Path) -> None:
 
 
 def test_a_changed_model_is_noticed_and_an_equal_one_goes_on(tmp_path: Path) -> None:
-    class Watching(Silent):
+    class Watching(SilentDisplay):
         def progress(self, progress: Progress) -> None:
             raise AssertionError("trained again")
 
@@ -203,7 +203,7 @@ def test_the_same_seed_gives_the_same_first_weights_and_leaves_other_numbers_alo
         sequential(kind=lambda layers: keras.Sequential([*layers[1:], Lazy()])),
         Subclassed,
     ):
-        own = OwnModels(Builder.of(build), 3, BINARY)
+        own = UserModels(ModelFunction.of(build), 3, BINARY)
         one, same, other = (
             np.concatenate([w.ravel() for w in own.build((4,), 0.001, seed).get_weights()]) for seed in (1, 1, 2)
         )
@@ -214,7 +214,7 @@ def test_the_same_seed_gives_the_same_first_weights_and_leaves_other_numbers_alo
 
 def test_models_are_told_apart_by_what_they_are_and_not_by_names() -> None:
     def digest(build: Build, size: tuple[int, ...] = (4, 4)) -> str:
-        return digest_of(build(size, 3, 1))
+        return model_digest(build(size, 3, 1))
 
     assert digest(sequential()) == digest(sequential())
     assert digest(Subclassed) == digest(Subclassed)
@@ -257,7 +257,7 @@ def test_a_function_that_is_not_there_is_named(name: str, said: str, here: Path)
     (here / "unread_models.py").write_text("def build(:\n")
     (here / "leaving_models.py").write_text("raise SystemExit(3)\n")
     with pytest.raises(UsageError, match=said) as fault:
-        Builder.of(name)
+        ModelFunction.of(name)
     assert name in str(fault.value)
     assert str(here) not in sys.path
 
@@ -286,18 +286,18 @@ FAULTS: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("build", "said"), FAULTS)
 def test_a_builder_that_does_not_suit_is_told_why(build: Any, said: str, here: Path) -> None:
     with pytest.raises(UsageError, match=said):
-        OwnModels(Builder.of(build), 3, BINARY).known((4,))
+        UserModels(ModelFunction.of(build), 3, BINARY).known((4,))
 
 
 def test_what_suits_is_taken() -> None:
     logits = keras.losses.BinaryCrossentropy(from_logits=True)
     for compiled in (None, {"loss": logits}, {"optimizer": "sgd"}, {"loss": logits, "metrics": ["accuracy"]}):
-        model = OwnModels(Builder.of(sequential(compiled=compiled)), 3, BINARY).build((4,), 0.1, 0)
+        model = UserModels(ModelFunction.of(sequential(compiled=compiled)), 3, BINARY).build((4,), 0.1, 0)
         assert model.compiled and model.loss is not None
     for task in (Multiclass(("a", "b", "c")), Regression()):
-        assert OwnModels(Builder.of(sequential()), 3, task).known((4,)).parameters == 16 + 5 * task.outputs
+        assert UserModels(ModelFunction.of(sequential()), 3, task).known((4,)).parameters == 16 + 5 * task.outputs
     bounded = sequential(keras.layers.Activation("sigmoid"))  # numbers may be bounded
-    assert OwnModels(Builder.of(bounded), 3, Regression()).known((4,))
+    assert UserModels(ModelFunction.of(bounded), 3, Regression()).known((4,))
 
 
 def test_a_plan_is_left_with_what_suits() -> None:
@@ -307,13 +307,13 @@ def test_a_plan_is_left_with_what_suits() -> None:
     treated = Plan(name="a", trials=PLAN.trials[1:], growth=Growth(shares=(0.5,)))
     with pytest.raises(PlanError, match="has no trial without treatments"):
         treated.untreated()
-    many = OwnModels(Builder.of(sequential()), 3, BINARY, left_out=tuple("abcdefgh"))
-    assert own_text(many).endswith("a, b, c, d, e, f and 2 more")
+    many = UserModels(ModelFunction.of(sequential()), 3, BINARY, left_out=tuple("abcdefgh"))
+    assert user_model_text(many).endswith("a, b, c, d, e, f and 2 more")
 
 
 def test_a_function_without_a_name_is_made_again_only_from_python() -> None:
-    found = made("collider", "quick", {"model": sequential()})
+    found = study_provenance("collider", "quick", {"model": sequential()})
     assert found.command == ()
     assert found.call == "gengap.study('collider', 'quick', model=build)"
-    assert not Builder.of(sequential()).importable
-    assert Builder.of(Subclassed).importable
+    assert not ModelFunction.of(sequential()).importable
+    assert ModelFunction.of(Subclassed).importable

@@ -19,7 +19,7 @@ from gengap.errors import PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
-from gengap.study.display import Silent
+from gengap.study.display import SilentDisplay
 from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 400, "validation": 120}
@@ -103,7 +103,7 @@ def test_test_rows_do_not_change_what_is_trained(kept: Study, tmp_path: Path) ->
     assert kept.folder
     copy = shutil.copytree(kept.folder, tmp_path / "copy")
 
-    class Watching(Silent):
+    class Watching(SilentDisplay):
         def progress(self, progress: Progress) -> None:
             raise AssertionError("trained again")
 
@@ -152,7 +152,7 @@ def test_pictures_and_logs_are_there_for_both_groups(kept: Study) -> None:
 def test_the_same_call_resumes_and_trains_nothing_again(kept: Study) -> None:
     seen: list[tuple[str, bool]] = []
 
-    class Watching(Silent):
+    class Watching(SilentDisplay):
         def finished(self, trial: TrialSummary, kept: bool) -> None:
             seen.append((trial.run, kept))
 
@@ -178,7 +178,7 @@ def test_an_interrupt_keeps_finished_trials_and_the_next_call_ends_the_same(tmp_
     plan = PLAN.capped(40)
     whole = gengap.study("collider", plan, **ROWS)
 
-    class Impatient(Silent):
+    class Impatient(SilentDisplay):
         heard = threading.Event()
 
         def progress(self, progress: Progress) -> None:

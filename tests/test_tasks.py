@@ -15,9 +15,9 @@ from sklearn.datasets import load_diabetes, load_wine
 
 from gengap import Plan, Trial, load, models, study
 from gengap.errors import BadRowError, DataError, PlanError, StudyFolderError, UsageError
-from gengap.models.export import standalone
+from gengap.models.export import export_model
 from gengap.models.mlp import compile_for, perceptron
-from gengap.models.saved_model import load_saved, outputs_of, read_card
+from gengap.models.saved_model import load_saved, predict_outputs, read_card
 from gengap.plan import Recipe
 from gengap.prediction import predict
 from gengap.presets import full
@@ -119,9 +119,9 @@ def test_a_model_that_stands_alone_says_the_same(name: str) -> None:
     model = perceptron((8,), [models.Ensemble(2)], features=5, task=data.task)
     compile_for(data.task, model)
     outputs = np.asarray(model(data.validation.x), np.float64)
-    whole = standalone(model, data.mean, data.scale, data.task)
+    whole = export_model(model, data.mean, data.scale, data.task)
     raw = data.validation.x * data.scale + data.mean
-    np.testing.assert_allclose(outputs_of(whole, raw), outputs, atol=2e-4)
+    np.testing.assert_allclose(predict_outputs(whole, raw), outputs, atol=2e-4)
     if isinstance(data.task, Regression):
         told = np.asarray(whole(raw), np.float64)
         np.testing.assert_allclose(told, outputs * data.task.scale + data.task.mean, rtol=1e-4)

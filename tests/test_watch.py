@@ -29,8 +29,8 @@ from gengap.plan import Growth, Plan, Trial
 from gengap.study.progress import LIVE, STATUS
 from gengap.text.catalog import language, languages
 from gengap.watch.page_cache import AWAY, ENDED
-from gengap.watch.server import Server, server_of, serving
-from gengap.watch.snapshot import Seen, State, look, mark
+from gengap.watch.server import Server, page_server, serve_page
+from gengap.watch.snapshot import State, StudySnapshot, folder_version, take_snapshot
 
 GONE = 2**22 + 1  # a process that Linux never gives
 HOSTILE = """</script><script>alert(1)</script>"'&<img src=x onerror=alert(1)>"""
@@ -90,7 +90,7 @@ def eventually(true: Callable[[], bool]) -> None:
 
 
 def test_a_folder_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
-    seen = look(tmp_path / "later")
+    seen = take_snapshot(tmp_path / "later")
     assert (seen.state, seen.page, seen.text) == ("waiting", None, "waiting for a study to begin")
 
 
@@ -98,7 +98,7 @@ def test_a_study_under_way_shows_finished_trials_and_curves_so_far(studied: Path
     (tmp_path / "trials").symlink_to(studied / "trials")
     write_status(tmp_path, finished=(("sizes/Tiny", 0), ("sizes/lost", 0)))
     write_curves(tmp_path)
-    seen = look(tmp_path)
+    seen = take_snapshot(tmp_path)
     assert seen.page
     assert (seen.state, seen.text) == ("running", "the study is under way: 1 of 2 trials finished")
     assert [(row.run, row.epochs, row.first is not None) for row in seen.page.rows] == [
@@ -112,7 +112,7 @@ def test_curves_of_a_finished_trial_are_not_shown_twice(studied: Path, tmp_path:
     (tmp_path / "trials").symlink_to(studied / "trials")
     write_status(tmp_path, finished=(("sizes/Tiny", 0),), planned=None)
     write_curves(tmp_path, run="sizes/Tiny", epochs=2)
-    seen = look(tmp_path)
+    seen = take_snapshot(tmp_path)
     assert seen.page and [(row.run, row.epochs) for row in seen.page.rows] == [("sizes/Tiny", 3)]
     assert seen.text == "the study is under way: 1 trials finished"
 
@@ -120,30 +120,30 @@ def test_curves_of_a_finished_trial_are_not_shown_twice(studied: Path, tmp_path:
 def test_a_killed_study_is_told_from_one_under_way(tmp_path: Path) -> None:
     write_status(tmp_path, runs=False)
     write_curves(tmp_path)
-    seen = look(tmp_path)
+    seen = take_snapshot(tmp_path)
     assert (seen.state, seen.text) == ("stopped", "the study was ended before its end: 0 of 2 trials finished")
     assert seen.page and seen.page.summary.interrupted and not seen.page.under_way
 
 
 def test_a_study_killed_on_another_host_is_told_at_once(tmp_path: Path) -> None:
     write_status(tmp_path, runs=False, host="elsewhere")
-    assert look(tmp_path).state == "stopped"
+    assert take_snapshot(tmp_path).state == "stopped"
 
 
 def test_a_study_that_has_yet_to_begin_is_not_the_killed_one_before(tmp_path: Path) -> None:
     write_status(tmp_path, runs=False)
-    killed = mark(tmp_path)
+    killed = folder_version(tmp_path)
     with locked(tmp_path):
-        assert look(tmp_path).state == "running" and mark(tmp_path) != killed
+        assert take_snapshot(tmp_path).state == "running" and folder_version(tmp_path) != killed
         write_status(tmp_path, runs=False, pid=GONE)
-        assert look(tmp_path).state == "stopped"
+        assert take_snapshot(tmp_path).state == "stopped"
 
 
 def test_a_status_that_goes_while_it_is_looked_at_is_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gengap.watch.snapshot.read_status", lambda _: status(pid=GONE))
-    seen = look(tmp_path)
+    seen = take_snapshot(tmp_path)
     assert seen.page and (seen.state, seen.page.summary.seconds) == ("stopped", 0.0)
 
 
@@ -163,7 +163,7 @@ def test_runs_come_in_the_order_of_the_plan(tmp_path: Path, runs: bool, plan: st
     for run in SEEN[2:]:
         write_curves(tmp_path, run=run, name=f"{SEEN.index(run)}")
     write_status(tmp_path, runs=runs, plan=plan, finished=finished)
-    page = look(tmp_path).page
+    page = take_snapshot(tmp_path).page
     assert page and [row.run for row in page.rows] == order
     assert [shown.run for shown in page.groups["*"]] == [line.run for line in page.values.lines] == order
     assert list(page.groups) == [*dict.fromkeys(run.split("/")[0] for run in order), "*"]
@@ -172,18 +172,18 @@ def test_runs_come_in_the_order_of_the_plan(tmp_path: Path, runs: bool, plan: st
 def test_a_row_is_one_seeds_curve_and_verdict(tmp_path: Path) -> None:
     write_status(tmp_path, seeds=2, finished=(write_finished(tmp_path, "sizes/Two", seed=1, epochs=7),))
     write_curves(tmp_path, epochs=3)
-    page = look(tmp_path).page
+    page = take_snapshot(tmp_path).page
     assert page
     (row,), curves = page.rows, page.curves["sizes/Two"]
     assert row.first and (row.first.seed, row.first.best_epoch, row.epochs) == (1, 6, 7)
     assert (curves.seed, curves.epochs, curves.best) == (1, 7, 6)
     write_status(tmp_path, seeds=2)
-    again = look(tmp_path).page
+    again = take_snapshot(tmp_path).page
     assert again and (again.curves["sizes/Two"].seed, again.rows[0].epochs) == (0, 3)
 
 
 def test_a_finished_study_is_shown_whole(studied: Path) -> None:
-    seen = look(studied)
+    seen = take_snapshot(studied)
     assert (seen.state, seen.text) == ("finished", "the study is finished")
     assert seen.page and seen.page.summary.recommendation
 
@@ -192,10 +192,10 @@ def test_results_beside_the_status_of_a_killed_study_are_shown(studied: Path) ->
     """It was killed after it wrote them, or they came from elsewhere."""
     write_status(studied, runs=False)
     try:
-        assert look(studied).state == "finished"
+        assert take_snapshot(studied).state == "finished"
         whole = (studied / "study.json").read_bytes()
         (studied / "study.json").write_bytes(whole[:-20])
-        assert look(studied).state == "stopped"
+        assert take_snapshot(studied).state == "stopped"
         (studied / "study.json").write_bytes(whole)
     finally:
         (studied / STATUS).unlink()
@@ -204,9 +204,9 @@ def test_results_beside_the_status_of_a_killed_study_are_shown(studied: Path) ->
 def test_results_of_before_make_way_for_a_study_under_way(studied: Path) -> None:
     write_status(studied)
     try:
-        assert look(studied).state == "running"
+        assert take_snapshot(studied).state == "running"
         write_status(studied, runs=False)
-        assert look(studied).state == "finished"
+        assert take_snapshot(studied).state == "finished"
     finally:
         (studied / STATUS).unlink()
 
@@ -214,7 +214,7 @@ def test_results_of_before_make_way_for_a_study_under_way(studied: Path) -> None
 def test_half_written_files_are_as_if_not_there(studied: Path, tmp_path: Path) -> None:
     for name in ("study.json", "histories.parquet", "plan.toml"):
         (tmp_path / name).write_bytes((studied / name).read_bytes()[:-20])
-    assert look(tmp_path).state == "waiting"
+    assert take_snapshot(tmp_path).state == "waiting"
     write_status(tmp_path, finished=(("sizes/Tiny", 0),))
     write_curves(tmp_path, name="whole")
     whole = (tmp_path / LIVE / "whole.seed0.parquet").read_bytes()
@@ -222,15 +222,15 @@ def test_half_written_files_are_as_if_not_there(studied: Path, tmp_path: Path) -
         (tmp_path / LIVE / f"{name}.seed0.parquet").write_bytes(content)
     (tmp_path / "trials" / "sizes").mkdir(parents=True)
     (tmp_path / "trials" / "sizes" / "Tiny.seed0.parquet").write_bytes(whole[:-9])
-    seen = look(tmp_path)
+    seen = take_snapshot(tmp_path)
     assert seen.page and [row.run for row in seen.page.rows] == ["sizes/Two"]
 
 
 def test_the_mark_changes_with_what_is_seen_and_only_then(tmp_path: Path) -> None:
-    marks = [mark(tmp_path)]
+    marks = [folder_version(tmp_path)]
 
     def changed() -> bool:
-        marks.append(mark(tmp_path))
+        marks.append(folder_version(tmp_path))
         return marks[-1] != marks[-2]
 
     assert not changed()
@@ -250,7 +250,7 @@ def test_the_mark_changes_with_what_is_seen_and_only_then(tmp_path: Path) -> Non
 
 
 def test_three_routes_and_nothing_else(studied: Path) -> None:
-    with serving(studied, 0, "en") as server:
+    with serve_page(studied, 0, "en") as server:
         whole, main, version = ask(server, "/"), ask(server, "/main"), news(server)
         for path in ("/study.json", "/main/", "/../study.json", "/%2e%2e/study.json", "/?main", "/nothing", "*"):
             with answered(server, path) as answer:
@@ -263,12 +263,12 @@ def test_three_routes_and_nothing_else(studied: Path) -> None:
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
 def test_nothing_but_get_is_answered(tmp_path: Path, method: str) -> None:
-    with serving(tmp_path, 0) as server, answered(server, "/", method) as answer:
+    with serve_page(tmp_path, 0) as server, answered(server, "/", method) as answer:
         assert answer.status == 405
 
 
 def test_other_hosts_are_refused(tmp_path: Path) -> None:
-    with serving(tmp_path, 0) as server:
+    with serve_page(tmp_path, 0) as server:
         port = server.server_port
         for host in (
             f"127.0.0.1:{port}",
@@ -297,7 +297,7 @@ def test_other_hosts_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_has_not_changed_is_not_sent_again(studied: Path) -> None:
-    with serving(studied, 0) as server:
+    with serve_page(studied, 0) as server:
         for path in ("/", "/main"):
             with answered(server, path) as answer:
                 tag = answer.headers["ETag"]
@@ -311,25 +311,27 @@ def test_what_has_not_changed_is_not_sent_again(studied: Path) -> None:
 def test_names_stay_names(tmp_path: Path) -> None:
     write_status(tmp_path, source=HOSTILE, target=HOSTILE, columns=(HOSTILE,), plan=HOSTILE, plan_name=HOSTILE)
     write_curves(tmp_path, run=f"{HOSTILE}/{HOSTILE}")
-    with serving(tmp_path, 0, "en") as server:
+    with serve_page(tmp_path, 0, "en") as server:
         for page in (ask(server, "/"), ask(server, "/main")):
             assert "alert(1)" in page
             assert "<script>alert" not in page and "<img src=x" not in page
     named = tmp_path / HOSTILE.replace("/", "")
-    with serving(named, 0, "en") as server:
+    with serve_page(named, 0, "en") as server:
         assert "<img src=x" not in ask(server, "/")
 
 
 def test_the_page_speaks_the_language_asked_for(tmp_path: Path) -> None:
-    with serving(tmp_path, 0, "ko") as server:
+    with serve_page(tmp_path, 0, "ko") as server:
         assert '<html lang="ko">' in ask(server, "/")
         assert "기다리고" in news(server)["text"]
     with pytest.raises(UsageError, match="there is no language 'xx'"):
-        server_of(tmp_path, 0, "xx")
+        page_server(tmp_path, 0, "xx")
 
 
 def test_every_state_has_its_words_in_every_language() -> None:
-    states = [Seen(state, finished=1, planned=planned) for state in get_args(State) for planned in (None, 2)]
+    states = [
+        StudySnapshot(state, finished=1, planned=planned) for state in get_args(State) for planned in (None, 2)
+    ]
     for code in languages()[1:]:
         for text in (AWAY, ENDED, *(seen.text for seen in states)):
             assert not re.search("[a-z]", language(code).say(text)), text
@@ -338,7 +340,7 @@ def test_every_state_has_its_words_in_every_language() -> None:
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StudyFolderError, match="is a file"):
-        server_of(tmp_path / "file", 0)
+        page_server(tmp_path / "file", 0)
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
@@ -351,7 +353,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_without_a_port_any_free_one_does(tmp_path: Path) -> None:
-    with serving(tmp_path, lang="en") as first, serving(tmp_path, lang="en") as second:
+    with serve_page(tmp_path, lang="en") as first, serve_page(tmp_path, lang="en") as second:
         assert first.server_port != second.server_port
         for server in (first, second):
             assert "No trial is finished yet" in ask(server, "/main")
@@ -363,7 +365,7 @@ def test_an_open_page_gets_what_is_new_before_the_server_ends(
     got = []
     monkeypatch.setattr("gengap.watch.page_cache.REST", 1e9)  # the edition that the page has rests
     write_status(tmp_path)
-    with serving(tmp_path, 0) as server:
+    with serve_page(tmp_path, 0) as server:
         before = news(server)
         ask(server, "/")  # as every page does
 
@@ -414,7 +416,7 @@ def test_the_page_follows_a_study_through_kill_and_restart(tmp_path: Path) -> No
         "kept",
     ]
     unheard = subprocess.DEVNULL  # a study without an end fills a pipe that nobody reads, and stands still
-    with serving(tmp_path / "kept", 0, "en") as server:
+    with serve_page(tmp_path / "kept", 0, "en") as server:
         assert news(server)["state"] == "waiting"
         with running(*words, cwd=tmp_path, stderr=unheard) as study:
             eventually(lambda: news(server)["state"] == "running")
@@ -426,7 +428,7 @@ def test_the_page_follows_a_study_through_kill_and_restart(tmp_path: Path) -> No
             study.kill()
             study.communicate()
         eventually(lambda: news(server)["state"] == "stopped")
-    with serving(tmp_path / "kept", port, "en") as server:  # the server begins again, at its old place
+    with serve_page(tmp_path / "kept", port, "en") as server:  # the server begins again, at its old place
         assert news(server)["state"] == "stopped"
         with running(*words, cwd=tmp_path, stderr=unheard) as study:
             eventually(lambda: news(server)["state"] == "running")

@@ -17,7 +17,7 @@ from sklearn.utils import compute_sample_weight
 
 import gengap
 from gengap.errors import BadRowError, DataError, UsageError
-from gengap.models.saved_model import load_saved, outputs_of
+from gengap.models.saved_model import load_saved, predict_outputs
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
 from gengap.train.baselines import fit_baselines
@@ -73,7 +73,7 @@ def test_what_is_concluded_is_of_the_same_means(found: Study) -> None:
     test, rows = summary.test, found.dataset.test
     assert test is not None and rows is not None and found.folder is not None and summary.table is not None
     raw = rows.x * found.dataset.scale + found.dataset.mean
-    outputs = outputs_of(load_saved(found.folder / "models" / "best.keras"), raw)
+    outputs = predict_outputs(load_saved(found.folder / "models" / "best.keras"), raw)
     scores = found.dataset.task.scores(outputs, rows.y, rows.weights)
     assert test.metrics == pytest.approx(scores, rel=1e-5)
     assert summary.table.weighting[0] == "rows count by w: every loss and score is a weighted mean"

@@ -18,7 +18,7 @@ Noise = Callable[[int, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class PageDocument:
     """One run's curves, (epochs,) float64; `train` may be absent."""
 
     train: np.ndarray | None
@@ -33,9 +33,9 @@ class Family:
     name: str
     expected: Expected
     share: float
-    draw: Callable[[np.random.Generator], Drawn]
+    draw: Callable[[np.random.Generator], PageDocument]
 
-    def sample(self, count: int, seed: int = 0) -> list[Drawn]:
+    def sample(self, count: int, seed: int = 0) -> list[PageDocument]:
         """`count` curves; the same for the same seed."""
         rng = np.random.default_rng([seed, *self.name.encode()])
         return [self.draw(rng) for _ in range(count)]
@@ -94,9 +94,9 @@ def bump(n: int, rng: np.random.Generator) -> np.ndarray:
 def flat(name: str, noise: Noise, epochs: int = 100) -> Family:
     """Falls, levels off within a quarter of the epochs, and stays; training goes on falling slowly."""
 
-    def draw(rng: np.random.Generator) -> Drawn:
+    def draw(rng: np.random.Generator) -> PageDocument:
         validation = _levelling(epochs, epochs / rng.uniform(12, 40), rng) * np.exp(noise(epochs, rng))
-        return Drawn(_train(validation, rng), validation)
+        return PageDocument(_train(validation, rng), validation)
 
     return Family(name, "no overfit", 0.95, draw)
 
@@ -104,12 +104,12 @@ def flat(name: str, noise: Noise, epochs: int = 100) -> Family:
 def rising(name: str, rise: float, noise: Noise, epochs: int = 100, curved: bool = False) -> Family:
     """Falls, turns between 20 and 50% of the epochs, and ends higher by `rise`; `curved`: faster and faster."""
 
-    def draw(rng: np.random.Generator) -> Drawn:
+    def draw(rng: np.random.Generator) -> PageDocument:
         turn = epochs * rng.uniform(0.2, 0.5)
         after = np.maximum(np.arange(epochs) - turn, 0) / (epochs - 1 - turn)
         up = 1 + rise * after ** (rng.uniform(1.5, 2.0) if curved else 1.0)
         validation = _levelling(epochs, turn / rng.uniform(5, 9), rng) * up * np.exp(noise(epochs, rng))
-        return Drawn(_train(validation / up, rng, faster=1 + 3 * min(rise, 0.3)), validation)
+        return PageDocument(_train(validation / up, rng, faster=1 + 3 * min(rise, 0.3)), validation)
 
     return Family(name, "overfit", 0.9, draw)
 
@@ -117,13 +117,13 @@ def rising(name: str, rise: float, noise: Noise, epochs: int = 100, curved: bool
 def falling(name: str, noise: Noise, epochs: int = 100) -> Family:
     """Still falling at the end: an exponential or a power law that three times as long lowers by 4-15%."""
 
-    def draw(rng: np.random.Generator) -> Drawn:
+    def draw(rng: np.random.Generator) -> PageDocument:
         t = np.append(np.arange(1, epochs + 1), 3 * epochs)
         shape = np.exp(-t / (epochs * rng.uniform(0.4, 1.2))) if rng.random() < 0.5 else t ** -rng.uniform(0.3, 0.6)
         end, later = shape[-2:]
         above = 1 + rng.uniform(0.04, 0.15) * (shape[:-1] - end) / (end - later)
         validation = rng.uniform(0.2, 0.8) * above * np.exp(noise(epochs, rng))
-        return Drawn(_train(validation, rng), validation)
+        return PageDocument(_train(validation, rng), validation)
 
     return Family(name, "underfit", 0.9, draw)
 
@@ -131,9 +131,9 @@ def falling(name: str, noise: Noise, epochs: int = 100) -> Family:
 def constant(name: str, noise: Noise, epochs: int = 100) -> Family:
     """A validation loss that never moved at all, as of a model that learns nothing."""
 
-    def draw(rng: np.random.Generator) -> Drawn:
+    def draw(rng: np.random.Generator) -> PageDocument:
         validation = rng.uniform(0.2, 2) * np.exp(noise(epochs, rng))
-        return Drawn(validation.mean() * np.exp(0.005 * rng.normal(size=epochs)), validation)
+        return PageDocument(validation.mean() * np.exp(0.005 * rng.normal(size=epochs)), validation)
 
     return Family(name, "no overfit", 0.95, draw)
 
@@ -141,9 +141,9 @@ def constant(name: str, noise: Noise, epochs: int = 100) -> Family:
 def scaled(family: Family, factor: float) -> Family:
     """The same in other units."""
 
-    def draw(rng: np.random.Generator) -> Drawn:
+    def draw(rng: np.random.Generator) -> PageDocument:
         one = family.draw(rng)
-        return Drawn(None if one.train is None else factor * one.train, factor * one.validation)
+        return PageDocument(None if one.train is None else factor * one.train, factor * one.validation)
 
     return replace(family, name=f"{family.name}, x{factor:g}", draw=draw)
 
@@ -157,11 +157,11 @@ def without_train(family: Family) -> Family:
 def as_accuracy(family: Family) -> Family:
     """The same shape as an accuracy: what went up by a share goes down by it."""
 
-    def draw(rng: np.random.Generator) -> Drawn:
+    def draw(rng: np.random.Generator) -> PageDocument:
         one = family.draw(rng)
         best = rng.uniform(0.6, 0.9) * float(np.quantile(one.validation, 0.02))
         train = None if one.train is None else np.minimum(best / one.train, 1)
-        return Drawn(train, np.minimum(best / one.validation, 1), higher_is_better=True)
+        return PageDocument(train, np.minimum(best / one.validation, 1), higher_is_better=True)
 
     return replace(family, name=f"{family.name}, as accuracy", draw=draw)
 

@@ -9,13 +9,13 @@ from functools import partial
 import numpy as np
 
 from benchmarks.judging.corpus import Run
-from benchmarks.judging.families import Drawn
+from benchmarks.judging.families import PageDocument
 from gengap.diagnose import diagnose
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.row_losses import RowLosses
 
 
-def verdict_on_drawn(drawn: Drawn) -> Verdict:
+def verdict_on_sample(drawn: PageDocument) -> Verdict:
     """The verdict on one synthetic run."""
     name = "accuracy" if drawn.higher_is_better else "loss"
     curves = {f"val_{name}": drawn.validation}
@@ -28,9 +28,9 @@ def verdict_on_run(run: Run, with_rows: bool) -> Verdict:
     return diagnose({"loss": run.train, "val_loss": run.validation}, rows=rows)
 
 
-def verdicts_on_drawn(drawn: Iterable[Drawn], jobs: int) -> list[Verdict]:
+def verdicts_on_samples(drawn: Iterable[PageDocument], jobs: int) -> list[Verdict]:
     """One verdict each, in order, on `jobs` processes."""
-    return _mapped(verdict_on_drawn, list(drawn), jobs)
+    return _mapped(verdict_on_sample, list(drawn), jobs)
 
 
 def verdicts_on_runs(runs: Iterable[Run], with_rows: bool, jobs: int) -> list[Verdict]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.judging.corpus import LONGER, SNAPSHOTS, Run
 from benchmarks.judging.processes import PROCESSES, Process, Rows
-from benchmarks.judging.training import Logged, Program, Setup, build, order_of
+from benchmarks.judging.training import EpochLog, Program, Setup, build, epoch_order
 
 POPULATION = 100_000
 SMALL = 0.4  # share of runs whose network is too small for its rows to overfit much
@@ -91,7 +91,7 @@ def _train(name: str, process: Process, setup: Setup, rows: int, rng: np.random.
 
 def _run(
     program: Program, setup: Setup, rows: int, rng: np.random.Generator
-) -> tuple[list[Logged], np.ndarray, np.ndarray]:
+) -> tuple[list[EpochLog], np.ndarray, np.ndarray]:
     """Train to LONGER times the length: each epoch's logs within it, and the population's losses on the way."""
     watched = log_spaced(setup.epochs)
     ahead = log_spaced(LONGER * setup.epochs, round(SNAPSHOTS * 1.25))
@@ -99,7 +99,7 @@ def _run(
     key = jax.random.key(int(rng.integers(2**31)), impl="unsafe_rbg")
     state, logs, losses = program.start, [], []
     for epoch in range(LONGER * setup.epochs):
-        order = order_of(rng, rows, setup.batch)
+        order = epoch_order(rng, rows, setup.batch)
         state, logged = program.epoch(state, order, setup.rate_at(epoch), key)
         if epoch < setup.epochs:
             logs.append(logged)

@@ -108,7 +108,7 @@ def _judged(judge: Judge, run: dict[str, Any]) -> bool | None:
         return None
 
 
-def judge_by_peers(
+def peer_judgements(
     runs: list[tuple[Losses | None, Losses]], python: str = sys.executable
 ) -> dict[str, list[bool | None]]:
     """What each peer that `python` has says about each run: overfit or not. Titles carry the peers' versions.

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.judging.corpus import Run
 from benchmarks.judging.judged import verdicts_on_runs
-from benchmarks.judging.peers import judge_by_peers
+from benchmarks.judging.peers import peer_judgements
 from benchmarks.judging.scores import Balanced, balanced_accuracy, macro_f1, reliability
 from benchmarks.judging.tables import Goal, Part, Table
 from gengap.diagnose.verdict import Verdict
@@ -30,7 +30,7 @@ def measure(runs: list[Run], jobs: int, python: str, figure: Path | None) -> Par
     """All scores over the runs; the reliability figure is written to `figure`."""
     own = {CURVES: verdicts_on_runs(runs, False, jobs), ROWS: verdicts_on_runs(runs, True, jobs)}
     said = {judge: [grouped(v.verdict) for v in verdicts] for judge, verdicts in own.items()}
-    for peer, overfit in judge_by_peers([(r.train.tolist(), r.validation.tolist()) for r in runs], python).items():
+    for peer, overfit in peer_judgements([(r.train.tolist(), r.validation.tolist()) for r in runs], python).items():
         said[peer] = ["overfit" if one else "good" for one in overfit]
     truth = Truths(runs)
     best_peer = max((truth.overfit(s).value for judge, s in said.items() if judge not in own), default=0.0)

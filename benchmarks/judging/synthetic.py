@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from benchmarks.judging.families import FAMILIES, VARIANTS, Drawn, Family
-from benchmarks.judging.judged import verdicts_on_drawn
-from benchmarks.judging.peers import judge_by_peers
+from benchmarks.judging.families import FAMILIES, VARIANTS, Family, PageDocument
+from benchmarks.judging.judged import verdicts_on_samples
+from benchmarks.judging.peers import peer_judgements
 from benchmarks.judging.tables import Goal, Part, Table
 
 VERDICTS = ("underfit", "good", "near-overfit", "overfit", "inconclusive")
@@ -25,8 +25,8 @@ def _measured(
 ) -> tuple[list[Goal], Table]:
     """A goal and a line for each family."""
     drawn = [family.sample(count, seed) for family in families]
-    said = [[verdict.verdict for verdict in verdicts_on_drawn(curves, jobs)] for curves in drawn]
-    goals = [goal_of(family, verdicts) for family, verdicts in zip(families, said, strict=True)]
+    said = [[verdict.verdict for verdict in verdicts_on_samples(curves, jobs)] for curves in drawn]
+    goals = [sample_goal(family, verdicts) for family, verdicts in zip(families, said, strict=True)]
     peers = _peers(drawn, python)
     rows: list[tuple[str, ...]] = []
     for i, family in enumerate(families):
@@ -42,7 +42,7 @@ def _measured(
     return goals, Table(title, ("family", "expected", *VERDICTS, *peers), rows, note)
 
 
-def goal_of(family: Family, said: list[str]) -> Goal:
+def sample_goal(family: Family, said: list[str]) -> Goal:
     """The share of verdicts `said` on curves of the family against the share that is asked for."""
     share = sum(family.holds(one) for one in said) / len(said)
     if family.expected == "no overfit":
@@ -50,12 +50,12 @@ def goal_of(family: Family, said: list[str]) -> Goal:
     return Goal(f"{family.name}: called {family.expected}", 100 * share, 100 * family.share, unit="%")
 
 
-def _peers(drawn: list[list[Drawn]], python: str) -> dict[str, list[str]]:
+def _peers(drawn: list[list[PageDocument]], python: str) -> dict[str, list[str]]:
     """For each peer, the percentage of each family's first curves that it calls overfit; - where it isn't asked."""
     asked = [curves[:FOR_PEERS] if not curves[0].higher_is_better else [] for curves in drawn]
     flat = [(None if d.train is None else d.train.tolist(), d.validation.tolist()) for part in asked for d in part]
     shares: dict[str, list[str]] = {}
-    for peer, answers in judge_by_peers(flat, python).items():
+    for peer, answers in peer_judgements(flat, python).items():
         one = iter(answers)
         parts = [[next(one) for _ in part] for part in asked]
         shares[peer.split()[0]] = [f"{100 * part.count(True) / len(part):.0f}" if part else "-" for part in parts]

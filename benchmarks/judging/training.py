@@ -61,7 +61,7 @@ class State(NamedTuple):
     steps: jax.Array
 
 
-class Logged(NamedTuple):
+class EpochLog(NamedTuple):
     """One epoch's logs: training means (loss with penalty and dropout; share right), validation by row."""
 
     train: jax.Array
@@ -75,7 +75,7 @@ class Program(NamedTuple):
     """The compiled parts of one run: an epoch of training, and mean losses of many rows."""
 
     start: State
-    epoch: Callable[[State, np.ndarray, float, jax.Array], tuple[State, Logged]]
+    epoch: Callable[[State, np.ndarray, float, jax.Array], tuple[State, EpochLog]]
     mean_loss: Callable[[Any], float]
 
 
@@ -96,7 +96,7 @@ def build(
     )
 
 
-def order_of(rng: np.random.Generator, rows: int, batch: int) -> np.ndarray:
+def epoch_order(rng: np.random.Generator, rows: int, batch: int) -> np.ndarray:
     """A random order of rows as (steps, batch) indices; -1 fills the last batch up."""
     steps = math.ceil(rows / batch)
     order = np.full(steps * batch, -1, np.int32)
@@ -133,7 +133,7 @@ def _losses(kind: Kind, scores: jax.Array, y: jax.Array) -> tuple[jax.Array, jax
 
 def _epoch(
     setup: Setup, kind: Kind, state: State, arrays: Any, order: jax.Array, rate: float, key: jax.Array
-) -> tuple[State, Logged]:
+) -> tuple[State, EpochLog]:
     (x, y), (x_validation, y_validation) = arrays
 
     def loss_of(weights: Any, indices: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -151,7 +151,7 @@ def _epoch(
     (state, _), (losses, right) = jax.lax.scan(step, (state, key), order)
     clean, _ = _losses(kind, _forward(state.weights, x), y)
     rows, rows_right = _losses(kind, _forward(state.weights, x_validation), y_validation)
-    return state, Logged(losses.sum() / len(y), right.sum() / len(y), clean.mean(), rows, rows_right.mean())
+    return state, EpochLog(losses.sum() / len(y), right.sum() / len(y), clean.mean(), rows, rows_right.mean())
 
 
 def _updated(setup: Setup, state: State, slopes: Any, rate: float) -> State:

@@ -17,7 +17,7 @@ from gengap.models import SIZES, Dropout, perceptron
 from gengap.models.backend import keras
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.types import Job, Progress, Rows
+from gengap.train.types import Progress, Rows, TrainConfig
 
 BATCH = 500
 STOPPING = Stopping(patience=NEVER)  # the rule is computed as ever, but no turn may end early
@@ -45,12 +45,12 @@ def main(path: str, size: str, dropout: str = "0") -> None:
 
     def one(epochs: int) -> float:
         told: list[Progress] = []
-        job = Job(epochs, BATCH, STOPPING, on_progress=told.append)
+        job = TrainConfig(epochs, BATCH, STOPPING, on_progress=told.append)
         compiled.fit(model(size, float(dropout), steps), train, validation, job)
         return (told[-1].seconds - told[0].seconds) / (told[-1].epoch - told[0].epoch)
 
     def side_by_side(epochs: int, trials: int) -> float:
-        job = Job(epochs, BATCH, STOPPING)
+        job = TrainConfig(epochs, BATCH, STOPPING)
         models = [model(size, float(dropout), steps) for _ in range(trials)]
         threads = [threading.Thread(target=compiled.fit, args=(m, train, validation, job)) for m in models]
         started = time.perf_counter()

@@ -44,8 +44,8 @@ from gengap.callbacks import Monitor
 from gengap.models import L1, L2, BatchNorm, Dropout, Mixup, Noise, WeightDecay
 from gengap.models.backend import keras
 from gengap.plan import Growth
-from gengap.report import answer_plots, plots
-from gengap.report.console_conclusions import sentences
+from gengap.report import conclusion_plots, plots
+from gengap.report.console_conclusions import conclusion_sentences
 from gengap.text.catalog import language
 
 # %matplotlib inline
@@ -175,11 +175,11 @@ for trial in found.trials:
 # hard for one are mostly hard for all: compared row by row, much of that luck cancels. What remains is told here.
 
 # %%
-for text in sentences(found.summary):
+for text in conclusion_sentences(found.summary):
     print(say(text))
 
 # %%
-display(answer_plots.sizes_plot(found.summary.sizes).figure)
+display(conclusion_plots.sizes_plot(found.summary.sizes).figure)
 
 # %% [markdown]
 # ## Strategies against overfitting
@@ -358,7 +358,7 @@ one = gengap.Trial(run="sizes/Medium", units=medium, treatments=(Dropout(0.3),),
 parts = Growth(shares=(1 / 8, 1 / 4, 1 / 2))
 plan = gengap.Plan(name="rows", trials=(one,), recipe=quick.recipe, growth=parts)
 by_rows = gengap.study(SOURCE, plan, **COUNTS, max_epochs=EPOCHS)
-display(answer_plots.rows_plot(by_rows.summary.more_rows).figure)
+display(conclusion_plots.rows_plot(by_rows.summary.more_rows).figure)
 for forecast in by_rows.summary.more_rows.forecasts:
     print(say(forecast.text))
 
@@ -369,14 +369,14 @@ for forecast in by_rows.summary.more_rows.forecasts:
 # the interval reaches across zero, these rows can't tell.
 
 # %%
-display(answer_plots.strengths_plot(found.summary.regularizers).figure)
+display(conclusion_plots.strengths_plot(found.summary.regularizers).figure)
 for effect in found.summary.regularizers:
     low, high = effect.loss.interval
     print(f"{effect.run:26} {effect.loss.difference:+.4f} [{low:+.4f}, {high:+.4f}] {say(effect.treatment)}")
 
 # %%
 display(found)
-for text in sentences(found.summary):
+for text in conclusion_sentences(found.summary):
     print(say(text))
 
 # %% [markdown]

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from examples.reason_pictures.worked import GREY, TRAINING, VALIDATION, Worked, figure, legend, percent
+from examples.reason_pictures.worked import GREY, TRAINING, VALIDATION, WorkedExample, figure, legend, percent
 from examples.verdict_gallery import EPOCHS, curves, falling, further, shown
 from gengap.diagnose.verdict import Thresholds
 from gengap.stats.comparison import compare
@@ -20,10 +20,10 @@ def refused() -> Figure:
     demanding = Thresholds(decisive=0.9)
     noisy = curves(falling(0.38, 0.3, 8), falling(0.40, 0.3, 8) + 0.001 * EPOCHS, noise=0.15)
     runs = {
-        "not-finite": Worked(shown()["diverged"]),
-        "too-short": Worked(further()["five epochs"]),
-        "constant": Worked(further()["constant"]),
-        "too-noisy": Worked(noisy, thresholds=demanding),
+        "not-finite": WorkedExample(shown()["diverged"]),
+        "too-short": WorkedExample(further()["five epochs"]),
+        "constant": WorkedExample(further()["constant"]),
+        "too-noisy": WorkedExample(noisy, thresholds=demanding),
     }
     drawn, axes = figure(4, width=10, height=2.6)
     for ax, (code, worked) in zip(axes, runs.items(), strict=True):
@@ -38,9 +38,9 @@ def disagree() -> Figure:
     """The loss turns while accuracy still improves."""
     columns = further()["accuracy goes on"]
     drawn, axes = figure(2, width=9)
-    loss = Worked(columns)
+    loss = WorkedExample(columns)
     assert "disagree" in loss.verdict.codes
-    for ax, worked in zip(axes, (loss, Worked(columns, metric="accuracy")), strict=True):
+    for ax, worked in zip(axes, (loss, WorkedExample(columns, metric="accuracy")), strict=True):
         worked.draw(ax)
         ax.axvline(loss.evidence.lowest, color=GREY, linestyle=":", label="the loss is lowest")
         ax.set_title(f"{worked.curves.metric}: {worked.title}", fontsize=10)
@@ -53,7 +53,7 @@ def sampling_error() -> Figure:
     drawn, axes = figure(2, width=9)
     columns = shown()["turned"]
     for ax, title, rows in zip(axes, ("curves alone", "with 200 rows"), (None, row_losses(columns)), strict=True):
-        worked = Worked(columns, rows)
+        worked = WorkedExample(columns, rows)
         band, verdict = worked.draw(ax), worked.verdict
         assert verdict.onset_interval is not None and verdict.rise_percent is not None
         ax.axvspan(*verdict.onset_interval, color=VALIDATION, alpha=0.15, label="onset, 90% interval")

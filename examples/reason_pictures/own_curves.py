@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from examples.reason_pictures.worked import GREY, VALIDATION, Worked, figure, legend, measure, percent
+from examples.reason_pictures.worked import GREY, VALIDATION, WorkedExample, figure, legend, measure, percent
 from examples.verdict_gallery import EPOCHS, further, shown
 
 LAST = int(EPOCHS[-1])
@@ -13,7 +13,7 @@ LAST = int(EPOCHS[-1])
 
 def rise() -> Figure:
     """`rise` with its onset, and `gap`."""
-    worked, (drawn, (ax,)) = Worked(shown()["turned"]), figure(height=3.6)
+    worked, (drawn, (ax,)) = WorkedExample(shown()["turned"]), figure(height=3.6)
     band, verdict = worked.draw(ax), worked.verdict
     lowest = int(band.middle.argmin())
     assert verdict.onset_interval is not None and verdict.best_epoch is not None
@@ -33,7 +33,7 @@ def rise() -> Figure:
 
 def learns_on() -> Figure:
     """Since validation levelled off, training has gone on."""
-    worked, (drawn, (ax,)) = Worked(shown()["memorises"]), figure()
+    worked, (drawn, (ax,)) = WorkedExample(shown()["memorises"]), figure()
     band, learnt = worked.draw(ax), worked.evidence.overlearning
     since = int(band.epochs[int(np.argmax(np.log(band.middle / band.middle.min()) <= 0.01))])
     then = float(worked.train.values[since])
@@ -48,7 +48,7 @@ def learns_on() -> Figure:
 
 def too_few_epochs() -> Figure:
     """The late pace, carried on to twice as many epochs."""
-    worked, (drawn, (ax,)) = Worked(shown()["still falling"]), figure()
+    worked, (drawn, (ax,)) = WorkedExample(shown()["still falling"]), figure()
     band, ahead, twice = worked.draw(ax), worked.verdict.ahead_percent, 2 * len(EPOCHS)
     assert ahead is not None
     high, expected, low = (band.middle.min() / (1 + by / 100) for by in ahead)
@@ -67,7 +67,7 @@ def level() -> Figure:
     runs = (shown()["level"], further()["no gap"], further()["no training curve"])
     drawn, axes = figure(3, width=9)
     for ax, code, columns in zip(axes, ("level", "small-gap", "no-training-curve"), runs, strict=True):
-        worked = Worked(columns)
+        worked = WorkedExample(columns)
         worked.draw(ax)
         ax.set_title(f"{code}: {worked.title}", fontsize=10)
     legend(axes[0])
@@ -76,7 +76,7 @@ def level() -> Figure:
 
 def recovered() -> Figure:
     """A bump and its height."""
-    worked, (drawn, (ax,)) = Worked(shown()["a bump"]), figure()
+    worked, (drawn, (ax,)) = WorkedExample(shown()["a bump"]), figure()
     band, (height, top) = worked.draw(ax), worked.evidence.bump
     at = float(np.interp(top, band.epochs, band.middle))
     measure(ax, top, (at * np.exp(-height), at), "")
@@ -91,7 +91,7 @@ def spikes() -> Figure:
     """Lone outliers and lost values don't move the trend."""
     drawn, axes = figure(2, width=9)
     for ax, name, code in zip(axes, ("spikes", "values lost"), ("spikes", "lost"), strict=True):
-        worked = Worked(further()[name])
+        worked = WorkedExample(further()[name])
         worked.draw(ax)
         found, values = worked.evidence.validation.spikes, worked.curves.validation.values
         ax.plot(found, values[found], "x", color="black", label="left out of the trend")

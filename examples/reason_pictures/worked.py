@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from examples.verdict_gallery import Columns
-from gengap.diagnose.evidence import Evidence, weigh
+from gengap.diagnose.evidence import Evidence, collect_evidence
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import Curves, choose
+from gengap.diagnose.run_curves import RunCurves, choose
 from gengap.diagnose.verdict import Thresholds, Verdict, judge
 from gengap.history import Series
 from gengap.report.plots import COLOURS
@@ -34,7 +34,7 @@ class Band(NamedTuple):
     high: np.ndarray
 
 
-class Worked:
+class WorkedExample:
     """One run's curves, the evidence in them and the verdict."""
 
     def __init__(
@@ -44,13 +44,13 @@ class Worked:
         metric: str | None = None,
         thresholds: Thresholds | None = None,
     ) -> None:
-        self.curves: Curves = replace(choose(read(columns)[0], metric), run="run")
+        self.curves: RunCurves = replace(choose(read(columns)[0], metric), run="run")
         self.verdict: Verdict = judge(self.curves, rows, thresholds)
         self.rows = rows
 
     @property
     def evidence(self) -> Evidence:
-        return weigh(self.curves, self.rows)
+        return collect_evidence(self.curves, self.rows)
 
     @property
     def train(self) -> Series:

@@ -151,14 +151,14 @@ def study(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each model's Keras summary.")] = False,
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
-    from gengap.data.columns import columns_of
+    from gengap.data.columns import parse_column_options
     from gengap.report.console import Terminal, results_table
     from gengap.report.console_conclusions import conclusions
     from gengap.report.verdict_table import verdict_table
     from gengap.study import study as run
-    from gengap.study.study import default_folder
+    from gengap.study.study import default_study_folder
 
-    folder = out or default_folder(source, plan, model)
+    folder = out or default_study_folder(source, plan, model)
     shown = _shown_live(folder) if open_page else contextlib.nullcontext()
     with _interrupts_told(), shown, Terminal(verbose=verbose) as terminal:
         found = run(
@@ -184,7 +184,7 @@ def study(
             keep=keep or (),
             weight=weight,
             class_weight=class_weight.value if class_weight else None,
-            column=columns_of(column or ()),  # pyright: ignore[reportArgumentType]  # checked where it is used
+            column=parse_column_options(column or ()),  # pyright: ignore[reportArgumentType]  # checked where it is used
             memory=memory,
             model=model,
             display=terminal,
@@ -214,11 +214,13 @@ def report(
 ) -> None:
     """Write FOLDER's study as one self-contained HTML page: verdicts, curves, comparisons and how it was made."""
     from gengap.report.html import write_report
-    from gengap.report.page import page_of
+    from gengap.report.page import study_page
     from gengap.study.folder import StudyFolder
 
     found = StudyFolder(folder).results()
-    written = write_report(page_of(found.summary, found.histories, found.plan), out or folder / "report.html", lang)
+    written = write_report(
+        study_page(found.summary, found.histories, found.plan), out or folder / "report.html", lang
+    )
     typer.echo(f"{written}: open it in a browser", err=True)
 
 
@@ -232,9 +234,9 @@ def watch(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
     """Show FOLDER's report live in a browser while its study runs, until Ctrl-C."""
-    from gengap.watch.server import serving
+    from gengap.watch.server import serve_page
 
-    with contextlib.suppress(KeyboardInterrupt), serving(folder, port, lang) as server:
+    with contextlib.suppress(KeyboardInterrupt), serve_page(folder, port, lang) as server:
         typer.echo(f"{server.address} shows {folder} live; Ctrl-C ends it", err=True)
         if browser:
             server.open_browser()
@@ -246,9 +248,9 @@ def watch(
 def _shown_live(folder: Path) -> Iterator[None]:
     """Around a study in `folder`: its page, in a browser once the study is under way."""
     from gengap.study.progress import is_running
-    from gengap.watch.server import serving
+    from gengap.watch.server import serve_page
 
-    with serving(folder) as server:
+    with serve_page(folder) as server:
         typer.echo(f"{server.address} shows the report while trials run", err=True)
         server.open_browser(lambda: is_running(folder))
         yield
@@ -315,20 +317,20 @@ def diagnose(
     else:
         from rich.console import Console
 
-        from gengap.report.verdict_table import reasons, verdict_table
+        from gengap.report.verdict_table import verdict_details, verdict_table
 
         if answers.judged:
             console = Console()
             console.print(verdict_table(answers.judged, console.width))
-            console.print(reasons(verdict for _, verdict in answers.judged))
+            console.print(verdict_details(verdict for _, verdict in answers.judged))
     for note in answers.notes:
         typer.echo(f"note: {note}", err=True)
     for fault in answers.faults:
         typer.echo(f"gengap: {fault['error']}", err=True)
     if plot is not None and answers.judged:
-        from gengap.report.verdict_plot import save_verdicts
+        from gengap.report.verdict_plot import save_verdict_figure
 
-        save_verdicts(answers.judged, plot)
+        save_verdict_figure(answers.judged, plot)
     failed = {wanted.value for wanted in fail_on or []} & {verdict.verdict for _, verdict in answers.judged}
     if answers.faults or failed:
         raise typer.Exit(1)

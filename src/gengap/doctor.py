@@ -47,7 +47,7 @@ class Cache:
 
 
 @dataclass(frozen=True)
-class Facts:
+class SystemInfo:
     """What is installed, and on what machine. What can't be found out is None, or says why in its place."""
 
     versions: dict[str, str]
@@ -60,7 +60,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckReport:
     """What one check found: if it failed, what was `said`, and what `mend` may help."""
 
     check: str
@@ -69,15 +69,15 @@ class Checked:
     mend: str = ""
 
 
-class WrongError(Exception):
+class CheckFailedError(Exception):
     """A check came to its end and found something wrong."""
 
 
-def facts() -> Facts:
+def facts() -> SystemInfo:
     """Looks round, and raises nothing."""
     versions = {"gengap": gengap.__version__, "python": platform.python_version()}
     backend, devices = _asked(_backend)
-    return Facts(
+    return SystemInfo(
         versions=versions | {name: _version(name) for name in PACKAGES},
         platform=platform.platform(),
         backend=backend if backend is not None else f"none: {devices}",
@@ -88,26 +88,26 @@ def facts() -> Facts:
     )
 
 
-def checks() -> Iterator[Checked]:
+def checks() -> Iterator[CheckReport]:
     """Tries what gengap stands on, one by one; a check that fails does not end the others."""
     for name, (check, mend) in CHECKS.items():
         try:
             check()
-            yield Checked(name, True)
-        except WrongError as fault:
-            yield Checked(name, False, str(fault), mend)
+            yield CheckReport(name, True)
+        except CheckFailedError as fault:
+            yield CheckReport(name, False, str(fault), mend)
         except Exception as fault:  # whatever an installation that is broken may raise
             broken = OTHER_FOLDER if check is _check_cache and isinstance(fault, OSError) else REINSTALL
-            yield Checked(name, False, reason(fault), broken)
+            yield CheckReport(name, False, reason(fault), broken)
 
 
-def document(found: Facts, checked: Sequence[Checked]) -> str:
+def document(found: SystemInfo, checked: Sequence[CheckReport]) -> str:
     """Both as one JSON document."""
     whole = {"schema": SCHEMA, "ok": all(each.ok for each in checked), "facts": asdict(found)}
     return json.dumps(whole | {"checks": [asdict(each) for each in checked]}, indent=2, ensure_ascii=False) + "\n"
 
 
-def facts_text(found: Facts) -> str:
+def facts_text(found: SystemInfo) -> str:
     """The facts as lines."""
     cache, memory = found.cache, found.memory
     shown = found.versions | {
@@ -124,7 +124,7 @@ def facts_text(found: Facts) -> str:
     return "\n".join(f"{name:<13} {value}" for name, value in shown.items())
 
 
-def checked_text(checked: Checked) -> str:
+def checked_text(checked: CheckReport) -> str:
     """One check's line, and for one that failed what to do."""
     if checked.ok:
         return f"ok      {checked.check}"
@@ -181,7 +181,7 @@ def _check_cache() -> None:
         file.write(b"gengap")
         file.seek(0)
         if file.read() != b"gengap":
-            raise WrongError(f"{cache.folder()} gives back something else than was written")
+            raise CheckFailedError(f"{cache.folder()} gives back something else than was written")
 
 
 def _check_study() -> None:
@@ -192,7 +192,7 @@ def _check_study() -> None:
     (one,), (other,) = (study("collider", _plan(), train=TRAIN, validation=VALIDATION).histories for _ in range(2))
     for key, series in one.series.items():
         if not np.array_equal(series.values, other[key].values, equal_nan=True):
-            raise WrongError(f"{'/'.join(key)} of the same trial differs from one time to the next")
+            raise CheckFailedError(f"{'/'.join(key)} of the same trial differs from one time to the next")
 
 
 def _check_trainers() -> None:
@@ -201,30 +201,32 @@ def _check_trainers() -> None:
     from gengap.data.stored_rows import in_memory
     from gengap.train import keras_loop as keras
     from gengap.train import trainer
-    from gengap.train.types import Job
+    from gengap.train.types import TrainConfig
 
-    data, job = _data(), Job(epochs=EPOCHS, batch=BATCH)
+    data, job = _data(), TrainConfig(epochs=EPOCHS, batch=BATCH)
     train = in_memory(data.train)
     ours, theirs = (fit(_model(data), train, data.validation, job).history for fit in (trainer().fit, keras.fit))
     for key, series in ours.series.items():
         row = 1.01 / VALIDATION if "accuracy" in key[1] else 0  # an output near 0 may fall on the other side
         if not np.allclose(series.values, theirs[key].values, rtol=TOLERANCE, atol=row):
-            raise WrongError(f"{'/'.join(key)} is {series.values[-1]:.6g}, in Keras {theirs[key].values[-1]:.6g}")
+            raise CheckFailedError(
+                f"{'/'.join(key)} is {series.values[-1]:.6g}, in Keras {theirs[key].values[-1]:.6g}"
+            )
 
 
 def _check_model() -> None:
     import numpy as np
 
-    from gengap.models.export import standalone
-    from gengap.models.saved_model import load_saved, outputs_of
+    from gengap.models.export import export_model
+    from gengap.models.saved_model import load_saved, predict_outputs
 
     data = _data()
-    model, x = standalone(_model(data), data.mean, data.scale), data.validation.x
+    model, x = export_model(_model(data), data.mean, data.scale), data.validation.x
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
-        if not np.allclose(outputs_of(load_saved(path), x), outputs_of(model, x), rtol=1e-6, atol=1e-6):
-            raise WrongError("the model that was loaded predicts something else")
+        if not np.allclose(predict_outputs(load_saved(path), x), predict_outputs(model, x), rtol=1e-6, atol=1e-6):
+            raise CheckFailedError("the model that was loaded predicts something else")
 
 
 def _data() -> Dataset:

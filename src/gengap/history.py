@@ -17,7 +17,7 @@ from gengap.errors import UsageError
 from gengap.files.atomic import beside
 from gengap.files.limits import TooLargeError, check_parquet
 from gengap.tasks import LOSSES
-from gengap.text.markup import TRAIN, VALIDATION, drawable, sparkline, table
+from gengap.text.markup import TRAIN, VALIDATION, drawable_values, sparkline, table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +100,7 @@ class History:
         ax = ax or Figure(layout="constrained").add_subplot()
         for name, series in shown.items():
             colour, dash = (TRAIN, "-") if name == "training" else (VALIDATION, "--")
-            ax.plot(series.epochs, drawable(series.values), dash, color=colour, label=name)
+            ax.plot(series.epochs, drawable_values(series.values), dash, color=colour, label=name)
         ax.set_title(self.run, parse_math=False)
         ax.set_xlabel("epoch")
         ax.set_ylabel(metric.replace("_", " "), parse_math=False)

@@ -16,7 +16,7 @@ import msgspec
 from gengap.errors import PlanError
 from gengap.models.treatments import (
     AnyTreatment,
-    check_together,
+    check_compatible,
     count_parameters,
 )
 from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask
@@ -133,7 +133,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     def suits(self, task: AnyTask) -> bool:
         """Whether all treatments have something to change in a model for this task."""
-        return task.by_class or not any(treatment.for_classes for treatment in self.treatments)
+        return task.by_class or not any(treatment.classes_only for treatment in self.treatments)
 
 
 class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -195,7 +195,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             if times > 1:
                 raise ValueError(f"run name {name!r} is used {times} times; every trial needs its own")
         for trial in trials:
-            check_together(trial.treatments, trial.run)
+            check_compatible(trial.treatments, trial.run)
         rule = self.recipe.stopping
         if MODES.get(rule.monitor) != rule.mode:
             known = " or ".join(f'monitor = "{name}" with mode = "{mode}"' for name, mode in MODES.items())
@@ -228,7 +228,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         )
         return msgspec.structs.replace(self, recipe=recipe, trials=trials)
 
-    def stopped_by(self, stop: Stop) -> Plan:
+    def with_stop(self, stop: Stop) -> Plan:
         """The same trials, ended by "patience" alone or also by a settled "verdict"."""
         return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.encoding import Category, UnreadError
+from gengap.data.encoding import Category, UnreadableValueError
 from gengap.data.sources.source import feature_batches
-from gengap.data.sources.source_names import shareable
+from gengap.data.sources.source_names import redact_address
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
-from gengap.models.saved_model import Card, load_saved, outputs_of, read_card
+from gengap.models.saved_model import ModelCard, load_saved, predict_outputs, read_card
 
 if TYPE_CHECKING:
     import keras
@@ -55,8 +55,8 @@ def predict(
         raise UsageError(
             f"{twice[0]!r} is what the model's own column is called, so --id can't copy one of that name"
         )
-    schema, unseen = pa.schema([*copied, *answers]), Unseen()
-    origin = shareable(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
+    schema, unseen = pa.schema([*copied, *answers]), UnseenCategories()
+    origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
     batches_of_answers = _answers(load_saved(path), card, batches, schema, unseen, origin)
     rows = write_batches(batches_of_answers, schema, out, ending)
     if unseen:
@@ -64,7 +64,7 @@ def predict(
     return rows
 
 
-class Unseen(dict[str, tuple[int, str, str | None]]):
+class UnseenCategories(dict[str, tuple[int, str, str | None]]):
     """Categories that training never saw, by column: in how many rows, one of them, and what it is taken for."""
 
     def add(self, step: Category, column: Any) -> None:
@@ -84,7 +84,7 @@ class Unseen(dict[str, tuple[int, str, str | None]]):
         return f"there are categories that training never saw: {'; '.join(columns)}"
 
 
-def _schema(card: Card) -> pa.Schema:
+def _schema(card: ModelCard) -> pa.Schema:
     import pyarrow as pa
 
     answers = card.answers(np.zeros((1, max(len(card.classes), 1))))
@@ -93,10 +93,10 @@ def _schema(card: Card) -> pa.Schema:
 
 def _answers(
     model: keras.Model,
-    card: Card,
+    card: ModelCard,
     batches: Iterator[tuple[pa.RecordBatch, list[pa.Array]]],
     schema: pa.Schema,
-    unseen: Unseen,
+    unseen: UnseenCategories,
     origin: str,
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
@@ -112,9 +112,9 @@ def _answers(
             unseen.add(step, raw.column(step.name))
         try:
             x = card.encoding.encode(raw) if card.encoding else raw.numbers
-        except UnreadError as unread:
+        except UnreadableValueError as unread:
             row = before + unread.row + 1
             raise BadRowError(origin, row, unread.column, unread.problem, unread.mend) from None
         before += len(raw)
-        answers = card.answers(outputs_of(model, x))
+        answers = card.answers(predict_outputs(model, x))
         yield pa.RecordBatch.from_arrays([*copied, *(pa.array(each) for each in answers.values())], schema=schema)

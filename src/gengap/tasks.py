@@ -17,7 +17,7 @@ import numpy as np
 from gengap.errors import DataError, UsageError
 
 TaskName = Literal["binary", "multiclass", "regression"]
-Compiled = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and how to make it
+KerasSpec = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and how to make it
 MOST_CLASSES = 100  # more than this are most likely no classes
 CLASSES_GUESSED = 20  # whole numbers of at most so many values are taken for classes, more for a quantity
 
@@ -32,8 +32,8 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
     loss: ClassVar[str]
     score: ClassVar[str]
     shown: ClassVar[tuple[str, ...]]
-    keras_loss: ClassVar[Compiled]
-    keras_metrics: ClassVar[tuple[Compiled, ...]]
+    keras_loss: ClassVar[KerasSpec]
+    keras_metrics: ClassVar[tuple[KerasSpec, ...]]
     by_class: ClassVar[bool] = True
 
     @property
@@ -75,7 +75,7 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         from scipy.special import entr
 
         if not self.by_class:
-            return variance_of(y, weights)
+            return weighted_variance(y, weights)
         shares = np.average(y.reshape(len(y), -1).astype(np.float64), axis=0, weights=weights)
         return float(entr(shares).sum() + (entr(1 - shares[0]) if len(shares) == 1 else 0.0))
 
@@ -95,8 +95,8 @@ class Binary(Task, frozen=True, tag="binary"):
     loss: ClassVar[str] = "binary_crossentropy"
     score: ClassVar[str] = "accuracy"
     shown: ClassVar[tuple[str, ...]] = ("binary_crossentropy", "accuracy", "auc")
-    keras_loss: ClassVar[Compiled] = ("BinaryCrossentropy", {"from_logits": True})
-    keras_metrics: ClassVar[tuple[Compiled, ...]] = (
+    keras_loss: ClassVar[KerasSpec] = ("BinaryCrossentropy", {"from_logits": True})
+    keras_metrics: ClassVar[tuple[KerasSpec, ...]] = (
         ("BinaryCrossentropy", {"from_logits": True, "name": "binary_crossentropy"}),
         ("BinaryAccuracy", {"threshold": 0.0, "name": "accuracy"}),
     )
@@ -119,7 +119,7 @@ class Binary(Task, frozen=True, tag="binary"):
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Cross-entropy, accuracy, and AUC where both classes are there."""
-        return _of_classes(self, outputs, y, weights) | area(outputs[..., 0], y.reshape(-1), weights)
+        return _of_classes(self, outputs, y, weights) | roc_auc(outputs[..., 0], y.reshape(-1), weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """The probability of the second class."""
@@ -135,8 +135,8 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
     loss: ClassVar[str] = "categorical_crossentropy"
     score: ClassVar[str] = "accuracy"
     shown: ClassVar[tuple[str, ...]] = ("categorical_crossentropy", "accuracy")
-    keras_loss: ClassVar[Compiled] = ("CategoricalCrossentropy", {"from_logits": True})
-    keras_metrics: ClassVar[tuple[Compiled, ...]] = (
+    keras_loss: ClassVar[KerasSpec] = ("CategoricalCrossentropy", {"from_logits": True})
+    keras_metrics: ClassVar[tuple[KerasSpec, ...]] = (
         ("CategoricalCrossentropy", {"from_logits": True, "name": "categorical_crossentropy"}),
         ("CategoricalAccuracy", {"name": "accuracy"}),
     )
@@ -192,8 +192,8 @@ class Regression(Task, frozen=True, tag="regression"):
     loss: ClassVar[str] = "mean_squared_error"
     score: ClassVar[str] = "r2"
     shown: ClassVar[tuple[str, ...]] = ("mean_squared_error", "mean_absolute_error", "r2")
-    keras_loss: ClassVar[Compiled] = ("MeanSquaredError", {})
-    keras_metrics: ClassVar[tuple[Compiled, ...]] = (
+    keras_loss: ClassVar[KerasSpec] = ("MeanSquaredError", {})
+    keras_metrics: ClassVar[tuple[KerasSpec, ...]] = (
         ("MeanSquaredError", {"name": "mean_squared_error"}),
         ("MeanAbsoluteError", {"name": "mean_absolute_error"}),
         ("R2Score", {"name": "r2"}),
@@ -204,7 +204,7 @@ class Regression(Task, frozen=True, tag="regression"):
     def fitted(self, values: np.ndarray, place: str, weights: np.ndarray | None = None) -> Regression:
         """The same, standardised on the training rows' `values` (rows,). Raises DataError if they don't differ."""
         numbers = values.astype(np.float64)
-        if not (scale := variance_of(numbers, weights) ** 0.5) > 0:
+        if not (scale := weighted_variance(numbers, weights) ** 0.5) > 0:
             raise DataError(f"{place}: all {len(values)} training rows have one value. Take more rows")
         return Regression(float(np.average(numbers, weights=weights)), scale)
 
@@ -218,7 +218,10 @@ class Regression(Task, frozen=True, tag="regression"):
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Mean squared error, R², and the root of the error in the target's own units."""
-        error, variance = float(np.average(self.row_losses(outputs, y), weights=weights)), variance_of(y, weights)
+        error, variance = (
+            float(np.average(self.row_losses(outputs, y), weights=weights)),
+            weighted_variance(y, weights),
+        )
         explained = {"r2": 1 - error / variance} if variance > 0 else {}
         return {self.loss: error, **explained, "root_mean_squared_error": self.scale * error**0.5}
 
@@ -272,7 +275,7 @@ def cross_entropies(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.logaddexp(0, z) - y * z
 
 
-def variance_of(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+def weighted_variance(values: np.ndarray, weights: np.ndarray | None = None) -> float:
     """The weighted variance, about the weighted mean."""
     numbers = values.reshape(-1).astype(np.float64)
     if weights is None:
@@ -280,7 +283,7 @@ def variance_of(values: np.ndarray, weights: np.ndarray | None = None) -> float:
     return float(np.average((numbers - np.average(numbers, weights=weights)) ** 2, weights=weights))
 
 
-def area(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
+def roc_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
     """The area under the ROC curve as {"auc": ...}; nothing without both classes."""
     from sklearn.metrics import roc_auc_score
 

@@ -1,4 +1,4 @@
-"""Outcomes made of plain arrays: trials whose validation losses are known beforehand."""
+"""TrialResults made of plain arrays: trials whose validation losses are known beforehand."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from gengap.analysis.results import Outcomes, OutOfFold
+from gengap.analysis.results import OutOfFoldLosses, TrialResults
 from gengap.history import History, Series
 from gengap.plan import Trial
 from gengap.tasks import BINARY, AnyTask
-from gengap.train.types import Fitted
+from gengap.train.types import TrainResult
 
 ROWS = 1_000
 RANDOM = np.random.default_rng(0)
@@ -33,7 +33,7 @@ def fitted(
     train: float = 0.5,
     diverged: bool = False,
     task: AnyTask = BINARY,
-) -> Fitted:
+) -> TrainResult:
     """A trial with one epoch for each skill, all of whose outputs are kept."""
     outputs = np.stack([logits(skill, seed) for skill in skills])[..., None].astype(np.float32)
     losses = task.row_losses(outputs, Y).mean(axis=1)
@@ -43,7 +43,7 @@ def fitted(
         ("train", f"clean_{task.loss}"): Series(epochs, np.full(len(skills), train)),
     }
     best = None if diverged else int(losses.argmin())
-    return Fitted(History(run, seed, series), epochs, outputs, best, "max-epochs", 1.0 + len(skills))
+    return TrainResult(History(run, seed, series), epochs, outputs, best, "max-epochs", 1.0 + len(skills))
 
 
 def outcomes(
@@ -52,9 +52,9 @@ def outcomes(
     diverged: Sequence[str] = (),
     baselines: Mapping[str, np.ndarray] | None = None,
     task: AnyTask = BINARY,
-) -> Outcomes:
+) -> TrialResults:
     """Every trial with every seed."""
-    return Outcomes(
+    return TrialResults(
         {trial.run: trial for trial, _ in trials},
         {
             (trial.run, seed): fitted(trial.run, skills, seed, diverged=trial.run in diverged, task=task)
@@ -75,7 +75,7 @@ def rungs(*skills: float) -> list[tuple[Trial, Sequence[float]]]:
     ]
 
 
-def cross_validated(found: Outcomes, skills: Mapping[str, float], rows: int = 4) -> Outcomes:
+def cross_validated(found: TrialResults, skills: Mapping[str, float], rows: int = 4) -> TrialResults:
     """The same with so many times as many rows on which the runs have these skills."""
     made = {}
     for run, skill in skills.items():
@@ -83,5 +83,5 @@ def cross_validated(found: Outcomes, skills: Mapping[str, float], rows: int = 4)
         y = np.tile(Y, rows)
         right = BINARY.right(outputs, y)
         assert right is not None
-        made[run] = OutOfFold(BINARY.row_losses(outputs, y), 1.0 - right)
+        made[run] = OutOfFoldLosses(BINARY.row_losses(outputs, y), 1.0 - right)
     return replace(found, out_of_fold=made)

@@ -12,15 +12,15 @@ from conclude.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, rungs
 from rich.console import Console
 
 from gengap.analysis import Conclusions, conclude
-from gengap.analysis.recommend import smallest_as_good
+from gengap.analysis.recommend import smallest_near_best
 from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER
 from gengap.analysis.summary import StudySummary
-from gengap.analysis.test_set import digest_of, judge_held_out
+from gengap.analysis.test_set import digest_of, judge_test_rows
 from gengap.data.rows import Rows
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Trial
 from gengap.report.console_conclusions import conclusions
-from gengap.stats.comparison import within_one_error
+from gengap.stats.comparison import choose_within_one_error
 from gengap.tasks import BINARY
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
@@ -74,8 +74,8 @@ def test_a_smaller_model_that_is_materially_worse_is_not_kept_however_wide_the_e
     for percent, kept in ((2, "large"), (0.5, "small")):
         small = large + apart - apart.mean() + 0.006 * percent
         losses = {"small": small, "large": large}
-        assert within_one_error(losses, ["small", "large"]).run == "small"
-        assert smallest_as_good(losses, ["small", "large"]).run == kept
+        assert choose_within_one_error(losses, ["small", "large"]).run == "small"
+        assert smallest_near_best(losses, ["small", "large"]).run == kept
 
 
 def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:
@@ -161,7 +161,7 @@ def test_conclusions_are_written_as_json_and_in_words(found: Conclusions) -> Non
 
 def test_held_out_rows_compare_the_kept_model_with_the_baseline() -> None:
     rows = Rows(np.zeros((ROWS, 2), np.float32), Y)
-    held_out = judge_held_out(
+    held_out = judge_test_rows(
         rows, BINARY, "sizes/8", 1, logits(1.0)[:, None], "baselines/trees", logits(0.2)[:, None]
     )
     assert held_out.metrics["binary_crossentropy"] < held_out.baseline_metrics["binary_crossentropy"]

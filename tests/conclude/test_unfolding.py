@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from conclude.outcomes_made import Y, outcomes, rungs
 
-from gengap.analysis.growth import following
-from gengap.analysis.results import Outcomes
-from gengap.analysis.sizes import FEWEST, climbs_on, judge_sizes
+from gengap.analysis.growth import next_trials
+from gengap.analysis.results import TrialResults
+from gengap.analysis.sizes import FEWEST, judge_sizes, should_try_larger
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import load_plan
@@ -21,7 +21,7 @@ PLAN = Plan(
     recipe=Recipe(batch=100, max_epochs=40, stopping=Stopping(patience=10)),
     growth=Growth(ladder=LADDER, regularizers=((L2(0.01),), (L2(0.01), Dropout(0.5))), shares=(0.001, 0.25, 0.5)),
 )
-NOTHING = Outcomes({}, {}, Y, {})
+NOTHING = TrialResults({}, {}, Y, {})
 
 
 def tried_with(skills: list[float]) -> list[str]:
@@ -29,7 +29,7 @@ def tried_with(skills: list[float]) -> list[str]:
     every = rungs(*skills)
     for count in range(len(every) + 1):
         so_far = outcomes(every[:count])
-        (next_one, *others) = following(PLAN, so_far, 1_000) or (None,)
+        (next_one, *others) = next_trials(PLAN, so_far, 1_000) or (None,)
         if next_one is None or next_one.run.split("/")[0] != "sizes":
             return list(so_far.trials)
         assert not others and next_one.units == LADDER[count]
@@ -38,9 +38,9 @@ def tried_with(skills: list[float]) -> list[str]:
 
 def test_a_plan_without_growth_is_trained_at_once_and_once() -> None:
     plan = load_plan("quick")
-    assert following(plan, NOTHING, 1_000) == plan.trials
-    done = Outcomes({trial.run: trial for trial in plan.trials}, {}, Y, {})
-    assert following(plan, done, 1_000) == ()
+    assert next_trials(plan, NOTHING, 1_000) == plan.trials
+    done = TrialResults({trial.run: trial for trial in plan.trials}, {}, Y, {})
+    assert next_trials(plan, done, 1_000) == ()
 
 
 def test_the_ladder_is_climbed_one_step_beyond_where_gains_vanish() -> None:
@@ -52,29 +52,29 @@ def test_the_ladder_is_climbed_one_step_beyond_where_gains_vanish() -> None:
 
 def test_a_rung_that_diverged_brings_nothing() -> None:
     made = outcomes(rungs(0.3, 0.3, 0.3, 0.3, 0.9), diverged=["sizes/64"])
-    assert not climbs_on(made, list(made.trials))
+    assert not should_try_larger(made, list(made.trials))
     assert "sizes/64" not in made.runs
 
 
 def test_regularizers_are_tried_where_gains_vanish_then_own_trials_then_fewer_rows() -> None:
     climbed = rungs(0.8, 0.8, 0.8, 0.8)
-    treated = following(PLAN, outcomes(climbed), 1_000)
+    treated = next_trials(PLAN, outcomes(climbed), 1_000)
     assert [trial.run for trial in treated] == ["regularizers/l2 0.01", "regularizers/l2 0.01 + dropout 0.5"]
     assert {trial.units for trial in treated} == {(16,)}
     known = [*climbed, *((trial, (0.8,)) for trial in treated)]
-    assert following(PLAN, outcomes(known), 1_000) == PLAN.trials
+    assert next_trials(PLAN, outcomes(known), 1_000) == PLAN.trials
     known.append((PLAN.trials[0], (0.9, 1.2)))
-    fewer = following(PLAN, outcomes(known), 1_000)
+    fewer = next_trials(PLAN, outcomes(known), 1_000)
     assert [(t.run, t.share, t.units) for t in fewer] == [("rows/250", 0.25, (7,)), ("rows/500", 0.5, (7,))]
-    assert following(PLAN, outcomes([*known, *((trial, (0.5,)) for trial in fewer)]), 1_000) == ()
+    assert next_trials(PLAN, outcomes([*known, *((trial, (0.5,)) for trial in fewer)]), 1_000) == ()
 
 
 def test_fewer_rows_get_as_many_steps() -> None:
     known = [
         *rungs(0.8, 0.8, 0.8, 0.8),
-        *((t, (0.8,)) for t in following(PLAN, outcomes(rungs(0.8, 0.8, 0.8, 0.8)), 1)),
+        *((t, (0.8,)) for t in next_trials(PLAN, outcomes(rungs(0.8, 0.8, 0.8, 0.8)), 1)),
     ]
-    quarter = following(PLAN, outcomes([*known, (PLAN.trials[0], (1.2,))]), 1_000)[0]
+    quarter = next_trials(PLAN, outcomes([*known, (PLAN.trials[0], (1.2,))]), 1_000)[0]
     recipe = quarter.recipe(PLAN.recipe)
     assert (recipe.batch, recipe.max_epochs, recipe.stopping.patience) == (50, 80, 20)
     whole, part = 1_000 / 100 * 40, 250 / 50 * 80

@@ -163,7 +163,7 @@ def test_the_real_sample(higgs_path: Path) -> None:
 
 def blocks_of(text: bytes, size: int, rows: int | None) -> list[bytes]:
     pieces = (text[i : i + 7] for i in range(0, len(text), 7))
-    return [b"".join(block) for block in stream.whole_lines(pieces, size, rows)]
+    return [b"".join(block) for block in stream.line_blocks(pieces, size, rows)]
 
 
 @pytest.mark.parametrize("size", [1, 5, 40, 1000])
@@ -211,7 +211,7 @@ def test_a_files_layout_does_not_depend_on_the_size_of_its_pieces(size: int) -> 
     rows = [",".join(["1", *filled, *(("2.5", "true") if i > 80 else ("", ""))]) for i in range(300)]
     text = "\n".join([",".join(f"c{i}" for i in range(63)), *rows]).encode()
     reader = csvtext.open_csv(
-        stream.Pieces(lambda: (text[i : i + size] for i in range(0, len(text), size))), "made up"
+        stream.ByteStream(lambda: (text[i : i + size] for i in range(0, len(text), size))), "made up"
     )
     assert not reader.others
 
@@ -220,7 +220,7 @@ def test_a_line_without_end_is_refused(write: Write, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stream, "LONGEST_LINE", 1000)
     endless = (b"1,2\n" if i == 0 else b"3" * 100 for i in range(1_000_000))
     with pytest.raises(stream.StreamBrokenError, match="longer than 1,000 bytes"):
-        list(stream.whole_lines(endless, 10, None))
+        list(stream.line_blocks(endless, 10, None))
 
 
 @pytest.mark.parametrize("size", [1, 3, 100_000])
@@ -243,7 +243,7 @@ def test_no_more_is_read_than_the_rows_need() -> None:
             taken += 1
             yield b"%d,%d\n" % (i % 2, i)
 
-    reader = csvtext.open_csv(stream.Pieces(pieces, by_wire=True), "made up")
+    reader = csvtext.open_csv(stream.ByteStream(pieces, by_wire=True), "made up")
     head, schema = taken, pa.schema([(name, pa.float32()) for name in reader.columns])
     batches = admit(reader.blocks(schema, 500, False), file="", rows=500, on_bad_row="fail", skipped=[])
     assert sum(len(batch) for batch in batches) == 500

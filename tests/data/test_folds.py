@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from gengap.data.dataset import Dataset, load
-from gengap.data.folds import exchangeable, folds
+from gengap.data.folds import folds, is_exchangeable
 from gengap.tasks import Multiclass
 
 
@@ -70,12 +70,14 @@ def test_other_classes_keep_their_shares_where_one_has_fewer_rows_than_there_are
 
 def test_class_weights_are_of_the_rows_that_train() -> None:
     for _, train, validation in folds(dataset(class_weight="balanced"), 4):
-        assert validation.emphasis is None and train.emphasis is not None
-        assert train.emphasis[train.y == 0].sum() == pytest.approx(train.emphasis[train.y == 1].sum(), rel=1e-5)
+        assert validation.class_factors is None and train.class_factors is not None
+        assert train.class_factors[train.y == 0].sum() == pytest.approx(
+            train.class_factors[train.y == 1].sum(), rel=1e-5
+        )
 
 
 @pytest.mark.parametrize(
     ("options", "may"), [({}, True), *(({name: "of"}, False) for name in ("group", "time", "weight"))]
 )
 def test_rows_that_belong_together_are_not_exchanged(options: dict[str, Any], may: bool) -> None:
-    assert exchangeable(dataset(**options)) is may
+    assert is_exchangeable(dataset(**options)) is may

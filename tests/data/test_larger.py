@@ -47,7 +47,7 @@ def both(source: Any, **options: Any) -> tuple[gengap.Dataset, gengap.Dataset, R
     return inside, outside, outside.train.read([0], [len(outside.train)])
 
 
-def rows_of(rows: Rows) -> np.ndarray:
+def to_rows(rows: Rows) -> np.ndarray:
     together = np.concatenate([rows.x, rows.y.reshape(len(rows), -1)], axis=1)
     return together[np.lexsort(together.T)]
 
@@ -59,7 +59,7 @@ def test_holds_the_rows_and_the_preparation_that_memory_would(options: dict[str,
     np.testing.assert_allclose(outside.mean, inside.mean, rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(outside.scale, inside.scale, rtol=1e-6)
     assert not isinstance(inside.train, StoredRows)
-    np.testing.assert_allclose(rows_of(train), rows_of(inside.train), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(to_rows(train), to_rows(inside.train), rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(outside.validation.x, inside.validation.x, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(outside.validation.y, inside.validation.y)
     assert (outside.test is None) == (inside.test is None)
@@ -84,7 +84,7 @@ def test_any_task_is_stored(target: str) -> None:
     )
     inside, _, train = both(source.drop(columns={"number": "class", "class": "number"}[target]), target=target)
     assert not isinstance(inside.train, StoredRows)
-    np.testing.assert_allclose(rows_of(train), rows_of(inside.train), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(to_rows(train), to_rows(inside.train), rtol=1e-3, atol=1e-5)
 
 
 def test_a_sorted_table_is_stored_in_random_order(cache: Path) -> None:

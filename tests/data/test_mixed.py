@@ -17,7 +17,7 @@ from data.mixed_made import KINDS, ROWS, mixed
 from gengap.data import raw_table as raw_module
 from gengap.data.dataset import Dataset, load
 from gengap.data.encoding import HASHED, Category, Encoding
-from gengap.data.raw_table import Raw
+from gengap.data.raw_table import RawTable
 from gengap.data.sources.source import ingest
 from gengap.errors import BadRowError, DataError, UsageError
 
@@ -269,9 +269,9 @@ VALUES: dict[str, list[object]] = {
 def test_any_rows_are_encoded_as_all_are(kind: str, test: int) -> None:
     frame = pd.DataFrame({"x": VALUES[kind], "y": np.arange(400) % 2})
     data = load(frame, target="y", test=test)
-    raw = Raw((), np.empty((400, 0), np.float32), {"x": frame["x"]})
+    raw = RawTable((), np.empty((400, 0), np.float32), {"x": frame["x"]})
     if kind == "number":
-        raw = Raw(("x",), frame[["x"]].to_numpy(np.float32), {})
+        raw = RawTable(("x",), frame[["x"]].to_numpy(np.float32), {})
     whole = data.encoding.encode(raw)
     assert np.isfinite(whole).all()
     for row in (0, 3, 200):

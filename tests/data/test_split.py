@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengap.data.dataset import load
-from gengap.data.split import Wanted, by_group, by_time, times_of
+from gengap.data.split import SplitSizes, comparable_times, split_by_group, split_by_time
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
 
 PARTS = ("train", "validation", "test")
@@ -32,7 +32,7 @@ def test_no_group_is_divided(rows: int, groups: int, seed: int, test: int, train
     codes, y = random.integers(0, groups, rows), random.integers(0, 2, rows).astype(float)
     names = np.array([f"patient {code}" for code in codes])
     try:
-        parts = by_group(pd.Series(names), y, Wanted(train, rows // 5, test), seed, "t")
+        parts = split_by_group(pd.Series(names), y, SplitSizes(train, rows // 5, test), seed, "t")
     except DataError as error:
         assert "one label" in str(error) and groups < 20  # a side is one or two of few groups
         return
@@ -43,7 +43,7 @@ def test_no_group_is_divided(rows: int, groups: int, seed: int, test: int, train
     left = rows - len(parts[1]) - len(parts[2])
     assert len(parts[0]) == min(train or left, left)
     assert bool(len(parts[2])) == bool(test)
-    again = by_group(pd.Series(names), y, Wanted(train, rows // 5, test), seed, "t")
+    again = split_by_group(pd.Series(names), y, SplitSizes(train, rows // 5, test), seed, "t")
     assert all(np.array_equal(one, other) for one, other in zip(parts, again, strict=True))
 
 
@@ -51,13 +51,15 @@ def test_many_groups_give_the_rows_asked_for_and_the_classes_shares() -> None:
     random = np.random.default_rng(0)
     codes = random.integers(0, 500, 4_000)
     y = (random.random(4_000) < 0.2).astype(float)
-    train, validation, test = by_group(pd.Series(codes), y, Wanted(None, 800, 400), 0, "t")
+    train, validation, test = split_by_group(pd.Series(codes), y, SplitSizes(None, 800, 400), 0, "t")
     assert abs(len(validation) - 800) < 80 and abs(len(test) - 400) < 40
     assert all(abs(y[part].mean() - y.mean()) < 0.02 for part in (train, validation, test))
-    wide = by_group(codes, random.normal(size=4_000), Wanted(None, 800, 0), 0, "t")  # a target without classes
+    wide = split_by_group(
+        codes, random.normal(size=4_000), SplitSizes(None, 800, 0), 0, "t"
+    )  # a target without classes
     assert abs(len(wide[1]) - 800) < 80
     groups = pd.Series(random.integers(0, 10**6, 10**5))
-    many = by_group(groups, np.arange(10**5) % 2, Wanted(None, 20_000, 0), 0, "t")
+    many = split_by_group(groups, np.arange(10**5) % 2, SplitSizes(None, 20_000, 0), 0, "t")
     assert len(many[1]) == 20_000
 
 
@@ -71,7 +73,9 @@ def test_later_rows_are_never_trained_on_and_ties_are_not_divided(
     moments = np.array(values)
     y = (np.arange(len(values)) % 2).astype(float)
     try:
-        parts = by_time(times_of(pd.Series(moments), "t", "day")[0], y, Wanted(train, validation, test), "t")
+        parts = split_by_time(
+            comparable_times(pd.Series(moments), "t", "day")[0], y, SplitSizes(train, validation, test), "t"
+        )
     except DataError as error:
         assert len(np.unique(moments)) < len(moments) or "one label" in str(error)  # ties empty a side
         return

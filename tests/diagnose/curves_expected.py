@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import Curves, Log, choose
+from gengap.diagnose.run_curves import Log, RunCurves, choose
 
 LOGS = Path(__file__).parent / "logs"
 TRAIN, VALIDATION = [0.9, 0.5, 0.3], [1.0, 0.7, 0.8]  # curves of three epochs
@@ -16,7 +16,7 @@ def one(source: object) -> Log:
     return log
 
 
-def judged(source: object, metric: str | None = None) -> Curves:
+def judged(source: object, metric: str | None = None) -> RunCurves:
     return choose(one(source), metric)
 
 

@@ -15,10 +15,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from gengap.errors import UsageError
 from gengap.stats import comparison as module
-from gengap.stats.comparison import Comparison, compare, ranks, within_one_error
+from gengap.stats.comparison import Comparison, choose_within_one_error, compare, ranks
 from gengap.stats.paired import (
     LEVEL,
-    area_parts,
+    auc_components,
     bootstrap_interval,
     bootstrap_means,
     cross_fitted,
@@ -29,17 +29,17 @@ from gengap.stats.paired import (
     seed_variance,
 )
 
-ByRun = dict[str, np.ndarray]
+ArraysByRun = dict[str, np.ndarray]
 METRICS = ("binary_crossentropy", "accuracy", "auc")
 
 
-def losses_of(logits: ByRun, y: np.ndarray) -> ByRun:
+def losses_of(logits: ArraysByRun, y: np.ndarray) -> ArraysByRun:
     return {run: np.logaddexp(0, z) - y * z for run, z in logits.items()}
 
 
 def task(
     random: np.random.Generator, rows: int, runs: str = "ab", seeds: int = 1, noise: float = 0.7
-) -> tuple[ByRun, np.ndarray]:
+) -> tuple[ArraysByRun, np.ndarray]:
     """Equally good runs: each knows the true logit up to noise of its own. At least two rows of each label."""
     truth = 1.5 * random.normal(size=rows)
     y = (random.random(rows) < 1 / (1 + np.exp(-truth))).astype(np.float64)
@@ -68,7 +68,7 @@ few = settings(max_examples=25, deadline=None)
 
 @few
 @given(small_tasks)
-def test_swapping_the_runs_changes_the_sign_alone(given_task: tuple[ByRun, np.ndarray]) -> None:
+def test_swapping_the_runs_changes_the_sign_alone(given_task: tuple[ArraysByRun, np.ndarray]) -> None:
     logits, y = given_task
     losses = losses_of(logits, y)
     forward, back = (compare(losses, logits, y, against=run) for run in "ba")
@@ -83,7 +83,7 @@ def test_swapping_the_runs_changes_the_sign_alone(given_task: tuple[ByRun, np.nd
 
 @few
 @given(small_tasks)
-def test_identical_models_do_not_differ(given_task: tuple[ByRun, np.ndarray]) -> None:
+def test_identical_models_do_not_differ(given_task: tuple[ArraysByRun, np.ndarray]) -> None:
     logits, y = given_task
     logits = {"a": logits["a"], "b": logits["a"].copy()}
     for found in compare(losses_of(logits, y), logits, y):
@@ -93,7 +93,7 @@ def test_identical_models_do_not_differ(given_task: tuple[ByRun, np.ndarray]) ->
 @few
 @given(small_tasks, seeds_of_data)
 def test_the_order_of_rows_changes_only_the_bootstraps_noise(
-    given_task: tuple[ByRun, np.ndarray], seed: int
+    given_task: tuple[ArraysByRun, np.ndarray], seed: int
 ) -> None:
     logits, y = given_task
     order = np.random.default_rng(seed).permutation(len(y))
@@ -112,7 +112,9 @@ def test_the_order_of_rows_changes_only_the_bootstraps_noise(
 
 @few
 @given(small_tasks, st.floats(0.5, 4))
-def test_what_makes_a_row_hard_for_all_runs_cancels(given_task: tuple[ByRun, np.ndarray], scale: float) -> None:
+def test_what_makes_a_row_hard_for_all_runs_cancels(
+    given_task: tuple[ArraysByRun, np.ndarray], scale: float
+) -> None:
     logits, y = given_task
     losses = losses_of(logits, y)
     hard = 10 * np.random.default_rng(0).random(len(y))
@@ -142,18 +144,18 @@ def test_holms_correction_of_a_known_example() -> None:
 
 @few
 @given(small_tasks)
-def test_areas_are_those_of_scikit_learn_and_know_only_ranks(given_task: tuple[ByRun, np.ndarray]) -> None:
+def test_areas_are_those_of_scikit_learn_and_know_only_ranks(given_task: tuple[ArraysByRun, np.ndarray]) -> None:
     logits, y = given_task
     z = np.round(logits["a"], 0)  # many ties
-    parts = area_parts(z, y)
+    parts = auc_components(z, y)
     assert parts.area == pytest.approx(np.mean([roc_auc_score(y, each) for each in z]))
     assert parts.negatives.mean() == pytest.approx(parts.area)
     positive, negative = z[:, y == 1, None], z[:, None, y == 0]
     won = ((positive > negative) + 0.5 * (positive == negative)).mean(axis=0)
     np.testing.assert_allclose(parts.positives, won.mean(axis=1))
     np.testing.assert_allclose(parts.negatives, won.mean(axis=0))
-    np.testing.assert_allclose(area_parts(np.exp(z), y).positives, parts.positives)
-    np.testing.assert_allclose(area_parts(-z, 1 - y).positives, parts.negatives)
+    np.testing.assert_allclose(auc_components(np.exp(z), y).positives, parts.positives)
+    np.testing.assert_allclose(auc_components(-z, 1 - y).positives, parts.negatives)
 
 
 # Oracles and contracts
@@ -202,7 +204,7 @@ def test_delongs_variance_is_that_of_its_definition_for_rare_positives() -> None
     by_positive, by_negative = (np.cov([w.mean(axis=axis) for w in won]) for axis in (1, 0))
     covariance = by_positive / 12 + by_negative / 188
     error = np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    difference, interval, p_value = delong(area_parts(a[None], y), area_parts(b[None], y))
+    difference, interval, p_value = delong(auc_components(a[None], y), auc_components(b[None], y))
     assert difference == pytest.approx(won[0].mean() - won[1].mean())
     assert np.ptp(interval) / 2 == pytest.approx(norm.ppf(0.95) * error)
     assert p_value == pytest.approx(2 * norm.sf(abs(difference) / error))
@@ -211,11 +213,11 @@ def test_delongs_variance_is_that_of_its_definition_for_rare_positives() -> None
 def test_delongs_variance_is_the_bootstraps() -> None:
     random = np.random.default_rng(5)
     logits, y = task(random, 400, seeds=2)
-    _, interval, _ = delong(*(area_parts(z, y) for z in logits.values()))
+    _, interval, _ = delong(*(auc_components(z, y) for z in logits.values()))
     drawn = []
     for _ in range(600):
         rows = random.integers(400, size=400)
-        a, b = (area_parts(z[:, rows], y[rows]).area for z in logits.values())
+        a, b = (auc_components(z[:, rows], y[rows]).area for z in logits.values())
         drawn.append(a - b)
     assert np.ptp(interval) / (2 * 1.645) == pytest.approx(np.std(drawn), rel=0.1)
 
@@ -281,7 +283,7 @@ def test_few_rows_are_never_surer_than_their_signs() -> None:
     assert paired_t(np.array([0.5, 0.5, 0.5])) == 0.25
     perfect, useless = np.array([[0.0, 0, 1, 1]]), np.zeros((1, 4))
     y = np.array([0, 0, 1, 1])
-    assert delong(area_parts(perfect, y), area_parts(useless, y)) == (0.5, (0.5, 0.5), 0.125)
+    assert delong(auc_components(perfect, y), auc_components(useless, y)) == (0.5, (0.5, 0.5), 0.125)
 
 
 # How often they are wrong
@@ -346,7 +348,7 @@ def test_delongs_p_value_and_interval_hold(seeds: int) -> None:
     p_values, covered = [], 0
     for _ in range(800):
         logits, y = task(random, 150, seeds=seeds)
-        _, (low, high), p_value = delong(*(area_parts(z, y) for z in logits.values()))
+        _, (low, high), p_value = delong(*(auc_components(z, y) for z in logits.values()))
         p_values.append(p_value)
         covered += low <= 0 <= high
     assert consistent(covered, 800, LEVEL)
@@ -379,7 +381,7 @@ def test_a_difference_is_found_once_the_rows_suffice() -> None:
         assert (found.difference < 0) == (found.metric == "binary_crossentropy")
 
 
-def eight_equal(random: np.random.Generator) -> ByRun:
+def eight_equal(random: np.random.Generator) -> ArraysByRun:
     return {str(i): each[None] for i, each in enumerate(random.normal(size=300) + random.normal(size=(8, 300)))}
 
 
@@ -404,7 +406,7 @@ def test_equal_runs_are_called_worse_than_the_best_no_more_often_than_stated(
 # Ranks
 
 
-def spread(random: np.random.Generator, means: dict[str, float], rows: int = 400, own: float = 0.1) -> ByRun:
+def spread(random: np.random.Generator, means: dict[str, float], rows: int = 400, own: float = 0.1) -> ArraysByRun:
     hard = random.exponential(size=rows)
     return {run: (mean + hard + own * random.normal(size=rows))[None] for run, mean in means.items()}
 
@@ -440,9 +442,9 @@ def test_the_smallest_run_within_one_error_is_kept() -> None:
     order = ["small", "large"]
     assert error < losses["large"].std() / 20 / 2  # far below that of the best one's own mean
     for times, kept in ((0.9, "small"), (1.1, "large")):
-        found = within_one_error({**shifted, "small": shifted["small"] + times * se}, order)
+        found = choose_within_one_error({**shifted, "small": shifted["small"] + times * se}, order)
         assert (found.run, found.best) == (kept, "large")
-    assert within_one_error(dict.fromkeys("xyz", losses["tiny"]), "zyx").run == "z"
+    assert choose_within_one_error(dict.fromkeys("xyz", losses["tiny"]), "zyx").run == "z"
 
 
 def crossed(random: np.random.Generator, seeds: int, rows: np.ndarray) -> np.ndarray:
@@ -458,7 +460,7 @@ def test_the_error_is_that_of_other_rows_and_other_seeds() -> None:
         a, b = crossed(random, 3, hard), crossed(random, 2, hard)
         differences.append(a.mean() - b.mean())
         barely = a - differences[-1] + 1e-9  # a little worse than b, so that it is kept and its error told
-        found = within_one_error({"a": barely, "b": b}, ["a", "b"])
+        found = choose_within_one_error({"a": barely, "b": b}, ["a", "b"])
         assert (found.run, found.best) == ("a", "b")
         variances.append(found.error**2)
     truth = 0.03**2 * (1 / 3 + 1 / 2) + 0.5**2 * (1 / 3 + 1 / 2) / 200
@@ -476,10 +478,10 @@ def test_one_seed_shows_no_spread_of_seeds() -> None:
 def test_seeds_that_come_out_elsewhere_widen_the_error() -> None:
     hard = np.random.default_rng(22).exponential(size=300)
     wobble = np.random.default_rng(23).normal(size=(2, 300)) * 0.01
-    steady = within_one_error({"a": wobble + hard + 0.02, "b": wobble[::-1] + hard}, ["a", "b"])
+    steady = choose_within_one_error({"a": wobble + hard + 0.02, "b": wobble[::-1] + hard}, ["a", "b"])
     shaken = {"a": wobble + hard + 0.02 + np.array([[0.1], [-0.1]]), "b": wobble[::-1] + hard}
     assert steady.run == "b"
-    assert within_one_error(shaken, ["a", "b"]).run == "a"
+    assert choose_within_one_error(shaken, ["a", "b"]).run == "a"
 
 
 # Corrected for the pick
@@ -614,8 +616,11 @@ Y = np.array([0, 1, 0, 1, 0, 1])
         (lambda: compare(GOOD, {"a": GOOD["a"]}, Y), r"logits have the shapes {'a': \(2, 6\)}; expected those of"),
         (lambda: compare(GOOD, GOOD, Y[:5]), r"the labels have the shape \(5,\).*for each of the 6 rows"),
         (lambda: compare(GOOD, GOOD, Y * 2), r"values such as \[0 2\]; expected a 0 or a 1"),
-        (lambda: within_one_error(GOOD, ["a"]), "the order and the losses differ in b; expected the same runs"),
-        (lambda: within_one_error(GOOD, ["a", "c", "b"]), "differ in c"),
+        (
+            lambda: choose_within_one_error(GOOD, ["a"]),
+            "the order and the losses differ in b; expected the same runs",
+        ),
+        (lambda: choose_within_one_error(GOOD, ["a", "c", "b"]), "differ in c"),
         (lambda: holm([0.1, 0.2], family=1), "2 p-values are in a family of 1"),
         (lambda: holm([0.1, np.nan]), r"\[0.1, nan\]; expected numbers from 0 to 1"),
         (lambda: cross_fitted(np.ones((2, 3))), r"the shapes \[\(3,\)\]; expected.*at least four rows"),

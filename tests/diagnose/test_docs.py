@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gengap.cli import app
 from gengap.diagnose import findings
-from gengap.report.verdict_plot import save_verdicts
+from gengap.report.verdict_plot import save_verdict_figure
 
 ROOT = Path(__file__).parents[2]
 README, DIAGNOSE, VERDICTS = (
@@ -73,7 +73,7 @@ def test_the_gallery_shows_every_verdict_in_a_picture(tmp_path: Path) -> None:
     assert [verdict.verdict for _, verdict in judged] == [
         *("underfit", "good", "near-overfit", "overfit", "inconclusive", "good")
     ]
-    save_verdicts(judged, tmp_path / "verdicts.png")
+    save_verdict_figure(judged, tmp_path / "verdicts.png")
     assert (tmp_path / "verdicts.png").stat().st_size > 10_000
 
 

@@ -17,14 +17,14 @@ from gengap.errors import UsageError
 from gengap.stats import power_law
 from gengap.stats.learning_curve import (
     EVERYTHING,
-    Extrapolation,
-    Fit,
     LearningCurve,
-    cross_fitted_rows,
+    LearningCurveFit,
+    LearningCurveForecast,
+    cross_fit_rows,
     extrapolate,
     fit_curve,
 )
-from gengap.stats.power_law import Measured, Particles, posterior
+from gengap.stats.power_law import MeanLosses, Particles, posterior
 
 SIZES = np.array([156, 272, 474, 825, 1436, 2500])
 
@@ -58,7 +58,7 @@ def power(a: float, b: float, c: float, n: np.ndarray | float = SIZES) -> np.nda
     return a + b * np.asarray(n, dtype=np.float64) ** -c
 
 
-def particles_of(fit: Fit) -> Particles:
+def particles_of(fit: LearningCurveFit) -> Particles:
     assert isinstance(fit.found, Particles)
     return fit.found
 
@@ -99,7 +99,7 @@ def test_the_posterior_is_calibrated_to_its_prior(monkeypatch: pytest.MonkeyPatc
     u, models, rows = np.log(SIZES / 2500), np.full(6, 0.004**2), np.full((6, 6), 0.02**2)
     ranks = []
     while len(ranks) < 50:
-        target = power_law._Target(Measured(u, np.ones(6), rows, models, True))
+        target = power_law._Target(MeanLosses(u, np.ones(6), rows, models, True))
         z = random.standard_normal((1, target.dimensions))
         slope, decay, wander, error = target.parameters(z)
         walk = np.cumsum(z[:, 4:] * target.roots, axis=1)
@@ -109,7 +109,7 @@ def test_the_posterior_is_calibrated_to_its_prior(monkeypatch: pytest.MonkeyPatc
         if gain >= 1 or above.max() > 5:  # no loss is left, or hardly any curve is seen beside its start
             continue
         noise = error[0] * np.sqrt(models) * random.normal(size=6) + 0.02 * random.normal()
-        found = posterior(Measured(u, 1 + above[0] + noise, rows, models, True), random)
+        found = posterior(MeanLosses(u, 1 + above[0] + noise, rows, models, True), random)
         ranks.append(np.mean(found.carried_on(4, random)[1] < gain))
     inside = np.mean([0.05 <= rank <= 0.95 for rank in ranks])
     assert 0.8 <= inside <= 0.99  # 90% in truth; two and a half standard errors are 10%
@@ -251,7 +251,7 @@ def test_the_same_losses_get_the_same_answer() -> None:
     first, second = extrapolate(curve), extrapolate(curve)
     assert first == second
     assert fit_curve(curve).forecast(10) == first.forecasts[2]
-    assert msgspec.json.decode(msgspec.json.encode(first), type=Extrapolation) == first
+    assert msgspec.json.decode(msgspec.json.encode(first), type=LearningCurveForecast) == first
     assert first.sizes == tuple(SIZES.tolist()) and first.exponent is not None
 
 
@@ -296,20 +296,20 @@ def test_cross_fitted_rows_did_not_pick_their_epoch() -> None:
     random = np.random.default_rng(0)
     luck = [1 + random.normal(size=(50, 200)) for _ in range(40)]  # no epoch is better than another
     naive = np.mean([losses.mean(axis=1).min() for losses in luck])
-    fitted = np.mean([cross_fitted_rows(losses).mean() for losses in luck])
+    fitted = np.mean([cross_fit_rows(losses).mean() for losses in luck])
     assert naive < 0.87  # the lowest of 50 means of 200
     assert fitted == pytest.approx(1.0, abs=0.03)
 
 
 def test_cross_fitting_passes_over_epochs_that_diverged() -> None:
     losses = np.vstack([np.full(10, np.nan), np.full(10, 2.0), np.full(10, 3.0)])
-    assert cross_fitted_rows(losses).tolist() == [2.0] * 10
+    assert cross_fit_rows(losses).tolist() == [2.0] * 10
 
 
 @pytest.mark.parametrize(("shape", "folds"), [((3,), 2), ((3, 4), 5), ((3, 4), 1)])
 def test_misshapen_cross_fits_are_refused(shape: tuple[int, ...], folds: int) -> None:
     with pytest.raises(UsageError, match=r"expected \(epochs, rows\) and at least two folds"):
-        cross_fitted_rows(np.ones(shape), folds)
+        cross_fit_rows(np.ones(shape), folds)
 
 
 LOSSES = (st.floats(), st.floats(0.01, 10), st.floats(0.5, 0.7), st.floats(0.6, 0.601))

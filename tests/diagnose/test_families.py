@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.judging.families import FAMILIES, VARIANTS, Drawn, Family
+from benchmarks.judging.families import FAMILIES, VARIANTS, Family, PageDocument
 from gengap.diagnose import diagnose
-from gengap.diagnose.run_curves import Curves
+from gengap.diagnose.run_curves import RunCurves
 from gengap.diagnose.verdict import Verdict, judge
 from gengap.history import Series
 
@@ -18,9 +18,9 @@ def series(values: np.ndarray) -> Series:
     return Series(np.arange(len(values)), np.asarray(values, np.float64))
 
 
-def judged(drawn: Drawn) -> Verdict:
+def judged(drawn: PageDocument) -> Verdict:
     train = None if drawn.train is None else series(drawn.train)
-    return judge(Curves("run", "val_loss", series(drawn.validation), train, drawn.higher_is_better))
+    return judge(RunCurves("run", "val_loss", series(drawn.validation), train, drawn.higher_is_better))
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
@@ -38,7 +38,7 @@ def test_variants_mostly_get_their_verdict(family: Family) -> None:
 @pytest.mark.parametrize("family", FAMILIES[-4:], ids=lambda family: family.name)
 def test_the_unit_does_not_matter(family: Family) -> None:
     (drawn,) = family.sample(1, seed=13)
-    other = judged(Drawn(1000 * drawn.train if drawn.train is not None else None, 1000 * drawn.validation))
+    other = judged(PageDocument(1000 * drawn.train if drawn.train is not None else None, 1000 * drawn.validation))
     assert judged(drawn).probabilities == pytest.approx(other.probabilities, abs=1e-6)
 
 
@@ -71,7 +71,7 @@ def test_fewer_validation_values_than_training_ones() -> None:
     epochs = np.arange(90)
     train, validation = np.exp(-epochs / 30), 0.5 + 0.5 * np.exp(-epochs / 4) + 0.002 * epochs
     every_third = Series(epochs[2::3], validation[2::3])
-    curves = Curves("run", "val_loss", every_third, series(train), False)
+    curves = RunCurves("run", "val_loss", every_third, series(train), False)
     verdict = judge(curves)
     assert verdict.verdict == "overfit"
     assert verdict.best_epoch == 17
@@ -122,7 +122,7 @@ anything = st.floats(allow_nan=True, allow_infinity=True)
 @settings(max_examples=60)
 @given(st.lists(finite, max_size=40) | st.lists(anything, max_size=40), st.lists(anything, max_size=40))
 def test_no_numbers_make_it_crash(validation: list[float], train: list[float]) -> None:
-    curves = Curves("run", "val_loss", series(np.array(validation)), series(np.array(train)), False)
+    curves = RunCurves("run", "val_loss", series(np.array(validation)), series(np.array(train)), False)
     verdict = judge(curves)
     assert verdict.verdict in ("underfit", "good", "near-overfit", "overfit", "inconclusive")
     assert verdict.reasons

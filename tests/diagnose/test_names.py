@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gengap.diagnose.metric_names import assign
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import Log, choose, higher_is_better, split_of
+from gengap.diagnose.run_curves import Log, choose, higher_is_better, split_and_metric
 from gengap.errors import UsageError
 from gengap.history import History, Series
 
@@ -56,7 +56,7 @@ def log(**columns: list[float]) -> Log:
     ],
 )
 def test_a_name_tells_split_and_metric(name: str, expected: tuple[str, str]) -> None:
-    assert split_of(name) == expected
+    assert split_and_metric(name) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_name_tells_split_and_metric(name: str, expected: tuple[str, str]) -> 
     ],
 )
 def test_what_is_no_curve_has_no_split(name: str) -> None:
-    assert split_of(name) is None
+    assert split_and_metric(name) is None
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_names_explain_each_other(names: list[str], expected: dict[str, tuple[st
 
 @given(st.text())
 def test_any_name_is_taken(name: str) -> None:
-    found = split_of(name)
+    found = split_and_metric(name)
     assert found is None or found[0] in ("train", "validation", "test")
     assert higher_is_better(name) in (True, False)
 

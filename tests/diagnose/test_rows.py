@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.diagnose.run_curves import Curves
+from gengap.diagnose.run_curves import RunCurves
 from gengap.diagnose.trial_verdicts import row_losses
 from gengap.diagnose.verdict import Verdict, judge
 from gengap.errors import UsageError
 from gengap.history import Series
-from gengap.stats.row_losses import RowLosses, smooth_rows
+from gengap.stats.row_losses import RowLosses, smooth_row_losses
 
 EPOCHS = np.arange(60)
 
 
-def rows_of(mean: np.ndarray, rows: int, disagreement: float, seed: int = 0) -> RowLosses:
+def to_rows(mean: np.ndarray, rows: int, disagreement: float, seed: int = 0) -> RowLosses:
     """Rows whose changes after the first epochs differ by `disagreement` from row to row."""
     random = np.random.default_rng(seed)
     own = 1 + 0.5 * random.random(rows)
@@ -24,9 +24,9 @@ def rows_of(mean: np.ndarray, rows: int, disagreement: float, seed: int = 0) -> 
     return RowLosses(EPOCHS, losses)
 
 
-def verdict_of(rise: float, rows: RowLosses | None) -> Verdict:
+def judge_trial(rise: float, rows: RowLosses | None) -> Verdict:
     mean = 0.5 * (1 + np.exp(-EPOCHS / 3)) * (1 + rise * np.clip((EPOCHS - 20) / 39, 0, None))
-    return judge(Curves("run", "val_loss", Series(EPOCHS, mean), Series(EPOCHS, mean), False), rows)
+    return judge(RunCurves("run", "val_loss", Series(EPOCHS, mean), Series(EPOCHS, mean), False), rows)
 
 
 def mean_of(rise: float) -> np.ndarray:
@@ -34,8 +34,8 @@ def mean_of(rise: float) -> np.ndarray:
 
 
 def test_the_error_is_that_of_paired_differences() -> None:
-    rows = rows_of(mean_of(0.0), 400, 0.3)
-    smoothed = smooth_rows(rows, EPOCHS + 1.0, np.array([20.0, 60.0]))
+    rows = to_rows(mean_of(0.0), 400, 0.3)
+    smoothed = smooth_row_losses(rows, EPOCHS + 1.0, np.array([20.0, 60.0]))
     assert smoothed is not None
     # Between epochs 20 and 60 of 60 the rows drift apart by two thirds of their disagreement, on a loss of 0.5;
     # smoothing the last epochs with those before takes a little off.
@@ -46,12 +46,12 @@ def test_the_error_is_that_of_paired_differences() -> None:
 
 
 def test_a_rise_within_the_rows_luck_is_less_sure() -> None:
-    agreeing, disagreeing = rows_of(mean_of(0.03), 300, 0.01), rows_of(mean_of(0.03), 300, 1.0)
-    alone = verdict_of(0.03, None).probabilities["overfit"]
-    sure, unsure = (verdict_of(0.03, rows).probabilities["overfit"] for rows in (agreeing, disagreeing))
+    agreeing, disagreeing = to_rows(mean_of(0.03), 300, 0.01), to_rows(mean_of(0.03), 300, 1.0)
+    alone = judge_trial(0.03, None).probabilities["overfit"]
+    sure, unsure = (judge_trial(0.03, rows).probabilities["overfit"] for rows in (agreeing, disagreeing))
     assert alone > 0.95 and sure > 0.95
     assert unsure < 0.9
-    assert "sampling-error" in verdict_of(0.03, disagreeing).codes
+    assert "sampling-error" in judge_trial(0.03, disagreeing).codes
 
 
 def test_losses_from_logits_are_cross_entropies() -> None:
@@ -76,10 +76,10 @@ def test_misshapen_rows_are_refused(epochs: list[int], shape: tuple[int, ...], w
 
 
 def test_rows_that_are_not_finite_are_left_out() -> None:
-    rows = rows_of(mean_of(0.0), 50, 0.1)
+    rows = to_rows(mean_of(0.0), 50, 0.1)
     losses = rows.losses.copy()
     losses[5:] = np.nan
-    kept = smooth_rows(RowLosses(EPOCHS, losses), EPOCHS + 1.0, np.array([1.0, 60.0]))
+    kept = smooth_row_losses(RowLosses(EPOCHS, losses), EPOCHS + 1.0, np.array([1.0, 60.0]))
     assert kept is not None and np.isfinite(kept.shares).all()
     losses[:] = np.nan
-    assert smooth_rows(RowLosses(EPOCHS, losses), EPOCHS + 1.0, np.array([1.0, 60.0])) is None
+    assert smooth_row_losses(RowLosses(EPOCHS, losses), EPOCHS + 1.0, np.array([1.0, 60.0])) is None

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from gengap.stats.permutation import Signal, signal
+from gengap.stats.permutation import PermutationTest, signal
 from gengap.tasks import BINARY, Multiclass, Regression
 
 RUNS, EPOCHS = 6, 8
@@ -25,7 +25,7 @@ def outputs(random: np.random.Generator, y: np.ndarray, strength: float) -> list
     return made
 
 
-def shown(made: Iterable[np.ndarray], y: np.ndarray, **options: int) -> Signal:
+def shown(made: Iterable[np.ndarray], y: np.ndarray, **options: int) -> PermutationTest:
     return signal((lines[..., None] for lines in made), y, BINARY, **options)
 
 

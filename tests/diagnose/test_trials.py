@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.diagnose.trial_verdicts import curves_of, ending_rule, verdict_of
+from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule, trial_curves
 from gengap.history import History, Series
 from gengap.tasks import BINARY
-from gengap.train.types import SoFar, kept_epochs
+from gengap.train.types import PartialResult, recorded_epochs
 
 ROWS, PATIENCE = 1_000, 200
 Y = np.ones(ROWS, np.float32)
@@ -21,7 +21,7 @@ def falling(epochs: int, to: float, within: float = 30.0) -> np.ndarray:
 
 def known(
     train: np.ndarray, validation: np.ndarray, noise: float = 0.002, luck: tuple[float, float] = (0.5, 1.5)
-) -> SoFar:
+) -> PartialResult:
     """A trial with such losses: every row's is validation's times its own luck, drawn between these."""
     rng = np.random.default_rng(0)
     epochs = np.arange(len(train))
@@ -30,9 +30,9 @@ def known(
     seen = validation * (1 + rng.normal(0, noise, len(validation)))
     series = {("train", "clean_binary_crossentropy"): train, ("validation", "binary_crossentropy"): seen}
     history = History("drawn", 0, {key: Series(epochs, values) for key, values in series.items()})
-    kept = np.union1d(kept_epochs(len(train)), [len(train) - 1])
+    kept = np.union1d(recorded_epochs(len(train)), [len(train) - 1])
     losses = seen[kept][:, None] * of_rows
-    return SoFar(history, kept, -np.log(np.expm1(losses))[..., None])  # logits of class 1 with these losses
+    return PartialResult(history, kept, -np.log(np.expm1(losses))[..., None])  # logits of class 1 with these losses
 
 
 def turned(epochs: int, rise: float, within: float = 30.0) -> np.ndarray:
@@ -55,37 +55,37 @@ def test_a_trial_ends_once_its_verdict_is_settled(
     train: np.ndarray, validation: np.ndarray, verdict: str, ends: bool
 ) -> None:
     trial = known(train, validation)
-    assert curves_of(trial.history).metric == "val_binary_crossentropy"
-    assert verdict_of(trial, Y, BINARY).verdict == verdict
-    assert ending_rule(Y, PATIENCE, BINARY)(trial) is ends
+    assert trial_curves(trial.history).metric == "val_binary_crossentropy"
+    assert judge_trial(trial, Y, BINARY).verdict == verdict
+    assert make_ending_rule(Y, PATIENCE, BINARY)(trial) is ends
 
 
 def test_a_rise_beyond_doubt_ends_a_trial_before_its_patience() -> None:
     trial = known(LEARNS_ON[:100], turned(100, 0.2))
-    assert ending_rule(Y, PATIENCE, BINARY)(trial)
+    assert make_ending_rule(Y, PATIENCE, BINARY)(trial)
     less = known(LEARNS_ON[:150], turned(150, 0.032, within=15))
-    assert verdict_of(less, Y, BINARY).verdict == "overfit"
-    assert not ending_rule(Y, PATIENCE, BINARY)(less)
+    assert judge_trial(less, Y, BINARY).verdict == "overfit"
+    assert not make_ending_rule(Y, PATIENCE, BINARY)(less)
 
 
 def test_a_gain_that_the_rows_could_tell_keeps_a_trial_going() -> None:
     slowly = falling(400, 0.5) * (1 - 0.003 * np.log1p(np.arange(400.0) / 40))
     for luck, ends in (((0.5, 1.5), True), ((0.98, 1.02), False)):
         trial = known(LEARNS_ON, slowly, luck=luck)
-        verdict = verdict_of(trial, Y, BINARY)
+        verdict = judge_trial(trial, Y, BINARY)
         assert verdict.verdict == "near-overfit" and verdict.probabilities["near-overfit"] > 0.5
-        assert ending_rule(Y, PATIENCE, BINARY)(trial) is ends
+        assert make_ending_rule(Y, PATIENCE, BINARY)(trial) is ends
 
 
 def test_a_single_validation_row_ends_no_trial() -> None:
     trial = known(LEARNS_ON, turned(400, 0.5))
-    one = SoFar(trial.history, trial.output_epochs, trial.outputs[:, :1])
-    assert not ending_rule(Y[:1], PATIENCE, BINARY)(one)
+    one = PartialResult(trial.history, trial.output_epochs, trial.outputs[:, :1])
+    assert not make_ending_rule(Y[:1], PATIENCE, BINARY)(one)
 
 
 def test_a_rise_that_may_yet_be_material_leaves_near_overfit_open() -> None:
     trial = known(LEARNS_ON, turned(400, 0.009), noise=0.008)
-    verdict = verdict_of(trial, Y, BINARY)
+    verdict = judge_trial(trial, Y, BINARY)
     assert verdict.verdict == "near-overfit"
     assert 0.15 < verdict.probabilities["overfit"] < 0.5
-    assert not ending_rule(Y, PATIENCE, BINARY)(trial)
+    assert not make_ending_rule(Y, PATIENCE, BINARY)(trial)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 
 from gengap.stats.comparison import compare
-from gengap.stats.paired import area_parts, delong, mcnemar
-from gengap.stats.weighted import linearised
+from gengap.stats.paired import auc_components, delong, mcnemar
+from gengap.stats.weighted import linearise
 from gengap.tasks import BINARY, Multiclass, Regression
 
 seeds = st.integers(0, 10**6)
@@ -20,17 +20,17 @@ seeds = st.integers(0, 10**6)
 def test_the_mean_is_the_weighted_one_whatever_the_unit_of_weights(seed: int, rows: int, unit: float) -> None:
     random = np.random.default_rng(seed)
     values, weights = random.normal(3, 2, size=(2, 5, rows)), random.gamma(1, size=rows)
-    found = linearised(values, weights)
+    found = linearise(values, weights)
     np.testing.assert_allclose(found.mean(axis=-1), np.average(values, axis=-1, weights=weights))
-    np.testing.assert_allclose(linearised(values, unit * weights), found)
-    np.testing.assert_allclose(linearised(values[0] - values[1], weights), found[0] - found[1], atol=1e-12)
-    np.testing.assert_allclose(linearised(values, np.full(rows, unit)), values)
+    np.testing.assert_allclose(linearise(values, unit * weights), found)
+    np.testing.assert_allclose(linearise(values[0] - values[1], weights), found[0] - found[1], atol=1e-12)
+    np.testing.assert_allclose(linearise(values, np.full(rows, unit)), values)
 
 
 @given(seeds, st.integers(3, 40), st.integers(1, 40))
 def test_rows_of_no_weight_are_as_if_they_were_not_there(seed: int, some: int, others: int) -> None:
     values = np.random.default_rng(seed).normal(size=some + others)
-    found = linearised(values, np.arange(some + others) < some)
+    found = linearise(values, np.arange(some + others) < some)
     errors = [each.std(ddof=1) / np.sqrt(len(each)) for each in (found, values[:some])]
     rows = some + others  # but for the degrees of freedom, which count all
     assert errors[0] == pytest.approx(errors[1] * np.sqrt(rows * (some - 1) / ((rows - 1) * some)))
@@ -41,7 +41,7 @@ def test_the_error_is_the_spread_of_weighted_means_of_new_rows() -> None:
     weights = random.gamma(0.5, size=(4_000, 300)) + 0.01
     values = random.normal(size=weights.shape) + 0.3 * weights  # heavy rows lose more
     means = np.average(values, axis=1, weights=weights)
-    found = [linearised(*each) for each in zip(values[:400], weights[:400], strict=True)]
+    found = [linearise(*each) for each in zip(values[:400], weights[:400], strict=True)]
     error = np.mean([each.var(ddof=1) / 300 for each in found]) ** 0.5
     assert error == pytest.approx(means.std(), rel=0.1)
     assert means.std() > 1.3 * values.std() / 300**0.5  # which ignoring the weights would say
@@ -53,12 +53,12 @@ def test_areas_are_those_of_scikit_learn(seed: int, rows: int, ties: bool) -> No
     y, scores, weights = np.arange(rows) % 2, random.normal(size=(2, rows)), random.integers(0, 4, rows)
     scores = np.round(scores) if ties else scores
     assume(weights[y == 1].any() and weights[y == 0].any())
-    found = area_parts(scores, y, weights.astype(float))
+    found = auc_components(scores, y, weights.astype(float))
     expected = np.mean([roc_auc_score(y, each, sample_weight=weights) for each in scores])
     assert found.area == pytest.approx(expected) == pytest.approx(found.negatives.mean())
-    again = area_parts(np.repeat(scores, weights, axis=1), np.repeat(y, weights))
+    again = auc_components(np.repeat(scores, weights, axis=1), np.repeat(y, weights))
     assert again.area == pytest.approx(expected)
-    plain, alike = area_parts(scores, y), area_parts(scores, y, np.full(rows, 2.0))
+    plain, alike = auc_components(scores, y), auc_components(scores, y, np.full(rows, 2.0))
     np.testing.assert_allclose(plain.positives, alike.positives)
     assert plain.area == pytest.approx(np.mean([roc_auc_score(y, each) for each in scores]))
 
@@ -70,14 +70,14 @@ def test_comparisons_of_weighted_rows_are_of_weighted_means_and_wider() -> None:
     losses = {run: BINARY.row_losses(each[..., None], y) for run, each in logits.items()}
     plain = compare(losses, logits, y, against="a")
     weighed = compare(
-        {run: linearised(each, weights) for run, each in losses.items()}, logits, y, against="a", weights=weights
+        {run: linearise(each, weights) for run, each in losses.items()}, logits, y, against="a", weights=weights
     )
     scores = {run: BINARY.scores(each[0][:, None], y, weights) for run, each in logits.items()}
     for before, now in zip(plain, weighed, strict=True):
         assert now.difference == pytest.approx(scores["b"][now.metric] - scores["a"][now.metric])
         assert now.interval[1] - now.interval[0] > 1.2 * (before.interval[1] - before.interval[0])
     assert plain[1].p_value == mcnemar(*((logits[run][0] > 0) == (y == 1) for run in "ba"))
-    parts = [area_parts(logits[run], y, weights) for run in "ba"]
+    parts = [auc_components(logits[run], y, weights) for run in "ba"]
     assert delong(*parts)[0] == pytest.approx(weighed[2].difference)
 
 

@@ -78,7 +78,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     Path("new.csv").write_text("\n".join(lines))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    monkeypatch.setattr("gengap.report.plots.save_figures", lambda *given, **options: [])  # they take their time
+    monkeypatch.setattr(
+        "gengap.report.plots.save_figure_figures", lambda *given, **options: []
+    )  # they take their time
     with threadpool_limits(1):  # of 200 rows, boosted trees on busy cores mostly wait for each other
         yield tmp_path
 

@@ -20,9 +20,9 @@ from live_made import status
 from report.page_made import study_made
 
 from gengap.analysis.summary import StudySummary
-from gengap.analysis.test_set import HeldOut
+from gengap.analysis.test_set import TestResult
 from gengap.history import History, Series, write_histories
-from gengap.models.saved_model import MEMBER, Card
+from gengap.models.saved_model import CARD_FILE, ModelCard
 from gengap.presets import load_plan
 from gengap.report import tensorboard
 from gengap.study.folder import FINGERPRINT, SUMMARY, StudyFolder
@@ -152,7 +152,7 @@ def card() -> list[bytes]:
     def write(sink: io.BytesIO) -> None:
         with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("config.json", "{}")
-            archive.writestr(MEMBER, msgspec.json.encode(Card(("a", "b"), "y")))
+            archive.writestr(CARD_FILE, msgspec.json.encode(ModelCard(("a", "b"), "y")))
 
     return [_written(write)]
 
@@ -172,8 +172,8 @@ def study() -> dict[str, bytes]:
         epochs = np.array([0, 1, trial.best_epoch or 2])
         np.savez(folder.trial_file(FIRST, 0).with_suffix(".npz"), epochs=epochs, outputs=np.zeros((3, 9, 1)))
         folder.write("models/sizes/Tiny.keras", card()[0])
-        assert isinstance(summary, StudySummary) and isinstance(summary.test, HeldOut)
-        folder.write_held_out(summary.test)
+        assert isinstance(summary, StudySummary) and isinstance(summary.test, TestResult)
+        folder.write_test_result(summary.test)
         running = status(source="here", plan=plans()[0].decode(), finished=((FIRST, 0),))
         folder.write(STATUS, msgspec.json.encode(running))
         write_histories([History("sizes/Two", 0, history.series)], folder.path / "live" / "Two.seed0.parquet")

@@ -23,7 +23,7 @@ from gengap.history import read_histories
 from gengap.presets import load_plan
 from gengap.study.folder import StudyFolder
 from gengap.study.progress import STATUS, read_status
-from gengap.watch.snapshot import look
+from gengap.watch.snapshot import take_snapshot
 
 
 def test_a_message_is_one_line_of_bounded_length() -> None:
@@ -81,7 +81,7 @@ def test_a_status_that_no_study_wrote_is_none(tmp_path: Path, name: str, value: 
     whole = json.loads((tmp_path / STATUS).read_bytes())
     document = json.dumps(whole | {name: value}, ensure_ascii=False)
     (tmp_path / STATUS).write_bytes(document.encode("utf-8", "surrogateescape"))
-    seen = look(tmp_path)
+    seen = take_snapshot(tmp_path)
     assert (read_status(tmp_path) is None) == (seen.state == "waiting") == (name != "plan")
 
 
@@ -132,7 +132,7 @@ def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
         os.mkfifo(tmp_path / name)
     with pytest.raises(DataError, match="no log is in this folder"):
         read(tmp_path)
-    assert look(tmp_path).state == "waiting"
+    assert take_snapshot(tmp_path).state == "waiting"
     os.mkfifo(tmp_path / "a.toml")
     with pytest.raises(PlanError, match="can't be read as a plan"):
         load_plan(tmp_path / "a.toml")

@@ -23,10 +23,10 @@ from gengap.errors import GengapError
 from gengap.models.saved_model import read_card
 from gengap.presets import load_plan
 from gengap.report.html import render_main
-from gengap.report.page import page_of
+from gengap.report.page import study_page
 from gengap.study.folder import StudyFolder
 from gengap.text.catalog import language
-from gengap.watch.snapshot import look
+from gengap.watch.snapshot import take_snapshot
 
 LONGEST = 2_000  # characters of what is said, besides the file's name
 
@@ -60,7 +60,7 @@ def plan(path: Path) -> None:
 
 def report(folder: Path) -> None:
     found = StudyFolder(folder).results()
-    render_main(page_of(found.summary, found.histories, found.plan), language("en"))
+    render_main(study_page(found.summary, found.histories, found.plan), language("en"))
 
 
 def resume(folder: Path) -> None:
@@ -72,7 +72,7 @@ def held_out(folder: Path) -> None:
 
 
 def watch(folder: Path) -> None:
-    seen = look(folder)
+    seen = take_snapshot(folder)
     assert seen.text
     if seen.page:
         render_main(seen.page, language("en"))

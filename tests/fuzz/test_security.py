@@ -35,17 +35,17 @@ from gengap.errors import GengapError, PlanError, StudyFolderError, UsageError
 from gengap.files.atomic import beside, within
 from gengap.history import History, Series, write_histories
 from gengap.models.backend import keras
-from gengap.models.saved_model import Card, load_saved, read_card, write_card
+from gengap.models.saved_model import ModelCard, load_saved, read_card, write_card
 from gengap.presets import load_plan
 from gengap.report.html import render
-from gengap.report.page import page_of
-from gengap.study.display import Silent
+from gengap.report.page import study_page
+from gengap.study.display import SilentDisplay
 from gengap.study.folder import FINGERPRINT, SUMMARY, StudyFolder
-from gengap.study.progress import Live
-from gengap.study.scheduler import Training
+from gengap.study.progress import ProgressFiles
+from gengap.study.scheduler import Scheduler
 from gengap.text.catalog import language
-from gengap.watch.server import serving
-from gengap.watch.snapshot import look
+from gengap.watch.server import serve_page
+from gengap.watch.snapshot import take_snapshot
 
 SOURCES = Path(gengap.__file__).parent
 FORBIDDEN = (  # what runs or unpickles what it is given
@@ -138,7 +138,7 @@ def model(path: Path, config: dict[str, object] | None = None) -> Path:
         with zipfile.ZipFile(path, "w") as archive:
             for name, content in members.items():
                 archive.writestr(name, content)
-    write_card(path, Card(("a", "b"), "y"))
+    write_card(path, ModelCard(("a", "b"), "y"))
     return path
 
 
@@ -150,7 +150,7 @@ def test_a_model_with_python_code_in_a_layer_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.keras"
     whole.save(path)
     touched.unlink(missing_ok=True)
-    write_card(path, Card(("a", "b"), "y"))
+    write_card(path, ModelCard(("a", "b"), "y"))
     assert read_card(path).columns == ("a", "b")
     with pytest.raises(UsageError, match=r"a\.keras: Keras can't load this model"):
         load_saved(path)
@@ -189,7 +189,7 @@ def test_a_model_of_another_format_is_not_loaded_by_its_name(tmp_path: Path) -> 
     whole.save(tmp_path / "a.h5")
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
-        archive.writestr("gengap.json", msgspec.json.encode(Card(("a", "b"), "y")))
+        archive.writestr("gengap.json", msgspec.json.encode(ModelCard(("a", "b"), "y")))
     (tmp_path / "a.h5").write_bytes((tmp_path / "a.h5").read_bytes() + sink.getvalue())
     assert read_card(tmp_path / "a.h5").target == "y"
     with pytest.raises(UsageError, match=r"a\.h5: this is no \.keras file"):
@@ -243,7 +243,7 @@ def test_groups_of_a_kept_trial_are_those_of_the_plan(tmp_path: Path) -> None:
         load_plan("quick").only(originals.FIRST),
         load("collider", **ROWS),
     )
-    training = Training(plan, dataset, 1, 1, folder, Silent(), threading.Event(), ())
+    training = Scheduler(plan, dataset, 1, 1, folder, SilentDisplay(), threading.Event(), ())
     (trial,) = plan.trials
     with mock.patch.object(folder, "finished") as finished:
         summary = msgspec.structs.replace(originals.study_made()[0].trials[0], also=("../../../outside",))
@@ -295,9 +295,9 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     write_status(folder.path, finished=(("../../outside", 0),))
     before = {path: path.read_bytes() for path in files_in(tmp_path)}
     found = folder.results()
-    page_of(found.summary, found.histories, found.plan)
+    study_page(found.summary, found.histories, found.plan)
     answer([str(folder.path)], None, 0.01)
-    assert look(folder.path).page
+    assert take_snapshot(folder.path).page
     assert {path: path.read_bytes() for path in files_in(tmp_path)} == before
 
 
@@ -306,7 +306,7 @@ def test_a_live_file_is_deleted_in_the_folder_alone(tmp_path: Path) -> None:
     outside.touch()
     summary = msgspec.structs.replace(originals.study_made()[0].trials[0], run="../../outside")
     with pytest.raises(StudyFolderError, match="leads out"):
-        Live(tmp_path / "inside", Silent()).finished(summary, kept=True)
+        ProgressFiles(tmp_path / "inside", SilentDisplay()).finished(summary, kept=True)
     assert outside.exists()
 
 
@@ -320,7 +320,7 @@ def test_names_stay_text_in_the_report(tmp_path: Path) -> None:
     folder.write("plan.toml", f"# {HOSTILE}".encode())
     write_histories(histories, tmp_path / "histories.parquet")
     found = folder.results()
-    page = render(page_of(found.summary, found.histories, found.plan), language("en"))
+    page = render(study_page(found.summary, found.histories, found.plan), language("en"))
     assert "onerror=alert(1)" in page and "<img src=x" not in page
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html.unescape(page))
     assert policy and "default-src 'none'" in policy[1] and "'unsafe-inline'" not in policy[1].split("style-src")[0]
@@ -357,7 +357,7 @@ def ask(port: int, **headers: str) -> int:
 
 
 def test_other_sites_are_refused_by_host_and_origin(tmp_path: Path) -> None:
-    with serving(tmp_path, 0) as server:
+    with serve_page(tmp_path, 0) as server:
         assert server.server_address[0] == "127.0.0.1"
         port = server.server_port
         here, name = f"127.0.0.1:{port}", f"localhost:{port}"
@@ -387,7 +387,7 @@ def test_other_sites_are_refused_by_host_and_origin(tmp_path: Path) -> None:
 
 
 def test_the_server_listens_to_this_machine_alone(tmp_path: Path) -> None:
-    with serving(tmp_path, 0) as server:
+    with serve_page(tmp_path, 0) as server:
         for address in {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}:
             if not str(address).startswith("127."):
                 with pytest.raises(OSError):

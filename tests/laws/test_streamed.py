@@ -11,35 +11,35 @@ import pytest
 import trainer_table as table
 
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import Learnt, StoredRows, open_stored, store
+from gengap.data.stored_rows import StoredRows, StoredStatistics, open_stored_rows, store
 from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.train import dispatch as either
 from gengap.train import keras_loop as plain
-from gengap.train.checkpoint import Checkpoints
+from gengap.train.checkpoint import CheckpointFile
 from gengap.train.jax import loop as running
 from gengap.train.jax import out_of_core as streamed
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.types import Fitted, Job, Permutations, Progress
+from gengap.train.types import Permutations, Progress, TrainConfig, TrainResult
 
 BATCH = 20
-JOB = Job(epochs=4, batch=BATCH, seed=3, stopping=Stopping(patience=NEVER))
+JOB = TrainConfig(epochs=4, batch=BATCH, seed=3, stopping=Stopping(patience=NEVER))
 
 
 @pytest.fixture(scope="module")
 def kept(rows: tuple[Rows, Rows], tmp_path_factory: pytest.TempPathFactory) -> StoredRows:
     path = tmp_path_factory.mktemp("stored") / "a.rows"
     x, y = rows[0].x, rows[0].y
-    nothing = Learnt(np.zeros(28, np.float32), np.ones(28, np.float32), np.zeros(2, np.int64))
+    nothing = StoredStatistics(np.zeros(28, np.float32), np.ones(28, np.float32), np.zeros(2, np.int64))
     store(path, [(x[:100], y[:100]), (x[100:], y[100:])], len(x), lambda: nothing, 0)
-    return open_stored(path)[0]
+    return open_stored_rows(path)[0]
 
 
 class SameOrder(Permutations):
     """In the place of `Permutations`: the order in which streamed buffers name rows."""
 
-    buffers: streamed.Buffers
+    buffers: streamed.BufferPlan
 
     def __init__(self, rows: int, _seed: int) -> None:
         assert rows == len(self.buffers.train)
@@ -66,15 +66,15 @@ class SameOrder(Permutations):
 
 def buffered(
     monkeypatch: pytest.MonkeyPatch, kept: StoredRows, batches: int, batch: int = BATCH
-) -> streamed.Buffers:
+) -> streamed.BufferPlan:
     """Buffers of so many batches."""
     monkeypatch.setattr(streamed, "BUFFER_BYTES", batches * batch * kept.row_bytes)
-    buffers = streamed.Buffers.of(kept, replace(JOB, batch=batch), (None, 1), 100)
+    buffers = streamed.BufferPlan.of(kept, replace(JOB, batch=batch), (None, 1), 100)
     monkeypatch.setattr(SameOrder, "buffers", buffers, raising=False)
     return buffers
 
 
-def run(name: str, kept: StoredRows, validation: Rows, job: Job) -> tuple[keras.Model, Fitted]:
+def run(name: str, kept: StoredRows, validation: Rows, job: TrainConfig) -> tuple[keras.Model, TrainResult]:
     model = table.make(name)
     return model, streamed.fit(model, kept, validation, job)
 
@@ -125,7 +125,7 @@ def test_an_epoch_takes_every_row_once_in_an_order_of_its_own(
     assert (one != other).any()
 
 
-class _KeptAlways(Checkpoints):
+class _KeptAlways(CheckpointFile):
     """Keeps every checkpoint that is offered, and interrupts after so many buffers."""
 
     after, offers = 0, 0

@@ -12,22 +12,22 @@ from trainer_table import make
 
 import gengap
 from gengap.data.dataset import load
-from gengap.train.checkpoint import Checkpoints
+from gengap.train.checkpoint import CheckpointFile
 from gengap.train.jax import trainer as compiled
 from gengap.train.jax import vectorised_seeds as together
 from gengap.train.stopping import Stopping
-from gengap.train.types import Fitted, Job, Progress, SoFar
+from gengap.train.types import PartialResult, Progress, TrainConfig, TrainResult
 
 DATA = load("collider", train=700, validation=300)
 SEEDS = (0, 1, 2)
 
 
-def jobs(**options: Any) -> list[Job]:
+def jobs(**options: Any) -> list[TrainConfig]:
     given = {"epochs": 12, "batch": 128, "stopping": Stopping(patience=200)} | options
-    return [Job(seed=seed, **given) for seed in SEEDS]
+    return [TrainConfig(seed=seed, **given) for seed in SEEDS]
 
 
-def assert_close(one: Fitted, other: Fitted) -> None:
+def assert_close(one: TrainResult, other: TrainResult) -> None:
     assert (one.best_epoch, one.stopped) == (other.best_epoch, other.stopped)
     assert one.history.series.keys() == other.history.series.keys()
     for key, series in one.history.series.items():
@@ -48,7 +48,7 @@ def test_as_each_alone(name: str) -> None:
 
 
 def test_each_stops_when_it_would_alone() -> None:
-    def certain(known: SoFar) -> bool:
+    def certain(known: PartialResult) -> bool:
         return known.history.seed == 1
 
     given = jobs(epochs=40, stopping=Stopping(patience=6), certain=certain)
@@ -70,7 +70,7 @@ def test_goes_on_from_where_one_was_kept(tmp_path: Path) -> None:
 
     whole = together.fit([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, jobs())
     again, once = jobs(), Once()
-    again[1] = replace(again[1], checkpoints=Checkpoints(tmp_path / "one.npz", "print"))
+    again[1] = replace(again[1], checkpoints=CheckpointFile(tmp_path / "one.npz", "print"))
     stopped: Any = {"interrupt": once, "on_progress": once.tell}
     broken = compiled.fit(make("Small", 1), DATA.train, DATA.validation, replace(again[1], **stopped))
     assert (broken.stopped, broken.history.epochs) == ("interrupted", 1)
@@ -84,7 +84,7 @@ def test_a_study_uses_it_where_the_device_gains(monkeypatch: pytest.MonkeyPatch)
     alone = gengap.study("collider", max_epochs=8, **options)
     fit, used = together.fit, []
 
-    def noted(models: Any, *given: Any) -> list[Fitted]:
+    def noted(models: Any, *given: Any) -> list[TrainResult]:
         used.append(len(models))
         return fit(models, *given)
 

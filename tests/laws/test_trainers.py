@@ -16,18 +16,20 @@ from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.train.local import with_auc
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.types import Fitted, Job, SoFar, clean_sample
+from gengap.train.types import PartialResult, TrainConfig, TrainResult, clean_sample
 
 SMALL = ["Tiny", "Medium", "SGD with averaged weights", "ftrl", "l1_l2 and decay", "everything"]
 never = Stopping(patience=NEVER, restore_best=False)
 
 
-def train(trainer: str, name: str, rows: tuple[Rows, Rows], job: Job, seed: int = 0) -> tuple[keras.Model, Fitted]:
+def train(
+    trainer: str, name: str, rows: tuple[Rows, Rows], job: TrainConfig, seed: int = 0
+) -> tuple[keras.Model, TrainResult]:
     model = table.make(name, seed)
     return model, table.TRAINERS[trainer](model, *rows, job)
 
 
-def assert_same_curves(a: Fitted, b: Fitted, tolerance: float) -> None:
+def assert_same_curves(a: TrainResult, b: TrainResult, tolerance: float) -> None:
     assert set(a.history.series) == set(b.history.series)
     for key, series in a.history.series.items():
         row = 1.01 / 80 if "accuracy" in key[1] else 0  # a logit near 0 may fall on the other side
@@ -46,7 +48,7 @@ def test_equals_keras_from_equal_weights_on_equal_batches(
     name: str, randomness: str, rows: tuple[Rows, Rows]
 ) -> None:
     batch = 50 if name in RAGGED else BATCH
-    job = Job(epochs=20, batch=batch, stopping=never, seed=3, randomness=randomness)
+    job = TrainConfig(epochs=20, batch=batch, stopping=never, seed=3, randomness=randomness)
     compiled_model, compiled = train("compiled", name, rows, job)
     keras_model, oracle = train("keras", name, rows, job)
     assert_same_curves(compiled, oracle, 1e-4)
@@ -60,7 +62,7 @@ def test_equals_keras_from_equal_weights_on_equal_batches(
 @pytest.mark.parametrize("trainer", table.TRAINERS)
 @pytest.mark.parametrize("name", ["Tiny", "dropout", "batch norm, noise and mixup"])
 def test_same_seed_same_history_bit_for_bit(trainer: str, name: str, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=5, batch=BATCH, seed=1)
+    job = TrainConfig(epochs=5, batch=BATCH, seed=1)
     one, other = (train(trainer, name, rows, job, seed=1)[1] for _ in range(2))
     for key, series in one.history.series.items():
         np.testing.assert_array_equal(series.values, other.history[key].values)
@@ -84,7 +86,7 @@ RULES = {
 
 @pytest.mark.parametrize("rule", RULES)
 def test_stops_and_restores_as_keras_early_stopping(rule: str, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=40, batch=BATCH, stopping=RULES[rule], seed=5)
+    job = TrainConfig(epochs=40, batch=BATCH, stopping=RULES[rule], seed=5)
     ours_model, ours = train("compiled", "Medium", rows, job)
     theirs_model, theirs = train("keras", "Medium", rows, job)
     assert ours.history.epochs == theirs.history.epochs
@@ -101,7 +103,7 @@ def test_a_diverged_run_is_reported(trainer: str, rows: tuple[Rows, Rows]) -> No
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy")],
     )
-    fitted = table.TRAINERS[trainer](model, *rows, Job(epochs=10, batch=BATCH))
+    fitted = table.TRAINERS[trainer](model, *rows, TrainConfig(epochs=10, batch=BATCH))
     assert fitted.stopped == "diverged"
     assert fitted.history.epochs < 10
     assert not np.isfinite(fitted.history["train", "loss"].values[-1])
@@ -109,7 +111,9 @@ def test_a_diverged_run_is_reported(trainer: str, rows: tuple[Rows, Rows]) -> No
 
 @pytest.mark.parametrize("name", SMALL)
 def test_second_trial_of_a_shape_compiles_nothing(name: str, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=4, batch=45)  # a batch size that no other test uses, so that the first trial must compile
+    job = TrainConfig(
+        epochs=4, batch=45
+    )  # a batch size that no other test uses, so that the first trial must compile
     start = _compilations()
     train("compiled", name, rows, job)
     before = _compilations()
@@ -166,7 +170,7 @@ def _decaying(left_out: list[str]) -> keras.Model:
     ids=["activations", "hidden factors", "decayed weights"],
 )
 def test_models_that_differ_never_share_a_program(models: Any, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=3, batch=BATCH, stopping=msgspec.structs.replace(never, monitor="loss"))
+    job = TrainConfig(epochs=3, batch=BATCH, stopping=msgspec.structs.replace(never, monitor="loss"))
     for ours, oracle in zip(models(), models(), strict=True):
         a, b = table.TRAINERS["compiled"](ours, *rows, job), table.TRAINERS["keras"](oracle, *rows, job)
         assert_same_curves(a, b, 1e-4)
@@ -192,7 +196,7 @@ class Subclassed(keras.Model):
     ids=["subclassed", "without Input"],
 )
 def test_models_not_yet_built_train_too(make: Any, rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=3, batch=BATCH, stopping=never)
+    job = TrainConfig(epochs=3, batch=BATCH, stopping=never)
     a = table.TRAINERS["compiled"](table.compile_model(make()), *rows, job)
     b = table.TRAINERS["keras"](table.compile_model(make()), *rows, job)
     assert_same_curves(a, b, 1e-4)
@@ -208,7 +212,7 @@ def test_the_clean_sample_of_a_sorted_table_holds_both_classes(rows: tuple[Rows,
 def test_auc_is_that_of_the_kept_outputs(rows: tuple[Rows, Rows]) -> None:
     from sklearn.metrics import roc_auc_score
 
-    model, fitted = train("compiled", "Tiny", rows, Job(epochs=30, batch=BATCH))
+    model, fitted = train("compiled", "Tiny", rows, TrainConfig(epochs=30, batch=BATCH))
     series = with_auc(fitted, rows[1]).history["validation", "auc"]
     assert series.epochs[-1] == 29 and fitted.best_epoch in series.epochs
     best = model.predict(rows[1].x, verbose=0).ravel()
@@ -219,8 +223,8 @@ def test_auc_is_that_of_the_kept_outputs(rows: tuple[Rows, Rows]) -> None:
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 130, 257])
 def test_epochs_that_are_no_multiple_of_the_chunk_are_exact(epochs: int, rows: tuple[Rows, Rows]) -> None:
-    long = train("compiled", "Tiny", rows, Job(epochs=300, batch=BATCH, stopping=never))[1]
-    model, fitted = train("compiled", "Tiny", rows, Job(epochs=epochs, batch=BATCH, stopping=never))
+    long = train("compiled", "Tiny", rows, TrainConfig(epochs=300, batch=BATCH, stopping=never))[1]
+    model, fitted = train("compiled", "Tiny", rows, TrainConfig(epochs=epochs, batch=BATCH, stopping=never))
     assert fitted.history.epochs == epochs
     for key, series in fitted.history.series.items():
         np.testing.assert_array_equal(series.values, long.history[key].values[:epochs])
@@ -232,16 +236,16 @@ def test_epochs_that_are_no_multiple_of_the_chunk_are_exact(epochs: int, rows: t
 @pytest.mark.parametrize("trainer", table.TRAINERS)
 def test_an_interrupt_ends_the_trial_and_keeps_what_is_done(trainer: str, rows: tuple[Rows, Rows]) -> None:
     pressed = threading.Event()
-    job = Job(epochs=10_000, batch=BATCH, on_progress=lambda _: pressed.set(), interrupt=pressed)
+    job = TrainConfig(epochs=10_000, batch=BATCH, on_progress=lambda _: pressed.set(), interrupt=pressed)
     _, fitted = train(trainer, "Tiny", rows, job)
     assert fitted.stopped == "interrupted"
     assert 1 <= fitted.history.epochs < 10_000
 
 
 def test_threads_do_not_change_a_history(rows: tuple[Rows, Rows]) -> None:
-    job = Job(epochs=30, batch=BATCH)
+    job = TrainConfig(epochs=30, batch=BATCH)
     alone = train("compiled", "Medium", rows, job)[1]
-    found: list[Fitted] = []
+    found: list[TrainResult] = []
     threads = [
         threading.Thread(target=lambda: found.append(train("compiled", "Medium", rows, job)[1])) for _ in range(3)
     ]
@@ -276,13 +280,13 @@ def test_a_certain_verdict_ends_a_trial_at_the_same_check_on_every_trainer(
 ) -> None:
     ended, asked = {}, {}
     for trainer in table.TRAINERS:
-        seen: list[SoFar] = []
+        seen: list[PartialResult] = []
 
-        def certain(known: SoFar, seen: list[SoFar] = seen) -> bool:
+        def certain(known: PartialResult, seen: list[PartialResult] = seen) -> bool:
             seen.append(known)
             return known.history.epochs >= 21
 
-        job = Job(epochs=60, batch=BATCH, stopping=Stopping(patience=50), seed=2, certain=certain)
+        job = TrainConfig(epochs=60, batch=BATCH, stopping=Stopping(patience=50), seed=2, certain=certain)
         ended[trainer] = train(trainer, name, rows, job)[1]
         asked[trainer] = seen
         assert (

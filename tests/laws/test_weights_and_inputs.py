@@ -12,9 +12,9 @@ import trainer_table as table
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.types import Job, clean_sample
+from gengap.train.types import TrainConfig, clean_sample
 
-JOB = Job(epochs=6, batch=32, stopping=Stopping(patience=NEVER, monitor="loss", restore_best=False), seed=3)
+JOB = TrainConfig(epochs=6, batch=32, stopping=Stopping(patience=NEVER, monitor="loss", restore_best=False), seed=3)
 
 
 def drawn(rows: int, seed: int) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 import trainer_table as table
 
 from gengap.models.backend import keras
-from gengap.models.export import standalone
+from gengap.models.export import export_model
 from gengap.plan import Recipe
 from gengap.presets import better
 
@@ -22,7 +22,7 @@ MEAN, SCALE = RAW.mean(axis=0), RAW.std(axis=0)
 @pytest.mark.parametrize("name", [*table.TREATED, "dropout"])
 def test_a_saved_model_is_plain_keras_and_predicts_the_same(name: str, tmp_path: Path) -> None:
     model = table.make(name, seed=2)
-    saved = standalone(model, MEAN, SCALE)
+    saved = export_model(model, MEAN, SCALE)
     saved.save(tmp_path / "model.keras")
     assert "gengap" not in saved.to_json()
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
@@ -43,7 +43,7 @@ def test_models_made_in_another_thread_are_saved_too() -> None:
     with ThreadPoolExecutor(1) as pool:
         models = [pool.submit(better_model, seed).result() for seed in range(2)]
     for model in models:
-        saved = standalone(model, MEAN, SCALE)
+        saved = export_model(model, MEAN, SCALE)
         expected = np.asarray(model((RAW - MEAN) / SCALE))
         np.testing.assert_allclose(saved.predict(RAW, verbose=0), expected, rtol=1e-3, atol=1e-4)
 
@@ -54,7 +54,7 @@ def better_model(seed: int) -> keras.Model:
 
 @pytest.mark.parametrize("name", ["batch norm, noise and mixup", "dropout"])
 def test_parts_for_training_alone_are_dropped_where_they_are_not_keras(name: str) -> None:
-    assert type(standalone(table.make(name), MEAN, SCALE)) is keras.Sequential
+    assert type(export_model(table.make(name), MEAN, SCALE)) is keras.Sequential
 
 
 def test_a_model_saved_as_it_trains_loads_once_its_layers_are_registered(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from scipy import stats
 from gengap import models
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.models.layers import MixRows
+from gengap.models.layers import MixupLayer
 from gengap.models.treatments import Treatment, count_parameters
 from gengap.train.jax import trainer as compiled
 from gengap.train.schedules import Cosine
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.types import Job
+from gengap.train.types import TrainConfig
 
 GENERATOR = np.random.default_rng(3)
 X = GENERATOR.normal(size=(400, 28)).astype(np.float32)
@@ -69,7 +69,7 @@ def test_l1_brings_more_weights_to_nothing_than_l2() -> None:
     for penalty in (models.L1(0.003), models.L2(0.003)):
         # A falling rate: at a constant one Adam swings about 0 by the size of its step.
         model = compiled_model(penalty, units=(32,), rate=Cosine(0.01).build(3, 150))
-        compiled.fit(model, TRAIN, VALIDATION, Job(epochs=150, batch=100, stopping=LAST))
+        compiled.fit(model, TRAIN, VALIDATION, TrainConfig(epochs=150, batch=100, stopping=LAST))
         shares[penalty.__struct_config__.tag] = models.share_below(model, 1e-3)
     assert shares["l1"] > 0.5
     assert shares["l2"] < 0.1
@@ -104,12 +104,14 @@ def test_ftrl_starts_from_the_first_weights_and_leaves_exact_zeros() -> None:
     model.train_on_batch(TRAIN.x, TRAIN.y[:, None])
     assert np.abs(model.get_weights()[0] - before).max() < 0.011
     model = compiled_model(models.Ftrl(l1=0.03))
-    compiled.fit(model, TRAIN, VALIDATION, Job(epochs=60, batch=100, stopping=LAST))
+    compiled.fit(model, TRAIN, VALIDATION, TrainConfig(epochs=60, batch=100, stopping=LAST))
     assert 0.2 < np.mean(model.get_weights()[0] == 0) < 1
 
 
 def test_label_smoothing_is_in_the_loss_and_not_in_the_metrics() -> None:
-    fitted = compiled.fit(compiled_model(models.LabelSmoothing(0.2)), TRAIN, VALIDATION, Job(epochs=20, batch=100))
+    fitted = compiled.fit(
+        compiled_model(models.LabelSmoothing(0.2)), TRAIN, VALIDATION, TrainConfig(epochs=20, batch=100)
+    )
     logits, labels = fitted.outputs[-1].ravel().astype(float), VALIDATION.y
     clean = np.mean(np.logaddexp(0, logits) - labels * logits)
     smoothed = np.mean(np.logaddexp(0, logits) - (0.8 * labels + 0.1) * logits)
@@ -146,7 +148,7 @@ def test_clip_keeps_features_between_its_bounds(how: str) -> None:
 
 def test_mixup_draws_are_seeded_and_labels_follow_their_rows() -> None:
     def draws(seed: int, n: int) -> list[float]:
-        layer, found = MixRows(0.4, seed=seed), []
+        layer, found = MixupLayer(0.4, seed=seed), []
         rows = np.eye(3, dtype=np.float32)
         for _ in range(n):
             mixed = np.asarray(layer(rows, training=True))

@@ -22,7 +22,7 @@ import jax
 import gengap
 from gengap.models import L2, Dropout
 from gengap.plan import Plan, Recipe, Stopping, Trial
-from gengap.report import answer_plots, html, plots, tensorboard_hparams, tensorboard_images  # noqa: F401
+from gengap.report import conclusion_plots, html, plots, tensorboard_hparams, tensorboard_images  # noqa: F401
 from gengap.train import checkpoint
 from gengap.train.jax import trainer as compiled
 
@@ -43,15 +43,15 @@ def study(folder: Path, log: Path) -> None:
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     checkpoint.CHECKPOINT_SECONDS = 0.0
     compiled.CHUNK_SECONDS = 0.01
-    latest = checkpoint.Checkpoints.latest
+    latest = checkpoint.CheckpointFile.latest
 
-    def told(self: checkpoint.Checkpoints, run: str, seed: int) -> checkpoint.Checkpoint | None:
+    def told(self: checkpoint.CheckpointFile, run: str, seed: int) -> checkpoint.Checkpoint | None:
         found = latest(self, run, seed)
         if found is not None:
             os.write(2, f"{WENT_ON} {found.known.history.epochs}\n".encode())
         return found
 
-    checkpoint.Checkpoints.latest = told
+    checkpoint.CheckpointFile.latest = told
     gengap.study("collider", PLAN, **ROWS, seeds=1, out=folder)
 
 

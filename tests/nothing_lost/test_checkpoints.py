@@ -17,12 +17,12 @@ from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.plan import Stopping
 from gengap.train import checkpoint as module
-from gengap.train.checkpoint import Checkpoints
+from gengap.train.checkpoint import CheckpointFile
 from gengap.train.jax import trainer as compiled
-from gengap.train.types import Fitted, Job, Permutations, SoFar
+from gengap.train.types import PartialResult, Permutations, TrainConfig, TrainResult
 
 NAMES = ("SGD with averaged weights", "everything")
-JOB = Job(epochs=40, batch=50, stopping=Stopping(patience=15), seed=3)
+JOB = TrainConfig(epochs=40, batch=50, stopping=Stopping(patience=15), seed=3)
 
 
 @lru_cache
@@ -33,12 +33,12 @@ def rows() -> tuple[Rows, Rows]:
     return Rows(x[:330], y[:330]), Rows(x[330:], y[330:])
 
 
-def train(name: str, **changed: Any) -> tuple[keras.Model, Fitted]:
+def train(name: str, **changed: Any) -> tuple[keras.Model, TrainResult]:
     model = table.make(name, seed=3)
     return model, compiled.fit(model, *rows(), replace(JOB, **changed))
 
 
-def stopped_once(name: str, kept: Checkpoints, after: int = 1, **changed: Any) -> Fitted:
+def stopped_once(name: str, kept: CheckpointFile, after: int = 1, **changed: Any) -> TrainResult:
     """Goes on from what is kept, and is interrupted after so many epochs."""
     pressed = threading.Event()
 
@@ -49,7 +49,7 @@ def stopped_once(name: str, kept: Checkpoints, after: int = 1, **changed: Any) -
     return train(name, checkpoints=kept, on_progress=progress, interrupt=pressed, **changed)[1]
 
 
-def assert_equal(whole: tuple[keras.Model, Fitted], parts: tuple[keras.Model, Fitted]) -> None:
+def assert_equal(whole: tuple[keras.Model, TrainResult], parts: tuple[keras.Model, TrainResult]) -> None:
     (a, one), (b, other) = whole, parts
     assert list(one.history.series) == list(other.history.series)
     for key, series in one.history.series.items():
@@ -68,7 +68,7 @@ def test_a_trial_that_was_stopped_time_and_again_ends_as_one_that_was_not(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiled, "CHUNK_SECONDS", 0.0)  # an epoch at a time
-    kept, seen = Checkpoints(tmp_path / "trial.npz", "same"), []
+    kept, seen = CheckpointFile(tmp_path / "trial.npz", "same"), []
     for after in (1, 2, 7, 13):
         part = stopped_once(name, kept, after)
         assert (part.stopped, part.history.epochs) == ("interrupted", after)
@@ -80,11 +80,11 @@ def test_a_trial_that_was_stopped_time_and_again_ends_as_one_that_was_not(
 
 
 def test_a_check_at_which_a_trial_was_stopped_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def certain(known: SoFar) -> bool:
+    def certain(known: PartialResult) -> bool:
         return known.history.epochs >= 18
 
     monkeypatch.setattr(compiled, "CHUNK_SECONDS", 0.0)
-    kept = Checkpoints(tmp_path / "trial.npz", "same")
+    kept = CheckpointFile(tmp_path / "trial.npz", "same")
     assert stopped_once("Tiny", kept, 16, certain=certain).history.epochs == 16
     rest = stopped_once("Tiny", kept, 18, certain=certain)
     assert (rest.stopped, rest.history.epochs) == ("verdict", 18)
@@ -94,7 +94,7 @@ def test_a_check_at_which_a_trial_was_stopped_is_made(tmp_path: Path, monkeypatc
 def test_checkpoints_are_written_once_in_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, written = [0.0], []
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
-    kept = Checkpoints(tmp_path / "trial.npz", "same")
+    kept = CheckpointFile(tmp_path / "trial.npz", "same")
     whole = train("Tiny", checkpoints=kept)[1]
     assert not kept.path.exists()
 
@@ -117,20 +117,20 @@ def test_checkpoints_are_written_once_in_a_while(tmp_path: Path, monkeypatch: py
 def test_what_cannot_be_used_is_as_if_it_were_not_there(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = Checkpoints(tmp_path / "trial.npz", "same")
+    kept = CheckpointFile(tmp_path / "trial.npz", "same")
     stopped_once("Tiny" if how != "shapes" else "Small", kept)
     whole = kept.path.read_bytes()
     changed = {"empty": b"", "cut": whole[: len(whole) // 2], "text": b"no archive", "flipped": bytearray(whole)}
     if how == "flipped":
         changed[how] = bytes(b ^ 0xFF if i % 997 == 500 else b for i, b in enumerate(whole))
     kept.path.write_bytes(changed.get(how, whole))
-    kept = Checkpoints(kept.path, "other" if how == "another" else "same")
+    kept = CheckpointFile(kept.path, "other" if how == "another" else "same")
     assert how == "shapes" or kept.latest("model", 3) is None
     assert_equal(train("Tiny"), train("Tiny", checkpoints=kept))
 
 
 def test_no_flipped_byte_ends_a_trial_or_is_believed(tmp_path: Path) -> None:
-    kept = Checkpoints(tmp_path / "trial.npz", "same")
+    kept = CheckpointFile(tmp_path / "trial.npz", "same")
     stopped_once("Tiny", kept)
     whole, true = kept.path.read_bytes(), kept.latest("model", 3)
     assert true
@@ -146,8 +146,8 @@ def test_a_checkpoint_that_cannot_be_written_ends_no_trial(tmp_path: Path, monke
     (tmp_path / "file").touch()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("default")
-        found = train("Tiny", checkpoints=Checkpoints(tmp_path / "file" / "a.npz", "same"))
-        train("Tiny", checkpoints=Checkpoints(tmp_path / "file" / "b.npz", "same"))
+        found = train("Tiny", checkpoints=CheckpointFile(tmp_path / "file" / "a.npz", "same"))
+        train("Tiny", checkpoints=CheckpointFile(tmp_path / "file" / "b.npz", "same"))
     assert len(told) == 1 and "can't be kept (File exists)" in str(told[0].message)
     assert_equal(train("Tiny"), found)
 

@@ -21,7 +21,7 @@ from gengap.errors import PlaceError, StudyFolderError, WriteError
 from gengap.files.atomic import beside
 from gengap.models import Dropout
 from gengap.plan import Plan, Recipe, Trial
-from gengap.study.display import Silent
+from gengap.study.display import SilentDisplay
 from gengap.train import fingerprint as prints
 from gengap.train.types import Progress
 
@@ -94,7 +94,7 @@ def test_trials_finished_before_the_disk_was_full_survive(tmp_path: Path) -> Non
     with small_disk(tmp_path / "disk", "400k"):
         folder, filler = tmp_path / "disk" / "study", tmp_path / "disk" / "filler"
 
-        class Filling(Silent):
+        class Filling(SilentDisplay):
             def finished(self, trial: TrialSummary, kept: bool) -> None:
                 with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
                     while True:
@@ -127,7 +127,7 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
     told: list[float] = []
 
-    class Watching(Silent):
+    class Watching(SilentDisplay):
         def progress(self, progress: Progress) -> None:
             told.append(progress.seconds)
 

@@ -8,23 +8,23 @@ import numpy as np
 
 from gengap.analysis import BaselineResult
 from gengap.analysis.finalists import Finalist
-from gengap.analysis.recommend import Expected, NextStep, Recommendation
-from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, Effect
-from gengap.analysis.sizes import Rung, Sizes
-from gengap.analysis.summary import Made, StudySummary, TrialSummary, metrics_at
-from gengap.analysis.test_set import HeldOut
-from gengap.data.table_summary import Column, Described
-from gengap.diagnose.verdict import Name, Verdict
+from gengap.analysis.recommend import ExpectedScores, NextStep, Recommendation
+from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, RegularizerEffect
+from gengap.analysis.sizes import SizeAnalysis, SizeResult
+from gengap.analysis.summary import Provenance, StudySummary, TrialSummary, metrics_at
+from gengap.analysis.test_set import TestResult
+from gengap.data.table_summary import ColumnSummary, TableSummary
+from gengap.diagnose.verdict import Verdict, VerdictName
 from gengap.history import History, Series
 from gengap.stats.comparison import Comparison, Rank
-from gengap.stats.learning_curve import Extrapolation, Forecast
+from gengap.stats.learning_curve import Forecast, LearningCurveForecast
 from gengap.tasks import BINARY
 
 LOSS = "binary_crossentropy"
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;<b>b</b>\u2028'\"{{ 7 * 7 }}%{x}"
 EPOCHS = {"sizes/Tiny": 60, "sizes/large": 40, "regularizers/l2 0.1": 30, "rows/100": 20}
 BEST = {"sizes/Tiny": 59, "sizes/large": 12, "regularizers/l2 0.1": 20, "rows/100": 5}
-VERDICTS: dict[str, Name] = {
+VERDICTS: dict[str, VerdictName] = {
     "sizes/Tiny": "good",
     "sizes/large": "overfit",
     "regularizers/l2 0.1": "underfit",
@@ -50,7 +50,7 @@ def history(run: str, seed: int, epochs: int, best: int) -> History:
     return History(run, seed, {key: Series(at, values) for key, values in series.items()})
 
 
-def trial(of: History, best: int, verdict: Name, also: Sequence[str] = ()) -> TrialSummary:
+def trial(of: History, best: int, verdict: VerdictName, also: Sequence[str] = ()) -> TrialSummary:
     """A finished trial of these curves."""
     over = verdict == "overfit"
     said = Verdict(
@@ -82,16 +82,18 @@ def trial(of: History, best: int, verdict: Name, also: Sequence[str] = ()) -> Tr
     )
 
 
-def _table(hostile: str) -> Described:
+def _table(hostile: str) -> TableSummary:
     columns = (
-        Column(
+        ColumnSummary(
             name=f"age{hostile}", kind="number", missing=12, features=2, how="as it is", gaps="12 missing, replaced"
         ),
-        Column(name=f"who{hostile}", kind="category", missing=0, features=1, how=f"1 where it is {hostile or 'x'}"),
-        Column(name="height", kind="number", missing=0, features=1, how="as it is"),
+        ColumnSummary(
+            name=f"who{hostile}", kind="category", missing=0, features=1, how=f"1 where it is {hostile or 'x'}"
+        ),
+        ColumnSummary(name="height", kind="number", missing=0, features=1, how="as it is"),
     )
     split = f"by group: rows with the same {hostile or 'x'} are all in one part, drawn at random with seed 0"
-    return Described(
+    return TableSummary(
         split=split, columns=columns, repeated={"validation": 7}, warnings=("7 of 200 validation rows",)
     )
 
@@ -117,7 +119,7 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
         columns=(f"age{hostile}", "height"),
         target=f"sick{hostile}",
         seeds=tuple(range(seeds)),
-        made=Made(
+        made=Provenance(
             versions={"gengap": "0.1.0", f"python{hostile}": "3.12"},
             cores=2,
             command=("gengap", "study", f"table{hostile}.csv", "--plan", "quick"),
@@ -157,22 +159,22 @@ def comparison(a: str, b: str, difference: float, metric: str = LOSS, adjusted: 
     )
 
 
-def _sizes(tiny: str, large: str) -> Sizes:
+def _sizes(tiny: str, large: str) -> SizeAnalysis:
     rungs = tuple(
-        Rung(run=run, parameters=count, train=(0.41, 0.42, 0.43), validation=(0.45, 0.5, 0.55))
+        SizeResult(run=run, parameters=count, train=(0.41, 0.42, 0.43), validation=(0.45, 0.5, 0.55))
         for run, count in ((tiny, 481), (large, 803_329))
     )
-    return Sizes(rungs=rungs, smallest=tiny, best=tiny, gaining=False, text=f"{tiny} is the best")
+    return SizeAnalysis(rungs=rungs, smallest=tiny, best=tiny, gaining=False, text=f"{tiny} is the best")
 
 
-def _effects(tiny: str, large: str, treated: str, hostile: str) -> tuple[Effect, ...]:
+def _effects(tiny: str, large: str, treated: str, hostile: str) -> tuple[RegularizerEffect, ...]:
     cases = [
         (large, f"{large} at its end", EARLY_STOPPING, -0.2),
         (treated, large, f"l2 0.1{hostile}", 0.01),
         (tiny, large, SMALLER, -0.01),
     ]
     return tuple(
-        Effect(
+        RegularizerEffect(
             run=run,
             against=against,
             treatment=treatment,
@@ -186,12 +188,12 @@ def _effects(tiny: str, large: str, treated: str, hostile: str) -> tuple[Effect,
     )
 
 
-def _more_rows(hostile: str) -> Extrapolation:
+def _more_rows(hostile: str) -> LearningCurveForecast:
     seen = Forecast(
         times=2, rows=2_000, loss=(0.4, 0.45, 0.48), better_percent=(1, 2, 3), code="forecast", text="x"
     )
     unseen = Forecast(times=4, rows=4_000, loss=None, better_percent=None, code="flat", text=f"no fall{hostile}")
-    return Extrapolation(
+    return LearningCurveForecast(
         sizes=(100, 500, 1_000), losses=(0.6, 0.55, 0.5), exponent=(0.1, 0.2, 0.3), forecasts=(seen, unseen)
     )
 
@@ -202,13 +204,13 @@ def _recommendation(run: str, hostile: str) -> Recommendation:
         seed=0,
         why=f"it has the lowest validation loss{hostile}",
         learnt=True,
-        expected=Expected(loss=(0.45, 0.5, 0.55), picked_loss=0.49, accuracy=(0.6, 0.7, 0.8)),
+        expected=ExpectedScores(loss=(0.45, 0.5, 0.55), picked_loss=0.49, accuracy=(0.6, 0.7, 0.8)),
         next_steps=(NextStep(text=f"try {hostile or 'more'}", gain_percent=1.5),),
     )
 
 
-def _test(run: str, hostile: str) -> HeldOut:
-    return HeldOut(
+def _test(run: str, hostile: str) -> TestResult:
+    return TestResult(
         run=run,
         seed=0,
         rows=100,

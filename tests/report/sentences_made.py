@@ -12,21 +12,21 @@ from conclude.outcomes_made import ROWS, Y, cross_validated, logits, outcomes, r
 from diagnose.test_extrapolate import curve_of, exactly, power
 
 from gengap.analysis import Conclusions, conclude
-from gengap.analysis.results import Outcomes
+from gengap.analysis.results import TrialResults
 from gengap.analysis.summary import StudySummary
-from gengap.analysis.test_set import judge_held_out
+from gengap.analysis.test_set import judge_test_rows
 from gengap.analysis.training_rows import next_step
 from gengap.data.dataset import load
 from gengap.data.large_tables import note
 from gengap.data.rows import Rows
 from gengap.data.sources.csv_text import DECIMAL_COMMA
-from gengap.data.table_summary import Described
+from gengap.data.table_summary import TableSummary
 from gengap.diagnose import diagnose
 from gengap.diagnose.verdict import Verdict
 from gengap.models.treatments import L2
 from gengap.plan import Trial
-from gengap.report.console_conclusions import sentences
-from gengap.stats.learning_curve import Extrapolation, LearningCurve, extrapolate
+from gengap.report.console_conclusions import conclusion_sentences
+from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, extrapolate
 from gengap.tasks import BINARY, Regression
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
@@ -59,7 +59,7 @@ def verdicts() -> list[Verdict]:
     return [*import_module("examples.verdict_gallery").gallery(), *map(diagnose, shown.values())]
 
 
-def tables() -> list[Described]:
+def tables() -> list[TableSummary]:
     """Tables with every kind of column, split in every way, with rows that come twice."""
     random = np.random.default_rng(0)
     base = pd.DataFrame(
@@ -92,7 +92,7 @@ def tables() -> list[Described]:
     return [*(each.described for each in (*found, *last)), on_disk]
 
 
-def of_table(table: Described) -> Iterator[str]:
+def of_table(table: TableSummary) -> Iterator[str]:
     """All that is told of a table."""
     yield table.split
     yield from table.warnings
@@ -101,7 +101,7 @@ def of_table(table: Described) -> Iterator[str]:
         yield from filter(None, (column.kind, column.how, column.gaps))
 
 
-def forecasts() -> list[Extrapolation]:
+def forecasts() -> list[LearningCurveForecast]:
     """One of each kind of answer."""
     rising, flat = [0.7, 0.65, 0.6, 0.56, 0.6, 0.64], np.full(6, 0.69)
     steep = curve_of([1.0, 0.9, 0.97, 0.85, 0.6, 0.5], seeds=2, seed_error=0.15, seed=1)
@@ -115,7 +115,7 @@ def forecasts() -> list[Extrapolation]:
     return [*found, extrapolate(steep, (3, 4, 5, 100))]
 
 
-def studies(more_rows: Extrapolation) -> list[Conclusions]:
+def studies(more_rows: LearningCurveForecast) -> list[Conclusions]:
     """Between them they have every sentence that a study concludes with."""
     l2 = Trial(run="regularizers/l2", units=(16,), treatments=(L2(0.01),))
     going_on = diagnose({"val_accuracy": 0.3 + 0.008 * np.arange(60)})
@@ -129,10 +129,10 @@ def studies(more_rows: Extrapolation) -> list[Conclusions]:
     bold = outcomes(rungs(0.3, 0.3))
     for each in bold.fitted.values():
         each.outputs[:] *= 50
-    shuffled = Outcomes(gaining.trials, gaining.fitted, np.random.default_rng(3).permutation(Y), {})
+    shuffled = TrialResults(gaining.trials, gaining.fitted, np.random.default_rng(3).permutation(Y), {})
     finals = [cross_validated(three, {"sizes/8": 0.6, "sizes/16": skill}) for skill in (0.5, 0.608)]
     numbers = outcomes(rungs(0.2, 0.4), task=Regression())
-    nothing = Outcomes(numbers.trials, numbers.fitted, shuffled.y, {}, numbers.task)
+    nothing = TrialResults(numbers.trials, numbers.fitted, shuffled.y, {}, numbers.task)
     made = (one, three, five, with_trees, *alike, bold, shuffled, *finals, numbers, nothing)
     found = [conclude(each, 28, COUNTS, {}) for each in made]
     first = conclude(gaining, 28, COUNTS, dict.fromkeys(gaining.trials, going_on))
@@ -148,12 +148,14 @@ def concluded(found: Conclusions) -> Iterator[str]:
     rows = Rows(np.zeros((ROWS, 2), np.float32), Y)
     numbers = found.recommendation is not None and found.recommendation.expected.r2 is not None
     task, ours, theirs = Regression() if numbers else BINARY, logits(1.0)[:, None], logits(0.2)[:, None]
-    test = judge_held_out(rows, task, "sizes/8", 1, ours, "baselines/trees", theirs)
+    test = judge_test_rows(rows, task, "sizes/8", 1, ours, "baselines/trees", theirs)
     note = "these test rows were used on 2026-01-02, for sizes/8; the figures are from then"
     facts = msgspec.structs.asdict(found)
     summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)
     for held_out in (msgspec.structs.replace(test, note=note), msgspec.structs.replace(test, comparisons=())):
-        yield from sentences(msgspec.structs.replace(summary, test=held_out, interrupted=bool(held_out.note)))
+        yield from conclusion_sentences(
+            msgspec.structs.replace(summary, test=held_out, interrupted=bool(held_out.note))
+        )
     yield note
     yield from (effect.treatment for effect in found.regularizers)
     if found.sizes is not None:

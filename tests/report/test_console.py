@@ -11,7 +11,7 @@ from rich.console import Console
 from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
 from gengap.presets import load_plan
-from gengap.report.console import Terminal, minutes, plan_table, results_table, skipped_text
+from gengap.report.console import Terminal, minutes, plan_table, results_table, skipped_rows_text
 from gengap.train.types import Progress
 
 METRICS = {
@@ -116,7 +116,7 @@ def test_trainings_of_cross_validation_are_counted(on_terminal: bool) -> None:
 
 
 def test_skipped_rows_are_counted_and_named() -> None:
-    text = skipped_text([(i, "m_jj", "'x' is not a number") for i in range(1, 13)])
+    text = skipped_rows_text([(i, "m_jj", "'x' is not a number") for i in range(1, 13)])
     assert text.startswith("skipped 12 bad rows:\n  row 1, column m_jj: 'x' is not a number")
     assert text.endswith("… and 2 more")
     assert minutes(3599.6) == "1:00:00"

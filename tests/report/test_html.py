@@ -23,21 +23,21 @@ from report.page_made import EPOCHS, HOSTILE, LOSS, history, study_made, trial
 
 import gengap
 from gengap.analysis.summary import StudySummary
-from gengap.data.sources.source_names import shareable
-from gengap.diagnose.verdict import Name
+from gengap.data.sources.source_names import redact_address
+from gengap.diagnose.verdict import VerdictName
 from gengap.errors import StudyFolderError, UsageError
 from gengap.files.atomic import beside
 from gengap.history import History, Series
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
-from gengap.report.html import SAID, embedded, render, render_main, write_report
-from gengap.report.page import ALL, page_of
-from gengap.report.page.epoch_values import values_at_epochs
-from gengap.report.page.page_curves import curves_of_run, parts, thinned
-from gengap.report.page.trial_rows import sparkline
+from gengap.report.html import SAID, render, render_main, script_json, write_report
+from gengap.report.page import ALL, study_page
+from gengap.report.page.epoch_values import epoch_table
+from gengap.report.page.page_curves import part_starts, run_curves, thinned_positions
+from gengap.report.page.trial_rows import sparkline_svg
 from gengap.study import Study
 from gengap.study.folder import StudyFolder
-from gengap.study.provenance import made
+from gengap.study.provenance import study_provenance
 from gengap.text import markup
 from gengap.text.catalog import language
 
@@ -75,7 +75,7 @@ class Read(HTMLParser):
 
 
 def main_of(summary: StudySummary, *, code: str = "en", under_way: bool = False) -> Read:
-    return Read(render_main(page_of(summary, [], under_way=under_way), language(code)))
+    return Read(render_main(study_page(summary, [], under_way=under_way), language(code)))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def test_the_first_screen_says_what_overfits_and_what_to_keep() -> None:
-    page = Read(render_main(page_of(*study_made()), ENGLISH))
+    page = Read(render_main(study_page(*study_made()), ENGLISH))
     text = " ".join(page.text.split())
     assert "1 of 3 models overfits; keep sizes/Tiny" in text  # one on part of the rows is no model to choose
     assert text.index("keep sizes/Tiny") < text.index("It has the lowest validation loss.")
@@ -118,16 +118,16 @@ def test_the_first_screen_says_what_overfits_and_what_to_keep() -> None:
         (["inconclusive"], "The curves can't tell whether anything overfits"),
     ],
 )
-def test_the_headline_of_other_studies(verdicts: list[Name], said: str) -> None:
+def test_the_headline_of_other_studies(verdicts: list[VerdictName], said: str) -> None:
     summary, _ = study_made()
     trials = [trial(history(f"sizes/{i}", 0, 20, 5), 5, verdict) for i, verdict in enumerate(verdicts)]
     partial = msgspec.structs.replace(summary, trials=tuple(trials), recommendation=None)
-    text = render_main(page_of(partial, []), ENGLISH)
+    text = render_main(study_page(partial, []), ENGLISH)
     assert f'<h1 id="headline">{said}</h1>' in str(text).replace("&#39;", "'")
 
 
 def headline(summary: StudySummary) -> str:
-    found = re.search("<h1.*?</h1>", render_main(page_of(summary, []), ENGLISH), re.DOTALL)
+    found = re.search("<h1.*?</h1>", render_main(study_page(summary, []), ENGLISH), re.DOTALL)
     return Read(found.group() if found else "").text
 
 
@@ -141,7 +141,7 @@ def test_runs_on_part_of_the_rows_count_where_there_are_no_others() -> None:
 
 
 def test_the_headline_leads_to_the_kept_models_reasons() -> None:
-    page = Read(render_main(page_of(*study_made()), ENGLISH))
+    page = Read(render_main(study_page(*study_made()), ENGLISH))
     (link,) = [attrs for tag, attrs in page.tags if tag == "a" and attrs.get("class") == "keep"]
     ids = {attrs.get("id"): tag for tag, attrs in page.tags}
     assert link["href"] == "#why-1" and ids["why-1"] == "details"
@@ -164,7 +164,7 @@ def test_where_nothing_was_learnt_the_headline_says_so() -> None:
 def test_sections_are_left_out_where_a_study_has_none_of_it() -> None:
     sections = {"sizes", "regularizers", "rows", "comparisons", "test", "curves"}
     summary, histories = study_made()
-    whole = {attrs.get("id") for _, attrs in Read(render_main(page_of(summary, histories), ENGLISH)).tags}
+    whole = {attrs.get("id") for _, attrs in Read(render_main(study_page(summary, histories), ENGLISH)).tags}
     assert sections <= whole
     bare = StudySummary(source="x", rows={}, plan="", seconds=0.0, trials=())
     assert not sections & {attrs.get("id") for _, attrs in main_of(bare).tags}
@@ -172,7 +172,7 @@ def test_sections_are_left_out_where_a_study_has_none_of_it() -> None:
 
 def test_a_study_under_way_is_shown_with_the_curves_so_far() -> None:
     bare = StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=())
-    page = Read(render_main(page_of(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True), ENGLISH))
+    page = Read(render_main(study_page(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True), ENGLISH))
     assert "still under way" in page.text and "sizes/Tiny" in page.text
     assert json.loads(page.scripts[0])["curves"]["sizes/Tiny"]["best"] is None
 
@@ -182,7 +182,7 @@ def test_a_trial_that_diverged_has_a_row_of_dashes() -> None:
     changes: dict[str, Any] = {"best_epoch": None, "metrics": {}, "stopped": "diverged", "verdict": None}
     lost = msgspec.structs.replace(summary.trials[0], **changes)
     histories[0].series["validation", LOSS].values[:] = np.nan
-    page = page_of(msgspec.structs.replace(summary, trials=(lost,), recommendation=None), histories[:1])
+    page = study_page(msgspec.structs.replace(summary, trials=(lost,), recommendation=None), histories[:1])
     text = " ".join(Read(render_main(page, ENGLISH)).text.split())
     assert "sizes/Tiny – – – – – – of 60 481" in text
     assert (
@@ -192,7 +192,7 @@ def test_a_trial_that_diverged_has_a_row_of_dashes() -> None:
 
 def test_several_seeds_are_one_row_with_their_mean() -> None:
     summary, histories = study_made(seeds=3)
-    page = page_of(summary, histories)
+    page = study_page(summary, histories)
     assert [row.run for row in page.rows] == list(EPOCHS)
     row = page.rows[0]
     assert row.agreeing == 3 and row.loss == pytest.approx(np.mean(row.losses)) and len(set(row.losses)) == 3
@@ -206,20 +206,20 @@ def test_a_loss_no_lower_than_one_answer_for_every_row_is_told(constant: float |
     assert summary.recommendation is not None
     expected = msgspec.structs.replace(summary.recommendation.expected, constant_loss=constant)
     kept = msgspec.structs.replace(summary.recommendation, expected=expected)
-    page = page_of(msgspec.structs.replace(summary, recommendation=kept), histories)
+    page = study_page(msgspec.structs.replace(summary, recommendation=kept), histories)
     assert ("the same answer for every row has, 0.4000" in Read(render_main(page, ENGLISH)).text) is told
 
 
 def test_finalists_are_a_table_where_there_are_any() -> None:
     summary, histories = study_made()
-    text = " ".join(Read(render_main(page_of(summary, histories), ENGLISH)).text.split())
+    text = " ".join(Read(render_main(study_page(summary, histories), ENGLISH)).text.split())
     assert "each of 1,234 rows was judged" in text and "0.4800 [0.4600, 0.5000]" in text
-    without = page_of(msgspec.structs.replace(summary, cross_validation=()), histories)
+    without = study_page(msgspec.structs.replace(summary, cross_validation=()), histories)
     assert "Finalists" not in Read(render_main(without, ENGLISH)).text
 
 
 def test_every_picture_has_words_and_numbers() -> None:
-    page = Read(render_main(page_of(*study_made()), ENGLISH))
+    page = Read(render_main(study_page(*study_made()), ENGLISH))
     pictures = [attrs for tag, attrs in page.tags if "data-chart" in attrs]
     assert [p["data-chart"] for p in pictures] == ["curves", "sizes", "effects", "rows", "standings"]
     assert all(p["role"] == "img" and p["aria-label"] for p in pictures)
@@ -229,8 +229,8 @@ def test_every_picture_has_words_and_numbers() -> None:
 
 
 def test_hostile_names_are_text_everywhere() -> None:
-    page = page_of(*study_made(HOSTILE), plan=f'name = "{HOSTILE}"')
-    quiet, hostile = (Read(render(each, ENGLISH)) for each in (page_of(*study_made(), plan="x"), page))
+    page = study_page(*study_made(HOSTILE), plan=f'name = "{HOSTILE}"')
+    quiet, hostile = (Read(render(each, ENGLISH)) for each in (study_page(*study_made(), plan="x"), page))
     assert [tag for tag, _ in hostile.tags if tag != "wbr"] == [tag for tag, _ in quiet.tags if tag != "wbr"]
     assert hostile.text.count(HOSTILE) > 20
     for words in (f"table{HOSTILE}.csv", f"age{HOSTILE}", f"sick{HOSTILE}", f"plan mine{HOSTILE}"):
@@ -242,11 +242,11 @@ def test_hostile_names_are_text_everywhere() -> None:
 
 
 def test_embedded_json_has_no_character_that_html_minds() -> None:
-    assert embedded("<!--<script>&\u2028\u2029") == r'"\u003c!--\u003cscript\u003e\u0026\u2028\u2029"'
+    assert script_json("<!--<script>&\u2028\u2029") == r'"\u003c!--\u003cscript\u003e\u0026\u2028\u2029"'
 
 
 def test_nothing_in_the_file_is_fetched() -> None:
-    page = Read(render(page_of(*study_made()), ENGLISH))
+    page = Read(render(study_page(*study_made()), ENGLISH))
     for _, attrs in page.tags:
         assert not {"src", "srcset", "action", "poster", "data"} & set(attrs)
         assert re.match(r"#|data:,", attrs.get("href") or "#")
@@ -258,7 +258,7 @@ def test_nothing_in_the_file_is_fetched() -> None:
 
 
 def test_a_live_page_may_ask_its_own_server() -> None:
-    text = render(page_of(*study_made()), ENGLISH, script="poll();", connect="'self'")
+    text = render(study_page(*study_made()), ENGLISH, script="poll();", connect="'self'")
     assert "connect-src &#39;self&#39;" in text and "<script>poll();</script>" in text
 
 
@@ -279,7 +279,7 @@ def _placeholders(text: str) -> set[str]:
 
 
 def test_say_fills_in_after_translating() -> None:
-    say = html.speaker(ENGLISH)
+    say = html.translate_function(ENGLISH)
     assert say("{count:number} cores", count=2) == "2 cores"
     assert say("{not a placeholder") == "{not a placeholder"
     assert say("keep {run}", run="{x}") == "keep {x}"
@@ -290,11 +290,11 @@ def test_long_series_keep_their_ends_extremes_and_best_epoch() -> None:
     values = np.linspace(1, 0.5, 12_000) + 0.01 * random.normal(size=12_000)
     values[7_777], values[9_999], values[5_000:5_400] = 9.0, -3.0, np.nan
     series = Series(np.arange(12_000), values)
-    at = thinned(series, best=8_123)
+    at = thinned_positions(series, best=8_123)
     assert len(at) <= 1_500 and (np.diff(at) > 0).all()
     assert {0, 1, 150, 7_777, 8_123, 9_999, 11_999} <= set(at.tolist())
     assert np.isnan(values[at]).sum() >= 20  # the gap stays one
-    assert thinned(Series(np.arange(30), values[:30]), best=3).tolist() == list(range(30))
+    assert thinned_positions(Series(np.arange(30), values[:30]), best=3).tolist() == list(range(30))
 
 
 def test_a_long_curve_is_the_means_of_its_parts() -> None:
@@ -304,7 +304,7 @@ def test_a_long_curve_is_the_means_of_its_parts() -> None:
     run = History("a", 0, {("train", LOSS): Series(np.arange(12_000), values)})
     run = History("a", 0, {**run.series, ("validation", LOSS): run["train", LOSS]})
     best = msgspec.structs.replace(study_made()[0].trials[0], best_epoch=8_123)
-    curves = curves_of_run(run, best).metrics[LOSS]
+    curves = run_curves(run, best).metrics[LOSS]
     train, shown = curves["train"], curves["validation"]
     assert (train.values, train.counts) == (shown.values, shown.counts) and train.counts and train.epochs
     means = np.array([np.nan if value is None else value for value in train.values])
@@ -318,7 +318,7 @@ def test_a_long_curve_is_the_means_of_its_parts() -> None:
 
 @given(st.integers(2_001, 200_000))
 def test_parts_are_narrow_and_cover_a_series(count: int) -> None:
-    starts = parts(count)
+    starts = part_starts(count)
     widths = np.diff(starts, append=count)
     assert starts[0] == 0 and starts[-1] == count - 1 and len(starts) < 1_100
     assert (widths >= 1).all() and (widths <= 1 + np.maximum(0.011 * starts, 0)).all()
@@ -326,7 +326,7 @@ def test_parts_are_narrow_and_cover_a_series(count: int) -> None:
 
 def test_a_miniature_is_that_of_notebooks() -> None:
     for run in study_made()[1]:
-        found, key = sparkline(run, None), ("validation", LOSS)
+        found, key = sparkline_svg(run, None), ("validation", LOSS)
         curves = {"train": run["train", f"clean_{LOSS}"].values, "validation": run[key].values}
         shown = markup.sparkline(curves, "")
         assert found and all(f'd="{path}"' in shown for path in found.paths.values()) and len(found.paths) == 2
@@ -335,7 +335,7 @@ def test_a_miniature_is_that_of_notebooks() -> None:
 def test_curves_are_rounded_and_gaps_are_none() -> None:
     run = history("a", 0, 5, 2)
     run["validation", LOSS].values[1:3] = np.nan, 1e300
-    curves = curves_of_run(run, None).metrics
+    curves = run_curves(run, None).metrics
     assert curves[LOSS]["validation"].values[1:3] == [None, None]
     assert curves[LOSS]["validation"].epochs is None
     assert curves[LOSS]["train"].values[1] == 0.68  # the clean one
@@ -345,16 +345,16 @@ def test_curves_are_rounded_and_gaps_are_none() -> None:
 
 def test_the_table_of_values_ends_where_runs_end() -> None:
     runs = [history("a", 0, 100, 50), history("b", 0, 10, 5)]
-    values = values_at_epochs(runs)
+    values = epoch_table(runs)
     assert values.metric == LOSS and values.epochs[0] == 0 and values.epochs[-1] == 99
     short = next(line for line in values.lines if (line.run, line.split) == ("b", "validation"))
     ended = [value is None for value in short.values]
     assert ended == [epoch > 9 for epoch in values.epochs]
-    assert values_at_epochs([]).lines == ()
+    assert epoch_table([]).lines == ()
 
 
 def test_groups_are_those_of_the_pictures_and_all_runs() -> None:
-    page = page_of(*study_made())
+    page = study_page(*study_made())
     assert list(page.groups) == ["sizes", "regularizers", "rows", ALL]
     assert [(s.run, s.name) for s in page.groups["regularizers"]] == [
         ("sizes/Tiny", "Tiny"),
@@ -365,10 +365,10 @@ def test_groups_are_those_of_the_pictures_and_all_runs() -> None:
 
 def test_the_command_makes_the_same_study_again() -> None:
     options = {"target": "sick", "test": 0, "seeds": 2, "only": "sizes/*", "on_bad_row": "skip", "rows": None}
-    found = made(Path("my table.csv"), "quick", options)
+    found = study_provenance(Path("my table.csv"), "quick", options)
     assert found.command[2:5] == ("my table.csv", "--plan", "quick")
     assert found.command[5:] == ("--target", "sick", "--seeds", "2", "--only", "sizes/*", "--on-bad-row", "skip")
-    arrays = made((np.ones(3), np.ones(3)), LITTLE, {})
+    arrays = study_provenance((np.ones(3), np.ones(3)), LITTLE, {})
     assert arrays.command == () and arrays.call == "gengap.study((X, y), 'plan.toml')"
     assert set(found.versions) == {"gengap", "python", "keras", "jax", "numpy", "scikit-learn"}
 
@@ -380,17 +380,17 @@ def test_packages_without_metadata_are_left_out(monkeypatch: pytest.MonkeyPatch)
         return "1"
 
     monkeypatch.setattr("gengap.study.provenance.version", version)
-    found = made("collider", "quick", {}).versions
+    found = study_provenance("collider", "quick", {}).versions
     assert found["gengap"] == gengap.__version__ and "jax" not in found and found["keras"] == "1"
 
 
 def test_no_secret_of_an_address_is_recorded() -> None:
-    found = made("https://user:secret@host/x.csv?sig=TOKEN", "quick", {})
+    found = study_provenance("https://user:secret@host/x.csv?sig=TOKEN", "quick", {})
     assert found.command[2] == "https://…@host/x.csv?sig=…"
     assert found.call == "gengap.study('https://…@host/x.csv?sig=…', 'quick')"
     for address in ("HTTP://u:p?secret@h/x.csv", "https://h/x.csv?TOKEN&b=secret;c=TOKEN#secret"):
-        assert not re.search("secret|TOKEN", shareable(address))
-    assert shareable("https://h/x.csv") == "https://h/x.csv" and shareable("a?b=c@d") == "a?b=c@d"
+        assert not re.search("secret|TOKEN", redact_address(address))
+    assert redact_address("https://h/x.csv") == "https://h/x.csv" and redact_address("a?b=c@d") == "a?b=c@d"
 
 
 @pytest.mark.parametrize("out", [".", "there", "there/file/page.html"])
@@ -402,7 +402,7 @@ def test_a_report_that_cant_be_written_is_one_clear_error(
     (tmp_path / "there" / "file").write_text("")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UsageError, match=rf"^{re.escape(out)}(:| is a folder).*\. Name ") as error:
-        write_report(page_of(*study_made()), Path(out), "en")
+        write_report(study_page(*study_made()), Path(out), "en")
     assert isinstance(error.value, OSError) and sorted(tmp_path.rglob("*")) == before
 
 
@@ -420,7 +420,7 @@ def test_how_it_was_computed_tells_the_last_call_from_the_training() -> None:
 
 def test_a_trial_under_way_is_not_called_by_its_split() -> None:
     bare = StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=())
-    page = page_of(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True)
+    page = study_page(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True)
     assert '<span class="badge">훈련 중</span>' in render_main(page, language("ko"))
 
 
@@ -439,7 +439,7 @@ def test_a_folder_gives_the_page_that_the_study_gave(kept: Study, tmp_path: Path
     assert kept.folder
     found = StudyFolder(kept.folder).results()
     assert found.summary == kept.summary
-    again = write_report(page_of(found.summary, found.histories, found.plan), tmp_path / "again.html", "en")
+    again = write_report(study_page(found.summary, found.histories, found.plan), tmp_path / "again.html", "en")
     assert again.read_bytes() == kept.report(tmp_path / "here" / "first.html", "en").read_bytes()
     korean = kept.report(tmp_path / "ko.html", "ko").read_text(encoding="utf-8")
     assert '<html lang="ko">' in korean and "과대적합" in korean

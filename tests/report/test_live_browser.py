@@ -17,7 +17,7 @@ from gengap.history import write_histories
 from gengap.study.folder import HISTORIES, RESULTS
 from gengap.study.progress import LIVE
 from gengap.watch.page_cache import AWAY
-from gengap.watch.server import Server, serving
+from gengap.watch.server import Server, serve_page
 
 HOSTILE = """sizes/</script><img src=x onerror=alert(1)><script>alert(2)</script>"'&"""
 POINTS = """() => Math.max(0, ...[...document.querySelectorAll('[data-chart="curves"]')]
@@ -49,7 +49,7 @@ def wait_for_points(page: Page, count: int) -> None:
 
 def test_the_page_follows_a_study_from_nothing_to_its_end(page: Page, tmp_path: Path) -> None:
     bar = page.locator("#live")
-    with serving(tmp_path, 0, "en") as server:
+    with serve_page(tmp_path, 0, "en") as server:
         page.goto(server.address)
         expect(bar).to_have_text("waiting for a study to begin")
         expect(page.locator("h1")).to_have_text("No trial is finished yet")
@@ -69,7 +69,7 @@ def test_what_a_reader_did_stays(page: Page, tmp_path: Path) -> None:
     write_status(tmp_path)
     write_curves(tmp_path, epochs=40)
     page.set_viewport_size({"width": 900, "height": 400})
-    with serving(tmp_path, 0, "en") as server:
+    with serve_page(tmp_path, 0, "en") as server:
         page.goto(server.address)
         page.locator('[data-switch="log"]').check()
         page.locator("#curves details summary").click()
@@ -87,7 +87,7 @@ def shown_under_way(page: Page, folder: Path) -> Iterator[Server]:
     """The page of a study that is at its fifth epoch, as long as its server serves."""
     write_status(folder)
     write_curves(folder, epochs=5)
-    with serving(folder, 0, "en") as server:
+    with serve_page(folder, 0, "en") as server:
         page.goto(server.address)
         wait_for_points(page, 5)
         yield server
@@ -99,7 +99,7 @@ def test_the_page_waits_for_a_server_that_went_away(page: Page, tmp_path: Path) 
         port = server.server_port
     expect(bar).to_have_text("the server is away; waiting for it")
     write_curves(tmp_path, epochs=6)
-    with serving(tmp_path, port, "en"):
+    with serve_page(tmp_path, port, "en"):
         wait_for_points(page, 6)
         expect(bar).to_have_attribute("data-state", "running")
 
@@ -124,7 +124,7 @@ def test_a_page_under_a_hand_is_not_called_complete(page: Page, tmp_path: Path) 
 def test_names_are_no_markup_in_the_browser(page: Page, tmp_path: Path) -> None:
     write_status(tmp_path, source=HOSTILE, target=HOSTILE, columns=(HOSTILE,), plan=HOSTILE, plan_name=HOSTILE)
     write_curves(tmp_path, run=HOSTILE, epochs=5)
-    with serving(tmp_path, 0, "en") as server:
+    with serve_page(tmp_path, 0, "en") as server:
         page.goto(server.address)
         wait_for_points(page, 5)
         write_curves(tmp_path, run=HOSTILE, epochs=6)
@@ -134,7 +134,7 @@ def test_names_are_no_markup_in_the_browser(page: Page, tmp_path: Path) -> None:
 
 
 def test_the_page_speaks_korean(page: Page, tmp_path: Path) -> None:
-    with serving(tmp_path, 0, "ko") as server:
+    with serve_page(tmp_path, 0, "ko") as server:
         page.goto(server.address)
         expect(page.locator("html")).to_have_attribute("lang", "ko")
         expect(page.locator("#live")).not_to_have_text("")

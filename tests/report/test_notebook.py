@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import gengap
 from gengap.analysis.summary import StudySummary, TrialSummary
-from gengap.diagnose.verdict import Name, Verdict
+from gengap.diagnose.verdict import Verdict, VerdictName
 from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.plan import Plan, Recipe, Trial
-from gengap.report.notebook import MOST, study_html
+from gengap.report.notebook import MOST_TRIALS, study_html
 from gengap.text.markup import COLOURS, TRAIN, VALIDATION, badge, bullets, element, sparkline, table
 
 HOSTILE = """<script>alert(1)</script>&amp;"'--><img src=x onerror=alert(1)>$x$ 한"""
@@ -83,10 +83,10 @@ def test_what_is_missing_leaves_its_cell_empty() -> None:
 
 
 def test_seeds_are_told_apart_and_many_trials_are_cut() -> None:
-    many = [trial(seed=seed) for seed in range(MOST + 1)]
+    many = [trial(seed=seed) for seed in range(MOST_TRIALS + 1)]
     shown = text_of(study_html(summary(*many), [history()] * len(many)))
     assert "a seed 39" in shown and "a seed 40" not in shown
-    assert f"the first {MOST} of {MOST + 1} trials" in shown
+    assert f"the first {MOST_TRIALS} of {MOST_TRIALS + 1} trials" in shown
 
 
 def test_no_name_becomes_markup() -> None:
@@ -127,7 +127,7 @@ def test_a_verdict_shows_its_reasons_codes_and_advice() -> None:
 
 
 def test_every_verdict_has_a_colour() -> None:
-    for name in get_args(Name):
+    for name in get_args(VerdictName):
         assert COLOURS[name] in badge(name, 0.5)
     assert text_of(badge("inconclusive", 0.0)) == "inconclusive"
 

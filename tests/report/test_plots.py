@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.report import plots
-from gengap.report.labels import labels
+from gengap.report.labels import legend_labels
 from gengap.report.smoothing import smooth
 
 HOSTILE = [
@@ -283,12 +283,12 @@ def test_histogram_of_chosen_and_of_constant_columns() -> None:
 
 
 def test_names_without_their_group_stay_apart() -> None:
-    assert labels(["sizes/Tiny", "regularizers/l2", "alone"]) == ["Tiny", "l2", "alone"]
-    assert labels(["g/a_$x$"]) == [r"a_\$x\$"]
-    ends_alike = labels(["g/" + "x" * 30 + "1" + "y" * 30, "g/" + "x" * 30 + "2" + "y" * 30])
+    assert legend_labels(["sizes/Tiny", "regularizers/l2", "alone"]) == ["Tiny", "l2", "alone"]
+    assert legend_labels(["g/a_$x$"]) == [r"a_\$x\$"]
+    ends_alike = legend_labels(["g/" + "x" * 30 + "1" + "y" * 30, "g/" + "x" * 30 + "2" + "y" * 30])
     assert len(set(ends_alike)) == 2
     assert all(len(name) <= 32 for name in ends_alike)
-    assert len(set(labels(["g/\ue000", "g/\ue001"]))) == 2  # characters that no font has
+    assert len(set(legend_labels(["g/\ue000", "g/\ue001"]))) == 2  # characters that no font has
 
 
 def test_hostile_names_are_drawn(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from report.page_made import BEST, HOSTILE, LOSS, long_made, study_made
 from gengap.analysis.summary import StudySummary
 from gengap.history import History
 from gengap.report.html import render, render_main
-from gengap.report.page import page_of
+from gengap.report.page import study_page
 from gengap.report.smoothing import smooth
 from gengap.text.catalog import language, languages
 
@@ -37,7 +37,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     def open_page(hostile: str = "", code: str = "en", size: tuple[int, int] = WIDE, **options: Any) -> Page:
         path = tmp_path / f"{code}.html"
         made: tuple[StudySummary, list[History]] = options.pop("made", None) or study_made(hostile)
-        path.write_text(render(page_of(*made, plan="x"), language(code)), encoding="utf-8")
+        path.write_text(render(study_page(*made, plan="x"), language(code)), encoding="utf-8")
         contexts.append(context := browser.new_context(viewport={"width": size[0], "height": size[1]}, **options))
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
@@ -253,7 +253,7 @@ def test_hostile_names_are_drawn_as_they_are(show: Open) -> None:
 def test_no_other_script_runs(browser: Browser, tmp_path: Path) -> None:
     """Should a name ever become markup, the page's policy still lets none of it run or ask the network."""
     path = tmp_path / "page.html"
-    text = render(page_of(*study_made()), language("en"))
+    text = render(study_page(*study_made()), language("en"))
     attack = "<script>window.ran = 1</script><img src='http://127.0.0.1:9/x.png' onerror='window.ran = 1'>"
     path.write_text(text.replace("<h1", f"{attack}<h1", 1), encoding="utf-8")
     page = browser.new_page()
@@ -268,13 +268,13 @@ def test_a_live_page_keeps_what_the_reader_switched(show: Open) -> None:
     page.get_by_label("log epochs").check()
     page.get_by_label("metric").select_option("accuracy")
     page.locator("tr:visible button[data-run='sizes/Tiny']").click()
-    later = render_main(page_of(msgspec.structs.replace(summary, trials=summary.trials[:2]), histories), english)
+    later = render_main(study_page(msgspec.structs.replace(summary, trials=summary.trials[:2]), histories), english)
     page.evaluate("main => { document.getElementById('report').outerHTML = main; gengapDraw(); }", str(later))
     assert page.evaluate(f"{DRAWN}.layout.xaxis.type") == "log"
     assert page.get_by_label("log epochs").is_checked() and page.get_by_label("metric").input_value() == "accuracy"
     assert {run for run, _ in traces(page)} == {"sizes/large"}
     page.get_by_role("button", name="show all").click()
     assert {run for run, _ in traces(page)} == {"sizes/Tiny", "sizes/large"}
-    empty = render_main(page_of(msgspec.structs.replace(summary, trials=()), []), english)
+    empty = render_main(study_page(msgspec.structs.replace(summary, trials=()), []), english)
     page.evaluate("main => { document.getElementById('report').outerHTML = main; gengapDraw(); }", str(empty))
     assert page.locator("[data-chart=curves]").count() == 0

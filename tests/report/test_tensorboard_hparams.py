@@ -21,15 +21,15 @@ from gengap.models import L2, Clip, Dropout, Ensemble, Ftrl, Periodic, WeightDec
 from gengap.plan import Constant, Plan, Recipe, Trial
 from gengap.report import tensorboard
 from gengap.report.tensorboard_hparams import (
+    HPARAM_NAMES,
     METRICS,
-    SETTINGS,
     STUDY_FILE,
     TRIAL_FILE,
-    Session,
-    session,
+    HparamsSession,
+    hparams_session,
     write_sessions,
 )
-from gengap.report.tensorboard_images import FIGURES_FILE, PNG, write_pictures
+from gengap.report.tensorboard_images import FIGURES_FILE, PNG, write_images
 
 ALL_GROUPS = json.dumps(
     {
@@ -59,8 +59,8 @@ def summary(**changed: Any) -> TrialSummary:
     return TrialSummary(**known | changed)
 
 
-def made(run: str = "a", treatments: tuple[Any, ...] = (), **changed: Any) -> Session:
-    return session(run, Trial(run="any", units=(16, 16), treatments=treatments), RECIPE, summary(**changed))
+def made(run: str = "a", treatments: tuple[Any, ...] = (), **changed: Any) -> HparamsSession:
+    return hparams_session(run, Trial(run="any", units=(16, 16), treatments=treatments), RECIPE, summary(**changed))
 
 
 def groups(address: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_the_server_shows_a_studys_settings_metrics_and_pictures(tmp_path: Path)
             (image,) = ask(address, "images/images", run=".", tag=tag, sample="0")
             (key,) = parse_qs(image["query"])["blob_key"]
             pictures[tag] = fetch(address, "images/individualImage", blob_key=key)
-    assert {info["name"] for info in experiment["hparamInfos"]} == set(SETTINGS)
+    assert {info["name"] for info in experiment["hparamInfos"]} == set(HPARAM_NAMES)
     of_classes = {tag: name for tag, (name, _) in METRICS.items() if tag != "best/r2"}  # a metric of numbers
     assert [info["displayName"] for info in experiment["metricInfos"]] == list(of_classes.values())
     assert set(shown) == {"sizes/Tiny", "sizes/Two", "sizes/Tiny.seed1", "sizes/Two.seed1"}
@@ -192,7 +192,7 @@ def test_diagnose_reads_the_same_runs_as_without_sessions(tmp_path: Path) -> Non
     tensorboard.write(History("a", 0, {("train", "loss"): loss, ("validation", "loss"): loss}), tmp_path)
     before = gengap.diagnose(tmp_path)
     write_sessions([made("a")], tmp_path)
-    write_pictures([], tmp_path)
+    write_images([], tmp_path)
     assert gengap.diagnose(tmp_path) == before
 
 
@@ -201,8 +201,8 @@ def test_only_pictures_are_shown_as_such(tmp_path: Path) -> None:
     for name, content in (("good", picture), ("cut", picture[:-1]), ("text", b"no picture")):
         (tmp_path / f"{name}.png").write_bytes(content)
     given = [tmp_path / f"{name}.png" for name in ("good", "cut", "text", "absent")]
-    write_pictures(given[::-1], tmp_path / "logs")
-    write_pictures(given, tmp_path / "logs")
+    write_images(given[::-1], tmp_path / "logs")
+    write_images(given, tmp_path / "logs")
     assert names(tmp_path / "logs") == {FIGURES_FILE}
     with server(tmp_path / "logs") as address:
         assert list(ask(address, "images/tags")["."]) == ["figures/good"]
@@ -219,7 +219,7 @@ def test_no_tensorflow_is_loaded(tmp_path: Path) -> None:
         "settings = dict.fromkeys(tensorboard_hparams.SETTINGS, 1.0)\n"
         "one = tensorboard_hparams.Session('a', settings, {'best/loss': 0.5}, 1, 0.0, 1.0, False)\n"
         "tensorboard_hparams.write_sessions([one], folder)\n"
-        "tensorboard_images.write_pictures([], folder)\n"
+        "tensorboard_images.write_images([], folder)\n"
         "print(sorted({'tensorflow', 'keras', 'jax', 'matplotlib'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

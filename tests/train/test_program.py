@@ -14,7 +14,7 @@ from gengap.models.backend import keras
 from gengap.train.jax import activations, program
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import Stopping
-from gengap.train.types import Job, Rows
+from gengap.train.types import Rows, TrainConfig
 
 SPLIT = "outer_dimension_partitions"  # as XLA's text names work that is split among threads
 
@@ -25,7 +25,7 @@ def compiled_for(model: keras.Model, features: int, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(program, "_programs", made)
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
     rows = Rows(np.ones((1500, features), np.float32), np.ones((1500, 1), np.float32))
-    compiled.fit(model, rows, rows, Job(1, 500, Stopping(monitor="loss")))
+    compiled.fit(model, rows, rows, TrainConfig(1, 500, Stopping(monitor="loss")))
     (_, found), *others = made.values()
     assert not others
     return found[0][0].as_text() or ""

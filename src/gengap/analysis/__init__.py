@@ -11,14 +11,14 @@ import msgspec
 
 from gengap.analysis.finalists import Finalist, judge_finalists
 from gengap.analysis.recommend import Recommendation, recommend
-from gengap.analysis.regularizers import Effect, judge_regularizers
-from gengap.analysis.results import Outcomes
-from gengap.analysis.sizes import Sizes, judge_sizes
+from gengap.analysis.regularizers import RegularizerEffect, judge_regularizers
+from gengap.analysis.results import TrialResults
+from gengap.analysis.sizes import SizeAnalysis, judge_sizes
 from gengap.analysis.test_set import compared
-from gengap.analysis.training_rows import judge_rows, next_step
+from gengap.analysis.training_rows import judge_training_rows, next_step
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import Comparison, Rank, ranks
-from gengap.stats.learning_curve import Extrapolation
+from gengap.stats.learning_curve import LearningCurveForecast
 
 
 class BaselineResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +34,9 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
     """A study's answers. `comparisons` are of every run on all training rows with the best, baselines included."""
 
     baselines: tuple[BaselineResult, ...] = ()
-    sizes: Sizes | None = None
-    regularizers: tuple[Effect, ...] = ()
-    more_rows: Extrapolation | None = None
+    sizes: SizeAnalysis | None = None
+    regularizers: tuple[RegularizerEffect, ...] = ()
+    more_rows: LearningCurveForecast | None = None
     ranks: tuple[Rank, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     cross_validation: tuple[Finalist, ...] = ()
@@ -44,13 +44,13 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def conclude(
-    outcomes: Outcomes, features: int, counts: Mapping[str, int], verdicts: Mapping[str, Verdict]
+    outcomes: TrialResults, features: int, counts: Mapping[str, int], verdicts: Mapping[str, Verdict]
 ) -> Conclusions:
     """All answers that the outcomes allow; `counts` are the rows of each split."""
     names = [*outcomes.whole, *outcomes.baselines]
     losses = {run: outcomes.losses(run) for run in names}
     sizes, effects = judge_sizes(outcomes, features), judge_regularizers(outcomes)
-    more_rows = judge_rows(outcomes, counts["train"])
+    more_rows = judge_training_rows(outcomes, counts["train"])
     steps = next_step(more_rows)
     return Conclusions(
         baselines=tuple(_baseline(outcomes, run) for run in outcomes.baselines),
@@ -66,7 +66,7 @@ def conclude(
     )
 
 
-def _baseline(outcomes: Outcomes, run: str) -> BaselineResult:
+def _baseline(outcomes: TrialResults, run: str) -> BaselineResult:
     found = outcomes.task.scores(outcomes.outputs(run)[0], outcomes.y, outcomes.weights)
     loss = found[outcomes.task.loss]
     return BaselineResult(run=run, loss=loss, accuracy=found.get("accuracy"), r2=found.get("r2"))

@@ -9,27 +9,27 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gengap.analysis.results import Outcomes
-from gengap.analysis.sizes import on_ladder
+from gengap.analysis.results import TrialResults
+from gengap.analysis.sizes import size_runs
 from gengap.diagnose.findings import Finding, too_little_capacity, too_much_regularisation
 from gengap.diagnose.verdict import Thresholds
 from gengap.stats.comparison import compare
 
 
-def findings_beside(outcomes: Outcomes, features: int) -> dict[str, Finding]:
+def cross_trial_findings(outcomes: TrialResults, features: int) -> dict[str, Finding]:
     """By run, what others show: that the run is too small or regularised too much, materially and beyond chance."""
     return dict(_too_small(outcomes, features)) | dict(_held_back(outcomes))
 
 
-def _too_small(outcomes: Outcomes, features: int) -> Iterator[tuple[str, Finding]]:
-    ladder = sorted(on_ladder(outcomes), key=lambda run: outcomes.parameters(run, features))
+def _too_small(outcomes: TrialResults, features: int) -> Iterator[tuple[str, Finding]]:
+    ladder = sorted(size_runs(outcomes), key=lambda run: outcomes.parameters(run, features))
     for i, run in enumerate(ladder):
         found = _lower(outcomes, run, ladder[i + 1 :])
         if found is not None:
             yield run, too_little_capacity(*found)
 
 
-def _held_back(outcomes: Outcomes) -> Iterator[tuple[str, Finding]]:
+def _held_back(outcomes: TrialResults) -> Iterator[tuple[str, Finding]]:
     plain = {outcomes.trials[run].units: run for run in outcomes.whole if not outcomes.trials[run].treatments}
     for run in outcomes.whole:
         trial = outcomes.trials[run]
@@ -39,7 +39,9 @@ def _held_back(outcomes: Outcomes) -> Iterator[tuple[str, Finding]]:
                 yield run, too_much_regularisation(*found)
 
 
-def _lower(outcomes: Outcomes, run: str, others: Sequence[str]) -> tuple[str, tuple[float, float, float]] | None:
+def _lower(
+    outcomes: TrialResults, run: str, others: Sequence[str]
+) -> tuple[str, tuple[float, float, float]] | None:
     """The best of the others, and how far its loss is below in percent, if that is material and beyond chance.
 
     Holm's correction is for all of the others, from which the best was picked.

@@ -11,10 +11,10 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from gengap.analysis.results import Outcomes
+from gengap.analysis.results import TrialResults
 from gengap.analysis.sizes import Interval, mean_interval
 from gengap.plan import Plan
-from gengap.stats.learning_curve import cross_fitted_rows
+from gengap.stats.learning_curve import cross_fit_rows
 
 FEW = 2_000  # validation rows from which they tell well enough by themselves
 FEWEST = 10  # rows that validate, here and in each fold
@@ -33,7 +33,7 @@ class Finalist(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
 
 
-def finalists(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[str, ...]:
+def finalists(plan: Plan, outcomes: TrialResults, train_rows: int) -> tuple[str, ...]:
     """The runs to cross-validate, the best first; none where enough rows validate, nothing was learnt, or there
     is nothing to choose.
 
@@ -51,13 +51,13 @@ def finalists(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[str, ...
     return tuple(chosen) if len(chosen) > 1 else ()
 
 
-def pooled(outcomes: Outcomes, run: str) -> np.ndarray:
+def pooled(outcomes: TrialResults, run: str) -> np.ndarray:
     """A finalist's loss (rows,) of all rows that validated, in folds first, each at the epoch that others pick."""
-    own = [cross_fitted_rows(outcomes.lines(run, seed)) for seed in outcomes.seeds(run)]
+    own = [cross_fit_rows(outcomes.lines(run, seed)) for seed in outcomes.seeds(run)]
     return np.concatenate([outcomes.out_of_fold[run].losses, np.mean(own, axis=0)])
 
 
-def judge_finalists(outcomes: Outcomes) -> tuple[Finalist, ...]:
+def judge_finalists(outcomes: TrialResults) -> tuple[Finalist, ...]:
     """The finalists' losses on all rows that validated, the lowest first."""
     losses = {run: pooled(outcomes, run) for run in outcomes.out_of_fold}
     found = [Finalist(run=run, loss=mean_interval(rows), rows=len(rows)) for run, rows in losses.items()]

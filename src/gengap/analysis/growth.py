@@ -12,24 +12,24 @@ from collections.abc import Iterable
 
 import msgspec
 
-from gengap.analysis.results import Outcomes
-from gengap.analysis.sizes import BEYOND, climbs_on
+from gengap.analysis.results import TrialResults
+from gengap.analysis.sizes import BEYOND, should_try_larger
 from gengap.plan import ROWS, Plan, Trial
 from gengap.train.stopping import NEVER
 
 FEWEST_ROWS = 40  # training rows below which a learning curve has no point
 
 
-def following(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[Trial, ...]:
+def next_trials(plan: Plan, outcomes: TrialResults, train_rows: int) -> tuple[Trial, ...]:
     """The trials to train next, after those of `outcomes`; none once the plan is done."""
     if plan.growth is None:
         return _untried(plan.trials, outcomes)
     rungs = plan.growth.rungs()
     tried = [rung for rung in rungs if rung.run in outcomes.trials]
-    if len(tried) < len(rungs) and climbs_on(outcomes, [rung.run for rung in tried]):
+    if len(tried) < len(rungs) and should_try_larger(outcomes, [rung.run for rung in tried]):
         return (rungs[len(tried)],)
-    where_gains_vanish = tried[-1 - BEYOND :][:1]
-    regularized = [trial for rung in where_gains_vanish for trial in plan.growth.regularized(rung.units)]
+    turning_size = tried[-1 - BEYOND :][:1]
+    regularized = [trial for rung in turning_size for trial in plan.growth.regularized(rung.units)]
     return (
         _untried(regularized, outcomes)
         or _untried(plan.trials, outcomes)
@@ -37,16 +37,16 @@ def following(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[Trial, .
     )
 
 
-def best_run(outcomes: Outcomes) -> str | None:
+def best_run(outcomes: TrialResults) -> str | None:
     """The run on all training rows with the lowest mean validation loss."""
     return min(outcomes.whole, key=lambda run: float(outcomes.losses(run).mean()), default=None)
 
 
-def _untried(trials: Iterable[Trial], outcomes: Outcomes) -> tuple[Trial, ...]:
+def _untried(trials: Iterable[Trial], outcomes: TrialResults) -> tuple[Trial, ...]:
     return tuple(trial for trial in trials if trial.run not in outcomes.trials)
 
 
-def _on_fewer_rows(plan: Plan, outcomes: Outcomes, train_rows: int) -> tuple[Trial, ...]:
+def _on_fewer_rows(plan: Plan, outcomes: TrialResults, train_rows: int) -> tuple[Trial, ...]:
     best = best_run(outcomes)
     if plan.growth is None or best is None:
         return ()

@@ -9,20 +9,20 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.finalists import pooled
-from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, Effect
-from gengap.analysis.results import Outcomes
-from gengap.analysis.sizes import Interval, Sizes
+from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, RegularizerEffect
+from gengap.analysis.results import TrialResults
+from gengap.analysis.sizes import Interval, SizeAnalysis
 from gengap.diagnose.verdict import Thresholds, Verdict
-from gengap.stats.comparison import OneError, within_one_error
-from gengap.stats.paired import REACH, CrossFitted, cross_fitted
-from gengap.stats.permutation import Signal
-from gengap.tasks import variance_of
+from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error
+from gengap.stats.paired import REACH, CrossFitEstimate, cross_fitted
+from gengap.stats.permutation import PermutationTest
+from gengap.tasks import weighted_variance
 
 STEPS = 3
 MATERIALLY = Thresholds().materially
 
 
-class Expected(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
     """What the kept model will do on new rows: (low, middle, high).
 
     All are corrected for having been picked: `picked_loss` is what the picking rows say. `accuracy` is that of
@@ -59,16 +59,16 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     why: str
     learnt: bool
-    expected: Expected
+    expected: ExpectedScores
     next_steps: tuple[NextStep, ...]
 
 
 def recommend(
-    outcomes: Outcomes,
+    outcomes: TrialResults,
     features: int,
     test_rows: int,
-    sizes: Sizes | None,
-    effects: Sequence[Effect],
+    sizes: SizeAnalysis | None,
+    effects: Sequence[RegularizerEffect],
     verdicts: Mapping[str, Verdict],
     more_rows: NextStep | None = None,
 ) -> Recommendation | None:
@@ -87,7 +87,7 @@ def recommend(
         losses = {run: pooled(outcomes, run)[None] for run in candidates}
     else:
         candidates, losses = order, {run: outcomes.losses(run) for run in order}
-    kept = smallest_as_good(losses, candidates)
+    kept = smallest_near_best(losses, candidates)
     learnt = outcomes.signal.learnt
     run = kept.run if learnt else order[0]
     seed = outcomes.seeds(run)[int(outcomes.losses(run).mean(axis=1).argmin())]
@@ -104,7 +104,7 @@ def recommend(
     )
 
 
-def _nothing_learnt(shown: Signal) -> str:
+def _nothing_learnt(shown: PermutationTest) -> str:
     measure = "a rank correlation" if shown.measure == "rank correlation" else "an AUC"
     return (
         "nothing was learnt that these rows can show: of all models and epochs, the one that ranks them best has "
@@ -113,7 +113,7 @@ def _nothing_learnt(shown: Signal) -> str:
     )
 
 
-def _why(kept: OneError, finalists: int) -> str:
+def _why(kept: OneStandardErrorChoice, finalists: int) -> str:
     if finalists and kept.run == kept.best:
         return (
             f"cross-validated, it has the lowest loss of {finalists} finalists, and no smaller one comes within "
@@ -136,15 +136,15 @@ def _why(kept: OneError, finalists: int) -> str:
     )
 
 
-def smallest_as_good(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneError:
+def smallest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneStandardErrorChoice:
     """The first run in `order` within one standard error of the best and not materially worse."""
     means = {run: float(losses[run].mean()) for run in order}
     near = [run for run in order if means[run] <= (1 + MATERIALLY) * min(means.values())]
-    return within_one_error({run: losses[run] for run in near}, near)
+    return choose_within_one_error({run: losses[run] for run in near}, near)
 
 
 @dataclass(frozen=True, eq=False)
-class _Scored:
+class _CandidateLosses:
     """The rows that say what to expect: their losses and, of classes, whether each one's is wrong.
 
     `lines` are the losses of every candidate of the pick, (rows,) each, and `of_kept` those of the one that was
@@ -158,7 +158,7 @@ class _Scored:
     picked_loss: float
 
     @classmethod
-    def validating(cls, outcomes: Outcomes, run: str, seed: int) -> _Scored:
+    def validating(cls, outcomes: TrialResults, run: str, seed: int) -> _CandidateLosses:
         """The validation rows, on which all runs, seeds and epochs were candidates."""
         at, right = outcomes.seeds(run).index(seed), outcomes.right(run)
         lines = [line for pair in outcomes.pairs for line in outcomes.lines(*pair)]
@@ -169,7 +169,7 @@ class _Scored:
         return cls(lines, of_kept, wrong, 1 - right[at], float(of_kept.mean()))
 
     @classmethod
-    def out_of_fold(cls, outcomes: Outcomes, run: str) -> _Scored:
+    def out_of_fold(cls, outcomes: TrialResults, run: str) -> _CandidateLosses:
         """Training rows, each by models that did not train on it: they had no part in picking the finalists."""
         found = outcomes.out_of_fold
         lines, kept = [each.losses for each in found.values()], found[run]
@@ -177,16 +177,18 @@ class _Scored:
         return cls(lines, kept.losses, wrong or None, kept.wrong, float(pooled(outcomes, run).mean()))
 
 
-def _expected(outcomes: Outcomes, run: str, seed: int, test_rows: int) -> Expected:
+def _expected(outcomes: TrialResults, run: str, seed: int, test_rows: int) -> ExpectedScores:
     """What to expect of the kept model, less the luck of the pick."""
     crossed = run in outcomes.out_of_fold
-    by = _Scored.out_of_fold(outcomes, run) if crossed else _Scored.validating(outcomes, run, seed)
+    by = (
+        _CandidateLosses.out_of_fold(outcomes, run) if crossed else _CandidateLosses.validating(outcomes, run, seed)
+    )
     picked, rows = cross_fitted(by.lines), by.of_kept
     loss, sd = float(rows.mean()) + max(picked.optimism, 0.0), float(rows.std(ddof=1))
     error = _error(picked, rows)
     expected = _around(loss, error)
     on_test = _around(loss, float(np.hypot(error, sd / np.sqrt(test_rows)))) if test_rows else None
-    return Expected(
+    return ExpectedScores(
         loss=expected,
         picked_loss=by.picked_loss,
         accuracy=_accuracy(by),
@@ -196,12 +198,12 @@ def _expected(outcomes: Outcomes, run: str, seed: int, test_rows: int) -> Expect
     )
 
 
-def _error(picked: CrossFitted, rows: np.ndarray) -> float:
+def _error(picked: CrossFitEstimate, rows: np.ndarray) -> float:
     """The standard error of what is expected: the pick's, but not below that of the kept model's own rows."""
     return float(max(picked.error, rows.std(ddof=1) / np.sqrt(len(rows))))
 
 
-def _accuracy(by: _Scored) -> Interval | None:
+def _accuracy(by: _CandidateLosses) -> Interval | None:
     """How often the class is right, less the luck that a pick by the losses has in it."""
     if by.wrong is None or by.wrong_of_kept is None:
         return None
@@ -211,9 +213,9 @@ def _accuracy(by: _Scored) -> Interval | None:
     return low, middle, high
 
 
-def _explained(loss: Interval, outcomes: Outcomes) -> Interval | None:
+def _explained(loss: Interval, outcomes: TrialResults) -> Interval | None:
     """The share of the target's variance that isn't left as loss; None of classes."""
-    if outcomes.task.score != "r2" or not (variance := variance_of(outcomes.y, outcomes.weights)) > 0:
+    if outcomes.task.score != "r2" or not (variance := weighted_variance(outcomes.y, outcomes.weights)) > 0:
         return None
     low, middle, high = (1 - value / variance for value in reversed(loss))
     return low, middle, high
@@ -224,7 +226,11 @@ def _around(middle: float, error: float) -> Interval:
 
 
 def _next_steps(
-    outcomes: Outcomes, run: str, sizes: Sizes | None, effects: Sequence[Effect], verdict: Verdict | None
+    outcomes: TrialResults,
+    run: str,
+    sizes: SizeAnalysis | None,
+    effects: Sequence[RegularizerEffect],
+    verdict: Verdict | None,
 ) -> Iterator[NextStep]:
     loss = float(outcomes.losses(run).mean())
     if verdict is not None and verdict.verdict == "underfit" and verdict.ahead_percent is not None:
@@ -244,7 +250,7 @@ def _next_steps(
         yield NextStep(text=text, gain_percent=gain)
 
 
-def _better_by_trees(outcomes: Outcomes, loss: float) -> Iterator[NextStep]:
+def _better_by_trees(outcomes: TrialResults, loss: float) -> Iterator[NextStep]:
     for name in outcomes.baselines:
         gain = 100 * (1 - float(outcomes.losses(name).mean()) / loss)
         if gain > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from gengap.analysis.results import Outcomes
+from gengap.analysis.results import TrialResults
 from gengap.models.treatments import count_parameters
 from gengap.plan import REGULARIZERS, Trial
 from gengap.stats.comparison import Comparison, compare
@@ -14,7 +14,7 @@ EARLY_STOPPING = "early stopping"
 SMALLER = "smaller model"
 
 
-class Effect(msgspec.Struct, frozen=True, kw_only=True):
+class RegularizerEffect(msgspec.Struct, frozen=True, kw_only=True):
     """What a treatment does beside the same model without it, on the same validation rows.
 
     `loss` compares validation loss (run minus `against`, so that negative is better). `gap` is validation
@@ -31,7 +31,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     cost: float
 
 
-def untreated(outcomes: Outcomes) -> str | None:
+def untreated(outcomes: TrialResults) -> str | None:
     """The run that treated ones are held against: the untreated one of the same size as most of them."""
     plain = {outcomes.trials[run].units: run for run in outcomes.whole if not outcomes.trials[run].treatments}
     treated = [outcomes.trials[run].units for run in outcomes.runs if run.split("/")[0] == REGULARIZERS]
@@ -39,7 +39,7 @@ def untreated(outcomes: Outcomes) -> str | None:
     return plain[max(counts, key=lambda units: counts[units])] if counts else None
 
 
-def judge_regularizers(outcomes: Outcomes) -> tuple[Effect, ...]:
+def judge_regularizers(outcomes: TrialResults) -> tuple[RegularizerEffect, ...]:
     """Every treated run of that size, and every smaller model, beside the untreated one, in the plan's order."""
     base = untreated(outcomes)
     if base is None:
@@ -58,10 +58,10 @@ def _is_smaller(trial: Trial, size: tuple[int, ...]) -> bool:
     return not trial.treatments and trial.parameters(1) < count_parameters(1, size)
 
 
-def _effect(outcomes: Outcomes, run: str, base: str, loss: Comparison) -> Effect:
+def _effect(outcomes: TrialResults, run: str, base: str, loss: Comparison) -> RegularizerEffect:
     treatments = " + ".join(map(str, outcomes.trials[run].treatments))
     seconds = outcomes.seconds(run)
-    return Effect(
+    return RegularizerEffect(
         run=run,
         against=base,
         treatment=treatments or SMALLER,
@@ -73,7 +73,7 @@ def _effect(outcomes: Outcomes, run: str, base: str, loss: Comparison) -> Effect
     )
 
 
-def _early_stopping(outcomes: Outcomes, base: str) -> Effect | None:
+def _early_stopping(outcomes: TrialResults, base: str) -> RegularizerEffect | None:
     """The untreated model at its best epoch beside itself at its last: what stopping early and restoring bring."""
     seeds = outcomes.seeds(base)
     last = np.stack([outcomes.lines(base, seed)[-1] for seed in seeds])
@@ -82,7 +82,7 @@ def _early_stopping(outcomes: Outcomes, base: str) -> Effect | None:
     end = f"{base} at its end"
     (loss,) = compare({base: outcomes.losses(base), end: last}, against=end, loss=outcomes.task.loss)
     train = [outcomes.fitted[base, seed].history[outcomes.clean_loss].values[-1] for seed in seeds]
-    return Effect(
+    return RegularizerEffect(
         run=base,
         against=end,
         treatment=EARLY_STOPPING,

@@ -10,16 +10,16 @@ import numpy as np
 
 from gengap.history import Series
 from gengap.plan import Trial
-from gengap.stats.permutation import Signal, signal
-from gengap.stats.weighted import linearised
+from gengap.stats.permutation import PermutationTest, signal
+from gengap.stats.weighted import linearise
 from gengap.tasks import BINARY, AnyTask
-from gengap.train.types import Fitted
+from gengap.train.types import TrainResult
 
 Key = tuple[str, int]  # run and seed
 
 
 @dataclass(frozen=True, eq=False)
-class OutOfFold:
+class OutOfFoldLosses:
     """What a run says of training rows that it did not train on: each validated once, while others trained.
 
     The `losses` (rows,), and of classes whether each row's is `wrong` (rows,), at the epochs that other rows pick.
@@ -30,24 +30,24 @@ class OutOfFold:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcomes:
+class TrialResults:
     """Finished trials by run and seed, their `trials` by run, and the target `y` of the rows kept.
 
     `baselines` are the outputs (rows, outputs) of models that have no epochs. Rows are those whose outputs
     were kept: all of a validation set of up to 20,000. `counted` holds the parameters of models that were built.
-    `weights` (rows,) is by how much each row counts; losses, and what is right, are `linearised` by it, so that
+    `weights` (rows,) is by how much each row counts; losses, and what is right, are `linearise` by it, so that
     their plain means are the weighted ones. `out_of_fold` are the finalists, cross-validated, by
     run.
     """
 
     trials: Mapping[str, Trial]
-    fitted: Mapping[Key, Fitted]
+    fitted: Mapping[Key, TrainResult]
     y: np.ndarray
     baselines: Mapping[str, np.ndarray]
     task: AnyTask = BINARY
     counted: Mapping[str, int] = field(default_factory=dict)
     weights: np.ndarray | None = None
-    out_of_fold: Mapping[str, OutOfFold] = field(default_factory=dict)
+    out_of_fold: Mapping[str, OutOfFoldLosses] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ class Outcomes:
         return [(run, seed) for run in self.whole for seed in self.seeds(run)]
 
     @cached_property
-    def signal(self) -> Signal:
+    def signal(self) -> PermutationTest:
         """Whether any of `whole`, with any seed, at any epoch kept, shows that it learnt something."""
         return signal((self.fitted[pair].outputs for pair in self.pairs), self.y, self.task)
 
@@ -86,21 +86,21 @@ class Outcomes:
 
     def losses(self, run: str) -> np.ndarray:
         """The loss of every row, (seeds, rows), each seed at its best epoch."""
-        return linearised(self.task.row_losses(self.outputs(run), self.y), self.weights)
+        return linearise(self.task.row_losses(self.outputs(run), self.y), self.weights)
 
     def right(self, run: str) -> np.ndarray | None:
         """Whether each row's class is right, (seeds, rows); None without classes."""
-        return linearised(self.task.right(self.outputs(run), self.y), self.weights)
+        return linearise(self.task.right(self.outputs(run), self.y), self.weights)
 
     def lines(self, run: str, seed: int) -> np.ndarray:
         """The loss of every row at all epochs kept, (epochs, rows)."""
-        return linearised(self.task.row_losses(self.fitted[run, seed].outputs, self.y), self.weights)
+        return linearise(self.task.row_losses(self.fitted[run, seed].outputs, self.y), self.weights)
 
     def wrong_lines(self, run: str, seed: int) -> np.ndarray:
         """Whether each row's class is wrong at all epochs kept, (epochs, rows). Only for classes."""
         right = self.task.right(self.fitted[run, seed].outputs, self.y)
         assert right is not None, "numbers have no classes"
-        return linearised(~right, self.weights)
+        return linearise(~right, self.weights)
 
     def _line(self, run: str, seed: int) -> np.ndarray:
         fitted = self.fitted[run, seed]

@@ -10,17 +10,17 @@ import msgspec
 from gengap.analysis import BaselineResult
 from gengap.analysis.finalists import Finalist
 from gengap.analysis.recommend import Recommendation
-from gengap.analysis.regularizers import Effect
-from gengap.analysis.sizes import Sizes
-from gengap.analysis.test_set import HeldOut
-from gengap.data.table_summary import Described
+from gengap.analysis.regularizers import RegularizerEffect
+from gengap.analysis.sizes import SizeAnalysis
+from gengap.analysis.test_set import TestResult
+from gengap.data.table_summary import TableSummary
 from gengap.diagnose.findings import Finding
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
 from gengap.stats.comparison import Comparison, Rank
-from gengap.stats.learning_curve import Extrapolation
+from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.tasks import LOSSES, SCORES, TaskName
-from gengap.train.stopping import Stopped
+from gengap.train.stopping import StopReason
 
 SCHEMA = 1
 PLAN_FILE = "plan.toml"  # of the study folder, which stands for a plan that was no name or file
@@ -42,13 +42,13 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int
     best_epoch: int | None
     metrics: dict[str, dict[str, float]]
-    stopped: Stopped
+    stopped: StopReason
     seconds: float
     began: float
     verdict: Verdict | None = None
     sparsity: float | None = None
 
-    def with_reason(self, found: Finding) -> TrialSummary:
+    def with_finding(self, found: Finding) -> TrialSummary:
         """The same with one more reason for its verdict, which other trials gave; none for one that diverged."""
         if self.verdict is None or self.best_epoch is None:
             return self
@@ -76,7 +76,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
         return None if train is None or validation is None else validation - train
 
 
-class Made(msgspec.Struct, frozen=True, kw_only=True):
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """How a study was made: `versions` by package, the CPU's `cores`, and how to make it again.
 
     `command` holds the shell's words (none for rows that were in memory), `call` is the same from Python. A plan
@@ -107,20 +107,20 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     skipped_rows: int = 0
     interrupted: bool = False
     baselines: tuple[BaselineResult, ...] = ()
-    sizes: Sizes | None = None
-    regularizers: tuple[Effect, ...] = ()
-    more_rows: Extrapolation | None = None
+    sizes: SizeAnalysis | None = None
+    regularizers: tuple[RegularizerEffect, ...] = ()
+    more_rows: LearningCurveForecast | None = None
     ranks: tuple[Rank, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
-    test: HeldOut | None = None
+    test: TestResult | None = None
     columns: tuple[str, ...] = ()
     target: str = ""
     seeds: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
-    made: Made | None = None
-    table: Described | None = None
+    made: Provenance | None = None
+    table: TableSummary | None = None
 
     @property
     def loss_name(self) -> str:

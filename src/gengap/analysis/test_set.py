@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 
 from gengap.data.rows import Rows
-from gengap.stats.comparison import ByRun, Comparison, compare
-from gengap.stats.weighted import linearised
+from gengap.stats.comparison import ArraysByRun, Comparison, compare
+from gengap.stats.weighted import linearise
 from gengap.tasks import AnyTask, Binary
 
 
-class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
+class TestResult(msgspec.Struct, frozen=True, kw_only=True):
     """What `rows` test rows say of `run`, beside a baseline, on the day `used`.
 
     `comparisons` are the model minus the baseline, by loss and, of classes, accuracy and AUC. `digest` is of the
@@ -39,13 +39,13 @@ def digest_of(rows: Rows) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 
 
-def judge_held_out(
+def judge_test_rows(
     rows: Rows, task: AnyTask, run: str, seed: int, outputs: np.ndarray, baseline: str, theirs: np.ndarray
-) -> HeldOut:
+) -> TestResult:
     """The answer of test `rows` on which the model has `outputs`, and the baseline `theirs`, (rows, outputs)."""
     by_run = {run: outputs[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
-    losses = {each: linearised(task.row_losses(values, rows.y), rows.weights) for each, values in by_run.items()}
-    return HeldOut(
+    losses = {each: linearise(task.row_losses(values, rows.y), rows.weights) for each, values in by_run.items()}
+    return TestResult(
         run=run,
         seed=seed,
         rows=len(rows),
@@ -59,8 +59,8 @@ def judge_held_out(
 
 
 def compared(
-    losses: ByRun,
-    outputs: ByRun,
+    losses: ArraysByRun,
+    outputs: ArraysByRun,
     y: np.ndarray,
     task: AnyTask,
     weights: np.ndarray | None = None,
@@ -68,13 +68,13 @@ def compared(
 ) -> tuple[Comparison, ...]:
     """`compare` by all metrics that the task has, of `outputs` by run, (seeds, rows, outputs); none of no runs.
 
-    With `weights` (rows,) the losses are given `linearised`.
+    With `weights` (rows,) the losses are given `linearise`.
     """
     if not losses:
         return ()
     if isinstance(task, Binary):
         logits = {run: each[..., 0] for run, each in outputs.items()}
         return compare(losses, logits, y.reshape(-1), against=against, loss=task.loss, weights=weights)
-    found = {run: linearised(task.right(each, y), weights) for run, each in outputs.items()}
+    found = {run: linearise(task.right(each, y), weights) for run, each in outputs.items()}
     right = {run: each for run, each in found.items() if each is not None}
     return compare(losses, right=right or None, against=against, loss=task.loss)

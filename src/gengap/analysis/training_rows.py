@@ -6,14 +6,14 @@ import numpy as np
 
 from gengap.analysis.growth import best_run
 from gengap.analysis.recommend import NextStep
-from gengap.analysis.results import Outcomes
+from gengap.analysis.results import TrialResults
 from gengap.plan import ROWS
-from gengap.stats.learning_curve import Extrapolation, LearningCurve, cross_fitted_rows, extrapolate
+from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, cross_fit_rows, extrapolate
 
 TIMES = (2.0, 4.0, 10.0)
 
 
-def judge_rows(outcomes: Outcomes, train_rows: int) -> Extrapolation | None:
+def judge_training_rows(outcomes: TrialResults, train_rows: int) -> LearningCurveForecast | None:
     """The learning curve and what twice, four and ten times the rows would bring; None if no part was trained on.
 
     Each row's loss is taken at the epoch that other rows pick, so that picking makes no size look better.
@@ -27,7 +27,7 @@ def judge_rows(outcomes: Outcomes, train_rows: int) -> Extrapolation | None:
     return extrapolate(LearningCurve(sizes, losses), TIMES)
 
 
-def next_step(found: Extrapolation | None) -> NextStep | None:
+def next_step(found: LearningCurveForecast | None) -> NextStep | None:
     """Twice the rows as something to try, where that can be told."""
     first = found.forecasts[0] if found is not None else None
     if first is None or first.better_percent is None or first.better_percent[1] <= 0:
@@ -35,5 +35,5 @@ def next_step(found: Extrapolation | None) -> NextStep | None:
     return NextStep(text=f"train on more rows: {first.text}", gain_percent=first.better_percent[1])
 
 
-def _by_seed(outcomes: Outcomes, run: str) -> np.ndarray:
-    return np.stack([cross_fitted_rows(outcomes.lines(run, seed)) for seed in outcomes.seeds(run)])
+def _by_seed(outcomes: TrialResults, run: str) -> np.ndarray:
+    return np.stack([cross_fit_rows(outcomes.lines(run, seed)) for seed in outcomes.seeds(run)])

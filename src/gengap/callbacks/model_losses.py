@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.train.types import kept_rows
+from gengap.train.types import recorded_rows
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CURVES_ALONE = "Leave out validation=: then the curves alone are judged."
 
 
-def checked_rows(validation: Any) -> tuple[Any, np.ndarray]:
+def checked_validation(validation: Any) -> tuple[Any, np.ndarray]:
     """x and y, of at most 20,000 rows."""
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
         raise UsageError(f"validation is a {type(validation).__name__}; expected a pair (x, y) of arrays")
@@ -30,7 +30,7 @@ def checked_rows(validation: Any) -> tuple[Any, np.ndarray]:
         counts = ", ".join(map(str, sizes)) or "no"
         rows = len(y) if y.ndim else 0
         raise UsageError(f"validation: x has {counts} rows and y {rows}; expected as many, two at least")
-    rows = kept_rows(len(y))
+    rows = recorded_rows(len(y))
     return (x, y) if len(rows) == len(y) else (_each(lambda array: array[rows], x), y[rows])
 
 
@@ -41,12 +41,12 @@ def _each(function: Callable[[Any], Any], x: Any) -> Any:
     return type(x)(map(function, x)) if type(x) in (list, tuple) else function(x)
 
 
-def row_losses(model: keras.Model, x: Any, y: np.ndarray, batch_size: int) -> np.ndarray:
+def model_losses(model: keras.Model, x: Any, y: np.ndarray, batch_size: int) -> np.ndarray:
     """Each row's loss (n,) float32 as the model stands, without penalties; one batch's outputs are held at a time.
 
     By `predict_on_batch`, because on PyTorch every `predict` draws from the generator that shuffles training rows.
     """
-    loss, parts = loss_of(model), []
+    loss, parts = compiled_loss(model), []
     for start in range(0, len(y), batch_size):
         part = slice(start, start + batch_size)
         outputs = model.predict_on_batch(_each(lambda array, part=part: _as_input(array[part]), x))
@@ -79,7 +79,7 @@ def _losses(loss: Any, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return losses.reshape(len(losses), -1).mean(axis=1)
 
 
-def loss_of(model: keras.Model) -> Any:
+def compiled_loss(model: keras.Model) -> Any:
     """The compiled loss: a Keras Loss or a function of targets and outputs."""
     from gengap.models.backend import keras
 

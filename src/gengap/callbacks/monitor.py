@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
-from gengap.callbacks.model_losses import CURVES_ALONE, checked_rows, loss_of, row_losses
-from gengap.callbacks.row_loss_history import KeptRows
+from gengap.callbacks.model_losses import CURVES_ALONE, checked_validation, compiled_loss, model_losses
+from gengap.callbacks.row_loss_history import RowLossHistory
 from gengap.diagnose.run_curves import Log, choose
-from gengap.diagnose.verdict import Verdict, judge, thresholds_of
+from gengap.diagnose.verdict import Verdict, judge, make_thresholds
 from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.stats.row_losses import RowLosses
-from gengap.train.types import spaced_checks
+from gengap.train.types import check_epochs
 
 if TYPE_CHECKING:
     import keras
 
 CERTAIN = 0.99  # the probability of overfitting from which it is certain
 # Epochs done; rarer than a trial's checks, because all that a verdict takes is weighed at each.
-CHECKS = frozenset(spaced_checks(1.15, before=1e12))
+CHECKS = frozenset(check_epochs(1.15, before=1e12))
 
 Values = SupportsFloat | Mapping[str, SupportsFloat]
 
@@ -74,10 +74,10 @@ class Monitor:
             raise UsageError(f"validation= gives the rows of the loss, but metric is {metric!r}. {CURVES_ALONE}")
         if batch_size < 1:
             raise UsageError(f"batch_size is {batch_size}; expected a whole number of at least 1")
-        self._validation = None if validation is None else checked_rows(validation)
-        self._metric, self._thresholds, self._stop = metric, thresholds_of(materially), stop
+        self._validation = None if validation is None else checked_validation(validation)
+        self._metric, self._thresholds, self._stop = metric, make_thresholds(materially), stop
         self._batch_size, self._name = batch_size, run
-        self._run = _Run()
+        self._run = _RunState()
 
     @property
     def verdict(self) -> Verdict:
@@ -139,12 +139,12 @@ class Monitor:
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Keras' hook: refuses a loss that rows can't be judged by, before any epoch."""
         if self._validation is not None:
-            loss_of(self.model)
+            compiled_loss(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Keras' hook: logs the epoch, with the rows' losses if they are due."""
         if epoch <= self._run.last:
-            self._run = _Run()
+            self._run = _RunState()
         scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
         train = {name: value for name, value in scalars.items() if not name.startswith("val_")}
         validation = {name[4:]: value for name, value in scalars.items() if name.startswith("val_")}
@@ -152,7 +152,7 @@ class Monitor:
             self._run.validates = self._validation is not None and "loss" not in validation
         losses = None
         if self._validation is not None and self._due(epoch, validation.get("loss", math.inf)):
-            losses = row_losses(self.model, *self._validation, self._batch_size)
+            losses = model_losses(self.model, *self._validation, self._batch_size)
         if losses is not None and self._run.validates:
             validation["loss"] = float(losses.mean(dtype=np.float64))
         self.log(epoch, train=train, validation=validation, rows=losses)
@@ -177,7 +177,7 @@ class Monitor:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
-class _Run:
+class _RunState:
     """What is known of one run.
 
     `series[split, metric]` are its values by epoch, `done` counts its epochs, and `last` is the latest.
@@ -186,7 +186,7 @@ class _Run:
 
     def __init__(self) -> None:
         self.series: dict[tuple[str, str], dict[int, float]] = {}
-        self.rows = KeptRows()
+        self.rows = RowLossHistory()
         self.done, self.last = 0, -1
         self.validates = False
         self.certain = False

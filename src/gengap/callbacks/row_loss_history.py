@@ -9,12 +9,12 @@ import numpy as np
 
 from gengap.errors import UsageError
 from gengap.stats.row_losses import RowLosses
-from gengap.train.types import OUTPUT_EPOCHS, kept_rows
+from gengap.train.types import OUTPUT_EPOCHS, recorded_rows
 
 GROWTH = 1.07  # from one epoch whose rows are kept to the next: 42 of 100 epochs, and 64 of a few hundred
 
 
-class KeptRows:
+class RowLossHistory:
     """The rows' losses at `OUTPUT_EPOCHS` log-spaced epochs at most, the best and the last.
 
     How many epochs there will be is not known, so epochs are thinned out where they have come to lie closest.
@@ -57,7 +57,7 @@ class KeptRows:
         if level < self._lowest:
             self._best, self._lowest = done, level
         self._rows = len(losses)
-        self._kept[done] = epoch, losses[kept_rows(len(losses))]
+        self._kept[done] = epoch, losses[recorded_rows(len(losses))]
         self._kept = {d: kept for d, kept in self._kept.items() if d in (*self._spaced, self._best, done)}
 
     def losses(self) -> RowLosses | None:

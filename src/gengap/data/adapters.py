@@ -19,7 +19,7 @@ EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of such"
 ENDLESS = "has no end; expected a finite one: leave out repeat(), or take so many batches"
 
 
-def rows_of(name: str, given: Any, floats: str = "float32") -> tuple[Rows, int | None]:
+def to_rows(name: str, given: Any, floats: str = "float32") -> tuple[Rows, int | None]:
     """`given` as rows with numbers of the type `floats`, and the size of its batches if it comes in any.
 
     A tuple or list (x, y) or (x, y, sample_weight) of arrays, tensors, DataFrames or Series, each perhaps in a
@@ -43,7 +43,7 @@ def rows_of(name: str, given: Any, floats: str = "float32") -> tuple[Rows, int |
             )
     if not found:
         raise UsageError(f"{name} has no batches; expected {EXPECTED}. An iterator can be read only once")
-    return _joined(name, found), len(found[0])
+    return _join_batches(name, found), len(found[0])
 
 
 def _is_pair(given: Any) -> bool:
@@ -114,13 +114,13 @@ def _array(place: str, value: Any, floats: str) -> np.ndarray:
         except (TypeError, ValueError):
             array = array.astype(object)
     if array.dtype.kind not in "biuf" and array.dtype.name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
-        raise UsageError(f"{place} holds {_told(array)}; expected numbers: encode it first")
+        raise UsageError(f"{place} holds {_kind_of_values(array)}; expected numbers: encode it first")
     if array.ndim == 0:
         raise UsageError(f"{place} is one number; expected a row each: make batches first, as by .batch(32)")
     return array.astype(floats, copy=False) if array.dtype.kind == "f" else array
 
 
-def _told(array: np.ndarray) -> str:
+def _kind_of_values(array: np.ndarray) -> str:
     """What an array that holds no numbers does hold."""
     return "text, missing values or other objects" if array.dtype == object else f"values of type {array.dtype}"
 
@@ -129,7 +129,7 @@ def _flat(rows: Rows) -> list[np.ndarray]:
     return [part for value in (rows.x, rows.y, rows.weights) for part in parts(value)]
 
 
-def _joined(name: str, batches: list[Rows]) -> Rows:
+def _join_batches(name: str, batches: list[Rows]) -> Rows:
     """All batches one after the other."""
     try:
         joined = iter([np.concatenate(same) for same in zip(*map(_flat, batches), strict=True)])

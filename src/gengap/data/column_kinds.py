@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.columns import as_said
+from gengap.data.columns import apply_override
 from gengap.data.encoding import (
     Category,
     Date,
@@ -19,13 +19,13 @@ from gengap.data.encoding import (
     Number,
     Step,
     Text,
+    date_parts,
     hashed,
     is_missing,
-    parts_of,
     settled,
 )
 from gengap.data.formatted_numbers import adorned, refuse_adorned
-from gengap.data.raw_table import Raw
+from gengap.data.raw_table import RawTable
 from gengap.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ DISTINCT = 0.95  # of an identifier's values are different: some rows may be cop
 
 
 def fit(
-    raw: Raw, columns: Sequence[str], keep: Collection[str] = (), said: Mapping[str, str] | None = None
+    raw: RawTable, columns: Sequence[str], keep: Collection[str] = (), said: Mapping[str, str] | None = None
 ) -> tuple[Encoding, dict[str, str]]:
     """The encoding of the training rows `raw`, and why columns are not in it: "constant" or "identifier".
 
@@ -53,9 +53,9 @@ def fit(
     """
     said = {name: kind for name, kind in (said or {}).items() if name in columns}
     keep = {*keep, *said}
-    kinds, clean = _kinds_of_text(raw, said)
+    kinds, clean = _detect_kinds(raw, said)
     for name in said:
-        kinds[name], found = as_said(name, raw.column(name), said[name])
+        kinds[name], found = apply_override(name, raw.column(name), said[name])
         clean |= {name: found} if found is not None else {}
     _refuse_adorned_columns({name: clean[name][0] for name in kinds if name not in said and name in columns}, kinds)
     steps: list[Step] = []
@@ -92,8 +92,8 @@ def _refuse_adorned_columns(found: Mapping[str, pd.Series], kinds: Mapping[str, 
     refuse_adorned(examples, "say what they are with --column, as in NAME=category, NAME=text or NAME=drop")
 
 
-def _kinds_of_text(
-    raw: Raw, known: Collection[str]
+def _detect_kinds(
+    raw: RawTable, known: Collection[str]
 ) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
     """What each column that was not read as numbers is, and its parsed values with the format of dates.
 
@@ -148,7 +148,7 @@ def _step(
 
 
 def _date(name: str, missing: bool, column: Any, written: str | None) -> Date | None:
-    found = parts_of(name, column, written)
+    found = date_parts(name, column, written)
     seconds = found["total_seconds"]
     if not np.isfinite(seconds).any():
         return None

@@ -19,10 +19,10 @@ MOST_CATEGORIES = 1_000  # each is a feature
 MEND = "Mend the column, or say otherwise with --column"
 
 
-def columns_of(texts: Iterable[str]) -> dict[str, str]:
+def parse_column_options(texts: Iterable[str]) -> dict[str, str]:
     """What the command line says, as "shop=category", by column.
 
-    >>> columns_of(["shop=category", "a=b=drop"])
+    >>> parse_column_options(["shop=category", "a=b=drop"])
     {'shop': 'category', 'a=b': 'drop'}
     """
     found: dict[str, str] = {}
@@ -35,7 +35,7 @@ def columns_of(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def check_said(
+def check_overrides(
     said: Mapping[str, str],
     target: str,
     aside: Sequence[str],
@@ -64,7 +64,7 @@ def check_said(
             raise UsageError(f"{origin}: {name!r} is both to be kept and dropped. Leave one out")
 
 
-def as_said(
+def apply_override(
     name: str, column: np.ndarray | pd.Series, kind: str
 ) -> tuple[str, tuple[pd.Series, str | None] | None]:
     """A column taken as the user says: its kind, and for text and dates its parsed values with the dates' format.
@@ -75,7 +75,7 @@ def as_said(
     import numpy as np
     import pandas as pd
 
-    from gengap.data.encoding import refuse_unread
+    from gengap.data.encoding import check_parsed
 
     if isinstance(column, np.ndarray):
         return "numeric", None
@@ -83,7 +83,7 @@ def as_said(
         parsed = pd.to_numeric(column, errors="coerce")
         if parsed.isna().any() and (example := adorned(column.dropna().astype(str))):
             refuse_adorned({f"column {name!r}": example}, f"say so with --column {name}=text")
-        refuse_unread(name, column, parsed, "number")
+        check_parsed(name, column, parsed, "number")
         return "numeric", (parsed, None)
     if kind == "date":
         return "datetime", (column, None if column.dtype.kind == "M" else _written(name, column))

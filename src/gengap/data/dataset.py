@@ -19,24 +19,30 @@ import numpy as np
 from gengap.data.columns import ColumnKind
 from gengap.data.encoding import Date, Encoding
 from gengap.data.formatted_numbers import adorned, refuse_adorned
-from gengap.data.large_tables import prepare_stored
-from gengap.data.preparation import Prepared, prepare
-from gengap.data.raw_table import Raw, gather
+from gengap.data.large_tables import prepare_large_table
+from gengap.data.preparation import PreparedTable, prepare
+from gengap.data.raw_table import RawTable, gather
 from gengap.data.rows import Rows
-from gengap.data.sample_weights import ClassWeight, balanced, check_weights, row_number, scaled, weighting
+from gengap.data.sample_weights import ClassWeight, balanced, check_weights, scaled, source_row_number, weighting
 from gengap.data.sources.source import Source, open_source
-from gengap.data.split import Wanted, at_random, by_group, by_time, times_of
+from gengap.data.split import SplitSizes, comparable_times, split_at_random, split_by_group, split_by_time
 from gengap.data.stored_rows import StoredRows
-from gengap.data.table_summary import Described, describe_columns, warn_of_alike, warn_of_order, warn_of_repeated
+from gengap.data.table_summary import (
+    TableSummary,
+    summarise_columns,
+    warn_of_ambiguous_dates,
+    warn_of_repeated_rows,
+    warn_of_similar_classes,
+)
 from gengap.errors import BadRowError, TooFewRowsError, UsageError
-from gengap.files.limits import TooLargeError, table_bytes
+from gengap.files.limits import TooLargeError, default_table_bytes
 from gengap.tasks import AnyTask, Regression, TaskName, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from gengap.data.sources.blocks import OnBadRow, Skipped
+    from gengap.data.sources.blocks import OnBadRow, SkippedRow
     from gengap.data.table_summary import Dates
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
@@ -68,8 +74,8 @@ class Dataset:
     mean: np.ndarray
     scale: np.ndarray
     encoding: Encoding
-    described: Described
-    skipped: list[Skipped] = field(default_factory=list)
+    described: TableSummary
+    skipped: list[SkippedRow] = field(default_factory=list)
 
     @cached_property
     def digest(self) -> str:
@@ -88,7 +94,7 @@ class Dataset:
     def balanced(self) -> Dataset:
         """The same with classes that count alike in the loss that training minimises."""
         labels = self.task.labels(self.train.y)
-        return replace(self, train=replace(self.train, emphasis=balanced(labels, self.train.weights)))
+        return replace(self, train=replace(self.train, class_factors=balanced(labels, self.train.weights)))
 
 
 def load(
@@ -137,11 +143,11 @@ def load(
     by = time if group is None else group
     if memory is not None and not memory > 0:
         raise UsageError(f"memory is {memory}, expected a number of GiB above 0")
-    most = table_bytes() if memory is None else memory * 2**30
+    most = default_table_bytes() if memory is None else memory * 2**30
     aside = [column for column in (by, weight) if column is not None]
     options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
     options |= {"aside": aside, "column": column, "keep": keep}
-    opened, asked = _opened(source, rows, Asked(train, validation, test), options)
+    opened, asked = _open_with_counts(source, rows, SplitRequest(train, validation, test), options)
     read = _read(opened, most)
     if read.raw is None and (weight is not None or class_weight is not None):
         raise UsageError(
@@ -160,7 +166,9 @@ def load(
     labels = found.strata(read.y)
     dates: Dates = {}
     if by is not None:
-        parts, how, dates = _split_aside(opened, read, labels, by, group is not None, asked.of(len(labels)), seed)
+        parts, how, dates = _split_by_column(
+            opened, read, labels, by, group is not None, asked.of(len(labels)), seed
+        )
     elif opened.higgs_layout and asked.validation is not None:
         seen, end = asked.validation, len(labels) - test
         order = np.arange(len(labels))
@@ -171,41 +179,43 @@ def load(
         )
     else:
         wanted = asked.of(len(labels))
-        parts = at_random(labels if found.by_class else None, len(labels), wanted, seed, opened.origin)
+        parts = split_at_random(labels if found.by_class else None, len(labels), wanted, seed, opened.origin)
         how = f"drawn at random with seed {seed}" + ", every class with its share" * found.by_class
     if weight is not None:
         weights = check_weights(read.aside[weight], opened.origin, weight, opened.skipped)
         read = replace(read, weight=weight, weights=scaled(weights, parts, opened.origin, weight))
-    dataset = _prepared(opened, read, found, parts, preparation, how, keep, column or {})
-    return _told(dataset.balanced() if class_weight is not None else dataset, weight, _dates(dataset, read) | dates)
+    dataset = _build_dataset(opened, read, found, parts, preparation, how, keep, column or {})
+    return _add_notes(
+        dataset.balanced() if class_weight is not None else dataset, weight, _dates(dataset, read) | dates
+    )
 
 
-def _dates(dataset: Dataset, read: _Rows) -> Dates:
+def _dates(dataset: Dataset, read: _TableRows) -> Dates:
     columns = {} if read.raw is None else read.raw.others
     steps = [step for step in dataset.encoding.steps if isinstance(step, Date) and step.name in columns]
     return {step.name: (columns[step.name], step.format) for step in steps if step.format is not None}
 
 
-def _told(dataset: Dataset, weight: str | None, dates: Dates) -> Dataset:
+def _add_notes(dataset: Dataset, weight: str | None, dates: Dates) -> Dataset:
     """The same, with how it is weighted in words, and with what dates may be."""
     parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     weights = {name: rows.weights for name, rows in parts.items() if rows is not None and rows.weights is not None}
-    told = weighting(weight, weights, dataset.train.emphasis is not None)
-    warnings = (*dataset.described.warnings, *warn_of_order(dates))
+    told = weighting(weight, weights, dataset.train.class_factors is not None)
+    warnings = (*dataset.described.warnings, *warn_of_ambiguous_dates(dates))
     return replace(dataset, described=msgspec.structs.replace(dataset.described, weighting=told, warnings=warnings))
 
 
-class Asked(NamedTuple):
+class SplitRequest(NamedTuple):
     """How many rows each part of the split shall have, as asked for."""
 
     train: int | None
     validation: int | None
     test: int
 
-    def of(self, rows: int) -> Wanted:
+    def of(self, rows: int) -> SplitSizes:
         """The same, with validation's default for a table of so many `rows`."""
         validation = self.validation or min(MOST_VALIDATION, max(1, int((rows - self.test) * VALIDATION_SHARE)))
-        return Wanted(self.train, validation, self.test)
+        return SplitSizes(self.train, validation, self.test)
 
 
 def _check(train: int | None, validation: int | None, test: int, group: str | None, time: str | None) -> None:
@@ -225,10 +235,12 @@ def _refuse_adorned_target(place: str, target: np.ndarray) -> None:
         refuse_adorned({place: example}, f"say --task {kind} (task=)")
 
 
-def _opened(source: Any, rows: int | None, asked: Asked, options: dict[str, Any]) -> tuple[Source, Asked]:
+def _open_with_counts(
+    source: Any, rows: int | None, asked: SplitRequest, options: dict[str, Any]
+) -> tuple[Source, SplitRequest]:
     """The source with the rows that are needed, and what is asked for of a table like it."""
     # A HIGGS table may be a remote file of gigabytes, so it is opened for just the rows that its split needs.
-    like_higgs = Asked(asked.train or TUTORIAL_TRAIN, asked.validation or TUTORIAL_VALIDATION, asked.test)
+    like_higgs = SplitRequest(asked.train or TUTORIAL_TRAIN, asked.validation or TUTORIAL_VALIDATION, asked.test)
     needed = sum(filter(None, like_higgs))
     opened = open_source(source, rows=needed if rows is None else min(rows, needed), **options)
     if not opened.higgs_layout:
@@ -239,21 +251,21 @@ def _opened(source: Any, rows: int | None, asked: Asked, options: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class _TableRows:
     """All rows as read; `aside` are the values of the columns that they are split or weighted by.
 
     `weights` (rows,) are those of the column `weight`, of mean 1 in every part. There is no `raw` of a table that
     is too large to hold.
     """
 
-    raw: Raw | None
+    raw: RawTable | None
     y: np.ndarray
     aside: Mapping[str, pd.Series]
     weight: str | None = None
     weights: np.ndarray | None = None
 
 
-def _read(source: Source, most: float) -> _Rows:
+def _read(source: Source, most: float) -> _TableRows:
     import pyarrow as pa
 
     ys: list[np.ndarray] = []
@@ -279,16 +291,16 @@ def _read(source: Source, most: float) -> _Rows:
     if not ys:
         raise TooFewRowsError(f"{source.origin} holds no rows; expected a table with at least two")
     beside = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in aside.items()}
-    return _Rows(raw, np.concatenate(ys), beside)
+    return _TableRows(raw, np.concatenate(ys), beside)
 
 
-def _split_aside(
-    source: Source, read: _Rows, labels: np.ndarray, column: str, grouped: bool, wanted: Wanted, seed: int
+def _split_by_column(
+    source: Source, read: _TableRows, labels: np.ndarray, column: str, grouped: bool, wanted: SplitSizes, seed: int
 ) -> tuple[list[np.ndarray], str, Dates]:
     """The split by the column that was read aside, what it is in words, and the column if it is dates of text."""
     values, rows = read.aside[column], len(read.y)
     if values.isna().any():
-        row = row_number(int(np.flatnonzero(values.isna())[0]), source.skipped)
+        row = source_row_number(int(np.flatnonzero(values.isna())[0]), source.skipped)
         mend = "Fill it in, remove the row, or split by another column."
         problem = f"it is empty, expected a {'group' if grouped else 'time'}"
         raise BadRowError(source.origin, row, column, problem, mend)
@@ -299,18 +311,18 @@ def _split_aside(
         )
     if grouped:
         how = f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"
-        return by_group(values, labels, wanted, seed, source.origin), how, {}
+        return split_by_group(values, labels, wanted, seed, source.origin), how, {}
     how = f"by time: the earliest rows of {column} train, later ones validate" + ", the latest test" * bool(
         wanted.test
     )
-    times, written = times_of(values, source.origin, column)
+    times, written = comparable_times(values, source.origin, column)
     dates = {} if written is None else {column: (values, written)}
-    return by_time(times, labels, wanted, source.origin), how, dates
+    return split_by_time(times, labels, wanted, source.origin), how, dates
 
 
-def _prepared(
+def _build_dataset(
     source: Source,
-    read: _Rows,
+    read: _TableRows,
     task: AnyTask,
     parts: list[np.ndarray],
     preparation: Preparation,
@@ -324,7 +336,7 @@ def _prepared(
         task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}", weights[0])
     standardise = preparation == "standardise"
     if read.raw is None:
-        made = prepare_stored(source, read.y, task, parts, standardise, keep, said)
+        made = prepare_large_table(source, read.y, task, parts, standardise, keep, said)
     else:
         how_to = (standardise, source.columns, keep, said, source.origin)
         made = prepare(read.raw, read.y, weights, task, parts, *how_to)
@@ -341,23 +353,28 @@ def _prepared(
         mean=made.mean,
         scale=made.scale,
         encoding=made.encoding,
-        described=_described(source, made, names, how, read.weight, task.classes),
+        described=_summarise(source, made, names, how, read.weight, task.classes),
         skipped=list(source.skipped),
     )
 
 
-def _described(
+def _summarise(
     source: Source,
-    made: Prepared,
+    made: PreparedTable,
     parts: Mapping[str, np.ndarray],
     how: str,
     weight: str | None,
     classes: Sequence[str],
-) -> Described:
+) -> TableSummary:
     aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
     aside |= {} if weight is None else {weight: "weight"}
     aside |= dict.fromkeys(source.dropped, "dropped")
     order = (*source.columns, *source.aside, *source.dropped)
-    columns = describe_columns(made.encoding, made.missing, {**made.dropped, **aside}, order)
-    warnings = (*source.notes, *made.notes, *warn_of_alike(classes), *warn_of_repeated(made.repeated, parts))
-    return Described(split=how, columns=columns, repeated=made.repeated, warnings=warnings)
+    columns = summarise_columns(made.encoding, made.missing, {**made.dropped, **aside}, order)
+    warnings = (
+        *source.notes,
+        *made.notes,
+        *warn_of_similar_classes(classes),
+        *warn_of_repeated_rows(made.repeated, parts),
+    )
+    return TableSummary(split=how, columns=columns, repeated=made.repeated, warnings=warnings)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import numpy as np
 
-from gengap.data.raw_table import Raw
+from gengap.data.raw_table import RawTable
 from gengap.errors import DataError, shown
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HASHED = 1 << 12  # places that character sequences are hashed to: 30 x 4,096 numbers are half a megabyte
 
 
-class UnreadError(DataError):
+class UnreadableValueError(DataError):
     """A value that is there and was not understood, in the `row`-th of the rows given, from 0."""
 
     mend = "Mend it, empty the cell, or write the whole column in one way"
@@ -66,7 +66,7 @@ class Number(_Step, frozen=True, tag="number"):
         values = column
         if self.text:
             parsed = pd.to_numeric(column, errors="coerce")
-            refuse_unread(self.name, column, parsed, "number")
+            check_parsed(self.name, column, parsed, "number")
             values = parsed.to_numpy(np.float32)
         return np.where(np.isfinite(values), values, np.float32(self.median))[:, None]
 
@@ -122,7 +122,7 @@ class Date(_Step, frozen=True, tag="date"):
 
     def encode(self, column: Any) -> np.ndarray:
         """The parts as numbers."""
-        parts = parts_of(self.name, column, self.format, self.origin)
+        parts = date_parts(self.name, column, self.format, self.origin)
         chosen = np.stack([parts[part] for part in self.parts], axis=1)
         return np.where(np.isfinite(chosen), chosen, np.array(self.medians, np.float32))
 
@@ -177,7 +177,7 @@ class Encoding(msgspec.Struct, frozen=True):
         numbers = {step.name for step in self.steps if isinstance(step, Number) and not step.text}
         return pa.schema([(name, pa.float32() if name in numbers else pa.string()) for name in self.columns])
 
-    def encode(self, raw: Raw) -> np.ndarray:
+    def encode(self, raw: RawTable) -> np.ndarray:
         """The features (rows, features), float32, every one finite."""
         plain = all(isinstance(step, Number) and not step.missing and not step.text for step in self.steps)
         if plain and raw.names == self.columns and not np.isnan(raw.numbers).any():
@@ -235,39 +235,39 @@ def settled(column: pd.Series, written: str) -> str:
     if not written.startswith("%m.%d."):
         return written
     other = written.replace("%m.%d.", "%d.%m.")
-    return other if reads_all(column, other) else written
+    return other if parses_all(column, other) else written
 
 
-def reads_all(column: pd.Series, written: str) -> bool:
+def parses_all(column: pd.Series, written: str) -> bool:
     """Whether all dates of text may be written in this format."""
     import pandas as pd
 
     return bool(pd.to_datetime(column.dropna(), format=written, errors="coerce", utc=True).notna().all())
 
 
-def parts_of(
+def date_parts(
     name: str, column: pd.Series, written: str | None, origin: float | None = None
 ) -> Mapping[str, np.ndarray]:
     """Year, month, day, hour, weekday and seconds since `origin` (default: 1970, not rounded) of dates.
 
-    Dates may be text of one format. Raises UnreadError for a value that is there and is none.
+    Dates may be text of one format. Raises UnreadableValueError for a value that is there and is none.
     """
     import pandas as pd
 
     dates = pd.to_datetime(column, format=written, errors="coerce", utc=True)
-    refuse_unread(name, column, dates, "date" if written is None else f"date written as {written}")
+    check_parsed(name, column, dates, "date" if written is None else f"date written as {written}")
     parts = {part: getattr(dates.dt, part).to_numpy(np.float32) for part in ("year", "month", "day", "hour")}
     parts["weekday"] = dates.dt.day_of_week.to_numpy(np.float32)
     seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(np.float64)
     return parts | {"total_seconds": seconds if origin is None else (seconds - origin).astype(np.float32)}
 
 
-def refuse_unread(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> None:
-    """Raises UnreadError for the first value that is there and was not understood: it is no missing one."""
+def check_parsed(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> None:
+    """Raise UnreadableValueError for the first value that is present but was not understood."""
     unread = (parsed.isna() & column.notna()).to_numpy()
     if unread.any():
         row = int(unread.argmax())
-        raise UnreadError(row, name, f"{shown(column.iloc[row])} is no {kind}, as the training rows' are")
+        raise UnreadableValueError(row, name, f"{shown(column.iloc[row])} is no {kind}, as the training rows' are")
 
 
 def is_missing(column: np.ndarray | pd.Series) -> np.ndarray:

@@ -16,7 +16,7 @@ from gengap.data.stored_rows import StoredRows
 BOUND = {"group", "time", "weight"}  # kinds of columns that rows were split by, or balanced in each part
 
 
-def exchangeable(dataset: Dataset) -> bool:
+def is_exchangeable(dataset: Dataset) -> bool:
     """Whether any row may validate in another's place: rows of one group or time may not, nor rows with weights."""
     bound = any(column.kind in BOUND for column in dataset.described.columns)
     return not bound and not isinstance(dataset.train, StoredRows)
@@ -46,7 +46,7 @@ def folds(dataset: Dataset, count: int, seed: int = 0) -> Iterator[tuple[np.ndar
         ]
         validation = Rows(dataset.train.x[held], dataset.train.y[held])
         other = replace(dataset, train=Rows(*joined), validation=validation)
-        yield held, (other.balanced() if dataset.train.emphasis is not None else other).train, validation
+        yield held, (other.balanced() if dataset.train.class_factors is not None else other).train, validation
 
 
 def _parts(dataset: Dataset, count: int, seed: int) -> Iterator[np.ndarray]:

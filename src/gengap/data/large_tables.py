@@ -21,12 +21,12 @@ import numpy as np
 from gengap.data.column_kinds import is_identifier
 from gengap.data.columns import ColumnKind
 from gengap.data.encoding import Encoding
-from gengap.data.preparation import Prepared, fitted, scale_of
-from gengap.data.raw_table import Raw, gather
+from gengap.data.preparation import PreparedTable, fitted, scale_of
+from gengap.data.raw_table import RawTable, gather
 from gengap.data.rows import Rows
 from gengap.data.sources.cache import folder
 from gengap.data.sources.source import Source
-from gengap.data.stored_rows import SAMPLE_ROWS, Learnt, open_stored, store
+from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, store
 from gengap.errors import DataError
 from gengap.files.atomic import explained
 from gengap.tasks import AnyTask
@@ -40,7 +40,7 @@ UNUSED_DAYS = 30  # after which stored rows are removed, once others are stored
 FORMAT = 1  # of what is stored, and how it is shuffled
 
 
-def prepare_stored(
+def prepare_large_table(
     source: Source,
     y: np.ndarray,
     task: AnyTask,
@@ -48,7 +48,7 @@ def prepare_stored(
     standardise: bool,
     keep: Collection[str],
     said: Mapping[str, ColumnKind],
-) -> Prepared:
+) -> PreparedTable:
     """As `gengap.data.preparation.prepare`, in bounded memory. Raises DataError, and WriteError for want of
     room."""
     if source.others.keys() & set(source.columns):
@@ -56,7 +56,7 @@ def prepare_stored(
             f"{source.origin}: it takes more memory than it may, and has text or dates, expected numbers alone of "
             "a table that is kept on disk. Raise --memory, or use fewer rows with --rows"
         )
-    read = _Read(source)
+    read = _TablePass(source)
     train = np.sort(parts[0])
     most = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
     sampled = np.random.default_rng(0).choice(train, min(most, len(train)), replace=False)
@@ -66,7 +66,7 @@ def prepare_stored(
     columns = [name for name in source.columns if name not in numberings]
     encoding, dropped = fitted(sample, columns, source.columns, said, source.origin)
     dropped |= dict.fromkeys(numberings, "identifier")
-    passing = _Passing(
+    passing = _RunningStatistics(
         encoding, standardise, [raw.keys(np.arange(len(raw)), encoding.columns) for raw in (seen, held)]
     )
     known = (FORMAT, read.digest, encoding.steps, str(msgspec.to_builtins(task)), standardise, len(train))
@@ -75,14 +75,14 @@ def prepare_stored(
     digest.update(task.strata(y).tobytes())
     path = folder() / "stored" / f"{digest.hexdigest()[:24]}.rows"
     try:
-        stored, learnt = open_stored(path)
+        stored, learnt = open_stored_rows(path)
         os.utime(path)  # so that the oldest are those that nobody used for long
     except (OSError, ValueError):
         _make_room(path.parent)
         here = np.zeros(len(y), bool)
         here[train] = True
         store(path, passing.blocks(read.batches(), here, y, task), len(train), passing.learnt, seed=0)
-        stored, learnt = open_stored(path)
+        stored, learnt = open_stored_rows(path)
     rows = [
         Rows((encoding.encode(raw) - learnt.mean) / learnt.scale, task.encoded(y[part])) if len(part) else None
         for raw, part in zip((seen, held), parts[1:], strict=True)
@@ -91,7 +91,9 @@ def prepare_stored(
     repeated = dict(zip(("validation", "test"), learnt.repeated.tolist(), strict=True))
     repeated = {name: count for name, count in repeated.items() if count}
     missing = dict(zip(source.columns, read.missing.tolist(), strict=True))
-    result = Prepared(encoding, dropped, learnt.mean, learnt.scale, stored, rows[0], rows[1], missing, repeated)
+    result = PreparedTable(
+        encoding, dropped, learnt.mean, learnt.scale, stored, rows[0], rows[1], missing, repeated
+    )
     return result._replace(notes=(note(len(stored), len(sample)),))
 
 
@@ -113,7 +115,7 @@ def note(stored: int, sampled: int) -> str:
     )
 
 
-class _Read:
+class _TablePass:
     """Passes over a source of numbers. The first leaves a digest of all values, and how many each column lacks."""
 
     def __init__(self, source: Source) -> None:
@@ -133,7 +135,7 @@ class _Read:
             yield first, batch
             first += len(batch)
 
-    def some(self, wanted: Sequence[np.ndarray]) -> list[Raw]:
+    def some(self, wanted: Sequence[np.ndarray]) -> list[RawTable]:
         """The rows of these numbers, each in the order asked for."""
         ordered = [np.sort(rows) for rows in wanted]
         taken: list[list[pa.RecordBatch]] = [[] for _ in wanted]
@@ -153,7 +155,7 @@ class _Read:
         ]
 
 
-class _Passing:
+class _RunningStatistics:
     """What is learnt of the training rows as they go by: means, spreads, and which held-out rows they repeat.
 
     Sums are those of differences to the first block's means, in 64 bits, so that nothing cancels.
@@ -188,7 +190,7 @@ class _Passing:
         for found, held in zip(self._found, self._held_out, strict=True):
             found |= np.isin(held, keys)
 
-    def learnt(self) -> Learnt:
+    def learnt(self) -> StoredStatistics:
         """Of all rows that went by."""
         repeated = np.array([found.sum() for found in self._found])
         mean, scale = np.zeros(len(self._sum), np.float32), np.ones(len(self._sum), np.float32)
@@ -196,4 +198,4 @@ class _Passing:
             off = self._sum / self._rows
             mean = (self._shift + off).astype(np.float32)
             scale = scale_of(np.sqrt(np.maximum(self._squares / self._rows - off**2, 0)))
-        return Learnt(mean, scale, repeated)
+        return StoredStatistics(mean, scale, repeated)

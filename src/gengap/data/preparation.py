@@ -10,15 +10,15 @@ import numpy as np
 from gengap.data.column_kinds import fit
 from gengap.data.columns import ColumnKind
 from gengap.data.encoding import Encoding
-from gengap.data.raw_table import Raw
+from gengap.data.raw_table import RawTable
 from gengap.data.rows import Rows
-from gengap.data.table_summary import count_repeated
+from gengap.data.table_summary import count_repeated_rows
 from gengap.errors import DataError
 from gengap.tasks import AnyTask
 
 
-class Prepared(NamedTuple):
-    """A split table's rows, with what was learnt and noted of it: see `Dataset` and `Described`.
+class PreparedTable(NamedTuple):
+    """A split table's rows, with what was learnt and noted of it: see `Dataset` and `TableSummary`.
 
     `missing` and `dropped` are by column, `repeated` by part; `notes` are sentences for whoever reads the results.
     """
@@ -36,7 +36,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    raw: Raw,
+    raw: RawTable,
     y: np.ndarray,
     weights: Sequence[np.ndarray | None],
     task: AnyTask,
@@ -46,7 +46,7 @@ def prepare(
     keep: Collection[str],
     said: Mapping[str, ColumnKind],
     origin: str,
-) -> Prepared:
+) -> PreparedTable:
     """All rows in memory; `parts` are the row numbers of training, validation and test, with their `weights`.
 
     Raises DataError.
@@ -68,12 +68,12 @@ def prepare(
     ]
     assert rows[0] is not None and rows[1] is not None
     named: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
-    repeated = count_repeated(raw, encoding.columns, named)
-    return Prepared(encoding, dropped, mean, scale, rows[0], rows[1], rows[2], raw.missing(), repeated)
+    repeated = count_repeated_rows(raw, encoding.columns, named)
+    return PreparedTable(encoding, dropped, mean, scale, rows[0], rows[1], rows[2], raw.missing(), repeated)
 
 
 def fitted(
-    raw: Raw, columns: Sequence[str], keep: Collection[str], said: Mapping[str, ColumnKind], origin: str
+    raw: RawTable, columns: Sequence[str], keep: Collection[str], said: Mapping[str, ColumnKind], origin: str
 ) -> tuple[Encoding, dict[str, str]]:
     """As `gengap.data.column_kinds.fit`, whose errors name the table."""
     try:

@@ -23,7 +23,7 @@ PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ra
 
 
 @dataclass(frozen=True, eq=False)
-class Raw:
+class RawTable:
     """Columns as read: those of `numbers` (rows, names) float32, NaN where a value is missing; `others` by name.
 
     `others` are text and dates as pandas holds them; missing ones are null. `exact` holds in float64 those columns
@@ -38,10 +38,12 @@ class Raw:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def take(self, rows: np.ndarray) -> Raw:
+    def take(self, rows: np.ndarray) -> RawTable:
         """Some of the rows."""
         others = {name: column.iloc[rows] for name, column in self.others.items()}
-        return Raw(self.names, self.numbers[rows], others, {name: each[rows] for name, each in self.exact.items()})
+        return RawTable(
+            self.names, self.numbers[rows], others, {name: each[rows] for name, each in self.exact.items()}
+        )
 
     def column(self, name: str) -> np.ndarray | pd.Series:
         """One column: an array of numbers, or text or dates."""
@@ -82,7 +84,7 @@ class Raw:
 
 def gather(
     batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "", most: float = math.inf
-) -> Raw:
+) -> RawTable:
     """The named columns of all batches.
 
     Raises TooLargeError if they take more than `most` bytes, DataError if text and dates make that too large.
@@ -91,7 +93,7 @@ def gather(
 
     blocks: list[np.ndarray] = []
     held: dict[str, list[pa.Array]] = {}
-    whole = _Whole()
+    whole = _ExactIntegers()
     names: tuple[str, ...] = ()
     rows = taken = 0
     for batch in batches:
@@ -119,10 +121,10 @@ def gather(
             )
     others = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in held.items()}
     numbers = np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32)
-    return Raw(names, numbers, others, {name: np.concatenate(parts) for name, parts in whole.exact.items()})
+    return RawTable(names, numbers, others, {name: np.concatenate(parts) for name, parts in whole.exact.items()})
 
 
-class _Whole:
+class _ExactIntegers:
     """Gathers the columns of whole numbers, some of which 32 bits don't tell apart, batch by batch."""
 
     def __init__(self) -> None:

@@ -16,14 +16,14 @@ class Rows:
     """Features `x` (n, ...) and targets `y` (n,) or (n, outputs), as the model takes them.
 
     Each is one array, or a list, tuple or dict of arrays for a model with several inputs or outputs. `weights` are
-    Keras' sample weights: (n,), or for several outputs nested like `y`. `emphasis` (n,) are factors on them in the
-    loss that training minimises, and nowhere else: class weights.
+    Keras' sample weights: (n,), or for several outputs nested like `y`. `class_factors` (n,) are factors on them in
+    the loss that training minimises, and nowhere else: class weights.
     """
 
     x: Any
     y: Any
     weights: Any = None
-    emphasis: np.ndarray | None = None
+    class_factors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         sizes = {name: sorted({len(part) for part in parts(value)}) for name, value in vars(self).items()}
@@ -38,14 +38,14 @@ class Rows:
 
     def each(self, function: Callable[[Any], Any]) -> Rows:
         """The same with every array replaced by `function` of it."""
-        return Rows(*(each(function, value) for value in (self.x, self.y, self.weights, self.emphasis)))
+        return Rows(*(each(function, value) for value in (self.x, self.y, self.weights, self.class_factors)))
 
     @property
     def trained_weights(self) -> Any:
         """The weights in the loss that training minimises."""
-        if self.emphasis is None or self.weights is None:
-            return self.weights if self.emphasis is None else self.emphasis
-        return each(lambda weights: weights * self.emphasis, self.weights)
+        if self.class_factors is None or self.weights is None:
+            return self.weights if self.class_factors is None else self.class_factors
+        return each(lambda weights: weights * self.class_factors, self.weights)
 
     def batch(self) -> tuple[Any, ...]:
         """As Keras' `fit` takes a batch: (x, y), or (x, y, weights)."""

@@ -12,7 +12,7 @@ from gengap.errors import BadRowError, DataError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gengap.data.sources.blocks import Skipped
+    from gengap.data.sources.blocks import SkippedRow
 
 ClassWeight = Literal["balanced"]
 BALANCED = (
@@ -21,7 +21,7 @@ BALANCED = (
 )
 
 
-def check_weights(values: pd.Series, origin: str, column: str, skipped: Sequence[Skipped]) -> np.ndarray:
+def check_weights(values: pd.Series, origin: str, column: str, skipped: Sequence[SkippedRow]) -> np.ndarray:
     """The column as weights (rows,) float64. Raises UsageError if it is text, BadRowError for a negative one."""
     if values.dtype.kind not in "iuf":
         raise UsageError(
@@ -33,11 +33,11 @@ def check_weights(values: pd.Series, origin: str, column: str, skipped: Sequence
         index = int(np.argmax(weights < 0))
         problem = f"the weight is {weights[index]:g}, expected 0 or more"
         mend = "Mend the row, or name another column with --weight."
-        raise BadRowError(origin, row_number(index, skipped), column, problem, mend)
+        raise BadRowError(origin, source_row_number(index, skipped), column, problem, mend)
     return weights
 
 
-def row_number(index: int, skipped: Sequence[Skipped]) -> int:
+def source_row_number(index: int, skipped: Sequence[SkippedRow]) -> int:
     """Which row of the table, counted from 1, the good row `index` is."""
     row = index + 1
     for bad in skipped:

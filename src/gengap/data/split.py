@@ -24,7 +24,7 @@ NEEDED = 2  # rows on each side
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SplitSizes:
     """How many rows each part shall have; all that are left for training if that is None."""
 
     train: int | None
@@ -32,7 +32,9 @@ class Wanted:
     test: int
 
 
-def at_random(labels: np.ndarray | None, rows: int, wanted: Wanted, seed: int, origin: str) -> list[np.ndarray]:
+def split_at_random(
+    labels: np.ndarray | None, rows: int, wanted: SplitSizes, seed: int, origin: str
+) -> list[np.ndarray]:
     """Row numbers of train, validation and test, each with the table's share of classes if there are `labels`."""
     from sklearn.model_selection import train_test_split
 
@@ -68,7 +70,9 @@ def at_random(labels: np.ndarray | None, rows: int, wanted: Wanted, seed: int, o
     return [np.sort(part) for part in (*chosen, held)]
 
 
-def by_group(groups: pd.Series, y: np.ndarray, wanted: Wanted, seed: int, origin: str) -> list[np.ndarray]:
+def split_by_group(
+    groups: pd.Series, y: np.ndarray, wanted: SplitSizes, seed: int, origin: str
+) -> list[np.ndarray]:
     """Row numbers of train, validation and test: a group's rows are all in one. Counts are met as groups allow."""
     import pandas as pd
 
@@ -88,7 +92,7 @@ def by_group(groups: pd.Series, y: np.ndarray, wanted: Wanted, seed: int, origin
     test, validation = parts
     if wanted.train is not None and wanted.train < len(left):
         left = np.random.default_rng(seed).choice(left, wanted.train, replace=False)
-    return _checked([np.sort(left), validation, test], y, origin, "group")
+    return _check_parts([np.sort(left), validation, test], y, origin, "group")
 
 
 def _fold(codes: np.ndarray, y: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -117,20 +121,20 @@ def _any_groups(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.flatnonzero(np.isin(codes, order[: until + 1]))
 
 
-def by_time(times: np.ndarray, y: np.ndarray, wanted: Wanted, origin: str) -> list[np.ndarray]:
+def split_by_time(times: np.ndarray, y: np.ndarray, wanted: SplitSizes, origin: str) -> list[np.ndarray]:
     """Row numbers of train, validation and test, from early to late. Rows of one time are all in one part.
 
     `times` (rows,) are numbers.
     """
     order = np.argsort(times, kind="stable")
     ordered = times[order]
-    test = _between(ordered, len(y) - wanted.test) if wanted.test else len(y)
-    validation = _between(ordered[:test], test - wanted.validation)
+    test = _nearest_change(ordered, len(y) - wanted.test) if wanted.test else len(y)
+    validation = _nearest_change(ordered[:test], test - wanted.validation)
     train = max(validation - wanted.train, 0) if wanted.train is not None else 0
-    return _checked([order[train:validation], order[validation:test], order[test:]], y, origin, "time")
+    return _check_parts([order[train:validation], order[validation:test], order[test:]], y, origin, "time")
 
 
-def _between(ordered: np.ndarray, place: int) -> int:
+def _nearest_change(ordered: np.ndarray, place: int) -> int:
     """The place nearest to `place` at which the time changes."""
     if not 0 < place < len(ordered):
         return max(place, 0)
@@ -138,7 +142,7 @@ def _between(ordered: np.ndarray, place: int) -> int:
     return last if first == 0 or (last < len(ordered) and last - place < place - first) else first
 
 
-def times_of(times: pd.Series, origin: str, column: str) -> tuple[np.ndarray, str | None]:
+def comparable_times(times: pd.Series, origin: str, column: str) -> tuple[np.ndarray, str | None]:
     """Times that compare: numbers as they are, dates as microseconds; and the format that text was read in.
 
     Raises BadRowError for what is neither.
@@ -161,7 +165,7 @@ def times_of(times: pd.Series, origin: str, column: str) -> tuple[np.ndarray, st
     return moments.astype(np.int64), written
 
 
-def _checked(parts: list[np.ndarray], y: np.ndarray, origin: str, kind: str) -> list[np.ndarray]:
+def _check_parts(parts: list[np.ndarray], y: np.ndarray, origin: str, kind: str) -> list[np.ndarray]:
     """The parts, if each can be used. Raises DataError where a side lacks rows or holds one label."""
     for name, part in zip(("training", "validation"), parts, strict=False):
         if len(part) < NEEDED:

@@ -23,7 +23,7 @@ BUCKET_BYTES = 1 << 26  # shuffled in memory at once
 SAMPLE_ROWS = 200_000  # of stored rows, for what needs them all at once
 
 
-class Part(NamedTuple):
+class ArrayPlace(NamedTuple):
     """Where one array of a file begins, and the shape of a row in it."""
 
     offset: int
@@ -39,9 +39,9 @@ class StoredRows(Rows):
 
     path: Path
     rows: int
-    places: tuple[Part, Part]
+    places: tuple[ArrayPlace, ArrayPlace]
 
-    def __init__(self, path: Path, rows: int, places: tuple[Part, Part]) -> None:
+    def __init__(self, path: Path, rows: int, places: tuple[ArrayPlace, ArrayPlace]) -> None:
         vars(self).update(path=path, rows=rows, places=places)
 
     @property
@@ -71,7 +71,7 @@ class StoredRows(Rows):
         with self.path.open("rb", buffering=0) as file:
             return Rows(*(self._blocks(file, part, starts, sizes) for part in self.places))
 
-    def _blocks(self, file: IO[bytes], part: Part, starts: Sequence[int], sizes: Sequence[int]) -> np.ndarray:
+    def _blocks(self, file: IO[bytes], part: ArrayPlace, starts: Sequence[int], sizes: Sequence[int]) -> np.ndarray:
         found = np.empty((sum(sizes), *part.shape), np.float32)
         done, a_row = 0, 4 * math.prod(part.shape)
         for start, size in zip(starts, sizes, strict=True):
@@ -106,7 +106,7 @@ def share_of(rows: Rows, share: float, seed: int) -> Rows:
     return rows.first(max(round(share * len(rows)), 1))
 
 
-class Learnt(NamedTuple):
+class StoredStatistics(NamedTuple):
     """What was learnt of the stored rows: `mean` and `scale` of the features, and counts of `repeated` rows."""
 
     mean: np.ndarray
@@ -114,15 +114,15 @@ class Learnt(NamedTuple):
     repeated: np.ndarray
 
 
-def open_stored(path: Path) -> tuple[StoredRows, Learnt]:
+def open_stored_rows(path: Path) -> tuple[StoredRows, StoredStatistics]:
     """What `store` wrote. Raises OSError or ValueError for a file that is not there or not whole."""
     with path.open("rb") as file:
-        learnt = Learnt(*(np.load(file, allow_pickle=False) for _ in Learnt._fields))
+        learnt = StoredStatistics(*(np.load(file, allow_pickle=False) for _ in StoredStatistics._fields))
         found, rows = [], 0
         for _ in ("y", "x"):
             np.lib.format.read_magic(file)
             (rows, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
-            found.append(Part(file.tell(), tuple(shape)))
+            found.append(ArrayPlace(file.tell(), tuple(shape)))
             file.seek(4 * rows * math.prod(shape), 1)
         if file.tell() != path.stat().st_size:
             raise ValueError(f"{path}: is not whole")
@@ -134,7 +134,7 @@ def store(
     path: Path,
     blocks: Iterable[tuple[np.ndarray, np.ndarray]],
     rows: int,
-    learnt: Callable[[], Learnt],
+    learnt: Callable[[], StoredStatistics],
     seed: int,
 ) -> None:
     """Writes blocks (x, y) of together `rows` rows to `path` in random order, standardised as `learnt` by then.

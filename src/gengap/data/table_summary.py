@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
-from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of, reads_all
-from gengap.data.raw_table import Raw
+from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of, parses_all
+from gengap.data.raw_table import RawTable
 from gengap.errors import shown
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ WHY = {
 }
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
+class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One column of the table: what it is, how many values it lacks, how many features it gives, and `how`.
 
     `gaps` says what stands for missing values.
@@ -50,7 +50,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind == "number" and not self.missing
 
 
-class Described(msgspec.Struct, frozen=True, kw_only=True):
+class TableSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A table: how its rows were `split`, its `columns`, and how many rows of each part also stand in training.
 
     The latter are `repeated`; `warnings` says in words what makes validation doubtful, and `weighting` how rows or
@@ -58,27 +58,29 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     split: str
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnSummary, ...]
     repeated: dict[str, int]
     warnings: tuple[str, ...] = ()
     weighting: tuple[str, ...] = ()
 
 
-def describe_columns(
+def summarise_columns(
     encoding: Encoding, missing: Mapping[str, int], dropped: Mapping[str, str], order: Sequence[str]
-) -> tuple[Column, ...]:
+) -> tuple[ColumnSummary, ...]:
     """The table's columns in `order`; those that were `dropped` with their kind."""
     steps = {step.name: step for step in encoding.steps}
     return tuple(_column(name, steps.get(name), dropped.get(name), missing.get(name, 0)) for name in order)
 
 
-def _column(name: str, step: Step | None, dropped: str | None, missing: int) -> Column:
+def _column(name: str, step: Step | None, dropped: str | None, missing: int) -> ColumnSummary:
     if step is None:
         kind = msgspec.convert(dropped, Kind)
-        return Column(name=name, kind=kind, missing=missing, features=0, how=WHY[kind])
+        return ColumnSummary(name=name, kind=kind, missing=missing, features=0, how=WHY[kind])
     kind, how = _how(step)
     features = len(features_of(step))
-    return Column(name=name, kind=kind, missing=missing, features=features, how=how, gaps=_gaps(step, missing))
+    return ColumnSummary(
+        name=name, kind=kind, missing=missing, features=features, how=how, gaps=_gaps(step, missing)
+    )
 
 
 def _how(step: Step) -> tuple[Kind, str]:
@@ -102,14 +104,14 @@ def _gaps(step: Step, missing: int) -> str:
     return f"{missing:,} missing, {put}{', with a column that says where' if step.missing else ''}"
 
 
-def count_repeated(raw: Raw, columns: Sequence[str], parts: Mapping[str, np.ndarray]) -> dict[str, int]:
+def count_repeated_rows(raw: RawTable, columns: Sequence[str], parts: Mapping[str, np.ndarray]) -> dict[str, int]:
     """How many rows of each part but "train" hold the same in `columns` as a training row, if any do."""
     keys = {name: raw.keys(rows, columns) for name, rows in parts.items() if len(rows)}
     counts = {name: int(np.isin(keys[name], keys["train"]).sum()) for name in keys if name != "train"}
     return {name: count for name, count in counts.items() if count}
 
 
-def warn_of_repeated(repeated: Mapping[str, int], rows: Mapping[str, Collection[object]]) -> tuple[str, ...]:
+def warn_of_repeated_rows(repeated: Mapping[str, int], rows: Mapping[str, Collection[object]]) -> tuple[str, ...]:
     """The counts as sentences."""
     return tuple(
         f"{count:,} of {len(rows[name]):,} {name} rows ({100 * count / len(rows[name]):.1f}%) also stand among the "
@@ -118,10 +120,10 @@ def warn_of_repeated(repeated: Mapping[str, int], rows: Mapping[str, Collection[
     )
 
 
-def warn_of_alike(classes: Sequence[str]) -> tuple[str, ...]:
+def warn_of_similar_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """Of classes of which some differ in nothing but capitals or spaces, as a sentence; typos, most likely.
 
-    >>> len(warn_of_alike(["No", "Yes", "no", "perhaps"])), len(warn_of_alike(["No", "Yes"]))
+    >>> len(warn_of_similar_classes(["No", "Yes", "no", "perhaps"])), len(warn_of_similar_classes(["No", "Yes"]))
     (1, 0)
     """
     written: dict[str, list[str]] = {}
@@ -133,11 +135,11 @@ def warn_of_alike(classes: Sequence[str]) -> tuple[str, ...]:
     return (f"{told}: write those alike that are one",) * bool(alike)
 
 
-def warn_of_order(dates: Dates) -> tuple[str, ...]:
+def warn_of_ambiguous_dates(dates: Dates) -> tuple[str, ...]:
     """Of columns of dates those whose days may be months, as sentences.
 
     >>> import pandas as pd
-    >>> told = warn_of_order({"since": (pd.Series(["03/04/2024", "11/12/2024", None]), "%m/%d/%Y")})
+    >>> told = warn_of_ambiguous_dates({"since": (pd.Series(["03/04/2024", "11/12/2024", None]), "%m/%d/%Y")})
     >>> told[0].partition(":")[0]
     "the dates of since, as '03/04/2024', are read as %m/%d/%Y, and may be %d/%m/%Y"
     """
@@ -146,7 +148,7 @@ def warn_of_order(dates: Dates) -> tuple[str, ...]:
         other = written.replace("%m", "%%").replace("%d", "%m").replace("%%", "%d")
         if written.startswith("%Y") or "%d.%m." in written or "%m" not in written or "%d" not in written:
             continue
-        if reads_all(column, other):
+        if parses_all(column, other):
             example = shown(column.dropna().iloc[0])
             told = f"the dates of {name}, as {example}, are read as {written}, and may be {other}"
             warnings.append(f"{told}: write year, month and day in this order")

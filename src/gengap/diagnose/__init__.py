@@ -38,10 +38,10 @@ def diagnose(
     """
     from gengap.diagnose.readers import read
     from gengap.diagnose.run_curves import choose
-    from gengap.diagnose.verdict import judge, thresholds_of
+    from gengap.diagnose.verdict import judge, make_thresholds
     from gengap.errors import UsageError
 
-    thresholds = thresholds_of(materially)
+    thresholds = make_thresholds(materially)
     logs = read(source, metric)
     if run is not None:
         logs = [log for log in logs if log.history.run == run or log.history.run.endswith(f":{run}")] or logs
@@ -55,9 +55,9 @@ def every(source: object, *, metric: str | None = None, materially: float = 0.01
     """The verdict on every run of `source`, in its order; the same settings as for `diagnose`."""
     from gengap.diagnose.readers import read
     from gengap.diagnose.run_curves import choose
-    from gengap.diagnose.verdict import judge, thresholds_of
+    from gengap.diagnose.verdict import judge, make_thresholds
 
-    thresholds = thresholds_of(materially)
+    thresholds = make_thresholds(materially)
     return [judge(choose(log, metric), None, thresholds) for log in read(source, metric)]
 
 

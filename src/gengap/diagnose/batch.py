@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import Curves, choose
-from gengap.diagnose.verdict import Verdict, judge, thresholds_of
+from gengap.diagnose.run_curves import RunCurves, choose
+from gengap.diagnose.verdict import Verdict, judge, make_thresholds
 from gengap.errors import GengapError
 
 
 @dataclass(frozen=True)
-class Answers:
+class BatchResult:
     """`in_order` holds, for each run, its verdict or {"run", "error"}; `judged` has the curves with theirs.
 
     `notes` are what had to be decided in reading the logs, as of epochs that are in them twice.
     """
 
     in_order: list[Verdict | dict[str, str]] = field(default_factory=list)
-    judged: list[tuple[Curves, Verdict]] = field(default_factory=list)
+    judged: list[tuple[RunCurves, Verdict]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -28,9 +28,9 @@ class Answers:
         return [one for one in self.in_order if isinstance(one, dict)]
 
 
-def answer(files: Sequence[str], metric: str | None, materially: float) -> Answers:
+def answer(files: Sequence[str], metric: str | None, materially: float) -> BatchResult:
     """The verdict on every run in `files`. Raises UsageError only for a wrong `materially`."""
-    thresholds, answers = thresholds_of(materially), Answers()
+    thresholds, answers = make_thresholds(materially), BatchResult()
     for file in files:
         try:
             logs = read(file, metric)

@@ -10,9 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
-from gengap.diagnose.run_curves import Curves
-from gengap.stats.curves import Curve, prepare
-from gengap.stats.row_losses import RowLosses, SmoothedRows, smooth_rows
+from gengap.diagnose.run_curves import RunCurves
+from gengap.stats.curves import ScaledCurve, prepare
+from gengap.stats.row_losses import RowLosses, RowLossTrend, smooth_row_losses
 from gengap.stats.threads import single_threaded
 from gengap.stats.trend import Mixture, Trend, fit_trend
 
@@ -35,10 +35,10 @@ class Evidence:
     epochs. `near` says what is near the lowest point.
     """
 
-    validation: Curve
-    train: Curve | None
+    validation: ScaledCurve
+    train: ScaledCurve | None
     trend: Trend
-    rows: SmoothedRows | None
+    rows: RowLossTrend | None
     near: float
     rise: Mixture
     pace: Mixture
@@ -103,7 +103,7 @@ class Evidence:
         return None if self.rows is None else self.rows.difference_error(-1, self.trend.lowest_index)
 
 
-def weigh(curves: Curves, rows: RowLosses | None = None, *, near: float = 0.01) -> Evidence:
+def collect_evidence(curves: RunCurves, rows: RowLosses | None = None, *, near: float = 0.01) -> Evidence:
     """The evidence in curves of at least 3 finite validation values; `near` says what is near the lowest point."""
     validation = prepare(curves.validation, higher_is_better=curves.higher_is_better)
     train = prepare(curves.train, higher_is_better=curves.higher_is_better) if curves.train is not None else None
@@ -116,19 +116,19 @@ def weigh(curves: Curves, rows: RowLosses | None = None, *, near: float = 0.01) 
     return Evidence(validation=validation, train=train, trend=trend, rows=smoothed, near=near, rise=rise, pace=pace)
 
 
-def _epoch(curve: Curve, position: float) -> int:
+def _epoch(curve: ScaledCurve, position: float) -> int:
     """A position on the curve as the epoch that was logged."""
     return int(curve.epochs[np.argmin(np.abs(curve.positions - position))])
 
 
-def _rows(rows: RowLosses | None, validation: Curve, trend: Trend) -> SmoothedRows | None:
+def _rows(rows: RowLosses | None, validation: ScaledCurve, trend: Trend) -> RowLossTrend | None:
     if rows is None:
         return None
     positions = np.interp(rows.epochs, validation.epochs, validation.positions)
-    return smooth_rows(rows, positions, trend.epochs)
+    return smooth_row_losses(rows, positions, trend.epochs)
 
 
-def _pace(trend: Trend, smoothed: SmoothedRows | None) -> Mixture:
+def _pace(trend: Trend, smoothed: RowLossTrend | None) -> Mixture:
     """The fall per e-fold of epochs, over the late ones."""
     last = len(trend.epochs) - 1
     span = np.log(trend.epochs[last] / trend.epochs[trend.late])

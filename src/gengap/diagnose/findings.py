@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence
-from gengap.diagnose.run_curves import Curves
+from gengap.diagnose.run_curves import RunCurves
 
 if TYPE_CHECKING:
     from gengap.diagnose.verdict import Thresholds, Verdict
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
     text: str
 
 
-def refusal(curves: Curves) -> Finding | None:
+def refusal(curves: RunCurves) -> Finding | None:
     """Why nothing can be said of these curves; None if something can."""
     name, series = curves.metric, curves.validation
     finite = np.isfinite(series.values)
@@ -47,7 +47,7 @@ def refusal(curves: Curves) -> Finding | None:
 
 
 def explain(
-    stated: Verdict, curves: Curves, evidence: Evidence, also: Evidence | None, thresholds: Thresholds
+    stated: Verdict, curves: RunCurves, evidence: Evidence, also: Evidence | None, thresholds: Thresholds
 ) -> list[Finding]:
     """The reasons for a verdict, the weightiest first."""
     words = _Words(stated, curves, evidence, also, thresholds)
@@ -65,7 +65,7 @@ class _Words:
     """Puts one verdict's numbers into sentences."""
 
     def __init__(
-        self, stated: Verdict, curves: Curves, evidence: Evidence, also: Evidence | None, thresholds: Thresholds
+        self, stated: Verdict, curves: RunCurves, evidence: Evidence, also: Evidence | None, thresholds: Thresholds
     ) -> None:
         self.stated, self.curves, self.evidence, self.also = stated, curves, evidence, also
         self.limit = 100 * thresholds.materially

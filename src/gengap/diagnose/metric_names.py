@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-Key = tuple[str, str]  # split and metric
+CurveKey = tuple[str, str]  # split and metric
 
 SPLITS = {
     **dict.fromkeys(("train", "training", "trn", "learn", "dtrain", "trainset"), "train"),
@@ -34,7 +34,7 @@ SCORES = (
     *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "hits", "mrr", "gini"),
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
 )
-NO_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"
+NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"
     r"(^|_)(lr|learning_rate|runtime|per_second|flos|grad_norm|(wall_?)?time|timestamp|seconds?|memory|momentum|"
     r"hp_metric|vs_iterations|std|stdv|stddev|best|weight_decay|num_\w+)(_|$)"
     r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$"
@@ -43,15 +43,15 @@ CAMEL = re.compile(r"^(train|training|val|valid|validation|eval|test)(?=[A-Z])")
 NUMBERED = re.compile(r"^(validation|valid|val|eval)_(\d+)(?=[^a-z0-9]|$)", re.IGNORECASE)
 
 
-def split_of(name: str) -> Key | None:
+def split_and_metric(name: str) -> CurveKey | None:
     """The split and the bare metric that a column's name tells, or None if it is no curve.
 
     A name without a split is a training metric, as Keras writes it, if it is a known loss or score. The metric is
     "" for a column that is called by its split alone.
 
-    >>> split_of("val_loss"), split_of("Loss/validation"), split_of("validation/epoch_loss"), split_of("loss_epoch")
+    >>> split_and_metric("val_loss"), split_and_metric("Loss/validation"), split_and_metric("loss_epoch")
     (('validation', 'loss'), ('validation', 'loss'), ('validation', 'loss'), ('train', 'loss'))
-    >>> split_of("valid_1-binary_logloss"), split_of("learning_rate")
+    >>> split_and_metric("valid_1-binary_logloss"), split_and_metric("learning_rate")
     (('validation', 'binary_logloss'), None)
     """
     found = parse(name)
@@ -62,8 +62,8 @@ def split_of(name: str) -> Key | None:
 
 
 @lru_cache(maxsize=4096)  # the runs of one log share their columns
-def parse(name: str) -> Key | None:
-    """As `split_of`, but with "" for the split that a name doesn't tell. None for two splits, and for no metric."""
+def parse(name: str) -> CurveKey | None:
+    """Like `split_and_metric`, but with "" for an unknown split. None for two splits, and for no metric."""
     parts = re.split(r"([^a-z0-9]+)", CAMEL.sub(r"\1_", name.strip()).lower())  # words at even places
     splits = {SPLITS[word] for word in parts[::2] if word in SPLITS}
     if len(splits) > 1:
@@ -75,13 +75,13 @@ def parse(name: str) -> Key | None:
             kept += parts[i : i + 2]
     bare = re.sub(r"/dataloader_idx_\d+$", "", "".join(kept).strip(" /_-.:[]"))
     bare = bare.removeprefix("epoch_").removesuffix("_epoch")
-    no_metric = NO_METRIC.search(re.sub(r"[^a-z0-9]+", "_", bare).strip("_"))
+    no_metric = NOT_A_METRIC.search(re.sub(r"[^a-z0-9]+", "_", bare).strip("_"))
     if no_metric and not (splits and not bare):
         return None
     return splits.pop() if splits else "", bare
 
 
-def assign(names: Iterable[str]) -> dict[str, Key]:
+def assign(names: Iterable[str]) -> dict[str, CurveKey]:
     """The split and metric of each of one log's columns, the ones that are no curves left out.
 
     Names explain each other: `my_score` is a training metric beside `val_my_score`; in a log that writes
@@ -95,11 +95,11 @@ def assign(names: Iterable[str]) -> dict[str, Key]:
     keys = {name: key for name, key in parsed.items() if key is not None and name not in both}
     judged = {metric for split, metric in keys.values() if split in ("validation", "test")}
     explicit = any(split == "train" for split, _ in keys.values())
-    found: dict[str, Key] = {}
+    found: dict[str, CurveKey] = {}
     for name, (split, metric) in keys.items():
         if split:
             found[name] = split, metric
-        elif metric in judged or (not explicit and split_of(name)):
+        elif metric in judged or (not explicit and split_and_metric(name)):
             found[name] = "train", metric
     if all(split != "validation" for split, _ in found.values()):
         stand_in = {"test": "validation"}
@@ -107,7 +107,7 @@ def assign(names: Iterable[str]) -> dict[str, Key]:
     return found
 
 
-def _numbered(names: list[str]) -> dict[str, Key | None]:
+def _numbered(names: list[str]) -> dict[str, CurveKey | None]:
     """Columns of several numbered validation sets: the first is judged, unless it is XGBoost's training set."""
     sets = {name: (m[1].lower(), int(m[2])) for name in names if (m := NUMBERED.match(name))}
     in_order = sorted(set(sets.values()))
@@ -123,14 +123,14 @@ def _numbered(names: list[str]) -> dict[str, Key | None]:
 @lru_cache(maxsize=4096)
 def direction(metric: str) -> bool | None:
     """True if higher is better, False if lower is, None if its words are not known."""
-    loss, score = place_in(metric, LOSSES), place_in(metric, SCORES)
+    loss, score = rank_in(metric, LOSSES), rank_in(metric, SCORES)
     if loss is None and score is None:
         return None
     negative = bool({"neg", "negative"} & set(re.findall(r"[a-z]+", metric.lower())))
     return (loss is None) != negative
 
 
-def place_in(metric: str, known: tuple[str, ...]) -> int | None:
+def rank_in(metric: str, known: tuple[str, ...]) -> int | None:
     """The place of the first of the `known` words that `metric` holds."""
     words = re.findall(r"[a-z]+\d*", metric.lower())
     words += [word.rstrip("0123456789") for word in words]

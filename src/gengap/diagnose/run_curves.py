@@ -1,7 +1,7 @@
 """A run as it was read, and which of its curves are judged.
 
 `choose` takes a `Log`, in whose columns the readers found splits and metrics (see `gengap.diagnose.metric_names`),
-and gives the `Curves` that a verdict is given on.
+and gives the `RunCurves` that a verdict is given on.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gengap.diagnose.metric_names import LOSSES, SCORES, Key, direction, higher_is_better, parse, place_in, split_of
+from gengap.diagnose.metric_names import (
+    LOSSES,
+    SCORES,
+    CurveKey,
+    direction,
+    higher_is_better,
+    parse,
+    rank_in,
+    split_and_metric,
+)
 from gengap.errors import UsageError
 from gengap.history import History, Series
 
-__all__ = ["Curves", "Log", "choose", "higher_is_better", "split_of"]
+__all__ = ["Log", "RunCurves", "choose", "higher_is_better", "split_and_metric"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +36,13 @@ class Log:
     """
 
     history: History
-    names: Mapping[Key, str]
+    names: Mapping[CurveKey, str]
     other: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class RunCurves:
     """One run's curves of one metric: what a verdict is given on.
 
     `metric` is the validation column as its source called it. `train` and `validation` keep their own epochs (or
@@ -46,10 +55,10 @@ class Curves:
     validation: Series
     train: Series | None
     higher_is_better: bool
-    also: Curves | None = None
+    also: RunCurves | None = None
 
 
-def choose(log: Log, metric: str | None = None) -> Curves:
+def choose(log: Log, metric: str | None = None) -> RunCurves:
     """The curves to judge: of `metric` (its bare name or the column's), or of the loss that the run logged.
 
     Without a `metric`: losses that were also measured clean on training rows (gengap's own histories; their plain
@@ -71,9 +80,9 @@ def _rank(log: Log, metric: str) -> tuple[int, int] | None:
     if metric == "loss":
         return 1, 0
     if higher is False:
-        return (0 if ("train", f"clean_{metric}") in series else 2), place_in(metric, LOSSES) or 0
+        return (0 if ("train", f"clean_{metric}") in series else 2), rank_in(metric, LOSSES) or 0
     if higher is True:
-        return 3, place_in(metric, SCORES) or 0
+        return 3, rank_in(metric, SCORES) or 0
     return (4, 0) if ("train", metric) in series else None
 
 
@@ -93,7 +102,7 @@ def _asked_for(log: Log, judged: list[str], asked: str) -> str:
     raise UsageError(f"{_title(log)}: {problem} {_listed(log)}")
 
 
-def _curves(log: Log, metric: str) -> Curves:
+def _curves(log: Log, metric: str) -> RunCurves:
     series = log.history.series
     clean = ("train", f"clean_{metric}")  # clean_loss lacks the penalties that validation's loss holds
     keys = [clean] if metric != "loss" and clean in series else [("train", metric), ("train", f"{metric}_step")]
@@ -105,7 +114,7 @@ def _curves(log: Log, metric: str) -> Curves:
     best = min(scores, key=lambda m: _rank(log, m) or (9, 9), default=None)
     column = log.names.get(("validation", metric), metric)
     also = _curves(log, best) if best is not None and not higher else None
-    return Curves(_title(log), column, series["validation", metric], train, higher, also)
+    return RunCurves(_title(log), column, series["validation", metric], train, higher, also)
 
 
 def _climbs(train: Series) -> bool:

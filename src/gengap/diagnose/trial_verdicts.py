@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gengap.diagnose.evidence import Evidence, gain, weigh
+from gengap.diagnose.evidence import Evidence, collect_evidence, gain
 from gengap.diagnose.findings import refusal
-from gengap.diagnose.run_curves import Curves, Log, choose
-from gengap.diagnose.verdict import Thresholds, Verdict, judge, name_of, probabilities_of
+from gengap.diagnose.run_curves import Log, RunCurves, choose
+from gengap.diagnose.verdict import Thresholds, Verdict, judge, verdict_name, verdict_probabilities
 from gengap.history import History
 from gengap.stats.row_losses import RowLosses
-from gengap.stats.weighted import linearised
+from gengap.stats.weighted import linearise
 from gengap.tasks import BINARY, AnyTask
-from gengap.train.types import SoFar, kept_rows
+from gengap.train.types import PartialResult, recorded_rows
 
 CERTAIN = 0.99  # the probability that ends a trial
 CERTAIN_RISE = 0.03  # of a rise of so much: three times what is material, so that the verdict won't change
@@ -26,7 +26,7 @@ def row_losses(epochs: np.ndarray, outputs: np.ndarray, y: np.ndarray, task: Any
     return RowLosses(epochs, task.row_losses(outputs, y))
 
 
-def curves_of(history: History, metric: str | None = None) -> Curves:
+def trial_curves(history: History, metric: str | None = None) -> RunCurves:
     """The curves of a trial on which its verdict is given: by default its task's loss."""
     return choose(
         Log(history, {key: "val_" * (key[0] == "validation") + key[1] for key in history.series}),
@@ -34,18 +34,18 @@ def curves_of(history: History, metric: str | None = None) -> Curves:
     )
 
 
-def verdict_of(known: SoFar, y: np.ndarray, task: AnyTask, weights: np.ndarray | None = None) -> Verdict:
+def judge_trial(known: PartialResult, y: np.ndarray, task: AnyTask, weights: np.ndarray | None = None) -> Verdict:
     """The verdict on a trial, from its curves and its validation rows' outputs.
 
     `y` is those rows' target, and `weights` (rows,) is by how much each counts. A single row says nothing besides.
     """
     rows = _rows(known, y, task, weights) if len(y) > 1 else None
-    return judge(curves_of(known.history, task.loss), rows)
+    return judge(trial_curves(known.history, task.loss), rows)
 
 
-def ending_rule(
+def make_ending_rule(
     y: np.ndarray, patience: int, task: AnyTask, weights: np.ndarray | None = None
-) -> Callable[[SoFar], bool]:
+) -> Callable[[PartialResult], bool]:
     """A rule that ends a trial once its verdict is settled, asked with what is known of it so far.
 
     `y` is the validation rows' target, and `weights` (rows,) is by how much each counts.
@@ -64,13 +64,13 @@ def ending_rule(
     it of a single row.
     """
 
-    def settled(known: SoFar) -> bool:
-        curves, epochs = curves_of(known.history), known.history.epochs
+    def settled(known: PartialResult) -> bool:
+        curves, epochs = trial_curves(known.history), known.history.epochs
         # Most early checks end here, for what is weighed below takes as long as many epochs of a small model.
         if len(y) < 2 or refusal(curves) is not None or (epochs < patience and not _has_risen(curves)):
             return False
         rows = _rows(known, y, task, weights)
-        evidence = weigh(curves, rows)
+        evidence = collect_evidence(curves, rows)
         if evidence.rise.above(float(np.log1p(CERTAIN_RISE))) >= CERTAIN:
             return True
         if epochs < patience:
@@ -82,7 +82,7 @@ def ending_rule(
     return settled
 
 
-def _has_risen(curves: Curves) -> bool:
+def _has_risen(curves: RunCurves) -> bool:
     """Whether the last loss, as it was logged, is above the lowest by CERTAIN_RISE."""
     losses = curves.validation.values
     return bool(losses[-1] > (1 + CERTAIN_RISE) * np.nanmin(losses))
@@ -97,13 +97,13 @@ def _standard_error(rows: RowLosses) -> float:
 def _would_stay(evidence: Evidence) -> bool:
     """Whether the verdict is one that more epochs are not expected to change."""
     thresholds = Thresholds()
-    chances = probabilities_of(evidence, thresholds)
-    name = name_of(chances, thresholds)
+    chances = verdict_probabilities(evidence, thresholds)
+    name = verdict_name(chances, thresholds)
     alone = chances["near-overfit"] >= thresholds.decisive and chances["overfit"] <= UNLIKELY
     return name == "overfit" or (name == "near-overfit" and alone)
 
 
-def _rows(known: SoFar, y: np.ndarray, task: AnyTask, weights: np.ndarray | None) -> RowLosses:
-    kept = kept_rows(len(y))
+def _rows(known: PartialResult, y: np.ndarray, task: AnyTask, weights: np.ndarray | None) -> RowLosses:
+    kept = recorded_rows(len(y))
     rows = row_losses(known.output_epochs, known.outputs, y[kept], task)
-    return rows if weights is None else RowLosses(rows.epochs, linearised(rows.losses, weights[kept]))
+    return rows if weights is None else RowLosses(rows.epochs, linearise(rows.losses, weights[kept]))

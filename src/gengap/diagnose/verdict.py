@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import numpy as np
 
-from gengap.diagnose.evidence import Evidence, weigh
-from gengap.diagnose.run_curves import Curves
+from gengap.diagnose.evidence import Evidence, collect_evidence
+from gengap.diagnose.run_curves import RunCurves
 from gengap.errors import UsageError
 from gengap.stats.row_losses import RowLosses
 from gengap.text.markup import badge, bullets, element
@@ -20,7 +20,7 @@ from gengap.text.markup import badge, bullets, element
 if TYPE_CHECKING:
     from gengap.diagnose.findings import Finding
 
-Name = Literal["underfit", "good", "near-overfit", "overfit", "inconclusive"]
+VerdictName = Literal["underfit", "good", "near-overfit", "overfit", "inconclusive"]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
@@ -39,7 +39,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     interval: Share = 0.9
 
 
-def thresholds_of(materially: float) -> Thresholds:
+def make_thresholds(materially: float) -> Thresholds:
     """The thresholds with another material change. Raises UsageError if it is no share."""
     if not 0 < materially < 1:
         raise UsageError(f"materially is {materially:g}; expected a share of the loss between 0 and 1, as in 0.01")
@@ -58,7 +58,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     run: str
     metric: str
-    verdict: Name
+    verdict: VerdictName
     confidence: float
     probabilities: dict[str, float]
     best_epoch: int | None = None
@@ -87,21 +87,25 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return element("div", title, bullets(reasons), bullets(self.advice, "›"))
 
 
-def judge(curves: Curves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:
+def judge(curves: RunCurves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:
     """The verdict on one run's curves; `rows` are its validation rows' losses, where they are known."""
     from gengap.diagnose.findings import advise, explain, refusal
 
     thresholds = thresholds or Thresholds()
     if (why := refusal(curves)) is not None:
         return _with_words(_unknown(curves), [why], advise("inconclusive", [why]))
-    evidence = weigh(curves, rows, near=thresholds.materially)
-    also = weigh(curves.also, near=thresholds.materially) if curves.also and not refusal(curves.also) else None
+    evidence = collect_evidence(curves, rows, near=thresholds.materially)
+    also = (
+        collect_evidence(curves.also, near=thresholds.materially)
+        if curves.also and not refusal(curves.also)
+        else None
+    )
     stated = _stated(curves, evidence, thresholds)
     findings = explain(stated, curves, evidence, also, thresholds)
     return _with_words(stated, findings, advise(stated.verdict, findings))
 
 
-def probabilities_of(evidence: Evidence, thresholds: Thresholds) -> dict[str, float]:
+def verdict_probabilities(evidence: Evidence, thresholds: Thresholds) -> dict[str, float]:
     """The probability of each verdict but `inconclusive`; they sum to 1.
 
     A material rise is overfitting, whatever else; without it, a material gain from more epochs is underfitting; of
@@ -115,7 +119,7 @@ def probabilities_of(evidence: Evidence, thresholds: Thresholds) -> dict[str, fl
     return {"underfit": under, "good": fit * (1 - learns_on), "near-overfit": fit * learns_on, "overfit": over}
 
 
-def name_of(chances: Mapping[str, float], thresholds: Thresholds) -> Name:
+def verdict_name(chances: Mapping[str, float], thresholds: Thresholds) -> VerdictName:
     """The verdict that these probabilities make, as `Thresholds` says."""
     if chances["overfit"] >= thresholds.accusing:
         return "overfit"
@@ -126,10 +130,10 @@ def name_of(chances: Mapping[str, float], thresholds: Thresholds) -> Name:
     return "good" if chances["good"] >= chances["near-overfit"] else "near-overfit"
 
 
-def _stated(curves: Curves, evidence: Evidence, thresholds: Thresholds) -> Verdict:
+def _stated(curves: RunCurves, evidence: Evidence, thresholds: Thresholds) -> Verdict:
     """The verdict with its numbers, not yet in words."""
-    chances = probabilities_of(evidence, thresholds)
-    name = name_of(chances, thresholds)
+    chances = verdict_probabilities(evidence, thresholds)
+    name = verdict_name(chances, thresholds)
     tails = ((1 - thresholds.interval) / 2, 0.5, (1 + thresholds.interval) / 2)
     curve = evidence.validation
     rise = [curve.worse(evidence.rise.quantile(q)) for q in tails]
@@ -151,14 +155,14 @@ def _stated(curves: Curves, evidence: Evidence, thresholds: Thresholds) -> Verdi
     )
 
 
-def best_epoch(curves: Curves) -> int | None:
+def best_epoch(curves: RunCurves) -> int | None:
     """The epoch with the best logged validation value, the first of equal ones; None if none is finite."""
     values = curves.validation.values * (-1 if curves.higher_is_better else 1)
     finite = np.isfinite(values)
     return int(curves.validation.epochs[np.where(finite, values, np.inf).argmin()]) if finite.any() else None
 
 
-def _unknown(curves: Curves) -> Verdict:
+def _unknown(curves: RunCurves) -> Verdict:
     none: dict[str, float] = dict.fromkeys(("underfit", "good", "near-overfit", "overfit"), 0.25)
     return Verdict(
         run=curves.run,

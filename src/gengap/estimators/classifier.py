@@ -11,12 +11,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from gengap.estimators.network import Network, checked
+from gengap.estimators.network import NetworkEstimator, validate_rows
 from gengap.models.treatments import Treatment
 from gengap.tasks import BINARY, Multiclass
 
 
-class GengapClassifier(ClassifierMixin, Network):
+class GengapClassifier(ClassifierMixin, NetworkEstimator):
     """A network of gengap's as a scikit-learn classifier, for two classes or more, that judges its own training.
 
     `units` are the widths of the hidden layers, `treatments` what is put round them (`gengap.models.L2` and
@@ -68,7 +68,7 @@ class GengapClassifier(ClassifierMixin, Network):
 
         Raises ValueError if there are fewer than two classes or rows, or if something is missing or no number.
         """
-        X, y, weights = checked(self, X, y, sample_weight)
+        X, y, weights = validate_rows(self, X, y, sample_weight)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:

@@ -23,13 +23,13 @@ from gengap.tasks import AnyTask, Regression
 if TYPE_CHECKING:
     import keras
 
-    from gengap.train.types import Fitted
+    from gengap.train.types import TrainResult
 
 BLOCK, ROWS_AT_ONCE = 256, 8_192  # rows are predicted in blocks of one of these sizes: each shape compiles once
 SEEDS = 2**20  # layers multiply their model's seed, and Keras takes 32 bits
 
 
-class Network(BaseEstimator):
+class NetworkEstimator(BaseEstimator):
     """What both estimators share: parameters, held-out rows, standardising, training, pickling."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Network(BaseEstimator):
 
     def _train(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, task: AnyTask, strata: Any) -> None:
         """Sets every fitted attribute, from X (n, features) and the target's values (n,)."""
-        from gengap.diagnose.trial_verdicts import verdict_of
+        from gengap.diagnose.trial_verdicts import judge_trial
 
         self._check(task)
         seed = int(check_random_state(self.random_state).randint(SEEDS))
@@ -69,16 +69,16 @@ class Network(BaseEstimator):
         fitted = self._fitted(rows[0], rows[1], task, seed)
         self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
         self.n_iter_ = fitted.history.epochs
-        verdict = verdict_of(fitted, rows[1].y, task, rows[1].weights)
+        verdict = judge_trial(fitted, rows[1].y, task, rows[1].weights)
         self.verdict_ = msgspec.structs.replace(verdict, run=fitted.history.run)
 
-    def _fitted(self, train: Rows, validation: Rows, task: AnyTask, seed: int) -> Fitted:
+    def _fitted(self, train: Rows, validation: Rows, task: AnyTask, seed: int) -> TrainResult:
         from gengap.train import dispatch as either
         from gengap.train.stopping import Stopping
-        from gengap.train.types import Job
+        from gengap.train.types import TrainConfig
 
         rule = Stopping(patience=self.patience, monitor=task.loss)
-        job = Job(self.max_epochs, self.batch_size, rule, seed, run=type(self).__name__)
+        job = TrainConfig(self.max_epochs, self.batch_size, rule, seed, run=type(self).__name__)
         fitted, _ = either.fit(self.model_, train, validation, job)
         if fitted.best_epoch is None:
             raise UsageError(
@@ -117,7 +117,7 @@ class Network(BaseEstimator):
         if not all(isinstance(units, Integral) and int(units) > 0 for units in self.units):
             raise UsageError(f"units is {self.units!r}; expected the widths of the hidden layers, as in (64, 64)")
         for treatment in self.treatments:
-            if treatment.for_classes and not task.by_class:
+            if treatment.classes_only and not task.by_class:
                 raise UsageError(f"treatments has {treatment}, which is for classes alone; leave it out")
 
     def _prepared(self, X: np.ndarray) -> np.ndarray:
@@ -158,8 +158,8 @@ class Network(BaseEstimator):
         super().__setstate__(state)
 
 
-def checked(
-    estimator: Network,
+def validate_rows(
+    estimator: NetworkEstimator,
     X: Any,
     y: Any,
     sample_weight: Any,

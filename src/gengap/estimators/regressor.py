@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from gengap.estimators.network import Network, checked
+from gengap.estimators.network import NetworkEstimator, validate_rows
 from gengap.tasks import Regression
 
 
-class GengapRegressor(RegressorMixin, Network):
+class GengapRegressor(RegressorMixin, NetworkEstimator):
     """A network of gengap's as a scikit-learn regressor for one target, that judges its own training.
 
     Parameters as for `GengapClassifier`, without `class_weight`. The target is standardised too, and the mean
@@ -31,7 +31,7 @@ class GengapRegressor(RegressorMixin, Network):
 
         Raises ValueError if there are fewer than two rows, or if something is missing or no number.
         """
-        X, y, weights = checked(self, X, y, sample_weight, y_numeric=True)
+        X, y, weights = validate_rows(self, X, y, sample_weight, y_numeric=True)
         self._train(X, y.astype(np.float64), weights, Regression(), None)
         return self
 

@@ -13,12 +13,12 @@ from pathlib import Path, PureWindowsPath
 from gengap.errors import GengapError, PlaceError, StudyFolderError, WriteError
 
 # What the system says of a place that was named wrongly; whatever else it says may befall any place.
-MISPLACED = {
+BAD_PLACE_ERRORS = {
     getattr(errno, name, None)
     for name in ("EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "EINVAL")
 }
 
-HALF = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file that is not whole yet
+PARTIAL_FILE = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file that is not whole yet
 
 
 @contextlib.contextmanager
@@ -50,7 +50,7 @@ def explained(path: Path) -> Iterator[None]:
         raise
     except OSError as fault:
         said = f"{path}: can't be written ({fault.strerror or fault})"
-        if fault.errno in MISPLACED:
+        if fault.errno in BAD_PLACE_ERRORS:
             raise PlaceError(f"{said}. Name a place with room that may be written to") from fault
         raise WriteError(f"{said}. Make room there and give the same call again, or name another place") from fault
 

@@ -45,7 +45,7 @@ def read_document(path: Path, most: int = LARGEST_DOCUMENT) -> bytes:
     return content
 
 
-def refuse_unpacked(file: str, unpacked: int, packed: int, what: str = "it") -> None:
+def check_unpacked_size(file: str, unpacked: int, packed: int, what: str = "it") -> None:
     """Raises TooLargeError if part of a file of `packed` bytes is said to unpack to more than it may."""
     most = max(LARGEST_UNPACKED, UNPACKED_TIMES * packed)
     if unpacked > most:
@@ -55,7 +55,7 @@ def refuse_unpacked(file: str, unpacked: int, packed: int, what: str = "it") -> 
         )
 
 
-def table_bytes() -> int:
+def default_table_bytes() -> int:
     """How many bytes a table may take in memory, if nobody says."""
     return memory() // TABLE_SHARE
 
@@ -73,7 +73,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def refuse_columns(file: str, count: int) -> None:
+def check_column_count(file: str, count: int) -> None:
     """Raises TooLargeError for more columns than a table may have."""
     if count > MOST_COLUMNS:
         raise TooLargeError(f"{file}: has {count:,} columns, at most {MOST_COLUMNS:,} are read. Leave some out.")
@@ -84,16 +84,16 @@ def check_archive(path: Path, file: str) -> None:
     if not zipfile.is_zipfile(path):  # whoever opens it says so
         return
     with zipfile.ZipFile(path) as archive:
-        refuse_unpacked(file, sum(member.file_size for member in archive.infolist()), path.stat().st_size)
+        check_unpacked_size(file, sum(member.file_size for member in archive.infolist()), path.stat().st_size)
 
 
 def check_parquet(metadata: pq.FileMetaData, path: Path, file: str) -> None:
     """Raises TooLargeError for too many columns, and for a row group that unpacks to too much."""
-    refuse_columns(file, metadata.num_columns)
+    check_column_count(file, metadata.num_columns)
     for i in range(metadata.num_row_groups):
         group = metadata.row_group(i)
         unpacked = sum(group.column(j).total_uncompressed_size for j in range(group.num_columns))
-        refuse_unpacked(file, unpacked, path.stat().st_size, f"row group {i + 1}")
+        check_unpacked_size(file, unpacked, path.stat().st_size, f"row group {i + 1}")
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -144,7 +144,7 @@ def check_arrow(path: Path, file: str) -> None:
         messages = _indexed(mapped) if _has_index(mapped) else pa.ipc.MessageReader.open_stream(mapped)
         for i, message in enumerate(messages, 1):
             if message.type != "schema":
-                refuse_unpacked(file, sum(_unpacked(message)), mapped.size(), f"message {i}")
+                check_unpacked_size(file, sum(_unpacked(message)), mapped.size(), f"message {i}")
 
 
 def _has_index(mapped: pa.MemoryMappedFile) -> bool:

@@ -40,7 +40,7 @@ else:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
-class Holder(msgspec.Struct, frozen=True):
+class LockHolder(msgspec.Struct, frozen=True):
     """Whose a folder is: the study's process on its host, and `since` when, in words."""
 
     pid: int
@@ -48,14 +48,14 @@ class Holder(msgspec.Struct, frozen=True):
     since: str
 
 
-def holder(folder: Path) -> Holder | None:
+def holder(folder: Path) -> LockHolder | None:
     """Whoever runs a study in `folder`; None if nobody does."""
     try:
         with (folder / LOCK).open("rb") as file:
             with contextlib.suppress(OSError):
                 _lock(file, shared=True)
                 return None
-            return msgspec.json.decode(file.read(), type=Holder)
+            return msgspec.json.decode(file.read(), type=LockHolder)
     except (OSError, msgspec.DecodeError):
         return None
 
@@ -69,7 +69,7 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     with explained(path):
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        file = _taken(path)
+        file = _acquire(path)
     try:
         yield
     finally:
@@ -83,42 +83,42 @@ def locked(folder: Path) -> Iterator[None]:
                 each.rmdir()
 
 
-def _taken(path: Path) -> IO[bytes]:
+def _acquire(path: Path) -> IO[bytes]:
     """The lock file, open and locked. Of two that begin at one moment, the system lets one have it."""
     for _ in range(TRIES):
-        file = _opened(path)
+        file = _open_lock_file(path)
         try:
             _lock(file)
-            if _is_at(file, path):  # else the study before removed it meanwhile
-                return _signed(file)
+            if _is_same_file(file, path):  # else the study before removed it meanwhile
+                return _write_holder(file)
         except HELD:
             time.sleep(PAUSE)
         except OSError as fault:  # a file system without locks
             warnings.warn(f"{path} can't be locked ({fault}): see that no other study runs there", stacklevel=5)
-            return _signed(file)
+            return _write_holder(file)
         file.close()
     raise StudyFolderError(_refusal(path))
 
 
-def _opened(path: Path) -> IO[bytes]:
-    """Made with its folder if it is not there, and never emptied: it may be another study's."""
+def _open_lock_file(path: Path) -> IO[bytes]:
+    """Provenance with its folder if it is not there, and never emptied: it may be another study's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
 
 
-def _is_at(file: IO[bytes], path: Path) -> bool:
+def _is_same_file(file: IO[bytes], path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except OSError:
         return False
 
 
-def _signed(file: IO[bytes]) -> IO[bytes]:
+def _write_holder(file: IO[bytes]) -> IO[bytes]:
     """Says whose it is now; on a full disk nobody learns it, but the lock holds."""
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     with contextlib.suppress(OSError):
         os.ftruncate(file.fileno(), 0)
-        os.write(file.fileno(), msgspec.json.encode(Holder(os.getpid(), platform.node(), since)))
+        os.write(file.fileno(), msgspec.json.encode(LockHolder(os.getpid(), platform.node(), since)))
     return file
 
 

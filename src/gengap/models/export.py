@@ -6,14 +6,14 @@ import numpy as np
 
 from gengap.models import layers as own
 from gengap.models.backend import keras
-from gengap.models.model_function import BUILDING
-from gengap.models.saved_model import UNITS
+from gengap.models.model_function import BUILD_LOCK
+from gengap.models.saved_model import UNITS_LAYER
 from gengap.tasks import BINARY, AnyTask, Regression
 
-OWN = (own.MixRows, own.PeriodicFeatures, own.MemberFactors, own.Members)
+OWN = (own.MixupLayer, own.PeriodicFeatures, own.MemberFactors, own.MemberMean)
 
 
-def standalone(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: AnyTask = BINARY) -> keras.Model:
+def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: AnyTask = BINARY) -> keras.Model:
     """`model` after layers that subtract `mean` and divide by `scale`, both (features,).
 
     Keras' layers are shared with `model`, and gengap's own replaced by Keras' with the same weights, so that
@@ -28,12 +28,12 @@ def standalone(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: An
     start = keras.Input((len(mean),))
     copy = None
     if type(model) not in (keras.Sequential, own.TreatedSequential):
-        with BUILDING:  # `model` itself would be saved with an optimizer of its own
+        with BUILD_LOCK:  # `model` itself would be saved with an optimizer of its own
             copy = type(model).from_config(model.get_config())
     layers = model.layers if copy is None else [copy]
-    kept = [centre, spread, *(layer for layer in layers if not isinstance(layer, own.MixRows))]
+    kept = [centre, spread, *(layer for layer in layers if not isinstance(layer, own.MixupLayer))]
     if isinstance(task, Regression):
-        kept.append(keras.layers.Rescaling(task.scale, offset=task.mean, name=UNITS))
+        kept.append(keras.layers.Rescaling(task.scale, offset=task.mean, name=UNITS_LAYER))
     if any(isinstance(layer, OWN) for layer in kept):
         x = start
         for layer in kept:

@@ -20,7 +20,7 @@ registered = keras.saving.register_keras_serializable("gengap")
 
 
 @registered
-class MixRows(keras.layers.Layer):
+class MixupLayer(keras.layers.Layer):
     """While training, mixes each row (n, ...) with the next one of its batch; see `treatments.Mixup`.
 
     Batches come in random order, so the next row is any row. The share of the row itself is drawn for each batch
@@ -158,7 +158,7 @@ class MemberFactors(keras.layers.Layer):
 
 
 @registered
-class Members(keras.layers.Layer):
+class MemberMean(keras.layers.Layer):
     """Members' outputs (n, members, outputs) to what they say together (n, outputs); while training, left apart.
 
     `of` is the task's name: probabilities are averaged as probabilities, numbers as numbers.
@@ -188,7 +188,7 @@ class Members(keras.layers.Layer):
 
 @registered
 class TreatedSequential(keras.Sequential):
-    """A Sequential that mixes labels as its `MixRows` mixed rows, and gives each member its own loss.
+    """A Sequential that mixes labels as its `MixupLayer` mixed rows, and gives each member its own loss.
 
     For labels (n, outputs). Outside training it does what a Sequential of the same layers does.
     """
@@ -199,7 +199,7 @@ class TreatedSequential(keras.Sequential):
         """The compiled loss, in training of mixed labels and as the mean over the members."""
         if training:
             for layer in self.layers:
-                if isinstance(layer, MixRows):
+                if isinstance(layer, MixupLayer):
                     y = layer.mix_again(y)
                     sample_weight = None if sample_weight is None else layer.mix_again(sample_weight)
         if len(y_pred.shape) > len(y.shape):
@@ -210,7 +210,7 @@ class TreatedSequential(keras.Sequential):
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The compiled metrics, of what the members say together."""
         if len(y_pred.shape) > len(y.shape):
-            y_pred = next(layer for layer in self.layers if isinstance(layer, Members)).plain(y_pred)
+            y_pred = next(layer for layer in self.layers if isinstance(layer, MemberMean)).plain(y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gengap.models.backend import keras
-from gengap.models.layers import Members, MixRows, TreatedSequential
-from gengap.models.treatments import Treatment, check_together
+from gengap.models.layers import MemberMean, MixupLayer, TreatedSequential
+from gengap.models.treatments import Treatment, check_compatible
 from gengap.tasks import BINARY, AnyTask
 
 SIZES = {"Tiny": (16,), "Small": (16, 16), "Medium": (64, 64, 64), "Large": (512, 512, 512, 512)}
@@ -32,7 +32,7 @@ def perceptron(
     >>> perceptron([16]).count_params()
     481
     """
-    check_together(treatments)
+    check_compatible(treatments)
     layers: list[keras.Layer] = [keras.Input((features,))]
     width = features
     for place, treatment in enumerate(treatments):
@@ -45,7 +45,7 @@ def perceptron(
     heads = [layer for t in treatments for layer in t.head(width, task, not units, start)]
     first = keras.initializers.GlorotUniform(seed=start)
     layers.extend(heads or [keras.layers.Dense(task.outputs, kernel_initializer=first)])
-    own = any(isinstance(layer, (MixRows, Members)) for layer in layers)
+    own = any(isinstance(layer, (MixupLayer, MemberMean)) for layer in layers)
     return (TreatedSequential if own else keras.Sequential)(layers, name=name)
 
 
@@ -58,7 +58,7 @@ def _hidden(
     dense = keras.layers.Dense(
         width,
         activation=None if between else activation,
-        use_bias=not any(t.brings_bias for t in treatments),
+        use_bias=not any(t.adds_bias for t in treatments),
         kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
         kernel_regularizer=penalty,
     )
@@ -105,18 +105,18 @@ def compile_for(
     smoothed = {"label_smoothing": smoothing} if task.by_class else {}
     model.compile(
         optimizer=optimizers[0] if optimizers else keras.optimizers.Adam(rate),
-        loss=loss_of(task, **smoothed),
-        **{"weighted_metrics" if weighted else "metrics": metrics_of(task)},
+        loss=task_loss(task, **smoothed),
+        **{"weighted_metrics" if weighted else "metrics": task_metrics(task)},
     )
 
 
-def loss_of(task: AnyTask, **options: float) -> keras.losses.Loss:
+def task_loss(task: AnyTask, **options: float) -> keras.losses.Loss:
     """A task's loss, as Keras has it."""
     name, own = task.keras_loss
     return getattr(keras.losses, name)(**own, **options)
 
 
-def metrics_of(task: AnyTask) -> list[keras.metrics.Metric]:
+def task_metrics(task: AnyTask) -> list[keras.metrics.Metric]:
     """A task's metrics, as Keras has them."""
     return [getattr(keras.metrics, metric)(**settings) for metric, settings in task.keras_metrics]
 

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 EXPECTED = "expected build(size, features, outputs), which returns a keras.Model"
 NOT_THEIRS = ("<frozen", str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
-BUILDING = threading.Lock()  # the seed is the process's: what else draws first weights has to wait
+BUILD_LOCK = threading.Lock()  # the seed is the process's: what else draws first weights has to wait
 
 
 @dataclass(frozen=True)
-class Builder:
+class ModelFunction:
     """A function of the user's. `name` is its module:function; one that is not `importable` only Python has."""
 
     name: str
@@ -37,7 +37,7 @@ class Builder:
     importable: bool = True
 
     @classmethod
-    def of(cls, model: str | Callable[..., Any]) -> Builder:
+    def of(cls, model: str | Callable[..., Any]) -> ModelFunction:
         """The function itself, or the one of that module:function. Raises UsageError if there is none."""
         found = _named(model) if isinstance(model, str) else model
         module, own = getattr(found, "__module__", ""), getattr(found, "__qualname__", type(found).__name__)
@@ -56,14 +56,14 @@ class Builder:
     def __reduce__(self) -> tuple[Any, ...]:
         """By name where it has one: found on another machine as here, and else told as here."""
         given = (self.name, self.function, self.importable)
-        return (Builder.of, (self.name,)) if self.importable else (Builder, given)
+        return (ModelFunction.of, (self.name,)) if self.importable else (ModelFunction, given)
 
     def __call__(self, size: tuple[int, ...], features: int, outputs: int, seed: int) -> keras.Model:
         """The model of that size; the same `seed` gives the same first weights. Raises UsageError."""
         from gengap.models.backend import keras
 
         try:
-            with BUILDING, _seeded(seed):
+            with BUILD_LOCK, _seeded(seed):
                 model = self.function(size, features, outputs)
                 if isinstance(model, keras.Model) and not model.built:  # its weights are to be of this seed too
                     model(np.zeros((1, features), np.float32))

@@ -21,11 +21,11 @@ from gengap.tasks import BINARY, AnyTask, Multiclass, Regression, TaskName
 if TYPE_CHECKING:
     import keras
 
-MEMBER = "gengap.json"
-UNITS = "units"  # the last layer of a model of a number: it gives the target's own units
+CARD_FILE = "gengap.json"
+UNITS_LAYER = "units"  # the last layer of a model of a number: it gives the target's own units
 
 
-class Card(msgspec.Struct, frozen=True):
+class ModelCard(msgspec.Struct, frozen=True):
     """The `columns` of the table that it reads, the `target` it was trained on, the `task` and its classes.
 
     `encoding` makes the model's inputs of those columns; without one, they are the columns themselves. `mean` and
@@ -41,33 +41,33 @@ class Card(msgspec.Struct, frozen=True):
     scale: float = 1.0
 
     @classmethod
-    def of(cls, encoding: Encoding, target: str, task: AnyTask) -> Card:
+    def of(cls, encoding: Encoding, target: str, task: AnyTask) -> ModelCard:
         """The card of a model for that task."""
         if isinstance(task, Regression):
             return cls(encoding.columns, target, task.name, (), encoding, task.mean, task.scale)
         return cls(encoding.columns, target, task.name, task.classes, encoding)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """What `outputs_of` (rows, outputs) says, by column; numbers are in their own units."""
+        """What `predict_outputs` (rows, outputs) says, by column; numbers are in their own units."""
         if self.task == "regression":
             return Regression(self.mean, self.scale).answers(outputs)
         return Multiclass(self.classes).answers(outputs) if self.task == "multiclass" else BINARY.answers(outputs)
 
 
-def write_card(path: Path, card: Card) -> None:
+def write_card(path: Path, card: ModelCard) -> None:
     """Adds the card to a saved model that has none."""
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(MEMBER, msgspec.json.encode(card))
+        archive.writestr(CARD_FILE, msgspec.json.encode(card))
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path) -> ModelCard:
     """A saved model's card. Raises UsageError if the file is no model that gengap saved."""
     try:
         if path.is_dir() and (inside := path / "models" / "best.keras").is_file():
             raise UsageError(f"{path}: this is a study's folder, expected a model. Name its best, {inside}")
         check_archive(path, str(path))
-        with zipfile.ZipFile(path) as archive, archive.open(MEMBER) as member:
-            return msgspec.json.decode(_bounded(member), type=Card)
+        with zipfile.ZipFile(path) as archive, archive.open(CARD_FILE) as member:
+            return msgspec.json.decode(_bounded(member), type=ModelCard)
     except (TooLargeError, UsageError):
         raise
     except OSError as error:
@@ -99,13 +99,13 @@ def load_saved(path: Path) -> keras.Model:
         raise UsageError(f"{path}: Keras can't load this model ({reason(error)})") from None
 
 
-def outputs_of(model: keras.Model, x: np.ndarray) -> np.ndarray:
+def predict_outputs(model: keras.Model, x: np.ndarray) -> np.ndarray:
     """The model's outputs (n, outputs) float64 on raw features (n, columns).
 
     Numbers are standardised, as they were learnt: in their own units, 32 bits may not tell them apart.
     """
     from gengap.models.backend import keras
 
-    if model.layers[-1].name == UNITS:
+    if model.layers[-1].name == UNITS_LAYER:
         model = keras.Model(model.inputs, model.layers[-1].input)
     return np.asarray(model.predict(x, batch_size=8_192, verbose=0), np.float64)  # pyright: ignore[reportArgumentType]

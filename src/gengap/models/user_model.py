@@ -20,9 +20,9 @@ import numpy as np
 
 from gengap.errors import UsageError, reason
 from gengap.models.backend import keras
-from gengap.models.export import standalone
-from gengap.models.mlp import compile_for, loss_of, metrics_of
-from gengap.models.model_function import Builder
+from gengap.models.export import export_model
+from gengap.models.mlp import compile_for, task_loss, task_metrics
+from gengap.models.model_function import ModelFunction
 from gengap.tasks import AnyTask
 
 LIBRARIES = ("keras", "builtins", "gengap")  # whose classes are what their configurations say
@@ -37,7 +37,7 @@ Rate = keras.optimizers.schedules.LearningRateSchedule | float
 
 
 @dataclass(frozen=True)
-class Known:
+class ModelInfo:
     """What is known of the model of one size: its `parameters`, and a `digest` of all that it is made of."""
 
     parameters: int
@@ -45,14 +45,14 @@ class Known:
 
 
 @dataclass(eq=False)
-class OwnModels:
+class UserModels:
     """The models of `builder` for rows of so many `features` and a `task`.
 
     With `saved` they are to be saved, which is tried before any is trained. `left_out` are the plan's trials that
     they don't suit. `weighted` as for `compile_for`.
     """
 
-    builder: Builder
+    builder: ModelFunction
     features: int
     task: AnyTask
     saved: bool = False
@@ -60,13 +60,13 @@ class OwnModels:
     weighted: bool = False
 
     def __post_init__(self) -> None:
-        self._known: dict[tuple[int, ...], Known] = {}
+        self._known: dict[tuple[int, ...], ModelInfo] = {}
         self._looking = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As it travels to another machine: what is known is found out there."""
         given = (self.builder, self.features, self.task, self.saved, self.left_out, self.weighted)
-        return OwnModels, given
+        return UserModels, given
 
     def build(self, size: tuple[int, ...], rate: Rate, seed: int) -> keras.Model:
         """The compiled model. One that comes compiled keeps its optimizer and loss; metrics are the task's, always.
@@ -75,15 +75,15 @@ class OwnModels:
         """
         return self._compiled(self._checked(size, seed), rate)
 
-    def known(self, size: tuple[int, ...]) -> Known:
+    def known(self, size: tuple[int, ...]) -> ModelInfo:
         """What is known of that size, of a model that is built and, if need be, saved once to see."""
         with self._looking:
             if size not in self._known:
                 model = self._checked(size, 0)
-                digest = digest_of(model)  # with what it was compiled with by the user, if at all
+                digest = model_digest(model)  # with what it was compiled with by the user, if at all
                 if self.saved:
                     self._check_saving(self._compiled(model, 0.001))
-                self._known[size] = Known(model.count_params(), digest)
+                self._known[size] = ModelInfo(model.count_params(), digest)
             return self._known[size]
 
     def _compiled(self, model: keras.Model, rate: Rate) -> keras.Model:
@@ -91,8 +91,8 @@ class OwnModels:
             compile_for(self.task, model, rate=rate, weighted=self.weighted)
             return model
         own = {"run_eagerly": model.run_eagerly, "jit_compile": model.jit_compile}
-        metrics = {"weighted_metrics" if self.weighted else "metrics": metrics_of(self.task)}
-        loss = loss_of(self.task) if model.loss is None else model.loss
+        metrics = {"weighted_metrics" if self.weighted else "metrics": task_metrics(self.task)}
+        loss = task_loss(self.task) if model.loss is None else model.loss
         model.compile(optimizer=model.optimizer, loss=loss, **metrics, **own)
         return model
 
@@ -127,7 +127,7 @@ class OwnModels:
         with tempfile.TemporaryDirectory() as place:
             path = Path(place) / "model.keras"
             try:
-                standalone(model, np.zeros(self.features), np.ones(self.features)).save(path)
+                export_model(model, np.zeros(self.features), np.ones(self.features)).save(path)
                 again = keras.saving.load_model(path, compile=False, safe_mode=True)
                 outputs = (keras.ops.convert_to_numpy(each(rows)) for each in (model, again))
                 why = "" if np.allclose(*outputs, atol=1e-4) else "it gives other outputs then"
@@ -156,7 +156,7 @@ def _probabilities(model: keras.Model) -> str:
     return ""
 
 
-def digest_of(model: keras.Model) -> str:
+def model_digest(model: keras.Model) -> str:
     """Of the model's configuration, without the counters in names, and of the code of the user's own classes."""
     try:
         config: Any = keras.saving.serialize_keras_object(model)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import keras
 
     from gengap.data.dataset import Dataset
-    from gengap.data.table_summary import Described
-    from gengap.models.user_model import OwnModels
+    from gengap.data.table_summary import TableSummary
+    from gengap.models.user_model import UserModels
     from gengap.plan import Growth, Plan, Trial
     from gengap.train.types import Progress
 
@@ -49,7 +49,7 @@ def number(value: float | None, digits: int = 4) -> str:
     return "" if value is None else f"{value:.{digits}f}" if math.isfinite(value) else str(value)
 
 
-def plan_table(plan: Plan, features: int, outputs: int = 1, own: OwnModels | None = None) -> Table:
+def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | None = None) -> Table:
     """The plan in one table: what each trial is and how far it may go."""
     trials = (*(plan.growth.rungs() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
@@ -71,7 +71,7 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, own: OwnModels | Non
     return table
 
 
-def own_text(own: OwnModels) -> str:
+def user_model_text(own: UserModels) -> str:
     """Whose models are trained, and which trials they don't suit."""
     left, count = ", ".join(own.left_out[:SHOWN_LEFT_OUT]), len(own.left_out)
     more = f" and {count - SHOWN_LEFT_OUT} more" if count > SHOWN_LEFT_OUT else ""
@@ -109,7 +109,7 @@ def results_table(summary: StudySummary) -> Table:
     return table
 
 
-def _model_of(trial: Trial, plan: Plan, dataset: Dataset, own: OwnModels | None) -> keras.Model:
+def _model_of(trial: Trial, plan: Plan, dataset: Dataset, own: UserModels | None) -> keras.Model:
     """The trial's model as it starts."""
     if own is not None:
         return own.build(trial.units, 0.001, 0)
@@ -195,7 +195,7 @@ class Terminal:
                 bar = self._bar(READING, "reading", expected)
                 self._progress.update(bar, completed=done, facts=f"{done:,}{of}")
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: OwnModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
         """Prints the rows, the plan and, if verbose, every model."""
         self._seeds = seeds
         self._remove(READING)
@@ -209,11 +209,11 @@ class Terminal:
         if dataset.task != BINARY:
             self.console.print(target_text(dataset), markup=False)
         if dataset.skipped:
-            self.console.print(skipped_text(dataset.skipped), markup=False)
-        self.console.print(described_text(dataset.described), markup=False)
+            self.console.print(skipped_rows_text(dataset.skipped), markup=False)
+        self.console.print(table_text(dataset.described), markup=False)
         self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs, own))
         if own is not None:
-            self.console.print(own_text(own), markup=False)
+            self.console.print(user_model_text(own), markup=False)
         if self._verbose:
             for trial in plan.trials:
                 model = _model_of(trial, plan, dataset, own)
@@ -277,7 +277,7 @@ class Terminal:
                 self._progress.remove_task(self._bars.pop(key))
 
 
-def described_text(described: Described, shown: int = 20) -> str:
+def table_text(described: TableSummary, shown: int = 20) -> str:
     """How rows were split, what was made of columns that are more than numbers, and what to beware of."""
     noted = [column for column in described.columns if not column.plain]
     lines = [
@@ -290,7 +290,7 @@ def described_text(described: Described, shown: int = 20) -> str:
     return "\n".join([f"split: {described.split}", *weights, *["columns:"] * bool(lines), *lines, *more, *warnings])
 
 
-def skipped_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:
+def skipped_rows_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:
     """How many rows were skipped and which, the first few with their reason."""
     lines = [
         f"  row {row}{f', column {column}' if column else ''}: {problem}"

@@ -9,16 +9,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gengap.analysis.recommend import Expected, Recommendation
-from gengap.analysis.regularizers import Effect
+from gengap.analysis.recommend import ExpectedScores, Recommendation
+from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.summary import StudySummary, first_of
-from gengap.analysis.test_set import HeldOut
+from gengap.analysis.test_set import TestResult
 from gengap.stats.comparison import Rank
 from gengap.tasks import LOSSES, SCORES
 
 FIRST = 3  # of the group of equals, how many are named
 
-BESIDE = {  # by whether a baseline is better than every network, and whether the rows can't tell it from one
+BASELINE_PHRASES = {  # by (is the baseline better, can the rows not tell)
     (True, True): "better than every network, but these rows can't tell it from the best of them",
     (True, False): "better than every network: a sign that they underfit, whatever their own curves say",
     (False, True): "the best network is better, but these rows can't tell the two apart",
@@ -31,14 +31,14 @@ def conclusions(summary: StudySummary) -> RenderableType:
     parts: list[RenderableType] = []
     if summary.regularizers:
         parts.append(regularizers_table(summary.regularizers))
-    lines = list(sentences(summary))
+    lines = list(conclusion_sentences(summary))
     if summary.interrupted:
         parts.insert(0, Text(lines.pop(0)))
     parts.append(Text("\n".join(lines)))
     return Group(*parts)
 
 
-def regularizers_table(effects: Iterable[Effect]) -> Table:
+def regularizers_table(effects: Iterable[RegularizerEffect]) -> Table:
     """What each treatment does beside the untreated model: negative losses and smaller gaps are better."""
     effects = list(effects)
     title = f"Beside {effects[-1].against}: validation loss, paired by row, and the gap"
@@ -60,7 +60,7 @@ def regularizers_table(effects: Iterable[Effect]) -> Table:
     return table
 
 
-def sentences(summary: StudySummary) -> Iterator[str]:
+def conclusion_sentences(summary: StudySummary) -> Iterator[str]:
     """The conclusions in words, a line each."""
     if summary.interrupted:
         yield "The study was interrupted: all this is from the finished trials alone."
@@ -92,7 +92,7 @@ def _standing(summary: StudySummary) -> Iterator[str]:
         return
     best = min(networks, key=lambda rank: rank.loss)
     for baseline in summary.baselines:
-        beside = BESIDE[baseline.loss < best.loss, _alike(summary.ranks, baseline.run, best.run)]
+        beside = BASELINE_PHRASES[baseline.loss < best.loss, _alike(summary.ranks, baseline.run, best.run)]
         yield f"Beside: {baseline.run} has validation loss {baseline.loss:.4f}; {beside}."
 
 
@@ -119,7 +119,7 @@ def _kept(kept: Recommendation) -> Iterator[str]:
         yield f"  > {step.text}{gain}"
 
 
-def _score(expected: Expected) -> str:
+def _score(expected: ExpectedScores) -> str:
     """Accuracy or R², whichever is there."""
     for name, interval in (("accuracy", expected.accuracy), ("R²", expected.r2)):
         if interval is not None:
@@ -128,7 +128,7 @@ def _score(expected: Expected) -> str:
     return ""
 
 
-def _tested(test: HeldOut) -> Iterator[str]:
+def _tested(test: TestResult) -> Iterator[str]:
     loss = next((c for c in test.comparisons if c.metric in LOSSES), None)
     name = "R²" if "r2" in test.metrics else "accuracy"
     (ours, our_score), (theirs, their_score) = (

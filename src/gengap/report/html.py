@@ -4,7 +4,7 @@
     render_main(page, language)  its <main>, with everything that changes: a live page puts a new one in its place
                                  and calls gengapDraw(), which keeps what the reader has switched
 
-Whatever came from outside is text and never markup: Jinja escapes it in HTML, `embedded` in JSON and the page's
+Whatever came from outside is text and never markup: Jinja escapes it in HTML, `script_json` in JSON and the page's
 script in plotly's text. Besides, the page's policy lets no script run but those in the file.
 """
 
@@ -23,31 +23,31 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gengap.analysis.regularizers import Effect
-from gengap.analysis.sizes import Sizes
+from gengap.analysis.regularizers import RegularizerEffect
+from gengap.analysis.sizes import SizeAnalysis
 from gengap.files.atomic import beside
-from gengap.report.page import Page, Shown, Standing
+from gengap.report.page import GroupMember, Page, RankedRun
 from gengap.report.page.formats import FILTERS
 from gengap.report.page.page_curves import RunCurves
-from gengap.report.plots import COLOURS, RISING
-from gengap.stats.learning_curve import Extrapolation
+from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
+from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.text.catalog import Language, default_language, language
 
 SAID = re.compile(r'\bsay\("([^"]+)"')  # a label, in a template or the script
 HOLDS = re.compile(r"{(\w+):\w+}")  # what a catalogue's key says of its placeholders
-ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+class PageDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON document in the page: all that its script draws, and the words it uses."""
 
-    groups: dict[str, tuple[Shown, ...]]
+    groups: dict[str, tuple[GroupMember, ...]]
     curves: dict[str, RunCurves]
     rising: tuple[str, ...]
-    sizes: Sizes | None
-    effects: tuple[Effect, ...]
-    more_rows: Extrapolation | None
-    standings: list[Standing]
+    sizes: SizeAnalysis | None
+    effects: tuple[RegularizerEffect, ...]
+    more_rows: LearningCurveForecast | None
+    ranked_runs: list[RankedRun]
     labels: dict[str, str]
 
 
@@ -55,7 +55,7 @@ def render(page: Page, language: Language, *, script: str = "", connect: str = "
     """The whole file. `script` is run after the page's own; it may connect to what `connect` names, as "'self'"."""
     scripts = [plotly(), _text("report.js"), *([script] if script else [])]
     return _template("page.html").render(
-        say=speaker(language),
+        say=translate_function(language),
         lang=language.code,
         page=page,
         main=render_main(page, language),
@@ -68,20 +68,20 @@ def render(page: Page, language: Language, *, script: str = "", connect: str = "
 
 def render_main(page: Page, language: Language) -> Markup:
     """The page's <main id="report">, which holds the JSON document as well."""
-    summary, say = page.summary, speaker(language)
-    drawn = Drawn(
+    summary, say = page.summary, translate_function(language)
+    drawn = PageDocument(
         groups=page.groups,
         curves=page.curves,
-        rising=RISING,
+        rising=HIGHER_IS_BETTER,
         sizes=summary.sizes,
         effects=summary.regularizers,
         more_rows=summary.more_rows,
-        standings=page.standings,
+        ranked_runs=page.ranked_runs,
         labels={text: say(text) for text in SAID.findall(_text("report.js"))},
     )
     command = shlex.join(summary.made.command) if summary.made is not None else ""
     main = _template("main.html")
-    return Markup(main.render(say=say, page=page, study=summary, command=command, document=embedded(drawn)))
+    return Markup(main.render(say=say, page=page, study=summary, command=command, document=script_json(drawn)))
 
 
 def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
@@ -95,16 +95,16 @@ def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
     return path
 
 
-def embedded(document: object) -> Markup:
+def script_json(document: object) -> Markup:
     """JSON that no browser takes for anything else, whatever names stand in it.
 
     >>> print(embedded(["</script>"]))
     ["\\u003c/script\\u003e"]
     """
-    return Markup(msgspec.json.encode(document).decode().translate(ESCAPES))
+    return Markup(msgspec.json.encode(document).decode().translate(JSON_ESCAPES))
 
 
-def speaker(language: Language) -> Callable[..., str]:
+def translate_function(language: Language) -> Callable[..., str]:
     """What templates call to say a text: placeholders are filled in after it was translated."""
 
     def say(text: str, **values: object) -> str:

@@ -27,7 +27,7 @@ FAMILIES = (
 FONT = FontProperties(family=[f for f in FAMILIES if f in {font.name for font in fontManager.ttflist}])
 
 
-def labels(runs: Sequence[str]) -> list[str]:
+def legend_labels(runs: Sequence[str]) -> list[str]:
     """What a legend calls each run: its name without the group, or whole where that would be ambiguous.
 
     Names are shortened in the middle; those that lose characters, or still look alike, get the run's number.
@@ -45,10 +45,10 @@ def labels(runs: Sequence[str]) -> list[str]:
     numbered = [
         f"{i}: {name}" if again[name] > 1 or name.strip(" _?") == "" else name for i, name in enumerate(cut, 1)
     ]
-    return [plain(name) for name in numbered]
+    return [plain_text(name) for name in numbered]
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """`text` as matplotlib draws it letter by letter: no mathematics, and "?" for what has no glyph.
 
     >>> print(plain("cost in $ and _x_"))

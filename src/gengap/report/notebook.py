@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
 from gengap.report.console import minutes, number
-from gengap.report.console_conclusions import sentences
+from gengap.report.console_conclusions import conclusion_sentences
 from gengap.text.markup import TRAIN, VALIDATION, Html, badge, bullets, element, sparkline, table
 
-MOST = 40  # trials shown
+MOST_TRIALS = 40  # trials shown
 COLUMNS = (
     "run",
     "parameters",
@@ -33,14 +33,14 @@ def study_html(summary: StudySummary, histories: Sequence[History]) -> Html:
     """The study's table and conclusions; `histories` are those of its trials, in their order."""
     pairs = list(zip(summary.trials, histories, strict=True))
     seeds = len({trial.seed for trial in summary.trials}) > 1
-    rows = (tuple(_cells(trial, history, seeds)) for trial, history in pairs[:MOST])
-    rest = f", the first {MOST} of {len(pairs)} trials" if len(pairs) > MOST else ""
+    rows = (tuple(_cells(trial, history, seeds)) for trial, history in pairs[:MOST_TRIALS])
+    rest = f", the first {MOST_TRIALS} of {len(pairs)} trials" if len(pairs) > MOST_TRIALS else ""
     train, validation = (summary.rows.get(split, 0) for split in ("train", "validation"))
     caption = (
         f"{summary.source}, plan {summary.plan}: {train:,} training and {validation:,} validation rows, "
         f"{minutes(summary.seconds)}{rest}"
     )
-    words = (sentence.strip().removeprefix("> ") for sentence in sentences(summary))
+    words = (sentence.strip().removeprefix("> ") for sentence in conclusion_sentences(summary))
     return element("div", table(COLUMNS, rows, caption), bullets(words))
 
 

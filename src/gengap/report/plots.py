@@ -20,15 +20,15 @@ from matplotlib.lines import Line2D
 from gengap.errors import UsageError
 from gengap.files.atomic import beside
 from gengap.history import History, Series
-from gengap.report.labels import FONT, labels, plain
+from gengap.report.labels import FONT, legend_labels, plain_text
 from gengap.report.smoothing import smooth
-from gengap.text.markup import HUGE, drawable
+from gengap.text.markup import LARGEST_DRAWABLE, drawable_values
 
 # Okabe and Ito's palette, told apart with any colour vision, without the yellow that white paper swallows.
 # https://jfly.uni-koeln.de/color/
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 MARKERS = ("", "o", "s", "^", "D", "v")  # one for each time round the colours
-RISING = ("accuracy", "auc", "precision", "recall", "f1", "r2")  # metrics that are better when higher
+HIGHER_IS_BETTER = ("accuracy", "auc", "precision", "recall", "f1", "r2")  # metrics that are better when higher
 EPOCHS_PER_STD = 10  # no curve is smoothed over more than this part of the epochs so far, to keep its start
 # Room under the best, over the start and round all that is drawn, in heights from the best to the start.
 BELOW, ABOVE, MARGIN = 0.5, 0.4, 0.1
@@ -41,7 +41,7 @@ SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
 SIZE, DPI = (12.0, 5.0), 100  # inches and pixels an inch: 1200 x 500
 
 
-class Style(NamedTuple):
+class RunStyle(NamedTuple):
     """How a run looks in every panel."""
 
     colour: str
@@ -84,9 +84,9 @@ def curves(
             _mark(ax, history, metric, styles[run], shift, best[run])
     ax.set_xlabel("epoch + 1 (log scale)" if log_epochs else "epoch")
     ax.set_xscale("log" if log_epochs else "linear")
-    ax.set_ylabel(plain(metric.replace("_", " ")), fontproperties=FONT)
+    ax.set_ylabel(plain_text(metric.replace("_", " ")), fontproperties=FONT)
     _limit(ax, shown, metric)
-    finish(ax, [*_run_handles(styles), *_style_handles(shown, metric, bool(best))])
+    finish_axes(ax, [*_run_handles(styles), *_style_handles(shown, metric, bool(best))])
     return ax
 
 
@@ -105,14 +105,14 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
     styles = _styles(shown)
     for history in sorted(shown, key=lambda h: -h.epochs):
         series = history["train", "learning_rate"]
-        values = drawable(series.values)
+        values = drawable_values(series.values)
         colour = styles[history.run].colour
         ax.plot(series.epochs, values, linewidth=2, color=colour, label="_rate")
         ax.plot(series.epochs[-1:], values[-1:], styles[history.run].marker or "o", color=colour, label="_end")
     ax.set_ylim(bottom=0)
     ax.set_xlabel("epoch")
     ax.set_ylabel("learning rate")
-    finish(ax, _run_handles(styles))
+    finish_axes(ax, _run_handles(styles))
     return ax
 
 
@@ -124,10 +124,10 @@ def feature_histogram(x: np.ndarray, columns: Sequence[int] | None = None, ax: A
     """
     ax = ax or _axes()
     values = np.asarray(x if columns is None else x[:, list(columns)], np.float64).ravel()
-    finite = values[np.abs(values) < HUGE]
+    finite = values[np.abs(values) < LARGEST_DRAWABLE]
     if not len(finite):
         raise UsageError(
-            f"features of shape {np.shape(x)}: no finite value to draw below {HUGE}. Give the prepared features."
+            f"features of shape {np.shape(x)}: no finite value below {LARGEST_DRAWABLE}. Give prepared features."
         )
     low, high = np.percentile(finite, SHOWN_PERCENT)
     if high - low <= NARROW * abs(low):
@@ -140,7 +140,7 @@ def feature_histogram(x: np.ndarray, columns: Sequence[int] | None = None, ax: A
     notes = [f"{outside:,} of {len(values):,} lie outside"] + ([f"{odd:,} are not finite"] if odd else [])
     ax.set_xlabel(f"value of a feature ({', '.join(notes)})")
     ax.set_ylabel("values in a bin")
-    finish(ax, [])
+    finish_axes(ax, [])
     return ax
 
 
@@ -175,7 +175,7 @@ def save_figures(
     if x is not None:
         figures["features"] = figure = new_figure()
         feature_histogram(x, ax=figure.add_subplot()).set_title(f"Values of all {np.shape(x)[1]} features")
-    return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+    return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
 def _main_metric(histories: Sequence[History]) -> str:
@@ -190,7 +190,7 @@ def _group_figure(group: str, histories: Sequence[History], metric: str, best: M
     left.get_legend().remove()
     _move_legend_outside(right)
     right.set_ylabel("")
-    title = plain(f"{group}: {metric.replace('_', ' ')} by epoch")
+    title = plain_text(f"{group}: {metric.replace('_', ' ')} by epoch")
     figure.suptitle(title, fontproperties=FONT, fontsize=13)
     return figure
 
@@ -205,7 +205,7 @@ def _move_legend_outside(ax: Axes) -> None:
         legend.remove()
 
 
-def save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
     """Writes the figure beside `path` as PNG, then renames."""
     with beside(path) as part:
         figure.savefig(part, format="png")
@@ -223,21 +223,21 @@ def _axes() -> Axes:
     return new_figure().add_subplot()
 
 
-def _styles(histories: Sequence[History]) -> dict[str, Style]:
+def _styles(histories: Sequence[History]) -> dict[str, RunStyle]:
     runs = list(dict.fromkeys(h.run for h in histories))
     laps = [divmod(i, len(COLOURS)) for i in range(len(runs))]
     return {
-        run: Style(COLOURS[colour], MARKERS[lap % len(MARKERS)])
+        run: RunStyle(COLOURS[colour], MARKERS[lap % len(MARKERS)])
         for run, (lap, colour) in zip(runs, laps, strict=True)
     }
 
 
-def _draw(ax: Axes, history: History, metric: str, style: Style, shift: int, smoothing: float) -> None:
+def _draw(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, smoothing: float) -> None:
     for key, dash in ((history.training_key(metric), "-"), (("validation", metric), "--")):
         if key not in history:
             continue
         series = history[key]
-        x, y = series.epochs + shift, drawable(series.values)
+        x, y = series.epochs + shift, drawable_values(series.values)
         if key[0] == "validation" and smoothing > 0:
             ax.plot(x, y, color=style.colour, linewidth=0.8, alpha=0.2, zorder=1, label="_raw")
         (line,) = ax.plot(x, smooth(y, _std(series, smoothing)), dash, color=style.colour, label=f"_{key[0]}")
@@ -250,12 +250,12 @@ def _std(series: Series, smoothing: float) -> np.ndarray:
     return np.minimum(smoothing, series.epochs / EPOCHS_PER_STD) / spacing
 
 
-def _mark(ax: Axes, history: History, metric: str, style: Style, shift: int, epoch: int) -> None:
+def _mark(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, epoch: int) -> None:
     """A dot on the validation curve, as it was logged, at `epoch`."""
     if ("validation", metric) not in history:
         return
     series = history["validation", metric]
-    values = drawable(series.values)
+    values = drawable_values(series.values)
     finite = ~np.isnan(values)
     if not finite.any():
         return
@@ -270,10 +270,10 @@ def _mark(ax: Axes, history: History, metric: str, style: Style, shift: int, epo
 
 def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
     """Fit the height to where the runs start and to the best they reach; the rest may leave the picture."""
-    if any(metric.endswith(name) for name in RISING):
+    if any(metric.endswith(name) for name in HIGHER_IS_BETTER):
         return
     key = ("validation" if any(("validation", metric) in h for h in histories) else "train", metric)
-    every = [drawable(h[key].values) for h in histories if key in h]
+    every = [drawable_values(h[key].values) for h in histories if key in h]
     runs = [values[~np.isnan(values)] for values in every if not np.isnan(values).all()]
     if not runs:
         return
@@ -286,10 +286,10 @@ def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
         ax.set_ylim(max(low - BELOW * height, lowest), min(low + (1 + ABOVE) * height, highest))
 
 
-def _run_handles(styles: Mapping[str, Style]) -> list[Line2D]:
+def _run_handles(styles: Mapping[str, RunStyle]) -> list[Line2D]:
     handles = [
         Line2D([], [], linewidth=3, label=name, color=style.colour, marker=style.marker)
-        for name, style in zip(labels(list(styles)), styles.values(), strict=True)
+        for name, style in zip(legend_labels(list(styles)), styles.values(), strict=True)
     ]
     more = len(handles) - LEGEND_RUNS
     rest = [Line2D([], [], linestyle="", label=f"and {more} more")] if more > 0 else []
@@ -306,7 +306,7 @@ def _style_handles(histories: Sequence[History], metric: str, marked: bool) -> l
     return [*handles, dot] if marked else handles
 
 
-def finish(ax: Axes, handles: Sequence[Line2D] | None = None) -> None:
+def finish_axes(ax: Axes, handles: Sequence[Line2D] | None = None) -> None:
     """Grid, spines and the legend: of `handles`, or (None) of what is labelled."""
     ax.grid(alpha=0.25, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from gengap.errors import UsageError
 
-REACH = 3.0  # how many standard deviations back the kernel looks: 99.7% of the half Gaussian
+KERNEL_REACH = 3.0  # how many standard deviations back the kernel looks: 99.7% of the half Gaussian
 
 
 def smooth(values: npt.ArrayLike, std: npt.ArrayLike) -> np.ndarray:
@@ -31,10 +31,10 @@ def smooth(values: npt.ArrayLike, std: npt.ArrayLike) -> np.ndarray:
     finite = np.isfinite(values)
     known, weight_of_known = np.where(finite, values, 0.0), finite.astype(np.float64)
     total, weights = known.copy(), weight_of_known.copy()  # lag 0 has weight 1
-    furthest = min(len(values) - 1, int(np.ceil(REACH * std.max(initial=0.0))))
+    furthest = min(len(values) - 1, int(np.ceil(KERNEL_REACH * std.max(initial=0.0))))
     for lag in range(1, furthest + 1):
         steps = lag / np.maximum(std[lag:], np.finfo(np.float64).tiny)
-        weight = np.where(steps <= REACH, np.exp(-0.5 * np.minimum(steps, REACH) ** 2), 0.0)
+        weight = np.where(steps <= KERNEL_REACH, np.exp(-0.5 * np.minimum(steps, KERNEL_REACH) ** 2), 0.0)
         total[lag:] += weight * known[:-lag]
         weights[lag:] += weight * weight_of_known[:-lag]
     return np.divide(total, weights, out=np.full(values.shape, np.nan), where=finite)

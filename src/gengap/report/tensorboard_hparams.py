@@ -35,7 +35,7 @@ METRICS = {
     "best/r2": ("R²", "share of the validation target's variance that is explained, at the best epoch"),
     "best/auc": ("AUC", "area under the ROC curve of the validation rows at the best epoch"),
 }
-SETTINGS = {
+HPARAM_NAMES = {
     "size": "hidden layers",
     "units": "units of the widest hidden layer",
     "layers": "how many hidden layers there are",
@@ -51,7 +51,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Session:
+class HparamsSession:
     """A trial as the HParams dashboard knows it: `run` is its folder, all SETTINGS are there, METRICS as known."""
 
     run: str
@@ -63,7 +63,7 @@ class Session:
     diverged: bool
 
 
-def session(run: str, trial: Trial, common: Recipe, of: TrialSummary) -> Session:
+def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) -> HparamsSession:
     """The session of a finished trial, whose logs are called `run`; `common` is its plan's recipe."""
     recipe = trial.recipe(common)
     own_rate = (t.learning_rate for t in trial.treatments if isinstance(t, Ftrl))
@@ -90,10 +90,10 @@ def session(run: str, trial: Trial, common: Recipe, of: TrialSummary) -> Session
     }
     metrics = {tag: value for tag, value in known.items() if value is not None}
     ended = of.began + of.seconds
-    return Session(run, settings, metrics, of.best_epoch or 0, of.began, ended, of.stopped == "diverged")
+    return HparamsSession(run, settings, metrics, of.best_epoch or 0, of.began, ended, of.stopped == "diverged")
 
 
-def write_sessions(sessions: Sequence[Session], folder: Path) -> None:
+def write_sessions(sessions: Sequence[HparamsSession], folder: Path) -> None:
     """Writes the study's sessions below `folder`; what these runs had there before is replaced.
 
     Raises UsageError if a run's name can't be a folder below `folder`.
@@ -116,7 +116,7 @@ def _encoded(events: Iterable[Event]) -> Iterator[bytes]:
     return (event.SerializeToString() for event in events)
 
 
-def _study_events(sessions: Sequence[Session]) -> Iterator[Event]:
+def _study_events(sessions: Sequence[HparamsSession]) -> Iterator[Event]:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams.api_pb2 import Experiment, MetricInfo, MetricName
@@ -126,7 +126,7 @@ def _study_events(sessions: Sequence[Session]) -> Iterator[Event]:
     began = min((each.began for each in sessions), default=0.0)
     experiment = Experiment(
         time_created_secs=began,
-        hparam_infos=[_setting(name, [each.settings[name] for each in sessions]) for name in SETTINGS],
+        hparam_infos=[_setting(name, [each.settings[name] for each in sessions]) for name in HPARAM_NAMES],
         metric_infos=[
             MetricInfo(name=MetricName(tag=tag), display_name=name, description=description)
             for tag, (name, description) in METRICS.items()
@@ -138,7 +138,7 @@ def _study_events(sessions: Sequence[Session]) -> Iterator[Event]:
     yield Event(wall_time=began, summary=Summary(value=values))
 
 
-def _session_events(of: Session) -> Iterator[Event]:
+def _session_events(of: HparamsSession) -> Iterator[Event]:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE, STATUS_SUCCESS
@@ -165,7 +165,7 @@ def _setting(name: str, values: Sequence[float | str]) -> HParamInfo:
     """A setting with the values that it takes, which are the dashboard's filters and axes."""
     from tensorboard.plugins.hparams.api_pb2 import DATA_TYPE_FLOAT64, DATA_TYPE_STRING, HParamInfo
 
-    info = HParamInfo(name=name, description=SETTINGS[name], differs=len(set(values)) > 1)
+    info = HParamInfo(name=name, description=HPARAM_NAMES[name], differs=len(set(values)) > 1)
     numbers = [value for value in values if not isinstance(value, str)]
     if numbers:
         info.type = DATA_TYPE_FLOAT64

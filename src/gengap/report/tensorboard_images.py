@@ -19,7 +19,7 @@ SIZE = struct.Struct(">II")  # width and height, behind the signature and the fi
 SIZE_AT = len(PNG) + 8
 
 
-def write_pictures(pictures: Iterable[Path], folder: Path) -> None:
+def write_images(pictures: Iterable[Path], folder: Path) -> None:
     """Writes these PNG files into the event file in `folder`, in the place of those that it held before.
 
     A file that is no PNG, or not there, is left out.

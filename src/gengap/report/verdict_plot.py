@@ -9,36 +9,36 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gengap.diagnose.run_curves import Curves
+from gengap.diagnose.run_curves import RunCurves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
-from gengap.report.labels import FONT, plain
+from gengap.report.labels import FONT, plain_text
 from gengap.report.plots import COLOURS
-from gengap.text.markup import drawable
+from gengap.text.markup import drawable_values
 
 COLUMNS, MOST = 3, 30  # pictures in a row, and in all
 PANEL, DPI = (5.0, 3.4), 100  # inches of one run's picture
 
 
-def verdict_curves(curves: Curves, verdict: Verdict, ax: Axes) -> Axes:
+def plot_verdict(curves: RunCurves, verdict: Verdict, ax: Axes) -> Axes:
     """One run on `ax`: training solid, validation dashed, its best epoch dotted, the onset's interval shaded."""
     if curves.train is not None:
-        ax.plot(curves.train.epochs, drawable(curves.train.values), color=COLOURS[0], label="training")
+        ax.plot(curves.train.epochs, drawable_values(curves.train.values), color=COLOURS[0], label="training")
     series = curves.validation
-    ax.plot(series.epochs, drawable(series.values), "--", color=COLOURS[1], label="validation")
+    ax.plot(series.epochs, drawable_values(series.values), "--", color=COLOURS[1], label="validation")
     if verdict.best_epoch is not None:
         ax.axvline(verdict.best_epoch, color="0.4", linestyle=":", label=f"best epoch {verdict.best_epoch}")
     if verdict.onset_interval is not None:
         ax.axvspan(*verdict.onset_interval, color=COLOURS[1], alpha=0.15, label="onset")
     sure = "" if verdict.verdict == "inconclusive" else f" {verdict.confidence:.0%}"
-    ax.set_title(plain(f"{_short(verdict.run)}: {verdict.verdict}{sure}"), fontproperties=FONT, fontsize=11)
+    ax.set_title(plain_text(f"{_short(verdict.run)}: {verdict.verdict}{sure}"), fontproperties=FONT, fontsize=11)
     ax.set_xlabel("epoch")
-    ax.set_ylabel(plain(curves.metric), fontproperties=FONT)
+    ax.set_ylabel(plain_text(curves.metric), fontproperties=FONT)
     ax.legend(frameon=False, fontsize=8)
     return ax
 
 
-def save_verdicts(judged: Sequence[tuple[Curves, Verdict]], path: Path) -> None:
+def save_verdict_figure(judged: Sequence[tuple[RunCurves, Verdict]], path: Path) -> None:
     """Writes the pictures of all runs into one PNG, PDF or SVG, as `path` ends. Raises UsageError for others."""
     if path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"{path}: pictures are written as .png, .pdf or .svg; name such a file")
@@ -49,7 +49,7 @@ def save_verdicts(judged: Sequence[tuple[Curves, Verdict]], path: Path) -> None:
     figure = Figure((PANEL[0] * columns, PANEL[1] * rows), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     for i, (curves, verdict) in enumerate(judged):
-        verdict_curves(curves, verdict, figure.add_subplot(rows, columns, i + 1))
+        plot_verdict(curves, verdict, figure.add_subplot(rows, columns, i + 1))
     beside = path.with_name(f".{path.name}.part{path.suffix}")
     figure.savefig(beside)
     beside.replace(path)

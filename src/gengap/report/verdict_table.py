@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gengap.diagnose.run_curves import Curves
+from gengap.diagnose.run_curves import RunCurves
 from gengap.diagnose.verdict import Verdict
 
 SCHEMA = 1
@@ -49,7 +49,7 @@ def badge(verdict: Verdict | None) -> Text:
     return Text(verdict.verdict + sure, style=STYLES[verdict.verdict])
 
 
-def verdict_table(judged: Sequence[tuple[Curves, Verdict]], width: int = 80, title: str | None = None) -> Table:
+def verdict_table(judged: Sequence[tuple[RunCurves, Verdict]], width: int = 80, title: str | None = None) -> Table:
     """One line a run, for a console of `width` characters; intervals are shown where there is room for them."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("run", "verdict", "validation", "best", "onset", "rise %"):
@@ -58,7 +58,7 @@ def verdict_table(judged: Sequence[tuple[Curves, Verdict]], width: int = 80, tit
     room = width - (90 if wide else 64)
     for curves, verdict in judged:
         table.add_row(
-            Text(shortened(verdict.run, room)),
+            Text(shorten(verdict.run, room)),
             badge(verdict),
             sparkline(curves.validation.values),
             "" if verdict.best_epoch is None else str(verdict.best_epoch),
@@ -68,7 +68,7 @@ def verdict_table(judged: Sequence[tuple[Curves, Verdict]], width: int = 80, tit
     return table
 
 
-def shortened(name: str, room: int) -> str:
+def shorten(name: str, room: int) -> str:
     """A name's end, which tells runs apart, in `room` characters.
 
     >>> shortened("runs/collider/sizes/Tiny", 12)
@@ -77,7 +77,7 @@ def shortened(name: str, room: int) -> str:
     return name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
 
 
-def reasons(verdicts: Iterable[Verdict]) -> RenderableType:
+def verdict_details(verdicts: Iterable[Verdict]) -> RenderableType:
     """Each run's reasons with their codes, and the advice."""
     return Group(*(_words(verdict) for verdict in verdicts))
 

@@ -2,7 +2,7 @@
 
     compare           each run against one reference run: difference, interval, p-value, for up to three metrics
     ranks             the runs by mean loss, in groups that the rows can't tell apart
-    within_one_error  the smallest run that is as good as the best, within one standard error
+    choose_within_one_error  the smallest run that is as good as the best, within one standard error
 
 What `compare` and `ranks` say is about these trained models on new rows. Where each run's epoch was picked on the
 same rows, its mean loss is a little too low, the more so the more epochs it had to pick from; test rows have no
@@ -19,7 +19,7 @@ import numpy as np
 from gengap.errors import UsageError
 from gengap.stats.paired import (
     LEVEL,
-    area_parts,
+    auc_components,
     bootstrap_interval,
     bootstrap_means,
     delong,
@@ -28,9 +28,9 @@ from gengap.stats.paired import (
     paired_t,
     seed_variance,
 )
-from gengap.stats.weighted import linearised
+from gengap.stats.weighted import linearise
 
-ByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
+ArraysByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True):
     group: int
 
 
-class OneError(msgspec.Struct, frozen=True, kw_only=True):
+class OneStandardErrorChoice(msgspec.Struct, frozen=True, kw_only=True):
     """The run that the one-standard-error rule keeps; its mean loss minus the best's, and the error of that."""
 
     run: str
@@ -67,11 +67,11 @@ class OneError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(
-    losses: ByRun,
-    logits: ByRun | None = None,
+    losses: ArraysByRun,
+    logits: ArraysByRun | None = None,
     y: np.ndarray | None = None,
     *,
-    right: ByRun | None = None,
+    right: ArraysByRun | None = None,
     against: str | None = None,
     loss: str = "binary_crossentropy",
     seed: int = 0,
@@ -83,7 +83,7 @@ def compare(
     runs may differ in seeds, but not in rows. `y` is (rows,).
     `against` is the reference (default: the run with the lowest mean loss), `loss` the name of the losses' metric,
     `seed` that of the bootstrap. `weights` (rows,) are those of accuracy and AUC from logits; losses, and `right`,
-    of rows that don't count alike are given `linearised`.
+    of rows that don't count alike are given `linearise`.
 
     Every metric is a mean over seeds, taken row by row, so that rows stay paired. Loss: paired t-test, bootstrapped
     interval. Accuracy (a logit above 0 says 1): McNemar's exact test between runs of one seed; with more, a row is
@@ -105,11 +105,11 @@ def compare(
     if logits is not None or y is not None:
         scores, labels = _binary(logits, y, losses)
         by_metric["accuracy"] = {
-            run: linearised((each > 0) == (labels == 1), weights) for run, each in scores.items()
+            run: linearise((each > 0) == (labels == 1), weights) for run, each in scores.items()
         }
         there = labels if weights is None else labels[weights > 0]
         if min((there == 1).sum(), (there == 0).sum()) >= 2:
-            areas = {run: area_parts(each, labels, weights) for run, each in scores.items()}
+            areas = {run: auc_components(each, labels, weights) for run, each in scores.items()}
     if not others:
         return ()
     found = _of_means(by_metric, others, reference, seed)
@@ -121,7 +121,7 @@ def compare(
     return tuple(sorted(found, key=lambda each: others.index(each.a)))
 
 
-def ranks(losses: ByRun) -> tuple[Rank, ...]:
+def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
     """The runs by mean loss, the lowest first, in groups that these rows can't tell apart.
 
     `losses` are by run, (seeds, rows). Group 1 is the best and all that are not distinguishable from it; group 2 is
@@ -145,7 +145,7 @@ def ranks(losses: ByRun) -> tuple[Rank, ...]:
     return tuple(Rank(run=run, loss=float(means[run].mean()), group=groups[run]) for run in order)
 
 
-def within_one_error(losses: ByRun, order: Sequence[str]) -> OneError:
+def choose_within_one_error(losses: ArraysByRun, order: Sequence[str]) -> OneStandardErrorChoice:
     """The first run in `order` (the smallest first) whose mean loss is within one standard error of the best's.
 
     Breiman, Friedman, Olshen & Stone (1984), Classification and Regression Trees, section 3.4.3; Hastie, Tibshirani
@@ -170,11 +170,15 @@ def within_one_error(losses: ByRun, order: Sequence[str]) -> OneError:
         if run != best:  # the seeds' spread is each run's own: they start from other weights
             variance += seed_variance(losses[run]) + seed_variance(losses[best])
         if apart.mean() <= np.sqrt(variance):
-            return OneError(run=run, best=best, difference=float(apart.mean()), error=float(np.sqrt(variance)))
+            return OneStandardErrorChoice(
+                run=run, best=best, difference=float(apart.mean()), error=float(np.sqrt(variance))
+            )
     raise AssertionError("the best run is within any error of itself")
 
 
-def _of_means(by_metric: Mapping[str, ByRun], others: Sequence[str], reference: str, seed: int) -> list[Comparison]:
+def _of_means(
+    by_metric: Mapping[str, ArraysByRun], others: Sequence[str], reference: str, seed: int
+) -> list[Comparison]:
     """The comparisons by metrics that are means over rows; all share the bootstrap's draws of rows."""
     pairs = [(metric, run) for metric in by_metric for run in others]
     both = [(by_metric[metric][run], by_metric[metric][reference]) for metric, run in pairs]
@@ -203,11 +207,11 @@ def _pairs(runs: int) -> int:
     return runs * (runs - 1) // 2
 
 
-def _best(losses: ByRun) -> str:
+def _best(losses: ArraysByRun) -> str:
     return min(losses, key=lambda run: float(losses[run].mean()))
 
 
-def _checked(values: ByRun, what: str) -> dict[str, np.ndarray]:
+def _checked(values: ArraysByRun, what: str) -> dict[str, np.ndarray]:
     """The values in double precision. Raises UsageError, naming the run, where they can't be compared."""
     if not values:
         raise UsageError(f"there are no runs in {what}; expected at least one")
@@ -223,7 +227,9 @@ def _checked(values: ByRun, what: str) -> dict[str, np.ndarray]:
     return {run: each.astype(np.float64) for run, each in values.items()}
 
 
-def _binary(logits: ByRun | None, y: np.ndarray | None, losses: ByRun) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _binary(
+    logits: ArraysByRun | None, y: np.ndarray | None, losses: ArraysByRun
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Logits and labels of a binary task. Raises UsageError if they don't fit the losses."""
     if logits is None or y is None:
         raise UsageError("only one of logits and y is given; expected both, or neither where the task isn't binary")

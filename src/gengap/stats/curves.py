@@ -17,7 +17,7 @@ PAST = 6  # epochs from which the next one is predicted, where there are no late
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class ScaledCurve:
     """A curve of which lower is better, on a scale where a difference of 0.01 is 1% of the metric.
 
     `epochs` (n,) as logged; `positions` (n,) count from the first epoch logged, in epochs, and start above 0;
@@ -50,7 +50,7 @@ class Curve:
         return -self.worse(-difference)
 
 
-def prepare(series: Series, *, higher_is_better: bool = False) -> Curve:
+def prepare(series: Series, *, higher_is_better: bool = False) -> ScaledCurve:
     """The curve of a logged series. Values that are not finite are left out and counted.
 
     Positive metrics (and losses that touch 0) become logarithms, because noise and rises are in proportion to them;
@@ -61,7 +61,7 @@ def prepare(series: Series, *, higher_is_better: bool = False) -> Curve:
     lost = int((~finite).sum())
     if not len(raw):
         none = np.empty(0)
-        return Curve(epochs, none, none, np.empty(0, np.int64), lost, True, higher_is_better)
+        return ScaledCurve(epochs, none, none, np.empty(0, np.int64), lost, True, higher_is_better)
     sign = -1.0 if higher_is_better else 1.0
     logarithmic = bool((raw >= 0).all() and raw.max() > 0)
     if logarithmic:
@@ -74,7 +74,7 @@ def prepare(series: Series, *, higher_is_better: bool = False) -> Curve:
         others = np.setdiff1d(np.arange(len(values)), spikes)
         values = values.copy()
         values[spikes] = np.interp(spikes, others, values[others])
-    return Curve(epochs, _positions(epochs), values, spikes, lost, logarithmic, higher_is_better)
+    return ScaledCurve(epochs, _positions(epochs), values, spikes, lost, logarithmic, higher_is_better)
 
 
 def _positions(epochs: np.ndarray) -> np.ndarray:

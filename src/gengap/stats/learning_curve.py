@@ -17,7 +17,7 @@ import numpy as np
 
 from gengap.diagnose.findings import Finding
 from gengap.errors import UsageError
-from gengap.stats.power_law import Measured, Particles, measure, posterior
+from gengap.stats.power_law import MeanLosses, Particles, measure, posterior
 from gengap.stats.threads import single_threaded
 
 Triple = tuple[float, float, float]
@@ -48,7 +48,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Extrapolation(msgspec.Struct, frozen=True, kw_only=True):
+class LearningCurveForecast(msgspec.Struct, frozen=True, kw_only=True):
     """A learning curve, mean loss by size, and its forecasts. `exponent` is the local c, (low, middle, high)."""
 
     sizes: tuple[int, ...]
@@ -62,7 +62,7 @@ class LearningCurve:
     """Losses of one model trained on ever more rows: `losses[i]` are those of `sizes[i]` training rows, rising.
 
     Each is (seeds, rows), every seed's loss on every validation row, the same rows for all; or (seeds,), mean
-    losses. Each seed should draw its own nested subsets, and losses should be `cross_fitted_rows`: on rows that
+    losses. Each seed should draw its own nested subsets, and losses should be `cross_fit_rows`: on rows that
     picked the epoch, losses look better than they are. Raises UsageError if sizes don't rise or shapes don't match.
     """
 
@@ -100,13 +100,13 @@ def _rises(sizes: np.ndarray) -> bool:
     return whole and bool(sizes[0] >= 1 and (sizes[1:] > sizes[:-1]).all())
 
 
-def cross_fitted_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | None = None) -> np.ndarray:
+def cross_fit_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | None = None) -> np.ndarray:
     """Each row's loss (rows,) at the epoch that the rows of the other folds pick, from `losses` (epochs, rows).
 
     With `scores` (epochs, rows) these are what is taken at that epoch. Raises UsageError if there are fewer rows
     than folds.
 
-    >>> cross_fitted_rows(np.array([[0.0, 3.0, 3.0, 3.0], [1.0, 1.0, 1.0, 1.0]]), folds=4).tolist()
+    >>> cross_fit_rows(np.array([[0.0, 3.0, 3.0, 3.0], [1.0, 1.0, 1.0, 1.0]]), folds=4).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
     if losses.ndim != 2 or not 2 <= folds <= losses.shape[1]:
@@ -121,7 +121,7 @@ def cross_fitted_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray
     return (losses if scores is None else scores)[picked[fold], np.arange(len(fold))]
 
 
-def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed: int = 0) -> Extrapolation:
+def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed: int = 0) -> LearningCurveForecast:
     """The learning curve, and what each of `times` as many training rows would bring.
 
     >>> sizes = np.array([125, 250, 500, 1000, 2000, 4000])
@@ -130,7 +130,7 @@ def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed:
     'four times the rows (16,000): loss on these validation rows 0.4... [..., 0.42...], ...% better [..., ...]'
     """
     fit = fit_curve(curve, seed)
-    return Extrapolation(
+    return LearningCurveForecast(
         sizes=tuple(curve.sizes.tolist()),
         losses=tuple(curve.means.tolist()),
         exponent=None if isinstance(fit.found, Finding) else _triple(fit.found.decay),
@@ -138,17 +138,19 @@ def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed:
     )
 
 
-def fit_curve(curve: LearningCurve, seed: int = 0) -> Fit:
+def fit_curve(curve: LearningCurve, seed: int = 0) -> LearningCurveFit:
     """The curve fitted once, to be asked for forecasts; the same `seed` gives the same answers."""
     if (why := _unusable(curve)) is not None:
-        return Fit(curve, why, seed)
+        return LearningCurveFit(curve, why, seed)
     with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
         measured = measure(curve.sizes, curve.losses)
-        return Fit(curve, _shapeless(curve, measured) or posterior(measured, np.random.default_rng(seed)), seed)
+        return LearningCurveFit(
+            curve, _shapeless(curve, measured) or posterior(measured, np.random.default_rng(seed)), seed
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class LearningCurveFit:
     """A learning curve with what was found: particles to carry it on, or why it can't be."""
 
     curve: LearningCurve
@@ -209,7 +211,7 @@ def _unusable(curve: LearningCurve) -> Finding | None:
     return None
 
 
-def _shapeless(curve: LearningCurve, measured: Measured) -> Finding | None:
+def _shapeless(curve: LearningCurve, measured: MeanLosses) -> Finding | None:
     """Why the curve can't be carried on: it rises, or it does not fall."""
     if not measured.finite:
         return Finding(

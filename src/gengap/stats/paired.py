@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit  # the normal and Student 
 from scipy.stats import binomtest
 
 from gengap.errors import UsageError
-from gengap.stats.weighted import linearised
+from gengap.stats.weighted import linearise
 
 LEVEL = 0.9  # the probability that intervals cover
 REACH = float(ndtri((1 + LEVEL) / 2))  # in standard errors, of a normal one
@@ -83,7 +83,7 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class AreaParts:
+class AucComponents:
     """An area under the ROC curve (AUC), taken apart by row: DeLong's structural components.
 
     `positives` and `negatives` hold, for each row of that label, the share of the rows of the other label against
@@ -99,20 +99,20 @@ class AreaParts:
         return float(self.positives.mean())
 
 
-def area_parts(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> AreaParts:
+def auc_components(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> AucComponents:
     """The parts of the mean over seeds of each seed's AUC, from `scores` (seeds, rows) and labels `y` (rows,).
 
     The mean of areas is again a mean over pairs of rows, whose components are the means of the seeds' components;
     so DeLong's theory holds for it as for one model. Averaging scores instead would judge an ensemble, which is not
     what is kept. With `weights` (rows,) a pair counts by the product of its rows' weights, and the components are
-    `linearised`. In n log n (as Sun & Xu 2014, IEEE Signal Processing Letters 21(11)).
+    `linearise`. In n log n (as Sun & Xu 2014, IEEE Signal Processing Letters 21(11)).
     """
     positive = y == 1
     of_positives, of_negatives = (None if weights is None else weights[of] for of in (positive, ~positive))
     above = [_below(each[positive], each[~positive], of_negatives) for each in scores]
     below = [1 - _below(each[~positive], each[positive], of_positives) for each in scores]
-    return AreaParts(
-        linearised(np.mean(above, axis=0), of_positives), linearised(np.mean(below, axis=0), of_negatives)
+    return AucComponents(
+        linearise(np.mean(above, axis=0), of_positives), linearise(np.mean(below, axis=0), of_negatives)
     )
 
 
@@ -124,7 +124,7 @@ def _below(scores: np.ndarray, others: np.ndarray, weights: np.ndarray | None) -
     return (sums[first] + sums[last]) / (2 * sums[-1])
 
 
-def delong(a: AreaParts, b: AreaParts) -> tuple[float, tuple[float, float], float]:
+def delong(a: AucComponents, b: AucComponents) -> tuple[float, tuple[float, float], float]:
     """The difference a - b of two AUCs on the same rows, its interval, and the two-sided p-value that it is 0.
 
     DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44(3): the difference is normal, and its variance is that of
@@ -175,7 +175,7 @@ def seed_variance(losses: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class CrossFitted:
+class CrossFitEstimate:
     """The candidate with the lowest mean loss, and what its loss, or other score, will be on new rows.
 
     `best` is its index, `naive` its mean on the rows it was picked on. `corrected` is free of the pick's luck, with
@@ -206,7 +206,7 @@ def cross_fitted(
     *,
     halvings: int = HALVINGS,
     seed: int = 0,
-) -> CrossFitted:
+) -> CrossFitEstimate:
     """The best candidate's expected loss on new rows, corrected for having been picked as the best on these.
 
     `losses` (candidates, rows): candidates are a run's epochs, several runs, or pairs of both. One half of the rows
@@ -239,7 +239,7 @@ def cross_fitted(
     for index, (pick, half) in enumerate(zip(picks, halves, strict=True)):
         scored[index % halvings, ~half] = expected[pick][~half]
     best = int(whole.argmin())
-    return CrossFitted(
+    return CrossFitEstimate(
         best=best,
         naive=float(expected[best].mean(dtype=np.float64)),
         corrected=float(scored.mean()),

@@ -20,7 +20,7 @@ ORDERS = 999
 CHANCE = 0.01  # how improbable the best ranking must be by chance for anything to count as learnt
 
 
-class Signal(NamedTuple):
+class PermutationTest(NamedTuple):
     """The largest `value` of a `measure` of all lines, and how probable one so large is if nothing was learnt."""
 
     value: float
@@ -35,7 +35,7 @@ class Signal(NamedTuple):
 
 def signal(
     outputs: Iterable[np.ndarray], y: np.ndarray, task: AnyTask, *, orders: int = ORDERS, seed: int = 0
-) -> Signal:
+) -> PermutationTest:
     """The test for groups of `outputs` (lines, rows, outputs) and the rows' target `y`; only outputs' ranks matter.
 
     The measure is the AUC, of several classes the mean of each against the rest, and of numbers Spearman's rank
@@ -56,7 +56,7 @@ def signal(
             found = chance + np.tensordot(centred, by_order, axes=([1, 2], [0, 1]))
             best = np.maximum(best, found.max(axis=0, initial=chance))
     p_value = float((best >= best[0] - 1e-6).mean())
-    return Signal(float(best[0]), p_value, "AUC" if task.by_class else "rank correlation")
+    return PermutationTest(float(best[0]), p_value, "AUC" if task.by_class else "rank correlation")
 
 
 def _wanted(task: AnyTask, y: np.ndarray) -> tuple[np.ndarray, float]:

@@ -43,7 +43,7 @@ STEEPEST = 100.0  # a bound on exponents, against overflow
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeanLosses:
     """Mean losses `y` (k,) as shares of the present one, at log-sizes `u` (k,) from the present size, the last.
 
     The covariance of their errors is `rows` (k, k), of the validation rows that all sizes share, plus that of each
@@ -67,7 +67,7 @@ class Measured:
         return float((self.y[i] - self.y[j]) / np.sqrt(max(rows, 0.0) + self.models[i] + self.models[j]))
 
 
-def measure(sizes: np.ndarray, losses: Sequence[np.ndarray]) -> Measured:
+def measure(sizes: np.ndarray, losses: Sequence[np.ndarray]) -> MeanLosses:
     """What losses (seeds, rows) or (seeds,) at each of `sizes` (k,) say of the mean loss there.
 
     The covariance of means over rows is the limit of a bootstrap that draws the same rows at all sizes.
@@ -81,7 +81,7 @@ def measure(sizes: np.ndarray, losses: Sequence[np.ndarray]) -> Measured:
     by_seed = [np.reshape(a, (len(a), -1)).mean(axis=1, dtype=np.float64) / means[-1] for a in losses]
     replicated = max(map(len, by_seed)) > 1
     models = _models_variance(u, by_seed) if replicated else np.full(len(u), GUESS**2)
-    return Measured(u, means / means[-1], rows, models + LEAST_ERROR**2, replicated)
+    return MeanLosses(u, means / means[-1], rows, models + LEAST_ERROR**2, replicated)
 
 
 def _models_variance(u: np.ndarray, by_seed: list[np.ndarray]) -> np.ndarray:
@@ -135,7 +135,7 @@ class _Target:
     nothing is known beforehand, is integrated out (Gelman et al. 2013, "Bayesian Data Analysis", section 14.2).
     """
 
-    def __init__(self, measured: Measured) -> None:
+    def __init__(self, measured: MeanLosses) -> None:
         u = measured.u
         parts = [np.linspace(a, b, max(1, round((b - a) / STEP)), endpoint=False) for a, b in pairwise(u)]
         edges = np.concatenate([*parts, u[-1:]])[::-1]
@@ -168,7 +168,7 @@ class _Target:
         return known, crossed / ones, 1 / np.sqrt(ones)
 
 
-def posterior(measured: Measured, random: np.random.Generator) -> Particles:
+def posterior(measured: MeanLosses, random: np.random.Generator) -> Particles:
     """Particles from the prior, moved to ever more of the likelihood; the same state of `random`, the same ones."""
     target = _Target(measured)
     z = random.standard_normal((PARTICLES, target.dimensions))

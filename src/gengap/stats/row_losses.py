@@ -36,7 +36,7 @@ class RowLosses:
 
 
 @dataclass(frozen=True, eq=False)
-class SmoothedRows:
+class RowLossTrend:
     """Each row's smoothed loss at a trend's epochs, as a share of the mean loss there: `shares` (g, rows)."""
 
     shares: np.ndarray
@@ -55,7 +55,7 @@ class SmoothedRows:
         return times @ centred.T / rows
 
 
-def smooth_rows(rows: RowLosses, positions: np.ndarray, at: np.ndarray) -> SmoothedRows | None:
+def smooth_row_losses(rows: RowLosses, positions: np.ndarray, at: np.ndarray) -> RowLossTrend | None:
     """The rows' losses, logged at `positions` (m,), smoothed at the positions `at` (g,); None if not finite."""
     finite = np.isfinite(rows.losses).all(axis=1)
     if finite.sum() < 3:
@@ -66,4 +66,4 @@ def smooth_rows(rows: RowLosses, positions: np.ndarray, at: np.ndarray) -> Smoot
     weights = np.exp(-0.5 * (apart / np.maximum(BANDWIDTH, nearest)) ** 2)
     smoothed = (weights / weights.sum(axis=1, keepdims=True)) @ losses
     level = np.abs(smoothed.mean(axis=1, keepdims=True))
-    return SmoothedRows(smoothed / np.maximum(level, np.finfo(float).tiny))
+    return RowLossTrend(smoothed / np.maximum(level, np.finfo(float).tiny))

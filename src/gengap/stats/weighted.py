@@ -8,10 +8,10 @@ import numpy as np
 
 
 @overload
-def linearised(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray: ...
+def linearise(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray: ...
 @overload
-def linearised(values: None, weights: np.ndarray | None) -> None: ...
-def linearised(values: np.ndarray | None, weights: np.ndarray | None) -> np.ndarray | None:
+def linearise(values: None, weights: np.ndarray | None) -> None: ...
+def linearise(values: np.ndarray | None, weights: np.ndarray | None) -> np.ndarray | None:
     """Values (..., rows) whose plain mean is the weighted mean of `values`, and whose spread is its sampling error.
 
     A weighted mean m is a ratio of two sums. Its Taylor linearisation m + w (value - m), with weights w of mean 1,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from gengap.analysis.summary import TrialSummary
     from gengap.data.dataset import Dataset
-    from gengap.models.user_model import OwnModels
+    from gengap.models.user_model import UserModels
     from gengap.plan import Plan
     from gengap.train.types import Progress
 
@@ -18,7 +18,7 @@ class Display(Protocol):
     def reading(self, done: int, expected: int | None) -> None:
         """Rows (or bytes of a download) so far."""
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: OwnModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
         """The rows are read and the trials are about to start; `own` builds their models, if the user does."""
 
     def progress(self, progress: Progress) -> None:
@@ -34,13 +34,13 @@ class Display(Protocol):
         """Ctrl-C was pressed: trials end after their chunk."""
 
 
-class Silent:
+class SilentDisplay:
     """Shows nothing."""
 
     def reading(self, done: int, expected: int | None) -> None:
         """Nothing."""
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: OwnModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
         """Nothing."""
 
     def progress(self, progress: Progress) -> None:

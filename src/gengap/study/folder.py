@@ -25,15 +25,15 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
-from gengap.analysis.test_set import HeldOut
+from gengap.analysis.test_set import TestResult
 from gengap.errors import StudyFolderError, reason
-from gengap.files.atomic import HALF, beside, within
+from gengap.files.atomic import PARTIAL_FILE, beside, within
 from gengap.files.limits import check_archive, read_document
 from gengap.history import History, read_histories, write_histories
-from gengap.models.saved_model import Card, write_card
-from gengap.train.checkpoint import Checkpoints
+from gengap.models.saved_model import ModelCard, write_card
+from gengap.train.checkpoint import CheckpointFile
 from gengap.train.fingerprint import difference
-from gengap.train.types import Fitted, SoFar
+from gengap.train.types import PartialResult, TrainResult
 
 if TYPE_CHECKING:
     import keras
@@ -68,19 +68,19 @@ class StudyFolder:
         """Where its model is saved; seed 0's has the plain name."""
         return within(self.path / "models", f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
 
-    def checkpoints(self, run: str, seed: int, fingerprint: str) -> Checkpoints:
+    def checkpoints(self, run: str, seed: int, fingerprint: str) -> CheckpointFile:
         """Where the trial is kept while it is under way."""
-        return Checkpoints(self.trial_file(run, seed).with_suffix(".checkpoint.npz"), fingerprint)
+        return CheckpointFile(self.trial_file(run, seed).with_suffix(".checkpoint.npz"), fingerprint)
 
     def tidy(self) -> None:
         """Removes what a killed study had half-written."""
         own = (self.path / name for name in ("trials", "models", "figures"))
         for path in (*self.path.glob(".*"), *(path for place in own for path in place.rglob(".*"))):
-            if HALF.fullmatch(path.name):
+            if PARTIAL_FILE.fullmatch(path.name):
                 with contextlib.suppress(OSError):
                     path.unlink()
 
-    def finished(self, run: str, seed: int, expected: str) -> tuple[Fitted, TrialSummary] | None:
+    def finished(self, run: str, seed: int, expected: str) -> tuple[TrainResult, TrialSummary] | None:
         """The trial kept here, or None. Raises StudyFolderError if it was another trial or other data."""
         path = self.trial_file(run, seed)
         if not path.is_file() or not self.model_file(run, seed).is_file():
@@ -103,9 +103,11 @@ class StudyFolder:
                 "with --out, or delete this one to start over"
             )
         self.checkpoints(run, seed, expected).discard()
-        return Fitted(history, epochs, outputs, summary.best_epoch, summary.stopped, summary.seconds), summary
+        return TrainResult(history, epochs, outputs, summary.best_epoch, summary.stopped, summary.seconds), summary
 
-    def keep(self, fitted: SoFar, summary: TrialSummary, expected: str, model: keras.Model, card: Card) -> None:
+    def keep(
+        self, fitted: PartialResult, summary: TrialSummary, expected: str, model: keras.Model, card: ModelCard
+    ) -> None:
         """Saves the model and outputs, then the trial: a trial file means that the others are there too."""
         self.save_model(model, self.model_file(summary.run, summary.seed), card)
         path = self.trial_file(summary.run, summary.seed)
@@ -133,14 +135,14 @@ class StudyFolder:
             np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
         self.fold_checkpoints(run, fold, expected).discard()
 
-    def fold_checkpoints(self, run: str, fold: int, fingerprint: str) -> Checkpoints:
+    def fold_checkpoints(self, run: str, fold: int, fingerprint: str) -> CheckpointFile:
         """Where the training on a fold is kept while it is under way."""
-        return Checkpoints(self._fold_file(run, fold).with_suffix(".checkpoint.npz"), fingerprint)
+        return CheckpointFile(self._fold_file(run, fold).with_suffix(".checkpoint.npz"), fingerprint)
 
     def _fold_file(self, run: str, fold: int) -> Path:
         return within(self.path / "trials", f"{run}.fold{fold}.npz")
 
-    def save_model(self, model: keras.Model, path: Path, card: Card) -> None:
+    def save_model(self, model: keras.Model, path: Path, card: ModelCard) -> None:
         """A .keras file with its card, written beside and renamed."""
         with beside(path, ".keras") as part:  # Keras insists on the ending
             model.save(part)
@@ -186,15 +188,15 @@ class StudyFolder:
     def _again(self) -> str:
         return f"give the same `gengap study` again with --out {self.path}: finished trials are kept"
 
-    def held_out(self, digest: str) -> HeldOut | None:
+    def held_out(self, digest: str) -> TestResult | None:
         """What the test rows with this digest said when they were used; None if they were not."""
         try:
-            found = msgspec.json.decode(read_document(self.path / "test.json"), type=HeldOut)
+            found = msgspec.json.decode(read_document(self.path / "test.json"), type=TestResult)
         except (OSError, ValueError, RecursionError):
             return None
         return found if found.digest == digest else None
 
-    def write_held_out(self, found: HeldOut) -> None:
+    def write_test_result(self, found: TestResult) -> None:
         """Remembers that these test rows were used."""
         self.write("test.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 

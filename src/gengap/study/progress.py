@@ -3,9 +3,10 @@
     live/status.json                   the study: its process, its plan, and which trials are finished
     live/<run>.seed<k>.parquet         a trial under way: its curves so far
 
-The study writes these as its display is told of them: `Live` is a display in front of another. A trial's curves are
-written at most once a second, and in a small share of its time. Every file is written beside its place and then
-renamed; all are gone once the study has ended. What a killed study leaves is told by its lock, which nobody holds.
+The study writes these as its display is told of them: `ProgressFiles` is a display in front of another. A trial's
+curves are written at most once a second, and in a small share of its time. Every file is written beside its place
+and then renamed; all are gone once the study has ended. What a killed study leaves is told by its lock, which
+nobody holds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from gengap.data.table_summary import Described
+from gengap.data.table_summary import TableSummary
 from gengap.files.atomic import beside, within
 from gengap.files.limits import read_document
 from gengap.files.lock import holder
@@ -28,7 +29,7 @@ from gengap.history import write_histories
 if TYPE_CHECKING:
     from gengap.analysis.summary import TrialSummary
     from gengap.data.dataset import Dataset
-    from gengap.models.user_model import OwnModels
+    from gengap.models.user_model import UserModels
     from gengap.plan import Plan
     from gengap.study.display import Display
     from gengap.train.types import Progress
@@ -39,7 +40,7 @@ EVERY_SECONDS = 1.0
 LARGEST_SHARE = 0.01  # of a trial's time that may be spent on writing its curves
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class StudyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A study under way: `pid` is its process on `host`, `started` in seconds since 1970, `plan` is TOML.
 
     `finished` holds the run and seed of each finished trial, in their order. `planned` is how many there will be,
@@ -58,7 +59,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     preparation: str
     seeds: Annotated[int, msgspec.Meta(ge=1, le=MOST_SEEDS)]
     planned: int | None
-    table: Described | None = None
+    table: TableSummary | None = None
     finished: tuple[tuple[str, int], ...] = ()
 
 
@@ -76,15 +77,15 @@ def modified(path: Path) -> float:
         return float("-inf")
 
 
-def read_status(folder: Path) -> Status | None:
+def read_status(folder: Path) -> StudyStatus | None:
     """The status of the study in `folder`, or None if none is there that can be read."""
     try:
-        return msgspec.json.decode(read_document(folder / STATUS), type=Status)
+        return msgspec.json.decode(read_document(folder / STATUS), type=StudyStatus)
     except (OSError, ValueError, RecursionError):
         return None
 
 
-class Live:
+class ProgressFiles:
     """A `gengap.study.display.Display` that keeps `folder`'s live files and tells `display`; a context manager.
 
     The folder is locked for this study (`gengap.files.lock`), so that these files are its own.
@@ -93,9 +94,9 @@ class Live:
     def __init__(self, folder: Path, display: Display) -> None:
         self._folder, self._display = folder, display
         self._due: dict[tuple[str, int], float] = {}
-        self._status: Status | None = None
+        self._status: StudyStatus | None = None
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> ProgressFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,12 +108,12 @@ class Live:
         """Rows (or bytes of a download) so far."""
         self._display.reading(done, expected)
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: OwnModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
         """Writes the first status, in the place of all that another study left."""
         self._clear()
         rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
         self._write(
-            Status(
+            StudyStatus(
                 pid=os.getpid(),
                 host=platform.node(),
                 started=time.time(),
@@ -172,7 +173,7 @@ class Live:
     def _curves_file(self, run: str, seed: int) -> Path:
         return within(self._folder / LIVE, f"{run}.seed{seed}.parquet")
 
-    def _write(self, status: Status) -> None:
+    def _write(self, status: StudyStatus) -> None:
         self._status, path = status, self._folder / STATUS
         with contextlib.suppress(OSError), beside(path) as part:
             part.write_bytes(msgspec.json.encode(status))

@@ -10,15 +10,15 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from gengap.analysis.summary import PLAN_FILE, Made
-from gengap.data.sources.source_names import shareable
+from gengap.analysis.summary import PLAN_FILE, Provenance
+from gengap.data.sources.source_names import redact_address
 from gengap.files.limits import cores
 
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
 DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail", "keep": (), "column": {}}
 
 
-def made(source: Any, plan: Any, options: Mapping[str, object]) -> Made:
+def study_provenance(source: Any, plan: Any, options: Mapping[str, object]) -> Provenance:
     """What `gengap.study(source, plan, **options)` runs on, and how to call it again, without an address's secrets.
 
     >>> found = made("collider", "quick", {"seeds": 3, "test": 0, "max_epochs": 5})
@@ -28,7 +28,7 @@ def made(source: Any, plan: Any, options: Mapping[str, object]) -> Made:
     "gengap.study('collider', 'quick', seeds=3, max_epochs=5)"
     """
     given = {name: value for name, value in options.items() if value is not None and value != DEFAULTS.get(name)}
-    return Made(
+    return Provenance(
         versions={"gengap": import_module("gengap").__version__, "python": platform.python_version()} | _versions(),
         cores=cores(),
         command=_command(source, plan, given),
@@ -49,7 +49,7 @@ def _command(source: Any, plan: Any, given: Mapping[str, object]) -> tuple[str, 
     """The words of the shell; none for rows in memory and functions without a name, which only Python has."""
     if not isinstance(source, (str, os.PathLike)) or callable(given.get("model")):
         return ()
-    words = ["gengap", "study", shareable(os.fspath(source)), "--plan", _plan(plan)]
+    words = ["gengap", "study", redact_address(os.fspath(source)), "--plan", _plan(plan)]
     for name, value in given.items():
         several = [f"{key}={kind}" for key, kind in value.items()] if isinstance(value, Mapping) else value
         for each in several if isinstance(several, (tuple, list)) else (several,):
@@ -59,7 +59,7 @@ def _command(source: Any, plan: Any, given: Mapping[str, object]) -> tuple[str, 
 
 def _call(source: Any, plan: Any, given: Mapping[str, object]) -> str:
     if isinstance(source, (str, os.PathLike)):
-        rows = repr(shareable(os.fspath(source)))
+        rows = repr(redact_address(os.fspath(source)))
     else:
         rows = "(X, y)" if isinstance(source, tuple) else "table"
     values = {

@@ -2,8 +2,9 @@
 
     source -> dataset -> plan -> trainer -> histories -> verdicts -> conclusions -> pictures, logs, files
 
-Each arrow hands over a small value: `load` gives a `Dataset`, `load_plan` a `Plan`, `following` the trials that
-are due, `Training` a `Fitted` history and a verdict for each, `conclude` the `Conclusions`; `Study` holds it all.
+Each arrow hands over a small value: `load` gives a `Dataset`, `load_plan` a `Plan`, `next_trials` the trials that
+are due, `Scheduler` a `TrainResult` history and a verdict for each, `conclude` the `Conclusions`; `Study` holds it
+all.
 """
 
 from __future__ import annotations
@@ -22,30 +23,30 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gengap.analysis import conclude
-from gengap.analysis.cross_trial import findings_beside
+from gengap.analysis.cross_trial import cross_trial_findings
 from gengap.analysis.finalists import finalists
-from gengap.analysis.growth import following
-from gengap.analysis.summary import PLAN_FILE, Made, StudySummary, TrialSummary
-from gengap.analysis.test_set import digest_of, judge_held_out
+from gengap.analysis.growth import next_trials
+from gengap.analysis.summary import PLAN_FILE, Provenance, StudySummary, TrialSummary
+from gengap.analysis.test_set import digest_of, judge_test_rows
 from gengap.data.dataset import Dataset, load
 from gengap.data.stored_rows import in_memory
-from gengap.diagnose.run_curves import Curves
-from gengap.diagnose.trial_verdicts import curves_of
+from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.files.atomic import refuse_links
 from gengap.files.lock import locked
 from gengap.history import History, write_histories
-from gengap.models.model_function import Builder
-from gengap.models.saved_model import load_saved, outputs_of
+from gengap.models.model_function import ModelFunction
+from gengap.models.saved_model import load_saved, predict_outputs
 from gengap.plan import Plan, Stop, Trial
 from gengap.presets import load_plan
 from gengap.study.cross_validation import cross_validate
-from gengap.study.display import Display, Silent
+from gengap.study.display import Display, SilentDisplay
 from gengap.study.folder import HISTORIES, RESULTS, StudyFolder
-from gengap.study.progress import Live
-from gengap.study.provenance import made
-from gengap.study.scheduler import Training
+from gengap.study.progress import ProgressFiles
+from gengap.study.provenance import study_provenance
+from gengap.study.scheduler import Scheduler
 from gengap.tasks import TaskName
 from gengap.train.baselines import TREES, Baseline, fit_baselines
 from gengap.train.distributed import Cluster
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from gengap.data.columns import ColumnKind
     from gengap.data.sample_weights import ClassWeight
     from gengap.data.sources.blocks import OnBadRow
-    from gengap.models.user_model import OwnModels
+    from gengap.models.user_model import UserModels
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +84,10 @@ class Study:
         """Each trial's verdict by run, for the first seed."""
         return {trial.run: trial.verdict for trial in reversed(self.trials) if trial.verdict is not None}
 
-    def judged(self) -> list[tuple[Curves, Verdict]]:
+    def judged(self) -> list[tuple[RunCurves, Verdict]]:
         """Each trial's curves with the verdict on them."""
         pairs = zip(self.histories, self.trials, strict=True)
-        return [(curves_of(history), trial.verdict) for history, trial in pairs if trial.verdict is not None]
+        return [(trial_curves(history), trial.verdict) for history, trial in pairs if trial.verdict is not None]
 
     def groups(self) -> dict[str, list[History]]:
         """The histories (of the first seed) by group: the part of the run's name before "/"."""
@@ -129,9 +130,9 @@ class Study:
     def report(self, path: str | Path, lang: str | None = None) -> Path:
         """Writes the study as one self-contained HTML page, in "en" or "ko" (default: the locale's language)."""
         from gengap.report.html import write_report
-        from gengap.report.page import page_of
+        from gengap.report.page import study_page
 
-        return write_report(page_of(self.summary, self.histories, self.plan.to_toml()), Path(path), lang)
+        return write_report(study_page(self.summary, self.histories, self.plan.to_toml()), Path(path), lang)
 
 
 def study(
@@ -182,13 +183,15 @@ def study(
     [('sizes/Tiny', 481, 3)]
     """
     started = perf_counter()
-    display = display or Silent()
+    display = display or SilentDisplay()
     options = {"target": target, "rows": rows, "train": train, "validation": validation, "test": test}
     options |= {"seeds": seeds, "max_epochs": max_epochs, "only": only, "stop": stop}
     options |= {"task": task, "on_bad_row": on_bad_row, "group": group, "time": time, "keep": tuple(keep)}
     options |= {"weight": weight, "class_weight": class_weight, "column": dict(column or {}), "memory": memory}
-    builder = Builder.of(model) if model is not None else None
-    how = made(source, plan, options | {"model": builder and (builder.name if builder.importable else model)})
+    builder = ModelFunction.of(model) if model is not None else None
+    how = study_provenance(
+        source, plan, options | {"model": builder and (builder.name if builder.importable else model)}
+    )
     for name, number in (("seeds", seeds), ("max_epochs", max_epochs), ("jobs", jobs)):
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}, expected a whole number of at least 1")
@@ -196,7 +199,7 @@ def study(
     plan = load_plan(plan)
     plan = plan.only(only) if only else plan
     plan = plan.capped(max_epochs) if max_epochs else plan
-    plan = plan.stopped_by(stop) if stop else plan
+    plan = plan.with_stop(stop) if stop else plan
     plan, left_out = (plan.untreated(), plan.treated) if builder else (plan, ())
     with contextlib.ExitStack() as stack:
         # Test rows are for a saved model: without a folder to keep, there is one for as long as this takes.
@@ -206,7 +209,7 @@ def study(
             refuse_links(folder.path)
             stack.enter_context(locked(folder.path))
             folder.tidy()
-        display = stack.enter_context(Live(Path(out), display)) if out is not None else display
+        display = stack.enter_context(ProgressFiles(Path(out), display)) if out is not None else display
         dataset = load(
             source,
             target=target,
@@ -231,8 +234,8 @@ def study(
         display.begin(plan, dataset, seeds, own)
         interrupt = stack.enter_context(interruptible(display))
         baselines = list(fit_baselines(in_memory(dataset.train), dataset.task))
-        training = Training(plan, dataset, seeds, jobs, folder, display, interrupt, baselines, own, cluster)
-        while not interrupt.is_set() and (trials := following(plan, training.outcomes(), len(dataset.train))):
+        training = Scheduler(plan, dataset, seeds, jobs, folder, display, interrupt, baselines, own, cluster)
+        while not interrupt.is_set() and (trials := next_trials(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
         if not interrupt.is_set():
             runs = finalists(plan, training.outcomes(), len(dataset.train))
@@ -245,11 +248,11 @@ def study(
     return found
 
 
-def _own_models(builder: Builder, dataset: Dataset, saved: bool, left_out: tuple[str, ...]) -> OwnModels:
-    from gengap.models.user_model import OwnModels
+def _own_models(builder: ModelFunction, dataset: Dataset, saved: bool, left_out: tuple[str, ...]) -> UserModels:
+    from gengap.models.user_model import UserModels
 
     weighted = dataset.train.weights is not None
-    return OwnModels(builder, len(dataset.columns), dataset.task, saved, left_out, weighted)
+    return UserModels(builder, len(dataset.columns), dataset.task, saved, left_out, weighted)
 
 
 def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFolder) -> Study:
@@ -265,9 +268,9 @@ def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFo
     else:
         model = load_saved(folder.model_file(kept.run, kept.seed))
         task, x = found.dataset.task, rows.x * found.dataset.scale + found.dataset.mean
-        outputs, theirs = outputs_of(model, x), trees.outputs(rows.x)
-        held_out = judge_held_out(rows, task, kept.run, kept.seed, outputs, trees.run, theirs)
-        folder.write_held_out(held_out)
+        outputs, theirs = predict_outputs(model, x), trees.outputs(rows.x)
+        held_out = judge_test_rows(rows, task, kept.run, kept.seed, outputs, trees.run, theirs)
+        folder.write_test_result(held_out)
     tested = (held_out.run, held_out.seed)
     trials = tuple(
         trial.with_test(held_out.metrics) if (trial.run, trial.seed) == tested else trial for trial in found.trials
@@ -275,7 +278,7 @@ def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFo
     return replace(found, summary=msgspec.structs.replace(found.summary, trials=trials, test=held_out))
 
 
-def _gathered(training: Training, folder: Path | None, started: float, how: Made) -> Study:
+def _gathered(training: Scheduler, folder: Path | None, started: float, how: Provenance) -> Study:
     """The finished trials in order, their summary, and what they say together."""
     dataset, finished = training.dataset, training.in_order()
     trials = tuple(each.summary for each in finished)
@@ -284,8 +287,8 @@ def _gathered(training: Training, folder: Path | None, started: float, how: Made
     counts = {name: 0 if each is None else len(each) for name, each in rows.items()}
     outcomes, features = training.outcomes(), len(dataset.columns)
     conclusions = conclude(outcomes, features, counts, verdicts)
-    beside = findings_beside(outcomes, features)
-    trials = tuple(trial.with_reason(beside[trial.run]) if trial.run in beside else trial for trial in trials)
+    beside = cross_trial_findings(outcomes, features)
+    trials = tuple(trial.with_finding(beside[trial.run]) if trial.run in beside else trial for trial in trials)
     summary = StudySummary(
         source=dataset.origin,
         rows=counts,
@@ -310,7 +313,7 @@ def _gathered(training: Training, folder: Path | None, started: float, how: Made
 
 def write_results(found: Study, folder: StudyFolder) -> None:
     """Histories, pictures, TensorBoard logs, the best model and the report; study.json goes first, comes last."""
-    from gengap.report import answer_plots, plots, tensorboard, tensorboard_hparams, tensorboard_images
+    from gengap.report import conclusion_plots, plots, tensorboard, tensorboard_hparams, tensorboard_images
 
     folder.path.mkdir(parents=True, exist_ok=True)
     (folder.path / RESULTS).unlink(missing_ok=True)
@@ -323,27 +326,27 @@ def write_results(found: Study, folder: StudyFolder) -> None:
         for run in (trial.run, *trial.also):
             tensorboard.write(history.renamed(run + seed), logs, span=span)
         planned = found.planned[trial.run]
-        sessions.append(tensorboard_hparams.session(trial.run + seed, planned, found.plan.recipe, trial))
+        sessions.append(tensorboard_hparams.hparams_session(trial.run + seed, planned, found.plan.recipe, trial))
     tensorboard_hparams.write_sessions(sessions, logs)
     if (kept := found.summary.recommendation) is not None:
         folder.copy_model(kept.run, kept.seed, "best")
     x = in_memory(found.dataset.train).x * found.dataset.scale + found.dataset.mean
     pictures = plots.save_figures(groups, figures, x=x, best=found.best_epochs())
-    pictures += answer_plots.save_answers(found.summary, figures)
-    tensorboard_images.write_pictures(pictures, logs)
+    pictures += conclusion_plots.save_conclusion_plots(found.summary, figures)
+    tensorboard_images.write_images(pictures, logs)
     folder.write(PLAN_FILE, found.plan.to_toml().encode())
     found.report(folder.path / "report.html")
     folder.write(RESULTS, found.summary.to_json())
 
 
-def default_folder(source: str | os.PathLike[str], plan: str | Path, model: str | None = None) -> Path:
+def default_study_folder(source: str | os.PathLike[str], plan: str | Path, model: str | None = None) -> Path:
     """Where the command line keeps a study: runs/<source>-<plan>, and -<module>.<function> of an own model.
 
-    >>> default_folder("data/HIGGS-16k.csv.gz", "quick").as_posix()
+    >>> default_study_folder("data/HIGGS-16k.csv.gz", "quick").as_posix()
     'runs/HIGGS-16k-quick'
-    >>> default_folder("https://host/table.csv?signature=secret", "full").as_posix()
+    >>> default_study_folder("https://host/table.csv?signature=secret", "full").as_posix()
     'runs/table-full'
-    >>> default_folder("table.csv", "quick", "my_models:build").as_posix()
+    >>> default_study_folder("table.csv", "quick", "my_models:build").as_posix()
     'runs/table-quick-my_models.build'
     """
     from gengap.data.sources.source_names import short_name

@@ -23,9 +23,9 @@ TRAIN, VALIDATION = "#0072B2", "#D55E00"  # as in the pictures of verdicts
 WIDTH, HEIGHT, MARGIN = 120, 24, 2  # pixels of a sparkline
 POINTS = 60  # of a sparkline's line: one for two pixels
 START = 0.05  # the share of a sparkline's epochs whose wild values may leave it at its top
-HUGE = 1e100  # larger values leave gaps, as infinities do: arithmetic on them overflows
-LEFT = "text-align: left; white-space: nowrap; padding: 0.15em 0.6em"
-RIGHT = "text-align: right; white-space: nowrap; padding: 0.15em 0.6em; font-variant-numeric: tabular-nums"
+LARGEST_DRAWABLE = 1e100  # larger values leave gaps, as infinities do: arithmetic on them overflows
+LEFT_STYLE = "text-align: left; white-space: nowrap; padding: 0.15em 0.6em"
+RIGHT_STYLE = "text-align: right; white-space: nowrap; padding: 0.15em 0.6em; font-variant-numeric: tabular-nums"
 
 
 class Html(str):
@@ -52,7 +52,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str
     """A table; the first column is aligned to the left, and so are badges and other markup."""
     cells = [list(row) for row in rows]
     left = {0, *(i for row in cells for i, value in enumerate(row) if isinstance(value, Html))}
-    style = [LEFT if i in left else RIGHT for i in range(len(columns))]
+    style = [LEFT_STYLE if i in left else RIGHT_STYLE for i in range(len(columns))]
     head = [element("th", name, style=style[i]) for i, name in enumerate(columns)]
     body = [element("tr", *(element("td", value, style=style[i]) for i, value in enumerate(row))) for row in cells]
     above = [element("caption", caption, style="text-align: left; caption-side: top")] if caption else []
@@ -65,13 +65,13 @@ def bullets(items: Iterable[object], mark: str = "–") -> Html:
     return element("ul", *lines, style=f"margin: 0.2em 0 0.4em 0; list-style: '{mark}  '; padding-left: 1.5em")
 
 
-def drawable(values: np.ndarray) -> np.ndarray:
+def drawable_values(values: np.ndarray) -> np.ndarray:
     """The values, with gaps (NaN) for those that no picture can show."""
-    return np.where(np.abs(values) < HUGE, values, np.nan)
+    return np.where(np.abs(values) < LARGEST_DRAWABLE, values, np.nan)
 
 
 @dataclass(frozen=True)
-class Miniature:
+class SparklinePaths:
     """Curves in a box of WIDTH x HEIGHT: SVG `paths` by name, and the values at the box's foot and top."""
 
     paths: Mapping[str, str]
@@ -88,7 +88,7 @@ class Miniature:
         return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * min(max(share, 0.0), 1.0)
 
 
-def miniature(curves: Mapping[str, np.ndarray]) -> Miniature:
+def sparkline_paths(curves: Mapping[str, np.ndarray]) -> SparklinePaths:
     """Curves by name, each (n,) over the same width: means over equal parts, and gaps where nothing is finite.
 
     It is as high as the curves are after their START.
@@ -100,15 +100,15 @@ def miniature(curves: Mapping[str, np.ndarray]) -> Miniature:
     low, high = (
         (float(every.min()), float((settled if len(settled) else every).max())) if len(every) else (0.0, 1.0)
     )
-    picture = Miniature({}, low, high)
-    return Miniature({name: _path(values, picture) for name, values in thinned.items()}, low, high)
+    picture = SparklinePaths({}, low, high)
+    return SparklinePaths({name: _path(values, picture) for name, values in thinned.items()}, low, high)
 
 
 def sparkline(curves: Mapping[str, np.ndarray], title: str) -> Html:
     """Curves by colour, each (n,) over the same width, in one small picture; gaps where nothing is finite."""
     lines = [
         element("path", d=path, stroke=colour, fill="none", stroke_width=1.5, stroke_linecap="round")
-        for colour, path in miniature(curves).paths.items()
+        for colour, path in sparkline_paths(curves).paths.items()
     ]
     box = f"0 0 {WIDTH} {HEIGHT}"
     said = element("title", title)
@@ -122,12 +122,12 @@ def _escaped(value: object) -> str:
 
 def _thinned(values: np.ndarray) -> np.ndarray:
     """Means over equal parts; NaN for a part without a finite value."""
-    values = drawable(values)
+    values = drawable_values(values)
     parts = (part[np.isfinite(part)] for part in np.array_split(values, max(1, min(POINTS, len(values)))))
     return np.array([part.mean() if len(part) else np.nan for part in parts])
 
 
-def _path(values: np.ndarray, picture: Miniature) -> str:
+def _path(values: np.ndarray, picture: SparklinePaths) -> str:
     """An SVG path over the whole width; "h0" gives a lonely point its dot."""
     x = [picture.x(share) for share in np.linspace(0, 1, len(values)).tolist()]
     drawn = ""

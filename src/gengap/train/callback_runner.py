@@ -11,30 +11,30 @@ from typing import Any
 
 from gengap.models.backend import keras
 
-LOOK_AT_LOGS = (keras.callbacks.CSVLogger, keras.callbacks.ProgbarLogger, keras.callbacks.History)
-LOOK_AT_LOGS += (
+LOG_CALLBACKS = (keras.callbacks.CSVLogger, keras.callbacks.ProgbarLogger, keras.callbacks.History)
+LOG_CALLBACKS += (
     keras.callbacks.RemoteMonitor,
     keras.callbacks.TerminateOnNaN,
 )  # a loss that isn't finite ends a trial
 # Whose hooks for batches do nothing, or nothing that is missed, if they save every epoch:
-BY_EPOCH = (*LOOK_AT_LOGS, keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
+EPOCH_CALLBACKS = (*LOG_CALLBACKS, keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
 BATCH_HOOKS = [f"on_{kind}batch_{end}" for kind in ("", "train_", "test_") for end in ("begin", "end")]
 BATCH_HOOKS += ["on_test_begin", "on_test_end"]
 
 
-def wants_batches(callback: Any) -> bool:
+def needs_batch_hooks(callback: Any) -> bool:
     """Whether it has hooks that are called within an epoch."""
-    if type(callback) in BY_EPOCH:
+    if type(callback) in EPOCH_CALLBACKS:
         return getattr(callback, "save_freq", "epoch") != "epoch" or bool(getattr(callback, "raise_error", False))
     return not all(getattr(getattr(callback, hook, None), "_is_default", False) for hook in BATCH_HOOKS)
 
 
-def looks_at_logs(callback: Any) -> bool:
+def needs_only_logs(callback: Any) -> bool:
     """Whether it needs neither weights nor a say: known ones, and those whose `logs_only` is True."""
-    return type(callback) in LOOK_AT_LOGS or getattr(callback, "logs_only", False) is True
+    return type(callback) in LOG_CALLBACKS or getattr(callback, "logs_only", False) is True
 
 
-class Calls:
+class CallbackRunner:
     """One trial's callbacks, called as Keras' `fit` calls them.
 
     `first` is the epoch to start with: not 0 if a callback took up a trial that was broken off.
@@ -42,7 +42,7 @@ class Calls:
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any], epochs: int, steps: int) -> None:
         self._model, self.any = model, bool(callbacks)
-        self.every_epoch = not all(map(looks_at_logs, callbacks))
+        self.every_epoch = not all(map(needs_only_logs, callbacks))
         self._logs: dict[str, float] = {}
         self.first = 0
         if self.any:
@@ -74,7 +74,7 @@ class Calls:
             self._list.on_train_end(self._logs)
 
 
-def logs_of(columns: Sequence[tuple[str, str]], row: Sequence[float]) -> dict[str, float]:
+def keras_logs(columns: Sequence[tuple[str, str]], row: Sequence[float]) -> dict[str, float]:
     """A logged row under the names that Keras gives its values: without the clean metrics and the learning rate."""
     own = columns.index(("train", "learning_rate"))
     logged = zip(columns, row, strict=True)

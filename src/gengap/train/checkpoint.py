@@ -1,6 +1,6 @@
 """A trial under way, kept so that a killed one goes on and ends as if nobody had killed it, bit for bit.
 
-A `Checkpoint` is all that the epochs to come depend on, and all that the epochs done have left. `Checkpoints` is
+A `Checkpoint` is all that the epochs to come depend on, and all that the epochs done have left. `CheckpointFile` is
 where one trial keeps its latest: a .npz without pickle, written beside its place and renamed.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from gengap.files.atomic import beside
 from gengap.files.limits import check_archive
 from gengap.history import History, Series
-from gengap.train.types import SoFar
+from gengap.train.types import PartialResult
 
 CHECKPOINT_SECONDS = 20.0  # the most that a kill takes from a trial, but for the epochs at hand
 
@@ -31,12 +31,12 @@ class Checkpoint:
     """
 
     arrays: Sequence[np.ndarray]
-    known: SoFar
+    known: PartialResult
     best_epoch: int | None
     seconds: float
 
 
-class Checkpoints:
+class CheckpointFile:
     """Keeps one trial's latest checkpoint at `path`, written now and then; only this `fingerprint`'s count."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
@@ -98,7 +98,7 @@ def _from_arrays(saved: np.lib.npyio.NpzFile, run: str, seed: int) -> Checkpoint
     count = sum(name.startswith("array") for name in saved.files)
     return Checkpoint(
         [saved[f"array{i}"] for i in range(count)],
-        SoFar(history, saved["output_epochs"], saved["outputs"]),
+        PartialResult(history, saved["output_epochs"], saved["outputs"]),
         best if best >= 0 else None,
         float(saved["seconds"]),
     )

@@ -19,7 +19,7 @@ TRIES = 3  # of a trial whose workers die; as many as Dask's schedulers allow, i
 
 
 @contextmanager
-def connected(backend: Backend, address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, Any]]:
+def connect(backend: Backend, address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, Any]]:
     """The rows as tasks are given them, and joblib's backend. Gives up what still runs at the end."""
     with (_dask if backend == "dask" else _ray)(address, rows) as found:
         yield found
@@ -68,7 +68,7 @@ def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[tuple[Any, An
             _knock(address)
             ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
     try:
-        yield InStore(ray.put(rows)), RayTasks(tries=TRIES)
+        yield RayRows(ray.put(rows)), RayTasks(tries=TRIES)
     finally:
         if ours:
             ray.shutdown()
@@ -82,7 +82,7 @@ def _knock(address: str | None) -> None:
 
 
 @dataclass(frozen=True)
-class InStore:
+class RayRows:
     """The rows in Ray's store of objects, where each machine has them once."""
 
     reference: Any

@@ -9,7 +9,7 @@ from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
 from gengap.errors import UsageError
 from gengap.train import keras_backend
-from gengap.train.types import Fitted, Job
+from gengap.train.types import TrainConfig, TrainResult
 
 if TYPE_CHECKING:
     import keras
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OWN_STEPS = ("train_step", "test_step", "make_train_function", "make_test_function", "fit", "evaluate")
 
 
-def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> tuple[Fitted, str | None]:
+def fit(model: keras.Model, train: Rows, validation: Rows, job: TrainConfig) -> tuple[TrainResult, str | None]:
     """Trains a compiled `model` by the compiled trainer; by Keras' own loop if need be, and then why.
 
     Stored rows are streamed. Raises UsageError where those would need Keras' own loop, which holds all rows.
@@ -44,9 +44,9 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> tuple[Fi
     return plain.fit(model, train, validation, job), reason
 
 
-def fit_together(
-    models: Sequence[keras.Model], train: Rows, validation: Rows, jobs: Sequence[Job]
-) -> list[Fitted] | None:
+def fit_seeds(
+    models: Sequence[keras.Model], train: Rows, validation: Rows, jobs: Sequence[TrainConfig]
+) -> list[TrainResult] | None:
     """Trains models of one structure as one program; None if they can't be one, and none is trained."""
     if isinstance(train, StoredRows) or any(map(_why_plain, models, jobs)):
         return None
@@ -59,10 +59,10 @@ def fit_together(
         return None
 
 
-def _why_plain(model: keras.Model, job: Job) -> str | None:
+def _why_plain(model: keras.Model, job: TrainConfig) -> str | None:
     """Why a chunk of epochs can't be one program, or None."""
     from gengap.models.backend import keras
-    from gengap.train.callback_runner import wants_batches
+    from gengap.train.callback_runner import needs_batch_hooks
 
     if keras_backend() != "jax":
         return f"Keras runs on {keras_backend()}; set KERAS_BACKEND=jax before Keras is imported for the fast one"
@@ -71,5 +71,5 @@ def _why_plain(model: keras.Model, job: Job) -> str | None:
     for name in OWN_STEPS:
         if getattr(type(model), name) is not getattr(keras.Model, name):
             return f"{type(model).__name__} has a {name} of its own"
-    wanting = [type(callback).__name__ for callback in job.callbacks if wants_batches(callback)]
+    wanting = [type(callback).__name__ for callback in job.callbacks if needs_batch_hooks(callback)]
     return f"{' and '.join(wanting)} is called within epochs" if wanting else None

@@ -21,10 +21,10 @@ from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
 from gengap.errors import ClusterError, GengapError, UsageError, reason
 from gengap.train import versions
-from gengap.train.connections import TRIES, Backend, InStore, connected
+from gengap.train.connections import TRIES, Backend, RayRows, connect
 from gengap.train.fingerprint import TRAINING
-from gengap.train.local import WAKE_SECONDS, Due, Finished, Prepare, warn_if_slower
-from gengap.train.types import Fitted
+from gengap.train.local import WAKE_SECONDS, BuildTrial, CompletedTrial, PendingTrial, warn_if_slower
+from gengap.train.types import TrainResult
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Cluster:
         return cls(found, address)
 
 
-def run_on(
+def run_on_cluster(
     cluster: Cluster,
-    due: Sequence[Due],
+    due: Sequence[PendingTrial],
     rows: tuple[Rows, Rows],
     jobs: int | None,
     interrupt: threading.Event,
-) -> Generator[Finished]:
-    """As `gengap.train.local.run_due`, on a cluster. `rows` are those that train and that validate.
+) -> Generator[CompletedTrial]:
+    """As `gengap.train.local.run_trials`, on a cluster. `rows` are those that train and that validate.
 
     Once `interrupt` is set, the trials that run are given up. Raises ClusterError if nobody answers, if a worker
     has other versions, or if a trial's workers died again and again.
@@ -85,7 +85,7 @@ def run_on(
                 else:
                     yield _finished(known, back.found, rows)
             break
-        except _LostError as lost:  # with all workers that had the rows; others may have come
+        except _WorkersLostError as lost:  # with all workers that had the rows; others may have come
             if again == TRIES:
                 raise _died(cluster, lost) from lost
     if faults:
@@ -94,16 +94,16 @@ def run_on(
 
 def _gathered(
     cluster: Cluster,
-    left: Mapping[tuple[str, int], Due],
+    left: Mapping[tuple[str, int], PendingTrial],
     rows: tuple[Rows, Rows],
     jobs: int | None,
     interrupt: threading.Event,
-) -> Generator[_Back]:
+) -> Generator[_TaskResult]:
     """What comes back of those left, as it comes. Raises _LostError and ClusterError."""
-    with connected(cluster.backend, cluster.address, rows) as (sent, backend):
+    with connect(cluster.backend, cluster.address, rows) as (sent, backend):
         here = _made_with()
         tasks = [(_packed(each.prepare), each.run, each.seed, sent, here) for each in left.values()]
-        coming: queue.Queue[_Back | BaseException | None] = queue.Queue()
+        coming: queue.Queue[_TaskResult | BaseException | None] = queue.Queue()
         options = {
             "return_as": "generator_unordered",
             "batch_size": 1,
@@ -124,21 +124,21 @@ def _gathered(
 
 
 @dataclass(frozen=True, eq=False)
-class _Trained:
+class _WorkerResult:
     """What a worker made of a trial; `slower` says why Keras' own loop trained it, if so."""
 
-    fitted: Fitted
+    fitted: TrainResult
     weights: list[np.ndarray]
     slower: str | None
 
 
 @dataclass(frozen=True, eq=False)
-class _Back:
+class _TaskResult:
     """What comes back of one trial and seed: a fault is a value, so that it ends no other trial."""
 
     run: str
     seed: int
-    found: _Trained | Exception
+    found: _WorkerResult | Exception
 
 
 def _gather(tasks: Sequence[tuple[Any, ...]], options: Mapping[str, Any], coming: queue.Queue[Any]) -> None:
@@ -153,33 +153,35 @@ def _gather(tasks: Sequence[tuple[Any, ...]], options: Mapping[str, Any], coming
     coming.put(None)
 
 
-def _packed(prepare: Prepare) -> bytes:
+def _packed(prepare: BuildTrial) -> bytes:
     """By value where a notebook defined it. Unpacked by `_train` itself, so that what is missing there is told."""
     import cloudpickle
 
     return cloudpickle.dumps(prepare)
 
 
-def _train(packed: bytes, run: str, seed: int, rows: tuple[Rows, Rows] | InStore, wanted: dict[str, str]) -> _Back:
+def _train(
+    packed: bytes, run: str, seed: int, rows: tuple[Rows, Rows] | RayRows, wanted: dict[str, str]
+) -> _TaskResult:
     """Trains one trial: on a worker."""
     import cloudpickle
 
     from gengap.train import dispatch as either
 
     if (found := _made_with()) != wanted:
-        return _Back(run, seed, ClusterError(_other(found, wanted)))
+        return _TaskResult(run, seed, ClusterError(_other(found, wanted)))
     try:
-        train, validation = rows() if isinstance(rows, InStore) else rows
+        train, validation = rows() if isinstance(rows, RayRows) else rows
         ready = cloudpickle.loads(packed)(train, validation)
         fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
-        return _Back(run, seed, _Trained(fitted, ready.model.get_weights(), slower))
+        return _TaskResult(run, seed, _WorkerResult(fitted, ready.model.get_weights(), slower))
     except GengapError as fault:
-        return _Back(run, seed, fault)
+        return _TaskResult(run, seed, fault)
     except ModuleNotFoundError as fault:
         told = f"a worker has no module {fault.name!r}, which {run} needs; install it there"
-        return _Back(run, seed, ClusterError(told))
+        return _TaskResult(run, seed, ClusterError(told))
     except Exception as fault:  # whatever code of the user's raises, and it may not travel
-        return _Back(run, seed, RuntimeError("".join(traceback.format_exception(fault))))
+        return _TaskResult(run, seed, RuntimeError("".join(traceback.format_exception(fault))))
 
 
 def _made_with() -> dict[str, str]:
@@ -195,7 +197,7 @@ def _other(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
     return f"a worker has {', '.join(told)}; expected the same versions everywhere. Install them there"
 
 
-def _finished(due: Due, trained: _Trained, rows: tuple[Rows, Rows]) -> Finished:
+def _finished(due: PendingTrial, trained: _WorkerResult, rows: tuple[Rows, Rows]) -> CompletedTrial:
     """The trial with its model, which is built here anew and given the weights."""
     from gengap.train.types import output_shape
 
@@ -203,10 +205,10 @@ def _finished(due: Due, trained: _Trained, rows: tuple[Rows, Rows]) -> Finished:
     ready = due.prepare(*rows)
     output_shape(ready.model, ready.train)  # creates the weights
     ready.model.set_weights(trained.weights)
-    return Finished(due, ready.model, trained.fitted)
+    return CompletedTrial(due, ready.model, trained.fitted)
 
 
-class _LostError(Exception):
+class _WorkersLostError(Exception):
     """The rows, or trials under way, are nowhere on the cluster any more."""
 
 
@@ -214,7 +216,7 @@ def _explained(cluster: Cluster, fault: BaseException) -> BaseException:
     """An error of the cluster's own, in one line."""
     name = type(fault).__name__
     if name in ("FutureCancelledError", "CancelledError"):
-        return _LostError(reason(fault))
+        return _WorkersLostError(reason(fault))
     if name in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError"):
         return _died(cluster, fault)
     return fault if isinstance(fault, GengapError) else ClusterError(f"{cluster.backend}: {name}: {reason(fault)}")

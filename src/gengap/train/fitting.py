@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gengap.data.adapters import rows_of
+from gengap.data.adapters import to_rows
 from gengap.data.rows import Rows, parts
 from gengap.errors import GengapWarning, UsageError
 from gengap.history import History
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
     from gengap.train.stopping import Stopping
-    from gengap.train.types import Job
+    from gengap.train.types import TrainConfig
 
 
 def fit(
@@ -57,23 +57,23 @@ def fit(
     """
     from gengap.models.backend import keras
     from gengap.train.stopping import NEVER, Stopping
-    from gengap.train.types import Job
+    from gengap.train.types import TrainConfig
 
     if not getattr(model, "compiled", False):
         raise UsageError("the model isn't compiled; call model.compile(optimizer=..., loss=...) first")
     floats = keras.config.floatx()
-    rows, size = rows_of("train", train, floats)
-    held, _ = rows_of("validation", validation, floats)
+    rows, size = to_rows("train", train, floats)
+    held, _ = to_rows("validation", validation, floats)
     batch = batch_size or size or 32 if batch_size != 0 else 0
     if epochs < 1 or batch < 1:
         raise UsageError(f"epochs is {epochs} and batch_size {batch}; expected whole numbers of at least 1")
     _check(model, rows, held)
     rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
-    job = Job(epochs=epochs, batch=batch, stopping=rule, seed=seed, run=run, callbacks=tuple(callbacks))
+    job = TrainConfig(epochs=epochs, batch=batch, stopping=rule, seed=seed, run=run, callbacks=tuple(callbacks))
     return _fitted(model, rows, held, job)
 
 
-def _fitted(model: keras.Model, train: Rows, validation: Rows, job: Job) -> History:
+def _fitted(model: keras.Model, train: Rows, validation: Rows, job: TrainConfig) -> History:
     """By the compiled trainer, or by Keras' own loop if need be, which is said."""
     from gengap.train.dispatch import fit as fit_either
 
@@ -86,13 +86,13 @@ def _fitted(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Hist
 
 def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
     """Raises UsageError if the model can't take the rows, before anything is trained."""
-    from gengap.train.types import build, output_shape
+    from gengap.train.types import build_variables, output_shape
 
     shapes = [[array.shape[1:] for array in parts(rows.x)] for rows in (train, validation)]
     if shapes[0] != shapes[1]:
         raise UsageError(f"a row of train has the shape {shapes[0]}, one of validation {shapes[1]}; expected equal")
     try:
-        build(model, train.shaped_like(output_shape(model, train)))
+        build_variables(model, train.shaped_like(output_shape(model, train)))
     except Exception as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         x, y = ([array.shape for array in parts(value)] for value in (train.x, train.y))

@@ -14,31 +14,31 @@ import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.train.stopping import Stopped, Stopping
+from gengap.train.stopping import Stopping, StopReason
 from gengap.train.types import (
-    Fitted,
-    Job,
+    HistoryRecorder,
     Permutations,
     Progress,
-    Record,
-    as_one,
+    TrainConfig,
+    TrainResult,
     clean_sample,
-    finite_best,
-    kept_rows,
+    concatenate_outputs,
+    finite_best_epoch,
     output_shape,
+    recorded_rows,
 )
 
 
-def fit(model: keras.Model, train: Rows, validation: Rows, job: Job) -> Fitted:
+def fit(model: keras.Model, train: Rows, validation: Rows, job: TrainConfig) -> TrainResult:
     """Trains a compiled Keras `model` as `job` says, by Keras' own loop; gives what the compiled trainer gives."""
     started = time.perf_counter()
     shape = output_shape(model, train)
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     stopping = _early_stopping(job.stopping)
-    batches = _Batches(train, job.batch, job.seed)
+    batches = _ShuffledBatches(train, job.batch, job.seed)
     shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle(epoch))
     model._initial_epoch = None
-    log = _Log(train, validation, job, stopping)
+    log = _HistoryCallback(train, validation, job, stopping)
     with _randomness(model, job.randomness):
         model.fit(
             batches,
@@ -72,7 +72,7 @@ def _randomness(model: keras.Model, kind: str) -> contextlib.AbstractContextMana
     return hashed_randomness(model)
 
 
-class _Batches(keras.utils.PyDataset):
+class _ShuffledBatches(keras.utils.PyDataset):
     """The training rows in each epoch's own order, in batches; the last one may be smaller."""
 
     def __init__(self, rows: Rows, batch: int, seed: int) -> None:
@@ -94,20 +94,22 @@ class _Batches(keras.utils.PyDataset):
         return self._rows.each(lambda array: array[part]).batch()
 
 
-class _Log(keras.callbacks.Callback):
+class _HistoryCallback(keras.callbacks.Callback):
     """Gathers what the compiled trainer logs: clean train metrics, learning rate and validation outputs too."""
 
-    def __init__(self, train: Rows, validation: Rows, job: Job, stopping: keras.callbacks.EarlyStopping) -> None:
+    def __init__(
+        self, train: Rows, validation: Rows, job: TrainConfig, stopping: keras.callbacks.EarlyStopping
+    ) -> None:
         super().__init__()
         self._clean, self._validation = clean_sample(train, len(validation)), validation
         self._job, self._stopping = job, stopping
-        self._record, self._checks = Record(job), set(job.checks)
+        self._record, self._checks = HistoryRecorder(job), set(job.checks)
         self._best: int | None = None
-        self._ended: Stopped | None = None
+        self._ended: StopReason | None = None
         self._started = time.perf_counter()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._record = Record(self._job, self.model._initial_epoch or 0)
+        self._record = HistoryRecorder(self._job, self.model._initial_epoch or 0)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
@@ -130,10 +132,12 @@ class _Log(keras.callbacks.Callback):
         self._record.log((split, metric), [value])
 
     def _keep(self, epoch: int) -> None:
-        outputs = as_one(self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0))
+        outputs = concatenate_outputs(
+            self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0)
+        )
         improved = self._stopping.best_epoch == epoch and epoch >= self._job.stopping.start_from_epoch
         self._best = epoch if improved else self._best
-        self._record.keep(epoch, outputs[kept_rows(len(outputs))], best=improved)
+        self._record.keep(epoch, outputs[recorded_rows(len(outputs))], best=improved)
 
     def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
         monitor, best = self._job.stopping.monitor, self._stopping.best
@@ -153,8 +157,8 @@ class _Log(keras.callbacks.Callback):
         if self._ended:
             self.model.stop_training = True
 
-    def fitted(self, seconds: float) -> Fitted:
-        early: Stopped = "callback" if self.model.stop_training else "max-epochs"
+    def fitted(self, seconds: float) -> TrainResult:
+        early: StopReason = "callback" if self.model.stop_training else "max-epochs"
         early = "patience" if self._stopping.stopped_epoch > 0 else early
-        best_epoch = finite_best(self._best, self._stopping.best)
+        best_epoch = finite_best_epoch(self._best, self._stopping.best)
         return self._record.fitted(best_epoch, self._ended or early, seconds)

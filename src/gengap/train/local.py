@@ -19,59 +19,59 @@ from gengap.data.rows import Rows
 from gengap.errors import GengapWarning
 from gengap.files.limits import cores
 from gengap.history import History, Series
-from gengap.tasks import area
+from gengap.tasks import roc_auc
 from gengap.train import dispatch as either
 from gengap.train import keras_backend
 from gengap.train.stopping import SMALL
-from gengap.train.types import Fitted, Job, Progress, kept_rows
+from gengap.train.types import Progress, TrainConfig, TrainResult, recorded_rows
 
 if TYPE_CHECKING:
     import keras
 
-    from gengap.train.checkpoint import Checkpoints
+    from gengap.train.checkpoint import CheckpointFile
 
 WAKE_SECONDS = 0.25
 
 
-Prepare = Callable[[Rows, Rows], "Ready"]  # of all rows that train, and that validate; it can be pickled
+BuildTrial = Callable[[Rows, Rows], "BuiltTrial"]  # of all rows that train, and that validate; it can be pickled
 
 
 @dataclass(frozen=True)
-class Ready:
+class BuiltTrial:
     """A model built and compiled, with its rows and its job: all that training needs."""
 
     model: keras.Model
     train: Rows
-    job: Job
+    job: TrainConfig
 
 
 @dataclass(frozen=True)
-class Due:
+class PendingTrial:
     """One trial and seed still to train. `prepare` builds its model when its turn comes, maybe on another machine.
 
-    `on_progress` and `checkpoints` are this machine's, as of `Job`.
+    `on_progress` and `checkpoints` are this machine's, as of `TrainConfig`.
     """
 
     run: str
     seed: int
     parameters: int
-    prepare: Prepare
+    prepare: BuildTrial
     on_progress: Callable[[Progress], None] | None = None
-    checkpoints: Checkpoints | None = None
+    checkpoints: CheckpointFile | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Finished:
+class CompletedTrial:
     """What was due, its trained model and what training gave."""
 
-    due: Due
+    due: PendingTrial
     model: keras.Model
-    fitted: Fitted
+    fitted: TrainResult
 
 
-def run_due(
-    due: Sequence[Due], rows: tuple[Rows, Rows], jobs: int | None, interrupt: threading.Event
-) -> Generator[Finished]:
+def run_trials(
+    due: Sequence[PendingTrial], rows: tuple[Rows, Rows], jobs: int | None, interrupt: threading.Event
+) -> Generator[CompletedTrial]:
     """Trains all that is due, yielding each as it finishes. Nothing new starts once `interrupt` is set.
 
     `rows` are those that train and that validate. A KeyboardInterrupt is not kept waiting for the epochs at hand.
@@ -99,17 +99,17 @@ def run_due(
             raise faults[0]
 
 
-def _groups(due: Sequence[Due]) -> list[list[Due]]:
+def _groups(due: Sequence[PendingTrial]) -> list[list[PendingTrial]]:
     """What is trained as one program: a trial's seeds where the device gains by that, else each alone."""
     if keras_backend() == "jax":
         from gengap.train.jax import vectorised_seeds as together
 
-        if together.worth_it():
+        if together.is_faster():
             return [[each for each in due if each.run == run] for run in dict.fromkeys(each.run for each in due)]
     return [[each] for each in due]
 
 
-def _as_they_finish(futures: Sequence[Future[list[Finished]]]) -> Iterator[Future[list[Finished]]]:
+def _as_they_finish(futures: Sequence[Future[list[CompletedTrial]]]) -> Iterator[Future[list[CompletedTrial]]]:
     """Each future once it is done. Wakes now and then: a signal that another thread took is handled only then."""
     left = set(futures)
     while left:
@@ -117,27 +117,29 @@ def _as_they_finish(futures: Sequence[Future[list[Finished]]]) -> Iterator[Futur
         yield from sorted(done, key=futures.index)
 
 
-def _run(group: Sequence[Due], rows: tuple[Rows, Rows], interrupt: threading.Event) -> list[Finished]:
+def _run(
+    group: Sequence[PendingTrial], rows: tuple[Rows, Rows], interrupt: threading.Event
+) -> list[CompletedTrial]:
     if interrupt.is_set():
         return []
     every = [_ready(due, rows, interrupt) for due in group]
     if len(group) > 1 and all(ready.train is every[0].train for ready in every):  # no shares, drawn for each seed
         models, jobs = [ready.model for ready in every], [ready.job for ready in every]
-        if fitted := either.fit_together(models, every[0].train, rows[1], jobs):
-            return [Finished(*each) for each in zip(group, models, fitted, strict=True)]
+        if fitted := either.fit_seeds(models, every[0].train, rows[1], jobs):
+            return [CompletedTrial(*each) for each in zip(group, models, fitted, strict=True)]
     return [_alone(due, ready, rows[1]) for due, ready in zip(group, every, strict=True)]
 
 
-def _ready(due: Due, rows: tuple[Rows, Rows], interrupt: threading.Event) -> Ready:
+def _ready(due: PendingTrial, rows: tuple[Rows, Rows], interrupt: threading.Event) -> BuiltTrial:
     ready = due.prepare(*rows)
     here = {"on_progress": due.on_progress, "checkpoints": due.checkpoints, "interrupt": interrupt}
     return replace(ready, job=replace(ready.job, **here))
 
 
-def _alone(due: Due, ready: Ready, validation: Rows) -> Finished:
+def _alone(due: PendingTrial, ready: BuiltTrial, validation: Rows) -> CompletedTrial:
     fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
     warn_if_slower(due.run, slower)
-    return Finished(due, ready.model, fitted)
+    return CompletedTrial(due, ready.model, fitted)
 
 
 def warn_if_slower(run: str, slower: str | None) -> None:
@@ -147,16 +149,16 @@ def warn_if_slower(run: str, slower: str | None) -> None:
         warnings.warn(told, GengapWarning, stacklevel=3)
 
 
-def with_auc(fitted: Fitted, validation: Rows) -> Fitted:
+def with_auc(fitted: TrainResult, validation: Rows) -> TrainResult:
     """The same with validation/auc at the epochs whose outputs were kept: of a binary task, labels 0 and 1."""
-    kept = kept_rows(len(validation))
+    kept = recorded_rows(len(validation))
     labels = validation.y[kept].reshape(-1)
     weights = None if validation.weights is None else validation.weights[kept]
     logits = fitted.outputs[..., 0]
     finite = np.isfinite(logits).all(axis=1)
-    if not finite.any() or not area(logits[finite][0], labels, weights):
+    if not finite.any() or not roc_auc(logits[finite][0], labels, weights):
         return fitted
-    values = np.array([area(row, labels, weights)["auc"] for row in logits[finite]])
+    values = np.array([roc_auc(row, labels, weights)["auc"] for row in logits[finite]])
     series = {**fitted.history.series, ("validation", "auc"): Series(fitted.output_epochs[finite], values)}
     return replace(fitted, history=History(fitted.history.run, fitted.history.seed, series))
 

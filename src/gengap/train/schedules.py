@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
-class Scheduled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
+class ScheduleBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
     """A learning rate that starts at `initial`."""
 
     initial: Positive = 0.001
@@ -22,11 +22,11 @@ class Scheduled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         return self.initial
 
 
-class Constant(Scheduled, frozen=True, tag="constant"):
+class Constant(ScheduleBase, frozen=True, tag="constant"):
     """The same learning rate throughout."""
 
 
-class InverseTime(Scheduled, frozen=True, tag="inverse-time"):
+class InverseTime(ScheduleBase, frozen=True, tag="inverse-time"):
     """Learning rate `initial / (1 + rate * epoch / decay_epochs)`, Keras' InverseTimeDecay in epochs."""
 
     decay_epochs: Positive = 1000.0
@@ -40,7 +40,7 @@ class InverseTime(Scheduled, frozen=True, tag="inverse-time"):
         return keras.optimizers.schedules.InverseTimeDecay(self.initial, decay_steps=steps, decay_rate=self.rate)
 
 
-class Cosine(Scheduled, frozen=True, tag="cosine"):
+class Cosine(ScheduleBase, frozen=True, tag="cosine"):
     """Half a cosine wave from `initial` to 0 over all the epochs that the trial may take.
 
     Loshchilov & Hutter 2017, "SGDR", section 3, without restarts.
@@ -53,7 +53,7 @@ class Cosine(Scheduled, frozen=True, tag="cosine"):
         return keras.optimizers.schedules.CosineDecay(self.initial, decay_steps=steps_per_epoch * epochs)
 
 
-class FlatCosine(Scheduled, frozen=True, tag="flat-cosine"):
+class FlatCosine(ScheduleBase, frozen=True, tag="flat-cosine"):
     """`initial` for the first `flat` share of the epochs that the trial may take, then half a cosine wave to 0.
 
     The schedule of RealMLP (Holzmüller et al. 2024, "Better by default", appendix) and of fastai's `fit_flat_cos`.

@@ -14,7 +14,7 @@ import msgspec
 
 SMALL = 100_000  # parameters; up to here a step is too short to keep several cores busy
 NEVER = 2_000_000_000  # epochs; fits the 32-bit counters of a compiled program
-Stopped = Literal["patience", "verdict", "max-epochs", "diverged", "interrupted", "callback"]
+StopReason = Literal["patience", "verdict", "max-epochs", "diverged", "interrupted", "callback"]
 
 
 class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -33,7 +33,7 @@ class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     restore_best: bool = True
 
 
-class Rule(NamedTuple):
+class EarlyStopping(NamedTuple):
     """A `Stopping` as numbers, so that one compiled program serves every setting.
 
     `sign` is 1 to minimise and -1 to maximise; all values below are multiplied by it.
@@ -46,7 +46,7 @@ class Rule(NamedTuple):
     start: Any
 
     @classmethod
-    def of(cls, stopping: Stopping) -> Rule:
+    def of(cls, stopping: Stopping) -> EarlyStopping:
         """The rule's numbers, as NumPy scalars of fixed types."""
         import numpy as np
 
@@ -60,7 +60,7 @@ class Rule(NamedTuple):
         )
 
 
-class Watch(NamedTuple):
+class EarlyStoppingState(NamedTuple):
     """What the rule remembers: the best value so far (times `sign`), its epoch (-1: none yet), the wait."""
 
     best: Any
@@ -69,14 +69,16 @@ class Watch(NamedTuple):
     first: Any
 
     @classmethod
-    def start(cls) -> Watch:
+    def start(cls) -> EarlyStoppingState:
         """Nothing seen yet."""
         import numpy as np
 
         return cls(np.float32(np.inf), np.int32(-1), np.int32(0), np.bool_(True))
 
 
-def look(rule: Rule, watch: Watch, epoch: Any, value: Any) -> tuple[Watch, Any, Any]:
+def update(
+    rule: EarlyStopping, watch: EarlyStoppingState, epoch: Any, value: Any
+) -> tuple[EarlyStoppingState, Any, Any]:
     """One epoch's look, on JAX values: the new watch, whether it improved, whether to stop.
 
     NaN never improves, except as the first value looked at, which Keras takes whatever it is.
@@ -90,7 +92,7 @@ def look(rule: Rule, watch: Watch, epoch: Any, value: Any) -> tuple[Watch, Any, 
     wait = jnp.where(looking, watch.wait + 1, watch.wait)
     wait = jnp.where(improved & beats_baseline, 0, wait)
     stop = looking & ~improved & (wait >= rule.patience) & (epoch > 0)
-    seen = Watch(
+    seen = EarlyStoppingState(
         jnp.where(improved, current, watch.best),
         jnp.where(improved, epoch, watch.epoch),
         wait,

@@ -15,12 +15,12 @@ import numpy as np
 
 from gengap.data.rows import Rows, each, parts
 from gengap.history import History, Series
-from gengap.train.stopping import Stopped, Stopping
+from gengap.train.stopping import Stopping, StopReason
 
 if TYPE_CHECKING:
     import keras
 
-    from gengap.train.checkpoint import Checkpoints
+    from gengap.train.checkpoint import CheckpointFile
 
 OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
 OUTPUT_ROWS = 20_000  # of at most so many validation rows; above, of evenly spaced ones
@@ -48,7 +48,7 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class SoFar:
+class PartialResult:
     """What is known of a trial: its history, and validation `outputs` (m, rows, ...) at `output_epochs` (m,)."""
 
     history: History
@@ -57,7 +57,7 @@ class SoFar:
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainConfig:
     """How to train one model: settings that both trainers understand.
 
     `randomness` is "hashed" (fast, see `gengap.train.jax.random`) or "keras" (whatever Keras draws).
@@ -75,8 +75,8 @@ class Job:
     randomness: str = "hashed"
     on_progress: Callable[[Progress], None] | None = None
     interrupt: threading.Event | None = None
-    certain: Callable[[SoFar], bool] | None = None
-    checkpoints: Checkpoints | None = None
+    certain: Callable[[PartialResult], bool] | None = None
+    checkpoints: CheckpointFile | None = None
     callbacks: tuple[Any, ...] = ()
 
     @property
@@ -87,27 +87,27 @@ class Job:
     @cached_property
     def checks(self) -> list[int]:
         """After how many epochs `certain` is asked: ever more rarely, and always at the same ones."""
-        return [] if self.certain is None else spaced_checks(CHECK_GROWTH, self.epochs)
+        return [] if self.certain is None else check_epochs(CHECK_GROWTH, self.epochs)
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted(SoFar):
+class TrainResult(PartialResult):
     """A trained trial. The model itself holds the weights of `best_epoch` if the rule restores them.
 
     The outputs are those of about 64 log-spaced epochs, the best one and the last.
     """
 
     best_epoch: int | None
-    stopped: Stopped
+    stopped: StopReason
     seconds: float
 
 
-class Record:
+class HistoryRecorder:
     """Gathers a trial's logs and the outputs to keep, as its epochs go by, from epoch `first` on."""
 
-    def __init__(self, job: Job, first: int = 0) -> None:
+    def __init__(self, job: TrainConfig, first: int = 0) -> None:
         self._job, self._first = job, first
-        self._wanted = set(kept_epochs(job.epochs).tolist())
+        self._wanted = set(recorded_epochs(job.epochs).tolist())
         self._logs: dict[tuple[str, str], list[float]] = {}
         self._outputs: dict[int, np.ndarray] = {}
         self._last: dict[int, np.ndarray] = {}
@@ -127,7 +127,7 @@ class Record:
         if best:
             self._best = {epoch: kept}
 
-    def go_on(self, known: SoFar, best_epoch: int | None) -> None:
+    def go_on(self, known: PartialResult, best_epoch: int | None) -> None:
         """Takes over what a record held after so many epochs, of which `best_epoch` was the best."""
         for key, series in known.history.series.items():
             self.log(key, series.values)
@@ -143,17 +143,17 @@ class Record:
         """The history up to now."""
         return build_history(self._job.run, self._job.seed, self._logs, self._first)
 
-    def so_far(self) -> SoFar:
+    def so_far(self) -> PartialResult:
         """The history and outputs up to now."""
         kept = self._outputs | self._last | self._best
         epochs = np.array(sorted(kept), dtype=np.int64)
         outputs = np.stack([kept[e] for e in epochs.tolist()]) if kept else np.empty((0, 0))
-        return SoFar(self.history(), epochs, outputs)
+        return PartialResult(self.history(), epochs, outputs)
 
-    def fitted(self, best_epoch: int | None, stopped: Stopped, seconds: float) -> Fitted:
+    def fitted(self, best_epoch: int | None, stopped: StopReason, seconds: float) -> TrainResult:
         """The finished trial."""
         known = self.so_far()
-        return Fitted(known.history, known.output_epochs, known.outputs, best_epoch, stopped, seconds)
+        return TrainResult(known.history, known.output_epochs, known.outputs, best_epoch, stopped, seconds)
 
 
 class Permutations:
@@ -206,12 +206,12 @@ def clean_sample(train: Rows, rows: int) -> Rows:
     return replace(sample, weights=(sample.weights * (train.weights.mean() / sample.weights.mean())))
 
 
-def kept_rows(rows: int) -> np.ndarray:
+def recorded_rows(rows: int) -> np.ndarray:
     """Which of so many validation rows have their outputs kept."""
     return np.unique(np.linspace(0, rows - 1, min(rows, OUTPUT_ROWS)).astype(np.int64))
 
 
-def finite_best(epoch: int | None, best: float | None) -> int | None:
+def finite_best_epoch(epoch: int | None, best: float | None) -> int | None:
     """The best epoch, or None if the monitored value was never finite."""
     return epoch if epoch is not None and best is not None and np.isfinite(best) else None
 
@@ -220,24 +220,24 @@ def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
     """The shape of the model's output, () if it has several; builds a model that has not seen any input yet."""
     if not model.built:
         model(each(lambda array: array[:1], rows.x))
-    spec = model.compute_output_spec(each(symbolic, rows.x))
+    spec = model.compute_output_spec(each(keras_tensor, rows.x))
     return tuple(getattr(spec, "shape", ()))
 
 
-def build(model: keras.Model, train: Rows) -> None:
+def build_variables(model: keras.Model, train: Rows) -> None:
     """Creates every variable that Keras would create at its first batch, without computing one."""
-    model._symbolic_build(data_batch=tuple(each(symbolic, part) for part in train.batch()))
+    model._symbolic_build(data_batch=tuple(each(keras_tensor, part) for part in train.batch()))
     model.reset_metrics()
 
 
-def symbolic(array: np.ndarray) -> keras.KerasTensor:
+def keras_tensor(array: np.ndarray) -> keras.KerasTensor:
     """One row of an array (n, ...), as Keras writes it while it only looks at shapes."""
     from gengap.models.backend import keras
 
     return keras.KerasTensor((1, *array.shape[1:]), str(array.dtype))
 
 
-def as_one(outputs: Any) -> np.ndarray:
+def concatenate_outputs(outputs: Any) -> np.ndarray:
     """A model's outputs as one array: several ones side by side, (n, values)."""
     found = parts(outputs)
     if len(found) == 1:
@@ -245,13 +245,13 @@ def as_one(outputs: Any) -> np.ndarray:
     return np.concatenate([np.reshape(part, (len(part), -1)) for part in found], axis=1)
 
 
-def spaced_checks(growth: float, before: float) -> list[int]:
+def check_epochs(growth: float, before: float) -> list[int]:
     """Epochs from FIRST_CHECK on and `before` so many, each `growth` times as far as the one before it."""
     count = np.ceil(np.log(before / FIRST_CHECK) / np.log(growth))
     return np.unique((FIRST_CHECK * growth ** np.arange(count)).astype(np.int64)).tolist()
 
 
-def kept_epochs(epochs: int) -> np.ndarray:
+def recorded_epochs(epochs: int) -> np.ndarray:
     """About `OUTPUT_EPOCHS` log-spaced epochs below `epochs`: every early one, ever fewer later."""
     spaced = np.geomspace(1, max(epochs, 1), min(OUTPUT_EPOCHS, max(epochs, 1)))
     return np.unique(np.round(spaced).astype(np.int64)) - 1

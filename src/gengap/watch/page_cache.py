@@ -1,4 +1,4 @@
-"""The live page from one change to the next: `Editions` makes a new one when the folder's files have changed."""
+"""The live page from one change to the next: `PageCache` makes a new one when the folder's files have changed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from importlib.resources import files
 from pathlib import Path
 
 from gengap.analysis.summary import StudySummary
-from gengap.report.html import embedded, render, render_main
-from gengap.report.page import Page, page_of
+from gengap.report.html import render, render_main, script_json
+from gengap.report.page import Page, study_page
 from gengap.text.catalog import Language
-from gengap.watch.snapshot import Seen, look, mark
+from gengap.watch.snapshot import StudySnapshot, folder_version, take_snapshot
 
 REST = 10  # times as long as an edition took there is no other: a study in the same process needs the time
 AWAY = "the server is away; waiting for it"
 ENDED = "the study is finished; this page is complete"
 
 
-class Edition:
+class PageVersion:
     """What the server says until something changes: its version, its <main>, and the whole page."""
 
-    def __init__(self, version: str, seen: Seen, page: Page, language: Language) -> None:
+    def __init__(self, version: str, seen: StudySnapshot, page: Page, language: Language) -> None:
         self.version, self.seen = version, seen
         self._page, self._language = page, language
 
@@ -40,36 +40,38 @@ class Edition:
     def whole(self) -> bytes:
         """The page with the script that keeps it up to date."""
         say = self._language.say
-        known = embedded({**self.news, "away": say(AWAY), "ended": say(ENDED)})
+        known = script_json({**self.news, "away": say(AWAY), "ended": say(ENDED)})
         script = f"const LIVE = {known};\n" + files("gengap.watch").joinpath("live.js").read_text(encoding="utf-8")
         return render(self._page, self._language, script=script, connect="'self'").encode()
 
 
-class Editions:
+class PageCache:
     """The editions of one folder in one language, one at a time; for any number of threads."""
 
     def __init__(self, folder: Path, language: Language) -> None:
         self._folder, self._language = folder, language
         self._lock = threading.Lock()
         self._due = 0.0
-        self._edition: Edition | None = None
+        self._edition: PageVersion | None = None
 
-    def current(self, *, fresh: bool = False) -> Edition:
+    def current(self, *, fresh: bool = False) -> PageVersion:
         """The edition of the files as they are, or, unless it must be `fresh`, were a moment ago."""
         with self._lock:
             began = time.monotonic()
             if self._edition is not None and began < self._due and not fresh:
                 return self._edition
-            version = mark(self._folder)  # before the files are read: what is written meanwhile is the next edition
+            version = folder_version(
+                self._folder
+            )  # before the files are read: what is written meanwhile is the next edition
             if self._edition is None or version != self._edition.version:
                 self._edition = self._made(version)
                 now = time.monotonic()
                 self._due = now + REST * (now - began)
             return self._edition
 
-    def _made(self, version: str) -> Edition:
-        seen = look(self._folder)
+    def _made(self, version: str) -> PageVersion:
+        seen = take_snapshot(self._folder)
         nothing = StudySummary(source=self._folder.name, rows={}, plan="", seconds=0.0, trials=())
-        edition = Edition(version, seen, seen.page or page_of(nothing, []), self._language)
+        edition = PageVersion(version, seen, seen.page or study_page(nothing, []), self._language)
         edition.main  # noqa: B018  # made now, so that its time is counted
         return edition

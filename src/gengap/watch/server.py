@@ -28,10 +28,10 @@ import msgspec
 from gengap.errors import UsageError
 from gengap.study.folder import StudyFolder
 from gengap.text.catalog import default_language, language
-from gengap.watch.page_cache import Editions
+from gengap.watch.page_cache import PageCache
 
 ADDRESS, PORT = "127.0.0.1", 8642
-OURS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)  # a Host that is this machine
+LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)  # a Host that is this machine
 IDLE_SECONDS = 10  # for which a client may say nothing
 LAST_SECONDS = 5.0  # for which a server that is to end waits for an open page to get what is new
 WAKE_SECONDS = 0.1
@@ -49,7 +49,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = os.name == "posix"  # elsewhere it would share the port with another server
 
-    def __init__(self, port: int, editions: Editions) -> None:
+    def __init__(self, port: int, editions: PageCache) -> None:
         self.editions = editions
         self.heard, self.given = float("-inf"), ""
         self._ended = threading.Event()
@@ -73,7 +73,7 @@ class Server(ThreadingHTTPServer):
         if sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & set(os.environ):
             threading.Thread(target=wait, daemon=True).start()
 
-    def give_the_last(self) -> None:
+    def send_last_version(self) -> None:
         """Waits until an open page has what is there now; not for long."""
         until = time.monotonic() + LAST_SECONDS
         while time.monotonic() < min(until, self.heard + LAST_SECONDS):
@@ -93,7 +93,7 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one request."""
+    """Answer one request."""
 
     server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
     server_version, sys_version = "gengap", ""
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_for_us(self) -> bool:
         """Whether the Host is this machine, and the page that asks, if a browser names one as Origin, is ours."""
         hosts, origins = (self.headers.get_all(name, []) for name in ("Host", "Origin"))
-        ours = len(hosts) == 1 and OURS.fullmatch(hosts[0]) is not None
+        ours = len(hosts) == 1 and LOCAL_HOST.fullmatch(hosts[0]) is not None
         ours = ours and all(origin.casefold() == f"http://{hosts[0].casefold()}" for origin in origins)
         if not ours:
             self.send_error(HTTPStatus.FORBIDDEN, f"this page is at {self.server.address} only")
@@ -146,13 +146,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the terminal shows the study."""
 
 
-def server_of(folder: Path, port: int | None = None, lang: str | None = None) -> Server:
+def page_server(folder: Path, port: int | None = None, lang: str | None = None) -> Server:
     """A server, not yet serving, of the page of `folder`, which need not be there yet.
 
     `port` is by default PORT or, if that is in use, one that is free; `lang` a language's code (default: the
     locale's). Raises UsageError for a port that can't be had and an unknown language, StudyFolderError for a file.
     """
-    editions = Editions(StudyFolder(folder).path, language(lang or default_language()))
+    editions = PageCache(StudyFolder(folder).path, language(lang or default_language()))
     try:
         return Server(PORT if port is None else port, editions)
     except OSError as error:
@@ -162,14 +162,14 @@ def server_of(folder: Path, port: int | None = None, lang: str | None = None) ->
 
 
 @contextmanager
-def serving(folder: Path, port: int | None = None, lang: str | None = None) -> Iterator[Server]:
+def serve_page(folder: Path, port: int | None = None, lang: str | None = None) -> Iterator[Server]:
     """A server of `folder` in a thread of its own; at the end an open page still gets what is new."""
-    with server_of(folder, port, lang) as server:
+    with page_server(folder, port, lang) as server:
         thread = threading.Thread(target=server.serve_forever, args=(WAKE_SECONDS,), daemon=True)
         thread.start()
         try:
             yield server
-            server.give_the_last()
+            server.send_last_version()
         finally:
             server.shutdown()
             thread.join()

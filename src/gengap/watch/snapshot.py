@@ -1,7 +1,7 @@
 """What a study's folder shows now: a study under way, a finished one, what is left of a killed one, or none.
 
-`mark` is cheap: it looks at names, sizes and times alone. `look` reads the files; one that is missing or
-half-written, since the study writes while this reads, is as if it were not there yet.
+`folder_version` is cheap: it looks at names, sizes and times alone. `take_snapshot` reads the files; one that is
+missing or half-written, since the study writes while this reads, is as if it were not there yet.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.errors import PlanError, StudyFolderError
 from gengap.history import History, read_histories
 from gengap.plan import Plan
-from gengap.report.page import ALL, Page, Shown, page_of
-from gengap.report.page.epoch_values import Line
-from gengap.report.page.trial_rows import Row
+from gengap.report.page import ALL, GroupMember, Page, study_page
+from gengap.report.page.epoch_values import EpochLine
+from gengap.report.page.trial_rows import TrialRow
 from gengap.study.folder import HISTORIES, RESULTS, SUMMARY, StudyFolder
-from gengap.study.progress import CURVES, LIVE, STATUS, Status, is_running, modified, read_status
+from gengap.study.progress import CURVES, LIVE, STATUS, StudyStatus, is_running, modified, read_status
 
 State = Literal["waiting", "running", "stopped", "finished"]
 REMEMBERED = 1024  # finished trials, which are read once
 
 
 @dataclass(frozen=True)
-class Seen:
+class StudySnapshot:
     """A study's state, its page (None while waiting for one), and how many trials are finished, of how many.
 
     `planned` is None for a plan that grows.
@@ -55,8 +55,8 @@ class Seen:
         }[self.state]
 
 
-def mark(folder: Path) -> str:
-    """A digest that is another one whenever `look` would see something else."""
+def folder_version(folder: Path) -> str:
+    """A digest that is another one whenever `take_snapshot` would see something else."""
     parts: list[object] = [is_running(folder)]
     for path in (folder / RESULTS, folder / HISTORIES, folder / STATUS, *_curves_files(folder)):
         try:
@@ -67,7 +67,7 @@ def mark(folder: Path) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def look(folder: Path) -> Seen:
+def take_snapshot(folder: Path) -> StudySnapshot:
     """What is there to be shown. Whatever a killed study left, results that are there are shown."""
     status, running = read_status(folder), is_running(folder)
     if status is not None and running:
@@ -76,13 +76,13 @@ def look(folder: Path) -> Seen:
         found = StudyFolder(folder).results()
     except StudyFolderError:
         if status is None:
-            return Seen("waiting")
+            return StudySnapshot("waiting")
         return _under_way("running" if running else "stopped", folder, status)
     trials = len(found.summary.trials)
-    return Seen("finished", page_of(found.summary, found.histories, found.plan), trials, trials)
+    return StudySnapshot("finished", study_page(found.summary, found.histories, found.plan), trials, trials)
 
 
-def _under_way(state: State, folder: Path, status: Status) -> Seen:
+def _under_way(state: State, folder: Path, status: StudyStatus) -> StudySnapshot:
     kept = StudyFolder(folder)
     finished = list(_finished(kept, status.finished))
     known = set(status.finished)
@@ -102,15 +102,15 @@ def _under_way(state: State, folder: Path, status: Status) -> Seen:
         table=status.table,
     )
     histories = [*(history for history, _ in finished), *running]
-    page = page_of(summary, histories, status.plan, under_way=state == "running")
-    return Seen(state, _as_planned(page), len(finished), status.planned)
+    page = study_page(summary, histories, status.plan, under_way=state == "running")
+    return StudySnapshot(state, _as_planned(page), len(finished), status.planned)
 
 
 def _as_planned(page: Page) -> Page:
     """The page with its runs in the plan's order and not that of finishing; those that are not in it come last."""
     place = {run: at for at, run in enumerate(_planned(page.plan))}
 
-    def at(each: Row | Shown | Line) -> int:
+    def at(each: TrialRow | GroupMember | EpochLine) -> int:
         return place.get(each.run, len(place))
 
     groups = [(name, tuple(sorted(shown, key=at))) for name, shown in page.groups.items()]

@@ -35,7 +35,7 @@ NO_CLASS = "the cell is empty, expected a class"
 MOST_SKIPPED = 100_000  # a file with more bad rows needs another mend, and the list must not fill memory
 
 
-class Skipped(NamedTuple):
+class SkippedRow(NamedTuple):
     """A bad row left out: `row` counts data rows from 1; `column` is None if the whole row is at fault."""
 
     row: int
@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
     batch: pa.RecordBatch
     rows: int
-    faults: tuple[Skipped, ...] = ()
+    faults: tuple[SkippedRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ class StreamBrokenError(Exception):
         self.problem, self.mend = problem, mend
 
 
-def problem_of(value: Any, binary: bool = False) -> str | None:
+def number_problem(value: Any, binary: bool = False) -> str | None:
     """What is wrong with one number, or None: it must be there, finite in 32 bits, and 0 or 1 if `binary`.
 
-    >>> problem_of(1e39)
+    >>> number_problem(1e39)
     '1e+39 is too large, expected a number that 32 bits can hold (up to 3.4e38)'
     """
     if value is None:
@@ -143,8 +143,8 @@ def checked(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
         if not pa.types.is_floating(schema.field(name).type):
             problem = NO_CLASS
         else:
-            problem = problem_of(value, binary and name == schema.names[0]) or f"{value} is out of range"
-        faults.append(Skipped(int(row) + 1, name, problem))
+            problem = number_problem(value, binary and name == schema.names[0]) or f"{value} is out of range"
+        faults.append(SkippedRow(int(row) + 1, name, problem))
     return Block(batch.filter(pa.array(good)), len(batch), tuple(faults))
 
 
@@ -171,7 +171,7 @@ def admit(
     file: str,
     rows: int | None,
     on_bad_row: OnBadRow | None,
-    skipped: list[Skipped],
+    skipped: list[SkippedRow],
     progress: Progress | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The good rows of `blocks`, at most `rows` of them; bad rows raise, or are noted in `skipped`.
@@ -205,7 +205,7 @@ def admit(
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
 
 
-def _refuse(fault: Skipped, file: str, on_bad_row: OnBadRow | None, skipped: list[Skipped]) -> None:
+def _refuse(fault: SkippedRow, file: str, on_bad_row: OnBadRow | None, skipped: list[SkippedRow]) -> None:
     mend = "Mend the row."
     if ADORNED in fault.problem:  # to skip such rows would leave out just the large numbers, or the negative ones
         mend = COMMAS if POINTED in fault.problem else MEND

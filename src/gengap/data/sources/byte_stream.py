@@ -23,7 +23,7 @@ LONGEST_LINE = 1 << 24
 WORKERS = min(4, os.cpu_count() or 1)  # four parsers keep up with one gunzip
 
 
-class Pieces:
+class ByteStream:
     """A stream of byte pieces that can be read again, and whose head can be looked at first.
 
     `opener` starts the stream anew. What `peek` read is kept, so that the first reading goes on from there
@@ -105,7 +105,7 @@ def dropped(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
         count = max(0, count - len(piece))
 
 
-def whole_lines(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterator[list[bytes]]:
+def line_blocks(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterator[list[bytes]]:
     """Blocks of whole lines of about `size` bytes, or less as soon as `rows` lines are there, as their pieces.
 
     The last block may lack its line end. After a break the whole lines before it are yielded first.
@@ -152,7 +152,7 @@ def joined(pieces: list[bytes]) -> bytearray:
 _memory = threading.local()
 
 
-def _taken(block: list[bytes], parse: Callable[[bytearray], Block]) -> Block:
+def _parse_pieces(block: list[bytes], parse: Callable[[bytearray], Block]) -> Block:
     """The block parsed, its pieces let go before: so gunzip gets their memory back."""
     text = joined(block)
     block.clear()
@@ -185,7 +185,7 @@ def parsed(
                 else:
                     lines = 0 if rows is None else sum(piece.count(b"\n") for piece in block)
                     ahead += lines
-                    waiting.append((lines, pool.submit(_taken, block, parse)))
+                    waiting.append((lines, pool.submit(_parse_pieces, block, parse)))
             if not waiting:
                 break
             lines, future = waiting.popleft()

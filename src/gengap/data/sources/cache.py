@@ -21,7 +21,7 @@ from gengap.data.sources import higgs, tables
 from gengap.data.sources import local_files as files
 from gengap.data.sources import source_names as names
 from gengap.data.sources.blocks import Progress, Reader
-from gengap.data.sources.download import Remote, download
+from gengap.data.sources.download import RemoteFile, download
 from gengap.errors import BadRowError, SourceError
 
 
@@ -42,19 +42,19 @@ def open_address(url: str, rows: int | None, progress: Progress | None) -> Reade
     """
     kind = names.kind_of(urlsplit(url).path, url)
     try:
-        remote = Remote(url)
+        remote = RemoteFile(url)
     except SourceError as fault:
-        if (kept := _kept(url)) is None:
+        if (kept := _kept_table(url)) is None:
             raise
         warnings.warn(f"{fault} Using the copy kept in {kept}.", stacklevel=4)
         return tables.open_table(kept, url)
     ready = _entry(url, remote.version or "", kind)
     raw = ready.with_suffix(kind)
     if kind in names.TEXT and rows is not None and not raw.exists() and not ready.exists():
-        pieces = stream.Pieces(lambda: stream.text(remote.chunks(), kind), by_wire=True)
+        pieces = stream.ByteStream(lambda: stream.text(remote.chunks(), kind), by_wire=True)
         return csvtext.open_csv(pieces, url)
     remote.close()
-    with _alone():
+    with _exclusive():
         if not raw.exists() and not ready.exists():
             download(remote, raw, progress)
         if not ready.exists():
@@ -91,11 +91,11 @@ def open_higgs(rows: int | None, progress: Progress | None) -> Reader:
 
 def kept_higgs() -> tuple[Path, str] | None:
     """The kept copy of HIGGS and the mirror it came from, if there is one."""
-    return next(((kept, mirror) for mirror in higgs.MIRRORS if (kept := _kept(mirror))), None)
+    return next(((kept, mirror) for mirror in higgs.MIRRORS if (kept := _kept_table(mirror))), None)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _exclusive() -> Iterator[None]:
     """One process at a time fetches and parses into the folder; others wait, and find it done."""
     try:
         folder().mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def _entry(url: str, version: str, kind: str) -> Path:
     return folder() / f"{names.short_name(url)}-{_digest(url)}-{_digest(version)}{ending}"
 
 
-def _kept(url: str) -> Path | None:
+def _kept_table(url: str) -> Path | None:
     """The newest whole table that was kept of `url`, whatever its version."""
     stem = _entry(url, "", "").name.rpartition("-")[0]
     found = [path for path in folder().glob(f"{stem}-*") if path.suffix in names.TABLES]

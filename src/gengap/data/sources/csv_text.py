@@ -26,13 +26,13 @@ from gengap.data.sources.blocks import (
     NO_CLASS,
     Block,
     Reader,
-    Skipped,
+    SkippedRow,
     StreamBrokenError,
     checked,
-    problem_of,
+    number_problem,
 )
 from gengap.errors import SourceError, shown
-from gengap.files.limits import refuse_columns
+from gengap.files.limits import check_column_count
 
 DELIMITERS = ",;\t"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -52,7 +52,7 @@ NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the o
 
 
 @dataclass(frozen=True)
-class Layout:
+class CsvLayout:
     """How a CSV file is written: its columns, delimiter, decimal point or comma, true/false and text columns, and
     bytes before the rows.
     """
@@ -65,7 +65,7 @@ class Layout:
     start: int
 
 
-def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Reader:
+def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) -> Reader:
     """A reader of CSV text, its layout found from the head. Raises SourceError or BadRowError."""
 
     def enough(text: bytes) -> bool:
@@ -80,14 +80,14 @@ def open_csv(pieces: stream.Pieces, file: str, block: int = stream.BLOCK) -> Rea
         raise SourceError(f"{file}: {broken.problem}, before the first row ended. {broken.mend}") from broken
 
     def blocks(schema: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
-        text = stream.whole_lines(stream.dropped(pieces, layout.start), block, rows)
+        text = stream.line_blocks(stream.dropped(pieces, layout.start), block, rows)
         yield from stream.parsed(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
 
     notes = (DECIMAL_COMMA,) if layout.decimal == "," else ()
     return Reader(layout.columns, blocks, others=dict.fromkeys(sorted(layout.texts), pa.string()), notes=notes)
 
 
-def sniff(head: bytes, ended: bool, file: str) -> Layout:
+def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     """The layout of a file that begins with `head`, which is all of it if `ended`.
 
     The delimiter is the one of comma, semicolon and tab that cuts the first line into most fields, unless its
@@ -113,7 +113,7 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
         first = next(filled, None)
     if first is None:
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
-    refuse_columns(file, max(map(text[first].count, DELIMITERS)))
+    check_column_count(file, max(map(text[first].count, DELIMITERS)))
     delimiter = named[1] if named else _delimiter(text[first : first + 3])
     reader = csv.reader(text[first:], delimiter=delimiter)
     try:
@@ -140,7 +140,7 @@ def sniff(head: bytes, ended: bool, file: str) -> Layout:
         name for i, name in enumerate(columns) if any(_at(row, i).lower() in BOOLEANS for row in sample)
     )
     start = sum(len(line) for line in lines[:body]) or _bom(head)
-    return Layout(columns, delimiter, decimal, booleans - texts, texts, start)
+    return CsvLayout(columns, delimiter, decimal, booleans - texts, texts, start)
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -206,7 +206,7 @@ def _is_missing(cell: str) -> bool:
     return cell in MISSING or cell.lower().lstrip("+-") == "nan"
 
 
-def parse(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
+def parse(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> Block:
     """The rows of `text`, whole lines: columns of `schema`, bad rows taken out. They do not refer to `text`."""
     # Looking for every mark of a missing value doubles the time, and most tables have none but the empty cell.
     for marks in ([""], MISSING):
@@ -220,7 +220,7 @@ def parse(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> B
     return _parse_carefully(text, layout, schema, binary)
 
 
-def _parse_fast(text: bytearray, layout: Layout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
+def _parse_fast(text: bytearray, layout: CsvLayout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
     types = {field.name: pa.bool_() if _is_boolean(field, layout) else field.type for field in schema}
     lines = text.count(b"\n", 0, COUNTED)  # not in all of the text, which takes a tenth of the time to parse it
     inner = max(INNER, 4 * COUNTED // lines) if lines else len(text)
@@ -239,15 +239,15 @@ def _parse_fast(text: bytearray, layout: Layout, schema: pa.Schema, marks: Seque
     return table.combine_chunks().to_batches()[0]
 
 
-def _is_boolean(field: pa.Field, layout: Layout) -> bool:
+def _is_boolean(field: pa.Field, layout: CsvLayout) -> bool:
     return field.name in layout.booleans and pa.types.is_floating(field.type)
 
 
-def _parse_carefully(text: bytearray, layout: Layout, schema: pa.Schema, binary: bool) -> Block:
+def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> Block:
     place = {name: i for i, name in enumerate(layout.columns)}
     at = [place[name] for name in schema.names]
     good: list[list[str | None]] = []
-    faults: list[Skipped] = []
+    faults: list[SkippedRow] = []
     number = 0
     for raw in text.split(b"\n"):
         if not raw.strip(b" \r"):
@@ -256,7 +256,7 @@ def _parse_carefully(text: bytearray, layout: Layout, schema: pa.Schema, binary:
         cells = _cells(raw.decode("utf-8", "surrogateescape"), layout.delimiter)
         fault = _fault(cells, layout, schema, at, binary)
         if fault:
-            faults.append(Skipped(number, *fault))
+            faults.append(SkippedRow(number, *fault))
         else:
             good.append([_value(cells[i], field, layout) for i, field in zip(at, schema, strict=True)])
     columns = zip(*good, strict=True) if good else [() for _ in at]
@@ -264,7 +264,7 @@ def _parse_carefully(text: bytearray, layout: Layout, schema: pa.Schema, binary:
     return Block(pa.RecordBatch.from_arrays(arrays, schema=schema), number, tuple(faults))
 
 
-def _value(cell: str, field: pa.Field, layout: Layout) -> str | None:
+def _value(cell: str, field: pa.Field, layout: CsvLayout) -> str | None:
     """A cell as Arrow casts it."""
     if not pa.types.is_floating(field.type):
         return None if cell in MISSING and not pa.types.is_large_string(field.type) else cell
@@ -274,7 +274,7 @@ def _value(cell: str, field: pa.Field, layout: Layout) -> str | None:
 
 
 def _fault(
-    cells: list[str], layout: Layout, schema: pa.Schema, at: list[int], binary: bool
+    cells: list[str], layout: CsvLayout, schema: pa.Schema, at: list[int], binary: bool
 ) -> tuple[str | None, str] | None:
     """The column and problem of the first fault in a row."""
     if len(cells) != len(layout.columns):
@@ -308,13 +308,13 @@ def _undecoded(text: str) -> str | None:
 def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
     """What is wrong with a cell that must hold a number, or None."""
     if not cell:
-        return problem_of(None)
+        return number_problem(None)
     if boolean and cell.lower() in BOOLEANS:
         return None
     if NUMBER.fullmatch(cell):
-        return problem_of(float(cell), binary)
+        return number_problem(float(cell), binary)
     if NOT_FINITE.fullmatch(cell):
-        return problem_of(float(cell))
+        return number_problem(float(cell))
     return f"{shown(cell)} {fault_of(cell)}"
 
 

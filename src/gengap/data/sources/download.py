@@ -1,6 +1,6 @@
 """HTTP: the bytes of one address, resumed after a break, and no more of them than are asked for.
 
-`Remote.chunks` asks for ranges that grow with what was received, so a reader that stops early has caused a
+`RemoteFile.chunks` asks for ranges that grow with what was received, so a reader that stops early has caused a
 transfer of at most 1.4 times what it used (a server that ignores ranges is throttled by a small receive
 buffer instead). `download` fetches the whole into a file, and goes on where an earlier run stopped.
 """
@@ -35,7 +35,7 @@ class _TemporaryError(Exception):
     """A fault that another attempt may not meet."""
 
 
-class Remote:
+class RemoteFile:
     """One file at an http(s) address, its head already fetched. Raises SourceError if that fails.
 
     `length` is its size in bytes if the server tells; `version` changes when the file does; `resumable`
@@ -161,7 +161,7 @@ class Remote:
         return skip
 
 
-def download(remote: Remote, path: Path, progress: Callable[[int, int | None], None] | None = None) -> None:
+def download(remote: RemoteFile, path: Path, progress: Callable[[int, int | None], None] | None = None) -> None:
     """Fetches all of `remote` into `path` by way of `path`.part, going on with a part that is there.
 
     Raises SourceError if the transfer breaks for good or its length is wrong; the part is kept.

@@ -26,5 +26,5 @@ def open_file(path: Path, file: str) -> Reader:
     """A reader of a file that is there."""
     kind = kind_of(path.name, file)
     if kind in TEXT:
-        return csvtext.open_csv(stream.Pieces(lambda: stream.text(stream.read_chunks(path), kind)), file)
+        return csvtext.open_csv(stream.ByteStream(lambda: stream.text(stream.read_chunks(path), kind)), file)
     return tables.open_table(path, file)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from gengap.data.columns import check_said
+from gengap.data.columns import check_overrides
 from gengap.data.sources import higgs
-from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, Skipped, admit, checked
-from gengap.data.sources.source_names import is_address, shareable, short_name
+from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, SkippedRow, admit, checked
+from gengap.data.sources.source_names import is_address, redact_address, short_name
 from gengap.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ class Source:
     """Rows with a target. `batches()` may be called again and reads from the start.
 
     `name` is short and safe for a folder; `origin` is the path, address or word as given, without an address's
-    secrets (see `shareable`); `columns` are the features in order; `higgs_layout` says that these are the 29 HIGGS
-    columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as (row,
-    column, problem). `aside` are columns that are read besides and are no features, `dropped` those that are not
-    read at all, `texts` features to be read as text whatever they hold.
+    secrets (see `redact_address`); `columns` are the features in order; `higgs_layout` says that these are the 29
+    HIGGS columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as
+    (row, column, problem). `aside` are columns that are read besides and are no features, `dropped` those that are
+    not read at all, `texts` features to be read as text whatever they hold.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Source:
     on_bad_row: OnBadRow
     _reader: Reader = field(repr=False)
     _progress: Progress | None = field(default=None, repr=False)
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: list[SkippedRow] = field(default_factory=list)
     aside: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     texts: frozenset[str] = frozenset()
@@ -132,7 +132,7 @@ def open_source(
         raise UsageError(
             f"{origin}: {chosen!r} is the target; rows can't be split or weighted by it. Name another."
         )
-    check_said(said, chosen, aside, keep, reader.dates, origin)
+    check_overrides(said, chosen, aside, keep, reader.dates, origin)
     dropped = tuple(name for name in reader.columns if said.get(name) == "drop")
     features = tuple(name for name in reader.columns if name not in (chosen, *aside, *dropped))
     reader.refuse((chosen, *aside), "Encode the column as numbers, or name another.")
@@ -288,7 +288,7 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
     if source == "higgs":
         return origin, origin, cache.open_higgs(rows, progress)
     if isinstance(source, str) and is_address(source):
-        return short_name(source), shareable(origin), cache.open_address(origin, rows, progress)
+        return short_name(source), redact_address(origin), cache.open_address(origin, rows, progress)
     return short_name(origin), origin, files.open_path(Path(source), origin)
 
 

@@ -44,7 +44,7 @@ def short_name(source: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "table"
 
 
-def shareable(source: str) -> str:
+def redact_address(source: str) -> str:
     """A path or word as it is; an address with "…" for its user, its password and the values of its query.
 
     >>> shareable("https://me:secret@host/x.csv?sig=TOKEN&KEY#part"), shareable("a@b/x.csv?y=1")

@@ -21,7 +21,7 @@ from gengap.data.sources import higgs
 from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, admit, checked
 from gengap.errors import BadRowError, GengapError, SourceError, UsageError, reason, shown
 from gengap.files.atomic import beside
-from gengap.files.limits import check_archive, check_arrow, check_parquet, is_text, open_arrow, refuse_columns
+from gengap.files.limits import check_archive, check_arrow, check_column_count, check_parquet, is_text, open_arrow
 
 BATCH_ROWS = 1 << 16
 LOOKED_AT = 1_000  # rows of a column of another type, for a value to name
@@ -32,13 +32,13 @@ Batches = Callable[..., Iterator[pa.RecordBatch]]  # of columns, which it is giv
 def open_table(path: Path, file: str) -> Reader:
     """A reader of a .parquet, .arrow, .feather or .npz file. Raises SourceError if it is not one."""
     opener = {".parquet": _parquet, ".npz": _npz}.get(path.suffix.lower(), _arrow)
-    with _explained(file):
+    with _explain_read_errors(file):
         return opener(path, file)
 
 
 def in_memory(table: Any, file: str) -> Reader:
     """A reader of a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
-    with _explained(file):
+    with _explain_read_errors(file):
         whole = pa.table(table)
     return _reader(
         whole.schema, lambda columns, rows=BATCH_ROWS: iter(whole.select(columns).to_batches(rows)), file
@@ -50,7 +50,7 @@ def arrays(x: Any, y: Any, file: str) -> Reader:
     x, y = np.asarray(x), np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
-    refuse_columns(file, x.shape[1] if x.ndim == 2 else 0)
+    check_column_count(file, x.shape[1] if x.ndim == 2 else 0)
     if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
         raise UsageError(
             f"{file}: features {x.shape} and targets {y.shape}, expected the shapes (n, d) and (n,). "
@@ -112,7 +112,7 @@ WRITERS: Mapping[str, Callable[[Path, pa.Schema], Any]] = {
 
 
 @contextmanager
-def _explained(file: str) -> Iterator[None]:
+def _explain_read_errors(file: str) -> Iterator[None]:
     """Turns what a library says about an unreadable file into a SourceError that names the file."""
     try:
         yield
@@ -168,14 +168,14 @@ def _npz(path: Path, file: str) -> Reader:
 
 
 def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
-    with _explained(file):
+    with _explain_read_errors(file):
         table = pa.table({name: np.ascontiguousarray(column) for name, column in columns.items()})
     return in_memory(table, file)
 
 
 def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
     """A reader of numbers, text and dates; `batches(columns)` yields those anew, or few `rows` at a time."""
-    refuse_columns(file, len(schema))
+    check_column_count(file, len(schema))
     index = _pandas_index(schema)
     names = [name for name in schema.names if name not in index]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
@@ -190,7 +190,7 @@ def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
             refusals[name] = partial(_refuse_type, name, kind, batches, file)
 
     def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
-        with _explained(file):
+        with _explain_read_errors(file):
             for batch in batches(wanted.names):
                 yield checked(batch, wanted, binary)
 
@@ -226,7 +226,7 @@ def _is_numeric(kind: pa.DataType) -> bool:
 
 def _refuse_type(name: str, kind: pa.DataType, batches: Batches, file: str, mend: str) -> None:
     """Names the first value, if there is one near; read row by row, for each may be as long as it likes."""
-    with _explained(file):
+    with _explain_read_errors(file):
         for row, batch in enumerate(islice(batches([name], 1), LOOKED_AT), 1):
             for value in batch.column(0):
                 if value.is_valid:

@@ -37,16 +37,16 @@ def read(source: object, metric: str | None = None) -> list[Log]:
     array([1. , 0.7, 0.8])
     """
     if isinstance(source, (str, os.PathLike)):
-        from gengap.diagnose.readers.paths import logs_of_path
+        from gengap.diagnose.readers.paths import read_path
 
         file = os.fsdecode(source)
         if not file:
             raise UsageError("the path is empty, expected a file or a folder. Name a log.")
-        logs = logs_of_path(Path(file), file)
+        logs = read_path(Path(file), file)
     else:
-        from gengap.diagnose.readers.objects import logs_of_object
+        from gengap.diagnose.readers.objects import read_object
 
-        logs = logs_of_object(source)
+        logs = read_object(source)
     bare = (parse(metric) or ("", ""))[1] if metric else ""
     return [_called(log, bare or "loss") for log in logs]
 

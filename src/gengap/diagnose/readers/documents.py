@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gengap.diagnose.metric_names import parse
-from gengap.diagnose.readers.log_table import Table, refuse_points
-from gengap.diagnose.readers.table_layouts import logs_of
+from gengap.diagnose.readers.log_table import LogTable, check_points
+from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
@@ -24,20 +24,20 @@ DEEPEST = 4  # levels of dicts in dicts that may name a curve
 EXPECTED = "expected lists by name, such as {'loss': [...], 'val_loss': [...]}, or a list of records"
 
 
-def logs_of_document(document: object, file: str, run: str = "") -> list[Log]:
+def read_nested(document: object, file: str, run: str = "") -> list[Log]:
     """The runs in nested dicts and lists. Raises DataError if they hold no columns."""
     if isinstance(document, Mapping):
         return _logs_of_mapping({str(name): value for name, value in document.items()}, file, run)
     records = items(document)
     if records and all(isinstance(record, Mapping) for record in records):
-        return logs_of(table_of_records(records, file, run=run))
+        return read_log_table(table_of_records(records, file, run=run))
     held = "an empty list" if records == [] else f"{type(document).__name__} of other things than records"
     raise DataError(f"{file}: it holds {held if records is not None else type(document).__name__}, {EXPECTED}.")
 
 
 def _logs_of_mapping(mapping: Mapping[str, Any], file: str, run: str) -> list[Log]:
     if items(mapping.get("log_history")) is not None:
-        return logs_of_document(mapping["log_history"], file, run)
+        return read_nested(mapping["log_history"], file, run)
     if mapping.keys() >= OF_A_STUDY:
         raise DataError(
             f"{file}: it is a study's summary, which holds no curves. Give the study's folder, or the "
@@ -45,10 +45,12 @@ def _logs_of_mapping(mapping: Mapping[str, Any], file: str, run: str) -> list[Lo
         )
     if isinstance(history := mapping.get("history"), Mapping):
         epoch = mapping.get("epoch")
-        return logs_of(_table_of_lists({**history, **({"epoch": epoch} if epoch is not None else {})}, file, run))
+        return read_log_table(
+            _table_of_lists({**history, **({"epoch": epoch} if epoch is not None else {})}, file, run)
+        )
     if mapping and all(isinstance(inner, Mapping) for inner in mapping.values()) and _are_runs(mapping):
-        return [log for name, inner in mapping.items() for log in logs_of_document(inner, file, name)]
-    return logs_of(_table_of_lists(mapping, file, run))
+        return [log for name, inner in mapping.items() for log in read_nested(inner, file, name)]
+    return read_log_table(_table_of_lists(mapping, file, run))
 
 
 def _are_runs(mapping: Mapping[str, Mapping[Any, Any]]) -> bool:
@@ -78,14 +80,14 @@ def table_of_records(
     rows: Sequence[int] | None = None,
     run: str = "",
     notes: tuple[str, ...] = (),
-) -> Table:
+) -> LogTable:
     """A table with a row for each record, dicts in a record as columns named outer/inner."""
     flat = [dict(_leaves(record)) for record in records]
     names = dict.fromkeys(name for record in flat for name in record)
-    refuse_points(file, len(names) * len(flat))
+    check_points(file, len(names) * len(flat))
     columns = {name: [record.get(name) for record in flat] for name in names}
     ragged = any(len(record) < len(names) for record in flat)
-    return Table(file, columns, unit, rows, run, ragged, notes)
+    return LogTable(file, columns, unit, rows, run, ragged, notes)
 
 
 def _leaves(record: Mapping[Any, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
@@ -96,7 +98,7 @@ def _leaves(record: Mapping[Any, Any], prefix: str = "", depth: int = 1) -> Iter
             yield f"{prefix}{name}", value
 
 
-def _table_of_lists(mapping: Mapping[Any, Any], file: str, run: str) -> Table:
+def _table_of_lists(mapping: Mapping[Any, Any], file: str, run: str) -> LogTable:
     """A table of lists by name; dicts in the dict give names outer-inner, as XGBoost writes them."""
     found = dict(_lists(mapping))
     lists = {name: cells for name, cells in found.items() if isinstance(cells, list)}
@@ -105,18 +107,18 @@ def _table_of_lists(mapping: Mapping[Any, Any], file: str, run: str) -> Table:
         return table_of_records([mapping] if mapping else [], file, run=run)
     if indexed:
         index = sorted({i for cells in indexed.values() for i in cells})
-        refuse_points(file, len(index) * len(indexed))
+        check_points(file, len(index) * len(indexed))
         lists |= {name: [cells.get(i) for i in index] for name, cells in indexed.items()}
         lists.setdefault("epoch", index)
     longest = max(len(cells) for cells in lists.values())
-    refuse_points(file, longest * len(found))
+    check_points(file, longest * len(found))
     short = [name for name, cells in lists.items() if 0 < len(cells) < longest]
     columns = {name: _spread(lists.get(name, []), longest) for name in {**found, **lists}}
     notes = tuple(
         f"{name} has {len(lists[name])} values for {longest}: taken as one every {longest // len(lists[name])}."
         for name in short
     )
-    return Table(file, columns, run=run, ragged=bool(short), notes=notes)
+    return LogTable(file, columns, run=run, ragged=bool(short), notes=notes)
 
 
 def _spread(cells: list[Any], rows: int) -> list[Any]:

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from gengap.diagnose.metric_names import SPLITS, assign
-from gengap.diagnose.readers.log_table import refuse_points
-from gengap.diagnose.readers.table_layouts import Curve, log_of
+from gengap.diagnose.readers.log_table import check_points
+from gengap.diagnose.readers.table_layouts import LoggedColumn, build_log
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
@@ -31,14 +31,14 @@ Scalars = dict[str, list[tuple[int, float]]]  # steps and values by tag
 
 
 @dataclass
-class Found:
+class RunScalars:
     """What a folder or a run holds, and what is wrong with its files."""
 
     columns: Scalars = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-class BrokenError(Exception):
+class BrokenEventFileError(Exception):
     """A file ends within a record, or a checksum is wrong."""
 
 
@@ -47,27 +47,27 @@ def is_event_file(path: Path) -> bool:
     return "tfevents" in path.name and not path.name.endswith(".profile-empty")
 
 
-def logs_of_events(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
+def read_event_files(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
     """The runs in event files at or below `root`, which errors call `file`.
 
     A file that is cut off or broken is read up to there, and this is noted: it may still be written to. Raises
     DataError if there is no scalar in any of them.
     """
-    folders: dict[Path, Found] = {}
+    folders: dict[Path, RunScalars] = {}
     points = 0
     for path in paths:
-        folder = folders.setdefault(path.parent, Found())
+        folder = folders.setdefault(path.parent, RunScalars())
         try:
             for tag, step, value in _scalars(path):
                 folder.columns.setdefault(tag, []).append((step, value))
                 points += 1
-                refuse_points(file, points)
-        except BrokenError as broken:
+                check_points(file, points)
+        except BrokenEventFileError as broken:
             folder.notes.append(f"{path.name} {broken}")
-    runs: dict[Path, Found] = {}
+    runs: dict[Path, RunScalars] = {}
     for folder, found in folders.items():
         run, columns = _place(folder, found.columns)
-        of_run = runs.setdefault(run, Found())
+        of_run = runs.setdefault(run, RunScalars())
         of_run.notes += found.notes
         for name, values in columns.items():
             of_run.columns.setdefault(name, []).extend(values)
@@ -79,15 +79,15 @@ def logs_of_events(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
     return logs
 
 
-def _log(run: Path, found: Found, root: Path, file: str) -> Log:
+def _log(run: Path, found: RunScalars, root: Path, file: str) -> Log:
     keys = assign(found.columns)
     curves = []
     for name, key in keys.items():
         steps, values = zip(*found.columns[name], strict=True)
-        curves.append(Curve(name, key, np.array(steps, np.int64), np.array(values, np.float64)))
+        curves.append(LoggedColumn(name, key, np.array(steps, np.int64), np.array(values, np.float64)))
     name = run.relative_to(root).as_posix() if run.is_relative_to(root) else "."
     other = [column for column in found.columns if column not in keys]
-    return log_of(file, "" if name == "." else name, 0, curves, other, found.notes)
+    return build_log(file, "" if name == "." else name, 0, curves, other, found.notes)
 
 
 def _place(folder: Path, tags: Scalars) -> tuple[Path, Scalars]:
@@ -104,7 +104,7 @@ def _place(folder: Path, tags: Scalars) -> tuple[Path, Scalars]:
 
 
 def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
-    """Tag, step and value of each scalar in a file. Raises BrokenError where it can't be read any further."""
+    """Tag, step and value of each scalar in a file. Raise BrokenEventFileError at the first damaged record."""
     from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
 
@@ -117,30 +117,30 @@ def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
                 number = _number(value)
                 if number is not None:
                     yield value.tag, event.step, number
-    except (BrokenError, DecodeError):
+    except (BrokenEventFileError, DecodeError):
         if events:
-            raise BrokenError(f"is cut off or broken after {events} events; those were read.") from None
-        raise BrokenError("is not an event file of TensorBoard, or is broken at its start.") from None
+            raise BrokenEventFileError(f"is cut off or broken after {events} events; those were read.") from None
+        raise BrokenEventFileError("is not an event file of TensorBoard, or is broken at its start.") from None
 
 
 def _records(path: Path) -> Iterator[bytes]:
-    """The records that can hold scalars. Raises BrokenError."""
+    """The records that can hold scalars. Raises BrokenEventFileError."""
     from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
     size = path.stat().st_size
     with path.open("rb") as stream:
         while header := stream.read(HEADER.size):
             if len(header) < HEADER.size or masked_crc32c(header[:8]) != HEADER.unpack(header)[1]:
-                raise BrokenError
+                raise BrokenEventFileError
             length = HEADER.unpack(header)[0]
             if stream.tell() + length + 4 > size:
-                raise BrokenError
+                raise BrokenEventFileError
             if length > LARGEST:
                 stream.seek(length + 4, 1)
                 continue
             record, checksum = stream.read(length), stream.read(4)
             if struct.pack("<I", masked_crc32c(record)) != checksum:
-                raise BrokenError
+                raise BrokenEventFileError
             yield record
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gengap.diagnose.readers.log_table import Table, refuse_points, refuse_text
-from gengap.diagnose.readers.table_layouts import logs_of
+from gengap.diagnose.readers.log_table import LogTable, check_points, check_text_size
+from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, GengapError, reason
 from gengap.files.limits import check_arrow, check_parquet, is_text, open_arrow, text_bytes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def logs_of_frame(frame: Any, file: str) -> list[Log]:
+def read_frame(frame: Any, file: str) -> list[Log]:
     """The runs in anything with `__arrow_c_stream__`."""
     import pyarrow as pa
 
@@ -27,12 +27,12 @@ def logs_of_frame(frame: Any, file: str) -> list[Log]:
     return _logs(table, file)
 
 
-def logs_of_parquet(path: Path, file: str) -> list[Log]:
+def read_parquet_log(path: Path, file: str) -> list[Log]:
     """The runs in a Parquet file, gengap's own histories among them."""
     import pyarrow.parquet as pq
 
     with _explained(file), pq.ParquetFile(path) as found:
-        refuse_points(file, found.metadata.num_rows * found.metadata.num_columns)
+        check_points(file, found.metadata.num_rows * found.metadata.num_columns)
         check_parquet(found.metadata, path, file)
         # One long text in every row, which is stored once, is also held once.
         texts = [field.name for field in found.schema_arrow if is_text(field.type)]
@@ -41,7 +41,7 @@ def logs_of_parquet(path: Path, file: str) -> list[Log]:
     return _logs(table, file)
 
 
-def logs_of_arrow(path: Path, file: str) -> list[Log]:
+def read_arrow_log(path: Path, file: str) -> list[Log]:
     """The runs in an Arrow IPC file or stream, or a Feather file."""
     import pyarrow as pa
 
@@ -51,7 +51,7 @@ def logs_of_arrow(path: Path, file: str) -> list[Log]:
         kept, points = [], 0
         for batch in batches:
             points += batch.num_rows * batch.num_columns
-            refuse_points(file, points)
+            check_points(file, points)
             batch.validate(full=True)
             kept.append(batch)
         return _logs(pa.Table.from_batches(kept, schema), file)
@@ -72,14 +72,14 @@ def _logs(table: pa.Table, file: str) -> list[Log]:
     twice = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
     if twice:
         raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
-    refuse_points(file, table.num_rows * table.num_columns)
+    check_points(file, table.num_rows * table.num_columns)
     with _explained(file):
-        refuse_text(file, sum(text_bytes(column) for column in table.columns))
+        check_text_size(file, sum(text_bytes(column) for column in table.columns))
         columns = {
             name: column.to_pylist() if _is_plain(column.type) else [None] * len(column)
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
-    return logs_of(Table(file, columns))
+    return read_log_table(LogTable(file, columns))
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -26,7 +26,7 @@ NOT_LOGGED = {"", "na", "n/a", "#n/a", "null", "none", "-"}  # "nan" is a value:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class LogTable:
     """Columns of one length; a cell is a number, text, or None where nothing was logged.
 
     Errors call the table `file` and its row i "`unit` `rows[i]`", counted from 1 without `rows`. `run` names the
@@ -43,7 +43,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        refuse_points(self.file, sum(len(cells) for cells in self.columns.values()))
+        check_points(self.file, sum(len(cells) for cells in self.columns.values()))
 
     def __len__(self) -> int:
         return max((len(cells) for cells in self.columns.values()), default=0)
@@ -59,13 +59,13 @@ class Table:
         return {role: columns[0] for role, columns in found.items() if columns}
 
 
-def refuse_points(file: str, points: int) -> None:
+def check_points(file: str, points: int) -> None:
     """Raises DataError for more values than are read."""
     if points > MAX_POINTS:
         raise DataError(f"{file}: holds {points:,} values, at most {MAX_POINTS:,} are read. Thin it, or split it.")
 
 
-def refuse_text(file: str, taken: int) -> None:
+def check_text_size(file: str, taken: int) -> None:
     """Raises DataError for more bytes of text than are read."""
     if taken > MAX_TEXT:
         raise DataError(f"{file}: holds {taken:,} bytes of text, at most {MAX_TEXT:,} are read. Leave columns out.")
@@ -89,7 +89,7 @@ def number(cell: object) -> float | None:
         return math.inf
 
 
-def numbers(table: Table, name: str, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray, str | None]:
+def numbers(table: LogTable, name: str, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray, str | None]:
     """Which of `rows` hold a number (n,), the numbers (n,), and the first cell that holds something else."""
     cells, at, values, fault = table.columns[name], [], [], None
     for k, i in enumerate(rows):

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gengap.diagnose.metric_names import Key
-from gengap.diagnose.readers.documents import items, logs_of_document
-from gengap.diagnose.readers.frames import logs_of_frame
-from gengap.diagnose.readers.table_layouts import Curve, column_name, log_of
+from gengap.diagnose.metric_names import CurveKey
+from gengap.diagnose.readers.documents import items, read_nested
+from gengap.diagnose.readers.frames import read_frame
+from gengap.diagnose.readers.table_layouts import LoggedColumn, build_log, column_name
 from gengap.diagnose.run_curves import Log
 from gengap.errors import UsageError
 from gengap.history import History
@@ -22,7 +22,7 @@ KNOWN = (
 )
 
 
-def logs_of_object(source: Any) -> list[Log]:
+def read_object(source: Any) -> list[Log]:
     """The runs in an object. Raises UsageError for one that keeps no curves, DataError for curves of no numbers."""
     name = type(source).__name__
     if isinstance(source, Log):
@@ -31,15 +31,15 @@ def logs_of_object(source: Any) -> list[Log]:
     if histories:
         return [_log_of_history(history) for history in histories]
     if isinstance(source, Mapping) or _is_list(source):
-        return logs_of_document(source, name)
+        return read_nested(source, name)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return logs_of_frame(source, name)
+        return read_frame(source, name)
     document = _document(source)
     if document is not None:
-        return logs_of_document(document, name)
+        return read_nested(document, name)
     curves = _scikit_learn(source)
     if curves:
-        return [log_of(name, "", 0, curves)]
+        return [build_log(name, "", 0, curves)]
     raise UsageError(f"{name}: it keeps no curves that are known here, expected {KNOWN}. {_mend(source)}")
 
 
@@ -54,8 +54,10 @@ def _histories(source: Any) -> list[History]:
 
 
 def _log_of_history(history: History) -> Log:
-    curves = [Curve(column_name(key), key, s.epochs, s.values) for key, s in history.series.items() if len(s)]
-    return log_of("", history.run, history.seed, curves)
+    curves = [
+        LoggedColumn(column_name(key), key, s.epochs, s.values) for key, s in history.series.items() if len(s)
+    ]
+    return build_log("", history.run, history.seed, curves)
 
 
 def _document(source: Any) -> Any:
@@ -77,7 +79,7 @@ def _document(source: Any) -> Any:
     return None
 
 
-def _scikit_learn(model: Any) -> list[Curve]:
+def _scikit_learn(model: Any) -> list[LoggedColumn]:
     """The curves that scikit-learn's models keep, a value for each iteration.
 
     MLP: `loss_curve_` of training, `validation_scores_` (accuracy or R²). HistGradientBoosting: the score named by
@@ -102,13 +104,13 @@ def _default_score(model: Any) -> str:
     return "accuracy" if hasattr(model, "classes_") else "r2"
 
 
-def _curves(model: Any, attributes: Mapping[Key, str], sign: int = 1) -> list[Curve]:
+def _curves(model: Any, attributes: Mapping[CurveKey, str], sign: int = 1) -> list[LoggedColumn]:
     found = []
     for key, attribute in attributes.items():
         values = items(getattr(model, attribute, None)) or []
         if values:
             y = sign * np.array([math.nan if v is None else float(v) for v in values])
-            found.append(Curve(attribute, key, np.arange(len(y)), y))
+            found.append(LoggedColumn(attribute, key, np.arange(len(y)), y))
     return found
 
 

@@ -15,19 +15,19 @@ from gengap.errors import DataError
 MAX_BYTES = 256 << 20  # of one file that is read at once
 MAX_FILES = 100_000  # looked at in a folder
 TEXTS = {
-    **dict.fromkeys((".csv", ".tsv", ".txt"), text.logs_of_csv),
-    **dict.fromkeys((".jsonl", ".ndjson"), text.logs_of_json_lines),
-    ".json": text.logs_of_json,
+    **dict.fromkeys((".csv", ".tsv", ".txt"), text.read_csv_log),
+    **dict.fromkeys((".jsonl", ".ndjson"), text.read_json_lines),
+    ".json": text.read_json,
 }
 TABLES = {
-    ".parquet": frames.logs_of_parquet,
-    **dict.fromkeys((".arrow", ".feather"), frames.logs_of_arrow),
+    ".parquet": frames.read_parquet_log,
+    **dict.fromkeys((".arrow", ".feather"), frames.read_arrow_log),
 }
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz")
 NAMED = ("histories.parquet", "trainer_state.json", "metrics.csv")  # looked for in a folder, in this order
 
 
-def logs_of_path(path: Path, file: str) -> list[Log]:
+def read_path(path: Path, file: str) -> list[Log]:
     """The runs in a file or folder, which errors call `file`. Raises DataError if it can't be read."""
     try:
         path = path.expanduser()
@@ -54,7 +54,7 @@ def _logs_of_file(path: Path, file: str) -> list[Log]:
     if not size:
         raise DataError(f"{file}: the file is empty. Give a log of at least one epoch.")
     if events.is_event_file(path):  # read in small pieces, whatever pictures it holds
-        return events.logs_of_events([path], path.parent, file)
+        return events.read_event_files([path], path.parent, file)
     if size > MAX_BYTES:
         raise DataError(f"{file}: has {size:,} bytes, at most {MAX_BYTES:,} are read. Thin the log, or split it.")
     if suffix in TABLES:
@@ -78,7 +78,7 @@ def _logs_of_folder(folder: Path, file: str) -> list[Log]:
             return [log for p in found for log in _logs_of_file(p, file if p == own else _joined(file, folder, p))]
     found = [path for path in paths if events.is_event_file(path) and path.is_file()]
     if found:
-        return events.logs_of_events(found, folder, file)
+        return events.read_event_files(found, folder, file)
     raise DataError(
         f"{file}: no log is in this folder, expected {', '.join(NAMED)} or TensorBoard's event files somewhere in "
         "it. Other files are read if you name them."

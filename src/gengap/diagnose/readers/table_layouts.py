@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.diagnose.metric_names import SPLITS, Key, assign, parse
-from gengap.diagnose.readers.log_table import MAX_RUNS, Table, number, numbers, refuse_points
+from gengap.diagnose.metric_names import SPLITS, CurveKey, assign, parse
+from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, printable, shown
 from gengap.history import History, Series
@@ -21,16 +21,16 @@ from gengap.history import History, Series
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
 
-class Curve(NamedTuple):
+class LoggedColumn(NamedTuple):
     """One column's values as logged, in that order: epochs or steps `x` (n,), whole, and `y` (n,)."""
 
     name: str
-    key: Key
+    key: CurveKey
     x: np.ndarray
     y: np.ndarray
 
 
-def logs_of(table: Table) -> list[Log]:
+def read_log_table(table: LogTable) -> list[Log]:
     """The runs in a table, in the order in which they begin. Raises DataError for text among a curve's numbers."""
     if not len(table):
         raise DataError(f"{table.file}: there are no rows in it. Give a log of at least one epoch.")
@@ -52,7 +52,7 @@ def logs_of(table: Table) -> list[Log]:
     return [read(table, roles, run, seed, rows) for (run, seed), rows in groups.items()]
 
 
-def _seed(table: Table, cell: object, i: int) -> int:
+def _seed(table: LogTable, cell: object, i: int) -> int:
     try:
         return int(number(cell) or 0)
     except (ValueError, TypeError, OverflowError):
@@ -61,11 +61,11 @@ def _seed(table: Table, cell: object, i: int) -> int:
         ) from None
 
 
-def _pivoted(table: Table, roles: Mapping[str, str]) -> Table:
+def _pivoted(table: LogTable, roles: Mapping[str, str]) -> LogTable:
     """A table with rows of their own for each split, as one with columns of their own, named split/metric."""
     splits = ["" if cell is None else str(cell).strip() for cell in table.columns[roles["split"]]]
     columns: dict[str, Sequence[object]] = {}
-    refuse_points(table.file, len(set(splits)) * len(table) * (len(table.columns) - len(roles)))
+    check_points(table.file, len(set(splits)) * len(table) * (len(table.columns) - len(roles)))
     for name, cells in table.columns.items():
         if name in roles.values():
             columns[name] = cells
@@ -75,7 +75,7 @@ def _pivoted(table: Table, roles: Mapping[str, str]) -> Table:
     return replace(table, columns=columns, ragged=True)
 
 
-def _wide(table: Table, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> Log:
+def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> Log:
     places = {roles.get(role) for role in ("run", "seed", "epoch", "step", "split")}
     metrics = [name for name in table.columns if name not in places]
     keys = assign(metrics)
@@ -89,16 +89,16 @@ def _wide(table: Table, roles: Mapping[str, str], run: str, seed: int, rows: lis
         if len(at):
             found[name] = at, values
     x, axis_note = _positions(table, roles, rows, [at for at, _ in found.values()])
-    curves = [Curve(name, keys[name], x[at], values) for name, (at, values) in found.items()]
+    curves = [LoggedColumn(name, keys[name], x[at], values) for name, (at, values) in found.items()]
     if not table.ragged:
         curves, more = _diverged(curves, x)
         notes += more
     other = [name for name in metrics if name not in found]
-    return log_of(table.file, run, seed, curves, other, [*axis_note, *notes])
+    return build_log(table.file, run, seed, curves, other, [*axis_note, *notes])
 
 
 def _positions(
-    table: Table, roles: Mapping[str, str], rows: list[int], logged: list[np.ndarray]
+    table: LogTable, roles: Mapping[str, str], rows: list[int], logged: list[np.ndarray]
 ) -> tuple[np.ndarray, list[str]]:
     """Each row's epoch, or its step if that repeats less (training logged several times an epoch), or its number.
 
@@ -122,7 +122,7 @@ def _positions(
     return np.arange(len(rows), dtype=np.float64), notes
 
 
-def _diverged(curves: list[Curve], x: np.ndarray) -> tuple[list[Curve], list[str]]:
+def _diverged(curves: list[LoggedColumn], x: np.ndarray) -> tuple[list[LoggedColumn], list[str]]:
     """Cells that stay empty after curves without a gap, taken as NaN: so do pandas and others write it.
 
     Holes are no such thing: where training and validation stand in rows of their own, or a test at the end. `x`
@@ -145,7 +145,7 @@ def _diverged(curves: list[Curve], x: np.ndarray) -> tuple[list[Curve], list[str
     return longer, notes
 
 
-def _long(table: Table, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> Log:
+def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> Log:
     at, values, fault = numbers(table, roles["value"], rows)
     if fault:
         raise DataError(f"{table.file}, {fault}. Put a number there, or leave it empty.")
@@ -166,20 +166,25 @@ def _long(table: Table, roles: Mapping[str, str], run: str, seed: int, rows: lis
             other.append(f"{split}/{metric}" if split else metric)
         else:
             name = column_name(key) if split else metric
-            curves.append(Curve(name, key, x[of_rows[split, metric]], values[js]))
-    return log_of(table.file, run, seed, curves, other, [*notes, *table.notes])
+            curves.append(LoggedColumn(name, key, x[of_rows[split, metric]], values[js]))
+    return build_log(table.file, run, seed, curves, other, [*notes, *table.notes])
 
 
-def log_of(
-    file: str, run: str, seed: int, curves: Iterable[Curve], other: Iterable[str] = (), notes: Iterable[str] = ()
+def build_log(
+    file: str,
+    run: str,
+    seed: int,
+    curves: Iterable[LoggedColumn],
+    other: Iterable[str] = (),
+    notes: Iterable[str] = (),
 ) -> Log:
     """One run, its curves sorted by epoch. Of epochs logged more than once, and this is noted, the last counts.
 
     Of two columns for one split and metric the longer one is kept, and the first of equal ones.
     """
     aside, said = list(other), list(notes)
-    series: dict[Key, Series] = {}
-    names: dict[Key, str] = {}
+    series: dict[CurveKey, Series] = {}
+    names: dict[CurveKey, str] = {}
     for curve in curves:
         x, last = np.unique(curve.x[::-1], return_index=True)
         if len(x) < len(curve.x):
@@ -200,7 +205,7 @@ def log_of(
     return Log(History(title, seed, series), names, shown, tuple(printable(note) for note in said))
 
 
-def column_name(key: Key) -> str:
+def column_name(key: CurveKey) -> str:
     """What Keras would call a series: loss, val_loss, test_loss."""
     split, metric = key
     return {"train": metric, "validation": f"val_{metric}"}.get(split, f"{split}_{metric}")

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gengap.diagnose.readers.documents import logs_of_document, table_of_records
-from gengap.diagnose.readers.log_table import Table, number, refuse_points
-from gengap.diagnose.readers.table_layouts import logs_of
+from gengap.diagnose.readers.documents import read_nested, table_of_records
+from gengap.diagnose.readers.log_table import LogTable, check_points, number
+from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
@@ -33,12 +33,12 @@ def decoded(content: bytes, file: str) -> str:
     return text
 
 
-def logs_of_csv(text: str, file: str) -> list[Log]:
+def read_csv_log(text: str, file: str) -> list[Log]:
     """The runs in CSV text; its first line names the columns."""
-    return logs_of(_csv_table(text, file))
+    return read_log_table(_csv_table(text, file))
 
 
-def _csv_table(text: str, file: str) -> Table:
+def _csv_table(text: str, file: str) -> LogTable:
     first = next(line for line in _lines(text) if line.strip())
     delimiter = max(",\t;", key=first.count)
     reader = csv.reader(_lines(text.lstrip("\r\n")), delimiter=delimiter, skipinitialspace=True)
@@ -48,7 +48,7 @@ def _csv_table(text: str, file: str) -> Table:
         columns, lines, notes = _cells(reader, header, text, file, skipped)
     except csv.Error as fault:
         raise DataError(f"{file}, line {reader.line_num + skipped}: {fault}. Check the quotes there.") from None
-    return Table(file, dict(zip(header, columns, strict=True)), "line", lines, notes=notes)
+    return LogTable(file, dict(zip(header, columns, strict=True)), "line", lines, notes=notes)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -96,33 +96,33 @@ def _cells(
         if len(cells) != len(header):
             raise DataError(f"{file}, line {line}: {len(cells)} fields, expected {len(header)}. Mend that line.")
         lines.append(line)
-        refuse_points(file, len(lines) * len(header))
+        check_points(file, len(lines) * len(header))
         for column, cell in zip(columns, cells, strict=True):
             column.append(cell)
     return columns, lines, tuple(notes)
 
 
-def logs_of_json(text: str, file: str) -> list[Log]:
+def read_json(text: str, file: str) -> list[Log]:
     """The runs in a JSON document, or in one document a line."""
-    refuse_points(file, sum(map(text.count, "[{,")))  # before a few bytes each become a value of a hundred
+    check_points(file, sum(map(text.count, "[{,")))  # before a few bytes each become a value of a hundred
     try:
         document = json.loads(text)
     except RecursionError:
         raise DataError(f"{file}: nested too deep. Give the lists of values only.") from None
     except ValueError as fault:
         if text.lstrip().startswith("{") and "Extra data" in str(fault):
-            return logs_of_json_lines(text, file)
+            return read_json_lines(text, file)
         raise DataError(f"{file}: this is not JSON ({fault}). Check that it was written to its end.") from None
-    return logs_of_document(document, file)
+    return read_nested(document, file)
 
 
-def logs_of_json_lines(text: str, file: str) -> list[Log]:
+def read_json_lines(text: str, file: str) -> list[Log]:
     """The runs in text with one JSON object a line. A last line that is cut off is left out and noted."""
     records: list[Mapping[str, Any]] = []
     rows: list[int] = []
     notes: list[str] = []
     points = 0
-    refuse_points(file, sum(map(text.count, "[{,")))
+    check_points(file, sum(map(text.count, "[{,")))
     for i, line in enumerate(_lines(text), 1):
         if not line.strip():
             continue
@@ -140,5 +140,5 @@ def logs_of_json_lines(text: str, file: str) -> list[Log]:
         records.append(record)
         rows.append(i)
         points += len(record)
-        refuse_points(file, points)
-    return logs_of(table_of_records(records, file, unit="line", rows=rows, notes=tuple(notes)))
+        check_points(file, points)
+    return read_log_table(table_of_records(records, file, unit="line", rows=rows, notes=tuple(notes)))

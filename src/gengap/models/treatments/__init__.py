@@ -35,7 +35,7 @@ AnyTreatment = (
 TREATMENTS: tuple[type[Treatment], ...] = AnyTreatment.__args__
 
 
-def check_together(treatments: Sequence[Treatment], of: str = "a model") -> None:
+def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> None:
     """Raises ValueError if two treatments share a role that a model has one of, naming them and `of` what.
 
     >>> check_together([L1(0.1), L2(0.1)])
@@ -60,8 +60,8 @@ def count_parameters(
     for treatment in treatments:
         width, more = treatment.embedded(width)
         total += more
-    bias = not any(t.brings_bias for t in treatments)
+    bias = not any(t.adds_bias for t in treatments)
     for before, after in itertools.pairwise((width, *units)):
         total += (before + bias) * after + sum(t.parameters(before, after) for t in treatments)
     last = ((units[-1] if units else width) + 1) * outputs
-    return total + last * max((t.copies_of_head() for t in treatments), default=1)
+    return total + last * max((t.head_count() for t in treatments), default=1)

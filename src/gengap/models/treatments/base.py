@@ -25,8 +25,8 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """
 
     role: ClassVar[str] = ""
-    for_classes: ClassVar[bool] = False  # a number has nothing for it to change
-    brings_bias: ClassVar[bool] = False  # something after the Dense layer does what its bias would do
+    classes_only: ClassVar[bool] = False  # a number has nothing for it to change
+    adds_bias: ClassVar[bool] = False  # something after the Dense layer does what its bias would do
 
     def __str__(self) -> str:
         """The kind and its settings, as in "l2 0.001"."""
@@ -73,6 +73,6 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         """How many parameters it adds to a hidden layer of `width` units on `before` inputs."""
         return 0
 
-    def copies_of_head(self) -> int:
+    def head_count(self) -> int:
         """How many last layers there are."""
         return 1

@@ -23,7 +23,7 @@ class Ensemble(Treatment, frozen=True, tag="ensemble"):
 
     members: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 8
     role: ClassVar[str] = "ensembles"
-    brings_bias: ClassVar[bool] = True
+    adds_bias: ClassVar[bool] = True
 
     def before_hidden(self, width: int, first: bool, seed: int) -> list[keras.Layer]:
         """The members' factors on inputs (n, width) or (n, members, width): random at first, then ones."""
@@ -40,18 +40,18 @@ class Ensemble(Treatment, frozen=True, tag="ensemble"):
     def head(self, width: int, task: AnyTask, first: bool, seed: int) -> list[keras.Layer]:
         """Each member's outputs (n, members, outputs), and what they say together (n, outputs)."""
         from gengap.models.backend import keras
-        from gengap.models.layers import Members
+        from gengap.models.layers import MemberMean
 
         start = keras.initializers.RandomUniform(-(width**-0.5), width**-0.5, seed=seed)
         equation = "ni,kio->nko" if first else "nki,kio->nko"
         shape = (self.members, task.outputs)
         last = keras.layers.EinsumDense(equation, shape, bias_axes="ko", kernel_initializer=start)
-        return [last, Members(task.name)]
+        return [last, MemberMean(task.name)]
 
     def parameters(self, before: int, width: int) -> int:
         """Two factors and a bias."""
         return self.members * (before + 2 * width)
 
-    def copies_of_head(self) -> int:
+    def head_count(self) -> int:
         """One for each member."""
         return self.members

@@ -39,9 +39,9 @@ class Mixup(Treatment, frozen=True, tag="mixup"):
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
         """One layer that mixes each row with the next of its batch."""
-        from gengap.models.layers import MixRows
+        from gengap.models.layers import MixupLayer
 
-        return [MixRows(self.alpha, seed=seed)]
+        return [MixupLayer(self.alpha, seed=seed)]
 
 
 class Clip(Treatment, frozen=True, tag="clip"):

@@ -71,7 +71,7 @@ class LabelSmoothing(Treatment, frozen=True, tag="label-smoothing"):
 
     rate: Rate
     role: ClassVar[str] = "smoothings of labels"
-    for_classes: ClassVar[bool] = True
+    classes_only: ClassVar[bool] = True
 
     def label_smoothing(self) -> float:
         """The rate."""

@@ -81,7 +81,7 @@ class BatchNorm(Treatment, frozen=True, tag="batch-norm"):
 
     momentum: Rate = 0.9
     role: ClassVar[str] = "normalisations"
-    brings_bias: ClassVar[bool] = True
+    adds_bias: ClassVar[bool] = True
 
     def before_activation(self, width: int) -> list[keras.Layer]:
         """One Keras `BatchNormalization` layer."""

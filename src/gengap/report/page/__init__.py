@@ -15,22 +15,22 @@ import msgspec
 from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
 from gengap.plan import ROWS
-from gengap.report.page.epoch_values import Values, values_at_epochs
-from gengap.report.page.page_curves import RunCurves, curves_of_run
-from gengap.report.page.trial_rows import Row, make_row
+from gengap.report.page.epoch_values import EpochTable, epoch_table
+from gengap.report.page.page_curves import RunCurves, run_curves
+from gengap.report.page.trial_rows import TrialRow, make_row
 from gengap.stats.comparison import Comparison
 
 ALL = "*"  # the group of every run; no group that has a name is called so
 
 
-class Shown(msgspec.Struct, frozen=True):
+class GroupMember(msgspec.Struct, frozen=True):
     """A run as one group shows it: whose curves, and the name without the group."""
 
     run: str
     name: str
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class RankedRun(msgspec.Struct, frozen=True, kw_only=True):
     """Where a run stands: its rank's loss and group, and its comparisons with the best by metric."""
 
     run: str
@@ -50,10 +50,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     summary: StudySummary
     plan: str
-    rows: tuple[Row, ...]
-    groups: dict[str, tuple[Shown, ...]]
+    rows: tuple[TrialRow, ...]
+    groups: dict[str, tuple[GroupMember, ...]]
     curves: dict[str, RunCurves]
-    values: Values
+    values: EpochTable
     under_way: bool = False
 
     @property
@@ -75,7 +75,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         return called | ranked | {row.run for row in self.rows}
 
     @property
-    def kept_place(self) -> int | None:
+    def recommended_position(self) -> int | None:
         """Which of the rows, counted from 1, is the kept run's, if that has reasons."""
         return next((i for i, row in enumerate(self.rows, 1) if row.kept and row.verdict is not None), None)
 
@@ -85,18 +85,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         return list(dict.fromkeys(metric for curves in self.curves.values() for metric in curves.metrics))
 
     @property
-    def standings(self) -> list[Standing]:
+    def ranked_runs(self) -> list[RankedRun]:
         """Every run that was compared, the best first."""
         beside: dict[str, dict[str, Comparison]] = {}
         for comparison in self.summary.comparisons:
             beside.setdefault(comparison.a, {})[comparison.metric] = comparison
         return [
-            Standing(run=rank.run, loss=rank.loss, group=rank.group, beside=beside.get(rank.run, {}))
+            RankedRun(run=rank.run, loss=rank.loss, group=rank.group, beside=beside.get(rank.run, {}))
             for rank in self.summary.ranks
         ]
 
 
-def page_of(
+def study_page(
     summary: StudySummary, histories: Sequence[History], plan: str = "", *, under_way: bool = False
 ) -> Page:
     """The page of a study, finished or not: runs with a history but no trial in the summary are still training."""
@@ -107,7 +107,7 @@ def page_of(
     runs = list(dict.fromkeys([*trials, *(history.run for history in histories)]))
     kept = summary.recommendation.run if summary.recommendation is not None else None
     curves = {
-        run: curves_of_run(drawn[run], trials[run][0] if run in trials else None) for run in runs if run in drawn
+        run: run_curves(drawn[run], trials[run][0] if run in trials else None) for run in runs if run in drawn
     }
     return Page(
         summary=summary,
@@ -115,7 +115,7 @@ def page_of(
         rows=tuple(make_row(run, trials.get(run, []), drawn.get(run), kept=run == kept) for run in runs),
         groups=_groups(runs, trials, curves),
         curves=curves,
-        values=values_at_epochs([drawn[run] for run in runs if run in drawn]),
+        values=epoch_table([drawn[run] for run in runs if run in drawn]),
         under_way=under_way,
     )
 
@@ -131,14 +131,14 @@ def _drawn(histories: Sequence[History], trials: dict[str, list[TrialSummary]]) 
 
 def _groups(
     runs: Sequence[str], trials: dict[str, list[TrialSummary]], curves: dict[str, RunCurves]
-) -> dict[str, tuple[Shown, ...]]:
+) -> dict[str, tuple[GroupMember, ...]]:
     """The runs with curves by group, the part of a name before "/"; a trial may be shown in several."""
-    found: dict[str, list[Shown]] = {}
+    found: dict[str, list[GroupMember]] = {}
     for run in runs:
         if run in curves:
             for name in (run, *(trials[run][0].also if run in trials else ())):
                 group, _, rest = name.partition("/")
-                found.setdefault(group, []).append(Shown(run, rest or name))
+                found.setdefault(group, []).append(GroupMember(run, rest or name))
     if len(found) > 1:
-        found[ALL] = [Shown(run, run) for run in runs if run in curves]
+        found[ALL] = [GroupMember(run, run) for run in runs if run in curves]
     return {group: tuple(shown) for group, shown in found.items()}

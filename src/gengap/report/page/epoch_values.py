@@ -13,7 +13,7 @@ from gengap.report.page.page_curves import metrics_of, rounded
 COLUMNS = 10
 
 
-class Line(msgspec.Struct, frozen=True):
+class EpochLine(msgspec.Struct, frozen=True):
     """One run and split: its values at the epochs of the table; None where it had ended, or for a gap."""
 
     run: str
@@ -21,26 +21,26 @@ class Line(msgspec.Struct, frozen=True):
     values: tuple[float | None, ...]
 
 
-class Values(msgspec.Struct, frozen=True):
+class EpochTable(msgspec.Struct, frozen=True):
     """`metric` by run and split at `epochs`."""
 
     metric: str
     epochs: tuple[int, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[EpochLine, ...]
 
 
-def values_at_epochs(histories: Sequence[History]) -> Values:
+def epoch_table(histories: Sequence[History]) -> EpochTable:
     """The first metric of these histories at about ten epochs, evenly spread over their logarithms."""
     metric = next((metric for history in histories for metric in metrics_of(history)), "")
     last = max((history.epochs for history in histories), default=0)
     epochs = np.unique(np.round(np.geomspace(1, max(last, 1), COLUMNS)).astype(int) - 1).tolist() if last else []
     lines = [
-        Line(history.run, key[0], tuple(_at(history[key], epoch) for epoch in epochs))
+        EpochLine(history.run, key[0], tuple(_at(history[key], epoch) for epoch in epochs))
         for history in histories
         for key in (history.training_key(metric), ("validation", metric))
         if key in history
     ]
-    return Values(metric, tuple(epochs), tuple(lines))
+    return EpochTable(metric, tuple(epochs), tuple(lines))
 
 
 def _at(series: Series, epoch: int) -> float | None:

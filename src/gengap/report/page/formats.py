@@ -16,7 +16,7 @@ LOSS_DIGITS = 4
 LARGE = 1e6  # from here on, digits are counted from the first
 
 
-def fixed(value: float | None, digits: int = LOSS_DIGITS, *, signed: bool = False) -> str:
+def fixed_digits(value: float | None, digits: int = LOSS_DIGITS, *, signed: bool = False) -> str:
     """A number with so many digits; never "-0.0", and a large one in short.
 
     >>> fixed(0.12345), fixed(-0.00001), fixed(None), fixed(0.5, 1, signed=True), fixed(7.0512e26)
@@ -29,13 +29,15 @@ def fixed(value: float | None, digits: int = LOSS_DIGITS, *, signed: bool = Fals
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "\u2212")
 
 
-def span(values: Sequence[float], digits: int = LOSS_DIGITS, *, signed: bool = False, scale: float = 1.0) -> str:
+def interval_text(
+    values: Sequence[float], digits: int = LOSS_DIGITS, *, signed: bool = False, scale: float = 1.0
+) -> str:
     """The ends of an interval of two or three numbers.
 
     >>> span((0.7129, 0.736, 0.7588), 1, scale=100)
     '[71.3, 75.9]'
     """
-    low, high = (fixed(scale * value, digits, signed=signed) for value in (values[0], values[-1]))
+    low, high = (fixed_digits(scale * value, digits, signed=signed) for value in (values[0], values[-1]))
     return f"[{low}, {high}]"
 
 
@@ -45,10 +47,10 @@ def percent(share: float | None, digits: int = 0) -> str:
     >>> percent(0.736, 1)
     '73.6%'
     """
-    return NONE if share is None else f"{fixed(100 * share, digits)}%"
+    return NONE if share is None else f"{fixed_digits(100 * share, digits)}%"
 
 
-def grouped(count: int) -> str:
+def thousands(count: int) -> str:
     """A count with its thousands apart.
 
     >>> grouped(803329)
@@ -57,7 +59,7 @@ def grouped(count: int) -> str:
     return f"{count:,}"
 
 
-def sentence(text: str, names: Iterable[str] = ()) -> str:
+def as_sentence(text: str, names: Iterable[str] = ()) -> str:
     """A reason or an advice as a sentence of its own; one of the `names` at its start stays as it is.
 
     >>> sentence("keep this model"), sentence("stop"), sentence("sizes/Tiny is the best")
@@ -71,7 +73,7 @@ def sentence(text: str, names: Iterable[str] = ()) -> str:
     return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def breakable(name: str) -> Markup:
+def breakable_name(name: str) -> Markup:
     """A run's name that may go on in another line after its group.
 
     >>> print(breakable("sizes/<b>"))
@@ -80,7 +82,7 @@ def breakable(name: str) -> Markup:
     return escape(name).replace("/", Markup("/<wbr>"))
 
 
-def moment(seconds: float) -> str:
+def utc_time(seconds: float) -> str:
     """When that was, seconds after 1970.
 
     >>> moment(0)
@@ -90,5 +92,16 @@ def moment(seconds: float) -> str:
 
 
 FILTERS: dict[str, Callable[..., str]] = {
-    each.__name__: each for each in (fixed, span, percent, grouped, p_value, sentence, breakable, moment, minutes)
+    each.__name__: each
+    for each in (
+        fixed_digits,
+        interval_text,
+        percent,
+        thousands,
+        p_value,
+        as_sentence,
+        breakable_name,
+        utc_time,
+        minutes,
+    )
 }

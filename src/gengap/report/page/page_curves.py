@@ -14,15 +14,15 @@ import numpy as np
 from gengap.analysis.summary import CLEAN, TrialSummary
 from gengap.history import History, Series
 from gengap.tasks import TASKS
-from gengap.text.markup import HUGE
+from gengap.text.markup import LARGEST_DRAWABLE
 
-LONG = 2_000  # values, from which on a series is cut down
+THINNING_LENGTH = 2_000  # values, from which on a series is cut down
 MOST, WHOLE = 1_500, 200  # values that are then drawn as logged, and of its start
 NARROW, PARTS = 0.01, 400  # a part spans that share of the epochs before it, or the series' share of so many parts
 DIGITS = 6
 
 
-class Curve(msgspec.Struct, frozen=True, omit_defaults=True):
+class PageCurve(msgspec.Struct, frozen=True, omit_defaults=True):
     """One metric of one split: `values` at `epochs`, or at 0, 1, 2, ... where those are left out. None is a gap.
 
     Of a long series, each value is the mean of as many as `counts` says. `exact` is then the best epoch with its
@@ -33,7 +33,7 @@ class Curve(msgspec.Struct, frozen=True, omit_defaults=True):
     epochs: list[int] | None = None
     counts: list[int] | None = None
     exact: tuple[int, float] | None = None
-    logged: Curve | None = None
+    logged: PageCurve | None = None
 
 
 class RunCurves(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,14 +46,14 @@ class RunCurves(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int
     best: int | None
     onset: tuple[int, int] | None
-    metrics: dict[str, dict[str, Curve]]
+    metrics: dict[str, dict[str, PageCurve]]
 
 
-def curves_of_run(history: History, trial: TrialSummary | None) -> RunCurves:
+def run_curves(history: History, trial: TrialSummary | None) -> RunCurves:
     """The page's curves of one history, with what its trial's verdict marks on them."""
     best = trial.best_epoch if trial is not None else None
     verdict = trial.verdict if trial is not None else None
-    found: dict[str, dict[str, Curve]] = {}
+    found: dict[str, dict[str, PageCurve]] = {}
     for metric in metrics_of(history):
         keys = {"train": history.training_key(metric), "validation": ("validation", metric)}
         found[metric] = {split: _curve(history[key], best, split) for split, key in keys.items() if key in history}
@@ -73,17 +73,17 @@ def metrics_of(history: History) -> list[str]:
     return list(first | logged)
 
 
-def _curve(series: Series, best: int | None, split: str) -> Curve:
-    if len(series) <= LONG:
+def _curve(series: Series, best: int | None, split: str) -> PageCurve:
+    if len(series) <= THINNING_LENGTH:
         return _as_logged(series)
-    starts = parts(len(series))
-    known = np.abs(series.values) < HUGE
+    starts = part_starts(len(series))
+    known = np.abs(series.values) < LARGEST_DRAWABLE
     counts = np.add.reduceat(known, starts, dtype=int)
     totals = np.add.reduceat(np.where(known, series.values, 0.0), starts)
     means = np.divide(totals, counts, out=np.full(len(starts), np.nan), where=counts > 0)
     epochs = np.add.reduceat(series.epochs, starts) / np.diff(starts, append=len(series))
-    at = thinned(series, best)
-    return Curve(
+    at = thinned_positions(series, best)
+    return PageCurve(
         [rounded(value) for value in means.tolist()],
         np.round(epochs).astype(int).tolist(),
         counts.tolist(),
@@ -92,10 +92,10 @@ def _curve(series: Series, best: int | None, split: str) -> Curve:
     )
 
 
-def _as_logged(series: Series) -> Curve:
+def _as_logged(series: Series) -> PageCurve:
     counted = (series.epochs == np.arange(len(series))).all()
     values = [rounded(value) for value in series.values.tolist()]
-    return Curve(values, None if counted else series.epochs.tolist())
+    return PageCurve(values, None if counted else series.epochs.tolist())
 
 
 def _exact(series: Series, best: int | None) -> tuple[int, float] | None:
@@ -103,7 +103,7 @@ def _exact(series: Series, best: int | None) -> tuple[int, float] | None:
     return (best, found[0]) if best is not None and found and found[0] is not None else None
 
 
-def parts(count: int) -> np.ndarray:
+def part_starts(count: int) -> np.ndarray:
     """Where the parts of a series begin: single values at its start and for its end, and wider ones in between.
 
     >>> np.diff(parts(10_000))[[0, 99, 200, -2, -1]].tolist()
@@ -120,10 +120,10 @@ def rounded(value: float) -> float | None:
     >>> rounded(0.123456789), rounded(float("nan"))
     (0.123457, None)
     """
-    return float(f"{value:.{DIGITS}g}") if abs(value) < HUGE else None
+    return float(f"{value:.{DIGITS}g}") if abs(value) < LARGEST_DRAWABLE else None
 
 
-def thinned(series: Series, best: int | None, most: int = MOST) -> np.ndarray:
+def thinned_positions(series: Series, best: int | None, most: int = MOST) -> np.ndarray:
     """Which positions of a series to keep, rising: all of a short one."""
     count = len(series)
     if count <= most:
@@ -131,7 +131,7 @@ def thinned(series: Series, best: int | None, most: int = MOST) -> np.ndarray:
     whole = min(WHOLE, most // 2)
     chosen = [*range(whole), count - 1, *np.flatnonzero(series.epochs == best).tolist()]
     for part in np.array_split(np.arange(whole, count), (most - whole) // 2 - 1):
-        drawn = part[np.abs(series.values[part]) < HUGE]
+        drawn = part[np.abs(series.values[part]) < LARGEST_DRAWABLE]
         ends = [drawn[series.values[drawn].argmin()], drawn[series.values[drawn].argmax()]] if len(drawn) else []
         chosen += ends or [part[0]]  # a gap stays one
     return np.unique(chosen)

@@ -10,10 +10,10 @@ import numpy as np
 from gengap.analysis.summary import TrialSummary
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
-from gengap.text.markup import HUGE, miniature
+from gengap.text.markup import LARGEST_DRAWABLE, sparkline_paths
 
 
-class Sparkline(msgspec.Struct, frozen=True, kw_only=True):
+class SparklineSvg(msgspec.Struct, frozen=True, kw_only=True):
     """A run's loss by epoch in a box of `markup.WIDTH` x `markup.HEIGHT`, as notebooks show it.
 
     SVG paths by split, the best epoch's place, and from where to where the onset may lie.
@@ -24,14 +24,14 @@ class Sparkline(msgspec.Struct, frozen=True, kw_only=True):
     onset: tuple[float, float] | None
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class TrialRow(msgspec.Struct, frozen=True, kw_only=True):
     """One run with its finished trials by seed: none while its first is training."""
 
     run: str
     group: str
     trials: tuple[TrialSummary, ...]
     epochs: int
-    sparkline: Sparkline | None
+    sparkline: SparklineSvg | None
     kept: bool
 
     @property
@@ -69,29 +69,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return float(np.mean(gaps)) if gaps else None
 
 
-def make_row(run: str, trials: Sequence[TrialSummary], history: History | None, *, kept: bool) -> Row:
+def make_row(run: str, trials: Sequence[TrialSummary], history: History | None, *, kept: bool) -> TrialRow:
     """The row of one run: `trials` by seed, the `history` of the first."""
-    return Row(
+    return TrialRow(
         run=run,
         group=run.split("/")[0],
         trials=tuple(trials),
         epochs=history.epochs if history is not None else 0,
-        sparkline=sparkline(history, trials[0] if trials else None) if history is not None else None,
+        sparkline=sparkline_svg(history, trials[0] if trials else None) if history is not None else None,
         kept=kept,
     )
 
 
-def sparkline(history: History, trial: TrialSummary | None) -> Sparkline | None:
+def sparkline_svg(history: History, trial: TrialSummary | None) -> SparklineSvg | None:
     """The run's curves in miniature, with what its verdict marks on them; None if validation has no two values."""
     metric = history.main_metric
     key = ("validation", metric)
     if key not in history:
         return None
     series, training = history[key], history.training(metric)
-    drawn = np.abs(series.values) < HUGE
+    drawn = np.abs(series.values) < LARGEST_DRAWABLE
     if drawn.sum() < 2:
         return None
-    picture = miniature(({"train": training.values} if training else {}) | {"validation": series.values})
+    picture = sparkline_paths(({"train": training.values} if training else {}) | {"validation": series.values})
     first, last = series.epochs[0], series.epochs[-1]
 
     def x(epoch: float) -> float:
@@ -100,7 +100,7 @@ def sparkline(history: History, trial: TrialSummary | None) -> Sparkline | None:
     best = trial.best_epoch if trial is not None else None
     onset = trial.verdict.onset_interval if trial is not None and trial.verdict is not None else None
     lowest = 0.0 if best is None else float(np.interp(best, series.epochs[drawn], series.values[drawn]))
-    return Sparkline(
+    return SparklineSvg(
         paths=dict(picture.paths),
         best=None if best is None else (x(best), round(picture.y(lowest), 1)),
         onset=None if onset is None else (x(onset[0]), x(onset[1])),

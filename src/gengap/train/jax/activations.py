@@ -60,7 +60,7 @@ def _expm1(x: jax.Array) -> jax.Array:
 
 
 @contextlib.contextmanager
-def plain_elu(model: keras.Model) -> Iterator[None]:
+def fast_elu(model: keras.Model) -> Iterator[None]:
     """While open, every layer of `model` with Keras' ELU as its activation has the one above.
 
     Meant to be open while a training step is traced; what is saved of the model is as before.

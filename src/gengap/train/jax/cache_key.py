@@ -11,7 +11,7 @@ from gengap.models.layers import TreatedSequential
 KNOWN = ("keras", "builtins", "gengap")  # packages whose layers are what their configurations say
 
 
-def structure(model: keras.Model) -> str:
+def cache_key(model: keras.Model) -> str:
     """What decides a model's program: its configuration without seeds, and without names where they say nothing.
 
     Two models share a program only if all their parts are Keras' or gengap's own: a custom layer's or function's

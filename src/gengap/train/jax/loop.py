@@ -16,30 +16,30 @@ import numpy as np
 
 from gengap.models.backend import keras
 from gengap.train.checkpoint import Checkpoint
-from gengap.train.jax.program import Chunk, State
-from gengap.train.stopping import Stopped, Watch
-from gengap.train.types import Fitted, Job, Permutations, Progress, Record, finite_best
+from gengap.train.jax.program import ChunkResult, ModelState
+from gengap.train.stopping import EarlyStoppingState, StopReason
+from gengap.train.types import HistoryRecorder, Permutations, Progress, TrainConfig, TrainResult, finite_best_epoch
 
 Kept = TypeVar("Kept")
 
 
-class Running:
+class TrialLoop:
     """The host's side of one trial: its row orders, record and checkpoints, and what one chunk hands to the next.
 
     It goes on from its checkpoint, or else begins with epoch `first`; `stopped` says why it has ended.
     """
 
     def __init__(
-        self, model: keras.Model, job: Job, rows: int, capacity: int, started: float, first: int = 0
+        self, model: keras.Model, job: TrainConfig, rows: int, capacity: int, started: float, first: int = 0
     ) -> None:
-        self._model, self._job, self._record = model, job, Record(job, first)
-        self.carried, before = gone_on(Carried.of(model), job, self._record)
+        self._model, self._job, self._record = model, job, HistoryRecorder(job, first)
+        self.carried, before = resume(ChunkState.of(model), job, self._record)
         self._started = started - before
         self._permutations = Permutations(rows, job.seed)
         self._permutations.skip(self.done)
         self.orders = self._permutations.draw(min(capacity, job.epochs))
         self._before = np.empty_like(self.orders)
-        self.stopped: Stopped | None = None if self.done < job.epochs else "max-epochs"
+        self.stopped: StopReason | None = None if self.done < job.epochs else "max-epochs"
 
     @property
     def done(self) -> int:
@@ -54,7 +54,7 @@ class Running:
 
     def begin(self, columns: list[tuple[str, str]]) -> None:
         """Before the first chunk, which logs these."""
-        self._gathered = Gathered(columns, self._job, self._record, self._started)
+        self._gathered = ChunkRecorder(columns, self._job, self._record, self._started)
 
     def draw(self, length: int) -> None:
         """The row orders after the next `length`: to be drawn while the device computes.
@@ -66,49 +66,49 @@ class Running:
         self._permutations.fill(orders[kept:])
         self.orders, self._before = orders, self.orders
 
-    def add(self, chunk: Chunk) -> None:
+    def add(self, chunk: ChunkResult) -> None:
         """Takes over what a chunk gave."""
-        self.carried = Carried(chunk.state, chunk.best, chunk.watch)
+        self.carried = ChunkState(chunk.state, chunk.best, chunk.watch)
         self._gathered.add(chunk, self.done, int(chunk.done))
 
-    def judge(self, chunk: Chunk, called: bool = False) -> None:
+    def judge(self, chunk: ChunkResult, called: bool = False) -> None:
         """Tells of the chunk that was added, and whether the trial ends with it; keeps a checkpoint if it is due.
 
         `called` says that a callback wants it to end.
         """
         self._gathered.tell(chunk, self.done, int(chunk.done))
-        why = ended(chunk, self._job, self._record, self._job.checks, called)
+        why = stop_reason(chunk, self._job, self._record, self._job.checks, called)
         if self._job.checkpoints and why in (None, "interrupted"):
             self._job.checkpoints.offer(partial(self._gathered.checkpoint, self.carried), now=why is not None)
         self.stopped = why or ("max-epochs" if self.done >= self._job.epochs else None)
 
-    def put_back(self) -> None:
+    def restore_state(self) -> None:
         """Puts the last weights into the model."""
-        put_back(self._model, self.carried.state)
+        restore_state(self._model, self.carried.state)
         self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
 
-    def fitted(self) -> Fitted:
+    def fitted(self) -> TrainResult:
         """The trained trial; its model gets the best weights, if the job wants them."""
-        best = restored(self._model, self.carried, self._job)
+        best = restore_best(self._model, self.carried, self._job)
         return self._record.fitted(best, self.stopped or "max-epochs", self._gathered.seconds)
 
 
-class Carried(NamedTuple):
+class ChunkState(NamedTuple):
     """What one chunk hands to the next."""
 
-    state: State
+    state: ModelState
     best: tuple[list[Any], list[Any]]
-    watch: Watch
+    watch: EarlyStoppingState
 
     @classmethod
-    def of(cls, model: keras.Model) -> Carried:
+    def of(cls, model: keras.Model) -> ChunkState:
         """At the trial's start."""
-        state = State.of(model)
+        state = ModelState.of(model)
         best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
-        return cls(state, best, Watch.start())
+        return cls(state, best, EarlyStoppingState.start())
 
 
-def gone_on(fresh: Kept, job: Job, record: Record) -> tuple[Kept, float]:
+def resume(fresh: Kept, job: TrainConfig, record: HistoryRecorder) -> tuple[Kept, float]:
     """Where the trial was when it was kept last, with its record, and how many seconds in; else `fresh`, and 0."""
     kept = job.checkpoints.latest(job.run, job.seed) if job.checkpoints else None
     leaves, tree = jax.tree.flatten(fresh)
@@ -122,7 +122,9 @@ def _kind(array: Any) -> tuple[tuple[int, ...], str]:
     return np.shape(array), str(array.dtype)
 
 
-def ended(chunk: Chunk, job: Job, record: Record, checks: list[int], called: bool) -> Stopped | None:
+def stop_reason(
+    chunk: ChunkResult, job: TrainConfig, record: HistoryRecorder, checks: list[int], called: bool
+) -> StopReason | None:
     """Why the trial ends here, if it does. An interrupt comes last: what it asks to go on must have more to do."""
     done = record.epochs
     if bool(chunk.diverged):
@@ -136,17 +138,17 @@ def ended(chunk: Chunk, job: Job, record: Record, checks: list[int], called: boo
     return "interrupted" if job.interrupted and done < job.epochs else None
 
 
-def put_back(model: keras.Model, state: State) -> None:
+def restore_state(model: keras.Model, state: ModelState) -> None:
     """Puts weights and the optimizer's variables into the model."""
     _assign(model.trainable_variables, state.trainable)
     _assign(model.non_trainable_variables, state.fixed)
     _assign(model.optimizer.variables, state.optimizer)
 
 
-def restored(model: keras.Model, carried: Carried, job: Job) -> int | None:
+def restore_best(model: keras.Model, carried: ChunkState, job: TrainConfig) -> int | None:
     """The best epoch; its weights are put into the model, if the job says so."""
     _, best, watch = carried
-    best_epoch = finite_best(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
+    best_epoch = finite_best_epoch(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
     if job.stopping.restore_best and best_epoch is not None:
         _assign(model.trainable_variables, best[0])
         _assign(model.non_trainable_variables, best[1])
@@ -158,10 +160,12 @@ def _assign(variables: list[Any], values: list[Any]) -> None:
         variable.assign(value)
 
 
-class Gathered:
+class ChunkRecorder:
     """Puts each chunk's logs and outputs into the trial's record, and tells of them."""
 
-    def __init__(self, columns: list[tuple[str, str]], job: Job, record: Record, started: float) -> None:
+    def __init__(
+        self, columns: list[tuple[str, str]], job: TrainConfig, record: HistoryRecorder, started: float
+    ) -> None:
         self._columns, self._job, self._record, self._started = columns, job, record, started
 
     @property
@@ -169,13 +173,13 @@ class Gathered:
         """How long the trial has been trained, in all its parts."""
         return time.perf_counter() - self._started
 
-    def checkpoint(self, carried: Carried, *more: Any) -> Checkpoint:
+    def checkpoint(self, carried: ChunkState, *more: Any) -> Checkpoint:
         """All that the epochs to come depend on, on the host: the program takes over the device's buffers."""
         arrays = [np.array(leaf) for leaf in jax.tree.leaves((carried, *more))]
         best = int(carried.watch.epoch)
         return Checkpoint(arrays, self._record.so_far(), best if best >= 0 else None, self.seconds)
 
-    def add(self, chunk: Chunk, first: int, ran: int) -> None:
+    def add(self, chunk: ChunkResult, first: int, ran: int) -> None:
         """Logs and outputs of the epochs that ran, from `first` on."""
         logs, outputs, best = np.asarray(chunk.logs)[:ran], np.asarray(chunk.outputs), int(chunk.watch.epoch)
         for key, values in zip(self._columns, logs.T, strict=True):
@@ -183,7 +187,7 @@ class Gathered:
         for i in range(ran):
             self._record.keep(first + i, outputs[i], last=i == ran - 1, best=first + i == best)
 
-    def tell(self, chunk: Chunk, done: int, ran: int) -> None:
+    def tell(self, chunk: ChunkResult, done: int, ran: int) -> None:
         """Says how far the trial is, after `done` epochs."""
         if self._job.on_progress is None:
             return

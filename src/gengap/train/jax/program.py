@@ -1,9 +1,9 @@
 """Chunks of epochs of any Keras model as one XLA program.
 
-`Program` traces a model once: an epoch is a `lax.scan` over batches, a chunk a `lax.while_loop` over epochs
+`ChunkProgram` traces a model once: an epoch is a `lax.scan` over batches, a chunk a `lax.while_loop` over epochs
 that leaves at the very epoch at which the stopping rule says so. Everything that differs between trials of
 one shape (weights, seeds, data, the rule's numbers, how many epochs) is an argument, so that they share the
-program; `program_for` keeps the programs made.
+program; `chunk_program` keeps the programs made.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ import numpy as np
 from jax import lax
 
 from gengap.models.backend import keras
-from gengap.train.jax.activations import plain_elu
-from gengap.train.jax.cache_key import structure
+from gengap.train.jax.activations import fast_elu
+from gengap.train.jax.cache_key import cache_key
 from gengap.train.jax.random import hashed_randomness
-from gengap.train.stopping import SMALL, Rule, Watch, look
-from gengap.train.types import kept_rows
+from gengap.train.stopping import SMALL, EarlyStopping, EarlyStoppingState, update
+from gengap.train.types import recorded_rows
 
 PREDICT_ROWS = 16_384  # rows put through the model at once, outside training, ...
 PREDICT_VALUES = 2**21  # ... and values in them
 PROGRAMS_KEPT = 32
 SHORT_FLOPS = 3e7  # of one step and one evaluation, by XLA's count; Small has 5e6, Medium 7e7
 SHORT_VALUES = 2**18  # in one batch; those of the tutorial have 14,500
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
 class UntraceableError(Exception):
     """A model that can't be made one program, with the reason in one line."""
 
 
-class State(NamedTuple):
+class ModelState(NamedTuple):
     """A model's and its optimizer's variables, as lists of arrays in Keras' order."""
 
     trainable: list[Any]
@@ -47,13 +47,13 @@ class State(NamedTuple):
     optimizer: list[Any]
 
     @classmethod
-    def of(cls, model: keras.Model) -> State:
+    def of(cls, model: keras.Model) -> ModelState:
         """Copies, because the program takes over the buffers that it is given."""
         groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
         return cls(*([jnp.array(v.value) for v in group] for group in groups))
 
 
-class Data(NamedTuple):
+class DeviceData(NamedTuple):
     """Rows on the device: training, and validation followed by the clean training sample.
 
     Each is an array or what a model takes instead: a list, tuple or dict of arrays. Weights may be None.
@@ -69,12 +69,12 @@ class Data(NamedTuple):
     weights_clean: Any
 
 
-class Chunk(NamedTuple):
+class ChunkResult(NamedTuple):
     """What a chunk hands back. `done` epochs were run; rows of `logs` and `outputs` beyond are unused."""
 
-    state: State
+    state: ModelState
     best: tuple[list[Any], list[Any]]
-    watch: Watch
+    watch: EarlyStoppingState
     done: Any
     stop: Any
     diverged: Any
@@ -82,7 +82,7 @@ class Chunk(NamedTuple):
     outputs: Any
 
 
-class Program:
+class ChunkProgram:
     """One model's chunk program. `columns` names the logged values in order, as (split, metric)."""
 
     def __init__(self, model: keras.Model, batch: int, capacity: int, monitor: str) -> None:
@@ -95,7 +95,7 @@ class Program:
 
     def compile(self, function: Callable[..., Any], *arguments: Any, hashed: bool) -> Any:
         """One of these programs for arguments of these shapes; the first two are given away at each call."""
-        with _tracing, plain_elu(self.model), hashed_randomness(self.model) if hashed else nullcontext():
+        with _tracing, fast_elu(self.model), hashed_randomness(self.model) if hashed else nullcontext():
             lowered = jax.jit(function, donate_argnums=(0, 1)).lower(*arguments)
         short = self._batch_values <= SHORT_VALUES and _flops(lowered) <= SHORT_FLOPS
         try:
@@ -105,62 +105,70 @@ class Program:
 
     def chunk(
         self,
-        state: State,
+        state: ModelState,
         best: tuple[list[Any], list[Any]],
-        watch: Watch,
-        rule: Rule,
-        data: Data,
+        watch: EarlyStoppingState,
+        rule: EarlyStopping,
+        data: DeviceData,
         orders: Any,
         first_epoch: Any,
         epochs: Any,
-    ) -> Chunk:
+    ) -> ChunkResult:
         """Runs up to `epochs` epochs (at most `capacity`), stopping at the epoch where the rule says so."""
         row, outputs = jax.eval_shape(lambda s: self._epoch(s, data, orders[0])[1:], state)
         start = self._none_done(state, best, watch, data, row, outputs)
 
-        def one(c: Chunk) -> Chunk:
+        def one(c: ChunkResult) -> ChunkResult:
             return self._judged(c, rule, first_epoch + c.done, *self._epoch(c.state, data, orders[c.done]))
 
         return lax.while_loop(lambda c: (c.done < epochs) & ~c.stop & ~c.diverged, one, start)
 
     def buffer(
-        self, carry: tuple[State, list[Any]], loss: Any, rows: tuple[Any, ...], order: Any
-    ) -> tuple[tuple[State, list[Any]], Any]:
+        self, carry: tuple[ModelState, list[Any]], loss: Any, rows: tuple[Any, ...], order: Any
+    ) -> tuple[tuple[ModelState, list[Any]], Any]:
         """Part of an epoch whose rows come in buffers: steps over `rows`, whose losses are added to `loss`."""
         carry, total = self._train_on(carry, rows, order)
         return carry, loss + total
 
     def end_of_epoch(
         self,
-        state: State,
+        state: ModelState,
         best: tuple[list[Any], list[Any]],
         metrics: list[Any],
         loss: Any,
-        watch: Watch,
-        rule: Rule,
-        data: Data,
+        watch: EarlyStoppingState,
+        rule: EarlyStopping,
+        data: DeviceData,
         epoch: Any,
-    ) -> Chunk:
+    ) -> ChunkResult:
         """What follows an epoch's last buffer: a chunk of this one epoch. `loss` is the mean over its rows."""
         state, row, outputs = self._logged(state, metrics, loss, data)
         start = self._none_done(state, best, watch, data, row, outputs)
         return self._judged(start, rule, epoch, state, row, outputs)
 
     def _none_done(
-        self, state: State, best: tuple[list[Any], list[Any]], watch: Watch, data: Data, row: Any, outputs: Any
-    ) -> Chunk:
+        self,
+        state: ModelState,
+        best: tuple[list[Any], list[Any]],
+        watch: EarlyStoppingState,
+        data: DeviceData,
+        row: Any,
+        outputs: Any,
+    ) -> ChunkResult:
         """A chunk at its start, with room for `capacity` epochs of such logs and outputs."""
-        kept = kept_rows(size_of(data.y_validation))
+        kept = recorded_rows(row_count(data.y_validation))
         logs = jnp.zeros((self.capacity, *row.shape), row.dtype)
         shown = jnp.zeros((self.capacity, len(kept), *outputs.shape[1:]), outputs.dtype)
-        return Chunk(state, best, watch, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, shown)
+        return ChunkResult(state, best, watch, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, shown)
 
-    def _judged(self, c: Chunk, rule: Rule, epoch: Any, state: State, row: Any, outputs: Any) -> Chunk:
+    def _judged(
+        self, c: ChunkResult, rule: EarlyStopping, epoch: Any, state: ModelState, row: Any, outputs: Any
+    ) -> ChunkResult:
         """The chunk with one more epoch: its logs, the rule's look at it, and its weights if they are the best."""
         monitored = self.columns.index(("validation", self.monitor))
         losses = [self.columns.index((split, "loss")) for split in ("train", "validation")]
-        kept = kept_rows(len(outputs))
-        watch, improved, stop = look(rule, c.watch, epoch, row[monitored])
+        kept = recorded_rows(len(outputs))
+        watch, improved, stop = update(rule, c.watch, epoch, row[monitored])
         weights = (state.trainable, state.fixed)
         best = lax.cond(improved, lambda new, _: new, lambda _, old: old, weights, c.best)
         diverged = ~jnp.isfinite(row[jnp.array(losses)]).all()
@@ -168,23 +176,23 @@ class Program:
             c.logs.at[c.done].set(row),
             c.outputs.at[c.done].set(outputs[kept] if len(kept) < len(outputs) else outputs),
         )
-        return Chunk(state, best, watch, c.done + 1, stop, diverged, logs, shown)
+        return ChunkResult(state, best, watch, c.done + 1, stop, diverged, logs, shown)
 
-    def _epoch(self, state: State, data: Data, order: Any) -> tuple[State, Any, Any]:
+    def _epoch(self, state: ModelState, data: DeviceData, order: Any) -> tuple[ModelState, Any, Any]:
         """One pass over the training rows in `order`, then the metrics: (state, logged row, outputs)."""
         rows = (data.x, data.y, data.weights)
         (state, metrics), total = self._train_on((state, self._fresh_metrics), rows, order)
-        return self._logged(state, metrics, total / size_of(data.x), data)
+        return self._logged(state, metrics, total / row_count(data.x), data)
 
     def _train_on(
-        self, carry: tuple[State, list[Any]], among: tuple[Any, ...], order: Any
-    ) -> tuple[tuple[State, list[Any]], Any]:
+        self, carry: tuple[ModelState, list[Any]], among: tuple[Any, ...], order: Any
+    ) -> tuple[tuple[ModelState, list[Any]], Any]:
         """Steps over the rows `among` all that `order` names: (state, metrics), and the sum of their losses."""
         rows, size = len(order), min(self.batch, len(order))
         whole = rows - rows % size
-        self._batch_values = size * values_of_row(among)
+        self._batch_values = size * values_per_row(among)
 
-        def step(carry: tuple[State, list[Any]], named: Any) -> tuple[tuple[State, list[Any]], Any]:
+        def step(carry: tuple[ModelState, list[Any]], named: Any) -> tuple[tuple[ModelState, list[Any]], Any]:
             given = jax.tree.map(
                 lambda part: part.at[named].get(mode="promise_in_bounds", unique_indices=True), among
             )
@@ -197,7 +205,9 @@ class Program:
             total += loss * (rows - whole)
         return carry, total
 
-    def _logged(self, state: State, metrics: list[Any], loss: Any, data: Data) -> tuple[State, Any, Any]:
+    def _logged(
+        self, state: ModelState, metrics: list[Any], loss: Any, data: DeviceData
+    ) -> tuple[ModelState, Any, Any]:
         """An epoch's end: the state, what is logged of it in the order of `columns`, and the outputs."""
         train = {"loss": loss, **self._results(metrics), "learning_rate": self._rate(state)}
         validation, clean, outputs = self._evaluate(state, data)
@@ -206,7 +216,9 @@ class Program:
         self.columns = list(named)
         return state, jnp.stack([jnp.asarray(v, jnp.float32) for v in named.values()]), outputs
 
-    def _step(self, carry: tuple[State, list[Any]], batch: tuple[Any, ...]) -> tuple[tuple[State, list[Any]], Any]:
+    def _step(
+        self, carry: tuple[ModelState, list[Any]], batch: tuple[Any, ...]
+    ) -> tuple[tuple[ModelState, list[Any]], Any]:
         """One optimizer step, as Keras' own JAX trainer takes it."""
         (trainable, fixed, optimizer), metrics = carry
         x, y, weights = batch
@@ -214,13 +226,13 @@ class Program:
             trainable, fixed, metrics, x, y, weights, training=True, optimizer_variables=optimizer
         )
         trainable, optimizer = self.model.optimizer.stateless_apply(optimizer, gradients, trainable)
-        state = State(list(trainable), list(fixed), list(optimizer))
+        state = ModelState(list(trainable), list(fixed), list(optimizer))
         return (state, self._update(metrics, x, y, outputs, weights)), loss
 
-    def _evaluate(self, state: State, data: Data) -> tuple[dict[str, Any], dict[str, Any], Any]:
+    def _evaluate(self, state: ModelState, data: DeviceData) -> tuple[dict[str, Any], dict[str, Any], Any]:
         """Validation metrics with penalties, clean training metrics without, and the validation outputs."""
         outputs, penalties = self._predict(state, data.x_seen)
-        seen, logs = size_of(data.y_validation), []
+        seen, logs = row_count(data.y_validation), []
         splits = [slice(None, seen), slice(seen, None)]
         targets = [(data.y_validation, data.weights_validation), (data.y_clean, data.weights_clean)]
         for split, (y, weights) in zip(splits, targets, strict=True):
@@ -236,7 +248,7 @@ class Program:
         validation, clean = logs
         return validation, clean | {"loss": clean["loss"] - penalties}, _as_one(outputs)[:seen]
 
-    def _call(self, state: State, x: Any) -> tuple[Any, Any, Any]:
+    def _call(self, state: ModelState, x: Any) -> tuple[Any, Any, Any]:
         """Outputs in inference mode, the sum of the penalties on weights, and of what layers' `add_loss` adds."""
         # Keras passes `training` only to models whose call takes it.
         inference = {"training": False} if self.model._call_has_training_arg else {}
@@ -248,10 +260,10 @@ class Program:
         penalties, others = (jnp.asarray(sum(part), jnp.float32) for part in (losses[added:], losses[:added]))
         return outputs, penalties, others
 
-    def _predict(self, state: State, x: Any) -> tuple[Any, Any]:
+    def _predict(self, state: ModelState, x: Any) -> tuple[Any, Any]:
         """Outputs and penalties, in blocks so that memory stays bounded."""
-        rows = size_of(x)
-        size = rows_at_once(x)
+        rows = row_count(x)
+        size = block_rows(x)
         if rows <= size:
             return self._call(state, x)[:2]
         blocks = -(-rows // size)
@@ -274,29 +286,29 @@ class Program:
             results = self.model.get_metrics_result()
         return {name: value for name, value in results.items() if name != "loss" and jnp.ndim(value) == 0}
 
-    def _rate(self, state: State) -> Any:
+    def _rate(self, state: ModelState) -> Any:
         pairs = zip(self.model.optimizer.variables, state.optimizer, strict=True)
         with keras.StatelessScope(state_mapping=list(pairs)):
             return jnp.asarray(self.model.optimizer.learning_rate)
 
 
-def size_of(rows: Any) -> int:
+def row_count(rows: Any) -> int:
     """How many rows an array (n, ...), or a list, tuple or dict of such, has."""
     return len(jax.tree.leaves(rows)[0])
 
 
-def rows_at_once(x: Any) -> int:
+def block_rows(x: Any) -> int:
     """How many rows are put through the model at once outside training: fewer of them if they are big."""
-    return int(np.clip(PREDICT_VALUES // max(values_of_row(x), 1), 1, PREDICT_ROWS))
+    return int(np.clip(PREDICT_VALUES // max(values_per_row(x), 1), 1, PREDICT_ROWS))
 
 
-def values_of_row(rows: Any) -> int:
+def values_per_row(rows: Any) -> int:
     """How many values each row of an array (n, ...), or of a list, tuple or dict of such, has."""
     return sum(int(np.prod(part.shape[1:])) for part in jax.tree.leaves(rows))
 
 
 def _as_one(outputs: Any) -> Any:
-    """As `gengap.train.types.as_one`, on the device."""
+    """As `gengap.train.types.concatenate_outputs`, on the device."""
     found = jax.tree.leaves(outputs)
     return found[0] if len(found) == 1 else jnp.concatenate([p.reshape(len(p), -1) for p in found], axis=1)
 
@@ -335,7 +347,7 @@ _finding = threading.Lock()
 _programs: OrderedDict[str, tuple[threading.Lock, list[Any]]] = OrderedDict()
 
 
-def program_for(
+def chunk_program(
     model: keras.Model, arguments: tuple[Any, ...], *, batch: int, capacity: int, monitor: str, hashed: bool
 ) -> tuple[Any, list[tuple[str, str]]]:
     """The compiled chunk program for `model` and the names of its logged columns, made at most once a shape.
@@ -344,19 +356,21 @@ def program_for(
     """
 
     def make() -> tuple[Any, list[tuple[str, str]]]:
-        program = Program(model, batch, capacity, monitor)
+        program = ChunkProgram(model, batch, capacity, monitor)
         return program.compile(program.chunk, *arguments, hashed=hashed), program.columns
 
-    return made_once(model, arguments, f"chunk {batch} {capacity} {monitor} {hashed}", make)
+    return cached_program(model, arguments, f"chunk {batch} {capacity} {monitor} {hashed}", make)
 
 
-def made_once(model: keras.Model, arguments: tuple[Any, ...], settings: str, make: Callable[[], Made]) -> Made:
+def cached_program(
+    model: keras.Model, arguments: tuple[Any, ...], settings: str, make: Callable[[], Value]
+) -> Value:
     """What `make` makes of a model of this structure, arguments of these shapes, and `settings`.
 
     Raises UntraceableError.
     """
     shapes = jax.tree.map(lambda a: (np.shape(a), str(jnp.asarray(a).dtype)), arguments)
-    key = f"{structure(model)} {shapes} {settings}"
+    key = f"{cache_key(model)} {shapes} {settings}"
     with _finding:
         lock, made = _programs.setdefault(key, (threading.Lock(), []))
         _programs.move_to_end(key)
@@ -364,7 +378,7 @@ def made_once(model: keras.Model, arguments: tuple[Any, ...], settings: str, mak
             _programs.popitem(last=False)
     with lock:
         if not made:
-            # The model stays with its program: `structure` may name it by its id, which must not be given again.
+            # The model stays with its program: `cache_key` may name it by its id, which must not be given again.
             try:
                 made.extend((make(), model))
             except Exception as error:  # whatever code of the user's own raises

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from gengap.analysis.regularizers import Effect
-from gengap.analysis.sizes import Sizes
+from gengap.analysis.regularizers import RegularizerEffect
+from gengap.analysis.sizes import SizeAnalysis
 from gengap.analysis.summary import StudySummary
-from gengap.report.labels import plain
-from gengap.report.plots import COLOURS, MARKERS, finish, new_figure, save
-from gengap.stats.learning_curve import Extrapolation
+from gengap.report.labels import plain_text
+from gengap.report.plots import COLOURS, MARKERS, finish_axes, new_figure, save_figure
+from gengap.stats.learning_curve import LearningCurveForecast
 
-NAMES = ("loss-by-size", "loss-by-strength", "loss-by-rows")  # of the pictures
+FIGURE_NAMES = ("loss-by-size", "loss-by-strength", "loss-by-rows")  # of the pictures
 STRENGTH = re.compile(r"(\S+) ([\d.]+(?:e-?\d+)?)( .*)?")  # "l2 0.001", "l2 0.001 + dropout 0.5"
 
 
-def sizes_plot(sizes: Sizes, ax: Axes | None = None) -> Axes:
+def plot_sizes(sizes: SizeAnalysis, ax: Axes | None = None) -> Axes:
     """Training and validation loss against parameters, with intervals: a validation curve over sizes.
 
     Training's interval spans the seeds, validation's is that of new rows. The kept size is ringed.
@@ -39,17 +39,17 @@ def sizes_plot(sizes: Sizes, ax: Axes | None = None) -> Axes:
     ax.set_xscale("log")
     ax.set_xlabel("parameters (log scale)")
     ax.set_ylabel("loss at the best epoch")
-    finish(ax)
+    finish_axes(ax)
     return ax
 
 
-def strengths_plot(effects: Iterable[Effect], ax: Axes | None = None) -> Axes:
+def plot_strengths(effects: Iterable[RegularizerEffect], ax: Axes | None = None) -> Axes:
     """Each regulariser's validation loss minus that of the model without it, against its strength, with intervals.
 
     Those with one number lie on the strength axis, connected by kind; what has none is left to the table.
     """
     ax = ax or new_figure().add_subplot()
-    kinds: dict[str, list[tuple[float, Effect]]] = {}
+    kinds: dict[str, list[tuple[float, RegularizerEffect]]] = {}
     for effect in effects:
         if found := STRENGTH.fullmatch(effect.treatment):
             kinds.setdefault(found[1] + (found[3] or ""), []).append((float(found[2]), effect))
@@ -60,16 +60,16 @@ def strengths_plot(effects: Iterable[Effect], ax: Axes | None = None) -> Axes:
         up = [e.loss.interval[1] - e.loss.difference for _, e in of]
         marker = MARKERS[1 + i // len(COLOURS) % (len(MARKERS) - 1)]
         colour = COLOURS[i % len(COLOURS)]
-        ax.errorbar(x, middle, [down, up], capsize=3, label=plain(kind), color=colour, marker=marker)
+        ax.errorbar(x, middle, [down, up], capsize=3, label=plain_text(kind), color=colour, marker=marker)
     ax.axhline(0, color="grey", linewidth=1)
     ax.set_xscale("log")
     ax.set_xlabel("strength (log scale)")
     ax.set_ylabel("validation loss, minus that without")
-    finish(ax)
+    finish_axes(ax)
     return ax
 
 
-def rows_plot(found: Extrapolation, ax: Axes | None = None) -> Axes:
+def plot_learning_curve(found: LearningCurveForecast, ax: Axes | None = None) -> Axes:
     """The learning curve over training rows, and its forecasts with their 90% intervals."""
     ax = ax or new_figure().add_subplot()
     ax.plot(found.sizes, found.losses, "o-", color=COLOURS[0], label="measured")
@@ -81,30 +81,30 @@ def rows_plot(found: Extrapolation, ax: Axes | None = None) -> Axes:
     ax.set_xscale("log")
     ax.set_xlabel("training rows (log scale)")
     ax.set_ylabel("validation loss")
-    finish(ax)
+    finish_axes(ax)
     return ax
 
 
-def save_answers(summary: StudySummary, folder: Path) -> list[Path]:
+def save_conclusion_plots(summary: StudySummary, folder: Path) -> list[Path]:
     """The pictures of all conclusions that there are, as NAMES says, each replaced whole."""
     folder.mkdir(parents=True, exist_ok=True)
     saved: list[Path] = []
-    by_size, by_strength, by_rows = (folder / f"{name}.png" for name in NAMES)
+    by_size, by_strength, by_rows = (folder / f"{name}.png" for name in FIGURE_NAMES)
     if (sizes := summary.sizes) is not None:
-        saved.append(_saved(by_size, lambda ax: sizes_plot(sizes, ax), "Loss by size"))
+        saved.append(_saved(by_size, lambda ax: plot_sizes(sizes, ax), "Loss by size"))
     if _swept(summary.regularizers):
         title = f"Regularisers on {summary.regularizers[-1].against}"
-        saved.append(_saved(by_strength, lambda ax: strengths_plot(summary.regularizers, ax), title))
+        saved.append(_saved(by_strength, lambda ax: plot_strengths(summary.regularizers, ax), title))
     if (more_rows := summary.more_rows) is not None:
-        saved.append(_saved(by_rows, lambda ax: rows_plot(more_rows, ax), "Loss by training rows"))
+        saved.append(_saved(by_rows, lambda ax: plot_learning_curve(more_rows, ax), "Loss by training rows"))
     return saved
 
 
-def _swept(effects: Sequence[Effect]) -> bool:
+def _swept(effects: Sequence[RegularizerEffect]) -> bool:
     return any(STRENGTH.fullmatch(effect.treatment) for effect in effects)
 
 
 def _saved(path: Path, draw: Callable[[Axes], Axes], title: str) -> Path:
     figure = new_figure()
-    draw(figure.add_subplot()).set_title(plain(title))
-    return save(figure, path)
+    draw(figure.add_subplot()).set_title(plain_text(title))
+    return save_figure(figure, path)
