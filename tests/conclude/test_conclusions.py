@@ -12,10 +12,10 @@ from conclude.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, rungs
 from rich.console import Console
 
 from gengap.analysis import Conclusions, conclude
+from gengap.analysis.evaluation import digest_of, evaluate_on_test_rows
 from gengap.analysis.recommend import smallest_near_best
 from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER
 from gengap.analysis.summary import StudySummary
-from gengap.analysis.test_set import digest_of, judge_test_rows
 from gengap.data.rows import Rows
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Trial
@@ -161,7 +161,7 @@ def test_conclusions_are_written_as_json_and_in_words(found: Conclusions) -> Non
 
 def test_held_out_rows_compare_the_kept_model_with_the_baseline() -> None:
     rows = Rows(np.zeros((ROWS, 2), np.float32), Y)
-    held_out = judge_test_rows(
+    held_out = evaluate_on_test_rows(
         rows, BINARY, "sizes/8", 1, logits(1.0)[:, None], "baselines/trees", logits(0.2)[:, None]
     )
     assert held_out.metrics["binary_crossentropy"] < held_out.baseline_metrics["binary_crossentropy"]

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from live_made import status
 from report.page_made import study_made
 
+from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.summary import StudySummary
-from gengap.analysis.test_set import TestResult
 from gengap.history import History, Series, write_histories
 from gengap.models.saved_model import CARD_FILE, ModelCard
 from gengap.presets import load_plan
@@ -172,8 +172,8 @@ def study() -> dict[str, bytes]:
         epochs = np.array([0, 1, trial.best_epoch or 2])
         np.savez(folder.trial_file(FIRST, 0).with_suffix(".npz"), epochs=epochs, outputs=np.zeros((3, 9, 1)))
         folder.write("models/sizes/Tiny.keras", card()[0])
-        assert isinstance(summary, StudySummary) and isinstance(summary.test, TestResult)
-        folder.write_test_result(summary.test)
+        assert isinstance(summary, StudySummary) and isinstance(summary.test, Evaluation)
+        folder.write_evaluation(summary.test)
         running = status(source="here", plan=plans()[0].decode(), finished=((FIRST, 0),))
         folder.write(STATUS, msgspec.json.encode(running))
         write_histories([History("sizes/Two", 0, history.series)], folder.path / "live" / "Two.seed0.parquet")

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from gengap.analysis import BaselineResult
+from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.finalists import Finalist
 from gengap.analysis.recommend import ExpectedScores, NextStep, Recommendation
 from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, RegularizerEffect
 from gengap.analysis.sizes import SizeAnalysis, SizeResult
 from gengap.analysis.summary import Provenance, StudySummary, TrialSummary, metrics_at
-from gengap.analysis.test_set import TestResult
 from gengap.data.table_summary import ColumnSummary, TableSummary
 from gengap.diagnose.verdict import Verdict, VerdictName
 from gengap.history import History, Series
@@ -209,8 +209,8 @@ def _recommendation(run: str, hostile: str) -> Recommendation:
     )
 
 
-def _test(run: str, hostile: str) -> TestResult:
-    return TestResult(
+def _test(run: str, hostile: str) -> Evaluation:
+    return Evaluation(
         run=run,
         seed=0,
         rows=100,

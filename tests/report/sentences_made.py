@@ -12,9 +12,9 @@ from conclude.outcomes_made import ROWS, Y, cross_validated, logits, outcomes, r
 from diagnose.test_extrapolate import curve_of, exactly, power
 
 from gengap.analysis import Conclusions, conclude
+from gengap.analysis.evaluation import evaluate_on_test_rows
 from gengap.analysis.results import TrialResults
 from gengap.analysis.summary import StudySummary
-from gengap.analysis.test_set import judge_test_rows
 from gengap.analysis.training_rows import next_step
 from gengap.data.dataset import load
 from gengap.data.large_tables import note
@@ -148,7 +148,7 @@ def concluded(found: Conclusions) -> Iterator[str]:
     rows = Rows(np.zeros((ROWS, 2), np.float32), Y)
     numbers = found.recommendation is not None and found.recommendation.expected.r2 is not None
     task, ours, theirs = Regression() if numbers else BINARY, logits(1.0)[:, None], logits(0.2)[:, None]
-    test = judge_test_rows(rows, task, "sizes/8", 1, ours, "baselines/trees", theirs)
+    test = evaluate_on_test_rows(rows, task, "sizes/8", 1, ours, "baselines/trees", theirs)
     note = "these test rows were used on 2026-01-02, for sizes/8; the figures are from then"
     facts = msgspec.structs.asdict(found)
     summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gengap.analysis.evaluation import compared
 from gengap.analysis.finalists import Finalist, judge_finalists
 from gengap.analysis.recommend import Recommendation, recommend
 from gengap.analysis.regularizers import RegularizerEffect, judge_regularizers
 from gengap.analysis.results import TrialResults
 from gengap.analysis.sizes import SizeAnalysis, judge_sizes
-from gengap.analysis.test_set import compared
 from gengap.analysis.training_rows import judge_training_rows, next_step
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import Comparison, Rank, ranks

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from gengap.analysis import BaselineResult
+from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.finalists import Finalist
 from gengap.analysis.recommend import Recommendation
 from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.sizes import SizeAnalysis
-from gengap.analysis.test_set import TestResult
 from gengap.data.table_summary import TableSummary
 from gengap.diagnose.findings import Finding
 from gengap.diagnose.verdict import Verdict
@@ -114,7 +114,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: tuple[Comparison, ...] = ()
     cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
-    test: TestResult | None = None
+    test: Evaluation | None = None
     columns: tuple[str, ...] = ()
     target: str = ""
     seeds: tuple[int, ...] = ()

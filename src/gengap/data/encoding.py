@@ -227,9 +227,9 @@ def settled(column: pd.Series, written: str) -> str:
     """The format that dates of text are read in, where they may be `written` so: with points, the day comes first.
 
     >>> import pandas as pd
-    >>> settled(pd.Series(["03.04.2024"]), "%m.%d.%Y"), settled(pd.Series(["03.24.2024"]), "%m.%d.%Y")
+    >>> resolve_date_format(pd.Series(["03.04.2024"]), "%m.%d.%Y"), resolve_date_format(pd.Series(["03.24.2024"]), "%m.%d.%Y")
     ('%d.%m.%Y', '%m.%d.%Y')
-    >>> settled(pd.Series(["2024.03.04."]), "%Y.%m.%d.")
+    >>> resolve_date_format(pd.Series(["2024.03.04."]), "%Y.%m.%d.")
     '%Y.%m.%d.'
     """
     if not written.startswith("%m.%d."):

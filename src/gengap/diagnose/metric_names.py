@@ -50,7 +50,7 @@ def split_and_metric(name: str) -> CurveKey | None:
     "" for a column that is called by its split alone.
 
     >>> split_and_metric("val_loss"), split_and_metric("Loss/validation"), split_and_metric("loss_epoch")
-    (('validation', 'loss'), ('validation', 'loss'), ('validation', 'loss'), ('train', 'loss'))
+    (('validation', 'loss'), ('validation', 'loss'), ('train', 'loss'))
     >>> split_and_metric("valid_1-binary_logloss"), split_and_metric("learning_rate")
     (('validation', 'binary_logloss'), None)
     """

@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.recommend import ExpectedScores, Recommendation
 from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.summary import StudySummary, first_of
-from gengap.analysis.test_set import TestResult
 from gengap.stats.comparison import Rank
 from gengap.tasks import LOSSES, SCORES
 
@@ -128,7 +128,7 @@ def _score(expected: ExpectedScores) -> str:
     return ""
 
 
-def _tested(test: TestResult) -> Iterator[str]:
+def _tested(test: Evaluation) -> Iterator[str]:
     loss = next((c for c in test.comparisons if c.metric in LOSSES), None)
     name = "R²" if "r2" in test.metrics else "accuracy"
     (ours, our_score), (theirs, their_score) = (

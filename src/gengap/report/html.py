@@ -98,7 +98,7 @@ def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
 def script_json(document: object) -> Markup:
     """JSON that no browser takes for anything else, whatever names stand in it.
 
-    >>> print(embedded(["</script>"]))
+    >>> print(script_json(["</script>"]))
     ["\\u003c/script\\u003e"]
     """
     return Markup(msgspec.json.encode(document).decode().translate(JSON_ESCAPES))

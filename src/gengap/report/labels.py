@@ -32,9 +32,9 @@ def legend_labels(runs: Sequence[str]) -> list[str]:
 
     Names are shortened in the middle; those that lose characters, or still look alike, get the run's number.
 
-    >>> labels(["sizes/Tiny", "sizes/Large"])
+    >>> legend_labels(["sizes/Tiny", "sizes/Large"])
     ['Tiny', 'Large']
-    >>> labels(["sizes/Tiny", "regularizers/Tiny"])
+    >>> legend_labels(["sizes/Tiny", "regularizers/Tiny"])
     ['sizes/Tiny', 'regularizers/Tiny']
     """
     short = [run.split("/", 1)[-1] for run in runs]
@@ -51,7 +51,7 @@ def legend_labels(runs: Sequence[str]) -> list[str]:
 def plain_text(text: str) -> str:
     """`text` as matplotlib draws it letter by letter: no mathematics, and "?" for what has no glyph.
 
-    >>> print(plain("cost in $ and _x_"))
+    >>> print(plain_text("cost in $ and _x_"))
     cost in \\$ and _x_
     """
     return _drawable(text).replace("$", r"\$")

@@ -71,7 +71,7 @@ def verdict_table(judged: Sequence[tuple[RunCurves, Verdict]], width: int = 80, 
 def shorten(name: str, room: int) -> str:
     """A name's end, which tells runs apart, in `room` characters.
 
-    >>> shortened("runs/collider/sizes/Tiny", 12)
+    >>> shorten("runs/collider/sizes/Tiny", 12)
     '…/sizes/Tiny'
     """
     return name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"

@@ -19,7 +19,7 @@ def linearise(values: np.ndarray | None, weights: np.ndarray | None) -> np.ndarr
     Sampling, section 5.6); Kish's effective sample size follows from it. It is linear in the values, so that rows
     stay paired and every statistic of paired differences of means holds as it is. Without weights, the values.
 
-    >>> linearised(np.array([1.0, 2.0, 6.0]), np.array([2.0, 2.0, 0.0])).tolist()
+    >>> linearise(np.array([1.0, 2.0, 6.0]), np.array([2.0, 2.0, 0.0])).tolist()
     [0.75, 2.25, 1.5]
     """
     if values is None or weights is None:

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
-from gengap.analysis.test_set import TestResult
 from gengap.errors import StudyFolderError, reason
 from gengap.files.atomic import PARTIAL_FILE, beside, within
 from gengap.files.limits import check_archive, read_document
@@ -188,15 +188,15 @@ class StudyFolder:
     def _again(self) -> str:
         return f"give the same `gengap study` again with --out {self.path}: finished trials are kept"
 
-    def held_out(self, digest: str) -> TestResult | None:
+    def held_out(self, digest: str) -> Evaluation | None:
         """What the test rows with this digest said when they were used; None if they were not."""
         try:
-            found = msgspec.json.decode(read_document(self.path / "test.json"), type=TestResult)
+            found = msgspec.json.decode(read_document(self.path / "test.json"), type=Evaluation)
         except (OSError, ValueError, RecursionError):
             return None
         return found if found.digest == digest else None
 
-    def write_test_result(self, found: TestResult) -> None:
+    def write_evaluation(self, found: Evaluation) -> None:
         """Remembers that these test rows were used."""
         self.write("test.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 

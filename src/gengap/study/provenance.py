@@ -21,7 +21,7 @@ DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail", "
 def study_provenance(source: Any, plan: Any, options: Mapping[str, object]) -> Provenance:
     """What `gengap.study(source, plan, **options)` runs on, and how to call it again, without an address's secrets.
 
-    >>> found = made("collider", "quick", {"seeds": 3, "test": 0, "max_epochs": 5})
+    >>> found = study_provenance("collider", "quick", {"seeds": 3, "test": 0, "max_epochs": 5})
     >>> " ".join(found.command)
     'gengap study collider --plan quick --seeds 3 --max-epochs 5'
     >>> found.call

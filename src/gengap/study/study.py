@@ -24,10 +24,10 @@ import msgspec
 
 from gengap.analysis import conclude
 from gengap.analysis.cross_trial import cross_trial_findings
+from gengap.analysis.evaluation import digest_of, evaluate_on_test_rows
 from gengap.analysis.finalists import finalists
 from gengap.analysis.growth import next_trials
 from gengap.analysis.summary import PLAN_FILE, Provenance, StudySummary, TrialSummary
-from gengap.analysis.test_set import digest_of, judge_test_rows
 from gengap.data.dataset import Dataset, load
 from gengap.data.stored_rows import in_memory
 from gengap.diagnose.run_curves import RunCurves
@@ -269,8 +269,8 @@ def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFo
         model = load_saved(folder.model_file(kept.run, kept.seed))
         task, x = found.dataset.task, rows.x * found.dataset.scale + found.dataset.mean
         outputs, theirs = predict_outputs(model, x), trees.outputs(rows.x)
-        held_out = judge_test_rows(rows, task, kept.run, kept.seed, outputs, trees.run, theirs)
-        folder.write_test_result(held_out)
+        held_out = evaluate_on_test_rows(rows, task, kept.run, kept.seed, outputs, trees.run, theirs)
+        folder.write_evaluation(held_out)
     tested = (held_out.run, held_out.seed)
     trials = tuple(
         trial.with_test(held_out.metrics) if (trial.run, trial.seed) == tested else trial for trial in found.trials

@@ -47,7 +47,7 @@ def short_name(source: str) -> str:
 def redact_address(source: str) -> str:
     """A path or word as it is; an address with "…" for its user, its password and the values of its query.
 
-    >>> shareable("https://me:secret@host/x.csv?sig=TOKEN&KEY#part"), shareable("a@b/x.csv?y=1")
+    >>> redact_address("https://me:secret@host/x.csv?sig=TOKEN&KEY#part"), redact_address("a@b/x.csv?y=1")
     ('https://…@host/x.csv?sig=…&…', 'a@b/x.csv?y=1')
     """
     if not is_address(source):

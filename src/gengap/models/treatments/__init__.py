@@ -38,7 +38,7 @@ TREATMENTS: tuple[type[Treatment], ...] = AnyTreatment.__args__
 def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> None:
     """Raises ValueError if two treatments share a role that a model has one of, naming them and `of` what.
 
-    >>> check_together([L1(0.1), L2(0.1)])
+    >>> check_compatible([L1(0.1), L2(0.1)])
     Traceback (most recent call last):
     ValueError: a model has 2 penalties on its weights (l1 0.1, l2 0.1); expected at most one
     """

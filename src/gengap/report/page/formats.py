@@ -19,7 +19,7 @@ LARGE = 1e6  # from here on, digits are counted from the first
 def fixed_digits(value: float | None, digits: int = LOSS_DIGITS, *, signed: bool = False) -> str:
     """A number with so many digits; never "-0.0", and a large one in short.
 
-    >>> fixed(0.12345), fixed(-0.00001), fixed(None), fixed(0.5, 1, signed=True), fixed(7.0512e26)
+    >>> fixed_digits(0.12345), fixed_digits(-0.00001), fixed_digits(None), fixed_digits(0.5, 1, signed=True), fixed_digits(7.0512e26)
     ('0.1235', '0.0000', '–', '+0.5', '7.05e+26')
     """
     if value is None or not math.isfinite(value):
@@ -34,7 +34,7 @@ def interval_text(
 ) -> str:
     """The ends of an interval of two or three numbers.
 
-    >>> span((0.7129, 0.736, 0.7588), 1, scale=100)
+    >>> interval_text((0.7129, 0.736, 0.7588), 1, scale=100)
     '[71.3, 75.9]'
     """
     low, high = (fixed_digits(scale * value, digits, signed=signed) for value in (values[0], values[-1]))
@@ -53,7 +53,7 @@ def percent(share: float | None, digits: int = 0) -> str:
 def thousands(count: int) -> str:
     """A count with its thousands apart.
 
-    >>> grouped(803329)
+    >>> thousands(803329)
     '803,329'
     """
     return f"{count:,}"
@@ -62,9 +62,9 @@ def thousands(count: int) -> str:
 def as_sentence(text: str, names: Iterable[str] = ()) -> str:
     """A reason or an advice as a sentence of its own; one of the `names` at its start stays as it is.
 
-    >>> sentence("keep this model"), sentence("stop"), sentence("sizes/Tiny is the best")
+    >>> as_sentence("keep this model"), as_sentence("stop"), as_sentence("sizes/Tiny is the best")
     ('Keep this model.', 'Stop.', 'sizes/Tiny is the best.')
-    >>> sentence("tiny, a larger model, is better", ["tiny"]), sentence("tiny steps", ["tin"])
+    >>> as_sentence("tiny, a larger model, is better", ["tiny"]), as_sentence("tiny steps", ["tin"])
     ('tiny, a larger model, is better.', 'Tiny steps.')
     """
     named = any(name and text.startswith(name) and not text[len(name) :][:1].isalnum() for name in names)
@@ -76,7 +76,7 @@ def as_sentence(text: str, names: Iterable[str] = ()) -> str:
 def breakable_name(name: str) -> Markup:
     """A run's name that may go on in another line after its group.
 
-    >>> print(breakable("sizes/<b>"))
+    >>> print(breakable_name("sizes/<b>"))
     sizes/<wbr>&lt;b&gt;
     """
     return escape(name).replace("/", Markup("/<wbr>"))
@@ -85,7 +85,7 @@ def breakable_name(name: str) -> Markup:
 def utc_time(seconds: float) -> str:
     """When that was, seconds after 1970.
 
-    >>> moment(0)
+    >>> utc_time(0)
     '1970-01-01 00:00 UTC'
     """
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))

@@ -106,7 +106,7 @@ def _exact(series: Series, best: int | None) -> tuple[int, float] | None:
 def part_starts(count: int) -> np.ndarray:
     """Where the parts of a series begin: single values at its start and for its end, and wider ones in between.
 
-    >>> np.diff(parts(10_000))[[0, 99, 200, -2, -1]].tolist()
+    >>> np.diff(part_starts(10_000))[[0, 99, 200, -2, -1]].tolist()
     [1, 2, 3, 25, 10]
     """
     place = np.arange(1, count)

@@ -240,7 +240,7 @@ function effectsChart(width) {
 }
 
 function standingsChart(width) {
-  const items = data.standings.map(({ run, beside }) => {
+  const items = data.ranked_runs.map(({ run, beside }) => {
     const [loss] = Object.values(beside); // the loss is compared first; the best has nothing beside it
     return loss ? paired(run, loss) : { name: run, triple: [0, 0, 0], adjusted: 1 };
   });

@@ -14,7 +14,7 @@ from gengap.stats.weighted import linearise
 from gengap.tasks import AnyTask, Binary
 
 
-class TestResult(msgspec.Struct, frozen=True, kw_only=True):
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """What `rows` test rows say of `run`, beside a baseline, on the day `used`.
 
     `comparisons` are the model minus the baseline, by loss and, of classes, accuracy and AUC. `digest` is of the
@@ -39,13 +39,13 @@ def digest_of(rows: Rows) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 
 
-def judge_test_rows(
+def evaluate_on_test_rows(
     rows: Rows, task: AnyTask, run: str, seed: int, outputs: np.ndarray, baseline: str, theirs: np.ndarray
-) -> TestResult:
+) -> Evaluation:
     """The answer of test `rows` on which the model has `outputs`, and the baseline `theirs`, (rows, outputs)."""
     by_run = {run: outputs[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
     losses = {each: linearise(task.row_losses(values, rows.y), rows.weights) for each, values in by_run.items()}
-    return TestResult(
+    return Evaluation(
         run=run,
         seed=seed,
         rows=len(rows),
