@@ -109,12 +109,14 @@ def speed(table: str) -> None:
 def quality(_: str) -> None:
     """Validation loss of full shuffles and of block shuffles, paired by seed, of a table in three orders."""
     import gengap
-    from gengap.data.stored_rows import StoredRows, in_memory
+    from gengap.data.stored_rows import StoredRows, sample_in_memory
     from gengap.train.jax import out_of_core as streamed
     from gengap.train.jax import trainer as compiled
     from gengap.train.types import TrainConfig
 
-    source = in_memory(gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train)
+    source = sample_in_memory(
+        gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train
+    )
     streamed.BUFFER_BYTES = 1 << 20  # a dozen buffers an epoch, instead of forty of 32 times as many rows
     orders = {"random": np.arange(len(source)), "by class": np.argsort(source.y, kind="stable")}
     orders["by a feature"] = np.argsort(source.x[:, -1])

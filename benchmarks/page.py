@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.result import HEADINGS, Result
-from gengap.files.limits import cores
+from gengap.files.limits import usable_cores
 
 PACKAGES = ("keras", "jax", "jaxlib", "tensorflow", "numpy", "pyarrow", "isal")
 
@@ -47,7 +47,8 @@ def table(results: list[Result]) -> str:
 def machine() -> str:
     """Processor, cores, system, Python and the packages that matter."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"{_processor()}, {cores()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    return f"{_processor()}, {usable_cores()} cores, {system}, {packages}"
 
 
 def _processor() -> str:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.summary import TrialSummary
-from gengap.files.lock import locked
+from gengap.files.lock import study_lock
 from gengap.history import History, Series, write_histories
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.folder import SUMMARY, StudyFolder
@@ -52,7 +52,7 @@ def write_status(folder: Path, runs: bool = True, **changed: Any) -> None:
     (folder / STATUS).write_bytes(msgspec.json.encode(status(**changed)))
     if runs and folder not in _running:
         _running[folder] = ExitStack()
-        _running[folder].enter_context(locked(folder))
+        _running[folder].enter_context(study_lock(folder))
     elif not runs and folder in _running:
         _running.pop(folder).close()
 

@@ -12,7 +12,7 @@ from live_made import PLAN, ROWS, finished, status, told, write_status
 
 import gengap
 from gengap.errors import GengapError
-from gengap.files.lock import locked
+from gengap.files.lock import study_lock
 from gengap.history import read_histories
 from gengap.plan import Growth, Plan, Trial
 from gengap.study.display import SilentDisplay
@@ -50,7 +50,7 @@ def test_a_trials_curves_are_there_while_it_runs_and_gone_once_it_is_finished(tm
         assert found and found.finished == (("sizes/Tiny", 0),)
         assert (found.planned, found.rows["train"], found.plan_name) == (2, 300, "little")
         assert not is_running(tmp_path)
-        with locked(tmp_path):
+        with study_lock(tmp_path):
             assert is_running(tmp_path)
         assert Plan.from_toml(found.plan) == PLAN
     assert names(tmp_path) == []

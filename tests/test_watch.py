@@ -24,7 +24,7 @@ from live_made import PLAN, ROWS, status, write_curves, write_finished, write_st
 import gengap
 from gengap import cli
 from gengap.errors import StudyFolderError, UsageError
-from gengap.files.lock import locked
+from gengap.files.lock import study_lock
 from gengap.plan import Growth, Plan, Trial
 from gengap.study.progress import LIVE, STATUS
 from gengap.text.catalog import language, languages
@@ -133,7 +133,7 @@ def test_a_study_killed_on_another_host_is_told_at_once(tmp_path: Path) -> None:
 def test_a_study_that_has_yet_to_begin_is_not_the_killed_one_before(tmp_path: Path) -> None:
     write_status(tmp_path, runs=False)
     killed = folder_version(tmp_path)
-    with locked(tmp_path):
+    with study_lock(tmp_path):
         assert take_snapshot(tmp_path).state == "running" and folder_version(tmp_path) != killed
         write_status(tmp_path, runs=False, pid=GONE)
         assert take_snapshot(tmp_path).state == "stopped"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import gengap
 from gengap.errors import reason
-from gengap.files.limits import cores
+from gengap.files.limits import usable_cores
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
@@ -82,7 +82,7 @@ def facts() -> SystemInfo:
         platform=platform.platform(),
         backend=backend if backend is not None else f"none: {devices}",
         devices=devices if backend is not None else [],
-        cores=cores(),
+        cores=usable_cores(),
         memory=_asked(lambda: (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None))[0],
         cache=_asked(lambda: (_cache(), None))[0],
     )
@@ -157,7 +157,7 @@ def _backend() -> tuple[str, list[str]]:
 def _cache() -> Cache:
     from gengap.data.sources import cache
 
-    folder = cache.folder()
+    folder = cache.cache_folder()
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return Cache(str(folder), size, shutil.disk_usage(there).free, cache.kept_higgs() is not None)
@@ -176,12 +176,12 @@ def _plan() -> Plan:
 def _check_cache() -> None:
     from gengap.data.sources import cache
 
-    cache.folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=cache.folder()) as file:
+    cache.cache_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=cache.cache_folder()) as file:
         file.write(b"gengap")
         file.seek(0)
         if file.read() != b"gengap":
-            raise CheckFailedError(f"{cache.folder()} gives back something else than was written")
+            raise CheckFailedError(f"{cache.cache_folder()} gives back something else than was written")
 
 
 def _check_study() -> None:
@@ -198,13 +198,13 @@ def _check_study() -> None:
 def _check_trainers() -> None:
     import numpy as np
 
-    from gengap.data.stored_rows import in_memory
+    from gengap.data.stored_rows import sample_in_memory
     from gengap.train import keras_loop as keras
     from gengap.train import trainer
     from gengap.train.types import TrainConfig
 
     data, job = _data(), TrainConfig(epochs=EPOCHS, batch=BATCH)
-    train = in_memory(data.train)
+    train = sample_in_memory(data.train)
     ours, theirs = (fit(_model(data), train, data.validation, job).history for fit in (trainer().fit, keras.fit))
     for key, series in ours.series.items():
         row = 1.01 / VALIDATION if "accuracy" in key[1] else 0  # an output near 0 may fall on the other side

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.files.atomic import beside
+from gengap.files.atomic import atomic_write
 from gengap.files.limits import TooLargeError, check_parquet
 from gengap.tasks import LOSSES
 from gengap.text.markup import TRAIN, VALIDATION, drawable_values, sparkline, table
@@ -186,7 +186,7 @@ def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[
     import pyarrow.parquet as pq
 
     table = _long_table(histories).replace_schema_metadata(dict(metadata or {}))
-    with beside(path) as part:
+    with atomic_write(path) as part:
         pq.write_table(table, part, compression="zstd")
 
 

@@ -101,13 +101,13 @@ def _answers(
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
-    from gengap.data.raw_table import gather
+    from gengap.data.raw_table import collect_columns
 
     steps = card.encoding.steps if card.encoding else ()
     categories = [step for step in steps if isinstance(step, Category)]
     before = 0
     for batch, copied in batches:
-        raw = gather([batch], card.columns)
+        raw = collect_columns([batch], card.columns)
         for step in categories:
             unseen.add(step, raw.column(step.name))
         try:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
 from gengap.data.sources import higgs
-from gengap.data.sources.blocks import Block, admit
+from gengap.data.sources.blocks import Block, accept_rows
 from gengap.data.sources.source import open_source
 from gengap.errors import BadRowError, SourceError
 
@@ -177,7 +177,7 @@ def test_blocks_hold_whole_lines_and_all_of_the_text(size: int, rows: int | None
 
 @given(st.lists(st.lists(st.binary(max_size=40), max_size=5), max_size=8))
 def test_blocks_joined_one_after_another_are_each_their_pieces(blocks: list[list[bytes]]) -> None:
-    assert [bytes(stream.joined(block)) for block in blocks] == [b"".join(block) for block in blocks]
+    assert [bytes(stream.join_pieces(block)) for block in blocks] == [b"".join(block) for block in blocks]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_no_more_is_read_than_the_rows_need() -> None:
 
     reader = csvtext.open_csv(stream.ByteStream(pieces, by_wire=True), "made up")
     head, schema = taken, pa.schema([(name, pa.float32()) for name in reader.columns])
-    batches = admit(reader.blocks(schema, 500, False), file="", rows=500, on_bad_row="fail", skipped=[])
+    batches = accept_rows(reader.blocks(schema, 500, False), file="", rows=500, on_bad_row="fail", skipped=[])
     assert sum(len(batch) for batch in batches) == 500
     assert head < 50 and taken == 500
 
@@ -261,7 +261,7 @@ def test_a_reading_left_halfway_does_not_wait_for_its_parsers() -> None:
             waited.append(left.wait(10))
         return Block(empty, 1)
 
-    reading = stream.parsed(([b"%d\n" % i] for i in range(3)), parse, None)
+    reading = stream.parse_blocks(([b"%d\n" % i] for i in range(3)), parse, None)
     next(reading)
     reading.close()
     left.set()

@@ -321,9 +321,9 @@ def test_higgs_knows_its_facts() -> None:
 
 def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
-    assert cache_module.folder() == tmp_path
+    assert cache_module.cache_folder() == tmp_path
     monkeypatch.delenv("GENGAP_CACHE")
-    assert cache_module.folder().name == "gengap"
+    assert cache_module.cache_folder().name == "gengap"
 
 
 def test_a_cache_that_can_not_be_written(site: Site, cache: Path) -> None:

@@ -32,7 +32,7 @@ from gengap.data.sources.source import open_source
 from gengap.diagnose.batch import answer
 from gengap.diagnose.readers import read
 from gengap.errors import GengapError, PlanError, StudyFolderError, UsageError
-from gengap.files.atomic import beside, within
+from gengap.files.atomic import atomic_write, safe_join
 from gengap.history import History, Series, write_histories
 from gengap.models.backend import keras
 from gengap.models.saved_model import ModelCard, load_saved, read_card, write_card
@@ -220,7 +220,7 @@ def tampered(folder: StudyFolder, run: str) -> None:
 @pytest.mark.parametrize("run", AWAY)
 def test_no_name_leads_out_of_a_folder(tmp_path: Path, run: str) -> None:
     with pytest.raises(StudyFolderError, match="leads out of this folder"):
-        within(tmp_path, run)
+        safe_join(tmp_path, run)
     folder = StudyFolder(tmp_path)
     for place in (folder.trial_file, folder.model_file):
         with pytest.raises(StudyFolderError, match="leads out of this folder"):
@@ -274,13 +274,13 @@ def test_a_study_follows_no_link_out_of_its_folder(tmp_path: Path, name: str) ->
 
 def test_a_file_is_not_written_through_a_link_that_waits_for_it(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("kept")
-    with beside(tmp_path / "a.txt") as part:
+    with atomic_write(tmp_path / "a.txt") as part:
         part.touch()
         name = part.name
     (tmp_path / "a.txt").unlink()
     (tmp_path / name).symlink_to(tmp_path / "precious")
     (tmp_path / "a.txt").symlink_to(tmp_path / "precious")
-    with beside(tmp_path / "a.txt") as part:
+    with atomic_write(tmp_path / "a.txt") as part:
         part.write_text("new")
     assert (tmp_path / "precious").read_text() == "kept"
     assert (tmp_path / "a.txt").read_text() == "new" and not (tmp_path / "a.txt").is_symlink()

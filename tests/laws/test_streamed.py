@@ -11,7 +11,7 @@ import pytest
 import trainer_table as table
 
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import StoredRows, StoredStatistics, open_stored_rows, store
+from gengap.data.stored_rows import StoredRows, StoredStatistics, open_stored_rows, write_stored_rows
 from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.train import dispatch as either
@@ -32,7 +32,7 @@ def kept(rows: tuple[Rows, Rows], tmp_path_factory: pytest.TempPathFactory) -> S
     path = tmp_path_factory.mktemp("stored") / "a.rows"
     x, y = rows[0].x, rows[0].y
     nothing = StoredStatistics(np.zeros(28, np.float32), np.ones(28, np.float32), np.zeros(2, np.int64))
-    store(path, [(x[:100], y[:100]), (x[100:], y[100:])], len(x), lambda: nothing, 0)
+    write_stored_rows(path, [(x[:100], y[:100]), (x[100:], y[100:])], len(x), lambda: nothing, 0)
     return open_stored_rows(path)[0]
 
 

@@ -18,7 +18,7 @@ import pytest
 import gengap
 from gengap.analysis.summary import TrialSummary
 from gengap.errors import PlaceError, StudyFolderError, WriteError
-from gengap.files.atomic import beside
+from gengap.files.atomic import atomic_write
 from gengap.models import Dropout
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.display import SilentDisplay
@@ -115,7 +115,7 @@ def test_trials_finished_before_the_disk_was_full_survive(tmp_path: Path) -> Non
     ("number", "kind"), [(28, WriteError), (27, WriteError), (5, WriteError), (13, PlaceError), (30, PlaceError)]
 )
 def test_a_wrong_place_is_told_from_a_full_one(number: int, kind: type[WriteError], tmp_path: Path) -> None:
-    with pytest.raises(WriteError, match=os.strerror(number)) as raised, beside(tmp_path / "file"):
+    with pytest.raises(WriteError, match=os.strerror(number)) as raised, atomic_write(tmp_path / "file"):
         raise OSError(number, os.strerror(number))
     assert type(raised.value) is kind
     assert raised.value.exit_status == (2 if kind is PlaceError else 1)

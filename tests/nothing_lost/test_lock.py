@@ -16,7 +16,7 @@ import pytest
 import gengap
 from gengap.errors import PlaceError, StudyFolderError
 from gengap.files import lock as module
-from gengap.files.lock import LOCK, holder, locked
+from gengap.files.lock import LOCK, lock_holder, study_lock
 
 HOLDING = """
 import sys
@@ -42,18 +42,18 @@ def test_a_second_study_is_told_whose_the_folder_is(tmp_path: Path) -> None:
         said = rf"there: another study is under way there \(process {process.pid} on {platform.node()}, since 2"
         with pytest.raises(StudyFolderError, match=said):
             gengap.study("collider", train=50, validation=20, out=folder)
-        found = holder(folder)
+        found = lock_holder(folder)
         assert found and found.pid == process.pid
-    assert holder(folder) is None and not (tmp_path / "not").exists()
+    assert lock_holder(folder) is None and not (tmp_path / "not").exists()
 
 
 def test_a_killed_studys_folder_is_free_at_once(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path) as process:
         process.kill()
         process.wait()
-    assert (tmp_path / LOCK).exists() and holder(tmp_path) is None
-    with locked(tmp_path):
-        found = holder(tmp_path)
+    assert (tmp_path / LOCK).exists() and lock_holder(tmp_path) is None
+    with study_lock(tmp_path):
+        found = lock_holder(tmp_path)
         assert found and found.pid == os.getpid()
     assert not (tmp_path / LOCK).exists()
 
@@ -67,7 +67,7 @@ def test_of_many_that_begin_at_one_moment_one_has_the_folder(
     def begin() -> None:
         start.wait()
         try:
-            with locked(tmp_path / "study"):
+            with study_lock(tmp_path / "study"):
                 had.append(1)
                 end.wait()
         except StudyFolderError:
@@ -88,7 +88,7 @@ def test_one_at_a_time_though_each_removes_the_file(tmp_path: Path) -> None:
 
     def turn() -> None:
         for _ in range(50):
-            with locked(tmp_path):
+            with study_lock(tmp_path):
                 inside.append(1)
                 assert len(inside) == 1
                 inside.pop()
@@ -120,7 +120,7 @@ def test_who_looks_does_not_keep_a_study_out(tmp_path: Path) -> None:
 
     def look() -> None:
         while not ended.is_set():
-            holder(tmp_path)
+            lock_holder(tmp_path)
             looking.set()
 
     watcher = threading.Thread(target=look)
@@ -128,7 +128,7 @@ def test_who_looks_does_not_keep_a_study_out(tmp_path: Path) -> None:
     looking.wait()
     try:
         for _ in range(50):
-            with locked(tmp_path):
+            with study_lock(tmp_path):
                 pass
     finally:
         ended.set()
@@ -136,7 +136,7 @@ def test_who_looks_does_not_keep_a_study_out(tmp_path: Path) -> None:
 
 
 def test_what_is_in_the_folder_stays(tmp_path: Path) -> None:
-    with locked(tmp_path / "a" / "b"):
+    with study_lock(tmp_path / "a" / "b"):
         (tmp_path / "a" / "theirs").touch()
     assert sorted(tmp_path.rglob("*")) == [tmp_path / "a", tmp_path / "a" / "theirs"]
 
@@ -153,6 +153,6 @@ def test_a_file_system_without_locks_is_warned_of(tmp_path: Path, monkeypatch: p
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(module, "_lock", refuse)
-    with pytest.warns(UserWarning, match="can't be locked"), locked(tmp_path):
-        found = holder(tmp_path)
+    with pytest.warns(UserWarning, match="can't be locked"), study_lock(tmp_path):
+        found = lock_holder(tmp_path)
         assert found and found.pid == os.getpid()

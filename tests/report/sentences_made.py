@@ -8,7 +8,7 @@ from importlib import import_module
 import msgspec
 import numpy as np
 import pandas as pd
-from conclude.outcomes_made import ROWS, Y, cross_validated, logits, outcomes, rungs
+from analysis.outcomes_made import ROWS, Y, cross_validated, logits, outcomes, rungs
 from diagnose.test_extrapolate import curve_of, exactly, power
 
 from gengap.analysis import Conclusions, conclude
@@ -17,7 +17,7 @@ from gengap.analysis.results import TrialResults
 from gengap.analysis.summary import StudySummary
 from gengap.analysis.training_rows import next_step
 from gengap.data.dataset import load
-from gengap.data.large_tables import note
+from gengap.data.large_tables import stored_note
 from gengap.data.rows import Rows
 from gengap.data.sources.csv_text import DECIMAL_COMMA
 from gengap.data.table_summary import TableSummary
@@ -88,7 +88,7 @@ def tables() -> list[TableSummary]:
     last += [load("collider", train=50, validation=50, test=test) for test in (0, 50)]
     last += [load(base.assign(y=[*["val_x", "val_X", "val_y", "val_y"] * 100]), target="y")]
     last += [load(base.assign(val_d=["01/02/2020", "03/04/2021"] * 200), target="y")]
-    on_disk = msgspec.structs.replace(last[0].described, warnings=(note(9_000_000, 200_000), DECIMAL_COMMA))
+    on_disk = msgspec.structs.replace(last[0].described, warnings=(stored_note(9_000_000, 200_000), DECIMAL_COMMA))
     return [*(each.described for each in (*found, *last)), on_disk]
 
 
@@ -152,7 +152,10 @@ def concluded(found: Conclusions) -> Iterator[str]:
     note = "these test rows were used on 2026-01-02, for sizes/8; the figures are from then"
     facts = msgspec.structs.asdict(found)
     summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)
-    for held_out in (msgspec.structs.replace(test, note=note), msgspec.structs.replace(test, comparisons=())):
+    for held_out in (
+        msgspec.structs.replace(test, note=note),
+        msgspec.structs.replace(test, comparisons=()),
+    ):
         yield from conclusion_sentences(
             msgspec.structs.replace(summary, test=held_out, interrupted=bool(held_out.note))
         )

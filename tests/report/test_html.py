@@ -26,7 +26,7 @@ from gengap.analysis.summary import StudySummary
 from gengap.data.sources.source_names import redact_address
 from gengap.diagnose.verdict import VerdictName
 from gengap.errors import StudyFolderError, UsageError
-from gengap.files.atomic import beside
+from gengap.files.atomic import atomic_write
 from gengap.history import History, Series
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
@@ -407,7 +407,7 @@ def test_a_report_that_cant_be_written_is_one_clear_error(
 
 
 def test_nothing_stays_of_a_file_that_failed(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="midway"), beside(tmp_path / "a" / "x.npz", ".npz") as part:
+    with pytest.raises(ValueError, match="midway"), atomic_write(tmp_path / "a" / "x.npz", ".npz") as part:
         part.write_text("half")
         raise ValueError("midway")
     assert list((tmp_path / "a").iterdir()) == [] and part.name.endswith(".part.npz")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gengap import models
-from gengap.files.limits import cores
+from gengap.files.limits import usable_cores
 from gengap.models.backend import keras
 from gengap.train.jax import activations, program
 from gengap.train.jax import trainer as compiled
@@ -36,7 +36,7 @@ def test_short_steps_are_not_split_among_threads(monkeypatch: pytest.MonkeyPatch
     assert SPLIT not in text
 
 
-@pytest.mark.skipif(cores() < 2, reason="XLA splits nothing on one core")
+@pytest.mark.skipif(usable_cores() < 2, reason="XLA splits nothing on one core")
 def test_big_rows_make_a_step_long_however_few_operations_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = [keras.Input((4096,)), keras.layers.Reshape((4096, 1)), keras.layers.MaxPooling1D(64)]
     model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(1)])

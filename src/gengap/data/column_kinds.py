@@ -20,9 +20,9 @@ from gengap.data.encoding import (
     Step,
     Text,
     date_parts,
-    hashed,
+    hash_text,
     is_missing,
-    settled,
+    resolve_date_format,
 )
 from gengap.data.formatted_numbers import adorned, refuse_adorned
 from gengap.data.raw_table import RawTable
@@ -136,7 +136,7 @@ def _step(
     if kind == "numeric":
         return Number(name=name, missing=missing, median=_median(parsed.to_numpy(np.float32)), text=True)
     if kind == "datetime":
-        return _date(name, missing, column, settled(column, written) if written else None)
+        return _date(name, missing, column, resolve_date_format(column, written) if written else None)
     if kind == "low_cardinality":
         categories = tuple(sorted(str(value) for value in parsed.dropna().unique()))
         one_tells_the_other = len(categories) == 2 and not missing
@@ -167,7 +167,7 @@ def _date(name: str, missing: bool, column: Any, written: str | None) -> Date | 
 def _text(name: str, missing: bool, column: Any) -> Text:
     from sklearn.decomposition import TruncatedSVD
 
-    places = hashed(column)
+    places = hash_text(column)
     number = min(TEXT_FEATURES, places.shape[0] - 1)
     found = TruncatedSVD(number, random_state=0).fit(places).components_.astype(np.float32)
     return Text(name=name, missing=missing, number=number, components=found.tobytes())

@@ -21,9 +21,16 @@ from gengap.data.encoding import Date, Encoding
 from gengap.data.formatted_numbers import adorned, refuse_adorned
 from gengap.data.large_tables import prepare_large_table
 from gengap.data.preparation import PreparedTable, prepare
-from gengap.data.raw_table import RawTable, gather
+from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
-from gengap.data.sample_weights import ClassWeight, balanced, check_weights, scaled, source_row_number, weighting
+from gengap.data.sample_weights import (
+    ClassWeight,
+    balanced,
+    check_weights,
+    normalise_weights,
+    source_row_number,
+    weighting,
+)
 from gengap.data.sources.source import Source, open_source
 from gengap.data.split import SplitSizes, comparable_times, split_at_random, split_by_group, split_by_time
 from gengap.data.stored_rows import StoredRows
@@ -183,7 +190,7 @@ def load(
         how = f"drawn at random with seed {seed}" + ", every class with its share" * found.by_class
     if weight is not None:
         weights = check_weights(read.aside[weight], opened.origin, weight, opened.skipped)
-        read = replace(read, weight=weight, weights=scaled(weights, parts, opened.origin, weight))
+        read = replace(read, weight=weight, weights=normalise_weights(weights, parts, opened.origin, weight))
     dataset = _build_dataset(opened, read, found, parts, preparation, how, keep, column or {})
     return _add_notes(
         dataset.balanced() if class_weight is not None else dataset, weight, _dates(dataset, read) | dates
@@ -279,7 +286,7 @@ def _read(source: Source, most: float) -> _TableRows:
             yield batch
 
     try:
-        raw = gather(noted(), source.columns, source.origin, most)
+        raw = collect_columns(noted(), source.columns, source.origin, most)
     except TooLargeError:
         raw = None
     if raw is None:  # only now, that what was read is let go with the error

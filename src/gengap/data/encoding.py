@@ -148,7 +148,7 @@ class Text(_Step, frozen=True, tag="text"):
     def encode(self, column: Any) -> np.ndarray:
         """Where the text lies along each direction."""
         components = np.frombuffer(self.components, np.float32).reshape(self.number, HASHED)
-        return np.asarray(hashed(column) @ components.T, np.float32)
+        return np.asarray(hash_text(column) @ components.T, np.float32)
 
 
 Step: TypeAlias = Number | Category | Date | Text
@@ -196,7 +196,7 @@ def features_of(step: Step) -> tuple[str, ...]:
     return (*step.features, *([f"{step.name} is missing"] if step.missing else []))
 
 
-def hashed(column: pd.Series) -> Any:
+def hash_text(column: pd.Series) -> Any:
     """The column's character sequences as a sparse matrix (rows, HASHED): three and four signs within words."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -218,17 +218,19 @@ def read_dates(column: pd.Series) -> tuple[pd.Series, str | None]:
 
     reader = ToDatetime()
     dates = reader.fit_transform(column)
-    if reader.format_ is None or (written := settled(column, reader.format_)) == reader.format_:
+    if reader.format_ is None or (written := resolve_date_format(column, reader.format_)) == reader.format_:
         return dates, reader.format_
     return pd.to_datetime(column, format=written, utc=True), written
 
 
-def settled(column: pd.Series, written: str) -> str:
+def resolve_date_format(column: pd.Series, written: str) -> str:
     """The format that dates of text are read in, where they may be `written` so: with points, the day comes first.
 
     >>> import pandas as pd
-    >>> resolve_date_format(pd.Series(["03.04.2024"]), "%m.%d.%Y"), resolve_date_format(pd.Series(["03.24.2024"]), "%m.%d.%Y")
-    ('%d.%m.%Y', '%m.%d.%Y')
+    >>> resolve_date_format(pd.Series(["03.04.2024"]), "%m.%d.%Y")
+    '%d.%m.%Y'
+    >>> resolve_date_format(pd.Series(["03.24.2024"]), "%m.%d.%Y")
+    '%m.%d.%Y'
     >>> resolve_date_format(pd.Series(["2024.03.04."]), "%Y.%m.%d.")
     '%Y.%m.%d.'
     """

@@ -21,14 +21,14 @@ import numpy as np
 from gengap.data.column_kinds import is_identifier
 from gengap.data.columns import ColumnKind
 from gengap.data.encoding import Encoding
-from gengap.data.preparation import PreparedTable, fitted, scale_of
-from gengap.data.raw_table import RawTable, gather
+from gengap.data.preparation import PreparedTable, fit_table_encoding, scale_of
+from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
-from gengap.data.sources.cache import folder
+from gengap.data.sources.cache import cache_folder
 from gengap.data.sources.source import Source
-from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, store
+from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
 from gengap.errors import DataError
-from gengap.files.atomic import explained
+from gengap.files.atomic import explain_write_errors
 from gengap.tasks import AnyTask
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def prepare_large_table(
     looked_at = [name for name in source.columns if name not in {*keep, *said}]
     numberings = [name for name in looked_at if is_identifier(stretch.exact.get(name, stretch.column(name)))]
     columns = [name for name in source.columns if name not in numberings]
-    encoding, dropped = fitted(sample, columns, source.columns, said, source.origin)
+    encoding, dropped = fit_table_encoding(sample, columns, source.columns, said, source.origin)
     dropped |= dict.fromkeys(numberings, "identifier")
     passing = _RunningStatistics(
         encoding, standardise, [raw.keys(np.arange(len(raw)), encoding.columns) for raw in (seen, held)]
@@ -73,7 +73,7 @@ def prepare_large_table(
     digest = hashlib.sha256(msgspec.json.encode(known))
     digest.update(train.tobytes())
     digest.update(task.strata(y).tobytes())
-    path = folder() / "stored" / f"{digest.hexdigest()[:24]}.rows"
+    path = cache_folder() / "stored" / f"{digest.hexdigest()[:24]}.rows"
     try:
         stored, learnt = open_stored_rows(path)
         os.utime(path)  # so that the oldest are those that nobody used for long
@@ -81,7 +81,7 @@ def prepare_large_table(
         _make_room(path.parent)
         here = np.zeros(len(y), bool)
         here[train] = True
-        store(path, passing.blocks(read.batches(), here, y, task), len(train), passing.learnt, seed=0)
+        write_stored_rows(path, passing.blocks(read.batches(), here, y, task), len(train), passing.learnt, seed=0)
         stored, learnt = open_stored_rows(path)
     rows = [
         Rows((encoding.encode(raw) - learnt.mean) / learnt.scale, task.encoded(y[part])) if len(part) else None
@@ -94,12 +94,12 @@ def prepare_large_table(
     result = PreparedTable(
         encoding, dropped, learnt.mean, learnt.scale, stored, rows[0], rows[1], missing, repeated
     )
-    return result._replace(notes=(note(len(stored), len(sample)),))
+    return result._replace(notes=(stored_note(len(stored), len(sample)),))
 
 
 def _make_room(place: Path) -> None:
     """Makes the folder, and removes from it what nobody used for long."""
-    with explained(place):
+    with explain_write_errors(place):
         place.mkdir(parents=True, exist_ok=True)
     for old in place.glob("*.rows"):
         with contextlib.suppress(OSError):
@@ -107,7 +107,7 @@ def _make_room(place: Path) -> None:
                 old.unlink()
 
 
-def note(stored: int, sampled: int) -> str:
+def stored_note(stored: int, sampled: int) -> str:
     """What is said of a table of so many `stored` rows, of which so many were `sampled`."""
     return (
         f"the {stored:,} training rows are kept on disk and shuffled by blocks; columns were judged by {sampled:,} "
@@ -149,7 +149,7 @@ class _TablePass:
                 if end > start or not into:
                     into.append(batch.take(rows[start:end] - first))
         columns, origin = self._source.columns, self._source.origin
-        raws = (gather(batches, columns, origin) for batches in taken)
+        raws = (collect_columns(batches, columns, origin) for batches in taken)
         return [
             raw.take(np.searchsorted(rows, asked)) for raw, rows, asked in zip(raws, ordered, wanted, strict=True)
         ]
@@ -175,7 +175,7 @@ class _RunningStatistics:
         for first, batch in batches:
             rows = np.flatnonzero(here[first : first + len(batch)])
             if len(rows):
-                raw = gather([batch.take(rows)], self._encoding.columns)
+                raw = collect_columns([batch.take(rows)], self._encoding.columns)
                 x = self._encoding.encode(raw)
                 self._note(x, raw.keys(np.arange(len(raw)), self._encoding.columns))
                 yield x, task.encoded(y[first + rows])

@@ -52,7 +52,7 @@ def prepare(
     Raises DataError.
     """
     fitting = raw.take(parts[0])
-    encoding, dropped = fitted(fitting, columns, keep, said, origin)
+    encoding, dropped = fit_table_encoding(fitting, columns, keep, said, origin)
     train = encoding.encode(fitting)
     mean, scale = np.zeros(train.shape[1], np.float32), np.ones(train.shape[1], np.float32)
     if standardise:
@@ -72,7 +72,7 @@ def prepare(
     return PreparedTable(encoding, dropped, mean, scale, rows[0], rows[1], rows[2], raw.missing(), repeated)
 
 
-def fitted(
+def fit_table_encoding(
     raw: RawTable, columns: Sequence[str], keep: Collection[str], said: Mapping[str, ColumnKind], origin: str
 ) -> tuple[Encoding, dict[str, str]]:
     """As `gengap.data.column_kinds.fit`, whose errors name the table."""

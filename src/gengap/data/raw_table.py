@@ -82,7 +82,7 @@ class RawTable:
         return keys
 
 
-def gather(
+def collect_columns(
     batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "", most: float = math.inf
 ) -> RawTable:
     """The named columns of all batches.

@@ -79,7 +79,7 @@ def parts(value: Any) -> list[Any]:
     return found
 
 
-def nested(rows: Rows, share: float, seed: int) -> Rows:
+def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
     """A share of the rows, drawn with `seed`: less is nested in more, and every class keeps its share.
 
     Each class's rows are spread evenly, in random order, over the same line, of which the start is taken.

@@ -45,7 +45,7 @@ def source_row_number(index: int, skipped: Sequence[SkippedRow]) -> int:
     return row
 
 
-def scaled(weights: np.ndarray, parts: Sequence[np.ndarray], origin: str, column: str) -> np.ndarray:
+def normalise_weights(weights: np.ndarray, parts: Sequence[np.ndarray], origin: str, column: str) -> np.ndarray:
     """The weights (rows,) float32, of mean 1 in each of the `parts`: only how its rows compare matters.
 
     `parts` are row numbers of training, validation and test. Raises DataError where a part's weights are all 0.

@@ -15,9 +15,9 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from gengap.data.rows import Rows, nested
+from gengap.data.rows import Rows, nested_subset
 from gengap.errors import WriteError
-from gengap.files.atomic import beside
+from gengap.files.atomic import atomic_write
 
 BUCKET_BYTES = 1 << 26  # shuffled in memory at once
 SAMPLE_ROWS = 200_000  # of stored rows, for what needs them all at once
@@ -92,17 +92,17 @@ def _fill(file: IO[bytes], rows: np.ndarray) -> None:
         left = left[read:]
 
 
-def in_memory(rows: Rows) -> Rows:
+def sample_in_memory(rows: Rows) -> Rows:
     """The rows themselves; of stored ones a random sample of `SAMPLE_ROWS`."""
     if not isinstance(rows, StoredRows):
         return rows
     return rows.read([0], [min(SAMPLE_ROWS, rows.rows)])
 
 
-def share_of(rows: Rows, share: float, seed: int) -> Rows:
-    """A share of the rows as by `nested`; of stored ones the first so many, the same for every seed."""
+def take_share(rows: Rows, share: float, seed: int) -> Rows:
+    """A share of the rows as by `nested_subset`; of stored ones the first so many, the same for every seed."""
     if not isinstance(rows, StoredRows):
-        return nested(rows, share, seed)
+        return nested_subset(rows, share, seed)
     return rows.first(max(round(share * len(rows)), 1))
 
 
@@ -115,7 +115,7 @@ class StoredStatistics(NamedTuple):
 
 
 def open_stored_rows(path: Path) -> tuple[StoredRows, StoredStatistics]:
-    """What `store` wrote. Raises OSError or ValueError for a file that is not there or not whole."""
+    """What `write_stored_rows` wrote. Raises OSError or ValueError for a file that is not there or not whole."""
     with path.open("rb") as file:
         learnt = StoredStatistics(*(np.load(file, allow_pickle=False) for _ in StoredStatistics._fields))
         found, rows = [], 0
@@ -130,7 +130,7 @@ def open_stored_rows(path: Path) -> tuple[StoredRows, StoredStatistics]:
     return StoredRows(path, rows, (x, y)), learnt
 
 
-def store(
+def write_stored_rows(
     path: Path,
     blocks: Iterable[tuple[np.ndarray, np.ndarray]],
     rows: int,
@@ -145,7 +145,7 @@ def store(
     five NumPy arrays one after the other: mean, scale, repeated, y, x. Raises WriteError.
     """
     random = np.random.default_rng(seed)
-    with beside(path) as half, ExitStack() as stack:
+    with atomic_write(path) as half, ExitStack() as stack:
         buckets: list[IO[bytes]] = []
         of_x, of_y, width = (), (), 0
         for x, y in blocks:

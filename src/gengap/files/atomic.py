@@ -22,7 +22,7 @@ PARTIAL_FILE = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file 
 
 
 @contextlib.contextmanager
-def beside(path: Path, ending: str = "") -> Iterator[Path]:
+def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
     """A place beside `path` to write to, renamed onto it at the end; nothing of it stays if anything fails.
 
     Its name has the `ending`, for writers who insist on theirs. Folders are made. Raises WriteError naming `path`.
@@ -31,7 +31,7 @@ def beside(path: Path, ending: str = "") -> Iterator[Path]:
         raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{ending}")
     try:
-        with explained(path):
+        with explain_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             part.unlink(missing_ok=True)  # one that is there already may be a link, which writing would follow
             yield part
@@ -42,7 +42,7 @@ def beside(path: Path, ending: str = "") -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explain_write_errors(path: Path) -> Iterator[None]:
     """When the system refuses, says so: raises PlaceError if `path` is no place to write to, else WriteError."""
     try:
         yield
@@ -55,7 +55,7 @@ def explained(path: Path) -> Iterator[None]:
         raise WriteError(f"{said}. Make room there and give the same call again, or name another place") from fault
 
 
-def within(folder: Path, name: str) -> Path:
+def safe_join(folder: Path, name: str) -> Path:
     """`name`, with "/" between its parts, below `folder`. Raises StudyFolderError for one that leads out of it."""
     if "\\" in name or "\0" in name or PureWindowsPath(name).anchor or ".." in name.split("/"):
         raise StudyFolderError(f"{folder}: the name {name!r} leads out of this folder. Nothing was read or written")

@@ -57,10 +57,10 @@ def check_unpacked_size(file: str, unpacked: int, packed: int, what: str = "it")
 
 def default_table_bytes() -> int:
     """How many bytes a table may take in memory, if nobody says."""
-    return memory() // TABLE_SHARE
+    return machine_memory() // TABLE_SHARE
 
 
-def memory() -> int:
+def machine_memory() -> int:
     """Bytes of this machine's memory."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -68,7 +68,7 @@ def memory() -> int:
         return UNKNOWN_MEMORY
 
 
-def cores() -> int:
+def usable_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -20,10 +20,10 @@ from typing import IO
 import msgspec
 
 from gengap.errors import StudyFolderError
-from gengap.files.atomic import explained
+from gengap.files.atomic import explain_write_errors
 
 LOCK = "study.lock"
-TRIES, PAUSE = 20, 0.05  # `holder` locks the file for an instant, which is no reason to refuse a study
+TRIES, PAUSE = 20, 0.05  # `lock_holder` locks the file for an instant, which is no reason to refuse a study
 HELD = (BlockingIOError, PermissionError)  # what POSIX and Windows raise for a file that another one has locked
 
 if sys.platform == "win32":
@@ -48,7 +48,7 @@ class LockHolder(msgspec.Struct, frozen=True):
     since: str
 
 
-def holder(folder: Path) -> LockHolder | None:
+def lock_holder(folder: Path) -> LockHolder | None:
     """Whoever runs a study in `folder`; None if nobody does."""
     try:
         with (folder / LOCK).open("rb") as file:
@@ -61,13 +61,13 @@ def holder(folder: Path) -> LockHolder | None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def study_lock(folder: Path) -> Iterator[None]:
     """While open, `folder` is this study's; it is made, and removed again if nothing was put into it.
 
     Raises StudyFolderError if another study runs there, in whatever process, and WriteError if it can't be made.
     """
     path = folder / LOCK
-    with explained(path):
+    with explain_write_errors(path):
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         file = _acquire(path)
     try:
@@ -123,6 +123,6 @@ def _write_holder(file: IO[bytes]) -> IO[bytes]:
 
 
 def _refusal(path: Path) -> str:
-    found = holder(path.parent)
+    found = lock_holder(path.parent)
     whose = f" (process {found.pid} on {found.host}, since {found.since})" if found else ""
     return f"{path.parent}: another study is under way there{whose}; wait for it, or name another folder with --out"

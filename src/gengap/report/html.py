@@ -25,7 +25,7 @@ from markupsafe import Markup
 
 from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.sizes import SizeAnalysis
-from gengap.files.atomic import beside
+from gengap.files.atomic import atomic_write
 from gengap.report.page import GroupMember, Page, RankedRun
 from gengap.report.page.formats import FILTERS
 from gengap.report.page.page_curves import RunCurves
@@ -90,7 +90,7 @@ def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
     Raises UsageError if there is no such language, or if `path` can't be written.
     """
     text = render(page, language(lang or default_language()))
-    with beside(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     return path
 

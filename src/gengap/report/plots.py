@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gengap.errors import UsageError
-from gengap.files.atomic import beside
+from gengap.files.atomic import atomic_write
 from gengap.history import History, Series
 from gengap.report.labels import FONT, legend_labels, plain_text
 from gengap.report.smoothing import smooth
@@ -207,7 +207,7 @@ def _move_legend_outside(ax: Axes) -> None:
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Writes the figure beside `path` as PNG, then renames."""
-    with beside(path) as part:
+    with atomic_write(path) as part:
         figure.savefig(part, format="png")
     return path
 

@@ -15,7 +15,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.files.atomic import explained
+from gengap.files.atomic import explain_write_errors
 from gengap.history import History, Series
 
 VERSION = "brain.Event:2"  # of the record format, which every file's first message tells
@@ -91,7 +91,7 @@ def replace_file(path: Path, events: Iterable[bytes]) -> None:
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     part = path.with_name("~part")  # TensorBoard would read a file with "tfevents" in its name
-    with explained(path):
+    with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             writer = RecordWriter(file)

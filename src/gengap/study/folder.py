@@ -27,7 +27,7 @@ import numpy as np
 from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
 from gengap.errors import StudyFolderError, reason
-from gengap.files.atomic import PARTIAL_FILE, beside, within
+from gengap.files.atomic import PARTIAL_FILE, atomic_write, safe_join
 from gengap.files.limits import check_archive, read_document
 from gengap.history import History, read_histories, write_histories
 from gengap.models.saved_model import ModelCard, write_card
@@ -62,11 +62,11 @@ class StudyFolder:
 
     def trial_file(self, run: str, seed: int) -> Path:
         """Where the finished trial is kept."""
-        return within(self.path / "trials", f"{run}.seed{seed}.parquet")
+        return safe_join(self.path / "trials", f"{run}.seed{seed}.parquet")
 
     def model_file(self, run: str, seed: int) -> Path:
         """Where its model is saved; seed 0's has the plain name."""
-        return within(self.path / "models", f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
+        return safe_join(self.path / "models", f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
 
     def checkpoints(self, run: str, seed: int, fingerprint: str) -> CheckpointFile:
         """Where the trial is kept while it is under way."""
@@ -111,7 +111,7 @@ class StudyFolder:
         """Saves the model and outputs, then the trial: a trial file means that the others are there too."""
         self.save_model(model, self.model_file(summary.run, summary.seed), card)
         path = self.trial_file(summary.run, summary.seed)
-        with beside(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
+        with atomic_write(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
             np.savez(part, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
         maker = import_module("gengap").__version__
         metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected, MAKER: maker}
@@ -131,7 +131,7 @@ class StudyFolder:
 
     def keep_fold(self, run: str, fold: int, expected: str, found: np.ndarray) -> None:
         """Keeps what a run says of a fold's rows: losses, and whether each one's class is wrong, (2, rows)."""
-        with beside(self._fold_file(run, fold), ".npz") as part:
+        with atomic_write(self._fold_file(run, fold), ".npz") as part:
             np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
         self.fold_checkpoints(run, fold, expected).discard()
 
@@ -140,11 +140,11 @@ class StudyFolder:
         return CheckpointFile(self._fold_file(run, fold).with_suffix(".checkpoint.npz"), fingerprint)
 
     def _fold_file(self, run: str, fold: int) -> Path:
-        return within(self.path / "trials", f"{run}.fold{fold}.npz")
+        return safe_join(self.path / "trials", f"{run}.fold{fold}.npz")
 
     def save_model(self, model: keras.Model, path: Path, card: ModelCard) -> None:
         """A .keras file with its card, written beside and renamed."""
-        with beside(path, ".keras") as part:  # Keras insists on the ending
+        with atomic_write(path, ".keras") as part:  # Keras insists on the ending
             model.save(part)
             write_card(part, card)
 
@@ -154,7 +154,7 @@ class StudyFolder:
         if not source.is_file():
             trial = self.trial_file(run, seed)
             raise StudyFolderError(f"{source}: the model is missing; delete {trial} to train it again")
-        with beside(self.path / "models" / f"{name}.keras") as part:
+        with atomic_write(self.path / "models" / f"{name}.keras") as part:
             shutil.copyfile(source, part)
 
     def results(self) -> Results:
@@ -202,7 +202,7 @@ class StudyFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """A file of the folder, written beside and renamed."""
-        with beside(self.path / name) as part:
+        with atomic_write(self.path / name) as part:
             part.write_bytes(content)
 
 

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from gengap.data.table_summary import TableSummary
-from gengap.files.atomic import beside, within
+from gengap.files.atomic import atomic_write, safe_join
 from gengap.files.limits import read_document
-from gengap.files.lock import holder
+from gengap.files.lock import lock_holder
 from gengap.history import write_histories
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class StudyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_running(folder: Path) -> bool:
     """Whether a study is under way in `folder`."""
-    status, found = read_status(folder), holder(folder)
+    status, found = read_status(folder), lock_holder(folder)
     return status is not None and found is not None and (status.pid, status.host) == (found.pid, found.host)
 
 
@@ -171,9 +171,9 @@ class ProgressFiles:
             live.rmdir()
 
     def _curves_file(self, run: str, seed: int) -> Path:
-        return within(self._folder / LIVE, f"{run}.seed{seed}.parquet")
+        return safe_join(self._folder / LIVE, f"{run}.seed{seed}.parquet")
 
     def _write(self, status: StudyStatus) -> None:
         self._status, path = status, self._folder / STATUS
-        with contextlib.suppress(OSError), beside(path) as part:
+        with contextlib.suppress(OSError), atomic_write(path) as part:
             part.write_bytes(msgspec.json.encode(status))

@@ -12,7 +12,7 @@ from typing import Any
 
 from gengap.analysis.summary import PLAN_FILE, Provenance
 from gengap.data.sources.source_names import redact_address
-from gengap.files.limits import cores
+from gengap.files.limits import usable_cores
 
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
 DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail", "keep": (), "column": {}}
@@ -30,7 +30,7 @@ def study_provenance(source: Any, plan: Any, options: Mapping[str, object]) -> P
     given = {name: value for name, value in options.items() if value is not None and value != DEFAULTS.get(name)}
     return Provenance(
         versions={"gengap": import_module("gengap").__version__, "python": platform.python_version()} | _versions(),
-        cores=cores(),
+        cores=usable_cores(),
         command=_command(source, plan, given),
         call=_call(source, plan, given),
     )

@@ -18,7 +18,7 @@ from gengap.analysis.results import Key, OutOfFoldLosses, TrialResults
 from gengap.analysis.summary import TrialSummary, metrics_at
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import share_of
+from gengap.data.stored_rows import take_share
 from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.models.saved_model import ModelCard
 from gengap.models.treatments import AnyTreatment
@@ -190,7 +190,7 @@ class TrialFactory:
     def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
         """The model and its job for these rows, of which the trial may take a share."""
         trial, recipe = self.trial, self.trial.recipe(self.plan)
-        train = share_of(train, trial.share, self.seed)
+        train = take_share(train, trial.share, self.seed)
         certain = None
         if recipe.stop == "verdict":
             certain = make_ending_rule(validation.y, recipe.stopping.patience, self.task, validation.weights)

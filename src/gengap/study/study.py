@@ -29,13 +29,13 @@ from gengap.analysis.finalists import finalists
 from gengap.analysis.growth import next_trials
 from gengap.analysis.summary import PLAN_FILE, Provenance, StudySummary, TrialSummary
 from gengap.data.dataset import Dataset, load
-from gengap.data.stored_rows import in_memory
+from gengap.data.stored_rows import sample_in_memory
 from gengap.diagnose.run_curves import RunCurves
 from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.files.atomic import refuse_links
-from gengap.files.lock import locked
+from gengap.files.lock import study_lock
 from gengap.history import History, write_histories
 from gengap.models.model_function import ModelFunction
 from gengap.models.saved_model import load_saved, predict_outputs
@@ -207,7 +207,7 @@ def study(
         folder = StudyFolder(Path(place)) if place is not None else None
         if folder is not None:
             refuse_links(folder.path)
-            stack.enter_context(locked(folder.path))
+            stack.enter_context(study_lock(folder.path))
             folder.tidy()
         display = stack.enter_context(ProgressFiles(Path(out), display)) if out is not None else display
         dataset = load(
@@ -233,7 +233,7 @@ def study(
         own = _own_models(builder, dataset, folder is not None, left_out) if builder else None
         display.begin(plan, dataset, seeds, own)
         interrupt = stack.enter_context(interruptible(display))
-        baselines = list(fit_baselines(in_memory(dataset.train), dataset.task))
+        baselines = list(fit_baselines(sample_in_memory(dataset.train), dataset.task))
         training = Scheduler(plan, dataset, seeds, jobs, folder, display, interrupt, baselines, own, cluster)
         while not interrupt.is_set() and (trials := next_trials(plan, training.outcomes(), len(dataset.train))):
             training.train(trials)
@@ -330,7 +330,7 @@ def write_results(found: Study, folder: StudyFolder) -> None:
     tensorboard_hparams.write_sessions(sessions, logs)
     if (kept := found.summary.recommendation) is not None:
         folder.copy_model(kept.run, kept.seed, "best")
-    x = in_memory(found.dataset.train).x * found.dataset.scale + found.dataset.mean
+    x = sample_in_memory(found.dataset.train).x * found.dataset.scale + found.dataset.mean
     pictures = plots.save_figures(groups, figures, x=x, best=found.best_epochs())
     pictures += conclusion_plots.save_conclusion_plots(found.summary, figures)
     tensorboard_images.write_images(pictures, logs)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gengap.files.atomic import beside
+from gengap.files.atomic import atomic_write
 from gengap.files.limits import check_archive
 from gengap.history import History, Series
 from gengap.train.types import PartialResult
@@ -48,7 +48,7 @@ class CheckpointFile:
         if not now and time.monotonic() - self._written < CHECKPOINT_SECONDS:
             return
         try:
-            with beside(self.path, ".npz") as part:  # NumPy insists on the ending
+            with atomic_write(self.path, ".npz") as part:  # NumPy insists on the ending
                 np.savez(part, allow_pickle=False, **_to_arrays(made(), self.fingerprint))
         except OSError as fault:
             why = fault.__cause__ or fault

@@ -17,7 +17,7 @@ import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.errors import GengapWarning
-from gengap.files.limits import cores
+from gengap.files.limits import usable_cores
 from gengap.history import History, Series
 from gengap.tasks import roc_auc
 from gengap.train import dispatch as either
@@ -79,7 +79,7 @@ def run_trials(
     groups = _groups(due)
     small = [group for group in groups if group[0].parameters <= SMALL]
     large = [group for group in groups if group[0].parameters > SMALL]
-    side_by_side = jobs or cores()
+    side_by_side = jobs or usable_cores()
     faults: list[BaseException] = []
     for alike, threads in ((small, side_by_side), (large, 1)):
         pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")

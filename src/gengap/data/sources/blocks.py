@@ -1,6 +1,6 @@
 """What every reader hands over: blocks of checked rows. Owns what a bad row is and how rows are counted.
 
-A reader turns one kind of input into `Block`s; `admit` numbers their rows, stops at the rows asked for,
+A reader turns one kind of input into `Block`s; `accept_rows` numbers their rows, stops at the rows asked for,
 and refuses or skips the bad ones. So a row has the same number, and a fault the same words, whatever the
 format and however many threads parsed it.
 """
@@ -26,7 +26,7 @@ OnBadRow = Literal["fail", "skip"]
 Progress = Callable[[int, int | None], None]  # told what is done and what is expected, if known
 TOO_LARGE = 3.4028235677973366e38  # rounds to infinity in 32 bits: their largest number and half a step
 # What stands for a missing value in text: skrub's list, which is pandas' with a few more.
-MISSING = (
+MISSING_VALUES = (
     *("", "#N/A N/A"),
     *("#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "?", "...", "N/A"),
     *("NA", "NAN", "NULL", "NaN", "Nan", "None", "nan", "n/a", "null", "none"),
@@ -89,7 +89,7 @@ class Reader:
 
 
 class StreamBrokenError(Exception):
-    """A stream that ended before its end: what happened and the mend. `admit` adds file and row."""
+    """A stream that ended before its end: what happened and the mend. `accept_rows` adds file and row."""
 
     def __init__(self, problem: str, mend: str) -> None:
         super().__init__(problem)
@@ -114,7 +114,7 @@ def number_problem(value: Any, binary: bool = False) -> str | None:
     return None
 
 
-def checked(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
+def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
     """The columns of `raw` that `schema` names, cast to its types, bad rows taken out."""
     import pyarrow as pa
 
@@ -162,10 +162,10 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if not pa.types.is_string(kind):
         return array
     trimmed = pc.utf8_trim_whitespace(array)
-    return pc.if_else(pc.is_in(trimmed, pa.array(MISSING)), pa.scalar(None, kind), trimmed)
+    return pc.if_else(pc.is_in(trimmed, pa.array(MISSING_VALUES)), pa.scalar(None, kind), trimmed)
 
 
-def admit(
+def accept_rows(
     blocks: Generator[Block, None, None],
     *,
     file: str,

@@ -25,7 +25,7 @@ from gengap.data.sources.download import RemoteFile, download
 from gengap.errors import BadRowError, SourceError
 
 
-def folder() -> Path:
+def cache_folder() -> Path:
     """Where whole files are kept: GENGAP_CACHE, or the user's cache folder."""
     import platformdirs
 
@@ -98,15 +98,15 @@ def kept_higgs() -> tuple[Path, str] | None:
 def _exclusive() -> Iterator[None]:
     """One process at a time fetches and parses into the folder; others wait, and find it done."""
     try:
-        folder().mkdir(parents=True, exist_ok=True)
+        cache_folder().mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise SourceError(f"{folder()}: {fault.strerror}. Set GENGAP_CACHE to another folder.") from fault
+        raise SourceError(f"{cache_folder()}: {fault.strerror}. Set GENGAP_CACHE to another folder.") from fault
     try:
         import fcntl
     except ImportError:  # not a POSIX system: two runs must not fetch the same file at once
         yield
         return
-    handle = os.open(folder(), os.O_RDONLY)
+    handle = os.open(cache_folder(), os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -117,13 +117,13 @@ def _exclusive() -> Iterator[None]:
 def _entry(url: str, version: str, kind: str) -> Path:
     """Where the table of one version of an address is kept: text becomes Parquet."""
     ending = ".parquet" if kind in names.TEXT else kind
-    return folder() / f"{names.short_name(url)}-{_digest(url)}-{_digest(version)}{ending}"
+    return cache_folder() / f"{names.short_name(url)}-{_digest(url)}-{_digest(version)}{ending}"
 
 
 def _kept_table(url: str) -> Path | None:
     """The newest whole table that was kept of `url`, whatever its version."""
     stem = _entry(url, "", "").name.rpartition("-")[0]
-    found = [path for path in folder().glob(f"{stem}-*") if path.suffix in names.TABLES]
+    found = [path for path in cache_folder().glob(f"{stem}-*") if path.suffix in names.TABLES]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 

@@ -22,13 +22,13 @@ from gengap.data.formatted_numbers import POINTED, fault_of
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import higgs
 from gengap.data.sources.blocks import (
-    MISSING,
+    MISSING_VALUES,
     NO_CLASS,
     Block,
     Reader,
     SkippedRow,
     StreamBrokenError,
-    checked,
+    check_batch,
     number_problem,
 )
 from gengap.errors import SourceError, shown
@@ -81,7 +81,7 @@ def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) ->
 
     def blocks(schema: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
         text = stream.line_blocks(stream.dropped(pieces, layout.start), block, rows)
-        yield from stream.parsed(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
+        yield from stream.parse_blocks(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
 
     notes = (DECIMAL_COMMA,) if layout.decimal == "," else ()
     return Reader(layout.columns, blocks, others=dict.fromkeys(sorted(layout.texts), pa.string()), notes=notes)
@@ -203,15 +203,15 @@ def _is_text(cells: list[str]) -> bool:
 
 
 def _is_missing(cell: str) -> bool:
-    return cell in MISSING or cell.lower().lstrip("+-") == "nan"
+    return cell in MISSING_VALUES or cell.lower().lstrip("+-") == "nan"
 
 
 def parse(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> Block:
     """The rows of `text`, whole lines: columns of `schema`, bad rows taken out. They do not refer to `text`."""
     # Looking for every mark of a missing value doubles the time, and most tables have none but the empty cell.
-    for marks in ([""], MISSING):
+    for marks in ([""], MISSING_VALUES):
         try:
-            block = checked(_parse_fast(text, layout, schema, marks), schema, binary)
+            block = check_batch(_parse_fast(text, layout, schema, marks), schema, binary)
         except (pa.ArrowInvalid, IndexError):  # a field that is no number, a wrong field count, or no row at all
             continue
         if not block.faults:
@@ -267,7 +267,7 @@ def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, bina
 def _value(cell: str, field: pa.Field, layout: CsvLayout) -> str | None:
     """A cell as Arrow casts it."""
     if not pa.types.is_floating(field.type):
-        return None if cell in MISSING and not pa.types.is_large_string(field.type) else cell
+        return None if cell in MISSING_VALUES and not pa.types.is_large_string(field.type) else cell
     if layout.decimal == ",":
         cell = _pointed(cell)
     return None if _is_missing(cell) else BOOLEANS.get(cell.lower(), cell.removeprefix("+"))
@@ -280,7 +280,7 @@ def _fault(
     if len(cells) != len(layout.columns):
         return None, f"{len(cells)} fields, expected {len(layout.columns)}"
     for place, (i, field) in enumerate(zip(at, schema, strict=True)):
-        if place == 0 and not field.nullable and pa.types.is_string(field.type) and cells[i] in MISSING:
+        if place == 0 and not field.nullable and pa.types.is_string(field.type) and cells[i] in MISSING_VALUES:
             return field.name, NO_CLASS
         if (text := _undecoded(cells[i])) is not None:
             return field.name, f"{shown(text)} is {NOT_UTF8}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from gengap.data.columns import check_overrides
 from gengap.data.sources import higgs
-from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, SkippedRow, admit, checked
+from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, SkippedRow, accept_rows, check_batch
 from gengap.data.sources.source_names import is_address, redact_address, short_name
 from gengap.errors import DataError, UsageError
 
@@ -85,7 +85,7 @@ class Source:
         """
         self.skipped.clear()
         blocks = self._reader.blocks(self._schema(exact=exact), self.rows, self.higgs_layout)
-        return admit(
+        return accept_rows(
             blocks,
             file=self.origin,
             rows=self.rows,
@@ -230,7 +230,7 @@ def feature_batches(
 
     def read(schema: pa.Schema, progress: Progress | None) -> Iterator[pa.RecordBatch]:
         blocks = reader.blocks(schema, None, False)
-        return admit(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
+        return accept_rows(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
 
     features = read(pa.schema(list(fields)), progress)
     # A column may be a feature besides, in another form: so the table is read twice, side by side.
@@ -276,10 +276,10 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
     if isinstance(source, tuple):
         if len(source) != 2:
             raise UsageError(f"a tuple of {len(source)} was given, expected (X, y).")
-        return "arrays", "the arrays (X, y)", tables.arrays(*source, "the arrays (X, y)")
+        return "arrays", "the arrays (X, y)", tables.open_arrays(*source, "the arrays (X, y)")
     if hasattr(source, "__arrow_c_stream__"):
         origin = f"the {type(source).__name__} given"
-        return "table", origin, tables.in_memory(source, origin)
+        return "table", origin, tables.open_in_memory(source, origin)
     if not isinstance(source, (str, os.PathLike)):
         raise UsageError(f"source is a {type(source).__name__}, expected {EXPECTED}.")
     origin = os.fspath(source)
@@ -300,7 +300,7 @@ def _collider(rows: int | None, seed: int) -> Reader:
         from gengap.data.physics import collider
 
         for batch in collider.batches(rows, seed):
-            yield checked(batch, schema, False)
+            yield check_batch(batch, schema, False)
 
     return Reader(higgs.COLUMNS, blocks, types=dict.fromkeys(higgs.COLUMNS, pa.float32()))
 

@@ -18,9 +18,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from gengap.data.sources import higgs
-from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, admit, checked
+from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, accept_rows, check_batch
 from gengap.errors import BadRowError, GengapError, SourceError, UsageError, reason, shown
-from gengap.files.atomic import beside
+from gengap.files.atomic import atomic_write
 from gengap.files.limits import check_archive, check_arrow, check_column_count, check_parquet, is_text, open_arrow
 
 BATCH_ROWS = 1 << 16
@@ -36,7 +36,7 @@ def open_table(path: Path, file: str) -> Reader:
         return opener(path, file)
 
 
-def in_memory(table: Any, file: str) -> Reader:
+def open_in_memory(table: Any, file: str) -> Reader:
     """A reader of a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
     with _explain_read_errors(file):
         whole = pa.table(table)
@@ -45,7 +45,7 @@ def in_memory(table: Any, file: str) -> Reader:
     )
 
 
-def arrays(x: Any, y: Any, file: str) -> Reader:
+def open_arrays(x: Any, y: Any, file: str) -> Reader:
     """A reader of features `x` (n, d) and a target `y` (n,) or (n, 1): columns column_1 ..., then y."""
     x, y = np.asarray(x), np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
@@ -77,7 +77,7 @@ def write_reader(
     numbers = pa.float32() if is_higgs else pa.float64()
     schema = pa.schema([pa.field(name, reader.others.get(name, numbers), name != target) for name in names])
     blocks = reader.blocks(schema, rows, is_higgs)
-    batches = admit(blocks, file=file, rows=rows, on_bad_row=on_bad_row, skipped=[], progress=progress)
+    batches = accept_rows(blocks, file=file, rows=rows, on_bad_row=on_bad_row, skipped=[], progress=progress)
     return write_batches(batches, schema, path)
 
 
@@ -87,7 +87,7 @@ def write_batches(
     """Writes `batches` as WRITERS has it, beside `path`, then renames onto it. Returns the rows written."""
     held: list[pa.RecordBatch] = []
     waiting = rows = 0
-    with beside(path) as part, WRITERS[ending](part, schema) as writer:
+    with atomic_write(path) as part, WRITERS[ending](part, schema) as writer:
         for batch in batches:
             held.append(batch)
             waiting, rows = waiting + len(batch), rows + len(batch)
@@ -159,7 +159,7 @@ def _npz(path: Path, file: str) -> Reader:
         found = {name: archive[name] for name in archive.files}
     features = [name for name in ("x", "X") if name in found]
     if features and "y" in found and found[features[0]].ndim > 1:
-        return arrays(found[features[0]], found["y"], file)
+        return open_arrays(found[features[0]], found["y"], file)
     shapes = {name: array.shape for name, array in found.items()}
     if not found or len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
         wanted = "arrays x (n, d) and y (n,), or named columns (n,) of one length"
@@ -170,7 +170,7 @@ def _npz(path: Path, file: str) -> Reader:
 def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
     with _explain_read_errors(file):
         table = pa.table({name: np.ascontiguousarray(column) for name, column in columns.items()})
-    return in_memory(table, file)
+    return open_in_memory(table, file)
 
 
 def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
@@ -192,7 +192,7 @@ def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
     def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
         with _explain_read_errors(file):
             for batch in batches(wanted.names):
-                yield checked(batch, wanted, binary)
+                yield check_batch(batch, wanted, binary)
 
     types = {name: schema.field(name).type for name in names}
     return Reader(tuple(names), blocks, others=others, types=types, refusals=refusals)

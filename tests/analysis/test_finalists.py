@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from conclude.outcomes_made import Y, cross_validated, logits, outcomes, rungs
+from analysis.outcomes_made import Y, cross_validated, logits, outcomes, rungs
 
 from gengap.analysis import conclude
 from gengap.analysis.finalists import FEW, FIRST, MOST, finalists

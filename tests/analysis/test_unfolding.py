@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conclude.outcomes_made import Y, outcomes, rungs
+from analysis.outcomes_made import Y, outcomes, rungs
 
 from gengap.analysis.growth import next_trials
 from gengap.analysis.results import TrialResults

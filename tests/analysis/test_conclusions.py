@@ -8,7 +8,7 @@ import json
 import msgspec
 import numpy as np
 import pytest
-from conclude.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, rungs
+from analysis.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, rungs
 from rich.console import Console
 
 from gengap.analysis import Conclusions, conclude
