@@ -27,7 +27,7 @@ from gengap.errors import StudyFolderError, UsageError
 from gengap.files.lock import study_lock
 from gengap.plan import Growth, Plan, Trial
 from gengap.study.progress import LIVE, STATUS
-from gengap.text.catalog import language, languages
+from gengap.text.sentences import language, languages
 from gengap.watch.page_cache import AWAY, ENDED
 from gengap.watch.server import Server, page_server, serve_page
 from gengap.watch.snapshot import State, StudySnapshot, folder_version, take_snapshot

@@ -46,7 +46,7 @@ from gengap.models.backend import keras
 from gengap.plan import Growth
 from gengap.report import conclusion_plots, plots
 from gengap.report.console_conclusions import conclusion_sentences
-from gengap.text.catalog import language
+from gengap.text.sentences import language
 
 # %matplotlib inline
 

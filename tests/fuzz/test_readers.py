@@ -25,7 +25,7 @@ from gengap.presets import load_plan
 from gengap.report.html import render_main
 from gengap.report.page import study_page
 from gengap.study.folder import StudyFolder
-from gengap.text.catalog import language
+from gengap.text.sentences import language
 from gengap.watch.snapshot import take_snapshot
 
 LONGEST = 2_000  # characters of what is said, besides the file's name

@@ -43,7 +43,7 @@ from gengap.study.display import SilentDisplay
 from gengap.study.folder import FINGERPRINT, SUMMARY, StudyFolder
 from gengap.study.progress import ProgressFiles
 from gengap.study.scheduler import Scheduler
-from gengap.text.catalog import language
+from gengap.text.sentences import language
 from gengap.watch.server import serve_page
 from gengap.watch.snapshot import take_snapshot
 

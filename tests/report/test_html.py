@@ -39,7 +39,7 @@ from gengap.study import Study
 from gengap.study.folder import StudyFolder
 from gengap.study.provenance import study_provenance
 from gengap.text import markup
-from gengap.text.catalog import language
+from gengap.text.sentences import language
 
 ENGLISH = language("en")
 TEMPLATES = Path(html.__file__).parent / "page" / "templates"

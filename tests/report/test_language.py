@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report.sentences_made import everything
 
-import gengap.text.catalog as module
+import gengap.text.sentences as module
 from gengap.errors import UsageError
-from gengap.text.catalog import HOLDS, Language, default_language, language, languages
+from gengap.text.sentences import HOLDS, Language, default_language, language, languages
 
 FOLDER = Path(module.__file__).parent / "languages"
 TABLES = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.toml")}

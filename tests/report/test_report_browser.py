@@ -21,7 +21,7 @@ from gengap.history import History
 from gengap.report.html import render, render_main
 from gengap.report.page import study_page
 from gengap.report.smoothing import smooth
-from gengap.text.catalog import language, languages
+from gengap.text.sentences import language, languages
 
 WIDE, PHONE = (1280, 850), (390, 844)
 Open = Callable[..., Page]

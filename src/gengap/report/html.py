@@ -31,7 +31,7 @@ from gengap.report.page.formats import FILTERS
 from gengap.report.page.page_curves import RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
 from gengap.stats.learning_curve import LearningCurveForecast
-from gengap.text.catalog import Language, default_language, language
+from gengap.text.sentences import Language, default_language, language
 
 SAID = re.compile(r'\bsay\("([^"]+)"')  # a label, in a template or the script
 HOLDS = re.compile(r"{(\w+):\w+}")  # what a catalogue's key says of its placeholders

@@ -1,112 +1,180 @@
-"""Owns the languages other than English: one catalogue each, `languages/<code>.toml`.
+"""The message catalogue: one Fluent file for each language, `languages/<code>.ftl`. English is one of them.
 
-As in gettext, English is the key. But sentences come whole, with their numbers and names in them, as study.json
-holds them; so a key with placeholders is a pattern that finds them again:
+Code passes a value, and text is made from it where it is shown:
 
-    "{metric} has {count:number} finite values" = "{metric}: 유한한 값 {count}개"
+    >>> message = Message("page-seeds-agree", {"count": 2, "all": 3})
+    >>> catalog("en").render(message), catalog("ko").render(message)
+    ('2 of 3 seeds', '시드 3개 가운데 2개')
 
-After the colon stands what a placeholder holds (see HOLDS); without one it is a name, which is kept as it is. The
-tables of a catalogue only say where its sentences come from.
+Parameters are numbers, texts, messages, tuples of these, or None. Whole numbers show commas between thousands and
+choose plurals. The files format other numbers with these functions (see `gengap.text.numbers`):
+
+    { FIXED($loss, digits: 4) }             0.5312       (also signed: 1, scale: 100)
+    { SIGNIFICANT($limit, digits: 3) }      0.01
+    { PERCENT($share, digits: 1) }          3.1%         of a share of 1
+    { ESTIMATE($rise, digits: 1, unit: "%") }  3.1% [1.2, 5.0]   of (low, middle, high)
+    { BOUNDS($interval, digits: 4) }        [0.5200, 0.5430]
+    { PROBABILITY($p) }                     0.97, above 0.99, below 0.01
+    { P_VALUE($p) }                         0.03, <0.01
+
+A tuple of texts or whole numbers is written with commas. None selects the variant [none]. A text parameter is never
+changed or escaped: escaping HTML is the work of whoever writes HTML.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import tomllib
-from collections.abc import Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from string import Formatter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from gengap.errors import UsageError
+from gengap.text import numbers
+
+if TYPE_CHECKING:
+    from fluent.runtime import FluentBundle
 
 ENGLISH = "en"
-NUMBER = r"[-+]?(?:\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf)"
-ANYTHING = r"(?s:.{1,1000}?)"  # bounded, so that a hostile name costs milliseconds at most
-HOLDS = {
-    "": ANYTHING,
-    "number": NUMBER,
-    "interval": rf"{NUMBER}%? \[{NUMBER}, {NUMBER}\]",
-    "chance": rf"(?:above |below )?{NUMBER}",
-    "multiple": rf"twice|(?:[a-z]+|{NUMBER}) times",
-    "text": ANYTHING,
-}
-TRANSLATED = ("chance", "multiple", "text")  # what is said in turn
-REMEMBERED = 4096  # sentences
+SHORT = 200  # characters of each text in a message that is too long for Fluent
+NONE = "none"  # the variant that None selects
 
 
-class _Entry(NamedTuple):
-    """A key with placeholders: how it is recognised, and what is said for it."""
+class Message(msgspec.Struct, frozen=True):
+    """A text that is not yet written in a language: the id in the catalogue and the parameters of its text.
 
-    pattern: re.Pattern[str]
-    template: str
-    translated: frozenset[str]
-    letters: int
+    Attributes:
+        code: Id of the message in the catalogue, for example "finding-rise".
+        parameters: Values by the names that the text uses.
+    """
+
+    code: str
+    parameters: dict[str, Any] = {}
 
 
-class Language:
-    """What English sentences are in one language: `entries` by their English text."""
+class Catalog:
+    """The texts of one language.
 
-    def __init__(self, code: str, entries: Mapping[str, str]) -> None:
+    Attributes:
+        code: Language code, for example "ko".
+    """
+
+    def __init__(self, code: str, bundle: FluentBundle) -> None:
         self.code = code
-        self._exact = entries
-        patterns = (_entry(key, said) for key, said in entries.items() if "{" in key)
-        self._patterns = sorted(patterns, key=lambda entry: -entry.letters)  # the most particular first
-        self._remembered = lru_cache(REMEMBERED)(self._said)
+        self._bundle = bundle
 
-    def say(self, text: str) -> str:
-        """The text in this language; as it is, if there is no entry for it.
+    def __contains__(self, id: str) -> bool:
+        return self._bundle.has_message(id)
 
-        >>> language("ko").say("early stopping")
-        '조기 종료'
-        >>> language("ko").say("5 values are NaN or infinite and were left out")
-        'NaN 또는 무한대인 값 5개를 뺐습니다'
+    def render(self, message: Message) -> str:
+        """Write a message in this language."""
+        return self.text(message.code, **message.parameters)
+
+    def text(self, id: str, /, **parameters: Any) -> str:
+        """Write the text of an id.
+
+        Args:
+            id: Id in the catalogue.
+            **parameters: A value for each name that the text uses.
+
+        Returns:
+            The text, as plain text.
+
+        Raises:
+            LookupError: If the id, or a parameter that its text needs, is missing.
         """
-        return self._remembered(text)
-
-    def _said(self, text: str) -> str:
-        if text in self._exact:
-            return self._exact[text]
-        for entry in self._patterns:
-            if found := entry.pattern.fullmatch(text):
-                held = found.groupdict()
-                return entry.template.format(**held | {name: self.say(held[name]) for name in entry.translated})
+        if id not in self:
+            raise LookupError(f"no text {id!r} in the language {self.code!r}")
+        text, faults = self._format(id, parameters)
+        if any(isinstance(fault, ValueError) for fault in faults):
+            text, faults = self._format(id, parameters, SHORT)
+        if faults:
+            raise LookupError(f"text {id!r} in the language {self.code!r}: {faults[0]}")
         return text
 
+    def _format(
+        self, id: str, parameters: Mapping[str, Any], longest: int | None = None
+    ) -> tuple[str, list[Exception]]:
+        pattern = self._bundle.get_message(id).value
+        assert pattern is not None
+        held = {name: self._external(value, longest) for name, value in parameters.items()}
+        text, faults = self._bundle.format_pattern(pattern, held)
+        return str(text), faults
 
-def _entry(key: str, said: str) -> _Entry:
-    pattern, translated, letters = "", set[str](), 0
-    for literal, name, holds, _ in Formatter().parse(key):
-        pattern += re.escape(literal)
-        letters += len(literal)
-        if name is not None:
-            pattern += f"(?P<{name}>{HOLDS[holds or '']})"
-            translated |= {name} if holds in TRANSLATED else set()
-    return _Entry(re.compile(pattern, re.ASCII), said, frozenset(translated), letters)
+    def _external(
+        self, value: bool | int | float | str | Message | Sequence[Any] | None, longest: int | None
+    ) -> Any:
+        """Return a parameter as Fluent takes it."""
+        fluent_text, fluent_numbers = _fluent_types()
+        match value:
+            case bool():
+                return fluent_text(str(value).lower())
+            case int() | float():
+                return value
+            case None:
+                return fluent_text(NONE)
+            case tuple() | list() if all(isinstance(each, (int, float)) for each in value):
+                return fluent_numbers(value)
+            case _:
+                return fluent_text(self._joined(value)[:longest])
 
-
-def languages() -> tuple[str, ...]:
-    """The codes of all languages: English, and each that has a catalogue."""
-    catalogues = (file.name for file in _folder().iterdir())
-    return ENGLISH, *sorted(name.removesuffix(".toml") for name in catalogues if name.endswith(".toml"))
+    def _joined(self, value: int | float | str | Message | Sequence[Any]) -> str:
+        match value:
+            case Message():
+                return self.render(value)
+            case int() | float():
+                return f"{value:,}"
+            case str():
+                return value
+            case _:
+                return ", ".join(map(self._joined, value))
 
 
 @cache
-def language(code: str) -> Language:
-    """A language by its code. Raises UsageError naming the known ones."""
+def catalog(code: str) -> Catalog:
+    """Return the texts of a language.
+
+    Args:
+        code: Language code, one of `languages()`.
+
+    Raises:
+        UsageError: If there is no such language.
+    """
+    from fluent.runtime import FluentBundle, FluentResource
+    from fluent.syntax.ast import Junk
+
     if code not in languages():
-        raise UsageError(f"there is no language {code!r}; expected {' or '.join(languages())}")
-    if code == ENGLISH:
-        return Language(code, {})
-    tables = tomllib.loads(_folder().joinpath(f"{code}.toml").read_text(encoding="utf-8")).values()
-    return Language(code, {key: said for table in tables for key, said in table.items()})
+        raise UsageError(f"unknown language {code!r}; expected {' or '.join(languages())}")
+    resource = FluentResource(_folder().joinpath(f"{code}.ftl").read_text(encoding="utf-8"))
+    for entry in resource.body:
+        if isinstance(entry, Junk):
+            raise ValueError(f"{code}.ftl can't be read here: {entry.content}")
+    functions: dict[str, Callable[..., str]] = {
+        "FIXED": _fixed,
+        "SIGNIFICANT": _significant,
+        "PERCENT": _percent,
+        "BOUNDS": _bounds,
+        "ESTIMATE": _estimate,
+        "PROBABILITY": lambda p: _probability(code, p),
+        "P_VALUE": _p_value,
+    }
+    bundle = FluentBundle([code], functions=functions, use_isolating=False)  # pyright: ignore[reportArgumentType]
+    bundle.add_resource(resource)
+    return Catalog(code, bundle)
+
+
+def languages() -> tuple[str, ...]:
+    """Return the codes of all languages, English first."""
+    codes = {file.name.removesuffix(".ftl") for file in _folder().iterdir() if file.name.endswith(".ftl")}
+    return ENGLISH, *sorted(codes - {ENGLISH})
 
 
 def default_language() -> str:
-    """The code of the locale's language, if it is known, else English."""
+    """Return the code of the locale's language, or English if there is no catalogue for it."""
     named = (os.environ.get(variable) for variable in ("LC_ALL", "LC_MESSAGES", "LANG"))
     code = re.split("[_.@-]", next(filter(None, named), ""))[0].lower()
     return code if code in languages() else ENGLISH
@@ -114,3 +182,70 @@ def default_language() -> str:
 
 def _folder() -> Traversable:
     return files("gengap.text").joinpath("languages")
+
+
+@cache
+def _fluent_types() -> tuple[type, type]:
+    """Return the types of texts and of several numbers; made here because Fluent is imported late."""
+    from fluent.runtime.types import FluentType
+
+    class Text(str, FluentType):
+        """A text of any length; a plain str may have 2,500 characters only."""
+
+        def format(self, locale: object) -> Text:  # pyright: ignore[reportIncompatibleMethodOverride]
+            return self
+
+    class Numbers(tuple[float, ...], FluentType):
+        """Several numbers: for BOUNDS and ESTIMATE, or written with commas."""
+
+        def format(self, locale: object) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+            return ", ".join(f"{each:,}" for each in self)
+
+    return Text, Numbers
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _scaled(value: Any, scale: float) -> float | None:
+    number = _number(value)
+    return None if number is None else number * float(scale)
+
+
+def _fixed(value: Any, digits: float = numbers.LOSS_DIGITS, signed: float = 0, scale: float = 1) -> str:
+    return numbers.fixed(_scaled(value, scale), int(digits), signed=bool(signed))
+
+
+def _significant(value: Any, digits: float = 3) -> str:
+    return numbers.significant(_number(value), int(digits))
+
+
+def _percent(value: Any, digits: float = 0) -> str:
+    return numbers.percent(_number(value), int(digits))
+
+
+def _bounds(values: Any, digits: float = numbers.LOSS_DIGITS, signed: float = 0, scale: float = 1) -> str:
+    if isinstance(values, str):
+        return numbers.MISSING
+    return numbers.bounds(values, int(digits), signed=bool(signed), scale=float(scale))
+
+
+def _estimate(
+    values: Any, digits: float = numbers.LOSS_DIGITS, signed: float = 0, scale: float = 1, unit: str = ""
+) -> str:
+    if isinstance(values, str):
+        return numbers.MISSING
+    return numbers.estimate(values, int(digits), signed=bool(signed), scale=float(scale), unit=unit)
+
+
+def _p_value(value: Any) -> str:
+    return numbers.p_value(_number(value))
+
+
+def _probability(code: str, value: Any) -> str:
+    """Write a probability; one that is nearly 0 or 1 in the words of the language."""
+    number = _number(value)
+    if number is None or numbers.LEAST_PROBABILITY <= number <= 1 - numbers.LEAST_PROBABILITY:
+        return numbers.fixed(number, 2)
+    return catalog(code).text("number-above" if number > 0.5 else "number-below")

@@ -11,7 +11,7 @@ from pathlib import Path
 from gengap.analysis.summary import StudySummary
 from gengap.report.html import render, render_main, script_json
 from gengap.report.page import Page, study_page
-from gengap.text.catalog import Language
+from gengap.text.sentences import Language
 from gengap.watch.snapshot import StudySnapshot, folder_version, take_snapshot
 
 REST = 10  # times as long as an edition took there is no other: a study in the same process needs the time

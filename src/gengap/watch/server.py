@@ -27,7 +27,7 @@ import msgspec
 
 from gengap.errors import UsageError
 from gengap.study.folder import StudyFolder
-from gengap.text.catalog import default_language, language
+from gengap.text.sentences import default_language, language
 from gengap.watch.page_cache import PageCache
 
 ADDRESS, PORT = "127.0.0.1", 8642

@@ -1,0 +1,244 @@
+# English. See src/gengap/text/catalog.py for the functions that format numbers.
+
+## Verdicts
+
+verdict-underfit = underfit
+verdict-good = good
+verdict-near-overfit = near-overfit
+verdict-overfit = overfit
+verdict-inconclusive = inconclusive
+
+## Numbers in words
+
+number-above = above 0.99
+number-below = below 0.01
+
+## Names of metrics
+
+metric-binary-crossentropy = cross-entropy
+metric-categorical-crossentropy = cross-entropy
+metric-mean-squared-error = mean squared error
+metric-mean-absolute-error = mean absolute error
+metric-r2 = R²
+metric-accuracy = accuracy
+metric-auc = AUC
+metric-loss = loss with penalties
+metric-learning-rate = learning rate
+
+## Labels of the page
+
+page-skip = Skip to the report
+page-theme = Theme
+page-theme-system = as the system
+page-theme-light = light
+page-theme-dark = dark
+page-plan = plan { $plan }
+page-took = took { $time }
+page-running = still running
+page-interrupted = interrupted: some trials of the plan are missing
+page-headline-none = No trial is finished yet
+page-headline-nothing-learnt = No network clearly beats guessing here
+page-headline-not-judged = No curve could be judged
+page-headline-inconclusive = The curves don't show whether any model overfits
+page-headline-fits = No model overfits
+page-headline-none-known = No model is known to overfit
+page-headline-recommended = recommended: { $run }
+page-recommended = recommended
+page-expected-loss = Expected loss on new rows
+page-expected-accuracy = Expected accuracy
+page-expected-r2 = Expected R²
+page-best-baseline = Best baseline, { $run }
+page-rows-used = Rows, training and validation
+page-trials = Trials
+page-model = model
+page-verdict = verdict
+page-curves = curves
+page-loss = loss
+page-gap = gap
+page-rise-percent = rise after the best, %
+page-rise = rise
+page-onset = turns at epoch
+page-best-epoch = best epoch
+page-parameters = parameters
+page-of-epochs = of { $epochs }
+page-seeds-agree = { $count } of { $all } seeds
+page-loss-note-classes = Loss is the validation cross-entropy at the best epoch. The gap is validation loss minus training loss. Brackets hold 90% intervals.
+page-loss-note-numbers = Loss is the validation mean squared error at the best epoch, divided by the variance of the training target. The gap is validation loss minus training loss. Brackets hold 90% intervals.
+page-seeds-note = Losses are means over the seeds. Verdicts, curves and epochs are those of the first seed.
+page-every-trial = Every trial and seed
+page-seed = seed
+page-training-loss = training loss
+page-validation-loss = validation loss
+page-score-accuracy = accuracy
+page-score-r2 = R²
+page-epochs = epochs
+page-time = time
+page-still-training = still training
+page-curves-title = Curves
+page-curves-switches = What the curves show
+page-runs = runs
+page-run = run
+page-all-runs = all
+page-metric = metric
+page-training = training
+page-validation = validation
+page-log-epochs = log epochs
+page-smoothing = smoothing
+page-smoothing-note = The weighted mean of each value and the values before it
+page-curves-alt = Training and validation curves by epoch. The table at the side shows each run's values; the table below holds the numbers.
+page-at-best-epochs = at the best epochs
+page-at-epoch = at epoch
+page-read-at = Read the curves at this epoch
+page-legend-help = Runs: press a name to hide or show its curves
+page-show-all = show all
+page-hide-all = hide all
+page-read-at-best = read at the best epochs
+page-curves-caption = Solid: training. Dashed: validation. Faint: unsmoothed. Dot: best epoch. Band: where validation turned (90% interval). Training is measured without regularisers, so it can be compared with validation.
+page-numbers = The numbers in this chart
+page-metric-by-epoch = { $metric } at some epochs
+page-epoch = epoch
+page-epoch-log = epoch (log scale)
+page-sparkline = Training and validation loss by epoch
+page-sparkline-best = Training and validation loss by epoch, best at epoch { $epoch }
+page-why-title = Why, and what to do
+page-next-title = What to try next
+page-reasons-title = Reasons for each model's verdict
+page-advice = Advice
+page-words-title = What the verdicts mean
+page-meaning-overfit = Validation turned: it ends clearly worse than at its best.
+page-meaning-near-overfit = Validation levelled off, but training still improves: what it still learns does not generalise.
+page-meaning-good = Validation levelled off, and training too.
+page-meaning-underfit = Validation would still improve clearly: train longer.
+page-meaning-inconclusive = The curves don't show it: they are too short, too noisy, not finite or constant.
+page-meaning-note = "Clearly" means by more than { $percent }% of the loss. The number after a verdict is its probability.
+page-sizes-title = Which size
+page-sizes-alt = Training and validation loss of { $count } sizes against their parameters, with intervals
+page-sizes-caption = Loss at the best epoch. Bars: 90% interval for new data (validation), range over seeds (training).
+page-smallest = smallest within one standard error of the best
+page-parameters-log = parameters (log scale)
+page-regularizers-title = Which regulariser
+page-regularizers-text = Change in validation loss from adding each regulariser to { $run }, on the same rows. Below zero is better.
+page-regularizers-other = { $treatment }, compared with { $run }: { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
+page-regularizers-alt = Change in validation loss from { $count } regularisers, with 90% intervals
+page-regularizers-caption = ◀ better, ▶ worse, ● no clear difference after correction for multiple comparisons. 90% intervals, paired by row.
+page-difference-axis = difference in validation loss
+page-regularizer = regulariser
+page-p-corrected = p, corrected
+page-gap-without = gap without
+page-gap-with = gap with
+page-rows-title = Would more rows help
+page-rows-alt = Validation loss of the best model against { $count } numbers of training rows, and the forecast for more rows
+page-rows-caption = The best model trained on parts of the rows, and forecasts with their 90% intervals.
+page-training-rows = training rows
+page-training-rows-log = training rows (log scale)
+page-measured-or-forecast = measured or forecast
+page-measured = measured
+page-forecast = forecast
+page-comparisons-title = Comparisons
+page-finalists-title = Finalists, cross-validated
+page-finalists-text = The best models were trained again on other splits of the rows: each of { $rows } rows was judged by a model that did not train on it. Losses with 90% intervals.
+page-comparisons-alt = Validation loss of every model and baseline minus that of the best, with 90% intervals
+page-comparisons-caption = Validation loss minus that of the best. ▶ worse, ● no clear difference after correction for multiple comparisons. 90% intervals, paired by row.
+page-group = group
+page-metric-difference = { $metric }, difference
+page-difference = difference
+page-baselines = Baselines
+page-baseline = baseline
+page-test-title = Test rows
+page-test-text = { $rows } rows that no trial used, evaluated once, on { $day }.
+page-data-title = The data and its split
+page-test = test
+page-use-train = fits the weights
+page-use-validation = judges every epoch and chooses the model
+page-use-test = not used by any trial
+page-source = source
+page-target = target
+page-task = task
+page-task-binary = two classes
+page-task-multiclass = several classes
+page-task-regression = regression
+page-split = split
+page-weights = weights
+page-features = features
+page-standardised = standardised with the mean and standard deviation of the training rows
+page-raw = raw
+page-bad-rows = bad rows left out
+page-columns = columns
+page-count-columns = { $count } columns
+page-table-title = The table
+page-column = column
+page-kind = kind
+page-missing = missing
+page-column-use = how it is used
+page-made-title = How it was computed
+page-began = began
+page-training-took = training took
+page-call-took = last call took
+page-seeds = seeds
+page-versions = versions
+page-reproduce = How to reproduce
+page-plan-toml = The plan, as TOML
+
+## The live page
+
+live-finished = the study is finished
+live-waiting = waiting for a study to begin
+live-away = no connection to the server; trying again
+live-complete = the study is finished; this page is complete
+page-headline-overfit = { $all ->
+    [1] The model overfits
+   *[other] { $count ->
+        [one] 1 of { $all } models overfits
+       *[other] { $count } of { $all } models overfit
+    }
+}
+page-headline-underfit = { $all ->
+    [1] The model underfits
+   *[other] No model overfits, { $count ->
+        [one] 1 of { $all } underfits
+       *[other] { $count } of { $all } underfit
+    }
+}
+page-headline-underfit-known = No model is known to overfit, { $count ->
+    [one] 1 of { $all } underfits
+   *[other] { $count } of { $all } underfit
+}
+page-headline-fit = { $count ->
+    [one] 1 of { $all } models fits
+   *[other] { $count } of { $all } models fit
+}
+page-headline-unknown = { $count } { $count ->
+    [one] curve is
+   *[other] curves are
+} inconclusive
+page-cores = { $count } { $count ->
+    [one] core
+   *[other] cores
+}
+page-plain-columns = { $count } { $count ->
+    [one] column of numbers without missing values is used
+   *[other] columns of numbers without missing values are used
+} unchanged.
+live-running = { $planned ->
+    [none] the study is running: { $finished } trials finished
+   *[other] the study is running: { $finished } of { $planned } trials finished
+}
+live-stopped = { $planned ->
+    [none] the study stopped early: { $finished } trials finished
+   *[other] the study stopped early: { $finished } of { $planned } trials finished
+}
+
+## Findings: the reasons for a verdict
+
+
+## Advice
+
+
+## Conclusions of a study
+
+
+## Tables and their columns
+
+
+## Errors and warnings
+

@@ -1,0 +1,224 @@
+# 한국어. 숫자를 쓰는 함수는 src/gengap/text/catalog.py에 있습니다.
+# 이름과 숫자 뒤에는 받침에 따라 바뀌는 조사를 쓰지 않습니다.
+
+## Verdicts
+
+verdict-underfit = 과소적합
+verdict-good = 적절
+verdict-near-overfit = 과대적합 직전
+verdict-overfit = 과대적합
+verdict-inconclusive = 판단 보류
+
+## Numbers in words
+
+number-above = 0.99 초과
+number-below = 0.01 미만
+
+## Names of metrics
+
+metric-binary-crossentropy = 크로스 엔트로피
+metric-categorical-crossentropy = 크로스 엔트로피
+metric-mean-squared-error = 평균 제곱 오차
+metric-mean-absolute-error = 평균 절대 오차
+metric-r2 = R²
+metric-accuracy = 정확도
+metric-auc = AUC
+metric-loss = 페널티를 더한 손실
+metric-learning-rate = 학습률
+
+## Labels of the page
+
+page-skip = 본문으로 건너뛰기
+page-theme = 테마
+page-theme-system = 시스템 설정대로
+page-theme-light = 밝게
+page-theme-dark = 어둡게
+page-plan = 계획 { $plan }
+page-took = 소요 시간 { $time }
+page-running = 진행 중
+page-interrupted = 중단됨: 계획한 실험 가운데 일부가 없습니다
+page-headline-none = 아직 끝난 실험이 없습니다
+page-headline-nothing-learnt = 이 행들로 확인되는 한 아무것도 배우지 못했습니다
+page-headline-not-judged = 판정할 수 있는 곡선이 없습니다
+page-headline-inconclusive = 곡선만으로는 과대적합인지 알 수 없습니다
+page-headline-fits = 과대적합인 모델은 없습니다
+page-headline-none-known = 과대적합으로 판정된 모델은 없습니다
+page-headline-recommended = 추천 모델: { $run }
+page-recommended = 추천
+page-expected-loss = 새 행에서 예상되는 손실
+page-expected-accuracy = 예상되는 정확도
+page-expected-r2 = 예상되는 R²
+page-best-baseline = 가장 좋은 기준 모델, { $run }
+page-rows-used = 훈련 행과 검증 행
+page-trials = 실험
+page-model = 모델
+page-verdict = 판정
+page-curves = 곡선
+page-loss = 손실
+page-gap = 격차
+page-rise-percent = 최적 이후 상승, %
+page-rise = 상승
+page-onset = 돌아선 에포크
+page-best-epoch = 가장 좋은 에포크
+page-parameters = 매개변수
+page-of-epochs = / { $epochs }
+page-seeds-agree = 시드 { $all }개 가운데 { $count }개
+page-loss-note-classes = 손실은 가장 좋은 에포크의 검증 크로스 엔트로피이고, 격차는 검증 손실에서 훈련 손실을 뺀 값입니다. 대괄호는 90% 구간입니다.
+page-loss-note-numbers = 손실은 가장 좋은 에포크의 검증 평균 제곱 오차를 훈련 목표의 분산으로 나눈 값입니다. 격차는 검증 손실에서 훈련 손실을 뺀 값입니다. 대괄호는 90% 구간입니다.
+page-seeds-note = 손실은 시드들의 평균이고, 판정과 곡선과 에포크는 첫 시드의 것입니다.
+page-every-trial = 모든 실험과 시드
+page-seed = 시드
+page-training-loss = 훈련 손실
+page-validation-loss = 검증 손실
+page-score-accuracy = 정확도
+page-score-r2 = R²
+page-epochs = 에포크
+page-time = 시간
+page-still-training = 훈련 중
+page-curves-title = 곡선
+page-curves-switches = 곡선에 보일 것
+page-runs = 실행
+page-run = 실행
+page-all-runs = 모두
+page-metric = 지표
+page-training = 훈련
+page-validation = 검증
+page-log-epochs = 로그 에포크
+page-smoothing = 평활화
+page-smoothing-note = 각 값과 그 이전 값들의 가중 평균
+page-curves-alt = 에포크에 따른 훈련과 검증 곡선. 옆의 표에서 실행마다 값을 읽을 수 있고, 아래 표에 숫자가 있습니다
+page-at-best-epochs = 가장 좋은 에포크에서
+page-at-epoch = 에포크
+page-read-at = 이 에포크에서 곡선 읽기
+page-legend-help = 실행: 이름을 누르면 곡선을 숨기거나 보입니다
+page-show-all = 모두 보이기
+page-hide-all = 모두 숨기기
+page-read-at-best = 가장 좋은 에포크에서 읽기
+page-curves-caption = 실선: 훈련. 점선: 검증. 흐린 선: 평활화하지 않은 값. 점: 가장 좋은 에포크. 띠: 검증이 돌아선 곳(90% 구간). 훈련은 검증과 비교할 수 있도록 규제를 끄고 쟀습니다.
+page-numbers = 그림에 쓰인 숫자
+page-metric-by-epoch = 몇몇 에포크의 { $metric }
+page-epoch = 에포크
+page-epoch-log = 에포크(로그 축)
+page-sparkline = 에포크별 훈련 손실과 검증 손실
+page-sparkline-best = 에포크별 훈련 손실과 검증 손실, 가장 좋은 에포크 { $epoch }
+page-why-title = 판정의 근거와 할 일
+page-next-title = 다음에 해 볼 것
+page-reasons-title = 모델별 판정 근거
+page-advice = 조언
+page-words-title = 판정의 뜻
+page-meaning-overfit = 검증이 돌아섰습니다. 가장 좋았을 때보다 뚜렷이 나쁜 값으로 끝납니다.
+page-meaning-near-overfit = 검증은 평평해졌는데 훈련은 계속 나아집니다. 이제 와서 배우는 것은 새 데이터에 통하지 않습니다.
+page-meaning-good = 검증이 평평해졌고 훈련도 그렇습니다.
+page-meaning-underfit = 검증이 아직 뚜렷이 나아질 수 있습니다. 더 훈련하세요.
+page-meaning-inconclusive = 곡선만으로는 알 수 없습니다. 너무 짧거나, 잡음이 심하거나, 유한하지 않거나, 변하지 않습니다.
+page-meaning-note = ‘뚜렷이’는 손실의 { $percent }%를 넘는다는 뜻입니다. 판정 옆의 숫자는 그 확률입니다.
+page-sizes-title = 어떤 크기가 알맞은가
+page-sizes-alt = 크기 { $count }가지의 매개변수 수에 따른 훈련 손실과 검증 손실, 구간 포함
+page-sizes-caption = 가장 좋은 에포크의 손실입니다. 막대: 새 데이터에 대한 90% 구간(검증), 시드 사이의 폭(훈련).
+page-smallest = 최적의 표준 오차 안에서 가장 작은 모델
+page-parameters-log = 매개변수(로그 축)
+page-regularizers-title = 어떤 규제 기법이 도움이 되는가
+page-regularizers-text = { $run }에 규제 기법을 하나씩 더했을 때 같은 행에서 검증 손실의 변화입니다. 0보다 작으면 좋습니다.
+page-regularizers-other = { $treatment }, 비교 기준 { $run }: { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
+page-regularizers-alt = 규제 기법 { $count }가지가 검증 손실에 미치는 효과와 90% 구간
+page-regularizers-caption = ◀ 더 좋음, ▶ 더 나쁨, ● 다중 비교를 보정하면 뚜렷한 차이 없음. 행별로 짝지은 90% 구간.
+page-difference-axis = 검증 손실의 차이
+page-regularizer = 규제 기법
+page-p-corrected = 보정한 p
+page-gap-without = 쓰기 전 격차
+page-gap-with = 쓴 뒤 격차
+page-rows-title = 행이 더 있으면 도움이 되는가
+page-rows-alt = 훈련 행의 수 { $count }가지에 따른 가장 좋은 모델의 검증 손실과, 행이 더 있을 때의 예측
+page-rows-caption = 가장 좋은 모델을 행의 일부로 훈련한 결과와, 예측 및 그 90% 구간입니다.
+page-training-rows = 훈련 행
+page-training-rows-log = 훈련 행(로그 축)
+page-measured-or-forecast = 측정 또는 예측
+page-measured = 측정
+page-forecast = 예측
+page-comparisons-title = 비교
+page-finalists-title = 교차 검증한 최종 후보
+page-finalists-text = 가장 좋은 모델들을 다르게 나눈 행으로 다시 훈련하여, 행 { $rows }개 하나하나를 그 행으로 훈련하지 않은 모델이 평가하게 했습니다. 손실과 90% 구간입니다.
+page-comparisons-alt = 모든 모델과 기준 모델의 검증 손실에서 가장 좋은 모델의 것을 뺀 값과 90% 구간
+page-comparisons-caption = 검증 손실에서 가장 좋은 모델의 것을 뺀 값입니다. ▶ 더 나쁨, ● 다중 비교를 보정하면 뚜렷한 차이 없음. 행별로 짝지은 90% 구간.
+page-group = 그룹
+page-metric-difference = { $metric } 차이
+page-difference = 차이
+page-baselines = 기준 모델
+page-baseline = 기준 모델
+page-test-title = 테스트 행
+page-test-text = 어떤 실험에도 쓰지 않은 행 { $rows }개를 { $day }에 한 번 썼습니다.
+page-data-title = 데이터와 그 분할
+page-test = 테스트
+page-use-train = 가중치를 맞춥니다
+page-use-validation = 에포크마다 평가하고 모델을 고릅니다
+page-use-test = 어떤 실험에도 쓰지 않았습니다
+page-source = 출처
+page-target = 타깃
+page-task = 과제
+page-task-binary = 이진 분류
+page-task-multiclass = 다중 분류
+page-task-regression = 회귀
+page-split = 분할
+page-weights = 가중치
+page-features = 특성
+page-standardised = 훈련 행의 평균과 표준 편차로 표준화
+page-raw = 원래 값
+page-bad-rows = 뺀 행
+page-columns = 열
+page-count-columns = 열 { $count }개
+page-table-title = 표
+page-column = 열 이름
+page-kind = 종류
+page-missing = 빠진 값
+page-column-use = 어떻게 썼는가
+page-made-title = 어떻게 계산했는가
+page-began = 시작
+page-training-took = 훈련에 걸린 시간
+page-call-took = 마지막 호출에 걸린 시간
+page-seeds = 시드
+page-versions = 버전
+page-reproduce = 다시 하려면
+page-plan-toml = 계획(TOML)
+
+## The live page
+
+live-finished = 스터디가 끝났습니다
+live-waiting = 스터디가 시작되기를 기다리고 있습니다
+live-away = 서버와 연결이 끊겼습니다. 다시 연결되기를 기다리고 있습니다
+live-complete = 스터디가 끝났습니다. 이 페이지가 최종 결과입니다
+page-headline-overfit = { $all ->
+    [1] 모델이 과대적합입니다
+   *[other] 모델 { $all }개 가운데 { $count }개가 과대적합입니다
+}
+page-headline-underfit = { $all ->
+    [1] 모델이 과소적합입니다
+   *[other] 과대적합인 모델은 없고, { $all }개 가운데 { $count }개가 과소적합입니다
+}
+page-headline-underfit-known = 과대적합으로 판정된 모델은 없고, { $all }개 가운데 { $count }개가 과소적합입니다
+page-headline-fit = 모델 { $all }개 가운데 { $count }개가 적절합니다
+page-headline-unknown = { $count }개는 곡선만으로 알 수 없습니다
+page-cores = 코어 { $count }개
+page-plain-columns = 빠진 값이 없어 그대로 특성이 된 숫자 열: { $count }개.
+live-running = { $planned ->
+    [none] 스터디가 진행 중입니다. 실험 { $finished }개 완료
+   *[other] 스터디가 진행 중입니다. 실험 { $planned }개 중 { $finished }개 완료
+}
+live-stopped = { $planned ->
+    [none] 스터디가 도중에 끝났습니다. 실험 { $finished }개 완료
+   *[other] 스터디가 도중에 끝났습니다. 실험 { $planned }개 중 { $finished }개 완료
+}
+
+## Findings: the reasons for a verdict
+
+
+## Advice
+
+
+## Conclusions of a study
+
+
+## Tables and their columns
+
+
+## Errors and warnings
+
