@@ -42,6 +42,13 @@ def test_where_nothing_was_learnt_small_p_values_are_as_rare_as_they_say(rows: i
     assert np.mean(np.array(p_values) <= 0.2) >= 0.2 - 3 * np.sqrt(0.2 * 0.8 / 200)  # nor rarer than need be
 
 
+def test_one_study_in_a_hundred_that_learnt_nothing_is_said_to_have_learnt() -> None:
+    random, y, learnt = np.random.default_rng(1), (np.arange(100) < 50).astype(float), 0
+    for _ in range(600):
+        learnt += shown([random.normal(size=(3, 100))], y, orders=199, seed=int(random.integers(1_000_000))).learnt
+    assert 0 < learnt < 0.01 * 600 + 3 * np.sqrt(0.01 * 600)  # 6 are expected, and 30 would be at a level of 5%
+
+
 @pytest.mark.parametrize("rate", [0.5, 0.05])
 def test_where_something_was_learnt_it_is_seen(rate: float) -> None:
     y = (np.arange(600) < rate * 600).astype(float)

@@ -1,0 +1,63 @@
+"""The numbers of a verdict, held against curves whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.verdict import Verdict, judge
+from gengap.history import Series
+from gengap.stats.row_losses import RowLosses
+
+EPOCHS = np.arange(200)
+LOG = np.log(EPOCHS + 1.0)
+
+
+def curves(validation: np.ndarray, train: np.ndarray | None = None) -> RunCurves:
+    random = np.random.default_rng(0)
+    noisy = [each * (1 + random.normal(0, 0.002, len(each))) for each in (validation, train) if each is not None]
+    series = [Series(np.arange(len(each)), each) for each in noisy]
+    return RunCurves("drawn", "val_loss", series[0], series[1] if train is not None else None, False)
+
+
+def verdict(validation: np.ndarray, train: np.ndarray | None = None, rows: RowLosses | None = None) -> Verdict:
+    return judge(curves(validation, train), rows)
+
+
+@pytest.mark.parametrize("pace", [0.05, 0.1, 0.2])
+def test_twice_the_epochs_are_expected_to_bring_what_they_bring(pace: float) -> None:
+    """A loss that falls by the same share with every e-fold of epochs falls by log 2 of it with twice as many."""
+    found = verdict(0.7 * np.exp(-pace * LOG))
+    brought = 100 * (1 - np.exp(-pace * np.log(2)))
+    assert found.verdict == "underfit" and found.ahead_percent is not None
+    low, middle, high = found.ahead_percent
+    assert low < brought < high
+    assert 0.75 * brought < middle < 1.35 * brought
+
+
+@pytest.mark.parametrize(("train", "percent"), [(0.4, 25), (0.5, 0), (0.625, -20)])
+def test_the_gap_is_how_far_validation_ends_above_training(train: float, percent: float) -> None:
+    levelled = 0.5 + 0.2 * np.exp(-EPOCHS / 20)
+    found = verdict(levelled, levelled * train / 0.5)
+    assert found.gap_percent == pytest.approx(percent, abs=0.5)
+    if percent:
+        assert ("worse than training" if percent > 0 else "better than training") in " ".join(found.reasons)
+
+
+def test_where_validation_turned_is_as_unsure_as_its_rows_make_it() -> None:
+    """Half the rows turn early and half late. Which half is larger decides when the mean turns."""
+    early, late = (0.5 + 0.08 * (LOG - np.log(turn)) ** 2 for turn in (15, 60))
+    mean = (early + late) / 2
+    at = np.unique(np.geomspace(1, len(EPOCHS), 40).astype(int)) - 1
+    widths = []
+    for count in (20, 2_000):
+        losses = np.repeat(np.stack([early[at], late[at]], axis=1), count // 2, axis=1)
+        found = verdict(mean, rows=RowLosses(at, losses))
+        assert found.verdict == "overfit" and found.onset_interval is not None and found.onset_epoch is not None
+        assert abs(np.log(found.onset_epoch / 30)) < 0.25
+        widths.append(np.log(found.onset_interval[1] / found.onset_interval[0]))
+    without = verdict(mean).onset_interval
+    assert without is not None
+    alone = np.log(without[1] / without[0])
+    assert widths[0] > 2 * widths[1] and widths[0] > 1.5 * alone
