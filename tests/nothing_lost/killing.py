@@ -8,6 +8,7 @@ kept in FOLDER, so that each study compiles once for all of them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,11 +24,13 @@ import gengap
 from gengap.models import L2, Dropout
 from gengap.plan import Plan, Recipe, Stopping, Trial
 from gengap.report import conclusion_plots, html, plots, tensorboard_hparams, tensorboard_images  # noqa: F401
+from gengap.study.display import SilentDisplay
 from gengap.train import checkpoint
 from gengap.train.jax import trainer as compiled
+from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 300, "validation": 100, "test": 40}
-WENT_ON = "went on from epoch"
+BEGAN = "began after epochs:"
 PLAN = Plan(
     name="killed",
     trials=(
@@ -38,26 +41,40 @@ PLAN = Plan(
 )
 
 
+class Telling(SilentDisplay):
+    """Says after how many epochs each trial begins: a trial's first chunk is one epoch."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def progress(self, progress: Progress) -> None:
+        if progress.run not in self._told:
+            self._told.add(progress.run)
+            os.write(2, f"{BEGAN} {progress.epoch - 1}\n".encode())
+
+
+def keeps(folder: Path, since: float) -> bool:
+    """Whether a trial under way was kept in the folder since then."""
+    with contextlib.suppress(OSError):  # one may end meanwhile
+        return any(path.stat().st_mtime > since for path in folder.glob("trials/**/*.checkpoint.npz"))
+    return False
+
+
 def study(folder: Path, log: Path) -> None:
     """In the child: the study, kept after every chunk of a few epochs."""
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     checkpoint.CHECKPOINT_SECONDS = 0.0
     compiled.CHUNK_SECONDS = 0.01
-    latest = checkpoint.CheckpointFile.latest
-
-    def told(self: checkpoint.CheckpointFile, run: str, seed: int) -> checkpoint.Checkpoint | None:
-        found = latest(self, run, seed)
-        if found is not None:
-            os.write(2, f"{WENT_ON} {found.known.history.epochs}\n".encode())
-        return found
-
-    checkpoint.CheckpointFile.latest = told
-    gengap.study("collider", PLAN, **ROWS, seeds=1, out=folder)
+    gengap.study("collider", PLAN, **ROWS, seeds=1, out=folder, display=Telling())
 
 
-def run(folder: Path, log: Path, kill_after: float | None) -> dict[str, Any]:
-    """Runs the study to its end, or kills it after so many seconds: whether it ended, and how long it ran."""
-    begun = time.monotonic()
+def run(folder: Path, log: Path, kill_after: float | None, once_kept: bool) -> dict[str, Any]:
+    """Runs the study to its end, or kills it: whether that was done, and how long it ran.
+
+    It is killed so many seconds after its start or, if `once_kept`, after it kept a trial that has not ended.
+    """
+    begun, day = time.monotonic(), time.time()
+    since = None if once_kept else begun
     child = os.fork()
     if child == 0:
         status = 1
@@ -71,7 +88,9 @@ def run(folder: Path, log: Path, kill_after: float | None) -> dict[str, Any]:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return {"killed": False, "status": status, "seconds": time.monotonic() - begun}
-        if kill_after is not None and time.monotonic() - begun >= kill_after:
+        if since is None and keeps(folder, day):
+            since = time.monotonic()
+        if kill_after is not None and since is not None and time.monotonic() - since >= kill_after:
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             return {"killed": os.WIFSIGNALED(status), "status": status, "seconds": time.monotonic() - begun}
@@ -85,7 +104,7 @@ def main() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     for line in sys.stdin:
         asked = json.loads(line)
-        print(json.dumps(run(Path(asked["folder"]), place / "log", asked["kill_after"])), flush=True)
+        print(json.dumps(run(Path(asked.pop("folder")), place / "log", **asked)), flush=True)
 
 
 if __name__ == "__main__":

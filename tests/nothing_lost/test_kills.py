@@ -1,5 +1,7 @@
 """A study killed at random moments of its whole life ends as one that nobody killed, bit for bit.
 
+Every other kill waits until a trial is under way and kept, so that trials also go on in the middle.
+
 GENGAP_KILLS says how many kills there are (default: 5; all 50 take minutes on two cores).
 """
 
@@ -22,7 +24,7 @@ from gengap.models.backend import keras
 
 KILLS = int(os.environ.get("GENGAP_KILLS", "5"))
 IN_A_ROW = 5  # kills of one study before it is left to end
-WENT_ON = "went on from epoch"  # as killing.py writes
+BEGAN = "began after epochs:"  # as killing.py writes
 OF_TIME = ("seconds", "began")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
@@ -34,14 +36,21 @@ class Forking:
     def __init__(self, process: subprocess.Popen[str], place: Path) -> None:
         self._process, self._place = process, place
 
-    def run(self, folder: Path, kill_after: float | None) -> dict[str, Any]:
-        """Runs the study in `folder` to its end, or kills it after so many seconds."""
+    def run(self, folder: Path, kill_after: float | None = None, *, once_kept: bool = False) -> dict[str, Any]:
+        """Runs the study in `folder` to its end, or kills it: see `run` of killing.py."""
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({"folder": str(folder), "kill_after": kill_after}) + "\n")
+        self._process.stdin.write(
+            json.dumps({"folder": str(folder), "kill_after": kill_after, "once_kept": once_kept}) + "\n"
+        )
         self._process.stdin.flush()
         done = json.loads(self._process.stdout.readline())
         assert done["killed"] or done["status"] == 0, (self._place / "log").read_text()
         return done
+
+    def began(self) -> list[int]:
+        """After how many epochs each trial began, of all studies so far."""
+        lines = (self._place / "log").read_text().splitlines()
+        return [int(line.split()[-1]) for line in lines if line.startswith(BEGAN)]
 
 
 @contextmanager
@@ -76,23 +85,24 @@ def names(folder: Path) -> list[str]:
 def test_a_study_killed_at_random_moments_ends_as_one_that_nobody_killed(tmp_path: Path) -> None:
     generator, kills, studies, seconds = np.random.default_rng(2026), 0, 0, []
     with forking(tmp_path) as forked:
-        forked.run(tmp_path / "first", None)  # compiles
-        life = forked.run(tmp_path / "whole", None)["seconds"]
+        forked.run(tmp_path / "first")  # compiles
+        life = forked.run(tmp_path / "whole")["seconds"]
         whole = kept(tmp_path / "whole")
-        assert not whole["interrupted"]
+        assert not whole["interrupted"] and forked.began() == [0] * 4
         while kills < KILLS:
             folder, studies = tmp_path / f"killed{studies}", studies + 1
-            for _ in range(IN_A_ROW):
-                done = forked.run(folder, generator.uniform(0, life))
+            for at in range(IN_A_ROW):
+                once_kept = at % 2 == 0
+                after = generator.uniform(0, 0.1 if once_kept else life)
+                done = forked.run(folder, after, once_kept=once_kept)
                 kills += done["killed"]
                 seconds.append(done["seconds"])
                 if not done["killed"] or kills == KILLS:
                     break
-            forked.run(folder, None)
+            forked.run(folder)
             assert kept(folder) == whole
             assert names(folder) == names(tmp_path / "whole")
-    lines = (tmp_path / "log").read_text().splitlines()
-    epochs = sorted(int(line.split()[-1]) for line in lines if line.startswith(WENT_ON))
+        went_on = sorted(epochs for epochs in forked.began() if epochs > 0)
     print(f"{kills} kills of {studies} studies; one takes {life:.1f} s, a killed one {np.mean(seconds):.1f} s")
-    print(f"trials went on {len(epochs)} times, from epochs {epochs}")
-    assert epochs or kills < 50  # of so many kills, some take a trial under way
+    print(f"trials went on {len(went_on)} times, after {went_on} epochs")
+    assert len(went_on) > KILLS / 4
