@@ -1,12 +1,14 @@
 """gengap tells whether a model underfits, fits or overfits, how sure that is, and what to do about it.
 
-The public names, nothing else; importing this loads neither JAX nor Keras.
+Importing this loads neither JAX nor Keras, and sets the backend that Keras will run on: import it before Keras.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from gengap.models.backend import choose_backend
 
 if TYPE_CHECKING:
     from gengap import callbacks, models
@@ -65,6 +67,8 @@ __all__ = [
     "study",
 ]
 __version__ = "0.1.0"
+
+choose_backend()
 
 
 def __getattr__(name: str) -> object:

@@ -10,27 +10,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from gengap.models.treatments import (
-    L1,
-    L1L2,
-    L2,
-    BatchNorm,
-    Clip,
-    Dropout,
-    Ensemble,
-    Ftrl,
-    LabelSmoothing,
-    Mixup,
-    Noise,
-    Periodic,
-    Treatment,
-    WeightDecay,
-)
-
 if TYPE_CHECKING:
     from gengap.models.mlp import SIZES, compile_binary, compile_for, large, medium, perceptron, small, tiny
     from gengap.models.sparsity import share_below
+    from gengap.models.treatments import (
+        L1,
+        L1L2,
+        L2,
+        BatchNorm,
+        Clip,
+        Dropout,
+        Ensemble,
+        Ftrl,
+        LabelSmoothing,
+        Mixup,
+        Noise,
+        Periodic,
+        Treatment,
+        WeightDecay,
+    )
 
+_IN_MLP = ("SIZES", "compile_binary", "compile_for", "large", "medium", "perceptron", "small", "tiny")
 __all__ = [
     "L1",
     "L1L2",
@@ -59,9 +59,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import Keras only when a model is asked for: plans read treatments without it."""
-    if name in __all__:
-        return getattr(
-            import_module("gengap.models.sparsity" if name == "share_below" else "gengap.models.mlp"), name
-        )
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import what is asked for, and no more: plans read treatments without Keras."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "mlp" if name in _IN_MLP else "sparsity" if name == "share_below" else "treatments"
+    return getattr(import_module(f"gengap.models.{home}"), name)

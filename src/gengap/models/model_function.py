@@ -79,8 +79,6 @@ def _named(name: str) -> Any:
     module, _, function = name.partition(":")
     if not (module and all(map(str.isidentifier, (*module.split("."), *function.split("."))))):
         raise UsageError(f"model {name!r}: expected module:function, as my_models:build for build in my_models.py")
-    import gengap.models.backend  # noqa: F401 - before the module imports Keras, on whatever backend
-
     try:
         with _current_folder_first():
             found = importlib.import_module(module)
