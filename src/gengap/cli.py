@@ -151,7 +151,7 @@ def study(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each model's Keras summary.")] = False,
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
-    from gengap.data.columns import parse_column_options
+    from gengap.data.spec import parse_column_options
     from gengap.report.console import Terminal, results_table
     from gengap.report.console_conclusions import conclusions
     from gengap.report.verdict_table import verdict_table

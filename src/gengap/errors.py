@@ -19,6 +19,9 @@ Each message says what was received and where, what was expected, and how to men
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 LONGEST = 2_000  # characters of a message: names in a stranger's file may be millions, or megabytes long
 ENDING = 400  # of them are the message's end, where its mend is
 
@@ -32,6 +35,16 @@ def shown(cell: object) -> str:
     """A cell for an error, not too long."""
     text = repr(cell)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return a suggestion for a misspelt name, with a space in front, or "" if no known one is close.
+
+    >>> did_you_mean("tumour", ["tumor", "age"])
+    " Did you mean 'tumor'?"
+    """
+    close = difflib.get_close_matches(str(name), list(known), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def reason(fault: BaseException) -> str:

@@ -213,7 +213,7 @@ def test_a_column_can_be_left_out_and_says_so() -> None:
     ("column", "said"),
     [
         ({"aeg": "drop"}, r"no column 'aeg'. Did you mean 'age'"),
-        ({"age": "numeric"}, r"column 'age': there is no kind 'numeric', expected category, number"),
+        ({"age": "numeric"}, r"column 'age': there is no kind 'numeric', expected 'category', 'number'"),
         ({"y": "category"}, r"'y' is the target"),
         ({"patient": "number"}, r"split or weighted by 'patient'"),
         ({"number": "drop"}, r"'number' is both to be kept and dropped"),

@@ -190,7 +190,7 @@ def test_columns_of_other_types_are_refused(column: pa.Array, said: str, tmp_pat
             open_source(source, target="y")
         assert "c" not in read(open_source(source, target="y", column={"c": "drop"})).column_names
         with pytest.raises((BadRowError, SourceError), match=f"{said}.* name another"):
-            open_source(source, target="y", aside=["c"])
+            open_source(source, target="y", weight="c")
         with pytest.raises((BadRowError, SourceError), match=f"{said}.* Leave the column out"):
             ingest(source, tmp_path / "out.parquet")
         with pytest.raises((BadRowError, SourceError), match=f"{said}.* as the model's training rows"):

@@ -2,65 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from gengap.data.encoding import read_dates
 from gengap.data.formatted_numbers import adorned, refuse_adorned
+from gengap.data.spec import DataSpec
 from gengap.errors import DataError, UsageError, shown
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-ColumnKind = Literal["category", "number", "text", "date", "drop"]
-KINDS = get_args(ColumnKind)
 MOST_CATEGORIES = 1_000  # each is a feature
 MEND = "Mend the column, or say otherwise with --column"
 
 
-def parse_column_options(texts: Iterable[str]) -> dict[str, str]:
-    """What the command line says, as "shop=category", by column.
+def check_overrides(spec: DataSpec, target: str, dates: Collection[str], origin: str) -> None:
+    """Raise UsageError for a column whose kind can't be overridden so.
 
-    >>> parse_column_options(["shop=category", "a=b=drop"])
-    {'shop': 'category', 'a=b': 'drop'}
+    `dates` are columns that the table itself declares to be dates.
     """
-    found: dict[str, str] = {}
-    for text in texts:
-        name, _, kind = text.rpartition("=")
-        if not name:
-            raise UsageError(f"--column {text}: expected NAME=KIND, as in shop=category, of {', '.join(KINDS)}")
-        if found.setdefault(name, kind) != kind:
-            raise UsageError(f"--column says that {name!r} is both {found[name]} and {kind}. Leave one out")
-    return found
-
-
-def check_overrides(
-    said: Mapping[str, str],
-    target: str,
-    aside: Sequence[str],
-    keep: Collection[str],
-    dates: Collection[str],
-    origin: str,
-) -> None:
-    """Raises UsageError for a kind that there is none, and for a column of which it can't be said.
-
-    `dates` are columns that the table itself says to be dates.
-    """
-    for name, kind in said.items():
-        if kind not in KINDS:
-            raise UsageError(f"{origin}, column {name!r}: there is no kind {kind!r}, expected {', '.join(KINDS)}")
+    for name, kind in spec.column.items():
         if name == target:
             raise UsageError(
-                f"{origin}: {name!r} is the target, and what that is --task says. Leave {name}={kind} out"
+                f"{origin}: {name!r} is the target, whose kind is set by --task. Leave {name}={kind} out"
             )
-        if name in aside:
+        if name in spec.extra_columns:
             raise UsageError(
-                f"{origin}: rows are split or weighted by {name!r}, no feature. Leave {name}={kind} out"
+                f"{origin}: rows are split or weighted by {name!r}, so it is no feature. Leave {name}={kind} out"
             )
         if name in dates and kind not in ("date", "drop"):
             raise UsageError(f"{origin}, column {name!r}: it holds dates and can't be taken for a {kind}. {MEND}")
-        if kind == "drop" and name in keep:
+        if kind == "drop" and name in spec.keep:
             raise UsageError(f"{origin}: {name!r} is both to be kept and dropped. Leave one out")
 
 

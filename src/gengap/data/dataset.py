@@ -11,12 +11,11 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import msgspec
 import numpy as np
 
-from gengap.data.columns import ColumnKind
 from gengap.data.encoding import Date, Encoding
 from gengap.data.formatted_numbers import adorned, refuse_adorned
 from gengap.data.large_tables import prepare_large_table
@@ -24,7 +23,6 @@ from gengap.data.preparation import PreparedTable, prepare
 from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
 from gengap.data.sample_weights import (
-    ClassWeight,
     balanced,
     check_weights,
     normalise_weights,
@@ -32,6 +30,7 @@ from gengap.data.sample_weights import (
     weighting,
 )
 from gengap.data.sources.source import Source, open_source
+from gengap.data.spec import DataOptions, DataSpec, Preparation
 from gengap.data.split import SplitSizes, comparable_times, split_at_random, split_by_group, split_by_time
 from gengap.data.stored_rows import StoredRows
 from gengap.data.table_summary import (
@@ -43,19 +42,18 @@ from gengap.data.table_summary import (
 )
 from gengap.errors import BadRowError, TooFewRowsError, UsageError
 from gengap.files.limits import TooLargeError, default_table_bytes
-from gengap.tasks import AnyTask, Regression, TaskName, task_of
+from gengap.tasks import AnyTask, Regression, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from gengap.data.sources.blocks import OnBadRow, SkippedRow
+    from gengap.data.sources.blocks import SkippedRow
     from gengap.data.table_summary import Dates
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
 VALIDATION_SHARE = 0.2  # of any other table, at most MOST_VALIDATION rows
 MOST_VALIDATION = 10_000
-Preparation = Literal["raw", "standardise"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,95 +104,70 @@ class Dataset:
 
 def load(
     source: Any,
+    spec: DataSpec | None = None,
     *,
-    target: str | None = None,
-    rows: int | None = None,
-    train: int | None = None,
-    validation: int | None = None,
-    test: int = 0,
     preparation: Preparation = "standardise",
-    task: TaskName | None = None,
-    on_bad_row: OnBadRow = "fail",
     seed: int = 0,
     progress: Callable[[int, int | None], None] | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    keep: Sequence[str] = (),
-    weight: str | None = None,
-    class_weight: ClassWeight | None = None,
-    column: Mapping[str, ColumnKind] | None = None,
-    memory: float | None = None,
+    **options: Unpack[DataOptions],
 ) -> Dataset:
-    """Reads `source` (see `gengap.data.sources.source.open_source`), splits it and prepares its features.
+    """Read a table, split its rows and prepare its features.
 
-    `rows` uses only the first so many rows; `train`, `validation` and `test` are counts of rows. For HIGGS and
-    `collider` they default to the tutorial's 10,000, 1,000 and none; for other tables a fifth of the rows (at most
-    10,000) validates and the rest trains. `task` is "binary", "multiclass" or "regression" (default: what the
-    target's values look like, see `gengap.tasks.task_of`). With `group`, a column, rows that have the same value
-    there are all on one side; with `time`, the earliest rows train, later ones validate and the latest test;
-    neither column is a feature then. Columns that look like identifiers are left out, but for those to `keep`.
-    `column` says what some are, whatever they look like: "category", "number", "text", "date", or "drop" to leave
-    them out.
-    `weight`, a column of numbers of 0 or more and no feature, says by how much each row counts, in every loss and
-    score; only its ratios matter. `class_weight` "balanced" makes classes count alike in the loss that training
-    minimises (see `gengap.data.sample_weights.balanced`).
-    Of a table that takes more than `memory` GiB (default: a quarter of the machine's) the training rows are kept on
-    disk, in GENGAP_CACHE or the user's cache folder.
-    Raises UsageError, DataError and the errors of `open_source`.
+    Args:
+        source: "collider", "higgs", a path, an address, a DataFrame or Arrow table, or arrays `(X, y)`, see
+            `gengap.data.sources.source.open_source`.
+        spec: Which rows and columns are used and how. Default: `DataSpec()`.
+        preparation: "standardise" subtracts the mean of each feature and divides by its standard deviation, both
+            of the training rows. "raw" leaves the features unchanged.
+        seed: Seed of the random split.
+        progress: Function that is called with the number of rows (or bytes of a download) read, and the number
+            expected, or None if that is unknown.
+        **options: The fields of `gengap.data.spec.DataSpec` as keywords: `target`, `rows`, `train`, `validation`,
+            `test`, `task`, `on_bad_row`, `group`, `time`, `keep`, `weight`, `class_weight`, `column`, `memory`.
+            They replace those of `spec`.
+
+    Returns:
+        The prepared dataset, split into training, validation and test rows.
+
+    Raises:
+        UsageError: An option is wrong.
+        DataError: The rows can't be used.
 
     >>> dataset = load("collider", train=300, validation=100)
     >>> dataset.train.x.shape, len(dataset.validation)
     ((300, 28), 100)
     """
-    _check(train, validation, test, group, time)
-    by = time if group is None else group
-    if memory is not None and not memory > 0:
-        raise UsageError(f"memory is {memory}, expected a number of GiB above 0")
-    most = default_table_bytes() if memory is None else memory * 2**30
-    aside = [column for column in (by, weight) if column is not None]
-    options: dict[str, Any] = {"target": target, "on_bad_row": on_bad_row, "seed": seed, "progress": progress}
-    options |= {"aside": aside, "column": column, "keep": keep}
-    opened, asked = _open_with_counts(source, rows, SplitRequest(train, validation, test), options)
-    read = _read(opened, most)
-    if read.raw is None and (weight is not None or class_weight is not None):
+    spec = DataSpec.of(spec, **options)
+    opened, request = _open_with_counts(source, spec, seed, progress)
+    read = _read(opened, default_table_bytes() if spec.memory is None else spec.memory * 2**30)
+    if read.raw is None and (spec.weight is not None or spec.class_weight is not None):
         raise UsageError(
-            f"{opened.origin}: it takes more memory than it may, and rows kept on disk have no weights yet. Raise "
-            "--memory (memory=), use fewer rows with --rows, or leave --weight and --class-weight out"
+            f"{opened.origin}: the table is larger than the memory it may use, and rows on disk can't have weights "
+            "yet. Raise --memory (memory=), use fewer rows with --rows, or leave --weight and --class-weight out"
         )
-    place = f"{opened.origin}, column {opened.target!r}"
-    if read.y.dtype.kind not in "biuf" and (task is None or task == "regression"):
+    task = _find_task(opened, read, spec)
+    split = _split(opened, read, task, request, spec, seed)
+    if spec.weight is not None:
+        weights = check_weights(read.extra[spec.weight], opened.origin, spec.weight, opened.skipped)
+        weights = normalise_weights(weights, split.parts, opened.origin, spec.weight)
+        read = replace(read, weights=weights)
+    dataset = _build_dataset(opened, read, task, split, preparation, spec)
+    dataset = dataset.balanced() if spec.class_weight is not None else dataset
+    return _add_notes(dataset, spec.weight, _dates(dataset, read) | split.dates)
+
+
+def _find_task(source: Source, read: _TableRows, spec: DataSpec) -> AnyTask:
+    """The task of the target's values. Raises UsageError for options that don't fit it."""
+    place = f"{source.origin}, column {source.target!r}"
+    if read.y.dtype.kind not in "biuf" and spec.task in (None, "regression"):
         _refuse_adorned_target(place, read.y)
-    found = task_of(read.y, task, place)
-    if class_weight is not None and not found.by_class:
+    task = task_of(read.y, spec.task, place)
+    if spec.class_weight is not None and not task.by_class:
         raise UsageError(
-            f"{opened.origin}: class weights are for classes, and {opened.target!r} is a number. Leave "
+            f"{source.origin}: class weights are for classes, and {source.target!r} is a number. Leave "
             "--class-weight (class_weight=) out, or say --task multiclass"
         )
-    labels = found.strata(read.y)
-    dates: Dates = {}
-    if by is not None:
-        parts, how, dates = _split_by_column(
-            opened, read, labels, by, group is not None, asked.of(len(labels)), seed
-        )
-    elif opened.higgs_layout and asked.validation is not None:
-        seen, end = asked.validation, len(labels) - test
-        order = np.arange(len(labels))
-        parts = [order[seen:end], order[:seen], order[end:]]
-        how = (
-            "in the table's order: the first rows validate, the next train"
-            + ", and those after them test" * bool(test)
-        )
-    else:
-        wanted = asked.of(len(labels))
-        parts = split_at_random(labels if found.by_class else None, len(labels), wanted, seed, opened.origin)
-        how = f"drawn at random with seed {seed}" + ", every class with its share" * found.by_class
-    if weight is not None:
-        weights = check_weights(read.aside[weight], opened.origin, weight, opened.skipped)
-        read = replace(read, weight=weight, weights=normalise_weights(weights, parts, opened.origin, weight))
-    dataset = _build_dataset(opened, read, found, parts, preparation, how, keep, column or {})
-    return _add_notes(
-        dataset.balanced() if class_weight is not None else dataset, weight, _dates(dataset, read) | dates
-    )
+    return task
 
 
 def _dates(dataset: Dataset, read: _TableRows) -> Dates:
@@ -204,35 +177,27 @@ def _dates(dataset: Dataset, read: _TableRows) -> Dates:
 
 
 def _add_notes(dataset: Dataset, weight: str | None, dates: Dates) -> Dataset:
-    """The same, with how it is weighted in words, and with what dates may be."""
+    """Return the dataset with notes on weights and ambiguous dates added."""
     parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     weights = {name: rows.weights for name, rows in parts.items() if rows is not None and rows.weights is not None}
-    told = weighting(weight, weights, dataset.train.class_factors is not None)
+    notes = weighting(weight, weights, dataset.train.class_factors is not None)
     warnings = (*dataset.described.warnings, *warn_of_ambiguous_dates(dates))
-    return replace(dataset, described=msgspec.structs.replace(dataset.described, weighting=told, warnings=warnings))
+    return replace(
+        dataset, described=msgspec.structs.replace(dataset.described, weighting=notes, warnings=warnings)
+    )
 
 
 class SplitRequest(NamedTuple):
-    """How many rows each part of the split shall have, as asked for."""
+    """How many rows each part of the split shall have, as the options say."""
 
     train: int | None
     validation: int | None
     test: int
 
     def of(self, rows: int) -> SplitSizes:
-        """The same, with validation's default for a table of so many `rows`."""
+        """The sizes of the parts of a table of `rows` rows, with the default for validation."""
         validation = self.validation or min(MOST_VALIDATION, max(1, int((rows - self.test) * VALIDATION_SHARE)))
         return SplitSizes(self.train, validation, self.test)
-
-
-def _check(train: int | None, validation: int | None, test: int, group: str | None, time: str | None) -> None:
-    for name, count in (("train", train), ("validation", validation)):
-        if count is not None and count < 1:
-            raise UsageError(f"{name} is {count}, expected a number of rows of at least 1")
-    if test < 0:
-        raise UsageError(f"test is {test}, expected a number of rows of at least 0")
-    if group is not None and time is not None:
-        raise UsageError("group and time are both given; rows are split by one of them. Leave one out")
 
 
 def _refuse_adorned_target(place: str, target: np.ndarray) -> None:
@@ -243,145 +208,162 @@ def _refuse_adorned_target(place: str, target: np.ndarray) -> None:
 
 
 def _open_with_counts(
-    source: Any, rows: int | None, asked: SplitRequest, options: dict[str, Any]
+    source: Any, spec: DataSpec, seed: int, progress: Callable[[int, int | None], None] | None
 ) -> tuple[Source, SplitRequest]:
-    """The source with the rows that are needed, and what is asked for of a table like it."""
+    """Open the source with the rows that are needed, and return the parts' sizes for a table of its kind."""
     # A HIGGS table may be a remote file of gigabytes, so it is opened for just the rows that its split needs.
-    like_higgs = SplitRequest(asked.train or TUTORIAL_TRAIN, asked.validation or TUTORIAL_VALIDATION, asked.test)
-    needed = sum(filter(None, like_higgs))
-    opened = open_source(source, rows=needed if rows is None else min(rows, needed), **options)
+    request = SplitRequest(spec.train or TUTORIAL_TRAIN, spec.validation or TUTORIAL_VALIDATION, spec.test)
+    needed = sum(filter(None, request))
+    few = DataSpec.of(spec, rows=needed if spec.rows is None else min(spec.rows, needed))
+    opened = open_source(source, few, seed=seed, progress=progress)
     if not opened.higgs_layout:
-        return open_source(source, rows=rows, **options), asked
-    if rows is not None and needed > rows:
-        raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {rows}")
-    return opened, like_higgs
+        opened = open_source(source, spec, seed=seed, progress=progress)
+        return opened, SplitRequest(spec.train, spec.validation, spec.test)
+    if spec.rows is not None and needed > spec.rows:
+        raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {spec.rows}")
+    return opened, request
 
 
 @dataclass(frozen=True, eq=False)
 class _TableRows:
-    """All rows as read; `aside` are the values of the columns that they are split or weighted by.
+    """All rows as read.
 
-    `weights` (rows,) are those of the column `weight`, of mean 1 in every part. There is no `raw` of a table that
-    is too large to hold.
+    `raw` is None for a table that is too large for memory. `extra` are the columns that rows are split or weighted
+    by. `weights` (rows,) have the mean 1 in every part.
     """
 
     raw: RawTable | None
     y: np.ndarray
-    aside: Mapping[str, pd.Series]
-    weight: str | None = None
+    extra: Mapping[str, pd.Series]
     weights: np.ndarray | None = None
 
 
-def _read(source: Source, most: float) -> _TableRows:
+class _Split(NamedTuple):
+    """The row numbers of train, validation and test, how they were found, and dates that rows were split by."""
+
+    parts: list[np.ndarray]
+    description: str
+    dates: Dates
+
+
+def _read(source: Source, max_bytes: float) -> _TableRows:
     import pyarrow as pa
 
     ys: list[np.ndarray] = []
-    aside: dict[str, list[pa.Array]] = {name: [] for name in source.aside}
+    extra: dict[str, list[pa.Array]] = {name: [] for name in source.extra}
 
-    def noted() -> Iterator[pa.RecordBatch]:
+    def batches() -> Iterator[pa.RecordBatch]:
         for batch in source.batches(exact=True):
             ys.append(batch.column(0).to_numpy(zero_copy_only=False))
-            for name in source.aside:
-                aside[name].append(batch.column(name))
+            for name in source.extra:
+                extra[name].append(batch.column(name))
             yield batch
 
     try:
-        raw = collect_columns(noted(), source.columns, source.origin, most)
+        raw = collect_columns(batches(), source.columns, source.origin, max_bytes)
     except TooLargeError:
         raw = None
-    if raw is None:  # only now, that what was read is let go with the error
+    if raw is None:  # outside of `except`, so that the rows read before are freed with the error
         ys.clear()
-        for arrays in aside.values():
+        for arrays in extra.values():
             arrays.clear()
-        for _ in noted():
+        for _ in batches():
             pass
     if not ys:
         raise TooFewRowsError(f"{source.origin} holds no rows; expected a table with at least two")
-    beside = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in aside.items()}
-    return _TableRows(raw, np.concatenate(ys), beside)
+    columns = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in extra.items()}
+    return _TableRows(raw, np.concatenate(ys), columns)
+
+
+def _split(
+    source: Source, read: _TableRows, task: AnyTask, request: SplitRequest, spec: DataSpec, seed: int
+) -> _Split:
+    """Split the rows by group, by time, in the table's order, or at random."""
+    labels = task.strata(read.y)
+    rows = len(labels)
+    if spec.group is not None or spec.time is not None:
+        return _split_by_column(source, read, labels, request.of(rows), spec, seed)
+    if source.higgs_layout and request.validation is not None:
+        seen, end = request.validation, rows - request.test
+        order = np.arange(rows)
+        how = (
+            "in the table's order: the first rows validate, the next train"
+            + ", and those after them test" * bool(request.test)
+        )
+        return _Split([order[seen:end], order[:seen], order[end:]], how, {})
+    parts = split_at_random(labels if task.by_class else None, rows, request.of(rows), seed, source.origin)
+    return _Split(parts, f"drawn at random with seed {seed}" + ", every class with its share" * task.by_class, {})
 
 
 def _split_by_column(
-    source: Source, read: _TableRows, labels: np.ndarray, column: str, grouped: bool, wanted: SplitSizes, seed: int
-) -> tuple[list[np.ndarray], str, Dates]:
-    """The split by the column that was read aside, what it is in words, and the column if it is dates of text."""
-    values, rows = read.aside[column], len(read.y)
+    source: Source, read: _TableRows, labels: np.ndarray, sizes: SplitSizes, spec: DataSpec, seed: int
+) -> _Split:
+    """Split by the column of groups or times."""
+    column = spec.group or spec.time or ""
+    values, rows = read.extra[column], len(read.y)
     if values.isna().any():
         row = source_row_number(int(np.flatnonzero(values.isna())[0]), source.skipped)
-        mend = "Fill it in, remove the row, or split by another column."
-        problem = f"it is empty, expected a {'group' if grouped else 'time'}"
-        raise BadRowError(source.origin, row, column, problem, mend)
-    if (wanted.train or 1) + wanted.validation + wanted.test > rows:
+        hint = "Fill it in, remove the row, or split by another column."
+        problem = f"it is empty, expected a {'time' if spec.group is None else 'group'}"
+        raise BadRowError(source.origin, row, column, problem, hint)
+    if (sizes.train or 1) + sizes.validation + sizes.test > rows:
         raise TooFewRowsError(
-            f"{source.origin} holds {rows} rows, too few for {wanted.train or 1} training, {wanted.validation} "
-            f"validation and {wanted.test} test rows. Ask for fewer with --train, --validation and --test."
+            f"{source.origin} holds {rows} rows, too few for {sizes.train or 1} training, {sizes.validation} "
+            f"validation and {sizes.test} test rows. Ask for fewer with --train, --validation and --test."
         )
-    if grouped:
+    if spec.group is not None:
         how = f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"
-        return split_by_group(values, labels, wanted, seed, source.origin), how, {}
+        return _Split(split_by_group(values, labels, sizes, seed, source.origin), how, {})
     how = f"by time: the earliest rows of {column} train, later ones validate" + ", the latest test" * bool(
-        wanted.test
+        sizes.test
     )
     times, written = comparable_times(values, source.origin, column)
     dates = {} if written is None else {column: (values, written)}
-    return split_by_time(times, labels, wanted, source.origin), how, dates
+    return _Split(split_by_time(times, labels, sizes, source.origin), how, dates)
 
 
 def _build_dataset(
-    source: Source,
-    read: _TableRows,
-    task: AnyTask,
-    parts: list[np.ndarray],
-    preparation: Preparation,
-    how: str,
-    keep: Sequence[str],
-    said: Mapping[str, ColumnKind],
+    source: Source, read: _TableRows, task: AnyTask, split: _Split, preparation: Preparation, spec: DataSpec
 ) -> Dataset:
-    names: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
+    parts = split.parts
     weights = [None if read.weights is None else read.weights[part] for part in parts]
     if isinstance(task, Regression):
         task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}", weights[0])
     standardise = preparation == "standardise"
     if read.raw is None:
-        made = prepare_large_table(source, read.y, task, parts, standardise, keep, said)
+        prepared = prepare_large_table(source, read.y, task, parts, standardise, spec)
     else:
-        how_to = (standardise, source.columns, keep, said, source.origin)
-        made = prepare(read.raw, read.y, weights, task, parts, *how_to)
+        prepared = prepare(read.raw, read.y, weights, task, parts, standardise, source.columns, spec, source.origin)
     return Dataset(
         name=source.name,
         origin=source.origin,
-        columns=made.encoding.features,
+        columns=prepared.encoding.features,
         target=source.target,
         task=task,
-        train=made.train,
-        validation=made.validation,
-        test=made.test,
+        train=prepared.train,
+        validation=prepared.validation,
+        test=prepared.test,
         preparation=preparation,
-        mean=made.mean,
-        scale=made.scale,
-        encoding=made.encoding,
-        described=_summarise(source, made, names, how, read.weight, task.classes),
+        mean=prepared.mean,
+        scale=prepared.scale,
+        encoding=prepared.encoding,
+        described=_summarise(source, prepared, split, task.classes, spec),
         skipped=list(source.skipped),
     )
 
 
 def _summarise(
-    source: Source,
-    made: PreparedTable,
-    parts: Mapping[str, np.ndarray],
-    how: str,
-    weight: str | None,
-    classes: Sequence[str],
+    source: Source, prepared: PreparedTable, split: _Split, classes: Sequence[str], spec: DataSpec
 ) -> TableSummary:
-    aside = {column: how.split(":")[0].removeprefix("by ") for column in source.aside}
-    aside |= {} if weight is None else {weight: "weight"}
-    aside |= dict.fromkeys(source.dropped, "dropped")
-    order = (*source.columns, *source.aside, *source.dropped)
-    columns = summarise_columns(made.encoding, made.missing, {**made.dropped, **aside}, order)
+    roles = {spec.group: "group", spec.time: "time", spec.weight: "weight"}
+    unused = {column: roles[column] for column in source.extra} | dict.fromkeys(source.dropped, "dropped")
+    order = (*source.columns, *source.extra, *source.dropped)
+    columns = summarise_columns(prepared.encoding, prepared.missing, {**prepared.dropped, **unused}, order)
+    parts: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), split.parts, strict=True))
     warnings = (
         *source.notes,
-        *made.notes,
+        *prepared.notes,
         *warn_of_similar_classes(classes),
-        *warn_of_repeated_rows(made.repeated, parts),
+        *warn_of_repeated_rows(prepared.repeated, parts),
     )
-    return TableSummary(split=how, columns=columns, repeated=made.repeated, warnings=warnings)
+    return TableSummary(split=split.description, columns=columns, repeated=prepared.repeated, warnings=warnings)

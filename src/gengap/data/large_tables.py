@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,13 @@ import msgspec
 import numpy as np
 
 from gengap.data.column_kinds import is_identifier
-from gengap.data.columns import ColumnKind
 from gengap.data.encoding import Encoding
 from gengap.data.preparation import PreparedTable, fit_table_encoding, scale_of
 from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
 from gengap.data.sources.cache import cache_folder
 from gengap.data.sources.source import Source
+from gengap.data.spec import DataSpec
 from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
 from gengap.errors import DataError
 from gengap.files.atomic import explain_write_errors
@@ -46,8 +46,7 @@ def prepare_large_table(
     task: AnyTask,
     parts: Sequence[np.ndarray],
     standardise: bool,
-    keep: Collection[str],
-    said: Mapping[str, ColumnKind],
+    spec: DataSpec,
 ) -> PreparedTable:
     """As `gengap.data.preparation.prepare`, in bounded memory. Raises DataError, and WriteError for want of
     room."""
@@ -61,10 +60,10 @@ def prepare_large_table(
     most = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
     sampled = np.random.default_rng(0).choice(train, min(most, len(train)), replace=False)
     stretch, sample, seen, held = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
-    looked_at = [name for name in source.columns if name not in {*keep, *said}]
+    looked_at = [name for name in source.columns if name not in {*spec.keep, *spec.column}]
     numberings = [name for name in looked_at if is_identifier(stretch.exact.get(name, stretch.column(name)))]
     columns = [name for name in source.columns if name not in numberings]
-    encoding, dropped = fit_table_encoding(sample, columns, source.columns, said, source.origin)
+    encoding, dropped = fit_table_encoding(sample, columns, source.columns, spec, source.origin)
     dropped |= dict.fromkeys(numberings, "identifier")
     passing = _RunningStatistics(
         encoding, standardise, [raw.keys(np.arange(len(raw)), encoding.columns) for raw in (seen, held)]

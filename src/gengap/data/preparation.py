@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.data.column_kinds import fit
-from gengap.data.columns import ColumnKind
 from gengap.data.encoding import Encoding
 from gengap.data.raw_table import RawTable
 from gengap.data.rows import Rows
+from gengap.data.spec import DataSpec
 from gengap.data.table_summary import count_repeated_rows
 from gengap.errors import DataError
 from gengap.tasks import AnyTask
@@ -43,8 +43,7 @@ def prepare(
     parts: Sequence[np.ndarray],
     standardise: bool,
     columns: Sequence[str],
-    keep: Collection[str],
-    said: Mapping[str, ColumnKind],
+    spec: DataSpec,
     origin: str,
 ) -> PreparedTable:
     """All rows in memory; `parts` are the row numbers of training, validation and test, with their `weights`.
@@ -52,7 +51,7 @@ def prepare(
     Raises DataError.
     """
     fitting = raw.take(parts[0])
-    encoding, dropped = fit_table_encoding(fitting, columns, keep, said, origin)
+    encoding, dropped = fit_table_encoding(fitting, columns, spec.keep, spec, origin)
     train = encoding.encode(fitting)
     mean, scale = np.zeros(train.shape[1], np.float32), np.ones(train.shape[1], np.float32)
     if standardise:
@@ -73,11 +72,11 @@ def prepare(
 
 
 def fit_table_encoding(
-    raw: RawTable, columns: Sequence[str], keep: Collection[str], said: Mapping[str, ColumnKind], origin: str
+    raw: RawTable, columns: Sequence[str], keep: Collection[str], spec: DataSpec, origin: str
 ) -> tuple[Encoding, dict[str, str]]:
     """As `gengap.data.column_kinds.fit`, whose errors name the table."""
     try:
-        return fit(raw, columns, keep, said)
+        return fit(raw, columns, keep, spec.column)
     except DataError as error:
         raise DataError(f"{origin}: {error}") from None
 

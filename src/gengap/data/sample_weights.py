@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from gengap.data.sources.blocks import SkippedRow
 
-ClassWeight = Literal["balanced"]
 BALANCED = (
     "classes count alike in the loss that training minimises, and as their rows do everywhere else: probabilities "
     "are shifted towards the rare classes"

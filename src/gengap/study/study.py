@@ -54,9 +54,7 @@ from gengap.train.distributed import Cluster
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gengap.data.columns import ColumnKind
-    from gengap.data.sample_weights import ClassWeight
-    from gengap.data.sources.blocks import OnBadRow
+    from gengap.data.spec import ClassWeight, ColumnKind, OnBadRow
     from gengap.models.user_model import UserModels
 
 

@@ -11,18 +11,18 @@ import shlex
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from gengap.data.formatted_numbers import ADORNED, COMMAS, MEND, POINTED
+from gengap.data.spec import OnBadRow
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-OnBadRow = Literal["fail", "skip"]
 Progress = Callable[[int, int | None], None]  # told what is done and what is expected, if known
 TOO_LARGE = 3.4028235677973366e38  # rounds to infinity in 32 bits: their largest number and half a step
 # What stands for a missing value in text: skrub's list, which is pandas' with a few more.

@@ -6,18 +6,18 @@ objects in memory), files (local), names, cache and download (http), higgs and c
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Unpack
 
 from gengap.data.columns import check_overrides
 from gengap.data.sources import higgs
-from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, SkippedRow, accept_rows, check_batch
+from gengap.data.sources.blocks import Block, Progress, Reader, SkippedRow, accept_rows, check_batch
 from gengap.data.sources.source_names import is_address, redact_address, short_name
-from gengap.errors import DataError, UsageError
+from gengap.data.spec import DataOptions, DataSpec, OnBadRow
+from gengap.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,8 +32,8 @@ class Source:
     `name` is short and safe for a folder; `origin` is the path, address or word as given, without an address's
     secrets (see `redact_address`); `columns` are the features in order; `higgs_layout` says that these are the 29
     HIGGS columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as
-    (row, column, problem). `aside` are columns that are read besides and are no features, `dropped` those that are
-    not read at all, `texts` features to be read as text whatever they hold.
+    (row, column, problem). `extra` are columns that are read and are no features, `dropped` those that are not
+    read at all, `texts` features to be read as text whatever they hold.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Source:
     higgs_layout: bool
     rows: int | None
     on_bad_row: OnBadRow
+    extra: tuple[str, ...]
+    dropped: tuple[str, ...]
+    texts: frozenset[str]
     _reader: Reader = field(repr=False)
     _progress: Progress | None = field(default=None, repr=False)
     skipped: list[SkippedRow] = field(default_factory=list)
-    aside: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    texts: frozenset[str] = frozenset()
 
     @property
     def others(self) -> Mapping[str, pa.DataType]:
@@ -62,7 +62,7 @@ class Source:
 
     @property
     def schema(self) -> pa.Schema:
-        """The target (numbers: float64, or float32 for HIGGS), the features (float32), those aside (float64)."""
+        """The target (float64, for HIGGS float32), the features (float32) and the extra columns (float64)."""
         return self._schema(exact=False)
 
     def _schema(self, *, exact: bool) -> pa.Schema:
@@ -73,7 +73,7 @@ class Source:
         features = number if exact else pa.float32()
         others = {**self.others, **dict.fromkeys(self.texts, pa.string())}
         fields += [pa.field(name, others.get(name, features)) for name in self.columns]
-        fields += [pa.field(name, self.others.get(name, pa.float64()), nullable=False) for name in self.aside]
+        fields += [pa.field(name, self.others.get(name, pa.float64()), nullable=False) for name in self.extra]
         return pa.schema(fields)
 
     def batches(self, *, exact: bool = False) -> Iterator[pa.RecordBatch]:
@@ -97,71 +97,77 @@ class Source:
 
 def open_source(
     source: Any,
+    spec: DataSpec | None = None,
     *,
-    target: str | None = None,
-    rows: int | None = None,
-    on_bad_row: OnBadRow = "fail",
     seed: int = 0,
     progress: Progress | None = None,
-    aside: Sequence[str] = (),
-    column: Mapping[str, str] | None = None,
-    keep: Sequence[str] = (),
+    **options: Unpack[DataOptions],
 ) -> Source:
-    """Opens `source` and finds out its columns; rows are read by `Source.batches`.
+    """Open a table and find out its columns; `Source.batches` reads the rows.
 
-    `source` is "collider" (endless unless `rows` is given; the only one that uses `seed`), "higgs", a path
-    or http(s) address of .csv, .tsv, .csv.gz, .parquet, .arrow, .feather or .npz, a DataFrame or Arrow table, or
-    a tuple (X, y) of arrays. `target` names the label column; HIGGS and (X, y) know theirs. `rows` stops
-    after so many good rows, and an address's transfer with them. `progress(done, expected)` is told rows as
-    they are read, and bytes while a whole file is fetched here. `aside` names columns to be read besides the
-    features, `column` and `keep` are as for `gengap.load`. Raises UsageError or DataError.
+    Args:
+        source: "collider" (endless unless `rows` is given), "higgs", a path or http(s) address of a .csv, .tsv,
+            .csv.gz, .parquet, .arrow, .feather or .npz file, a DataFrame or Arrow table, or a tuple `(X, y)` of
+            arrays.
+        spec: Which rows and columns are used. `target` names the label column; HIGGS and `(X, y)` have one
+            already. `rows` stops after as many good rows, and so does the transfer from an address.
+        seed: Seed of "collider"; other sources don't use it.
+        progress: Function that is called with the number of rows read and the number expected, and with bytes
+            while a whole file is downloaded.
+        **options: The fields of `DataSpec` as keywords; they replace those of `spec`.
+
+    Returns:
+        The opened source.
+
+    Raises:
+        UsageError: An option is wrong.
+        DataError: The source can't be read.
 
     >>> import numpy as np
     >>> source = open_source((np.ones((3, 2)), np.array([0, 1, 1])), rows=2)
     >>> source.columns, source.target, sum(len(batch) for batch in source.batches())
     (('column_1', 'column_2'), 'y', 2)
     """
-    _check(rows, on_bad_row)
-    short, origin, reader = _find(source, rows, seed, progress)
-    chosen = _choose_target(target, reader, origin)
-    _check_target(chosen, reader, origin)
-    said = column or {}
-    for name in (*aside, *said):
+    spec = DataSpec.of(spec, **options)
+    short, origin, reader = _find(source, spec.rows, seed, progress)
+    target = _choose_target(spec.target, reader, origin)
+    _check_target(target, reader, origin)
+    for name in (*spec.extra_columns, *spec.column):
         check_column(name, reader.columns, origin)
-    if chosen in aside:
+    if target in spec.extra_columns:
         raise UsageError(
-            f"{origin}: {chosen!r} is the target; rows can't be split or weighted by it. Name another."
+            f"{origin}: {target!r} is the target; rows can't be split or weighted by it. Name another."
         )
-    check_overrides(said, chosen, aside, keep, reader.dates, origin)
-    dropped = tuple(name for name in reader.columns if said.get(name) == "drop")
-    features = tuple(name for name in reader.columns if name not in (chosen, *aside, *dropped))
-    reader.refuse((chosen, *aside), "Encode the column as numbers, or name another.")
+    check_overrides(spec, target, reader.dates, origin)
+    dropped = tuple(name for name in reader.columns if spec.column.get(name) == "drop")
+    features = tuple(name for name in reader.columns if name not in (target, *spec.extra_columns, *dropped))
+    reader.refuse((target, *spec.extra_columns), "Encode the column as numbers, or name another.")
     reader.refuse(features, "Encode the column as numbers, or leave it out with --column {name}=drop.")
-    for name in keep:
+    for name in spec.keep:
         check_column(name, features, origin)
     if not features:
-        raise UsageError(f"{origin}: {chosen!r} is the only column, expected features besides it.")
-    higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and chosen == higgs.COLUMNS[0]
+        raise UsageError(f"{origin}: {target!r} is the only column, expected features besides it.")
+    higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and target == higgs.COLUMNS[0]
     if higgs_layout:
         features = tuple(name for name in higgs.COLUMNS[1:] if name in features)
-    texts = {
+    texts = frozenset(
         name
-        for name, kind in said.items()
+        for name, kind in spec.column.items()
         if kind in ("category", "text") or (kind == "date" and name not in reader.dates)
-    }
+    )
     return Source(
-        short,
-        origin,
-        features,
-        chosen,
-        higgs_layout,
-        rows,
-        on_bad_row,
-        reader,
-        progress,
-        aside=tuple(dict.fromkeys(aside)),
+        name=short,
+        origin=origin,
+        columns=features,
+        target=target,
+        higgs_layout=higgs_layout,
+        rows=spec.rows,
+        on_bad_row=spec.on_bad_row,
+        extra=spec.extra_columns,
         dropped=dropped,
-        texts=frozenset(texts),
+        texts=texts,
+        _reader=reader,
+        _progress=progress,
     )
 
 
@@ -175,23 +181,37 @@ def ingest(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> int:
-    """Writes the rows of `source` as a Parquet file, beside `path` and then renamed. Returns their number.
+    """Write the rows of a source as a Parquet file.
 
-    The columns keep their order, with `target` in front if given, as float64 (float32 for HIGGS).
-    Raises as `open_source` and `Source.batches` do, and leaves no file behind then.
+    The columns keep their order; numbers are float64 (float32 for HIGGS). The file is written next to `path` and
+    then renamed, so a failure leaves no file.
+
+    Args:
+        source: As for `open_source`.
+        path: The Parquet file to write.
+        rows: Write only the first `rows` rows.
+        target: Name of the column to put first.
+        on_bad_row: "fail" raises an error for a bad row, "skip" leaves the row out.
+        seed: Seed of "collider".
+        progress: As for `open_source`.
+
+    Returns:
+        The number of rows written.
+
+    Raises:
+        UsageError: An option is wrong.
+        DataError: The rows can't be read.
     """
     from gengap.data.sources.tables import write_reader
 
-    _check(rows, on_bad_row)
-    _, origin, reader = _find(source, rows, seed, progress)
+    spec = DataSpec(rows=rows, target=target, on_bad_row=on_bad_row)
+    _, origin, reader = _find(source, spec.rows, seed, progress)
     if rows is None and origin == "collider":
         raise UsageError("collider has no end: say how many rows, as --rows 100000 (rows=100_000).")
     if target is not None:
         _choose_target(target, reader, origin)
     reader.refuse(reader.columns, "Leave the column out.")
-    return write_reader(
-        reader, origin, Path(path), rows=rows, on_bad_row=on_bad_row, target=target, progress=progress
-    )
+    return write_reader(reader, origin, Path(path), spec, progress)
 
 
 def feature_batches(
@@ -213,8 +233,7 @@ def feature_batches(
     missing = [column for column in columns if column not in reader.columns]
     if missing:
         others = [column for column in reader.columns if column not in columns]
-        close = difflib.get_close_matches(missing[0], others, 1)
-        hint = f" Is {close[0]!r} meant?" if close else ""
+        hint = did_you_mean(missing[0], others)
         raise UsageError(
             f"{origin}: there is no column {', '.join(map(repr, missing[:5]))}{' ...' * (len(missing) > 5)}, which "
             f"the model needs.{hint} The table has: {', '.join(reader.columns)}. Rename its columns"
@@ -259,13 +278,6 @@ def _side_by_side(
             parts.append(rest.slice(0, left))
             rest = rest.slice(len(parts[-1]))
         yield batch, [pa.concat_arrays([part.column(i) for part in parts]) for i in range(parts[0].num_columns)]
-
-
-def _check(rows: int | None, on_bad_row: str) -> None:
-    if rows is not None and (isinstance(rows, bool) or rows != int(rows) or rows < 1):
-        raise UsageError(f"rows is {rows!r}, expected a whole number of at least 1, or None for all.")
-    if on_bad_row not in get_args(OnBadRow):
-        raise UsageError(f"on_bad_row is {on_bad_row!r}, expected 'fail' or 'skip'.")
 
 
 def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -> tuple[str, str, Reader]:
@@ -320,10 +332,8 @@ def _choose_target(target: str | None, reader: Reader, origin: str) -> str:
 def check_column(column: str, columns: Sequence[str], origin: str) -> None:
     """Raises UsageError with what may be meant if there is no such column."""
     if column not in columns:
-        close = difflib.get_close_matches(column, columns, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         known = f"The columns are: {', '.join(columns)}."
-        raise UsageError(f"{origin}: there is no column {column!r}.{hint} {known}")
+        raise UsageError(f"{origin}: there is no column {column!r}.{did_you_mean(column, columns)} {known}")
 
 
 def _check_target(target: str, reader: Reader, origin: str) -> None:

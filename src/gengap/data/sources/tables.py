@@ -18,7 +18,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from gengap.data.sources import higgs
-from gengap.data.sources.blocks import Block, OnBadRow, Progress, Reader, accept_rows, check_batch
+from gengap.data.sources.blocks import Block, Progress, Reader, accept_rows, check_batch
+from gengap.data.spec import DataSpec
 from gengap.errors import BadRowError, GengapError, SourceError, UsageError, reason, shown
 from gengap.files.atomic import atomic_write
 from gengap.files.limits import check_archive, check_arrow, check_column_count, check_parquet, is_text, open_arrow
@@ -61,23 +62,19 @@ def open_arrays(x: Any, y: Any, file: str) -> Reader:
 
 
 def write_reader(
-    reader: Reader,
-    file: str,
-    path: Path,
-    *,
-    rows: int | None = None,
-    on_bad_row: OnBadRow = "fail",
-    target: str | None = None,
-    progress: Progress | None = None,
+    reader: Reader, file: str, path: Path, spec: DataSpec | None = None, progress: Progress | None = None
 ) -> int:
-    """Writes all columns as Parquet, `target` first; numbers as float64 (HIGGS: float32). Returns the rows."""
+    """Write all columns as Parquet, the target first; numbers as float64 (HIGGS: float32). Return the rows."""
+    spec = spec or DataSpec()
     is_higgs = set(reader.columns) == set(higgs.COLUMNS)
-    first = higgs.COLUMNS[:1] if is_higgs else ((target,) if target else ())
+    first = higgs.COLUMNS[:1] if is_higgs else ((spec.target,) if spec.target else ())
     names = (*first, *(name for name in reader.columns if name not in first))
     numbers = pa.float32() if is_higgs else pa.float64()
-    schema = pa.schema([pa.field(name, reader.others.get(name, numbers), name != target) for name in names])
-    blocks = reader.blocks(schema, rows, is_higgs)
-    batches = accept_rows(blocks, file=file, rows=rows, on_bad_row=on_bad_row, skipped=[], progress=progress)
+    schema = pa.schema([pa.field(name, reader.others.get(name, numbers), name != spec.target) for name in names])
+    blocks = reader.blocks(schema, spec.rows, is_higgs)
+    batches = accept_rows(
+        blocks, file=file, rows=spec.rows, on_bad_row=spec.on_bad_row, skipped=[], progress=progress
+    )
     return write_batches(batches, schema, path)
 
 
