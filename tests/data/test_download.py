@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_a_whole_file_is_fetched_and_parsed_once(site: Site, cache: Path) -> Non
     source = open_source(url, progress=lambda done, of: told.append((done, of)))
     assert told[-1] == (len(HIGGS), len(HIGGS))
     assert sum(len(batch) for batch in source.batches()) == ROWS
-    (kept,) = cache.iterdir()
+    (kept,) = cache.glob("[!.]*")
     assert kept.suffix == ".parquet" and kept.name.startswith("HIGGS-")
     site.sent = 0
     np.testing.assert_array_equal(read(url), VALUES)
@@ -135,7 +136,7 @@ def test_the_next_run_goes_on_with_the_part(site: Site, cache: Path) -> None:
     site.sent = 0
     np.testing.assert_array_equal(read(url), VALUES)
     assert site.sent <= len(HIGGS) - 1_000_000 + 2 * download.FIRST
-    assert [path.suffix for path in cache.iterdir()] == [".parquet"]
+    assert [path.suffix for path in cache.glob("[!.]*")] == [".parquet"]
 
 
 def test_a_part_of_which_the_server_can_not_tell_the_version_is_not_used(site: Site, cache: Path) -> None:
@@ -225,7 +226,7 @@ def test_bad_rows_are_reported_at_every_reading(site: Site, cache: Path, on_bad_
             source = open_source(url, on_bad_row="skip")
             assert sum(len(batch) for batch in source.batches()) == 59
             assert [fault.row for fault in source.skipped] == [41]
-        assert [path.name.endswith(".csv.gz") for path in cache.iterdir()] == [True]
+        assert [path.name.endswith(".csv.gz") for path in cache.glob("[!.]*")] == [True]
     site.sent = 0
     np.testing.assert_array_equal(read(url, rows=40), VALUES[:40])
     assert site.sent <= download.FIRST
@@ -330,3 +331,22 @@ def test_a_cache_that_can_not_be_written(site: Site, cache: Path) -> None:
     cache.write_text("a file, not a folder")
     with pytest.raises(SourceError, match=r"File exists. Set GENGAP_CACHE to another folder"):
         open_source(site.put("HIGGS.csv.gz", HIGGS))
+
+
+def test_one_at_a_time_works_in_the_cache_folder(cache: Path) -> None:
+    inside: list[int] = []
+
+    def turn() -> None:
+        with cache_module._exclusive():
+            inside.append(1)
+            time.sleep(0.02)
+            most.append(len(inside))
+            inside.pop()
+
+    most: list[int] = []
+    threads = [threading.Thread(target=turn) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]

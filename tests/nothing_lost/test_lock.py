@@ -21,8 +21,8 @@ from gengap.files.lock import LOCK, lock_holder, study_lock
 HOLDING = """
 import sys
 from pathlib import Path
-from gengap.files.lock import locked
-with locked(Path(sys.argv[1])):
+from gengap.files.lock import study_lock
+with study_lock(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()
 """
@@ -61,7 +61,7 @@ def test_a_killed_studys_folder_is_free_at_once(tmp_path: Path) -> None:
 def test_of_many_that_begin_at_one_moment_one_has_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TRIES", 2)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
     start, end, refused, had = threading.Barrier(8), threading.Barrier(8), [], []
 
     def begin() -> None:
@@ -152,7 +152,8 @@ def test_a_file_system_without_locks_is_warned_of(tmp_path: Path, monkeypatch: p
     def refuse(*_: object, **__: object) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(module, "_lock", refuse)
+    monkeypatch.setattr(module.FileLock, "acquire", refuse)
+    monkeypatch.setattr(module, "lock_descriptor", refuse)
     with pytest.warns(UserWarning, match="can't be locked"), study_lock(tmp_path):
         found = lock_holder(tmp_path)
         assert found and found.pid == os.getpid()

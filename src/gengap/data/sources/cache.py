@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
 from gengap.data.sources import higgs, tables
@@ -96,22 +98,14 @@ def kept_higgs() -> tuple[Path, str] | None:
 
 @contextmanager
 def _exclusive() -> Iterator[None]:
-    """One process at a time fetches and parses into the folder; others wait, and find it done."""
+    """Let one process at a time download and parse into the folder; the others wait and find the result."""
+    folder = cache_folder()
     try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise SourceError(f"{cache_folder()}: {fault.strerror}. Set GENGAP_CACHE to another folder.") from fault
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system: two runs must not fetch the same file at once
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"{folder}: {error.strerror}. Set GENGAP_CACHE to another folder.") from error
+    with FileLock(folder / ".lock"):
         yield
-        return
-    handle = os.open(cache_folder(), os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _entry(url: str, version: str, kind: str) -> Path:
