@@ -25,7 +25,7 @@ from gengap.presets import load_plan
 from gengap.report.html import render_main
 from gengap.report.page import study_page
 from gengap.study.folder import StudyFolder
-from gengap.text.sentences import language
+from gengap.text.catalog import catalog
 from gengap.watch.snapshot import take_snapshot
 
 LONGEST = 2_000  # characters of what is said, besides the file's name
@@ -60,7 +60,7 @@ def plan(path: Path) -> None:
 
 def report(folder: Path) -> None:
     found = StudyFolder(folder).results()
-    render_main(study_page(found.summary, found.histories, found.plan), language("en"))
+    render_main(study_page(found.summary, found.histories, found.plan), catalog("en"))
 
 
 def resume(folder: Path) -> None:
@@ -73,9 +73,9 @@ def held_out(folder: Path) -> None:
 
 def watch(folder: Path) -> None:
     seen = take_snapshot(folder)
-    assert seen.text
+    assert catalog("en").render(seen.message)
     if seen.page:
-        render_main(seen.page, language("en"))
+        render_main(seen.page, catalog("en"))
 
 
 READERS = {

@@ -43,7 +43,7 @@ from gengap.study.display import SilentDisplay
 from gengap.study.folder import FINGERPRINT, SUMMARY, StudyFolder
 from gengap.study.progress import ProgressFiles
 from gengap.study.scheduler import Scheduler
-from gengap.text.sentences import language
+from gengap.text.catalog import catalog
 from gengap.watch.server import serve_page
 from gengap.watch.snapshot import take_snapshot
 
@@ -320,7 +320,7 @@ def test_names_stay_text_in_the_report(tmp_path: Path) -> None:
     folder.write("plan.toml", f"# {HOSTILE}".encode())
     write_histories(histories, tmp_path / "histories.parquet")
     found = folder.results()
-    page = render(study_page(found.summary, found.histories, found.plan), language("en"))
+    page = render(study_page(found.summary, found.histories, found.plan), catalog("en"))
     assert "onerror=alert(1)" in page and "<img src=x" not in page
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html.unescape(page))
     assert policy and "default-src 'none'" in policy[1] and "'unsafe-inline'" not in policy[1].split("style-src")[0]

@@ -7,11 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from html.parser import HTMLParser
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import msgspec
@@ -30,7 +28,7 @@ from gengap.files.atomic import atomic_write
 from gengap.history import History, Series
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
-from gengap.report.html import SAID, render, render_main, script_json, write_report
+from gengap.report.html import render, render_main, script_json, write_report
 from gengap.report.page import ALL, study_page
 from gengap.report.page.epoch_values import epoch_table
 from gengap.report.page.page_curves import part_starts, run_curves, thinned_positions
@@ -39,11 +37,10 @@ from gengap.study import Study
 from gengap.study.folder import StudyFolder
 from gengap.study.provenance import study_provenance
 from gengap.text import markup
-from gengap.text.sentences import language
+from gengap.text.catalog import catalog
 
-ENGLISH = language("en")
+ENGLISH = catalog("en")
 TEMPLATES = Path(html.__file__).parent / "page" / "templates"
-CATALOGUES = sorted((Path(html.__file__).parent / "languages").glob("*.toml"))
 LABEL = "Training and validation loss by epoch, best at epoch 12"
 LITTLE = Plan(name="little", trials=(Trial(run="sizes/Tiny", units=(8,)),), recipe=Recipe(batch=100, max_epochs=5))
 
@@ -75,7 +72,7 @@ class Read(HTMLParser):
 
 
 def main_of(summary: StudySummary, *, code: str = "en", under_way: bool = False) -> Read:
-    return Read(render_main(study_page(summary, [], under_way=under_way), language(code)))
+    return Read(render_main(study_page(summary, [], under_way=under_way), catalog(code)))
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +84,14 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def test_the_first_screen_says_what_overfits_and_what_to_keep() -> None:
     page = Read(render_main(study_page(*study_made()), ENGLISH))
     text = " ".join(page.text.split())
-    assert "1 of 3 models overfits; keep sizes/Tiny" in text  # one on part of the rows is no model to choose
-    assert text.index("keep sizes/Tiny") < text.index("It has the lowest validation loss.")
+    assert (
+        "1 of 3 models overfits; recommended: sizes/Tiny" in text
+    )  # one on part of the rows is no model to choose
+    assert text.index("recommended: sizes/Tiny") < text.index("It has the lowest validation loss.")
     assert "0.5000 [0.4500, 0.5500]" in text and "70.0% [60.0, 80.0]" in text
     badges = [attrs for tag, attrs in page.tags if tag == "a" and "badge" in (attrs.get("class") or "")]
     assert len(badges) == 4 and badges[1]["class"] == "badge overfit"
-    assert badges[1]["title"] == "validation has turned: it ends materially worse than at its best"
+    assert badges[1]["title"] == "Validation turned: it ends clearly worse than at its best."
 
 
 @pytest.mark.parametrize(
@@ -106,16 +105,16 @@ def test_the_first_screen_says_what_overfits_and_what_to_keep() -> None:
         (["underfit", "good"], "No model overfits, 1 of 2 underfits"),
         (["underfit", "underfit", "near-overfit"], "No model overfits, 2 of 3 underfit"),
         (["good", "near-overfit"], "No model overfits"),
-        (["good", "inconclusive"], "1 of 2 models fits; the curves of 1 can't tell"),
-        (["good"] + 5 * ["inconclusive"], "1 of 6 models fits; the curves of 5 can't tell"),
-        (["good", "good", "inconclusive"], "2 of 3 models fit; the curves of 1 can't tell"),
-        (["near-overfit", "inconclusive"], "No model is known to overfit; the curves of 1 can't tell"),
+        (["good", "inconclusive"], "1 of 2 models fits; 1 curve is inconclusive"),
+        (["good"] + 5 * ["inconclusive"], "1 of 6 models fits; 5 curves are inconclusive"),
+        (["good", "good", "inconclusive"], "2 of 3 models fit; 1 curve is inconclusive"),
+        (["near-overfit", "inconclusive"], "No model is known to overfit; 1 curve is inconclusive"),
         (
             ["underfit", "inconclusive"],
-            "No model is known to overfit, 1 of 2 underfits; the curves of 1 can't tell",
+            "No model is known to overfit, 1 of 2 underfits; 1 curve is inconclusive",
         ),
-        (["overfit", "inconclusive"], "1 of 2 models overfits; the curves of 1 can't tell"),
-        (["inconclusive"], "The curves can't tell whether anything overfits"),
+        (["overfit", "inconclusive"], "1 of 2 models overfits; 1 curve is inconclusive"),
+        (["inconclusive"], "The curves don't show whether any model overfits"),
     ],
 )
 def test_the_headline_of_other_studies(verdicts: list[VerdictName], said: str) -> None:
@@ -158,7 +157,9 @@ def test_where_nothing_was_learnt_the_headline_says_so() -> None:
     summary, _ = study_made()
     assert summary.recommendation
     kept = msgspec.structs.replace(summary.recommendation, learnt=False)
-    assert "Nothing was learnt" in main_of(msgspec.structs.replace(summary, recommendation=kept)).text
+    assert (
+        "No network clearly beats guessing" in main_of(msgspec.structs.replace(summary, recommendation=kept)).text
+    )
 
 
 def test_sections_are_left_out_where_a_study_has_none_of_it() -> None:
@@ -173,7 +174,7 @@ def test_sections_are_left_out_where_a_study_has_none_of_it() -> None:
 def test_a_study_under_way_is_shown_with_the_curves_so_far() -> None:
     bare = StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=())
     page = Read(render_main(study_page(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True), ENGLISH))
-    assert "still under way" in page.text and "sizes/Tiny" in page.text
+    assert "still running" in page.text and "sizes/Tiny" in page.text
     assert json.loads(page.scripts[0])["curves"]["sizes/Tiny"]["best"] is None
 
 
@@ -207,7 +208,7 @@ def test_a_loss_no_lower_than_one_answer_for_every_row_is_told(constant: float |
     expected = msgspec.structs.replace(summary.recommendation.expected, constant_loss=constant)
     kept = msgspec.structs.replace(summary.recommendation, expected=expected)
     page = study_page(msgspec.structs.replace(summary, recommendation=kept), histories)
-    assert ("the same answer for every row has, 0.4000" in Read(render_main(page, ENGLISH)).text) is told
+    assert ("one constant prediction for every row, 0.4000" in Read(render_main(page, ENGLISH)).text) is told
 
 
 def test_finalists_are_a_table_where_there_are_any() -> None:
@@ -223,7 +224,7 @@ def test_every_picture_has_words_and_numbers() -> None:
     pictures = [attrs for tag, attrs in page.tags if "data-chart" in attrs]
     assert [p["data-chart"] for p in pictures] == ["curves", "sizes", "effects", "rows", "standings"]
     assert all(p["role"] == "img" and p["aria-label"] for p in pictures)
-    assert page.text.count("The numbers behind the picture") == len(pictures)
+    assert page.text.count("The numbers in this chart") == len(pictures)
     labelled = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("role") == "img"]
     assert len(labelled) == 4 and labelled[1]["aria-label"] == LABEL
 
@@ -260,29 +261,6 @@ def test_nothing_in_the_file_is_fetched() -> None:
 def test_a_live_page_may_ask_its_own_server() -> None:
     text = render(study_page(*study_made()), ENGLISH, script="poll();", connect="'self'")
     assert "connect-src &#39;self&#39;" in text and "<script>poll();</script>" in text
-
-
-def test_every_label_is_in_every_catalogue() -> None:
-    files = [path for path in TEMPLATES.iterdir() if path.suffix in (".html", ".js")]
-    said = {text for path in files for text in SAID.findall(path.read_text(encoding="utf-8"))}
-    assert len(said) > 120
-    for path in CATALOGUES:
-        tables = tomllib.loads(path.read_text(encoding="utf-8")).values()
-        catalogue = {key: told for table in tables for key, told in table.items()}
-        assert sorted(said - set(catalogue)) == []
-        for text in said:
-            assert _placeholders(text) == _placeholders(catalogue[text])
-
-
-def _placeholders(text: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(text) if name}
-
-
-def test_say_fills_in_after_translating() -> None:
-    say = html.translate_function(ENGLISH)
-    assert say("{count:number} cores", count=2) == "2 cores"
-    assert say("{not a placeholder") == "{not a placeholder"
-    assert say("keep {run}", run="{x}") == "keep {x}"
 
 
 def test_long_series_keep_their_ends_extremes_and_best_epoch() -> None:
@@ -421,7 +399,7 @@ def test_how_it_was_computed_tells_the_last_call_from_the_training() -> None:
 def test_a_trial_under_way_is_not_called_by_its_split() -> None:
     bare = StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=())
     page = study_page(bare, [history("sizes/Tiny", 0, 7, 3)], under_way=True)
-    assert '<span class="badge">훈련 중</span>' in render_main(page, language("ko"))
+    assert '<span class="badge">훈련 중</span>' in render_main(page, catalog("ko"))
 
 
 def test_a_study_writes_its_report_and_what_made_it(kept: Study) -> None:
@@ -443,7 +421,7 @@ def test_a_folder_gives_the_page_that_the_study_gave(kept: Study, tmp_path: Path
     assert again.read_bytes() == kept.report(tmp_path / "here" / "first.html", "en").read_bytes()
     korean = kept.report(tmp_path / "ko.html", "ko").read_text(encoding="utf-8")
     assert '<html lang="ko">' in korean and "과대적합" in korean
-    with pytest.raises(UsageError, match="no language 'xx'"):
+    with pytest.raises(UsageError, match="unknown language 'xx'"):
         kept.report(tmp_path / "x.html", "xx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.html", "here", "ko.html"]
 

@@ -16,7 +16,7 @@ from gengap.analysis.summary import PLAN_FILE
 from gengap.history import write_histories
 from gengap.study.folder import HISTORIES, RESULTS
 from gengap.study.progress import LIVE
-from gengap.watch.page_cache import AWAY
+from gengap.text.catalog import catalog
 from gengap.watch.server import Server, serve_page
 
 HOSTILE = """sizes/</script><img src=x onerror=alert(1)><script>alert(2)</script>"'&"""
@@ -55,7 +55,7 @@ def test_the_page_follows_a_study_from_nothing_to_its_end(page: Page, tmp_path: 
         expect(page.locator("h1")).to_have_text("No trial is finished yet")
         write_status(tmp_path)
         write_curves(tmp_path, epochs=5)
-        expect(bar).to_have_text("the study is under way: 0 of 2 trials finished")
+        expect(bar).to_have_text("the study is running: 0 of 2 trials finished")
         expect(page.locator(".trials th[scope=row]")).to_have_text("sizes/Two")
         wait_for_points(page, 5)
         write_curves(tmp_path, epochs=9)
@@ -118,7 +118,7 @@ def test_a_page_under_a_hand_is_not_called_complete(page: Page, tmp_path: Path) 
         shutil.rmtree(tmp_path / LIVE)
         expect(bar).to_have_text("the study is finished")
     expect(bar).to_have_attribute("data-state", "away")
-    expect(bar).to_have_text(AWAY)
+    expect(bar).to_have_text(catalog("en").text("live-away"))
 
 
 def test_names_are_no_markup_in_the_browser(page: Page, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from gengap.history import History
 from gengap.report.html import render, render_main
 from gengap.report.page import study_page
 from gengap.report.smoothing import smooth
-from gengap.text.sentences import language, languages
+from gengap.text.catalog import catalog, languages
 
 WIDE, PHONE = (1280, 850), (390, 844)
 Open = Callable[..., Page]
@@ -37,7 +37,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     def open_page(hostile: str = "", code: str = "en", size: tuple[int, int] = WIDE, **options: Any) -> Page:
         path = tmp_path / f"{code}.html"
         made: tuple[StudySummary, list[History]] = options.pop("made", None) or study_made(hostile)
-        path.write_text(render(study_page(*made, plan="x"), language(code)), encoding="utf-8")
+        path.write_text(render(study_page(*made, plan="x"), catalog(code)), encoding="utf-8")
         contexts.append(context := browser.new_context(viewport={"width": size[0], "height": size[1]}, **options))
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
@@ -253,7 +253,7 @@ def test_hostile_names_are_drawn_as_they_are(show: Open) -> None:
 def test_no_other_script_runs(browser: Browser, tmp_path: Path) -> None:
     """Should a name ever become markup, the page's policy still lets none of it run or ask the network."""
     path = tmp_path / "page.html"
-    text = render(study_page(*study_made()), language("en"))
+    text = render(study_page(*study_made()), catalog("en"))
     attack = "<script>window.ran = 1</script><img src='http://127.0.0.1:9/x.png' onerror='window.ran = 1'>"
     path.write_text(text.replace("<h1", f"{attack}<h1", 1), encoding="utf-8")
     page = browser.new_page()
@@ -264,7 +264,7 @@ def test_no_other_script_runs(browser: Browser, tmp_path: Path) -> None:
 
 
 def test_a_live_page_keeps_what_the_reader_switched(show: Open) -> None:
-    page, (summary, histories), english = show(), study_made(), language("en")
+    page, (summary, histories), english = show(), study_made(), catalog("en")
     page.get_by_label("log epochs").check()
     page.get_by_label("metric").select_option("accuracy")
     page.locator("tr:visible button[data-run='sizes/Tiny']").click()

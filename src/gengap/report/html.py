@@ -1,11 +1,11 @@
 """Renders a study's page: one HTML file that holds all it needs and asks the network for nothing.
 
-    render(page, language)       the whole file
-    render_main(page, language)  its <main>, with everything that changes: a live page puts a new one in its place
-                                 and calls gengapDraw(), which keeps what the reader has switched
+    render(page, catalog)       the whole file
+    render_main(page, catalog)  its <main>, with everything that changes: a live page replaces it and calls
+                                gengapDraw(), which keeps the switches of the reader
 
-Whatever came from outside is text and never markup: Jinja escapes it in HTML, `script_json` in JSON and the page's
-script in plotly's text. Besides, the page's policy lets no script run but those in the file.
+Text from outside never becomes markup: Jinja escapes it in HTML, `script_json` in JSON, and the page's script in
+plotly's text. The page's security policy also allows no script except those in the file.
 """
 
 from __future__ import annotations
@@ -23,42 +23,57 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.sizes import SizeAnalysis
 from gengap.files.atomic import atomic_write
 from gengap.report.page import GroupMember, Page, RankedRun
 from gengap.report.page.formats import FILTERS
 from gengap.report.page.page_curves import RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
+from gengap.stats.comparison import Comparison
 from gengap.stats.learning_curve import LearningCurveForecast
-from gengap.text.sentences import Language, default_language, language
+from gengap.text.catalog import Catalog, Message, catalog, default_language
+from gengap.text.sentences import as_sentence, language
 
-SAID = re.compile(r'\bsay\("([^"]+)"')  # a label, in a template or the script
-HOLDS = re.compile(r"{(\w+):\w+}")  # what a catalogue's key says of its placeholders
+SCRIPT_LABEL = re.compile(r'\bsay\("([^"]+)"')
 JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
+class ChartEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """One regulariser in the chart: its name in the page's language, the run it changes, and its effect."""
+
+    name: str
+    against: str
+    loss: Comparison
+
+
 class PageDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The JSON document in the page: all that its script draws, and the words it uses."""
+    """The JSON document in the page: all that its script draws, and the labels it uses by their ids."""
 
     groups: dict[str, tuple[GroupMember, ...]]
     curves: dict[str, RunCurves]
     rising: tuple[str, ...]
     sizes: SizeAnalysis | None
-    effects: tuple[RegularizerEffect, ...]
+    effects: list[ChartEffect]
     more_rows: LearningCurveForecast | None
     ranked_runs: list[RankedRun]
     labels: dict[str, str]
 
 
-def render(page: Page, language: Language, *, script: str = "", connect: str = "'none'") -> str:
-    """The whole file. `script` is run after the page's own; it may connect to what `connect` names, as "'self'"."""
+def render(page: Page, catalog: Catalog, *, script: str = "", connect: str = "'none'") -> str:
+    """Return the whole file.
+
+    Args:
+        page: What the page shows.
+        catalog: The language of its texts.
+        script: A script to run after the page's own.
+        connect: Where that script may connect to, as a source of a Content-Security-Policy such as "'self'".
+    """
     scripts = [plotly(), _text("report.js"), *([script] if script else [])]
     return _template("page.html").render(
-        say=translate_function(language),
-        lang=language.code,
+        say=catalog.text,
+        lang=catalog.code,
         page=page,
-        main=render_main(page, language),
+        main=render_main(page, catalog),
         colours=COLOURS,
         style=Markup(_text("report.css")),
         scripts=[Markup(each) for each in scripts],
@@ -66,37 +81,78 @@ def render(page: Page, language: Language, *, script: str = "", connect: str = "
     )
 
 
-def render_main(page: Page, language: Language) -> Markup:
-    """The page's <main id="report">, which holds the JSON document as well."""
-    summary, say = page.summary, translate_function(language)
-    drawn = PageDocument(
+def render_main(page: Page, catalog: Catalog) -> Markup:
+    """Return the page's <main id="report">, which holds the JSON document too."""
+    summary, prose = page.summary, _prose_writer(page, catalog)
+    document = PageDocument(
         groups=page.groups,
         curves=page.curves,
         rising=HIGHER_IS_BETTER,
         sizes=summary.sizes,
-        effects=summary.regularizers,
+        effects=[
+            ChartEffect(
+                name=each.run if each.treatment == "smaller model" else language(catalog.code).say(each.treatment),
+                against=each.against,
+                loss=each.loss,
+            )
+            for each in summary.regularizers
+        ],
         more_rows=summary.more_rows,
         ranked_runs=page.ranked_runs,
-        labels={text: say(text) for text in SAID.findall(_text("report.js"))},
+        labels={id: catalog.text(id) for id in SCRIPT_LABEL.findall(_text("report.js"))},
     )
-    command = shlex.join(summary.made.command) if summary.made is not None else ""
-    main = _template("main.html")
-    return Markup(main.render(say=say, page=page, study=summary, command=command, document=script_json(drawn)))
+    return Markup(
+        _template("main.html").render(
+            say=catalog.text,
+            say_metric=lambda metric: metric_text(catalog, metric),
+            prose=prose,
+            page=page,
+            study=summary,
+            command=shlex.join(summary.made.command) if summary.made is not None else "",
+            document=script_json(document),
+        )
+    )
+
+
+def metric_text(catalog: Catalog, metric: str) -> str:
+    """Return a metric's name in a language; an unknown one keeps its name, with spaces."""
+    id = "metric-" + metric.replace("_", "-")
+    return catalog.text(id) if id in catalog else metric.replace("_", " ")
+
+
+def _prose_writer(page: Page, catalog: Catalog) -> Callable[[str | Message], str]:
+    """Return a function that writes what is a message, or still an English sentence."""
+
+    def prose(text: str | Message) -> str:
+        if isinstance(text, Message):
+            return catalog.render(text)
+        return as_sentence(language(catalog.code).say(text), page.names)
+
+    return prose
 
 
 def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
-    """Writes the page beside `path` and renames it. `lang` is a language's code (default: the locale's).
+    """Write the page to a file, which is replaced in one step.
 
-    Raises UsageError if there is no such language, or if `path` can't be written.
+    Args:
+        page: What the page shows.
+        path: The file.
+        lang: Language code; by default that of the locale.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: If there is no such language, or if the file can't be written.
     """
-    text = render(page, language(lang or default_language()))
+    text = render(page, catalog(lang or default_language()))
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
 def script_json(document: object) -> Markup:
-    """JSON that no browser takes for anything else, whatever names stand in it.
+    """Encode JSON so that no name in it can end the script element.
 
     >>> print(script_json(["</script>"]))
     ["\\u003c/script\\u003e"]
@@ -104,19 +160,9 @@ def script_json(document: object) -> Markup:
     return Markup(msgspec.json.encode(document).decode().translate(JSON_ESCAPES))
 
 
-def translate_function(language: Language) -> Callable[..., str]:
-    """What templates call to say a text: placeholders are filled in after it was translated."""
-
-    def say(text: str, **values: object) -> str:
-        said = language.say(text)
-        return HOLDS.sub(r"{\1}", said).format(**values) if values else said
-
-    return say
-
-
 @cache
 def plotly() -> str:
-    """plotly.js, as the Python package brings it."""
+    """Return plotly.js from the Python package."""
     from plotly.offline import get_plotlyjs
 
     return get_plotlyjs()

@@ -11,10 +11,9 @@ tables of a catalogue only say where its sentences come from.
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -88,7 +87,7 @@ def _entry(key: str, said: str) -> _Entry:
     return _Entry(re.compile(pattern, re.ASCII), said, frozenset(translated), letters)
 
 
-def languages() -> tuple[str, ...]:
+def _languages() -> tuple[str, ...]:
     """The codes of all languages: English, and each that has a catalogue."""
     catalogues = (file.name for file in _folder().iterdir())
     return ENGLISH, *sorted(name.removesuffix(".toml") for name in catalogues if name.endswith(".toml"))
@@ -97,20 +96,27 @@ def languages() -> tuple[str, ...]:
 @cache
 def language(code: str) -> Language:
     """A language by its code. Raises UsageError naming the known ones."""
-    if code not in languages():
-        raise UsageError(f"there is no language {code!r}; expected {' or '.join(languages())}")
+    if code not in _languages():
+        raise UsageError(f"there is no language {code!r}; expected {' or '.join(_languages())}")
     if code == ENGLISH:
         return Language(code, {})
     tables = tomllib.loads(_folder().joinpath(f"{code}.toml").read_text(encoding="utf-8")).values()
     return Language(code, {key: said for table in tables for key, said in table.items()})
 
 
-def default_language() -> str:
-    """The code of the locale's language, if it is known, else English."""
-    named = (os.environ.get(variable) for variable in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    code = re.split("[_.@-]", next(filter(None, named), ""))[0].lower()
-    return code if code in languages() else ENGLISH
-
-
 def _folder() -> Traversable:
     return files("gengap.text").joinpath("languages")
+
+
+def as_sentence(text: str, names: Iterable[str] = ()) -> str:
+    """A reason or an advice as a sentence of its own; one of the `names` at its start stays as it is.
+
+    >>> as_sentence("keep this model"), as_sentence("stop"), as_sentence("sizes/Tiny is the best")
+    ('Keep this model.', 'Stop.', 'sizes/Tiny is the best.')
+    >>> as_sentence("tiny, a larger model, is better", ["tiny"]), as_sentence("tiny steps", ["tin"])
+    ('tiny, a larger model, is better.', 'Tiny steps.')
+    """
+    named = any(name and text.startswith(name) and not text[len(name) :][:1].isalnum() for name in names)
+    plain = all(word.isascii() and word.rstrip(":,.!?").isalpha() for word in text.split(" ", 2)[:2])
+    start = text[:1].upper() if plain and not named else text[:1]
+    return start + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -27,7 +27,7 @@ import msgspec
 
 from gengap.errors import UsageError
 from gengap.study.folder import StudyFolder
-from gengap.text.sentences import default_language, language
+from gengap.text.catalog import catalog, default_language
 from gengap.watch.page_cache import PageCache
 
 ADDRESS, PORT = "127.0.0.1", 8642
@@ -152,7 +152,7 @@ def page_server(folder: Path, port: int | None = None, lang: str | None = None) 
     `port` is by default PORT or, if that is in use, one that is free; `lang` a language's code (default: the
     locale's). Raises UsageError for a port that can't be had and an unknown language, StudyFolderError for a file.
     """
-    editions = PageCache(StudyFolder(folder).path, language(lang or default_language()))
+    editions = PageCache(StudyFolder(folder).path, catalog(lang or default_language()))
     try:
         return Server(PORT if port is None else port, editions)
     except OSError as error:

@@ -26,6 +26,7 @@ from gengap.report.page.epoch_values import EpochLine
 from gengap.report.page.trial_rows import TrialRow
 from gengap.study.folder import HISTORIES, RESULTS, SUMMARY, StudyFolder
 from gengap.study.progress import CURVES, LIVE, STATUS, StudyStatus, is_running, modified, read_status
+from gengap.text.catalog import Message
 
 State = Literal["waiting", "running", "stopped", "finished"]
 REMEMBERED = 1024  # finished trials, which are read once
@@ -44,15 +45,11 @@ class StudySnapshot:
     planned: int | None = None
 
     @property
-    def text(self) -> str:
-        """The state in English words, for `Language.say`."""
-        of = f"{self.finished}" if self.planned is None else f"{self.finished} of {self.planned}"
-        return {
-            "waiting": "waiting for a study to begin",
-            "running": f"the study is under way: {of} trials finished",
-            "stopped": f"the study was ended before its end: {of} trials finished",
-            "finished": "the study is finished",
-        }[self.state]
+    def message(self) -> Message:
+        """The state, for people."""
+        if self.state in ("running", "stopped"):
+            return Message("live-" + self.state, {"finished": self.finished, "planned": self.planned})
+        return Message("live-" + self.state)
 
 
 def folder_version(folder: Path) -> str:

@@ -211,6 +211,12 @@ page-headline-unknown = { $count } { $count ->
     [one] curve is
    *[other] curves are
 } inconclusive
+page-tied = { $count ->
+    [one] One other is
+   *[other] { $count } others are
+} not clearly worse than { $run } ({ $rows } validation rows).
+page-no-lower-than-constant = This loss is no better than the loss of one constant prediction for every row, { FIXED($loss) }.
+page-gain = { FIXED($percent, digits: 1, signed: 1) }% of the loss
 page-cores = { $count } { $count ->
     [one] core
    *[other] cores
@@ -220,11 +226,17 @@ page-plain-columns = { $count } { $count ->
    *[other] columns of numbers without missing values are used
 } unchanged.
 live-running = { $planned ->
-    [none] the study is running: { $finished } trials finished
+    [none] the study is running: { $finished } { $finished ->
+        [one] trial
+       *[other] trials
+    } finished
    *[other] the study is running: { $finished } of { $planned } trials finished
 }
 live-stopped = { $planned ->
-    [none] the study stopped early: { $finished } trials finished
+    [none] the study stopped early: { $finished } { $finished ->
+        [one] trial
+       *[other] trials
+    } finished
    *[other] the study stopped early: { $finished } of { $planned } trials finished
 }
 

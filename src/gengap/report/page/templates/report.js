@@ -21,7 +21,7 @@ const MARGINS = { l: 56, r: 12, t: 12, b: 48 }, FONT_SIZE = 13;
 const PRINT_WIDTH = 680; // pixels that fit a page of A4 or Letter
 let data = null, printing = false;
 
-const say = (text) => data.labels[text] ?? text;
+const say = (id) => data.labels[id];
 // plotly reads a few HTML tags in its texts; names are no markup.
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const digits = (value) => (value === null || value === undefined ? "–" : value.toPrecision(4).replace("-", "−"));
@@ -93,7 +93,7 @@ function curvesChart(width) {
   }
   if (state.ruled) shapes.push(upright(state.at + shift));
   const last = Math.max(1, ...runs.map(({ run }) => data.curves[run].epochs - 1));
-  const xaxis = state.log ? logEpochs(last, width) : { title: { text: say("epoch") }, rangemode: "tozero" };
+  const xaxis = state.log ? logEpochs(last, width) : { title: { text: say("page-epoch") }, rangemode: "tozero" };
   const yaxis = { title: { text: plain(metricName(state.metric)) }, ...heightOf(runs, traces) };
   const spike = { showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("--muted") };
   return { traces, layout: { hovermode: "x", showlegend: false, shapes, xaxis: { ...xaxis, ...spike }, yaxis } };
@@ -112,7 +112,7 @@ function logEpochs(last, width) {
   const ticks = [0], steps = width < 500 ? [1] : [1, 2, 5];
   for (let tens = 1; tens <= last; tens *= 10) ticks.push(...steps.map((i) => i * tens).filter((e) => e <= last));
   const text = ticks.map((epoch) => epoch.toLocaleString("en"));
-  return { title: { text: say("epoch (log scale)") }, type: "log", tickvals: ticks.map((e) => e + 1), ticktext: text };
+  return { title: { text: say("page-epoch-log") }, type: "log", tickvals: ticks.map((e) => e + 1), ticktext: text };
 }
 
 // High enough for where the runs start, unless one starts wildly; what diverges leaves the picture at its top.
@@ -151,7 +151,7 @@ function read() {
       cell.textContent = found ? digits(valueAt(found, epoch)) : "–";
     }
   }
-  const shown = state.at === null ? say("at the best epochs") : `${say("at epoch")} ${state.at.toLocaleString("en")}`;
+  const shown = state.at === null ? say("page-at-best-epochs") : `${say("page-at-epoch")} ${state.at.toLocaleString("en")}`;
   for (const place of document.querySelectorAll('[data-shows="at"]')) place.textContent = shown;
 }
 
@@ -168,32 +168,32 @@ function sizesChart() {
   const { rungs, smallest } = data.sizes, x = rungs.map(({ parameters }) => parameters);
   const traces = SPLITS.map((split, i) => ({
     x, y: rungs.map((rung) => rung[split][1]), error_y: errors(rungs.map((rung) => rung[split])), mode: "lines+markers",
-    name: split === "train" ? say("training") : say("validation"), line: { color: colour(`--run-${i}`), dash: DASH[split] },
+    name: split === "train" ? say("page-training") : say("page-validation"), line: { color: colour(`--run-${i}`), dash: DASH[split] },
     marker: { size: 8, symbol: SYMBOLS[i + 1] }, text: rungs.map((rung) => told(rung.run, rung[split])), hoverinfo: "text",
   }));
   const kept = rungs.find(({ run }) => run === smallest);
   const marker = { size: 18, symbol: "circle-open", color: colour("--ink"), line: { width: 1.5 } };
   traces.push({ x: [kept.parameters], y: [kept.validation[1]], mode: "markers", marker, hoverinfo: "skip",
-    name: say("smallest within one error of the best") });
-  const xaxis = { title: { text: say("parameters (log scale)") }, type: "log", dtick: 1 };
-  return { traces, layout: { xaxis, yaxis: { title: { text: say("loss") } } } };
+    name: say("page-smallest") });
+  const xaxis = { title: { text: say("page-parameters-log") }, type: "log", dtick: 1 };
+  return { traces, layout: { xaxis, yaxis: { title: { text: say("page-loss") } } } };
 }
 
 function rowsChart() {
   const { sizes, losses, forecasts } = data.more_rows;
   const ahead = forecasts.filter(({ loss }) => loss), marker = { size: 8 };
   const traces = [{
-    x: sizes, y: losses, mode: "lines+markers", name: say("measured"), line: { color: colour("--run-0") }, marker,
+    x: sizes, y: losses, mode: "lines+markers", name: say("page-measured"), line: { color: colour("--run-0") }, marker,
     text: losses.map((loss, i) => `${sizes[i].toLocaleString("en")}: ${digits(loss)}`), hoverinfo: "text",
   }];
   if (ahead.length) traces.push({
     x: [sizes.at(-1), ...ahead.map(({ rows }) => rows)], y: [losses.at(-1), ...ahead.map(({ loss }) => loss[1])],
     error_y: errors([Array(3).fill(losses.at(-1)), ...ahead.map(({ loss }) => loss)]), mode: "lines+markers",
-    name: say("forecast"), line: { color: colour("--run-1"), dash: "dash" }, marker: { size: 8, symbol: "square" },
+    name: say("page-forecast"), line: { color: colour("--run-1"), dash: "dash" }, marker: { size: 8, symbol: "square" },
     text: ["", ...ahead.map(({ rows, loss }) => told(rows.toLocaleString("en"), loss))], hoverinfo: "text",
   });
-  const xaxis = { title: { text: say("training rows (log scale)") }, type: "log", dtick: 1 };
-  return { traces, layout: { xaxis, yaxis: { title: { text: say("loss") } } } };
+  const xaxis = { title: { text: say("page-training-rows-log") }, type: "log", dtick: 1 };
+  return { traces, layout: { xaxis, yaxis: { title: { text: say("page-loss") } } } };
 }
 
 const pen = document.createElement("canvas").getContext("2d");
@@ -224,7 +224,7 @@ function forest(items, width) {
     tickvals: items.map((_, i) => i), ticktext: names.map(plain), range: [items.length - 0.4, -0.6],
     showgrid: false, fixedrange: true,
   };
-  const title = width < 500 ? "" : say("difference in validation loss"); // no room for it beside the names
+  const title = width < 500 ? "" : say("page-difference-axis"); // no room for it beside the names
   const xaxis = { title: { text: title }, zeroline: false };
   const layout = { height: 80 + 26 * items.length, margin: { ...MARGINS, l }, showlegend: false, shapes: [zero] };
   return { traces, layout: { ...layout, xaxis, yaxis } };
@@ -233,10 +233,9 @@ function forest(items, width) {
 const paired = (name, { difference, interval: [low, high], adjusted }) => ({ name, triple: [low, difference, high], adjusted });
 
 function effectsChart(width) {
-  const named = ({ treatment, run }) => (treatment === "smaller model" ? run : data.labels[treatment] ?? treatment);
   const { against } = data.effects.at(-1); // early stopping is held against the model's own end: a scale of its own
   const items = data.effects.filter((effect) => effect.against === against);
-  return forest(items.map((effect) => paired(named(effect), effect.loss)), width);
+  return forest(items.map((effect) => paired(effect.name, effect.loss)), width);
 }
 
 function standingsChart(width) {
