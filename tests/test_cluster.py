@@ -26,11 +26,10 @@ from gengap import Plan, Study, Trial
 from gengap.cli import app
 from gengap.errors import ClusterError, UsageError
 from gengap.plan import Recipe
-from gengap.train import connections
 from gengap.train import distributed as cluster
 from gengap.train.stopping import Stopping
 
-for package in ("joblib", "distributed", "ray"):  # not imported: Ray reads the environment then
+for package in ("cloudpickle", "distributed", "ray"):  # not imported: Ray reads the environment then
     if not find_spec(package) and not os.environ.get("CI"):
         pytest.skip(f"{package} is not installed", allow_module_level=True)
 
@@ -82,7 +81,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("RAY_AUTH_MODE", "token")  # of the test's own: a machine may have one, and its cluster another
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         patch.setattr(cluster, "TRIES", 1)
-        patch.setattr(connections, "TRIES", 1)
         yield folder
 
 
@@ -202,12 +200,12 @@ def test_a_trial_that_fails_there_ends_no_other(on_cluster: dict[str, str], tmp_
 
 
 def test_a_trial_whose_workers_always_die_is_given_up(on_cluster: dict[str, str]) -> None:
-    with pytest.raises(ClusterError, match="the workers that had a trial died"):
+    with pytest.raises(ClusterError, match="the workers that trained a trial died"):
         trained(model="cluster_models:dies_there", only="sizes/4", **on_cluster)
 
 
 def test_other_versions_are_refused(on_cluster: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_made_with", lambda: {"gengap": "0.0.1"})
+    monkeypatch.setattr(cluster, "_machine_versions", lambda: {"gengap": "0.0.1"})
     with pytest.raises(ClusterError, match=r"a worker has gengap 0\.1\.0 \(here 0\.0\.1\)"):
         trained(**on_cluster)
 
@@ -232,7 +230,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_call_goes_on(
 
 @pytest.mark.parametrize(("backend", "scheme"), [("dask", "tcp://"), ("ray", "")])
 def test_where_nobody_answers(backend: str, scheme: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(connections, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 1)
     address = f"{scheme}127.0.0.1:{free_port()}"
     call = ["study", "--rows", "300", "--train", "200", "--validation", "100", "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(app, [*call, "--backend", backend, "--address", address], catch_exceptions=True)
@@ -241,7 +239,7 @@ def test_where_nobody_answers(backend: str, scheme: str, monkeypatch: pytest.Mon
 
 
 def test_what_can_not_be_meant() -> None:
-    with pytest.raises(UsageError, match="without a backend; say whose"):
+    with pytest.raises(UsageError, match="without a backend; give the backend"):
         trained(address="tcp://127.0.0.1:1")
     with pytest.raises(UsageError, match="'spark', expected dask or ray"):
         trained(backend="spark")

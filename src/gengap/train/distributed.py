@@ -1,19 +1,23 @@
-"""Trials on the machines of a cluster, through joblib: Dask's workers or Ray's.
+"""Train trials on the machines of a Dask or Ray cluster.
 
-What travels is how to build a trial, and the rows, once a machine; what comes back are curves, outputs and weights
-as arrays. A trial whose worker dies is trained again elsewhere, from its start, with the same result: it keeps no
-checkpoints, because its machine need not see the study's folder.
+A task carries how to build a trial; the rows travel once to each machine. A task returns curves, outputs and
+weights as arrays. If its worker dies, the cluster runs the task again elsewhere, from the start and with the same
+result: there are no checkpoints, because a worker may not see the study's folder.
 """
 
 from __future__ import annotations
 
-import queue
+import logging
+import socket
 import threading
+import time
 import traceback
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, get_args
+from itertools import islice
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -21,25 +25,42 @@ from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
 from gengap.errors import ClusterError, GengapError, UsageError, reason
 from gengap.train import versions
-from gengap.train.connections import TRIES, Backend, RayRows, connect
 from gengap.train.fingerprint import TRAINING
 from gengap.train.local import WAKE_SECONDS, BuildTrial, CompletedTrial, PendingTrial, warn_if_slower
 from gengap.train.types import TrainResult
 
+Backend = Literal["dask", "ray"]
+ANSWER_SECONDS = 15  # how long a cluster may take to answer and to offer a worker
+POLL_SECONDS = 0.05  # between two questions whether Dask has finished a trial
+TRIES = 3  # how often a trial is tried again when its worker dies; Dask's schedulers have the same default
+START = {
+    "dask": "start one with dask scheduler, and dask worker ADDRESS",
+    "ray": "start one with ray start --head",
+}
+
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where trials run: `backend` "dask" or "ray", and the scheduler's `address` (None: Ray's on this machine)."""
+    """A Dask or Ray cluster.
+
+    Args:
+        backend: "dask" or "ray".
+        address: The scheduler's address; None means the Ray cluster of this machine.
+    """
 
     backend: Backend
     address: str | None = None
 
     @classmethod
     def of(cls, backend: str | None, address: str | None) -> Cluster | None:
-        """The cluster that is meant; None without a backend. Raises UsageError for what can't be meant."""
+        """Return the cluster that the options name, or None without a backend.
+
+        Raises:
+            UsageError: If the options contradict each other, or the client's package is not installed.
+        """
         if backend is None:
             if address is not None:
-                raise UsageError(f"address is {address!r} without a backend; say whose: dask or ray")
+                raise UsageError(f"address is {address!r} without a backend; give the backend too: dask or ray")
             return None
         if backend not in get_args(Backend):
             raise UsageError(f"backend is {backend!r}, expected dask or ray")
@@ -47,11 +68,11 @@ class Cluster:
             raise UsageError("backend is dask without an address; give the scheduler's, as tcp://127.0.0.1:8786")
         found: Backend = "dask" if backend == "dask" else "ray"
         try:
-            import_module("joblib")
+            import_module("cloudpickle")
             import_module("distributed" if found == "dask" else "ray")
         except ImportError as fault:
-            mend = f"install it with pip install 'gengap[{found}]'"
-            raise UsageError(f"backend is {found}, but {fault.name} is not installed; {mend}") from None
+            hint = f"install it with pip install 'gengap[{found}]'"
+            raise UsageError(f"backend is {found}, but {fault.name} is not installed; {hint}") from None
         return cls(found, address)
 
 
@@ -62,10 +83,17 @@ def run_on_cluster(
     jobs: int | None,
     interrupt: threading.Event,
 ) -> Generator[CompletedTrial]:
-    """As `gengap.train.local.run_trials`, on a cluster. `rows` are those that train and that validate.
+    """Train trials on a cluster, as `gengap.train.local.run_trials` does here, and yield each when it is done.
 
-    Once `interrupt` is set, the trials that run are given up. Raises ClusterError if nobody answers, if a worker
-    has other versions, or if a trial's workers died again and again.
+    Args:
+        cluster: Where to train.
+        due: The trials.
+        rows: The training rows and the validation rows.
+        jobs: The most trials at once; None sends all of them to the cluster.
+        interrupt: Once set, the trials that run are given up.
+
+    Raises:
+        ClusterError: If no worker answers, if one has other versions, or if a trial's workers die again and again.
     """
     if not due:
         return
@@ -75,57 +103,26 @@ def run_on_cluster(
             "or use fewer with --rows"
         )
     faults: list[Exception] = []
-    left = {(each.run, each.seed): each for each in due}
+    left = {(trial.run, trial.seed): trial for trial in due}
     for again in range(TRIES + 1):
         try:
-            for back in _gathered(cluster, left, rows, jobs, interrupt):
-                known = left.pop((back.run, back.seed))
-                if isinstance(back.found, Exception):
-                    faults.append(back.found)
+            for result in _run_tasks(cluster, left, rows, jobs, interrupt):
+                trial = left.pop((result.run, result.seed))
+                if isinstance(result.outcome, Exception):
+                    faults.append(result.outcome)
                 else:
-                    yield _finished(known, back.found, rows)
+                    yield _completed(trial, result.outcome, rows)
             break
-        except _WorkersLostError as lost:  # with all workers that had the rows; others may have come
+        except _WorkersLostError as lost:  # all workers that had the rows are gone; others may have come
             if again == TRIES:
-                raise _died(cluster, lost) from lost
+                raise _workers_died(cluster, lost) from lost
     if faults:
         raise faults[0]
 
 
-def _gathered(
-    cluster: Cluster,
-    left: Mapping[tuple[str, int], PendingTrial],
-    rows: tuple[Rows, Rows],
-    jobs: int | None,
-    interrupt: threading.Event,
-) -> Generator[_TaskResult]:
-    """What comes back of those left, as it comes. Raises _LostError and ClusterError."""
-    with connect(cluster.backend, cluster.address, rows) as (sent, backend):
-        here = _made_with()
-        tasks = [(_packed(each.prepare), each.run, each.seed, sent, here) for each in left.values()]
-        coming: queue.Queue[_TaskResult | BaseException | None] = queue.Queue()
-        options = {
-            "return_as": "generator_unordered",
-            "batch_size": 1,
-            "pre_dispatch": jobs or "all",
-            "backend": backend,
-        }
-        threading.Thread(target=_gather, args=(tasks, options, coming), name="cluster", daemon=True).start()
-        while not interrupt.is_set():
-            try:
-                back = coming.get(timeout=WAKE_SECONDS)  # wakes for signals, as the local one does
-            except queue.Empty:
-                continue
-            if back is None:
-                break
-            if isinstance(back, BaseException):
-                raise _explained(cluster, back) from back
-            yield back
-
-
 @dataclass(frozen=True, eq=False)
 class _WorkerResult:
-    """What a worker made of a trial; `slower` says why Keras' own loop trained it, if so."""
+    """A trial that a worker trained; `slower` says why Keras' own loop trained it, if so."""
 
     fitted: TrainResult
     weights: list[np.ndarray]
@@ -134,94 +131,221 @@ class _WorkerResult:
 
 @dataclass(frozen=True, eq=False)
 class _TaskResult:
-    """What comes back of one trial and seed: a fault is a value, so that it ends no other trial."""
+    """The outcome of one trial and seed. An error is a value, so that it ends no other trial."""
 
     run: str
     seed: int
-    found: _WorkerResult | Exception
+    outcome: _WorkerResult | Exception
 
 
-def _gather(tasks: Sequence[tuple[Any, ...]], options: Mapping[str, Any], coming: queue.Queue[Any]) -> None:
-    """Runs the tasks and hands on what comes back as it comes, then None: in a thread, so that others can wake."""
-    from joblib import Parallel, delayed
+def _run_tasks(
+    cluster: Cluster,
+    left: Mapping[tuple[str, int], PendingTrial],
+    rows: tuple[Rows, Rows],
+    jobs: int | None,
+    interrupt: threading.Event,
+) -> Iterator[_TaskResult]:
+    """Yield the results of all trials as they arrive. Raises _WorkersLostError and ClusterError."""
+    here = _machine_versions()
+    waiting = iter([(_pickled(trial.prepare), trial.run, trial.seed, here) for trial in left.values()])
+    with (_dask if cluster.backend == "dask" else _ray)(cluster.address, rows) as tasks:
+        try:
+            for task in islice(waiting, jobs or len(left)):
+                tasks.submit(*task)
+            while tasks.running and not interrupt.is_set():
+                for result in tasks.results():
+                    for task in islice(waiting, 1):
+                        tasks.submit(*task)
+                    yield result
+        except Exception as fault:
+            raise _explained(cluster, fault) from fault
 
+
+class _Tasks(Protocol):
+    """Tasks on a connected cluster."""
+
+    @property
+    def running(self) -> int:
+        """How many tasks were submitted and have not returned."""
+        ...
+
+    def submit(self, *arguments: Any) -> None:
+        """Submit `_train` with these arguments; the rows are added."""
+
+    def results(self) -> Sequence[_TaskResult]:
+        """Return results that arrived, after a wait of at most WAKE_SECONDS. Raises the cluster's own errors."""
+        ...
+
+
+class _DaskTasks:
+    def __init__(self, client: Any, rows: tuple[Rows, Rows]) -> None:
+        from distributed import as_completed
+
+        self._client, self.running = client, 0
+        (self._rows,) = client.scatter([rows], broadcast=True, hash=False)
+        self._completed: Any = as_completed(loop=client.loop)
+
+    def submit(self, *arguments: Any) -> None:
+        self._completed.add(self._client.submit(_train, *arguments, self._rows, pure=False))
+        self.running += 1
+
+    def results(self) -> Sequence[_TaskResult]:
+        if not (done := self._completed.next_batch(block=False)):
+            time.sleep(POLL_SECONDS)
+        self.running -= len(done)
+        return [future.result() for future in done]
+
+
+class _RayTasks:
+    def __init__(self, rows: tuple[Rows, Rows]) -> None:
+        import ray
+
+        self._task: Any = ray.remote(num_cpus=1, max_retries=TRIES)(_train)
+        self._rows = ray.put(rows)
+        self._references: list[Any] = []
+
+    @property
+    def running(self) -> int:
+        return len(self._references)
+
+    def submit(self, *arguments: Any) -> None:
+        self._references.append(self._task.remote(*arguments, self._rows))
+
+    def results(self) -> Sequence[_TaskResult]:
+        import ray
+
+        done, self._references = ray.wait(self._references, num_returns=1, timeout=WAKE_SECONDS)
+        return ray.get(done)
+
+    def cancel(self) -> None:
+        import ray
+
+        for reference in self._references:
+            ray.cancel(reference, force=True)
+
+
+@contextmanager
+def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_Tasks]:
+    """Connect to Dask. What still runs at the end is given up: its scheduler drops what no client waits for."""
+    from distributed import Client
+
+    with _clear_error("dask", address):
+        client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
+    with client:
+        with _clear_error("dask", address):
+            client.wait_for_workers(1, timeout=ANSWER_SECONDS)
+        yield _DaskTasks(client, rows)
+
+
+@contextmanager
+def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_Tasks]:
+    """Connect to Ray, unless the program is connected already. What still runs at the end is given up."""
+    import ray
+
+    ours = not ray.is_initialized()
+    if ours:
+        with _clear_error("ray", address):
+            _check_listening(address)
+            ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
     try:
-        for back in Parallel(n_jobs=-1, **options)(delayed(_train)(*task) for task in tasks):
-            coming.put(back)
-    except BaseException as fault:
-        coming.put(fault)
-    coming.put(None)
+        tasks = _RayTasks(rows)
+        try:
+            yield tasks
+        finally:
+            tasks.cancel()
+    finally:
+        if ours:
+            ray.shutdown()
 
 
-def _packed(prepare: BuildTrial) -> bytes:
-    """By value where a notebook defined it. Unpacked by `_train` itself, so that what is missing there is told."""
+def _check_listening(address: str | None) -> None:
+    """Raise OSError if nobody listens at host:port: Ray itself would wait for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+
+
+@contextmanager
+def _clear_error(backend: Backend, address: str | None) -> Iterator[None]:
+    """Raise ClusterError if the cluster does not answer."""
+    try:
+        yield
+    except Exception as fault:  # each package has its own errors for this
+        where = f"at {address}" if address else "on this machine"
+        raise ClusterError(
+            f"{backend}: no cluster with workers answers {where} ({reason(fault)}); {START[backend]}"
+        ) from fault
+
+
+def _pickled(build: BuildTrial) -> bytes:
+    """Pickle by value what a notebook defined. `_train` unpickles it, so that it can report what is missing."""
     import cloudpickle
 
-    return cloudpickle.dumps(prepare)
+    return cloudpickle.dumps(build)
 
 
-def _train(
-    packed: bytes, run: str, seed: int, rows: tuple[Rows, Rows] | RayRows, wanted: dict[str, str]
-) -> _TaskResult:
-    """Trains one trial: on a worker."""
+def _train(packed: bytes, run: str, seed: int, expected: dict[str, str], rows: tuple[Rows, Rows]) -> _TaskResult:
+    """Train one trial, on a worker."""
     import cloudpickle
 
-    from gengap.train import dispatch as either
+    from gengap.train import dispatch
 
-    if (found := _made_with()) != wanted:
-        return _TaskResult(run, seed, ClusterError(_other(found, wanted)))
+    if (found := _machine_versions()) != expected:
+        return _TaskResult(run, seed, ClusterError(_version_error(found, expected)))
     try:
-        train, validation = rows() if isinstance(rows, RayRows) else rows
-        ready = cloudpickle.loads(packed)(train, validation)
-        fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
-        return _TaskResult(run, seed, _WorkerResult(fitted, ready.model.get_weights(), slower))
+        train, validation = rows
+        built = cloudpickle.loads(packed)(train, validation)
+        fitted, slower = dispatch.fit(built.model, built.train, validation, built.job)
+        return _TaskResult(run, seed, _WorkerResult(fitted, built.model.get_weights(), slower))
     except GengapError as fault:
         return _TaskResult(run, seed, fault)
     except ModuleNotFoundError as fault:
-        told = f"a worker has no module {fault.name!r}, which {run} needs; install it there"
-        return _TaskResult(run, seed, ClusterError(told))
-    except Exception as fault:  # whatever code of the user's raises, and it may not travel
+        message = f"a worker has no module {fault.name!r}, which {run} needs; install it there"
+        return _TaskResult(run, seed, ClusterError(message))
+    except Exception as fault:  # code of the user's may raise anything, also what can't be pickled
         return _TaskResult(run, seed, RuntimeError("".join(traceback.format_exception(fault))))
 
 
-def _made_with() -> dict[str, str]:
-    """What must be the same on all machines."""
-    numpy, gengap = np.__version__, import_module("gengap").__version__
-    return {"gengap": gengap, "trainer": str(TRAINING), "numpy": numpy, **versions()}
+def _machine_versions() -> dict[str, str]:
+    """Return the versions that must be the same on all machines."""
+    gengap = import_module("gengap").__version__
+    return {"gengap": gengap, "trainer": str(TRAINING), "numpy": np.__version__, **versions()}
 
 
-def _other(found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
-    told = [
-        f"{name} {found.get(name)} (here {value})" for name, value in wanted.items() if found.get(name) != value
+def _version_error(found: Mapping[str, str], expected: Mapping[str, str]) -> str:
+    differing = [
+        f"{name} {found.get(name)} (here {here})" for name, here in expected.items() if found.get(name) != here
     ]
-    return f"a worker has {', '.join(told)}; expected the same versions everywhere. Install them there"
+    return f"a worker has {', '.join(differing)}; expected the same versions everywhere. Install them there"
 
 
-def _finished(due: PendingTrial, trained: _WorkerResult, rows: tuple[Rows, Rows]) -> CompletedTrial:
-    """The trial with its model, which is built here anew and given the weights."""
+def _completed(trial: PendingTrial, result: _WorkerResult, rows: tuple[Rows, Rows]) -> CompletedTrial:
+    """Build the trial's model here and give it the worker's weights."""
     from gengap.train.types import output_shape
 
-    warn_if_slower(due.run, trained.slower)
-    ready = due.prepare(*rows)
-    output_shape(ready.model, ready.train)  # creates the weights
-    ready.model.set_weights(trained.weights)
-    return CompletedTrial(due, ready.model, trained.fitted)
+    warn_if_slower(trial.run, result.slower)
+    built = trial.prepare(*rows)
+    output_shape(built.model, built.train)  # creates the weights
+    built.model.set_weights(result.weights)
+    return CompletedTrial(trial, built.model, result.fitted)
 
 
 class _WorkersLostError(Exception):
-    """The rows, or trials under way, are nowhere on the cluster any more."""
+    """No worker of the cluster has the rows, or the trials that ran, any more."""
 
 
-def _explained(cluster: Cluster, fault: BaseException) -> BaseException:
-    """An error of the cluster's own, in one line."""
+def _explained(cluster: Cluster, fault: Exception) -> Exception:
+    """Return a cluster's own error as one line."""
     name = type(fault).__name__
     if name in ("FutureCancelledError", "CancelledError"):
         return _WorkersLostError(reason(fault))
     if name in ("KilledWorker", "WorkerCrashedError", "OutOfMemoryError"):
-        return _died(cluster, fault)
-    return fault if isinstance(fault, GengapError) else ClusterError(f"{cluster.backend}: {name}: {reason(fault)}")
+        return _workers_died(cluster, fault)
+    return ClusterError(f"{cluster.backend}: {name}: {reason(fault)}")
 
 
-def _died(cluster: Cluster, fault: BaseException) -> ClusterError:
-    told = f"the workers that had a trial died, more than {TRIES} times ({reason(fault)})"
-    return ClusterError(f"{cluster.backend}: {told}. Give them more memory; what is finished is kept")
+def _workers_died(cluster: Cluster, fault: Exception) -> ClusterError:
+    return ClusterError(
+        f"{cluster.backend}: the workers that trained a trial died, more than {TRIES} times ({reason(fault)}). "
+        "Give them more memory; finished trials are kept"
+    )
