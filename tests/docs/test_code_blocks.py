@@ -1,145 +1,268 @@
-"""README and docs hold what they show: their Python runs, their commands parse, and the cheap ones run too.
+"""README and docs hold what they show: their code and commands run as they do for a new user.
 
-Each page is read from top to bottom in a folder of its own: Python blocks share their names, as in a notebook, and
-commands find the files that blocks above them wrote. Studies are cut down to one tiny trial.
+Each page is read from top to bottom in an empty folder, with the environment of somebody who has just installed
+gengap. The Python blocks of a page share one process, as in a notebook. Those of README have one each. Commands run
+in another process. Studies are cut down to one tiny trial.
+
+A comment in front of a block changes what is done with it:
+
+    <!-- not run: needs a cluster -->    the block is not run, for this reason
+    <!-- file: my_models.py -->          the block is a file, as the page says
 """
 
 from __future__ import annotations
 
 import gzip
+import json
+import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import typer
-from threadpoolctl import threadpool_limits
-from typer.testing import CliRunner
+from new_user import new_user
 
 import gengap
 from gengap.cli import app
 
 ROOT = Path(__file__).parents[2]
 DOCS = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in page.parts]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGES = [*ROOT.glob("README*.md"), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *DOCS]
+BLOCK = re.compile(r"(?:^<!-- (not run|file): (.*) -->\n+)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PRINTED = re.compile(r"^ *print\(.*\)  # (.*)", re.MULTILINE)  # what a line says that it prints
 COMMANDS: Any = typer.main.get_command(app)
-RUN = {"study", "diagnose", "plan", "ingest", "predict", "report"}
 TINY = shlex.split("--train 200 --validation 50 --max-epochs 2 --only 'sizes/*[y6]' --stop patience")  # Tiny, or 16
-OFFLINE = re.compile(r"^(higgs|https?://.*)$")
+NOT_RUN = {  # a command of a console block: why it is only parsed
+    r"gengap study higgs\b|.* https?://": "needs the network",
+    r"gengap (watch|doctor)|tensorboard|ssh": "serves until it is ended, or has tests of its own",
+    r"pip install|make|GENGAP_\w+=\d+": "installs, or runs the tests",
+    r"\S*python": "takes minutes, or has tests of its own; its module is looked for",
+}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Of benchmarks and other tools:
 OTHERS = {"--corpus", "--docs", "--python", "--out", "--logdir", "--runs", "--seed", "--first"}
+
+
+class Block(NamedTuple):
+    """A block of code on a page.
+
+    Attributes:
+        mark: `not run`, `file` or nothing: what the comment in front of the block says.
+        text: What follows in that comment: a reason or a file's name.
+        kind: The block's language, such as `python` or `console`.
+        code: What is in it.
+    """
+
+    mark: str
+    text: str
+    kind: str
+    code: str
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(*found) for found in BLOCK.findall(page.read_text(encoding="utf-8"))]
 
 
 def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def commands_in(block: str) -> Iterator[list[str]]:
-    """The words of each command in a console block."""
-    for line in re.findall(r"^\$ (.*)", block.replace("\\\n", " "), re.MULTILINE):
-        yield shlex.split(line, comments=True)
+class Session:
+    """A process with the environment of a new user that runs blocks or commands one after the other."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        driver = Path(__file__).with_name("page_session.py").read_text(encoding="utf-8")
+        self.errors = (folder.parent / f"{folder.name}.errors").open("a")
+        variables = {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "OMP_"))}
+        variables |= {"COLUMNS": "80"}  # the others, of tests/conftest.py, save time
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", driver],
+            env=new_user(home, **variables),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+
+    def run(self, **request: object) -> tuple[int, str, str]:
+        """Run a block (`code`, `page`) or a `command`.
+
+        Returns:
+            Its exit status, and what it printed to standard output and to standard error.
+        """
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        reply = self.process.stdout.readline()
+        assert reply, f"the process ended: {Path(self.errors.name).read_text()}"
+        status, output, errors = json.loads(reply)
+        return status, output, errors
+
+    def close(self) -> None:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+        self.errors.close()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder of the new user, empty at first."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder where the page's reader is: a checkout with a few files of their own."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("examples", "tests", "docs", "benchmarks"):
+        (folder / name).symlink_to(ROOT / name)
+    for copy in ("keras.csv", "log.csv", "training.csv", "train.log", "logs/a.csv", "runs/a/metrics.csv"):
+        (folder / copy).parent.mkdir(parents=True, exist_ok=True)
+        (folder / copy).write_bytes((ROOT / "examples" / "keras.csv").read_bytes())
+    rows = gengap.load("collider", train=300, validation=50, preparation="raw").train
+    lines = [",".join([f"{y:g}", *(f"{value:.6g}" for value in x)]) for x, y in zip(rows.x, rows.y, strict=True)]
+    names = ",".join(["column", *(f"x{i}" for i in range(rows.x.shape[1]))])
+    (folder / "table.csv").write_text("\n".join([names, *lines]))
+    for name in ("HIGGS.csv.gz", "HIGGS-16k.csv.gz", "new.csv.gz"):
+        (folder / name).write_bytes(gzip.compress("\n".join(lines).encode()))
+    (folder / "new.csv").write_text("\n".join(lines))
+    (models,) = (block.code for block in blocks(ROOT / "docs/howto/own-model.md") if block.text == "my_models.py")
+    (folder / "my_models.py").write_text(models)
+    return folder
+
+
+class Reader:
+    """Somebody who does what a page says, block by block."""
+
+    def __init__(self, page: Path, folder: Path, home: Path) -> None:
+        self.page, self.folder, self.home = page, folder, home
+        self.sessions: dict[str, Session] = {}
+        self.printed = ""
+
+    def session(self, kind: str) -> Session:
+        if kind not in self.sessions:
+            self.sessions[kind] = Session(self.folder, self.home)
+        return self.sessions[kind]
+
+    def close(self, *kinds: str) -> None:
+        for kind in kinds or list(self.sessions):
+            if kind in self.sessions:
+                self.sessions.pop(kind).close()
+
+    def python(self, code: str) -> None:
+        """Run a Python block, and compare what it prints with the comments that say so."""
+        if self.page.name.startswith("README"):
+            self.close("python")  # each of its blocks stands alone
+        status, output, errors = self.session("python").run(code=code, page=name_of(self.page))
+        assert status == 0, errors
+        assert [line for line in PRINTED.findall(code) if line not in output] == []
+
+    def console(self, block: str) -> None:
+        """Run the commands of a console block, and keep what a diagnosis prints."""
+        self.printed = ""
+        for line in re.findall(r"^\$ (.*)", block.replace("\\\n", " "), re.MULTILINE):
+            words = shlex.split(line, comments=True)
+            output = self.command(words, block)
+            self.printed += output if words[:2] == ["gengap", "diagnose"] else ""
+
+    def command(self, words: list[str], block: str) -> str:
+        if words[0] == "gengap" and words[1] in COMMANDS.commands:
+            words, target = (words[:-2], words[-1]) if ">" in words else (words, None)
+            parsed(words[1:])
+            if not_run(words):
+                return ""
+            output = self.gengap(words[1:], may_fail="--fail-on" in words or "\ngengap: " in block)
+            if target:
+                (self.folder / target).write_text(output)
+            return output
+        if not_run(words):
+            exists(words)
+            return ""
+        subprocess.run(words, check=True, cwd=self.folder)
+        return ""
+
+    def gengap(self, words: list[str], may_fail: bool) -> str:
+        given = [file for word in words if word != "--open" for file in self.expanded(word)]
+        given += TINY if words[0] == "study" else []
+        given += ["--test", "40"] if "--test" in words else []
+        status, output, errors = self.session("console").run(command=given, figures=self.page.name == "start.md")
+        assert status == 0 or (may_fail and status == 1), (given, output, errors)
+        return output
+
+    def expanded(self, word: str) -> list[str]:
+        """The files that a pattern names, as in a shell; the word itself if it is no pattern or names none."""
+        found = sorted(path.relative_to(self.folder) for path in self.folder.glob(word)) if "*" in word else []
+        return [path.as_posix() for path in found] or [word]
 
 
 def parsed(words: list[str]) -> None:
-    """Fails if `gengap WORDS` is no call that the command line takes."""
+    """Fail if `gengap WORDS` is no call that the command line takes."""
     command = COMMANDS.commands[words[0]]
     with command.make_context(words[0], list(words[1:])):
         pass
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the pages' readers are: a checkout with a few files of their own."""
-    for name in ("examples", "tests", "docs"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    for copy in ("keras.csv", "log.csv", "training.csv", "logs/a.csv", "runs/a/metrics.csv"):
-        (tmp_path / copy).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / copy).write_bytes((ROOT / "examples" / "keras.csv").read_bytes())
-    monkeypatch.chdir(tmp_path)
-    rows = gengap.load("collider", train=300, validation=50, preparation="raw").train
-    lines = [",".join([f"{y:g}", *(f"{value:.6g}" for value in x)]) for x, y in zip(rows.x, rows.y, strict=True)]
-    (own,) = re.findall(
-        r"```python\n(import keras\n.*?)```", (ROOT / "docs/howto/own-model.md").read_text("utf-8"), re.S
-    )
-    Path("my_models.py").write_text(own)
-    monkeypatch.delitem(sys.modules, "my_models", raising=False)
-    names = ",".join(["column", *(f"x{i}" for i in range(rows.x.shape[1]))])
-    Path("table.csv").write_text("\n".join([names, *lines]))
-    for higgs in ("HIGGS.csv.gz", "HIGGS-16k.csv.gz"):
-        write_gz(Path(higgs), lines)
-    write_gz(Path("new.csv.gz"), lines)
-    Path("new.csv").write_text("\n".join(lines))
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    monkeypatch.setattr(
-        "gengap.report.plots.save_figure_figures", lambda *given, **options: []
-    )  # they take their time
-    with threadpool_limits(1):  # of 200 rows, boosted trees on busy cores mostly wait for each other
-        yield tmp_path
+def not_run(words: list[str]) -> str | None:
+    """The reason why a command is not run, if there is one."""
+    line = " ".join(words)
+    return next((reason for pattern, reason in NOT_RUN.items() if re.match(pattern, line)), None)
 
 
-def write_gz(path: Path, lines: list[str]) -> None:
-    path.write_bytes(gzip.compress("\n".join(lines).encode()))
-
-
-def expanded(word: str) -> list[str]:
-    """The files that a pattern names, as a shell has it; the word itself if it is none or names none."""
-    return (sorted(map(str, Path().glob(word))) if "*" in word else []) or [word]
-
-
-def run(words: list[str], block: str) -> str:
-    """Runs `gengap WORDS`, cut down; what it prints. `> FILE` is honoured."""
-    words, target = (words[:-2], words[-1]) if ">" in words else (words, None)
-    parsed(words)
-    if words[0] not in RUN or any(map(OFFLINE.match, words[1:])):
-        return ""
-    given = [file for word in words if word != "--open" for file in expanded(word)]
-    given += TINY if words[0] == "study" else []
-    given += ["--test", "40"] if "--test" in words else []
-    result = CliRunner().invoke(app, given)
-    may_fail = "--fail-on" in words or "\ngengap: " in block
-    assert result.exit_code == 0 or (may_fail and result.exit_code == 1), (given, result.output, result.exception)
-    if target:
-        Path(target).write_text(result.stdout)
-    return result.stdout
-
-
-def followed(words: list[str], block: str) -> str:
-    """Does what a line of a console block says, where that is cheap; what a diagnosis prints."""
-    if words[0] == "gengap" and words[1] in COMMANDS.commands:
-        printed = run(words[1:], block)
-        return printed if words[1] == "diagnose" else ""
-    if words[0] == "cp":
-        subprocess.run(words, check=True)
+def exists(words: list[str]) -> None:
+    """Fail if a command that is not run names a target of make, or a module, that is not there."""
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     if Path(words[0]).name == "python":
         module = words[2].replace(".", "/") if words[1] == "-m" else words[1].removesuffix(".py")
         assert any((ROOT / name).exists() for name in (f"{module}.py", f"{module}/__main__.py")), words
-    return ""
+
+
+@pytest.fixture
+def reader(request: pytest.FixtureRequest, folder: Path, home: Path) -> Iterator[Reader]:
+    reader = Reader(request.param, folder, home)
+    yield reader
+    reader.close()
+
+
+RUNNABLE = [page for page in PAGES if page.name != "README.ko.md"]  # the same blocks as README's
+
+
+@pytest.mark.parametrize("reader", RUNNABLE, ids=name_of, indirect=True)
+def test_a_page_is_true(reader: Reader) -> None:
+    for block in blocks(reader.page):
+        if block.mark == "not run":
+            assert len(block.text) > 10
+        elif block.mark == "file":
+            (reader.folder / block.text).write_text(block.code)
+        elif block.kind == "python":
+            reader.python(block.code)
+        elif block.kind == "console":
+            reader.console(block.code)
+        elif block.kind == "text" and reader.printed:
+            real = [line.rstrip() for line in reader.printed.splitlines()]
+            assert real[: block.code.count("\n")] == block.code.splitlines()
+        else:
+            assert block.kind in {"text", "json", "yaml"}, f"a block of {block.kind} is neither run nor marked"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_a_page_is_true(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, Any] = {"__name__": "docs"}
-    shown = ""
-    for kind, block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        if kind == "python":
-            exec(compile(block, name_of(page), "exec"), names)
-            printed = capsys.readouterr().out
-            assert [told for told in PRINTED.findall(block) if told not in printed] == []
-        elif kind == "console":
-            shown = "".join(followed(words, block) for words in commands_in(block))
-        elif kind == "text" and shown:
-            real = [line.rstrip() for line in shown.splitlines()]
-            assert real[: block.count("\n")] == block.splitlines()
+def test_gengap_is_imported_before_keras(page: Path) -> None:
+    seen = ""
+    for block in blocks(page):
+        seen = "" if page.name.startswith("README") else seen
+        if block.kind == "python" and block.mark != "file":
+            before, keras, _ = (seen + block.code).partition("import keras")
+            assert not keras or re.search(r"^(import|from) gengap", before, re.MULTILINE)
+            seen += block.code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -151,3 +274,14 @@ def test_no_page_names_an_option_that_does_not_exist(page: Path) -> None:
             assert set(OPTION.findall(code)) <= {*known_here, "--help"}, code
         else:
             assert set(OPTION.findall(code)) <= {*known, *OTHERS, "--help"}, code
+
+
+@pytest.mark.skipif(not os.environ.get("GENGAP_CLONE"), reason="takes minutes; set GENGAP_CLONE=1 to run it")
+def test_make_study_works_in_a_fresh_clone(tmp_path: Path) -> None:
+    clone = tmp_path / "gengap"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    python = f"PYTHON={Path(sys.base_prefix) / 'bin' / 'python3'}"
+    done = subprocess.run(["make", "study", python], cwd=clone, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (clone / "runs/collider-quick/report.html").exists()
