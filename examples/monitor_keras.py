@@ -59,7 +59,7 @@ def tell(where: str, monitor: Monitor) -> None:
     verdict: Verdict = monitor.verdict
     ended = f"ended after {monitor.history.epochs} of {EPOCHS} epochs, best {verdict.best_epoch}"
     print(f"{where}: {verdict.verdict} ({verdict.confidence:.0%}), {ended}")
-    for line in (*verdict.reasons, *verdict.advice):
+    for line in (*verdict.findings, *verdict.advice):
         print(f"  - {line}")
 
 

@@ -16,9 +16,10 @@ import msgspec
 import numpy as np
 
 from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
+from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import RunCurves, choose
-from gengap.diagnose.verdict import Thresholds, Verdict, judge
+from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.report.verdict_plot import save_verdict_figure
 from gengap.stats.row_losses import RowLosses
 
@@ -107,8 +108,7 @@ def beside_others() -> Verdict:
         too_little_capacity("sizes/64x2", percent),
         too_much_regularisation("sizes/64x3", percent),
     )
-    reasons, codes = tuple(f.text for f in found), tuple(f.code for f in found)
-    return msgspec.structs.replace(verdict, reasons=verdict.reasons + reasons, codes=verdict.codes + codes)
+    return msgspec.structs.replace(verdict, findings=verdict.findings + found)
 
 
 def gallery() -> list[Verdict]:
@@ -126,8 +126,8 @@ def main(picture: Path) -> None:
     save_verdict_figure(judged(shown()), picture)
     for verdict in gallery():
         print(verdict)
-        for code, reason in zip(verdict.codes, verdict.reasons, strict=True):
-            print(f"  - {reason} [{code}]")
+        for finding in verdict.findings:
+            print(f"  - {finding} [{finding.code}]")
         for advice in verdict.advice:
             print(f"  > {advice}")
 

@@ -61,7 +61,7 @@ def test_study_json_holds_each_verdict(by_patience: Study) -> None:
     )
     assert verdict["best_epoch"] == trial["best_epoch"]
     assert verdict["onset_interval"][0] <= verdict["onset_epoch"] <= verdict["onset_interval"][1]
-    assert "sampling-error" in verdict["codes"]
+    assert "sampling-error" in [finding["code"] for finding in verdict["findings"]]
 
 
 def test_outputs_are_kept_and_give_the_logged_losses(by_patience: Study) -> None:

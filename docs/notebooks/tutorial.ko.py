@@ -110,7 +110,7 @@ display(plots.learning_rate(history).figure)
 display(plots.curves([history]).figure)
 verdict = gengap.diagnose(history)
 print(say(verdict.verdict), f"{verdict.confidence:.0%}")
-for text in (*verdict.reasons, *verdict.advice):
+for text in (*verdict.findings, *verdict.advice):
     print("-", say(text))
 
 # %% [markdown]
@@ -165,7 +165,7 @@ display(found.plot("sizes", log_epochs=True).figure)
 # %%
 for trial in found.trials:
     print(f"{trial.run}: {say(trial.verdict.verdict)} {trial.verdict.confidence:.0%}")
-    for text in trial.verdict.reasons:
+    for text in trial.verdict.findings:
         print("  -", say(text))
 
 # %% [markdown]

@@ -42,7 +42,7 @@ def main(picture: str) -> list[gengap.Verdict]:
         ax.set_title(f"rate {rate}: {verdict.verdict} {verdict.confidence:.0%}")
         ax.set_xlabel("round")
         verdicts.append(verdict)
-        print(f"rate {rate}:", *verdict.reasons, *verdict.advice, sep="\n  - ")
+        print(f"rate {rate}:", *verdict.findings, *verdict.advice, sep="\n  - ")
     figure.axes[0].set_ylabel("cross-entropy")
     figure.axes[0].legend(frameon=False)
     figure.savefig(picture)

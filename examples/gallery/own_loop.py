@@ -36,7 +36,7 @@ def train() -> tuple[Monitor, dict[int, dict[str, float]]]:
 def main(picture: str) -> Monitor:
     """Draws the curves, and below them what the monitor would have said at each epoch."""
     monitor, told = train()
-    print(monitor.verdict, *monitor.verdict.reasons, sep="\n  - ")
+    print(monitor.verdict, *monitor.verdict.findings, sep="\n  - ")
     figure = Figure((8, 5), dpi=80, layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     for split, line in (("train", "-"), ("validation", "--")):

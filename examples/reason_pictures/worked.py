@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from examples.verdict_gallery import Columns
 from gengap.diagnose.evidence import Evidence, collect_evidence
+from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import RunCurves, choose
-from gengap.diagnose.verdict import Thresholds, Verdict, judge
+from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.history import Series
 from gengap.report.plots import COLOURS
 from gengap.stats.row_losses import RowLosses

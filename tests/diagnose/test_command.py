@@ -39,7 +39,7 @@ def test_json_is_as_in_the_contract(logs: list[str]) -> None:
     result = CliRunner().invoke(app, ["diagnose", *logs, "--json"])
     document = json.loads(result.stdout)
     assert result.exit_code == 0
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     turning, falling = document["runs"]
     assert (turning["run"], turning["metric"], turning["verdict"]) == (logs[0], "val_loss", "overfit")
     assert (falling["verdict"], falling["onset_epoch"], falling["onset_interval"]) == ("underfit", None, None)
@@ -48,7 +48,12 @@ def test_json_is_as_in_the_contract(logs: list[str]) -> None:
     assert turning["rise_percent"][0] < 100 * (TURNING[-1] / TURNING.min() - 1) < turning["rise_percent"][2]
     assert set(turning["probabilities"]) == {"underfit", "good", "near-overfit", "overfit"}
     assert turning["confidence"] == turning["probabilities"]["overfit"]
-    assert len(turning["reasons"]) == len(turning["codes"]) > 0 and turning["advice"]
+    rise = turning["findings"][0]
+    assert set(rise) == {"code", "severity", "parameters", "text"}
+    assert (rise["code"], rise["severity"], rise["parameters"]["metric"]) == ("rise", "problem", "val_loss")
+    assert rise["parameters"]["rise_percent"] == turning["rise_percent"]
+    assert rise["text"].startswith("val_loss rose by ")
+    assert turning["advice"][0] == "Keep the weights of the best epoch (stop early and restore them)"
 
 
 def test_what_was_decided_in_reading_a_log_is_said(tmp_path: Path) -> None:

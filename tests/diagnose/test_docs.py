@@ -60,8 +60,8 @@ def test_every_code_has_its_section_and_no_section_is_stale() -> None:
 def test_examples_are_sentences_that_the_tool_prints() -> None:
     said: dict[str, set[str]] = {}
     for verdict in gallery.gallery():
-        for code, reason in zip(verdict.codes, verdict.reasons, strict=True):
-            said.setdefault(code, set()).add(without_numbers(reason))
+        for finding in verdict.findings:
+            said.setdefault(finding.code, set()).add(without_numbers(str(finding)))
     assert set(said) == set(SECTIONS)
     for code, example in SECTIONS.items():
         assert example is not None, f"{code} has no example"
@@ -111,7 +111,9 @@ def test_the_document_and_the_error_in_the_docs_are_real(monkeypatch: pytest.Mon
     assert list(shown["runs"][0]) == list(real["runs"][0])
     for fact in ("run", "metric", "verdict", "best_epoch"):
         assert shown["runs"][0][fact] == real["runs"][0][fact]
-    assert shown["runs"][0]["codes"][0] == real["runs"][0]["codes"][0]
+    (finding,), (first, *_) = shown["runs"][0]["findings"], real["runs"][0]["findings"]
+    assert list(finding) == list(first)
+    assert (finding["code"], list(finding["parameters"])) == (first["code"], list(first["parameters"]))
     wrong = CliRunner().invoke(app, ["diagnose", "examples/keras.csv", "--metric", "auc"])
     assert wrong.stderr in DIAGNOSE
     assert "there is no metric 'auc'" in wrong.stderr

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gengap.diagnose.findings import Finding
 from gengap.errors import UsageError
 from gengap.stats import power_law
 from gengap.stats.learning_curve import (
@@ -20,6 +19,7 @@ from gengap.stats.learning_curve import (
     LearningCurve,
     LearningCurveFit,
     LearningCurveForecast,
+    Obstacle,
     cross_fit_rows,
     extrapolate,
     fit_curve,
@@ -335,4 +335,4 @@ def test_no_curve_crashes_it(data: st.DataObject) -> None:
             continue
         assert 0 <= found.loss[0] <= found.loss[1] <= found.loss[2] < np.inf
         assert 0 <= found.better_percent[0] <= found.better_percent[1] <= found.better_percent[2] <= 100
-    assert isinstance(fit.found, Finding) or len(particles_of(fit).level) == power_law.PARTICLES
+    assert isinstance(fit.found, Obstacle) or len(particles_of(fit).level) == power_law.PARTICLES

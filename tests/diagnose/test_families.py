@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from benchmarks.judging.families import FAMILIES, VARIANTS, Family, PageDocument
 from gengap.diagnose import diagnose
+from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import RunCurves
-from gengap.diagnose.verdict import Verdict, judge
+from gengap.diagnose.verdict import Verdict
 from gengap.history import Series
 
 
@@ -43,19 +44,21 @@ def test_the_unit_does_not_matter(family: Family) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "code", "words"),
+    ("values", "code", "numbers"),
     [
-        ([0.5], "too-short", "has 1 finite values; a trend needs at least 8"),
-        ([0.5, 0.4, 0.3, 0.3, 0.3, 0.3, 0.2], "too-short", "has 7 finite values"),
-        ([np.nan] * 20, "not-finite", "all 20 values of val_loss are NaN or infinite"),
-        ([*np.linspace(1, 0.5, 20), np.nan, np.inf], "not-finite", "from epoch 20 to the end: training diverged"),
-        ([0.7] * 30, "constant", "val_loss is 0.7 at every epoch"),
+        ([0.5], "too-short", {"count": 1, "least": 8}),
+        ([0.5, 0.4, 0.3, 0.3, 0.3, 0.3, 0.2], "too-short", {"count": 7, "least": 8}),
+        ([np.nan] * 20, "not-finite", {"count": 20, "since_epoch": None}),
+        ([*np.linspace(1, 0.5, 20), np.nan, np.inf], "not-finite", {"count": 22, "since_epoch": 20}),
+        ([0.7] * 30, "constant", {"value": 0.7}),
     ],
 )
-def test_curves_that_say_nothing_are_inconclusive(values: list[float], code: str, words: str) -> None:
+def test_curves_that_say_nothing_are_inconclusive(
+    values: list[float], code: str, numbers: dict[str, object]
+) -> None:
     verdict = diagnose({"loss": values, "val_loss": values})
     assert (verdict.verdict, verdict.codes, verdict.confidence) == ("inconclusive", (code,), 0.0)
-    assert words in verdict.reasons[0]
+    assert verdict.findings[0].parameters == {"metric": "val_loss", **numbers}
     assert len(verdict.advice) == 1
 
 
@@ -64,7 +67,7 @@ def test_nan_in_the_middle_is_left_out_and_said() -> None:
     values[30] = np.nan
     verdict = diagnose({"loss": values, "val_loss": values})
     assert verdict.verdict == "good"
-    assert "1 values are NaN or infinite and were left out" in verdict.reasons
+    assert {finding.code: finding.parameters for finding in verdict.findings}["lost"] == {"count": 1}
 
 
 def test_fewer_validation_values_than_training_ones() -> None:
@@ -85,7 +88,8 @@ def test_loss_overfits_while_accuracy_improves() -> None:
     verdict = diagnose({"loss": np.exp(-epochs / 20), "val_loss": loss, "val_accuracy": accuracy})
     assert verdict.verdict == "overfit"
     assert "disagree" in verdict.codes
-    assert "calibration" in verdict.reasons[verdict.codes.index("disagree")]
+    assert verdict.findings[verdict.codes.index("disagree")].parameters["metric"] == "val_accuracy"
+    assert [message.code for message in verdict.advice] == ["advice-choose-weights", "advice-calibrate"]
 
 
 def test_a_bump_that_recovers_is_said_and_is_not_overfitting() -> None:
@@ -125,5 +129,5 @@ def test_no_numbers_make_it_crash(validation: list[float], train: list[float]) -
     curves = RunCurves("run", "val_loss", series(np.array(validation)), series(np.array(train)), False)
     verdict = judge(curves)
     assert verdict.verdict in ("underfit", "good", "near-overfit", "overfit", "inconclusive")
-    assert verdict.reasons
+    assert verdict.findings and all(map(str, verdict.findings))
     assert all(np.isfinite(p) for p in verdict.probabilities.values())

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import RunCurves
 from gengap.diagnose.trial_verdicts import row_losses
-from gengap.diagnose.verdict import Verdict, judge
+from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.history import Series
 from gengap.stats.row_losses import RowLosses, smooth_row_losses

@@ -14,11 +14,13 @@ from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, RegularizerEff
 from gengap.analysis.sizes import SizeAnalysis, SizeResult
 from gengap.analysis.summary import Provenance, StudySummary, TrialSummary, metrics_at
 from gengap.data.table_summary import ColumnSummary, TableSummary
+from gengap.diagnose.findings import too_little_capacity
 from gengap.diagnose.verdict import Verdict, VerdictName
 from gengap.history import History, Series
 from gengap.stats.comparison import Comparison, Rank
 from gengap.stats.learning_curve import Forecast, LearningCurveForecast
 from gengap.tasks import BINARY
+from gengap.text.catalog import Message
 
 LOSS = "binary_crossentropy"
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;<b>b</b>\u2028'\"{{ 7 * 7 }}%{x}"
@@ -63,9 +65,8 @@ def trial(of: History, best: int, verdict: VerdictName, also: Sequence[str] = ()
         onset_epoch=best if over else None,
         onset_interval=(best, best + 5) if over else None,
         rise_percent=(1.0, 2.5, 4.0),
-        reasons=(f"{of.run}, a larger model, does better",),
-        codes=("too-little-capacity",),
-        advice=("keep this model",),
+        findings=(too_little_capacity(of.run, (1.1, 2.4, 3.6)),),
+        advice=(Message("advice-keep-model"),),
     )
     return TrialSummary(
         run=of.run,

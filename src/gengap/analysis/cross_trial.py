@@ -11,8 +11,8 @@ import numpy as np
 
 from gengap.analysis.results import TrialResults
 from gengap.analysis.sizes import size_runs
-from gengap.diagnose.findings import Finding, too_little_capacity, too_much_regularisation
-from gengap.diagnose.verdict import Thresholds
+from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
+from gengap.diagnose.verdict import Finding, Thresholds
 from gengap.stats.comparison import compare
 
 

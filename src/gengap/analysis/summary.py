@@ -14,8 +14,7 @@ from gengap.analysis.recommend import Recommendation
 from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.sizes import SizeAnalysis
 from gengap.data.table_summary import TableSummary
-from gengap.diagnose.findings import Finding
-from gengap.diagnose.verdict import Verdict
+from gengap.diagnose.verdict import Finding, Verdict
 from gengap.history import History
 from gengap.stats.comparison import Comparison, Rank
 from gengap.stats.learning_curve import LearningCurveForecast
@@ -49,13 +48,11 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     sparsity: float | None = None
 
     def with_finding(self, found: Finding) -> TrialSummary:
-        """The same with one more reason for its verdict, which other trials gave; none for one that diverged."""
+        """Return the trial with one more finding, which other trials show; unchanged if it diverged."""
         if self.verdict is None or self.best_epoch is None:
             return self
-        reasons, codes = (*self.verdict.reasons, found.text), (*self.verdict.codes, found.code)
-        return msgspec.structs.replace(
-            self, verdict=msgspec.structs.replace(self.verdict, reasons=reasons, codes=codes)
-        )
+        findings = (*self.verdict.findings, found)
+        return msgspec.structs.replace(self, verdict=msgspec.structs.replace(self.verdict, findings=findings))
 
     def with_test(self, metrics: dict[str, float]) -> TrialSummary:
         """The same with its metrics on the test rows, which only the kept trial has."""

@@ -17,8 +17,9 @@ import numpy as np
 
 from gengap.callbacks.model_losses import CURVES_ALONE, checked_validation, compiled_loss, model_losses
 from gengap.callbacks.row_loss_history import RowLossHistory
+from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import Log, choose
-from gengap.diagnose.verdict import Verdict, judge, make_thresholds
+from gengap.diagnose.verdict import Verdict, make_thresholds
 from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.stats.row_losses import RowLosses

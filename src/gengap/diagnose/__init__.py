@@ -36,9 +36,10 @@ def diagnose(
     >>> verdict.verdict, verdict.best_epoch
     ('overfit', 14)
     """
+    from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read
     from gengap.diagnose.run_curves import choose
-    from gengap.diagnose.verdict import judge, make_thresholds
+    from gengap.diagnose.verdict import make_thresholds
     from gengap.errors import UsageError
 
     thresholds = make_thresholds(materially)
@@ -53,9 +54,10 @@ def diagnose(
 
 def every(source: object, *, metric: str | None = None, materially: float = 0.01) -> list[Verdict]:
     """The verdict on every run of `source`, in its order; the same settings as for `diagnose`."""
+    from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read
     from gengap.diagnose.run_curves import choose
-    from gengap.diagnose.verdict import judge, make_thresholds
+    from gengap.diagnose.verdict import make_thresholds
 
     thresholds = make_thresholds(materially)
     return [judge(choose(log, metric), None, thresholds) for log in read(source, metric)]

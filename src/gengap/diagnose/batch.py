@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import RunCurves, choose
-from gengap.diagnose.verdict import Verdict, judge, make_thresholds
+from gengap.diagnose.verdict import Verdict, make_thresholds
 from gengap.errors import GengapError
 
 

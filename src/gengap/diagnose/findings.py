@@ -1,244 +1,202 @@
-"""What a verdict says in words: findings with their codes and numbers, and what to try next.
+"""From a verdict's numbers to its findings: codes with their numbers, and what to try next.
 
-Each code has its section in docs/verdicts.md.
+Each code has its text in the catalogues of `gengap.text` and its section in docs/verdicts.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence
 from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.verdict import Finding, Interval, Thresholds, Verdict
+from gengap.text.catalog import Message
 
-if TYPE_CHECKING:
-    from gengap.diagnose.verdict import Thresholds, Verdict
-
-SHORTEST = 8  # validation values; fewer say nothing about a trend
-MANIFOLD = 3.0  # a gap from which on it is told as a multiple
-SEEN = 0.8  # the probability from which a side remark is made
-
-
-class Finding(NamedTuple):
-    """One reason: its code and a sentence with its numbers."""
-
-    code: str
-    text: str
+SHORTEST = 8  # finite validation values; fewer show no trend
+SEEN = 0.8  # probability from which a side remark is made
+NO_CHANGE = 0.05  # percent; a smaller change is shown as none
+MULTIPLE = 3.0  # times training from which a gap is shown as a multiple
 
 
-def refusal(curves: RunCurves) -> Finding | None:
-    """Why nothing can be said of these curves; None if something can."""
+def check_usable(curves: RunCurves) -> Finding | None:
+    """Return why these curves can't be judged, or None if they can."""
     name, series = curves.metric, curves.validation
     finite = np.isfinite(series.values)
     count = int(finite.sum())
-    if count == 0:
-        return Finding("not-finite", f"all {len(series)} values of {name} are NaN or infinite")
-    if not finite[-1]:
-        since = int(series.epochs[np.flatnonzero(finite)[-1] + 1])
-        return Finding("not-finite", f"{name} is NaN or infinite from epoch {since} to the end: training diverged")
+    if count == 0 or not finite[-1]:
+        since = None if count == 0 else int(series.epochs[np.flatnonzero(finite)[-1] + 1])
+        numbers = {"metric": name, "count": len(series), "since_epoch": since}
+        return Finding("not-finite", "problem", numbers, ("stabilise-training",))
     if count < SHORTEST:
-        return Finding("too-short", f"{name} has {count} finite values; a trend needs at least {SHORTEST}")
+        numbers = {"metric": name, "count": count, "least": SHORTEST}
+        return Finding("too-short", "warning", numbers, ("log-more-epochs",))
     if np.ptp(series.values[finite]) == 0:
-        value = float(series.values[finite][0])
-        return Finding("constant", f"{name} is {value:g} at every epoch: nothing is learnt, or nothing is logged")
+        numbers = {"metric": name, "value": float(series.values[finite][0])}
+        return Finding("constant", "problem", numbers, ("check-training",))
     return None
 
 
-def explain(
-    stated: Verdict, curves: RunCurves, evidence: Evidence, also: Evidence | None, thresholds: Thresholds
-) -> list[Finding]:
-    """The reasons for a verdict, the weightiest first."""
-    words = _Words(stated, curves, evidence, also, thresholds)
+def find_reasons(
+    verdict: Verdict, curves: RunCurves, evidence: Evidence, auxiliary: Evidence | None, thresholds: Thresholds
+) -> tuple[Finding, ...]:
+    """Return the findings behind a verdict, the most important first.
+
+    Args:
+        verdict: The verdict with its numbers.
+        curves: The curves that were judged.
+        evidence: The evidence in them.
+        auxiliary: The evidence in the same run's score, such as accuracy, if there is one.
+        thresholds: What counts as what.
+    """
+    case = _Case(verdict, curves, evidence, auxiliary, thresholds)
     main = {
-        "overfit": words.overfit,
-        "underfit": words.underfit,
-        "good": words.fit,
-        "near-overfit": words.fit,
-        "inconclusive": words.noisy,
-    }[stated.verdict]
-    return [*main(), *words.remarks()]
+        "overfit": _overfit,
+        "underfit": _underfit,
+        "good": _fit,
+        "near-overfit": _fit,
+        "inconclusive": _noisy,
+    }[verdict.verdict]
+    reasons = tuple(main(case))
+    return *reasons, *_remarks(case, reasons)
 
 
-class _Words:
-    """Puts one verdict's numbers into sentences."""
-
-    def __init__(
-        self, stated: Verdict, curves: RunCurves, evidence: Evidence, also: Evidence | None, thresholds: Thresholds
-    ) -> None:
-        self.stated, self.curves, self.evidence, self.also = stated, curves, evidence, also
-        self.limit = 100 * thresholds.materially
-        self.worse, self.better = ("fell", "raise") if curves.higher_is_better else ("rose", "lower")
-        self.name = curves.metric
-
-    def overfit(self) -> Iterator[Finding]:
-        """Validation turned."""
-        stated, onset = self.stated, self.stated.onset_interval or (0, 0)
-        yield Finding(
-            "rise",
-            f"{self.name} {self.worse} by {_interval(stated.rise_percent)} from its best, around epoch "
-            f"{stated.onset_epoch} [{onset[0]}, {onset[1]}], to the end; {self._material('overfit')}",
-        )
-        if self._learns_on() >= SEEN:
-            yield Finding("learns-on", f"training went on improving meanwhile, by {self._learnt():.1f}% more")
-        yield from self._disagreement()
-
-    def underfit(self) -> Iterator[Finding]:
-        """More epochs would help."""
-        stated = self.stated
-        yield Finding(
-            "too-few-epochs",
-            f"{self.name} still improves at the end: twice as many epochs should {self.better} it by "
-            f"{_interval(stated.ahead_percent)}; {self._material('underfit')}",
-        )
-
-    def fit(self) -> Iterator[Finding]:
-        """Validation has levelled off."""
-        stated = self.stated
-        yield Finding(
-            "level",
-            f"{self.name} has levelled off: it ends {_interval(stated.rise_percent)} from its best, and twice as "
-            f"many epochs should {self.better} it by {max((stated.ahead_percent or (0, 0, 0))[2], 0):.1f}% at most",
-        )
-        if self.stated.verdict == "near-overfit":
-            yield Finding(
-                "learns-on",
-                f"training went on improving since validation levelled off, by {self._learnt():.1f}% more than "
-                "validation did: what it still learns does not carry over",
-            )
-        elif self.evidence.overlearning is None:
-            yield Finding(
-                "no-training-curve", "without a training curve, good and near-overfit can't be told apart"
-            )
-        elif self.stated.gap_percent is not None and abs(self.stated.gap_percent) < self.limit:
-            yield Finding(
-                "small-gap",
-                f"training and validation end {abs(self.stated.gap_percent):.1f}% apart: all that this model "
-                "learns carries over, so a larger one may learn more; one run's curves can't tell",
-            )
-
-    def noisy(self) -> Iterator[Finding]:
-        """No verdict is likely enough."""
-        chances = ", ".join(f"{name} {_chance(p)}" for name, p in self.stated.probabilities.items())
-        yield Finding(
-            "too-noisy",
-            f"{self.name} has {len(self.evidence.validation)} values that vary by "
-            f"{100 * self.evidence.trend.noise:.1f}% from one to the next: its change from its best to the end is "
-            f"known only as {_interval(self.stated.rise_percent)} ({chances})",
-        )
-
-    def remarks(self) -> Iterator[Finding]:
-        """What else a reader should know."""
-        evidence, stated = self.evidence, self.stated
-        if evidence.sampling_error is not None:
-            yield Finding(
-                "sampling-error",
-                "the validation rows themselves leave that change uncertain by "
-                f"{100 * evidence.sampling_error:.1f}% (one standard error, paired by row)",
-            )
-        if stated.gap_percent is not None and "small-gap" not in stated.codes:
-            side, times = "worse" if stated.gap_percent > 0 else "better", 1 + stated.gap_percent / 100
-            far = f"at {times:,.1f} times training" if times > MANIFOLD else None
-            yield Finding("gap", f"validation ends {far or f'{abs(stated.gap_percent):.1f}% {side} than training'}")
-        height, top = evidence.bump
-        percent = evidence.validation.worse(height)
-        if stated.verdict != "overfit" and percent > 2 * self.limit:
-            yield Finding(
-                "recovered",
-                f"validation was {percent:.1f}% worse around epoch {top} and came back: a bump that recovers is "
-                "not overfitting (double descent)",
-            )
-        if len(evidence.validation.spikes):
-            epochs = evidence.validation.epochs[evidence.validation.spikes]
-            few = ", ".join(map(str, epochs[:5].tolist())) + (", …" if len(epochs) > 5 else "")
-            yield Finding("spikes", f"lone outliers were left out of the trend, at epoch {few}")
-        if evidence.validation.lost:
-            yield Finding("lost", f"{evidence.validation.lost} values are NaN or infinite and were left out")
-
-    def _disagreement(self) -> Iterator[Finding]:
-        """The loss overfits; does the accuracy?"""
-        if self.also is None or self.curves.also is None or self.stated.best_epoch is None:
-            return
-        name, trend, own = self.curves.also.metric, self.also.trend, self.also.validation
-        since = np.interp(self.evidence.lowest, own.epochs, own.positions)
-        at, last = int(np.argmin(np.abs(trend.epochs - since))), len(trend.epochs) - 1
-        gain = trend.difference(at, last)
-        if at < last and gain.above(0.0) >= SEEN:
-            yield Finding(
-                "disagree",
-                f"{name} still improved meanwhile, by {own.better(gain.mean):.1f}%: the loss is worse because the "
-                "model grows too sure of its mistakes (calibration), not because it decides worse",
-            )
-
-    def _material(self, name: str) -> str:
-        return f"more than {self.limit:g}% has probability {_chance(self.stated.probabilities[name])}"
-
-    def _learns_on(self) -> float:
-        own = self.evidence.overlearning
-        return 0.0 if own is None else own.above(float(np.log1p(self.limit / 100)))
-
-    def _learnt(self) -> float:
-        own = self.evidence.overlearning
-        return 0.0 if own is None else self.evidence.validation.better(own.mean)
+def advise(findings: Sequence[Finding]) -> tuple[Message, ...]:
+    """Return what to try next: the remedy of `disagree` where it is found, else that of the first finding."""
+    by_code = {finding.code: finding.remedy for finding in findings}
+    remedy = by_code.get("disagree") or next(filter(None, by_code.values()), ())
+    return tuple(Message(f"advice-{code}") for code in remedy)
 
 
-def too_little_capacity(larger: str, percent: tuple[float, float, float]) -> Finding:
-    """Another run says so: `percent` (low, middle, high) is how far a larger model's validation loss is below."""
-    return Finding(
-        "too-little-capacity",
-        f"{larger}, a larger model, has a validation loss {_interval(percent)} lower on the same rows: this one is "
-        "too small for them",
-    )
+def too_little_capacity(larger: str, lower_percent: Interval) -> Finding:
+    """Return the finding that a larger model has a validation loss that is lower by so many percent."""
+    return Finding("too-little-capacity", "warning", {"run": larger, "lower_percent": lower_percent})
 
 
-def too_much_regularisation(other: str, percent: tuple[float, float, float]) -> Finding:
-    """Another run says so: `percent` is how far the same model's validation loss is below with less of it."""
-    return Finding(
-        "too-much-regularisation",
-        f"{other}, the same model without these treatments, has a validation loss {_interval(percent)} lower on "
-        "the same rows: they hold this one back",
-    )
+def too_much_regularisation(plain: str, lower_percent: Interval) -> Finding:
+    """Return the finding that the same model without its treatments has a lower validation loss."""
+    return Finding("too-much-regularisation", "warning", {"run": plain, "lower_percent": lower_percent})
 
 
-def advise(verdict: str, findings: Sequence[Finding]) -> list[str]:
-    """What to try next, the most promising first."""
-    codes = {finding.code for finding in findings}
-    if "disagree" in codes:
-        return [
-            "keep the last weights if you only need decisions, the best epoch's if you need probabilities",
-            "try label smoothing or temperature scaling; or regularise as for any overfitting",
-        ]
-    known = {
-        "overfit": [
-            "keep the weights of the best epoch (stop early and restore them)",
-            "train on more rows if there are any; else try dropout with a small L2 penalty, or a smaller model",
-        ],
-        "underfit": [
-            "train on: at least twice as many epochs, or with a higher learning rate",
-            "if training levels off as well, try a larger model or less regularisation",
-        ],
-        "near-overfit": [
-            "stop here: more epochs only widen the gap",
-            "more rows or some regularisation may turn what training still learns into validation gains",
-        ],
-        "good": ["keep this model", "try a larger one: if it is no better, this size is enough"],
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """What the findings of one verdict are made from."""
+
+    verdict: Verdict
+    curves: RunCurves
+    evidence: Evidence
+    auxiliary: Evidence | None
+    thresholds: Thresholds
+
+    @property
+    def limit_percent(self) -> float:
+        """The smallest change that matters."""
+        return 100 * self.thresholds.materially
+
+    @property
+    def metric(self) -> dict[str, str]:
+        """The judged metric, and which of its values are better."""
+        return {"metric": self.curves.metric, "better": "higher" if self.curves.higher_is_better else "lower"}
+
+    @property
+    def more_percent(self) -> float:
+        """How much more training improved than validation."""
+        fall = self.evidence.overlearning
+        return 0.0 if fall is None else self.evidence.validation.better(fall.mean)
+
+
+def _overfit(case: _Case) -> Iterator[Finding]:
+    """Validation turned."""
+    verdict, fall = case.verdict, case.evidence.overlearning
+    low, high = verdict.onset_interval or (0, 0)
+    numbers = {
+        **case.metric,
+        "rise_percent": verdict.rise_percent,
+        "onset_epoch": (low, verdict.onset_epoch, high),
+        "limit_percent": case.limit_percent,
+        "probability": verdict.probabilities["overfit"],
     }
-    if verdict in known:
-        return known[verdict]
-    mends = {
-        "too-short": "train for more epochs, or log validation more often",
-        "not-finite": "lower the learning rate or clip gradients, and look for NaN and extreme values in the input",
-        "constant": "check that the model trains at all: its learning rate, its labels, dead units",
-        "too-noisy": "validate on more rows, or train longer: the noise hides what matters",
+    yield Finding("rise", "problem", numbers, ("keep-best-weights", "more-rows-or-regularise"))
+    if fall is not None and fall.above(float(np.log1p(case.thresholds.materially))) >= SEEN:
+        yield Finding("learns-on", "warning", {"since": "rise", "more_percent": case.more_percent})
+    yield from _disagreement(case)
+
+
+def _underfit(case: _Case) -> Iterator[Finding]:
+    """More epochs would help."""
+    numbers = {
+        **case.metric,
+        "ahead_percent": case.verdict.ahead_percent,
+        "limit_percent": case.limit_percent,
+        "probability": case.verdict.probabilities["underfit"],
     }
-    return [mends[finding.code] for finding in findings if finding.code in mends][:1]
+    yield Finding("too-few-epochs", "problem", numbers, ("train-longer", "larger-model-if-level"))
 
 
-def _interval(triple: tuple[float, float, float] | None) -> str:
-    low, middle, high = (v if abs(v) >= 0.05 else 0.0 for v in triple or (float("nan"),) * 3)  # no "-0.0"
-    return f"{middle:.1f}% [{low:.1f}, {high:.1f}]"
+def _fit(case: _Case) -> Iterator[Finding]:
+    """Validation has levelled off."""
+    verdict, gap = case.verdict, case.verdict.gap_percent
+    near = verdict.verdict == "near-overfit"
+    rise, ahead = verdict.rise_percent or (0.0, 0.0, 0.0), verdict.ahead_percent or (0.0, 0.0, 0.0)
+    numbers = {
+        **case.metric,
+        "end": "best" if max(map(abs, rise)) < NO_CHANGE else "worse",
+        "rise_percent": rise,
+        "most_ahead_percent": max(ahead[2], 0.0),
+    }
+    yield Finding("level", "info", numbers, () if near else ("keep-model", "try-larger-model"))
+    if near:
+        numbers = {"since": "level", "more_percent": case.more_percent}
+        yield Finding("learns-on", "warning", numbers, ("stop-here", "more-rows-or-some-regularisation"))
+    elif case.evidence.overlearning is None:
+        yield Finding("no-training-curve", "warning")
+    elif gap is not None and abs(gap) < case.limit_percent:
+        yield Finding("small-gap", "info", {"gap_percent": abs(gap)})
 
 
-def _chance(p: float) -> str:
-    return f"{p:.2f}" if 0.005 <= p <= 0.995 else "above 0.99" if p > 0.5 else "below 0.01"
+def _noisy(case: _Case) -> Iterator[Finding]:
+    """No verdict is likely enough."""
+    numbers = {
+        "metric": case.curves.metric,
+        "count": len(case.evidence.validation),
+        "noise_percent": 100 * float(case.evidence.trend.noise),
+        "rise_percent": case.verdict.rise_percent,
+        **{name.replace("-", "_"): p for name, p in case.verdict.probabilities.items()},
+    }
+    yield Finding("too-noisy", "warning", numbers, ("validate-on-more-rows",))
+
+
+def _remarks(case: _Case, reasons: Sequence[Finding]) -> Iterator[Finding]:
+    """What else a reader should know."""
+    evidence, verdict, validation = case.evidence, case.verdict, case.evidence.validation
+    if evidence.sampling_error is not None:
+        yield Finding("sampling-error", "info", {"error_percent": 100 * evidence.sampling_error})
+    if verdict.gap_percent is not None and all(reason.code != "small-gap" for reason in reasons):
+        gap = verdict.gap_percent
+        times = 1 + gap / 100
+        side = "times" if times > MULTIPLE else "worse" if gap > 0 else "better"
+        yield Finding("gap", "info", {"side": side, "gap_percent": abs(gap), "times": times})
+    height, top = evidence.bump
+    percent = validation.worse(height)
+    if verdict.verdict != "overfit" and percent > 2 * case.limit_percent:
+        yield Finding("recovered", "info", {"bump_percent": percent, "top_epoch": top})
+    if len(validation.spikes):
+        epochs = validation.epochs[validation.spikes].tolist()
+        yield Finding("spikes", "info", {"count": len(epochs), "epochs": tuple(epochs)})
+    if validation.lost:
+        yield Finding("lost", "warning", {"count": validation.lost})
+
+
+def _disagreement(case: _Case) -> Iterator[Finding]:
+    """The loss overfits; does the accuracy?"""
+    if case.auxiliary is None or case.curves.also is None or case.verdict.best_epoch is None:
+        return
+    trend, own = case.auxiliary.trend, case.auxiliary.validation
+    since = np.interp(case.evidence.lowest, own.epochs, own.positions)
+    at, last = int(np.argmin(np.abs(trend.epochs - since))), len(trend.epochs) - 1
+    gain = trend.difference(at, last)
+    if at < last and gain.above(0.0) >= SEEN:
+        numbers = {"metric": case.curves.also.metric, "gain_percent": own.better(gain.mean)}
+        yield Finding("disagree", "info", numbers, ("choose-weights", "calibrate"))

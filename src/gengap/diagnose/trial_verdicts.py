@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence, collect_evidence, gain
-from gengap.diagnose.findings import refusal
+from gengap.diagnose.findings import check_usable
+from gengap.diagnose.judge import judge, verdict_name, verdict_probabilities
 from gengap.diagnose.run_curves import Log, RunCurves, choose
-from gengap.diagnose.verdict import Thresholds, Verdict, judge, verdict_name, verdict_probabilities
+from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.history import History
 from gengap.stats.row_losses import RowLosses
 from gengap.stats.weighted import linearise
@@ -67,7 +68,7 @@ def make_ending_rule(
     def settled(known: PartialResult) -> bool:
         curves, epochs = trial_curves(known.history), known.history.epochs
         # Most early checks end here, for what is weighed below takes as long as many epochs of a small model.
-        if len(y) < 2 or refusal(curves) is not None or (epochs < patience and not _has_risen(curves)):
+        if len(y) < 2 or check_usable(curves) is not None or (epochs < patience and not _has_risen(curves)):
             return False
         rows = _rows(known, y, task, weights)
         evidence = collect_evidence(curves, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,7 +14,7 @@ from rich.text import Text
 from gengap.diagnose.run_curves import RunCurves
 from gengap.diagnose.verdict import Verdict
 
-SCHEMA = 1
+SCHEMA = 2
 STYLES = {
     "underfit": "yellow",
     "good": "bold green",
@@ -101,14 +102,24 @@ def rise_text(verdict: Verdict, interval: bool = True) -> str:
 def _words(verdict: Verdict) -> Text:
     text = Text(f"\n{verdict.run}: ")
     text.append(verdict.verdict, style=STYLES[verdict.verdict])
-    for code, reason in zip(verdict.codes, verdict.reasons, strict=True):
-        text.append(f"\n  - {reason} [{code}]")
+    for finding in verdict.findings:
+        text.append(f"\n  - {finding} [{finding.code}]")
     for advice in verdict.advice:
         text.append(f"\n  > {advice}")
     return text
 
 
 def verdicts_json(answers: Sequence[Verdict | Mapping[str, str]]) -> bytes:
-    """What `gengap diagnose --json` prints: verdicts, and {"run", "error"} for files that can't be read."""
-    document = {"schema": SCHEMA, "runs": list(answers)}
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    """Return what `gengap diagnose --json` prints: verdicts, and {"run", "error"} for files that can't be read."""
+    runs = [verdict_document(each) if isinstance(each, Verdict) else each for each in answers]
+    return msgspec.json.format(msgspec.json.encode({"schema": SCHEMA, "runs": runs}), indent=2) + b"\n"
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON holds it: with the English texts of its findings and advice."""
+    findings = [
+        {"code": each.code, "severity": each.severity, "parameters": each.parameters, "text": str(each)}
+        for each in verdict.findings
+    ]
+    advice = [str(message) for message in verdict.advice]
+    return msgspec.structs.asdict(verdict) | {"findings": findings, "advice": advice}

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from gengap.diagnose.findings import Finding
 from gengap.errors import UsageError
 from gengap.stats.power_law import MeanLosses, Particles, measure, posterior
 from gengap.stats.threads import single_threaded
@@ -29,6 +29,13 @@ SEEN_FALL = 2.0  # standard errors of the largest fall, below which there is non
 EVERYTHING = (5.0, 60.0)  # percent better: an interval from below the one to above the other says nothing
 FOLDS = 5
 NUMBERS: dict[float, str] = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 10: "ten times"}
+
+
+class Obstacle(NamedTuple):
+    """Why a learning curve can't be extended."""
+
+    code: str
+    text: str
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +140,7 @@ def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed:
     return LearningCurveForecast(
         sizes=tuple(curve.sizes.tolist()),
         losses=tuple(curve.means.tolist()),
-        exponent=None if isinstance(fit.found, Finding) else _triple(fit.found.decay),
+        exponent=None if isinstance(fit.found, Obstacle) else _triple(fit.found.decay),
         forecasts=tuple(fit.forecast(each) for each in times),
     )
 
@@ -154,7 +161,7 @@ class LearningCurveFit:
     """A learning curve with what was found: particles to carry it on, or why it can't be."""
 
     curve: LearningCurve
-    found: Particles | Finding
+    found: Particles | Obstacle
     seed: int
 
     def forecast(self, times: float) -> Forecast:
@@ -165,7 +172,7 @@ class LearningCurveFit:
                 "times the present rows, as in 2 for twice"
             )
         rows = round(times * int(self.curve.sizes[-1]))
-        if isinstance(self.found, Finding):
+        if isinstance(self.found, Obstacle):
             return _refused(times, rows, self.found)
         losses, gains = self.found.carried_on(times, np.random.default_rng([self.seed, 1]))
         loss, better = _triple(losses * self.curve.means[-1]), _triple(100 * gains)
@@ -175,7 +182,7 @@ class LearningCurveFit:
         return Forecast(times=times, rows=rows, loss=loss, better_percent=better, code="forecast", text=text)
 
 
-def _refused(times: float, rows: int, why: Finding) -> Forecast:
+def _refused(times: float, rows: int, why: Obstacle) -> Forecast:
     text = f"{_often(times, rows)}: not identifiable from these sizes, because {why.text}"
     return Forecast(times=times, rows=rows, loss=None, better_percent=None, code=why.code, text=text)
 
@@ -196,36 +203,36 @@ def _words(loss: Triple, better: Triple, knows_rows: bool) -> str:
     return f"loss on {rows} {middle} [{low}, {high}], {better[1]:.1f}% better [{better[0]:.1f}, {better[2]:.1f}]"
 
 
-def _unusable(curve: LearningCurve) -> Finding | None:
+def _unusable(curve: LearningCurve) -> Obstacle | None:
     """Why there is no curve."""
     sizes = curve.sizes.tolist()
     if len(sizes) < FEWEST_SIZES:
         known = f"the loss is known at {len(sizes)} sizes ({', '.join(f'{n:,}' for n in sizes)} rows)"
-        return Finding("too-few-sizes", f"{known}; a learning curve needs at least {FEWEST_SIZES}")
+        return Obstacle("too-few-sizes", f"{known}; a learning curve needs at least {FEWEST_SIZES}")
     lost = [f"{n:,}" for n, a in zip(sizes, curve.losses, strict=True) if not np.isfinite(a).all()]
     if lost:
-        return Finding("not-finite", f"losses at {', '.join(lost)} rows are NaN or infinite: training diverged")
+        return Obstacle("not-finite", f"losses at {', '.join(lost)} rows are NaN or infinite: training diverged")
     if curve.means.min() <= 0:
         n, loss = sizes[curve.means.argmin()], curve.means.min()
-        return Finding("not-positive", f"the loss at {n:,} rows is {loss:g}; shares of a loss need it above 0")
+        return Obstacle("not-positive", f"the loss at {n:,} rows is {loss:g}; shares of a loss need it above 0")
     return None
 
 
-def _shapeless(curve: LearningCurve, measured: MeanLosses) -> Finding | None:
+def _shapeless(curve: LearningCurve, measured: MeanLosses) -> Obstacle | None:
     """Why the curve can't be carried on: it rises, or it does not fall."""
     if not measured.finite:
-        return Finding(
+        return Obstacle(
             "not-finite", "the losses lie too far apart for their spread to be finite: training diverged"
         )
     pairs = [(measured.errors_above(j, i), i, j) for j in range(len(measured.u)) for i in range(j)]
     errors, i, j = max(pairs)
     if errors > BEYOND_NOISE:
         change = _change(curve, i, j)
-        return Finding("rising", f"more rows made it worse: {change}, {errors:.1f} standard errors more")
+        return Obstacle("rising", f"more rows made it worse: {change}, {errors:.1f} standard errors more")
     errors, i, j = min(pairs)
     if errors > -SEEN_FALL:
         few = f"only {max(-errors, 0):.2f} standard errors less (below {SEEN_FALL:g} may be chance)"
-        return Finding("flat", f"there is no fall to carry on: {_change(curve, i, j)}, {few}")
+        return Obstacle("flat", f"there is no fall to carry on: {_change(curve, i, j)}, {few}")
     return None
 
 
@@ -234,9 +241,9 @@ def _change(curve: LearningCurve, i: int, j: int) -> str:
     return f"the loss is {before:.4g} at {m:,} rows and {after:.4g} at {n:,}"
 
 
-def _unbounded(curve: LearningCurve, better: Triple) -> Finding | None:
+def _unbounded(curve: LearningCurve, better: Triple) -> Obstacle | None:
     if better[0] >= EVERYTHING[0] or better[2] <= EVERYTHING[1]:
         return None
     first, last = curve.sizes[[0, -1]].tolist()
     span = f"anything from {better[0]:.1f}% to {better[2]:.0f}% better"
-    return Finding("unbounded", f"the losses at {first:,} to {last:,} rows don't bound the exponent: {span}")
+    return Obstacle("unbounded", f"the losses at {first:,} to {last:,} rows don't bound the exponent: {span}")

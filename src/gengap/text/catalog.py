@@ -55,6 +55,10 @@ class Message(msgspec.Struct, frozen=True):
     code: str
     parameters: dict[str, Any] = {}
 
+    def __str__(self) -> str:
+        """Write the message in English."""
+        return catalog(ENGLISH).render(self)
+
 
 class Catalog:
     """The texts of one language.

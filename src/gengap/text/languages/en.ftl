@@ -242,9 +242,72 @@ live-stopped = { $planned ->
 
 ## Findings: the reasons for a verdict
 
+finding-not-finite = { $since_epoch ->
+    [none] All { $count } values of { $metric } are NaN or infinite
+   *[other] { $metric } is NaN or infinite from epoch { $since_epoch } to the end: training diverged
+}
+finding-too-short = { $metric } has { $count } finite { $count ->
+    [one] value
+   *[other] values
+}; a trend needs at least { $least }
+finding-constant = { $metric } is { SIGNIFICANT($value, digits: 6) } at every epoch: nothing is learnt, or the wrong value is logged
+finding-rise = { $metric } { $better ->
+    [higher] fell
+   *[lower] rose
+} by { ESTIMATE($rise_percent, digits: 1, unit: "%") } from its best to the end; it turned around epoch { ESTIMATE($onset_epoch, digits: 0) }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
+finding-learns-on = { $since ->
+    [level] Training improved by { FIXED($more_percent, digits: 1) }% more than validation since validation levelled off: what it still learns does not generalise
+   *[rise] Training still improved meanwhile, by { FIXED($more_percent, digits: 1) }% more than validation
+}
+finding-disagree = { $metric } still improved meanwhile, by { FIXED($gain_percent, digits: 1) }%: the loss is worse because the model is too sure of its mistakes (calibration), not because it makes more of them
+finding-too-few-epochs = { $metric } still improves at the end: twice as many epochs should { $better ->
+    [higher] raise
+   *[lower] lower
+} it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
+finding-level = { $metric } has levelled off: it ends { $end ->
+    [best] at its best
+   *[worse] { ESTIMATE($rise_percent, digits: 1, unit: "%") } from its best
+}, and twice as many epochs should { $better ->
+    [higher] raise
+   *[lower] lower
+} it by at most { FIXED($most_ahead_percent, digits: 1) }%
+finding-no-training-curve = Good and near-overfit look the same without a training curve
+finding-small-gap = Training and validation end { FIXED($gap_percent, digits: 1) }% apart. No sign of overfitting; a larger model may do better
+finding-too-noisy = { $metric } has { $count } values that vary by { FIXED($noise_percent, digits: 1) }% from one to the next, so its change from its best to the end is uncertain: { ESTIMATE($rise_percent, digits: 1, unit: "%") }. Probabilities: underfit { PROBABILITY($underfit) }, good { PROBABILITY($good) }, near-overfit { PROBABILITY($near_overfit) }, overfit { PROBABILITY($overfit) }
+finding-sampling-error = Sampling error of that change: ±{ FIXED($error_percent, digits: 1) }% (one standard error, paired by row)
+finding-gap = { $side ->
+    [times] Validation ends at { FIXED($times, digits: 1) } times training
+    [better] Validation ends { FIXED($gap_percent, digits: 1) }% better than training
+   *[worse] Validation ends { FIXED($gap_percent, digits: 1) }% worse than training
+}
+finding-recovered = Validation was { FIXED($bump_percent, digits: 1) }% worse around epoch { $top_epoch } and recovered: that is not overfitting (double descent)
+finding-spikes = The trend leaves out { $count } lone { $count ->
+    [one] outlier, at epoch
+   *[other] outliers, at epochs
+} { $epochs }
+finding-lost = { $count } { $count ->
+    [one] value is
+   *[other] values are
+} NaN or infinite and left out
+finding-too-little-capacity = The larger model { $run } has a validation loss { ESTIMATE($lower_percent, digits: 1, unit: "%") } lower on the same rows: this model is too small for the data
+finding-too-much-regularisation = { $run }, the same model without these treatments, has a validation loss { ESTIMATE($lower_percent, digits: 1, unit: "%") } lower on the same rows: this model is regularised too much
 
 ## Advice
 
+advice-choose-weights = Keep the last weights if you only need decisions, the weights of the best epoch if you need probabilities
+advice-calibrate = Try label smoothing or temperature scaling, or regularise as for any overfitting
+advice-keep-best-weights = Keep the weights of the best epoch (stop early and restore them)
+advice-more-rows-or-regularise = Train on more rows if you have them; else try dropout with a small L2 penalty, or a smaller model
+advice-train-longer = Train longer: at least twice as many epochs, or with a higher learning rate
+advice-larger-model-if-level = If training levels off as well, try a larger model or less regularisation
+advice-stop-here = Stop here: more epochs only widen the gap
+advice-more-rows-or-some-regularisation = Try more rows or some regularisation: they may turn further training into better validation
+advice-keep-model = Keep this model
+advice-try-larger-model = Try a larger one: if it is no better, this size is enough
+advice-log-more-epochs = Train for more epochs, or log validation more often
+advice-stabilise-training = Lower the learning rate or clip gradients, and look for NaN and extreme values in the input
+advice-check-training = Check that the model trains at all: its learning rate, its labels, dead units
+advice-validate-on-more-rows = Validate on more rows, or train longer: the noise is larger than the change that matters
 
 ## Conclusions of a study
 

@@ -213,9 +213,63 @@ live-stopped = { $planned ->
 
 ## Findings: the reasons for a verdict
 
+finding-not-finite = { $since_epoch ->
+    [none] { $metric }: 값 { $count }개가 모두 NaN 또는 무한대입니다
+   *[other] { $metric }: 에포크 { $since_epoch }부터 끝까지 NaN 또는 무한대입니다. 훈련이 발산했습니다
+}
+finding-too-short = { $metric }: 유한한 값이 { $count }개입니다. 추세를 보려면 적어도 { $least }개가 필요합니다
+finding-constant = { $metric }: 모든 에포크에서 값이 { SIGNIFICANT($value, digits: 6) }입니다. 아무것도 학습하지 못했거나 기록이 잘못되었습니다
+finding-rise = { $better ->
+    [higher] { $metric }: 가장 높았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 떨어졌습니다(하락폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
+   *[lower] { $metric }: 가장 낮았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 올랐습니다(상승폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
+}
+finding-learns-on = { $since ->
+    [level] 검증이 평평해진 뒤로 훈련은 검증보다 { FIXED($more_percent, digits: 1) }% 더 좋아졌습니다. 이제 와서 배우는 것은 새 데이터에 통하지 않습니다
+   *[rise] 그동안에도 훈련은 계속 나아져 검증보다 { FIXED($more_percent, digits: 1) }% 더 좋아졌습니다
+}
+finding-disagree = { $metric }: 그동안에도 { FIXED($gain_percent, digits: 1) }% 나아졌습니다. 손실이 나빠진 것은 판단이 나빠져서가 아니라, 모델이 틀린 답을 지나치게 확신하게 되어서입니다(확률 보정 문제)
+finding-too-few-epochs = { $metric }: 끝에서도 아직 나아지고 있습니다. 에포크를 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
+    [higher] 높아질
+   *[lower] 낮아질
+} 것으로 보입니다(개선폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
+finding-level = { $metric }: 더는 나아지지 않고 평평해졌습니다. { $end ->
+    [best] 가장 좋은 값으로 끝나고
+   *[worse] 가장 좋았을 때와 끝의 차이는 { ESTIMATE($rise_percent, digits: 1, unit: "%") }이고
+}, 에포크를 두 배로 늘려도 { $better ->
+    [higher] 높아지는
+   *[lower] 낮아지는
+} 폭은 최대 { FIXED($most_ahead_percent, digits: 1) }%입니다
+finding-no-training-curve = 훈련 곡선이 없으면 적절과 과대적합 직전을 구별할 수 없습니다
+finding-small-gap = 훈련과 검증이 { FIXED($gap_percent, digits: 1) }% 차이로 끝납니다. 과대적합의 징후가 없으므로 더 큰 모델이 나을 수도 있습니다
+finding-too-noisy = { $metric }: 값 { $count }개가 에포크마다 { FIXED($noise_percent, digits: 1) }%씩 출렁여, 가장 좋았을 때부터 끝까지의 변화가 불확실합니다: { ESTIMATE($rise_percent, digits: 1, unit: "%") }(과소적합 { PROBABILITY($underfit) }, 적절 { PROBABILITY($good) }, 과대적합 직전 { PROBABILITY($near_overfit) }, 과대적합 { PROBABILITY($overfit) })
+finding-sampling-error = 이 변화의 표본 오차: ±{ FIXED($error_percent, digits: 1) }%(행별로 짝지은 표준 오차)
+finding-gap = { $side ->
+    [times] 검증이 훈련의 { FIXED($times, digits: 1) }배인 값으로 끝납니다
+    [better] 검증이 훈련보다 { FIXED($gap_percent, digits: 1) }% 좋은 값으로 끝납니다
+   *[worse] 검증이 훈련보다 { FIXED($gap_percent, digits: 1) }% 나쁜 값으로 끝납니다
+}
+finding-recovered = 검증이 에포크 { $top_epoch } 부근에서 { FIXED($bump_percent, digits: 1) }% 나빠졌다가 되돌아왔습니다. 되돌아오는 언덕은 과대적합이 아닙니다(이중 하강)
+finding-spikes = 홀로 튀는 값 { $count }개는 추세에서 뺐습니다(에포크 { $epochs })
+finding-lost = NaN 또는 무한대인 값 { $count }개를 뺐습니다
+finding-too-little-capacity = 더 큰 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델은 이 데이터에 너무 작습니다
+finding-too-much-regularisation = 규제 기법을 뺀 같은 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델에는 규제가 지나칩니다
 
 ## Advice
 
+advice-choose-weights = 판단만 필요하면 마지막 가중치를, 확률이 필요하면 가장 좋았던 에포크의 가중치를 쓰세요
+advice-calibrate = 레이블 스무딩이나 온도 스케일링을 해 보거나, 여느 과대적합처럼 규제하세요
+advice-keep-best-weights = 가장 좋았던 에포크의 가중치를 쓰세요(조기 종료 후 되돌리기)
+advice-more-rows-or-regularise = 행이 더 있으면 더 많은 행으로 훈련하고, 없으면 드롭아웃에 약한 L2 규제를 더하거나 모델을 줄여 보세요
+advice-train-longer = 더 훈련하세요. 에포크를 적어도 두 배로 늘리거나 학습률을 높이세요
+advice-larger-model-if-level = 훈련도 평평해지면 더 큰 모델이나 더 약한 규제를 시도하세요
+advice-stop-here = 여기서 멈추세요. 에포크를 늘려도 훈련과 검증의 차이만 벌어집니다
+advice-more-rows-or-some-regularisation = 행을 늘리거나 적당히 규제하면 훈련에서만 나아지던 것이 검증에서도 나아질 수 있습니다
+advice-keep-model = 이 모델을 그대로 쓰세요
+advice-try-larger-model = 더 큰 모델을 시도해 보세요. 나아지지 않으면 이 크기로 충분합니다
+advice-log-more-epochs = 더 많은 에포크 동안 훈련하거나 검증을 더 자주 기록하세요
+advice-stabilise-training = 학습률을 낮추거나 그레이디언트를 자르고, 입력에 NaN이나 극단적인 값이 있는지 살펴보세요
+advice-check-training = 모델이 훈련되고 있기는 한지 학습률, 레이블, 죽은 유닛을 살펴보세요
+advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 훈련하세요. 지금은 잡음이 더 커서 변화가 보이지 않습니다
 
 ## Conclusions of a study
 

@@ -1,0 +1,105 @@
+"""From curves to a verdict: curves -> evidence -> probabilities -> verdict -> findings and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from gengap.diagnose.evidence import Evidence, collect_evidence
+from gengap.diagnose.findings import advise, check_usable, find_reasons
+from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.verdict import Finding, Thresholds, Verdict, VerdictName
+from gengap.stats.row_losses import RowLosses
+
+
+def judge(curves: RunCurves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:
+    """Return the verdict on one run's curves.
+
+    Args:
+        curves: Curves of one metric.
+        rows: Loss of each validation row at some epochs, where it is known.
+        thresholds: What counts as what (default: `Thresholds()`).
+    """
+    thresholds = thresholds or Thresholds()
+    if (obstacle := check_usable(curves)) is not None:
+        return _unknown(curves, obstacle)
+    evidence = collect_evidence(curves, rows, near=thresholds.materially)
+    auxiliary = None
+    if curves.also is not None and check_usable(curves.also) is None:
+        auxiliary = collect_evidence(curves.also, near=thresholds.materially)
+    verdict = _measure(curves, evidence, thresholds)
+    findings = find_reasons(verdict, curves, evidence, auxiliary, thresholds)
+    return msgspec.structs.replace(verdict, findings=findings, advice=advise(findings))
+
+
+def verdict_probabilities(evidence: Evidence, thresholds: Thresholds) -> dict[str, float]:
+    """Return the probability of each verdict except `inconclusive`; they sum to 1.
+
+    A rise that matters is overfitting. Without it, a gain that matters from more epochs is underfitting. The rest
+    is a fit: near-overfit as far as training improves by more than matters while validation does not, else good.
+    """
+    limit = float(np.log1p(thresholds.materially))
+    over = evidence.rise.above(limit)
+    under = (1 - over) * evidence.ahead.above(limit)
+    learns_on = 0.0 if evidence.overlearning is None else evidence.overlearning.above(limit)
+    fit = max(1 - over - under, 0.0)
+    return {"underfit": under, "good": fit * (1 - learns_on), "near-overfit": fit * learns_on, "overfit": over}
+
+
+def verdict_name(probabilities: Mapping[str, float], thresholds: Thresholds) -> VerdictName:
+    """Return the verdict that these probabilities lead to."""
+    if probabilities["overfit"] >= thresholds.accusing:
+        return "overfit"
+    if probabilities["underfit"] >= max(thresholds.inviting, probabilities["overfit"]):
+        return "underfit"
+    if probabilities["good"] + probabilities["near-overfit"] < thresholds.decisive:
+        return "inconclusive"
+    return "good" if probabilities["good"] >= probabilities["near-overfit"] else "near-overfit"
+
+
+def best_epoch(curves: RunCurves) -> int | None:
+    """Return the epoch with the best logged validation value, the first of equal ones; None if none is finite."""
+    values = curves.validation.values * (-1 if curves.higher_is_better else 1)
+    finite = np.isfinite(values)
+    return int(curves.validation.epochs[np.where(finite, values, np.inf).argmin()]) if finite.any() else None
+
+
+def _measure(curves: RunCurves, evidence: Evidence, thresholds: Thresholds) -> Verdict:
+    """Return the verdict with its numbers, without findings."""
+    probabilities = verdict_probabilities(evidence, thresholds)
+    name = verdict_name(probabilities, thresholds)
+    tails = ((1 - thresholds.interval) / 2, 0.5, (1 + thresholds.interval) / 2)
+    curve = evidence.validation
+    rise = [curve.worse(evidence.rise.quantile(q)) for q in tails]
+    ahead = [curve.better(evidence.ahead.quantile(q)) for q in tails]
+    low, onset, high = np.round(np.quantile(evidence.turns, tails)).astype(int).tolist()
+    overfit = name == "overfit"
+    return Verdict(
+        run=curves.run,
+        metric=curves.metric,
+        verdict=name,
+        confidence=probabilities.get(name, 0.0),
+        probabilities=probabilities,
+        best_epoch=best_epoch(curves),
+        onset_epoch=onset if overfit else None,
+        onset_interval=(low, high) if overfit else None,
+        rise_percent=(rise[0], rise[1], rise[2]),
+        ahead_percent=(ahead[0], ahead[1], ahead[2]),
+        gap_percent=None if evidence.gap is None else curve.worse(evidence.gap),
+    )
+
+
+def _unknown(curves: RunCurves, obstacle: Finding) -> Verdict:
+    """Return the verdict on curves that can't be judged."""
+    return Verdict(
+        run=curves.run,
+        metric=curves.metric,
+        verdict="inconclusive",
+        confidence=0.0,
+        probabilities=dict.fromkeys(("underfit", "good", "near-overfit", "overfit"), 0.25),
+        best_epoch=best_epoch(curves),
+        findings=(obstacle,),
+        advice=advise((obstacle,)),
+    )

@@ -1,0 +1,62 @@
+"""Findings are values: each has a text in every language, survives JSON, and leads to its advice."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+
+import msgspec
+import numpy as np
+import pytest
+
+from gengap.diagnose import diagnose
+from gengap.diagnose.verdict import Verdict
+from gengap.text.catalog import catalog, languages
+
+NAMES = re.compile(r"NaN|L2|\S+/\S+|val_\w+")  # the same in every language
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> list[Verdict]:
+    """Those of the gallery, and those whose texts it lacks."""
+    epochs = np.arange(60)
+    level = 0.5 + 0.4 * 0.8**epochs
+    spiky = np.where(np.isin(epochs, (20, 25, 30, 35, 40, 45)), 0.9, level)
+    logs = {
+        "falls": {"accuracy": level, "val_accuracy": 0.8 - 0.3 * 0.8**epochs - 0.004 * epochs},
+        "climbs": {"val_accuracy": 0.3 + 0.008 * epochs},
+        "flat": {"val_accuracy": 0.8 - 0.3 * 0.8**epochs},
+        "lost": {"val_loss": np.full(20, np.nan)},
+        "far": {"loss": level / 10, "val_loss": level},
+        "better": {"loss": 1.5 * level, "val_loss": level},
+        "spikes": {"loss": level, "val_loss": spiky},
+    }
+    return [*import_module("examples.verdict_gallery").gallery(), *map(diagnose, logs.values())]
+
+
+@pytest.mark.parametrize("code", sorted(set(languages()) - {"en"}))
+def test_every_finding_and_advice_is_written_in_every_language(code: str, verdicts: list[Verdict]) -> None:
+    messages = [finding.message for verdict in verdicts for finding in verdict.findings]
+    messages += [advice for verdict in verdicts for advice in verdict.advice]
+    texts = {catalog(code).render(message) for message in messages}
+    assert len(texts) > 40
+    assert [text for text in texts if re.search("[A-Za-z]{2,}", NAMES.sub("", text))] == []
+
+
+def test_findings_survive_json(verdicts: list[Verdict]) -> None:
+    for verdict in verdicts:
+        again = msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict)
+        assert [str(finding) for finding in again.findings] == [str(finding) for finding in verdict.findings]
+
+
+def test_advice_is_the_remedy_of_a_finding(verdicts: list[Verdict]) -> None:
+    for verdict in verdicts:
+        remedies = [finding.remedy for finding in verdict.findings]
+        assert tuple(message.code.removeprefix("advice-") for message in verdict.advice) in remedies
+        assert verdict.advice
+
+
+def test_a_curve_that_ends_at_its_best_is_said_to() -> None:
+    verdict = diagnose({"loss": 0.5 + 0.4 * 0.8 ** np.arange(60), "val_loss": 0.5 + 0.4 * 0.8 ** np.arange(60)})
+    assert (verdict.findings[0].code, verdict.findings[0].parameters["end"]) == ("level", "best")
+    assert "it ends at its best" in str(verdict.findings[0])
