@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import RunCurves
-from gengap.diagnose.verdict import Verdict, judge
+from gengap.diagnose.verdict import Verdict
 from gengap.history import Series
 from gengap.stats.row_losses import RowLosses
 
@@ -42,7 +43,9 @@ def test_the_gap_is_how_far_validation_ends_above_training(train: float, percent
     found = verdict(levelled, levelled * train / 0.5)
     assert found.gap_percent == pytest.approx(percent, abs=0.5)
     if percent:
-        assert ("worse than training" if percent > 0 else "better than training") in " ".join(found.reasons)
+        assert ("worse than training" if percent > 0 else "better than training") in " ".join(
+            map(str, found.findings)
+        )
 
 
 def test_where_validation_turned_is_as_unsure_as_its_rows_make_it() -> None:
