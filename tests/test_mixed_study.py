@@ -34,7 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def output(folder: Path) -> str:
     done = CliRunner().invoke(app, ["study", str(folder / "t.csv"), *OPTIONS, "--out", str(folder / "s"), "--json"])
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["table"]["split"] == "drawn at random with seed 0, every class with its share"
+    split = json.loads(done.stdout)["table"]["split"]
+    assert split == {"code": "table-split-stratified", "parameters": {"seed": 0}}
     return " ".join(done.stderr.split())
 
 
@@ -50,21 +51,21 @@ def predicted(model: Path, table: object, out: Path) -> np.ndarray:
 
 def test_a_study_says_what_was_made_of_the_table(folder: Path, output: str) -> None:
     for said in (
-        "split: drawn at random with seed 0, every class with its share",
-        "age (number): as it is; 24 missing, replaced by the training rows' median, with a column that says where",
-        "colour (category): a column for each of 3 categories; 14 missing, 0 in each of them",
+        "split: drawn at random with seed 0, with the same share of each class in every part",
+        "age (number): unchanged; 24 missing, replaced by the median of the training rows; one more feature",
+        "colour (category): one feature for each of 3 categories; 14 missing: 0 in each feature",
         "number (identifier): left out",
-        "unit (constant): left out: the training rows hold one value",
+        "unit (constant): left out: all training rows have the same value",
     ):
         assert said in output
     assert "patient" not in output  # a plain column of numbers needs no words
     page = (folder / "s" / "report.html").read_text("utf-8")
-    assert "drawn at random with seed 0" in page and "its character sequences in 30 columns" in page
+    assert "drawn at random with seed 0" in page and "its character sequences, as 30 features" in page
     korean = CliRunner().invoke(
         app, ["report", str(folder / "s"), "--lang", "ko", "--out", str(folder / "ko.html")]
     )
     assert korean.exit_code == 0
-    assert "글자의 나열을 열 30개로" in (folder / "ko.html").read_text("utf-8")
+    assert "글자의 나열을 특성 30개로" in (folder / "ko.html").read_text("utf-8")
 
 
 def test_the_same_call_resumes(folder: Path, model: Path) -> None:

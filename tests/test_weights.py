@@ -20,6 +20,7 @@ from gengap.errors import BadRowError, DataError, UsageError
 from gengap.models.saved_model import load_saved, predict_outputs
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
+from gengap.text.catalog import Message
 from gengap.train.baselines import fit_baselines
 
 PLAN = Plan(
@@ -76,8 +77,8 @@ def test_what_is_concluded_is_of_the_same_means(found: Study) -> None:
     outputs = predict_outputs(load_saved(found.folder / "models" / "best.keras"), raw)
     scores = found.dataset.task.scores(outputs, rows.y, rows.weights)
     assert test.metrics == pytest.approx(scores, rel=1e-5)
-    assert summary.table.weighting[0] == "rows count by w: every loss and score is a weighted mean"
-    assert "rows count by w" in (found.folder / "report.html").read_text()
+    assert summary.table.weighting[0] == Message("table-weights", {"column": "w"})
+    assert "rows are weighted by w" in (found.folder / "report.html").read_text()
 
 
 def test_the_unit_of_weights_does_not_matter(found: Study) -> None:
@@ -184,4 +185,4 @@ def test_balanced_training_shifts_probabilities_and_says_so(tmp_path: Path) -> N
     outputs = np.load(tmp_path / "s" / "trials" / "sizes" / "16.seed0.npz")["outputs"][-1]
     assert expit(outputs).mean() > balanced.dataset.validation.y.mean() + 0.1
     page = balanced.report(tmp_path / "page.html", "en").read_text()
-    assert "probabilities are shifted towards the rare classes" in page
+    assert "probabilities are shifted towards rare classes" in page

@@ -63,16 +63,16 @@ def test_holds_the_rows_and_the_preparation_that_memory_would(options: dict[str,
     np.testing.assert_allclose(outside.validation.x, inside.validation.x, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(outside.validation.y, inside.validation.y)
     assert (outside.test is None) == (inside.test is None)
-    assert outside.described.columns == inside.described.columns
-    assert outside.described.split == inside.described.split
+    assert outside.table.columns == inside.table.columns
+    assert outside.table.split == inside.table.split
     assert outside.digest != inside.digest
-    assert "are kept on disk" in outside.described.warnings[0]
+    assert outside.table.warnings[0].code == "table-on-disk"
 
 
 def test_repeated_rows_are_counted_as_in_memory() -> None:
     source = pd.concat([table(500).drop(columns="row")] * 2, ignore_index=True)
     inside, outside, _ = both(source, target="y")
-    assert inside.described.repeated == outside.described.repeated != {}
+    assert inside.table.repeated == outside.table.repeated != {}
 
 
 @pytest.mark.parametrize("target", ["number", "class"])

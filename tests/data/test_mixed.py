@@ -20,6 +20,7 @@ from gengap.data.encoding import HASHED, Category, Encoding
 from gengap.data.raw_table import RawTable
 from gengap.data.sources.source import ingest
 from gengap.errors import BadRowError, DataError, UsageError
+from gengap.text.catalog import Message
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def whole() -> Dataset:
 def test_every_kind_of_file_gives_the_same_features(kind: str, whole: Dataset, tmp_path: Path) -> None:
     found = load(KINDS[kind](mixed(), tmp_path), target="y")
     assert found.columns == whole.columns
-    assert found.described == whole.described
+    assert found.table == whole.table
     np.testing.assert_array_equal(found.train.x, whole.train.x)
     np.testing.assert_array_equal(found.validation.x, whole.validation.x)
     assert found.digest == whole.digest
@@ -46,21 +47,19 @@ def test_what_was_ingested_gives_the_same_features(kind: str, whole: Dataset, tm
 
 
 def test_each_column_is_what_it_is(whole: Dataset) -> None:
-    kinds = {column.name: column.kind for column in whole.described.columns}
+    kinds = {column.name: column.kind for column in whole.table.columns}
     assert kinds == {
         **{"number": "identifier", "key": "identifier", "age": "number", "colour": "category"},
         **{"member": "category", "day": "date", "note": "text", "unit": "constant", "patient": "number"},
     }
-    missing = {column.name: column.missing for column in whole.described.columns if column.missing}
+    missing = {column.name: column.missing for column in whole.table.columns if column.missing}
     frame = mixed()
     assert missing == {name: int(frame[name].isna().sum()) for name in ("age", "colour", "day")}
-    assert (
-        sum(column.features for column in whole.described.columns) == len(whole.columns) == whole.train.x.shape[1]
-    )
+    assert sum(column.features for column in whole.table.columns) == len(whole.columns) == whole.train.x.shape[1]
     assert {"age", "age is missing", "colour = dark blue", "member = yes", "day: year"} <= set(whole.columns)
     assert "member = no" not in whole.columns and "day: hour" not in whole.columns
-    age = next(column for column in whole.described.columns if column.name == "age")
-    assert age.gaps == "24 missing, replaced by the training rows' median, with a column that says where"
+    age = next(column for column in whole.table.columns if column.name == "age")
+    assert age.gaps == Message("column-gaps-median", {"count": 24, "marked": True})
 
 
 def test_features_hold_what_the_table_says() -> None:
@@ -172,7 +171,7 @@ def test_identifiers_can_be_kept_and_a_table_of_nothing_else_is_refused() -> Non
 def test_kinds_of_columns(values: object, kind: str) -> None:
     random = np.random.default_rng(1)
     table = pd.DataFrame({"a": random.normal(size=ROWS), "c": values, "y": random.integers(0, 2, ROWS)})
-    found = load(table, target="y").described.columns
+    found = load(table, target="y").table.columns
     assert [(column.name, column.kind) for column in found] == [("a", "number"), ("c", kind)]
 
 
@@ -196,7 +195,7 @@ def test_a_column_is_what_the_user_says(case: str, form: str, tmp_path: Path) ->
     table = pd.DataFrame({"a": random.normal(size=ROWS), "c": values, "y": random.integers(0, 2, ROWS)})
     table.to_csv(tmp_path / "t.csv", index=False)
     found = load(table if form == "frame" else tmp_path / "t.csv", target="y", column={"c": kind})
-    column = found.described.columns[1]
+    column = found.table.columns[1]
     assert (column.kind, found.encoding.columns) == (kind, ("a", "c"))
     assert column.features == features or (kind == "text" and 1 < column.features <= 30)
 
@@ -204,8 +203,8 @@ def test_a_column_is_what_the_user_says(case: str, form: str, tmp_path: Path) ->
 def test_a_column_can_be_left_out_and_says_so() -> None:
     found = load(mixed(), target="y", column={"age": "drop", "note": "drop"})
     assert not {"age", "note"} & set(found.encoding.columns)
-    kinds = {column.name: (column.kind, column.how) for column in found.described.columns}
-    assert kinds["age"] == kinds["note"] == ("dropped", "left out, as asked for")
+    kinds = {column.name: (column.kind, column.how.code) for column in found.table.columns}
+    assert kinds["age"] == kinds["note"] == ("dropped", "column-dropped")
     assert found.digest != load(mixed(), target="y").digest
 
 
@@ -245,13 +244,14 @@ def test_a_table_too_large_for_memory_says_how_many_rows_would_do(monkeypatch: p
 
 def test_rows_on_both_sides_are_counted() -> None:
     frame = mixed()
-    assert load(frame.drop(columns=["number", "key"]), target="y").described.repeated == {}
+    assert load(frame.drop(columns=["number", "key"]), target="y").table.repeated == {}
     twice = pd.concat([frame, frame.assign(number=range(ROWS, 2 * ROWS), key=[f"L{i}" for i in range(ROWS)])])
-    found = load(twice, target="y", test=80).described  # their row number and key differ, and are left out
+    found = load(twice, target="y", test=80).table  # their row number and key differ, and are left out
     assert 80 < found.repeated["validation"] <= 144 and 40 < found.repeated["test"] <= 80
-    told = f"{found.repeated['validation']} of 144 validation rows"
-    assert found.warnings[0].startswith(told) and "--group" in found.warnings[0]
-    by_patient = load(twice, target="y", group="patient").described
+    count = found.repeated["validation"]
+    values = {"part": "validation", "count": count, "rows": 144, "share": count / 144}
+    assert found.warnings[0] == Message("table-repeated-rows", values)
+    by_patient = load(twice, target="y", group="patient").table
     assert by_patient.repeated == {} and by_patient.warnings == ()
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gengap.data.dataset import load
 from gengap.data.split import SplitSizes, comparable_times, split_by_group, split_by_time
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
+from gengap.text.catalog import Message
 
 PARTS = ("train", "validation", "test")
 
@@ -114,8 +115,8 @@ def test_times_of_every_kind_put_rows_in_order(moments: pd.Series, tmp_path: Pat
             (220, 269, 50),
             (270, 299, 30),
         ]
-        assert found.described.split.startswith("by time: the earliest rows of when train")
-        assert [column.kind for column in found.described.columns][-1] == "time"
+        assert found.table.split == Message("table-split-time", {"column": "when", "test": True})
+        assert [column.kind for column in found.table.columns][-1] == "time"
 
 
 def test_groups_of_a_table_stay_together_and_are_no_feature() -> None:
@@ -124,9 +125,7 @@ def test_groups_of_a_table_stay_together_and_are_no_feature() -> None:
     held = [set(who[part.x[:, place].astype(int)]) for part in (found.train, found.validation, found.test) if part]
     assert len(held) == 3 and not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
     assert "who" not in found.columns
-    assert (
-        found.described.split == "by group: rows with the same who are all in one part, drawn at random with seed 0"
-    )
+    assert found.table.split == Message("table-split-group", {"column": "who", "seed": 0})
 
 
 def test_the_collider_can_be_split_by_a_column_too() -> None:

@@ -13,7 +13,7 @@ from gengap.analysis.recommend import ExpectedScores, NextStep, Recommendation
 from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, RegularizerEffect
 from gengap.analysis.sizes import SizeAnalysis, SizeResult
 from gengap.analysis.summary import Provenance, StudySummary, TrialSummary, metrics_at
-from gengap.data.table_summary import ColumnSummary, TableSummary
+from gengap.data.table_summary import PLAIN_NUMBER, ColumnSummary, TableSummary
 from gengap.diagnose.findings import too_little_capacity
 from gengap.diagnose.verdict import Verdict, VerdictName
 from gengap.history import History, Series
@@ -84,19 +84,16 @@ def trial(of: History, best: int, verdict: VerdictName, also: Sequence[str] = ()
 
 
 def _table(hostile: str) -> TableSummary:
+    gaps = Message("column-gaps-median", {"count": 12, "marked": True})
+    category = Message("column-category-one", {"category": hostile or "x"})
     columns = (
-        ColumnSummary(
-            name=f"age{hostile}", kind="number", missing=12, features=2, how="as it is", gaps="12 missing, replaced"
-        ),
-        ColumnSummary(
-            name=f"who{hostile}", kind="category", missing=0, features=1, how=f"1 where it is {hostile or 'x'}"
-        ),
-        ColumnSummary(name="height", kind="number", missing=0, features=1, how="as it is"),
+        ColumnSummary(name=f"age{hostile}", kind="number", missing=12, features=2, how=PLAIN_NUMBER, gaps=gaps),
+        ColumnSummary(name=f"who{hostile}", kind="category", missing=0, features=1, how=category),
+        ColumnSummary(name="height", kind="number", missing=0, features=1, how=PLAIN_NUMBER),
     )
-    split = f"by group: rows with the same {hostile or 'x'} are all in one part, drawn at random with seed 0"
-    return TableSummary(
-        split=split, columns=columns, repeated={"validation": 7}, warnings=("7 of 200 validation rows",)
-    )
+    split = Message("table-split-group", {"column": hostile or "x", "seed": 0})
+    repeated = Message("table-repeated-rows", {"part": "validation", "count": 7, "rows": 200, "share": 0.035})
+    return TableSummary(split=split, columns=columns, repeated={"validation": 7}, warnings=(repeated,))
 
 
 def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[History]]:

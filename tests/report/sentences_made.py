@@ -7,7 +7,6 @@ from typing import get_args
 
 import msgspec
 import numpy as np
-import pandas as pd
 from analysis.outcomes_made import ROWS, Y, cross_validated, logits, outcomes, rungs
 from diagnose.test_extrapolate import curve_of, exactly, power
 
@@ -16,11 +15,7 @@ from gengap.analysis.evaluation import evaluate_on_test_rows
 from gengap.analysis.results import TrialResults
 from gengap.analysis.summary import StudySummary
 from gengap.analysis.training_rows import next_step
-from gengap.data.dataset import load
-from gengap.data.large_tables import stored_note
 from gengap.data.rows import Rows
-from gengap.data.sources.csv_text import DECIMAL_COMMA
-from gengap.data.table_summary import TableSummary
 from gengap.diagnose import diagnose
 from gengap.diagnose.verdict import VerdictName
 from gengap.models.treatments import L2
@@ -38,50 +33,9 @@ def everything() -> list[str]:
     told = [*get_args(VerdictName)]
     told += [forecast.text for found in carried_on for forecast in found.forecasts]
     told += [text for found in studies(carried_on[0]) for text in concluded(found)]
-    told += [text for found in tables() for text in of_table(found)]
     return list(dict.fromkeys(told))
 
 
-def tables() -> list[TableSummary]:
-    """Tables with every kind of column, split in every way, with rows that come twice."""
-    random = np.random.default_rng(0)
-    base = pd.DataFrame(
-        {
-            "l1": random.normal(size=400),
-            "l2 0.01": [*random.normal(size=300), *[None] * 100],
-            "val_a": random.choice(["AUC", "NaN", "val_b"], 400),
-            "val_b": random.choice(["val_x", "val_y"], 400),
-            "val_c": [*random.choice(["val_x", "val_y"], 300), *[None] * 100],
-            "val_d": pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 999, 400), "D"),
-            "val_e": [f"{i % 99} {random.choice(['deep', 'wide'])} net" for i in range(400)],
-            "val_f": 1,
-            "val_id": range(400),
-            "val_group": random.integers(0, 100, 400),
-            "y": random.integers(0, 2, 400),
-        }
-    )
-    twice = pd.concat([base, base.drop(columns="val_id").assign(val_id=range(400, 800))])
-    late = base.assign(
-        **{"l2 0.01": [*random.normal(size=399), None], "val_c": [*["val_x", "val_y"] * 199, "val_x", None]}
-    )
-    options = [{"test": 100}, {"test": 100, "group": "val_group"}, {"time": "val_d", "validation": 50}]
-    options += [{"test": 100, "weight": "val_group", "class_weight": "balanced", "column": {"val_e": "drop"}}]
-    found = [load(table, target="y", **each) for table in (base, twice) for each in options]
-    last = [load(late, target="y", time="val_id", test=test) for test in (0, 50)]
-    last += [load("collider", train=50, validation=50, test=test) for test in (0, 50)]
-    last += [load(base.assign(y=[*["val_x", "val_X", "val_y", "val_y"] * 100]), target="y")]
-    last += [load(base.assign(val_d=["01/02/2020", "03/04/2021"] * 200), target="y")]
-    on_disk = msgspec.structs.replace(last[0].described, warnings=(stored_note(9_000_000, 200_000), DECIMAL_COMMA))
-    return [*(each.described for each in (*found, *last)), on_disk]
-
-
-def of_table(table: TableSummary) -> Iterator[str]:
-    """All that is told of a table."""
-    yield table.split
-    yield from table.warnings
-    yield from table.weighting
-    for column in table.columns:
-        yield from filter(None, (column.kind, column.how, column.gaps))
 
 
 def forecasts() -> list[LearningCurveForecast]:

@@ -25,9 +25,9 @@ from gengap.data.rows import Rows
 from gengap.data.sample_weights import (
     balanced,
     check_weights,
+    describe_weights,
     normalise_weights,
     source_row_number,
-    weighting,
 )
 from gengap.data.sources.source import Source, open_source
 from gengap.data.spec import DataOptions, DataSpec, Preparation
@@ -43,6 +43,7 @@ from gengap.data.table_summary import (
 from gengap.errors import BadRowError, TooFewRowsError, UsageError
 from gengap.files.limits import TooLargeError, default_table_bytes
 from gengap.tasks import AnyTask, Regression, task_of
+from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +61,8 @@ MOST_VALIDATION = 10_000
 class Dataset:
     """Prepared rows, split. Features are float32 (rows, columns), targets as the `task` says, float32.
 
-    `columns` are the features, `encoding` makes them of the table's columns, and `described` says in words what was
-    made of those and how the rows were split. `mean` and `scale` are what was subtracted and divided by, from the
+    `columns` are the features, `encoding` makes them of the table's columns, and `table` says how, and how the rows
+    were split. `mean` and `scale` are what was subtracted and divided by, from the
     training rows alone (zeros and ones for raw features). `test` is None when no test rows were asked for.
     `skipped` lists bad rows left out. Training rows that memory would not hold are
     `gengap.data.stored_rows.StoredRows`.
@@ -79,7 +80,7 @@ class Dataset:
     mean: np.ndarray
     scale: np.ndarray
     encoding: Encoding
-    described: TableSummary
+    table: TableSummary
     skipped: list[SkippedRow] = field(default_factory=list)
 
     @cached_property
@@ -178,13 +179,11 @@ def _dates(dataset: Dataset, read: _TableRows) -> Dates:
 
 def _add_notes(dataset: Dataset, weight: str | None, dates: Dates) -> Dataset:
     """Return the dataset with notes on weights and ambiguous dates added."""
-    parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     weights = {name: rows.weights for name, rows in parts.items() if rows is not None and rows.weights is not None}
-    notes = weighting(weight, weights, dataset.train.class_factors is not None)
-    warnings = (*dataset.described.warnings, *warn_of_ambiguous_dates(dates))
-    return replace(
-        dataset, described=msgspec.structs.replace(dataset.described, weighting=notes, warnings=warnings)
-    )
+    notes = describe_weights(weight, weights, dataset.train.class_factors is not None)
+    warnings = (*dataset.table.warnings, *warn_of_ambiguous_dates(dates))
+    return replace(dataset, table=msgspec.structs.replace(dataset.table, weighting=notes, warnings=warnings))
 
 
 class SplitRequest(NamedTuple):
@@ -242,7 +241,7 @@ class _Split(NamedTuple):
     """The row numbers of train, validation and test, how they were found, and dates that rows were split by."""
 
     parts: list[np.ndarray]
-    description: str
+    description: Message
     dates: Dates
 
 
@@ -286,13 +285,11 @@ def _split(
     if source.higgs_layout and request.validation is not None:
         seen, end = request.validation, rows - request.test
         order = np.arange(rows)
-        how = (
-            "in the table's order: the first rows validate, the next train"
-            + ", and those after them test" * bool(request.test)
-        )
-        return _Split([order[seen:end], order[:seen], order[end:]], how, {})
+        message = Message("table-split-order", {"test": request.test > 0})
+        return _Split([order[seen:end], order[:seen], order[end:]], message, {})
     parts = split_at_random(labels if task.by_class else None, rows, request.of(rows), seed, source.origin)
-    return _Split(parts, f"drawn at random with seed {seed}" + ", every class with its share" * task.by_class, {})
+    code = "table-split-stratified" if task.by_class else "table-split-random"
+    return _Split(parts, Message(code, {"seed": seed}), {})
 
 
 def _split_by_column(
@@ -312,14 +309,12 @@ def _split_by_column(
             f"validation and {sizes.test} test rows. Ask for fewer with --train, --validation and --test."
         )
     if spec.group is not None:
-        how = f"by group: rows with the same {column} are all in one part, drawn at random with seed {seed}"
-        return _Split(split_by_group(values, labels, sizes, seed, source.origin), how, {})
-    how = f"by time: the earliest rows of {column} train, later ones validate" + ", the latest test" * bool(
-        sizes.test
-    )
-    times, written = comparable_times(values, source.origin, column)
-    dates = {} if written is None else {column: (values, written)}
-    return _Split(split_by_time(times, labels, sizes, source.origin), how, dates)
+        message = Message("table-split-group", {"column": column, "seed": seed})
+        return _Split(split_by_group(values, labels, sizes, seed, source.origin), message, {})
+    message = Message("table-split-time", {"column": column, "test": sizes.test > 0})
+    times, format = comparable_times(values, source.origin, column)
+    dates = {} if format is None else {column: (values, format)}
+    return _Split(split_by_time(times, labels, sizes, source.origin), message, dates)
 
 
 def _build_dataset(
@@ -347,7 +342,7 @@ def _build_dataset(
         mean=prepared.mean,
         scale=prepared.scale,
         encoding=prepared.encoding,
-        described=_summarise(source, prepared, split, task.classes, spec),
+        table=_summarise(source, prepared, split, task.classes, spec),
         skipped=list(source.skipped),
     )
 

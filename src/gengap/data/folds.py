@@ -18,7 +18,7 @@ BOUND = {"group", "time", "weight"}  # kinds of columns that rows were split by,
 
 def is_exchangeable(dataset: Dataset) -> bool:
     """Whether any row may validate in another's place: rows of one group or time may not, nor rows with weights."""
-    bound = any(column.kind in BOUND for column in dataset.described.columns)
+    bound = any(column.kind in BOUND for column in dataset.table.columns)
     return not bound and not isinstance(dataset.train, StoredRows)
 
 

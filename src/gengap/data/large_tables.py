@@ -30,6 +30,7 @@ from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_r
 from gengap.errors import DataError
 from gengap.files.atomic import explain_write_errors
 from gengap.tasks import AnyTask
+from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,7 +94,7 @@ def prepare_large_table(
     result = PreparedTable(
         encoding, dropped, learnt.mean, learnt.scale, stored, rows[0], rows[1], missing, repeated
     )
-    return result._replace(notes=(stored_note(len(stored), len(sample)),))
+    return result._replace(notes=(on_disk_note(len(stored), len(sample)),))
 
 
 def _make_room(place: Path) -> None:
@@ -106,12 +107,9 @@ def _make_room(place: Path) -> None:
                 old.unlink()
 
 
-def stored_note(stored: int, sampled: int) -> str:
-    """What is said of a table of so many `stored` rows, of which so many were `sampled`."""
-    return (
-        f"the {stored:,} training rows are kept on disk and shuffled by blocks; columns were judged by {sampled:,} "
-        f"of them, and baselines are fitted to {min(SAMPLE_ROWS, stored):,} of them"
-    )
+def on_disk_note(rows: int, sampled: int) -> Message:
+    """Return the note on a table whose `rows` training rows are on disk; `sampled` of them were looked at."""
+    return Message("table-on-disk", {"rows": rows, "sampled": sampled, "fitted": min(SAMPLE_ROWS, rows)})
 
 
 class _TablePass:

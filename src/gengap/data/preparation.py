@@ -15,12 +15,13 @@ from gengap.data.spec import DataSpec
 from gengap.data.table_summary import count_repeated_rows
 from gengap.errors import DataError
 from gengap.tasks import AnyTask
+from gengap.text.catalog import Message
 
 
 class PreparedTable(NamedTuple):
     """A split table's rows, with what was learnt and noted of it: see `Dataset` and `TableSummary`.
 
-    `missing` and `dropped` are by column, `repeated` by part; `notes` are sentences for whoever reads the results.
+    `missing` and `dropped` are by column, `repeated` by part; `notes` are for those who read the results.
     """
 
     encoding: Encoding
@@ -32,7 +33,7 @@ class PreparedTable(NamedTuple):
     test: Rows | None
     missing: dict[str, int]
     repeated: dict[str, int]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 def prepare(

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.errors import BadRowError, DataError, UsageError
+from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gengap.data.sources.blocks import SkippedRow
-
-BALANCED = (
-    "classes count alike in the loss that training minimises, and as their rows do everywhere else: probabilities "
-    "are shifted towards the rare classes"
-)
 
 
 def check_weights(values: pd.Series, origin: str, column: str, skipped: Sequence[SkippedRow]) -> np.ndarray:
@@ -78,14 +74,13 @@ def balanced(labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarra
     return factors[labels].astype(np.float32)
 
 
-def weighting(column: str | None, weights: Mapping[str, np.ndarray], balanced: bool) -> tuple[str, ...]:
-    """How rows are weighted, in words: `weights` are those of each part by name."""
-    told = [f"rows count by {column}: every loss and score is a weighted mean"] * (column is not None)
-    told += [
-        f"the {len(each):,} {name} rows say as much as {effective_rows(each):,.0f} that count alike"
-        for name, each in weights.items()
-    ]
-    return (*told, *[BALANCED] * balanced)
+def describe_weights(column: str | None, weights: Mapping[str, np.ndarray], balanced: bool) -> tuple[Message, ...]:
+    """Return how rows and classes are weighted; `weights` are those of each part by its name."""
+    messages = [] if column is None else [Message("table-weights", {"column": column})]
+    for part, each in weights.items():
+        values = {"part": part, "rows": len(each), "effective": round(effective_rows(each))}
+        messages.append(Message("table-weights-effective", values))
+    return (*messages, *[Message("table-class-weights")] * balanced)
 
 
 def effective_rows(weights: np.ndarray) -> float:

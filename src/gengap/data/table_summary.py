@@ -1,4 +1,7 @@
-"""What was found in a table and what was made of it, in words: its columns, its split, and rows that come twice."""
+"""What was found in a table and what was made of it: its columns, its split, and what to beware of.
+
+Texts are messages of the catalogue (`gengap.text`), so that each language writes them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of, parses_all
 from gengap.data.raw_table import RawTable
 from gengap.errors import shown
+from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,137 +23,144 @@ if TYPE_CHECKING:
     Dates = dict[str, tuple[pd.Series, str]]
 
 Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight", "dropped"]
-NAMED = 10  # classes in a sentence
-WHY = {
-    "constant": "left out: the training rows hold one value",
-    "identifier": "left out: every training row has its own value, or nearly, as a row number or a key has; "
-    "--keep keeps it",
-    "group": "left out: says which rows belong together in the split",
-    "time": "left out: says how old rows are in the split",
-    "weight": "left out: says how much each row counts",
-    "dropped": "left out, as asked for",
-}
+MAX_NAMES = 10  # classes that a warning names
 
 
 class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One column of the table: what it is, how many values it lacks, how many features it gives, and `how`.
+    """One column of the table.
 
-    `gaps` says what stands for missing values.
+    Attributes:
+        name: The column's name.
+        kind: What it is, or why it is left out.
+        missing: Number of missing values.
+        features: Number of features that are made of it.
+        how: How they are made.
+        gaps: What stands for missing values; None if there are none.
     """
 
     name: str
     kind: Kind
     missing: int
     features: int
-    how: str
-    gaps: str = ""
+    how: Message
+    gaps: Message | None = None
 
     @property
     def plain(self) -> bool:
-        """Whether it is a complete column of numbers, of which nothing is to be said."""
-        return self.kind == "number" and not self.missing
+        """Whether it is a complete column of plain numbers, which needs no explanation."""
+        return self.how == PLAIN_NUMBER and not self.missing
 
 
 class TableSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A table: how its rows were `split`, its `columns`, and how many rows of each part also stand in training.
+    """What was found in a table and what was made of it.
 
-    The latter are `repeated`; `warnings` says in words what makes validation doubtful, and `weighting` how rows or
-    classes are weighted.
+    Attributes:
+        split: How the rows were split.
+        columns: The columns, in the table's order.
+        repeated: Number of rows that are also training rows, by part of the split.
+        warnings: What makes the results doubtful, or may have been misread.
+        weighting: How rows and classes are weighted.
     """
 
-    split: str
+    split: Message
     columns: tuple[ColumnSummary, ...]
     repeated: dict[str, int]
-    warnings: tuple[str, ...] = ()
-    weighting: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
+    weighting: tuple[Message, ...] = ()
+
+
+PLAIN_NUMBER = Message("column-number")
 
 
 def summarise_columns(
     encoding: Encoding, missing: Mapping[str, int], dropped: Mapping[str, str], order: Sequence[str]
 ) -> tuple[ColumnSummary, ...]:
-    """The table's columns in `order`; those that were `dropped` with their kind."""
+    """Return the table's columns in `order`; `dropped` are kinds of columns that are no features."""
     steps = {step.name: step for step in encoding.steps}
     return tuple(_column(name, steps.get(name), dropped.get(name), missing.get(name, 0)) for name in order)
 
 
 def _column(name: str, step: Step | None, dropped: str | None, missing: int) -> ColumnSummary:
     if step is None:
-        kind = msgspec.convert(dropped, Kind)
-        return ColumnSummary(name=name, kind=kind, missing=missing, features=0, how=WHY[kind])
+        kind, how = msgspec.convert(dropped, Kind), Message(f"column-{dropped}")
+        return ColumnSummary(name=name, kind=kind, missing=missing, features=0, how=how)
     kind, how = _how(step)
-    features = len(features_of(step))
-    return ColumnSummary(
-        name=name, kind=kind, missing=missing, features=features, how=how, gaps=_gaps(step, missing)
-    )
+    gaps, features = _gaps(step, missing), len(features_of(step))
+    return ColumnSummary(name=name, kind=kind, missing=missing, features=features, how=how, gaps=gaps)
 
 
-def _how(step: Step) -> tuple[Kind, str]:
+def _how(step: Step) -> tuple[Kind, Message]:
     match step:
         case Number():
-            return "number", "as it is"
+            return "number", PLAIN_NUMBER
         case Category(categories=(only,)):
-            return "category", f"1 where it is {only}"
+            return "category", Message("column-category-one", {"category": only})
         case Category():
-            return "category", f"a column for each of {len(step.categories)} categories"
+            return "category", Message("column-category", {"count": len(step.categories)})
         case Date():
-            return "date", "its parts as numbers"
+            return "date", Message("column-date")
         case Text():
-            return "text", f"its character sequences in {step.number} columns"
+            return "text", Message("column-text", {"count": step.number})
 
 
-def _gaps(step: Step, missing: int) -> str:
+def _gaps(step: Step, missing: int) -> Message | None:
     if not missing:
-        return ""
-    put = "replaced by the training rows' median" if isinstance(step, Number | Date) else "0 in each of them"
-    return f"{missing:,} missing, {put}{', with a column that says where' if step.missing else ''}"
+        return None
+    code = "column-gaps-median" if isinstance(step, Number | Date) else "column-gaps-zero"
+    return Message(code, {"count": missing, "marked": step.missing})
 
 
 def count_repeated_rows(raw: RawTable, columns: Sequence[str], parts: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """How many rows of each part but "train" hold the same in `columns` as a training row, if any do."""
+    """Count the rows of each part that have the same values in `columns` as a training row; no part has 0."""
     keys = {name: raw.keys(rows, columns) for name, rows in parts.items() if len(rows)}
     counts = {name: int(np.isin(keys[name], keys["train"]).sum()) for name in keys if name != "train"}
     return {name: count for name, count in counts.items() if count}
 
 
-def warn_of_repeated_rows(repeated: Mapping[str, int], rows: Mapping[str, Collection[object]]) -> tuple[str, ...]:
-    """The counts as sentences."""
+def warn_of_repeated_rows(
+    repeated: Mapping[str, int], rows: Mapping[str, Collection[object]]
+) -> tuple[Message, ...]:
+    """Return a warning for each part with rows that are also training rows."""
     return tuple(
-        f"{count:,} of {len(rows[name]):,} {name} rows ({100 * count / len(rows[name]):.1f}%) also stand among the "
-        f"training rows: {name} looks better than new rows will; use --group or remove them"
+        Message(
+            "table-repeated-rows",
+            {"part": name, "count": count, "rows": len(rows[name]), "share": count / len(rows[name])},
+        )
         for name, count in repeated.items()
     )
 
 
-def warn_of_similar_classes(classes: Sequence[str]) -> tuple[str, ...]:
-    """Of classes of which some differ in nothing but capitals or spaces, as a sentence; typos, most likely.
+def warn_of_similar_classes(classes: Sequence[str]) -> tuple[Message, ...]:
+    """Return a warning if classes differ only in capitals or spaces, which are typos most likely.
 
-    >>> len(warn_of_similar_classes(["No", "Yes", "no", "perhaps"])), len(warn_of_similar_classes(["No", "Yes"]))
-    (1, 0)
+    >>> [warning.parameters for warning in warn_of_similar_classes(["No", "Yes", "no", "perhaps"])]
+    [{'classes': ("'No'", "'no'")}]
     """
-    written: dict[str, list[str]] = {}
+    spellings: dict[str, list[str]] = {}
     for name in classes:
-        written.setdefault(" ".join(name.split()).casefold(), []).append(name)
-    alike = [name for names in written.values() if len(names) > 1 for name in names]
-    named = ", ".join([*map(shown, alike[:NAMED]), *["…"] * (len(alike) > NAMED)])
-    told = f"the classes {named} differ only in capitals or spaces, and count as different"
-    return (f"{told}: write those alike that are one",) * bool(alike)
+        spellings.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    similar = [name for names in spellings.values() if len(names) > 1 for name in names]
+    if not similar:
+        return ()
+    named = (*map(shown, similar[:MAX_NAMES]), *["…"] * (len(similar) > MAX_NAMES))
+    return (Message("table-similar-classes", {"classes": named}),)
 
 
-def warn_of_ambiguous_dates(dates: Dates) -> tuple[str, ...]:
-    """Of columns of dates those whose days may be months, as sentences.
+def warn_of_ambiguous_dates(dates: Dates) -> tuple[Message, ...]:
+    """Return a warning for each column of dates whose days could be months.
 
     >>> import pandas as pd
-    >>> told = warn_of_ambiguous_dates({"since": (pd.Series(["03/04/2024", "11/12/2024", None]), "%m/%d/%Y")})
-    >>> told[0].partition(":")[0]
-    "the dates of since, as '03/04/2024', are read as %m/%d/%Y, and may be %d/%m/%Y"
+    >>> column = pd.Series(["03/04/2024", "11/12/2024", None])
+    >>> [warning.parameters["other"] for warning in warn_of_ambiguous_dates({"since": (column, "%m/%d/%Y")})]
+    ['%d/%m/%Y']
     """
     warnings = []
-    for name, (column, written) in dates.items():
-        other = written.replace("%m", "%%").replace("%d", "%m").replace("%%", "%d")
-        if written.startswith("%Y") or "%d.%m." in written or "%m" not in written or "%d" not in written:
+    for name, (column, format) in dates.items():
+        other = format.replace("%m", "%%").replace("%d", "%m").replace("%%", "%d")
+        if format.startswith("%Y") or "%d.%m." in format or "%m" not in format or "%d" not in format:
             continue
         if parses_all(column, other):
             example = shown(column.dropna().iloc[0])
-            told = f"the dates of {name}, as {example}, are read as {written}, and may be {other}"
-            warnings.append(f"{told}: write year, month and day in this order")
+            values = {"column": name, "example": example, "format": format, "other": other}
+            warnings.append(Message("table-ambiguous-dates", values))
     return tuple(warnings)

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.tasks import BINARY, Regression
+from gengap.text.catalog import catalog
 
 if TYPE_CHECKING:
     import keras
@@ -210,7 +211,7 @@ class Terminal:
             self.console.print(target_text(dataset), markup=False)
         if dataset.skipped:
             self.console.print(skipped_rows_text(dataset.skipped), markup=False)
-        self.console.print(table_text(dataset.described), markup=False)
+        self.console.print(table_text(dataset.table), markup=False)
         self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs, own))
         if own is not None:
             self.console.print(user_model_text(own), markup=False)
@@ -277,17 +278,19 @@ class Terminal:
                 self._progress.remove_task(self._bars.pop(key))
 
 
-def table_text(described: TableSummary, shown: int = 20) -> str:
-    """How rows were split, what was made of columns that are more than numbers, and what to beware of."""
-    noted = [column for column in described.columns if not column.plain]
+def table_text(table: TableSummary, max_columns: int = 20) -> str:
+    """Return how rows were split, what was made of columns that are no plain numbers, and warnings."""
+    write = catalog("en").render
+    columns = [column for column in table.columns if not column.plain]
     lines = [
-        f"  {column.name} ({column.kind}): {'; '.join(filter(None, (column.how, column.gaps)))}"
-        for column in noted[:shown]
+        f"  {column.name} ({column.kind}): {'; '.join(map(write, filter(None, (column.how, column.gaps))))}"
+        for column in columns[:max_columns]
     ]
-    more = [f"  … and {len(noted) - shown} more, in the report"] if len(noted) > shown else []
-    warnings = [f"warning: {warning}" for warning in described.warnings]
-    weights = [f"weights: {told}" for told in described.weighting]
-    return "\n".join([f"split: {described.split}", *weights, *["columns:"] * bool(lines), *lines, *more, *warnings])
+    if len(columns) > max_columns:
+        lines.append(f"  … and {len(columns) - max_columns} more, in the report")
+    warnings = [f"warning: {write(warning)}" for warning in table.warnings]
+    weights = [f"weights: {write(message)}" for message in table.weighting]
+    return "\n".join([f"split: {write(table.split)}", *weights, *["columns:"] * bool(lines), *lines, *warnings])
 
 
 def skipped_rows_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:

@@ -125,7 +125,7 @@ class ProgressFiles:
                 plan_name=plan.name,
                 preparation=plan.preparation,
                 seeds=seeds,
-                table=dataset.described,
+                table=dataset.table,
                 planned=None if plan.growth else len(plan.trials) * seeds,
             )
         )

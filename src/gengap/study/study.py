@@ -302,7 +302,7 @@ def _gathered(training: Scheduler, folder: Path | None, started: float, how: Pro
         classes=dataset.task.classes,
         seeds=tuple(range(training.seeds)),
         made=how,
-        table=dataset.described,
+        table=dataset.table,
         **msgspec.structs.asdict(conclusions),
     )
     histories = tuple(each.fitted.history for each in finished)

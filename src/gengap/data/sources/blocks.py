@@ -19,6 +19,7 @@ from gengap.data.formatted_numbers import ADORNED, COMMAS, MEND, POINTED
 from gengap.data.spec import OnBadRow
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes
+from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +73,7 @@ class Reader:
     others: Mapping[str, pa.DataType] = field(default_factory=dict)
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
     refusals: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     def refuse(self, names: Iterable[str], mend: str) -> None:
         """Raises DataError if one of these can't be used, with the mend, in which {name} stands for it."""

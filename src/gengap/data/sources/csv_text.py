@@ -33,6 +33,7 @@ from gengap.data.sources.blocks import (
 )
 from gengap.errors import SourceError, shown
 from gengap.files.limits import check_column_count
+from gengap.text.catalog import Message
 
 DELIMITERS = ",;\t"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -46,7 +47,7 @@ HEAD_LINES, HEAD_BYTES = 200, 1 << 20  # looked at to find out the layout
 WIRE_LINES, WIRE_BYTES = 20, 1 << 16  # enough of one that comes by wire: lines of numbers alone, bytes of any
 COUNTED = 1 << 16  # bytes in which lines are counted, to tell how long they are
 NOT_UTF8 = "not text in UTF-8. Save it as UTF-8"
-DECIMAL_COMMA = "numbers are read with a decimal comma"
+DECIMAL_COMMA = Message("table-decimal-comma")
 OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
 NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the others are typos and no text
 

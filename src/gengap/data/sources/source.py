@@ -22,6 +22,8 @@ from gengap.errors import DataError, UsageError, did_you_mean
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from gengap.text.catalog import Message
+
 EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
 
 
@@ -56,7 +58,7 @@ class Source:
         return self._reader.others
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Message, ...]:
         """How the input is understood, where that may be wrong."""
         return self._reader.notes
 

@@ -314,6 +314,65 @@ advice-validate-on-more-rows = Validate on more rows, or train longer: the noise
 
 ## Tables and their columns
 
+column-kind-number = number
+column-kind-category = category
+column-kind-date = date
+column-kind-text = text
+column-kind-constant = constant
+column-kind-identifier = identifier
+column-kind-group = group
+column-kind-time = time
+column-kind-weight = weight
+column-kind-dropped = left out
+column-number = unchanged
+column-category-one = 1 for { $category }, otherwise 0
+column-category = one feature for each of { $count } categories
+column-date = its parts as numbers
+column-text = its character sequences, as { $count ->
+    [one] { $count } feature
+   *[other] { $count } features
+}
+column-constant = left out: all training rows have the same value
+column-identifier = left out: nearly every training row has its own value, like a row number or a key. Use --keep to keep it
+column-group = left out: it says which rows stay together in the split
+column-time = left out: it gives the order of the rows in the split
+column-weight = left out: it holds the weights of the rows
+column-dropped = left out, as requested
+column-gaps-median = { $count } missing, replaced by the median of the training rows{ $marked ->
+    [true] ; one more feature marks them
+   *[other] {""}
+}
+column-gaps-zero = { $count } missing: 0 in each feature{ $marked ->
+    [true] ; one more feature marks them
+   *[other] {""}
+}
+table-split-random = drawn at random with seed { $seed }
+table-split-stratified = drawn at random with seed { $seed }, with the same share of each class in every part
+table-split-order = in the order of the table: the first rows validate, the next ones train{ $test ->
+    [true] , the ones after them test
+   *[other] {""}
+}
+table-split-group = by group: rows with the same { $column } stay in one part, drawn at random with seed { $seed }
+table-split-time = by time: the earliest rows of { $column } train, later ones validate{ $test ->
+    [true] , the latest test
+   *[other] {""}
+}
+table-weights = rows are weighted by { $column }: every loss and score is a weighted mean
+table-weights-effective = the { $rows } { $part ->
+    [train] training
+    [test] test
+   *[validation] validation
+} rows carry as much information as { $effective } rows of equal weight
+table-class-weights = classes have equal weight in the training loss, but not elsewhere, so probabilities are shifted towards rare classes
+table-repeated-rows = { $count } of { $rows } { $part ->
+    [test] test
+   *[validation] validation
+} rows ({ PERCENT($share, digits: 1) }) are also training rows, so the results look better than on new rows. Use --group, or remove them
+table-similar-classes = the classes { $classes } differ only in capitals or spaces and count as different. Write equal classes in the same way
+table-ambiguous-dates = the dates of { $column }, such as { $example }, are read as { $format }, but could be { $other }. Write them as year, month, day
+table-on-disk = the { $rows } training rows are on disk and are shuffled in blocks. Kinds of columns were found from { $sampled } of them, and baselines are fitted to { $fitted } of them
+table-decimal-comma = numbers are read with a decimal comma
+
 
 ## Errors and warnings
 

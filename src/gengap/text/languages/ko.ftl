@@ -276,6 +276,62 @@ advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 �
 
 ## Tables and their columns
 
+column-kind-number = 숫자
+column-kind-category = 범주
+column-kind-date = 날짜
+column-kind-text = 글
+column-kind-constant = 상수
+column-kind-identifier = 식별자
+column-kind-group = 그룹
+column-kind-time = 시간
+column-kind-weight = 가중치
+column-kind-dropped = 뺀 열
+column-number = 그대로
+column-category-one = 값이 { $category }이면 1, 아니면 0
+column-category = 범주 { $count }개마다 특성 하나
+column-date = 날짜의 각 부분을 숫자로
+column-text = 글자의 나열을 특성 { $count }개로
+column-constant = 뺐습니다: 훈련 행의 값이 모두 같습니다
+column-identifier = 뺐습니다: 행 번호나 키처럼 거의 모든 훈련 행마다 값이 다릅니다. 쓰려면 --keep을 주세요
+column-group = 뺐습니다: 어떤 행을 한쪽에 모을지 정하는 열입니다
+column-time = 뺐습니다: 행의 시간 순서를 정하는 열입니다
+column-weight = 뺐습니다: 행의 가중치를 정하는 열입니다
+column-dropped = 요청대로 뺐습니다
+column-gaps-median = 빠진 값 { $count }개를 훈련 행의 중앙값으로 채웠습니다{ $marked ->
+    [true] . 빠진 곳을 표시하는 특성을 더했습니다
+   *[other] {""}
+}
+column-gaps-zero = 빠진 값 { $count }개는 모든 특성에서 0입니다{ $marked ->
+    [true] . 빠진 곳을 표시하는 특성을 더했습니다
+   *[other] {""}
+}
+table-split-random = 시드 { $seed }번으로 무작위 추출
+table-split-stratified = 시드 { $seed }번으로 무작위 추출, 클래스 비율 유지
+table-split-order = 표의 순서대로: 처음 행들로 검증하고, 다음 행들로 훈련{ $test ->
+    [true] 하며, 그 뒤의 행들로 테스트
+   *[other] {""}
+}
+table-split-group = 그룹별({ $column }): 값이 같은 행은 모두 한쪽에 두며, 시드 { $seed }번으로 무작위 추출
+table-split-time = 시간순({ $column }): 가장 이른 행들로 훈련하고, 나중 행들로 검증{ $test ->
+    [true] 하며, 가장 늦은 행들로 테스트
+   *[other] {""}
+}
+table-weights = 행 가중치({ $column }): 모든 손실과 점수는 가중 평균입니다
+table-weights-effective = { $part ->
+    [train] 훈련
+    [test] 테스트
+   *[validation] 검증
+} 행 { $rows }개의 유효 표본 크기: { $effective }개
+table-class-weights = 훈련 손실에서만 모든 클래스의 비중이 같습니다. 그래서 예측 확률이 드문 클래스 쪽으로 치우칩니다
+table-repeated-rows = { $part ->
+    [test] 테스트
+   *[validation] 검증
+} 행 { $rows }개 가운데 { $count }개({ PERCENT($share, digits: 1) })가 훈련 행에도 있어, 결과가 새 행에서보다 좋아 보입니다. --group을 쓰거나 그 행들을 빼세요
+table-similar-classes = 클래스 { $classes }은(는) 대소문자나 공백만 다르지만 서로 다른 클래스로 셉니다. 같은 클래스라면 똑같이 쓰세요
+table-ambiguous-dates = { $column }의 날짜(예: { $example })를 { $format } 형식으로 읽지만 { $other } 형식일 수도 있습니다. 연, 월, 일 순서로 쓰세요
+table-on-disk = 훈련 행 { $rows }개는 디스크에 두고 블록 단위로 섞습니다. 열의 종류는 그중 { $sampled }개로 판단했고, 기준 모델은 { $fitted }개로 학습했습니다
+table-decimal-comma = 쉼표를 소수점으로 보고 숫자를 읽었습니다
+
 
 ## Errors and warnings
 
