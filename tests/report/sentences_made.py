@@ -36,8 +36,6 @@ def everything() -> list[str]:
     return list(dict.fromkeys(told))
 
 
-
-
 def forecasts() -> list[LearningCurveForecast]:
     """One of each kind of answer."""
     rising, flat = [0.7, 0.65, 0.6, 0.56, 0.6, 0.64], np.full(6, 0.69)
