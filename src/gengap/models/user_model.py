@@ -21,6 +21,7 @@ import numpy as np
 from gengap.errors import UsageError, reason
 from gengap.models.backend import keras
 from gengap.models.export import export_model
+from gengap.models.keras_internals import all_layers
 from gengap.models.mlp import compile_for, task_loss, task_metrics
 from gengap.models.model_function import ModelFunction
 from gengap.tasks import AnyTask
@@ -188,7 +189,7 @@ def _renamed(config: Any, names: dict[str, str]) -> Any:
 
 def _sources(model: keras.Model) -> Iterator[str]:
     """The code, without comments, of all that is neither Keras' nor gengap's: its configuration may not say it."""
-    parts = [*model._flatten_layers(), model.optimizer if model.compiled else None]
+    parts = [*all_layers(model), model.optimizer if model.compiled else None]
     loss = getattr(model, "loss", None)
     for each in {*map(type, parts), loss if inspect.isfunction(loss) else type(loss)}:
         if _of_the_user(each):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gengap.models.backend import keras
+from gengap.models.keras_internals import initial_epoch, overrides_hook, reset_initial_epoch
 
 LOG_CALLBACKS = (keras.callbacks.CSVLogger, keras.callbacks.ProgbarLogger, keras.callbacks.History)
 LOG_CALLBACKS += (
@@ -26,7 +27,7 @@ def needs_batch_hooks(callback: Any) -> bool:
     """Whether it has hooks that are called within an epoch."""
     if type(callback) in EPOCH_CALLBACKS:
         return getattr(callback, "save_freq", "epoch") != "epoch" or bool(getattr(callback, "raise_error", False))
-    return not all(getattr(getattr(callback, hook, None), "_is_default", False) for hook in BATCH_HOOKS)
+    return any(overrides_hook(callback, hook) for hook in BATCH_HOOKS)
 
 
 def needs_only_logs(callback: Any) -> bool:
@@ -48,9 +49,10 @@ class CallbackRunner:
         if self.any:
             options = {"verbose": 1, "epochs": epochs, "steps": steps}
             self._list = keras.callbacks.CallbackList(list(callbacks), model=model, **options)
-            model.stop_training, model._initial_epoch = False, None
+            model.stop_training = False
+            reset_initial_epoch(model)
             self._list.on_train_begin()
-            self.first = min(model._initial_epoch or 0, epochs)
+            self.first = min(initial_epoch(model), epochs)
 
     @property
     def stopped(self) -> bool:

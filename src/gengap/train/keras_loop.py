@@ -14,6 +14,7 @@ import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
+from gengap.models.keras_internals import initial_epoch, reset_initial_epoch
 from gengap.train.stopping import Stopping, StopReason
 from gengap.train.types import (
     HistoryRecorder,
@@ -37,7 +38,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, job: TrainConfig) -> 
     stopping = _early_stopping(job.stopping)
     batches = _ShuffledBatches(train, job.batch, job.seed)
     shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle(epoch))
-    model._initial_epoch = None
+    reset_initial_epoch(model)
     log = _HistoryCallback(train, validation, job, stopping)
     with _randomness(model, job.randomness):
         model.fit(
@@ -109,7 +110,7 @@ class _HistoryCallback(keras.callbacks.Callback):
         self._started = time.perf_counter()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._record = HistoryRecorder(self._job, self.model._initial_epoch or 0)
+        self._record = HistoryRecorder(self._job, initial_epoch(self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}

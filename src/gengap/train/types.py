@@ -226,7 +226,9 @@ def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
 
 def build_variables(model: keras.Model, train: Rows) -> None:
     """Creates every variable that Keras would create at its first batch, without computing one."""
-    model._symbolic_build(data_batch=tuple(each(keras_tensor, part) for part in train.batch()))
+    from gengap.models.keras_internals import build_for_batch
+
+    build_for_batch(model, tuple(each(keras_tensor, part) for part in train.batch()))
     model.reset_metrics()
 
 

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from gengap.models.backend import keras
+from gengap.models.keras_internals import all_layers
 
 WIDE = 64  # units
 
@@ -65,7 +66,7 @@ def fast_elu(model: keras.Model) -> Iterator[None]:
 
     Meant to be open while a training step is traced; what is saved of the model is as before.
     """
-    layers = [layer for layer in model._flatten_layers() if vars(layer).get("activation") is keras.activations.elu]
+    layers = [layer for layer in all_layers(model) if vars(layer).get("activation") is keras.activations.elu]
     try:
         for layer in layers:
             layer.activation = elu

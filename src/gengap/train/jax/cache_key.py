@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from gengap.models.backend import keras
+from gengap.models.keras_internals import all_layers, weight_decays
 from gengap.models.layers import TreatedSequential
 
 KNOWN = ("keras", "builtins", "gengap")  # packages whose layers are what their configurations say
@@ -22,7 +23,7 @@ def cache_key(model: keras.Model) -> str:
     except (NotImplementedError, TypeError, ValueError):  # a model that can't be saved can still be trained
         return str(id(model))
     # What a layer adapted to, as Normalization does, is no variable and stands in no configuration.
-    own = _only_known(config) and not any(hasattr(layer, "adapt") for layer in model._flatten_layers())
+    own = _only_known(config) and not any(hasattr(layer, "adapt") for layer in all_layers(model))
     config["compile_config"]["optimizer"]["config"].pop("name", None)
     config["decayed"] = _decayed(model)
     if type(model) in (keras.Sequential, TreatedSequential):  # elsewhere names tell how layers are connected
@@ -42,7 +43,7 @@ def _decayed(model: keras.Model) -> list[bool]:
     """Which variables' weights decay: the optimizer's configuration doesn't say what it leaves out."""
     if model.optimizer.weight_decay is None:
         return []
-    return [model.optimizer._use_weight_decay(v) for v in model.trainable_variables]
+    return [weight_decays(model.optimizer, v) for v in model.trainable_variables]
 
 
 def _only_known(config: Any) -> bool:

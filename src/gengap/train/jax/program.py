@@ -21,6 +21,7 @@ import numpy as np
 from jax import lax
 
 from gengap.models.backend import keras
+from gengap.models.keras_internals import call_takes_training, forget_losses, losses_replaced, penalty_count
 from gengap.train.jax.activations import fast_elu
 from gengap.train.jax.cache_key import cache_key
 from gengap.train.jax.random import hashed_randomness
@@ -237,13 +238,13 @@ class ChunkProgram:
         targets = [(data.y_validation, data.weights_validation), (data.y_clean, data.weights_clean)]
         for split, (y, weights) in zip(splits, targets, strict=True):
             x, out = jax.tree.map(lambda part, split=split: part[split], (data.x_seen, outputs))
-            if self._adds_losses:  # which are those of all rows at once
-                self.model._losses_override = [*self._call(state, x)[1:]]
-            loss, (_, _, metrics) = self.model.stateless_compute_loss(
-                *(state.trainable, state.fixed, self._fresh_metrics),
-                **{"x": x, "y": y, "y_pred": out, "sample_weight": weights, "training": False},
-            )
-            self.model._losses_override = []
+            # What layers add is a loss of all rows at once, so it can't be sliced out of the outputs.
+            losses = self._call(state, x)[1:] if self._adds_losses else ()
+            with losses_replaced(self.model, losses):
+                loss, (_, _, metrics) = self.model.stateless_compute_loss(
+                    *(state.trainable, state.fixed, self._fresh_metrics),
+                    **{"x": x, "y": y, "y_pred": out, "sample_weight": weights, "training": False},
+                )
             logs.append({"loss": loss, **self._results(self._update(metrics, x, y, out, weights))})
         validation, clean = logs
         return validation, clean | {"loss": clean["loss"] - penalties}, _as_one(outputs)[:seen]
@@ -251,11 +252,11 @@ class ChunkProgram:
     def _call(self, state: ModelState, x: Any) -> tuple[Any, Any, Any]:
         """Outputs in inference mode, the sum of the penalties on weights, and of what layers' `add_loss` adds."""
         # Keras passes `training` only to models whose call takes it.
-        inference = {"training": False} if self.model._call_has_training_arg else {}
+        inference = {"training": False} if call_takes_training(self.model) else {}
         outputs, _, losses = self.model.stateless_call(
             state.trainable, state.fixed, x, return_losses=True, **inference
         )
-        added = len(losses) - len(self.model._get_regularization_losses())
+        added = len(losses) - penalty_count(self.model)
         self._adds_losses = added > 0
         penalties, others = (jnp.asarray(sum(part), jnp.float32) for part in (losses[added:], losses[:added]))
         return outputs, penalties, others
@@ -382,7 +383,7 @@ def cached_program(
             try:
                 made.extend((make(), model))
             except Exception as error:  # whatever code of the user's own raises
-                model._losses_override = []
+                forget_losses(model)
                 said = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise UntraceableError(f"{type(error).__name__}: {said}") from error
     return made[0]

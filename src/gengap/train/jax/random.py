@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax.extend.random import define_prng_impl
 
 from gengap.models.backend import keras
+from gengap.models.keras_internals import seed_generators
 
 GOLDEN = 0x9E3779B9  # 2**32 / golden ratio: consecutive indices land far apart
 
@@ -75,7 +76,7 @@ def hashed_randomness(model: keras.Model) -> Iterator[None]:
     The generators' states advance as Keras advances them, so a model trained either way can go on the
     other way. Meant to be open while a training step is traced.
     """
-    generators = [g for layer in model._flatten_layers() for g in getattr(layer, "_seed_generators", [])]
+    generators = seed_generators(model)
     for generator in generators:
         generator.next = _typed(generator)
     try:

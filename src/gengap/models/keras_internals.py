@@ -1,0 +1,73 @@
+"""Private attributes of Keras, behind a small interface: no other module of gengap uses any.
+
+Keras offers nothing public for these. `pyproject.toml` bounds its version by what the tests ran with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from gengap.models.backend import keras
+
+
+def all_layers(model: keras.Model) -> list[keras.Layer]:
+    """Return the model itself and all layers in it, also those inside other layers."""
+    return list(model._flatten_layers())
+
+
+def seed_generators(model: keras.Model) -> list[Any]:
+    """Return the seed generators of all layers."""
+    return [generator for layer in all_layers(model) for generator in getattr(layer, "_seed_generators", [])]
+
+
+def build_for_batch(model: keras.Model, batch: tuple[Any, ...]) -> None:
+    """Create every variable that Keras creates at its first batch; `batch` holds Keras tensors (x, y, weights)."""
+    model._symbolic_build(data_batch=batch)
+
+
+def call_takes_training(model: keras.Model) -> bool:
+    """Tell whether the model's `call` has a `training` argument."""
+    return model._call_has_training_arg
+
+
+def penalty_count(model: keras.Model) -> int:
+    """Return how many penalties on weights the model's losses end with; what `add_loss` added comes first."""
+    return len(model._get_regularization_losses())
+
+
+@contextmanager
+def losses_replaced(model: keras.Model, losses: Sequence[Any]) -> Iterator[None]:
+    """Let `model.losses` be these while the context is open, or the model's own if there are none."""
+    if losses:
+        model._losses_override = list(losses)
+    try:
+        yield
+    finally:
+        forget_losses(model)
+
+
+def forget_losses(model: keras.Model) -> None:
+    """Remove the losses that a trace of the model left behind."""
+    model._losses_override = []
+
+
+def weight_decays(optimizer: keras.Optimizer, variable: keras.Variable) -> bool:
+    """Tell whether the optimizer's weight decay applies to a variable."""
+    return optimizer._use_weight_decay(variable)
+
+
+def reset_initial_epoch(model: keras.Model) -> None:
+    """Let training start at epoch 0, unless a callback such as BackupAndRestore sets another."""
+    model._initial_epoch = None
+
+
+def initial_epoch(model: keras.Model) -> int:
+    """Return the epoch that a callback made training start at, from 0."""
+    return model._initial_epoch or 0
+
+
+def overrides_hook(callback: Any, hook: str) -> bool:
+    """Tell whether a callback defines this hook itself, or has none by that name."""
+    return not getattr(getattr(callback, hook, None), "_is_default", False)
