@@ -49,7 +49,8 @@ def model(kept: Study) -> Path:
 
 def probabilities(path: Path) -> np.ndarray:
     found = pq.read_table(path)
-    assert found.column_names == ["probability"]
+    assert found.column_names == ["probability", "predicted"]
+    assert (found["predicted"].to_numpy() == (found["probability"].to_numpy() > 0.5)).all()
     return found["probability"].to_numpy()
 
 
@@ -150,7 +151,7 @@ def test_each_ending_is_written_as_such(ending: str, model: Path, table: pa.Tabl
     gengap.predict(model, table, tmp_path / f"p{ending}", ids=["is it"])
     gengap.predict(model, table, tmp_path / "plain.parquet")
     found = READ[ending](tmp_path / f"p{ending}")
-    assert found.column_names == ["is it", "probability"]
+    assert found.column_names == ["is it", "probability", "predicted"]
     assert found["is it"].to_pylist() == table["is it"].to_pylist()
     np.testing.assert_allclose(found["probability"], probabilities(tmp_path / "plain.parquet"), rtol=1e-6)
 
@@ -172,19 +173,20 @@ def test_keys_are_copied_unchanged_whatever_they_are(
     for source in (table, tmp_path / "t.parquet"):
         gengap.predict(model, source, tmp_path / "p.parquet", ids=wanted)
         found = pq.read_table(tmp_path / "p.parquet")
-        assert found.column_names == [*wanted, "probability"]
+        assert found.column_names == [*wanted, "probability", "predicted"]
         assert all(found[name].to_pylist() == table[name].to_pylist() for name in wanted)
     pyarrow.csv.write_csv(table.select(["a", "b", "c", "code"]), tmp_path / "t.csv")
     words = ["predict", str(model), str(tmp_path / "t.csv"), "-o", str(tmp_path / "q.csv"), "--id", "code"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0 and "warning" not in done.stderr
+    assert "probability: of class '1'; predicted: the more likely class" in done.stderr
     assert (tmp_path / "q.csv").read_text().splitlines()[1:3] == [
         f"{json.dumps(code)},{p}" for code, p in zip(("NA", " 001"), _written(tmp_path / "q.csv"), strict=False)
     ]
 
 
 def _written(path: Path) -> list[str]:
-    return [line.rsplit(",")[-1] for line in path.read_text().splitlines()[1:]]
+    return [line.split(",", 1)[-1] for line in path.read_text().splitlines()[1:]]
 
 
 def test_a_key_that_can_not_be_copied_is_refused(model: Path, table: pa.Table, tmp_path: Path) -> None:

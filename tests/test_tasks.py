@@ -169,7 +169,7 @@ def test_a_whole_study_of_a_real_table(tmp_path: Path, name: str, loader: type[l
     assert low < high
     assert (kept.expected.accuracy is None) == (name == "regression") == (kept.expected.r2 is not None)
     page = (out / "report.html").read_text("utf-8")
-    assert ("R² to expect" in page) == (name == "regression")
+    assert ("Expected R²" in page) == (name == "regression")
     # The saved model's answers on the raw table are those that the test rows were judged by.
     assert predict(out / "models" / "best.keras", path, tmp_path / "answers.parquet") == len(frame)
     answers = pq.read_table(tmp_path / "answers.parquet")
@@ -179,9 +179,10 @@ def test_a_whole_study_of_a_real_table(tmp_path: Path, name: str, loader: type[l
         error = np.mean((answers["prediction"].to_numpy() - truth) ** 2)
         assert error < truth.var()
     else:
-        assert answers.column_names == ["probability_0", "probability_1", "probability_2"]
-        shares = np.stack([column.to_numpy() for column in answers.columns], axis=1)
+        assert answers.column_names == ["probability_0", "probability_1", "probability_2", "predicted"]
+        shares = np.stack([column.to_numpy() for column in answers.columns[:3]], axis=1)
         np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+        assert (answers["predicted"].to_numpy() == shares.argmax(axis=1)).all()
         assert np.mean(shares.argmax(axis=1) == truth) > 0.9
 
 

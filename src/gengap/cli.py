@@ -280,17 +280,20 @@ def predict(
         list[str] | None, typer.Option("--id", help="A column of TABLE to copy, as a key; may be repeated.")
     ] = None,
 ) -> None:
-    """Write what MODEL says of every row of TABLE: probabilities of classes, or the number predicted.
+    """Predict every row of TABLE with MODEL: probabilities and the most likely class, or a number.
 
     TABLE may be with or without the target column."""
     from gengap.errors import GengapWarning
     from gengap.prediction import predict as run
+    from gengap.prediction import probability_class
 
     with warnings.catch_warnings():
         warnings.simplefilter("default", GengapWarning)
         warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
         count = run(model, table, out, ids=ids or ())
     typer.echo(f"{out}: {count:,} rows", err=True)
+    if (name := probability_class(model)) is not None:
+        typer.echo(f"probability: of class {name!r}; predicted: the more likely class", err=True)
 
 
 @app.command()

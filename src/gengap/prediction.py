@@ -1,4 +1,4 @@
-"""`predict()`: a saved model's answers on a table, written as a table."""
+"""`predict()`: the predictions of a saved model on a table, written as a table."""
 
 from __future__ import annotations
 
@@ -26,17 +26,29 @@ if TYPE_CHECKING:
 def predict(
     model: str | Path, table: Any, out: str | Path, *, ids: Sequence[str] = (), progress: Progress | None = None
 ) -> int:
-    """Writes what the model says of every row of `table`, in order. Returns the rows.
+    """Predict every row of a table with a saved model, and write a table in the same order.
 
-    The column is `probability`, of the second of two classes; `probability_<class>` for each of more; or
-    `prediction`, a number in the target's own units. Before it come the table's columns `ids`, unchanged.
-    `model` is a .keras file of a study, such as models/best.keras; it prepares raw features itself. `table` is any
-    source of `gengap.load`, with or without the target; columns are found by name, and what was made of text, dates
-    and missing values for training is made of them here. Categories that training never saw count as none of those
-    that it did, or where it saw two, as the first; a GengapWarning names them. `out` ends in .parquet, .csv, .arrow
-    or .feather, and is written as such, beside its place and renamed, in bounded memory. Raises UsageError if the
-    model is none of gengap's or a column is missing, and DataError, which names the row and column, if a value
-    can't be used.
+    Two classes give the column `probability`, that of the second class (see `probability_class`), and `predicted`,
+    the more likely class. More classes give `probability_<class>` for each, and `predicted`. A number gives
+    `prediction`, in the target's units. The memory that this takes does not grow with the table.
+
+    Args:
+        model: A .keras file of a study, such as models/best.keras. It prepares raw features itself.
+        table: Any source of `gengap.load`, with or without the target. Columns are found by name. Text, dates and
+            missing values are prepared as in training. A category that training never had counts as a missing one.
+        out: File to write; it ends in .parquet, .csv, .arrow or .feather, and is replaced in one step.
+        ids: Columns of the table to copy unchanged before the predictions.
+        progress: Called with the bytes read so far and the bytes expected, if known.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UsageError: If the model was not saved by gengap, or a column is missing.
+        DataError: If a value can't be used; it names the row and the column.
+
+    Warns:
+        GengapWarning: If there are categories that training never had.
     """
     import pyarrow as pa
 
@@ -62,6 +74,12 @@ def predict(
     if unseen:
         warnings.warn(unseen.told(), GengapWarning, stacklevel=2)
     return rows
+
+
+def probability_class(model: str | Path) -> str | None:
+    """Return the class that the column `probability` is the probability of; None if there is no such column."""
+    card = read_card(Path(model))
+    return card.classes[1] if card.task == "binary" and card.classes else None
 
 
 class UnseenCategories(dict[str, tuple[int, str, str | None]]):

@@ -122,10 +122,11 @@ class Binary(Task, frozen=True, tag="binary"):
         return _of_classes(self, outputs, y, weights) | roc_auc(outputs[..., 0], y.reshape(-1), weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """The probability of the second class."""
+        """Return the probability of the second class, and the class that is more likely."""
         from scipy.special import expit
 
-        return {"probability": expit(outputs[:, 0].astype(np.float64)).astype(np.float32)}
+        shares = expit(outputs[:, 0].astype(np.float64)).astype(np.float32)
+        return {"probability": shares, "predicted": class_values(self.classes)[(outputs[:, 0] > 0).astype(int)]}
 
 
 class Multiclass(Task, frozen=True, tag="multiclass"):
@@ -173,11 +174,12 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
         return _of_classes(self, outputs, y, weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """The probability of every class."""
+        """Return the probability of every class, and the most likely class."""
         from scipy.special import softmax
 
         shares = softmax(outputs.astype(np.float64), axis=-1).astype(np.float32)
-        return {f"probability_{name}": shares[:, i] for i, name in enumerate(self.classes)}
+        probabilities = {f"probability_{name}": shares[:, i] for i, name in enumerate(self.classes)}
+        return probabilities | {"predicted": class_values(self.classes)[shares.argmax(axis=-1)]}
 
 
 class Regression(Task, frozen=True, tag="regression"):
@@ -228,6 +230,20 @@ class Regression(Task, frozen=True, tag="regression"):
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """The number, in the target's own units: float64, for 32 bits may not tell them apart."""
         return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
+
+
+def class_values(classes: tuple[str, ...]) -> np.ndarray:
+    """Return the classes (classes,) as a table holds them: integers if all names are integers, else texts.
+
+    >>> class_values(("0", "1")).dtype.kind, class_values(("no", "1")).dtype.kind
+    ('i', 'U')
+    """
+    texts = np.array(classes)
+    try:
+        numbers = texts.astype(np.int64)
+    except (ValueError, OverflowError):
+        return texts
+    return numbers if (numbers.astype(str) == texts).all() else texts
 
 
 AnyTask = Binary | Multiclass | Regression

@@ -16,7 +16,7 @@ import numpy as np
 from gengap.data.encoding import Encoding
 from gengap.errors import UsageError, reason
 from gengap.files.limits import LARGEST_CARD, TooLargeError, check_archive
-from gengap.tasks import BINARY, AnyTask, Multiclass, Regression, TaskName
+from gengap.tasks import BINARY, AnyTask, Binary, Multiclass, Regression, TaskName
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +51,9 @@ class ModelCard(msgspec.Struct, frozen=True):
         """What `predict_outputs` (rows, outputs) says, by column; numbers are in their own units."""
         if self.task == "regression":
             return Regression(self.mean, self.scale).answers(outputs)
-        return Multiclass(self.classes).answers(outputs) if self.task == "multiclass" else BINARY.answers(outputs)
+        if self.task == "multiclass":
+            return Multiclass(self.classes).answers(outputs)
+        return (Binary(self.classes) if self.classes else BINARY).answers(outputs)
 
 
 def write_card(path: Path, card: ModelCard) -> None:
