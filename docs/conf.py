@@ -7,7 +7,6 @@ With `-D nb_execution_mode=off` the notebooks' code is shown but not run.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -15,11 +14,10 @@ import gengap
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
-os.environ.setdefault("KERAS_BACKEND", "jax")
 
 project, author = "gengap", "The gengap developers"
 version = release = gengap.__version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "cli_reference", "plain_docstrings"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "cli_reference"]
 exclude_patterns = ["notebooks/*.ipynb", "_build", "_ext", "conf.py"]
 
 html_theme = "furo"
@@ -33,6 +31,9 @@ nb_execution_in_temp = True
 nb_execution_timeout = 1_800
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+
+napoleon_numpy_docstring = False  # docstrings are in Google's style
+napoleon_use_ivar = True
 
 default_role = "literal"  # docstrings write `code` as Markdown does
 add_module_names = False

@@ -206,7 +206,17 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             )
 
     def only(self, pattern: str) -> Plan:
-        """The trials with a name that matches the shell pattern, as in "sizes/*". Raises PlanError if none."""
+        """Keep only the trials whose name matches a shell pattern.
+
+        Args:
+            pattern: A shell pattern of run names, such as `sizes/*`.
+
+        Returns:
+            A plan with these trials.
+
+        Raises:
+            PlanError: If no trial matches.
+        """
         chosen = tuple(
             msgspec.structs.replace(t, also=tuple(run for run in t.also if fnmatchcase(run, pattern)))
             for t in self.trials

@@ -109,7 +109,7 @@ def test_the_design_page_tells_the_layers_and_the_summary_as_they_are() -> None:
 
 def test_figures_quoted_among_the_limits_are_those_measured() -> None:
     page, measured = ((DOCS / name).read_text("utf-8") for name in ("explain/limits.md", "verdicts-results.md"))
-    (section,) = re.findall(r"## Calibration, as measured\n(.*?)\n## ", page, re.DOTALL)
+    (section,) = re.findall(r"## Measured accuracy\n(.*?)\n## ", page, re.DOTALL)
     quoted = set(re.findall(r"0\.\d+|\d+%", section)) - {"90%"}
     assert len(quoted) > 8
     for figure in quoted:
