@@ -86,6 +86,11 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     share: Share = 1.0
 
     @property
+    def group(self) -> str:
+        """The group in which the trial is shown: the part of `run` before the first "/"."""
+        return self.run.partition("/")[0]
+
+    @property
     def runs(self) -> tuple[str, ...]:
         """Every name under which the trial is shown."""
         return (self.run, *self.also)
@@ -258,7 +263,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
                 f"the plan {self.name!r} has no trial without treatments, which are for gengap's own networks; "
                 "leave --model out, or mend the plan or --only"
             )
-        groups = {trial.run.split("/")[0] for trial in plain}
+        groups = {trial.group for trial in plain}
         trials = tuple(
             msgspec.structs.replace(trial, also=tuple(run for run in trial.also if run.split("/")[0] in groups))
             for trial in plain

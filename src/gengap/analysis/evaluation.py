@@ -12,13 +12,14 @@ from gengap.data.rows import Rows
 from gengap.stats.comparison import ArraysByRun, Comparison, compare
 from gengap.stats.weighted import linearise
 from gengap.tasks import AnyTask, Binary
+from gengap.text.catalog import Message
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """What `rows` test rows say of `run`, beside a baseline, on the day `used`.
 
     `comparisons` are the model minus the baseline, by loss and, of classes, accuracy and AUC. `digest` is of the
-    rows. `note` says so where the figures are those of an earlier look.
+    rows. `note` says when these figures were measured, if that was before this study.
     """
 
     run: str
@@ -30,7 +31,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: tuple[Comparison, ...]
     used: str
     digest: str
-    note: str = ""
+    note: Message | None = None
 
 
 def digest_of(rows: Rows) -> str:

@@ -46,7 +46,7 @@ def finalists(plan: Plan, outcomes: TrialResults, train_rows: int) -> tuple[str,
     if not outcomes.signal.learnt:
         return ()
     ranked = sorted(outcomes.whole, key=lambda run: float(outcomes.losses(run).mean()))
-    groups = [run.split("/")[0] for run in ranked]
+    groups = [outcomes.trials[run].group for run in ranked]
     chosen = [run for at, run in enumerate(ranked) if at < FIRST or groups.index(groups[at]) == at]
     return tuple(chosen) if len(chosen) > 1 else ()
 

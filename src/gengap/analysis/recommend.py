@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.finalists import pooled
-from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, RegularizerEffect
+from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.results import TrialResults
 from gengap.analysis.sizes import Interval, SizeAnalysis
 from gengap.diagnose.verdict import Thresholds, Verdict
@@ -17,9 +17,10 @@ from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_er
 from gengap.stats.paired import REACH, CrossFitEstimate, cross_fitted
 from gengap.stats.permutation import PermutationTest
 from gengap.tasks import weighted_variance
+from gengap.text.catalog import Message
 
 STEPS = 3
-MATERIALLY = Thresholds().materially
+MIN_EFFECT = Thresholds().materially
 
 
 class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,7 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
 class NextStep(msgspec.Struct, frozen=True, kw_only=True):
     """Something to try, and by how much it should lower the loss, in percent of it; None if that is not known."""
 
-    text: str
+    finding: Message
     gain_percent: float | None = None
 
 
@@ -57,7 +58,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
 
     run: str
     seed: int
-    why: str
+    why: Message
     learnt: bool
     expected: ExpectedScores
     next_steps: tuple[NextStep, ...]
@@ -104,42 +105,25 @@ def recommend(
     )
 
 
-def _nothing_learnt(shown: PermutationTest) -> str:
-    measure = "a rank correlation" if shown.measure == "rank correlation" else "an AUC"
-    return (
-        "nothing was learnt that these rows can show: of all models and epochs, the one that ranks them best has "
-        f"{measure} of {shown.value:.3f}, which chance alone reaches with probability {shown.p_value:.2f}; this is "
-        "the smallest"
-    )
+def _nothing_learnt(test: PermutationTest) -> Message:
+    return Message("conclusion-nothing-learnt", test._asdict())
 
 
-def _why(kept: OneStandardErrorChoice, finalists: int) -> str:
-    if finalists and kept.run == kept.best:
-        return (
-            f"cross-validated, it has the lowest loss of {finalists} finalists, and no smaller one comes within "
-            f"both one standard error and {MATERIALLY:.0%} of it"
-        )
+def _why(choice: OneStandardErrorChoice, finalists: int) -> Message:
+    """Why this run: it is the best, or the smallest that is close to the best."""
+    code = "lowest" if choice.run == choice.best else "smallest"
+    values: dict[str, object] = {"limit": MIN_EFFECT}
+    if choice.run != choice.best:
+        values |= {"best": choice.best, "difference": choice.difference, "error": choice.error}
     if finalists:
-        return (
-            f"it is the smallest of {finalists} finalists within both one standard error and {MATERIALLY:.0%} of "
-            f"the best, {kept.best}: cross-validated, their losses differ by {kept.difference:.4f} ± "
-            f"{kept.error:.4f}"
-        )
-    if kept.run == kept.best:
-        return (
-            "it has the lowest validation loss of the networks, and no smaller one comes within both one standard "
-            f"error and {MATERIALLY:.0%} of it"
-        )
-    return (
-        f"it is the smallest model within both one standard error and {MATERIALLY:.0%} of the best, {kept.best}: "
-        f"their validation losses differ by {kept.difference:.4f} ± {kept.error:.4f}"
-    )
+        return Message(f"conclusion-{code}-cross-validated", values | {"finalists": finalists})
+    return Message(f"conclusion-{code}-loss", values)
 
 
 def smallest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneStandardErrorChoice:
     """The first run in `order` within one standard error of the best and not materially worse."""
     means = {run: float(losses[run].mean()) for run in order}
-    near = [run for run in order if means[run] <= (1 + MATERIALLY) * min(means.values())]
+    near = [run for run in order if means[run] <= (1 + MIN_EFFECT) * min(means.values())]
     return choose_within_one_error({run: losses[run] for run in near}, near)
 
 
@@ -234,27 +218,22 @@ def _next_steps(
 ) -> Iterator[NextStep]:
     loss = float(outcomes.losses(run).mean())
     if verdict is not None and verdict.verdict == "underfit" and verdict.ahead_percent is not None:
-        text = f"train {run} for twice as many epochs: its validation loss still falls"
-        yield NextStep(text=text, gain_percent=verdict.ahead_percent[1])
+        yield NextStep(finding=Message("next-train-longer", {"run": run}), gain_percent=verdict.ahead_percent[1])
     if sizes is not None and sizes.gaining:
         before, last = sizes.rungs[-2:]
         gain = 100 * (1 - last.validation[1] / before.validation[1])
-        text = f"try a larger model than {last.run}: the last step up the ladder still paid"
-        yield NextStep(text=text, gain_percent=gain)
-    yield from _better_by_trees(outcomes, loss)
+        yield NextStep(finding=Message("next-larger-model", {"run": last.run}), gain_percent=gain)
+    yield from _use_baseline(outcomes, loss)
     beaten = {run, *outcomes.out_of_fold}  # by cross-validation, where they looked better on fewer rows
-    better = [e for e in effects if e.treatment not in (EARLY_STOPPING, SMALLER) and e.run not in beaten]
-    best = min(better, key=lambda e: e.loss.difference, default=None)
+    better = [effect for effect in effects if effect.kind == "treatment" and effect.run not in beaten]
+    best = min(better, key=lambda effect: effect.loss.difference, default=None)
     if best is not None and (gain := 100 * (1 - float(outcomes.losses(best.run).mean()) / loss)) > 0:
-        text = f"try {best.treatment} ({best.run}); on these rows it is better, but within the error"
-        yield NextStep(text=text, gain_percent=gain)
+        finding = Message("next-try-treatment", {"treatment": best.treatment, "run": best.run})
+        yield NextStep(finding=finding, gain_percent=gain)
 
 
-def _better_by_trees(outcomes: TrialResults, loss: float) -> Iterator[NextStep]:
-    for name in outcomes.baselines:
-        gain = 100 * (1 - float(outcomes.losses(name).mean()) / loss)
+def _use_baseline(outcomes: TrialResults, loss: float) -> Iterator[NextStep]:
+    for run in outcomes.baselines:
+        gain = 100 * (1 - float(outcomes.losses(run).mean()) / loss)
         if gain > 1:
-            text = (
-                f"use {name}, whose validation loss is lower, or look for a better network: there is more to learn"
-            )
-            yield NextStep(text=text, gain_percent=gain)
+            yield NextStep(finding=Message("next-use-baseline", {"run": run}), gain_percent=gain)

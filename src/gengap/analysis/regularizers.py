@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 import numpy as np
 
 from gengap.analysis.results import TrialResults
-from gengap.models.treatments import count_parameters
+from gengap.models.treatments import AnyTreatment, count_parameters
 from gengap.plan import REGULARIZERS, Trial
 from gengap.stats.comparison import Comparison, compare
 
-EARLY_STOPPING = "early stopping"
-SMALLER = "smaller model"
+EffectKind = Literal["treatment", "early-stopping", "smaller-model"]
+LAST = "last epoch"  # the other side of the comparison of early stopping
 
 
 class RegularizerEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a treatment does beside the same model without it, on the same validation rows.
+    """What a treatment does, compared with the same model without it, on the same validation rows.
 
-    `loss` compares validation loss (run minus `against`, so that negative is better). `gap` is validation
+    `kind` "early-stopping" compares `against` at its best epoch with itself at its last, and "smaller-model" a
+    smaller model with `against`. `treatment` names the treatments of the kind "treatment". `loss` compares validation loss (run minus `against`, so that negative is better). `gap` is validation
     minus training at the best epoch, `gap_without` the other's. `cost` is its seconds as a multiple of the other's.
     """
 
     run: str
     against: str
-    treatment: str
+    kind: EffectKind
+    treatment: str = ""
+    treatments: tuple[AnyTreatment, ...] = ()
     loss: Comparison
     gap: float
     gap_without: float
@@ -34,7 +39,7 @@ class RegularizerEffect(msgspec.Struct, frozen=True, kw_only=True):
 def untreated(outcomes: TrialResults) -> str | None:
     """The run that treated ones are held against: the untreated one of the same size as most of them."""
     plain = {outcomes.trials[run].units: run for run in outcomes.whole if not outcomes.trials[run].treatments}
-    treated = [outcomes.trials[run].units for run in outcomes.runs if run.split("/")[0] == REGULARIZERS]
+    treated = [outcomes.trials[run].units for run in outcomes.runs if outcomes.trials[run].group == REGULARIZERS]
     counts = {units: treated.count(units) for units in plain if treated.count(units)}
     return plain[max(counts, key=lambda units: counts[units])] if counts else None
 
@@ -59,12 +64,14 @@ def _is_smaller(trial: Trial, size: tuple[int, ...]) -> bool:
 
 
 def _effect(outcomes: TrialResults, run: str, base: str, loss: Comparison) -> RegularizerEffect:
-    treatments = " + ".join(map(str, outcomes.trials[run].treatments))
+    treatments = outcomes.trials[run].treatments
     seconds = outcomes.seconds(run)
     return RegularizerEffect(
         run=run,
         against=base,
-        treatment=treatments or SMALLER,
+        kind="treatment" if treatments else "smaller-model",
+        treatment=" + ".join(map(str, treatments)),
+        treatments=treatments,
         loss=loss,
         gap=outcomes.gap(run),
         gap_without=outcomes.gap(base),
@@ -74,19 +81,18 @@ def _effect(outcomes: TrialResults, run: str, base: str, loss: Comparison) -> Re
 
 
 def _early_stopping(outcomes: TrialResults, base: str) -> RegularizerEffect | None:
-    """The untreated model at its best epoch beside itself at its last: what stopping early and restoring bring."""
+    """Effect of early stopping: the untreated model at its best epoch against its last."""
     seeds = outcomes.seeds(base)
     last = np.stack([outcomes.lines(base, seed)[-1] for seed in seeds])
     if not np.isfinite(last).all():
         return None
-    end = f"{base} at its end"
-    (loss,) = compare({base: outcomes.losses(base), end: last}, against=end, loss=outcomes.task.loss)
+    (loss,) = compare({base: outcomes.losses(base), LAST: last}, against=LAST, loss=outcomes.task.loss)
     train = [outcomes.fitted[base, seed].history[outcomes.clean_loss].values[-1] for seed in seeds]
     return RegularizerEffect(
         run=base,
-        against=end,
-        treatment=EARLY_STOPPING,
-        loss=loss,
+        against=base,
+        kind="early-stopping",
+        loss=msgspec.structs.replace(loss, b=base),
         gap=outcomes.gap(base),
         gap_without=float(last.mean() - np.mean(train)),
         seconds=outcomes.seconds(base),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from gengap.analysis.results import TrialResults
 from gengap.plan import SIZES
-from gengap.stats.comparison import choose_within_one_error
+from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error
 from gengap.stats.paired import REACH
+from gengap.text.catalog import Message
 
 BEYOND = 1  # rungs tried after the first that brought nothing
 FEWEST = 4  # rungs tried in any case: fewer points are no curve
@@ -34,19 +35,19 @@ class SizeAnalysis(msgspec.Struct, frozen=True, kw_only=True):
     """The ladder's answer: the `smallest` rung within one standard error of the `best` one.
 
     `gaining` says that the largest rung was still better than all smaller ones by more than an error: then larger
-    ones may be better still. `text` says it in words.
+    ones may be better still. `finding` says it.
     """
 
     rungs: tuple[SizeResult, ...]
     smallest: str
     best: str
     gaining: bool
-    text: str
+    finding: Message
 
 
 def size_runs(outcomes: TrialResults) -> list[str]:
     """The runs of the group `sizes` by rising parameters' order, which is the plan's."""
-    return [run for run in outcomes.runs if run.split("/")[0] == SIZES]
+    return [run for run in outcomes.runs if outcomes.trials[run].group == SIZES]
 
 
 def should_try_larger(outcomes: TrialResults, tried: Sequence[str]) -> bool:
@@ -74,26 +75,21 @@ def judge_sizes(outcomes: TrialResults, features: int) -> SizeAnalysis | None:
     if len(order) < 2:
         return None
     rungs = tuple(_rung(outcomes, run, features) for run in order)
-    kept = choose_within_one_error({run: outcomes.losses(run) for run in order}, order)
-    gaining = kept.run == order[-1]
-    parameters = {rung.run: rung.parameters for rung in rungs}
+    choice = choose_within_one_error({run: outcomes.losses(run) for run in order}, order)
+    gaining = choice.run == order[-1]
+    finding = _finding(choice, gaining, {rung.run: rung.parameters for rung in rungs})
+    return SizeAnalysis(rungs=rungs, smallest=choice.run, best=choice.best, gaining=gaining, finding=finding)
+
+
+def _finding(choice: OneStandardErrorChoice, gaining: bool, parameters: Mapping[str, int]) -> Message:
+    """Which size is enough, and why."""
+    values: dict[str, object] = {"run": choice.run, "parameters": parameters[choice.run]}
     if gaining:
-        text = (
-            f"{kept.run} ({parameters[kept.run]:,} parameters), the largest tried, is better than every smaller "
-            "one by more than a standard error: the ladder should go on"
-        )
-    elif kept.run == kept.best:
-        text = (
-            f"{kept.run} ({parameters[kept.run]:,} parameters) is the best; no smaller one comes within one "
-            "standard error of it"
-        )
-    else:
-        text = (
-            f"{kept.run} ({parameters[kept.run]:,} parameters) is the smallest within one standard error of the "
-            f"best, {kept.best} ({parameters[kept.best]:,}): their validation losses differ by "
-            f"{kept.difference:.4f} ± {kept.error:.4f}"
-        )
-    return SizeAnalysis(rungs=rungs, smallest=kept.run, best=kept.best, gaining=gaining, text=text)
+        return Message("conclusion-size-growing", values)
+    if choice.run == choice.best:
+        return Message("conclusion-size-best", values)
+    values |= {"best": choice.best, "best_parameters": parameters[choice.best]}
+    return Message("conclusion-size-smallest", values | {"difference": choice.difference, "error": choice.error})
 
 
 def _rung(outcomes: TrialResults, run: str, features: int) -> SizeResult:

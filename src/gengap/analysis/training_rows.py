@@ -9,6 +9,7 @@ from gengap.analysis.recommend import NextStep
 from gengap.analysis.results import TrialResults
 from gengap.plan import ROWS
 from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, cross_fit_rows, extrapolate
+from gengap.text.catalog import Message
 
 TIMES = (2.0, 4.0, 10.0)
 
@@ -19,21 +20,23 @@ def judge_training_rows(outcomes: TrialResults, train_rows: int) -> LearningCurv
     Each row's loss is taken at the epoch that other rows pick, so that picking makes no size look better.
     """
     best = best_run(outcomes)
-    parts = sorted((run for run in outcomes.runs if run.split("/")[0] == ROWS), key=lambda r: int(r.split("/")[1]))
+    parts = [run for run in outcomes.runs if outcomes.trials[run].group == ROWS]
     if best is None or not parts:
         return None
-    sizes = np.array([*(int(run.split("/")[1]) for run in parts), train_rows])
-    losses = [_by_seed(outcomes, run) for run in (*parts, best)]
-    return extrapolate(LearningCurve(sizes, losses), TIMES)
+    rows = {run: round(outcomes.trials[run].share * train_rows) for run in (*parts, best)}
+    order = sorted(rows, key=lambda run: rows[run])
+    losses = [_losses_by_seed(outcomes, run) for run in order]
+    return extrapolate(LearningCurve(np.array([rows[run] for run in order]), losses), TIMES)
 
 
 def next_step(found: LearningCurveForecast | None) -> NextStep | None:
-    """Twice the rows as something to try, where that can be told."""
+    """Twice the rows as something to try, if the curve shows what they would bring."""
     first = found.forecasts[0] if found is not None else None
-    if first is None or first.better_percent is None or first.better_percent[1] <= 0:
+    if first is None or first.loss is None or first.better_percent is None or first.better_percent[1] <= 0:
         return None
-    return NextStep(text=f"train on more rows: {first.text}", gain_percent=first.better_percent[1])
+    finding = Message("next-more-rows", {"times": first.times, "rows": first.rows, "loss": list(first.loss)})
+    return NextStep(finding=finding, gain_percent=first.better_percent[1])
 
 
-def _by_seed(outcomes: TrialResults, run: str) -> np.ndarray:
+def _losses_by_seed(outcomes: TrialResults, run: str) -> np.ndarray:
     return np.stack([cross_fit_rows(outcomes.lines(run, seed)) for seed in outcomes.seeds(run)])

@@ -1,6 +1,6 @@
 """Would more training rows help? A model's learning curve, carried on beyond the rows there are.
 
-losses at growing sizes -> what they say of the means -> particles (`power_law`) -> forecasts in words, or why not
+losses at growing sizes -> what they say of the means -> particles (`power_law`) -> forecasts, or why there are none
 
 Seeds are replicates: their spread is the error that each size has of its own. Validation rows are shared by all
 sizes: they leave the level of the whole curve uncertain, much more than its fall, which is paired by row.
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +18,7 @@ import numpy as np
 from gengap.errors import UsageError
 from gengap.stats.power_law import MeanLosses, Particles, measure, posterior
 from gengap.stats.threads import single_threaded
+from gengap.text.catalog import Message
 
 Triple = tuple[float, float, float]
 TAILS = (0.05, 0.5, 0.95)  # low, middle and high of every interval
@@ -28,14 +28,6 @@ BEYOND_NOISE = 3.5  # standard errors by which a loss that rises with the rows i
 SEEN_FALL = 2.0  # standard errors of the largest fall, below which there is none to carry on
 EVERYTHING = (5.0, 60.0)  # percent better: an interval from below the one to above the other says nothing
 FOLDS = 5
-NUMBERS: dict[float, str] = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 10: "ten times"}
-
-
-class Obstacle(NamedTuple):
-    """Why a learning curve can't be extended."""
-
-    code: str
-    text: str
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,16 +35,14 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
     `loss` is the mean loss on new rows, in the unit of the losses given (on these very validation rows, if only
     mean losses are known), and `better_percent` how far it is below the present loss. Both are None where that
-    can't be told. `text` says it with its numbers, and `code` is "forecast", or the reason why not:
-    "too-few-sizes", "not-finite", "not-positive", "rising", "flat", "unbounded".
+    can't be known. `finding` says it, or why there is no forecast.
     """
 
     times: float
     rows: int
     loss: Triple | None
     better_percent: Triple | None
-    code: str
-    text: str
+    finding: Message
 
 
 class LearningCurveForecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,14 +123,15 @@ def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed:
 
     >>> sizes = np.array([125, 250, 500, 1000, 2000, 4000])
     >>> losses = [0.4 + 2 * n**-0.5 + np.array([-0.001, 0.0, 0.001]) for n in sizes]
-    >>> extrapolate(LearningCurve(sizes, losses), [4]).forecasts[0].text
-    'four times the rows (16,000): loss on these validation rows 0.4... [..., 0.42...], ...% better [..., ...]'
+    >>> forecast = extrapolate(LearningCurve(sizes, losses), [4]).forecasts[0]
+    >>> forecast.finding.code, forecast.rows, 0.4 < forecast.loss[1] < 0.42
+    ('conclusion-rows-forecast', 16000, True)
     """
     fit = fit_curve(curve, seed)
     return LearningCurveForecast(
         sizes=tuple(curve.sizes.tolist()),
         losses=tuple(curve.means.tolist()),
-        exponent=None if isinstance(fit.found, Obstacle) else _triple(fit.found.decay),
+        exponent=None if isinstance(fit.found, Message) else _triple(fit.found.decay),
         forecasts=tuple(fit.forecast(each) for each in times),
     )
 
@@ -161,7 +152,7 @@ class LearningCurveFit:
     """A learning curve with what was found: particles to carry it on, or why it can't be."""
 
     curve: LearningCurve
-    found: Particles | Obstacle
+    found: Particles | Message
     seed: int
 
     def forecast(self, times: float) -> Forecast:
@@ -172,23 +163,20 @@ class LearningCurveFit:
                 "times the present rows, as in 2 for twice"
             )
         rows = round(times * int(self.curve.sizes[-1]))
-        if isinstance(self.found, Obstacle):
+        if isinstance(self.found, Message):
             return _refused(times, rows, self.found)
         losses, gains = self.found.carried_on(times, np.random.default_rng([self.seed, 1]))
         loss, better = _triple(losses * self.curve.means[-1]), _triple(100 * gains)
         if (why := _unbounded(self.curve, better)) is not None:
             return _refused(times, rows, why)
-        text = f"{_often(times, rows)}: {_words(loss, better, np.ndim(self.curve.losses[0]) == 2)}"
-        return Forecast(times=times, rows=rows, loss=loss, better_percent=better, code="forecast", text=text)
+        values = {"times": times, "rows": rows, "loss": list(loss), "better": list(better)}
+        finding = Message("conclusion-rows-forecast", values | {"new_rows": np.ndim(self.curve.losses[0]) == 2})
+        return Forecast(times=times, rows=rows, loss=loss, better_percent=better, finding=finding)
 
 
-def _refused(times: float, rows: int, why: Obstacle) -> Forecast:
-    text = f"{_often(times, rows)}: not identifiable from these sizes, because {why.text}"
-    return Forecast(times=times, rows=rows, loss=None, better_percent=None, code=why.code, text=text)
-
-
-def _often(times: float, rows: int) -> str:
-    return f"{NUMBERS.get(times, f'{times:g} times')} the rows ({rows:,})"
+def _refused(times: float, rows: int, why: Message) -> Forecast:
+    finding = Message(why.code, {"times": times, "rows": rows} | why.parameters)
+    return Forecast(times=times, rows=rows, loss=None, better_percent=None, finding=finding)
 
 
 def _triple(values: np.ndarray) -> Triple:
@@ -196,54 +184,45 @@ def _triple(values: np.ndarray) -> Triple:
     return low, middle, high
 
 
-def _words(loss: Triple, better: Triple, knows_rows: bool) -> str:
-    digits = int(np.clip(1 - np.floor(np.log10(max(loss[2] - loss[0], 1e-12))), 0, 12))
-    low, middle, high = (f"{value:.{digits}f}" for value in loss)
-    rows = "new rows" if knows_rows else "these validation rows"
-    return f"loss on {rows} {middle} [{low}, {high}], {better[1]:.1f}% better [{better[0]:.1f}, {better[2]:.1f}]"
-
-
-def _unusable(curve: LearningCurve) -> Obstacle | None:
+def _unusable(curve: LearningCurve) -> Message | None:
     """Why there is no curve."""
-    sizes = curve.sizes.tolist()
+    sizes: list[int] = curve.sizes.tolist()
     if len(sizes) < FEWEST_SIZES:
-        known = f"the loss is known at {len(sizes)} sizes ({', '.join(f'{n:,}' for n in sizes)} rows)"
-        return Obstacle("too-few-sizes", f"{known}; a learning curve needs at least {FEWEST_SIZES}")
-    lost = [f"{n:,}" for n, a in zip(sizes, curve.losses, strict=True) if not np.isfinite(a).all()]
+        values = {"count": len(sizes), "sizes": sizes, "least": FEWEST_SIZES}
+        return Message("conclusion-rows-too-few-sizes", values)
+    lost = [n for n, a in zip(sizes, curve.losses, strict=True) if not np.isfinite(a).all()]
     if lost:
-        return Obstacle("not-finite", f"losses at {', '.join(lost)} rows are NaN or infinite: training diverged")
+        return Message("conclusion-rows-not-finite", {"sizes": lost})
     if curve.means.min() <= 0:
-        n, loss = sizes[curve.means.argmin()], curve.means.min()
-        return Obstacle("not-positive", f"the loss at {n:,} rows is {loss:g}; shares of a loss need it above 0")
+        at, lowest = sizes[int(curve.means.argmin())], float(curve.means.min())
+        return Message("conclusion-rows-not-positive", {"at": at, "lowest": lowest})
     return None
 
 
-def _shapeless(curve: LearningCurve, measured: MeanLosses) -> Obstacle | None:
-    """Why the curve can't be carried on: it rises, or it does not fall."""
+def _shapeless(curve: LearningCurve, measured: MeanLosses) -> Message | None:
+    """Why the curve has no forecast: it rises, or it does not fall."""
     if not measured.finite:
-        return Obstacle(
-            "not-finite", "the losses lie too far apart for their spread to be finite: training diverged"
-        )
+        return Message("conclusion-rows-not-finite", {"sizes": None})
     pairs = [(measured.errors_above(j, i), i, j) for j in range(len(measured.u)) for i in range(j)]
     errors, i, j = max(pairs)
     if errors > BEYOND_NOISE:
-        change = _change(curve, i, j)
-        return Obstacle("rising", f"more rows made it worse: {change}, {errors:.1f} standard errors more")
+        return Message("conclusion-rows-rising", _change(curve, i, j) | {"errors": float(errors)})
     errors, i, j = min(pairs)
     if errors > -SEEN_FALL:
-        few = f"only {max(-errors, 0):.2f} standard errors less (below {SEEN_FALL:g} may be chance)"
-        return Obstacle("flat", f"there is no fall to carry on: {_change(curve, i, j)}, {few}")
+        values = {"errors": max(-float(errors), 0.0), "limit": SEEN_FALL}
+        return Message("conclusion-rows-flat", _change(curve, i, j) | values)
     return None
 
 
-def _change(curve: LearningCurve, i: int, j: int) -> str:
-    (before, after), (m, n) = curve.means[[i, j]], curve.sizes[[i, j]].tolist()
-    return f"the loss is {before:.4g} at {m:,} rows and {after:.4g} at {n:,}"
+def _change(curve: LearningCurve, i: int, j: int) -> dict[str, float]:
+    (before, after), (fewer, more) = curve.means[[i, j]].tolist(), curve.sizes[[i, j]].tolist()
+    return {"before": before, "after": after, "fewer": fewer, "more": more}
 
 
-def _unbounded(curve: LearningCurve, better: Triple) -> Obstacle | None:
+def _unbounded(curve: LearningCurve, better: Triple) -> Message | None:
+    """Why the forecast says nothing: the interval is too wide."""
     if better[0] >= EVERYTHING[0] or better[2] <= EVERYTHING[1]:
         return None
     first, last = curve.sizes[[0, -1]].tolist()
-    span = f"anything from {better[0]:.1f}% to {better[2]:.0f}% better"
-    return Obstacle("unbounded", f"the losses at {first:,} to {last:,} rows don't bound the exponent: {span}")
+    values = {"first": first, "last": last, "low": better[0], "high": better[2]}
+    return Message("conclusion-rows-unbounded", values)

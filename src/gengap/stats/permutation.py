@@ -25,7 +25,7 @@ class PermutationTest(NamedTuple):
 
     value: float
     p_value: float
-    measure: Literal["AUC", "rank correlation"] = "AUC"
+    measure: Literal["auc", "rank-correlation"] = "auc"
 
     @property
     def learnt(self) -> bool:
@@ -56,7 +56,7 @@ def signal(
             found = chance + np.tensordot(centred, by_order, axes=([1, 2], [0, 1]))
             best = np.maximum(best, found.max(axis=0, initial=chance))
     p_value = float((best >= best[0] - 1e-6).mean())
-    return PermutationTest(float(best[0]), p_value, "AUC" if task.by_class else "rank correlation")
+    return PermutationTest(float(best[0]), p_value, "auc" if task.by_class else "rank-correlation")
 
 
 def _wanted(task: AnyTask, y: np.ndarray) -> tuple[np.ndarray, float]:

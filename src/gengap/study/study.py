@@ -48,6 +48,7 @@ from gengap.study.progress import ProgressFiles
 from gengap.study.provenance import study_provenance
 from gengap.study.scheduler import Scheduler
 from gengap.tasks import TaskName
+from gengap.text.catalog import Message
 from gengap.train.baselines import TREES, Baseline, fit_baselines
 from gengap.train.distributed import Cluster
 
@@ -261,7 +262,7 @@ def _with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFo
         return found
     held_out = folder.held_out(digest_of(rows))
     if held_out is not None:
-        note = f"these test rows were used on {held_out.used}, for {held_out.run}; the figures are from then"
+        note = Message("conclusion-test-rows-reused", {"day": held_out.used, "run": held_out.run})
         held_out = msgspec.structs.replace(held_out, note=note)
     else:
         model = load_saved(folder.model_file(kept.run, kept.seed))
