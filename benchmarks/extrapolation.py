@@ -38,6 +38,7 @@ from gengap.diagnose.trial_verdicts import row_losses
 from gengap.models.backend import keras
 from gengap.models.mlp import perceptron
 from gengap.stats.learning_curve import LearningCurve, cross_fit_rows, fit_curve
+from gengap.text.catalog import catalog
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import Stopping
 from gengap.train.types import TrainConfig
@@ -161,7 +162,9 @@ def told(curve: LearningCurve) -> dict[int, Told]:
     """What gengap tells."""
     fit = fit_curve(curve)
     forecasts = {k: fit.forecast(k) for k in TIMES}
-    return {k: Told(each.loss, each.better_percent, each.text) for k, each in forecasts.items()}
+    return {
+        k: Told(each.loss, each.better_percent, catalog("en").render(each.finding)) for k, each in forecasts.items()
+    }
 
 
 def least_squares(curve: LearningCurve, rng: np.random.Generator) -> dict[int, Told]:

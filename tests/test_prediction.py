@@ -124,13 +124,13 @@ def test_what_is_no_model_of_a_study_is_refused(content: str, tmp_path: Path) ->
 
 def test_test_rows_are_used_once(kept: Study, table: pa.Table) -> None:
     assert kept.folder and kept.summary.test
-    assert kept.summary.test.note == ""
+    assert kept.summary.test.note is None
     again = gengap.study(table, PLAN, target="is it", test=80, out=kept.folder).summary.test
     assert again is not None
-    assert "these test rows were used on" in again.note
+    assert again.note is not None and again.note.code == "conclusion-test-rows-reused"
     assert again.metrics == kept.summary.test.metrics
     others = gengap.study(table, PLAN, target="is it", train=200, test=80).summary.test
-    assert others is not None and others.note == ""
+    assert others is not None and others.note is None
 
 
 def test_a_name_without_a_form_is_refused_before_anything_is_read(tmp_path: Path) -> None:

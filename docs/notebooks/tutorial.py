@@ -46,6 +46,7 @@ from gengap.models.backend import keras
 from gengap.plan import Growth
 from gengap.report import conclusion_plots, plots
 from gengap.report.console_conclusions import conclusion_sentences
+from gengap.text.catalog import catalog
 from gengap.text.sentences import language
 
 # %matplotlib inline
@@ -360,7 +361,7 @@ plan = gengap.Plan(name="rows", trials=(one,), recipe=quick.recipe, growth=parts
 by_rows = gengap.study(SOURCE, plan, **COUNTS, max_epochs=EPOCHS)
 display(conclusion_plots.rows_plot(by_rows.summary.more_rows).figure)
 for forecast in by_rows.summary.more_rows.forecasts:
-    print(say(forecast.text))
+    print(catalog("en").render(forecast.finding))
 
 # %% [markdown]
 # ## Conclusions
@@ -372,7 +373,8 @@ for forecast in by_rows.summary.more_rows.forecasts:
 display(conclusion_plots.strengths_plot(found.summary.regularizers).figure)
 for effect in found.summary.regularizers:
     low, high = effect.loss.interval
-    print(f"{effect.run:26} {effect.loss.difference:+.4f} [{low:+.4f}, {high:+.4f}] {say(effect.treatment)}")
+    kind = effect.treatment or say(effect.kind.replace("-", " "))
+    print(f"{effect.run:26} {effect.loss.difference:+.4f} [{low:+.4f}, {high:+.4f}] {kind}")
 
 # %%
 display(found)

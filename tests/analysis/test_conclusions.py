@@ -14,7 +14,6 @@ from rich.console import Console
 from gengap.analysis import Conclusions, conclude
 from gengap.analysis.evaluation import digest_of, evaluate_on_test_rows
 from gengap.analysis.recommend import smallest_near_best
-from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER
 from gengap.analysis.summary import StudySummary
 from gengap.data.rows import Rows
 from gengap.models.treatments import L2, Dropout
@@ -38,13 +37,15 @@ def found() -> Conclusions:
 
 
 def test_each_regularizer_stands_beside_the_same_model_without_it(found: Conclusions) -> None:
-    by_treatment = {effect.treatment: effect for effect in found.regularizers}
-    assert {effect.against for effect in found.regularizers if effect.treatment != EARLY_STOPPING} == {"sizes/32"}
-    helps, harms, early = by_treatment["l2 0.01"], by_treatment["dropout 0.5"], by_treatment[EARLY_STOPPING]
+    by_treatment = {effect.treatment: effect for effect in found.regularizers if effect.kind == "treatment"}
+    assert {effect.against for effect in found.regularizers} == {"sizes/32"}
+    helps, harms = by_treatment["l2 0.01"], by_treatment["dropout 0.5"]
+    assert helps.treatments == (L2(0.01),)
+    (early,) = (effect for effect in found.regularizers if effect.kind == "early-stopping")
     assert helps.loss.difference < 0 and helps.loss.interval[1] < 0 and helps.loss.adjusted < 0.01
     assert harms.loss.difference > 0 and harms.loss.interval[0] > 0
     assert early.loss.difference < 0, "the best epoch is better than the last"
-    assert [e.run for e in found.regularizers if e.treatment == SMALLER] == ["sizes/4", "sizes/8", "sizes/16"]
+    assert [e.run for e in found.regularizers if e.kind == "smaller-model"] == ["sizes/4", "sizes/8", "sizes/16"]
     assert helps.cost == pytest.approx(1.0)
 
 
@@ -64,7 +65,7 @@ def test_the_smallest_of_equals_is_kept() -> None:
     found = conclude(outcomes(rungs(0.2, 0.6, 0.6, 0.6)), 28, COUNTS, {})
     assert found.recommendation is not None
     assert found.recommendation.run == "sizes/8"
-    assert "smallest" in found.recommendation.why or found.recommendation.why.startswith("it has the lowest")
+    assert found.recommendation.why.code in ("conclusion-smallest-loss", "conclusion-lowest-loss")
 
 
 def test_a_smaller_model_that_is_materially_worse_is_not_kept_however_wide_the_error() -> None:
@@ -85,14 +86,15 @@ def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:
     kept = conclude(shuffled, 28, COUNTS, {}).recommendation
     assert kept is not None and not kept.learnt
     assert kept.run == "sizes/4"
-    assert "nothing was learnt" in kept.why
+    assert kept.why.code == "conclusion-nothing-learnt"
 
 
 def test_better_trees_are_told_and_are_the_first_thing_to_try() -> None:
     made = outcomes(rungs(0.2, 0.3, 0.3, 0.3), baselines={"baselines/trees": logits(1.0)})
     found = conclude(made, 28, COUNTS, {})
     assert found.recommendation is not None
-    assert "baselines/trees" in found.recommendation.next_steps[0].text
+    first = found.recommendation.next_steps[0].finding
+    assert (first.code, first.parameters["run"]) == ("next-use-baseline", "baselines/trees")
     assert found.ranks[0].run == "baselines/trees"
     assert "better than every network: a sign that they underfit" in unbroken(found)
 
@@ -149,7 +151,7 @@ def test_conclusions_are_written_as_json_and_in_words(found: Conclusions) -> Non
     assert set(document["recommendation"]) >= {"run", "why", "next_steps"}
     text = shown(found)
     for words in (
-        "Keep: regularizers/l2",
+        "Recommended: regularizers/l2",
         "On new rows expect loss",
         "dropout 0.5",
         "early stopping",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import msgspec
@@ -51,7 +50,7 @@ def test_all_rows_pick_where_a_few_would_pick_another() -> None:
     by_all = found.recommendation
     assert by_few is not None and by_all is not None
     assert (by_few.run, by_all.run) == ("sizes/4", "sizes/8")
-    assert "cross-validated, it has the lowest loss of 2 finalists" in by_all.why
+    assert by_all.why.code == "conclusion-lowest-cross-validated" and by_all.why.parameters["finalists"] == 2
     assert [each.run for each in found.cross_validation] == ["sizes/8", "sizes/4"]
     assert {each.rows for each in found.cross_validation} == {5 * len(Y)}
 
@@ -60,7 +59,8 @@ def test_the_smallest_of_equal_finalists_is_kept() -> None:
     found = cross_validated(outcomes(rungs(0.2, 0.6, 0.6)), {"sizes/8": 0.6, "sizes/16": 0.608})
     kept = conclude(found, 28, COUNTS, {}).recommendation
     assert kept is not None and kept.run == "sizes/8"
-    assert re.search(r"smallest of 2 finalists .* best, sizes/16: cross-validated", kept.why)
+    assert kept.why.code == "conclusion-smallest-cross-validated"
+    assert kept.why.parameters.items() >= {"finalists": 2, "best": "sizes/16"}.items()
 
 
 def test_what_to_expect_is_told_by_the_rows_that_picked_no_finalist() -> None:
@@ -86,7 +86,7 @@ def test_what_lost_in_cross_validation_is_not_the_next_thing_to_try() -> None:
     for found, tried in ((alone, True), (lost, False)):
         kept = conclude(found, 28, COUNTS, {}).recommendation
         assert kept is not None and kept.run == "sizes/8"
-        assert any("l2" in step.text for step in kept.next_steps) is tried
+        assert any("l2" in str(step.finding.parameters) for step in kept.next_steps) is tried
 
 
 def test_where_nothing_was_learnt_the_smallest_is_kept_all_the_same() -> None:

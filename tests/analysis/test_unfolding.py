@@ -82,21 +82,22 @@ def test_fewer_rows_get_as_many_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skills", "smallest", "best", "gaining", "words"),
+    ("skills", "smallest", "best", "gaining", "code"),
     [
-        ([0.2, 0.5, 0.5, 0.5], "sizes/8", None, False, "sizes/8"),
-        ([0.2, 0.3, 0.4, 0.6], "sizes/32", "sizes/32", True, "the ladder should go on"),
-        ([0.2, 0.6, 0.3, 0.2], "sizes/8", "sizes/8", False, "is the best; no smaller one"),
+        ([0.2, 0.5, 0.5, 0.5], "sizes/8", None, False, None),
+        ([0.2, 0.3, 0.4, 0.6], "sizes/32", "sizes/32", True, "conclusion-size-growing"),
+        ([0.2, 0.6, 0.3, 0.2], "sizes/8", "sizes/8", False, "conclusion-size-best"),
     ],
 )
 def test_sizes_name_the_smallest_that_is_as_good(
-    skills: list[float], smallest: str, best: str | None, gaining: bool, words: str
+    skills: list[float], smallest: str, best: str | None, gaining: bool, code: str | None
 ) -> None:
     found = judge_sizes(outcomes(rungs(*skills)), 28)
     assert found is not None
     assert (found.smallest, found.gaining) == (smallest, gaining)
     assert best is None or found.best == best
-    assert words in found.text
+    assert code is None or found.finding.code == code
+    assert found.finding.parameters["run"] == smallest
     assert [rung.parameters for rung in found.rungs] == sorted(rung.parameters for rung in found.rungs)
     for rung in found.rungs:
         low, middle, high = rung.validation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,12 +20,12 @@ from gengap.stats.learning_curve import (
     LearningCurve,
     LearningCurveFit,
     LearningCurveForecast,
-    Obstacle,
     cross_fit_rows,
     extrapolate,
     fit_curve,
 )
 from gengap.stats.power_law import MeanLosses, Particles, posterior
+from gengap.text.catalog import Message, catalog, languages
 
 SIZES = np.array([156, 272, 474, 825, 1436, 2500])
 
@@ -69,10 +70,10 @@ def test_a_power_law_without_noise_is_carried_on(a: float, b: float, c: float) -
     present = power(a, b, c, 2500)
     for times, within in ((2, 0.25), (4, 0.35), (10, 0.5)):
         found, truth = fit.forecast(times), float(power(a, b, c, 2500 * times))
-        assert found.loss is not None and found.better_percent is not None, found.text
+        assert found.loss is not None and found.better_percent is not None, found.finding
         assert found.loss[0] < truth < found.loss[2]
         fall = float(present) - truth
-        assert abs(found.loss[1] - truth) < within * fall, (times, found.text, truth)
+        assert abs(found.loss[1] - truth) < within * fall, (times, found.finding, truth)
         assert found.better_percent[0] < 100 * fall / present < found.better_percent[2]
 
 
@@ -139,64 +140,66 @@ def test_seeds_that_disagree_make_it_less_sure() -> None:
     assert sure and unsure and unsure[2] - unsure[0] > sure[2] - sure[0]
 
 
-def refusal_of(curve: LearningCurve, times: float = 4) -> tuple[str, str]:
+def refusal_of(curve: LearningCurve, times: float = 4) -> tuple[str, dict[str, Any]]:
     found = fit_curve(curve).forecast(times)
     assert found.loss is None and found.better_percent is None
-    assert "not identifiable from these sizes, because" in found.text
-    return found.code, found.text
+    assert found.finding.code.startswith("conclusion-rows-")
+    assert found.finding.parameters.items() >= {"times": times, "rows": found.rows}.items()
+    for language in languages():
+        assert catalog(language).render(found.finding)
+    return found.finding.code.removeprefix("conclusion-rows-"), found.finding.parameters
 
 
 def test_too_few_sizes_are_refused() -> None:
-    code, text = refusal_of(exactly([0.7, 0.6, 0.55], SIZES[3:]))
+    code, told = refusal_of(exactly([0.7, 0.6, 0.55], SIZES[3:]))
     assert code == "too-few-sizes"
-    assert "known at 3 sizes (825, 1,436, 2,500 rows); a learning curve needs at least 4" in text
+    assert (told["count"], told["sizes"], told["least"]) == (3, [825, 1_436, 2_500], 4)
 
 
 def test_a_curve_that_rises_is_refused() -> None:
-    code, text = refusal_of(curve_of([0.7, 0.65, 0.6, 0.56, 0.6, 0.64]))
+    curve = curve_of([0.7, 0.65, 0.6, 0.56, 0.6, 0.64])
+    code, told = refusal_of(curve)
     assert code == "rising"
-    at_825, at_2500 = (f"{curve_of([0.7, 0.65, 0.6, 0.56, 0.6, 0.64]).means[i]:.4g}" for i in (3, 5))
-    assert f"the loss is {at_825} at 825 rows and {at_2500} at 2,500" in text
-    assert float(re.findall(r"([\d.]+) standard errors more", text)[0]) > 3.5
+    assert (told["fewer"], told["more"]) == (825, 2_500)
+    assert (told["before"], told["after"]) == (curve.means[3], curve.means[5])
+    assert told["errors"] > 3.5
 
 
 def test_a_rise_within_noise_is_none() -> None:
     fit = fit_curve(curve_of([0.7, 0.65, 0.6, 0.56, 0.563, 0.54], seed_error=0.01))
-    assert fit.forecast(4).code == "forecast"
+    assert fit.forecast(4).finding.code == "conclusion-rows-forecast"
 
 
 def test_a_flat_curve_is_refused() -> None:
-    code, text = refusal_of(curve_of(np.full(6, 0.69), seed_error=0.005, seed=3))
-    assert code == "flat" and "there is no fall to carry on" in text
-    code, text = refusal_of(exactly(np.full(6, 0.6931)))
-    assert (
-        code == "flat" and "the loss is 0.6931 at 156 rows and 0.6931 at" in text and "0.00 standard errors" in text
-    )
+    assert refusal_of(curve_of(np.full(6, 0.69), seed_error=0.005, seed=3))[0] == "flat"
+    code, told = refusal_of(exactly(np.full(6, 0.6931)))
+    assert code == "flat"
+    assert (told["fewer"], told["errors"]) == (156, 0.0)
+    assert (told["before"], told["after"]) == pytest.approx((0.6931, 0.6931))
 
 
 def test_a_fall_that_may_be_anything_is_refused() -> None:
     steep = curve_of([1.0, 0.9, 0.97, 0.85, 0.6, 0.5], seeds=2, seed_error=0.15, seed=1)
-    code, text = refusal_of(steep, 100)
-    assert code == "unbounded" and "don't bound the exponent" in text
-    low, high = map(float, re.findall(r"anything from ([\d.]+)% to (\d+)% better", text)[0])
-    assert low < EVERYTHING[0] and high > EVERYTHING[1]
+    code, told = refusal_of(steep, 100)
+    assert code == "unbounded"
+    assert told["low"] < EVERYTHING[0] and told["high"] > EVERYTHING[1]
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "code", "words"),
+    ("spoilt", "code", "expected"),
     [
-        (np.nan, "not-finite", "losses at 474 rows are NaN or infinite"),
-        (np.inf, "not-finite", "losses at 474 rows"),
-        (-0.5, "not-positive", "the loss at 474 rows is -0.5"),
-        (0.0, "not-positive", "the loss at 474 rows is 0;"),
-        (1e300, "not-finite", "lie too far apart"),
+        (np.nan, "not-finite", {"sizes": [474]}),
+        (np.inf, "not-finite", {"sizes": [474]}),
+        (-0.5, "not-positive", {"at": 474, "lowest": -0.5}),
+        (0.0, "not-positive", {"at": 474, "lowest": 0.0}),
+        (1e300, "not-finite", {"sizes": None}),
     ],
 )
-def test_losses_that_are_none_are_refused(spoilt: float, code: str, words: str) -> None:
+def test_losses_that_are_none_are_refused(spoilt: float, code: str, expected: dict[str, Any]) -> None:
     means = power(0.4, 2, 0.5)
     means[2] = spoilt
-    found, text = refusal_of(exactly(means))
-    assert found == code and words in text
+    found, told = refusal_of(exactly(means))
+    assert found == code and told.items() >= expected.items()
 
 
 @pytest.mark.parametrize(
@@ -230,20 +233,18 @@ def test_the_words_hold_the_numbers() -> None:
     found = fit_curve(curve_of(power(0.4, 2, 0.5))).forecast(2)
     assert found.loss is not None and found.better_percent is not None
     shown = re.fullmatch(
-        r"twice the rows \(5,000\): loss on new rows ([\d.]+) \[([\d.]+), ([\d.]+)\], "
-        r"([\d.]+)% better \[([\d.]+), ([\d.]+)\]",
-        found.text,
+        r"Twice the rows \(5,000\): loss on new rows ([\d.]+) \[([\d.]+), ([\d.]+)\], "
+        r"([\d.]+)% \[([\d.]+), ([\d.]+)\] lower\.",
+        catalog("en").render(found.finding),
     )
-    assert shown is not None, found.text
+    assert shown is not None, found.finding
     middle, low, high, better, least, most = map(float, shown.groups())
     width = found.loss[2] - found.loss[0]
     assert (low, middle, high) == pytest.approx(found.loss, abs=0.06 * width)
     assert (least, better, most) == pytest.approx(found.better_percent, abs=0.051)
-    assert (
-        fit_curve(exactly(power(0.4, 2, 0.5)))
-        .forecast(2.5)
-        .text.startswith("2.5 times the rows (6,250): loss on these validation rows 0.4")
-    )
+    from_means = fit_curve(exactly(power(0.4, 2, 0.5))).forecast(2.5).finding
+    words = "2.5 times the rows (6,250): loss on these validation rows 0.4"
+    assert catalog("en").render(from_means).startswith(words)
 
 
 def test_the_same_losses_get_the_same_answer() -> None:
@@ -282,7 +283,7 @@ def test_one_seed_is_enough_but_less_sure() -> None:
 def test_sizes_may_have_different_numbers_of_seeds() -> None:
     curve = curve_of(power(0.4, 2, 0.5))
     ragged = LearningCurve(SIZES, [losses[: 1 + i % 3] for i, losses in enumerate(curve.losses)])
-    assert fit_curve(ragged).forecast(4).code == "forecast"
+    assert fit_curve(ragged).forecast(4).finding.code == "conclusion-rows-forecast"
 
 
 def test_it_is_fast() -> None:
@@ -329,10 +330,10 @@ def test_no_curve_crashes_it(data: st.DataObject) -> None:
     fit = fit_curve(LearningCurve(np.array(sizes), losses))
     for times in (1.01, 2, 1000):
         found = fit.forecast(times)
-        assert found.text and found.rows >= sizes[-1]
+        assert catalog("en").render(found.finding) and found.rows >= sizes[-1]
         if found.loss is None or found.better_percent is None:
-            assert found.code != "forecast"
+            assert found.finding.code != "conclusion-rows-forecast"
             continue
         assert 0 <= found.loss[0] <= found.loss[1] <= found.loss[2] < np.inf
         assert 0 <= found.better_percent[0] <= found.better_percent[1] <= found.better_percent[2] <= 100
-    assert isinstance(fit.found, Obstacle) or len(particles_of(fit).level) == power_law.PARTICLES
+    assert isinstance(fit.found, Message) or len(particles_of(fit).level) == power_law.PARTICLES

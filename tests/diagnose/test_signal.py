@@ -65,10 +65,10 @@ def test_the_auc_is_the_largest_of_all_lines() -> None:
 
 def test_without_anything_to_rank_nothing_is_shown() -> None:
     y = np.array([0.0, 1.0, 1.0, 0.0])
-    assert shown([], y) == (0.5, 1.0, "AUC")
-    assert shown([np.full((2, 4), np.nan)], y) == (0.5, 1.0, "AUC")
-    assert shown([np.eye(4)], np.ones(4)) == (0.5, 1.0, "AUC")
-    assert shown([np.zeros((1, 4))], y) == (0.5, 1.0, "AUC")
+    assert shown([], y) == (0.5, 1.0, "auc")
+    assert shown([np.full((2, 4), np.nan)], y) == (0.5, 1.0, "auc")
+    assert shown([np.eye(4)], np.ones(4)) == (0.5, 1.0, "auc")
+    assert shown([np.zeros((1, 4))], y) == (0.5, 1.0, "auc")
 
 
 def test_of_several_classes_the_measure_is_the_mean_area_of_each_against_the_rest() -> None:
@@ -88,6 +88,6 @@ def test_of_numbers_the_measure_is_the_rank_correlation() -> None:
     y = random.normal(size=300).round(1)
     made = (random.normal(size=(5, 300, 1)) + 0.4 * y[:, None]).round(1)
     found = signal([made], y, Regression())
-    assert found.measure == "rank correlation"
+    assert found.measure == "rank-correlation"
     assert found.value == pytest.approx(max(spearmanr(line[:, 0], y).statistic for line in made), abs=0.01)
     assert found.p_value <= 0.01 < signal([random.permuted(made, axis=1)], y, Regression()).p_value

@@ -10,7 +10,7 @@ from gengap.analysis import BaselineResult
 from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.finalists import Finalist
 from gengap.analysis.recommend import ExpectedScores, NextStep, Recommendation
-from gengap.analysis.regularizers import EARLY_STOPPING, SMALLER, RegularizerEffect
+from gengap.analysis.regularizers import EffectKind, RegularizerEffect
 from gengap.analysis.sizes import SizeAnalysis, SizeResult
 from gengap.analysis.summary import Provenance, StudySummary, TrialSummary, metrics_at
 from gengap.data.table_summary import PLAIN_NUMBER, ColumnSummary, TableSummary
@@ -162,35 +162,50 @@ def _sizes(tiny: str, large: str) -> SizeAnalysis:
         SizeResult(run=run, parameters=count, train=(0.41, 0.42, 0.43), validation=(0.45, 0.5, 0.55))
         for run, count in ((tiny, 481), (large, 803_329))
     )
-    return SizeAnalysis(rungs=rungs, smallest=tiny, best=tiny, gaining=False, text=f"{tiny} is the best")
+    return SizeAnalysis(
+        rungs=rungs,
+        smallest=tiny,
+        best=tiny,
+        gaining=False,
+        finding=Message("conclusion-size-best", {"run": tiny, "parameters": 481}),
+    )
 
 
 def _effects(tiny: str, large: str, treated: str, hostile: str) -> tuple[RegularizerEffect, ...]:
-    cases = [
-        (large, f"{large} at its end", EARLY_STOPPING, -0.2),
-        (treated, large, f"l2 0.1{hostile}", 0.01),
-        (tiny, large, SMALLER, -0.01),
+    cases: list[tuple[str, EffectKind, str, float]] = [
+        (large, "early-stopping", "", -0.2),
+        (treated, "treatment", f"l2 0.1{hostile}", 0.01),
+        (tiny, "smaller-model", "", -0.01),
     ]
     return tuple(
         RegularizerEffect(
             run=run,
-            against=against,
+            against=large,
+            kind=kind,
             treatment=treatment,
-            loss=comparison(run, against, difference),
+            loss=comparison(run, large, difference),
             gap=0.01,
             gap_without=0.1,
             seconds=1.0,
             cost=0.5,
         )
-        for run, against, treatment, difference in cases
+        for run, kind, treatment, difference in cases
     )
 
 
 def _more_rows(hostile: str) -> LearningCurveForecast:
     seen = Forecast(
-        times=2, rows=2_000, loss=(0.4, 0.45, 0.48), better_percent=(1, 2, 3), code="forecast", text="x"
+        times=2,
+        rows=2_000,
+        loss=(0.4, 0.45, 0.48),
+        better_percent=(1, 2, 3),
+        finding=Message(
+            "conclusion-rows-forecast",
+            {"times": 2, "rows": 2_000, "loss": [0.4, 0.45, 0.48], "better": [1, 2, 3], "new_rows": True},
+        ),
     )
-    unseen = Forecast(times=4, rows=4_000, loss=None, better_percent=None, code="flat", text=f"no fall{hostile}")
+    why = Message("conclusion-rows-not-finite", {"times": 4, "rows": 4_000, "sizes": None})
+    unseen = Forecast(times=4, rows=4_000, loss=None, better_percent=None, finding=why)
     return LearningCurveForecast(
         sizes=(100, 500, 1_000), losses=(0.6, 0.55, 0.5), exponent=(0.1, 0.2, 0.3), forecasts=(seen, unseen)
     )
@@ -200,10 +215,13 @@ def _recommendation(run: str, hostile: str) -> Recommendation:
     return Recommendation(
         run=run,
         seed=0,
-        why=f"it has the lowest validation loss{hostile}",
+        why=Message(
+            "conclusion-smallest-loss",
+            {"limit": 0.01, "best": f"sizes/Large{hostile}", "difference": 0.001, "error": 0.002},
+        ),
         learnt=True,
         expected=ExpectedScores(loss=(0.45, 0.5, 0.55), picked_loss=0.49, accuracy=(0.6, 0.7, 0.8)),
-        next_steps=(NextStep(text=f"try {hostile or 'more'}", gain_percent=1.5),),
+        next_steps=(NextStep(finding=Message("next-larger-model", {"run": hostile or "more"}), gain_percent=1.5),),
     )
 
 
@@ -218,5 +236,5 @@ def _test(run: str, hostile: str) -> Evaluation:
         comparisons=(comparison(run, f"baselines/trees{hostile}", -0.01),),
         used="2026-01-01",
         digest="0",
-        note=f"these test rows were used before{hostile}",
+        note=Message("conclusion-test-rows-reused", {"day": "2026-01-01", "run": f"sizes/Tiny{hostile}"}),
     )

@@ -31,7 +31,6 @@ def everything() -> list[str]:
     """Each sentence once."""
     carried_on = forecasts()
     told = [*get_args(VerdictName)]
-    told += [forecast.text for found in carried_on for forecast in found.forecasts]
     told += [text for found in studies(carried_on[0]) for text in concluded(found)]
     return list(dict.fromkeys(told))
 
@@ -84,20 +83,11 @@ def concluded(found: Conclusions) -> Iterator[str]:
     numbers = found.recommendation is not None and found.recommendation.expected.r2 is not None
     task, ours, theirs = Regression() if numbers else BINARY, logits(1.0)[:, None], logits(0.2)[:, None]
     test = evaluate_on_test_rows(rows, task, "sizes/8", 1, ours, "baselines/trees", theirs)
-    note = "these test rows were used on 2026-01-02, for sizes/8; the figures are from then"
     facts = msgspec.structs.asdict(found)
     summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)
-    for held_out in (
-        msgspec.structs.replace(test, note=note),
-        msgspec.structs.replace(test, comparisons=()),
-    ):
-        yield from conclusion_sentences(
-            msgspec.structs.replace(summary, test=held_out, interrupted=bool(held_out.note))
-        )
-    yield note
-    yield from (effect.treatment for effect in found.regularizers)
-    if found.sizes is not None:
-        yield found.sizes.text
-    if found.recommendation is not None:
-        yield found.recommendation.why
-        yield from (step.text for step in found.recommendation.next_steps)
+    rendered = ("Size:", "Rows:", "Recommended:", "  >")  # these are rendered from the catalogue
+    for held_out in (test, msgspec.structs.replace(test, comparisons=())):
+        interrupted = not held_out.comparisons
+        lines = conclusion_sentences(msgspec.structs.replace(summary, test=held_out, interrupted=interrupted))
+        yield from (line for line in lines if not line.startswith(rendered))
+    yield from ("early stopping", "smaller model")

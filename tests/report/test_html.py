@@ -87,7 +87,7 @@ def test_the_first_screen_says_what_overfits_and_what_to_keep() -> None:
     assert (
         "1 of 3 models overfits; recommended: sizes/Tiny" in text
     )  # one on part of the rows is no model to choose
-    assert text.index("recommended: sizes/Tiny") < text.index("It has the lowest validation loss.")
+    assert text.index("recommended: sizes/Tiny") < text.index("Smallest model at most one standard error")
     assert "0.5000 [0.4500, 0.5500]" in text and "70.0% [60.0, 80.0]" in text
     badges = [attrs for tag, attrs in page.tags if tag == "a" and "badge" in (attrs.get("class") or "")]
     assert len(badges) == 4 and badges[1]["class"] == "badge overfit"
@@ -446,9 +446,9 @@ def test_other_folders_are_named(kept: Study, tmp_path: Path) -> None:
         StudyFolder(tmp_path).results()
     assert kept.folder
     folder = shutil.copytree(kept.folder, tmp_path / "later")
-    document = json.loads((folder / "study.json").read_text()) | {"schema": 2}
+    document = json.loads((folder / "study.json").read_text()) | {"schema": 3}
     (folder / "study.json").write_text(json.dumps(document))
-    with pytest.raises(StudyFolderError, match="it has schema 2, this gengap reads 1"):
+    with pytest.raises(StudyFolderError, match="it has schema 3, this gengap reads 2"):
         StudyFolder(folder).results()
 
 

@@ -17,11 +17,20 @@ LAST = "last epoch"  # the other side of the comparison of early stopping
 
 
 class RegularizerEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a treatment does, compared with the same model without it, on the same validation rows.
+    """Effect of a treatment: a model compared with one without it, on the same validation rows.
 
-    `kind` "early-stopping" compares `against` at its best epoch with itself at its last, and "smaller-model" a
-    smaller model with `against`. `treatment` names the treatments of the kind "treatment". `loss` compares validation loss (run minus `against`, so that negative is better). `gap` is validation
-    minus training at the best epoch, `gap_without` the other's. `cost` is its seconds as a multiple of the other's.
+    Attributes:
+        run: Run of the model.
+        against: Run that it is compared with.
+        kind: "treatment"; "early-stopping": the best epoch of `against` compared with its last epoch; or
+            "smaller-model": a smaller model without treatments.
+        treatment: Names of the treatments.
+        treatments: The treatments themselves.
+        loss: Validation loss, `run` minus `against`: negative is better.
+        gap: Validation loss minus training loss at the best epoch.
+        gap_without: The same of `against`.
+        seconds: Training time of `run`.
+        cost: Training time as a multiple of that of `against`.
     """
 
     run: str

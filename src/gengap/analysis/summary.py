@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -19,9 +20,10 @@ from gengap.history import History
 from gengap.stats.comparison import Comparison, Rank
 from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.tasks import LOSSES, SCORES, TaskName
+from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.train.stopping import StopReason
 
-SCHEMA = 1
+SCHEMA = 2
 PLAN_FILE = "plan.toml"  # of the study folder, which stands for a plan that was no name or file
 CLEAN = "clean_"
 
@@ -130,8 +132,18 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         return "R²" if self.task == "regression" else "accuracy"
 
     def to_json(self) -> bytes:
-        """The document, indented; no NaN ever stands in it."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        """Return study.json, indented and without NaN. Every message has its English text."""
+        document = _with_texts(msgspec.to_builtins(self))
+        return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _with_texts(value: Any) -> Any:
+    """Return the same JSON value with an English `text` in every message."""
+    if isinstance(value, dict):
+        if value.keys() == {"code", "parameters"}:
+            return value | {"text": catalog(ENGLISH).render(Message(**value))}
+        return {name: _with_texts(each) for name, each in value.items()}
+    return [_with_texts(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def metrics_at(history: History, epoch: int | None, shown: Iterable[str]) -> dict[str, dict[str, float]]:

@@ -15,6 +15,7 @@ from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.summary import StudySummary, first_of
 from gengap.stats.comparison import Rank
 from gengap.tasks import LOSSES, SCORES
+from gengap.text.catalog import ENGLISH, catalog
 
 FIRST = 3  # of the group of equals, how many are named
 
@@ -24,6 +25,10 @@ BASELINE_PHRASES = {  # by (is the baseline better, can the rows not tell)
     (False, True): "the best network is better, but these rows can't tell the two apart",
     (False, False): "the best network is better",
 }
+
+
+english = catalog(ENGLISH)
+EFFECTS = {"early-stopping": "early stopping", "smaller-model": "smaller: {}"}
 
 
 def conclusions(summary: StudySummary) -> RenderableType:
@@ -49,7 +54,7 @@ def regularizers_table(effects: Iterable[RegularizerEffect]) -> Table:
         )
     for effect in effects:
         table.add_row(
-            Text(effect.treatment if effect.treatment != "smaller model" else f"smaller: {effect.run}"),
+            Text(EFFECTS.get(effect.kind, effect.treatment).format(effect.run)),
             f"{effect.loss.difference:+.4f}",
             Text(_interval(effect.loss.interval)),
             p_value(effect.loss.adjusted),
@@ -65,10 +70,10 @@ def conclusion_sentences(summary: StudySummary) -> Iterator[str]:
     if summary.interrupted:
         yield "The study was interrupted: all this is from the finished trials alone."
     if summary.sizes is not None:
-        yield f"Size: {summary.sizes.text}."
+        yield f"Size: {english.render(summary.sizes.finding)}"
     if summary.more_rows is not None:
         for forecast in summary.more_rows.forecasts:
-            yield f"Rows: {forecast.text}."
+            yield f"Rows: {english.render(forecast.finding)}"
     yield from _standing(summary)
     if found := summary.cross_validation:
         named = ", ".join(f"{each.run} ({each.loss[1]:.4f})" for each in found[:FIRST])
@@ -105,7 +110,7 @@ def _alike(ranks: Sequence[Rank], one: str, other: str) -> bool:
 
 def _kept(kept: Recommendation) -> Iterator[str]:
     low, middle, high = kept.expected.loss
-    yield f"Keep: {kept.run}; {kept.why}."
+    yield f"Recommended: {kept.run}. {english.render(kept.why)}"
     yield (
         f"  On new rows expect loss {middle:.4f} [{low:.4f}, {high:.4f}]{_score(kept.expected)}; on the rows it "
         f"was picked by it has {kept.expected.picked_loss:.4f}."
@@ -116,7 +121,7 @@ def _kept(kept: Recommendation) -> Iterator[str]:
         yield f"  That loss is no lower than the same answer for every row has, {constant:.4f}{ranking}."
     for step in kept.next_steps:
         gain = "" if step.gain_percent is None else f" ({step.gain_percent:+.1f}% of the loss)"
-        yield f"  > {step.text}{gain}"
+        yield f"  > {english.render(step.finding)}{gain}"
 
 
 def _score(expected: ExpectedScores) -> str:
@@ -141,7 +146,7 @@ def _tested(test: Evaluation) -> Iterator[str]:
         + (f"; loss differs by {loss.difference:+.4f} {_interval(loss.interval)}." if loss else ".")
     )
     if test.note:
-        yield f"  {test.note}"
+        yield f"  {english.render(test.note)}"
 
 
 def _interval(interval: tuple[float, float]) -> str:

@@ -39,10 +39,9 @@ JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&
 
 
 class ChartEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """One regulariser in the chart: its name in the page's language, the run it changes, and its effect."""
+    """One regulariser in the chart: its name and its effect."""
 
     name: str
-    against: str
     loss: Comparison
 
 
@@ -90,12 +89,9 @@ def render_main(page: Page, catalog: Catalog) -> Markup:
         rising=HIGHER_IS_BETTER,
         sizes=summary.sizes,
         effects=[
-            ChartEffect(
-                name=each.run if each.treatment == "smaller model" else language(catalog.code).say(each.treatment),
-                against=each.against,
-                loss=each.loss,
-            )
+            ChartEffect(name=each.treatment or each.run, loss=each.loss)
             for each in summary.regularizers
+            if each.kind != "early-stopping"  # compared with the model's own last epoch, on a scale of its own
         ],
         more_rows=summary.more_rows,
         ranked_runs=page.ranked_runs,

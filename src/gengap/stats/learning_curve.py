@@ -209,7 +209,7 @@ def _shapeless(curve: LearningCurve, measured: MeanLosses) -> Message | None:
         return Message("conclusion-rows-rising", _change(curve, i, j) | {"errors": float(errors)})
     errors, i, j = min(pairs)
     if errors > -SEEN_FALL:
-        values = {"errors": max(-float(errors), 0.0), "limit": SEEN_FALL}
+        values = {"errors": abs(min(float(errors), 0.0)), "limit": SEEN_FALL}
         return Message("conclusion-rows-flat", _change(curve, i, j) | values)
     return None
 

@@ -311,6 +311,50 @@ advice-validate-on-more-rows = Validate on more rows, or train longer: the noise
 
 ## Conclusions of a study
 
+conclusion-size-growing = { $run } ({ $parameters } parameters), the largest model tried, is better than every smaller one by more than one standard error. A larger model may be better still.
+conclusion-size-best = { $run } ({ $parameters } parameters) is best. No smaller model is within one standard error of it.
+conclusion-size-smallest = { $run } ({ $parameters } parameters) is the smallest model within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
+conclusion-lowest-loss = Lowest validation loss of the networks. No smaller one is at most one standard error and { PERCENT($limit) } worse.
+conclusion-smallest-loss = Smallest model at most one standard error and { PERCENT($limit) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
+conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists. No smaller one is at most one standard error and { PERCENT($limit) } worse.
+conclusion-smallest-cross-validated = Smallest of { $finalists } finalists at most one standard error and { PERCENT($limit) } worse than the best, { $best }. Their cross-validated losses differ by { FIXED($difference) } ± { FIXED($error) }.
+conclusion-nothing-learnt = No network clearly beats guessing here (best { $measure ->
+    [rank-correlation] rank correlation
+   *[auc] AUC
+} { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }), so this is the smallest.
+conclusion-early-stopping = early stopping
+conclusion-smaller-model = smaller model
+conclusion-test-rows-reused = These test rows were used on { $day }, for { $run }. The figures are from that day.
+conclusion-rows-times = { $times ->
+    [2] Twice the rows
+    [3] Three times the rows
+    [4] Four times the rows
+    [5] Five times the rows
+    [10] Ten times the rows
+   *[other] { $times } times the rows
+} ({ $rows })
+conclusion-rows-unknown = { conclusion-rows-times }: these sizes allow no forecast, because
+conclusion-rows-forecast = { conclusion-rows-times }: loss on { $new_rows ->
+    [true] new rows
+   *[false] these validation rows
+} { ESTIMATE($loss) }, { ESTIMATE($better, digits: 1, unit: "%") } lower.
+conclusion-rows-too-few-sizes = { conclusion-rows-unknown } the loss is known at { $count } { $count ->
+    [one] size
+   *[other] sizes
+} ({ $sizes } rows). A learning curve needs at least { $least }.
+conclusion-rows-not-finite = { conclusion-rows-unknown } { $sizes ->
+    [none] the losses are too far apart to compute their spread: training diverged.
+   *[other] the losses at { $sizes } rows are NaN or infinite: training diverged.
+}
+conclusion-rows-not-positive = { conclusion-rows-unknown } the loss at { $at } rows is { SIGNIFICANT($lowest, digits: 6) }. Relative changes need a loss above 0.
+conclusion-rows-rising = { conclusion-rows-unknown } more rows made the loss worse: { SIGNIFICANT($before, digits: 4) } at { $fewer } rows and { SIGNIFICANT($after, digits: 4) } at { $more }, { FIXED($errors, digits: 1) } standard errors more.
+conclusion-rows-flat = { conclusion-rows-unknown } the loss does not clearly fall: { SIGNIFICANT($before, digits: 4) } at { $fewer } rows and { SIGNIFICANT($after, digits: 4) } at { $more }, only { FIXED($errors, digits: 2) } standard errors less (less than { $limit } may be chance).
+conclusion-rows-unbounded = { conclusion-rows-unknown } the losses at { $first } to { $last } rows don't fix the curve's exponent: the loss may be anything from { FIXED($low, digits: 1) }% to { FIXED($high, digits: 0) }% lower.
+next-train-longer = Train { $run } for twice as many epochs: its validation loss still falls.
+next-larger-model = Try a larger model than { $run }: the last increase in size still lowered the loss.
+next-use-baseline = Use { $run }, whose validation loss is lower, or look for a better network: there is more to learn.
+next-try-treatment = Try { $treatment } ({ $run }): better on these rows, but the difference could be chance.
+next-more-rows = Train on more rows. { conclusion-rows-times } should bring the loss on new rows to { ESTIMATE($loss) }.
 
 ## Tables and their columns
 

@@ -273,6 +273,40 @@ advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 �
 
 ## Conclusions of a study
 
+conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
+conclusion-size-best = { $run }(매개변수 { $parameters }개)이 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
+conclusion-size-smallest = { $run }(매개변수 { $parameters }개)이 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
+conclusion-lowest-loss = 신경망 중에서 검증 손실이 가장 낮습니다. 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 더 작은 모델은 없습니다.
+conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
+conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다. 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 더 작은 모델은 없습니다.
+conclusion-smallest-cross-validated = 최종 후보 { $finalists }개 중에서 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 가장 작은 모델입니다. 교차 검증한 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
+conclusion-nothing-learnt = 여기서는 어떤 신경망도 추측보다 뚜렷이 낫지 않습니다(가장 좋은 { $measure ->
+    [rank-correlation] 순위 상관
+   *[auc] AUC
+} { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }). 그래서 가장 작은 모델을 골랐습니다.
+conclusion-early-stopping = 조기 종료
+conclusion-smaller-model = 더 작은 모델
+conclusion-test-rows-reused = 이 테스트 행은 { $day }에 이미 쓰였습니다({ $run }). 수치는 그때의 것입니다.
+conclusion-rows-times = 행이 { $times }배({ $rows }개)라면
+conclusion-rows-unknown = { conclusion-rows-times } 이 크기들만으로는 예측할 수 없습니다.
+conclusion-rows-forecast = { conclusion-rows-times } { $new_rows ->
+    [true] 새 행에서의
+   *[false] 이 검증 행에서의
+} 손실 { ESTIMATE($loss) }, 개선 { ESTIMATE($better, digits: 1, unit: "%") }.
+conclusion-rows-too-few-sizes = { conclusion-rows-unknown } 손실을 아는 크기가 { $count }개({ $sizes }행)입니다. 학습 곡선에는 적어도 { $least }개가 필요합니다.
+conclusion-rows-not-finite = { conclusion-rows-unknown } { $sizes ->
+    [none] 손실들이 너무 멀리 떨어져 있어 흩어진 정도를 계산할 수 없습니다. 훈련이 발산했습니다.
+   *[other] { $sizes }행에서의 손실이 NaN 또는 무한대입니다. 훈련이 발산했습니다.
+}
+conclusion-rows-not-positive = { conclusion-rows-unknown } { $at }행에서의 손실이 { SIGNIFICANT($lowest, digits: 6) }입니다. 손실의 비율을 따지려면 0보다 커야 합니다.
+conclusion-rows-rising = { conclusion-rows-unknown } 행이 늘자 나빠졌습니다. 손실이 { $fewer }행에서 { SIGNIFICANT($before, digits: 4) }, { $more }행에서 { SIGNIFICANT($after, digits: 4) }입니다(표준 오차의 { FIXED($errors, digits: 1) }배만큼 증가).
+conclusion-rows-flat = { conclusion-rows-unknown } 손실이 뚜렷이 내려가지 않습니다. { $fewer }행에서 { SIGNIFICANT($before, digits: 4) }, { $more }행에서 { SIGNIFICANT($after, digits: 4) }입니다(표준 오차의 { FIXED($errors, digits: 2) }배만큼만 감소, { $limit }배 미만은 우연일 수 있음).
+conclusion-rows-unbounded = { conclusion-rows-unknown } { $first }행에서 { $last }행까지의 손실로는 지수의 범위를 정할 수 없습니다. 손실이 { FIXED($low, digits: 1) }%에서 { FIXED($high, digits: 0) }%까지 얼마든지 낮아질 수 있습니다.
+next-train-longer = 에포크를 두 배로 늘려 훈련하세요({ $run }). 검증 손실이 아직 내려가고 있습니다.
+next-larger-model = { $run }보다 큰 모델을 시도하세요. 마지막으로 키웠을 때에도 손실이 낮아졌습니다.
+next-use-baseline = 검증 손실이 더 낮은 기준 모델 { $run }: 이 모델을 쓰거나 더 나은 신경망을 찾으세요. 배울 것이 더 있습니다.
+next-try-treatment = { $treatment }({ $run })도 시도해 보세요. 이 행들에서는 더 좋지만 우연일 수 있습니다.
+next-more-rows = 더 많은 행으로 훈련하세요. { conclusion-rows-times } 새 행에서 예상되는 손실은 { ESTIMATE($loss) }입니다.
 
 ## Tables and their columns
 

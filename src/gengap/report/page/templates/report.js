@@ -233,9 +233,7 @@ function forest(items, width) {
 const paired = (name, { difference, interval: [low, high], adjusted }) => ({ name, triple: [low, difference, high], adjusted });
 
 function effectsChart(width) {
-  const { against } = data.effects.at(-1); // early stopping is held against the model's own end: a scale of its own
-  const items = data.effects.filter((effect) => effect.against === against);
-  return forest(items.map((effect) => paired(effect.name, effect.loss)), width);
+  return forest(data.effects.map((effect) => paired(effect.name, effect.loss)), width);
 }
 
 function standingsChart(width) {
