@@ -111,13 +111,11 @@ def _nothing_learnt(test: PermutationTest) -> Message:
 
 def _why(choice: OneStandardErrorChoice, finalists: int) -> Message:
     """Why this run: it is the best, or the smallest that is close to the best."""
-    code = "lowest" if choice.run == choice.best else "smallest"
-    values: dict[str, object] = {"limit": MIN_EFFECT}
-    if choice.run != choice.best:
-        values |= {"best": choice.best, "difference": choice.difference, "error": choice.error}
-    if finalists:
-        return Message(f"conclusion-{code}-cross-validated", values | {"finalists": finalists})
-    return Message(f"conclusion-{code}-loss", values)
+    values: dict[str, object] = {"limit": MIN_EFFECT} | ({"finalists": finalists} if finalists else {})
+    if choice.run == choice.best:
+        return Message("conclusion-lowest-cross-validated" if finalists else "conclusion-lowest-loss", values)
+    values |= {"best": choice.best, "difference": choice.difference, "error": choice.error}
+    return Message("conclusion-smallest-cross-validated" if finalists else "conclusion-smallest-loss", values)
 
 
 def smallest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneStandardErrorChoice:
