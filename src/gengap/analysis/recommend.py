@@ -111,7 +111,9 @@ def _nothing_learnt(test: PermutationTest) -> Message:
 
 def _why(choice: OneStandardErrorChoice, finalists: int) -> Message:
     """Why this run: it is the best, or the smallest that is close to the best."""
-    values: dict[str, object] = {"limit": MIN_EFFECT} | ({"finalists": finalists} if finalists else {})
+    values: dict[str, object] = {"limit": MIN_EFFECT}
+    if finalists:
+        values["finalists"] = finalists
     if choice.run == choice.best:
         return Message("conclusion-lowest-cross-validated" if finalists else "conclusion-lowest-loss", values)
     values |= {"best": choice.best, "difference": choice.difference, "error": choice.error}
