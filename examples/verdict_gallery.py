@@ -18,7 +18,7 @@ import numpy as np
 from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
 from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import RunCurves, choose
+from gengap.diagnose.run_curves import MetricCurves, choose_curves
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.report.verdict_plot import save_verdict_figure
 from gengap.stats.row_losses import RowLosses
@@ -82,7 +82,7 @@ def changed(columns: Columns, at: slice | list[int], value: float) -> Columns:
 def too_noisy() -> Verdict:
     """A verdict is demanded from a probability of 0.9 on, which these curves don't give."""
     noisy = curves(falling(0.38, 0.3, 8), falling(0.40, 0.3, 8) + 0.001 * EPOCHS, noise=0.15)
-    return judge(replace(choose(read(noisy)[0]), run="too noisy"), None, Thresholds(decisive=0.9))
+    return judge(replace(choose_curves(read(noisy)[0]), run="too noisy"), None, Thresholds(fit_probability=0.9))
 
 
 def with_rows() -> Verdict:
@@ -91,12 +91,12 @@ def with_rows() -> Verdict:
     kept = np.unique(np.geomspace(1, len(EPOCHS), 40).astype(np.int64)) - 1
     own = random.gamma(2, 0.5, size=200) + 0.004 * kept[:, None] * random.normal(size=200)
     rows = RowLosses(kept, validation[kept, None] * own)
-    return judge(replace(choose(read(shown()["turned"])[0]), run="turned, by rows"), rows)
+    return judge(replace(choose_curves(read(shown()["turned"])[0]), run="turned, by rows"), rows)
 
 
-def judged(runs: Mapping[str, Columns]) -> list[tuple[RunCurves, Verdict]]:
+def judged(runs: Mapping[str, Columns]) -> list[tuple[MetricCurves, Verdict]]:
     """Each run's curves with the verdict on them."""
-    chosen = [replace(choose(read(columns)[0]), run=name) for name, columns in runs.items()]
+    chosen = [replace(choose_curves(read(columns)[0]), run=name) for name, columns in runs.items()]
     return [(one, judge(one)) for one in chosen]
 
 

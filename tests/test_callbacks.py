@@ -237,7 +237,7 @@ def test_losses_without_rows_are_refused(build: Callable[[], Any], loss: Any, me
         ({"validation": (np.ones((1, 2)), np.ones(1))}, "x has 1 rows and y 1; expected as many, two at least"),
         ({"validation": (np.ones((3, 2)), 1.0)}, "x has 3 rows and y 0"),
         ({"validation": (np.ones((3, 2)), np.ones(3)), "metric": "auc"}, "rows of the loss, but metric is 'auc'"),
-        ({"materially": 2.0}, "materially is 2; expected a share of the loss"),
+        ({"min_effect": 2.0}, "min_effect is 2; expected a share of the loss"),
         ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
     ],
 )

@@ -17,7 +17,7 @@ ROWS = 1_000
 
 def refused() -> Figure:
     """Four runs that get no verdict."""
-    demanding = Thresholds(decisive=0.9)
+    demanding = Thresholds(fit_probability=0.9)
     noisy = curves(falling(0.38, 0.3, 8), falling(0.40, 0.3, 8) + 0.001 * EPOCHS, noise=0.15)
     runs = {
         "not-finite": WorkedExample(shown()["diverged"]),

@@ -14,7 +14,7 @@ from examples.verdict_gallery import Columns
 from gengap.diagnose.evidence import Evidence, collect_evidence
 from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import RunCurves, choose
+from gengap.diagnose.run_curves import MetricCurves, choose_curves
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.history import Series
 from gengap.report.plots import COLOURS
@@ -45,7 +45,7 @@ class WorkedExample:
         metric: str | None = None,
         thresholds: Thresholds | None = None,
     ) -> None:
-        self.curves: RunCurves = replace(choose(read(columns)[0], metric), run="run")
+        self.curves: MetricCurves = replace(choose_curves(read(columns)[0], metric), run="run")
         self.verdict: Verdict = judge(self.curves, rows, thresholds)
         self.rows = rows
 

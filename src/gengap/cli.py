@@ -302,7 +302,9 @@ def diagnose(
         list[str], typer.Argument(help="Logs of any framework, or folders of them.", metavar="FILE...")
     ],
     metric: Annotated[str | None, typer.Option(help="The curves to judge (default: the loss).")] = None,
-    materially: Annotated[float, typer.Option(help="The change that matters, as a share of the loss.")] = 0.01,
+    min_effect: Annotated[
+        float, typer.Option(help="The smallest change that matters, as a share of the loss.")
+    ] = 0.01,
     fail_on: Annotated[
         list[Stated] | None, typer.Option(help="Exit with 1 if a run has this verdict; may be repeated.")
     ] = None,
@@ -310,9 +312,9 @@ def diagnose(
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON to standard output.")] = False,
 ) -> None:
     """Give the verdict on the training curves in FILE: Keras, TensorBoard, Lightning, Hugging Face, XGBoost, ..."""
-    from gengap.diagnose.batch import answer
+    from gengap.diagnose.batch import diagnose_files
 
-    answers = answer(files, metric, materially)
+    answers = diagnose_files(files, metric, min_effect)
     if json:
         from gengap.report.verdict_table import verdicts_json
 

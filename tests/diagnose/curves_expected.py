@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import Log, RunCurves, choose
+from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 
 LOGS = Path(__file__).parent / "logs"
 TRAIN, VALIDATION = [0.9, 0.5, 0.3], [1.0, 0.7, 0.8]  # curves of three epochs
@@ -16,14 +16,14 @@ def one(source: object) -> Log:
     return log
 
 
-def judged(source: object, metric: str | None = None) -> RunCurves:
-    return choose(one(source), metric)
+def judged(source: object, metric: str | None = None) -> MetricCurves:
+    return choose_curves(one(source), metric)
 
 
 def expect(source: object, validation: dict[int, float], train: dict[int, float] | None) -> Log:
     """The only run in `source`, its loss held against what is expected at each epoch."""
     log = one(source)
-    found = choose(log)
+    found = choose_curves(log)
     assert dict(zip(found.validation.epochs.tolist(), found.validation.values.tolist(), strict=True)) == validation
     if train is None:
         assert found.train is None

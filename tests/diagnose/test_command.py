@@ -115,12 +115,12 @@ def test_plot_of_another_kind_is_refused(logs: list[str]) -> None:
 
 def test_another_metric_and_threshold(logs: list[str], tmp_path: Path) -> None:
     both = write(tmp_path / "both.csv", val_loss=TURNING, val_accuracy=1 - 0.5 * FALLING)
-    options = ["--json", "--metric", "val_accuracy", "--materially", "0.02"]
+    options = ["--json", "--metric", "val_accuracy", "--min-effect", "0.02"]
     (run,) = json.loads(CliRunner().invoke(app, ["diagnose", both, *options]).stdout)["runs"]
     assert run["metric"] == "val_accuracy"
     assert run["best_epoch"] == 59
-    with pytest.raises(UsageError, match="materially is 2; expected a share of the loss between 0 and 1"):
-        gengap.diagnose({"val_loss": TURNING}, materially=2)
+    with pytest.raises(UsageError, match="min_effect is 2; expected a share of the loss between 0 and 1"):
+        gengap.diagnose({"val_loss": TURNING}, min_effect=2)
 
 
 def test_several_runs_need_a_name() -> None:

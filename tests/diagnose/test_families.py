@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.judging.families import FAMILIES, VARIANTS, Family, PageDocument
 from gengap.diagnose import diagnose
 from gengap.diagnose.judge import judge
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Verdict
 from gengap.history import Series
 
@@ -21,7 +21,7 @@ def series(values: np.ndarray) -> Series:
 
 def judged(drawn: PageDocument) -> Verdict:
     train = None if drawn.train is None else series(drawn.train)
-    return judge(RunCurves("run", "val_loss", series(drawn.validation), train, drawn.higher_is_better))
+    return judge(MetricCurves("run", "val_loss", series(drawn.validation), train, drawn.higher_is_better))
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
@@ -74,7 +74,7 @@ def test_fewer_validation_values_than_training_ones() -> None:
     epochs = np.arange(90)
     train, validation = np.exp(-epochs / 30), 0.5 + 0.5 * np.exp(-epochs / 4) + 0.002 * epochs
     every_third = Series(epochs[2::3], validation[2::3])
-    curves = RunCurves("run", "val_loss", every_third, series(train), False)
+    curves = MetricCurves("run", "val_loss", every_third, series(train), False)
     verdict = judge(curves)
     assert verdict.verdict == "overfit"
     assert verdict.best_epoch == 17
@@ -104,7 +104,7 @@ def test_what_is_material_can_be_set() -> None:
     epochs = np.arange(100)
     loss = 0.5 * (1 + np.exp(-epochs / 5)) * (1 + 0.03 * np.clip((epochs - 40) / 59, 0, None))
     assert diagnose({"val_loss": loss}).verdict == "overfit"
-    assert diagnose({"val_loss": loss}, materially=0.06).verdict == "good"
+    assert diagnose({"val_loss": loss}, min_effect=0.06).verdict == "good"
 
 
 def test_numbers_are_on_the_metrics_own_scale() -> None:
@@ -126,7 +126,7 @@ anything = st.floats(allow_nan=True, allow_infinity=True)
 @settings(max_examples=60)
 @given(st.lists(finite, max_size=40) | st.lists(anything, max_size=40), st.lists(anything, max_size=40))
 def test_no_numbers_make_it_crash(validation: list[float], train: list[float]) -> None:
-    curves = RunCurves("run", "val_loss", series(np.array(validation)), series(np.array(train)), False)
+    curves = MetricCurves("run", "val_loss", series(np.array(validation)), series(np.array(train)), False)
     verdict = judge(curves)
     assert verdict.verdict in ("underfit", "good", "near-overfit", "overfit", "inconclusive")
     assert verdict.findings and all(map(str, verdict.findings))

@@ -46,7 +46,7 @@ def test_every_finding_and_advice_is_written_in_every_language(code: str, verdic
 def test_findings_survive_json(verdicts: list[Verdict]) -> None:
     for verdict in verdicts:
         again = msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict)
-        assert [str(finding) for finding in again.findings] == [str(finding) for finding in verdict.findings]
+        assert again.findings == verdict.findings and again.advice == verdict.advice
 
 
 def test_advice_is_the_remedy_of_a_finding(verdicts: list[Verdict]) -> None:

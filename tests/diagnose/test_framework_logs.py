@@ -19,7 +19,7 @@ from sklearn.ensemble import (
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import choose
+from gengap.diagnose.run_curves import choose_curves
 from gengap.history import History, Series
 from gengap.report import tensorboard
 
@@ -71,7 +71,7 @@ def test_real_logs(
     found = judged(LOGS / path)
     assert found.metric == metric
     assert (extent(found.validation), extent(found.train)) == (validation, train)
-    assert (found.also and found.also.metric) == also
+    assert (found.auxiliary and found.auxiliary.metric) == also
     assert found.higher_is_better == (path == "sklearn/mlp.json")
     assert np.isfinite(found.validation.values).all()
 
@@ -175,7 +175,7 @@ def test_scikit_learns_boosting_keeps_scores(model: Any, metric: str, higher: bo
     model.fit(*table())
     log = one(model)
     assert set(log.history.series) == {("train", metric), ("validation", metric)}
-    found = choose(log)
+    found = choose_curves(log)
     assert (found.metric, found.higher_is_better) == ("validation_score_", higher)
     np.testing.assert_array_equal(found.validation.values, sign * np.array(model.validation_score_))
 

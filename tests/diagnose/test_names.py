@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gengap.diagnose.metric_names import assign
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import Log, choose, higher_is_better, split_and_metric
+from gengap.diagnose.run_curves import Log, choose_curves, higher_is_better, split_and_metric
 from gengap.errors import UsageError
 from gengap.history import History, Series
 
@@ -173,55 +173,61 @@ def test_any_name_is_taken(name: str) -> None:
     ],
 )
 def test_losses_are_judged_first(columns: list[str], judged: str) -> None:
-    found = choose(log(**dict.fromkeys(columns, FALLING)))
+    found = choose_curves(log(**dict.fromkeys(columns, FALLING)))
     assert found.metric == judged
     assert found.higher_is_better == higher_is_better(judged)
 
 
 def test_training_is_measured_clean_where_that_was_logged() -> None:
     logged = log(val_mse=FALLING, mse=[4, 3, 2, 1], clean_mse=[3, 2, 1, 0], loss=FALLING, clean_loss=[9, 9, 9, 9])
-    train = choose(logged).train
+    train = choose_curves(logged).train
     assert train is not None and train.values.tolist() == [3, 2, 1, 0]
-    with_penalties = choose(log(val_loss=FALLING, loss=[4, 3, 2, 1], clean_loss=[3, 2, 1, 0])).train
+    with_penalties = choose_curves(log(val_loss=FALLING, loss=[4, 3, 2, 1], clean_loss=[3, 2, 1, 0])).train
     assert with_penalties is not None and with_penalties.values.tolist() == [4, 3, 2, 1]
 
 
 def test_accuracy_like_curves_come_along() -> None:
-    found = choose(log(val_loss=FALLING, loss=FALLING, val_auc=[0, 0, 0, 1], val_accuracy=RISING, accuracy=FALLING))
-    assert found.also is not None
-    assert (found.also.metric, found.also.higher_is_better, found.also.also) == ("val_accuracy", True, None)
-    assert found.also.train is not None and found.also.train.values.tolist() == FALLING
-    assert choose(log(val_auc=RISING, val_acc=RISING)).also is None
+    found = choose_curves(
+        log(val_loss=FALLING, loss=FALLING, val_auc=[0, 0, 0, 1], val_accuracy=RISING, accuracy=FALLING)
+    )
+    assert found.auxiliary is not None
+    assert (found.auxiliary.metric, found.auxiliary.higher_is_better, found.auxiliary.auxiliary) == (
+        "val_accuracy",
+        True,
+        None,
+    )
+    assert found.auxiliary.train is not None and found.auxiliary.train.values.tolist() == FALLING
+    assert choose_curves(log(val_auc=RISING, val_acc=RISING)).auxiliary is None
 
 
 def test_a_direction_that_no_word_tells_is_that_of_training() -> None:
-    assert choose(log(val_my_own=FALLING, my_own=RISING)).higher_is_better is True
-    assert choose(log(val_my_own=RISING, my_own=FALLING)).higher_is_better is False
-    assert choose(log(val_my_own=RISING), "my_own").higher_is_better is False
+    assert choose_curves(log(val_my_own=FALLING, my_own=RISING)).higher_is_better is True
+    assert choose_curves(log(val_my_own=RISING, my_own=FALLING)).higher_is_better is False
+    assert choose_curves(log(val_my_own=RISING), "my_own").higher_is_better is False
 
 
 @pytest.mark.parametrize("asked", ["mse", "val_mse", "MSE", "Val MSE", "validation/mse"])
 def test_a_metric_is_asked_for_in_any_spelling(asked: str) -> None:
-    assert choose(log(val_loss=FALLING, val_mse=FALLING), asked).metric == "val_mse"
+    assert choose_curves(log(val_loss=FALLING, val_mse=FALLING), asked).metric == "val_mse"
 
 
 def test_a_metric_is_asked_for_by_its_column() -> None:
     (found,) = read(
         {"validation_0": {"auc": RISING, "error": FALLING}, "validation_1": {"auc": RISING, "error": [1] * 4}}
     )
-    assert choose(found, "validation_1-error").validation.values.tolist() == [1] * 4
+    assert choose_curves(found, "validation_1-error").validation.values.tolist() == [1] * 4
 
 
 def test_unnamed_curves_are_losses_or_what_was_asked_for() -> None:
     source = {"train": RISING, "validation": RISING}
-    assert choose(read(source)[0]).higher_is_better is False
-    found = choose(read(source, "accuracy")[0], "accuracy")
+    assert choose_curves(read(source)[0]).higher_is_better is False
+    found = choose_curves(read(source, "accuracy")[0], "accuracy")
     assert (found.metric, found.higher_is_better) == ("validation", True)
 
 
 def test_without_validation_the_error_lists_what_is_there() -> None:
     with pytest.raises(UsageError) as caught:
-        choose(log(loss=FALLING, accuracy=RISING, learning_rate=FALLING, mystery=RISING))
+        choose_curves(log(loss=FALLING, accuracy=RISING, learning_rate=FALLING, mystery=RISING))
     assert str(caught.value) == (
         "dict: there is no validation curve. Log the validation loss as well, in a column such as val_loss. "
         "It holds train: loss, accuracy; not understood: learning_rate, mystery."
@@ -232,30 +238,30 @@ def test_a_metric_of_training_alone_can_not_be_judged() -> None:
     with pytest.raises(
         UsageError, match=r"no validation curve of 'accuracy', only one of training\. It holds valid"
     ):
-        choose(log(loss=FALLING, accuracy=RISING, val_loss=FALLING), "accuracy")
+        choose_curves(log(loss=FALLING, accuracy=RISING, val_loss=FALLING), "accuracy")
 
 
 def test_a_metric_that_is_not_there_is_said_so() -> None:
     with pytest.raises(
         UsageError, match=r"there is no metric 'auc'\. It holds validation: val_loss; train: loss\."
     ):
-        choose(log(loss=FALLING, val_loss=FALLING), "auc")
+        choose_curves(log(loss=FALLING, val_loss=FALLING), "auc")
 
 
 def test_a_validation_curve_of_no_known_metric_is_to_be_asked_for() -> None:
     with pytest.raises(
         UsageError, match=r"known loss or score\. Name one with --metric .*It holds validation: val_x"
     ):
-        choose(log(val_x=FALLING))
+        choose_curves(log(val_x=FALLING))
 
 
 def test_many_columns_are_not_all_listed() -> None:
     with pytest.raises(UsageError, match=r"c0, .* and 15 more\.") as caught:
-        choose(log(**{f"c{i}": FALLING for i in range(34)}, **{"x" * 100: FALLING}))
+        choose_curves(log(**{f"c{i}": FALLING for i in range(34)}, **{"x" * 100: FALLING}))
     assert "x" * 61 not in str(caught.value)
 
 
 def test_a_later_seed_is_part_of_the_runs_name() -> None:
     series = {("validation", "loss"): Series(np.arange(3), np.ones(3))}
-    runs = [choose(Log(History("Tiny", seed, series), {})).run for seed in (0, 1)]
+    runs = [choose_curves(Log(History("Tiny", seed, series), {})).run for seed in (0, 1)]
     assert runs == ["Tiny", "Tiny.seed1"]

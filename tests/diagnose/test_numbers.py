@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gengap.diagnose.judge import judge
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Verdict
 from gengap.history import Series
 from gengap.stats.row_losses import RowLosses
@@ -15,11 +15,11 @@ EPOCHS = np.arange(200)
 LOG = np.log(EPOCHS + 1.0)
 
 
-def curves(validation: np.ndarray, train: np.ndarray | None = None) -> RunCurves:
+def curves(validation: np.ndarray, train: np.ndarray | None = None) -> MetricCurves:
     random = np.random.default_rng(0)
     noisy = [each * (1 + random.normal(0, 0.002, len(each))) for each in (validation, train) if each is not None]
     series = [Series(np.arange(len(each)), each) for each in noisy]
-    return RunCurves("drawn", "val_loss", series[0], series[1] if train is not None else None, False)
+    return MetricCurves("drawn", "val_loss", series[0], series[1] if train is not None else None, False)
 
 
 def verdict(validation: np.ndarray, train: np.ndarray | None = None, rows: RowLosses | None = None) -> Verdict:

@@ -19,7 +19,7 @@ from sklearn.neural_network import MLPClassifier
 from gengap.diagnose.readers import log_table as table
 from gengap.diagnose.readers import paths as files
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import choose
+from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import DataError, UsageError
 from gengap.history import History, Series
 
@@ -126,12 +126,12 @@ def test_of_two_columns_of_one_curve_the_longer_is_kept() -> None:
 
 def test_a_column_of_text_is_left_out(tmp_path: Path) -> None:
     log = one(write(tmp_path, "a.csv", "val_loss,loss\n1,mse\n2,mse\n"))
-    assert choose(log).train is None
+    assert choose_curves(log).train is None
     assert log.notes == ("loss holds text (line 2, column 'loss': 'mse' is not a number) and was left out.",)
     with pytest.raises(
         UsageError, match=r"no validation curve.*understood: val_loss\. val_loss holds text \(line 2, "
     ):
-        choose(one(write(tmp_path, "a.csv", 'loss,val_loss\n1,"0,5"\n')))
+        choose_curves(one(write(tmp_path, "a.csv", 'loss,val_loss\n1,"0,5"\n')))
 
 
 def test_one_row_is_a_curve_of_one_point() -> None:
@@ -278,7 +278,7 @@ def test_objects_of_other_kinds(source: object, said: str) -> None:
 def test_a_model_fitted_without_validation_says_so() -> None:
     x, y = np.arange(8.0)[:, None], np.arange(8) % 2
     with pytest.raises(UsageError, match=r"there is no validation curve.*It holds train: train_score_"):
-        choose(one(GradientBoostingClassifier(n_estimators=3).fit(x, y)))
+        choose_curves(one(GradientBoostingClassifier(n_estimators=3).fit(x, y)))
 
     class Booster:
         def evals_result(self) -> None:
@@ -312,4 +312,4 @@ def test_an_empty_history_has_nothing_to_judge() -> None:
         History("a", 0, {("validation", "loss"): Series(np.arange(0), np.zeros(0))}),
     ):
         with pytest.raises(UsageError, match=r"a: there is no validation curve.*It holds no curves"):
-            choose(one(history))
+            choose_curves(one(history))

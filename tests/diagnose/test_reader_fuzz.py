@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import choose
+from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import GengapError
 
 SUFFIXES = (
@@ -37,7 +37,7 @@ def survives(source: object) -> None:
             assert series.epochs.dtype == np.int64 and series.values.dtype == np.float64
             assert (np.diff(series.epochs) > 0).all()
         try:
-            assert len(choose(log).validation)
+            assert len(choose_curves(log).validation)
         except GengapError as said:
             assert str(said)
 

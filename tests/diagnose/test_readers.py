@@ -16,7 +16,7 @@ import pytest
 from diagnose.curves_expected import LOGS, TRAIN, VALIDATION, by_epoch, expect
 
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import choose
+from gengap.diagnose.run_curves import choose_curves
 from gengap.history import History, Series, write_histories
 
 # Layouts of tables
@@ -54,7 +54,7 @@ def test_long_tables_hold_runs_and_seeds(tmp_path: Path) -> None:
             (f"{name}:{run}", seed) for run in ("a", "b") for seed in (0, 1)
         ]
         assert logs[3].history["validation", "loss"].values.tolist() == [v + 1 for v in VALIDATION]
-        assert choose(logs[0]).metric == "val_loss"
+        assert choose_curves(logs[0]).metric == "val_loss"
 
 
 def test_a_long_table_without_splits_tells_them_by_its_metrics() -> None:
@@ -85,12 +85,12 @@ def test_runs_in_a_wide_table() -> None:
     )
     logs = read(frame)
     assert [log.history.run for log in logs] == ["DataFrame:a", "DataFrame:b"]
-    assert [choose(log).validation.values.tolist() for log in logs] == [VALIDATION, VALIDATION]
+    assert [choose_curves(log).validation.values.tolist() for log in logs] == [VALIDATION, VALIDATION]
 
 
 def test_runs_in_a_dict() -> None:
     logs = read({run: {"loss": TRAIN, "val_loss": VALIDATION} for run in ("a", "b")})
-    assert [choose(log).run for log in logs] == ["dict:a", "dict:b"]
+    assert [choose_curves(log).run for log in logs] == ["dict:a", "dict:b"]
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,10 @@ def test_histories_of_gengap(tmp_path: Path) -> None:
     for source, start in ((runs, ""), (tmp_path, f"{tmp_path}:"), (tmp_path / "histories.parquet", None)):
         logs = read(source)
         start = f"{source}:" if start is None else start
-        assert [choose(log).run for log in logs] == [
+        assert [choose_curves(log).run for log in logs] == [
             *(f"{start}sizes/Tiny", f"{start}sizes/Tiny.seed1", f"{start}sizes/Large")
         ]
-        assert all(choose(log).metric == "val_binary_crossentropy" for log in logs)
+        assert all(choose_curves(log).metric == "val_binary_crossentropy" for log in logs)
         assert set(logs[0].history.series) == set(runs[0].series)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gengap.diagnose.judge import judge
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.trial_verdicts import row_losses
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
@@ -27,7 +27,7 @@ def to_rows(mean: np.ndarray, rows: int, disagreement: float, seed: int = 0) -> 
 
 def judge_trial(rise: float, rows: RowLosses | None) -> Verdict:
     mean = 0.5 * (1 + np.exp(-EPOCHS / 3)) * (1 + rise * np.clip((EPOCHS - 20) / 39, 0, None))
-    return judge(RunCurves("run", "val_loss", Series(EPOCHS, mean), Series(EPOCHS, mean), False), rows)
+    return judge(MetricCurves("run", "val_loss", Series(EPOCHS, mean), Series(EPOCHS, mean), False), rows)
 
 
 def mean_of(rise: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from gengap.stats.permutation import PermutationTest, signal
+from gengap.stats.permutation import PermutationTest, permutation_test
 from gengap.tasks import BINARY, Multiclass, Regression
 
 RUNS, EPOCHS = 6, 8
@@ -26,7 +26,7 @@ def outputs(random: np.random.Generator, y: np.ndarray, strength: float) -> list
 
 
 def shown(made: Iterable[np.ndarray], y: np.ndarray, **options: int) -> PermutationTest:
-    return signal((lines[..., None] for lines in made), y, BINARY, **options)
+    return permutation_test((lines[..., None] for lines in made), y, BINARY, **options)
 
 
 @pytest.mark.parametrize(("rows", "rate"), [(400, 0.5), (400, 0.05), (60, 0.5)])
@@ -78,16 +78,16 @@ def test_of_several_classes_the_measure_is_the_mean_area_of_each_against_the_res
     y = task.encoded(np.array(["a", "b", "c"])[labels])
     made = (random.normal(size=(4, 400, 3)) + 0.5 * y).round(1)
     each = [np.mean([roc_auc_score(y[:, k], line[:, k]) for k in range(3)]) for line in made]
-    found = signal([made], y, task)
+    found = permutation_test([made], y, task)
     assert found.value == pytest.approx(max(each), abs=1e-5)
-    assert found.p_value <= 0.01 < signal([random.permuted(made, axis=1)], y, task).p_value
+    assert found.p_value <= 0.01 < permutation_test([random.permuted(made, axis=1)], y, task).p_value
 
 
 def test_of_numbers_the_measure_is_the_rank_correlation() -> None:
     random = np.random.default_rng(0)
     y = random.normal(size=300).round(1)
     made = (random.normal(size=(5, 300, 1)) + 0.4 * y[:, None]).round(1)
-    found = signal([made], y, Regression())
+    found = permutation_test([made], y, Regression())
     assert found.measure == "rank-correlation"
     assert found.value == pytest.approx(max(spearmanr(line[:, 0], y).statistic for line in made), abs=0.01)
-    assert found.p_value <= 0.01 < signal([random.permuted(made, axis=1)], y, Regression()).p_value
+    assert found.p_value <= 0.01 < permutation_test([random.permuted(made, axis=1)], y, Regression()).p_value

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gengap.data.sources.source import open_source
-from gengap.diagnose.batch import answer
+from gengap.diagnose.batch import diagnose_files
 from gengap.errors import GengapError
 from gengap.models.saved_model import read_card
 from gengap.presets import load_plan
@@ -49,7 +49,7 @@ def skipping(path: Path) -> None:
 
 
 def judge(path: Path) -> None:
-    answered = answer([str(path)], None, 0.01)
+    answered = diagnose_files([str(path)], None, 0.01)
     for fault in answered.faults:
         said(fault["error"], path)
 

@@ -29,7 +29,7 @@ from live_made import PLAN, ROWS, write_status
 import gengap
 from gengap.data.dataset import load
 from gengap.data.sources.source import open_source
-from gengap.diagnose.batch import answer
+from gengap.diagnose.batch import diagnose_files
 from gengap.diagnose.readers import read
 from gengap.errors import GengapError, PlanError, StudyFolderError, UsageError
 from gengap.files.atomic import atomic_write, safe_join
@@ -296,7 +296,7 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in files_in(tmp_path)}
     found = folder.results()
     study_page(found.summary, found.histories, found.plan)
-    answer([str(folder.path)], None, 0.01)
+    diagnose_files([str(folder.path)], None, 0.01)
     assert take_snapshot(folder.path).page
     assert {path: path.read_bytes() for path in files_in(tmp_path)} == before
 

@@ -17,7 +17,7 @@ from gengap.stats.comparison import compare
 
 
 def cross_trial_findings(outcomes: TrialResults, features: int) -> dict[str, Finding]:
-    """By run, what others show: that the run is too small or regularised too much, materially and beyond chance."""
+    """Return, by run, that other trials show it to be too small or regularised too much, beyond chance."""
     return dict(_too_small(outcomes, features)) | dict(_held_back(outcomes))
 
 
@@ -42,7 +42,7 @@ def _held_back(outcomes: TrialResults) -> Iterator[tuple[str, Finding]]:
 def _lower(
     outcomes: TrialResults, run: str, others: Sequence[str]
 ) -> tuple[str, tuple[float, float, float]] | None:
-    """The best of the others, and how far its loss is below in percent, if that is material and beyond chance.
+    """The best of the others, and how far its loss is below in percent, if that matters and is beyond chance.
 
     Holm's correction is for all of the others, from which the best was picked.
     """
@@ -50,7 +50,7 @@ def _lower(
         return None
     losses = {each: outcomes.losses(each) for each in (run, *others)}
     best = min(compare(losses, against=run), key=lambda each: each.difference)
-    mean, limit = float(np.mean(losses[run])), Thresholds().materially
+    mean, limit = float(np.mean(losses[run])), Thresholds().min_effect
     if best.adjusted >= 0.1 or -best.difference < limit * mean:
         return None
     return best.a, (-100 * best.interval[1] / mean, -100 * best.difference / mean, -100 * best.interval[0] / mean)

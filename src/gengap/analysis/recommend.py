@@ -20,7 +20,7 @@ from gengap.tasks import weighted_variance
 from gengap.text.catalog import Message
 
 STEPS = 3
-MIN_EFFECT = Thresholds().materially
+MIN_EFFECT = Thresholds().min_effect
 
 
 class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ def recommend(
 ) -> Recommendation | None:
     """The smallest model that is as good as the best, as far as these rows can tell; None if no run is finite.
 
-    That is within one standard error of it, by paired losses, and not materially worse: where few rows make the
+    That is within one standard error of it, by paired losses, and at most MIN_EFFECT worse: where few rows make the
     error wide, being small is no reason to give up a loss that matters. Where the best were cross-validated it is
     one of them, by the losses of all rows that validated. Where no model ranks the validation rows better than
     chance does, the smallest of all, because nothing was learnt.
@@ -121,7 +121,7 @@ def _why(choice: OneStandardErrorChoice, finalists: int) -> Message:
 
 
 def smallest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneStandardErrorChoice:
-    """The first run in `order` within one standard error of the best and not materially worse."""
+    """The first run in `order` within one standard error of the best and at most MIN_EFFECT worse."""
     means = {run: float(losses[run].mean()) for run in order}
     near = [run for run in order if means[run] <= (1 + MIN_EFFECT) * min(means.values())]
     return choose_within_one_error({run: losses[run] for run in near}, near)

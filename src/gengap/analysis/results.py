@@ -10,7 +10,7 @@ import numpy as np
 
 from gengap.history import Series
 from gengap.plan import Trial
-from gengap.stats.permutation import PermutationTest, signal
+from gengap.stats.permutation import PermutationTest, permutation_test
 from gengap.stats.weighted import linearise
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.types import TrainResult
@@ -67,7 +67,7 @@ class TrialResults:
     @cached_property
     def signal(self) -> PermutationTest:
         """Whether any of `whole`, with any seed, at any epoch kept, shows that it learnt something."""
-        return signal((self.fitted[pair].outputs for pair in self.pairs), self.y, self.task)
+        return permutation_test((self.fitted[pair].outputs for pair in self.pairs), self.y, self.task)
 
     def seeds(self, run: str) -> list[int]:
         """The seeds with which it was finished and did not diverge before its first epoch's end."""

@@ -18,7 +18,7 @@ import numpy as np
 from gengap.callbacks.model_losses import CURVES_ALONE, checked_validation, compiled_loss, model_losses
 from gengap.callbacks.row_loss_history import RowLossHistory
 from gengap.diagnose.judge import judge
-from gengap.diagnose.run_curves import Log, choose
+from gengap.diagnose.run_curves import Log, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds
 from gengap.errors import UsageError
 from gengap.history import History, Series
@@ -48,7 +48,7 @@ class Monitor:
 
     In any other loop call `log` once an epoch.
 
-    `metric` says which curves are judged (default: the loss); `materially` is the change that matters, as a share
+    `metric` says which curves are judged (default: the loss); `min_effect` is the change that matters, as a share
     of it. With `stop`, overfitting that is certain (probability `CERTAIN`) ends Keras' `fit` and sets `certain`; it
     is looked for at `CHECKS`. The weights stay the last epoch's: keep the best ones as you would otherwise.
     `validation` holds arrays as the model takes them: x (n, ...), or a list or dict of such, and y (n, ...).
@@ -66,7 +66,7 @@ class Monitor:
         validation: tuple[Any, Any] | None = None,
         *,
         metric: str | None = None,
-        materially: float = 0.01,
+        min_effect: float = 0.01,
         stop: bool = False,
         batch_size: int = 256,
         run: str = "model",
@@ -76,7 +76,7 @@ class Monitor:
         if batch_size < 1:
             raise UsageError(f"batch_size is {batch_size}; expected a whole number of at least 1")
         self._validation = None if validation is None else checked_validation(validation)
-        self._metric, self._thresholds, self._stop = metric, make_thresholds(materially), stop
+        self._metric, self._thresholds, self._stop = metric, make_thresholds(min_effect), stop
         self._batch_size, self._name = batch_size, run
         self._run = _RunState()
 
@@ -85,7 +85,7 @@ class Monitor:
         """The verdict on what is known so far. Raises UsageError if no validation curve to judge is known yet."""
         if self._run.verdict is None:
             names = {(split, m): m if split == "train" else f"val_{m}" for split, m in self._run.series}
-            curves = choose(Log(self.history, names), self._metric)
+            curves = choose_curves(Log(self.history, names), self._metric)
             rows = None if curves.higher_is_better else self.rows
             self._run.verdict = judge(curves, rows, self._thresholds)
         return self._run.verdict

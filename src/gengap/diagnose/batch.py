@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import RunCurves, choose
+from gengap.diagnose.run_curves import MetricCurves, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds
 from gengap.errors import GengapError
 
@@ -20,7 +20,7 @@ class BatchResult:
     """
 
     in_order: list[Verdict | dict[str, str]] = field(default_factory=list)
-    judged: list[tuple[RunCurves, Verdict]] = field(default_factory=list)
+    judged: list[tuple[MetricCurves, Verdict]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -29,9 +29,9 @@ class BatchResult:
         return [one for one in self.in_order if isinstance(one, dict)]
 
 
-def answer(files: Sequence[str], metric: str | None, materially: float) -> BatchResult:
-    """The verdict on every run in `files`. Raises UsageError only for a wrong `materially`."""
-    thresholds, answers = make_thresholds(materially), BatchResult()
+def diagnose_files(files: Sequence[str], metric: str | None, min_effect: float) -> BatchResult:
+    """The verdict on every run in `files`. Raises UsageError only for a wrong `min_effect`."""
+    thresholds, answers = make_thresholds(min_effect), BatchResult()
     for file in files:
         try:
             logs = read(file, metric)
@@ -40,7 +40,7 @@ def answer(files: Sequence[str], metric: str | None, materially: float) -> Batch
             continue
         for log in logs:
             try:
-                curves = choose(log, metric)
+                curves = choose_curves(log, metric)
             except GengapError as error:
                 answers.in_order.append({"run": log.history.run, "error": str(error)})
                 continue

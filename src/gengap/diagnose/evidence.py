@@ -1,6 +1,6 @@
-"""The numbers a verdict stands on: how far validation rose, what more epochs would bring, what training still does.
+"""The numbers behind a verdict: how far validation rose, what more epochs would gain, what training still does.
 
-Everything is on the curves' own scale, where 0.01 is 1% of the metric (see `gengap.stats.curves`).
+All numbers are on the curves' own scale, where 0.01 is 1% of the metric (see `gengap.stats.curves`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.stats.curves import ScaledCurve, prepare
 from gengap.stats.row_losses import RowLosses, RowLossTrend, smooth_row_losses
 from gengap.stats.threads import single_threaded
@@ -18,44 +18,50 @@ from gengap.stats.trend import Mixture, Trend, fit_trend
 
 DRAWS = 400
 SHORTEST_TRAIN = 3  # values of a training curve that has a trend
-# Twice as many epochs gain the late pace, a fall per e-fold of epochs, times AHEAD: log 2 = 0.7 if the curve falls
-# evenly in log-epochs, 1 if in epochs, less if it levels off: real runs of known truth do all of that.
+# With twice as many epochs the loss falls by the late pace (the fall per e-fold of epochs) times a factor. It is
+# log 2 = 0.7 for a curve that falls evenly in log-epochs, 1 if evenly in epochs, and less if it levels off.
 AHEAD = 0.7  # the median of that factor ...
-AHEAD_SPREAD = 1.0  # ... and the sd of its logarithm
-# Before the data: a curve's end is as likely level, within half a percent or so, as moving, by ten or so.
+AHEAD_SPREAD = 1.0  # ... and the sd of its logarithm, from real runs of known truth
+# The prior of a curve's end: level within about half a percent, or moving by about ten, equally likely.
 LEVEL_OR_MOVING = (0.006, 0.1)
 QUANTILES = (-1.47, -0.79, -0.37, 0.0, 0.37, 0.79, 1.47)  # of the standard normal, at (i - 1/2)/7
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the curves (and rows, if given) say of one run; what takes long is found when it is asked for.
+    """What the curves of one run show, with uncertainty; slow numbers are computed when they are used.
 
-    `rise` is the validation trend's rise from its lowest point to the end, and `pace` its late fall per e-fold of
-    epochs. `near` says what is near the lowest point.
+    Attributes:
+        validation: The validation curve, on its scale.
+        train: The training curve, on its scale, if there is one.
+        trend: The trend under the validation curve.
+        rows: The trend of each validation row's loss, if rows are given.
+        min_effect: The smallest change that matters.
+        rise: How far the validation trend rises from its lowest point to the end.
+        pace: How far it falls per e-fold of epochs, near the end.
     """
 
     validation: ScaledCurve
     train: ScaledCurve | None
     trend: Trend
     rows: RowLossTrend | None
-    near: float
+    min_effect: float
     rise: Mixture
     pace: Mixture
 
     @property
     def lowest(self) -> int:
-        """The epoch at which the expected trend is lowest."""
+        """Return the epoch at which the expected trend is lowest."""
         return _epoch(self.validation, self.trend.epochs[self.trend.lowest_index])
 
     @cached_property
     def ahead(self) -> Mixture:
-        """The further fall below the lowest point if training went on twice as long."""
-        return gain(self.pace, self.rise.mean)
+        """How far validation would fall below its lowest point with twice as many epochs."""
+        return expected_gain(self.pace, self.rise.mean)
 
     @cached_property
     def turns(self) -> np.ndarray:
-        """Epochs (draws,) at which trends drawn at random, over rows drawn again, are lowest."""
+        """Epochs (draws,) at which random draws of the trend, over resampled rows, are lowest."""
         with single_threaded():
             draws = self.trend.draws(DRAWS)
             if self.rows is not None:
@@ -65,31 +71,31 @@ class Evidence:
 
     @property
     def overlearning(self) -> Mixture | None:
-        """How much more the training trend fell than validation's, since validation was first near its lowest."""
-        return self._beside[0]
+        """How much more training fell than validation since validation was first near its lowest point."""
+        return self._compared_with_training[0]
 
     @property
     def gap(self) -> float | None:
-        """How far validation is above training at the end; None without comparable training curve."""
-        return self._beside[1]
+        """How far validation ends above training; None without a comparable training curve."""
+        return self._compared_with_training[1]
 
     @cached_property
-    def _beside(self) -> tuple[Mixture | None, float | None]:
+    def _compared_with_training(self) -> tuple[Mixture | None, float | None]:
         train, validation, trend = self.train, self.validation, self.trend
         if train is None or len(train) < SHORTEST_TRAIN:
             return None, None
         with single_threaded():
             own = fit_trend(train.positions, train.values)
-        levelled = int(np.argmax(trend.mean <= trend.mean[trend.lowest_index] + self.near))
-        since = np.interp(_epoch(validation, trend.epochs[levelled]), train.epochs, train.positions)
+        level_from = int(np.argmax(trend.mean <= trend.mean[trend.lowest_index] + self.min_effect))
+        since = np.interp(_epoch(validation, trend.epochs[level_from]), train.epochs, train.positions)
         fall = own.difference(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 1)
-        beyond = fall.moved(-max(float(trend.mean[levelled] - trend.mean[-1]), 0.0))
+        more = fall.moved(-max(float(trend.mean[level_from] - trend.mean[-1]), 0.0))
         comparable = train.logarithmic and validation.logarithmic
-        return beyond, float(trend.mean[-1] - own.mean[-1]) if comparable else None
+        return more, float(trend.mean[-1] - own.mean[-1]) if comparable else None
 
     @property
     def bump(self) -> tuple[float, int]:
-        """The largest rise of the expected trend that is followed by a fall as deep, and the epoch of its top."""
+        """The largest rise of the expected trend that is followed by an equal fall, and the epoch of its top."""
         mean = self.trend.mean
         before = np.minimum.accumulate(mean)
         after = np.minimum.accumulate(mean[::-1])[::-1]
@@ -99,12 +105,18 @@ class Evidence:
 
     @property
     def sampling_error(self) -> float | None:
-        """The rise's standard error from the validation rows, where they are known."""
+        """The standard error of the rise from the choice of validation rows, if rows are given."""
         return None if self.rows is None else self.rows.difference_error(-1, self.trend.lowest_index)
 
 
-def collect_evidence(curves: RunCurves, rows: RowLosses | None = None, *, near: float = 0.01) -> Evidence:
-    """The evidence in curves of at least 3 finite validation values; `near` says what is near the lowest point."""
+def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min_effect: float = 0.01) -> Evidence:
+    """Return the evidence in curves with at least 3 finite validation values.
+
+    Args:
+        curves: Curves of one run.
+        rows: Loss of each validation row at some epochs.
+        min_effect: The smallest change that matters, as a share of the loss.
+    """
     validation = prepare(curves.validation, higher_is_better=curves.higher_is_better)
     train = prepare(curves.train, higher_is_better=curves.higher_is_better) if curves.train is not None else None
     with single_threaded():
@@ -113,11 +125,13 @@ def collect_evidence(curves: RunCurves, rows: RowLosses | None = None, *, near: 
         error = 0.0 if smoothed is None else smoothed.difference_error(-1, trend.lowest_index)
         rise = trend.difference(-1, trend.lowest_index).expecting(LEVEL_OR_MOVING).widened(error)
         pace = _pace(trend, smoothed)
-    return Evidence(validation=validation, train=train, trend=trend, rows=smoothed, near=near, rise=rise, pace=pace)
+    return Evidence(
+        validation=validation, train=train, trend=trend, rows=smoothed, min_effect=min_effect, rise=rise, pace=pace
+    )
 
 
 def _epoch(curve: ScaledCurve, position: float) -> int:
-    """A position on the curve as the epoch that was logged."""
+    """Return the logged epoch at a position on the curve."""
     return int(curve.epochs[np.argmin(np.abs(curve.positions - position))])
 
 
@@ -129,7 +143,7 @@ def _rows(rows: RowLosses | None, validation: ScaledCurve, trend: Trend) -> RowL
 
 
 def _pace(trend: Trend, smoothed: RowLossTrend | None) -> Mixture:
-    """The fall per e-fold of epochs, over the late ones."""
+    """Return the fall per e-fold of epochs, over the late ones."""
     last = len(trend.epochs) - 1
     span = np.log(trend.epochs[last] / trend.epochs[trend.late])
     pace = trend.difference(trend.late, last).times(np.array([1 / span]), np.ones(1)).expecting(LEVEL_OR_MOVING)
@@ -137,10 +151,13 @@ def _pace(trend: Trend, smoothed: RowLossTrend | None) -> Mixture:
     return pace.widened(error)
 
 
-def gain(pace: Mixture, rise: float, folds: float = 1.0) -> Mixture:
-    """What more epochs gain over the lowest point so far, which the curve is `rise` above.
+def expected_gain(pace: Mixture, rise: float, folds: float = 1.0) -> Mixture:
+    """Return how far more epochs would lower validation below its lowest point so far.
 
-    For twice as many epochs `folds` is 1 (see AHEAD), for e times as many too, and so on.
+    Args:
+        pace: Fall per e-fold of epochs near the end.
+        rise: How far the end is above the lowest point.
+        folds: 1 for twice as many epochs (see AHEAD); log(1 + more / epochs) in general.
     """
     factors = folds * AHEAD * np.exp(AHEAD_SPREAD * np.array(QUANTILES))
     return pace.times(factors, np.full(len(factors), 1 / len(factors))).moved(-max(rise, 0.0))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, Interval, Thresholds, Verdict
 from gengap.text.catalog import Message
 
@@ -21,7 +21,7 @@ NO_CHANGE = 0.05  # percent; a smaller change is shown as none
 MULTIPLE = 3.0  # times training from which a gap is shown as a multiple
 
 
-def check_usable(curves: RunCurves) -> Finding | None:
+def check_usable(curves: MetricCurves) -> Finding | None:
     """Return why these curves can't be judged, or None if they can."""
     name, series = curves.metric, curves.validation
     finite = np.isfinite(series.values)
@@ -40,7 +40,7 @@ def check_usable(curves: RunCurves) -> Finding | None:
 
 
 def find_reasons(
-    verdict: Verdict, curves: RunCurves, evidence: Evidence, auxiliary: Evidence | None, thresholds: Thresholds
+    verdict: Verdict, curves: MetricCurves, evidence: Evidence, auxiliary: Evidence | None, thresholds: Thresholds
 ) -> tuple[Finding, ...]:
     """Return the findings behind a verdict, the most important first.
 
@@ -85,7 +85,7 @@ class _Case:
     """What the findings of one verdict are made from."""
 
     verdict: Verdict
-    curves: RunCurves
+    curves: MetricCurves
     evidence: Evidence
     auxiliary: Evidence | None
     thresholds: Thresholds
@@ -93,7 +93,7 @@ class _Case:
     @property
     def limit_percent(self) -> float:
         """The smallest change that matters."""
-        return 100 * self.thresholds.materially
+        return 100 * self.thresholds.min_effect
 
     @property
     def metric(self) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _overfit(case: _Case) -> Iterator[Finding]:
         "probability": verdict.probabilities["overfit"],
     }
     yield Finding("rise", "problem", numbers, ("keep-best-weights", "more-rows-or-regularise"))
-    if fall is not None and fall.above(float(np.log1p(case.thresholds.materially))) >= SEEN:
+    if fall is not None and fall.above(float(np.log1p(case.thresholds.min_effect))) >= SEEN:
         yield Finding("learns-on", "warning", {"since": "rise", "more_percent": case.more_percent})
     yield from _disagreement(case)
 
@@ -191,12 +191,12 @@ def _remarks(case: _Case, reasons: Sequence[Finding]) -> Iterator[Finding]:
 
 def _disagreement(case: _Case) -> Iterator[Finding]:
     """The loss overfits; does the accuracy?"""
-    if case.auxiliary is None or case.curves.also is None or case.verdict.best_epoch is None:
+    if case.auxiliary is None or case.curves.auxiliary is None or case.verdict.best_epoch is None:
         return
     trend, own = case.auxiliary.trend, case.auxiliary.validation
     since = np.interp(case.evidence.lowest, own.epochs, own.positions)
     at, last = int(np.argmin(np.abs(trend.epochs - since))), len(trend.epochs) - 1
     gain = trend.difference(at, last)
     if at < last and gain.above(0.0) >= SEEN:
-        numbers = {"metric": case.curves.also.metric, "gain_percent": own.better(gain.mean)}
+        numbers = {"metric": case.curves.auxiliary.metric, "gain_percent": own.better(gain.mean)}
         yield Finding("disagree", "info", numbers, ("choose-weights", "calibrate"))

@@ -9,12 +9,12 @@ import numpy as np
 
 from gengap.diagnose.evidence import Evidence, collect_evidence
 from gengap.diagnose.findings import advise, check_usable, find_reasons
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, Thresholds, Verdict, VerdictName
 from gengap.stats.row_losses import RowLosses
 
 
-def judge(curves: RunCurves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:
+def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:
     """Return the verdict on one run's curves.
 
     Args:
@@ -25,10 +25,10 @@ def judge(curves: RunCurves, rows: RowLosses | None = None, thresholds: Threshol
     thresholds = thresholds or Thresholds()
     if (obstacle := check_usable(curves)) is not None:
         return _unknown(curves, obstacle)
-    evidence = collect_evidence(curves, rows, near=thresholds.materially)
+    evidence = collect_evidence(curves, rows, min_effect=thresholds.min_effect)
     auxiliary = None
-    if curves.also is not None and check_usable(curves.also) is None:
-        auxiliary = collect_evidence(curves.also, near=thresholds.materially)
+    if curves.auxiliary is not None and check_usable(curves.auxiliary) is None:
+        auxiliary = collect_evidence(curves.auxiliary, min_effect=thresholds.min_effect)
     verdict = _measure(curves, evidence, thresholds)
     findings = find_reasons(verdict, curves, evidence, auxiliary, thresholds)
     return msgspec.structs.replace(verdict, findings=findings, advice=advise(findings))
@@ -40,7 +40,7 @@ def verdict_probabilities(evidence: Evidence, thresholds: Thresholds) -> dict[st
     A rise that matters is overfitting. Without it, a gain that matters from more epochs is underfitting. The rest
     is a fit: near-overfit as far as training improves by more than matters while validation does not, else good.
     """
-    limit = float(np.log1p(thresholds.materially))
+    limit = float(np.log1p(thresholds.min_effect))
     over = evidence.rise.above(limit)
     under = (1 - over) * evidence.ahead.above(limit)
     learns_on = 0.0 if evidence.overlearning is None else evidence.overlearning.above(limit)
@@ -50,23 +50,23 @@ def verdict_probabilities(evidence: Evidence, thresholds: Thresholds) -> dict[st
 
 def verdict_name(probabilities: Mapping[str, float], thresholds: Thresholds) -> VerdictName:
     """Return the verdict that these probabilities lead to."""
-    if probabilities["overfit"] >= thresholds.accusing:
+    if probabilities["overfit"] >= thresholds.overfit_probability:
         return "overfit"
-    if probabilities["underfit"] >= max(thresholds.inviting, probabilities["overfit"]):
+    if probabilities["underfit"] >= max(thresholds.underfit_probability, probabilities["overfit"]):
         return "underfit"
-    if probabilities["good"] + probabilities["near-overfit"] < thresholds.decisive:
+    if probabilities["good"] + probabilities["near-overfit"] < thresholds.fit_probability:
         return "inconclusive"
     return "good" if probabilities["good"] >= probabilities["near-overfit"] else "near-overfit"
 
 
-def best_epoch(curves: RunCurves) -> int | None:
+def best_epoch(curves: MetricCurves) -> int | None:
     """Return the epoch with the best logged validation value, the first of equal ones; None if none is finite."""
     values = curves.validation.values * (-1 if curves.higher_is_better else 1)
     finite = np.isfinite(values)
     return int(curves.validation.epochs[np.where(finite, values, np.inf).argmin()]) if finite.any() else None
 
 
-def _measure(curves: RunCurves, evidence: Evidence, thresholds: Thresholds) -> Verdict:
+def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -> Verdict:
     """Return the verdict with its numbers, without findings."""
     probabilities = verdict_probabilities(evidence, thresholds)
     name = verdict_name(probabilities, thresholds)
@@ -91,7 +91,7 @@ def _measure(curves: RunCurves, evidence: Evidence, thresholds: Thresholds) -> V
     )
 
 
-def _unknown(curves: RunCurves, obstacle: Finding) -> Verdict:
+def _unknown(curves: MetricCurves, obstacle: Finding) -> Verdict:
     """Return the verdict on curves that can't be judged."""
     return Verdict(
         run=curves.run,

@@ -1,8 +1,4 @@
-"""A run as it was read, and which of its curves are judged.
-
-`choose` takes a `Log`, in whose columns the readers found splits and metrics (see `gengap.diagnose.metric_names`),
-and gives the `RunCurves` that a verdict is given on.
-"""
+"""A run as it was read, and which of its curves are judged: `Log` -> `choose_curves` -> `MetricCurves`."""
 
 from __future__ import annotations
 
@@ -24,7 +20,7 @@ from gengap.diagnose.metric_names import (
 from gengap.errors import UsageError
 from gengap.history import History, Series
 
-__all__ = ["Log", "RunCurves", "choose", "higher_is_better", "split_and_metric"]
+__all__ = ["Log", "MetricCurves", "choose_curves", "higher_is_better", "split_and_metric"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +38,7 @@ class Log:
 
 
 @dataclass(frozen=True, eq=False)
-class RunCurves:
+class MetricCurves:
     """One run's curves of one metric: what a verdict is given on.
 
     `metric` is the validation column as its source called it. `train` and `validation` keep their own epochs (or
@@ -55,10 +51,10 @@ class RunCurves:
     validation: Series
     train: Series | None
     higher_is_better: bool
-    also: RunCurves | None = None
+    auxiliary: MetricCurves | None = None
 
 
-def choose(log: Log, metric: str | None = None) -> RunCurves:
+def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     """The curves to judge: of `metric` (its bare name or the column's), or of the loss that the run logged.
 
     Without a `metric`: losses that were also measured clean on training rows (gengap's own histories; their plain
@@ -102,7 +98,7 @@ def _asked_for(log: Log, judged: list[str], asked: str) -> str:
     raise UsageError(f"{_title(log)}: {problem} {_listed(log)}")
 
 
-def _curves(log: Log, metric: str) -> RunCurves:
+def _curves(log: Log, metric: str) -> MetricCurves:
     series = log.history.series
     clean = ("train", f"clean_{metric}")  # clean_loss lacks the penalties that validation's loss holds
     keys = [clean] if metric != "loss" and clean in series else [("train", metric), ("train", f"{metric}_step")]
@@ -114,7 +110,7 @@ def _curves(log: Log, metric: str) -> RunCurves:
     best = min(scores, key=lambda m: _rank(log, m) or (9, 9), default=None)
     column = log.names.get(("validation", metric), metric)
     also = _curves(log, best) if best is not None and not higher else None
-    return RunCurves(_title(log), column, series["validation", metric], train, higher, also)
+    return MetricCurves(_title(log), column, series["validation", metric], train, higher, also)
 
 
 def _climbs(train: Series) -> bool:

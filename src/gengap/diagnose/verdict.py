@@ -5,7 +5,8 @@ Findings and advice are codes with numbers. Their texts are in the catalogues of
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,28 +18,32 @@ VerdictName = Literal["underfit", "good", "near-overfit", "overfit", "inconclusi
 Severity = Literal["info", "warning", "problem"]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Interval = tuple[float, float, float]  # low, middle, high
+Parameter = None | int | float | str | tuple[int | float | str, ...]
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What counts as what.
+    """What a verdict requires.
 
-    `materially` is the change that matters, as a share of the loss. A fit (good or near-overfit) is stated from the
-    probability `decisive` on, overfit from `accusing` on, and underfit already from `inviting` on: to train on
-    costs little and may win much. `interval` is the probability that intervals cover.
+    Attributes:
+        min_effect: The smallest change that matters, as a share of the loss.
+        fit_probability: Probability from which the verdict is a fit (good or near-overfit).
+        overfit_probability: Probability from which it is overfit.
+        underfit_probability: Probability from which it is underfit: to train longer costs little and may gain much.
+        interval: Probability that intervals cover.
     """
 
-    materially: Share = 0.01
-    decisive: Share = 0.5
-    accusing: Share = 0.6
-    inviting: Share = 0.35
+    min_effect: Share = 0.01
+    fit_probability: Share = 0.5
+    overfit_probability: Share = 0.6
+    underfit_probability: Share = 0.35
     interval: Share = 0.9
 
 
-def make_thresholds(materially: float) -> Thresholds:
-    """The thresholds with another material change. Raises UsageError if it is no share."""
-    if not 0 < materially < 1:
-        raise UsageError(f"materially is {materially:g}; expected a share of the loss between 0 and 1, as in 0.01")
-    return Thresholds(materially=materially)
+def make_thresholds(min_effect: float) -> Thresholds:
+    """Return the thresholds with this smallest change. Raises UsageError if it is no share."""
+    if not 0 < min_effect < 1:
+        raise UsageError(f"min_effect is {min_effect:g}; expected a share of the loss between 0 and 1, as in 0.01")
+    return Thresholds(min_effect=min_effect)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -53,13 +58,13 @@ class Finding(msgspec.Struct, frozen=True):
 
     code: str
     severity: Severity
-    parameters: dict[str, Any] = {}
+    parameters: Mapping[str, Parameter] = {}
     remedy: tuple[str, ...] = ()
 
     @property
     def message(self) -> Message:
         """The text of the finding, before it is written in a language."""
-        return Message(f"finding-{self.code}", self.parameters)
+        return Message(f"finding-{self.code}", dict(self.parameters))
 
     def __str__(self) -> str:
         return str(self.message)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.report.labels import FONT, plain_text
@@ -20,7 +20,7 @@ COLUMNS, MOST = 3, 30  # pictures in a row, and in all
 PANEL, DPI = (5.0, 3.4), 100  # inches of one run's picture
 
 
-def plot_verdict(curves: RunCurves, verdict: Verdict, ax: Axes) -> Axes:
+def plot_verdict(curves: MetricCurves, verdict: Verdict, ax: Axes) -> Axes:
     """One run on `ax`: training solid, validation dashed, its best epoch dotted, the onset's interval shaded."""
     if curves.train is not None:
         ax.plot(curves.train.epochs, drawable_values(curves.train.values), color=COLOURS[0], label="training")
@@ -38,7 +38,7 @@ def plot_verdict(curves: RunCurves, verdict: Verdict, ax: Axes) -> Axes:
     return ax
 
 
-def save_verdict_figure(judged: Sequence[tuple[RunCurves, Verdict]], path: Path) -> None:
+def save_verdict_figure(judged: Sequence[tuple[MetricCurves, Verdict]], path: Path) -> None:
     """Writes the pictures of all runs into one PNG, PDF or SVG, as `path` ends. Raises UsageError for others."""
     if path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"{path}: pictures are written as .png, .pdf or .svg; name such a file")

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Verdict
 
 SCHEMA = 2
@@ -50,7 +50,9 @@ def badge(verdict: Verdict | None) -> Text:
     return Text(verdict.verdict + sure, style=STYLES[verdict.verdict])
 
 
-def verdict_table(judged: Sequence[tuple[RunCurves, Verdict]], width: int = 80, title: str | None = None) -> Table:
+def verdict_table(
+    judged: Sequence[tuple[MetricCurves, Verdict]], width: int = 80, title: str | None = None
+) -> Table:
     """One line a run, for a console of `width` characters; intervals are shown where there is room for them."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("run", "verdict", "validation", "best", "onset", "rise %"):

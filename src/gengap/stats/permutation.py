@@ -33,7 +33,7 @@ class PermutationTest(NamedTuple):
         return self.p_value <= CHANCE
 
 
-def signal(
+def permutation_test(
     outputs: Iterable[np.ndarray], y: np.ndarray, task: AnyTask, *, orders: int = ORDERS, seed: int = 0
 ) -> PermutationTest:
     """The test for groups of `outputs` (lines, rows, outputs) and the rows' target `y`; only outputs' ranks matter.

@@ -30,7 +30,7 @@ from gengap.analysis.growth import next_trials
 from gengap.analysis.summary import PLAN_FILE, Provenance, StudySummary, TrialSummary
 from gengap.data.dataset import Dataset, load
 from gengap.data.stored_rows import sample_in_memory
-from gengap.diagnose.run_curves import RunCurves
+from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
@@ -83,7 +83,7 @@ class Study:
         """Each trial's verdict by run, for the first seed."""
         return {trial.run: trial.verdict for trial in reversed(self.trials) if trial.verdict is not None}
 
-    def judged(self) -> list[tuple[RunCurves, Verdict]]:
+    def judged(self) -> list[tuple[MetricCurves, Verdict]]:
         """Each trial's curves with the verdict on them."""
         pairs = zip(self.histories, self.trials, strict=True)
         return [(trial_curves(history), trial.verdict) for history, trial in pairs if trial.verdict is not None]
