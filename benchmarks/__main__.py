@@ -1,9 +1,9 @@
-"""Runs the figures, prints the table, and if asked writes raw figures and the page of the documentation.
+"""Measure the figures, print the table, and write raw figures or the documentation page on request.
 
     python -m benchmarks [--only NAME]... [--pairs N] [--json FILE] [--docs FILE]
 
-A missed bound is printed as missed and is no failure: this is a report. Exit status: 0 done, 1 a program
-failed, 2 the call was wrong. GENGAP_HIGGS names a HIGGS csv.gz to train on; without it, simulated rows.
+A missed bound is printed as missed. It is not a failure. Exit status: 0 done, 1 a program failed, 2 wrong usage.
+GENGAP_HIGGS names a HIGGS csv.gz to train on. Without it, rows are simulated.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks import page
-from benchmarks.figures import FIGURES, Run
+from benchmarks import speed_page as page
 from benchmarks.inputs import CSV_ROWS, rows_used, write_arrays
-from benchmarks.result import HEADINGS, Result
+from benchmarks.speed_figures import FIGURES, BenchmarkInputs
+from benchmarks.speed_result import HEADINGS, Result
 from gengap.errors import GengapError, UsageError
 
 PAIRS = 7
@@ -50,10 +50,10 @@ def main() -> int:
 
 
 def measure(names: list[str], pairs: int) -> list[Result]:
-    """The results of the named figures, in order. Raises GengapError when a program fails."""
+    """Measure the named figures in order. Raises GengapError when a program fails."""
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="gengap-bench-") as folder:
-        run = Run(write_arrays(Path(folder, "arrays.npz")), pairs, Path(folder))
+        run = BenchmarkInputs(write_arrays(Path(folder, "arrays.npz")), pairs, Path(folder))
         for name in names:
             started = time.perf_counter()
             results.extend(FIGURES[name](run))
@@ -64,7 +64,7 @@ def measure(names: list[str], pairs: int) -> list[Result]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", action="append", choices=FIGURES, help="measure this figure; may be repeated")
-    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs of turns a figure (default {PAIRS})")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs of turns per figure (default {PAIRS})")
     parser.add_argument("--json", type=Path, help="write the raw figures here")
     parser.add_argument("--docs", type=Path, help="write the documentation's page here; needs all figures")
     return parser.parse_args()
@@ -77,13 +77,13 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("--docs needs every figure and at least 5 pairs: leave --only and --pairs out.")
     for file in (options.json, options.docs):
         if file and not file.absolute().parent.is_dir():
-            raise UsageError(f"{file}: there is no such folder. Make it first.")
+            raise UsageError(f"{file}: this folder does not exist. Create it first.")
     if not find_spec("tensorflow"):
         raise UsageError("TensorFlow, the peer, is not installed here: pip install -e '.[bench]'")
 
 
 def _show(results: list[Result]) -> None:
-    table = Table(*map(escape, HEADINGS))  # its [min, max] would be read as markup
+    table = Table(*map(escape, HEADINGS))  # rich would read [min, max] as markup
     for result in results:
         table.add_row(*map(escape, result.cells()), style=None if result.reached else "bold red")
     Console(width=None if sys.stdout.isatty() else 200).print(table)
@@ -102,9 +102,9 @@ def _as_json(results: list[Result], pairs: int, seconds: float) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 if __name__ == "__main__":

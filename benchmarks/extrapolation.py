@@ -30,8 +30,8 @@ import numpy as np
 from rich.console import Console
 from scipy.optimize import nnls
 
+from benchmarks.judging.goal_tables import Goal, Section, Table
 from benchmarks.judging.processes import PROCESSES, Process
-from benchmarks.judging.tables import Goal, Part, Table
 from gengap.data.physics import collider
 from gengap.data.rows import Rows
 from gengap.diagnose.trial_verdicts import row_losses
@@ -185,7 +185,7 @@ def least_squares(curve: LearningCurve, rng: np.random.Generator) -> dict[int, T
     return {k: Told(tuple(loss), tuple(gain)) for k, (loss, gain) in told.items()}
 
 
-def summary(found: list[Repetition]) -> Part:
+def summary(found: list[Repetition]) -> Section:
     """Goals for gengap's intervals, both methods' figures, and gengap's by the number of rows at present."""
     goals, lines, by_rows = [], [], []
     for process in dict.fromkeys(each.process for each in found):
@@ -198,7 +198,7 @@ def summary(found: list[Repetition]) -> Part:
                 some = [each for each in of if each.sizes[-1] == rows]
                 by_rows.append((process, f"{k}x", f"{rows:,} ({len(some)})", *_line(some, k, OURS)[0]))
     by_present = Table("gengap's, by the rows at present", ("process", "rows", "present", *SCORES), by_rows, NOTE)
-    return Part(goals, [Table("Forecasts", ("process", "rows", "method", *SCORES), lines, NOTE), by_present])
+    return Section(goals, [Table("Forecasts", ("process", "rows", "method", *SCORES), lines, NOTE), by_present])
 
 
 def _line(found: list[Repetition], k: int, method: str) -> tuple[tuple[str, ...], float]:

@@ -1,4 +1,4 @@
-"""What every side reads: the tutorial's split as arrays, and a table in HIGGS's own text format."""
+"""Inputs of all programs: the tutorial's split as arrays, and a table in the text format of HIGGS."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ BLOCK = 20_000
 
 
 def rows_used() -> str:
-    """Which rows the trainings see, in words."""
+    """Name the rows that the trainings use."""
     return "HIGGS rows" if os.environ.get("GENGAP_HIGGS") else "simulated collider rows"
 
 
 def write_arrays(path: Path) -> Path:
-    """The first 1,000 rows for validation, the next 10,000 for training, of GENGAP_HIGGS or the collider."""
+    """Write 1,000 validation rows and the next 10,000 training rows of GENGAP_HIGGS or the collider."""
     rows = TRAIN_ROWS + VALIDATION_ROWS
     higgs = os.environ.get("GENGAP_HIGGS")
     if higgs:
@@ -37,7 +37,7 @@ def write_arrays(path: Path) -> Path:
 
 
 def write_csv(path: Path) -> Path:
-    """`CSV_ROWS` collider rows, printed with 18 decimals as HIGGS.csv.gz prints them."""
+    """Write `CSV_ROWS` collider rows with 18 decimals, as in HIGGS.csv.gz."""
     x, y = collider.events(CSV_ROWS)
     line = ",".join(["%.18e"] * (x.shape[1] + 1)) + "\n"
     with gzip.open(path, "wt", compresslevel=6) as text:

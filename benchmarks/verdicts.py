@@ -1,10 +1,9 @@
-"""Verdicts side by side: gengap and six other tools on synthetic families and on real runs of known truth.
+"""Compare the verdicts of gengap and six other tools on simulated curves and on trained runs with known truth.
 
     python -m benchmarks.verdicts [--corpus FILE] [--only PART]... [--python PYTHON] [--docs FILE]
 
-The parts are families, runs (which need --corpus; `python -m benchmarks.judging.corpus` makes one) and timing. A
-missed goal is printed as missed and is no failure: this is a report. Exit status: 0 done, 1 the peers' process
-failed, 2 the call was wrong.
+The parts are families, runs (needs --corpus; `python -m benchmarks.judging.corpus` makes one) and timing. A missed
+goal is printed as missed. It is not a failure. Exit status: 0 done, 1 the peers' process failed, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -20,31 +19,32 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.judging import real, synthetic, timing
-from benchmarks.judging.corpus import load_corpus
-from benchmarks.judging.tables import Part
+from benchmarks.judging import simulated_curves, timing, trained_runs
+from benchmarks.judging.goal_tables import Section
+from benchmarks.judging.trained_run import load_corpus
 
 PARTS = ("families", "runs", "timing")
 FIGURE = "figures/verdict-reliability.png"
 
 PAGE = """# How good the verdicts are
 
-Made by `python -m benchmarks.verdicts --corpus FILE --docs FILE` from one run; don't edit. What each verdict means
-is in [verdicts.md](verdicts.md).
+Made by `python -m benchmarks.verdicts --corpus FILE --docs FILE` from one run. Don't edit it.
+[What a verdict says](verdicts.md) explains the verdicts.
 
 {tables}
 
 ## How it is measured
-- Families: {count} curves each, half as many of each variant, drawn by `benchmarks/judging/families.py` with seed
-  {seed}.
-- Real runs: perceptrons of 1-4 layers of 8-256 units on 50-4,000 rows of eight processes (binary, many classes,
-  regression), Adam, AdamW or SGD, constant or scheduled rates, dropout, L2 or none, 10-600 epochs, validated on
-  200-1,000 rows. The judges see the loss averaged over each training epoch, with dropout on and penalties in, and
-  validation's. Truth comes from 100,000 further rows and from training three times as long:
-  `benchmarks/judging/truth.py` has the definitions.
-- Peers judge losses by their own default thresholds; a finding of overfitting counts at any severity. None has a
-  verdict of underfit, so that "not overfit" counts as good.
-- ± is one standard error. Balanced accuracy is the mean of the share found and the share left alone.
+- Families: {count} curves each, half as many of each variant, drawn by
+  `benchmarks/judging/curve_families.py` with seed {seed}.
+- Real runs: perceptrons of 1-4 layers of 8-256 units on 50-4,000 rows of eight processes (binary, several classes,
+  regression), Adam, AdamW or SGD, constant or scheduled rates, dropout, L2 or none, 10-600 epochs, 200-1,000
+  validation rows. Each tool sees the validation loss, and the training loss averaged over each epoch with dropout
+  and penalties. The truth comes from 100,000 further rows and from three times as many epochs
+  (`benchmarks/judging/truth.py`).
+- Peers use their default thresholds. A finding of overfitting counts at any severity. No peer has a verdict of
+  underfit, so "not overfit" counts as good.
+- ± is one standard error. Balanced accuracy is the mean of two shares: runs that overfit and are
+  found, others that are left alone.
 
 Machine: {machine}. Seconds for the whole run: {seconds:.0f}.
 """
@@ -64,21 +64,21 @@ def main() -> int:
     if options.docs:
         text = "\n\n".join(table.markdown() for table in tables)
         if "runs" in options.only:
-            text += f"\n\n![Told probabilities against what came true]({FIGURE})"
+            text += f"\n\n![Stated probabilities and observed frequencies]({FIGURE})"
         facts = {"count": options.count, "seed": options.seed, "machine": _machine()}
         seconds = time.perf_counter() - started
         options.docs.write_text(PAGE.format(tables=text, seconds=seconds, **facts), encoding="utf-8")
     return 0
 
 
-def measure(options: argparse.Namespace) -> Part:
-    """The parts asked for, one after the other."""
-    measured = Part()
+def measure(options: argparse.Namespace) -> Section:
+    """Measure the chosen parts, one after the other."""
+    measured = Section()
     if "runs" in options.only:
         figure = options.docs.parent / FIGURE if options.docs else None
-        measured += real.measure(load_corpus(options.corpus), options.jobs, options.python, figure)
+        measured += trained_runs.measure(load_corpus(options.corpus), options.jobs, options.python, figure)
     if "families" in options.only:
-        measured += synthetic.measure(options.count, options.jobs, options.seed, options.python)
+        measured += simulated_curves.measure(options.count, options.jobs, options.seed, options.python)
     if "timing" in options.only:
         measured += timing.measure(options.jobs, options.seed)
     return measured

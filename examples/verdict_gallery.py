@@ -1,4 +1,4 @@
-"""Provenance curves of every verdict, judged: the picture of docs/verdicts.md, and a sentence for each reason code.
+"""Simulated curves of every verdict: the figure of docs/verdicts.md, and an example for each code.
 
     python examples/verdict_gallery.py docs/figures/verdicts.png
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.judging.families import FAMILIES, VARIANTS, Family, PageDocument
+from benchmarks.judging.curve_families import FAMILIES, VARIANTS, Family, SampledCurves
 from gengap.diagnose import diagnose
 from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import MetricCurves
@@ -19,7 +19,7 @@ def series(values: np.ndarray) -> Series:
     return Series(np.arange(len(values)), np.asarray(values, np.float64))
 
 
-def judged(drawn: PageDocument) -> Verdict:
+def judged(drawn: SampledCurves) -> Verdict:
     train = None if drawn.train is None else series(drawn.train)
     return judge(MetricCurves("run", "val_loss", series(drawn.validation), train, drawn.higher_is_better))
 
@@ -39,7 +39,7 @@ def test_variants_mostly_get_their_verdict(family: Family) -> None:
 @pytest.mark.parametrize("family", FAMILIES[-4:], ids=lambda family: family.name)
 def test_the_unit_does_not_matter(family: Family) -> None:
     (drawn,) = family.sample(1, seed=13)
-    other = judged(PageDocument(1000 * drawn.train if drawn.train is not None else None, 1000 * drawn.validation))
+    other = judged(SampledCurves(1000 * drawn.train if drawn.train is not None else None, 1000 * drawn.validation))
     assert judged(drawn).probabilities == pytest.approx(other.probabilities, abs=1e-6)
 
 

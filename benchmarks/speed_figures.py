@@ -1,6 +1,6 @@
-"""The figures, each a small function from the run's inputs to results; `FIGURES` names them in order.
+"""The speed figures. Each is a small function from the inputs to results. `FIGURES` names them in order.
 
-Figures of training are paired turns of about 1.5 s; compilation and the first epochs count on neither side.
+Training is measured in paired turns of about 1.5 s, without compilation and the first epochs of either side.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.inputs import TRAIN_ROWS, VALIDATION_ROWS, write_csv
 from benchmarks.peers.matmul import ROWS, WIDTH
-from benchmarks.result import Result
+from benchmarks.speed_result import Result
 from benchmarks.turns import Peer
 
 STARTS = 10
@@ -26,16 +26,16 @@ TUTORIAL = "tutorial on Keras/TensorFlow"
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a run gives each figure: the arrays, how many pairs of turns, and a folder to write in."""
+class BenchmarkInputs:
+    """Inputs of every figure: the file of arrays, the number of pairs of turns, and a folder to write in."""
 
     arrays: Path
     pairs: int
     folder: Path
 
 
-def training(name: str, size: str, module: str, peer: str, floor: float, run: Run) -> list[Result]:
-    """One size against a peer that trains: ms an epoch, and how many times as fast gengap is."""
+def training(name: str, size: str, module: str, peer: str, floor: float, run: BenchmarkInputs) -> list[Result]:
+    """Compare the training of one size with a peer: ms per epoch, and how many times faster gengap is."""
     backend = "tensorflow" if module.endswith("tensorflow") else "jax"
     with Peer("gengap_training", run.arrays, size) as us, Peer(module, run.arrays, size, backend=backend) as them:
         epochs, their_epochs = us.warm_up(), them.warm_up()
@@ -45,20 +45,20 @@ def training(name: str, size: str, module: str, peer: str, floor: float, run: Ru
 
 
 def flops_per_epoch(widths: tuple[int, ...] = LARGE) -> int:
-    """Floating-point operations of an epoch's matrix products.
+    """Count the floating-point operations of an epoch's matrix products.
 
     With P kernel parameters and F in the first kernel: a training row costs 2P forward, 2P for the weights'
-    gradients and 2(P - F) for the inputs' (the features need none); a row evaluated costs 2P. An epoch
-    trains on 10,000 rows and evaluates 2,000: 1,000 of validation, 1,000 of the clean training sample.
-    Biases, activations and the optimizer aren't counted, but their time is.
+    gradients and 2(P - F) for the inputs' (features need none). An evaluated row costs 2P. An epoch trains on
+    10,000 rows and evaluates 2,000: 1,000 for validation, 1,000 for the clean training sample. Biases,
+    activations and the optimizer are not counted, but their time is included.
     """
     kernels = [a * b for a, b in pairwise(widths)]
     total = sum(kernels)
     return TRAIN_ROWS * (6 * total - 2 * kernels[0]) + 2 * VALIDATION_ROWS * 2 * total
 
 
-def matmul(run: Run) -> list[Result]:
-    """Large's GFLOP/s as a share of a plain matrix product's, by NumPy and by JAX."""
+def matmul(run: BenchmarkInputs) -> list[Result]:
+    """Measure Large's GFLOP/s as a share of a plain matrix product's, in NumPy and in JAX."""
     shares = []
     with Peer("gengap_training", run.arrays, "Large") as us, Peer("matmul") as them:
         epochs = us.warm_up()
@@ -72,8 +72,8 @@ def matmul(run: Run) -> list[Result]:
     return shares
 
 
-def dropout(run: Run) -> list[Result]:
-    """What dropout 0.5 behind every hidden layer of Large costs."""
+def dropout(run: BenchmarkInputs) -> list[Result]:
+    """Measure the cost of dropout 0.5 after every hidden layer of Large."""
     with (
         Peer("gengap_training", run.arrays, "Large", 0.5) as dropped,
         Peer("gengap_training", run.arrays, "Large") as plain,
@@ -85,8 +85,8 @@ def dropout(run: Run) -> list[Result]:
     return [Result("dropout", title, peer, "ms", _ms(ours), _ms(theirs), ratios, 1.15, at_most=True)]
 
 
-def threads(size: str, run: Run) -> list[Result]:
-    """Two trials side by side in two threads: epochs a second against one trial alone."""
+def threads(size: str, run: BenchmarkInputs) -> list[Result]:
+    """Measure two trials in two threads: epochs per second, compared with one trial alone."""
     with Peer("gengap_training", run.arrays, size) as us:
         epochs = us.warm_up()
         two, one = _alternate(run.pairs, lambda: us.turn(f"{epochs} 2"), lambda: us.turn(f"{epochs} 1"))
@@ -96,8 +96,8 @@ def threads(size: str, run: Run) -> list[Result]:
     return [Result(f"threads-{size.lower()}", title, peer, "epochs/s", ours, theirs, ratios, 1.6)]
 
 
-def csv(run: Run) -> list[Result]:
-    """Rows a second of a csv.gz in HIGGS's format, read to its end."""
+def csv(run: BenchmarkInputs) -> list[Result]:
+    """Measure rows per second of a csv.gz in the format of HIGGS, read to its end."""
     path = write_csv(run.folder / "HIGGS-like.csv.gz")
     with Peer("csv_gengap", path) as us, Peer("csv_tensorflow", path, backend="tensorflow") as them:
         us.turn()  # the first turns warm up
@@ -107,8 +107,8 @@ def csv(run: Run) -> list[Result]:
     return [Result("csv", "reading csv.gz", "tutorial's CsvDataset", "rows/s", ours, theirs, ratios, 9)]
 
 
-def start(name: str, title: str, command: list[str], run: Run) -> list[Result]:
-    """Wall seconds of a whole process, beside a bare Python; the least of ten, as load only adds."""
+def start(name: str, title: str, command: list[str], run: BenchmarkInputs) -> list[Result]:
+    """Measure wall seconds of a whole process and of a bare Python: the minimum of ten, because load only adds."""
     ours, theirs = _alternate(STARTS, lambda: _wall(command), lambda: _wall(["-c", "pass"]))
     return [Result(name, title, "python -c pass", "s", ours, theirs, ours, 0.3, at_most=True, statistic="minimum")]
 
@@ -130,7 +130,7 @@ def _ms(seconds: list[float]) -> list[float]:
     return [1e3 * s for s in seconds]
 
 
-FIGURES: dict[str, Callable[[Run], list[Result]]] = {
+FIGURES: dict[str, Callable[[BenchmarkInputs], list[Result]]] = {
     "tiny-tutorial": partial(training, "tiny-tutorial", "Tiny", "tutorial_tensorflow", TUTORIAL, 50),
     "tiny-keras-jax": partial(training, "tiny-keras-jax", "Tiny", "keras_jax", "Keras fit on JAX", 6),
     "medium-tutorial": partial(training, "medium-tutorial", "Medium", "tutorial_tensorflow", TUTORIAL, 4.5),

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 
-from benchmarks.judging.families import FAMILIES, VARIANTS, Family, PageDocument
-from benchmarks.judging.judged import verdicts_on_samples
-from benchmarks.judging.peers import peer_judgements
-from benchmarks.judging.tables import Goal, Part, Table
+from benchmarks.judging.curve_families import FAMILIES, VARIANTS, Family, SampledCurves
+from benchmarks.judging.gengap_verdicts import verdicts_on_samples
+from benchmarks.judging.goal_tables import Goal, Section, Table
+from benchmarks.judging.peer_verdicts import peer_judgements
 
 VERDICTS = ("underfit", "good", "near-overfit", "overfit", "inconclusive")
-FOR_PEERS = 100  # curves of a family, at most, because some peers need seconds for thousands of epochs
+FOR_PEERS = 100  # at most this many curves per family, because some peers are slow
 
 
-def measure(count: int, jobs: int, seed: int, python: str) -> Part:
-    """`count` curves of each family and half as many of each variant."""
-    goals, families = _measured("Families", FAMILIES, count, jobs, seed, python)
-    _, variants = _measured("Variants", VARIANTS, max(count // 2, 1), jobs, seed, python)
-    return Part(goals, [families, variants])
+def measure(count: int, jobs: int, seed: int, python: str) -> Section:
+    """Measure `count` curves of each family and half as many of each variant."""
+    goals, families = _measure("Families", FAMILIES, count, jobs, seed, python)
+    _, variants = _measure("Variants", VARIANTS, max(count // 2, 1), jobs, seed, python)
+    return Section(goals, [families, variants])
 
 
-def _measured(
+def _measure(
     title: str, families: tuple[Family, ...], count: int, jobs: int, seed: int, python: str
 ) -> tuple[list[Goal], Table]:
-    """A goal and a line for each family."""
+    """Return a goal and a table row for each family."""
     drawn = [family.sample(count, seed) for family in families]
     said = [[verdict.verdict for verdict in verdicts_on_samples(curves, jobs)] for curves in drawn]
     goals = [sample_goal(family, verdicts) for family, verdicts in zip(families, said, strict=True)]
@@ -36,22 +36,20 @@ def _measured(
         rows.append((family.name, expected, *own, *(shares[i] for shares in peers.values())))
     kept = sum(goal.reached for goal in goals)
     asked = "at most 5% called overfit, or at least 90% as expected"
-    note = (
-        f"Percent of {count} curves; of the peers, what each calls overfit. {kept} of {len(goals)} keep: {asked}."
-    )
+    note = f"Percent of {count} curves. For peers: percent called overfit. {kept} of {len(goals)} reach: {asked}."
     return goals, Table(title, ("family", "expected", *VERDICTS, *peers), rows, note)
 
 
 def sample_goal(family: Family, said: list[str]) -> Goal:
-    """The share of verdicts `said` on curves of the family against the share that is asked for."""
+    """Compare the share of expected verdicts `said` with the family's goal."""
     share = sum(family.holds(one) for one in said) / len(said)
     if family.expected == "no overfit":
         return Goal(f"{family.name}: called overfit", 100 * (1 - share), 100 * (1 - family.share), True, "%")
     return Goal(f"{family.name}: called {family.expected}", 100 * share, 100 * family.share, unit="%")
 
 
-def _peers(drawn: list[list[PageDocument]], python: str) -> dict[str, list[str]]:
-    """For each peer, the percentage of each family's first curves that it calls overfit; - where it isn't asked."""
+def _peers(drawn: list[list[SampledCurves]], python: str) -> dict[str, list[str]]:
+    """Return, for each peer, the percentage of each family's first curves called overfit, or - if not measured."""
     asked = [curves[:FOR_PEERS] if not curves[0].higher_is_better else [] for curves in drawn]
     flat = [(None if d.train is None else d.train.tolist(), d.validation.tolist()) for part in asked for d in part]
     shares: dict[str, list[str]] = {}

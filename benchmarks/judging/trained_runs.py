@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.judging.corpus import Run
-from benchmarks.judging.judged import verdicts_on_runs
-from benchmarks.judging.peers import peer_judgements
-from benchmarks.judging.scores import Balanced, balanced_accuracy, macro_f1, reliability
-from benchmarks.judging.tables import Goal, Part, Table
+from benchmarks.judging.gengap_verdicts import verdicts_on_runs
+from benchmarks.judging.goal_tables import Goal, Section, Table
+from benchmarks.judging.peer_verdicts import peer_judgements
+from benchmarks.judging.scores import BalancedAccuracy, balanced_accuracy, macro_f1, reliability
+from benchmarks.judging.trained_run import TrainedRun
 from gengap.diagnose.verdict import Verdict
 
 CURVES, ROWS = "gengap, curves alone", "gengap, with rows"
@@ -26,7 +26,7 @@ HEADINGS = (
 )
 
 
-def measure(runs: list[Run], jobs: int, python: str, figure: Path | None) -> Part:
+def measure(runs: list[TrainedRun], jobs: int, python: str, figure: Path | None) -> Section:
     """All scores over the runs; the reliability figure is written to `figure`."""
     own = {CURVES: verdicts_on_runs(runs, False, jobs), ROWS: verdicts_on_runs(runs, True, jobs)}
     said = {judge: [grouped(v.verdict) for v in verdicts] for judge, verdicts in own.items()}
@@ -41,24 +41,24 @@ def measure(runs: list[Run], jobs: int, python: str, figure: Path | None) -> Par
         Goal("macro F1, curves alone", truth.macro_f1(said[CURVES]), 0.80),
     ]
     table = Table("Real runs", HEADINGS, [truth.line(judge, s) for judge, s in said.items()], composition(runs))
-    scored = Part(goals, [table]) + _onsets(runs, own) + _calibration(truth, own, figure)
-    return scored + Part(tables=[_by_process(runs, said)])
+    scored = Section(goals, [table]) + _onsets(runs, own) + _calibration(truth, own, figure)
+    return scored + Section(tables=[_by_process(runs, said)])
 
 
 class Truths:
     """What is true of each run: (n,) booleans, and its label."""
 
-    def __init__(self, runs: list[Run]) -> None:
+    def __init__(self, runs: list[TrainedRun]) -> None:
         self.clear = np.array([run.truth.overfit is not None for run in runs])
         self.overfits = np.array([run.truth.overfit is True for run in runs])
         self.underfits = np.array([run.truth.underfit for run in runs])
         self.labels = np.array([run.truth.label for run in runs])
 
-    def overfit(self, said: list[str]) -> Balanced:
+    def overfit(self, said: list[str]) -> BalancedAccuracy:
         """The score for overfit, over the runs that are clear."""
         return balanced_accuracy((np.array(said) == "overfit")[self.clear], self.overfits[self.clear])
 
-    def underfit(self, said: list[str]) -> Balanced:
+    def underfit(self, said: list[str]) -> BalancedAccuracy:
         """The score for underfit, over all runs."""
         return balanced_accuracy(np.array(said) == "underfit", self.underfits)
 
@@ -78,7 +78,7 @@ def grouped(verdict: str) -> str:
     return "good" if verdict == "near-overfit" else verdict
 
 
-def composition(runs: list[Run]) -> str:
+def composition(runs: list[TrainedRun]) -> str:
     """How many runs there are of each truth, in words."""
     counts = Counter(run.truth.label for run in runs)
     unclear = sum(run.truth.overfit is None for run in runs)
@@ -86,7 +86,7 @@ def composition(runs: list[Run]) -> str:
     return f"{len(runs)} runs by truth: {told}; {unclear} rise by 0.5-2% and are left out where overfit is scored."
 
 
-def _onsets(runs: list[Run], own: dict[str, list[Verdict]]) -> Part:
+def _onsets(runs: list[TrainedRun], own: dict[str, list[Verdict]]) -> Section:
     goals, rows = [], []
     for judge, verdicts in own.items():
         pairs = [
@@ -103,10 +103,10 @@ def _onsets(runs: list[Run], own: dict[str, list[Verdict]]) -> Part:
                 Goal("onset interval covers the population's turn, with rows", 100 * covered, 80, unit="%")
             )
     note = "Of the runs that truly overfit and are called so. Width: the interval's end over its start, median."
-    return Part(goals, [Table("Onset", ("judge", "intervals", "cover the turn", "width"), rows, note)])
+    return Section(goals, [Table("Onset", ("judge", "intervals", "cover the turn", "width"), rows, note)])
 
 
-def _calibration(truth: Truths, own: dict[str, list[Verdict]], figure: Path | None) -> Part:
+def _calibration(truth: Truths, own: dict[str, list[Verdict]], figure: Path | None) -> Section:
     every = np.ones(len(truth.labels), bool)
     goals, rows, curves = [], [], {}
     for judge, verdicts in own.items():
@@ -119,13 +119,13 @@ def _calibration(truth: Truths, own: dict[str, list[Verdict]], figure: Path | No
                     Goal(f"expected calibration error, {name}, with rows", curve.expected_error, 0.08, True)
                 )
     if figure is not None:
-        from benchmarks.judging.figure import draw
+        from benchmarks.judging.reliability_plot import draw
 
         draw(curves, figure)
-    return Part(goals, [Table("Calibration", ("judge", "probability of", "expected calibration error"), rows)])
+    return Section(goals, [Table("Calibration", ("judge", "probability of", "expected calibration error"), rows)])
 
 
-def _by_process(runs: list[Run], said: dict[str, list[str]]) -> Table:
+def _by_process(runs: list[TrainedRun], said: dict[str, list[str]]) -> Table:
     names = list(dict.fromkeys(run.config["process"] for run in runs))
     rows: list[tuple[str, ...]] = []
     for name in names:

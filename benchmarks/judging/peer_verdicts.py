@@ -1,11 +1,11 @@
-"""Six other tools judge the same curves, each by its own rules at its own default thresholds.
+"""Verdicts of six other tools on the same curves, with their own default thresholds.
 
-    PYTHON -m benchmarks.judging.peers < curves.json > answers.json
+    PYTHON -m benchmarks.judging.peer_verdicts < curves.json > answers.json
 
-runs where the peers are installed (any Python that has them; this module imports nothing else). The input is
+runs in any Python that has the peers (this module imports nothing else). The input is
 `[{"train": [...] or null, "validation": [...]}, ...]`, the output `{peer: {"version": ..., "overfit": [...]}}`,
-with null where a peer raised an error. Losses only: none of them is told which way a metric is better. A finding
-counts at any severity (also where the peer plays it down), which is the reading that scores best for each.
+with null where a peer raised an error. The curves are losses. A finding counts at any severity, which gives each
+peer its best score.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def losslint(train: Losses | None, validation: Losses) -> bool:
 
 
 def trainspotter(train: Losses | None, validation: Losses) -> bool:
-    """Its `overfitting` finding, put down to divergence or not."""
+    """Its `overfitting` finding, attributed to divergence or not."""
     package = import_module("trainspotter")
     run = package.Run()
     for name, values in (("train/loss", train), ("eval/loss", validation)):
@@ -77,7 +77,7 @@ def trainproof(train: Losses | None, validation: Losses) -> bool:
 
 
 def epochix(train: Losses | None, validation: Losses) -> bool:
-    """Its `overfit` warning, if it still stands at the end."""
+    """Its `overfit` warning, if it is still active at the end."""
     module = import_module("epochix.story_engine.warnings")
     detector, raised = module.WarningDetector(), []
     for i, step in enumerate(_steps(validation)):
@@ -100,10 +100,10 @@ def _steps(values: Losses) -> list[int]:
     return list(range(1, len(values) + 1))
 
 
-def _judged(judge: Judge, run: dict[str, Any]) -> bool | None:
+def _judge_run(judge: Judge, run: dict[str, Any]) -> bool | None:
     try:
         return judge(run["train"], run["validation"])
-    except Exception as error:  # a peer's failure is an answer too: it could not tell
+    except Exception as error:  # a peer's failure counts as no answer
         print(f"{judge.__name__}: {type(error).__name__}: {error}", file=sys.stderr)
         return None
 
@@ -111,21 +111,21 @@ def _judged(judge: Judge, run: dict[str, Any]) -> bool | None:
 def peer_judgements(
     runs: list[tuple[Losses | None, Losses]], python: str = sys.executable
 ) -> dict[str, list[bool | None]]:
-    """What each peer that `python` has says about each run: overfit or not. Titles carry the peers' versions.
+    """Return whether each peer that `python` has calls each run overfit. Keys contain the peers' versions.
 
     Raises subprocess.CalledProcessError if the process fails.
     """
-    told = json.dumps([{"train": train, "validation": validation} for train, validation in runs])
-    command = [python, "-m", "benchmarks.judging.peers"]
+    text = json.dumps([{"train": train, "validation": validation} for train, validation in runs])
+    command = [python, "-m", "benchmarks.judging.peer_verdicts"]
     root = Path(__file__).parents[2]
-    done = subprocess.run(command, input=told, stdout=subprocess.PIPE, text=True, check=True, cwd=root)
+    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True, cwd=root)
     return {f"{peer} {said['version']}": said["overfit"] for peer, said in json.loads(done.stdout).items()}
 
 
 def main() -> int:
     runs = json.load(sys.stdin)
     answers = {
-        peer: {"version": version(peer), "overfit": [_judged(judge, run) for run in runs]}
+        peer: {"version": version(peer), "overfit": [_judge_run(judge, run) for run in runs]}
         for peer, judge in PEERS.items()
         if find_spec(peer.replace("-", "_"))
     }

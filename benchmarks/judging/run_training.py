@@ -1,4 +1,4 @@
-"""How a run of the corpus is drawn and trained: its task, rows, network and settings, then its truth."""
+"""Draw and train one run of the corpus: its task, rows, network and settings."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import asdict, replace
 import jax
 import numpy as np
 
-from benchmarks.judging.corpus import LONGER, SNAPSHOTS, Run
+from benchmarks.judging.perceptron import EpochLog, Program, Setup, build, epoch_order
 from benchmarks.judging.processes import PROCESSES, Process, Rows
-from benchmarks.judging.training import EpochLog, Program, Setup, build, epoch_order
+from benchmarks.judging.trained_run import LONGER, SNAPSHOTS, TrainedRun
 
 POPULATION = 100_000
 SMALL = 0.4  # share of runs whose network is too small for its rows to overfit much
 SCALARS = ("train", "train_right", "clean_train", "validation_right")
-CHEAP = 4.0  # seconds; of dearer draws, the share CHEAP/cost is kept, so that any shape may occur but few do
+CHEAP = 4.0  # seconds; of more expensive draws, the share CHEAP/cost is used: every shape may occur, but rarely
 
 
-def make_run(seed: int, number: int) -> Run:
-    """Run `number` of a corpus; draws that diverge or cost too much are drawn again."""
+def make_run(seed: int, number: int) -> TrainedRun:
+    """Train run `number` of a corpus. A draw that diverges or is too expensive is repeated."""
     rng = np.random.default_rng([seed, number])
     names = list(PROCESSES)
     while True:
@@ -34,7 +34,7 @@ def make_run(seed: int, number: int) -> Run:
 
 
 def draw_setup(rng: np.random.Generator, rows: int, small: bool) -> Setup:
-    """A network and how to train it, for so many training rows; `small` ones train long, to level off."""
+    """Draw a network and how to train it on `rows` rows. `small` networks train long and level off."""
     optimizer = str(rng.choice(["adam", "sgd"], p=[0.7, 0.3]))
     setup = Setup(
         layers=int(rng.integers(1, 3 if small else 5)),
@@ -59,7 +59,7 @@ def draw_setup(rng: np.random.Generator, rows: int, small: bool) -> Setup:
     return setup
 
 
-def _train(name: str, process: Process, setup: Setup, rows: int, rng: np.random.Generator) -> Run | None:
+def _train(name: str, process: Process, setup: Setup, rows: int, rng: np.random.Generator) -> TrainedRun | None:
     validation_rows = int(rng.integers(200, 1_001))
     train, validation, population = _standardised(
         [process.draw(n, rng) for n in (rows, validation_rows, POPULATION)]
@@ -71,10 +71,10 @@ def _train(name: str, process: Process, setup: Setup, rows: int, rng: np.random.
     if not (np.isfinite(by_row).all() and np.isfinite(losses).all() and by_row.max() < 60_000):
         return None
     means = by_row.mean(axis=1, dtype=np.float64)
-    kept = np.union1d(log_spaced(setup.epochs), [means.argmin(), setup.epochs - 1])
+    stored = np.union1d(log_spaced(setup.epochs), [means.argmin(), setup.epochs - 1])
     has_accuracy = process.kind != "regression"
     facts = {"process": process.name, "kind": process.kind, "rows": rows, "validation_rows": validation_rows}
-    return Run(
+    return TrainedRun(
         name=name,
         config=asdict(setup) | facts,
         train=curves["train"],
@@ -82,8 +82,8 @@ def _train(name: str, process: Process, setup: Setup, rows: int, rng: np.random.
         validation=means,
         train_accuracy=curves["train_right"] if has_accuracy else None,
         validation_accuracy=curves["validation_right"] if has_accuracy else None,
-        row_epochs=kept,
-        row_losses=by_row[kept].astype(np.float16),
+        row_epochs=stored,
+        row_losses=by_row[stored].astype(np.float16),
         population_epochs=watched,
         population_losses=losses,
     )
@@ -92,7 +92,7 @@ def _train(name: str, process: Process, setup: Setup, rows: int, rng: np.random.
 def _run(
     program: Program, setup: Setup, rows: int, rng: np.random.Generator
 ) -> tuple[list[EpochLog], np.ndarray, np.ndarray]:
-    """Train to LONGER times the length: each epoch's logs within it, and the population's losses on the way."""
+    """Train to LONGER times the length. Return the logs within the length, and the population's losses."""
     watched = log_spaced(setup.epochs)
     ahead = log_spaced(LONGER * setup.epochs, round(SNAPSHOTS * 1.25))
     watched = np.union1d(watched, ahead[ahead >= setup.epochs])
@@ -100,27 +100,27 @@ def _run(
     state, logs, losses = program.start, [], []
     for epoch in range(LONGER * setup.epochs):
         order = epoch_order(rng, rows, setup.batch)
-        state, logged = program.epoch(state, order, setup.rate_at(epoch), key)
+        state, log = program.epoch(state, order, setup.rate_at(epoch), key)
         if epoch < setup.epochs:
-            logs.append(logged)
+            logs.append(log)
         if epoch in watched:
             losses.append(program.mean_loss(state.weights))
     return logs, watched, np.array(losses)
 
 
 def log_spaced(epochs: int, count: int = SNAPSHOTS) -> np.ndarray:
-    """At most `count` epochs of `epochs`, counted from 0, even in their logarithm, both ends among them."""
+    """Return at most `count` of `epochs` epochs, from 0, evenly spaced in their logarithm, with both ends."""
     return np.unique(np.round(np.geomspace(1, epochs, count)).astype(np.int64)) - 1
 
 
 def _standardised(splits: list[Rows]) -> list[Rows]:
-    """Features to mean 0 and variance 1 as the training rows have them; constant columns stay."""
+    """Scale features to mean 0 and variance 1 in the training rows. Constant columns stay."""
     mean, sd = splits[0][0].mean(axis=0), splits[0][0].std(axis=0)
     return [((x - mean) / np.where(sd > 1e-3, sd, 1), y) for x, y in splits]
 
 
 def _seconds(setup: Setup, rows: int) -> float:
-    """About how long a run takes: its steps' overhead, its training and its evaluations of the population."""
+    """Estimate the seconds of a run: overhead of steps, training, and evaluations of the population."""
     weights = setup.units * (30 + setup.units * (setup.layers - 1))
     steps = LONGER * setup.epochs * (rows / setup.batch + 1)
     work = LONGER * setup.epochs * rows * 8 * weights + (SNAPSHOTS + 16) * POPULATION * 2 * weights

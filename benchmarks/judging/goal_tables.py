@@ -1,4 +1,4 @@
-"""What the benchmark tells: goals with their bounds, and tables, printed or written as Markdown."""
+"""Results of a benchmark: goals with their bounds, and tables, printed or written as Markdown."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as Printed
+from rich.table import Table as RichTable
 
 GOALS = ("figure", "measured", "goal", "")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure against its bound; `at_most` says that the bound is a ceiling."""
+    """One figure and its bound: an upper bound with `at_most`, otherwise a lower bound."""
 
     title: str
     value: float
@@ -23,7 +23,7 @@ class Goal:
 
     @property
     def reached(self) -> bool:
-        """Whether the value keeps its bound."""
+        """Whether the value is within its bound."""
         return self.value <= self.bound if self.at_most else self.value >= self.bound
 
     def cells(self) -> tuple[str, ...]:
@@ -42,28 +42,28 @@ class Table:
     note: str = ""
 
     def markdown(self) -> str:
-        """The table under its title, as Markdown."""
+        """Return the table under its title, as Markdown."""
         lines = (self.headings, ("---",) * len(self.headings), *self.rows)
         body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
         return "\n\n".join(part for part in (f"## {self.title}", self.note, body) if part)
 
     def show(self, console: Console) -> None:
-        """Print it."""
-        printed = Printed(*map(escape, self.headings), title=escape(self.title))
+        """Print the table."""
+        table = RichTable(*map(escape, self.headings), title=escape(self.title))
         for row in self.rows:
-            printed.add_row(*map(escape, row))
-        console.print(printed)
+            table.add_row(*map(escape, row))
+        console.print(table)
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one part of the benchmark measured."""
+class Section:
+    """The goals and tables of one part of the benchmark."""
 
     goals: list[Goal] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
 
-    def __add__(self, other: Part) -> Part:
-        return Part(self.goals + other.goals, self.tables + other.tables)
+    def __add__(self, other: Section) -> Section:
+        return Section(self.goals + other.goals, self.tables + other.tables)
 
     @property
     def goal_table(self) -> Table:

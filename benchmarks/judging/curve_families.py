@@ -1,7 +1,7 @@
-"""Synthetic curves of known verdict: the families of noise, rises and falls that verdicts must get right.
+"""Simulated curves with known verdicts: families of noise, rises and falls.
 
-A curve is a base, which falls like a learning curve and levels off, times a rise or a bump, times noise; all
-sizes are shares of the loss. `FAMILIES` are those of the goals; `VARIANTS` are what a sceptic would try next.
+A curve is a base that falls like a learning curve and levels off, times a rise or a bump, times noise. All
+sizes are relative to the loss. `FAMILIES` have goals. `VARIANTS` are further tests.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Noise = Callable[[int, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class PageDocument:
-    """One run's curves, (epochs,) float64; `train` may be absent."""
+class SampledCurves:
+    """One run's curves, (epochs,) float64. `train` may be None."""
 
     train: np.ndarray | None
     validation: np.ndarray
@@ -28,30 +28,30 @@ class PageDocument:
 
 @dataclass(frozen=True)
 class Family:
-    """Curves that share a verdict: at least `share` of them must be as `expected`."""
+    """Curves with one true verdict. At least the share `share` of the verdicts must be as `expected`."""
 
     name: str
     expected: Expected
     share: float
-    draw: Callable[[np.random.Generator], PageDocument]
+    draw: Callable[[np.random.Generator], SampledCurves]
 
-    def sample(self, count: int, seed: int = 0) -> list[PageDocument]:
-        """`count` curves; the same for the same seed."""
+    def sample(self, count: int, seed: int = 0) -> list[SampledCurves]:
+        """Draw `count` curves, the same for the same seed."""
         rng = np.random.default_rng([seed, *self.name.encode()])
         return [self.draw(rng) for _ in range(count)]
 
     def holds(self, verdict: str) -> bool:
-        """Whether a verdict is as expected."""
+        """Tell whether a verdict is as expected."""
         return (verdict != "overfit") if self.expected == "no overfit" else verdict == self.expected
 
 
 def iid(sd: float) -> Noise:
-    """Independent noise of standard deviation `sd`."""
+    """Return independent noise of standard deviation `sd`."""
     return lambda n, rng: sd * rng.normal(size=n)
 
 
 def autoregressive(correlation: float, sd: float) -> Noise:
-    """Noise of standard deviation `sd` whose neighbours correlate, from its stationary start."""
+    """Return autoregressive noise of standard deviation `sd`, from its stationary start."""
 
     def draw(n: int, rng: np.random.Generator) -> np.ndarray:
         steps = rng.normal(size=n) * np.sqrt(1 - correlation**2)
@@ -62,7 +62,7 @@ def autoregressive(correlation: float, sd: float) -> Noise:
 
 
 def spikes(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Quiet noise with single epochs 5-40% up, one in 15 to 40, none of them among the last two."""
+    """Draw weak noise with single epochs 5-40% up: one in 15 to 40, none among the last two."""
     noise = 0.004 * rng.normal(size=n)
     at = rng.choice(n - 2, max(1, n // int(rng.integers(15, 41))), replace=False)
     noise[at] += rng.uniform(0.05, 0.4, len(at))
@@ -70,14 +70,14 @@ def spikes(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def last_spike(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Quiet noise, and the very last epoch 5-30% up."""
+    """Draw weak noise, with the last epoch 5-30% up."""
     noise = 0.004 * rng.normal(size=n)
     noise[-1] += rng.uniform(0.05, 0.3)
     return noise
 
 
 def cycles(n: int, rng: np.random.Generator) -> np.ndarray:
-    """The loss follows a learning rate that goes up and down 2-5% every 6 to 25 epochs; ends at any phase."""
+    """Draw a cyclic learning rate's effect: 2-5% up and down every 6 to 25 epochs, ending at any phase."""
     period, phase = rng.integers(6, 26), rng.random()
     turn = (np.arange(n) / period + phase) % 1
     triangle, sawtooth, sine = 1 - np.abs(2 * turn - 1), 1 - turn, np.sin(np.pi * turn)
@@ -86,95 +86,95 @@ def cycles(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def bump(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Up 5-15% around the middle and down again, as in double descent."""
+    """Draw a bump of 5-15% around the middle, as in double descent."""
     t, middle, width = np.arange(n) / n, rng.uniform(0.3, 0.5), rng.uniform(0.05, 0.09)
     return rng.uniform(0.05, 0.15) * np.exp(-0.5 * ((t - middle) / width) ** 2) + 0.006 * rng.normal(size=n)
 
 
 def flat(name: str, noise: Noise, epochs: int = 100) -> Family:
-    """Falls, levels off within a quarter of the epochs, and stays; training goes on falling slowly."""
+    """Validation falls and levels off within a quarter of the epochs. Training continues to fall slowly."""
 
-    def draw(rng: np.random.Generator) -> PageDocument:
+    def draw(rng: np.random.Generator) -> SampledCurves:
         validation = _levelling(epochs, epochs / rng.uniform(12, 40), rng) * np.exp(noise(epochs, rng))
-        return PageDocument(_train(validation, rng), validation)
+        return SampledCurves(_train(validation, rng), validation)
 
     return Family(name, "no overfit", 0.95, draw)
 
 
 def rising(name: str, rise: float, noise: Noise, epochs: int = 100, curved: bool = False) -> Family:
-    """Falls, turns between 20 and 50% of the epochs, and ends higher by `rise`; `curved`: faster and faster."""
+    """Validation falls, turns at 20 to 50% of the epochs, and ends higher by `rise`. `curved`: it accelerates."""
 
-    def draw(rng: np.random.Generator) -> PageDocument:
+    def draw(rng: np.random.Generator) -> SampledCurves:
         turn = epochs * rng.uniform(0.2, 0.5)
         after = np.maximum(np.arange(epochs) - turn, 0) / (epochs - 1 - turn)
         up = 1 + rise * after ** (rng.uniform(1.5, 2.0) if curved else 1.0)
         validation = _levelling(epochs, turn / rng.uniform(5, 9), rng) * up * np.exp(noise(epochs, rng))
-        return PageDocument(_train(validation / up, rng, faster=1 + 3 * min(rise, 0.3)), validation)
+        return SampledCurves(_train(validation / up, rng, faster=1 + 3 * min(rise, 0.3)), validation)
 
     return Family(name, "overfit", 0.9, draw)
 
 
 def falling(name: str, noise: Noise, epochs: int = 100) -> Family:
-    """Still falling at the end: an exponential or a power law that three times as long lowers by 4-15%."""
+    """Validation still falls at the end: three times as many epochs would lower it by 4-15%."""
 
-    def draw(rng: np.random.Generator) -> PageDocument:
+    def draw(rng: np.random.Generator) -> SampledCurves:
         t = np.append(np.arange(1, epochs + 1), 3 * epochs)
         shape = np.exp(-t / (epochs * rng.uniform(0.4, 1.2))) if rng.random() < 0.5 else t ** -rng.uniform(0.3, 0.6)
         end, later = shape[-2:]
         above = 1 + rng.uniform(0.04, 0.15) * (shape[:-1] - end) / (end - later)
         validation = rng.uniform(0.2, 0.8) * above * np.exp(noise(epochs, rng))
-        return PageDocument(_train(validation, rng), validation)
+        return SampledCurves(_train(validation, rng), validation)
 
     return Family(name, "underfit", 0.9, draw)
 
 
 def constant(name: str, noise: Noise, epochs: int = 100) -> Family:
-    """A validation loss that never moved at all, as of a model that learns nothing."""
+    """Validation never moves, as for a model that learns nothing."""
 
-    def draw(rng: np.random.Generator) -> PageDocument:
+    def draw(rng: np.random.Generator) -> SampledCurves:
         validation = rng.uniform(0.2, 2) * np.exp(noise(epochs, rng))
-        return PageDocument(validation.mean() * np.exp(0.005 * rng.normal(size=epochs)), validation)
+        return SampledCurves(validation.mean() * np.exp(0.005 * rng.normal(size=epochs)), validation)
 
     return Family(name, "no overfit", 0.95, draw)
 
 
 def scaled(family: Family, factor: float) -> Family:
-    """The same in other units."""
+    """Return the family with other units."""
 
-    def draw(rng: np.random.Generator) -> PageDocument:
+    def draw(rng: np.random.Generator) -> SampledCurves:
         one = family.draw(rng)
-        return PageDocument(None if one.train is None else factor * one.train, factor * one.validation)
+        return SampledCurves(None if one.train is None else factor * one.train, factor * one.validation)
 
     return replace(family, name=f"{family.name}, x{factor:g}", draw=draw)
 
 
 def without_train(family: Family) -> Family:
-    """The same with only its validation curve."""
+    """Return the family without training curves."""
     draw = family.draw
     return replace(family, name=f"{family.name}, no train", draw=lambda rng: replace(draw(rng), train=None))
 
 
 def as_accuracy(family: Family) -> Family:
-    """The same shape as an accuracy: what went up by a share goes down by it."""
+    """Return the family as accuracies: a relative rise becomes the same relative fall."""
 
-    def draw(rng: np.random.Generator) -> PageDocument:
+    def draw(rng: np.random.Generator) -> SampledCurves:
         one = family.draw(rng)
         best = rng.uniform(0.6, 0.9) * float(np.quantile(one.validation, 0.02))
         train = None if one.train is None else np.minimum(best / one.train, 1)
-        return PageDocument(train, np.minimum(best / one.validation, 1), higher_is_better=True)
+        return SampledCurves(train, np.minimum(best / one.validation, 1), higher_is_better=True)
 
     return replace(family, name=f"{family.name}, as accuracy", draw=draw)
 
 
 def _levelling(epochs: int, time: float, rng: np.random.Generator) -> np.ndarray:
-    """Exponential (or, one in three, stretched) from a height to a level, flat to 0.1% well before the end."""
+    """Fall exponentially (one in three stretched) to a level, flat to 0.1% well before the end."""
     level, height = rng.uniform(0.2, 0.8), rng.uniform(0.3, 2.0)
     stretch = rng.uniform(1.0, 1.5) if rng.random() < 1 / 3 else 1.0
     return level * (1 + height * np.exp(-((np.arange(1, epochs + 1) / time) ** stretch)))
 
 
 def _train(validation: np.ndarray, rng: np.random.Generator, faster: float = 1.0) -> np.ndarray:
-    """A smoother curve below that goes on falling, by 2-6% (times `faster`) over each e-fold of epochs."""
+    """Draw a smoother training curve below, which falls by 2-6% (times `faster`) per e-fold of epochs."""
     n = len(validation)
     smooth = np.minimum.accumulate(lfilter([0.2], [1, -0.8], validation, zi=[0.8 * validation[0]])[0])
     slope = faster * rng.uniform(0.02, 0.06)
