@@ -33,7 +33,7 @@ def told(run: str = "sizes/Tiny", seed: int = 0, epochs: int = 2) -> Progress:
 
 
 def finished(run: str = "sizes/Tiny", seed: int = 0) -> TrialSummary:
-    known: dict[str, Any] = {"parameters": 481, "epochs": 2, "best_epoch": 1, "metrics": {}}
+    known: dict[str, Any] = {"parameters": 481, "epochs": 2, "best_epoch": 2, "metrics": {}}
     return TrialSummary(run=run, seed=seed, stopped="patience", seconds=1.0, began=0.0, **known)
 
 
@@ -68,6 +68,6 @@ def write_finished(folder: Path, run: str, seed: int = 0, epochs: int = 3) -> tu
     path = StudyFolder(folder).trial_file(run, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     series = {("validation", "binary_crossentropy"): Series(np.arange(epochs), np.linspace(1, 0.5, epochs))}
-    summary = msgspec.structs.replace(finished(run, seed), epochs=epochs, best_epoch=epochs - 1)
+    summary = msgspec.structs.replace(finished(run, seed), epochs=epochs, best_epoch=epochs)
     write_histories([History(run, seed, series)], path, {SUMMARY: msgspec.json.encode(summary).decode()})
     return run, seed

@@ -84,7 +84,7 @@ def test_predictions_on_the_raw_table_are_those_of_the_study(folder: Path, model
     dataset = gengap.load(marked, target="y", test=60, preparation="raw")
     rows = dataset.validation.x[:, dataset.columns.index("row")].astype(int)
     with np.load(StudyFolder(folder / "s").trial_file("sizes/Tiny", 0).with_suffix(".npz")) as kept:
-        best = json.loads((folder / "s" / "study.json").read_text())["trials"][0]["best_epoch"]
+        best = json.loads((folder / "s" / "study.json").read_text())["trials"][0]["best_epoch"] - 1
         outputs = kept["outputs"][list(kept["epochs"]).index(best)].reshape(-1)
     np.testing.assert_allclose(answers[rows], expit(outputs), rtol=1e-3)
     for kind in ("parquet", "polars", "pandas of categories"):

@@ -54,7 +54,7 @@ def test_study_json_is_as_the_contract_says(kept: Study) -> None:
     assert trial["epochs"] == 6
     assert trial["stopped"] == "max-epochs"
     assert set(trial["metrics"]["validation"]) == {"binary_crossentropy", "accuracy", "auc"}
-    logged = kept.histories[0]["validation", "binary_crossentropy"].at(trial["best_epoch"])
+    logged = kept.histories[0]["validation", "binary_crossentropy"].at(trial["best_epoch"] - 1)
     assert trial["metrics"]["validation"]["binary_crossentropy"] == logged
 
 
@@ -81,7 +81,7 @@ def test_each_saved_model_predicts_the_logged_validation_loss_from_raw_rows(kept
             assert result[metric] == pytest.approx(trial.metrics["validation"][metric], rel=1e-4)
         logged = next(h for h in kept.histories if (h.run, h.seed) == (trial.run, trial.seed))
         assert trial.best_epoch is not None
-        assert result["loss"] == pytest.approx(logged["validation", "loss"].at(trial.best_epoch), rel=1e-4)
+        assert result["loss"] == pytest.approx(logged["validation", "loss"].at(trial.best_epoch - 1), rel=1e-4)
         if (trial.run, trial.seed) == (chosen.run, chosen.seed):
             assert best.read_bytes() == (kept.folder / "models" / f"{trial.run}{suffix}.keras").read_bytes()
 
@@ -252,5 +252,5 @@ def test_quick_trials_on_real_rows_tell_the_tutorials_story(higgs_path: Path) ->
     assert trial.best_epoch is not None
     validation, train = history["validation", "binary_crossentropy"], history["train", "clean_binary_crossentropy"]
     assert validation.values[-1] > 1.02 * validation.values.min()
-    assert train.values[-1] < train.at(trial.best_epoch)
+    assert train.values[-1] < train.at(trial.best_epoch - 1)
     assert 0.55 < validation.values.min() < 0.60

@@ -37,7 +37,7 @@ def turning(tmp_path_factory: pytest.TempPathFactory) -> Study:
     rows: dict[str, Any] = {"train": 300, "validation": 150, "test": 100}
     found = gengap.study((X, Y), PLAN, **rows, seeds=3, out=tmp_path_factory.mktemp("turning") / "here")
     for trial in found.trials:
-        assert trial.best_epoch is not None and 0 < trial.best_epoch < trial.epochs - 5, "the trial doesn't turn"
+        assert trial.best_epoch is not None and 1 < trial.best_epoch < trial.epochs - 5, "the trial doesn't turn"
     return found
 
 
@@ -49,10 +49,10 @@ def truth(x: np.ndarray) -> np.ndarray:
 def test_metrics_are_those_of_the_best_epoch_and_not_of_the_last(turning: Study) -> None:
     for trial, history in zip(turning.trials, turning.histories, strict=True):
         validation, train = history["validation", LOSS].values, history["train", f"clean_{LOSS}"].values
-        assert trial.best_epoch == validation.argmin()
+        assert trial.best_epoch == validation.argmin() + 1
         assert trial.metrics["validation"][LOSS] == validation.min() < validation[-1]
-        assert trial.metrics["train"][LOSS] == train[trial.best_epoch] > train[-1]
-        assert trial.gap == validation.min() - train[trial.best_epoch] > 0
+        assert trial.metrics["train"][LOSS] == train[trial.best_epoch - 1] > train[-1]
+        assert trial.gap == validation.min() - train[trial.best_epoch - 1] > 0
 
 
 def test_models_are_kept_with_all_that_made_the_best_epoch(turning: Study) -> None:

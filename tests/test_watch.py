@@ -178,8 +178,8 @@ def test_a_row_is_one_seeds_curve_and_verdict(tmp_path: Path) -> None:
     page = take_snapshot(tmp_path).page
     assert page
     (row,), curves = page.rows, page.curves["sizes/Two"]
-    assert row.first and (row.first.seed, row.first.best_epoch, row.epochs) == (1, 6, 7)
-    assert (curves.seed, curves.epochs, curves.best) == (1, 7, 6)
+    assert row.first and (row.first.seed, row.first.best_epoch, row.epochs) == (1, 7, 7)
+    assert (curves.seed, curves.epochs, curves.best) == (1, 7, 7)
     write_status(tmp_path, seeds=2)
     again = take_snapshot(tmp_path).page
     assert again and (again.curves["sizes/Two"].seed, again.rows[0].epochs) == (0, 3)

@@ -199,7 +199,7 @@ def treated(name, *treatments):
 
 def picture(*runs):
     """스터디에서 이 실행들의 곡선."""
-    chosen = [history for history in found.histories if history.run in runs]
+    chosen = [history.counted_from_one() for history in found.histories if history.run in runs]
     return plots.curves(chosen, best=found.best_epochs(), log_epochs=True).figure
 
 

@@ -198,7 +198,7 @@ def treated(name, *treatments):
 
 def picture(*runs):
     """The curves of these runs of the study."""
-    chosen = [history for history in found.histories if history.run in runs]
+    chosen = [history.counted_from_one() for history in found.histories if history.run in runs]
     return plots.curves(chosen, best=found.best_epochs(), log_epochs=True).figure
 
 

@@ -48,11 +48,19 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """One trial's curves. `series[split, metric]` is a `Series`; splits are train, validation, test."""
+    """Curves of one trial.
+
+    Attributes:
+        run: Name of the run.
+        seed: Seed of the trial.
+        series: A `Series` by (split, metric); splits are train, validation and test.
+        first_epoch: Number of the first epoch: 0 as logged, 1 where people read it.
+    """
 
     run: str
     seed: int
     series: Mapping[tuple[str, str], Series] = field(default_factory=dict)
+    first_epoch: int = 0
 
     def __getitem__(self, key: tuple[str, str]) -> Series:
         try:
@@ -65,12 +73,19 @@ class History:
 
     @property
     def epochs(self) -> int:
-        """How many epochs were run: one more than the last epoch logged."""
-        return 1 + max((int(s.epochs[-1]) for s in self.series.values() if len(s)), default=-1)
+        """How many epochs were run, up to the last epoch logged."""
+        last = max((int(s.epochs[-1]) for s in self.series.values() if len(s)), default=self.first_epoch - 1)
+        return last - self.first_epoch + 1
+
+    def counted_from_one(self) -> History:
+        """Return the same curves with epochs counted from 1, as studies show them."""
+        shift = 1 - self.first_epoch
+        series = {key: Series(s.epochs + shift, s.values) for key, s in self.series.items()}
+        return History(self.run, self.seed, series, 1)
 
     def renamed(self, run: str) -> History:
         """The same curves under another run's name (a trial shown in two groups)."""
-        return History(run, self.seed, self.series)
+        return History(run, self.seed, self.series, self.first_epoch)
 
     def training_key(self, metric: str) -> tuple[str, str]:
         """Where the training curve of `metric` is that compares with validation's, if there is one.

@@ -53,7 +53,7 @@ def history(run: str, seed: int, epochs: int, best: int) -> History:
 
 
 def trial(of: History, best: int, verdict: VerdictName, also: Sequence[str] = ()) -> TrialSummary:
-    """A finished trial of these curves."""
+    """A finished trial of these curves; `best` counts from 0, as they do."""
     over = verdict == "overfit"
     said = Verdict(
         run=of.run,
@@ -61,9 +61,9 @@ def trial(of: History, best: int, verdict: VerdictName, also: Sequence[str] = ()
         verdict=verdict,
         confidence=0.9,
         probabilities={verdict: 0.9},
-        best_epoch=best,
-        onset_epoch=best if over else None,
-        onset_interval=(best, best + 5) if over else None,
+        best_epoch=best + 1,
+        onset_epoch=best + 1 if over else None,
+        onset_interval=(best + 1, best + 6) if over else None,
         rise_percent=(1.0, 2.5, 4.0),
         findings=(too_little_capacity(of.run, (1.1, 2.4, 3.6)),),
         advice=(Message("advice-keep-model"),),
@@ -74,7 +74,7 @@ def trial(of: History, best: int, verdict: VerdictName, also: Sequence[str] = ()
         seed=of.seed,
         parameters=481,
         epochs=of.epochs,
-        best_epoch=best,
+        best_epoch=best + 1,
         metrics=metrics_at(of, best, BINARY.shown),
         stopped="patience",
         seconds=61.0,

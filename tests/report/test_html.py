@@ -41,7 +41,7 @@ from gengap.text.catalog import catalog
 
 ENGLISH = catalog("en")
 TEMPLATES = Path(html.__file__).parent / "page" / "templates"
-LABEL = "Training and validation loss by epoch, best at epoch 12"
+LABEL = "Training and validation loss by epoch, best at epoch 13"
 LITTLE = Plan(name="little", trials=(Trial(run="sizes/Tiny", units=(8,)),), recipe=Recipe(batch=100, max_epochs=5))
 
 
@@ -311,7 +311,7 @@ def test_a_miniature_is_that_of_notebooks() -> None:
 
 
 def test_curves_are_rounded_and_gaps_are_none() -> None:
-    run = history("a", 0, 5, 2)
+    run = history("a", 0, 5, 2).counted_from_one()
     run["validation", LOSS].values[1:3] = np.nan, 1e300
     curves = run_curves(run, None).metrics
     assert curves[LOSS]["validation"].values[1:3] == [None, None]
@@ -322,12 +322,12 @@ def test_curves_are_rounded_and_gaps_are_none() -> None:
 
 
 def test_the_table_of_values_ends_where_runs_end() -> None:
-    runs = [history("a", 0, 100, 50), history("b", 0, 10, 5)]
+    runs = [history("a", 0, 100, 50).counted_from_one(), history("b", 0, 10, 5).counted_from_one()]
     values = epoch_table(runs)
-    assert values.metric == LOSS and values.epochs[0] == 0 and values.epochs[-1] == 99
+    assert values.metric == LOSS and values.epochs[0] == 1 and values.epochs[-1] == 100
     short = next(line for line in values.lines if (line.run, line.split) == ("b", "validation"))
     ended = [value is None for value in short.values]
-    assert ended == [epoch > 9 for epoch in values.epochs]
+    assert ended == [epoch > 10 for epoch in values.epochs]
     assert epoch_table([]).lines == ()
 
 

@@ -71,9 +71,9 @@ def test_curves_are_drawn_with_their_marks(show: Open) -> None:
     assert set(drawn) == {(run, kind) for run in ("sizes/Tiny", "sizes/large") for kind in kinds}
     logged = histories[1]["validation", LOSS].values
     assert drawn["sizes/large", "logged"]["y"] == pytest.approx(logged.tolist(), rel=1e-5)
-    assert drawn["sizes/large", "best"] | {"meta": 0} == {"meta": 0, "x": [12], "y": [pytest.approx(0.5)]}
+    assert drawn["sizes/large", "best"] | {"meta": 0} == {"meta": 0, "x": [13], "y": [pytest.approx(0.5)]}
     shapes = page.evaluate(f"{DRAWN}.layout.shapes.map(({{x0, x1}}) => [x0, x1])")
-    assert shapes == [[12, 17], [12, 17]]  # the onset's interval: a band and a bar at its foot
+    assert shapes == [[13, 18], [13, 18]]  # the onset's interval: a band and a bar at its foot
     assert page.locator("[data-chart] .main-svg").count() >= 5
 
 
@@ -111,7 +111,7 @@ def test_smoothing_is_pythons(show: Open, count: int, step: int) -> None:
     values[random.random(count) < 0.2] = np.nan
     given = [None if np.isnan(value) else value for value in values.tolist()]
     for width in (0, 1.5, 20):
-        found = page.evaluate("([e, v, w]) => smooth(e, v, w)", [epochs.tolist(), given, width])
+        found = page.evaluate("([e, v, w]) => smooth(e, v, w)", [(epochs + 1).tolist(), given, width])
         expected = smooth(values, np.minimum(width, epochs / 10) / step)
         np.testing.assert_allclose([np.nan if v is None else v for v in found], expected, rtol=1e-9)
 
@@ -126,9 +126,9 @@ def test_a_long_curve_is_smoothed_and_read_as_all_its_values_are(show: Open) -> 
         stds = np.minimum(width, np.arange(10_000) / 10)
         drawn = traces(page)
         train, validation = (drawn["sizes/Tiny", split] for split in ("train", "validation"))
-        np.testing.assert_allclose(train["y"], smooth(trend, stds)[train["x"]], rtol=1e-3)
-        ratio = np.array(validation["y"]) / smooth(trend, stds)[validation["x"]]
-        widths = np.diff(validation["x"], append=10_000)
+        np.testing.assert_allclose(train["y"], smooth(trend, stds)[np.array(train["x"]) - 1], rtol=1e-3)
+        ratio = np.array(validation["y"]) / smooth(trend, stds)[np.array(validation["x"]) - 1]
+        widths = np.diff(validation["x"], append=10_001)
         assert np.average(ratio, weights=widths) == pytest.approx(1, abs=1e-3)
     logged = traces(page)["sizes/Tiny", "logged"]["y"]
     assert max(logged) == pytest.approx((trend + noise).max(), rel=1e-5)
@@ -136,9 +136,9 @@ def test_a_long_curve_is_smoothed_and_read_as_all_its_values_are(show: Open) -> 
     assert [float(text) for text in reading(page, "sizes/Tiny")][1] == pytest.approx(
         trend[best] + noise[best], rel=1e-3
     )
-    for epoch in (4_321, 9_999):
+    for epoch in (4_321, 10_000):
         page.evaluate("readAt", epoch)
-        assert float(reading(page, "sizes/Tiny")[0]) == pytest.approx(trend[epoch], rel=1e-3)
+        assert float(reading(page, "sizes/Tiny")[0]) == pytest.approx(trend[epoch - 1], rel=1e-3)
     assert float(reading(page, "sizes/Tiny")[1]) == pytest.approx(trend[-1] + noise[-1], rel=1e-3)
 
 
@@ -154,7 +154,7 @@ def test_hovering_reads_every_run(show: Open) -> None:
     epoch = int(page.locator("[data-shows=at]").inner_text().split()[-1])
     assert 10 < epoch < 30
     for history in histories[:2]:
-        expected = [history[key].at(epoch) for key in _keys()]
+        expected = [history[key].at(epoch - 1) for key in _keys()]
         assert [float(text) for text in reading(page, history.run)] == pytest.approx(expected, rel=1e-3)
     page.get_by_role("button", name="read at the best epochs").click()
     assert page.locator("[data-shows=at]").inner_text() == "at the best epochs"
@@ -176,8 +176,8 @@ def test_everything_works_by_keyboard(show: Open) -> None:
     page.get_by_label("Read the curves at this epoch").focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    assert page.locator("[data-shows=at]").inner_text() == "at epoch 3"
-    assert page.evaluate(f"{DRAWN}.layout.shapes.at(-1).x0") == 3
+    assert page.locator("[data-shows=at]").inner_text() == "at epoch 4"
+    assert page.evaluate(f"{DRAWN}.layout.shapes.at(-1).x0") == 4
     page.get_by_label("log epochs").focus()
     page.keyboard.press("Space")
     assert page.evaluate(f"{DRAWN}.layout.xaxis.type") == "log"
@@ -193,9 +193,9 @@ def test_everything_works_by_keyboard(show: Open) -> None:
 def test_a_name_in_the_table_opens_its_reasons(show: Open) -> None:
     page = show()
     page.locator(".trials a", has_text="large").click()
-    page.get_by_text("sizes/large, a larger model, does better").wait_for(state="visible")
+    page.get_by_text("The larger model sizes/large has").wait_for(state="visible")
     page.locator("h1 a").click()
-    page.get_by_text("sizes/Tiny, a larger model, does better").wait_for(state="visible")
+    page.get_by_text("The larger model sizes/Tiny has").wait_for(state="visible")
 
 
 @pytest.mark.parametrize("code", languages())

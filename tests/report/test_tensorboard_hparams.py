@@ -97,7 +97,7 @@ def test_the_server_shows_a_studys_settings_metrics_and_pictures(tmp_path: Path)
         validation = trial.metrics["validation"]
         expected = (validation["binary_crossentropy"], validation["accuracy"], trial.gap, validation["auc"])
         assert measured(group) == {
-            tag: (pytest.approx(value, rel=1e-6), trial.best_epoch)
+            tag: (pytest.approx(value, rel=1e-6), trial.best_epoch - 1)
             for tag, value in zip(of_classes, expected, strict=True)
         }
     assert shown["sizes/Two"]["hparams"] == {
@@ -126,7 +126,7 @@ def test_a_trial_that_diverged_failed_and_has_no_metrics(tmp_path: Path) -> None
         1000,
         1008,
     )
-    assert measured(shown["good"])["best/gap"] == (0.125, 2)
+    assert measured(shown["good"])["best/gap"] == (0.125, 1)
     assert shown["bad"]["sessions"][0]["status"] == "STATUS_FAILURE"
     assert measured(shown["bad"]) == {}
 
@@ -216,8 +216,8 @@ def test_no_tensorflow_is_loaded(tmp_path: Path) -> None:
         "import sys, pathlib\n"
         "from gengap.report import tensorboard_hparams, tensorboard_images\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
-        "settings = dict.fromkeys(tensorboard_hparams.SETTINGS, 1.0)\n"
-        "one = tensorboard_hparams.Session('a', settings, {'best/loss': 0.5}, 1, 0.0, 1.0, False)\n"
+        "settings = dict.fromkeys(tensorboard_hparams.HPARAM_NAMES, 1.0)\n"
+        "one = tensorboard_hparams.HparamsSession('a', settings, {'best/loss': 0.5}, 1, 0.0, 1.0, False)\n"
         "tensorboard_hparams.write_sessions([one], folder)\n"
         "tensorboard_images.write_images([], folder)\n"
         "print(sorted({'tensorflow', 'keras', 'jax', 'matplotlib'} & set(sys.modules)))"

@@ -28,7 +28,8 @@ def row_losses(epochs: np.ndarray, outputs: np.ndarray, y: np.ndarray, task: Any
 
 
 def trial_curves(history: History, metric: str | None = None) -> MetricCurves:
-    """Return the curves of a trial that are judged: by default those of its task's loss."""
+    """Return the curves of a trial that are judged: by default those of its task's loss. Epochs count from 1."""
+    history = history.counted_from_one()
     return choose_curves(
         Log(history, {key: "val_" * (key[0] == "validation") + key[1] for key in history.series}),
         metric or history.main_metric,
@@ -112,5 +113,5 @@ def _is_final(evidence: Evidence) -> bool:
 
 def _rows(result: PartialResult, y: np.ndarray, task: AnyTask, weights: np.ndarray | None) -> RowLosses:
     kept = recorded_rows(len(y))
-    rows = row_losses(result.output_epochs, result.outputs, y[kept], task)
+    rows = row_losses(result.output_epochs + 1, result.outputs, y[kept], task)
     return rows if weights is None else RowLosses(rows.epochs, linearise(rows.losses, weights[kept]))

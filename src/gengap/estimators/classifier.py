@@ -26,8 +26,8 @@ class GengapClassifier(ClassifierMixin, NetworkEstimator):
     epoch's weights are kept. `class_weight` is None, "balanced" or a dict of weights by class. The same
     `random_state` gives the same network.
 
-    Fitted attributes: `classes_`, `history_` (a History), `verdict_` (a Verdict), `best_epoch_`, `n_iter_` (epochs
-    run), `model_` (the Keras model, on standardised columns), `n_features_in_`, `feature_names_in_`.
+    Fitted attributes: `classes_`, `history_` (a History), `verdict_` (a Verdict), `best_epoch_` (from 1), `n_iter_`
+    (epochs run), `model_` (the Keras model, on standardised columns), `n_features_in_`, `feature_names_in_`.
 
     >>> from sklearn.datasets import make_blobs
     >>> X, y = make_blobs(60, centers=[[0, 0], [9, 9]], random_state=0)

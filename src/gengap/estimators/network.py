@@ -67,7 +67,7 @@ class NetworkEstimator(BaseEstimator):
         rows = [Rows(x[part], y[part], None if weights is None else weights[part]) for part in (train, held)]
         self.model_ = self._compiled(task, x.shape[1], seed)
         fitted = self._fitted(rows[0], rows[1], task, seed)
-        self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
+        self.history_, self.best_epoch_ = fitted.history, 1 + (fitted.best_epoch or 0)
         self.n_iter_ = fitted.history.epochs
         verdict = judge_trial(fitted, rows[1].y, task, rows[1].weights)
         self.verdict_ = msgspec.structs.replace(verdict, run=fitted.history.run)

@@ -76,13 +76,13 @@ def curves(
         raise UsageError(
             f"metric {metric!r}: no run logged it. Choose from: {', '.join(known) or 'nothing logged'}."
         )
-    styles, shift = _styles(shown), int(log_epochs)
+    styles, shift = _styles(shown), int(log_epochs and any(h.first_epoch == 0 for h in shown))
     for history in shown:
         _draw(ax, history, metric, styles[history.run], shift, smoothing)
     for run, history in {h.run: h for h in reversed(shown)}.items():
         if best and run in best:
             _mark(ax, history, metric, styles[run], shift, best[run])
-    ax.set_xlabel("epoch + 1 (log scale)" if log_epochs else "epoch")
+    ax.set_xlabel(("epoch + 1 (log scale)" if shift else "epoch (log scale)") if log_epochs else "epoch")
     ax.set_xscale("log" if log_epochs else "linear")
     ax.set_ylabel(plain_text(metric.replace("_", " ")), fontproperties=FONT)
     _limit(ax, shown, metric)
@@ -240,14 +240,16 @@ def _draw(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, 
         x, y = series.epochs + shift, drawable_values(series.values)
         if key[0] == "validation" and smoothing > 0:
             ax.plot(x, y, color=style.colour, linewidth=0.8, alpha=0.2, zorder=1, label="_raw")
-        (line,) = ax.plot(x, smooth(y, _std(series, smoothing)), dash, color=style.colour, label=f"_{key[0]}")
+        (line,) = ax.plot(
+            x, smooth(y, _std(series, smoothing, history.first_epoch)), dash, color=style.colour, label=f"_{key[0]}"
+        )
         line.set(linewidth=1.6, marker=style.marker, markevery=0.15)
 
 
-def _std(series: Series, smoothing: float) -> np.ndarray:
+def _std(series: Series, smoothing: float, first_epoch: int) -> np.ndarray:
     """The kernel's width at each value, counted in values: `smoothing` is in epochs, and logs may be sparse."""
     spacing = np.median(np.diff(series.epochs)) if len(series) > 1 else 1.0
-    return np.minimum(smoothing, series.epochs / EPOCHS_PER_STD) / spacing
+    return np.minimum(smoothing, (series.epochs - first_epoch) / EPOCHS_PER_STD) / spacing
 
 
 def _mark(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, epoch: int) -> None:

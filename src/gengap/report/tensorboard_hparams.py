@@ -89,8 +89,8 @@ def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) ->
         "best/auc": validation.get("auc"),
     }
     metrics = {tag: value for tag, value in known.items() if value is not None}
-    ended = of.began + of.seconds
-    return HparamsSession(run, settings, metrics, of.best_epoch or 0, of.began, ended, of.stopped == "diverged")
+    ended, step = of.began + of.seconds, (of.best_epoch or 1) - 1  # steps count from 0, as Keras logs them
+    return HparamsSession(run, settings, metrics, step, of.began, ended, of.stopped == "diverged")
 
 
 def write_sessions(sessions: Sequence[HparamsSession], folder: Path) -> None:

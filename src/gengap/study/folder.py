@@ -91,7 +91,8 @@ class StudyFolder:
             epochs, outputs = _read_outputs(path.with_suffix(".npz"))
             if {(summary.run, summary.seed), (history.run, history.seed)} != {(run, seed)}:
                 raise ValueError(f"it holds {summary.run}, seed {summary.seed}")
-            if summary.best_epoch is not None and summary.best_epoch not in epochs:
+            best_epoch = None if summary.best_epoch is None else summary.best_epoch - 1  # as logged
+            if best_epoch is not None and best_epoch not in epochs:
                 raise ValueError("the outputs of its best epoch are missing")
         except Exception as error:  # on a damaged file NumPy, zipfile and Arrow raise almost anything
             raise StudyFolderError(
@@ -103,7 +104,7 @@ class StudyFolder:
                 "with --out, or delete this one to start over"
             )
         self.checkpoints(run, seed, expected).discard()
-        return TrainResult(history, epochs, outputs, summary.best_epoch, summary.stopped, summary.seconds), summary
+        return TrainResult(history, epochs, outputs, best_epoch, summary.stopped, summary.seconds), summary
 
     def keep(
         self, fitted: PartialResult, summary: TrialSummary, expected: str, model: keras.Model, card: ModelCard

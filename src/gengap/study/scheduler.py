@@ -167,7 +167,7 @@ class Scheduler:
             seed=fitted.history.seed,
             parameters=finished.model.count_params(),
             epochs=fitted.history.epochs,
-            best_epoch=fitted.best_epoch,
+            best_epoch=None if fitted.best_epoch is None else fitted.best_epoch + 1,
             metrics=metrics_at(fitted.history, fitted.best_epoch, self.dataset.task.shown),
             stopped=fitted.stopped,
             seconds=fitted.seconds,

@@ -89,13 +89,13 @@ class Study:
         return [(trial_curves(history), trial.verdict) for history, trial in pairs if trial.verdict is not None]
 
     def groups(self) -> dict[str, list[History]]:
-        """The histories (of the first seed) by group: the part of the run's name before "/"."""
+        """The histories of the first seed by group, the part of the run's name before "/"; epochs count from 1."""
         also = {trial.run: trial.also for trial in self.trials}
         found: dict[str, list[History]] = {}
         for history in self.histories:
             if history.seed == self.histories[0].seed:
                 for run in (history.run, *also[history.run]):
-                    found.setdefault(run.split("/")[0], []).append(history.renamed(run))
+                    found.setdefault(run.split("/")[0], []).append(history.renamed(run).counted_from_one())
         return found
 
     def best_epochs(self) -> dict[str, int]:

@@ -103,6 +103,7 @@ def study_page(
     trials: dict[str, list[TrialSummary]] = {}
     for trial in sorted(summary.trials, key=lambda trial: trial.seed):  # a stable sort: the plan's order stays
         trials.setdefault(trial.run, []).append(trial)
+    histories = [history.counted_from_one() for history in histories]
     drawn = _drawn(histories, trials)
     runs = list(dict.fromkeys([*trials, *(history.run for history in histories)]))
     kept = summary.recommendation.run if summary.recommendation is not None else None

@@ -33,7 +33,7 @@ def epoch_table(histories: Sequence[History]) -> EpochTable:
     """The first metric of these histories at about ten epochs, evenly spread over their logarithms."""
     metric = next((metric for history in histories for metric in metrics_of(history)), "")
     last = max((history.epochs for history in histories), default=0)
-    epochs = np.unique(np.round(np.geomspace(1, max(last, 1), COLUMNS)).astype(int) - 1).tolist() if last else []
+    epochs = np.unique(np.round(np.geomspace(1, max(last, 1), COLUMNS)).astype(int)).tolist() if last else []
     lines = [
         EpochLine(history.run, key[0], tuple(_at(history[key], epoch) for epoch in epochs))
         for history in histories

@@ -23,7 +23,7 @@ DIGITS = 6
 
 
 class PageCurve(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One metric of one split: `values` at `epochs`, or at 0, 1, 2, ... where those are left out. None is a gap.
+    """One metric of one split: `values` at `epochs`, or at 1, 2, 3, ... where those are left out. None is a gap.
 
     Of a long series, each value is the mean of as many as `counts` says. `exact` is then the best epoch with its
     value, and `logged` what is drawn behind validation's curve.
@@ -93,7 +93,7 @@ def _curve(series: Series, best: int | None, split: str) -> PageCurve:
 
 
 def _as_logged(series: Series) -> PageCurve:
-    counted = (series.epochs == np.arange(len(series))).all()
+    counted = (series.epochs == np.arange(1, len(series) + 1)).all()
     values = [rounded(value) for value in series.values.tolist()]
     return PageCurve(values, None if counted else series.epochs.tolist())
 

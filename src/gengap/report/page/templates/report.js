@@ -25,14 +25,14 @@ const say = (id) => data.labels[id];
 // plotly reads a few HTML tags in its texts; names are no markup.
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const digits = (value) => (value === null || value === undefined ? "–" : value.toPrecision(4).replace("-", "−"));
-const series = ({ values, epochs }) => ({ values, epochs: epochs ?? values.map((_, i) => i) });
+const series = ({ values, epochs }) => ({ values, epochs: epochs ?? values.map((_, i) => i + 1) });
 const shortName = (run) => run.split("/").slice(1).join("/") || run;
 
 // Each value's mean with those before it, weighted by half a Gaussian over epochs; null is a gap and stays one. A value
 // may be the mean of several: it counts as often, but where it is smoothed itself without those after its middle.
 function smooth(epochs, values, width, counts = values.map(() => 1)) {
   return values.map((value, i) => {
-    const std = Math.min(width, epochs[i] / EPOCHS_PER_STD);
+    const std = Math.min(width, (epochs[i] - 1) / EPOCHS_PER_STD);
     let weights = (counts[i] + 1) / 2, total = weights * value;
     for (let j = i - 1; value !== null && j >= 0 && epochs[i] - epochs[j] <= REACH * std; j--) {
       if (values[j] === null) continue;
@@ -67,7 +67,6 @@ const shownRuns = () => (data.groups[state.group] ?? []).map((each, i) => ({ ...
 
 function curvesChart(width) {
   const traces = [], shapes = [];
-  const shift = state.log ? 1 : 0; // epoch 0 has no place on a logarithmic axis: its ticks say the epochs
   const runs = shownRuns().filter(({ run }) => !state.hidden.has(run));
   for (const { run, name, look } of runs) {
     const { best, onset, metrics } = data.curves[run];
@@ -76,8 +75,8 @@ function curvesChart(width) {
       const curve = (metrics[state.metric] ?? {})[split];
       if (!state[split] || !curve) continue;
       const { epochs, values } = series(curve);
-      const at = (epoch) => epoch + shift, common = { name: plain(name), mode: "lines", hoverinfo: "none" };
-      const trace = (kind, x, y, more) => traces.push({ ...common, x: x.map(at), y, ...more, meta: { run, kind } });
+      const common = { name: plain(name), mode: "lines", hoverinfo: "none" };
+      const trace = (kind, x, y, more) => traces.push({ ...common, x, y, ...more, meta: { run, kind } });
       const logged = series(curve.logged ?? curve), faint = { line: { color, width: 1 }, opacity: 0.25 };
       const differs = split === "validation" && (state.smoothing > 0 || curve.logged);
       if (differs) trace("logged", logged.epochs, logged.values, faint);
@@ -89,10 +88,10 @@ function curvesChart(width) {
       const dot = { color, size: 10, line: { color: colour("--paper"), width: 1.5 } };
       if (lowest !== null) trace("best", [best], [lowest], { mode: "markers", marker: dot });
     }
-    if (onset && state.validation) shapes.push(...bands(onset.map((epoch) => epoch + shift), color, shapes.length / 2));
+    if (onset && state.validation) shapes.push(...bands(onset, color, shapes.length / 2));
   }
-  if (state.ruled) shapes.push(upright(state.at + shift));
-  const last = Math.max(1, ...runs.map(({ run }) => data.curves[run].epochs - 1));
+  if (state.ruled) shapes.push(upright(state.at));
+  const last = Math.max(2, ...runs.map(({ run }) => data.curves[run].epochs));
   const xaxis = state.log ? logEpochs(last, width) : { title: { text: say("page-epoch") }, rangemode: "tozero" };
   const yaxis = { title: { text: plain(metricName(state.metric)) }, ...heightOf(runs, traces) };
   const spike = { showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("--muted") };
@@ -109,10 +108,10 @@ const upright = (x) => ({
 });
 
 function logEpochs(last, width) {
-  const ticks = [0], steps = width < 500 ? [1] : [1, 2, 5];
+  const ticks = [], steps = width < 500 ? [1] : [1, 2, 5];
   for (let tens = 1; tens <= last; tens *= 10) ticks.push(...steps.map((i) => i * tens).filter((e) => e <= last));
   const text = ticks.map((epoch) => epoch.toLocaleString("en"));
-  return { title: { text: say("page-epoch-log") }, type: "log", tickvals: ticks.map((e) => e + 1), ticktext: text };
+  return { title: { text: say("page-epoch-log") }, type: "log", tickvals: ticks, ticktext: text };
 }
 
 // High enough for where the runs start, unless one starts wildly; what diverges leaves the picture at its top.
@@ -143,7 +142,7 @@ const metricName = (metric) =>
 function read() {
   for (const row of document.querySelectorAll(".legend tr[data-group]")) {
     const run = row.querySelector("button").dataset.run, curve = data.curves[run];
-    const epoch = state.at ?? curve.best ?? curve.epochs - 1;
+    const epoch = state.at ?? curve.best ?? curve.epochs;
     row.hidden = row.dataset.group !== state.group;
     row.querySelector("button").setAttribute("aria-pressed", String(!state.hidden.has(run)));
     for (const cell of row.querySelectorAll("[data-read]")) {
@@ -273,7 +272,7 @@ function draw(place) {
   Plotly.react(place, traces, { ...common, ...layout, ...axes }, CONFIG);
   if (place.dataset.chart === "curves" && !place.dataset.heard) {
     place.dataset.heard = "yes";
-    place.on("plotly_hover", ({ points }) => readAt(points[0].x - (state.log ? 1 : 0)));
+    place.on("plotly_hover", ({ points }) => readAt(points[0].x));
   }
 }
 
@@ -292,7 +291,7 @@ function showSwitches() {
   for (const control of document.querySelectorAll("[data-switch]")) {
     const value = state[control.dataset.switch];
     if (control.type === "checkbox") control.checked = value;
-    else control.value = value ?? 0;
+    else control.value = value ?? 1;
   }
   for (const place of document.querySelectorAll('[data-shows="smoothing"]')) place.textContent = state.smoothing;
 }
