@@ -61,6 +61,15 @@ def test_links_lead_somewhere(page: Path, cli_reference: ModuleType) -> None:
             assert anchor in anchors_of(target, made), link
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of)
+def test_paths_and_names_in_the_code_exist(page: Path) -> None:
+    for code in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8")):
+        if re.fullmatch(r"(src|tests|examples|benchmarks|docs)/[\w./-]+", code):
+            assert (ROOT / code).exists(), code
+        if found := re.fullmatch(r"(gengap(?:\.[a-z_]+)+)\.([A-Z_]{3,})", code):
+            assert hasattr(import_module(found[1]), found[2]), code
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built with warnings as errors; the notebooks' code is not run here."""
@@ -86,7 +95,8 @@ def test_the_references_hold_every_public_name_and_option(site: Path) -> None:
     api, cli = ((site / "reference" / f"{name}.html").read_text("utf-8") for name in ("api", "cli"))
     errors = import_module("gengap.errors")
     names = {*gengap.__all__, *gengap.callbacks.__all__, *gengap.models.__all__}
-    names |= {name for name, value in vars(errors).items() if isinstance(value, type)}
+    own = (errors.GengapError, errors.GengapWarning)
+    names |= {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, own)}
     for name in names - {"callbacks", "models"}:
         assert re.search(rf'id="gengap\.(\w+\.)*{name}"', api), name
     import_cli = import_module("typer").main.get_command(import_module("gengap.cli").app)
