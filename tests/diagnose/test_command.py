@@ -53,6 +53,14 @@ def test_json_is_as_in_the_contract(logs: list[str]) -> None:
     assert (rise["code"], rise["severity"], rise["parameters"]["metric"]) == ("rise", "problem", "val_loss")
     assert rise["parameters"]["rise_percent"] == turning["rise_percent"]
     assert rise["text"].startswith("val_loss rose by ")
+    assert turning["read"] == {
+        **{"reader": "csv", "validation": "val_loss", "train": "loss", "points": 60},
+        **{"first": pytest.approx(TURNING[0]), "last": pytest.approx(TURNING[-1]), "notes": []},
+    }
+    assert list(turning) == [
+        *("run", "metric", "verdict", "confidence", "probabilities", "best_epoch", "onset_epoch", "onset_interval"),
+        *("rise_percent", "ahead_percent", "gap_percent", "read", "findings", "advice"),
+    ]
     assert turning["advice"][0] == "Keep the weights of the best epoch (stop early and restore them)"
 
 
@@ -63,8 +71,8 @@ def test_what_was_decided_in_reading_a_log_is_said(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["diagnose", str(tmp_path / "log.csv"), *options])
         assert result.exit_code == 0 and "note:" not in result.stdout
         left_out, again = result.stderr.splitlines()
-        assert "log.csv: loss holds text" in left_out and left_out.endswith("and was left out.")
-        assert "30 values of val_loss came again for the same epoch or step; the last one" in again
+        assert "log.csv: loss was left out: " in left_out and left_out.endswith("in line 2 is not a number.")
+        assert "30 values of val_loss repeat an epoch or step: the last one" in again
 
 
 def test_the_table_shows_runs_with_their_reasons(logs: list[str]) -> None:

@@ -22,6 +22,7 @@ from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import choose_curves
 from gengap.history import History, Series
 from gengap.report import tensorboard
+from gengap.text.catalog import Message
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "framework_logs.py"
 
@@ -103,11 +104,11 @@ def test_runs_in_one_folder_are_told_apart() -> None:
 
 def test_what_a_reader_had_to_decide_is_noted() -> None:
     assert one(LOGS / "keras" / "history-every-third.json").notes == (
-        "val_accuracy has 4 values for 12: taken as one every 3.",
-        "val_loss has 4 values for 12: taken as one every 3.",
+        Message("read-fewer-values", {"column": "val_accuracy", "count": 4, "rows": 12, "every": 3}),
+        Message("read-fewer-values", {"column": "val_loss", "count": 4, "rows": 12, "every": 3}),
     )
     assert one(LOGS / "xgboost" / "cv.csv").notes[0] == (
-        "test-logloss-mean stands for validation, of which there is none."
+        Message("read-test-as-validation", {"column": "test-logloss-mean"})
     )
     assert one(LOGS / "keras" / "training.csv").notes == ()
 

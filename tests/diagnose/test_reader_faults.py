@@ -22,6 +22,7 @@ from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import DataError, UsageError
 from gengap.history import History, Series
+from gengap.text.catalog import Message
 
 # What can be read, with a note
 
@@ -30,8 +31,8 @@ def test_of_an_epoch_logged_twice_the_last_value_counts(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "epoch,val_loss\n0,9\n1,8\n2,7\nepoch,val_loss\n1,6\n2,5\n3,4\n")
     log = expect(path, {0: 9, 1: 6, 2: 5, 3: 4}, None)
     assert log.notes == (
-        "line 5 names the columns again and was passed over.",
-        "2 values of val_loss came again for the same epoch or step; the last one logged is kept.",
+        Message("read-header-again", {"line": 5}),
+        Message("read-repeated", {"column": "val_loss", "count": 2}),
     )
 
 
@@ -62,7 +63,7 @@ def test_curves_that_end_in_empty_cells_diverged(tmp_path: Path) -> None:
     for source in (frame, tmp_path / "a.csv", tmp_path / "a.json"):
         log = one(source)
         np.testing.assert_array_equal(log.history["validation", "loss"].values, [1, 2, math.nan])
-        assert log.notes == ("loss is empty from epoch 2 to the end: taken as NaN, the run diverged.",)
+        assert log.notes == (Message("read-diverged", {"metric": "loss", "epoch": 2}),)
 
 
 def test_holes_are_no_divergence() -> None:
@@ -75,9 +76,9 @@ def test_holes_are_no_divergence() -> None:
 
 def test_a_last_line_that_is_cut_off_is_left_out(tmp_path: Path) -> None:
     csv = one(write(tmp_path, "a.csv", "epoch,val_loss,loss\n0,1,1\n1,2"))
-    assert csv.notes == ("the last line, 3, is cut off and was left out.",)
+    assert csv.notes == (Message("read-cut-off", {"line": 3}),)
     lines = one(write(tmp_path, "a.jsonl", '{"val_loss": 1}\n{"val_lo'))
-    assert lines.notes == ("the last line, 2, is cut off and was left out.",)
+    assert lines.notes == (Message("read-cut-off", {"line": 2}),)
     assert len(csv.history["validation", "loss"]) == len(lines.history["validation", "loss"]) == 1
 
 
@@ -85,14 +86,14 @@ def test_an_event_file_is_read_up_to_where_it_is_cut_off(tmp_path: Path) -> None
     (source,) = (LOGS / "torch" / "tags").iterdir()
     content = source.read_bytes()
     path = write(tmp_path, source.name, content[:-30])
-    assert one(path).notes == (f"{source.name} is cut off or broken after 36 events; those were read.",)
+    assert one(path).notes == (Message("read-broken-events", {"file": source.name, "events": 36}),)
     assert len(one(path).history["validation", "loss"]) == 12
     for place in (900, 912, 930):  # in lengths, checksums and events
         broken = bytearray(content)
         broken[place] ^= 1
         kept = one(write(tmp_path, source.name, bytes(broken)))
         assert 0 < len(kept.history["train", "loss"]) < 12
-        assert kept.notes[0].startswith(f"{source.name} is cut off or broken after ")
+        assert kept.notes[0].code == "read-broken-events"
 
 
 def test_a_broken_event_file_stops_no_other_run(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_a_broken_event_file_stops_no_other_run(tmp_path: Path) -> None:
     write(tmp_path / "new", "events.out.tfevents.1", b"x")
     write(tmp_path / "first", "events.out.tfevents.9", b"x")
     first, second = read(tmp_path)
-    assert first.notes == ("events.out.tfevents.9 is not an event file of TensorBoard, or is broken at its start.",)
+    assert first.notes == (Message("read-no-events", {"file": "events.out.tfevents.9"}),)
     assert second.notes == ()
 
 
@@ -127,9 +128,11 @@ def test_of_two_columns_of_one_curve_the_longer_is_kept() -> None:
 def test_a_column_of_text_is_left_out(tmp_path: Path) -> None:
     log = one(write(tmp_path, "a.csv", "val_loss,loss\n1,mse\n2,mse\n"))
     assert choose_curves(log).train is None
-    assert log.notes == ("loss holds text (line 2, column 'loss': 'mse' is not a number) and was left out.",)
+    assert log.notes == (
+        Message("read-text-column", {"column": "loss", "unit": "line", "number": 2, "value": "'mse'"}),
+    )
     with pytest.raises(
-        UsageError, match=r"no validation curve.*understood: val_loss\. val_loss holds text \(line 2, "
+        UsageError, match=r"no validation curve.*understood: val_loss\. val_loss was left out: '0,5' in line 2"
     ):
         choose_curves(one(write(tmp_path, "a.csv", 'loss,val_loss\n1,"0,5"\n')))
 

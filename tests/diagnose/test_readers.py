@@ -18,6 +18,7 @@ from diagnose.curves_expected import LOGS, TRAIN, VALIDATION, by_epoch, expect
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import choose_curves
 from gengap.history import History, Series, write_histories
+from gengap.text.catalog import Message
 
 # Layouts of tables
 
@@ -138,7 +139,7 @@ def test_an_epoch_counts_as_logged_and_a_step_where_epochs_repeat() -> None:
 
 def test_fractional_epochs_are_counted_by_row_without_a_step() -> None:
     log = expect({"epoch": [0.5, 1, 1.5], "val_loss": VALIDATION}, by_epoch(VALIDATION), None)
-    assert log.notes == ("epoch not whole in every row: the rows are counted instead.",)
+    assert log.notes == (Message("read-not-whole", {"columns": ("epoch",)}),)
 
 
 # Files and folders

@@ -207,7 +207,7 @@ def test_bombs_are_refused_by_named_limits_in_bounded_memory(tmp_path: Path, how
 def test_an_event_of_absurd_length_ends_the_file(tmp_path: Path) -> None:
     long_record(tmp_path / "events.out.tfevents.1")
     (log,) = read(tmp_path / "events.out.tfevents.1")
-    assert "is cut off or broken after 41 events; those were read." in log.notes[0]
+    assert log.notes[0].parameters["events"] == 41
 
 
 def test_rows_that_would_fill_the_memory_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

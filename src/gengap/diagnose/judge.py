@@ -10,7 +10,7 @@ import numpy as np
 from gengap.diagnose.evidence import Evidence, collect_evidence
 from gengap.diagnose.findings import advise, check_usable, find_reasons
 from gengap.diagnose.run_curves import MetricCurves
-from gengap.diagnose.verdict import Finding, Thresholds, Verdict, VerdictName
+from gengap.diagnose.verdict import Finding, LogSummary, Thresholds, Verdict, VerdictName
 from gengap.stats.row_losses import RowLosses
 
 
@@ -83,11 +83,28 @@ def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -
         confidence=probabilities.get(name, 0.0),
         probabilities=probabilities,
         best_epoch=best_epoch(curves),
+        read=_summarise(curves),
         onset_epoch=onset if overfit else None,
         onset_interval=(low, high) if overfit else None,
         rise_percent=(rise[0], rise[1], rise[2]),
         ahead_percent=(ahead[0], ahead[1], ahead[2]),
         gap_percent=None if evidence.gap is None else curve.worse(evidence.gap),
+    )
+
+
+def _summarise(curves: MetricCurves) -> LogSummary | None:
+    """Return what was read of the curves' log; None for curves that were not read from one."""
+    values = curves.validation.values
+    if curves.log is None or not curves.log.reader:
+        return None
+    return LogSummary(
+        reader=curves.log.reader,
+        validation=curves.metric,
+        train=curves.train_column,
+        points=len(values),
+        first=float(values[0]) if len(values) else None,
+        last=float(values[-1]) if len(values) else None,
+        notes=curves.log.notes,
     )
 
 
@@ -100,6 +117,7 @@ def _unknown(curves: MetricCurves, obstacle: Finding) -> Verdict:
         confidence=0.0,
         probabilities=dict.fromkeys(("underfit", "good", "near-overfit", "overfit"), 0.25),
         best_epoch=best_epoch(curves),
+        read=_summarise(curves),
         findings=(obstacle,),
         advice=advise((obstacle,)),
     )

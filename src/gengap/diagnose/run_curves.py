@@ -19,6 +19,7 @@ from gengap.diagnose.metric_names import (
 )
 from gengap.errors import UsageError
 from gengap.history import History, Series
+from gengap.text.catalog import Message
 
 __all__ = ["Log", "MetricCurves", "choose_curves", "higher_is_better", "split_and_metric"]
 
@@ -27,23 +28,34 @@ __all__ = ["Log", "MetricCurves", "choose_curves", "higher_is_better", "split_an
 class Log:
     """One run as it was read.
 
-    `names` gives each series' column as its source called it, `other` the columns that are no curve of a known
-    split, and `notes` what a reader had to decide (epochs logged twice, a cut-off last line), a sentence each.
+    Attributes:
+        history: The curves, by split and metric.
+        names: The column of each curve, as its source called it.
+        other: Columns that are no curve of a known split.
+        notes: What the reader had to decide, for example about epochs that were logged twice.
+        reader: The kind of source, for example "csv"; empty for curves that were not read from a log.
     """
 
     history: History
     names: Mapping[CurveKey, str]
     other: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
+    reader: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class MetricCurves:
-    """One run's curves of one metric: what a verdict is given on.
+    """One run's curves of one metric, which a verdict is given on.
 
-    `metric` is the validation column as its source called it. `train` and `validation` keep their own epochs (or
-    steps), which need not be the same. `also` holds accuracy-like curves of the same run, if the judged metric is
-    a loss and there are such.
+    Attributes:
+        run: Name of the run.
+        metric: The validation column, as its source called it.
+        validation: Validation values at their own epochs or steps.
+        train: Training values at theirs, if there are any.
+        higher_is_better: Whether the metric is a score.
+        auxiliary: Curves of a score of the same run, such as accuracy, if the judged metric is a loss.
+        train_column: The training column, as its source called it.
+        log: The log that they come from.
     """
 
     run: str
@@ -52,6 +64,8 @@ class MetricCurves:
     train: Series | None
     higher_is_better: bool
     auxiliary: MetricCurves | None = None
+    train_column: str | None = None
+    log: Log | None = None
 
 
 def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
@@ -102,15 +116,23 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     series = log.history.series
     clean = ("train", f"clean_{metric}")  # clean_loss lacks the penalties that validation's loss holds
     keys = [clean] if metric != "loss" and clean in series else [("train", metric), ("train", f"{metric}_step")]
-    train = next((series[key] for key in keys if key in series), None)
+    train_key = next((key for key in keys if key in series), None)
+    train = None if train_key is None else series[train_key]
     higher = direction(metric)
     if higher is None:
         higher = train is not None and _climbs(train)
     scores = [m for split, m in series if split == "validation" and direction(m)]
     best = min(scores, key=lambda m: _rank(log, m) or (9, 9), default=None)
-    column = log.names.get(("validation", metric), metric)
-    also = _curves(log, best) if best is not None and not higher else None
-    return MetricCurves(_title(log), column, series["validation", metric], train, higher, also)
+    return MetricCurves(
+        run=_title(log),
+        metric=log.names.get(("validation", metric), metric),
+        validation=series["validation", metric],
+        train=train,
+        higher_is_better=higher,
+        auxiliary=_curves(log, best) if best is not None and not higher else None,
+        train_column=None if train_key is None else log.names.get(train_key, train_key[1]),
+        log=log,
+    )
 
 
 def _climbs(train: Series) -> bool:
@@ -139,7 +161,7 @@ def _listed(log: Log) -> str:
     parts = [f"{split}: {_few(of_split[split])}" for split in ("validation", "train", "test") if split in of_split]
     if log.other:
         parts.append(f"not understood: {_few(log.other)}")
-    return " ".join([f"It holds {'; '.join(parts) or 'no curves'}.", *log.notes])
+    return " ".join([f"It holds {'; '.join(parts) or 'no curves'}.", *map(str, log.notes)])
 
 
 def _few(names: Iterable[str], most: int = 20) -> str:

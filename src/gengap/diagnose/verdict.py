@@ -70,6 +70,28 @@ class Finding(msgspec.Struct, frozen=True):
         return str(self.message)
 
 
+class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of a log.
+
+    Attributes:
+        reader: The kind of source, for example "csv".
+        validation: The validation column that was judged, as its source called it.
+        train: The training column, if there is one.
+        points: Number of validation values.
+        first: The first of them.
+        last: The last of them.
+        notes: What the reader had to decide.
+    """
+
+    reader: str
+    validation: str
+    train: str | None
+    points: int
+    first: float | None
+    last: float | None
+    notes: tuple[Message, ...] = ()
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether one run underfits, fits or overfits, and how certain that is.
 
@@ -85,6 +107,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         rise_percent: How far validation ends above its lowest point, in percent: (low, middle, high).
         ahead_percent: How far twice as many epochs would lower validation further, in percent: (low, middle, high).
         gap_percent: How far validation ends above training, in percent.
+        read: What was read of the log; None for curves that were not read from one.
         findings: The facts behind the verdict, the most important first.
         advice: What to try next, the most promising first.
     """
@@ -100,6 +123,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     rise_percent: Interval | None = None
     ahead_percent: Interval | None = None
     gap_percent: float | None = None
+    read: LogSummary | None = None
     findings: tuple[Finding, ...] = ()
     advice: tuple[Message, ...] = ()
 

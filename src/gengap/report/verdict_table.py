@@ -124,4 +124,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
         for each in verdict.findings
     ]
     advice = [str(message) for message in verdict.advice]
-    return msgspec.structs.asdict(verdict) | {"findings": findings, "advice": advice}
+    read = verdict.read and msgspec.structs.asdict(verdict.read) | {
+        "notes": [str(note) for note in verdict.read.notes]
+    }
+    return msgspec.structs.asdict(verdict) | {"read": read, "findings": findings, "advice": advice}

@@ -18,6 +18,7 @@ from gengap.diagnose.readers.log_table import LogTable, check_points
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
+from gengap.text.catalog import Message
 
 OF_A_STUDY = {"schema", "plan", "trials", "recommendation"}  # keys of its study.json
 DEEPEST = 4  # levels of dicts in dicts that may name a curve
@@ -79,7 +80,7 @@ def table_of_records(
     unit: str = "record",
     rows: Sequence[int] | None = None,
     run: str = "",
-    notes: tuple[str, ...] = (),
+    notes: tuple[Message, ...] = (),
 ) -> LogTable:
     """A table with a row for each record, dicts in a record as columns named outer/inner."""
     flat = [dict(_leaves(record)) for record in records]
@@ -115,7 +116,10 @@ def _table_of_lists(mapping: Mapping[Any, Any], file: str, run: str) -> LogTable
     short = [name for name, cells in lists.items() if 0 < len(cells) < longest]
     columns = {name: _spread(lists.get(name, []), longest) for name in {**found, **lists}}
     notes = tuple(
-        f"{name} has {len(lists[name])} values for {longest}: taken as one every {longest // len(lists[name])}."
+        Message(
+            "read-fewer-values",
+            {"column": name, "count": len(lists[name]), "rows": longest, "every": longest // len(lists[name])},
+        )
         for name in short
     )
     return LogTable(file, columns, run=run, ragged=bool(short), notes=notes)

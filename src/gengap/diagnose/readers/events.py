@@ -23,6 +23,7 @@ from gengap.diagnose.readers.log_table import check_points
 from gengap.diagnose.readers.table_layouts import LoggedColumn, build_log
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
+from gengap.text.catalog import Message
 
 LARGEST = 1 << 16  # bytes of an event: larger ones hold pictures or histograms, no scalars
 HEADER = struct.Struct("<QI")
@@ -35,11 +36,21 @@ class RunScalars:
     """What a folder or a run holds, and what is wrong with its files."""
 
     columns: Scalars = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
 
 
 class BrokenEventFileError(Exception):
-    """A file ends within a record, or a checksum is wrong."""
+    """A file is cut off, or a checksum is wrong, after `events` events."""
+
+    def __init__(self, events: int = 0) -> None:
+        super().__init__(events)
+        self.events = events
+
+    def note(self, file: str) -> Message:
+        """Return what to say about the file."""
+        if self.events:
+            return Message("read-broken-events", {"file": file, "events": self.events})
+        return Message("read-no-events", {"file": file})
 
 
 def is_event_file(path: Path) -> bool:
@@ -63,7 +74,7 @@ def read_event_files(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
                 points += 1
                 check_points(file, points)
         except BrokenEventFileError as broken:
-            folder.notes.append(f"{path.name} {broken}")
+            folder.notes.append(broken.note(path.name))
     runs: dict[Path, RunScalars] = {}
     for folder, found in folders.items():
         run, columns = _place(folder, found.columns)
@@ -73,7 +84,7 @@ def read_event_files(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
             of_run.columns.setdefault(name, []).extend(values)
     logs = [_log(run, found, root, file) for run, found in runs.items() if found.columns]
     if not logs:
-        faults = [note for found in runs.values() for note in found.notes]
+        faults = [str(note) for found in runs.values() for note in found.notes]
         mend = "Log the losses with add_scalar, or with Keras' callback."
         raise DataError(f"{file}: {' '.join(faults[:3]) or f'there are no scalars in its event files. {mend}'}")
     return logs
@@ -118,9 +129,7 @@ def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
                 if number is not None:
                     yield value.tag, event.step, number
     except (BrokenEventFileError, DecodeError):
-        if events:
-            raise BrokenEventFileError(f"is cut off or broken after {events} events; those were read.") from None
-        raise BrokenEventFileError("is not an event file of TensorBoard, or is broken at its start.") from None
+        raise BrokenEventFileError(events) from None
 
 
 def _records(path: Path) -> Iterator[bytes]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from gengap.errors import DataError, shown
+from gengap.text.catalog import Message
 
 MAX_POINTS = 10_000_000  # values of one source; a log of 10,000 epochs, 20 metrics and 50 runs
 MAX_TEXT = 256 << 20  # bytes of text in the columns of one source, which a packed file may repeat at no cost
@@ -40,7 +42,7 @@ class LogTable:
     rows: Sequence[int] | None = None
     run: str = ""
     ragged: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
         check_points(self.file, sum(len(cells) for cells in self.columns.values()))
@@ -49,8 +51,12 @@ class LogTable:
         return max((len(cells) for cells in self.columns.values()), default=0)
 
     def place(self, i: int) -> str:
-        """What errors call row `i`."""
-        return f"{self.unit} {self.rows[i] if self.rows is not None else i + 1}"
+        """Return what errors call row `i`."""
+        return f"{self.unit} {self.number(i)}"
+
+    def number(self, i: int) -> int:
+        """Return the number of row `i` in its source."""
+        return self.rows[i] if self.rows is not None else i + 1
 
     def roles(self) -> dict[str, str]:
         """The columns that say where a value belongs, by role."""
@@ -89,14 +95,26 @@ def number(cell: object) -> float | None:
         return math.inf
 
 
-def numbers(table: LogTable, name: str, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray, str | None]:
-    """Which of `rows` hold a number (n,), the numbers (n,), and the first cell that holds something else."""
+class TextCell(NamedTuple):
+    """A cell that holds text where a number is expected."""
+
+    column: str
+    unit: str
+    number: int
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.unit} {self.number}, column {self.column!r}: {self.value} is not a number"
+
+
+def numbers(table: LogTable, name: str, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray, TextCell | None]:
+    """Return which of `rows` hold a number (n,), the numbers (n,), and the first cell that holds text."""
     cells, at, values, fault = table.columns[name], [], [], None
     for k, i in enumerate(rows):
         try:
             value = number(cells[i])
         except (ValueError, TypeError):
-            fault = fault or f"{table.place(i)}, column {name!r}: {shown(cells[i])} is not a number"
+            fault = fault or TextCell(name, table.unit, table.number(i), shown(cells[i]))
             continue
         if value is not None:
             at.append(k)

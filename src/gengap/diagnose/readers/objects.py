@@ -1,9 +1,10 @@
-"""Python objects as runs: gengap's own, fitted models and trainers of other libraries, data frames, dicts."""
+"""Read runs from Python objects: gengap's own, fitted models of other libraries, data frames, dicts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,24 +24,32 @@ KNOWN = (
 
 
 def read_object(source: Any) -> list[Log]:
-    """The runs in an object. Raises UsageError for one that keeps no curves, DataError for curves of no numbers."""
-    name = type(source).__name__
+    """Return the runs in an object.
+
+    Raises:
+        UsageError: If the object keeps no curves.
+        DataError: If its curves are not numbers.
+    """
     if isinstance(source, Log):
         return [source]
-    histories = _histories(source)
-    if histories:
-        return [_log_of_history(history) for history in histories]
+    reader, logs = _read(source, type(source).__name__)
+    return [replace(log, reader=reader) for log in logs]
+
+
+def _read(source: Any, name: str) -> tuple[str, list[Log]]:
+    """Return the kind of an object and the runs in it."""
+    if histories := _histories(source):
+        return "gengap", [_log_of_history(history) for history in histories]
     if isinstance(source, Mapping) or _is_list(source):
-        return read_nested(source, name)
+        return "dict" if isinstance(source, Mapping) else "records", read_nested(source, name)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return read_frame(source, name)
-    document = _document(source)
-    if document is not None:
-        return read_nested(document, name)
-    curves = _scikit_learn(source)
-    if curves:
-        return [build_log(name, "", 0, curves)]
-    raise UsageError(f"{name}: it keeps no curves that are known here, expected {KNOWN}. {_mend(source)}")
+        return "data-frame", read_frame(source, name)
+    if (found := _document(source)) is not None:
+        reader, document = found
+        return reader, read_nested(document, name)
+    if curves := _scikit_learn(source):
+        return "scikit-learn", [build_log(name, "", 0, curves)]
+    raise UsageError(f"{name}: it keeps no curves that are known here, expected {KNOWN}. {_hint(source)}")
 
 
 def _is_list(source: object) -> bool:
@@ -60,22 +69,22 @@ def _log_of_history(history: History) -> Log:
     return build_log("", history.run, history.seed, curves)
 
 
-def _document(source: Any) -> Any:
-    """What other libraries' objects keep in dicts and lists: Keras, Hugging Face, XGBoost, LightGBM."""
+def _document(source: Any) -> tuple[str, Any] | None:
+    """Return the kind of a library's object, and the dicts and lists in it that hold its curves."""
     if isinstance(getattr(source, "history", None), Mapping):
-        return {"history": source.history, "epoch": getattr(source, "epoch", None) or None}
+        return "keras", {"history": source.history, "epoch": getattr(source, "epoch", None) or None}
     log_history = getattr(getattr(source, "state", source), "log_history", None)
     if log_history is not None:
-        return log_history
-    for attribute in ("evals_result", "evals_result_"):
+        return "hugging-face", log_history
+    for attribute, reader in (("evals_result", "xgboost"), ("evals_result_", "lightgbm")):
         try:
             result = getattr(source, attribute, None)
             result = result() if callable(result) else result
         except Exception as fault:  # each library has its own error for a model that kept no results
-            said = str(fault).strip().rstrip(".")
-            raise UsageError(f"{type(source).__name__}: {said}. Fit it with eval_set.") from fault
+            problem = str(fault).strip().rstrip(".")
+            raise UsageError(f"{type(source).__name__}: {problem}. Fit it with eval_set.") from fault
         if isinstance(result, Mapping) and result:
-            return result
+            return reader, result
     return None
 
 
@@ -114,8 +123,8 @@ def _curves(model: Any, attributes: Mapping[CurveKey, str], sign: int = 1) -> li
     return found
 
 
-def _mend(source: Any) -> str:
-    """How this kind of object would keep its curves."""
+def _hint(source: Any) -> str:
+    """Return how this kind of object can keep its curves."""
     if hasattr(source, "early_stopping"):
         return "Fit it first, with early_stopping=True."
     if hasattr(type(source), "evals_result_"):

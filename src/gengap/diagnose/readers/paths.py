@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from gengap.diagnose.readers import events, frames
@@ -14,14 +15,14 @@ from gengap.errors import DataError
 
 MAX_BYTES = 256 << 20  # of one file that is read at once
 MAX_FILES = 100_000  # looked at in a folder
-TEXTS = {
-    **dict.fromkeys((".csv", ".tsv", ".txt"), text.read_csv_log),
-    **dict.fromkeys((".jsonl", ".ndjson"), text.read_json_lines),
-    ".json": text.read_json,
+TEXTS = {  # by suffix: the reader's name and the reader
+    **dict.fromkeys((".csv", ".tsv", ".txt"), ("csv", text.read_csv_log)),
+    **dict.fromkeys((".jsonl", ".ndjson"), ("json-lines", text.read_json_lines)),
+    ".json": ("json", text.read_json),
 }
 TABLES = {
-    ".parquet": frames.read_parquet_log,
-    **dict.fromkeys((".arrow", ".feather"), frames.read_arrow_log),
+    ".parquet": ("parquet", frames.read_parquet_log),
+    **dict.fromkeys((".arrow", ".feather"), ("arrow", frames.read_arrow_log)),
 }
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz")
 NAMED = ("histories.parquet", "trainer_state.json", "metrics.csv")  # looked for in a folder, in this order
@@ -54,17 +55,24 @@ def _logs_of_file(path: Path, file: str) -> list[Log]:
     if not size:
         raise DataError(f"{file}: the file is empty. Give a log of at least one epoch.")
     if events.is_event_file(path):  # read in small pieces, whatever pictures it holds
-        return events.read_event_files([path], path.parent, file)
+        return _named("tensorboard", events.read_event_files([path], path.parent, file))
     if size > MAX_BYTES:
         raise DataError(f"{file}: has {size:,} bytes, at most {MAX_BYTES:,} are read. Thin the log, or split it.")
     if suffix in TABLES:
-        return TABLES[suffix](path, file)
+        reader, read_table = TABLES[suffix]
+        return _named(reader, read_table(path, file))
     if suffix in TEXTS:
-        return TEXTS[suffix](text.decoded(path.read_bytes(), file), file)
+        reader, read_text = TEXTS[suffix]
+        return _named(reader, read_text(text.decoded(path.read_bytes(), file), file))
     known = ", ".join((*TEXTS, *TABLES))
     raise DataError(
         f"{file}: this kind of file is not known, expected {known} or TensorBoard's events. Convert it."
     )
+
+
+def _named(reader: str, logs: list[Log]) -> list[Log]:
+    """Return the logs with the name of their reader."""
+    return [replace(log, reader=reader) for log in logs]
 
 
 def _logs_of_folder(folder: Path, file: str) -> list[Log]:
@@ -78,7 +86,7 @@ def _logs_of_folder(folder: Path, file: str) -> list[Log]:
             return [log for p in found for log in _logs_of_file(p, file if p == own else _joined(file, folder, p))]
     found = [path for path in paths if events.is_event_file(path) and path.is_file()]
     if found:
-        return events.read_event_files(found, folder, file)
+        return _named("tensorboard", events.read_event_files(found, folder, file))
     raise DataError(
         f"{file}: no log is in this folder, expected {', '.join(NAMED)} or TensorBoard's event files somewhere in "
         "it. Other files are read if you name them."

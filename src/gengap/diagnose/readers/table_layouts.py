@@ -17,6 +17,7 @@ from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, 
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, printable, shown
 from gengap.history import History, Series
+from gengap.text.catalog import Message
 
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
@@ -83,7 +84,7 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
     for name in keys:
         at, values, fault = numbers(table, name, rows)
         if fault and not len(at):
-            notes.append(f"{name} holds text ({fault}) and was left out.")
+            notes.append(Message("read-text-column", fault._asdict()))
         elif fault:
             raise DataError(f"{table.file}, {fault}. Put a number there, or leave it empty.")
         if len(at):
@@ -99,7 +100,7 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
 
 def _positions(
     table: LogTable, roles: Mapping[str, str], rows: list[int], logged: list[np.ndarray]
-) -> tuple[np.ndarray, list[str]]:
+) -> tuple[np.ndarray, list[Message]]:
     """Each row's epoch, or its step if that repeats less (training logged several times an epoch), or its number.
 
     `logged` are the rows of each curve. An epoch of Hugging Face is no whole number, so steps count there.
@@ -118,11 +119,11 @@ def _positions(
         x = usable[min(repeats, key=lambda role: repeats[role])]
         return np.where(np.abs(x) < WHOLE, x, WHOLE), []  # rows without a curve may lack it
     named = [roles[role] for role in ("epoch", "step") if role in roles]
-    notes = [f"{' and '.join(named)} not whole in every row: the rows are counted instead."] if named else []
+    notes = [Message("read-not-whole", {"columns": tuple(named)})] if named else []
     return np.arange(len(rows), dtype=np.float64), notes
 
 
-def _diverged(curves: list[LoggedColumn], x: np.ndarray) -> tuple[list[LoggedColumn], list[str]]:
+def _diverged(curves: list[LoggedColumn], x: np.ndarray) -> tuple[list[LoggedColumn], list[Message]]:
     """Cells that stay empty after curves without a gap, taken as NaN: so do pandas and others write it.
 
     Holes are no such thing: where training and validation stand in rows of their own, or a test at the end. `x`
@@ -136,7 +137,7 @@ def _diverged(curves: list[LoggedColumn], x: np.ndarray) -> tuple[list[LoggedCol
         if len(later) and 1 < len(logged) == len(every) - len(later):
             ends[metric] = later
     for metric, later in sorted(ends.items()):
-        notes.append(f"{metric} is empty from epoch {later[0]:.0f} to the end: taken as NaN, the run diverged.")
+        notes.append(Message("read-diverged", {"metric": metric, "epoch": int(later[0])}))
     longer = []
     for curve in curves:
         later = ends.get(curve.key[1], every[:0])
@@ -176,33 +177,40 @@ def build_log(
     seed: int,
     curves: Iterable[LoggedColumn],
     other: Iterable[str] = (),
-    notes: Iterable[str] = (),
+    notes: Iterable[Message] = (),
 ) -> Log:
     """One run, its curves sorted by epoch. Of epochs logged more than once, and this is noted, the last counts.
 
     Of two columns for one split and metric the longer one is kept, and the first of equal ones.
     """
-    aside, said = list(other), list(notes)
+    left_out, decided = list(other), list(notes)
     series: dict[CurveKey, Series] = {}
     names: dict[CurveKey, str] = {}
     for curve in curves:
         x, last = np.unique(curve.x[::-1], return_index=True)
         if len(x) < len(curve.x):
-            times = f"{len(curve.x) - len(x)} values of {curve.name} came again for the same epoch or step"
-            said.append(f"{times}; the last one logged is kept.")
+            decided.append(Message("read-repeated", {"column": curve.name, "count": len(curve.x) - len(x)}))
         if curve.key[0] == "validation" and (parse(curve.name) or ("", ""))[0] == "test":
-            said.append(f"{curve.name} stands for validation, of which there is none.")
+            decided.append(Message("read-test-as-validation", {"column": curve.name}))
         key = curve.key[0], printable(curve.key[1])
         if key in series and len(series[key]) >= len(x):
-            aside.append(curve.name)
+            left_out.append(curve.name)
             continue
         if key in series:
-            aside.append(names[key])
+            left_out.append(names[key])
         series[key] = Series(x.astype(np.int64), curve.y[::-1][last])
         names[key] = printable(curve.name)
     title = printable(f"{file}:{run}" if run and file else file or run)
-    shown = tuple(dict.fromkeys(printable(name) for name in aside))
-    return Log(History(title, seed, series), names, shown, tuple(printable(note) for note in said))
+    shown = tuple(dict.fromkeys(printable(name) for name in left_out))
+    return Log(History(title, seed, series), names, shown, tuple(map(_printable, decided)))
+
+
+def _printable(note: Message) -> Message:
+    """Return a note whose texts have no control characters."""
+    values = {
+        name: printable(value) if isinstance(value, str) else value for name, value in note.parameters.items()
+    }
+    return Message(note.code, values)
 
 
 def column_name(key: CurveKey) -> str:

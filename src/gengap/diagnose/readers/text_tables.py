@@ -14,6 +14,7 @@ from gengap.diagnose.readers.log_table import LogTable, check_points, number
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
+from gengap.text.catalog import Message
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
@@ -76,11 +77,11 @@ def _is_number(cell: str) -> bool:
 
 def _cells(
     reader: Any, header: list[str], text: str, file: str, skipped: int
-) -> tuple[list[list[str]], list[int], tuple[str, ...]]:
+) -> tuple[list[list[str]], list[int], tuple[Message, ...]]:
     """The columns' cells, each row's line, and notes. A header met again (a resumed run's) is passed over."""
     columns: list[list[str]] = [[] for _ in header]
     lines: list[int] = []
-    notes: dict[str, None] = {}
+    notes: list[Message] = []
     for cells in reader:
         line = reader.line_num + skipped
         if not cells or cells == [""]:
@@ -88,10 +89,10 @@ def _cells(
         while len(cells) > len(header) and not cells[-1].strip():
             cells.pop()
         if cells[0].strip() == header[0] and [cell.strip() for cell in cells] == header:
-            notes[f"line {line} names the columns again and was passed over."] = None
+            notes.append(Message("read-header-again", {"line": line}))
             continue
         if len(cells) < len(header) and reader.line_num >= text.count("\n") and not text.endswith(("\n", "\r")):
-            notes[f"the last line, {line}, is cut off and was left out."] = None
+            notes.append(Message("read-cut-off", {"line": line}))
             continue
         if len(cells) != len(header):
             raise DataError(f"{file}, line {line}: {len(cells)} fields, expected {len(header)}. Mend that line.")
@@ -120,7 +121,7 @@ def read_json_lines(text: str, file: str) -> list[Log]:
     """The runs in text with one JSON object a line. A last line that is cut off is left out and noted."""
     records: list[Mapping[str, Any]] = []
     rows: list[int] = []
-    notes: list[str] = []
+    notes: list[Message] = []
     points = 0
     check_points(file, sum(map(text.count, "[{,")))
     for i, line in enumerate(_lines(text), 1):
@@ -130,7 +131,7 @@ def read_json_lines(text: str, file: str) -> list[Log]:
             record = json.loads(line)
         except (ValueError, RecursionError) as fault:
             if not line.endswith("\n") and records:
-                notes.append(f"the last line, {i}, is cut off and was left out.")
+                notes.append(Message("read-cut-off", {"line": i}))
                 break
             raise DataError(f"{file}, line {i}: this is not JSON ({fault}). Mend or delete that line.") from None
         if not isinstance(record, Mapping):

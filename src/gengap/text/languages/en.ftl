@@ -292,6 +292,26 @@ finding-lost = { $count } { $count ->
 finding-too-little-capacity = The larger model { $run } has a validation loss { ESTIMATE($lower_percent, digits: 1, unit: "%") } lower on the same rows: this model is too small for the data
 finding-too-much-regularisation = { $run }, the same model without these treatments, has a validation loss { ESTIMATE($lower_percent, digits: 1, unit: "%") } lower on the same rows: this model is regularised too much
 
+## What a reader of logs had to decide
+
+read-text-column = { $column } was left out: { $value } in { $unit ->
+    [line] line
+    [record] record
+   *[row] row
+} { $number } is not a number.
+read-not-whole = Rows are counted as epochs, because some values of { $columns } are not whole.
+read-diverged = { $metric } is empty from epoch { $epoch } to the end: read as NaN, because the run diverged.
+read-repeated = { $count } { $count ->
+    [one] value
+   *[other] values
+} of { $column } repeat an epoch or step: the last one logged counts.
+read-test-as-validation = { $column } is used as validation, because no validation is logged.
+read-header-again = Line { $line } repeats the column names and was left out.
+read-cut-off = The last line, { $line }, is cut off and was left out.
+read-fewer-values = { $column } has { $count } values for { $rows } epochs: read as one every { $every }.
+read-broken-events = { $file } is cut off or broken after { $events } events: those were read.
+read-no-events = { $file } is not an event file of TensorBoard, or is broken at its start.
+
 ## Advice
 
 advice-choose-weights = Keep the last weights if you only need decisions, the weights of the best epoch if you need probabilities

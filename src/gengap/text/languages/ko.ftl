@@ -254,6 +254,23 @@ finding-lost = NaN 또는 무한대인 값 { $count }개를 뺐습니다
 finding-too-little-capacity = 더 큰 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델은 이 데이터에 너무 작습니다
 finding-too-much-regularisation = 규제 기법을 뺀 같은 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델에는 규제가 지나칩니다
 
+## What a reader of logs had to decide
+
+read-text-column = { $column }: { $unit ->
+    [line] { $number }번째 줄
+    [record] { $number }번째 레코드
+   *[row] { $number }번째 행
+}의 값 { $value }: 숫자가 아니어서 이 열을 뺐습니다.
+read-not-whole = { $columns }: 정수가 아닌 행이 있어 행의 순서를 에포크로 셌습니다.
+read-diverged = { $metric }: 에포크 { $epoch }부터 끝까지 비어 있습니다. 발산한 것으로 보고 NaN으로 읽었습니다.
+read-repeated = { $column }: 값 { $count }개가 같은 에포크나 스텝에 다시 기록되었습니다. 마지막 값을 씁니다.
+read-test-as-validation = { $column }: 검증 기록이 없어 검증으로 씁니다.
+read-header-again = { $line }번째 줄은 열 이름을 되풀이하므로 뺐습니다.
+read-cut-off = 마지막 줄({ $line }번째)은 잘려 있어 뺐습니다.
+read-fewer-values = { $column }: 에포크 { $rows }개에 값이 { $count }개입니다. { $every }개마다 하나로 읽었습니다.
+read-broken-events = { $file }: 이벤트 { $events }개 뒤에서 잘렸거나 깨져 있습니다. 그 앞까지 읽었습니다.
+read-no-events = { $file }: 텐서보드의 이벤트 파일이 아니거나 시작부터 깨져 있습니다.
+
 ## Advice
 
 advice-choose-weights = 판단만 필요하면 마지막 가중치를, 확률이 필요하면 가장 좋았던 에포크의 가중치를 쓰세요
