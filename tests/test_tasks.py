@@ -15,9 +15,8 @@ from sklearn.datasets import load_diabetes, load_wine
 
 from gengap import Plan, Trial, load, models, study
 from gengap.errors import BadRowError, DataError, PlanError, StudyFolderError, UsageError
-from gengap.models.export import export_model
 from gengap.models.mlp import compile_for, perceptron
-from gengap.models.saved_model import load_saved, predict_outputs, read_card
+from gengap.models.saved_model import export_model, load_saved, predict_outputs, read_card
 from gengap.plan import Recipe
 from gengap.prediction import predict
 from gengap.presets import full

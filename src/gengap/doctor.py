@@ -217,8 +217,7 @@ def _check_trainers() -> None:
 def _check_model() -> None:
     import numpy as np
 
-    from gengap.models.export import export_model
-    from gengap.models.saved_model import load_saved, predict_outputs
+    from gengap.models.saved_model import export_model, load_saved, predict_outputs
 
     data = _data()
     model, x = export_model(_model(data), data.mean, data.scale), data.validation.x

@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from gengap.errors import PlanError
-from gengap.models.treatments import (
-    AnyTreatment,
-    check_compatible,
-    count_parameters,
-)
+from gengap.models.treatment_base import check_compatible, count_parameters
+from gengap.models.treatments import AnyTreatment
 from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask
 from gengap.train.schedules import Constant as Constant  # plans are written with these
 from gengap.train.schedules import Cosine as Cosine

@@ -14,9 +14,9 @@ from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows, StoredStatistics, open_stored_rows, write_stored_rows
 from gengap.errors import UsageError
 from gengap.models.backend import keras
-from gengap.train import dispatch as either
 from gengap.train import keras_loop as plain
 from gengap.train.checkpoint import CheckpointFile
+from gengap.train.fitting import train_model
 from gengap.train.jax import loop as running
 from gengap.train.jax import out_of_core as streamed
 from gengap.train.jax import trainer as compiled
@@ -163,7 +163,7 @@ def test_what_needs_keras_own_loop_is_refused(kept: StoredRows, rows: tuple[Rows
     model = table.make("Tiny")
     model.run_eagerly = True
     with pytest.raises(UsageError, match="kept on disk: the model was compiled with run_eagerly"):
-        either.fit(model, kept, rows[1], JOB)
+        train_model(model, kept, rows[1], JOB)
 
 
 def test_tells_of_every_epoch(kept: StoredRows, rows: tuple[Rows, Rows]) -> None:

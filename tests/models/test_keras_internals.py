@@ -13,7 +13,7 @@ from gengap.models.mlp import compile_binary
 
 SOURCES = Path(gengap.__file__).parent
 ALLOWED = "keras_internals.py"
-KERAS_CLASSES = {"layers.py", "keras_loop.py"}  # which define subclasses of Keras' classes
+KERAS_CLASSES = {"layers.py"}  # which defines subclasses of Keras' classes
 OF_OTHERS = r"(?<!\bself)(?<!\bcls)\._([a-z]\w*)|[\"']_([a-z]\w*)[\"']"
 OF_ANY = r"\._([a-z]\w*)|[\"']_([a-z]\w*)[\"']"
 

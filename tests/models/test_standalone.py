@@ -9,7 +9,7 @@ import pytest
 import trainer_table as table
 
 from gengap.models.backend import keras
-from gengap.models.export import export_model
+from gengap.models.saved_model import export_model
 from gengap.plan import Recipe
 from gengap.presets import better
 

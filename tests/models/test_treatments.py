@@ -12,7 +12,7 @@ from gengap import models
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.models.layers import MixupLayer
-from gengap.models.treatments import Treatment, count_parameters
+from gengap.models.treatment_base import Treatment, count_parameters
 from gengap.train.jax import trainer as compiled
 from gengap.train.schedules import Cosine
 from gengap.train.stopping import NEVER, Stopping

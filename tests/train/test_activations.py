@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gengap import models
 from gengap.models.backend import keras
-from gengap.train.jax.activations import WIDE, elu, fast_elu
+from gengap.train.jax.fast_ops import WIDE, elu, fast_elu
 
 numbers = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1e-30, -1e-30, -1e-7, 88.0, -104.0])
 

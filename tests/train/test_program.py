@@ -11,7 +11,7 @@ import pytest
 from gengap import models
 from gengap.files.limits import usable_cores
 from gengap.models.backend import keras
-from gengap.train.jax import activations, program
+from gengap.train.jax import fast_ops, program
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import Stopping
 from gengap.train.types import Rows, TrainConfig
@@ -66,7 +66,7 @@ def test_a_trial_trains_with_the_vectorised_elu(monkeypatch: pytest.MonkeyPatch)
         seen.append(x)
         return activations_elu(x)
 
-    activations_elu = activations.elu
-    monkeypatch.setattr(activations, "elu", spy)
+    activations_elu = fast_ops.elu
+    monkeypatch.setattr(fast_ops, "elu", spy)
     compiled_for(models.tiny(), 28, monkeypatch)
     assert seen

@@ -10,7 +10,7 @@ from scipy import stats
 
 from gengap import models
 from gengap.models.backend import keras
-from gengap.train.jax.random import HASH, hashed_randomness
+from gengap.train.jax.fast_ops import HASH, hashed_randomness
 
 ALPHA = 1e-4  # each test is deterministic; a sound generator fails one in 10,000 choices of seed
 

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.results import TrialResults
-from gengap.models.treatments import AnyTreatment, count_parameters
+from gengap.models.treatment_base import count_parameters
+from gengap.models.treatments import AnyTreatment
 from gengap.plan import REGULARIZERS, Trial
 from gengap.stats.comparison import Comparison, compare
 

@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
-from gengap.callbacks.model_losses import CURVES_ALONE, checked_validation, compiled_loss, model_losses
-from gengap.callbacks.row_loss_history import RowLossHistory
+from gengap.callbacks.row_losses import (
+    CURVES_ALONE,
+    RowLossHistory,
+    checked_validation,
+    compiled_loss,
+    model_losses,
+)
 from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import Log, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds

@@ -5,7 +5,6 @@ X, y -> a validation part held out -> standardised -> one network trained -> bes
 
 from __future__ import annotations
 
-from gengap.estimators.classifier import GengapClassifier
-from gengap.estimators.regressor import GengapRegressor
+from gengap.estimators.networks import GengapClassifier, GengapRegressor
 
 __all__ = ["GengapClassifier", "GengapRegressor"]

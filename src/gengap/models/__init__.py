@@ -11,8 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gengap.models.mlp import SIZES, compile_binary, compile_for, large, medium, perceptron, small, tiny
-    from gengap.models.sparsity import share_below
+    from gengap.models.mlp import (
+        SIZES,
+        compile_binary,
+        compile_for,
+        large,
+        medium,
+        perceptron,
+        share_below,
+        small,
+        tiny,
+    )
     from gengap.models.treatments import (
         L1,
         L1L2,
@@ -30,7 +39,6 @@ if TYPE_CHECKING:
         WeightDecay,
     )
 
-_IN_MLP = ("SIZES", "compile_binary", "compile_for", "large", "medium", "perceptron", "small", "tiny")
 __all__ = [
     "L1",
     "L1L2",
@@ -58,9 +66,12 @@ __all__ = [
 ]
 
 
+_TREATMENTS = {name for name in __all__ if name[0].isupper() and name != "SIZES"}
+
+
 def __getattr__(name: str) -> object:
     """Import what is asked for, and no more: plans read treatments without Keras."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "mlp" if name in _IN_MLP else "sparsity" if name == "share_below" else "treatments"
+    home = "treatments" if name in _TREATMENTS else "mlp"
     return getattr(import_module(f"gengap.models.{home}"), name)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from gengap.models.backend import keras
 from gengap.models.layers import MemberMean, MixupLayer, TreatedSequential
-from gengap.models.treatments import Treatment, check_compatible
+from gengap.models.treatment_base import Treatment, check_compatible
 from gengap.tasks import BINARY, AnyTask
 
 SIZES = {"Tiny": (16,), "Small": (16, 16), "Medium": (64, 64, 64), "Large": (512, 512, 512, 512)}
@@ -139,3 +141,12 @@ def medium(**options: object) -> keras.Sequential:
 def large(**options: object) -> keras.Sequential:
     """Four hidden layers of 512 units: 803,329 parameters on 28 features. `options` as for `perceptron`."""
     return perceptron(SIZES["Large"], **options)  # pyright: ignore[reportArgumentType]
+
+
+def share_below(model: keras.Model, threshold: float = 1e-3) -> float:
+    """The share, from 0 to 1, of the weights in all kernels whose absolute value is below `threshold`.
+
+    Biases, normalisation and embeddings' frequencies don't count. NaN for a model without kernels.
+    """
+    kernels = [keras.ops.convert_to_numpy(v).ravel() for v in model.weights if v.name == "kernel"]
+    return float(np.mean(np.abs(np.concatenate(kernels)) < threshold)) if kernels else float("nan")

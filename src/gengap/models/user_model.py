@@ -20,10 +20,10 @@ import numpy as np
 
 from gengap.errors import UsageError, reason
 from gengap.models.backend import keras
-from gengap.models.export import export_model
 from gengap.models.keras_internals import all_layers
 from gengap.models.mlp import compile_for, task_loss, task_metrics
 from gengap.models.model_function import ModelFunction
+from gengap.models.saved_model import export_model
 from gengap.tasks import AnyTask
 
 LIBRARIES = ("keras", "builtins", "gengap")  # whose classes are what their configurations say

@@ -130,7 +130,7 @@ class Scheduler:
                 fitted = with_auc(fitted, self.dataset.validation)
             summary = self._summarise(finished, fitted)
             if self.folder is not None:
-                from gengap.models.export import export_model
+                from gengap.models.saved_model import export_model
 
                 model = export_model(finished.model, self.dataset.mean, self.dataset.scale, self.dataset.task)
                 card = ModelCard.of(self.dataset.encoding, self.dataset.target, self.dataset.task)
@@ -158,7 +158,7 @@ class Scheduler:
         return PendingTrial(trial.run, seed, parameters, prepare, self.display.progress, kept)
 
     def _summarise(self, finished: CompletedTrial, fitted: TrainResult) -> TrialSummary:
-        from gengap.models.sparsity import share_below
+        from gengap.models.mlp import share_below
 
         trial, validation = self.trials[finished.due.run], self.dataset.validation
         return TrialSummary(

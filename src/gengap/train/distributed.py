@@ -26,6 +26,7 @@ from gengap.data.stored_rows import StoredRows
 from gengap.errors import ClusterError, GengapError, UsageError, reason
 from gengap.train import versions
 from gengap.train.fingerprint import TRAINING
+from gengap.train.fitting import train_model
 from gengap.train.local import WAKE_SECONDS, BuildTrial, CompletedTrial, PendingTrial, warn_if_slower
 from gengap.train.types import TrainResult
 
@@ -288,14 +289,12 @@ def _train(packed: bytes, run: str, seed: int, expected: dict[str, str], rows: t
     """Train one trial, on a worker."""
     import cloudpickle
 
-    from gengap.train import dispatch
-
     if (found := _machine_versions()) != expected:
         return _TaskResult(run, seed, ClusterError(_version_error(found, expected)))
     try:
         train, validation = rows
         built = cloudpickle.loads(packed)(train, validation)
-        fitted, slower = dispatch.fit(built.model, built.train, validation, built.job)
+        fitted, slower = train_model(built.model, built.train, validation, built.job)
         return _TaskResult(run, seed, _WorkerResult(fitted, built.model.get_weights(), slower))
     except GengapError as fault:
         return _TaskResult(run, seed, fault)

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from gengap.data.adapters import to_rows
 from gengap.data.rows import Rows, parts
+from gengap.data.stored_rows import StoredRows
 from gengap.errors import GengapWarning, UsageError
 from gengap.history import History
+from gengap.train import keras_backend
+from gengap.train.types import TrainConfig, TrainResult
 
 if TYPE_CHECKING:
     import keras
 
     from gengap.train.stopping import Stopping
-    from gengap.train.types import TrainConfig
+OWN_STEPS = ("train_step", "test_step", "make_train_function", "make_test_function", "fit", "evaluate")
 
 
 def fit(
@@ -57,7 +60,6 @@ def fit(
     """
     from gengap.models.backend import keras
     from gengap.train.stopping import NEVER, Stopping
-    from gengap.train.types import TrainConfig
 
     if not getattr(model, "compiled", False):
         raise UsageError("the model isn't compiled; call model.compile(optimizer=..., loss=...) first")
@@ -70,18 +72,11 @@ def fit(
     _check(model, rows, held)
     rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
     job = TrainConfig(epochs=epochs, batch=batch, stopping=rule, seed=seed, run=run, callbacks=tuple(callbacks))
-    return _fitted(model, rows, held, job)
-
-
-def _fitted(model: keras.Model, train: Rows, validation: Rows, job: TrainConfig) -> History:
-    """By the compiled trainer, or by Keras' own loop if need be, which is said."""
-    from gengap.train.dispatch import fit as fit_either
-
-    fitted, reason = fit_either(model, train, validation, job)
+    result, reason = train_model(model, rows, held, job)
     if reason is not None:
-        told = f"gengap.fit trains by Keras' own loop, with the same history but slower: {reason}"
-        warnings.warn(told, GengapWarning, stacklevel=3)
-    return fitted.history
+        message = f"gengap.fit trains by Keras' own loop, with the same history but slower: {reason}"
+        warnings.warn(message, GengapWarning, stacklevel=2)
+    return result.history
 
 
 def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
@@ -100,3 +95,63 @@ def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
             f"the model can't be trained on x of the shapes {x} and y of {y}: {said} (Keras' own model.fit on one "
             "batch shows where)"
         ) from error
+
+
+def train_model(
+    model: keras.Model, train: Rows, validation: Rows, job: TrainConfig
+) -> tuple[TrainResult, str | None]:
+    """Trains a compiled `model` by the compiled trainer; by Keras' own loop if need be, and then why.
+
+    Stored rows are streamed. Raises UsageError where those would need Keras' own loop, which holds all rows.
+    """
+    from gengap.train import keras_loop as plain
+
+    reason = _why_plain(model, job)
+    if reason is None:
+        from gengap.train.jax import out_of_core as streamed
+        from gengap.train.jax import trainer as compiled
+        from gengap.train.jax.program import UntraceableError
+
+        try:
+            if isinstance(train, StoredRows):
+                return streamed.fit(model, train, validation, job), None
+            return compiled.fit(model, train, validation, job), None
+        except UntraceableError as fault:
+            reason = f"the model can't be traced ({fault})"
+    if isinstance(train, StoredRows):
+        raise UsageError(
+            f"{job.run} can't be trained on rows kept on disk: {reason}. Give --memory (memory=...) enough GiB for "
+            "all rows, or use fewer of them with --rows"
+        )
+    return plain.fit(model, train, validation, job), reason
+
+
+def train_seeds(
+    models: Sequence[keras.Model], train: Rows, validation: Rows, jobs: Sequence[TrainConfig]
+) -> list[TrainResult] | None:
+    """Trains models of one structure as one program; None if they can't be one, and none is trained."""
+    if isinstance(train, StoredRows) or any(map(_why_plain, models, jobs)):
+        return None
+    from gengap.train.jax import vectorised_seeds as together
+    from gengap.train.jax.program import UntraceableError
+
+    try:
+        return together.fit(models, train, validation, jobs)
+    except UntraceableError:
+        return None
+
+
+def _why_plain(model: keras.Model, job: TrainConfig) -> str | None:
+    """Why a chunk of epochs can't be one program, or None."""
+    from gengap.models.backend import keras
+    from gengap.train.keras_loop import needs_batch_hooks
+
+    if keras_backend() != "jax":
+        return f"Keras runs on {keras_backend()}; set KERAS_BACKEND=jax before Keras is imported for the fast one"
+    if model.run_eagerly:
+        return "the model was compiled with run_eagerly=True"
+    for name in OWN_STEPS:
+        if getattr(type(model), name) is not getattr(keras.Model, name):
+            return f"{type(model).__name__} has a {name} of its own"
+    wanting = [type(callback).__name__ for callback in job.callbacks if needs_batch_hooks(callback)]
+    return f"{' and '.join(wanting)} is called within epochs" if wanting else None

@@ -20,8 +20,8 @@ from gengap.errors import GengapWarning
 from gengap.files.limits import usable_cores
 from gengap.history import History, Series
 from gengap.tasks import roc_auc
-from gengap.train import dispatch as either
 from gengap.train import keras_backend
+from gengap.train.fitting import train_model, train_seeds
 from gengap.train.stopping import SMALL
 from gengap.train.types import Progress, TrainConfig, TrainResult, recorded_rows
 
@@ -125,7 +125,7 @@ def _run(
     every = [_ready(due, rows, interrupt) for due in group]
     if len(group) > 1 and all(ready.train is every[0].train for ready in every):  # no shares, drawn for each seed
         models, jobs = [ready.model for ready in every], [ready.job for ready in every]
-        if fitted := either.fit_seeds(models, every[0].train, rows[1], jobs):
+        if fitted := train_seeds(models, every[0].train, rows[1], jobs):
             return [CompletedTrial(*each) for each in zip(group, models, fitted, strict=True)]
     return [_alone(due, ready, rows[1]) for due, ready in zip(group, every, strict=True)]
 
@@ -137,7 +137,7 @@ def _ready(due: PendingTrial, rows: tuple[Rows, Rows], interrupt: threading.Even
 
 
 def _alone(due: PendingTrial, ready: BuiltTrial, validation: Rows) -> CompletedTrial:
-    fitted, slower = either.fit(ready.model, ready.train, validation, ready.job)
+    fitted, slower = train_model(ready.model, ready.train, validation, ready.job)
     warn_if_slower(due.run, slower)
     return CompletedTrial(due, ready.model, fitted)
 

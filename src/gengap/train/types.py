@@ -60,11 +60,11 @@ class PartialResult:
 class TrainConfig:
     """How to train one model: settings that both trainers understand.
 
-    `randomness` is "hashed" (fast, see `gengap.train.jax.random`) or "keras" (whatever Keras draws).
+    `randomness` is "hashed" (fast, see `gengap.train.jax.fast_ops`) or "keras" (whatever Keras draws).
     `interrupt`, once set, ends the trial after the chunk at hand. `certain` is asked, once so many epochs are done
     as `checks` says, whether the verdict on the trial is settled; then it ends. The compiled trainer goes on from
     the latest of `checkpoints`, and keeps its own there. `callbacks` are Keras': see
-    `gengap.train.callback_runner`.
+    `gengap.train.keras_loop`.
     """
 
     epochs: int

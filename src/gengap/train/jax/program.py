@@ -22,9 +22,8 @@ from jax import lax
 
 from gengap.models.backend import keras
 from gengap.models.keras_internals import call_takes_training, forget_losses, losses_replaced, penalty_count
-from gengap.train.jax.activations import fast_elu
 from gengap.train.jax.cache_key import cache_key
-from gengap.train.jax.random import hashed_randomness
+from gengap.train.jax.fast_ops import fast_elu, hashed_randomness
 from gengap.train.stopping import SMALL, EarlyStopping, EarlyStoppingState, update
 from gengap.train.types import recorded_rows
 

@@ -15,9 +15,9 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.backend import keras
-from gengap.train.callback_runner import CallbackRunner, keras_logs
 from gengap.train.jax.loop import TrialLoop, restore_state
 from gengap.train.jax.program import ChunkResult, DeviceData, ModelState, chunk_program
+from gengap.train.keras_loop import CallbackRunner, keras_logs
 from gengap.train.stopping import EarlyStopping
 from gengap.train.types import (
     TrainConfig,

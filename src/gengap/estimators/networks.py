@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from sklearn.base import BaseEstimator
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.treatments import Treatment
-from gengap.tasks import AnyTask, Regression
+from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
 
 if TYPE_CHECKING:
     import keras
@@ -73,13 +75,13 @@ class NetworkEstimator(BaseEstimator):
         self.verdict_ = msgspec.structs.replace(verdict, run=fitted.history.run)
 
     def _fitted(self, train: Rows, validation: Rows, task: AnyTask, seed: int) -> TrainResult:
-        from gengap.train import dispatch as either
+        from gengap.train.fitting import train_model
         from gengap.train.stopping import Stopping
         from gengap.train.types import TrainConfig
 
         rule = Stopping(patience=self.patience, monitor=task.loss)
         job = TrainConfig(self.max_epochs, self.batch_size, rule, seed, run=type(self).__name__)
-        fitted, _ = either.fit(self.model_, train, validation, job)
+        fitted, _ = train_model(self.model_, train, validation, job)
         if fitted.best_epoch is None:
             raise UsageError(
                 f"the validation {task.loss} was never finite; lower learning_rate, which is {self.learning_rate}"
@@ -175,3 +177,113 @@ def validate_rows(
     if kept.sum() < 2:
         raise UsageError(f"sample_weight leaves {kept.sum()} rows; expected at least 2 with a weight above 0")
     return X[kept], y[kept], weights[kept] / weights[kept].mean()
+
+
+class GengapClassifier(ClassifierMixin, NetworkEstimator):
+    """A network of gengap's as a scikit-learn classifier, for two classes or more, that judges its own training.
+
+    `units` are the widths of the hidden layers, `treatments` what is put round them (`gengap.models.L2` and
+    others), `activation` the name of one of Keras'. `fit` holds out `validation_fraction` of the rows, of each
+    class as much, standardises columns as the other rows say, and trains with Adam on batches of `batch_size` until
+    the cross-entropy of the rows held out hasn't improved for `patience` epochs, `max_epochs` at most; the best
+    epoch's weights are kept. `class_weight` is None, "balanced" or a dict of weights by class. The same
+    `random_state` gives the same network.
+
+    Fitted attributes: `classes_`, `history_` (a History), `verdict_` (a Verdict), `best_epoch_` (from 1), `n_iter_`
+    (epochs run), `model_` (the Keras model, on standardised columns), `n_features_in_`, `feature_names_in_`.
+
+    >>> from sklearn.datasets import make_blobs
+    >>> X, y = make_blobs(60, centers=[[0, 0], [9, 9]], random_state=0)
+    >>> classifier = GengapClassifier((8,), max_epochs=30, random_state=0).fit(X, y)
+    >>> classifier.predict([[0, 0], [9, 9]]), classifier.verdict_.verdict
+    (array([0, 1]), 'underfit')
+    """
+
+    def __init__(
+        self,
+        units: Sequence[int] = (64, 64),
+        *,
+        treatments: Sequence[Treatment] = (),
+        activation: str = "elu",
+        max_epochs: int = 300,
+        batch_size: int = 64,
+        patience: int = 20,
+        learning_rate: float = 0.003,
+        validation_fraction: float = 0.2,
+        class_weight: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            units,
+            treatments=treatments,
+            activation=activation,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            patience=patience,
+            learning_rate=learning_rate,
+            validation_fraction=validation_fraction,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GengapClassifier:
+        """Trains on X (n, features) of numbers and classes y (n,); `sample_weight` (n,) of 0 leaves a row out.
+
+        Raises ValueError if there are fewer than two classes or rows, or if something is missing or no number.
+        """
+        X, y, weights = validate_rows(self, X, y, sample_weight)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has 1 class, {self.classes_[0]!r}; expected at least 2 classes to tell apart")
+        if self.class_weight is not None:
+            balance = compute_sample_weight(self.class_weight, y)
+            weights = balance if weights is None else weights * balance
+        task = BINARY if len(self.classes_) == 2 else Multiclass(tuple(map(str, range(len(self.classes_)))))
+        self._train(X, codes, weights, task, codes)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Logits: (n,) of the second class for two classes, else (n, classes)."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if len(self.classes_) == 2 else outputs
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Each class's probability, (n, classes), in the order of `classes_`."""
+        logits = self.decision_function(X)
+        return softmax(logits, axis=1) if logits.ndim == 2 else np.stack([expit(-logits), expit(logits)], axis=1)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest class of each row, (n,)."""
+        logits = self.decision_function(X)
+        return self.classes_[logits.argmax(axis=1) if logits.ndim == 2 else (logits > 0).astype(int)]
+
+
+class GengapRegressor(RegressorMixin, NetworkEstimator):
+    """A network of gengap's as a scikit-learn regressor for one target, that judges its own training.
+
+    Parameters as for `GengapClassifier`, without `class_weight`. The target is standardised too, and the mean
+    squared error of the rows held out decides when to stop; `history_` is in units of that standardised target.
+
+    Fitted attributes: those of `GengapClassifier`, without `classes_`.
+
+    >>> import numpy as np
+    >>> X = np.linspace(-1, 1, 80)[:, None]
+    >>> regressor = GengapRegressor((8,), max_epochs=60, random_state=0).fit(X, 3 * X[:, 0] + 5)
+    >>> abs(float(regressor.predict([[0.5]])[0]) - 6.5) < 0.5
+    True
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GengapRegressor:
+        """Trains on X (n, features) and targets y (n,), all numbers; `sample_weight` (n,) may leave rows out by 0.
+
+        Raises ValueError if there are fewer than two rows, or if something is missing or no number.
+        """
+        X, y, weights = validate_rows(self, X, y, sample_weight, y_numeric=True)
+        self._train(X, y.astype(np.float64), weights, Regression(), None)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The target of each row, (n,)."""
+        outputs = self._outputs(X)
+        return self._task.answers(outputs)["prediction"]
