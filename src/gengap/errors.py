@@ -10,6 +10,7 @@ Each message says what was received and where, what was expected, and how to men
     ├── DataError               the rows can't be used
     │   ├── SourceError         a file or address that can't be reached or understood
     │   ├── BadRowError         one row that can't be used: names file, row and column
+    │   │   └── FormattedNumberError    a number such as "1,234.5" in a column of plain numbers
     │   └── TooFewRowsError     the source ended before the rows asked for
     ├── StudyFolderError        a study folder that another study uses, or another plan or other data made
     └── ClusterError            machines that don't answer, have other versions, or die
@@ -106,6 +107,10 @@ class BadRowError(DataError):
         self.problem, self.mend = problem, mend
         place = f"{file}, row {row}" + (f", column {column!r}" if column else "")
         super().__init__(f"{place}: {problem}. {mend}")
+
+
+class FormattedNumberError(BadRowError):
+    """A row with a formatted number, such as "1,234.5", in a column of plain numbers."""
 
 
 class TooFewRowsError(DataError):

@@ -166,7 +166,7 @@ def test_too_few_rows_says_how_many_there_are(write: Write, block: int) -> None:
 
 
 def test_more_bad_rows_than_can_be_noted_end_the_reading(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks_module, "MOST_SKIPPED", 10)
+    monkeypatch.setattr(blocks_module, "MAX_SKIPPED", 10)
     path = write([*GOOD, *["1,x,1"] * 11])
     with pytest.raises(BadRowError, match=r"row 111.*more than 10 rows are bad"):
         list(open_source(path, target="y", on_bad_row="skip").batches())

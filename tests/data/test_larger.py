@@ -120,7 +120,7 @@ def test_what_nobody_used_for_long_is_removed(cache: Path) -> None:
 
 
 def test_text_is_refused_and_so_is_no_memory() -> None:
-    with pytest.raises(DataError, match="expected numbers alone"):
+    with pytest.raises(DataError, match="A table on disk may have numbers only"):
         gengap.load(table().assign(word="w"), target="y", memory=TINY)
     with pytest.raises(UsageError, match="memory is 0"):
         gengap.load(table(), target="y", memory=0)

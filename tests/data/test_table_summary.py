@@ -92,6 +92,11 @@ def tables() -> list[TableSummary]:
     last += [load(base.assign(y=[*["val_x", "val_X", "val_y", "val_y"] * 100]), target="y")]
     last += [load(base.assign(val_d=["01/02/2020", "03/04/2021"] * 200), target="y")]
     last += [load(base.assign(y=base["l1"]), target="y")]
+    last += [
+        load(base.assign(l1=[f"{i * 7.7 + 3:,.{1 + i % digits}f}" for i in range(400)]), target="y")
+        for digits in (2, 3)
+    ]
+    last += [load(base.assign(l1=[f"{i % 97 + 1},500" for i in range(400)]), target="y")]
     on_disk = msgspec.structs.replace(last[0].table, warnings=(on_disk_note(9_000_000, 200_000), DECIMAL_COMMA))
     return [*(each.table for each in (*found, *last)), on_disk]
 

@@ -7,7 +7,7 @@ constant columns and those that only name rows are found here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,14 +22,19 @@ from gengap.data.encoding import (
     date_parts,
     hash_text,
     is_missing,
+    read_numbers,
     resolve_date_format,
 )
-from gengap.data.formatted_numbers import adorned, refuse_adorned
+from gengap.data.formatted_numbers import FormatFound, NumberFormat, find_format, note_on_format
 from gengap.data.raw_table import RawTable
+from gengap.data.spec import DataSpec
 from gengap.errors import DataError
+from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from gengap.data.sources.source import Source
 
 TEXT_FEATURES = 30  # as skrub's StringEncoder makes
 CATEGORIES = 40  # a column of so many different values or more is text, as in skrub's TableVectorizer ...
@@ -43,30 +48,78 @@ ONE_WORD = 0.9  # of an identifier's values are one word; free text has more
 DISTINCT = 0.95  # of an identifier's values are different: some rows may be copies
 
 
-def fit(
-    raw: RawTable, columns: Sequence[str], keep: Collection[str] = (), said: Mapping[str, str] | None = None
-) -> tuple[Encoding, dict[str, str]]:
-    """The encoding of the training rows `raw`, and why columns are not in it: "constant" or "identifier".
+class ColumnsFound(NamedTuple):
+    """What the training rows teach about the columns.
 
-    Columns to `keep` are used though they look like identifiers, and so are those of which is `said` what they are.
-    Raises DataError if none is left.
+    Attributes:
+        encoding: How the columns become features.
+        dropped: Why columns are left out, "constant" or "identifier", by name.
+        notes: How numbers with signs were read.
     """
-    said = {name: kind for name, kind in (said or {}).items() if name in columns}
-    keep = {*keep, *said}
-    kinds, clean = _detect_kinds(raw, said)
-    for name in said:
-        kinds[name], found = apply_override(name, raw.column(name), said[name])
+
+    encoding: Encoding
+    dropped: dict[str, str]
+    notes: tuple[Message, ...]
+
+
+def find_formats(
+    raws: Sequence[RawTable], columns: Collection[str], spec: DataSpec, source: Source
+) -> dict[str, FormatFound]:
+    """Return how the text columns that hold numbers write them, found in the rows of all `raws`.
+
+    Args:
+        raws: Rows of the table.
+        columns: The features.
+        spec: Says what some columns are; only those that may be numbers are looked at.
+        source: Where the rows come from.
+
+    Raises:
+        DataError: A column's numbers can't be read.
+    """
+    formats = {}
+    for name in raws[0].others:
+        if name not in columns or spec.column.get(name, "number") != "number" or _is_date(raws[0].others[name]):
+            continue
+        values = (value for raw in raws for value in raw.others[name].dropna().unique())
+        if (found := find_format(f"{source.origin}, column {name!r}", values, source.decimal)) is not None:
+            formats[name] = found
+    return formats
+
+
+def fit_encoding(
+    raw: RawTable, columns: Sequence[str], spec: DataSpec, formats: Mapping[str, FormatFound] | None = None
+) -> ColumnsFound:
+    """Return the encoding of the training rows, and why columns are left out.
+
+    Args:
+        raw: The training rows.
+        columns: The features, in the table's order.
+        spec: Says what some columns are. Those, and those to keep, are used though they look like identifiers.
+        formats: How columns of text write numbers.
+
+    Raises:
+        DataError: No column is left.
+    """
+    formats = {name: found for name, found in (formats or {}).items() if name in columns}
+    overrides = {name: kind for name, kind in spec.column.items() if name in columns and name not in formats}
+    keep = {*spec.keep, *spec.column}
+    kinds, clean = _detect_kinds(raw, {*overrides, *formats})
+    for name in overrides:
+        kinds[name], found = apply_override(name, raw.column(name), overrides[name])
         clean |= {name: found} if found is not None else {}
-    _refuse_adorned_columns({name: clean[name][0] for name in kinds if name not in said and name in columns}, kinds)
     steps: list[Step] = []
     dropped = {}
     for name in columns:
         column, kind = raw.column(name), kinds.get(name, "numeric")
-        if name not in keep and kind != "datetime" and is_identifier(raw.exact.get(name, column)):
+        if name in formats:
+            step, values = _formatted(name, column, formats[name].format)
+        else:
+            step, values = None, raw.exact.get(name, column)
+        if name not in keep and kind != "datetime" and is_identifier(values):
             dropped[name] = "identifier"
         elif _is_constant(column):
             dropped[name] = "constant"
-        elif (step := _step(name, column, kind, clean.get(name))) is not None:
+        elif (step := step or _step(name, column, kind, clean.get(name))) is not None:
             steps.append(step)
         else:
             dropped[name] = "constant"
@@ -76,20 +129,20 @@ def fit(
             f"no column is left to learn from: {found}. Add a column that says something, or name those that look "
             "like identifiers with --keep"
         )
-    return Encoding(tuple(steps)), dropped
+    notes = (note_on_format(name, found) for name, found in formats.items() if name not in dropped)
+    return ColumnsFound(Encoding(tuple(steps)), dropped, tuple(notes))
 
 
-def _refuse_adorned_columns(found: Mapping[str, pd.Series], kinds: Mapping[str, str]) -> None:
-    """Raises DataError if a column found to be words is one of adorned numbers; one value is no column's."""
-    words = {
-        name: column.dropna().unique() for name, column in found.items() if kinds[name].endswith("cardinality")
-    }
-    examples = {
-        f"column {name!r}": example
-        for name, different in words.items()
-        if len(different) > 1 and (example := adorned(map(str, different)))
-    }
-    refuse_adorned(examples, "say what they are with --column, as in NAME=category, NAME=text or NAME=drop")
+def _formatted(name: str, column: Any, format: NumberFormat) -> tuple[Number, np.ndarray]:
+    """Return how a column of numbers written with signs is encoded, and its numbers."""
+    numbers = read_numbers(name, column, format)
+    median = _median(numbers)
+    step = Number(name=name, missing=bool(np.isnan(numbers).any()), median=median, text=True, format=format)
+    return step, format.read(column).to_numpy()
+
+
+def _is_date(column: pd.Series) -> bool:
+    return column.dtype.kind == "M"
 
 
 def _detect_kinds(

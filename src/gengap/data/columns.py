@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from gengap.data.encoding import read_dates
-from gengap.data.formatted_numbers import adorned, refuse_adorned
+from gengap.data.encoding import read_dates, read_numbers
 from gengap.data.spec import DataSpec
 from gengap.errors import DataError, UsageError, shown
 
@@ -49,16 +48,10 @@ def apply_override(
     import numpy as np
     import pandas as pd
 
-    from gengap.data.encoding import check_parsed
-
     if isinstance(column, np.ndarray):
         return "numeric", None
     if kind == "number":
-        parsed = pd.to_numeric(column, errors="coerce")
-        if parsed.isna().any() and (example := adorned(column.dropna().astype(str))):
-            refuse_adorned({f"column {name!r}": example}, f"say so with --column {name}=text")
-        check_parsed(name, column, parsed, "number")
-        return "numeric", (parsed, None)
+        return "numeric", (pd.Series(read_numbers(name, column)), None)
     if kind == "date":
         return "datetime", (column, None if column.dtype.kind == "M" else _written(name, column))
     if kind == "category" and (many := column.nunique()) > MOST_CATEGORIES:

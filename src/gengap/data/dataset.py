@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from gengap.data.encoding import Date, Encoding
-from gengap.data.formatted_numbers import adorned, refuse_adorned
+from gengap.data.formatted_numbers import find_format, note_on_format
 from gengap.data.large_tables import prepare_large_table
 from gengap.data.preparation import PreparedTable, prepare
 from gengap.data.raw_table import RawTable, collect_columns
@@ -40,7 +40,7 @@ from gengap.data.table_summary import (
     warn_of_repeated_rows,
     warn_of_similar_classes,
 )
-from gengap.errors import BadRowError, TooFewRowsError, UsageError
+from gengap.errors import BadRowError, FormattedNumberError, TooFewRowsError, UsageError, shown
 from gengap.files.limits import TooLargeError, default_table_bytes
 from gengap.tasks import AnyTask, Regression, task_of
 from gengap.text.catalog import Message
@@ -140,12 +140,13 @@ def load(
     """
     spec = DataSpec.of(spec, **options)
     opened, request = _open_with_counts(source, spec, seed, progress)
-    read = _read(opened, default_table_bytes() if spec.memory is None else spec.memory * 2**30)
+    opened, read = _read(opened, default_table_bytes() if spec.memory is None else spec.memory * 2**30)
     if read.raw is None and (spec.weight is not None or spec.class_weight is not None):
         raise UsageError(
             f"{opened.origin}: the table is larger than the memory it may use, and rows on disk can't have weights "
             "yet. Raise --memory (memory=), use fewer rows with --rows, or leave --weight and --class-weight out"
         )
+    read = _read_target(opened, read, spec)
     task = _find_task(opened, read, spec)
     split = _split(opened, read, task, request, spec, seed)
     if spec.weight is not None:
@@ -160,8 +161,6 @@ def load(
 def _find_task(source: Source, read: _TableRows, spec: DataSpec) -> AnyTask:
     """The task of the target's values. Raises UsageError for options that don't fit it."""
     place = f"{source.origin}, column {source.target!r}"
-    if read.y.dtype.kind not in "biuf" and spec.task in (None, "regression"):
-        _refuse_adorned_target(place, read.y)
     task = task_of(read.y, spec.task, place)
     if spec.class_weight is not None and not task.by_class:
         raise UsageError(
@@ -199,11 +198,25 @@ class SplitRequest(NamedTuple):
         return SplitSizes(self.train, validation, self.test)
 
 
-def _refuse_adorned_target(place: str, target: np.ndarray) -> None:
-    classes = dict.fromkeys(target)
-    if len(classes) > 1 and (example := adorned(map(str, classes))):
-        kind = "binary" if len(classes) == 2 else "multiclass"
-        refuse_adorned({place: example}, f"say --task {kind} (task=)")
+def _read_target(source: Source, read: _TableRows, spec: DataSpec) -> _TableRows:
+    """Read a target of formatted numbers, such as "1,234.5". Texts that are classes stay."""
+    if read.y.dtype.kind in "biuf" or spec.task in ("binary", "multiclass"):
+        return read
+    place = f"{source.origin}, column {source.target!r}"
+    found = find_format(place, dict.fromkeys(read.y), source.decimal, "say --task multiclass (task=)")
+    if found is None:
+        return read
+    import pandas as pd
+
+    numbers = found.format.read(pd.Series(read.y)).to_numpy()
+    if np.isnan(numbers).any():
+        index = int(np.isnan(numbers).argmax())
+        problem = f"{shown(read.y[index])} is no number written as {found.format.pattern}, as the others are"
+        hint = "Correct it, or say --task multiclass (task=) if these are classes."
+        raise BadRowError(source.origin, source_row_number(index, source.skipped), source.target, problem, hint)
+    if spec.task is None and task_of(numbers, None, place).by_class:
+        return read
+    return replace(read, y=numbers, notes=(note_on_format(source.target, found),))
 
 
 def _open_with_counts(
@@ -235,6 +248,7 @@ class _TableRows:
     y: np.ndarray
     extra: Mapping[str, pd.Series]
     weights: np.ndarray | None = None
+    notes: tuple[Message, ...] = ()
 
 
 class _Split(NamedTuple):
@@ -245,7 +259,18 @@ class _Split(NamedTuple):
     dates: Dates
 
 
-def _read(source: Source, max_bytes: float) -> _TableRows:
+def _read(source: Source, max_bytes: float) -> tuple[Source, _TableRows]:
+    """Read all rows. A column of plain numbers in which "1,234.5" turns up late is read again, as text."""
+    while True:
+        try:
+            return source, _read_once(source, max_bytes)
+        except FormattedNumberError as error:
+            if source.higgs_layout or error.column is None or error.column in source.texts:
+                raise
+            source = source.reading_as_text(error.column)
+
+
+def _read_once(source: Source, max_bytes: float) -> _TableRows:
     import pyarrow as pa
 
     ys: list[np.ndarray] = []
@@ -328,7 +353,7 @@ def _build_dataset(
     if read.raw is None:
         prepared = prepare_large_table(source, read.y, task, parts, standardise, spec)
     else:
-        prepared = prepare(read.raw, read.y, weights, task, parts, standardise, source.columns, spec, source.origin)
+        prepared = prepare(read.raw, read.y, weights, task, parts, standardise, source, spec)
     return Dataset(
         name=source.name,
         origin=source.origin,
@@ -342,13 +367,18 @@ def _build_dataset(
         mean=prepared.mean,
         scale=prepared.scale,
         encoding=prepared.encoding,
-        table=_summarise(source, prepared, split, task.classes, spec),
+        table=_summarise(source, prepared, split, task.classes, spec, read.notes),
         skipped=list(source.skipped),
     )
 
 
 def _summarise(
-    source: Source, prepared: PreparedTable, split: _Split, classes: Sequence[str], spec: DataSpec
+    source: Source,
+    prepared: PreparedTable,
+    split: _Split,
+    classes: Sequence[str],
+    spec: DataSpec,
+    notes: tuple[Message, ...],
 ) -> TableSummary:
     roles = {spec.group: "group", spec.time: "time", spec.weight: "weight"}
     unused = {column: roles[column] for column in source.extra} | dict.fromkeys(source.dropped, "dropped")
@@ -357,6 +387,7 @@ def _summarise(
     parts: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), split.parts, strict=True))
     warnings = (
         *source.notes,
+        *notes,
         *prepared.notes,
         *warn_of_similar_classes(classes),
         *warn_of_repeated_rows(prepared.repeated, parts),

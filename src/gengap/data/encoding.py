@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import numpy as np
 
+from gengap.data.formatted_numbers import NumberFormat
 from gengap.data.raw_table import RawTable
 from gengap.errors import DataError, shown
 
@@ -49,10 +50,14 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Number(_Step, frozen=True, tag="number"):
-    """A number; `median` stands for missing ones. `text` says that the table writes it as text."""
+    """A number; `median` stands for missing ones.
+
+    `text` says that the table writes it as text, and `format` how, if not as 1234.5.
+    """
 
     median: float
     text: bool = False
+    format: NumberFormat | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -61,13 +66,9 @@ class Number(_Step, frozen=True, tag="number"):
 
     def encode(self, column: Any) -> np.ndarray:
         """The numbers, without gaps."""
-        import pandas as pd
-
         values = column
         if self.text:
-            parsed = pd.to_numeric(column, errors="coerce")
-            check_parsed(self.name, column, parsed, "number")
-            values = parsed.to_numpy(np.float32)
+            values = read_numbers(self.name, column, self.format)
         return np.where(np.isfinite(values), values, np.float32(self.median))[:, None]
 
 
@@ -270,6 +271,22 @@ def check_parsed(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> 
     if unread.any():
         row = int(unread.argmax())
         raise UnreadableValueError(row, name, f"{shown(column.iloc[row])} is no {kind}, as the training rows' are")
+
+
+def read_numbers(name: str, column: pd.Series, format: NumberFormat | None = None) -> np.ndarray:
+    """Return the numbers (rows,) float32 that a column writes as text; NaN for missing values.
+
+    Raises:
+        UnreadableValueError: A text is no number, or none in this format.
+    """
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce") if format is None else format.read(column)
+    with np.errstate(over="ignore"):
+        narrow = numbers.astype(np.float32)
+    kind = "number" if format is None else f"number written as {format.pattern}"
+    check_parsed(name, column, narrow.where(np.isfinite(narrow)), kind)
+    return narrow.to_numpy()
 
 
 def is_missing(column: np.ndarray | pd.Series) -> np.ndarray:

@@ -1,101 +1,286 @@
-"""Numbers with more than digits and a point: taken for text they would say next to nothing, so they are refused."""
+"""Numbers written for people: "1,234.50", "(12)", "$12", "45%", "3,14", "1'234.5", "1 234".
+
+`detect_format` finds how a column of text writes its numbers, and `NumberFormat.read` turns the text into numbers.
+The format is saved with the model, so rows to predict are read in the same way. Other text is no number.
+skrub's `ToFloat` only removes separators: it reads "1,5" as 15 if commas separate thousands. It rounds to 32 bits.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+import numpy as np
 
 from gengap.errors import DataError, shown
+from gengap.text.catalog import Message
 
-SHARE = 0.9  # of different values that look like numbers, from which on the others stand for gaps, or are typos
-NAMED = 10  # columns in an error
-LONGEST = 60  # characters of a number
-ADORNED = "is a number with "
-POINTED = ADORNED + "a point, where others of the file have a decimal comma"
-COMMAS = "Write all numbers of the file alike, with a decimal comma and no points."
-MEND = "Write the column's numbers with digits, a point and a minus alone, as -1234.5."
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIN_SHARE = 0.9  # of the different values that must look like numbers: the others may be typos or stand for gaps
+MAX_LENGTH = 60  # characters of a number
 
 APOSTROPHES = "'\u2019\u02bc"
-MINUSES = "\u2212\u2013"  # a sign of its own, and a dash
-SPACES = " \u00a0\u202f\u2009\u2007"  # of many widths
+MINUSES = "\u2212\u2013"  # the minus sign, and a dash
+SPACES = " \u00a0\u202f\u2009\u2007"  # of several widths
+PLAIN = str.maketrans(SPACES + MINUSES + APOSTROPHES, 5 * " " + "--'''")
 MONEY = "[$\u00a2-\u00a5\u0e3f\u20a0-\u20c0\ufe69\uff04\uffe0\uffe1\uffe5\uffe6]"
-CODES = (  # ISO 4217's, of the most traded currencies
+CODES = (  # ISO 4217 codes of the most traded currencies
     "(?i:AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|MYR|NGN|NOK"
     "|NZD|PHP|PKR|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)"
 )
-SIGNS = {
-    ",": "a comma",
-    r"\d\.\d{3}\.\d{3}": "two points",
-    # One such group: what has more in every value, or begins with 0 or +, may be telephones.
-    rf"(?<![\d+{SPACES}])[1-9]\d{{0,2}}[{SPACES}]\d{{3}}(?![{SPACES}]?\d)": "a space",
-    f"[{APOSTROPHES}]": "an apostrophe",
-    MONEY: "a sign of money",
-    rf"(?<![^\W\d_]){CODES}(?![^\W\d_])": "a currency",
-    "%": "a percent sign",
-    f"[{MINUSES}]": "a minus sign of its own",
-    r"\(": "parentheses",
-    r"\d-\s*$": "a minus behind",
-}
-SIGN = re.compile("|".join(SIGNS))
-MARKED = re.compile(r"\(|^\d+-\s*$")  # all of them so are footnotes, as (1), (2), or from that number on, as 65-
-# As much of the world writes them, 1.234,5; as the rest does, 1,234.5; and in India 1,23,456.
-WRITTEN = r"(\d+|\d{1,3}([. ']\d{3})+)(,\d+)?|(\d+|\d{1,3}((,\d{2,3})+|([ ']\d{3})+))(\.\d*)?|[.,]\d+"
-UNSIGNED = rf"(([A-Z]{{0,2}}{MONEY}|{CODES}) ?)?[-+]? ?({WRITTEN})(E[-+]?\d+)?-?( ?({MONEY}|{CODES}|%))?"
-# Accounts write what is owed in parentheses.
+# A format is only looked for if one of these occurs.
+SIGN = re.compile(
+    "|".join(
+        (
+            ",",
+            r"\d\.\d{3}\.\d{3}",
+            # One such group: text with more of them in every value, or that begins with 0 or +, may be telephones.
+            rf"(?<![\d+{SPACES}])[1-9]\d{{0,2}}[{SPACES}]\d{{3}}(?![{SPACES}]?\d)",
+            f"[{APOSTROPHES}{MINUSES}%(]",
+            MONEY,
+            rf"(?<![^\W\d_]){CODES}(?![^\W\d_])",
+            r"\d-\s*$",
+        )
+    )
+)
+FOOTNOTE = re.compile(r"\(|^\d+-\s*$")  # if all values match: footnotes as (1), (2), or ages as 18-, 65-
+# 1.234,5 as in much of the world; 1,234.5 as in the rest; and 1,23,456 as in India.
+DIGITS = r"(\d+|\d{1,3}([. ']\d{3})+)(,\d+)?|(\d+|\d{1,3}((,\d{2,3})+|([ ']\d{3})+))(\.\d*)?|[.,]\d+"
+UNIT = rf"(?:[A-Z]{{0,2}}{MONEY}|{CODES}|%)"
+UNSIGNED = rf"(([A-Z]{{0,2}}{MONEY}|{CODES}) ?)?[-+]? ?({DIGITS})(E[-+]?\d+)?-?( ?({MONEY}|{CODES}|%))?"
+# Accounts write negative amounts in parentheses.
 NUMBER = re.compile(rf"[-+]? ?{UNSIGNED}|\( ?[-+]? ?{UNSIGNED} ?\) ?%?", re.ASCII | re.IGNORECASE)
-PLAINLY = str.maketrans(SPACES + MINUSES + APOSTROPHES, 5 * " " + "--'''")
+UNITS = re.compile(UNIT, re.ASCII | re.IGNORECASE)
+EUROS = ("\u20ac", "EUR")
+
+Thousands = Literal["", ",", ".", " ", "'"]
+Decimal = Literal[".", ","]
+Reason = Literal["", "comma-groups", "point-groups", "decimal-point", "file"]
+FORMATS: tuple[tuple[Decimal, Thousands], ...] = (
+    *((".", " "), (".", "'"), (".", ","), (".", ""), (",", ""), (",", "."), (",", " "), (",", "'")),
+)
 
 
-def adorned(values: Iterable[str]) -> str | None:
-    """One of these texts that is an adorned number, if so much as SHARE of the different ones look like numbers.
+class NumberFormat(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a column writes its numbers.
 
-    >>> adorned(["3,14", "2", *["k. A."] * 9, "1,5E-05", *map("0,{}".format, range(10, 20))])
-    '3,14'
-    >>> adorned(["12 %", "7 %"]), adorned(["red, green", "blue"])
-    ('12 %', None)
+    Args:
+        decimal: The sign before the decimals.
+        thousands: The sign between groups of digits; "" for none.
+        unit: What stands before or behind the numbers, such as "$", "EUR" or "%"; "" for nothing.
     """
+
+    decimal: Decimal = "."
+    thousands: Thousands = ""
+    unit: str = ""
+
+    def number(self, text: str) -> float | None:
+        """Return the number that `text` is in this format, or None if it is none.
+
+        >>> NumberFormat(thousands=",", unit="$").number("($1,234.50)"), NumberFormat(thousands=",").number("1,5")
+        (-1234.5, None)
+        """
+        parts = _parts(text)
+        if parts is None or parts.units - {self.unit} or not _fits([parts.digits], self.decimal, self.thousands):
+            return None
+        digits = parts.digits.replace(self.thousands, "") if self.thousands else parts.digits
+        value = float(digits.replace(self.decimal, "."))
+        return -value if parts.negative else value
+
+    @property
+    def pattern(self) -> str:
+        """How 1234.5 is written.
+
+        >>> NumberFormat(thousands=",", unit="$").pattern, NumberFormat(decimal=",", unit="%").pattern
+        ('$1,234.5', '1234,5%')
+        """
+        number = f"1{self.thousands}234{self.decimal}5"
+        return f"{self.unit}{number}" if len(self.unit) == 1 and self.unit != "%" else f"{number}{self.unit}"
+
+    def read(self, column: pd.Series) -> pd.Series:
+        """Return the numbers of a column of text, float64; NaN for missing values and other text."""
+        import pandas as pd
+
+        codes, texts = pd.factorize(column)
+        numbers = np.array([*(self.number(str(text)) for text in texts), None], np.float64)
+        return pd.Series(numbers[codes], index=column.index, name=column.name)
+
+
+class FormatFound(NamedTuple):
+    """The format of a column.
+
+    Args:
+        format: The format.
+        example: One of the column's texts.
+        value: The number that the example is read as.
+        other: The number it would be in another format that fits the column as well, or None.
+        reason: Why this format was chosen before the other.
+    """
+
+    format: NumberFormat
+    example: str
+    value: float
+    other: float | None
+    reason: Reason
+
+
+class _Parts(NamedTuple):
+    digits: str
+    negative: bool
+    units: frozenset[str]
+
+
+def detect_format(values: Iterable[str], decimal: Decimal | None = None) -> FormatFound | None:
+    """Return how texts write numbers, or None if they are no numbers or plain ones as 1234.5.
+
+    Args:
+        values: The column's texts.
+        decimal: The decimal sign of the file's other columns, if it is known.
+
+    Raises:
+        ValueError: They are numbers, but not all in one format or unit.
+
+    >>> detect_format(["3,14", "2,5", "7"]).format
+    NumberFormat(decimal=',')
+    >>> found = detect_format(["1,234", "56"])
+    >>> found.format, found.value, found.other, found.reason
+    (NumberFormat(thousands=','), 1234.0, 1.234, 'comma-groups')
+    >>> detect_format(["red, green", "blue"])
+    """
+    texts = _numbers_in(values)
+    if not texts:
+        return None
+    parts = {text: found for text in texts if (found := _parts(text)) is not None}
+    units = sorted(set().union(*(each.units for each in parts.values())))
+    if len(units) > 1:
+        raise ValueError(f"its numbers have different units, {' and '.join(map(shown, units))}")
+    unit = units[0] if units else ""
+    digits = [each.digits for each in parts.values()]
+    used = set().union(*digits)
+    fitting = [each for each in FORMATS if used.issuperset(each[1]) and _fits(digits, *each)]
+    if not fitting:
+        raise ValueError(f"its numbers are not all in one format, {_two_formats(parts)}")
+    formats = [NumberFormat(*each, unit) for each in _preferred(fitting, unit, decimal)]
+    first, example = formats[0], next(filter(SIGN.search, texts))
+    for other in formats[1:]:
+        for text in texts:
+            if first.number(text) != (value := other.number(text)):
+                return FormatFound(first, text, first.number(text) or 0.0, value, _reason(first, decimal))
+    return FormatFound(first, example, first.number(example) or 0.0, None, "")
+
+
+OTHERWISE = "say what the column is with --column, as NAME=text, NAME=category or NAME=drop"
+
+
+def find_format(
+    place: str, values: Iterable[object], decimal: Decimal | None = None, otherwise: str = OTHERWISE
+) -> FormatFound | None:
+    """Return the format of a column's different values, or None for a single one, plain numbers and other text.
+
+    Args:
+        place: What errors call the column.
+        values: The column's values.
+        decimal: The decimal sign of the file's other columns, if it is known.
+        otherwise: What to do if they are no numbers.
+
+    Raises:
+        DataError: They are numbers that can't be read, because of different formats or units.
+    """
+    different = dict.fromkeys(str(value) for value in values)
+    try:
+        return detect_format(different, decimal) if len(different) > 1 else None
+    except ValueError as error:
+        hint = f"Write them all in one way, such as -1234.5, or if they are no numbers, {otherwise}"
+        raise DataError(f"{place}: {error}. {hint}") from None
+
+
+def note_on_format(column: str, found: FormatFound) -> Message:
+    """Return the note that says how a column's numbers were read."""
+    values = {"column": column, "example": shown(found.example), "value": f"{found.value:.15g}"}
+    if found.other is None:
+        return Message("column-numbers-read", values)
+    return Message("column-numbers-ambiguous", values | {"other": f"{found.other:.15g}", "reason": found.reason})
+
+
+def looks_formatted(text: str) -> bool:
+    """Return whether a text is a number with more than digits, a point and a minus.
+
+    >>> looks_formatted("1,234.5"), looks_formatted("12.5"), looks_formatted("red")
+    (True, False, False)
+    """
+    return SIGN.search(text) is not None and _looks_like_number(text)
+
+
+def _numbers_in(values: Iterable[str]) -> list[str]:
+    """The different values that look like numbers, if they are enough and some are formatted."""
     different = dict.fromkeys(values)
     if not any(map(SIGN.search, different)):
+        return []
+    texts = [text for text in different if _looks_like_number(text)]
+    few = len(texts) < MIN_SHARE * len(different)
+    return [] if few or all(map(FOOTNOTE.search, texts)) or not any(map(SIGN.search, texts)) else texts
+
+
+def _looks_like_number(text: str) -> bool:
+    return len(text) <= MAX_LENGTH and NUMBER.fullmatch(text.translate(PLAIN).strip()) is not None
+
+
+def _parts(text: str) -> _Parts | None:
+    """The digits with their separators, the sign and the units of a text that looks like a number."""
+    if not _looks_like_number(text):
         return None
-    numbers = [value for value in different if _looks_like_number(value)]
-    if len(numbers) < SHARE * len(different) or all(map(MARKED.search, numbers)):
-        return None
-    return next(filter(SIGN.search, numbers), None)
+    plain = text.translate(PLAIN).strip()
+    units = frozenset(unit.upper() for unit in UNITS.findall(plain))
+    bare = UNITS.sub("", plain)
+    negative = "(" in bare or re.search(r"(?<![eE])-", bare) is not None
+    return _Parts(bare.strip("()+- "), negative, units)
 
 
-def fault_of(value: str) -> str:
-    """What is wrong with a text, not empty, where a number must be.
-
-    >>> fault_of("1,234.5"), fault_of("($12)"), fault_of("red")
-    ('is a number with a comma', 'is a number with a sign of money, parentheses', 'is not a number')
-    """
-    if SIGN.search(value) and _looks_like_number(value):
-        return ADORNED + ", ".join(_signs(value))
-    return "is not a number"
-
-
-def refuse_adorned(examples: Mapping[str, str], else_say: str) -> None:
-    """Raises DataError if there are `examples` of adorned numbers, by place.
-
-    `else_say` is what to do if they are no numbers.
-    """
-    if not examples:
-        return
-    places = "; ".join(f"{place}: {shown(example)}" for place, example in islice(examples.items(), NAMED))
-    more = f" and {len(examples) - NAMED} more" if len(examples) > NAMED else ""
-    told = "look like numbers" if len(examples) > 1 else "looks like a number"
-    signs = ", ".join(dict.fromkeys(sign for example in examples.values() for sign in _signs(example)))
-    raise DataError(
-        f"{places}{more} {told} with {signs}; expected digits, a point and a minus alone, as -1234.5. "
-        f"Write such columns so, or if these are no numbers, {else_say}"
-    )
+@lru_cache
+def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
+    groups = {
+        "": "",
+        ",": r"[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})*,\d{3}|",  # the second as in India
+        ".": r"[1-9]\d{0,2}(?:\.\d{3})+|",  # 0.123 has decimals
+    }.get(thousands, rf"\d{{1,3}}(?:{thousands}\d{{3}})+|")
+    point = re.escape(decimal)
+    return re.compile(rf"(?:(?:{groups}\d+)(?:{point}\d*)?|{point}\d+)(?:[eE][-+]?\d+)?")
 
 
-def _signs(number: str) -> list[str]:
-    """What of all that adorns numbers is in this one, in words."""
-    return [name for sign, name in SIGNS.items() if re.search(sign, number)]
+def _fits(digits: Iterable[str], decimal: str, thousands: str) -> bool:
+    return all(map(_pattern(decimal, thousands).fullmatch, digits))
 
 
-def _looks_like_number(value: str) -> bool:
-    return len(value) <= LONGEST and NUMBER.fullmatch(value.translate(PLAINLY).strip()) is not None
+def _preferred(
+    fitting: Sequence[tuple[Decimal, Thousands]], unit: str, decimal: Decimal | None
+) -> list[tuple[Decimal, Thousands]]:
+    """The formats that fit, the likeliest first: as the file's other numbers, then as `FORMATS` lists them."""
+
+    def unlikely(each: tuple[Decimal, Thousands]) -> tuple[bool, bool]:
+        point_groups = each == (",", ".") and unit in EUROS  # an amount of euros has no three decimals
+        return (decimal is not None and each[0] != decimal, not point_groups)
+
+    return sorted(fitting, key=unlikely)
+
+
+def _reason(chosen: NumberFormat, decimal: Decimal | None) -> Reason:
+    if decimal == chosen.decimal:
+        return "file"
+    if chosen.thousands == ",":
+        return "comma-groups"
+    return "point-groups" if chosen.thousands == "." else "decimal-point"
+
+
+def _two_formats(parts: dict[str, _Parts]) -> str:
+    """The first two numbers that no format reads, as words."""
+    first, *others = parts
+    fitting = [each for each in FORMATS if _fits([parts[first].digits], *each)]
+    for text in others:
+        if not any(_fits([parts[text].digits], *each) for each in fitting):
+            return f"{shown(first)} and {shown(text)}"
+    return shown(first)

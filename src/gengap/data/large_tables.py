@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gengap.data.column_kinds import is_identifier
-from gengap.data.encoding import Encoding
-from gengap.data.preparation import PreparedTable, fit_table_encoding, scale_of
+from gengap.data.column_kinds import find_formats, is_identifier
+from gengap.data.encoding import Encoding, UnreadableValueError
+from gengap.data.preparation import PreparedTable, find_encoding, scale_of
 from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
 from gengap.data.sources.cache import cache_folder
 from gengap.data.sources.source import Source
 from gengap.data.spec import DataSpec
 from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
-from gengap.errors import DataError
+from gengap.errors import BadRowError, DataError
 from gengap.files.atomic import explain_write_errors
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
@@ -51,21 +51,25 @@ def prepare_large_table(
 ) -> PreparedTable:
     """As `gengap.data.preparation.prepare`, in bounded memory. Raises DataError, and WriteError for want of
     room."""
-    if source.others.keys() & set(source.columns):
-        raise DataError(
-            f"{source.origin}: it takes more memory than it may, and has text or dates, expected numbers alone of "
-            "a table that is kept on disk. Raise --memory, or use fewer rows with --rows"
-        )
     read = _TablePass(source)
     train = np.sort(parts[0])
     most = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
     sampled = np.random.default_rng(0).choice(train, min(most, len(train)), replace=False)
     stretch, sample, seen, held = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
-    looked_at = [name for name in source.columns if name not in {*spec.keep, *spec.column}]
-    numberings = [name for name in looked_at if is_identifier(stretch.exact.get(name, stretch.column(name)))]
+    plain = [name for name in sample.names if name not in {*spec.keep, *spec.column}]
+    numberings = [name for name in plain if is_identifier(stretch.exact.get(name, stretch.column(name)))]
     columns = [name for name in source.columns if name not in numberings]
-    encoding, dropped = fit_table_encoding(sample, columns, source.columns, spec, source.origin)
-    dropped |= dict.fromkeys(numberings, "identifier")
+    # A sample has gaps, so that no column of it looks like a numbering: only the stretch shows them.
+    kept = DataSpec.of(spec, keep=source.columns)
+    formats = find_formats([sample, stretch, seen, held], columns, spec, source)
+    if sample.others.keys() - formats.keys():
+        raise DataError(
+            f"{source.origin}: the table is larger than the memory it may use, and has text or dates. A table on "
+            "disk may have numbers only. Raise --memory, use fewer rows with --rows, or leave columns out with "
+            "--column NAME=drop"
+        )
+    found = find_encoding(sample, columns, kept, source.origin, formats)
+    encoding, dropped = found.encoding, found.dropped | dict.fromkeys(numberings, "identifier")
     passing = _RunningStatistics(
         encoding, standardise, [raw.keys(np.arange(len(raw)), encoding.columns) for raw in (seen, held)]
     )
@@ -81,7 +85,9 @@ def prepare_large_table(
         _make_room(path.parent)
         here = np.zeros(len(y), bool)
         here[train] = True
-        write_stored_rows(path, passing.blocks(read.batches(), here, y, task), len(train), passing.learnt, seed=0)
+        write_stored_rows(
+            path, passing.blocks(read.batches(), here, y, task, source.origin), len(train), passing.learnt, seed=0
+        )
         stored, learnt = open_stored_rows(path)
     rows = [
         Rows((encoding.encode(raw) - learnt.mean) / learnt.scale, task.encoded(y[part])) if len(part) else None
@@ -94,7 +100,7 @@ def prepare_large_table(
     result = PreparedTable(
         encoding, dropped, learnt.mean, learnt.scale, stored, rows[0], rows[1], missing, repeated
     )
-    return result._replace(notes=(on_disk_note(len(stored), len(sample)),))
+    return result._replace(notes=(on_disk_note(len(stored), len(sample)), *found.notes))
 
 
 def _make_room(place: Path) -> None:
@@ -134,13 +140,17 @@ class _TablePass:
 
     def some(self, wanted: Sequence[np.ndarray]) -> list[RawTable]:
         """The rows of these numbers, each in the order asked for."""
+        import pandas as pd
+
         ordered = [np.sort(rows) for rows in wanted]
         taken: list[list[pa.RecordBatch]] = [[] for _ in wanted]
         for first, batch in self.batches():
             for i, name in enumerate(self._source.columns):
-                values = batch.column(name).to_numpy(zero_copy_only=False)
-                self.missing[i] += np.isnan(values).sum()
-                self._hash.update(values.tobytes())
+                values = batch.column(name).to_pandas()
+                self.missing[i] += values.isna().sum()
+                # Numbers count by their bits, texts by a hash of each.
+                plain = values if values.dtype.kind == "f" else pd.util.hash_pandas_object(values, index=False)
+                self._hash.update(plain.to_numpy().tobytes())
             for rows, into in zip(ordered, taken, strict=True):
                 start, end = np.searchsorted(rows, [first, first + len(batch)])
                 if end > start or not into:
@@ -166,14 +176,23 @@ class _RunningStatistics:
         self._found = [np.zeros(len(keys), bool) for keys in held_out]
 
     def blocks(
-        self, batches: Iterable[tuple[int, pa.RecordBatch]], here: np.ndarray, y: np.ndarray, task: AnyTask
+        self,
+        batches: Iterable[tuple[int, pa.RecordBatch]],
+        here: np.ndarray,
+        y: np.ndarray,
+        task: AnyTask,
+        origin: str,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Features and targets of the rows `here`, by blocks."""
         for first, batch in batches:
             rows = np.flatnonzero(here[first : first + len(batch)])
             if len(rows):
                 raw = collect_columns([batch.take(rows)], self._encoding.columns)
-                x = self._encoding.encode(raw)
+                try:
+                    x = self._encoding.encode(raw)
+                except UnreadableValueError as error:
+                    row = first + int(rows[error.row]) + 1
+                    raise BadRowError(origin, row, error.column, error.problem, error.mend) from None
                 self._note(x, raw.keys(np.arange(len(raw)), self._encoding.columns))
                 yield x, task.encoded(y[first + rows])
 

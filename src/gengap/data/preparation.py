@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gengap.data.column_kinds import fit
+from gengap.data.column_kinds import ColumnsFound, find_formats, fit_encoding
 from gengap.data.encoding import Encoding
+from gengap.data.formatted_numbers import FormatFound
 from gengap.data.raw_table import RawTable
 from gengap.data.rows import Rows
 from gengap.data.spec import DataSpec
@@ -16,6 +17,9 @@ from gengap.data.table_summary import count_repeated_rows
 from gengap.errors import DataError
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
+
+if TYPE_CHECKING:
+    from gengap.data.sources.source import Source
 
 
 class PreparedTable(NamedTuple):
@@ -43,16 +47,28 @@ def prepare(
     task: AnyTask,
     parts: Sequence[np.ndarray],
     standardise: bool,
-    columns: Sequence[str],
+    source: Source,
     spec: DataSpec,
-    origin: str,
 ) -> PreparedTable:
-    """All rows in memory; `parts` are the row numbers of training, validation and test, with their `weights`.
+    """Prepare all rows in memory.
 
-    Raises DataError.
+    Args:
+        raw: The rows as read.
+        y: The target's values (rows,).
+        weights: Weights of the rows of each part, or None.
+        task: What the target is.
+        parts: Row numbers of training, validation and test.
+        standardise: Whether features are standardised by the training rows.
+        source: Where the rows come from.
+        spec: Says what some columns are.
+
+    Raises:
+        DataError: The columns can't be used.
     """
     fitting = raw.take(parts[0])
-    encoding, dropped = fit_table_encoding(fitting, columns, spec.keep, spec, origin)
+    formats = find_formats([raw], source.columns, spec, source)
+    found = find_encoding(fitting, source.columns, spec, source.origin, formats)
+    encoding = found.encoding
     train = encoding.encode(fitting)
     mean, scale = np.zeros(train.shape[1], np.float32), np.ones(train.shape[1], np.float32)
     if standardise:
@@ -69,15 +85,17 @@ def prepare(
     assert rows[0] is not None and rows[1] is not None
     named: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
     repeated = count_repeated_rows(raw, encoding.columns, named)
-    return PreparedTable(encoding, dropped, mean, scale, rows[0], rows[1], rows[2], raw.missing(), repeated)
+    return PreparedTable(
+        encoding, found.dropped, mean, scale, rows[0], rows[1], rows[2], raw.missing(), repeated, found.notes
+    )
 
 
-def fit_table_encoding(
-    raw: RawTable, columns: Sequence[str], keep: Collection[str], spec: DataSpec, origin: str
-) -> tuple[Encoding, dict[str, str]]:
-    """As `gengap.data.column_kinds.fit`, whose errors name the table."""
+def find_encoding(
+    raw: RawTable, columns: Sequence[str], spec: DataSpec, origin: str, formats: Mapping[str, FormatFound]
+) -> ColumnsFound:
+    """Fit the encoding as `fit_encoding` does; its errors name the table."""
     try:
-        return fit(raw, columns, keep, spec.column)
+        return fit_encoding(raw, columns, spec, formats)
     except DataError as error:
         raise DataError(f"{origin}: {error}") from None
 

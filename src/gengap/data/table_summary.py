@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of, parses_all
+from gengap.data.formatted_numbers import NumberFormat
 from gengap.data.raw_table import RawTable
 from gengap.errors import shown
 from gengap.text.catalog import Message
@@ -91,6 +92,8 @@ def _column(name: str, step: Step | None, dropped: str | None, missing: int) -> 
 
 def _how(step: Step) -> tuple[Kind, Message]:
     match step:
+        case Number(format=NumberFormat() as format):
+            return "number", Message("column-number-formatted", {"pattern": format.pattern})
         case Number():
             return "number", PLAIN_NUMBER
         case Category(categories=(only,)):

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gengap.data.formatted_numbers import ADORNED, COMMAS, MEND, POINTED
+from gengap.data.formatted_numbers import Decimal
 from gengap.data.spec import OnBadRow
-from gengap.errors import BadRowError, SourceError, TooFewRowsError
+from gengap.errors import BadRowError, FormattedNumberError, SourceError, TooFewRowsError
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes
 from gengap.text.catalog import Message
 
@@ -33,7 +33,7 @@ MISSING_VALUES = (
     *("NA", "NAN", "NULL", "NaN", "Nan", "None", "nan", "n/a", "null", "none"),
 )
 NO_CLASS = "the cell is empty, expected a class"
-MOST_SKIPPED = 100_000  # a file with more bad rows needs another mend, and the list must not fill memory
+MAX_SKIPPED = 100_000  # a file with more bad rows has another fault, and the list must not fill memory
 
 
 class SkippedRow(NamedTuple):
@@ -44,6 +44,15 @@ class SkippedRow(NamedTuple):
     problem: str
 
 
+class Fault(NamedTuple):
+    """A bad row of a block, as `SkippedRow`; `formatted` says that the cell is a number such as "1,234.5"."""
+
+    row: int
+    column: str | None
+    problem: str
+    formatted: bool = False
+
+
 class Block(NamedTuple):
     """Consecutive rows of a source: the good ones, how many were read, and what is wrong with the others.
 
@@ -52,19 +61,24 @@ class Block(NamedTuple):
 
     batch: pa.RecordBatch
     rows: int
-    faults: tuple[SkippedRow, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One opened input: its column names in file order, and how to read its blocks.
+    """One opened input: its columns, and how to read its blocks.
 
-    `target` is the target's name where the format itself tells it. `others` are the columns that are no numbers,
-    and how they are handed over: as string or timestamp. `types` are the columns' own, if not text. `refusals`
-    raise DataError with a mend, for columns of types that can't be used. `notes` say how the input is understood.
-    `blocks(schema, rows, binary)` yields blocks of the columns of `schema`, in any order: floating point, where a
-    field that is not nullable must hold a number in every row, string or timestamp. It may stop after `rows` good
-    rows, or give more. With `binary`, the first column must hold 0 or 1.
+    Attributes:
+        columns: The names of the columns, in the order of the file.
+        blocks: `blocks(schema, rows, binary)` yields blocks of the columns of `schema`, in any order: floating
+            point (a field that is not nullable must hold a number in every row), string or timestamp. It may stop
+            after `rows` good rows, or give more. With `binary`, the first column must hold 0 or 1.
+        target: The target's name, if the format itself says it.
+        others: The columns that are no numbers, and the types they are read as: string or timestamp.
+        types: The types of the columns in the input, if it is no text.
+        refusals: Functions by column that raise DataError with a hint, for columns that can't be used.
+        notes: How the input is understood.
+        decimal: The decimal sign of its numbers, if it is known.
     """
 
     columns: tuple[str, ...]
@@ -74,6 +88,7 @@ class Reader:
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
     refusals: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
     notes: tuple[Message, ...] = ()
+    decimal: Decimal | None = None
 
     def refuse(self, names: Iterable[str], mend: str) -> None:
         """Raises DataError if one of these can't be used, with the mend, in which {name} stands for it."""
@@ -145,7 +160,7 @@ def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
             problem = NO_CLASS
         else:
             problem = number_problem(value, binary and name == schema.names[0]) or f"{value} is out of range"
-        faults.append(SkippedRow(int(row) + 1, name, problem))
+        faults.append(Fault(int(row) + 1, name, problem))
     return Block(batch.filter(pa.array(good)), len(batch), tuple(faults))
 
 
@@ -206,22 +221,22 @@ def accept_rows(
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
 
 
-def _refuse(fault: SkippedRow, file: str, on_bad_row: OnBadRow | None, skipped: list[SkippedRow]) -> None:
-    mend = "Mend the row."
-    if ADORNED in fault.problem:  # to skip such rows would leave out just the large numbers, or the negative ones
-        mend = COMMAS if POINTED in fault.problem else MEND
-    elif on_bad_row is not None:
-        mend = "Mend the row, or leave such rows out with --on-bad-row skip (on_bad_row='skip')."
+def _refuse(fault: Fault, file: str, on_bad_row: OnBadRow | None, skipped: list[SkippedRow]) -> None:
+    """Raise the error of a bad row, or note the row in `skipped`."""
+    if fault.formatted:  # to skip such rows would leave out just the large numbers, or the negative ones
+        hint = "Write the column's numbers with digits, a point and a minus only, as -1234.5."
+        raise FormattedNumberError(file, fault.row, fault.column, fault.problem, hint)
     if on_bad_row != "skip":
-        raise BadRowError(file, fault.row, fault.column, fault.problem, mend)
-    skipped.append(fault)
-    if len(skipped) > MOST_SKIPPED:
+        skip = "" if on_bad_row is None else ", or leave such rows out with --on-bad-row skip (on_bad_row='skip')"
+        raise BadRowError(file, fault.row, fault.column, fault.problem, f"Correct the row{skip}.")
+    skipped.append(SkippedRow(*fault[:3]))
+    if len(skipped) > MAX_SKIPPED:
         raise BadRowError(
             file,
             fault.row,
             fault.column,
-            f"{fault.problem}; more than {MOST_SKIPPED:,} rows are bad",
-            "Mend the file: so many bad rows point at a wrong column or format.",
+            f"{fault.problem}; more than {MAX_SKIPPED:,} rows are bad",
+            "Check the file: this many bad rows are a sign of a wrong column or format.",
         )
 
 
@@ -230,4 +245,4 @@ def _too_few(file: str, good: int, rows: int | None, skipped: int) -> None:
     if rows is not None:
         raise TooFewRowsError(f"{file}: there are only {good:,} rows{without}, expected {rows:,}. Ask for fewer.")
     if not good:
-        raise TooFewRowsError(f"{file}: there are no good rows{without}. Mend the bad rows.")
+        raise TooFewRowsError(f"{file}: there are no good rows{without}. Correct the bad rows.")

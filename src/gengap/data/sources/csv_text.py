@@ -18,15 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from gengap.data.formatted_numbers import POINTED, fault_of
+from gengap.data.formatted_numbers import looks_formatted
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import higgs
 from gengap.data.sources.blocks import (
     MISSING_VALUES,
     NO_CLASS,
     Block,
+    Fault,
     Reader,
-    SkippedRow,
     StreamBrokenError,
     check_batch,
     number_problem,
@@ -84,8 +84,14 @@ def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) ->
         text = stream.line_blocks(stream.dropped(pieces, layout.start), block, rows)
         yield from stream.parse_blocks(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
 
-    notes = (DECIMAL_COMMA,) if layout.decimal == "," else ()
-    return Reader(layout.columns, blocks, others=dict.fromkeys(sorted(layout.texts), pa.string()), notes=notes)
+    has_commas = layout.decimal == ","
+    return Reader(
+        layout.columns,
+        blocks,
+        others=dict.fromkeys(sorted(layout.texts), pa.string()),
+        notes=(DECIMAL_COMMA,) if has_commas else (),
+        decimal="," if has_commas else None,
+    )
 
 
 def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
@@ -248,7 +254,7 @@ def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, bina
     place = {name: i for i, name in enumerate(layout.columns)}
     at = [place[name] for name in schema.names]
     good: list[list[str | None]] = []
-    faults: list[SkippedRow] = []
+    faults: list[Fault] = []
     number = 0
     for raw in text.split(b"\n"):
         if not raw.strip(b" \r"):
@@ -256,10 +262,10 @@ def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, bina
         number += 1
         cells = _cells(raw.decode("utf-8", "surrogateescape"), layout.delimiter)
         fault = _fault(cells, layout, schema, at, binary)
-        if fault:
-            faults.append(SkippedRow(number, *fault))
-        else:
+        if fault is None:
             good.append([_value(cells[i], field, layout) for i, field in zip(at, schema, strict=True)])
+        else:
+            faults.append(fault._replace(row=number))
     columns = zip(*good, strict=True) if good else [() for _ in at]
     arrays = [pc.cast(pa.array(c, pa.string()), f.type) for c, f in zip(columns, schema, strict=True)]
     return Block(pa.RecordBatch.from_arrays(arrays, schema=schema), number, tuple(faults))
@@ -274,26 +280,25 @@ def _value(cell: str, field: pa.Field, layout: CsvLayout) -> str | None:
     return None if _is_missing(cell) else BOOLEANS.get(cell.lower(), cell.removeprefix("+"))
 
 
-def _fault(
-    cells: list[str], layout: CsvLayout, schema: pa.Schema, at: list[int], binary: bool
-) -> tuple[str | None, str] | None:
-    """The column and problem of the first fault in a row."""
+def _fault(cells: list[str], layout: CsvLayout, schema: pa.Schema, at: list[int], binary: bool) -> Fault | None:
+    """Return the first fault in a row; the row's number is not set yet."""
     if len(cells) != len(layout.columns):
-        return None, f"{len(cells)} fields, expected {len(layout.columns)}"
+        return Fault(0, None, f"{len(cells)} fields, expected {len(layout.columns)}")
     for place, (i, field) in enumerate(zip(at, schema, strict=True)):
         if place == 0 and not field.nullable and pa.types.is_string(field.type) and cells[i] in MISSING_VALUES:
-            return field.name, NO_CLASS
+            return Fault(0, field.name, NO_CLASS)
         if (text := _undecoded(cells[i])) is not None:
-            return field.name, f"{shown(text)} is {NOT_UTF8}"
+            return Fault(0, field.name, f"{shown(text)} is {NOT_UTF8}")
         if not pa.types.is_floating(field.type) or (field.nullable and _is_missing(cells[i])):
             continue
         cell = cells[i]
         if layout.decimal == ",":
             if "." in cell and NUMBER.fullmatch(cell):
-                return field.name, f"{shown(cell)} {POINTED}"
+                problem = f"{shown(cell)} has a point, but other numbers of the file have a decimal comma"
+                return Fault(0, field.name, problem, formatted=True)
             cell = _pointed(cell)
         if problem := _problem(cell, field.name in layout.booleans, binary and place == 0):
-            return field.name, problem
+            return Fault(0, field.name, problem, looks_formatted(cell))
     return None
 
 
@@ -316,7 +321,7 @@ def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
         return number_problem(float(cell), binary)
     if NOT_FINITE.fullmatch(cell):
         return number_problem(float(cell))
-    return f"{shown(cell)} {fault_of(cell)}"
+    return f"{shown(cell)} is {'no plain number' if looks_formatted(cell) else 'not a number'}"
 
 
 def _at(row: list[str], i: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -22,6 +22,7 @@ from gengap.errors import DataError, UsageError, did_you_mean
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from gengap.data.formatted_numbers import Decimal
     from gengap.text.catalog import Message
 
 EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
@@ -35,7 +36,7 @@ class Source:
     secrets (see `redact_address`); `columns` are the features in order; `higgs_layout` says that these are the 29
     HIGGS columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as
     (row, column, problem). `extra` are columns that are read and are no features, `dropped` those that are not
-    read at all, `texts` features to be read as text whatever they hold.
+    read at all, `texts` columns to be read as text whatever they hold.
     """
 
     name: str
@@ -58,6 +59,11 @@ class Source:
         return self._reader.others
 
     @property
+    def decimal(self) -> Decimal | None:
+        """The decimal sign of the numbers, if it is known."""
+        return self._reader.decimal
+
+    @property
     def notes(self) -> tuple[Message, ...]:
         """How the input is understood, where that may be wrong."""
         return self._reader.notes
@@ -71,12 +77,16 @@ class Source:
         import pyarrow as pa
 
         number = pa.float32() if self.higgs_layout else pa.float64()
-        fields = [pa.field(self.target, self.others.get(self.target, number), nullable=False)]
-        features = number if exact else pa.float32()
-        others = {**self.others, **dict.fromkeys(self.texts, pa.string())}
-        fields += [pa.field(name, others.get(name, features)) for name in self.columns]
-        fields += [pa.field(name, self.others.get(name, pa.float64()), nullable=False) for name in self.extra]
+        feature = number if exact else pa.float32()
+        types = {**self.others, **dict.fromkeys(self.texts, pa.string())}
+        fields = [pa.field(self.target, types.get(self.target, number), nullable=False)]
+        fields += [pa.field(name, types.get(name, feature)) for name in self.columns]
+        fields += [pa.field(name, types.get(name, pa.float64()), nullable=False) for name in self.extra]
         return pa.schema(fields)
+
+    def reading_as_text(self, column: str) -> Source:
+        """Return the same source with a column read as text."""
+        return replace(self, texts=self.texts | {column}, skipped=[])
 
     def batches(self, *, exact: bool = False) -> Iterator[pa.RecordBatch]:
         """Batches of `schema`, every number finite in 32 bits or missing; HIGGS labels are 0 or 1.
