@@ -1,8 +1,8 @@
-"""The site: pages by MyST, notebooks by MyST-NB, the API from its docstrings, the command line from its own help.
+"""Sphinx configuration: pages by MyST, notebooks by MyST-NB, API from docstrings, commands from their help.
 
     python -m sphinx -W --keep-going docs docs/_build/html    # what `make docs` does
 
-With `-D nb_execution_mode=off` the notebooks' code is shown but not run.
+`-D nb_execution_mode=off` shows the notebooks' code without running it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fills docs/reference/cli.md in from the commands themselves when the site is built, so that it is never stale."""
+"""Generate the content of docs/reference/cli.md from the commands when the site is built."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = "reference/cli"
 
 
 def reference() -> str:
-    """Every command as Markdown: how it is called, what it does, its arguments and options."""
+    """Return every command as Markdown: usage, description, arguments and options."""
     group: Any = typer.main.get_command(commands)
     with group.make_context("gengap", [], resilient_parsing=True) as context:
         return "\n".join(line for name in group.commands for line in _command(name, group.commands[name], context))
@@ -36,7 +36,7 @@ def _code(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """In one line, with nothing that Markdown takes for mark-up."""
+    """Return the text on one line, with Markdown characters escaped."""
     return re.sub(r"([|<>*_\[\]])", r"\\\1", " ".join(text.split()))
 
 
@@ -46,7 +46,7 @@ def _fill(app: Any, page: str, source: list[str]) -> None:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Sphinx' hook."""
+    """Connect to Sphinx."""
     app.connect("source-read", _fill)
     app.connect("env-get-outdated", lambda *_: [PAGE])
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,21 +1,21 @@
 """Every error that gengap raises on purpose.
 
-Each message says what was received and where, what was expected, and how to mend it.
+Each message says what was received and where, what was expected, and how to fix it.
 
     GengapError                 the work failed (exit status 1)
-    ├── UsageError              the call was wrong (exit status 2; also a ValueError)
-    │   ├── PlanError           a plan that can't be run: names the field
-    │   └── PlaceError          a place that may not be written to (also a WriteError)
-    ├── WriteError              a file that can't be written, as on a full disk (also an OSError)
+    ├── UsageError              wrong usage (exit status 2; also a ValueError)
+    │   ├── PlanError           a plan can't be run: names the field
+    │   └── PlaceError          a folder or file without permission to write (also a WriteError)
+    ├── WriteError              a file can't be written, for example on a full disk (also an OSError)
     ├── DataError               the rows can't be used
-    │   ├── SourceError         a file or address that can't be reached or understood
-    │   ├── BadRowError         one row that can't be used: names file, row and column
+    │   ├── SourceError         a file or address can't be reached or understood
+    │   ├── BadRowError         a row can't be used: names file, row and column
     │   │   └── FormattedNumberError    a number such as "1,234.5" in a column of plain numbers
-    │   └── TooFewRowsError     the source ended before the rows asked for
-    ├── StudyFolderError        a study folder that another study uses, or another plan or other data made
-    └── ClusterError            machines that don't answer, have other versions, or die
+    │   └── TooFewRowsError     the source has fewer rows than requested
+    ├── StudyFolderError        a study folder is in use, or belongs to another plan or other data
+    └── ClusterError            machines don't answer, have other versions, or die
 
-    GengapWarning               a warning: the work goes on, another way than asked for
+    GengapWarning               a warning: the work continues in another way than requested
 """
 
 from __future__ import annotations
