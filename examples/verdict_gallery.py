@@ -64,6 +64,7 @@ def further() -> dict[str, Columns]:
     return {
         "accuracy goes on": {**turned, "val_accuracy": 0.70 + 0.1 * (1 - np.exp(-EPOCHS / 40))},
         "no training curve": {"val_loss": level["val_loss"]},
+        "hardly falling": curves(falling(0.38, 0.02, 50), falling(0.40, 0.02, 50)),
         "no gap": curves(falling(0.3985, 0.3, 8), falling(0.40, 0.3, 8)),
         "spikes": changed(level, [41, 77], 0.6),
         "values lost": changed(level, [12, 50, 51], np.nan),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 import gengap
-from gengap.cli import app
-from gengap.diagnose import every
+from gengap.cli import app, main
+from gengap.diagnose import every, evidence
 from gengap.errors import DataError, UsageError
+from gengap.stats.trend import Trend, fit_trend
 
 EPOCHS = np.arange(60)
 FALLING = 0.3 + 0.5 * np.exp(-EPOCHS / 40)
@@ -129,6 +131,25 @@ def test_another_metric_and_threshold(logs: list[str], tmp_path: Path) -> None:
     assert run["best_epoch"] == 59
     with pytest.raises(UsageError, match="min_effect is 2; expected a share of the loss between 0 and 1"):
         gengap.diagnose({"val_loss": TURNING}, min_effect=2)
+
+
+def test_a_verdict_is_few_calls_from_the_command(logs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    stacks: list[list[str]] = []
+
+    def recording(*arguments: np.ndarray) -> Trend:
+        frame = inspect.currentframe()
+        names = []
+        while frame := frame and frame.f_back:
+            names.append(f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}")
+        stacks.append([name for name in names if name.startswith("gengap.")])
+        return fit_trend(*arguments)
+
+    monkeypatch.setattr(evidence, "fit_trend", recording)
+    monkeypatch.setattr("sys.argv", ["gengap", "diagnose", logs[0]])
+    with pytest.raises(SystemExit):
+        main()
+    assert stacks[0][-1] == "gengap.cli.main"
+    assert max(map(len, stacks)) <= 7  # and the call of fit_trend is the eighth
 
 
 def test_several_runs_need_a_name() -> None:

@@ -56,6 +56,18 @@ def test_advice_is_the_remedy_of_a_finding(verdicts: list[Verdict]) -> None:
         assert verdict.advice
 
 
+def test_a_verdict_that_is_less_likely_than_not_names_its_runner_up(verdicts: list[Verdict]) -> None:
+    uncertain = [each for each in verdicts if each.verdict != "inconclusive" and each.confidence < 0.5]
+    assert uncertain
+    for verdict in verdicts:
+        assert ("runner-up" in verdict.codes) == (verdict in uncertain)
+        assert (verdict.runner_up is not None) == (verdict in uncertain)
+    for verdict in uncertain:
+        numbers = verdict.findings[verdict.codes.index("runner-up")].parameters
+        assert numbers["other"] == verdict.runner_up != verdict.verdict
+        assert numbers["other_probability"] == sorted(verdict.probabilities.values())[-1]
+
+
 def test_a_curve_that_ends_at_its_best_is_said_to() -> None:
     verdict = diagnose({"loss": 0.5 + 0.4 * 0.8 ** np.arange(60), "val_loss": 0.5 + 0.4 * 0.8 ** np.arange(60)})
     assert (verdict.findings[0].code, verdict.findings[0].parameters["end"]) == ("level", "best")

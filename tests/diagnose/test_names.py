@@ -248,6 +248,13 @@ def test_a_metric_that_is_not_there_is_said_so() -> None:
         choose_curves(log(loss=FALLING, val_loss=FALLING), "auc")
 
 
+def test_a_misspelt_metric_gets_a_suggestion() -> None:
+    both = log(loss=FALLING, val_loss=FALLING, val_accuracy=RISING)
+    for asked, close in (("acuracy", "accuracy"), ("val_acuracy", "val_accuracy"), ("Loos", "loss")):
+        with pytest.raises(UsageError, match=f"there is no metric '{asked}'. Did you mean '{close}'?"):
+            choose_curves(both, asked)
+
+
 def test_a_validation_curve_of_no_known_metric_is_to_be_asked_for() -> None:
     with pytest.raises(
         UsageError, match=r"known loss or score\. Name one with --metric .*It holds validation: val_x"

@@ -5,7 +5,7 @@ All numbers are on the curves' own scale, where 0.01 is 1% of the metric (see `g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,7 +29,7 @@ QUANTILES = (-1.47, -0.79, -0.37, 0.0, 0.37, 0.79, 1.47)  # of the standard norm
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the curves of one run show, with uncertainty; slow numbers are computed when they are used.
+    """What the curves of one run show, with uncertainty.
 
     Attributes:
         validation: The validation curve, on its scale.
@@ -39,6 +39,7 @@ class Evidence:
         min_effect: The smallest change that matters.
         rise: How far the validation trend rises from its lowest point to the end.
         pace: How far it falls per e-fold of epochs, near the end.
+        train_trend: The trend under the training curve, once it is fitted: see `with_training_trend`.
     """
 
     validation: ScaledCurve
@@ -48,6 +49,7 @@ class Evidence:
     min_effect: float
     rise: Mixture
     pace: Mixture
+    train_trend: Trend | None = None
 
     @property
     def lowest(self) -> int:
@@ -72,26 +74,29 @@ class Evidence:
     @property
     def overlearning(self) -> Mixture | None:
         """How much more training fell than validation since validation was first near its lowest point."""
-        return self._compared_with_training[0]
+        if self.train is None or self.train_trend is None:
+            return None
+        mean, own = self.trend.mean, self.train_trend
+        level_from = int(np.argmax(mean <= mean[self.trend.lowest_index] + self.min_effect))
+        epoch = _epoch(self.validation, self.trend.epochs[level_from])
+        since = np.interp(epoch, self.train.epochs, self.train.positions)
+        fall = own.difference(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 1)
+        return fall.moved(-max(float(mean[level_from] - mean[-1]), 0.0))
 
     @property
     def gap(self) -> float | None:
         """How far validation ends above training; None without a comparable training curve."""
-        return self._compared_with_training[1]
+        if self.train is None or self.train_trend is None:
+            return None
+        comparable = self.train.logarithmic and self.validation.logarithmic
+        return float(self.trend.mean[-1] - self.train_trend.mean[-1]) if comparable else None
 
-    @cached_property
-    def _compared_with_training(self) -> tuple[Mixture | None, float | None]:
-        train, validation, trend = self.train, self.validation, self.trend
-        if train is None or len(train) < SHORTEST_TRAIN:
-            return None, None
+    def with_training_trend(self) -> Evidence:
+        """Return the evidence with the trend under the training curve too."""
+        if self.train is None or len(self.train) < SHORTEST_TRAIN:
+            return self
         with single_threaded():
-            own = fit_trend(train.positions, train.values)
-        level_from = int(np.argmax(trend.mean <= trend.mean[trend.lowest_index] + self.min_effect))
-        since = np.interp(_epoch(validation, trend.epochs[level_from]), train.epochs, train.positions)
-        fall = own.difference(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 1)
-        more = fall.moved(-max(float(trend.mean[level_from] - trend.mean[-1]), 0.0))
-        comparable = train.logarithmic and validation.logarithmic
-        return more, float(trend.mean[-1] - own.mean[-1]) if comparable else None
+            return replace(self, train_trend=fit_trend(self.train.positions, self.train.values))
 
     @property
     def bump(self) -> tuple[float, int]:

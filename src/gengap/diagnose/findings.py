@@ -171,6 +171,13 @@ def _noisy(case: _Case) -> Iterator[Finding]:
 def _remarks(case: _Case, reasons: Sequence[Finding]) -> Iterator[Finding]:
     """What else a reader should know."""
     evidence, verdict, validation = case.evidence, case.verdict, case.evidence.validation
+    if (other := verdict.runner_up) is not None:
+        numbers = {
+            "probability": verdict.confidence,
+            "other": other,
+            "other_probability": verdict.probabilities[other],
+        }
+        yield Finding("runner-up", "warning", numbers)
     if evidence.sampling_error is not None:
         yield Finding("sampling-error", "info", {"error_percent": 100 * evidence.sampling_error})
     if verdict.gap_percent is not None and all(reason.code != "small-gap" for reason in reasons):

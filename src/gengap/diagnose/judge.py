@@ -25,7 +25,7 @@ def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thres
     thresholds = thresholds or Thresholds()
     if (obstacle := check_usable(curves)) is not None:
         return _unknown(curves, obstacle)
-    evidence = collect_evidence(curves, rows, min_effect=thresholds.min_effect)
+    evidence = collect_evidence(curves, rows, min_effect=thresholds.min_effect).with_training_trend()
     auxiliary = None
     if curves.auxiliary is not None and check_usable(curves.auxiliary) is None:
         auxiliary = collect_evidence(curves.auxiliary, min_effect=thresholds.min_effect)

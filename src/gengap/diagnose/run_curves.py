@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -108,7 +109,8 @@ def _asked_for(log: Log, judged: list[str], asked: str) -> str:
     if asked.lower() in trained or spelt in trained:
         problem = f"there is no validation curve of {asked!r}, only one of training."
     else:
-        problem = f"there is no metric {asked!r}."
+        close = get_close_matches(asked.lower(), [*judged, *by_column], n=1)
+        problem = f"there is no metric {asked!r}." + (f" Did you mean {close[0]!r}?" if close else "")
     raise UsageError(f"{_title(log)}: {problem} {_listed(log)}")
 
 

@@ -85,7 +85,7 @@ def make_ending_rule(
             return False
         folds = max(1.0, float(np.log1p(max(epochs, 2 * patience) / epochs)))
         better = expected_gain(evidence.pace, evidence.rise.mean, folds).above(_standard_error(rows))
-        return better <= UNLIKELY and _is_final(evidence)
+        return better <= UNLIKELY and _is_final(evidence.with_training_trend())
 
     return settled
 

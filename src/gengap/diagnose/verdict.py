@@ -6,7 +6,7 @@ Findings and advice are codes with numbers. Their texts are in the catalogues of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 
@@ -131,6 +131,14 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def codes(self) -> tuple[str, ...]:
         """The codes of the findings."""
         return tuple(finding.code for finding in self.findings)
+
+    @property
+    def runner_up(self) -> VerdictName | None:
+        """The most probable other verdict, if this one has a probability below 0.5."""
+        if self.verdict == "inconclusive" or self.confidence >= 0.5:
+            return None
+        others = {name: p for name, p in self.probabilities.items() if name != self.verdict}
+        return cast(VerdictName, max(others, key=lambda name: others[name])) if others else None
 
     def __str__(self) -> str:
         probability = "" if self.verdict == "inconclusive" else f" ({self.confidence:.0%})"

@@ -274,6 +274,12 @@ finding-level = { $metric } has levelled off: it ends { $end ->
 finding-no-training-curve = Good and near-overfit look the same without a training curve
 finding-small-gap = Training and validation end { FIXED($gap_percent, digits: 1) }% apart. No sign of overfitting; a larger model may do better
 finding-too-noisy = { $metric } has { $count } values that vary by { FIXED($noise_percent, digits: 1) }% from one to the next, so its change from its best to the end is uncertain: { ESTIMATE($rise_percent, digits: 1, unit: "%") }. Probabilities: underfit { PROBABILITY($underfit) }, good { PROBABILITY($good) }, near-overfit { PROBABILITY($near_overfit) }, overfit { PROBABILITY($overfit) }
+finding-runner-up = Uncertain: this verdict has the probability { PROBABILITY($probability) }, { $other ->
+    [underfit] { verdict-underfit }
+    [good] { verdict-good }
+    [near-overfit] { verdict-near-overfit }
+   *[overfit] { verdict-overfit }
+} has { PROBABILITY($other_probability) }
 finding-sampling-error = Sampling error of that change: ±{ FIXED($error_percent, digits: 1) }% (one standard error, paired by row)
 finding-gap = { $side ->
     [times] Validation ends at { FIXED($times, digits: 1) } times training
