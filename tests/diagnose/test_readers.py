@@ -14,7 +14,10 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pytest
 from diagnose.curves_expected import LOGS, TRAIN, VALIDATION, by_epoch, expect
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gengap.data.sources.source import open_source
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import choose_curves
 from gengap.history import History, Series, write_histories
@@ -150,6 +153,9 @@ def test_fractional_epochs_are_counted_by_row_without_a_step() -> None:
     [
         ("a.csv", "epoch,loss,val_loss\n0,0.9,1.0\n1,0.5,0.7\n2,0.3,0.8\n"),
         ("a.csv", "\ufeff\r\nepoch;loss;val_loss\r\n0;0.9;1.0\r\n\r\n1;0.5;0.7\r\n2;0.3;0.8;\r\n"),
+        ("a.csv", "epoch;loss;val_loss\n0;0,9;1,0\n1;0,5;0,7\n2;0,3;0,8\n"),
+        ("a.csv", "\ufeffsep=;\r\nepoch;loss;val_loss\r\n0;0,9;\r\n0;;1,0\r\n1;0,5;-\r\n1;NA;0,7\r\n2;0,3;0,8"),
+        ("a.tsv", "epoch\tloss\tval_loss\n0\t9,0E-1\t1\n1\t,5\t0,7\n2\t+0,3\t0,8\n"),
         ("a.tsv", "epoch\tloss\tval_loss\n0\t0.9\t\n0\t\t1.0\n1\t0.5\tNA\n1\t\t0.7\n2\t0.3\t0.8"),
         ("a.txt", ' epoch, "loss" ,  val_loss, note\n 0, 0.9, 1.0, x\n 1, 0.5, 0.7, y\n 2, 0.3, 0.8, z\n'),
         ("a.jsonl", '{"loss": 0.9, "val_loss": 1}\n\n{"loss": 0.5, "val_loss": 0.7}\n'
@@ -166,6 +172,31 @@ def test_text_files(tmp_path: Path, name: str, content: str) -> None:
     log = expect(path, by_epoch(VALIDATION), by_epoch(TRAIN))
     assert log.history.run == str(path)
     expect(str(path), by_epoch(VALIDATION), by_epoch(TRAIN))
+
+
+def test_decimal_commas_in_a_log_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("epoch;loss;val_loss;note\n0;0,9;1,0;1.5\n1;0,5;0,7;x\n2;0,3;0,8;y\n")
+    log = expect(path, by_epoch(VALIDATION), by_epoch(TRAIN))
+    assert Message("table-decimal-comma") in log.notes
+    path.write_text(path.read_text().replace(",", "."))
+    assert Message("table-decimal-comma") not in expect(path, by_epoch(VALIDATION), by_epoch(TRAIN)).notes
+
+
+@given(
+    values=st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=3, max_size=9),
+    delimiter=st.sampled_from(";\t"),
+)
+def test_a_log_and_a_table_read_the_same_numbers(
+    tmp_path_factory: pytest.TempPathFactory, values: list[float], delimiter: str
+) -> None:
+    path = tmp_path_factory.mktemp("both") / "a.csv"
+    rows = [f"{i}{delimiter}{value!r}".replace(".", ",") for i, value in enumerate([0.5, 7.25, *values])]
+    path.write_text("\n".join([f"epoch{delimiter}val_loss", *rows]) + "\n")
+    (log,) = read(path)
+    batches = open_source(path, target="epoch").batches(exact=True)
+    (column,) = (batch.column("val_loss").to_pylist() for batch in batches)
+    assert log.history["validation", "loss"].values.tolist() == column == [0.5, 7.25, *values]
 
 
 def test_table_files(tmp_path: Path) -> None:

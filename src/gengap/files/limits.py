@@ -11,10 +11,11 @@ import os
 import struct
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gengap.errors import DataError
+from gengap.errors import DataError, GengapError, SourceError, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,6 +95,29 @@ def check_parquet(metadata: pq.FileMetaData, path: Path, file: str) -> None:
         group = metadata.row_group(i)
         unpacked = sum(group.column(j).total_uncompressed_size for j in range(group.num_columns))
         check_unpacked_size(file, unpacked, path.stat().st_size, f"row group {i + 1}")
+
+
+@contextmanager
+def open_parquet(path: Path, file: str) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file whose parts fit in memory. A text that every row repeats is held once."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as found:
+        check_parquet(found.metadata, path, file)
+        texts = [field.name for field in found.schema_arrow if is_text(field.type)]
+    with pq.ParquetFile(path, read_dictionary=texts) as opened:
+        yield opened
+
+
+@contextmanager
+def explain_read_errors(file: str) -> Iterator[None]:
+    """Turn what a library says about an unreadable file into a SourceError that names the file."""
+    try:
+        yield
+    except GengapError:
+        raise
+    except Exception as error:  # on a damaged file NumPy, zipfile and Arrow raise almost anything
+        raise SourceError(f"{file}: can't be read ({reason(error)}). Check that it is complete.") from error
 
 
 def is_text(kind: pa.DataType) -> bool:

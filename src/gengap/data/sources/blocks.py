@@ -18,6 +18,7 @@ import numpy as np
 from gengap.data.formatted_numbers import Decimal
 from gengap.data.spec import OnBadRow
 from gengap.errors import BadRowError, FormattedNumberError, SourceError, TooFewRowsError
+from gengap.files.delimited import MISSING_VALUES
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes
 from gengap.text.catalog import Message
 
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int | None], None]  # told what is done and what is expected, if known
 TOO_LARGE = 3.4028235677973366e38  # rounds to infinity in 32 bits: their largest number and half a step
-# What stands for a missing value in text: skrub's list, which is pandas' with a few more.
-MISSING_VALUES = (
-    *("", "#N/A N/A"),
-    *("#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "?", "...", "N/A"),
-    *("NA", "NAN", "NULL", "NaN", "Nan", "None", "nan", "n/a", "null", "none"),
-)
 NO_CLASS = "the cell is empty, expected a class"
 MAX_SKIPPED = 100_000  # a file with more bad rows has another fault, and the list must not fill memory
 

@@ -7,10 +7,8 @@ is slow and tells which row and column is wrong and why; both give the same numb
 from __future__ import annotations
 
 import csv
-import io
-import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,7 +20,6 @@ from gengap.data.formatted_numbers import looks_formatted
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import higgs
 from gengap.data.sources.blocks import (
-    MISSING_VALUES,
     NO_CLASS,
     Block,
     Fault,
@@ -32,24 +29,30 @@ from gengap.data.sources.blocks import (
     number_problem,
 )
 from gengap.errors import SourceError, shown
+from gengap.files.delimited import (
+    DELIMITERS,
+    HEAD_LINES,
+    MISSING_VALUES,
+    NOT_FINITE,
+    NUMBER,
+    NUMBERS_SHARE,
+    find_head,
+    has_decimal_commas,
+    is_missing,
+    split_cells,
+    with_point,
+)
 from gengap.files.limits import check_column_count
 from gengap.text.catalog import Message
 
-DELIMITERS = ",;\t"
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-WITH_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?", re.ASCII)
-THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
-NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-SEPARATOR = re.compile(rf'"?sep=([{DELIMITERS}])"?', re.IGNORECASE)
 BOOLEANS = {"true": "1", "false": "0"}
 INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
-HEAD_LINES, HEAD_BYTES = 200, 1 << 20  # looked at to find out the layout
+HEAD_BYTES = 1 << 20  # looked at to find out the layout
 WIRE_LINES, WIRE_BYTES = 20, 1 << 16  # enough of one that comes by wire: lines of numbers alone, bytes of any
 COUNTED = 1 << 16  # bytes in which lines are counted, to tell how long they are
 NOT_UTF8 = "not text in UTF-8. Save it as UTF-8"
 DECIMAL_COMMA = Message("table-decimal-comma")
 OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
-NUMBERS_SHARE = 0.9  # of the values there that are numbers, from which on the others are typos and no text
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,8 @@ def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) ->
 def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     """The layout of a file that begins with `head`, which is all of it if `ended`.
 
-    The delimiter is the one of comma, semicolon and tab that cuts the first line into most fields, unless its
-    commas are those of numbers between others, or the one that Excel names in a line of its own, as sep=;. A first
-    line of mostly numbers is a row, any other a header. A file without header, 29 fields wide and with labels 0 and
-    1 in front is HIGGS. Numbers have a decimal comma if some have a comma that can't be one of thousands, none has
-    a point, and the comma is not the delimiter.
+    See `gengap.files.delimited` for the delimiter and decimal commas. A first line of mostly numbers is a row, any
+    other a header. A file without header, 29 fields wide and with labels 0 and 1 in front, is HIGGS.
     """
     if b"\0" in head:
         raise SourceError(f"{file}: this is {NOT_UTF8}, comma-separated.")
@@ -113,15 +113,11 @@ def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     if not ended and len(lines) > 1:
         lines.pop()  # perhaps cut in the middle
     text = [line.decode("utf-8-sig", "replace") for line in lines]
-    filled = (i for i, line in enumerate(text) if line.strip())
-    first = next(filled, None)
-    named = None if first is None else SEPARATOR.fullmatch(text[first].strip(" \r\n"))
-    if named:
-        first = next(filled, None)
-    if first is None:
+    head_line = find_head(text)
+    if head_line is None:
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
+    first, delimiter = head_line
     check_column_count(file, max(map(text[first].count, DELIMITERS)))
-    delimiter = named[1] if named else _delimiter(text[first : first + 3])
     reader = csv.reader(text[first:], delimiter=delimiter)
     try:
         names = [name.strip() for name in next(reader)]
@@ -130,14 +126,14 @@ def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     if len(names) < 2:
         wanted = "expected columns separated by comma, semicolon or tab"
         raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
-    has_header = not _mostly_numbers(names if delimiter == "," else [*map(_pointed, names)])
+    has_header = not _mostly_numbers(names if delimiter == "," else [*map(with_point, names)])
     body = first + reader.line_num if has_header else first
     if (line := _undecoded(b"".join(lines[first:body]).decode("utf-8", "surrogateescape"))) is not None:
         raise SourceError(f"{file}: the line of column names, {shown(line.strip())}, is {NOT_UTF8}.")
-    sample = [_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
-    decimal = "," if delimiter != "," and _have_decimal_commas(zip(*sample, strict=False)) else "."
+    sample = [split_cells(line, delimiter) for line in text[body : body + HEAD_LINES] if line.strip()]
+    decimal = "," if delimiter != "," and has_decimal_commas(zip(*sample, strict=False)) else "."
     if decimal == ",":
-        sample = [[*map(_pointed, row)] for row in sample]
+        sample = [[*map(with_point, row)] for row in sample]
     if has_header:
         columns = _unique([name or f"column_{i}" for i, name in enumerate(names, 1)], file)
     else:
@@ -150,34 +146,8 @@ def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     return CsvLayout(columns, delimiter, decimal, booleans - texts, texts, start)
 
 
-def _delimiter(lines: list[str]) -> str:
-    """What stands between the cells of the first of these lines."""
-    for delimiter in DELIMITERS.replace(",", ""):
-        commas = [cell for cell in _cells(lines[0], delimiter) if "," in cell]
-        as_many = len({line.count(delimiter) for line in lines if line.strip()}) == 1
-        if delimiter in lines[0] and as_many and commas and all(map(WITH_COMMA.fullmatch, commas)):
-            return delimiter
-    return max(reversed(DELIMITERS), key=lambda d: len(_cells(lines[0], d)))
-
-
 def _bom(head: bytes) -> int:
     return 3 if head.startswith(b"\xef\xbb\xbf") else 0
-
-
-def _have_decimal_commas(columns: Iterable[tuple[str, ...]]) -> bool:
-    """Only columns of numbers tell: in text there may be a number of another kind."""
-    numbers: list[str] = []
-    for column in columns:
-        values = [cell for cell in column if not _is_missing(cell)]
-        found = [cell for cell in values if NUMBER.fullmatch(cell) or WITH_COMMA.fullmatch(cell)]
-        numbers += found if len(found) >= NUMBERS_SHARE * len(values) else []
-    commas = [cell for cell in numbers if "," in cell]
-    return not any("." in cell for cell in numbers) and not all(map(THOUSANDS.fullmatch, commas))
-
-
-def _pointed(cell: str) -> str:
-    """A number with a decimal comma with a point instead."""
-    return cell.replace(",", ".") if WITH_COMMA.fullmatch(cell) else cell
 
 
 def _mostly_numbers(names: list[str]) -> bool:
@@ -204,13 +174,9 @@ def _invented(sample: list[list[str]]) -> tuple[str, ...]:
 
 def _is_text(cells: list[str]) -> bool:
     """Whether a column is text: most of its values are no numbers. One without any value may be anything."""
-    values = [cell for cell in cells if not _is_missing(cell)]
+    values = [cell for cell in cells if not is_missing(cell)]
     numbers = sum(bool(NUMBER.fullmatch(v) or NOT_FINITE.fullmatch(v)) or v.lower() in BOOLEANS for v in values)
     return numbers < NUMBERS_SHARE * len(values) or (not values and len(cells) > 1)
-
-
-def _is_missing(cell: str) -> bool:
-    return cell in MISSING_VALUES or cell.lower().lstrip("+-") == "nan"
 
 
 def parse(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> Block:
@@ -260,7 +226,7 @@ def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, bina
         if not raw.strip(b" \r"):
             continue
         number += 1
-        cells = _cells(raw.decode("utf-8", "surrogateescape"), layout.delimiter)
+        cells = split_cells(raw.decode("utf-8", "surrogateescape"), layout.delimiter)
         fault = _fault(cells, layout, schema, at, binary)
         if fault is None:
             good.append([_value(cells[i], field, layout) for i, field in zip(at, schema, strict=True)])
@@ -276,8 +242,8 @@ def _value(cell: str, field: pa.Field, layout: CsvLayout) -> str | None:
     if not pa.types.is_floating(field.type):
         return None if cell in MISSING_VALUES and not pa.types.is_large_string(field.type) else cell
     if layout.decimal == ",":
-        cell = _pointed(cell)
-    return None if _is_missing(cell) else BOOLEANS.get(cell.lower(), cell.removeprefix("+"))
+        cell = with_point(cell)
+    return None if is_missing(cell) else BOOLEANS.get(cell.lower(), cell.removeprefix("+"))
 
 
 def _fault(cells: list[str], layout: CsvLayout, schema: pa.Schema, at: list[int], binary: bool) -> Fault | None:
@@ -289,14 +255,14 @@ def _fault(cells: list[str], layout: CsvLayout, schema: pa.Schema, at: list[int]
             return Fault(0, field.name, NO_CLASS)
         if (text := _undecoded(cells[i])) is not None:
             return Fault(0, field.name, f"{shown(text)} is {NOT_UTF8}")
-        if not pa.types.is_floating(field.type) or (field.nullable and _is_missing(cells[i])):
+        if not pa.types.is_floating(field.type) or (field.nullable and is_missing(cells[i])):
             continue
         cell = cells[i]
         if layout.decimal == ",":
             if "." in cell and NUMBER.fullmatch(cell):
                 problem = f"{shown(cell)} has a point, but other numbers of the file have a decimal comma"
                 return Fault(0, field.name, problem, formatted=True)
-            cell = _pointed(cell)
+            cell = with_point(cell)
         if problem := _problem(cell, field.name in layout.booleans, binary and place == 0):
             return Fault(0, field.name, problem, looks_formatted(cell))
     return None
@@ -326,14 +292,3 @@ def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
 
 def _at(row: list[str], i: int) -> str:
     return row[i] if i < len(row) else ""
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    """The stripped fields of one line."""
-    line = line.rstrip("\r\n")
-    if '"' not in line:
-        return [cell.strip() for cell in line.split(delimiter)]
-    try:
-        return [cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter))]
-    except csv.Error:  # a field beyond csv's limit: an open quote
-        return [line]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -20,9 +19,16 @@ import pyarrow.parquet as pq
 from gengap.data.sources import higgs
 from gengap.data.sources.blocks import Block, Progress, Reader, accept_rows, check_batch
 from gengap.data.spec import DataSpec
-from gengap.errors import BadRowError, GengapError, SourceError, UsageError, reason, shown
+from gengap.errors import BadRowError, SourceError, UsageError, shown
 from gengap.files.atomic import atomic_write
-from gengap.files.limits import check_archive, check_arrow, check_column_count, check_parquet, is_text, open_arrow
+from gengap.files.limits import (
+    check_archive,
+    check_arrow,
+    check_column_count,
+    explain_read_errors,
+    open_arrow,
+    open_parquet,
+)
 
 BATCH_ROWS = 1 << 16
 LOOKED_AT = 1_000  # rows of a column of another type, for a value to name
@@ -33,13 +39,13 @@ Batches = Callable[..., Iterator[pa.RecordBatch]]  # of columns, which it is giv
 def open_table(path: Path, file: str) -> Reader:
     """A reader of a .parquet, .arrow, .feather or .npz file. Raises SourceError if it is not one."""
     opener = {".parquet": _parquet, ".npz": _npz}.get(path.suffix.lower(), _arrow)
-    with _explain_read_errors(file):
+    with explain_read_errors(file):
         return opener(path, file)
 
 
 def open_in_memory(table: Any, file: str) -> Reader:
     """A reader of a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
-    with _explain_read_errors(file):
+    with explain_read_errors(file):
         whole = pa.table(table)
     return _reader(
         whole.schema, lambda columns, rows=BATCH_ROWS: iter(whole.select(columns).to_batches(rows)), file
@@ -108,26 +114,12 @@ WRITERS: Mapping[str, Callable[[Path, pa.Schema], Any]] = {
 }
 
 
-@contextmanager
-def _explain_read_errors(file: str) -> Iterator[None]:
-    """Turns what a library says about an unreadable file into a SourceError that names the file."""
-    try:
-        yield
-    except GengapError:
-        raise
-    except Exception as fault:  # on a damaged file NumPy, zipfile and Arrow raise almost anything
-        raise SourceError(f"{file}: can't be read ({reason(fault)}). Check that it is complete.") from fault
-
-
 def _parquet(path: Path, file: str) -> Reader:
-    with pq.ParquetFile(path) as found:
-        check_parquet(found.metadata, path, file)
+    with open_parquet(path, file) as found:
         schema = found.schema_arrow
-    # One long text in every row, which is stored once, is also held once: see `blocks.checked`.
-    texts = [field.name for field in schema if is_text(field.type)]
 
     def batches(columns: list[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(path, read_dictionary=texts) as opened:
+        with open_parquet(path, file) as opened:
             yield from opened.iter_batches(rows, columns=columns)
 
     return _reader(schema, batches, file)
@@ -165,7 +157,7 @@ def _npz(path: Path, file: str) -> Reader:
 
 
 def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
-    with _explain_read_errors(file):
+    with explain_read_errors(file):
         table = pa.table({name: np.ascontiguousarray(column) for name, column in columns.items()})
     return open_in_memory(table, file)
 
@@ -187,7 +179,7 @@ def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
             refusals[name] = partial(_refuse_type, name, kind, batches, file)
 
     def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
-        with _explain_read_errors(file):
+        with explain_read_errors(file):
             for batch in batches(wanted.names):
                 yield check_batch(batch, wanted, binary)
 
@@ -223,7 +215,7 @@ def _is_numeric(kind: pa.DataType) -> bool:
 
 def _refuse_type(name: str, kind: pa.DataType, batches: Batches, file: str, mend: str) -> None:
     """Names the first value, if there is one near; read row by row, for each may be as long as it likes."""
-    with _explain_read_errors(file):
+    with explain_read_errors(file):
         for row, batch in enumerate(islice(batches([name], 1), LOOKED_AT), 1):
             for value in batch.column(0):
                 if value.is_valid:

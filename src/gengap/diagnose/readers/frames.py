@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.diagnose.readers.log_table import LogTable, check_points, check_text_size
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
-from gengap.errors import DataError, GengapError, reason
-from gengap.files.limits import check_arrow, check_parquet, is_text, open_arrow, text_bytes
+from gengap.errors import DataError
+from gengap.files.limits import check_arrow, explain_read_errors, open_arrow, open_parquet, text_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,22 +20,16 @@ def read_frame(frame: Any, file: str) -> list[Log]:
     """The runs in anything with `__arrow_c_stream__`."""
     import pyarrow as pa
 
-    with _explained(file):
+    with explain_read_errors(file):
         table = pa.table(frame)
     return _logs(table, file)
 
 
 def read_parquet_log(path: Path, file: str) -> list[Log]:
     """The runs in a Parquet file, gengap's own histories among them."""
-    import pyarrow.parquet as pq
-
-    with _explained(file), pq.ParquetFile(path) as found:
-        check_points(file, found.metadata.num_rows * found.metadata.num_columns)
-        check_parquet(found.metadata, path, file)
-        # One long text in every row, which is stored once, is also held once.
-        texts = [field.name for field in found.schema_arrow if is_text(field.type)]
-        with pq.ParquetFile(path, read_dictionary=texts) as opened:
-            table = opened.read()
+    with explain_read_errors(file), open_parquet(path, file) as opened:
+        check_points(file, opened.metadata.num_rows * opened.metadata.num_columns)
+        table = opened.read()
     return _logs(table, file)
 
 
@@ -45,7 +37,7 @@ def read_arrow_log(path: Path, file: str) -> list[Log]:
     """The runs in an Arrow IPC file or stream, or a Feather file."""
     import pyarrow as pa
 
-    with _explained(file), pa.memory_map(str(path)) as mapped:
+    with explain_read_errors(file), pa.memory_map(str(path)) as mapped:
         check_arrow(path, file)
         schema, batches = open_arrow(mapped)
         kept, points = [], 0
@@ -57,23 +49,12 @@ def read_arrow_log(path: Path, file: str) -> list[Log]:
         return _logs(pa.Table.from_batches(kept, schema), file)
 
 
-@contextmanager
-def _explained(file: str) -> Iterator[None]:
-    """Turns what Arrow says about what it can't read into a DataError that names the file."""
-    try:
-        yield
-    except GengapError:
-        raise
-    except Exception as fault:  # on a damaged file Arrow raises almost anything
-        raise DataError(f"{file}: can't be read ({reason(fault)}). Check that it is complete.") from fault
-
-
 def _logs(table: pa.Table, file: str) -> list[Log]:
     twice = sorted(name for name, count in Counter(table.column_names).items() if count > 1)
     if twice:
         raise DataError(f"{file}: has more than one column {', '.join(twice)}. Give each its own name.")
     check_points(file, table.num_rows * table.num_columns)
-    with _explained(file):
+    with explain_read_errors(file):
         check_text_size(file, sum(text_bytes(column) for column in table.columns))
         columns = {
             name: column.to_pylist() if _is_plain(column.type) else [None] * len(column)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.errors import DataError, shown
+from gengap.files.delimited import NO_VALUE
 from gengap.text.catalog import Message
 
 MAX_POINTS = 10_000_000  # values of one source; a log of 10,000 epochs, 20 metrics and 50 runs
@@ -24,7 +25,7 @@ ROLES = {  # what a column may be called that is no metric itself, in order of p
     "metric": ("metric", "metric_name", "variable", "tag", "key", "name"),
     "value": ("value",),
 }
-NOT_LOGGED = {"", "na", "n/a", "#n/a", "null", "none", "-"}  # "nan" is a value: the run diverged
+NOT_LOGGED = {"-", *map(str.lower, NO_VALUE)}  # "nan" is a value: the run diverged
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from gengap.diagnose.readers.documents import read_nested, table_of_records
-from gengap.diagnose.readers.log_table import LogTable, check_points, number
+from gengap.diagnose.readers.log_table import NOT_LOGGED, LogTable, check_points, number
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
+from gengap.files.delimited import HEAD_LINES, find_head, has_decimal_commas, with_point
 from gengap.text.catalog import Message
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
@@ -40,16 +42,22 @@ def read_csv_log(text: str, file: str) -> list[Log]:
 
 
 def _csv_table(text: str, file: str) -> LogTable:
-    first = next(line for line in _lines(text) if line.strip())
-    delimiter = max(",\t;", key=first.count)
-    reader = csv.reader(_lines(text.lstrip("\r\n")), delimiter=delimiter, skipinitialspace=True)
-    skipped = text[: len(text) - len(text.lstrip("\r\n"))].count("\n")
+    head = find_head(list(islice(_lines(text), HEAD_LINES)))
+    if head is None:
+        raise DataError(f"{file}: no line names the columns. Add a line with their names.")
+    lines = islice(_lines(text), head.line, None)
+    reader = csv.reader(lines, delimiter=head.delimiter, skipinitialspace=True)
     try:
         header = _header(next(reader), file)
-        columns, lines, notes = _cells(reader, header, text, file, skipped)
-    except csv.Error as fault:
-        raise DataError(f"{file}, line {reader.line_num + skipped}: {fault}. Check the quotes there.") from None
-    return LogTable(file, dict(zip(header, columns, strict=True)), "line", lines, notes=notes)
+        columns, rows, notes = _cells(reader, header, text, file, head.line)
+    except csv.Error as error:
+        raise DataError(f"{file}, line {reader.line_num + head.line}: {error}. Check the quotes there.") from None
+    sample = ([cell.strip() for cell in column[:HEAD_LINES]] for column in columns)
+    logged = ([cell for cell in cells if cell.lower() not in NOT_LOGGED] for cells in sample)
+    if head.delimiter != "," and has_decimal_commas(logged):
+        columns = [[with_point(cell.strip()) for cell in column] for column in columns]
+        notes = (*notes, Message("table-decimal-comma"))
+    return LogTable(file, dict(zip(header, columns, strict=True)), "line", rows, notes=notes)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -91,7 +99,7 @@ def _cells(
         if cells[0].strip() == header[0] and [cell.strip() for cell in cells] == header:
             notes.append(Message("read-header-again", {"line": line}))
             continue
-        if len(cells) < len(header) and reader.line_num >= text.count("\n") and not text.endswith(("\n", "\r")):
+        if len(cells) < len(header) and line >= text.count("\n") and not text.endswith(("\n", "\r")):
             notes.append(Message("read-cut-off", {"line": line}))
             continue
         if len(cells) != len(header):
