@@ -36,7 +36,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     assert {name for name in names if not name.startswith(about)} == whole
     assert f"{about}/licenses/LICENSE" in names
     report = "gengap/report/page/templates/page.html", "gengap/report/page/templates/report.js"
-    assert {"gengap/py.typed", "gengap/text/languages/ko.toml", *report} <= names
+    assert {"gengap/py.typed", "gengap/text/languages/ko.ftl", *report} <= names
 
 
 def test_the_sdist_holds_what_its_tests_need(tmp_path: Path) -> None:

@@ -45,9 +45,8 @@ from gengap.models import L1, L2, BatchNorm, Dropout, Mixup, Noise, WeightDecay
 from gengap.models.backend import keras
 from gengap.plan import Growth
 from gengap.report import conclusion_plots, plots
-from gengap.report.console_conclusions import conclusion_sentences
+from gengap.report.conclusions import conclusion_messages
 from gengap.text.catalog import catalog
-from gengap.text.sentences import language
 
 # %matplotlib inline
 
@@ -56,7 +55,7 @@ SHORT = os.environ.get("GENGAP_SHORT") == "1"
 COUNTS = {"train": 400, "validation": 200} if SHORT else {"train": 10_000, "validation": 1_000}
 EPOCHS, BATCH = (10, 100) if SHORT else (1_000, 500)  # 최대 에포크: 대개는 훨씬 적게 듭니다
 FOLDER = tempfile.mkdtemp()
-say = language("ko").say
+texts = catalog("ko")
 
 
 # %% [markdown]
@@ -110,9 +109,9 @@ display(plots.learning_rate(history).figure)
 # %%
 display(plots.curves([history]).figure)
 verdict = gengap.diagnose(history)
-print(say(verdict.verdict), f"{verdict.confidence:.0%}")
-for text in (*verdict.findings, *verdict.advice):
-    print("-", say(text))
+print(texts.text(f"verdict-{verdict.verdict}"), f"{verdict.confidence:.0%}")
+for message in (*(finding.message for finding in verdict.findings), *verdict.advice):
+    print("-", texts.render(message))
 
 # %% [markdown]
 # 실선은 훈련, 점선은 검증입니다. 판정은 두 곡선을 불확실성이 딸린 매끄러운 추세로 읽습니다. 그래서 운 좋은 에포크
@@ -165,9 +164,9 @@ display(found.plot("sizes", log_epochs=True).figure)
 
 # %%
 for trial in found.trials:
-    print(f"{trial.run}: {say(trial.verdict.verdict)} {trial.verdict.confidence:.0%}")
-    for text in trial.verdict.findings:
-        print("  -", say(text))
+    print(f"{trial.run}: {texts.text(f'verdict-{trial.verdict.verdict}')} {trial.verdict.confidence:.0%}")
+    for finding in trial.verdict.findings:
+        print("  -", texts.render(finding.message))
 
 # %% [markdown]
 # ### 어디까지가 운일까?
@@ -177,11 +176,11 @@ for trial in found.trials:
 # 남는 것을 여기에 적습니다.
 
 # %%
-for text in conclusion_sentences(found.summary):
-    print(say(text))
+for message in conclusion_messages(found.summary):
+    print(texts.render(message))
 
 # %%
-display(conclusion_plots.sizes_plot(found.summary.sizes).figure)
+display(conclusion_plots.plot_sizes(found.summary.sizes).figure)
 
 # %% [markdown]
 # ## 과대적합을 막는 전략
@@ -359,7 +358,7 @@ one = gengap.Trial(run="sizes/Medium", units=medium, treatments=(Dropout(0.3),),
 parts = Growth(shares=(1 / 8, 1 / 4, 1 / 2))
 plan = gengap.Plan(name="rows", trials=(one,), recipe=quick.recipe, growth=parts)
 by_rows = gengap.study(SOURCE, plan, **COUNTS, max_epochs=EPOCHS)
-display(conclusion_plots.rows_plot(by_rows.summary.more_rows).figure)
+display(conclusion_plots.plot_learning_curve(by_rows.summary.more_rows).figure)
 for forecast in by_rows.summary.more_rows.forecasts:
     print(catalog("ko").render(forecast.finding))
 
@@ -370,16 +369,16 @@ for forecast in by_rows.summary.more_rows.forecasts:
 # 0보다 아래면 도움이 됩니다. 구간이 0을 걸치면 이 행들로는 알 수 없습니다.
 
 # %%
-display(conclusion_plots.strengths_plot(found.summary.regularizers).figure)
+display(conclusion_plots.plot_strengths(found.summary.regularizers).figure)
 for effect in found.summary.regularizers:
     low, high = effect.loss.interval
-    kind = effect.treatment or say(effect.kind.replace("-", " "))
+    kind = effect.treatment or texts.text(f"conclusion-{effect.kind}")
     print(f"{effect.run:26} {effect.loss.difference:+.4f} [{low:+.4f}, {high:+.4f}] {kind}")
 
 # %%
 display(found)
-for text in conclusion_sentences(found.summary):
-    print(say(text))
+for message in conclusion_messages(found.summary):
+    print(texts.render(message))
 
 # %% [markdown]
 # 과대적합을 막는 방법을 먼저 해 볼 차례로 적으면 이렇습니다.

@@ -45,9 +45,8 @@ from gengap.models import L1, L2, BatchNorm, Dropout, Mixup, Noise, WeightDecay
 from gengap.models.backend import keras
 from gengap.plan import Growth
 from gengap.report import conclusion_plots, plots
-from gengap.report.console_conclusions import conclusion_sentences
+from gengap.report.conclusions import conclusion_messages
 from gengap.text.catalog import catalog
-from gengap.text.sentences import language
 
 # %matplotlib inline
 
@@ -56,7 +55,7 @@ SHORT = os.environ.get("GENGAP_SHORT") == "1"
 COUNTS = {"train": 400, "validation": 200} if SHORT else {"train": 10_000, "validation": 1_000}
 EPOCHS, BATCH = (10, 100) if SHORT else (1_000, 500)  # epochs at most: most models need far fewer
 FOLDER = tempfile.mkdtemp()
-say = language("en").say
+texts = catalog("en")
 
 
 # %% [markdown]
@@ -110,9 +109,9 @@ display(plots.learning_rate(history).figure)
 # %%
 display(plots.curves([history]).figure)
 verdict = gengap.diagnose(history)
-print(say(verdict.verdict), f"{verdict.confidence:.0%}")
-for text in (*verdict.findings, *verdict.advice):
-    print("-", say(text))
+print(texts.text(f"verdict-{verdict.verdict}"), f"{verdict.confidence:.0%}")
+for message in (*(finding.message for finding in verdict.findings), *verdict.advice):
+    print("-", texts.render(message))
 
 # %% [markdown]
 # Training is solid, validation dashed. A verdict reads both as a smooth trend with its uncertainty, so that no
@@ -165,9 +164,9 @@ display(found.plot("sizes", log_epochs=True).figure)
 
 # %%
 for trial in found.trials:
-    print(f"{trial.run}: {say(trial.verdict.verdict)} {trial.verdict.confidence:.0%}")
-    for text in trial.verdict.findings:
-        print("  -", say(text))
+    print(f"{trial.run}: {texts.text(f'verdict-{trial.verdict.verdict}')} {trial.verdict.confidence:.0%}")
+    for finding in trial.verdict.findings:
+        print("  -", texts.render(finding.message))
 
 # %% [markdown]
 # ### How much of this is luck?
@@ -176,11 +175,11 @@ for trial in found.trials:
 # hard for one are mostly hard for all: compared row by row, much of that luck cancels. What remains is told here.
 
 # %%
-for text in conclusion_sentences(found.summary):
-    print(say(text))
+for message in conclusion_messages(found.summary):
+    print(texts.render(message))
 
 # %%
-display(conclusion_plots.sizes_plot(found.summary.sizes).figure)
+display(conclusion_plots.plot_sizes(found.summary.sizes).figure)
 
 # %% [markdown]
 # ## Strategies against overfitting
@@ -359,7 +358,7 @@ one = gengap.Trial(run="sizes/Medium", units=medium, treatments=(Dropout(0.3),),
 parts = Growth(shares=(1 / 8, 1 / 4, 1 / 2))
 plan = gengap.Plan(name="rows", trials=(one,), recipe=quick.recipe, growth=parts)
 by_rows = gengap.study(SOURCE, plan, **COUNTS, max_epochs=EPOCHS)
-display(conclusion_plots.rows_plot(by_rows.summary.more_rows).figure)
+display(conclusion_plots.plot_learning_curve(by_rows.summary.more_rows).figure)
 for forecast in by_rows.summary.more_rows.forecasts:
     print(catalog("en").render(forecast.finding))
 
@@ -370,16 +369,16 @@ for forecast in by_rows.summary.more_rows.forecasts:
 # the interval reaches across zero, these rows can't tell.
 
 # %%
-display(conclusion_plots.strengths_plot(found.summary.regularizers).figure)
+display(conclusion_plots.plot_strengths(found.summary.regularizers).figure)
 for effect in found.summary.regularizers:
     low, high = effect.loss.interval
-    kind = effect.treatment or say(effect.kind.replace("-", " "))
+    kind = effect.treatment or texts.text(f"conclusion-{effect.kind}")
     print(f"{effect.run:26} {effect.loss.difference:+.4f} [{low:+.4f}, {high:+.4f}] {kind}")
 
 # %%
 display(found)
-for text in conclusion_sentences(found.summary):
-    print(say(text))
+for message in conclusion_messages(found.summary):
+    print(texts.render(message))
 
 # %% [markdown]
 # Against overfitting, in the order in which to try them:

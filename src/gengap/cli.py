@@ -152,9 +152,8 @@ def study(
 ) -> None:
     """Train the plan's models on SOURCE, compare their curves, keep it all in a folder."""
     from gengap.data.spec import parse_column_options
-    from gengap.report.console import Terminal, results_table
-    from gengap.report.console_conclusions import conclusions
-    from gengap.report.verdict_table import verdict_table
+    from gengap.report.console import Terminal
+    from gengap.report.study_report import study_report
     from gengap.study import study as run
     from gengap.study.study import default_study_folder
 
@@ -191,18 +190,12 @@ def study(
         )
     console = terminal.console
     if found.trials:
-        console.print(results_table(found.summary))
-        title = f"Verdicts on the validation {found.summary.loss_name}"
-        console.print(verdict_table(found.judged(), console.width, title))
-        console.print(conclusions(found.summary))
-        where = f"{folder / 'report.html'} shows it all; pictures, models and TensorBoard logs are beside it"
-        console.print(f"{found.summary.seconds:.0f} s. {where}", markup=False)
+        console.print(study_report(found.summary, folder, console.width))
     if json:
         sys.stdout.write(found.summary.to_json().decode())
     if found.summary.interrupted:
-        console.print(
-            f"interrupted: {len(found.trials)} finished trials are kept; the same call goes on", markup=False
-        )
+        if not found.trials:
+            console.print("interrupted: no trial is finished; run the same command to continue", markup=False)
         raise typer.Exit(INTERRUPTED)
 
 

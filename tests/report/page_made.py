@@ -127,7 +127,7 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
         sizes=_sizes(tiny, large),
         regularizers=_effects(tiny, large, treated, hostile),
         more_rows=_more_rows(hostile),
-        ranks=tuple(Rank(run=run, loss=0.5, group=1) for run in (tiny, large, treated)),
+        ranks=tuple(Rank(run=run, loss=0.5, error=0.006, group=1) for run in (tiny, large, treated)),
         comparisons=tuple(
             comparison(run, tiny, 0.02, metric, 0.01) for run in (large, treated) for metric in (LOSS, "accuracy")
         ),

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from gengap.analysis.summary import StudySummary, TrialSummary
+from gengap.diagnose.verdict import Verdict
 from gengap.history import History
 from gengap.presets import load_plan
-from gengap.report.console import Terminal, minutes, plan_table, results_table, skipped_rows_text
+from gengap.report.console import Terminal, plan_table, skipped_rows_text
+from gengap.report.study_report import results_table, study_report
+from gengap.text.numbers import minutes
 from gengap.train.types import Progress
 
 METRICS = {
     "train": {"binary_crossentropy": 0.5, "accuracy": 0.75},
     "validation": {"binary_crossentropy": 0.5123, "accuracy": 0.7},
 }
+
+
+UNSURE = Verdict(
+    run="a",
+    metric="val_loss",
+    verdict="underfit",
+    confidence=0.4,
+    probabilities={"underfit": 0.4, "good": 0.35, "near-overfit": 0.15, "overfit": 0.1},
+)
 
 
 def nothing() -> History:
@@ -45,26 +59,34 @@ def summary(*trials: TrialSummary) -> StudySummary:
     return StudySummary(source="x", rows={}, plan="quick", seconds=1.0, trials=trials)
 
 
-def test_the_results_fit_eighty_columns_uncut() -> None:
-    text = shown(results_table(summary(trial("regularizers/combined"))))
-    for part in (
-        "regularizers/combined",
-        "803,329",
-        "1874",
-        "1673",
-        "0.5000",
-        "0.5123",
-        "+0.012",
-        "75.0",
-        "1:02:03",
-    ):
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_report_fits_the_console(width: int) -> None:
+    long = trial("regularizers/" + "very " * 20 + "long/dropout", verdict=UNSURE)
+    text = shown(study_report(summary(trial("regularizers/combined"), long), Path("runs/x"), width), width)
+    assert max(map(len, text.splitlines())) <= width
+    for part in ("803,329", "1,673", "0.500", "0.512", "70.0%", "Report: runs/x/report.html"):
         assert part in text, part
-    assert "…" not in text
+    assert "dropout" in text and "…" in text and "regul" in text
+    assert text.count("combined") == 1 and "\n\n\n" not in text
 
 
-def test_a_diverged_trial_has_empty_cells() -> None:
+def test_an_unlikely_verdict_names_the_other_one() -> None:
+    text = shown(results_table(summary(trial("a", verdict=UNSURE)), 120), 120)
+    assert "underfit 40% or good 35%" in text
+
+
+def test_the_report_has_no_escape_codes_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, legacy_windows=False)
+    console.print(study_report(summary(trial("a", verdict=UNSURE)), None, 80))
+    text = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", text)  # no colours; bold stays
+    assert "\x1b" not in shown(study_report(summary(trial("a", verdict=UNSURE)), None, 80))
+
+
+def test_a_diverged_trial_has_dashes() -> None:
     text = shown(results_table(summary(trial("a", best_epoch=None, metrics={}, stopped="diverged"))))
-    assert "nan" not in text and "inf" not in text
+    assert "nan" not in text and "inf" not in text and "diverged" in text
 
 
 def test_several_seeds_get_a_column() -> None:

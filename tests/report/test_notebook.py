@@ -65,7 +65,7 @@ def test_a_study_shows_its_trials_verdicts_and_conclusions() -> None:
     )
     found = gengap.study("collider", plan, train=300, validation=100)
     shown = text_of(found._repr_html_())
-    for expected in ("sizes/Tiny", "481", "300 training and 100 validation rows", "Keep: sizes/Tiny"):
+    for expected in ("sizes/Tiny", "481", "300 training and 100 validation rows", "Recommended: sizes/Tiny"):
         assert expected in shown
     assert repr(found) == "<Study of collider, plan little: 1 trials>"
 
@@ -79,7 +79,7 @@ def test_a_trials_line_holds_its_numbers() -> None:
 def test_what_is_missing_leaves_its_cell_empty() -> None:
     diverged = trial(best_epoch=None, metrics={}, verdict=None)
     root = ElementTree.fromstring(study_html(summary(diverged), [History("a", 0)]))
-    assert ["".join(cell.itertext()) for cell in root.iter("td")][3:8] == [""] * 5
+    assert ["".join(cell.itertext()) for cell in root.iter("td")][3:8] == ["", "–", "–", "", "–"]
 
 
 def test_seeds_are_told_apart_and_many_trials_are_cut() -> None:

@@ -128,6 +128,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     advice: tuple[Message, ...] = ()
 
     @property
+    def rival(self) -> tuple[str, float] | None:
+        """The verdict that competes with one below a probability of 0.5, and its probability."""
+        if self.verdict == "inconclusive" or self.confidence >= 0.5:
+            return None
+        others = {name: p for name, p in self.probabilities.items() if name != self.verdict}
+        name = max(others, key=lambda name: others[name], default=None)
+        return None if name is None else (name, others[name])
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """The codes of the findings."""
         return tuple(finding.code for finding in self.findings)
@@ -148,6 +157,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         """Return what Jupyter shows: the verdict, its findings with their codes, and the advice."""
         findings = (element("span", str(finding), " ", element("code", finding.code)) for finding in self.findings)
         title = element(
-            "p", element("b", self.run), " ", badge(self.verdict, self.confidence), f" by {self.metric}"
+            "p", element("b", self.run), " ", badge(self.verdict, self.confidence, self.rival), f" by {self.metric}"
         )
         return element("div", title, bullets(findings), bullets(map(str, self.advice), "›"))

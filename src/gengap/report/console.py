@@ -6,10 +6,9 @@ error, so that standard output is free for `--json`.
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -19,9 +18,10 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
-from gengap.analysis.summary import StudySummary, TrialSummary
+from gengap.analysis.summary import TrialSummary
 from gengap.tasks import BINARY, Regression
 from gengap.text.catalog import catalog
+from gengap.text.numbers import fixed, minutes
 
 if TYPE_CHECKING:
     import keras
@@ -36,18 +36,6 @@ LINE_EPOCHS = 100
 SHOWN_CLASSES = 6
 SHOWN_LEFT_OUT = 6
 READING, FOLDS = ("", -1), ("", -2)  # the keys of the bars for rows and folds, beside those of trials
-
-
-def minutes(seconds: float) -> str:
-    """Seconds for people: "0:07", "1:02:03"."""
-    whole = max(0, round(seconds))
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """A number for a table; an empty cell for None."""
-    return "" if value is None else f"{value:.{digits}f}" if math.isfinite(value) else str(value)
 
 
 def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | None = None) -> Table:
@@ -95,21 +83,6 @@ def growth_text(growth: Growth) -> str:
     return "; ".join(parts)
 
 
-def results_table(summary: StudySummary) -> Table:
-    """One line a trial: sizes, epochs, and the metrics at its best epoch."""
-    seeds = len({trial.seed for trial in summary.trials}) > 1
-    short = ("R²\n%" if summary.task == "regression" else "acc\n%"), "val\n%"
-    columns = ["params", "epochs", "best", "train\nloss", "val\nloss", "gap", *short, "time"]
-    loss, score = summary.loss_name, summary.score_name
-    title = f"{loss[0].upper()}{loss[1:]}, its gap, and {score} at each best epoch"
-    table = _table(title, "run", *(["seed"] if seeds else []), *columns, left=1)
-    lowest = min((_loss(trial, "validation") for trial in summary.trials), default=math.inf)
-    for trial in summary.trials:
-        style = "bold green" if _loss(trial, "validation") == lowest < math.inf else ""
-        table.add_row(Text(trial.run), *([str(trial.seed)] if seeds else []), *_cells(trial), style=style)
-    return table
-
-
 def _model_of(trial: Trial, plan: Plan, dataset: Dataset, own: UserModels | None) -> keras.Model:
     """The trial's model as it starts."""
     if own is not None:
@@ -122,27 +95,6 @@ def _table(title: str, *columns: str, left: int) -> Table:
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i < left else "right", no_wrap=i != 2 or left == 1)
     return table
-
-
-def _loss(trial: TrialSummary, split: str) -> float:
-    loss = trial.loss(split)
-    return math.inf if loss is None else loss
-
-
-def _cells(trial: TrialSummary) -> Iterable[str]:
-    yield f"{trial.parameters:,}"
-    yield str(trial.epochs)
-    yield "" if trial.best_epoch is None else str(trial.best_epoch)
-    yield number(trial.loss("train"))
-    yield number(trial.loss("validation"))
-    yield "" if trial.gap is None else f"{trial.gap:+.3f}"
-    yield _percent(trial.score("train"))
-    yield _percent(trial.score("validation"))
-    yield minutes(trial.seconds)
-
-
-def _percent(share: float | None) -> str:
-    return number(None if share is None else 100 * share, 1)
 
 
 def target_text(dataset: Dataset) -> str:
@@ -243,7 +195,7 @@ class Terminal:
         how = "kept from before" if kept else f"{trial.stopped}, {minutes(trial.seconds)}"
         best = "no best epoch" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
         with self._lock:
-            loss = number(_loss(trial, "validation"))
+            loss = fixed(trial.loss("validation"))
             verdict = f", {trial.verdict.verdict}" if trial.verdict else ""
             self.console.print(
                 f"{self._name(trial)}: {trial.epochs:,} epochs, {best}, val {loss}{verdict} ({how})",

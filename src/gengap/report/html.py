@@ -14,7 +14,6 @@ import base64
 import hashlib
 import re
 import shlex
-from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -31,8 +30,7 @@ from gengap.report.page.page_curves import RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
 from gengap.stats.comparison import Comparison
 from gengap.stats.learning_curve import LearningCurveForecast
-from gengap.text.catalog import Catalog, Message, catalog, default_language
-from gengap.text.sentences import as_sentence, language
+from gengap.text.catalog import Catalog, catalog, default_language
 
 SCRIPT_LABEL = re.compile(r'\bsay\("([^"]+)"')
 JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
@@ -82,7 +80,7 @@ def render(page: Page, catalog: Catalog, *, script: str = "", connect: str = "'n
 
 def render_main(page: Page, catalog: Catalog) -> Markup:
     """Return the page's <main id="report">, which holds the JSON document too."""
-    summary, prose = page.summary, _prose_writer(page, catalog)
+    summary = page.summary
     document = PageDocument(
         groups=page.groups,
         curves=page.curves,
@@ -101,7 +99,7 @@ def render_main(page: Page, catalog: Catalog) -> Markup:
         _template("main.html").render(
             say=catalog.text,
             say_metric=lambda metric: metric_text(catalog, metric),
-            prose=prose,
+            render=catalog.render,
             page=page,
             study=summary,
             command=shlex.join(summary.made.command) if summary.made is not None else "",
@@ -114,17 +112,6 @@ def metric_text(catalog: Catalog, metric: str) -> str:
     """Return a metric's name in a language; an unknown one keeps its name, with spaces."""
     id = "metric-" + metric.replace("_", "-")
     return catalog.text(id) if id in catalog else metric.replace("_", " ")
-
-
-def _prose_writer(page: Page, catalog: Catalog) -> Callable[[str | Message], str]:
-    """Return a function that writes what is a message, or still an English sentence."""
-
-    def prose(text: str | Message) -> str:
-        if isinstance(text, Message):
-            return catalog.render(text)
-        return as_sentence(language(catalog.code).say(text), page.names)
-
-    return prose
 
 
 def write_report(page: Page, path: Path, lang: str | None = None) -> Path:

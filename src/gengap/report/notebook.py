@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
-from gengap.report.console import minutes, number
-from gengap.report.console_conclusions import conclusion_sentences
+from gengap.report.conclusions import conclusion_messages
+from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.text.markup import TRAIN, VALIDATION, Html, badge, bullets, element, sparkline, table
+from gengap.text.numbers import fixed, minutes
 
 MOST_TRIALS = 40  # trials shown
 COLUMNS = (
@@ -40,8 +41,8 @@ def study_html(summary: StudySummary, histories: Sequence[History]) -> Html:
         f"{summary.source}, plan {summary.plan}: {train:,} training and {validation:,} validation rows, "
         f"{minutes(summary.seconds)}{rest}"
     )
-    words = (sentence.strip().removeprefix("> ") for sentence in conclusion_sentences(summary))
-    return element("div", table(COLUMNS, rows, caption), bullets(words))
+    messages = [Message("conclusion-interrupted")] * summary.interrupted + conclusion_messages(summary)
+    return element("div", table(COLUMNS, rows, caption), bullets(map(catalog(ENGLISH).render, messages)))
 
 
 def _cells(trial: TrialSummary, history: History, seeds: bool) -> Iterator[object]:
@@ -50,12 +51,14 @@ def _cells(trial: TrialSummary, history: History, seeds: bool) -> Iterator[objec
     yield f"{trial.parameters:,}"
     yield f"{trial.epochs:,}"
     yield "" if trial.best_epoch is None else f"{trial.best_epoch:,}"
-    yield number(trial.loss("train"))
-    yield number(trial.loss("validation"))
+    yield fixed(trial.loss("train"))
+    yield fixed(trial.loss("validation"))
     yield "" if trial.gap is None else f"{trial.gap:+.3f}"
-    yield number(None if score is None else 100 * score, 1)
+    yield fixed(None if score is None else 100 * score, 1)
     yield minutes(trial.seconds)
-    yield "" if trial.verdict is None else badge(trial.verdict.verdict, trial.verdict.confidence)
+    yield (
+        "" if trial.verdict is None else badge(trial.verdict.verdict, trial.verdict.confidence, trial.verdict.rival)
+    )
     yield _curves(history)
 
 

@@ -42,12 +42,16 @@ def sparkline(values: np.ndarray, width: int = WIDTH) -> str:
     return "".join(" " if h < 0 else BLOCKS[round(h * (len(BLOCKS) - 1))] for h in heights.tolist())
 
 
-def badge(verdict: Verdict | None) -> Text:
-    """A verdict's name and probability, in its colour."""
+def verdict_text(verdict: Verdict | None) -> Text:
+    """Return a verdict with its probability, and the verdict that competes with an unlikely one."""
     if verdict is None:
         return Text("")
-    sure = f" {verdict.confidence:.0%}" if verdict.verdict != "inconclusive" else ""
-    return Text(verdict.verdict + sure, style=STYLES[verdict.verdict])
+    probability = f" {verdict.confidence:.0%}" if verdict.verdict != "inconclusive" else ""
+    text = Text(verdict.verdict + probability, style=STYLES[verdict.verdict])
+    if verdict.rival is not None:
+        name, share = verdict.rival
+        text.append(f" or {name} {share:.0%}", style=STYLES[name])
+    return text
 
 
 def verdict_table(
@@ -62,7 +66,7 @@ def verdict_table(
     for curves, verdict in judged:
         table.add_row(
             Text(shorten(verdict.run, room)),
-            badge(verdict),
+            verdict_text(verdict),
             sparkline(curves.validation.values),
             "" if verdict.best_epoch is None else str(verdict.best_epoch),
             onset_text(verdict, wide),
@@ -72,12 +76,18 @@ def verdict_table(
 
 
 def shorten(name: str, room: int) -> str:
-    """A name's end, which tells runs apart, in `room` characters.
+    """Cut a name in the middle to `room` characters: its end tells runs apart, its start their group.
 
-    >>> shorten("runs/collider/sizes/Tiny", 12)
-    '…/sizes/Tiny'
+    >>> shorten("regularizers/large/dropout", 22), shorten("regularizers/combined", 18), shorten("sizes/Tiny", 12)
+    ('regularizers/…/dropout', 'regul…ers/combined', 'sizes/Tiny')
     """
-    return name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
+    if len(name) <= room:
+        return name
+    first, *_, last = name.split("/")
+    if len(whole := f"{first}/…/{last}") <= room and name.count("/") > 1:
+        return whole
+    head = max(room - 1, 0) // 3
+    return f"{name[:head]}…{name[len(name) - (max(room - 1, 0) - head) :]}"
 
 
 def verdict_details(verdicts: Iterable[Verdict]) -> RenderableType:

@@ -50,10 +50,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rank(msgspec.Struct, frozen=True, kw_only=True):
-    """A run's mean loss and its group, 1 for the best: see `ranks`."""
+    """A run's mean loss with its standard error, and its group, 1 for the best: see `ranks`."""
 
     run: str
     loss: float
+    error: float
     group: int
 
 
@@ -142,7 +143,10 @@ def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
         apart = holm(p_values, family=_pairs(len(order))) < 1 - LEVEL
         left = [run for run, far in zip(rest, apart, strict=True) if far]
         groups |= {run: group for run in (first, *rest) if run not in left}
-    return tuple(Rank(run=run, loss=float(means[run].mean()), group=groups[run]) for run in order)
+    errors = {run: float(each.std(ddof=1) / np.sqrt(len(each))) for run, each in means.items()}
+    return tuple(
+        Rank(run=run, loss=float(means[run].mean()), error=errors[run], group=groups[run]) for run in order
+    )
 
 
 def choose_within_one_error(losses: ArraysByRun, order: Sequence[str]) -> OneStandardErrorChoice:

@@ -68,13 +68,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         return dict(Counter(row.verdict.verdict for row in whole if row.verdict is not None))
 
     @property
-    def names(self) -> set[str]:
-        """What runs and baselines are called."""
-        called = {name for trial in self.summary.trials for name in (trial.run, *trial.also)}
-        ranked = {rank.run for rank in self.summary.ranks} | {each.run for each in self.summary.baselines}
-        return called | ranked | {row.run for row in self.rows}
-
-    @property
     def recommended_position(self) -> int | None:
         """Which of the rows, counted from 1, is the kept run's, if that has reasons."""
         return next((i for i, row in enumerate(self.rows, 1) if row.kept and row.verdict is not None), None)

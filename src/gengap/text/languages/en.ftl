@@ -60,6 +60,7 @@ page-rise = rise
 page-onset = turns at epoch
 page-best-epoch = best epoch
 page-parameters = parameters
+page-or-verdict = or { $verdict } { PERCENT($probability) }
 page-of-epochs = of { $epochs }
 page-seeds-agree = { $count } of { $all } seeds
 page-loss-note-classes = Loss is the validation cross-entropy at the best epoch. The gap is validation loss minus training loss. Brackets hold 90% intervals.
@@ -215,8 +216,6 @@ page-tied = { $count ->
     [one] One other is
    *[other] { $count } others are
 } not clearly worse than { $run } ({ $rows } validation rows).
-page-no-lower-than-constant = This loss is no better than the loss of one constant prediction for every row, { FIXED($loss) }.
-page-gain = { FIXED($percent, digits: 1, signed: 1) }% of the loss
 page-cores = { $count } { $count ->
     [one] core
    *[other] cores
@@ -337,6 +336,57 @@ advice-validate-on-more-rows = Validate on more rows, or train longer: the noise
 
 ## Conclusions of a study
 
+conclusion-interrupted = The study was interrupted: these results are from the finished trials only. Run the same command to continue.
+conclusion-turn = { $run } at epoch { ESTIMATE($onset, digits: 0) }
+conclusion-turns = { $larger_sooner ->
+    [true] Larger models overfit sooner. Validation turns
+   *[false] Validation turns
+}: { $turns }.
+conclusion-effect = { $kind ->
+    [early-stopping] { conclusion-early-stopping }
+    [smaller-model] a smaller model ({ $run })
+   *[treatment] { $treatment }
+} { ESTIMATE($lower_percent, digits: 1, unit: "%") }
+conclusion-effects = { $effects ->
+    [none] No regulariser clearly lowers the validation loss of { $run }.
+   *[some] Lower validation loss than { $run }: { $effects }.
+}
+conclusion-tie = Tie: { $count } of { $all } models are statistically equal ({ $rows } validation rows are too few to separate them): { $names }{ $more ->
+    [0] .
+   *[other] {" "}and { $more } more.
+}
+conclusion-baseline = { $run } has validation loss { FIXED($loss) }, { $place ->
+    [lower] lower than every network, so the networks miss something in the data.
+    [maybe-lower] lower than every network, but the difference could be chance.
+    [maybe-higher] higher than the best network, but the difference could be chance.
+   *[higher] higher than the best network.
+}
+conclusion-finalist = { $run } ({ FIXED($loss) })
+conclusion-finalists = Cross-validated on { $rows } rows, these models have the lowest losses: { $finalists }.
+conclusion-expected = Expected on new rows: loss { ESTIMATE($loss) }{ $score ->
+    [accuracy] , accuracy { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
+    [r2] , R² { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
+   *[none] .
+}
+conclusion-picked-loss = Validation loss { FIXED($loss) } (optimistic: the model was chosen on these rows).
+conclusion-no-lower-than-constant = The expected loss is no better than that of one constant prediction for every row, { FIXED($loss) }{ $learnt ->
+    [true] , but the model ranks rows better than chance.
+   *[false] .
+}
+conclusion-test = { $rows } test rows, used by no trial: { $run } has loss { FIXED($loss) } and { $score ->
+    [r2] R²
+   *[accuracy] accuracy
+} { PERCENT($share, digits: 1) }, { $baseline } { FIXED($baseline_loss) } and { PERCENT($baseline_share, digits: 1) }{ $difference ->
+    [none] .
+   *[known] . Difference in loss: { ESTIMATE($difference, signed: 1) }.
+}
+conclusion-gain = { FIXED($percent, digits: 1, signed: 1) }% of the loss
+conclusion-next = Next: { $step }
+conclusion-recommended = Recommended: { $run }
+conclusion-next-step = { $step }{ $gain_percent ->
+    [none] {""}
+   *[known] {" "}Gain: { FIXED($gain_percent, digits: 1) }% of the loss.
+}
 conclusion-size-growing = { $run } ({ $parameters } parameters), the largest model tried, is better than every smaller one by more than one standard error. A larger model may be better still.
 conclusion-size-best = { $run } ({ $parameters } parameters) is best. No smaller model is within one standard error of it.
 conclusion-size-smallest = { $run } ({ $parameters } parameters) is the smallest model within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.

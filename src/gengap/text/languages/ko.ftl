@@ -61,6 +61,7 @@ page-rise = 상승
 page-onset = 돌아선 에포크
 page-best-epoch = 가장 좋은 에포크
 page-parameters = 매개변수
+page-or-verdict = 또는 { $verdict } { PERCENT($probability) }
 page-of-epochs = / { $epochs }
 page-seeds-agree = 시드 { $all }개 가운데 { $count }개
 page-loss-note-classes = 손실은 가장 좋은 에포크의 검증 크로스 엔트로피이고, 격차는 검증 손실에서 훈련 손실을 뺀 값입니다. 대괄호는 90% 구간입니다.
@@ -198,8 +199,6 @@ page-headline-underfit-known = 과대적합으로 판정된 모델은 없고, { 
 page-headline-fit = 모델 { $all }개 가운데 { $count }개가 적절합니다
 page-headline-unknown = { $count }개는 곡선만으로 알 수 없습니다
 page-tied = 검증 행 { $rows }개로는 가장 좋은 모델({ $run })보다 뚜렷이 나쁘다고 할 수 없는 모델이 { $count }개 더 있습니다.
-page-no-lower-than-constant = 기대할 손실이 모든 행에 같은 답을 낼 때의 손실({ FIXED($loss) })보다 낮지 않습니다.
-page-gain = 손실의 { FIXED($percent, digits: 1, signed: 1) }%
 page-cores = 코어 { $count }개
 page-plain-columns = 빠진 값이 없어 그대로 특성이 된 숫자 열: { $count }개.
 live-running = { $planned ->
@@ -296,6 +295,57 @@ advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 �
 
 ## Conclusions of a study
 
+conclusion-interrupted = 연구가 중단되었습니다. 모두 끝난 시도만으로 낸 결과입니다. 이어서 하려면 같은 명령을 실행하세요.
+conclusion-turn = { $run }: 에포크 { ESTIMATE($onset, digits: 0) }
+conclusion-turns = { $larger_sooner ->
+    [true] 큰 모델일수록 일찍 과대적합합니다. 검증이 돌아선 곳
+   *[false] 검증이 돌아선 곳
+} - { $turns }.
+conclusion-effect = { $kind ->
+    [early-stopping] { conclusion-early-stopping }
+    [smaller-model] 더 작은 모델({ $run })
+   *[treatment] { $treatment }
+} { ESTIMATE($lower_percent, digits: 1, unit: "%") }
+conclusion-effects = { $effects ->
+    [none] 검증 손실을 뚜렷이 낮추는 규제 기법이 없습니다(비교 기준 { $run }).
+   *[some] 검증 손실이 낮아진 정도(비교 기준 { $run }): { $effects }.
+}
+conclusion-tie = 구별되지 않음: 검증 행 { $rows }개로는 { $all }개 가운데 { $count }개를 서로 구별할 수 없습니다: { $names }{ $more ->
+    [0] .
+   *[other] {" "}외 { $more }개.
+}
+conclusion-baseline = { $run }: 검증 손실 { FIXED($loss) }. { $place ->
+    [lower] 모든 신경망보다 낮으므로, 신경망이 데이터에서 놓치는 것이 있습니다.
+    [maybe-lower] 모든 신경망보다 낮지만, 그 차이는 우연일 수 있습니다.
+    [maybe-higher] 가장 좋은 신경망보다 높지만, 그 차이는 우연일 수 있습니다.
+   *[higher] 가장 좋은 신경망보다 높습니다.
+}
+conclusion-finalist = { $run } ({ FIXED($loss) })
+conclusion-finalists = 행 { $rows }개로 교차 검증한 손실이 가장 낮은 모델: { $finalists }.
+conclusion-expected = 새 행에서 예상되는 손실 { ESTIMATE($loss) }{ $score ->
+    [accuracy] , 정확도 { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
+    [r2] , R² { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
+   *[none] .
+}
+conclusion-picked-loss = 검증 손실 { FIXED($loss) }(모델을 고른 행에서 잰 값이라 실제보다 좋게 보입니다).
+conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 답을 낼 때의 손실({ FIXED($loss) })보다 낮지 않습니다{ $learnt ->
+    [true] . 다만 행의 순위는 우연보다 잘 매깁니다.
+   *[false] .
+}
+conclusion-test = 어떤 실험에도 쓰지 않은 테스트 행 { $rows }개: { $run }의 손실 { FIXED($loss) }, { $score ->
+    [r2] R²
+   *[accuracy] 정확도
+} { PERCENT($share, digits: 1) }. { $baseline }의 손실 { FIXED($baseline_loss) }, { PERCENT($baseline_share, digits: 1) }{ $difference ->
+    [none] .
+   *[known] . 손실의 차이: { ESTIMATE($difference, signed: 1) }.
+}
+conclusion-gain = 손실의 { FIXED($percent, digits: 1, signed: 1) }%
+conclusion-next = 다음: { $step }
+conclusion-recommended = 추천 모델: { $run }
+conclusion-next-step = { $step }{ $gain_percent ->
+    [none] {""}
+   *[known] {" "}개선: 손실의 { FIXED($gain_percent, digits: 1) }%.
+}
 conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
 conclusion-size-best = { $run }(매개변수 { $parameters }개)이 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
 conclusion-size-smallest = { $run }(매개변수 { $parameters }개)이 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.

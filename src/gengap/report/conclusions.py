@@ -1,0 +1,179 @@
+"""What a study concludes, as messages: the terminal, the notebook and the page write them in their language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from gengap.analysis.recommend import Recommendation
+from gengap.analysis.regularizers import RegularizerEffect
+from gengap.analysis.summary import StudySummary, first_of
+from gengap.stats.comparison import LEVEL
+from gengap.tasks import LOSSES, SCORES
+from gengap.text.catalog import Message
+
+MAX_NAMES = 3  # names of a group of runs that are listed
+MAX_EFFECTS = 3  # regularisers that are listed
+
+
+def conclusion_messages(summary: StudySummary) -> list[Message]:
+    """Return all conclusions of a study, the recommendation last."""
+    chosen = summary.recommendation
+    title = [Message("conclusion-recommended", {"run": chosen.run})] if chosen is not None else []
+    return [*curve_messages(summary), *title, *recommendation_messages(summary), *next_step_messages(summary)]
+
+
+def curve_messages(summary: StudySummary) -> list[Message]:
+    """Return what the trials show: sizes, regularisers, ties, baselines, finalists and more rows."""
+    return [
+        *_sizes(summary),
+        *_regularizers(summary),
+        *_tie(summary),
+        *_baselines(summary),
+        *_finalists(summary),
+        *_more_rows(summary),
+    ]
+
+
+def recommendation_messages(summary: StudySummary) -> list[Message]:
+    """Return why the recommended model was chosen, what to expect of it, and what the test rows show."""
+    chosen = summary.recommendation
+    if chosen is None:
+        return []
+    return [chosen.why, *_expected(chosen), *_test(summary)]
+
+
+def next_step_messages(summary: StudySummary) -> list[Message]:
+    """Return what to try next, the most promising first."""
+    steps = summary.recommendation.next_steps if summary.recommendation is not None else ()
+    return [
+        Message("conclusion-next-step", {"step": step.finding, "gain_percent": step.gain_percent}) for step in steps
+    ]
+
+
+def _sizes(summary: StudySummary) -> Iterator[Message]:
+    if summary.sizes is None:
+        return
+    verdicts = {trial.run: trial.verdict for trial in reversed(summary.trials)}
+    turning: list[tuple[int, Message]] = []
+    for size in reversed(summary.sizes.rungs):
+        verdict = verdicts.get(size.run)
+        if verdict is not None and verdict.onset_epoch is not None and verdict.onset_interval is not None:
+            low, high = verdict.onset_interval
+            values = {"run": size.run, "onset": (low, verdict.onset_epoch, high)}
+            turning.append((verdict.onset_epoch, Message("conclusion-turn", values)))
+    epochs = [epoch for epoch, _ in turning]
+    if turning:
+        sooner = len(epochs) > 1 and all(larger <= smaller for larger, smaller in pairwise(epochs))
+        yield Message("conclusion-turns", {"larger_sooner": sooner, "turns": tuple(text for _, text in turning)})
+    yield summary.sizes.finding
+
+
+def _regularizers(summary: StudySummary) -> Iterator[Message]:
+    effects = summary.regularizers
+    if not effects:
+        return
+    losses = {rank.run: rank.loss for rank in summary.ranks}
+    clear = sorted((each for each in effects if _helps(each)), key=lambda each: each.loss.difference)
+    against = effects[-1].against
+    helping: list[Message] = []
+    for each in clear[:MAX_EFFECTS]:
+        if each.against in losses:
+            values = {"kind": each.kind, "treatment": each.treatment, "run": each.run}
+            helping.append(Message("conclusion-effect", values | {"lower_percent": _percent(each, losses)}))
+    yield Message("conclusion-effects", {"run": against, "effects": tuple(helping) or None})
+
+
+def _helps(effect: RegularizerEffect) -> bool:
+    return effect.loss.difference < 0 and effect.loss.adjusted < 1 - LEVEL
+
+
+def _percent(effect: RegularizerEffect, losses: dict[str, float]) -> tuple[float, float, float]:
+    """Return by how much a regulariser lowers the loss, in percent of the loss without it: (low, middle, high)."""
+    share = -100 / losses[effect.against]
+    low, high = effect.loss.interval
+    return share * high, share * effect.loss.difference, share * low
+
+
+def _tie(summary: StudySummary) -> Iterator[Message]:
+    tied = [rank.run for rank in summary.ranks if rank.group == 1]
+    if len(tied) > 1:
+        values = {"count": len(tied), "all": len(summary.ranks), "rows": summary.rows.get("validation", 0)}
+        more = max(len(tied) - MAX_NAMES, 0)
+        yield Message("conclusion-tie", values | {"names": tuple(tied[:MAX_NAMES]), "more": more})
+
+
+def _baselines(summary: StudySummary) -> Iterator[Message]:
+    baselines = {each.run: each for each in summary.baselines}
+    networks = [rank for rank in summary.ranks if rank.run not in baselines]
+    if not networks:
+        return
+    best = min(networks, key=lambda rank: rank.loss)
+    for run, baseline in baselines.items():
+        side = "lower" if baseline.loss < best.loss else "higher"
+        clear = "maybe-" * _is_tied(summary, run, best.run)
+        yield Message("conclusion-baseline", {"run": run, "loss": baseline.loss, "place": clear + side})
+
+
+def _is_tied(summary: StudySummary, one: str, other: str) -> bool:
+    """Return whether two runs are statistically tied: in one group, and one of them leads it.
+
+    Only the first run of a group was compared with the others.
+    """
+    groups = {rank.run: rank.group for rank in summary.ranks}
+    leader = next((rank.run for rank in summary.ranks if rank.group == groups.get(one)), None)
+    return groups.get(one) == groups.get(other) and leader in (one, other)
+
+
+def _finalists(summary: StudySummary) -> Iterator[Message]:
+    if found := summary.cross_validation:
+        shown = tuple(
+            Message("conclusion-finalist", {"run": each.run, "loss": each.loss[1]}) for each in found[:MAX_NAMES]
+        )
+        yield Message("conclusion-finalists", {"rows": found[0].rows, "finalists": shown})
+
+
+def _more_rows(summary: StudySummary) -> Iterator[Message]:
+    """Yield the forecasts, except one that is a next step already."""
+    if summary.more_rows is None:
+        return
+    steps = summary.recommendation.next_steps if summary.recommendation is not None else ()
+    told = {step.finding.parameters.get("times") for step in steps if step.finding.code == "next-more-rows"}
+    for forecast in summary.more_rows.forecasts:
+        if forecast.finding.parameters.get("times") not in told:
+            yield forecast.finding
+
+
+def _expected(chosen: Recommendation) -> Iterator[Message]:
+    expected = chosen.expected
+    score = "accuracy" if expected.accuracy is not None else "r2" if expected.r2 is not None else None
+    value = expected.accuracy if expected.accuracy is not None else expected.r2
+    yield Message("conclusion-expected", {"loss": expected.loss, "score": score, "value": value})
+    yield Message("conclusion-picked-loss", {"loss": expected.picked_loss})
+    if expected.no_lower_than_constant:
+        values = {"loss": expected.constant_loss, "learnt": chosen.learnt}
+        yield Message("conclusion-no-lower-than-constant", values)
+
+
+def _test(summary: StudySummary) -> Iterator[Message]:
+    test = summary.test
+    if test is None:
+        return
+    loss = next((each for each in test.comparisons if each.metric in LOSSES), None)
+    low, high = loss.interval if loss is not None else (None, None)
+    yield Message(
+        "conclusion-test",
+        {
+            "rows": test.rows,
+            "run": test.run,
+            "score": "r2" if "r2" in test.metrics else "accuracy",
+            "loss": first_of(test.metrics, LOSSES),
+            "share": first_of(test.metrics, SCORES),
+            "baseline": test.baseline,
+            "baseline_loss": first_of(test.baseline_metrics, LOSSES),
+            "baseline_share": first_of(test.baseline_metrics, SCORES),
+            "difference": None if loss is None else (low, loss.difference, high),
+        },
+    )
+    if test.note is not None:
+        yield test.note
