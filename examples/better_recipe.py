@@ -1,10 +1,10 @@
-"""What each part of the better recipe brings: the recipe without it, on HIGGS, over a few seeds.
+"""Measure the effect of each part of the better recipe: the recipe without it, on HIGGS, over a few seeds.
 
     python -m examples.better_recipe HIGGS-16k.csv.gz [SEEDS]
 
-prints Markdown: the cross-entropy on rows that nobody trained on or chose by, at the epoch that validation picks. A
-row of the table is a mean over the seeds; its difference from the whole recipe is paired by seed, ± the standard
-error over seeds. The recipe's numbers were chosen on the last 2,500 of the training rows, so the others are fresh.
+prints a Markdown table: the cross-entropy on rows that took no part in training or choices, at the best validation
+epoch. Each row is a mean over seeds. Its difference from the whole recipe is paired by seed, ± the standard error
+over seeds. The recipe's settings were chosen on the last 2,500 training rows, so the other rows are new.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ MOMENTA = (0.5, 0.8)  # of running means of the weights, by epoch
 REST = 4_978  # the rows of HIGGS-16k after the tutorial's 1,000 validation and 10,000 training rows
 
 
-class Measured(NamedTuple):
-    """One trained trial: cross-entropy on validation and other rows, accuracy there, its best epoch, seconds."""
+class RecipeResult(NamedTuple):
+    """Result of one trial: cross-entropy on validation and other rows, accuracy there, best epoch, seconds."""
 
     validation: float
     rest: float
@@ -45,7 +45,7 @@ class Measured(NamedTuple):
 
 
 def variants() -> dict[str, Trial]:
-    """The whole recipe, the recipe without each of its parts, and with a few others."""
+    """Return the whole recipe, the recipe without each of its parts, and with a few others."""
     whole = better()
     found = {"the whole recipe": whole}
     for part in BETTER:
@@ -66,10 +66,10 @@ def variants() -> dict[str, Trial]:
 
 
 class Averages(keras.callbacks.Callback):
-    """Running means of the weights over epochs, of which `averaged` is left with the best by validation.
+    """Average the weights over epochs. At the end `averaged` has the mean with the best validation loss.
 
-    At first the plain mean, as in Izmailov et al. (2018, Averaging weights leads to wider optima and better
-    generalization), until an epoch's `1 - momentum` is more than its share of that.
+    The mean is the plain one at first, as in Izmailov et al. (2018, Averaging weights leads to wider optima and
+    better generalization). Later it is a running mean with this momentum.
     """
 
     def __init__(self, averaged: keras.Model, momentum: float, validation: Rows) -> None:
@@ -80,9 +80,9 @@ class Averages(keras.callbacks.Callback):
         self._best: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        weights, kept = self.model.get_weights(), min(self.momentum, 1 - 1 / (epoch + 1))
+        weights, momentum = self.model.get_weights(), min(self.momentum, 1 - 1 / (epoch + 1))
         means = zip(self._means or weights, weights, strict=True)
-        self._means = [kept * mean + (1 - kept) * new for mean, new in means]
+        self._means = [momentum * mean + (1 - momentum) * new for mean, new in means]
         self.averaged.set_weights(self._means)
         if (loss := scores(self.averaged, self.validation)[0]) < self.loss:
             self.loss, self.epoch, self._best = loss, epoch, self._means
@@ -91,51 +91,51 @@ class Averages(keras.callbacks.Callback):
         self.averaged.set_weights(self._best or self._means)
 
 
-def measure(trial: Trial, dataset: gengap.Dataset, seed: int, momentum: float | None = None) -> Measured:
-    """Trains the trial and scores it with the weights, or with a `momentum` their mean, that validation picked."""
+def measure(trial: Trial, dataset: gengap.Dataset, seed: int, momentum: float | None = None) -> RecipeResult:
+    """Train the trial and score its best weights by validation, or with `momentum` their best mean."""
     assert dataset.test is not None
     recipe = trial.recipe(Recipe())
     steps = steps_per_epoch(len(dataset.train), recipe.batch)
 
-    def built() -> keras.Model:
+    def build() -> keras.Model:
         return trial.build(len(dataset.columns), steps, Recipe(), seed)
 
-    model = built()
-    averages = Averages(built(), momentum, dataset.validation) if momentum is not None else None
+    model = build()
+    averages = Averages(build(), momentum, dataset.validation) if momentum is not None else None
     job = TrainConfig(
         epochs=recipe.max_epochs, batch=recipe.batch, stopping=recipe.stopping, seed=seed, run=trial.run
     )
     job = replace(job, callbacks=(averages,) if averages else ())
     started = time.perf_counter()
-    fitted = trainer().fit(model, dataset.train, dataset.validation, job)
+    result = trainer().fit(model, dataset.train, dataset.validation, job)
     seconds = time.perf_counter() - started
     if averages:
-        return Measured(averages.loss, *scores(averages.averaged, dataset.test), averages.epoch, seconds)
-    best = fitted.history["validation", "binary_crossentropy"].at(fitted.best_epoch)
-    return Measured(best, *scores(model, dataset.test), fitted.best_epoch, seconds)
+        return RecipeResult(averages.loss, *scores(averages.averaged, dataset.test), averages.epoch, seconds)
+    best = result.history["validation", "binary_crossentropy"].at(result.best_epoch)
+    return RecipeResult(best, *scores(model, dataset.test), result.best_epoch, seconds)
 
 
 def scores(model: keras.Model, rows: Rows) -> tuple[float, float]:
-    """The model's cross-entropy and accuracy on the rows."""
+    """Return the model's cross-entropy and accuracy on the rows."""
     found = BINARY.scores(predict_outputs(model, rows.x), rows.y)
     return found[BINARY.loss], found[BINARY.score]
 
 
 def trees(dataset: gengap.Dataset, seed: int) -> float:
-    """The cross-entropy of boosted trees as scikit-learn sets them, on the other rows."""
+    """Return the cross-entropy of scikit-learn's default boosted trees on the other rows."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import log_loss
 
     assert dataset.test is not None
-    fitted = HistGradientBoostingClassifier(random_state=seed).fit(dataset.train.x, dataset.train.y)
-    return float(log_loss(dataset.test.y, fitted.predict_proba(dataset.test.x)))
+    result = HistGradientBoostingClassifier(random_state=seed).fit(dataset.train.x, dataset.train.y)
+    return float(log_loss(dataset.test.y, result.predict_proba(dataset.test.x)))
 
 
 HEAD = "| | validation | other rows | difference | accuracy | best epoch | seconds |\n|---|---|---|---|---|---|---|"
 
 
-def line(name: str, runs: list[Measured], whole: list[Measured]) -> str:
-    """One row of the table."""
+def line(name: str, runs: list[RecipeResult], whole: list[RecipeResult]) -> str:
+    """Return one row of the table."""
     mean = np.mean(np.array(runs), axis=0)
     paired = np.array([one.rest - other.rest for one, other in zip(runs, whole, strict=True)])
     spread = f" ± {paired.std(ddof=1) / len(paired) ** 0.5:.4f}" if len(paired) > 1 else ""
@@ -148,9 +148,9 @@ def line(name: str, runs: list[Measured], whole: list[Measured]) -> str:
 def table(
     dataset: gengap.Dataset, trials: Mapping[str, Trial], seeds: int, momenta: Sequence[float] = ()
 ) -> list[str]:
-    """The rows of the table, printed as they are ready; the first of `trials` is the one to compare with.
+    """Print and return the rows of the table. The first of `trials` is the reference.
 
-    That one comes again with means of its weights, for each of the `momenta`.
+    The reference is repeated with means of its weights, for each of the `momenta`.
     """
     lines, whole = [HEAD], []
     print(HEAD)

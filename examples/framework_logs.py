@@ -1,9 +1,9 @@
-"""Make one small log with each framework itself: the files that gengap's readers are tested on.
+"""Write one small log with each framework: the files that test gengap's readers.
 
     python examples/framework_logs.py FOLDER [FRAMEWORK...]
 
-Each framework trains a little model on the same small noisy table and writes its log, in its own format, below
-FOLDER/<framework>. A framework that is not installed is passed over and said so. Nothing is downloaded.
+Each framework trains a small model on the same small noisy table and writes its log in its own format to
+FOLDER/<framework>. A framework that is not installed is skipped with a message. Nothing is downloaded.
 """
 
 # pyright: reportMissingImports=false
@@ -33,7 +33,7 @@ class Table(NamedTuple):
 
 
 def table() -> Table:
-    """The table that everything here trains on."""
+    """Return the table that all frameworks train on."""
     random = np.random.default_rng(0)
     x = random.normal(size=(2 * ROWS, COLUMNS)).astype(np.float32)
     y = (x[:, 0] * x[:, 1] + x[:, 2] + random.normal(size=2 * ROWS) > 0).astype(np.int64)

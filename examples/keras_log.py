@@ -1,8 +1,8 @@
-"""The log that README judges: a Keras network learns 100 noisy rows by heart, and CSVLogger writes it down.
+"""Write the log of README: a Keras network memorises 100 noisy rows, and CSVLogger logs it.
 
     python -m examples.keras_log examples/keras.csv
 
-It stops where it is clear but not absurd.
+It stops when overfitting is clear.
 """
 
 from __future__ import annotations

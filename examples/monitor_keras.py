@@ -1,8 +1,8 @@
-"""A live verdict while Keras trains, on any backend, and the same in a loop of one's own.
+"""A live verdict while Keras trains, on any backend, and in your own loop.
 
     KERAS_BACKEND=tensorflow python examples/monitor_keras.py
 
-A network learns 100 noisy rows by heart. `Monitor` ends `fit` as soon as overfitting is certain, and says why.
+A network memorises 100 noisy rows. `Monitor` ends `fit` when overfitting is certain, and says why.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ EPOCHS = 200
 
 
 def table(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, 12) and labels (n, 1), of which many are wrong."""
+    """Return features (n, 12) and labels (n, 1), many of them wrong."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(rows, 12)).astype(np.float32)
     return x, (x[:, :1] - x[:, 1:2] + random.normal(size=(rows, 1)) > 0).astype(np.float32)
 
 
 def in_keras() -> Monitor:
-    """The monitor is one more callback; it keeps each validation row's loss at some epochs."""
+    """Train with Keras. The monitor is a callback that stores each validation row's loss at some epochs."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.layers.Dense(64, "relu"), keras.layers.Dense(1, "sigmoid")])
     model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
@@ -40,7 +40,7 @@ def in_keras() -> Monitor:
 
 
 def in_custom_loop() -> Monitor:
-    """Least squares by gradient descent in NumPy, with more columns than rows: `log` once an epoch."""
+    """Train least squares by gradient descent in NumPy, with more columns than rows. Call `log` once per epoch."""
     random = np.random.default_rng(0)
     x, x_validation = random.normal(size=(40, 60)), random.normal(size=(300, 60))
     y, y_validation = (a[:, 0] + 0.5 * random.normal(size=len(a)) for a in (x, x_validation))
@@ -54,8 +54,8 @@ def in_custom_loop() -> Monitor:
     return monitor
 
 
-def tell(where: str, monitor: Monitor) -> None:
-    """The verdict, its reasons and the advice."""
+def report(where: str, monitor: Monitor) -> None:
+    """Print the verdict, its findings and the advice."""
     verdict: Verdict = monitor.verdict
     ended = f"ended after {monitor.history.epochs} of {EPOCHS} epochs, best {verdict.best_epoch}"
     print(f"{where}: {verdict.verdict} ({verdict.confidence:.0%}), {ended}")
@@ -64,5 +64,5 @@ def tell(where: str, monitor: Monitor) -> None:
 
 
 if __name__ == "__main__":
-    tell(f"Keras on {keras.backend.backend()}", in_keras())
-    tell("a loop of one's own", in_custom_loop())
+    report(f"Keras on {keras.backend.backend()}", in_keras())
+    report("your own loop", in_custom_loop())

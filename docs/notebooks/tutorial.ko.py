@@ -185,7 +185,7 @@ display(conclusion_plots.plot_sizes(found.summary.sizes).figure)
 # %% [markdown]
 # ## 과대적합을 막는 전략
 #
-# 이제 Large를 고쳐 볼 차례입니다. 필요한 것보다 수백 배나 많은 용량을 가지고 있습니다. 아래의 규제 기법마다
+# Large의 용량은 필요한 것보다 수백 배나 큽니다. 그래서 Large를 규제해 봅니다. 아래의 규제 기법마다
 # Large와 같은 크기의 모델을 하나씩 훈련하고, 넘어야 할 기준으로 Tiny를 옆에 둡니다.
 
 

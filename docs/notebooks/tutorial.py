@@ -13,22 +13,22 @@
 # %% [markdown]
 # # Overfit and underfit
 #
-# A model is trained on some rows and used on others. What it learns from the first is worth something only as far
-# as it holds for the second, and the two come apart in a typical way: for a while both losses fall, then the
-# training loss goes on alone. A model that stops too early, is too small or is held back too hard *underfits*:
-# there was more to learn. One that goes on to learn what is true of its training rows only *overfits*.
+# A model is trained on some rows and used on others. What it learns is useful only if it holds for the other
+# rows. Typically both losses fall at first, and then only the training loss falls. A model *underfits* if it
+# stops too early, is too small or is regularised too much: there was more to learn. A model *overfits* if it
+# learns things that are true only for its training rows.
 #
 # TensorFlow's tutorial "Overfit and underfit" shows this with seven networks on HIGGS, a table of particle
-# collisions. Here its story is told with gengap, which trains the same networks, says of each curve what it shows
-# and how sure that is, and adds what the tutorial leaves for later: data augmentation, batch normalisation and the
-# question what more rows would bring.
+# collisions. This notebook does the same with gengap. It trains the same networks and gives a verdict on each
+# curve, with its certainty. It also covers what the tutorial leaves for later: data augmentation, batch
+# normalisation, and the effect of more rows.
 
 # %% [markdown]
 # ## Setting up
 #
-# `GENGAP_HIGGS` may name a copy of the HIGGS file (csv.gz). Without it the rows come from `collider`, a simulation
-# of the same process that needs no download. `GENGAP_SHORT=1` runs everything on a few rows for a few epochs:
-# enough to see that the code works, too little to learn anything.
+# Set `GENGAP_HIGGS` to the path of a HIGGS file (csv.gz) to use it. Otherwise the rows come from `collider`, a
+# simulation of the same process that needs no download. `GENGAP_SHORT=1` runs everything on a few rows for a
+# few epochs. That is enough to see that the code works, but too little to learn anything.
 
 # %%
 import os
@@ -61,10 +61,9 @@ texts = catalog("en")
 # %% [markdown]
 # ## The data
 #
-# Each row is one collision: 28 numbers measured or computed from the particles that came out of it, and a label
-# that says whether a Higgs boson was involved (1) or a background process looked like it (0). The first 1,000 rows
-# validate, the next 10,000 train. That is little for such a task, and deliberately so: overfitting is at home where
-# rows are few.
+# Each row is one collision. It has 28 numbers, measured or computed from the particles, and a label: a Higgs
+# boson (1) or a background process that looks like it (0). The first 1,000 rows validate and the next 10,000
+# train. These are few rows for such a task, on purpose: overfitting happens with few rows.
 
 # %%
 rows = gengap.load(SOURCE, **COUNTS, preparation="raw")
@@ -73,8 +72,8 @@ print(f"{rows.train.y.mean():.1%} of the training rows have label 1")
 display(plots.feature_histogram(rows.train.x).figure)
 
 # %% [markdown]
-# The values are of similar size, but not quite alike. `gengap.load` standardises them unless told otherwise, with
-# means and deviations of the training rows alone: validation rows must not leak into anything that is fitted.
+# The values have similar sizes, but not equal ones. By default `gengap.load` standardises them. It uses means
+# and standard deviations of the training rows alone, because nothing may be fitted to validation rows.
 
 # %%
 rows = gengap.load(SOURCE, **COUNTS)
@@ -84,16 +83,17 @@ display(plots.feature_histogram(rows.train.x).figure)
 # %% [markdown]
 # ## Watching a model overfit
 #
-# What a network can memorise grows with its number of parameters, its *capacity*. With plenty of it, a network may
-# simply store each training row with its label, which is of no use for rows that it has never seen. With little, it
-# is forced to look for what many rows have in common. With too little it can't even find that. No formula says
-# which size is right for which data: start small, and grow until the validation loss has nothing left to gain.
+# A network's *capacity*, the amount it can memorise, grows with its number of parameters. With a large
+# capacity, a network may simply store each training row with its label. That is useless for new rows. With a
+# small capacity, it must find what many rows have in common. If the capacity is too small, it can't find even
+# that. No formula gives the right size for your data. Start small, and grow until the validation loss stops
+# improving.
 #
 # ### One model by hand
 #
-# The smallest of the ladder, Tiny, has a single hidden layer of 16 units. `gengap.models` makes plain Keras models;
-# `gengap.fit` trains any compiled one and returns its history. The learning rate falls as training goes on, to a
-# half after 100 epochs and to a third after 200: large steps first, small ones for the finish.
+# The smallest size, Tiny, has one hidden layer of 16 units. `gengap.models` makes plain Keras models.
+# `gengap.fit` trains any compiled Keras model and returns its history. The learning rate falls during training,
+# to a half after 100 epochs and to a third after 200: large steps first, small steps at the end.
 
 # %%
 steps = len(rows.train) // BATCH
@@ -114,18 +114,18 @@ for message in (*(finding.message for finding in verdict.findings), *verdict.adv
     print("-", texts.render(message))
 
 # %% [markdown]
-# Training is solid, validation dashed. A verdict reads both as a smooth trend with its uncertainty, so that no
-# single lucky epoch decides.
+# Solid: training. Dashed: validation. A verdict is based on smooth trends with their uncertainty, so one lucky
+# epoch decides nothing.
 
 # %% [markdown]
 # ### Four sizes as a study
 #
-# `gengap.study` trains a *plan*: here the four sizes of the plan `quick`, from Tiny's 481 parameters to Large's
-# 803,329. Each may stop early: once validation has not improved for a while, or once its verdict is settled. Kept
-# are always the weights of the best epoch.
+# `gengap.study` trains a *plan*: here the four sizes of the plan `quick`, from Tiny with 481 parameters to
+# Large with 803,329. Each may stop early, when validation has not improved for a while or when its verdict is
+# settled. The model always keeps the best epoch's weights.
 #
-# Further down there will be more to train. So the trials are gathered by name, and everything is kept in a folder:
-# what is finished there is read again, not trained again.
+# We will add more trials below. So we collect trials by name and save everything in a folder. gengap reads
+# finished trials from there and doesn't train them again.
 
 # %%
 quick = gengap.load_plan("quick")
@@ -133,7 +133,7 @@ trials = {trial.run: trial for trial in quick.only("sizes/*").trials}
 
 
 def study(*more):
-    """Trains these trials as well, and judges all of them together."""
+    """Train these trials too, and judge all of them together."""
     trials.update({trial.run: trial for trial in more})
     plan = gengap.Plan(name="lesson", trials=tuple(trials.values()), recipe=quick.recipe)
     return gengap.study(SOURCE, plan, **COUNTS, max_epochs=EPOCHS, out=FOLDER)
@@ -146,21 +146,20 @@ display(found)
 display(found.plot("sizes").figure)
 
 # %% [markdown]
-# Large is over so soon that a linear axis hides it. Over the logarithm of the epoch one sees that the larger a
-# model, the sooner its validation turns:
+# Large ends so early that it is hidden on a linear axis. On a logarithmic axis you can see that larger models
+# turn sooner:
 
 # %%
 display(found.plot("sizes", log_epochs=True).figure)
 
 # %% [markdown]
-# How such curves are read, and what gengap calls it:
+# How to read such curves, and gengap's names:
 #
-# - Training a little better than validation is normal; the gap alone says nothing.
+# - Training slightly better than validation is normal. The gap alone says nothing.
 # - Both still fall: more epochs would help. `underfit`
-# - Both have levelled off together: `good`. Whether a larger model would do better, only a larger model can tell.
-# - Training goes on improving, validation no longer does: `near-overfit`. What is being learnt no longer carries
-#   over.
-# - Validation has turned: `overfit`. From here on every epoch makes the model worse.
+# - Both have levelled off: `good`. To know whether a larger model is better, train one.
+# - Training still improves, validation doesn't: `near-overfit`. What the model still learns doesn't generalise.
+# - Validation has turned: `overfit`. From here on, every epoch makes the model worse.
 
 # %%
 for trial in found.trials:
@@ -171,8 +170,8 @@ for trial in found.trials:
 # %% [markdown]
 # ### How much of this is luck?
 #
-# The four best losses differ little, and 1,000 rows are few. But all models meet the same rows, and rows that are
-# hard for one are mostly hard for all: compared row by row, much of that luck cancels. What remains is told here.
+# The four best losses differ little, and 1,000 rows are few. But all models use the same rows, and a hard row
+# is mostly hard for all models. Compared row by row, much of this luck cancels. This is what remains.
 
 # %%
 for message in conclusion_messages(found.summary):
@@ -184,8 +183,8 @@ display(conclusion_plots.plot_sizes(found.summary.sizes).figure)
 # %% [markdown]
 # ## Strategies against overfitting
 #
-# Large is now the patient: it has hundreds of times the capacity that it needs. Each of the following treatments
-# gets a model of its size, and Tiny stands beside them as the one to beat.
+# Large has hundreds of times the capacity it needs, so we will regularise it. We train a model of Large's size
+# with each of the following treatments, and compare them with Tiny.
 
 
 # %%
@@ -204,16 +203,15 @@ def picture(*runs):
 # %% [markdown]
 # ### Penalties on weights
 #
-# Of two explanations that fit equally well, prefer the simpler: Occam's razor. For a network, "simpler" can mean
-# that its weights are small. So a *penalty* on the weights is added to the loss, and large ones must earn their
-# keep:
+# If two explanations fit equally well, prefer the simpler one (Occam's razor). For a network, "simpler" can
+# mean smaller weights. So we add a *penalty* on the weights to the loss. Large weights must then be worth their
+# cost:
 #
-# - **L1** adds the sum of the weights' magnitudes. Its pull is as strong on small weights as on large ones, so that
-#   many end at zero: the model becomes sparse.
-# - **L2** adds the sum of their squares. Its pull fades as a weight shrinks, so that weights get small but hardly
-#   ever zero.
+# - **L1** adds the sum of the weights' absolute values. It pulls small weights as strongly as large ones, so
+#   many become zero: the model becomes sparse.
+# - **L2** adds the sum of their squares. It pulls small weights less, so weights become small but rarely zero.
 #
-# Both are trained here, and a third kind, whose turn comes in note 2.
+# We train both, and a third kind that note 2 explains.
 
 # %%
 found = study(treated("l1", L1(0.0001)), treated("l2", L2(0.001)), treated("weight-decay", WeightDecay(1.0)))
@@ -222,14 +220,14 @@ for trial in found.trials:
     print(f"{trial.run}: {trial.sparsity:.1%} of the weights are below 0.001")
 
 # %% [markdown]
-# The picture shows the cross-entropy alone. The loss that is minimised holds the penalty as well, which would make
-# the curves of different penalties incomparable; for the same reason early stopping watches the cross-entropy.
+# The figure shows only the cross-entropy. The minimised loss also contains the penalty, so its curves could not
+# be compared between penalties. For the same reason, early stopping uses the cross-entropy.
 #
-# #### Note 1: in a loop of your own, ask for the penalties
+# #### Note 1: in your own loop, ask for the penalties
 #
-# `fit` adds the penalties by itself. A training loop of one's own has to ask the model for them, and forgetting it
-# raises no error: the model is just not regularised. Called eagerly, a model keeps them in `model.losses`, one for
-# each layer that has any:
+# `fit` adds the penalties automatically. Your own training loop must ask the model for them. If you forget,
+# there is no error: the model is just not regularised. When you call a model eagerly, the penalties are in
+# `model.losses`, one per layer that has any:
 
 # %%
 model = gengap.models.small(treatments=[L2(0.001)])
@@ -237,14 +235,14 @@ model(train[0][:1])
 print([f"{float(penalty):.4f}" for penalty in model.losses])
 
 # %% [markdown]
-# A loop in JAX calls the model as a pure function of its variables; `return_losses=True` asks for the same
-# penalties. Here is such a loop, run once with them and once without, watched by gengap's `Monitor`:
+# A JAX loop calls the model as a pure function of its variables. `return_losses=True` asks for the same
+# penalties. This loop runs once with them and once without. gengap's `Monitor` watches both:
 
 # %%
 
 
 def own_loop(ask, epochs=EPOCHS // 10, batch=100):
-    """Small, trained by a loop written out; adds the penalties only if asked to."""
+    """Train Small in our own loop, with penalties only if `ask` is true."""
     model = gengap.models.small(treatments=[L2(0.001)])
     optimizer = keras.optimizers.Adam(0.005)
     optimizer.build(model.trainable_variables)
@@ -284,10 +282,10 @@ display(plots.curves([monitor.history for monitor, _ in loops], "loss", smoothin
 # %% [markdown]
 # #### Note 2: decoupled weight decay
 #
-# L2 is also called *weight decay*, because in plain gradient descent its gradient shrinks each weight by the same
-# share at each step. Adam is not plain: it divides each gradient by the size it usually has, the penalty's with it,
-# so that weights with large gradients are hardly regularised. *Decoupled* weight decay leaves the loss alone and
-# shrinks the weights directly, beside the optimizer's step. This is what AdamW does.
+# L2 is also called *weight decay*. In plain gradient descent, its gradient shrinks each weight by the same
+# share at each step. Adam divides each gradient by its usual size, including the penalty's part. So weights
+# with large gradients are hardly regularised. *Decoupled* weight decay doesn't change the loss. It shrinks the
+# weights directly, in addition to the optimizer's step. AdamW does this.
 
 # %%
 display(picture("sizes/Tiny", "sizes/large", "regularizers/l2", "regularizers/weight-decay"))
@@ -295,10 +293,10 @@ display(picture("sizes/Tiny", "sizes/large", "regularizers/l2", "regularizers/we
 # %% [markdown]
 # ### Dropout
 #
-# Hinton and his students in Toronto proposed to switch off units at random while training. A unit can't rely on
-# particular others then, and has to contribute something that is useful by itself. Dropout with a rate of 0.5 sets
-# half of a layer's outputs to zero, others at each step. Keras scales the survivors up by 1 / (1 - rate) meanwhile,
-# so that their sum stays the same on average; at inference nothing is dropped, and nothing needs scaling.
+# Hinton and his students in Toronto proposed to switch off random units during training. A unit then can't rely
+# on particular other units. It must learn something that is useful by itself. Dropout with a rate of 0.5 sets
+# half of a layer's outputs to zero, different ones at each step. Keras multiplies the other outputs by 1 / (1 -
+# rate), so their sum stays the same on average. At inference nothing is dropped, and nothing is scaled.
 
 # %%
 dropout = keras.layers.Dropout(0.5, seed=1)
@@ -311,12 +309,12 @@ found = study(treated("dropout", Dropout(0.5)), treated("combined", L2(0.0001), 
 display(picture("sizes/Tiny", "sizes/large", "regularizers/l2", "regularizers/dropout"))
 
 # %% [markdown]
-# The training curve shown is measured with dropout switched off, as validation's is. The loss that frameworks log
-# while training has it on, and looks worse than the model is.
+# The training curve here is measured without dropout, like the validation curve. The loss that frameworks log
+# during training includes dropout and looks worse than the model is.
 #
 # ### L2 and dropout together
 #
-# The two do different things, so that they can add up. Beside dropout a weaker penalty is enough.
+# The two have different effects, so they can add up. With dropout, a weaker penalty is enough.
 
 # %%
 display(picture("sizes/Tiny", "sizes/large", "regularizers/l2", "regularizers/dropout", "regularizers/combined"))
@@ -326,10 +324,10 @@ display(picture("sizes/Tiny", "sizes/large", "regularizers/l2", "regularizers/dr
 #
 # ### Data augmentation
 #
-# Where more rows can't be had, they can be imitated: by changes that leave the label as it is. Pictures are
-# mirrored and shifted. A table offers less, but two kinds are general: **noise**, added anew at each step, says
-# that a row's close neighbours have its label; **mixup** trains on mixtures of two rows, with their labels mixed
-# alike, and so asks for smooth transitions between the classes.
+# If you can't get more rows, you can imitate them with changes that keep the label. Images are mirrored and
+# shifted. Tables have fewer such changes, but two are general. **Noise**, added again at each step, teaches
+# that close neighbours of a row have the same label. **Mixup** trains on mixtures of two rows and of their
+# labels. It gives smooth transitions between the classes.
 
 # %%
 found = study(treated("noise", Noise(0.1)), treated("mixup", Mixup(0.2)), treated("batch-norm", BatchNorm()))
@@ -338,9 +336,9 @@ display(picture("sizes/Tiny", "sizes/large", "regularizers/noise", "regularizers
 # %% [markdown]
 # ### Batch normalisation
 #
-# Batch normalisation centres and scales each unit over the batch. It is there to make training faster and steadier.
-# As a batch's statistics depend on which rows happen to be in it, it also brings some noise, which may regularise a
-# little. With few rows, though, faster training often means overfitting sooner.
+# Batch normalisation centres and scales each unit over the batch. It makes training faster and more stable. A
+# batch's statistics depend on its rows, so it also adds some noise, which may regularise a little. But with few
+# rows, faster training often means that the model overfits sooner.
 
 # %%
 display(picture("sizes/Tiny", "sizes/large", "regularizers/batch-norm"))
@@ -348,9 +346,8 @@ display(picture("sizes/Tiny", "sizes/large", "regularizers/batch-norm"))
 # %% [markdown]
 # ### More rows
 #
-# The best remedy of all is more data, if they are new and cover what the model will meet. What would more rows
-# bring? Train the same model on nested parts of those that there are, and carry the learning curve on: as far as it
-# goes, and with its uncertainty.
+# The best remedy is more data, if they are new and similar to the data of later use. What is the effect of more
+# rows? Train the same model on nested parts of your rows, and extend the learning curve with its uncertainty.
 
 # %%
 medium = gengap.models.SIZES["Medium"]
@@ -365,8 +362,8 @@ for forecast in by_rows.summary.more_rows.forecasts:
 # %% [markdown]
 # ## Conclusions
 #
-# Each treatment beside Large without it, on the same validation rows, by its strength. Below zero it helps; where
-# the interval reaches across zero, these rows can't tell.
+# The figure compares Large with and without each treatment, on the same validation rows, by strength. Below
+# zero, the treatment helps. If the interval contains zero, these rows show no clear difference.
 
 # %%
 display(conclusion_plots.plot_strengths(found.summary.regularizers).figure)
@@ -381,22 +378,21 @@ for message in conclusion_messages(found.summary):
     print(texts.render(message))
 
 # %% [markdown]
-# Against overfitting, in the order in which to try them:
+# Try these against overfitting, in this order:
 #
 # - Get more rows.
-# - Stop early, and keep the best epoch's weights. Every model above does.
-# - Take a smaller model.
-# - Penalise weights, or let them decay.
+# - Stop early, and keep the best epoch's weights. Every model above does this.
+# - Use a smaller model.
+# - Penalise the weights, or use weight decay.
 # - Add dropout.
-# - Augment the rows, where there are changes that keep the label.
+# - Augment the rows, if there are changes that keep the label.
 #
-# They combine, and often do best together. And whichever curve looks best: ask how much of the difference is more
-# than luck.
+# You can combine them, and they often work best together. Whichever curve looks best, ask how much of the
+# difference is luck.
 #
-# The folder of the study holds everything: the curves as TensorBoard logs (`tensorboard --logdir
-# FOLDER/tensorboard`), each model with its best weights, the pictures, and a report to open in a browser. The same
-# study without a notebook is `gengap study`; with 25 treatments, sizes that grow and a better recipe it is `gengap
-# study --plan full`.
+# The study's folder has everything: the curves as TensorBoard logs (`tensorboard --logdir FOLDER/tensorboard`),
+# each model with its best weights, the figures, and a report for the browser. The same study without a notebook
+# is `gengap study`. With 25 treatments, growing sizes and a better recipe it is `gengap study --plan full`.
 
 # %%
 print(*sorted(path.name for path in Path(FOLDER).iterdir()))

@@ -1,8 +1,8 @@
-"""Boosted trees of scikit-learn at three learning rates, judged by their staged losses.
+"""Verdicts on scikit-learn's boosted trees at three learning rates, from their staged losses.
 
     python -m examples.gallery.boosting docs/figures/gallery-boosting.png
 
-Any list of losses has a verdict: nothing here is trained by gengap, and a round of boosting stands for an epoch.
+Any list of losses gets a verdict. gengap trains nothing here. One round of boosting counts as an epoch.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from gengap.data.physics import collider
 ROUNDS, RATES = 120, (0.01, 0.05, 0.5)
 
 
-def staged(rate: float) -> dict[str, list[float]]:
-    """Training and validation loss after each round."""
+def staged_losses(rate: float) -> dict[str, list[float]]:
+    """Return training and validation loss after each round."""
     x, y = collider.events(1_500, seed=0)
     train, validation = (x[:500], y[:500]), (x[500:], y[500:])
     model = GradientBoostingClassifier(n_estimators=ROUNDS, learning_rate=rate, random_state=0).fit(*train)
@@ -32,10 +32,10 @@ def staged(rate: float) -> dict[str, list[float]]:
 
 
 def main(picture: str) -> list[gengap.Verdict]:
-    """Draws the curves, titled with their verdicts."""
+    """Draw the curves with their verdicts as titles."""
     figure, verdicts = Figure((10, 3.2), dpi=80, layout="constrained"), []
     for ax, rate in zip(figure.subplots(1, len(RATES), sharey=True), RATES, strict=True):
-        losses = staged(rate)
+        losses = staged_losses(rate)
         verdict = gengap.diagnose(losses)
         ax.plot(np.arange(ROUNDS), losses["train"], label="training")
         ax.plot(np.arange(ROUNDS), losses["validation"], "--", label="validation")

@@ -1,4 +1,4 @@
-"""A training loop of your own, watched by `Monitor`: how sure it is of each verdict, epoch by epoch.
+"""Your own training loop with `Monitor`: the probability of each verdict, epoch by epoch.
 
     python -m examples.gallery.own_loop docs/figures/gallery-own-loop.png
 
@@ -19,23 +19,23 @@ COLOURS = {"underfit": "#0072B2", "good": "#009E73", "near-overfit": "#E69F00", 
 
 
 def train() -> tuple[Monitor, dict[int, dict[str, float]]]:
-    """The monitor at the end, and each verdict's probability at every fourth epoch."""
+    """Return the monitor at the end, and each verdict's probability at every fourth epoch."""
     random = np.random.default_rng(0)
     x, x_validation = random.normal(size=(60, 60)), random.normal(size=(400, 60))
     y, y_validation = (a[:, 0] + 0.5 * random.normal(size=len(a)) for a in (x, x_validation))
-    weights, monitor, told = np.zeros(60), Monitor(), {}
+    weights, monitor, probabilities = np.zeros(60), Monitor(), {}
     for epoch in range(EPOCHS):
         weights -= 0.05 * x.T @ (x @ weights - y) / len(y)
         rows = (x_validation @ weights - y_validation) ** 2
         monitor.log(epoch, train=np.mean((x @ weights - y) ** 2), rows=rows)
         if epoch >= 8 and epoch % EVERY == 0:
-            told[epoch] = monitor.verdict.probabilities
-    return monitor, told
+            probabilities[epoch] = monitor.verdict.probabilities
+    return monitor, probabilities
 
 
 def main(picture: str) -> Monitor:
-    """Draws the curves, and below them what the monitor would have said at each epoch."""
-    monitor, told = train()
+    """Draw the curves, and below them the probabilities at each epoch."""
+    monitor, probabilities = train()
     print(monitor.verdict, *monitor.verdict.findings, sep="\n  - ")
     figure = Figure((8, 5), dpi=80, layout="constrained")
     above, below = figure.subplots(2, sharex=True)
@@ -43,7 +43,11 @@ def main(picture: str) -> Monitor:
         series = monitor.history[split, "loss"]
         above.plot(series.epochs, series.values, line, label=split)
     above.set_ylabel("squared error")
-    below.stackplot(list(told), [[p[name] for p in told.values()] for name in COLOURS], colors=COLOURS.values())
+    below.stackplot(
+        list(probabilities),
+        [[p[name] for p in probabilities.values()] for name in COLOURS],
+        colors=COLOURS.values(),
+    )
     for name, colour in COLOURS.items():
         below.plot([], [], linewidth=6, color=colour, label=name)
     below.set(xlabel="epoch", ylabel="probability", ylim=(0, 1))

@@ -1,8 +1,8 @@
-"""Worked pictures of the reasons that verdicts give: where each number is read off. For docs/explain/reasons.md.
+"""Draw the figures of docs/explain/reasons.md: where the numbers of each finding come from.
 
     python -m examples.reason_pictures docs/figures
 
-The curves are made, mostly by `examples.verdict_gallery`, so that the truth is known. Writes verdict-*.png.
+The curves are simulated, mostly by `examples.verdict_gallery`, so the truth is known. Writes verdict-*.png.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from examples.reason_pictures.others import beside, disagree, refused, sampling_error
+from examples.reason_pictures.others import compared, disagree, refused, sampling_error
 from examples.reason_pictures.own_curves import learns_on, level, recovered, rise, spikes, too_few_epochs
 
 PICTURES = {
@@ -23,12 +23,12 @@ PICTURES = {
     "spikes": spikes,
     "sampling-error": sampling_error,
     "refused": refused,
-    "beside": beside,
+    "beside": compared,
 }
 
 
 def main(folder: Path) -> None:
-    """Writes every picture into the folder."""
+    """Write every figure into the folder."""
     for name, draw in PICTURES.items():
         draw().savefig(folder / f"verdict-{name}.png")
 

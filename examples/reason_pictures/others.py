@@ -1,4 +1,4 @@
-"""Reasons that need more than one run's loss: no verdict, another metric, the rows, other runs."""
+"""Findings that need more than one run's loss: no verdict, another metric, row losses, other runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from examples.reason_pictures.worked import GREY, TRAINING, VALIDATION, WorkedExample, figure, legend, percent
-from examples.verdict_gallery import EPOCHS, curves, falling, further, shown
+from examples.verdict_gallery import EPOCHS, curves, falling, further_runs, shown_runs
 from gengap.diagnose.verdict import Thresholds
 from gengap.stats.comparison import compare
 from gengap.stats.row_losses import RowLosses
@@ -16,13 +16,13 @@ ROWS = 1_000
 
 
 def refused() -> Figure:
-    """Four runs that get no verdict."""
+    """Draw four runs without a verdict."""
     demanding = Thresholds(fit_probability=0.9)
     noisy = curves(falling(0.38, 0.3, 8), falling(0.40, 0.3, 8) + 0.001 * EPOCHS, noise=0.15)
     runs = {
-        "not-finite": WorkedExample(shown()["diverged"]),
-        "too-short": WorkedExample(further()["five epochs"]),
-        "constant": WorkedExample(further()["constant"]),
+        "not-finite": WorkedExample(shown_runs()["diverged"]),
+        "too-short": WorkedExample(further_runs()["five epochs"]),
+        "constant": WorkedExample(further_runs()["constant"]),
         "too-noisy": WorkedExample(noisy, thresholds=demanding),
     }
     drawn, axes = figure(4, width=10, height=2.6)
@@ -35,8 +35,8 @@ def refused() -> Figure:
 
 
 def disagree() -> Figure:
-    """The loss turns while accuracy still improves."""
-    columns = further()["accuracy goes on"]
+    """Draw a loss that turns while accuracy still improves."""
+    columns = further_runs()["accuracy goes on"]
     drawn, axes = figure(2, width=9)
     loss = WorkedExample(columns)
     assert "disagree" in loss.verdict.codes
@@ -49,9 +49,9 @@ def disagree() -> Figure:
 
 
 def sampling_error() -> Figure:
-    """The same curves without and with the rows' losses: what their luck adds to the intervals."""
+    """Draw the same curves without and with row losses: the luck of the rows widens the intervals."""
     drawn, axes = figure(2, width=9)
-    columns = shown()["turned"]
+    columns = shown_runs()["turned"]
     for ax, title, rows in zip(axes, ("curves alone", "with 200 rows"), (None, row_losses(columns)), strict=True):
         worked = WorkedExample(columns, rows)
         band, verdict = worked.draw(ax), worked.verdict
@@ -68,15 +68,15 @@ def sampling_error() -> Figure:
 
 
 def row_losses(columns: dict[str, np.ndarray]) -> RowLosses:
-    """The losses of 200 rows whose mean is the validation curve, as in `verdict_gallery.with_rows`."""
+    """Return the losses of 200 rows whose mean is the validation curve, as in `verdict_gallery.with_rows`."""
     random, validation = np.random.default_rng(0), columns["val_loss"]
-    kept = np.unique(np.geomspace(1, len(EPOCHS), 40).astype(np.int64)) - 1
-    own = random.gamma(2, 0.5, size=200) + 0.004 * kept[:, None] * random.normal(size=200)
-    return RowLosses(kept, validation[kept, None] * own)
+    epochs = np.unique(np.geomspace(1, len(EPOCHS), 40).astype(np.int64)) - 1
+    own = random.gamma(2, 0.5, size=200) + 0.004 * epochs[:, None] * random.normal(size=200)
+    return RowLosses(epochs, validation[epochs, None] * own)
 
 
-def beside() -> Figure:
-    """Another run is better on the same rows: their losses, and the differences row by row."""
+def compared() -> Figure:
+    """Draw a run that is better on the same rows: both runs' losses, and the differences row by row."""
     random = np.random.default_rng(0)
     hard = random.gamma(2, 0.25, size=ROWS)
     losses = {"this run": hard[None], "the other": (hard * np.exp(0.12 * random.normal(size=ROWS) - 0.03))[None]}
@@ -104,5 +104,5 @@ def histogram(ax: Axes, values: np.ndarray, colour: str, label: str) -> None:
 
 
 def error(values: np.ndarray) -> float:
-    """The standard error of the mean."""
+    """Return the standard error of the mean."""
     return float(values.std(ddof=1) / np.sqrt(len(values)))

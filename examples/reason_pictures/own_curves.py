@@ -1,4 +1,4 @@
-"""Reasons that one run's curves give: where their numbers are read off."""
+"""Findings from one run's curves: where their numbers come from."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from examples.reason_pictures.worked import GREY, VALIDATION, WorkedExample, figure, legend, measure, percent
-from examples.verdict_gallery import EPOCHS, further, shown
+from examples.verdict_gallery import EPOCHS, further_runs, shown_runs
 
 LAST = int(EPOCHS[-1])
 
 
 def rise() -> Figure:
-    """`rise` with its onset, and `gap`."""
-    worked, (drawn, (ax,)) = WorkedExample(shown()["turned"]), figure(height=3.6)
+    """Draw `rise` with its onset, and `gap`."""
+    worked, (drawn, (ax,)) = WorkedExample(shown_runs()["turned"]), figure(height=3.6)
     band, verdict = worked.draw(ax), worked.verdict
     lowest = int(band.middle.argmin())
     assert verdict.onset_interval is not None and verdict.best_epoch is not None
@@ -32,8 +32,8 @@ def rise() -> Figure:
 
 
 def learns_on() -> Figure:
-    """Since validation levelled off, training has gone on."""
-    worked, (drawn, (ax,)) = WorkedExample(shown()["memorises"]), figure()
+    """Draw training that improves after validation has levelled off."""
+    worked, (drawn, (ax,)) = WorkedExample(shown_runs()["memorises"]), figure()
     band, learnt = worked.draw(ax), worked.evidence.overlearning
     since = int(band.epochs[int(np.argmax(np.log(band.middle / band.middle.min()) <= 0.01))])
     then = float(worked.train.values[since])
@@ -47,8 +47,8 @@ def learns_on() -> Figure:
 
 
 def too_few_epochs() -> Figure:
-    """The late pace, carried on to twice as many epochs."""
-    worked, (drawn, (ax,)) = WorkedExample(shown()["still falling"]), figure()
+    """Draw the late pace, extended to twice as many epochs."""
+    worked, (drawn, (ax,)) = WorkedExample(shown_runs()["still falling"]), figure()
     band, ahead, twice = worked.draw(ax), worked.verdict.ahead_percent, 2 * len(EPOCHS)
     assert ahead is not None
     high, expected, low = (band.middle.min() / (1 + by / 100) for by in ahead)
@@ -63,8 +63,8 @@ def too_few_epochs() -> Figure:
 
 
 def level() -> Figure:
-    """A level curve; one without a gap; one without a training curve."""
-    runs = (shown()["level"], further()["no gap"], further()["no training curve"])
+    """Draw a level curve, one without a gap, and one without a training curve."""
+    runs = (shown_runs()["level"], further_runs()["no gap"], further_runs()["no training curve"])
     drawn, axes = figure(3, width=9)
     for ax, code, columns in zip(axes, ("level", "small-gap", "no-training-curve"), runs, strict=True):
         worked = WorkedExample(columns)
@@ -75,8 +75,8 @@ def level() -> Figure:
 
 
 def recovered() -> Figure:
-    """A bump and its height."""
-    worked, (drawn, (ax,)) = WorkedExample(shown()["a bump"]), figure()
+    """Draw a bump and its height."""
+    worked, (drawn, (ax,)) = WorkedExample(shown_runs()["a bump"]), figure()
     band, (height, top) = worked.draw(ax), worked.evidence.bump
     at = float(np.interp(top, band.epochs, band.middle))
     measure(ax, top, (at * np.exp(-height), at), "")
@@ -88,10 +88,10 @@ def recovered() -> Figure:
 
 
 def spikes() -> Figure:
-    """Lone outliers and lost values don't move the trend."""
+    """Draw lone outliers and lost values, which don't move the trend."""
     drawn, axes = figure(2, width=9)
     for ax, name, code in zip(axes, ("spikes", "values lost"), ("spikes", "lost"), strict=True):
-        worked = WorkedExample(further()[name])
+        worked = WorkedExample(further_runs()[name])
         worked.draw(ax)
         found, values = worked.evidence.validation.spikes, worked.curves.validation.values
         ax.plot(found, values[found], "x", color="black", label="left out of the trend")

@@ -1,4 +1,4 @@
-"""One run as the pictures show it, and what they are drawn with."""
+"""One run with its verdict, and functions that draw it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class WorkedExample:
         return Band(np.interp(trend.epochs, own.positions, own.epochs), *lines)
 
     def draw_logged(self, ax: Axes) -> None:
-        """Validation as it was logged, as dots; training, if any, as a thin line."""
+        """Draw logged validation as dots, and training (if any) as a thin line."""
         seen, train = self.curves.validation, self.curves.train
         ax.plot(seen.epochs, seen.values, ".", markersize=3, color="0.6", label="validation, as logged")
         if train is not None:
@@ -82,7 +82,7 @@ class WorkedExample:
         ax.spines[["top", "right"]].set_visible(False)
 
     def draw(self, ax: Axes) -> Band:
-        """The same with validation's trend and its 90% band."""
+        """Draw the same with validation's trend and its 90% band."""
         self.draw_logged(ax)
         band = self.band()
         ax.fill_between(band.epochs, band.low, band.high, color=VALIDATION, alpha=0.25, linewidth=0)
@@ -97,7 +97,7 @@ def figure(panels: int = 1, width: float = 7.2, height: float = 3.0) -> tuple[Fi
 
 
 def measure(ax: Axes, x: float, ends: tuple[float, float], text: str) -> None:
-    """A vertical double arrow at x between two values, with what it measures to the right."""
+    """Draw a vertical double arrow at x between two values, with its text on the right."""
     ax.annotate("", (x, ends[0]), (x, ends[1]), arrowprops={"arrowstyle": "<->", "shrinkA": 0, "shrinkB": 0})
     ax.annotate(text, (x, sum(ends) / 2), (6, 0), textcoords="offset points", va="center", fontsize=9)
     ax.set_xlim(right=max(ax.get_xlim()[1], 1.35 * x if text else x))

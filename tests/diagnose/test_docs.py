@@ -69,7 +69,7 @@ def test_examples_are_sentences_that_the_tool_prints() -> None:
 
 
 def test_the_gallery_shows_every_verdict_in_a_picture(tmp_path: Path) -> None:
-    judged = gallery.judged(gallery.shown())
+    judged = gallery.judge_runs(gallery.shown_runs())
     assert [verdict.verdict for _, verdict in judged] == [
         *("underfit", "good", "near-overfit", "overfit", "inconclusive", "good")
     ]
