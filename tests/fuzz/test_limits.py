@@ -215,16 +215,16 @@ def test_rows_that_would_fill_the_memory_stay_on_disk(tmp_path: Path, monkeypatc
     numbers.write_bytes(gzip.compress(b"y,a\n" + b"0,1\n1,2\n" * 200_000))
     words.write_bytes(gzip.compress(b"y,a\n" + b"0,one\n1,two\n" * 200_000))
     monkeypatch.setenv("GENGAP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(limits, "memory", lambda: 4 * MIB)
+    monkeypatch.setattr(limits, "machine_memory", lambda: 4 * MIB)
     assert isinstance(load(numbers, target="y").train, StoredRows)
-    with pytest.raises(DataError, match=r"b\.csv\.gz: it takes more memory than it may, and has text .* --rows"):
+    with pytest.raises(DataError, match=r"b\.csv\.gz: the table is larger than the memory it may use, and has text .* --rows"):
         load(words, target="y")
     assert len(load(words, target="y", rows=1000).train) == 800
 
 
 def test_numbers_count_in_32_bits_as_they_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
-    monkeypatch.setattr(limits, "memory", lambda: 4 * MIB)
+    monkeypatch.setattr(limits, "machine_memory", lambda: 4 * MIB)
     x = np.random.default_rng(0).normal(size=(20_000, 10))
     assert not isinstance(load((x, np.arange(20_000) % 2)).train, StoredRows)
     assert isinstance(load((np.tile(x, 2), np.arange(20_000) % 2)).train, StoredRows)

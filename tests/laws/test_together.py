@@ -88,7 +88,7 @@ def test_a_study_uses_it_where_the_device_gains(monkeypatch: pytest.MonkeyPatch)
         used.append(len(models))
         return fit(models, *given)
 
-    monkeypatch.setattr(together, "worth_it", lambda: True)
+    monkeypatch.setattr(together, "is_faster", lambda: True)
     monkeypatch.setattr(together, "fit", noted)
     found = gengap.study("collider", max_epochs=8, **options)
     assert used == [2]
