@@ -20,6 +20,7 @@ from gengap.history import History, Series
 from gengap.models import L2, Clip, Dropout, Ensemble, Ftrl, Periodic, WeightDecay
 from gengap.plan import Constant, Plan, Recipe, Trial
 from gengap.report import tensorboard
+from gengap.report.tensorboard import FIGURES_FILE, PNG, write_images
 from gengap.report.tensorboard_hparams import (
     HPARAM_NAMES,
     METRICS,
@@ -29,7 +30,6 @@ from gengap.report.tensorboard_hparams import (
     hparams_session,
     write_sessions,
 )
-from gengap.report.tensorboard_images import FIGURES_FILE, PNG, write_images
 
 ALL_GROUPS = json.dumps(
     {
@@ -214,12 +214,12 @@ def test_only_pictures_are_shown_as_such(tmp_path: Path) -> None:
 def test_no_tensorflow_is_loaded(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from gengap.report import tensorboard_hparams, tensorboard_images\n"
+        "from gengap.report import tensorboard, tensorboard_hparams\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "settings = dict.fromkeys(tensorboard_hparams.HPARAM_NAMES, 1.0)\n"
         "one = tensorboard_hparams.HparamsSession('a', settings, {'best/loss': 0.5}, 1, 0.0, 1.0, False)\n"
         "tensorboard_hparams.write_sessions([one], folder)\n"
-        "tensorboard_images.write_images([], folder)\n"
+        "tensorboard.write_images([], folder)\n"
         "print(sorted({'tensorflow', 'keras', 'jax', 'matplotlib'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ import msgspec
 
 from gengap.errors import UsageError
 from gengap.text.catalog import Message
-from gengap.text.markup import badge, bullets, element
+from gengap.text.markup import Html, badge, bullets, element
 
 VerdictName = Literal["underfit", "good", "near-overfit", "overfit", "inconclusive"]
 Severity = Literal["info", "warning", "problem"]
@@ -128,15 +128,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     advice: tuple[Message, ...] = ()
 
     @property
-    def rival(self) -> tuple[str, float] | None:
-        """The verdict that competes with one below a probability of 0.5, and its probability."""
-        if self.verdict == "inconclusive" or self.confidence >= 0.5:
-            return None
-        others = {name: p for name, p in self.probabilities.items() if name != self.verdict}
-        name = max(others, key=lambda name: others[name], default=None)
-        return None if name is None else (name, others[name])
-
-    @property
     def codes(self) -> tuple[str, ...]:
         """The codes of the findings."""
         return tuple(finding.code for finding in self.findings)
@@ -149,6 +140,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         others = {name: p for name, p in self.probabilities.items() if name != self.verdict}
         return cast(VerdictName, max(others, key=lambda name: others[name])) if others else None
 
+    def badge(self) -> Html:
+        """Return the verdict with its probability, and with its runner-up, as HTML for notebooks."""
+        other = self.runner_up
+        return badge(self.verdict, self.confidence, other and (other, self.probabilities[other]))
+
     def __str__(self) -> str:
         probability = "" if self.verdict == "inconclusive" else f" ({self.confidence:.0%})"
         return f"{self.run}: {self.verdict}{probability}"
@@ -156,7 +152,5 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def _repr_html_(self) -> str:
         """Return what Jupyter shows: the verdict, its findings with their codes, and the advice."""
         findings = (element("span", str(finding), " ", element("code", finding.code)) for finding in self.findings)
-        title = element(
-            "p", element("b", self.run), " ", badge(self.verdict, self.confidence, self.rival), f" by {self.metric}"
-        )
+        title = element("p", element("b", self.run), " ", self.badge(), f" by {self.metric}")
         return element("div", title, bullets(findings), bullets(map(str, self.advice), "›"))

@@ -25,6 +25,9 @@ Rate = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 
 
+STRENGTH_FIELDS = ("strength", "rate", "deviation", "alpha", "l1")  # what treatments call their strength
+
+
 class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
     """What one treatment changes in a model: nothing, unless a subclass says so.
 
@@ -84,6 +87,11 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     def head_count(self) -> int:
         """How many last layers there are."""
         return 1
+
+
+def strength_of(treatment: Treatment) -> float | None:
+    """Return the number that says how strong a treatment is; None if it has none."""
+    return next((getattr(treatment, name) for name in STRENGTH_FIELDS if hasattr(treatment, name)), None)
 
 
 def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> None:

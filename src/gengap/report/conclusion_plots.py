@@ -5,8 +5,7 @@ As in `gengap.report.plots`, each draws on the `ax` it is given, or on new axes,
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,12 +13,12 @@ from matplotlib.axes import Axes
 from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.sizes import SizeAnalysis
 from gengap.analysis.summary import StudySummary
+from gengap.models.treatment_base import strength_of
 from gengap.report.labels import plain_text
 from gengap.report.plots import COLOURS, MARKERS, finish_axes, new_figure, save_figure
 from gengap.stats.learning_curve import LearningCurveForecast
 
 FIGURE_NAMES = ("loss-by-size", "loss-by-strength", "loss-by-rows")  # of the pictures
-STRENGTH = re.compile(r"(\S+) ([\d.]+(?:e-?\d+)?)( .*)?")  # "l2 0.001", "l2 0.001 + dropout 0.5"
 
 
 def plot_sizes(sizes: SizeAnalysis, ax: Axes | None = None) -> Axes:
@@ -51,8 +50,8 @@ def plot_strengths(effects: Iterable[RegularizerEffect], ax: Axes | None = None)
     ax = ax or new_figure().add_subplot()
     kinds: dict[str, list[tuple[float, RegularizerEffect]]] = {}
     for effect in effects:
-        if found := STRENGTH.fullmatch(effect.treatment):
-            kinds.setdefault(found[1] + (found[3] or ""), []).append((float(found[2]), effect))
+        if (found := _kind_and_strength(effect)) is not None:
+            kinds.setdefault(found[0], []).append((found[1], effect))
     for i, (kind, of) in enumerate(kinds.items()):
         of.sort(key=lambda pair: pair[0])
         x, middle = [strength for strength, _ in of], [e.loss.difference for _, e in of]
@@ -92,7 +91,7 @@ def save_conclusion_plots(summary: StudySummary, folder: Path) -> list[Path]:
     by_size, by_strength, by_rows = (folder / f"{name}.png" for name in FIGURE_NAMES)
     if (sizes := summary.sizes) is not None:
         saved.append(_saved(by_size, lambda ax: plot_sizes(sizes, ax), "Loss by size"))
-    if _swept(summary.regularizers):
+    if any(_kind_and_strength(effect) for effect in summary.regularizers):
         title = f"Regularisers on {summary.regularizers[-1].against}"
         saved.append(_saved(by_strength, lambda ax: plot_strengths(summary.regularizers, ax), title))
     if (more_rows := summary.more_rows) is not None:
@@ -100,8 +99,15 @@ def save_conclusion_plots(summary: StudySummary, folder: Path) -> list[Path]:
     return saved
 
 
-def _swept(effects: Sequence[RegularizerEffect]) -> bool:
-    return any(STRENGTH.fullmatch(effect.treatment) for effect in effects)
+def _kind_and_strength(effect: RegularizerEffect) -> tuple[str, float] | None:
+    """Return the treatments without the strength of the first that has one, and that strength."""
+    strengths = [strength_of(treatment) for treatment in effect.treatments]
+    at = next((i for i, strength in enumerate(strengths) if strength is not None), None)
+    if at is None:
+        return None
+    names = [str(treatment) for treatment in effect.treatments]
+    names[at] = str(effect.treatments[at].__struct_config__.tag)
+    return " + ".join(names), strengths[at] or 0.0
 
 
 def _saved(path: Path, draw: Callable[[Axes], Axes], title: str) -> Path:

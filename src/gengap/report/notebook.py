@@ -11,7 +11,7 @@ from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
 from gengap.report.conclusions import conclusion_messages
 from gengap.text.catalog import ENGLISH, Message, catalog
-from gengap.text.markup import TRAIN, VALIDATION, Html, badge, bullets, element, sparkline, table
+from gengap.text.markup import TRAIN, VALIDATION, Html, bullets, element, sparkline, table
 from gengap.text.numbers import fixed, minutes
 
 MOST_TRIALS = 40  # trials shown
@@ -56,9 +56,7 @@ def _cells(trial: TrialSummary, history: History, seeds: bool) -> Iterator[objec
     yield "" if trial.gap is None else f"{trial.gap:+.3f}"
     yield fixed(None if score is None else 100 * score, 1)
     yield minutes(trial.seconds)
-    yield (
-        "" if trial.verdict is None else badge(trial.verdict.verdict, trial.verdict.confidence, trial.verdict.rival)
-    )
+    yield "" if trial.verdict is None else trial.verdict.badge()
     yield _curves(history)
 
 

@@ -1,13 +1,14 @@
-"""Owns the TensorBoard event files of a history: what Keras' TensorBoard callback would have logged.
+"""TensorBoard event files of histories and pictures. TensorFlow and Keras are not needed to write them.
 
-Each split of a run gets one file, `<folder>/<run>/<split>/events.out.tfevents.gengap`, with one scalar an epoch and
-metric under the tag `epoch_<metric>`, as `keras.callbacks.TensorBoard` names them. The messages and the record
-format are TensorBoard's own, so neither TensorFlow nor Keras is needed to write them.
+<folder>/<run>/<split>/events.out.tfevents.gengap   a scalar for each epoch and metric, tag `epoch_<metric>`, as
+                                                    `keras.callbacks.TensorBoard` writes them
+<folder>/events.out.tfevents.gengap-figures         PNG files as image summaries, tag `figures/<name>`
 """
 
 from __future__ import annotations
 
 import re
+import struct
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PureWindowsPath
@@ -21,6 +22,10 @@ from gengap.history import History, Series
 VERSION = "brain.Event:2"  # of the record format, which every file's first message tells
 FILE = "events.out.tfevents.gengap"  # TensorBoard looks for "tfevents" in a file's name
 LONGEST_PART = 255  # bytes that common file systems allow in one name
+FIGURES_FILE = "events.out.tfevents.gengap-figures"
+PNG = b"\x89PNG\r\n\x1a\n"
+SIZE = struct.Struct(">II")  # width and height, after the signature and the first chunk's length and name
+SIZE_AT = len(PNG) + 8
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -40,7 +45,7 @@ def write(history: History, folder: Path, *, span: tuple[float, float] | None = 
     began, ended = span or (time.time(),) * 2
     per_epoch = (ended - began) / max(history.epochs, 1)
     for split, metrics in splits.items():
-        replace_file(run / split / FILE, _events(metrics, began, per_epoch))
+        replace_file(run / split / FILE, _scalar_events(metrics, began, per_epoch))
     for stale in run.glob("*/events.out.tfevents.*"):  # a split no longer logged, or another writer's file
         if stale.name != FILE or stale.parent.name not in splits:
             stale.unlink()
@@ -100,7 +105,7 @@ def replace_file(path: Path, events: Iterable[bytes]) -> None:
         part.replace(path)
 
 
-def _events(metrics: dict[str, Series], began: float, per_epoch: float) -> Iterator[bytes]:
+def _scalar_events(metrics: dict[str, Series], began: float, per_epoch: float) -> Iterator[bytes]:
     """The file's messages, encoded: its version, then every value by epoch and, within one, by metric."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -122,3 +127,36 @@ def _events(metrics: dict[str, Series], began: float, per_epoch: float) -> Itera
         value.tensor.tensor_content = numbers[i].tobytes()
         wall_time = began + per_epoch * (epoch + 1)
         yield Event(wall_time=wall_time, step=epoch, summary=Summary(value=[value])).SerializeToString()
+
+
+def write_images(pictures: Iterable[Path], folder: Path) -> None:
+    """Writes these PNG files into the event file in `folder`, in the place of those that it held before.
+
+    A file that is no PNG, or not there, is left out.
+    """
+    replace_file(folder / FIGURES_FILE, _image_events(pictures))
+
+
+def _image_events(pictures: Iterable[Path]) -> Iterator[bytes]:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+    from tensorboard.compat.proto.types_pb2 import DataType
+    from tensorboard.plugins.image.metadata import create_summary_metadata
+
+    now = time.time()
+    yield Event(wall_time=now, file_version=VERSION).SerializeToString()
+    for path in pictures:
+        picture = path.read_bytes() if path.is_file() else b""
+        if not picture.startswith(PNG) or len(picture) < SIZE_AT + SIZE.size:
+            continue
+        width, height = SIZE.unpack_from(picture, SIZE_AT)
+        parts = [str(width).encode(), str(height).encode(), picture]
+        shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(parts))])
+        value = Summary.Value(
+            tag=f"figures/{path.stem}",
+            tensor=TensorProto(dtype=DataType.DT_STRING, tensor_shape=shape, string_val=parts),
+            metadata=create_summary_metadata(display_name=path.stem, description=""),
+        )
+        yield Event(wall_time=now, summary=Summary(value=[value])).SerializeToString()

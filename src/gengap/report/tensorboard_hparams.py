@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gengap.analysis.summary import TrialSummary
+from gengap.models.treatment_base import strength_of
 from gengap.models.treatments import Ftrl
 from gengap.plan import Recipe, Trial
 from gengap.report.tensorboard import FILE, VERSION, replace_file, safe_run_name
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 STUDY_FILE, TRIAL_FILE = "events.out.tfevents.gengap-study", "events.out.tfevents.gengap-trial"
-STRENGTHS = ("strength", "rate", "deviation", "alpha", "l1")  # what a treatment calls its own
 # "best" in a tag keeps these from being read as curves again: see gengap.diagnose.metric_names.
 METRICS = {
     "best/loss": ("best validation loss", "of the validation rows at the best epoch"),
@@ -73,7 +73,7 @@ def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) ->
         "layers": len(trial.units),
         "parameters": of.parameters,
         "regulariser": " + ".join(str(t.__struct_config__.tag) for t in trial.treatments) or "none",
-        "strength": next(_strengths(trial), 0.0),
+        "strength": next((s for s in map(strength_of, trial.treatments) if s is not None), 0.0),
         "treatments": " + ".join(map(str, trial.treatments)) or "none",
         "batch": recipe.batch,
         "learning rate": next(own_rate, recipe.schedule.initial),
@@ -105,11 +105,6 @@ def write_sessions(sessions: Sequence[HparamsSession], folder: Path) -> None:
             if stale.name not in (FILE, TRIAL_FILE):
                 stale.unlink()
     replace_file(folder / STUDY_FILE, _encoded(_study_events(sessions)))
-
-
-def _strengths(trial: Trial) -> Iterator[float]:
-    for treatment in trial.treatments:
-        yield from (getattr(treatment, name) for name in STRENGTHS if hasattr(treatment, name))
 
 
 def _encoded(events: Iterable[Event]) -> Iterator[bytes]:

@@ -48,9 +48,8 @@ def verdict_text(verdict: Verdict | None) -> Text:
         return Text("")
     probability = f" {verdict.confidence:.0%}" if verdict.verdict != "inconclusive" else ""
     text = Text(verdict.verdict + probability, style=STYLES[verdict.verdict])
-    if verdict.rival is not None:
-        name, share = verdict.rival
-        text.append(f" or {name} {share:.0%}", style=STYLES[name])
+    if (other := verdict.runner_up) is not None:
+        text.append(f" or {other} {verdict.probabilities[other]:.0%}", style=STYLES[other])
     return text
 
 

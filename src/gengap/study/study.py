@@ -312,7 +312,7 @@ def _gathered(training: Scheduler, folder: Path | None, started: float, how: Pro
 
 def write_results(found: Study, folder: StudyFolder) -> None:
     """Histories, pictures, TensorBoard logs, the best model and the report; study.json goes first, comes last."""
-    from gengap.report import conclusion_plots, plots, tensorboard, tensorboard_hparams, tensorboard_images
+    from gengap.report import conclusion_plots, plots, tensorboard, tensorboard_hparams
 
     folder.path.mkdir(parents=True, exist_ok=True)
     (folder.path / RESULTS).unlink(missing_ok=True)
@@ -332,7 +332,7 @@ def write_results(found: Study, folder: StudyFolder) -> None:
     x = sample_in_memory(found.dataset.train).x * found.dataset.scale + found.dataset.mean
     pictures = plots.save_figures(groups, figures, x=x, best=found.best_epochs())
     pictures += conclusion_plots.save_conclusion_plots(found.summary, figures)
-    tensorboard_images.write_images(pictures, logs)
+    tensorboard.write_images(pictures, logs)
     folder.write(PLAN_FILE, found.plan.to_toml().encode())
     found.report(folder.path / "report.html")
     folder.write(RESULTS, found.summary.to_json())

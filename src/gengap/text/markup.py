@@ -41,12 +41,12 @@ def element(tag: str, *content: object, **attributes: object) -> Html:
     return Html(f"<{tag}{names}>{inside}</{tag}>")
 
 
-def badge(verdict: str, confidence: float, rival: tuple[str, float] | None = None) -> Html:
+def badge(verdict: str, probability: float, runner_up: tuple[str, float] | None = None) -> Html:
     """Return a verdict with its probability on its colour, and the verdict that competes with an unlikely one."""
-    probability = f" {confidence:.0%}" if verdict != "inconclusive" else ""
-    other = "" if rival is None else f" or {rival[0]} {rival[1]:.0%}"
+    shown = f" {probability:.0%}" if verdict != "inconclusive" else ""
+    other = "" if runner_up is None else f" or {runner_up[0]} {runner_up[1]:.0%}"
     style = f"background: {COLOURS[verdict]}; color: white; border-radius: 0.6em; padding: 0.1em 0.5em"
-    return element("span", verdict + probability + other, style=f"{style}; white-space: nowrap")
+    return element("span", verdict + shown + other, style=f"{style}; white-space: nowrap")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> Html:
