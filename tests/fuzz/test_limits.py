@@ -217,7 +217,8 @@ def test_rows_that_would_fill_the_memory_stay_on_disk(tmp_path: Path, monkeypatc
     monkeypatch.setenv("GENGAP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(limits, "machine_memory", lambda: 4 * MIB)
     assert isinstance(load(numbers, target="y").train, StoredRows)
-    with pytest.raises(DataError, match=r"b\.csv\.gz: the table is larger than the memory it may use, and has text .* --rows"):
+    fault = r"b\.csv\.gz: the table is larger than the memory it may use, and has text .* --rows"
+    with pytest.raises(DataError, match=fault):
         load(words, target="y")
     assert len(load(words, target="y", rows=1000).train) == 800
 
