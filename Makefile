@@ -6,10 +6,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: study test lint bench docs notebooks wheel-test clean
+.PHONY: study check unit test lint mutate bench docs notebooks wheel-test clean
 
 study: $(VENV)/.runs
 	$(BIN)/gengap study
+
+# What to run after every change, in two minutes: lint and types beside unit tests and one case of each law.
+check: $(VENV)/.tests
+	$(MAKE) --jobs 2 lint unit
+
+unit: $(VENV)/.tests
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser and not cluster and not higgs"
 
 # One worker runs all tests of a file, which share what they start and compile.
 test: $(VENV)/.tests lint
@@ -37,6 +44,10 @@ wheel-test: $(VENV)/.tests
 	tar -xzf build/wheel-test/*.tar.gz -C build/wheel-test
 	cd build/wheel-test/gengap-*/ && GENGAP_WHEEL=1 ../venv/bin/pytest -n auto --dist loadfile tests
 
+# Changes the source in small ways and says which of them no test notices: MUTATE="--sample 300 --seed 7"
+mutate: .venv-mutate/.mutate
+	.venv-mutate/bin/python -m benchmarks.mutate $(MUTATE)
+
 bench: .venv-bench/.bench
 	.venv-bench/bin/python -m benchmarks $(BENCH)
 
@@ -56,5 +67,10 @@ $(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
 	.venv-bench/bin/python -m pip install $(PIP) --editable '.[bench]'
 	touch $@
 
+.venv-mutate/.mutate: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-mutate
+	.venv-mutate/bin/python -m pip install $(PIP) --editable '.[mutate]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-bench build dist docs/_build
+	rm -rf $(VENV) .venv-bench .venv-mutate build dist docs/_build

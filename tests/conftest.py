@@ -31,6 +31,31 @@ def higgs_path() -> Path:
     pytest.skip(message)
 
 
+# `make check` leaves out what runs whole studies, programs and servers, and of every law all cases but the first.
+SLOW = {
+    *("docs", "fuzz", "nothing_lost", "estimators", "test_awkward_tables.py", "test_callbacks.py", "test_cli.py"),
+    *("test_cluster.py", "test_cross_validation.py", "test_doctor.py", "test_estimators.py", "test_fitting.py"),
+    *("test_live.py", "test_mixed_study.py", "test_notebook.py", "test_own_model.py", "test_prediction.py"),
+    *("test_soak.py", "test_study.py", "test_study_verdicts.py", "test_tensorboard.py"),
+    *("test_tensorboard_hparams.py", "test_watch.py", "test_weights.py", "test_wheel.py"),
+}
+LAWS = {"laws", "models", "test_tasks.py"}
+NEEDS = {"browser": "browser", "higgs_path": "higgs", "on_cluster": "cluster"}  # the markers of tests by fixture
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what a test needs, and which are slow."""
+    seen: set[tuple[Path, str]] = set()
+    for item in items:
+        for fixture in NEEDS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(NEEDS[fixture])
+        law = (item.path, getattr(item, "originalname", item.name))
+        again = law in seen and not LAWS.isdisjoint(item.path.parts)
+        if again or not SLOW.isdisjoint(item.path.parts):
+            item.add_marker("slow")
+        seen.add(law)
+
+
 # Time is the machine's affair: it is shared, and a first call compiles or imports.
 hypothesis.settings.register_profile("gengap", deadline=None)
 hypothesis.settings.load_profile("gengap")
