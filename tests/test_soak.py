@@ -12,7 +12,7 @@ import pytest
 
 SOAK = Path(__file__).with_name("soak.py")
 WARM = 50  # trials until caches are full
-TRIALS = int(os.environ.get("GENGAP_SOAK", "100"))  # 500 take minutes
+TRIALS = int(os.environ.get("GENGAP_SOAK", "70"))  # 500 take minutes
 GROWTH = 0.10
 
 

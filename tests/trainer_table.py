@@ -37,6 +37,7 @@ def _ema_sgd(seed: int = 0) -> keras.Model:
 
 
 COSINE = Cosine(0.003)
+WIDE = (64, 64, 64)  # as deep as Large, whose laws hold for it too, and takes a tenth of the time
 
 
 def _treated(
@@ -75,9 +76,9 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "Small": models.small,
     "Medium": models.medium,
     "Large": models.large,
-    "l2": lambda **o: models.large(treatments=[models.L2(0.001)], **o),
-    "dropout": lambda **o: models.large(treatments=[models.Dropout(0.5)], **o),
-    "combined": lambda **o: models.large(treatments=[models.L2(0.0001), models.Dropout(0.5)], **o),
+    "l2": lambda **o: models.perceptron(WIDE, [models.L2(0.001)], **o),
+    "dropout": lambda **o: models.perceptron(WIDE, [models.Dropout(0.5)], **o),
+    "combined": lambda **o: models.perceptron(WIDE, [models.L2(0.0001), models.Dropout(0.5)], **o),
     "SGD with averaged weights": _ema_sgd,
     **TREATED,
 }

@@ -18,7 +18,7 @@ from gengap.train.jax import vectorised_seeds as together
 from gengap.train.stopping import Stopping
 from gengap.train.types import PartialResult, Progress, TrainConfig, TrainResult
 
-DATA = load("collider", train=700, validation=300)
+DATA = load("collider", train=640, validation=300)  # five batches: a smaller last one compiles as much again
 SEEDS = (0, 1, 2)
 
 
@@ -36,7 +36,7 @@ def assert_close(one: TrainResult, other: TrainResult) -> None:
     np.testing.assert_allclose(one.outputs, other.outputs, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["Small", "l1 and clip", "batch norm, noise and mixup"])
+@pytest.mark.parametrize("name", ["Small", "batch norm, noise and mixup"])
 def test_as_each_alone(name: str) -> None:
     models = [make(name, seed) for seed in SEEDS]
     found = together.fit(models, DATA.train, DATA.validation, jobs())
@@ -52,9 +52,9 @@ def test_each_stops_when_it_would_alone() -> None:
         return known.history.seed == 1
 
     given = jobs(epochs=40, stopping=Stopping(patience=6), certain=certain)
-    found = together.fit([make("Medium", seed) for seed in SEEDS], DATA.train, DATA.validation, given)
+    found = together.fit([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, given)
     for seed, job, one in zip(SEEDS, given, found, strict=True):
-        assert_close(one, compiled.fit(make("Medium", seed), DATA.train, DATA.validation, job))
+        assert_close(one, compiled.fit(make("Small", seed), DATA.train, DATA.validation, job))
     assert len({one.history.epochs for one in found}) > 1  # some went on when others had stopped
 
 

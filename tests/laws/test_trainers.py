@@ -18,7 +18,7 @@ from gengap.train.local import with_auc
 from gengap.train.stopping import NEVER, Stopping
 from gengap.train.types import PartialResult, TrainConfig, TrainResult, clean_sample
 
-SMALL = ["Tiny", "Medium", "SGD with averaged weights", "ftrl", "l1_l2 and decay", "everything"]
+SMALL = ["Tiny", "SGD with averaged weights", "everything"]
 never = Stopping(patience=NEVER, restore_best=False)
 
 
@@ -38,11 +38,12 @@ def assert_same_curves(a: TrainResult, b: TrainResult, tolerance: float) -> None
 
 BATCH = 55  # six batches of the rows: a last one that is smaller would double what there is to compile
 RAGGED = ("Tiny", "dropout", "batch norm, noise and mixup", "everything")  # tried with a smaller last one too
+EQUAL = [name for name in table.MODELS if name not in ("Small", "Medium")]  # between Tiny and Large
 DRAWING = ("dropout", "batch norm, noise and mixup")  # to be tried with Keras' own generator too
 
 
 @pytest.mark.parametrize(
-    ("name", "randomness"), [*((name, "hashed") for name in table.MODELS), *((name, "keras") for name in DRAWING)]
+    ("name", "randomness"), [*((name, "hashed") for name in EQUAL), *((name, "keras") for name in DRAWING)]
 )
 def test_equals_keras_from_equal_weights_on_equal_batches(
     name: str, randomness: str, rows: tuple[Rows, Rows]
@@ -60,7 +61,7 @@ def test_equals_keras_from_equal_weights_on_equal_batches(
 
 
 @pytest.mark.parametrize("trainer", table.TRAINERS)
-@pytest.mark.parametrize("name", ["Tiny", "dropout", "batch norm, noise and mixup"])
+@pytest.mark.parametrize("name", ["Tiny", "batch norm, noise and mixup"])
 def test_same_seed_same_history_bit_for_bit(trainer: str, name: str, rows: tuple[Rows, Rows]) -> None:
     job = TrainConfig(epochs=5, batch=BATCH, seed=1)
     one, other = (train(trainer, name, rows, job, seed=1)[1] for _ in range(2))
@@ -274,10 +275,7 @@ def _compilations() -> int:
     return len(_seen)
 
 
-@pytest.mark.parametrize("name", ["Tiny", "dropout"])
-def test_a_certain_verdict_ends_a_trial_at_the_same_check_on_every_trainer(
-    name: str, rows: tuple[Rows, Rows]
-) -> None:
+def test_a_certain_verdict_ends_a_trial_at_the_same_check_on_every_trainer(rows: tuple[Rows, Rows]) -> None:
     ended, asked = {}, {}
     for trainer in table.TRAINERS:
         seen: list[PartialResult] = []
@@ -287,7 +285,7 @@ def test_a_certain_verdict_ends_a_trial_at_the_same_check_on_every_trainer(
             return known.history.epochs >= 21
 
         job = TrainConfig(epochs=60, batch=BATCH, stopping=Stopping(patience=50), seed=2, certain=certain)
-        ended[trainer] = train(trainer, name, rows, job)[1]
+        ended[trainer] = train(trainer, "Tiny", rows, job)[1]
         asked[trainer] = seen
         assert (
             [known.history.epochs for known in seen]

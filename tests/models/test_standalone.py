@@ -19,7 +19,10 @@ LABELS = (RAW[:, :1] > 3).astype(np.float32)
 MEAN, SCALE = RAW.mean(axis=0), RAW.std(axis=0)
 
 
-@pytest.mark.parametrize("name", [*table.TREATED, "dropout"])
+SAVED = [name for name in table.TREATED if name not in ("ftrl", "l1_l2 and decay")]  # which are not in the model
+
+
+@pytest.mark.parametrize("name", [*SAVED, "dropout"])
 def test_a_saved_model_is_plain_keras_and_predicts_the_same(name: str, tmp_path: Path) -> None:
     model = table.make(name, seed=2)
     saved = export_model(model, MEAN, SCALE)

@@ -3,7 +3,7 @@
     python killing.py FOLDER          reads commands as JSON from standard input, answers each in one line
 
 A fork of a process in which JAX has started would hang, so this one must never compute. What programs compile to is
-kept in FOLDER, so that each study compiles once for all of them.
+kept where the tests' conftest.py says, so that each study compiles once for all of them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ import time
 import traceback
 from pathlib import Path
 from typing import Any
-
-import jax
 
 import gengap
 from gengap.models import L2, Dropout
@@ -99,9 +97,6 @@ def run(folder: Path, log: Path, kill_after: float | None, once_kept: bool) -> d
 
 def main() -> None:
     place = Path(sys.argv[1])
-    jax.config.update("jax_compilation_cache_dir", str(place / "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     for line in sys.stdin:
         asked = json.loads(line)
         print(json.dumps(run(Path(asked.pop("folder")), place / "log", **asked)), flush=True)

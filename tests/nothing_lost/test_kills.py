@@ -2,7 +2,7 @@
 
 Every other kill waits until a trial is under way and kept, so that trials also go on in the middle.
 
-GENGAP_KILLS says how many kills there are (default: 5; all 50 take minutes on two cores).
+GENGAP_KILLS says how many kills there are (default: 3; 50 take minutes on two cores).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 
 from gengap.models.backend import keras
 
-KILLS = int(os.environ.get("GENGAP_KILLS", "5"))
+KILLS = int(os.environ.get("GENGAP_KILLS", "3"))
 IN_A_ROW = 5  # kills of one study before it is left to end
 BEGAN = "began after epochs:"  # as killing.py writes
 OF_TIME = ("seconds", "began")
