@@ -140,7 +140,7 @@ def test_the_collider_can_be_split_by_a_column_too() -> None:
         ({"group": "who", "time": "row"}, UsageError, "group and time are both given"),
         ({"group": "whom"}, UsageError, r"no column 'whom'. Did you mean 'who'"),
         ({"group": "y"}, UsageError, "'y' is the target"),
-        ({"group": "one"}, TooFewRowsError, "only 1 groups"),
+        ({"group": "one"}, TooFewRowsError, "found 1 group, expected"),
         ({"group": "gap"}, BadRowError, r"row 5, column 'gap': it is empty, expected a group"),
         ({"time": "gap"}, BadRowError, r"row 5, column 'gap': it is empty, expected a time"),
         ({"time": "words"}, DataError, r"row 1, column 'words': 'soon' is no date.*--time"),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gengap.data.columns import apply_override
 from gengap.data.encoding import (
     Category,
     Date,
@@ -22,13 +21,14 @@ from gengap.data.encoding import (
     date_parts,
     hash_text,
     is_missing,
+    read_dates,
     read_numbers,
     resolve_date_format,
 )
 from gengap.data.formatted_numbers import FormatFound, NumberFormat, find_format, note_on_format
 from gengap.data.raw_table import RawTable
 from gengap.data.spec import DataSpec
-from gengap.errors import DataError
+from gengap.errors import DataError, shown
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ CATEGORIES = 40  # a column of so many different values or more is text, as in s
 CODES = 100  # ... unless they are codes: so many short words at most, ...
 LONGEST_CODE = 12  # ... of so many signs at most, ...
 ROWS_OF_CODE = 4  # ... each of which so many rows have, on average
+MAX_CATEGORIES = 1_000  # of a column that is said to be a category: each is a feature
+CORRECT = "Correct the column, or say otherwise with --column"
 MEDIAN_ROWS = 200_000  # looked at for a median: more rows move it less than its error
 FEWEST_NAMED = 30  # rows from which on "every row has its own value" means something
 LONGEST_STEP = 10  # of a numbering, some of whose rows are elsewhere, in median steps
@@ -282,3 +284,37 @@ def _is_numbering(values: np.ndarray) -> bool:
         return True
     span = float(values.max()) - float(values.min()) + 1
     return len(values) > 0.5 * span
+
+
+def apply_override(
+    name: str, column: np.ndarray | pd.Series, kind: str
+) -> tuple[str, tuple[pd.Series, str | None] | None]:
+    """A column taken as the user says: its kind, and for text and dates its parsed values with the dates' format.
+
+    Kinds are called as in `gengap.data.column_kinds`. Raises DataError, naming the column, where it can't be taken
+    so.
+    """
+    import pandas as pd
+
+    if isinstance(column, np.ndarray):
+        return "numeric", None
+    if kind == "number":
+        return "numeric", (pd.Series(read_numbers(name, column)), None)
+    if kind == "date":
+        return "datetime", (column, None if column.dtype.kind == "M" else _written(name, column))
+    if kind == "category" and (many := column.nunique()) > MAX_CATEGORIES:
+        raise DataError(
+            f"column {name!r}: it has {many:,} values, expected at most {MAX_CATEGORIES:,} categories. {CORRECT}"
+        )
+    return {"category": "low_cardinality", "text": "high_cardinality"}[kind], (column, None)
+
+
+def _written(name: str, column: pd.Series) -> str | None:
+    """How dates are written."""
+    try:
+        return read_dates(column)[1]
+    except ValueError:
+        value = shown(column.dropna().iloc[0]) if column.notna().any() else "nothing"
+        raise DataError(
+            f"column {name!r}: its values, as {value}, are no dates in one format, expected those. {CORRECT}"
+        ) from None

@@ -1,9 +1,4 @@
-"""From a source to arrays: split first, then fit the preparation on the training rows only.
-
-HIGGS-like tables are split as the tutorial splits HIGGS: the first rows validate, the next train, and the
-ones after those are the test rows that no trial sees. Other tables get a seeded, stratified split. Any table can be
-split by group or by time instead.
-"""
+"""`load()`: from a table to arrays. The rows are split first; the preparation is fitted to training rows only."""
 
 from __future__ import annotations
 
@@ -11,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
 import numpy as np
@@ -31,7 +26,7 @@ from gengap.data.sample_weights import (
 )
 from gengap.data.sources.source import Source, open_source
 from gengap.data.spec import DataOptions, DataSpec, Preparation
-from gengap.data.split import SplitSizes, comparable_times, split_at_random, split_by_group, split_by_time
+from gengap.data.split import Split, SplitRequest, split_rows
 from gengap.data.stored_rows import StoredRows
 from gengap.data.table_summary import (
     TableSummary,
@@ -50,22 +45,29 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gengap.data.sources.blocks import SkippedRow
-    from gengap.data.table_summary import Dates
 
-TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000
-VALIDATION_SHARE = 0.2  # of any other table, at most MOST_VALIDATION rows
-MOST_VALIDATION = 10_000
+TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000  # defaults for HIGGS-like tables
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Prepared rows, split. Features are float32 (rows, columns), targets as the `task` says, float32.
+    """Prepared rows, split into training, validation and test.
 
-    `columns` are the features, `encoding` makes them of the table's columns, and `table` says how, and how the rows
-    were split. `mean` and `scale` are what was subtracted and divided by, from the
-    training rows alone (zeros and ones for raw features). `test` is None when no test rows were asked for.
-    `skipped` lists bad rows left out. Training rows that memory would not hold are
-    `gengap.data.stored_rows.StoredRows`.
+    Attributes:
+        name: Short name, safe as a folder.
+        origin: The path, address or word that was given, without passwords.
+        columns: Names of the features.
+        target: Name of the target.
+        task: What the target is, and how its values become numbers.
+        train: Training rows, float32. They are `StoredRows` if they are too many for the memory.
+        validation: Validation rows.
+        test: Test rows, or None.
+        preparation: How features were prepared, see `load`.
+        mean: What was subtracted from each feature (features,); zeros for "raw".
+        scale: What each feature was divided by (features,); ones for "raw".
+        encoding: How the table's columns become features.
+        table: What was found in the table, and how its rows were split.
+        skipped: Bad rows that were left out.
     """
 
     name: str
@@ -85,10 +87,10 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """A fingerprint of every training and validation row, and of all that a saved model holds of the table."""
+        """A hash of all training and validation rows, and of what a saved model holds of the table."""
         digest = hashlib.sha256(msgspec.json.encode((self.target, self.task, self.encoding.columns, self.columns)))
         digest.update(self.mean.tobytes() + self.scale.tobytes())
-        # Stored rows are named by what they hold; the name tells them from rows in memory, which train otherwise.
+        # Stored rows are named by a hash. It differs from that of rows in memory, which train in other steps.
         for rows in (self.train, self.validation):
             if isinstance(rows, StoredRows):
                 digest.update(rows.path.name.encode())
@@ -98,7 +100,7 @@ class Dataset:
         return digest.hexdigest()[:16]
 
     def balanced(self) -> Dataset:
-        """The same with classes that count alike in the loss that training minimises."""
+        """Return the dataset with classes of equal total weight in the training loss."""
         labels = self.task.labels(self.train.y)
         return replace(self, train=replace(self.train, class_factors=balanced(labels, self.train.weights)))
 
@@ -148,18 +150,17 @@ def load(
         )
     read = _read_target(opened, read, spec)
     task = _find_task(opened, read, spec)
-    split = _split(opened, read, task, request, spec, seed)
+    split = split_rows(opened, read.extra, task.strata(read.y), task.by_class, request, spec, seed)
     if spec.weight is not None:
         weights = check_weights(read.extra[spec.weight], opened.origin, spec.weight, opened.skipped)
         weights = normalise_weights(weights, split.parts, opened.origin, spec.weight)
         read = replace(read, weights=weights)
     dataset = _build_dataset(opened, read, task, split, preparation, spec)
-    dataset = dataset.balanced() if spec.class_weight is not None else dataset
-    return _add_notes(dataset, spec.weight, _dates(dataset, read) | split.dates)
+    return dataset.balanced() if spec.class_weight is not None else dataset
 
 
 def _find_task(source: Source, read: _TableRows, spec: DataSpec) -> AnyTask:
-    """The task of the target's values. Raises UsageError for options that don't fit it."""
+    """Find the task from the target's values. Raises UsageError for options that don't fit it."""
     place = f"{source.origin}, column {source.target!r}"
     task = task_of(read.y, spec.task, place)
     if spec.class_weight is not None and not task.by_class:
@@ -168,34 +169,6 @@ def _find_task(source: Source, read: _TableRows, spec: DataSpec) -> AnyTask:
             "--class-weight (class_weight=) out, or say --task multiclass"
         )
     return task
-
-
-def _dates(dataset: Dataset, read: _TableRows) -> Dates:
-    columns = {} if read.raw is None else read.raw.others
-    steps = [step for step in dataset.encoding.steps if isinstance(step, Date) and step.name in columns]
-    return {step.name: (columns[step.name], step.format) for step in steps if step.format is not None}
-
-
-def _add_notes(dataset: Dataset, weight: str | None, dates: Dates) -> Dataset:
-    """Return the dataset with notes on weights and ambiguous dates added."""
-    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    weights = {name: rows.weights for name, rows in parts.items() if rows is not None and rows.weights is not None}
-    notes = describe_weights(weight, weights, dataset.train.class_factors is not None)
-    warnings = (*dataset.table.warnings, *warn_of_ambiguous_dates(dates))
-    return replace(dataset, table=msgspec.structs.replace(dataset.table, weighting=notes, warnings=warnings))
-
-
-class SplitRequest(NamedTuple):
-    """How many rows each part of the split shall have, as the options say."""
-
-    train: int | None
-    validation: int | None
-    test: int
-
-    def of(self, rows: int) -> SplitSizes:
-        """The sizes of the parts of a table of `rows` rows, with the default for validation."""
-        validation = self.validation or min(MOST_VALIDATION, max(1, int((rows - self.test) * VALIDATION_SHARE)))
-        return SplitSizes(self.train, validation, self.test)
 
 
 def _read_target(source: Source, read: _TableRows, spec: DataSpec) -> _TableRows:
@@ -251,14 +224,6 @@ class _TableRows:
     notes: tuple[Message, ...] = ()
 
 
-class _Split(NamedTuple):
-    """The row numbers of train, validation and test, how they were found, and dates that rows were split by."""
-
-    parts: list[np.ndarray]
-    description: Message
-    dates: Dates
-
-
 def _read(source: Source, max_bytes: float) -> tuple[Source, _TableRows]:
     """Read all rows. A column of plain numbers in which "1,234.5" turns up late is read again, as text."""
     while True:
@@ -299,51 +264,8 @@ def _read_once(source: Source, max_bytes: float) -> _TableRows:
     return _TableRows(raw, np.concatenate(ys), columns)
 
 
-def _split(
-    source: Source, read: _TableRows, task: AnyTask, request: SplitRequest, spec: DataSpec, seed: int
-) -> _Split:
-    """Split the rows by group, by time, in the table's order, or at random."""
-    labels = task.strata(read.y)
-    rows = len(labels)
-    if spec.group is not None or spec.time is not None:
-        return _split_by_column(source, read, labels, request.of(rows), spec, seed)
-    if source.higgs_layout and request.validation is not None:
-        seen, end = request.validation, rows - request.test
-        order = np.arange(rows)
-        message = Message("table-split-order", {"test": request.test > 0})
-        return _Split([order[seen:end], order[:seen], order[end:]], message, {})
-    parts = split_at_random(labels if task.by_class else None, rows, request.of(rows), seed, source.origin)
-    code = "table-split-stratified" if task.by_class else "table-split-random"
-    return _Split(parts, Message(code, {"seed": seed}), {})
-
-
-def _split_by_column(
-    source: Source, read: _TableRows, labels: np.ndarray, sizes: SplitSizes, spec: DataSpec, seed: int
-) -> _Split:
-    """Split by the column of groups or times."""
-    column = spec.group or spec.time or ""
-    values, rows = read.extra[column], len(read.y)
-    if values.isna().any():
-        row = source_row_number(int(np.flatnonzero(values.isna())[0]), source.skipped)
-        hint = "Fill it in, remove the row, or split by another column."
-        problem = f"it is empty, expected a {'time' if spec.group is None else 'group'}"
-        raise BadRowError(source.origin, row, column, problem, hint)
-    if (sizes.train or 1) + sizes.validation + sizes.test > rows:
-        raise TooFewRowsError(
-            f"{source.origin} holds {rows} rows, too few for {sizes.train or 1} training, {sizes.validation} "
-            f"validation and {sizes.test} test rows. Ask for fewer with --train, --validation and --test."
-        )
-    if spec.group is not None:
-        message = Message("table-split-group", {"column": column, "seed": seed})
-        return _Split(split_by_group(values, labels, sizes, seed, source.origin), message, {})
-    message = Message("table-split-time", {"column": column, "test": sizes.test > 0})
-    times, format = comparable_times(values, source.origin, column)
-    dates = {} if format is None else {column: (values, format)}
-    return _Split(split_by_time(times, labels, sizes, source.origin), message, dates)
-
-
 def _build_dataset(
-    source: Source, read: _TableRows, task: AnyTask, split: _Split, preparation: Preparation, spec: DataSpec
+    source: Source, read: _TableRows, task: AnyTask, split: Split, preparation: Preparation, spec: DataSpec
 ) -> Dataset:
     parts = split.parts
     weights = [None if read.weights is None else read.weights[part] for part in parts]
@@ -367,29 +289,41 @@ def _build_dataset(
         mean=prepared.mean,
         scale=prepared.scale,
         encoding=prepared.encoding,
-        table=_summarise(source, prepared, split, task.classes, spec, read.notes),
+        table=_summarise(source, read, prepared, split, task.classes, spec),
         skipped=list(source.skipped),
     )
 
 
 def _summarise(
     source: Source,
+    read: _TableRows,
     prepared: PreparedTable,
-    split: _Split,
+    split: Split,
     classes: Sequence[str],
     spec: DataSpec,
-    notes: tuple[Message, ...],
 ) -> TableSummary:
     roles = {spec.group: "group", spec.time: "time", spec.weight: "weight"}
     unused = {column: roles[column] for column in source.extra} | dict.fromkeys(source.dropped, "dropped")
     order = (*source.columns, *source.extra, *source.dropped)
     columns = summarise_columns(prepared.encoding, prepared.missing, {**prepared.dropped, **unused}, order)
-    parts: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), split.parts, strict=True))
+    parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    counts = {part: len(rows) for part, rows in parts.items() if rows is not None}
+    weights = {part: rows.weights for part, rows in parts.items() if rows is not None and rows.weights is not None}
+    texts = {} if read.raw is None else read.raw.others
+    steps = [step for step in prepared.encoding.steps if isinstance(step, Date) and step.name in texts]
+    dates = {step.name: (texts[step.name], step.format) for step in steps if step.format is not None}
     warnings = (
         *source.notes,
-        *notes,
+        *read.notes,
         *prepared.notes,
         *warn_of_similar_classes(classes),
-        *warn_of_repeated_rows(prepared.repeated, parts),
+        *warn_of_repeated_rows(prepared.repeated, counts),
+        *warn_of_ambiguous_dates(dates | split.dates),
     )
-    return TableSummary(split=split.description, columns=columns, repeated=prepared.repeated, warnings=warnings)
+    return TableSummary(
+        split=split.description,
+        columns=columns,
+        repeated=prepared.repeated,
+        warnings=warnings,
+        weighting=describe_weights(spec.weight, weights, spec.class_weight is not None),
+    )

@@ -1,41 +1,134 @@
-"""Which rows train, validate and test: at random, or so that what belongs together stays together.
+"""Split rows into training, validation and test: in order, at random, by group or by time.
 
-Rows of one patient or machine on both sides, or training on what came later, are the commonest false "good fit".
+HIGGS-like tables are split as the tutorial splits HIGGS: the first rows validate, the next ones train, and the ones
+after them test. Other tables get a stratified random split. Groups and times exist because rows of one patient or
+machine on both sides, and training on later rows, are the most common reasons for a false "good fit".
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gengap.data.encoding import read_dates
+from gengap.data.sample_weights import source_row_number
+from gengap.data.spec import DataSpec
 from gengap.errors import BadRowError, DataError, TooFewRowsError
+from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_CLASSES = 20  # of a target that is kept in proportion; more values than that are no classes
-FINEST = 10  # folds from which some are taken
-MOST_WORK = 200_000  # groups times folds: beyond, to even out the classes takes minutes and gains nothing
-NEEDED = 2  # rows on each side
+    from gengap.data.sources.source import Source
+    from gengap.data.table_summary import Dates
+
+VALIDATION_SHARE = 0.2  # of the rows, if nothing else is asked for, ...
+MAX_VALIDATION = 10_000  # ... and at most this many
+MAX_CLASSES = 20  # of a target whose shares are kept; more different values are no classes
+MIN_FOLDS = 10  # the largest denominator of the share of folds that is taken
+MAX_WORK = 200_000  # groups times folds; beyond it, equal shares of classes take minutes and gain nothing
+MIN_ROWS = 2  # in training and in validation
 
 
 @dataclass(frozen=True)
 class SplitSizes:
-    """How many rows each part shall have; all that are left for training if that is None."""
+    """Number of rows in each part; `train` is None for all rows that are left."""
 
     train: int | None
     validation: int
     test: int
 
 
+class SplitRequest(NamedTuple):
+    """How many rows each part of the split shall have, as the options say."""
+
+    train: int | None
+    validation: int | None
+    test: int
+
+    def of(self, rows: int) -> SplitSizes:
+        """The sizes of the parts of a table of `rows` rows, with the default for validation."""
+        validation = self.validation or min(MAX_VALIDATION, max(1, int((rows - self.test) * VALIDATION_SHARE)))
+        return SplitSizes(self.train, validation, self.test)
+
+
+class Split(NamedTuple):
+    """The row numbers of training, validation and test, how they were found, and the dates that split them."""
+
+    parts: list[np.ndarray]
+    description: Message
+    dates: Dates
+
+
+def split_rows(
+    source: Source,
+    extra: Mapping[str, pd.Series],
+    labels: np.ndarray,
+    by_class: bool,
+    request: SplitRequest,
+    spec: DataSpec,
+    seed: int,
+) -> Split:
+    """Split the rows of a table as the options say.
+
+    Args:
+        source: Where the rows come from.
+        extra: The columns of groups or times.
+        labels: Classes or numbers of the target (rows,).
+        by_class: Whether they are classes.
+        request: How many rows each part should have.
+        spec: The options.
+        seed: Seed of random splits.
+
+    Raises:
+        DataError: The rows can't be split like this.
+    """
+    rows = len(labels)
+    if spec.group is not None or spec.time is not None:
+        return _split_by_column(source, extra, labels, request.of(rows), spec, seed)
+    if source.higgs_layout and request.validation is not None:
+        seen, end = request.validation, rows - request.test
+        order = np.arange(rows)
+        message = Message("table-split-order", {"test": request.test > 0})
+        return Split([order[seen:end], order[:seen], order[end:]], message, {})
+    parts = split_at_random(labels if by_class else None, rows, request.of(rows), seed, source.origin)
+    code = "table-split-stratified" if by_class else "table-split-random"
+    return Split(parts, Message(code, {"seed": seed}), {})
+
+
+def _split_by_column(
+    source: Source, extra: Mapping[str, pd.Series], labels: np.ndarray, sizes: SplitSizes, spec: DataSpec, seed: int
+) -> Split:
+    """Split by the column of groups or times."""
+    column = spec.group or spec.time or ""
+    values, rows = extra[column], len(labels)
+    if values.isna().any():
+        row = source_row_number(int(np.flatnonzero(values.isna())[0]), source.skipped)
+        hint = "Fill it in, remove the row, or split by another column."
+        problem = f"it is empty, expected a {'time' if spec.group is None else 'group'}"
+        raise BadRowError(source.origin, row, column, problem, hint)
+    if (sizes.train or 1) + sizes.validation + sizes.test > rows:
+        raise TooFewRowsError(
+            f"{source.origin} holds {rows} rows, too few for {sizes.train or 1} training, {sizes.validation} "
+            f"validation and {sizes.test} test rows. Ask for fewer with --train, --validation and --test."
+        )
+    if spec.group is not None:
+        message = Message("table-split-group", {"column": column, "seed": seed})
+        return Split(split_by_group(values, labels, sizes, seed, source.origin), message, {})
+    message = Message("table-split-time", {"column": column, "test": sizes.test > 0})
+    times, format = comparable_times(values, source.origin, column)
+    dates = {} if format is None else {column: (values, format)}
+    return Split(split_by_time(times, labels, sizes, source.origin), message, dates)
+
+
 def split_at_random(
     labels: np.ndarray | None, rows: int, wanted: SplitSizes, seed: int, origin: str
 ) -> list[np.ndarray]:
-    """Row numbers of train, validation and test, each with the table's share of classes if there are `labels`."""
+    """Return row numbers of train, validation and test; with `labels`, each has the same shares of classes."""
     from sklearn.model_selection import train_test_split
 
     train = wanted.train or rows - wanted.test - wanted.validation
@@ -64,7 +157,7 @@ def split_at_random(
             ) from None
         raise DataError(
             f"{origin}: {rows} rows of {len(sizes)} classes can't be split so that each part has its share; "
-            f"{int((sizes < parts).sum())} have fewer than {parts} rows. Take more rows, put rare classes "
+            f"{int((sizes < parts).sum())} have fewer than {parts} rows. Use more rows, put rare classes "
             "together, or say --task regression (task=) if they are numbers"
         ) from None
     return [np.sort(part) for part in (*chosen, held)]
@@ -73,14 +166,17 @@ def split_at_random(
 def split_by_group(
     groups: pd.Series, y: np.ndarray, wanted: SplitSizes, seed: int, origin: str
 ) -> list[np.ndarray]:
-    """Row numbers of train, validation and test: a group's rows are all in one. Counts are met as groups allow."""
+    """Return row numbers of train, validation and test; the rows of a group stay in one part.
+
+    The parts are as close to the sizes as the groups allow.
+    """
     import pandas as pd
 
     codes, found = pd.factorize(np.asarray(groups))
-    classes = y if len(np.unique(y)) <= MOST_CLASSES else np.zeros(len(y))
+    classes = y if len(np.unique(y)) <= MAX_CLASSES else np.zeros(len(y))
     if len(found) < 2 + bool(wanted.test):
         raise TooFewRowsError(
-            f"{origin}: there are only {len(found)} groups, expected one for each part of the split. "
+            f"{origin}: found {len(found)} group{'s' * (len(found) != 1)}, expected at least one for each part. "
             "Name a column with more groups with --group"
         )
     left = np.arange(len(y))
@@ -96,11 +192,11 @@ def split_by_group(
 
 
 def _fold(codes: np.ndarray, y: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """About `count` rows: some of as many folds as make it so, with the classes' shares as far as groups allow."""
+    """Return about `count` rows in whole groups, with the classes' shares if the groups allow it."""
     groups, smallest = len(np.unique(codes)), int(np.unique(y, return_counts=True)[1].min())
-    share = Fraction(count, len(y)).limit_denominator(max(FINEST, round(len(y) / count)))
+    share = Fraction(count, len(y)).limit_denominator(max(MIN_FOLDS, round(len(y) / count)))
     folds = min(max(share.denominator, 2), groups)
-    if folds * groups > MOST_WORK:
+    if folds * groups > MAX_WORK:
         return _any_groups(codes, count, seed)
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -114,7 +210,7 @@ def _fold(codes: np.ndarray, y: np.ndarray, count: int, seed: int) -> np.ndarray
 
 
 def _any_groups(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Groups in random order, about `count` rows of them: so many have every class's share by chance."""
+    """Return random groups of about `count` rows together; with many groups, shares of classes are nearly equal."""
     sizes = np.bincount(codes)
     order = np.random.default_rng(seed).permutation(np.flatnonzero(sizes))
     until = int(np.argmin(np.abs(np.cumsum(sizes[order]) - count)))
@@ -122,9 +218,9 @@ def _any_groups(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def split_by_time(times: np.ndarray, y: np.ndarray, wanted: SplitSizes, origin: str) -> list[np.ndarray]:
-    """Row numbers of train, validation and test, from early to late. Rows of one time are all in one part.
+    """Return row numbers of train, validation and test, from early to late by `times` (rows,).
 
-    `times` (rows,) are numbers.
+    Rows of one time stay in one part.
     """
     order = np.argsort(times, kind="stable")
     ordered = times[order]
@@ -135,7 +231,7 @@ def split_by_time(times: np.ndarray, y: np.ndarray, wanted: SplitSizes, origin: 
 
 
 def _nearest_change(ordered: np.ndarray, place: int) -> int:
-    """The place nearest to `place` at which the time changes."""
+    """Return the index nearest to `place` at which the time changes."""
     if not 0 < place < len(ordered):
         return max(place, 0)
     first, last = (int(np.searchsorted(ordered, ordered[place], side)) for side in ("left", "right"))
@@ -143,9 +239,10 @@ def _nearest_change(ordered: np.ndarray, place: int) -> int:
 
 
 def comparable_times(times: pd.Series, origin: str, column: str) -> tuple[np.ndarray, str | None]:
-    """Times that compare: numbers as they are, dates as microseconds; and the format that text was read in.
+    """Return times as numbers (dates as microseconds), and the format that dates of text were read in.
 
-    Raises BadRowError for what is neither.
+    Raises:
+        BadRowError: A value is no number and no date.
     """
     if times.dtype.kind in "iuf":
         return times.to_numpy(np.float64), None
@@ -157,21 +254,21 @@ def comparable_times(times: pd.Series, origin: str, column: str) -> tuple[np.nda
         dates, written = pd.Series(pd.NaT, index=times.index), None
     if dates.isna().any():
         row = int(np.flatnonzero(dates.isna())[0])
-        mend = "Give all of them one format, as 2024-12-31, or name another column with --time."
+        hint = "Write all of them in one format, as 2024-12-31, or name another column with --time."
         raise BadRowError(
-            origin, row + 1, column, f"{times.iloc[row]!r} is no date, expected dates or numbers", mend
+            origin, row + 1, column, f"{times.iloc[row]!r} is no date, expected dates or numbers", hint
         )
     moments = pd.to_datetime(dates, utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
     return moments.astype(np.int64), written
 
 
 def _check_parts(parts: list[np.ndarray], y: np.ndarray, origin: str, kind: str) -> list[np.ndarray]:
-    """The parts, if each can be used. Raises DataError where a side lacks rows or holds one label."""
+    """Return the parts. Raises DataError if training or validation has too few rows, or a single label."""
     for name, part in zip(("training", "validation"), parts, strict=False):
-        if len(part) < NEEDED:
+        if len(part) < MIN_ROWS:
             raise TooFewRowsError(
-                f"{origin}: split by {kind}, {len(part)} {name} rows are left, expected at least {NEEDED}. Ask for "
-                "other counts with --train, --validation and --test"
+                f"{origin}: split by {kind}, {len(part)} {name} rows are left, expected at least {MIN_ROWS}. Ask "
+                "for other counts with --train, --validation and --test"
             )
         if len(np.unique(y[part])) < 2:
             raise DataError(

@@ -5,7 +5,7 @@ Texts are messages of the catalogue (`gengap.text`), so that each language write
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -120,16 +120,13 @@ def count_repeated_rows(raw: RawTable, columns: Sequence[str], parts: Mapping[st
     return {name: count for name, count in counts.items() if count}
 
 
-def warn_of_repeated_rows(
-    repeated: Mapping[str, int], rows: Mapping[str, Collection[object]]
-) -> tuple[Message, ...]:
-    """Return a warning for each part with rows that are also training rows."""
+def warn_of_repeated_rows(repeated: Mapping[str, int], rows: Mapping[str, int]) -> tuple[Message, ...]:
+    """Return a warning for each part with rows that are also training rows; `rows` counts the rows of each part."""
     return tuple(
         Message(
-            "table-repeated-rows",
-            {"part": name, "count": count, "rows": len(rows[name]), "share": count / len(rows[name])},
+            "table-repeated-rows", {"part": part, "count": count, "rows": rows[part], "share": count / rows[part]}
         )
-        for name, count in repeated.items()
+        for part, count in repeated.items()
     )
 
 

@@ -97,6 +97,11 @@ def text(chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
     return gunzip(chunks) if kind.endswith(".gz") else chunks
 
 
+def read_file(path: Path, kind: str) -> ByteStream:
+    """Return the text of a file as a stream; it is gzip if `kind`, the file's ending, says so."""
+    return ByteStream(lambda: text(read_chunks(path), kind))
+
+
 def dropped(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
     """The pieces without their first `count` bytes."""
     for piece in pieces:

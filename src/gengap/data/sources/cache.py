@@ -17,10 +17,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from gengap.data.sources import byte_stream as stream
-from gengap.data.sources import csv_text as csvtext
-from gengap.data.sources import higgs, tables
-from gengap.data.sources import local_files as files
+from gengap.data.sources import byte_stream, csv_text, higgs, tables
 from gengap.data.sources import source_names as names
 from gengap.data.sources.blocks import Progress, Reader
 from gengap.data.sources.download import RemoteFile, download
@@ -53,14 +50,14 @@ def open_address(url: str, rows: int | None, progress: Progress | None) -> Reade
     ready = _entry(url, remote.version or "", kind)
     raw = ready.with_suffix(kind)
     if kind in names.TEXT and rows is not None and not raw.exists() and not ready.exists():
-        pieces = stream.ByteStream(lambda: stream.text(remote.chunks(), kind), by_wire=True)
-        return csvtext.open_csv(pieces, url)
+        pieces = byte_stream.ByteStream(lambda: byte_stream.text(remote.chunks(), kind), by_wire=True)
+        return csv_text.open_csv(pieces, url)
     remote.close()
     with _exclusive():
         if not raw.exists() and not ready.exists():
             download(remote, raw, progress)
         if not ready.exists():
-            reader = files.open_file(raw, url)
+            reader = tables.open_file(raw, url)
             try:
                 tables.write_reader(reader, url, ready)
             except BadRowError:  # the reading will meet it again, and refuse or skip it

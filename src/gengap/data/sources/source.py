@@ -7,12 +7,11 @@ objects in memory), files (local), names, cache and download (http), higgs and c
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from gengap.data.columns import check_overrides
 from gengap.data.sources import higgs
 from gengap.data.sources.blocks import Block, Progress, Reader, SkippedRow, accept_rows, check_batch
 from gengap.data.sources.source_names import is_address, redact_address, short_name
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from gengap.text.catalog import Message
 
 EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
+
+CORRECT = "Correct the column, or say otherwise with --column"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,7 @@ def open_source(
         raise UsageError(
             f"{origin}: {target!r} is the target; rows can't be split or weighted by it. Name another."
         )
-    check_overrides(spec, target, reader.dates, origin)
+    _check_overrides(spec, target, reader.dates, origin)
     dropped = tuple(name for name in reader.columns if spec.column.get(name) == "drop")
     features = tuple(name for name in reader.columns if name not in (target, *spec.extra_columns, *dropped))
     reader.refuse((target, *spec.extra_columns), "Encode the column as numbers, or name another.")
@@ -295,7 +296,6 @@ def _side_by_side(
 def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -> tuple[str, str, Reader]:
     """The name, origin and reader of whatever was given."""
     from gengap.data.sources import cache, tables
-    from gengap.data.sources import local_files as files
 
     if isinstance(source, tuple):
         if len(source) != 2:
@@ -313,7 +313,7 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
         return origin, origin, cache.open_higgs(rows, progress)
     if isinstance(source, str) and is_address(source):
         return short_name(source), redact_address(origin), cache.open_address(origin, rows, progress)
-    return short_name(origin), origin, files.open_path(Path(source), origin)
+    return short_name(origin), origin, tables.open_path(Path(source), origin)
 
 
 def _collider(rows: int | None, seed: int) -> Reader:
@@ -354,3 +354,25 @@ def _check_target(target: str, reader: Reader, origin: str) -> None:
             f"{origin}, column {target!r}: the target is dates, expected classes or numbers. Turn them into a "
             "number, as days since one of them, or name another column with --target"
         )
+
+
+def _check_overrides(spec: DataSpec, target: str, dates: Collection[str], origin: str) -> None:
+    """Raise UsageError for a column whose kind can't be overridden so.
+
+    `dates` are columns that the table itself declares to be dates.
+    """
+    for name, kind in spec.column.items():
+        if name == target:
+            raise UsageError(
+                f"{origin}: {name!r} is the target, whose kind is set by --task. Leave {name}={kind} out"
+            )
+        if name in spec.extra_columns:
+            raise UsageError(
+                f"{origin}: rows are split or weighted by {name!r}, so it is no feature. Leave {name}={kind} out"
+            )
+        if name in dates and kind not in ("date", "drop"):
+            raise UsageError(
+                f"{origin}, column {name!r}: it holds dates and can't be taken for a {kind}. {CORRECT}"
+            )
+        if kind == "drop" and name in spec.keep:
+            raise UsageError(f"{origin}: {name!r} is both to be kept and dropped. Leave one out")

@@ -1,4 +1,4 @@
-"""Tables that are no text, as readers: Parquet, Arrow, Feather and .npz files, and objects in memory."""
+"""Files and objects in memory as readers: Parquet, Arrow, Feather and .npz here, text by `csv_text`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from gengap.data.sources import higgs
+from gengap.data.sources import byte_stream, csv_text, higgs
 from gengap.data.sources.blocks import Block, Progress, Reader, accept_rows, check_batch
+from gengap.data.sources.source_names import TEXT, kind_of
 from gengap.data.spec import DataSpec
 from gengap.errors import BadRowError, SourceError, UsageError, shown
 from gengap.files.atomic import atomic_write
@@ -36,8 +37,26 @@ GROUP_ROWS = 1 << 17  # rows of a Parquet row group
 Batches = Callable[..., Iterator[pa.RecordBatch]]  # of columns, which it is given by name, anew at each call
 
 
+def open_path(path: Path, file: str) -> Reader:
+    """Open a local file, which errors call `file`. Raises SourceError if there is none."""
+    path = path.expanduser()
+    if path.is_dir():
+        raise SourceError(f"{file}: this is a folder, expected a file. Give the path of one table.")
+    if not path.exists():
+        raise SourceError(f"{file}: there is no such file. Check the path.")
+    return open_file(path, file)
+
+
+def open_file(path: Path, file: str) -> Reader:
+    """Open a file that exists, by its name's ending."""
+    kind = kind_of(path.name, file)
+    if kind in TEXT:
+        return csv_text.open_csv(byte_stream.read_file(path, kind), file)
+    return open_table(path, file)
+
+
 def open_table(path: Path, file: str) -> Reader:
-    """A reader of a .parquet, .arrow, .feather or .npz file. Raises SourceError if it is not one."""
+    """Open a .parquet, .arrow, .feather or .npz file. Raises SourceError if it is not one."""
     opener = {".parquet": _parquet, ".npz": _npz}.get(path.suffix.lower(), _arrow)
     with explain_read_errors(file):
         return opener(path, file)
