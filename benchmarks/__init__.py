@@ -1,1 +1,1 @@
-"""gengap beside its peers, measured in one run: `python -m benchmarks` from the root of the checkout."""
+"""Benchmarks of gengap and its peers: `python -m benchmarks` in the root of the checkout."""

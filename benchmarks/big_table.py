@@ -1,4 +1,4 @@
-"""A table larger than memory: peak memory, speed against rows in memory, and what shuffling by blocks costs.
+"""A table larger than memory: peak memory, speed compared with rows in memory, and the cost of shuffling by blocks.
 
 By hand, each a process of its own: `python -m benchmarks.big_table ingest|memory|speed|quality TABLE`, where TABLE
 is HIGGS-like, as of `gengap ingest collider --rows 11000000 -o TABLE`.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 VALIDATION = 10_000
-MEMORY = 0.5  # GiB, of rows held at once
+MEMORY = 0.5  # GiB of rows in memory at once
 SIZES = {"Tiny": (16,), "Medium": (64, 64, 64)}
 EPOCHS = {"Tiny": 6, "Medium": 3}
 SEEDS = 5
@@ -24,13 +24,13 @@ QUALITY_ROWS = 110_000
 
 
 def peak() -> float:
-    """The most resident memory of this process up to now, in GB."""
+    """Return the peak resident memory of this process, in GB."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e9
 
 
 def ingest(table: str) -> None:
-    """Peak memory and seconds of reading TABLE, as .csv.gz, into Parquet."""
+    """Measure peak memory and seconds for converting TABLE (.csv.gz) to Parquet."""
     from gengap.data.sources.source import ingest as run
 
     started = time.perf_counter()
@@ -49,7 +49,7 @@ def _prepared(table: str) -> Any:
 
 
 def memory(table: str) -> None:
-    """Peak memory and seconds of a study of TABLE, whose training rows stay on disk."""
+    """Measure peak memory and seconds for a study of TABLE with its training rows on disk."""
     import pyarrow.parquet as pq
 
     import gengap
@@ -66,7 +66,7 @@ def memory(table: str) -> None:
 
 
 class _Clock:
-    """Seconds of each epoch, as told."""
+    """Seconds of each epoch, from progress reports."""
 
     def __init__(self) -> None:
         self.at = [time.perf_counter()]
@@ -76,7 +76,7 @@ class _Clock:
 
     @property
     def epochs(self) -> np.ndarray:
-        """Of all but the first, which compiles."""
+        """Seconds of all epochs except the first, which compiles."""
         return np.diff(self.at)[1:]
 
 
@@ -87,18 +87,18 @@ def _model(units: tuple[int, ...], seed: int) -> Any:
 
 
 def speed(table: str) -> None:
-    """Seconds an epoch with rows on disk and in memory, turn by turn."""
+    """Measure seconds per epoch with rows on disk and in memory, in turns."""
     from gengap.train.jax import out_of_core as streamed
     from gengap.train.jax import trainer as compiled
     from gengap.train.types import TrainConfig
 
     os.environ["GENGAP_CACHE"] = str(Path(table).parent)
     data = _prepared(table)
-    held = data.train.read([0], [len(data.train)])
+    in_memory = data.train.read([0], [len(data.train)])
     for size, units in SIZES.items():
         taken: dict[str, list[float]] = {"disk": [], "memory": []}
         for _ in range(2):
-            for place, fit, rows in (("disk", streamed.fit, data.train), ("memory", compiled.fit, held)):
+            for place, fit, rows in (("disk", streamed.fit, data.train), ("memory", compiled.fit, in_memory)):
                 clock = _Clock()
                 fit(_model(units, 0), rows, data.validation, TrainConfig(epochs=EPOCHS[size], on_progress=clock))
                 taken[place] += clock.epochs.tolist()
@@ -107,7 +107,7 @@ def speed(table: str) -> None:
 
 
 def quality(_: str) -> None:
-    """Validation loss of full shuffles and of block shuffles, paired by seed, of a table in three orders."""
+    """Compare validation losses of full and block shuffles, paired by seed, for three orders of a table."""
     import gengap
     from gengap.data.stored_rows import StoredRows, sample_in_memory
     from gengap.train.jax import out_of_core as streamed
@@ -117,7 +117,7 @@ def quality(_: str) -> None:
     source = sample_in_memory(
         gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train
     )
-    streamed.BUFFER_BYTES = 1 << 20  # a dozen buffers an epoch, instead of forty of 32 times as many rows
+    streamed.BUFFER_BYTES = 1 << 20  # about twelve buffers per epoch, each 32 times smaller than usual
     orders = {"random": np.arange(len(source)), "by class": np.argsort(source.y, kind="stable")}
     orders["by a feature"] = np.argsort(source.x[:, -1])
     for name, order in orders.items():
@@ -125,11 +125,11 @@ def quality(_: str) -> None:
             os.environ["GENGAP_CACHE"] = folder
             data = gengap.load((source.x[order], source.y[order]), validation=VALIDATION, memory=1e-3)
             assert isinstance(data.train, StoredRows)
-            held, losses = data.train.read([0], [len(data.train)]), []
+            in_memory, losses = data.train.read([0], [len(data.train)]), []
             for seed in range(SEEDS):
                 job = TrainConfig(epochs=10, seed=seed)
                 both = (
-                    compiled.fit(_model((64, 64, 64), seed), held, data.validation, job),
+                    compiled.fit(_model((64, 64, 64), seed), in_memory, data.validation, job),
                     streamed.fit(_model((64, 64, 64), seed), data.train, data.validation, job),
                 )
                 losses += [each.history["validation", "binary_crossentropy"].values.min() for each in both]

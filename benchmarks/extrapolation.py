@@ -1,16 +1,17 @@
-"""Do forecasts of what more training rows bring come true? gengap's beside least squares with a bootstrap.
+"""Compare forecasts of the effect of more training rows with the truth: gengap, and least squares with a bootstrap.
 
     python -m benchmarks.extrapolation [--process NAME]... [--repetitions 50] [--rows N]... [--seed N] [--json FILE]
 
-Each repetition draws fresh rows of a process, trains a small network on nested subsets (N/16 to N, six sizes, three
-seeds that draw their own subsets; N in turn 1,000, 1,600 and 2,500), and asks for 90% intervals at 4N and 10N rows.
-Truth is trained: the mean loss on 100,000 further rows of three networks, each on its own fresh 4N (10N) rows.
-Every network keeps the epoch that its 1,000 validation rows pick. For the forecast, a row's loss is taken at the
-epoch that the other rows pick (`cross_fit_rows`): else it would be lower than on new rows, and the forecast too.
+Each repetition draws new rows of a process and trains a small network on nested subsets: N/16 to N rows, six sizes,
+three seeds with their own subsets. N alternates between 1,000, 1,600 and 2,500. The method then states 90%
+intervals for 4N and 10N rows. The truth is the mean loss on 100,000 further rows of three networks, each trained on
+its own new 4N (10N) rows. Every network has the weights of its best epoch by 1,000 validation rows. For the
+forecast, a row's loss is that at the best epoch by the other rows (`cross_fit_rows`). Otherwise it would be lower
+than on new rows.
 
 The prior was set on other seeds (9,000 and above), other networks and all eight processes of `judging.processes`.
 
-A missed goal is printed as missed and is no failure: this is a report. Exit status: 0 done, 2 the call was wrong.
+A missed goal is printed as missed. It is not a failure. Exit status: 0 done, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -47,20 +48,18 @@ TIMES = (4, 10)
 SIZES, SHRUNK, SEEDS, TRUE_SEEDS = 6, 16, 3, 3
 VALIDATION, POPULATION, BLOCK = 1_000, 100_000, 20_000
 UNITS, RATE, BATCH, EPOCHS, PATIENCE = (32, 32), 0.001, 100, 200, 40
-COVERED = 0.8  # the goal for intervals that are meant to cover 90%
+COVERED = 0.8  # the goal for 90% intervals
 BOOTSTRAP = 200
 EXPONENTS = np.geomspace(0.05, 2, 40)
 OURS, PEER = "gengap", "least squares, bootstrap"
 BINARY = ("collider", "teacher", "clusters", "checkerboard")
 PRESENT = (1_000, 1_600, 2_500)
-SCORES = ("loss covered", "width", "gain covered", "width", "gain told", "true", "refused")
-NOTE = (
-    "Widths are those of 90% intervals and gains how far losses fall, both medians in percent of the present loss."
-)
+SCORES = ("loss covered", "width", "gain covered", "width", "gain stated", "true", "refused")
+NOTE = "Widths of 90% intervals, and gains (falls of the loss). Both are medians in percent of the present loss."
 
 
 @dataclass(frozen=True)
-class Told:
+class StatedForecast:
     """One method's 90% intervals (low, middle, high) for one multiple of the rows; None if it refused."""
 
     loss: tuple[float, ...] | None
@@ -70,7 +69,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Repetition:
-    """What was measured, told and true, once; `told` and `truth` are by the multiple of the rows."""
+    """One repetition: measured losses, stated forecasts and the truth, the latter by the multiple of the rows."""
 
     process: str
     seed: int
@@ -78,16 +77,16 @@ class Repetition:
     means: list[float]
     present: float
     truth: dict[int, float]
-    told: dict[str, dict[int, Told]]
+    stated: dict[str, dict[int, StatedForecast]]
     seconds: float
 
     def gain(self, times: int) -> float:
-        """By how many percent the loss on new rows falls, in truth."""
+        """Return the true fall of the loss on new rows, in percent."""
         return 100 * (1 - self.truth[times] / self.present)
 
 
 class Task:
-    """One process' fresh rows, handed out part by part, and the networks trained on them."""
+    """New rows of one process, and the networks trained on them."""
 
     def __init__(self, process: Process, rows: int, rng: np.random.Generator) -> None:
         self._rows = Rows(*process.draw(rows + VALIDATION + POPULATION + TRUE_SEEDS * sum(TIMES) * rows, rng))
@@ -95,12 +94,12 @@ class Task:
         self.train, self.validation, self.population = map(self.take, (rows, VALIDATION, POPULATION))
 
     def take(self, rows: int) -> Rows:
-        """The next rows, which nobody has seen."""
+        """Return the next unused rows."""
         self._taken += rows
         return _chosen(self._rows, slice(self._taken - rows, self._taken))
 
     def fit(self, train: Rows, seed: int) -> tuple[np.ndarray, float]:
-        """The validation rows' losses, cross-fitted, and the mean loss on new rows, of one network."""
+        """Train a network. Return its cross-fitted losses of validation rows, and its mean loss on new rows."""
         mean, sd = train.x.mean(axis=0), train.x.std(axis=0)
 
         def standardised(rows: Rows) -> Rows:
@@ -122,21 +121,21 @@ def _chosen(rows: Rows, which: np.ndarray | slice) -> Rows:
 
 
 def network(features: int, seed: int) -> keras.Model:
-    """Two hidden layers of 32 units, Adam at 0.001."""
+    """Return a network of two hidden layers of 32 units, with Adam at 0.001."""
     model = perceptron(UNITS, features=features, seed=seed)
     model.compile(keras.optimizers.Adam(RATE), keras.losses.BinaryCrossentropy(from_logits=True))
     return model
 
 
 def fresh(name: str, rng: np.random.Generator) -> Process:
-    """A process by its name; the collider makes its rows anew."""
+    """Return a process by name. The collider simulates new rows."""
     if name != "collider":
         return PROCESSES[name](rng)
     return Process(name, "binary", 1, lambda rows, rng: collider.events(rows, seed=int(rng.integers(2**31))))
 
 
 def repetition(name: str, rows: int, seed: int) -> Repetition:
-    """One forecast and what came true."""
+    """Make one forecast and measure the truth."""
     started = time.perf_counter()
     rng = np.random.default_rng([seed, *name.encode()])
     task = Task(fresh(name, rng), rows, rng)
@@ -153,22 +152,23 @@ def repetition(name: str, rows: int, seed: int) -> Repetition:
         means=curve.means.tolist(),
         present=float(np.mean([loss for _, loss in fits[-1]])),
         truth={k: float(np.mean(losses)) for k, losses in truth.items()},
-        told={OURS: told(curve), PEER: least_squares(curve, rng)},
+        stated={OURS: gengap_forecasts(curve), PEER: least_squares(curve, rng)},
         seconds=time.perf_counter() - started,
     )
 
 
-def told(curve: LearningCurve) -> dict[int, Told]:
-    """What gengap tells."""
+def gengap_forecasts(curve: LearningCurve) -> dict[int, StatedForecast]:
+    """Return gengap's forecasts."""
     fit = fit_curve(curve)
     forecasts = {k: fit.forecast(k) for k in TIMES}
     return {
-        k: Told(each.loss, each.better_percent, catalog("en").render(each.finding)) for k, each in forecasts.items()
+        k: StatedForecast(each.loss, each.better_percent, catalog("en").render(each.finding))
+        for k, each in forecasts.items()
     }
 
 
-def least_squares(curve: LearningCurve, rng: np.random.Generator) -> dict[int, Told]:
-    """The peer: a + b n^-c by weighted least squares, with seeds and validation rows drawn again."""
+def least_squares(curve: LearningCurve, rng: np.random.Generator) -> dict[int, StatedForecast]:
+    """Return the peer's forecasts: a + b n^-c by weighted least squares, with resampled seeds and rows."""
     losses, u = np.stack(curve.losses), np.log(curve.sizes / curve.sizes[-1])
     weights = 1 / np.maximum(losses.mean(axis=2).std(axis=1, ddof=1), 1e-3 * curve.means[-1])
     designs = [np.stack([weights, weights * np.exp(-c * u)], axis=1) for c in EXPONENTS]
@@ -181,12 +181,12 @@ def least_squares(curve: LearningCurve, rng: np.random.Generator) -> dict[int, T
         (a, b), c = fits[best][0], EXPONENTS[best]
         for k in TIMES:
             drawn[k].append((a + b * k**-c, 100 * (b - b * k**-c) / (a + b)))
-    told = {k: np.quantile(drawn[k], (0.05, 0.5, 0.95), axis=0).T.tolist() for k in TIMES}
-    return {k: Told(tuple(loss), tuple(gain)) for k, (loss, gain) in told.items()}
+    stated = {k: np.quantile(drawn[k], (0.05, 0.5, 0.95), axis=0).T.tolist() for k in TIMES}
+    return {k: StatedForecast(tuple(loss), tuple(gain)) for k, (loss, gain) in stated.items()}
 
 
 def summary(found: list[Repetition]) -> Section:
-    """Goals for gengap's intervals, both methods' figures, and gengap's by the number of rows at present."""
+    """Return goals for gengap's intervals, both methods' figures, and gengap's by the number of rows."""
     goals, lines, by_rows = [], [], []
     for process in dict.fromkeys(each.process for each in found):
         of = [each for each in found if each.process == process]
@@ -202,27 +202,27 @@ def summary(found: list[Repetition]) -> Section:
 
 
 def _line(found: list[Repetition], k: int, method: str) -> tuple[tuple[str, ...], float]:
-    answered = [(each, each.told[method][k]) for each in found if each.told[method][k].loss]
+    answered = [(each, each.stated[method][k]) for each in found if each.stated[method][k].loss]
     refused = f"{1 - len(answered) / len(found):.0%}"
     if not answered:
         return ("-",) * 6 + (refused,), 0.0
     truths = np.array([(each.truth[k], each.gain(k)) for each, _ in answered])
-    told = np.array([(one.loss, one.gain) for _, one in answered], dtype=np.float64)  # (n, 2, 3)
-    covered = ((told[..., 0] <= truths) & (truths <= told[..., 2])).mean(axis=0)
+    stated = np.array([(one.loss, one.gain) for _, one in answered], dtype=np.float64)  # (n, 2, 3)
+    covered = ((stated[..., 0] <= truths) & (truths <= stated[..., 2])).mean(axis=0)
     present = np.array([each.present for each, _ in answered])
-    widths = np.median(np.ptp(told, axis=2) * np.stack([100 / present, np.ones(len(present))], axis=1), axis=0)
-    gains = np.median(told[:, 1, 1]), np.median(truths[:, 1])
+    widths = np.median(np.ptp(stated, axis=2) * np.stack([100 / present, np.ones(len(present))], axis=1), axis=0)
+    gains = np.median(stated[:, 1, 1]), np.median(truths[:, 1])
     cells = (f"{covered[0]:.2f}", f"{widths[0]:.1f}", f"{covered[1]:.2f}", f"{widths[1]:.1f}")
     return (*cells, *(f"{gain:.1f}" for gain in gains), refused), float(covered[0])
 
 
 def measure(options: argparse.Namespace) -> Iterator[Repetition]:
-    """Every repetition of every process, told on standard error as it is done."""
+    """Run every repetition of every process, and print each to standard error."""
     for name in options.process:
         for seed in range(options.seed, options.seed + options.repetitions):
             found = repetition(name, options.rows[seed % len(options.rows)], seed)
             truths = ", ".join(f"{k}x {loss:.4f}" for k, loss in found.truth.items())
-            texts = "; ".join(one.text for one in found.told[OURS].values())
+            texts = "; ".join(one.text for one in found.stated[OURS].values())
             print(f"{name} {seed}, {found.seconds:.0f} s: {texts}; true: {truths}", file=sys.stderr)
             yield found
 
@@ -243,9 +243,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extrapolation", description="Forecasts and truth.")
-    parser.add_argument("--process", action="append", choices=BINARY, help="again for more; default: the collider")
+    parser.add_argument("--process", action="append", choices=BINARY, help="may be repeated; default: the collider")
     parser.add_argument("--repetitions", type=int, default=50, help="forecasts of each process")
-    parser.add_argument("--rows", type=int, action="append", help="training rows at present; again: in turn")
+    parser.add_argument("--rows", type=int, action="append", help="training rows; may be repeated to alternate")
     parser.add_argument("--seed", type=int, default=0, help="of the first repetition")
     parser.add_argument("--json", type=Path, help="write what was measured here")
     options = parser.parse_args()
@@ -253,7 +253,7 @@ def _options() -> argparse.Namespace:
     if options.repetitions < 1 or min(options.rows) < 10 * SHRUNK or options.seed < 0:
         parser.error(f"--repetitions must be at least 1, --rows at least {10 * SHRUNK}, --seed at least 0")
     if options.json and not options.json.absolute().parent.is_dir():
-        parser.error(f"{options.json}: there is no such folder; make it first")
+        parser.error(f"{options.json}: this folder does not exist; create it first")
     return options
 
 

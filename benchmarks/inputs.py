@@ -31,8 +31,8 @@ def write_arrays(path: Path) -> Path:
         x, y = np.ascontiguousarray(table[:, 1:]), table[:, 0].copy()
     else:
         x, y = collider.events(rows)
-    held, rest = slice(VALIDATION_ROWS), slice(VALIDATION_ROWS, None)
-    np.savez(path, x=x[rest], y=y[rest], x_validation=x[held], y_validation=y[held])
+    validation, rest = slice(VALIDATION_ROWS), slice(VALIDATION_ROWS, None)
+    np.savez(path, x=x[rest], y=y[rest], x_validation=x[validation], y_validation=y[validation])
     return path
 
 

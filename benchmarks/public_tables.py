@@ -85,7 +85,7 @@ TABLES = {
 class StudyOutcome:
     """One study: test losses of the recommended model and of the best trial, and the loss expected before."""
 
-    kept: str
+    recommended: str
     loss: float
     best: str
     best_loss: float
@@ -106,13 +106,18 @@ class StudyOutcome:
         low, middle, high = self.expected
         interval = f"{middle:.4f} [{low:.4f}, {high:.4f}]"
         losses = f"{self.loss:.4f}", self.best, f"{self.best_loss:.4f}"
-        return (self.kept, *losses, f"{self.worse:.1f}", interval, "yes" if self.covered else "no")
+        return (self.recommended, *losses, f"{self.worse:.1f}", interval, "yes" if self.covered else "no")
 
 
 def outcome(found: Study) -> StudyOutcome:
     """Score every model that trained on all rows on the study's test rows."""
-    kept, rows = found.summary.recommendation, found.dataset.test
-    assert kept is not None and kept.expected.on_test is not None and rows is not None and found.folder is not None
+    recommended, rows = found.summary.recommendation, found.dataset.test
+    assert (
+        recommended is not None
+        and recommended.expected.on_test is not None
+        and rows is not None
+        and found.folder is not None
+    )
     folder, x = StudyFolder(found.folder), rows.x * found.dataset.scale + found.dataset.mean
     losses = {}
     for trial in found.trials:
@@ -120,7 +125,13 @@ def outcome(found: Study) -> StudyOutcome:
             logits = predict_outputs(load_saved(folder.model_file(trial.run, trial.seed)), x)
             losses[trial.run, trial.seed] = float(BINARY.row_losses(logits, rows.y).mean())
     best = min(losses, key=lambda key: losses[key])
-    return StudyOutcome(kept.run, losses[kept.run, kept.seed], best[0], losses[best], kept.expected.on_test)
+    return StudyOutcome(
+        recommended.run,
+        losses[recommended.run, recommended.seed],
+        best[0],
+        losses[best],
+        recommended.expected.on_test,
+    )
 
 
 def summary(outcomes: dict[str, StudyOutcome]) -> Section:

@@ -1,4 +1,4 @@
-"""One figure: what was measured, on both sides, and what it is held against."""
+"""One figure: measurements of both sides, and their bound."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Result:
-    """`values` are held against `bound`: ratios of paired turns, or seconds.
+    """One figure. `values` are ratios of paired turns, or seconds, and are compared with `bound`.
 
-    `ours` and `theirs` are in `unit`, one value a turn. The headline is the median of `values`, or their
-    minimum where other processes can only add to a time. `at_most` says that the bound is a ceiling.
+    `ours` and `theirs` are in `unit`, one value per turn. The headline is the median of `values`, or their
+    minimum where other processes can only add time. With `at_most`, the bound is an upper bound.
     """
 
     name: str
@@ -28,16 +28,16 @@ class Result:
 
     @property
     def headline(self) -> float:
-        """The number that is held against the bound."""
+        """The number that is compared with the bound."""
         return median(self.values) if self.statistic == "median" else min(self.values)
 
     @property
     def reached(self) -> bool:
-        """Whether the headline keeps its bound."""
+        """Whether the headline is within its bound."""
         return self.headline <= self.bound if self.at_most else self.headline >= self.bound
 
     def cells(self) -> list[str]:
-        """The row of the table: figure, gengap, peer, value [min, max], bound, reached."""
+        """Return the row of the table: figure, gengap, peer, value [min, max], bound, reached."""
         spread = f"{self.headline:.3g} [{min(self.values):.3g}, {max(self.values):.3g}]"
         return [
             self.title,

@@ -1,8 +1,8 @@
-"""Taking turns: two programs, each in a process of its own, measured A B A B ... on the same machine.
+"""Take turns: two programs, each in its own process, measured A B A B ... on the same machine.
 
-A process has one Keras backend, so every peer is a process. It starts once, compiles and warms up, and then
-waits on its standard input; each line asks for one turn, and one JSON number on standard output answers.
-While one is measured the other sleeps, and slow drifts of the machine hit both alike.
+A process has one Keras backend, so every peer is a process. It starts once, compiles and warms up. Then it waits on
+standard input. Each line requests one turn, and the answer is one JSON number on standard output. While one is
+measured, the other sleeps, and slow drifts of the machine affect both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FEWEST_EPOCHS = 4
 
 
 def serve(measure: Callable[[str], float]) -> None:
-    """The measured program's side: answers each line with `measure(line)` until standard input ends."""
+    """Answer each line of standard input with `measure(line)`. The measured program calls this."""
     answers, sys.stdout = sys.stdout, sys.stderr  # a library that prints must not answer in our place
     for line in sys.stdin:
         print(json.dumps(measure(line.strip())), file=answers, flush=True)
@@ -57,7 +57,7 @@ class Peer:
         self._errors.close()
 
     def turn(self, request: object = "") -> float:
-        """One measured turn. Raises GengapError with the end of the program's messages if it died."""
+        """Measure one turn. Raises GengapError with the end of the program's messages if it died."""
         assert self._process.stdin is not None and self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):  # it died before: the empty answer below says so
             print(request, file=self._process.stdin, flush=True)
@@ -68,6 +68,6 @@ class Peer:
         raise GengapError(f"benchmarks.peers.{self.name} ended without an answer:\n{self._errors.read()[-2000:]}")
 
     def warm_up(self) -> int:
-        """Compiles, then says how many epochs make a turn of about `TURN_SECONDS`."""
+        """Compile. Return the number of epochs for a turn of about `TURN_SECONDS`."""
         seconds = self.turn(WARM_UP_EPOCHS)
         return max(round(TURN_SECONDS / seconds), FEWEST_EPOCHS)

@@ -1,4 +1,4 @@
-"""Hold the toy collider against real rows of HIGGS: a table of distances, and a picture of every column.
+"""Compare the simulated collider with real rows of HIGGS: a table of distances, and a figure of every column.
 
     python examples/collider_vs_higgs.py HIGGS.csv.gz [PICTURE.png]
 
@@ -52,7 +52,7 @@ def boosted_trees_auc(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def print_table(real: Rows, toy: Rows) -> None:
-    """Print what `docs/collider.md` shows."""
+    """Print the tables of `docs/collider.md`."""
     print("| column | distance, signal | background | both | AUC alone, real | toy |")
     print("|---|---|---|---|---|---|")
     for k, name in enumerate(NAMES):
@@ -72,7 +72,7 @@ def print_table(real: Rows, toy: Rows) -> None:
 
 
 def draw(real: Rows, toy: Rows, path: Path) -> None:
-    """One panel for each column: real rows as lines, the toy's as filled areas."""
+    """Draw one panel per column: real rows as lines, simulated rows as filled areas."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -90,7 +90,7 @@ def draw(real: Rows, toy: Rows, path: Path) -> None:
 
 
 def draw_column(ax: Axes, name: str, real: Rows, toy: Rows) -> None:
-    """The four histograms of one column."""
+    """Draw the four histograms of one column."""
     k = NAMES.index(name)
     both = real[0][:, k]
     if name.endswith("b_tag"):
@@ -114,7 +114,7 @@ def draw_column(ax: Axes, name: str, real: Rows, toy: Rows) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the table, and draw the picture if a path for it was given."""
+    """Print the table, and draw the figure if its path is given."""
     if not 1 <= len(arguments) <= 2:
         raise SystemExit("usage: python examples/collider_vs_higgs.py HIGGS.csv.gz [PICTURE.png]")
     real, toy = real_rows(arguments[0]), collider.events(ROWS)

@@ -153,7 +153,7 @@ def transformers(folder: Path, data: Table) -> None:
 
 
 def accuracy(prediction: Any) -> dict[str, float]:
-    """What the Trainer logs beside the loss."""
+    """Return a metric that the Trainer logs in addition to the loss."""
     return {"accuracy": float((prediction.predictions.argmax(-1) == prediction.label_ids).mean())}
 
 
@@ -257,7 +257,7 @@ MAKERS: dict[str, tuple[Callable[[Path, Table], None], tuple[str, ...]]] = {
 
 
 def installed(*packages: str) -> str | None:
-    """The version of the first of `packages` that is installed, or None."""
+    """Return the version of the first of `packages` that is installed, or None."""
     for package in packages:
         try:
             return version(package)
@@ -272,7 +272,7 @@ def write(path: Path, document: Any) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Makes the logs that `arguments` ask for."""
+    """Write the requested logs."""
     unknown = set(arguments[1:]) - set(MAKERS)
     if not arguments or unknown:
         raise SystemExit(f"usage: python examples/framework_logs.py FOLDER [{' '.join(MAKERS)}]")

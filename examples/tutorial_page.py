@@ -1,9 +1,9 @@
-"""Writes docs/tutorial.md's tables from a finished `gengap study HIGGS.csv.gz --plan tutorial --test N`.
+"""Write docs/tutorial.md's tables from a finished `gengap study HIGGS.csv.gz --plan tutorial --test N`.
 
     python examples/tutorial_page.py STUDY_FOLDER HIGGS.csv.gz
 
-prints Markdown: each run beside the figures published with the tutorial (TensorFlow 2.11), our losses at the epochs
-that it logged, and how the best models do on rows that nobody trained on or chose by.
+prints Markdown: each run and the published figures of the tutorial (TensorFlow 2.11), our losses at the epochs
+that it logged, and the best models' losses on rows that took no part in training or choices.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def peer_judgements(
     command = [python, "-m", "benchmarks.judging.peer_verdicts"]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True, cwd=root)
-    return {f"{peer} {said['version']}": said["overfit"] for peer, said in json.loads(done.stdout).items()}
+    return {f"{peer} {answer['version']}": answer["overfit"] for peer, answer in json.loads(done.stdout).items()}
 
 
 def main() -> int:

@@ -114,8 +114,8 @@ def _forward(weights: Any, x: jax.Array, dropout: float = 0.0, key: jax.Array | 
     for depth, (kernel, bias) in enumerate(weights[:-1]):
         x = jax.nn.relu(x @ kernel + bias)
         if dropout and key is not None:
-            kept = jax.random.bernoulli(jax.random.fold_in(key, depth), 1 - dropout, x.shape)
-            x = jnp.where(kept, x / (1 - dropout), 0)
+            mask = jax.random.bernoulli(jax.random.fold_in(key, depth), 1 - dropout, x.shape)
+            x = jnp.where(mask, x / (1 - dropout), 0)
     kernel, bias = weights[-1]
     return x @ kernel + bias
 
@@ -155,7 +155,7 @@ def _epoch(
 
 
 def _updated(setup: Setup, state: State, slopes: Any, rate: float) -> State:
-    """One step of SGD with momentum 0.9, or of Adam; `decay` shrinks weights beside the gradient (AdamW)."""
+    """One step of SGD with momentum 0.9, or of Adam; `decay` shrinks weights directly (AdamW)."""
     steps = state.steps + 1
     if setup.optimizer == "sgd":
         first = jax.tree.map(lambda m, g: 0.9 * m + g, state.first, slopes)

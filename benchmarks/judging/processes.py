@@ -1,4 +1,4 @@
-"""Processes of different character that draw any number of labelled rows, so that truth can be measured.
+"""Eight processes that draw any number of labelled rows, so the truth can be measured.
 
 A maker in `PROCESSES` draws one task (its teacher, its noise) from a generator and returns the `Process`.
 """
@@ -30,7 +30,7 @@ class Process:
 
 
 def simulated_collider(rng: np.random.Generator) -> Process:
-    """The package's own Monte Carlo of the process behind HIGGS: 28 features."""
+    """gengap's simulation of the process behind HIGGS: 28 features."""
     del rng
 
     def draw(rows: int, rng: np.random.Generator) -> Rows:
@@ -77,7 +77,7 @@ def clusters(rng: np.random.Generator) -> Process:
 
 
 def checkerboard(rng: np.random.Generator) -> Process:
-    """Squares of alternating label in the plane, some labels flipped, beside columns of noise."""
+    """Squares of alternating label in the plane, some labels flipped, with columns of noise."""
     squares, noise, flipped = int(rng.integers(2, 5)), int(rng.integers(0, 9)), rng.uniform(0, 0.2)
 
     def draw(rows: int, rng: np.random.Generator) -> Rows:
@@ -89,7 +89,7 @@ def checkerboard(rng: np.random.Generator) -> Process:
 
 
 def spirals(rng: np.random.Generator) -> Process:
-    """Two to four spiral arms with jitter, beside columns of noise: the class is the arm."""
+    """Two to four spiral arms with jitter, with columns of noise: the class is the arm."""
     arms, noise = int(rng.integers(2, 5)), int(rng.integers(0, 6))
     turns, jitter = rng.uniform(0.5, 1.2), rng.uniform(0.05, 0.25)
 
@@ -132,7 +132,7 @@ def words(rng: np.random.Generator) -> Process:
 
 
 def friedman(rng: np.random.Generator) -> Process:
-    """Friedman's first regression function (1991, section 4.3) of 5 columns, beside columns of noise."""
+    """Friedman's first regression function (1991, section 4.3) of 5 columns, with columns of noise."""
     noise_columns, noise = int(rng.integers(0, 16)), rng.uniform(0.1, 1.0)
 
     def draw(rows: int, rng: np.random.Generator) -> Rows:

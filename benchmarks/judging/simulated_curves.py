@@ -25,24 +25,24 @@ def _measure(
 ) -> tuple[list[Goal], Table]:
     """Return a goal and a table row for each family."""
     drawn = [family.sample(count, seed) for family in families]
-    said = [[verdict.verdict for verdict in verdicts_on_samples(curves, jobs)] for curves in drawn]
-    goals = [sample_goal(family, verdicts) for family, verdicts in zip(families, said, strict=True)]
+    predicted = [[verdict.verdict for verdict in verdicts_on_samples(curves, jobs)] for curves in drawn]
+    goals = [sample_goal(family, verdicts) for family, verdicts in zip(families, predicted, strict=True)]
     peers = _peers(drawn, python)
     rows: list[tuple[str, ...]] = []
     for i, family in enumerate(families):
-        counts = Counter(said[i])
+        counts = Counter(predicted[i])
         own = [f"{100 * counts[verdict] / count:.0f}" for verdict in VERDICTS]
         expected = f"{family.expected}: {'reached' if goals[i].reached else 'missed'}"
         rows.append((family.name, expected, *own, *(shares[i] for shares in peers.values())))
-    kept = sum(goal.reached for goal in goals)
-    asked = "at most 5% called overfit, or at least 90% as expected"
-    note = f"Percent of {count} curves. For peers: percent called overfit. {kept} of {len(goals)} reach: {asked}."
+    reached = sum(goal.reached for goal in goals)
+    goal = "at most 5% called overfit, or at least 90% as expected"
+    note = f"Percent of {count} curves. For peers: percent called overfit. {reached} of {len(goals)} reach: {goal}."
     return goals, Table(title, ("family", "expected", *VERDICTS, *peers), rows, note)
 
 
-def sample_goal(family: Family, said: list[str]) -> Goal:
-    """Compare the share of expected verdicts `said` with the family's goal."""
-    share = sum(family.holds(one) for one in said) / len(said)
+def sample_goal(family: Family, predicted: list[str]) -> Goal:
+    """Compare the share of expected verdicts `predicted` with the family's goal."""
+    share = sum(family.holds(one) for one in predicted) / len(predicted)
     if family.expected == "no overfit":
         return Goal(f"{family.name}: called overfit", 100 * (1 - share), 100 * (1 - family.share), True, "%")
     return Goal(f"{family.name}: called {family.expected}", 100 * share, 100 * family.share, unit="%")

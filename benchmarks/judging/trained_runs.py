@@ -1,4 +1,4 @@
-"""The real runs' part: verdicts against known truth, gengap's from curves alone and with rows, and the peers'."""
+"""Verdicts on trained runs compared with the truth: gengap from curves alone and with row losses, and peers."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ HEADINGS = (
 
 
 def measure(runs: list[TrainedRun], jobs: int, python: str, figure: Path | None) -> Section:
-    """All scores over the runs; the reliability figure is written to `figure`."""
+    """Score all judges on the runs, and write the reliability figure to `figure`."""
     own = {CURVES: verdicts_on_runs(runs, False, jobs), ROWS: verdicts_on_runs(runs, True, jobs)}
-    said = {judge: [grouped(v.verdict) for v in verdicts] for judge, verdicts in own.items()}
+    labels = {judge: [grouped(v.verdict) for v in verdicts] for judge, verdicts in own.items()}
     for peer, overfit in peer_judgements([(r.train.tolist(), r.validation.tolist()) for r in runs], python).items():
-        said[peer] = ["overfit" if one else "good" for one in overfit]
+        labels[peer] = ["overfit" if one else "good" for one in overfit]
     truth = Truths(runs)
-    best_peer = max((truth.overfit(s).value for judge, s in said.items() if judge not in own), default=0.0)
+    best_peer = max((truth.overfit(s).value for judge, s in labels.items() if judge not in own), default=0.0)
     goals = [
-        Goal("overfit, curves alone: balanced accuracy", truth.overfit(said[CURVES]).value, max(0.94, best_peer)),
-        Goal("overfit, with rows: balanced accuracy", truth.overfit(said[ROWS]).value, 0.95),
-        Goal("underfit, curves alone: balanced accuracy", truth.underfit(said[CURVES]).value, 0.87),
-        Goal("macro F1, curves alone", truth.macro_f1(said[CURVES]), 0.80),
+        Goal("overfit, curves alone: balanced accuracy", truth.overfit(labels[CURVES]).value, max(0.94, best_peer)),
+        Goal("overfit, with rows: balanced accuracy", truth.overfit(labels[ROWS]).value, 0.95),
+        Goal("underfit, curves alone: balanced accuracy", truth.underfit(labels[CURVES]).value, 0.87),
+        Goal("macro F1, curves alone", truth.macro_f1(labels[CURVES]), 0.80),
     ]
-    table = Table("Real runs", HEADINGS, [truth.line(judge, s) for judge, s in said.items()], composition(runs))
-    scored = Section(goals, [table]) + _onsets(runs, own) + _calibration(truth, own, figure)
-    return scored + Section(tables=[_by_process(runs, said)])
+    table = Table("Real runs", HEADINGS, [truth.line(judge, s) for judge, s in labels.items()], composition(runs))
+    section = Section(goals, [table]) + _onsets(runs, own) + _calibration(truth, own, figure)
+    return section + Section(tables=[_by_process(runs, labels)])
 
 
 class Truths:
-    """What is true of each run: (n,) booleans, and its label."""
+    """The truth about each run: (n,) booleans, and its label."""
 
     def __init__(self, runs: list[TrainedRun]) -> None:
         self.clear = np.array([run.truth.overfit is not None for run in runs])
@@ -54,36 +54,36 @@ class Truths:
         self.underfits = np.array([run.truth.underfit for run in runs])
         self.labels = np.array([run.truth.label for run in runs])
 
-    def overfit(self, said: list[str]) -> BalancedAccuracy:
-        """The score for overfit, over the runs that are clear."""
-        return balanced_accuracy((np.array(said) == "overfit")[self.clear], self.overfits[self.clear])
+    def overfit(self, labels: list[str]) -> BalancedAccuracy:
+        """Score overfit, over the runs with a clear truth."""
+        return balanced_accuracy((np.array(labels) == "overfit")[self.clear], self.overfits[self.clear])
 
-    def underfit(self, said: list[str]) -> BalancedAccuracy:
-        """The score for underfit, over all runs."""
-        return balanced_accuracy(np.array(said) == "underfit", self.underfits)
+    def underfit(self, labels: list[str]) -> BalancedAccuracy:
+        """Score underfit, over all runs."""
+        return balanced_accuracy(np.array(labels) == "underfit", self.underfits)
 
-    def macro_f1(self, said: list[str]) -> float:
-        """Over the runs whose rise is clear."""
-        return macro_f1(np.array(said)[self.clear].tolist(), self.labels[self.clear].tolist())
+    def macro_f1(self, labels: list[str]) -> float:
+        """Return macro F1 over the runs with a clear truth."""
+        return macro_f1(np.array(labels)[self.clear].tolist(), self.labels[self.clear].tolist())
 
-    def line(self, judge: str, said: list[str]) -> tuple[str, ...]:
-        """One judge's line of the table."""
-        overfit = self.overfit(said)
-        scores = (str(overfit), f"{overfit.found:.2f}", f"{overfit.left_alone:.2f}", str(self.underfit(said)))
-        return judge, *scores, f"{self.macro_f1(said):.3f}", f"{macro_f1(said, self.labels.tolist()):.3f}"
+    def line(self, judge: str, labels: list[str]) -> tuple[str, ...]:
+        """Return one judge's row of the table."""
+        overfit = self.overfit(labels)
+        scores = (str(overfit), f"{overfit.found:.2f}", f"{overfit.left_alone:.2f}", str(self.underfit(labels)))
+        return judge, *scores, f"{self.macro_f1(labels):.3f}", f"{macro_f1(labels, self.labels.tolist()):.3f}"
 
 
 def grouped(verdict: str) -> str:
-    """The verdict as truth knows it: good and near-overfit are one."""
+    """Return the verdict as one of the three true labels: near-overfit counts as good."""
     return "good" if verdict == "near-overfit" else verdict
 
 
 def composition(runs: list[TrainedRun]) -> str:
-    """How many runs there are of each truth, in words."""
+    """Count the runs of each truth, in words."""
     counts = Counter(run.truth.label for run in runs)
     unclear = sum(run.truth.overfit is None for run in runs)
-    told = ", ".join(f"{counts[label]} {label}" for label in ("underfit", "good", "overfit"))
-    return f"{len(runs)} runs by truth: {told}; {unclear} rise by 0.5-2% and are left out where overfit is scored."
+    text = ", ".join(f"{counts[label]} {label}" for label in ("underfit", "good", "overfit"))
+    return f"{len(runs)} runs by truth: {text}; {unclear} rise by 0.5-2% and are left out where overfit is scored."
 
 
 def _onsets(runs: list[TrainedRun], own: dict[str, list[Verdict]]) -> Section:
@@ -110,9 +110,12 @@ def _calibration(truth: Truths, own: dict[str, list[Verdict]], figure: Path | No
     every = np.ones(len(truth.labels), bool)
     goals, rows, curves = [], [], {}
     for judge, verdicts in own.items():
-        for name, true, kept in (("overfit", truth.overfits, truth.clear), ("underfit", truth.underfits, every)):
-            told = np.array([verdict.probabilities.get(name, 0.0) for verdict in verdicts])
-            curve = curves[judge, name] = reliability(told[kept], true[kept])
+        for name, true, scored in (
+            ("overfit", truth.overfits, truth.clear),
+            ("underfit", truth.underfits, every),
+        ):
+            stated = np.array([verdict.probabilities.get(name, 0.0) for verdict in verdicts])
+            curve = curves[judge, name] = reliability(stated[scored], true[scored])
             rows.append((judge, name, f"{curve.expected_error:.3f}"))
             if judge == ROWS:
                 goals.append(
@@ -125,16 +128,17 @@ def _calibration(truth: Truths, own: dict[str, list[Verdict]], figure: Path | No
     return Section(goals, [Table("Calibration", ("judge", "probability of", "expected calibration error"), rows)])
 
 
-def _by_process(runs: list[TrainedRun], said: dict[str, list[str]]) -> Table:
+def _by_process(runs: list[TrainedRun], labels: dict[str, list[str]]) -> Table:
     names = list(dict.fromkeys(run.config["process"] for run in runs))
     rows: list[tuple[str, ...]] = []
     for name in names:
         of = [i for i, run in enumerate(runs) if run.config["process"] == name]
-        labels = Counter(runs[i].truth.label for i in of)
+        counts = Counter(runs[i].truth.label for i in of)
         right = [
-            f"{100 * np.mean([said[judge][i] == runs[i].truth.label for i in of]):.0f}%" for judge in (CURVES, ROWS)
+            f"{100 * np.mean([labels[judge][i] == runs[i].truth.label for i in of]):.0f}%"
+            for judge in (CURVES, ROWS)
         ]
-        rows.append((name, *(str(labels[label]) for label in ("underfit", "good", "overfit")), *right))
+        rows.append((name, *(str(counts[label]) for label in ("underfit", "good", "overfit")), *right))
     return Table(
         "By process", ("process", "underfit", "good", "overfit", f"right: {CURVES}", f"right: {ROWS}"), rows
     )

@@ -44,10 +44,10 @@ def main(path: str, size: str, dropout: str = "0") -> None:
     steps = len(train) // BATCH
 
     def one(epochs: int) -> float:
-        told: list[Progress] = []
-        job = TrainConfig(epochs, BATCH, STOPPING, on_progress=told.append)
+        progress: list[Progress] = []
+        job = TrainConfig(epochs, BATCH, STOPPING, on_progress=progress.append)
         compiled.fit(model(size, float(dropout), steps), train, validation, job)
-        return (told[-1].seconds - told[0].seconds) / (told[-1].epoch - told[0].epoch)
+        return (progress[-1].seconds - progress[0].seconds) / (progress[-1].epoch - progress[0].epoch)
 
     def side_by_side(epochs: int, trials: int) -> float:
         job = TrainConfig(epochs, BATCH, STOPPING)
