@@ -37,7 +37,7 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
     ("words", "status", "said"),
     [
         (["study", "nothing.csv"], 1, "there is no such file"),
-        (["study", "--plan", "fast"], 2, "there is no plan 'fast'"),
+        (["study", "--plan", "fast"], 2, "there is no plan 'fast', expected quick"),
         (["study", "--rows", "0"], 2, "--rows"),
         (["study", "--colour", "red"], 2, "No such option"),
         (["study", "--on-bad-row", "hide"], 2, "expected 'fail' or 'skip'"),

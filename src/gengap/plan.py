@@ -16,6 +16,7 @@ import msgspec
 from gengap.errors import PlanError
 from gengap.models.treatment_base import check_compatible, count_parameters
 from gengap.models.treatments import AnyTreatment
+from gengap.options.choices import Preparation, Stop
 from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask
 from gengap.train.schedules import Constant as Constant  # plans are written with these
 from gengap.train.schedules import Cosine as Cosine
@@ -42,7 +43,6 @@ SIZES, REGULARIZERS, ROWS = "sizes", "regularizers", "rows"  # the groups that a
 RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
 
 
-Stop = Literal["patience", "verdict"]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Folds = Annotated[int, msgspec.Meta(ge=0, le=20)]
 Activation = Literal["elu", "relu", "silu"]
@@ -183,7 +183,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     name: str
     trials: tuple[Trial, ...]
     recipe: Recipe = msgspec.field(default_factory=Recipe)
-    preparation: Literal["raw", "standardise"] = "standardise"
+    preparation: Preparation = "standardise"
     growth: Growth | None = None
 
     def __post_init__(self) -> None:

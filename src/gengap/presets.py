@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from gengap.errors import PlanError
+from gengap.errors import PlanError, did_you_mean
 from gengap.files.limits import read_document
 from gengap.models.treatments import (
     L1,
@@ -116,9 +116,13 @@ PLANS = {"quick": quick, "tutorial": tutorial, "full": full}
 
 
 def load_plan(plan: Plan | str | Path) -> Plan:
-    """A plan by its name ("quick", "tutorial"), from a TOML file, or as it is.
+    """Return a plan by its name or from a TOML file, and check it.
 
-    Raises PlanError.
+    Args:
+        plan: "quick", "tutorial" or "full", the path of a TOML file, or a `Plan`.
+
+    Raises:
+        PlanError: There is no such plan, or a field of it is wrong.
 
     >>> load_plan("tutorial").recipe.stopping.patience
     200
@@ -132,7 +136,8 @@ def load_plan(plan: Plan | str | Path) -> Plan:
         return PLANS[str(plan)]()
     path = Path(plan)
     if path.suffix != ".toml":
-        raise PlanError(f"there is no plan {str(plan)!r}; expected {', '.join(PLANS)} or the path of a .toml file")
+        suggestion = did_you_mean(plan, PLANS)
+        raise PlanError(f"there is no plan {str(plan)!r}, expected {', '.join(PLANS)} or a .toml file.{suggestion}")
     try:
         text = read_document(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:

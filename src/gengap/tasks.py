@@ -9,14 +9,14 @@ gengap asks it and knows no kinds of task. Targets are `y` (rows,) or, one-hot, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 
 from gengap.errors import DataError, UsageError
+from gengap.options.choices import TaskName
 
-TaskName = Literal["binary", "multiclass", "regression"]
 KerasSpec = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and how to make it
 MOST_CLASSES = 100  # more than this are most likely no classes
 CLASSES_GUESSED = 20  # whole numbers of at most so many values are taken for classes, more for a quantity

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from gengap.data.dataset import Dataset, load
-from gengap.data.folds import folds, is_exchangeable
+from gengap.data.folds import folds
 from gengap.tasks import Multiclass
 
 
@@ -74,10 +74,3 @@ def test_class_weights_are_of_the_rows_that_train() -> None:
         assert train.class_factors[train.y == 0].sum() == pytest.approx(
             train.class_factors[train.y == 1].sum(), rel=1e-5
         )
-
-
-@pytest.mark.parametrize(
-    ("options", "may"), [({}, True), *(({name: "of"}, False) for name in ("group", "time", "weight"))]
-)
-def test_rows_that_belong_together_are_not_exchanged(options: dict[str, Any], may: bool) -> None:
-    assert is_exchangeable(dataset(**options)) is may

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import numpy as np
@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengap.data.dataset import load
-from gengap.data.spec import COLUMN_KINDS, DataOptions, DataSpec, parse_column_options
 from gengap.errors import UsageError
+from gengap.options.choices import ColumnKind
+from gengap.options.command_line import spec_of
+from gengap.options.data_spec import DataOptions, DataSpec
 
 counts = st.none() | st.integers(1, 10**9)
 names = st.none() | st.text(min_size=1, max_size=9)
@@ -29,7 +31,7 @@ specs = st.builds(
     keep=st.lists(st.text(max_size=5), max_size=3),
     weight=names,
     class_weight=st.sampled_from([None, "balanced"]),
-    column=st.dictionaries(st.text(max_size=5), st.sampled_from(COLUMN_KINDS), max_size=3),
+    column=st.dictionaries(st.text(max_size=5), st.sampled_from(get_args(ColumnKind)), max_size=3),
     memory=st.none() | st.floats(1e-3, 1e6),
 )
 
@@ -91,4 +93,4 @@ def test_a_specification_is_what_keywords_say() -> None:
 def test_kinds_of_columns_on_the_command_line() -> None:
     for texts, message in ((["kind"], "expected NAME=KIND"), (["a=text", "a=date"], "is both text and date")):
         with pytest.raises(UsageError, match=message):
-            parse_column_options(texts)
+            spec_of(DataSpec, {"column": texts})

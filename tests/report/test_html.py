@@ -22,10 +22,10 @@ from report.page_made import EPOCHS, HOSTILE, LOSS, history, study_made, trial
 import gengap
 from gengap.analysis.summary import StudySummary
 from gengap.data.sources.source_names import redact_address
-from gengap.diagnose.verdict import VerdictName
 from gengap.errors import StudyFolderError, UsageError
 from gengap.files.atomic import atomic_write
 from gengap.history import History, Series
+from gengap.options.choices import VerdictName
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.html import render, render_main, script_json, write_report

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 import gengap
 from gengap.analysis.summary import StudySummary, TrialSummary
-from gengap.diagnose.verdict import Verdict, VerdictName
+from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.history import History, Series
+from gengap.options.choices import VerdictName
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report.notebook import MOST_TRIALS, study_html
 from gengap.text.markup import COLOURS, TRAIN, VALIDATION, badge, bullets, element, sparkline, table

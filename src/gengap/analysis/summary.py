@@ -17,9 +17,10 @@ from gengap.analysis.sizes import SizeAnalysis
 from gengap.data.table_summary import TableSummary
 from gengap.diagnose.verdict import Finding, Verdict
 from gengap.history import History
+from gengap.options.choices import TaskName
 from gengap.stats.comparison import Comparison, Rank
 from gengap.stats.learning_curve import LearningCurveForecast
-from gengap.tasks import LOSSES, SCORES, TaskName
+from gengap.tasks import LOSSES, SCORES
 from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.train.stopping import StopReason
 

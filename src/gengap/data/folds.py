@@ -11,15 +11,6 @@ import numpy as np
 
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import StoredRows
-
-BOUND = {"group", "time", "weight"}  # kinds of columns that rows were split by, or balanced in each part
-
-
-def is_exchangeable(dataset: Dataset) -> bool:
-    """Whether any row may validate in another's place: rows of one group or time may not, nor rows with weights."""
-    bound = any(column.kind in BOUND for column in dataset.table.columns)
-    return not bound and not isinstance(dataset.train, StoredRows)
 
 
 def folds(dataset: Dataset, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, Rows, Rows]]:

@@ -25,10 +25,10 @@ from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
 from gengap.data.sources.cache import cache_folder
 from gengap.data.sources.source import Source
-from gengap.data.spec import DataSpec
 from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
 from gengap.errors import BadRowError, DataError
 from gengap.files.atomic import explain_write_errors
+from gengap.options.data_spec import DataSpec
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
 

@@ -12,9 +12,9 @@ from gengap.data.encoding import Encoding
 from gengap.data.formatted_numbers import FormatFound
 from gengap.data.raw_table import RawTable
 from gengap.data.rows import Rows
-from gengap.data.spec import DataSpec
 from gengap.data.table_summary import count_repeated_rows
 from gengap.errors import DataError
+from gengap.options.data_spec import DataSpec
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
 

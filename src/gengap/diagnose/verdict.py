@@ -11,10 +11,10 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from gengap.errors import UsageError
+from gengap.options.choices import VerdictName
 from gengap.text.catalog import Message
 from gengap.text.markup import Html, badge, bullets, element
 
-VerdictName = Literal["underfit", "good", "near-overfit", "overfit", "inconclusive"]
 Severity = Literal["info", "warning", "problem"]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Interval = tuple[float, float, float]  # low, middle, high

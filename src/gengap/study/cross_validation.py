@@ -1,4 +1,4 @@
-"""Trains a study's finalists again on other splits of the rows, so that many more rows judge them."""
+"""Cross-validate the best runs: train them again on other splits, so that more rows compare them."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from dataclasses import replace
 import numpy as np
 
 from gengap.analysis.results import OutOfFoldLosses
-from gengap.data.folds import folds, is_exchangeable
+from gengap.data.folds import folds
 from gengap.data.rows import Rows
+from gengap.data.stored_rows import StoredRows
 from gengap.stats.learning_curve import cross_fit_rows
 from gengap.study.scheduler import Scheduler
 from gengap.tasks import AnyTask
 from gengap.train.types import TrainResult
 
 
-def cross_validate(training: Scheduler, runs: Sequence[str]) -> Mapping[str, OutOfFoldLosses]:
-    """What each of `runs` says of training rows that it did not train on; nothing if there are fewer than two.
+def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, OutOfFoldLosses]:
+    """Return the losses of each run on training rows that it did not train on, by run.
 
-    Nor where rows of a group or of a time belong together, or rows have weights. A run that diverges on a fold is
-    left out. If the study is interrupted, the folds that are finished are kept for the next time.
+    Nothing for fewer than two runs, and for rows on disk. Not for rows with a group, a time or weights. A run that
+    diverges on a fold is left out. If the study is interrupted, finished folds are reused the next time.
     """
-    growth, dataset = training.plan.growth, training.dataset
-    if not runs or growth is None or not is_exchangeable(dataset):
+    growth, dataset = scheduler.plan.growth, scheduler.dataset
+    if not runs or growth is None or isinstance(dataset.train, StoredRows):
         return {}
     judged: dict[str, list[np.ndarray]] = {run: [] for run in runs}
     for fold, (held, train, validation) in enumerate(folds(dataset, growth.folds)):
-        for run, found in _of_fold(training, runs, fold, held, (train, validation)):
+        for run, found in _of_fold(scheduler, runs, fold, held, (train, validation)):
             judged[run].append(found)
-            training.display.cross_validating(sum(map(len, judged.values())), len(runs) * growth.folds)
-        if training.interrupt.is_set():
+            scheduler.display.cross_validating(sum(map(len, judged.values())), len(runs) * growth.folds)
+        if scheduler.interrupt.is_set():
             return {}
     to_rows = {run: np.concatenate(found, axis=1) for run, found in judged.items()}
     by_class = dataset.task.by_class
@@ -45,33 +46,33 @@ def cross_validate(training: Scheduler, runs: Sequence[str]) -> Mapping[str, Out
 
 
 def _of_fold(
-    training: Scheduler, runs: Sequence[str], fold: int, held: np.ndarray, rows: tuple[Rows, Rows]
+    scheduler: Scheduler, runs: Sequence[str], fold: int, held: np.ndarray, rows: tuple[Rows, Rows]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Each run with what it says of the rows `held` that validate in this fold: as was kept, or by training it now.
+    """Yield each run with its losses on the rows `held` that validate in this fold.
 
-    Each fold has a seed of its own, so that the mean over folds is also one over seeds.
+    Each fold has its own seed, so that the mean over folds is also a mean over seeds.
     """
-    folder, whose = training.folder, hashlib.sha256(held.astype(np.int64).tobytes()).hexdigest()[:16]
-    prints = {run: training.fingerprint(training.trials[run], fold, validating=whose) for run in runs}
+    folder, whose = scheduler.folder, hashlib.sha256(held.astype(np.int64).tobytes()).hexdigest()[:16]
+    prints = {run: scheduler.fingerprint(scheduler.trials[run], fold, validating=whose) for run in runs}
     kept = {run: folder.fold(run, fold, prints[run], len(held)) if folder else None for run in runs}
     yield from ((run, found) for run, found in kept.items() if found is not None)
     due = []
     for run in (run for run, found in kept.items() if found is None):
         checkpoints = folder.fold_checkpoints(run, fold, prints[run]) if folder else None
-        one = training.due(training.trials[run], fold, prints[run])
+        one = scheduler.pending(scheduler.trials[run], fold, prints[run])
         due.append(replace(one, on_progress=None, checkpoints=checkpoints))
-    with closing(training.running(due, rows)) as running:
+    with closing(scheduler.run_pending(due, rows)) as running:
         for finished in running:
             if finished.fitted.stopped == "interrupted":
                 continue
-            run, found = finished.due.run, out_of_fold(finished.fitted, rows[1], training.dataset.task)
+            run, found = finished.due.run, out_of_fold(finished.fitted, rows[1], scheduler.dataset.task)
             if folder is not None:
                 folder.keep_fold(run, fold, prints[run], found)
             yield run, found
 
 
 def out_of_fold(fitted: TrainResult, rows: Rows, task: AnyTask) -> np.ndarray:
-    """The loss of each row that validated, and whether its class is wrong (2, rows); infinite if it diverged."""
+    """Return the loss of each validation row and whether its class is wrong, (2, rows); infinite if it diverged."""
     if fitted.best_epoch is None:
         return np.full((2, len(rows)), np.inf)
     losses, right = task.row_losses(fitted.outputs, rows.y), task.right(fitted.outputs, rows.y)

@@ -189,7 +189,7 @@ class StudyFolder:
     def _again(self) -> str:
         return f"give the same `gengap study` again with --out {self.path}: finished trials are kept"
 
-    def held_out(self, digest: str) -> Evaluation | None:
+    def evaluation(self, digest: str) -> Evaluation | None:
         """What the test rows with this digest said when they were used; None if they were not."""
         try:
             found = msgspec.json.decode(read_document(self.path / "test.json"), type=Evaluation)

@@ -1,43 +1,65 @@
-"""How a study was made: the versions of what it ran on, and the command and the call that make it again."""
+"""How to reproduce a study: the versions that it ran on, and the command and the call that repeat it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from gengap.analysis.summary import PLAN_FILE, Provenance
-from gengap.data.sources.source_names import redact_address
+from gengap.data.sources.source_names import redact_address, short_name
 from gengap.files.limits import usable_cores
+from gengap.models.model_function import ModelFunction
+from gengap.options.data_spec import DataSpec
+from gengap.options.run_spec import RunSpec
 
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
-DEFAULTS: Mapping[str, object] = {"test": 0, "seeds": 1, "on_bad_row": "fail", "keep": (), "column": {}}
 
 
-def study_provenance(source: Any, plan: Any, options: Mapping[str, object]) -> Provenance:
-    """What `gengap.study(source, plan, **options)` runs on, and how to call it again, without an address's secrets.
+def study_provenance(
+    source: Any, plan: Any, data: DataSpec, run: RunSpec, model: ModelFunction | None = None
+) -> Provenance:
+    """Return versions, and how to call `gengap.study` again. Secrets in an address are left out.
 
-    >>> found = study_provenance("collider", "quick", {"seeds": 3, "test": 0, "max_epochs": 5})
+    >>> found = study_provenance("collider", "quick", DataSpec(train=200), RunSpec(seeds=3, max_epochs=5))
     >>> " ".join(found.command)
-    'gengap study collider --plan quick --seeds 3 --max-epochs 5'
+    'gengap study collider --plan quick --train 200 --seeds 3 --max-epochs 5'
     >>> found.call
-    "gengap.study('collider', 'quick', seeds=3, max_epochs=5)"
+    "gengap.study('collider', 'quick', train=200, seeds=3, max_epochs=5)"
     """
-    given = {name: value for name, value in options.items() if value is not None and value != DEFAULTS.get(name)}
+    options = data.changed() | run.changed()
+    if model is not None:
+        options["model"] = model.name if model.importable else run.model
+    has_name = isinstance(source, (str, os.PathLike)) and not callable(options.get("model"))
     return Provenance(
         versions={"gengap": import_module("gengap").__version__, "python": platform.python_version()} | _versions(),
         cores=usable_cores(),
-        command=_command(source, plan, given),
-        call=_call(source, plan, given),
+        command=tuple(_command(source, plan, options)) if has_name else (),
+        call=_call(source, plan, options),
     )
 
 
+def default_study_folder(source: str | os.PathLike[str], plan: str | Path, model: str | None = None) -> Path:
+    """Return the default folder of the command line: runs/<source>-<plan>, and the model's function.
+
+    >>> default_study_folder("data/HIGGS-16k.csv.gz", "quick").as_posix()
+    'runs/HIGGS-16k-quick'
+    >>> default_study_folder("https://host/table.csv?signature=secret", "full").as_posix()
+    'runs/table-full'
+    >>> default_study_folder("table.csv", "quick", "my_models:build").as_posix()
+    'runs/table-quick-my_models.build'
+    """
+    suffix = f"-{model.replace(':', '.')}" if model else ""
+    return Path("runs") / f"{short_name(os.fspath(source))}-{Path(plan).stem}{suffix}"
+
+
 def _versions() -> dict[str, str]:
-    """Those of the packages that say theirs: bundled ones may have no metadata."""
+    """Return the versions of the packages that have metadata; those of a bundle may have none."""
     found = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -45,30 +67,31 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _command(source: Any, plan: Any, given: Mapping[str, object]) -> tuple[str, ...]:
-    """The words of the shell; none for rows in memory and functions without a name, which only Python has."""
-    if not isinstance(source, (str, os.PathLike)) or callable(given.get("model")):
-        return ()
-    words = ["gengap", "study", redact_address(os.fspath(source)), "--plan", _plan(plan)]
-    for name, value in given.items():
-        several = [f"{key}={kind}" for key, kind in value.items()] if isinstance(value, Mapping) else value
+def _command(source: str | os.PathLike[str], plan: Any, options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the words of the command line."""
+    yield from ("gengap", "study", redact_address(os.fspath(source)), "--plan", _plan_name(plan))
+    default = default_study_folder(source, _plan_name(plan), options.get("model"))
+    for name, value in options.items():
+        if name == "out" and Path(value) == default:
+            continue
+        several = [f"{key}={kind}" for key, kind in value.items()] if isinstance(value, dict) else value
         for each in several if isinstance(several, (tuple, list)) else (several,):
-            words += [f"--{name.replace('_', '-')}", str(each)]
-    return tuple(words)
+            yield from (f"--{name.replace('_', '-')}", str(each))
 
 
-def _call(source: Any, plan: Any, given: Mapping[str, object]) -> str:
+def _call(source: Any, plan: Any, options: Mapping[str, Any]) -> str:
+    """Return the call from Python."""
     if isinstance(source, (str, os.PathLike)):
         rows = repr(redact_address(os.fspath(source)))
     else:
         rows = "(X, y)" if isinstance(source, tuple) else "table"
     values = {
         name: getattr(value, "__name__", "build") if callable(value) else repr(value)
-        for name, value in given.items()
+        for name, value in options.items()
     }
-    options = "".join(f", {name}={value}" for name, value in values.items())
-    return f"gengap.study({rows}, {_plan(plan)!r}{options})"
+    keywords = "".join(f", {name}={value}" for name, value in values.items())
+    return f"gengap.study({rows}, {_plan_name(plan)!r}{keywords})"
 
 
-def _plan(plan: Any) -> str:
+def _plan_name(plan: Any) -> str:
     return os.fspath(plan) if isinstance(plan, (str, os.PathLike)) else PLAN_FILE

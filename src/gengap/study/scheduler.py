@@ -1,13 +1,13 @@
-"""Trains a study's trials, as many seeds of each as asked for, and keeps what is finished.
+"""Train the trials of a study with every seed, and keep what is finished.
 
-What the study folder already holds is not trained again.
+Trials that the study folder already holds are not trained again.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from gengap.data.stored_rows import take_share
 from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.models.saved_model import ModelCard
 from gengap.models.treatments import AnyTreatment
+from gengap.options.run_spec import RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.display import Display
 from gengap.study.folder import StudyFolder
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TrialRecord:
-    """A finished trial and seed: what training gave, and its summary."""
+    """A finished trial and seed: the result of training, and its summary."""
 
     fitted: TrainResult
     summary: TrialSummary
@@ -47,15 +48,19 @@ class TrialRecord:
 
 @dataclass(eq=False)
 class Scheduler:
-    """One study's training. `trials` are those tried so far, by run; `finished` what came of them.
+    """Trains the trials of one study, and keeps what is finished.
 
-    `own` builds the models, where the user does. With a `cluster` they are trained there.
+    Attributes:
+        own: Builds the user's models in place of gengap's networks.
+        cluster: Trains on these machines in place of this one.
+        trials: Trials so far by run, finished or not.
+        finished: Finished trials by run and seed.
+        out_of_fold: Results of cross-validation by run.
     """
 
     plan: Plan
     dataset: Dataset
-    seeds: int
-    jobs: int | None
+    run: RunSpec
     folder: StudyFolder | None
     display: Display
     interrupt: threading.Event
@@ -64,81 +69,88 @@ class Scheduler:
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
-        self._of_baselines = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
+        self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, TrialRecord] = {}
         self.out_of_fold: Mapping[str, OutOfFoldLosses] = {}
-        self._epoch = time.time() - time.perf_counter()  # asked once: the clock of the day may jump meanwhile
+        self._clock_offset = time.time() - time.perf_counter()  # the clock of the day may jump during a study
 
-    def outcomes(self) -> TrialResults:
-        """What is finished, for conclusions."""
-        y, weights = self.dataset.validation.y, self.dataset.validation.weights
-        kept = recorded_rows(len(y))
-        fitted = {key: trained.fitted for key, trained in self.finished.items()}
-        baselines = {run: each[kept] for run, each in self._of_baselines.items()}
-        counted = {run: trained.summary.parameters for (run, _), trained in self.finished.items()}
-        of_kept = None if weights is None else weights[kept]
+    def results(self) -> TrialResults:
+        """Return what is finished, for the analysis."""
+        validation = self.dataset.validation
+        kept = recorded_rows(len(validation.y))
         return TrialResults(
-            self.trials, fitted, y[kept], baselines, self.dataset.task, counted, of_kept, self.out_of_fold
+            self.trials,
+            {key: record.fitted for key, record in self.finished.items()},
+            validation.y[kept],
+            {run: outputs[kept] for run, outputs in self._baseline_outputs.items()},
+            self.dataset.task,
+            {run: record.summary.parameters for (run, _), record in self.finished.items()},
+            None if validation.weights is None else validation.weights[kept],
+            self.out_of_fold,
         )
 
     def in_order(self) -> list[TrialRecord]:
-        """What is finished, seed by seed, in the order in which trials were tried."""
-        wanted = [(run, seed) for seed in range(self.seeds) for run in self.trials]
-        return [self.finished[key] for key in wanted if key in self.finished]
+        """Return what is finished, seed by seed, in the order of the trials."""
+        keys = [(run, seed) for seed in range(self.run.seeds) for run in self.trials]
+        return [self.finished[key] for key in keys if key in self.finished]
 
     @property
     def complete(self) -> bool:
-        """Whether every trial tried was finished with every seed."""
-        return len(self.finished) == len(self.trials) * self.seeds
+        """Whether every trial is finished with every seed."""
+        return len(self.finished) == len(self.trials) * self.run.seeds
 
     def train(self, trials: Sequence[Trial]) -> None:
-        """Trains these with every seed, as far as nobody interrupts."""
+        """Train these trials with every seed, until Ctrl-C is pressed. Finished ones in the folder are reused."""
         self.trials |= {trial.run: trial for trial in trials}
-        prints = {
-            (trial.run, seed): self.fingerprint(trial, seed) for seed in range(self.seeds) for trial in trials
-        }
-        for run, seed in prints:
-            kept = self.folder.finished(run, seed, prints[run, seed]) if self.folder else None
-            if kept:
-                fitted, summary = kept
-                summary = msgspec.structs.replace(summary, also=self.trials[run].also)  # as this plan has it
-                self.finished[run, seed] = TrialRecord(fitted, summary)
-                self.display.finished(summary, kept=True)
-        left = [(run, seed) for run, seed in prints if (run, seed) not in self.finished]
-        due = [self.due(self.trials[run], seed, prints[run, seed]) for run, seed in left]
-        running = self.running(due, (self.dataset.train, self.dataset.validation))
-        with closing(running):  # a fault here ends the trials that run
-            for trained in self._trained(running, prints):
-                self.finished[trained.summary.run, trained.summary.seed] = trained
-                self.display.finished(trained.summary, kept=False)
+        keys = [(trial.run, seed) for seed in range(self.run.seeds) for trial in trials]
+        fingerprints = {(run, seed): self.fingerprint(self.trials[run], seed) for run, seed in keys}
+        self._reuse(fingerprints)
+        left = [key for key in keys if key not in self.finished]
+        pending = [self.pending(self.trials[run], seed, fingerprints[run, seed]) for run, seed in left]
+        rows = (self.dataset.train, self.dataset.validation)
+        with closing(self.run_pending(pending, rows)) as completed:  # an error here ends the trials that run
+            for each in completed:
+                if each.fitted.stopped != "interrupted":
+                    self._record(each, fingerprints)
 
-    def running(self, due: Sequence[PendingTrial], rows: tuple[Rows, Rows]) -> Generator[CompletedTrial]:
-        """Trains what is due, here or on the cluster, on the `rows` that train and validate."""
+    def run_pending(self, pending: Sequence[PendingTrial], rows: tuple[Rows, Rows]) -> Generator[CompletedTrial]:
+        """Train, here or on the cluster, on the training and validation `rows`."""
         if self.cluster is None:
-            return run_trials(due, rows, self.jobs, self.interrupt)
+            return run_trials(pending, rows, self.run.jobs, self.interrupt)
         from gengap.train.distributed import run_on_cluster
 
-        return run_on_cluster(self.cluster, due, rows, self.jobs, self.interrupt)
+        return run_on_cluster(self.cluster, pending, rows, self.run.jobs, self.interrupt)
 
-    def _trained(self, running: Iterator[CompletedTrial], prints: Mapping[Key, str]) -> Iterator[TrialRecord]:
-        for finished in running:
-            if finished.fitted.stopped == "interrupted":
-                continue
-            fitted = finished.fitted
-            if self.dataset.task.name == "binary":
-                fitted = with_auc(fitted, self.dataset.validation)
-            summary = self._summarise(finished, fitted)
-            if self.folder is not None:
-                from gengap.models.saved_model import export_model
+    def _reuse(self, fingerprints: Mapping[Key, str]) -> None:
+        """Take the trials that the folder holds."""
+        if self.folder is None:
+            return
+        for key, expected in fingerprints.items():
+            if (saved := self.folder.finished(*key, expected)) is not None:
+                fitted, summary = saved
+                summary = msgspec.structs.replace(summary, also=self.trials[summary.run].also)  # as this plan says
+                self.finished[key] = TrialRecord(fitted, summary)
+                self.display.finished(summary, kept=True)
 
-                model = export_model(finished.model, self.dataset.mean, self.dataset.scale, self.dataset.task)
-                card = ModelCard.of(self.dataset.encoding, self.dataset.target, self.dataset.task)
-                self.folder.keep(fitted, summary, prints[summary.run, summary.seed], model, card)
-            yield TrialRecord(fitted, summary)
+    def _record(self, completed: CompletedTrial, fingerprints: Mapping[Key, str]) -> None:
+        """Summarise a trained trial and save it with its model."""
+        dataset, fitted = self.dataset, completed.fitted
+        if dataset.task.name == "binary":
+            fitted = with_auc(fitted, dataset.validation)
+        summary = self._summarise(completed, fitted)
+        key = (summary.run, summary.seed)
+        if self.folder is not None:
+            from gengap.models.saved_model import export_model
+
+            model = export_model(completed.model, dataset.mean, dataset.scale, dataset.task)
+            card = ModelCard.of(dataset.encoding, dataset.target, dataset.task)
+            self.folder.keep(fitted, summary, fingerprints[key], model, card)
+        self.finished[key] = TrialRecord(fitted, summary)
+        self.display.finished(summary, kept=False)
 
     def fingerprint(self, trial: Trial, seed: int, **others: str) -> str:
-        """Of what decides the trial's result, with `others` that do."""
+        """Return all that decides the result of a trial, with `others`, as text."""
         parts: dict[str, object] = {"units": trial.units, "treatments": [_settings(t) for t in trial.treatments]}
         parts |= {"recipe": trial.recipe(self.plan.recipe), "preparation": self.plan.preparation, "seed": seed}
         parts |= {"rows": self.dataset.digest, **({"share": trial.share} if trial.share < 1 else {})}
@@ -148,8 +160,8 @@ class Scheduler:
             parts |= {"model": self.own.known(trial.units).digest}
         return fingerprint(parts | others | versions())
 
-    def due(self, trial: Trial, seed: int, fingerprint: str) -> PendingTrial:
-        """The trial with that seed as something to train."""
+    def pending(self, trial: Trial, seed: int, fingerprint: str) -> PendingTrial:
+        """Return the trial with that seed, ready to be trained."""
         task, features = self.dataset.task, len(self.dataset.columns)
         own = self.own
         parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters
@@ -157,29 +169,29 @@ class Scheduler:
         prepare = TrialFactory(trial, self.plan.recipe, seed, task, own)
         return PendingTrial(trial.run, seed, parameters, prepare, self.display.progress, kept)
 
-    def _summarise(self, finished: CompletedTrial, fitted: TrainResult) -> TrialSummary:
+    def _summarise(self, completed: CompletedTrial, fitted: TrainResult) -> TrialSummary:
         from gengap.models.mlp import share_below
 
-        trial, validation = self.trials[finished.due.run], self.dataset.validation
+        trial, validation = self.trials[completed.due.run], self.dataset.validation
         return TrialSummary(
             run=trial.run,
             also=trial.also,
             seed=fitted.history.seed,
-            parameters=finished.model.count_params(),
+            parameters=completed.model.count_params(),
             epochs=fitted.history.epochs,
             best_epoch=None if fitted.best_epoch is None else fitted.best_epoch + 1,
             metrics=metrics_at(fitted.history, fitted.best_epoch, self.dataset.task.shown),
             stopped=fitted.stopped,
             seconds=fitted.seconds,
-            began=self._epoch + time.perf_counter() - fitted.seconds,
+            began=self._clock_offset + time.perf_counter() - fitted.seconds,
             verdict=judge_trial(fitted, validation.y, self.dataset.task, validation.weights),
-            sparsity=share_below(finished.model),
+            sparsity=share_below(completed.model),
         )
 
 
 @dataclass(frozen=True)
 class TrialFactory:
-    """All that builds one trial and seed beside the rows. It can be pickled, and be called on another machine."""
+    """Builds the model of one trial and seed from rows. It can be pickled and called on another machine."""
 
     trial: Trial
     plan: Recipe
@@ -188,7 +200,7 @@ class TrialFactory:
     own: UserModels | None
 
     def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
-        """The model and its job for these rows, of which the trial may take a share."""
+        """Return the model with its rows and settings; the trial may use a share of the training rows."""
         trial, recipe = self.trial, self.trial.recipe(self.plan)
         train = take_share(train, trial.share, self.seed)
         certain = None
@@ -205,6 +217,6 @@ class TrialFactory:
 
 
 def _settings(treatment: AnyTreatment) -> str:
-    """As in "dropout rate 0.5", all of it: what decides a result is not rounded."""
+    """Return all settings as text, such as "dropout rate 0.5", without rounding."""
     kind, *settings = msgspec.to_builtins(treatment).items()
     return " ".join((str(kind[1]), *(f"{name} {value}" for name, value in settings)))

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gengap.data.formatted_numbers import Decimal
-from gengap.data.spec import OnBadRow
 from gengap.errors import BadRowError, FormattedNumberError, SourceError, TooFewRowsError
 from gengap.files.delimited import MISSING_VALUES
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes
+from gengap.options.choices import OnBadRow
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 from gengap.data.sources import higgs
 from gengap.data.sources.blocks import Block, Progress, Reader, SkippedRow, accept_rows, check_batch
 from gengap.data.sources.source_names import is_address, redact_address, short_name
-from gengap.data.spec import DataOptions, DataSpec, OnBadRow
 from gengap.errors import DataError, UsageError, did_you_mean
+from gengap.options.choices import OnBadRow
+from gengap.options.data_spec import DataOptions, DataSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,0 +1,154 @@
+"""`Spec`: what the specifications of options have in common. Fields are checked, and TOML holds them.
+
+A field says all about its option: its type and limits, its default, and the help of the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple, Self, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from gengap.errors import UsageError, did_you_mean
+
+Count = Annotated[int, msgspec.Meta(ge=1, extra={"expected": "a whole number of at least 1"})]
+CountOrZero = Annotated[int, msgspec.Meta(ge=0, extra={"expected": "a whole number of at least 0"})]
+Gibibytes = Annotated[float, msgspec.Meta(gt=0, extra={"expected": "a number of GiB above 0", "metavar": "GIB"})]
+
+
+def describe(help: str, metavar: str | None = None) -> msgspec.Meta:
+    """Return the help of an option, and what it calls its value."""
+    return msgspec.Meta(description=help, extra={} if metavar is None else {"metavar": metavar})
+
+
+class Field(NamedTuple):
+    """One field of a specification, as its annotation says.
+
+    Attributes:
+        type: The annotation, with its metadata.
+        kind: The type without None and without metadata, for example `int`.
+        optional: Whether None is allowed.
+        choices: The values that are allowed, if the type is a `Literal`.
+        least: The smallest number that is allowed.
+        expected: What the value must be, for errors; "" if the type says it.
+        help: The help of the option.
+        metavar: What the help calls the value.
+    """
+
+    type: Any
+    kind: Any
+    optional: bool
+    choices: tuple[str, ...]
+    least: float | None
+    expected: str
+    help: str
+    metavar: str | None
+
+
+class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A specification. Every field has a default. A wrong value raises UsageError, which names the field."""
+
+    def __post_init__(self) -> None:
+        """Check every field, so that a wrong option fails before anything is read."""
+        for name, field in fields_of(type(self)).items():
+            msgspec.structs.force_setattr(self, name, _convert(name, getattr(self, name), field))
+
+    @classmethod
+    def of(cls, spec: Self | None = None, **options: Any) -> Self:
+        """Return `spec` (default: all defaults) with the `options` that replace its fields."""
+        return cls(**options) if spec is None else msgspec.structs.replace(spec, **options)
+
+    def changed(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, by name."""
+        default = type(self)()
+        values = msgspec.structs.asdict(self)
+        return {name: value for name, value in values.items() if value != getattr(default, name)}
+
+    def to_toml(self) -> str:
+        """Return the specification as TOML; `from_toml` reads it back equal."""
+        import tomli_w
+
+        return tomli_w.dumps(msgspec.to_builtins(self))
+
+    @classmethod
+    def from_toml(cls, text: str, origin: str = "the options") -> Self:
+        """Read a specification from TOML text.
+
+        Args:
+            text: The TOML text.
+            origin: The file's name in errors.
+
+        Raises:
+            UsageError: The text is no TOML, or a field is unknown or wrong; the message names it.
+        """
+        try:
+            return msgspec.toml.decode(text, type=cls)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise UsageError(f"{origin}: {error}. Correct it and try again") from None
+
+
+@cache
+def fields_of(spec: type[Spec]) -> Mapping[str, Field]:
+    """Return the fields of a specification by name."""
+    return {name: _field(hint) for name, hint in get_type_hints(spec, include_extras=True).items()}
+
+
+def _field(hint: Any) -> Field:
+    """Return what an annotation such as `Annotated[Count | None, describe("...")]` says."""
+    bare, metas = _without_metadata(hint)
+    members = get_args(bare) if get_origin(bare) in (Union, types.UnionType) else (bare,)
+    kind, more = _without_metadata(next(each for each in members if each is not type(None)))
+    metas = (*metas, *more)
+    extra = {name: value for meta in metas for name, value in (meta.extra or {}).items()}
+    return Field(
+        type=hint,
+        kind=kind,
+        optional=type(None) in members,
+        choices=get_args(kind) if get_origin(kind) is Literal else (),
+        least=next((meta.ge for meta in metas if meta.ge is not None), None),
+        expected=extra.get("expected", ""),
+        help=next((meta.description for meta in metas if meta.description), ""),
+        metavar=extra.get("metavar"),
+    )
+
+
+def _without_metadata(hint: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
+    if get_origin(hint) is not Annotated:
+        return hint, ()
+    return hint.__origin__, tuple(each for each in hint.__metadata__ if isinstance(each, msgspec.Meta))
+
+
+def _convert(name: str, value: Any, field: Field) -> Any:
+    """Return the field's value in its own type. Raises UsageError for a wrong one."""
+    if field.kind is Any:
+        return value
+    if get_origin(field.kind) is dict:
+        value = dict(value or {})
+        kinds = get_args(get_args(field.kind)[1])
+        for key, each in value.items():
+            _check_choice(f"{name} {key!r}: there is no kind {each!r}", each, kinds)
+    elif field.choices and not (value is None and field.optional):
+        _check_choice(f"{name} is {value!r}", value, field.choices)
+    try:
+        return msgspec.convert(_plain(value), field.type)
+    except msgspec.ValidationError as error:
+        problem = f"expected {field.expected}" if field.expected else error
+        raise UsageError(f"{name} is {value!r}, {problem}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Return a path as text and a scalar of NumPy as a number."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if hasattr(value, "item") and value.shape == () else value
+
+
+def _check_choice(problem: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        *first, last = map(repr, choices)
+        expected = f"{', '.join(first)} or {last}" if first else last
+        raise UsageError(f"{problem}, expected {expected}.{did_you_mean(value, choices)}")
