@@ -20,6 +20,7 @@ from gengap.errors import GengapWarning, PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
 from gengap.models.model_function import ModelFunction
 from gengap.models.user_model import UserModels, model_digest
+from gengap.options.run_spec import RunSpec
 from gengap.plan import Growth, Recipe
 from gengap.report.console import user_model_text
 from gengap.study.display import SilentDisplay
@@ -312,7 +313,7 @@ def test_a_plan_is_left_with_what_suits() -> None:
 
 
 def test_a_function_without_a_name_is_made_again_only_from_python() -> None:
-    found = study_provenance("collider", "quick", {"model": sequential()})
+    found = study_provenance("collider", "quick", run=RunSpec(model=sequential()))
     assert found.command == ()
     assert found.call == "gengap.study('collider', 'quick', model=build)"
     assert not ModelFunction.of(sequential()).importable

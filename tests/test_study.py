@@ -233,7 +233,7 @@ def test_a_damaged_trial_file_is_named(tmp_path: Path) -> None:
 def test_plot_draws_a_group(kept: Study) -> None:
     axes = kept.plot("sizes", log_epochs=True)
     assert len(axes.lines) >= 4
-    with pytest.raises(UsageError, match="there is no group 'colours'; the study has sizes, regularizers"):
+    with pytest.raises(UsageError, match="no group 'colours', expected sizes, regularizers"):
         kept.plot("colours")
 
 

@@ -26,6 +26,8 @@ from gengap.errors import StudyFolderError, UsageError
 from gengap.files.atomic import atomic_write
 from gengap.history import History, Series
 from gengap.options.choices import VerdictName
+from gengap.options.data_spec import DataSpec
+from gengap.options.run_spec import RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.html import render, render_main, script_json, write_report
@@ -342,11 +344,14 @@ def test_groups_are_those_of_the_pictures_and_all_runs() -> None:
 
 
 def test_the_command_makes_the_same_study_again() -> None:
-    options = {"target": "sick", "test": 0, "seeds": 2, "only": "sizes/*", "on_bad_row": "skip", "rows": None}
-    found = study_provenance(Path("my table.csv"), "quick", options)
+    data, run = (
+        DataSpec(target="sick", on_bad_row="skip"),
+        RunSpec(seeds=2, only="sizes/*", out="runs/my table-quick"),
+    )
+    found = study_provenance(Path("my table.csv"), "quick", data, run)
     assert found.command[2:5] == ("my table.csv", "--plan", "quick")
-    assert found.command[5:] == ("--target", "sick", "--seeds", "2", "--only", "sizes/*", "--on-bad-row", "skip")
-    arrays = study_provenance((np.ones(3), np.ones(3)), LITTLE, {})
+    assert found.command[5:] == ("--target", "sick", "--on-bad-row", "skip", "--seeds", "2", "--only", "sizes/*")
+    arrays = study_provenance((np.ones(3), np.ones(3)), LITTLE)
     assert arrays.command == () and arrays.call == "gengap.study((X, y), 'plan.toml')"
     assert set(found.versions) == {"gengap", "python", "keras", "jax", "numpy", "scikit-learn"}
 
@@ -358,12 +363,12 @@ def test_packages_without_metadata_are_left_out(monkeypatch: pytest.MonkeyPatch)
         return "1"
 
     monkeypatch.setattr("gengap.study.provenance.version", version)
-    found = study_provenance("collider", "quick", {}).versions
+    found = study_provenance("collider", "quick").versions
     assert found["gengap"] == gengap.__version__ and "jax" not in found and found["keras"] == "1"
 
 
 def test_no_secret_of_an_address_is_recorded() -> None:
-    found = study_provenance("https://user:secret@host/x.csv?sig=TOKEN", "quick", {})
+    found = study_provenance("https://user:secret@host/x.csv?sig=TOKEN", "quick")
     assert found.command[2] == "https://…@host/x.csv?sig=…"
     assert found.call == "gengap.study('https://…@host/x.csv?sig=…', 'quick')"
     for address in ("HTTP://u:p?secret@h/x.csv", "https://h/x.csv?TOKEN&b=secret;c=TOKEN#secret"):

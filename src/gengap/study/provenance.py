@@ -22,7 +22,11 @@ PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
 
 
 def study_provenance(
-    source: Any, plan: Any, data: DataSpec, run: RunSpec, model: ModelFunction | None = None
+    source: Any,
+    plan: Any,
+    data: DataSpec | None = None,
+    run: RunSpec | None = None,
+    model: ModelFunction | None = None,
 ) -> Provenance:
     """Return versions, and how to call `gengap.study` again. Secrets in an address are left out.
 
@@ -32,9 +36,9 @@ def study_provenance(
     >>> found.call
     "gengap.study('collider', 'quick', train=200, seeds=3, max_epochs=5)"
     """
-    options = data.changed() | run.changed()
-    if model is not None:
-        options["model"] = model.name if model.importable else run.model
+    options = DataSpec.of(data).changed() | RunSpec.of(run).changed()
+    if model is not None and model.importable:
+        options["model"] = model.name
     has_name = isinstance(source, (str, os.PathLike)) and not callable(options.get("model"))
     return Provenance(
         versions={"gengap": import_module("gengap").__version__, "python": platform.python_version()} | _versions(),
