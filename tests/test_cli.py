@@ -77,7 +77,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
         watchdog.cancel()
     assert "Traceback" not in rest
     assert "stopping after the epochs at hand" in rest
-    assert "1 finished trials are kept" in rest
+    assert "The study was interrupted" in rest
     document = json.loads((tmp_path / "kept" / "study.json").read_text())
     assert [trial["run"] for trial in document["trials"]] == ["sizes/first"]
     assert document["interrupted"] is True

@@ -344,11 +344,8 @@ def test_groups_are_those_of_the_pictures_and_all_runs() -> None:
 
 
 def test_the_command_makes_the_same_study_again() -> None:
-    data, run = (
-        DataSpec(target="sick", on_bad_row="skip"),
-        RunSpec(seeds=2, only="sizes/*", out="runs/my table-quick"),
-    )
-    found = study_provenance(Path("my table.csv"), "quick", data, run)
+    run = RunSpec(seeds=2, only="sizes/*", out="runs/my-table-quick")  # the default folder
+    found = study_provenance(Path("my table.csv"), "quick", DataSpec(target="sick", on_bad_row="skip"), run)
     assert found.command[2:5] == ("my table.csv", "--plan", "quick")
     assert found.command[5:] == ("--target", "sick", "--on-bad-row", "skip", "--seeds", "2", "--only", "sizes/*")
     arrays = study_provenance((np.ones(3), np.ones(3)), LITTLE)
