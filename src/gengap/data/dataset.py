@@ -25,7 +25,6 @@ from gengap.data.sample_weights import (
     source_row_number,
 )
 from gengap.data.sources.source import Source, open_source
-from gengap.data.spec import DataOptions, DataSpec, Preparation
 from gengap.data.split import Split, SplitRequest, split_rows
 from gengap.data.stored_rows import StoredRows
 from gengap.data.table_summary import (
@@ -37,6 +36,8 @@ from gengap.data.table_summary import (
 )
 from gengap.errors import BadRowError, FormattedNumberError, TooFewRowsError, UsageError, shown
 from gengap.files.limits import TooLargeError, default_table_bytes
+from gengap.options.choices import Preparation
+from gengap.options.data_spec import DataOptions, DataSpec
 from gengap.tasks import AnyTask, Regression, task_of
 from gengap.text.catalog import Message
 
@@ -125,9 +126,9 @@ def load(
         seed: Seed of the random split.
         progress: Function that is called with the number of rows (or bytes of a download) read, and the number
             expected, or None if that is unknown.
-        **options: The fields of `gengap.data.spec.DataSpec` as keywords: `target`, `rows`, `train`, `validation`,
-            `test`, `task`, `on_bad_row`, `group`, `time`, `keep`, `weight`, `class_weight`, `column`, `memory`.
-            They replace those of `spec`.
+        **options: The fields of `gengap.options.data_spec.DataSpec` as keywords: `target`, `rows`, `train`,
+            `validation`, `test`, `task`, `on_bad_row`, `group`, `time`, `keep`, `weight`, `class_weight`, `column`,
+            `memory`. They replace those of `spec`.
 
     Returns:
         The prepared dataset, split into training, validation and test rows.

@@ -16,8 +16,8 @@ import numpy as np
 
 from gengap.data.encoding import read_dates
 from gengap.data.sample_weights import source_row_number
-from gengap.data.spec import DataSpec
 from gengap.errors import BadRowError, DataError, TooFewRowsError
+from gengap.options.data_spec import DataSpec
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:

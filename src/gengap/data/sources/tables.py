@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from gengap.data.sources import byte_stream, csv_text, higgs
 from gengap.data.sources.blocks import Block, Progress, Reader, accept_rows, check_batch
 from gengap.data.sources.source_names import TEXT, kind_of
-from gengap.data.spec import DataSpec
 from gengap.errors import BadRowError, SourceError, UsageError, shown
 from gengap.files.atomic import atomic_write
 from gengap.files.limits import (
@@ -30,6 +29,7 @@ from gengap.files.limits import (
     open_arrow,
     open_parquet,
 )
+from gengap.options.data_spec import DataSpec
 
 BATCH_ROWS = 1 << 16
 LOOKED_AT = 1_000  # rows of a column of another type, for a value to name
