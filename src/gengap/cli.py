@@ -77,6 +77,7 @@ def study(
     **options: Any,
 ) -> None:
     """Train the plan's models on SOURCE, compare them, recommend one, and save everything in a folder."""
+    typer.echo(f"gengap {__version__}: loading libraries, then reading the table", err=True)
     from gengap.report.console import Terminal
     from gengap.report.study_report import study_report
     from gengap.study import study as run_study

@@ -102,6 +102,20 @@ def test_the_plan_shows_every_run_and_treatment() -> None:
     assert "803,329" in text
 
 
+def test_every_running_trial_has_a_line_and_says_that_it_compiles() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, legacy_windows=False)
+    with Terminal(console) as terminal:
+        terminal.starting("sizes/Tiny", 0)
+        terminal.starting("regularizers/" + "x" * 80, 0)
+        terminal.progress(Progress("sizes/Tiny", 0, 10, 1_000, 0.6, 0.7, 0.65, 3, 1.0, nothing))
+        (first, second) = terminal._progress.tasks[-2:]
+        lines = shown(terminal._progress, 80).splitlines()
+    assert first.fields["facts"].startswith("10/1,000 val 0.7000") and second.fields["facts"] == "compiling"
+    assert len(second.description) < 30 and max(map(len, lines)) <= 80
+    assert any("sizes/Tiny" in line and "10/1,000" in line for line in lines)
+    assert any("…" in line and "compiling" in line for line in lines)
+
+
 def test_without_a_terminal_one_line_per_hundred_epochs() -> None:
     console = Console(file=io.StringIO(), width=200)
     with Terminal(console) as terminal:

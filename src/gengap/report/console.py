@@ -19,6 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.analysis.summary import TrialSummary
+from gengap.report.study_report import MIN_NAME, WIDE
+from gengap.report.verdict_table import shorten
 from gengap.tasks import BINARY, Regression
 from gengap.text.catalog import catalog
 from gengap.text.numbers import fixed, minutes
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from gengap.train.types import Progress
 
 LINE_EPOCHS = 100
+FACTS_WIDTH = 58  # characters of a running trial's bar and facts on a narrow console
 SHOWN_CLASSES = 6
 SHOWN_LEFT_OUT = 6
 READING, FOLDS = ("", -1), ("", -2)  # the keys of the bars for rows and folds, beside those of trials
@@ -123,7 +126,7 @@ class Terminal:
         self._seeds = 1
         self._progress = RichProgress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=10),
             TextColumn("{task.fields[facts]}"),
             console=self.console,
             auto_refresh=False,
@@ -134,6 +137,7 @@ class Terminal:
         if self.console.is_terminal:
             self._live = Live(self._progress, console=self.console, refresh_per_second=8, transient=True)
             self._live.start()
+            self._bar(READING, "reading", None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -146,7 +150,7 @@ class Terminal:
         with self._lock:
             if self._live is not None:
                 bar = self._bar(READING, "reading", expected)
-                self._progress.update(bar, completed=done, facts=f"{done:,}{of}")
+                self._progress.update(bar, total=expected, completed=done, facts=f"{done:,}{of}")
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
         """Prints the rows, the plan and, if verbose, every model."""
@@ -172,19 +176,30 @@ class Terminal:
                 model = _model_of(trial, plan, dataset, own)
                 self.console.print(trial.run, markup=False)
                 model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))
-
-    def progress(self, progress: Progress) -> None:
-        """A chunk of one trial's epochs is done."""
-        key, name = (progress.run, progress.seed), self._name(progress)
-        rate = progress.epoch / max(progress.seconds, 1e-9)
-        left = minutes((progress.of - progress.epoch) / rate)
-        facts = (
-            f"epoch {progress.epoch:,}/{progress.of:,}  {rate:,.1f}/s  at most {left} left  "
-            f"train {progress.train:.4f}  val {progress.validation:.4f}  best {progress.best:.4f}"
-        )
         with self._lock:
             if self._live is not None:
-                self._progress.update(self._bar(key, name, progress.of), completed=progress.epoch, facts=facts)
+                self._bar(READING, "fitting baselines", None)
+            else:
+                self.console.print("fitting baselines")
+
+    def starting(self, run: str, seed: int) -> None:
+        """Show a trial that is built and compiled, before its first epoch."""
+        name = self._name(run, seed)
+        self._remove(READING)
+        with self._lock:
+            if self._live is not None:
+                self._progress.update(self._bar((run, seed), name, None), facts="compiling")
+            else:
+                self.console.print(f"{name}: compiling", markup=False, soft_wrap=True)
+
+    def progress(self, progress: Progress) -> None:
+        """Show the epochs of one trial; without a terminal, a line for each hundred."""
+        key, name = (progress.run, progress.seed), self._name(progress.run, progress.seed)
+        facts = _facts(progress, wide=self._live is None or self.console.width >= WIDE)
+        with self._lock:
+            if self._live is not None:
+                bar = self._bar(key, name, progress.of)
+                self._progress.update(bar, total=progress.of, completed=progress.epoch, facts=facts)
             elif progress.epoch // LINE_EPOCHS > self._lines.get(key, 0):
                 self._lines[key] = progress.epoch // LINE_EPOCHS
                 self.console.print(f"{name}: {facts}", markup=False, soft_wrap=True)
@@ -197,8 +212,9 @@ class Terminal:
         with self._lock:
             loss = fixed(trial.loss("validation"))
             verdict = f", {trial.verdict.verdict}" if trial.verdict else ""
+            name = self._name(trial.run, trial.seed)
             self.console.print(
-                f"{self._name(trial)}: {trial.epochs:,} epochs, {best}, val {loss}{verdict} ({how})",
+                f"{name}: {trial.epochs:,} epochs, {best}, val {loss}{verdict} ({how})",
                 markup=False,
                 soft_wrap=True,
             )
@@ -216,18 +232,33 @@ class Terminal:
         """Ctrl-C was pressed."""
         self.console.print("stopping after the epochs at hand; press Ctrl-C again to stop at once", markup=False)
 
-    def _name(self, of: Progress | TrialSummary) -> str:
-        return f"{of.run} seed {of.seed}" if self._seeds > 1 else of.run
+    def _name(self, run: str, seed: int) -> str:
+        return f"{run} seed {seed}" if self._seeds > 1 else run
 
     def _bar(self, key: tuple[str, int], name: str, total: int | None) -> TaskID:
         if key not in self._bars:
-            self._bars[key] = self._progress.add_task(name.replace("[", r"\["), total=total, facts="")
+            room = max(self.console.width - FACTS_WIDTH, MIN_NAME)
+            shown = shorten(name, room).replace("[", r"\[")
+            self._bars[key] = self._progress.add_task(shown, total=total, facts="")
         return self._bars[key]
 
     def _remove(self, key: tuple[str, int]) -> None:
         with self._lock:
             if key in self._bars:
                 self._progress.remove_task(self._bars.pop(key))
+
+
+def _facts(progress: Progress, *, wide: bool) -> str:
+    """Return how far a trial is; epochs count from 1."""
+    rate = progress.epoch / max(progress.seconds, 1e-9)
+    left = minutes((progress.of - progress.epoch) / rate)
+    validation, best = fixed(progress.validation), fixed(progress.best)
+    if not wide:
+        return f"{progress.epoch:,}/{progress.of:,} val {validation} best {best}, {left} left"
+    return (
+        f"epoch {progress.epoch:,}/{progress.of:,}  {rate:,.1f}/s  at most {left} left  "
+        f"train {fixed(progress.train)}  val {validation}  best {best}"
+    )
 
 
 def table_text(table: TableSummary, max_columns: int = 20) -> str:

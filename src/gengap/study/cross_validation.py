@@ -60,7 +60,7 @@ def _of_fold(
     for run in (run for run, found in kept.items() if found is None):
         checkpoints = folder.fold_checkpoints(run, fold, prints[run]) if folder else None
         one = scheduler.pending(scheduler.trials[run], fold, prints[run])
-        due.append(replace(one, on_progress=None, checkpoints=checkpoints))
+        due.append(replace(one, on_progress=None, on_start=None, checkpoints=checkpoints))
     with closing(scheduler.run_pending(due, rows)) as running:
         for finished in running:
             if finished.fitted.stopped == "interrupted":

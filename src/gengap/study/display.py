@@ -21,6 +21,9 @@ class Display(Protocol):
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
         """The rows are read and the trials are about to start; `own` builds their models, if the user does."""
 
+    def starting(self, run: str, seed: int) -> None:
+        """A trial starts: its model is built and compiled before the first epoch."""
+
     def progress(self, progress: Progress) -> None:
         """A chunk of one trial's epochs is done."""
 
@@ -41,6 +44,9 @@ class SilentDisplay:
         """Nothing."""
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
+        """Nothing."""
+
+    def starting(self, run: str, seed: int) -> None:
         """Nothing."""
 
     def progress(self, progress: Progress) -> None:

@@ -131,6 +131,10 @@ class ProgressFiles:
         )
         self._display.begin(plan, dataset, seeds, own)
 
+    def starting(self, run: str, seed: int) -> None:
+        """Pass on that a trial starts."""
+        self._display.starting(run, seed)
+
     def progress(self, progress: Progress) -> None:
         """Writes the trial's curves so far, if they are due."""
         key, now = (progress.run, progress.seed), time.monotonic()

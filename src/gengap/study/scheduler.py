@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -167,7 +168,8 @@ class Scheduler:
         parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters
         kept = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
         prepare = TrialFactory(trial, self.plan.recipe, seed, task, own)
-        return PendingTrial(trial.run, seed, parameters, prepare, self.display.progress, kept)
+        start = partial(self.display.starting, trial.run, seed)
+        return PendingTrial(trial.run, seed, parameters, prepare, self.display.progress, kept, start)
 
     def _summarise(self, completed: CompletedTrial, fitted: TrainResult) -> TrialSummary:
         from gengap.models.mlp import share_below

@@ -49,7 +49,7 @@ class BuiltTrial:
 class PendingTrial:
     """One trial and seed still to train. `prepare` builds its model when its turn comes, maybe on another machine.
 
-    `on_progress` and `checkpoints` are this machine's, as of `TrainConfig`.
+    `on_progress` and `checkpoints` are this machine's, as of `TrainConfig`. `on_start` is called before `prepare`.
     """
 
     run: str
@@ -58,6 +58,7 @@ class PendingTrial:
     prepare: BuildTrial
     on_progress: Callable[[Progress], None] | None = None
     checkpoints: CheckpointFile | None = None
+    on_start: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +132,8 @@ def _run(
 
 
 def _ready(due: PendingTrial, rows: tuple[Rows, Rows], interrupt: threading.Event) -> BuiltTrial:
+    if due.on_start is not None:
+        due.on_start()
     ready = due.prepare(*rows)
     here = {"on_progress": due.on_progress, "checkpoints": due.checkpoints, "interrupt": interrupt}
     return replace(ready, job=replace(ready.job, **here))
