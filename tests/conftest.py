@@ -34,8 +34,15 @@ def higgs_path() -> Path:
 # `make check` leaves out what runs whole studies, programs and servers, and of every law all cases but the first.
 SLOW = {
     *("docs", "fuzz", "nothing_lost", "estimators", "test_awkward_tables.py", "test_callbacks.py", "test_cli.py"),
-    *("test_cluster.py", "test_cross_validation.py", "test_doctor.py", "test_estimators.py", "test_fitting.py"),
-    *("test_live.py", "test_mixed_study.py", "test_notebook.py", "test_own_model.py", "test_prediction.py"),
+    *(
+        "test_better_recipe.py",
+        "test_cluster.py",
+        "test_cross_validation.py",
+        "test_doctor.py",
+        "test_environment.py",
+    ),
+    *("test_estimators.py", "test_fitting.py", "test_larger.py", "test_live.py", "test_mixed_study.py"),
+    *("test_notebook.py", "test_own_model.py", "test_prediction.py"),
     *("test_soak.py", "test_study.py", "test_study_verdicts.py", "test_tensorboard.py"),
     *("test_tensorboard_hparams.py", "test_watch.py", "test_weights.py", "test_wheel.py"),
 }

@@ -83,21 +83,16 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
     assert document["interrupted"] is True
 
 
-def test_a_plan_prints_as_toml_that_runs(tmp_path: Path) -> None:
+def test_a_plan_prints_as_toml_that_runs_on_a_table_that_ingest_wrote(tmp_path: Path) -> None:
     printed = gengap("plan", "tutorial", cwd=tmp_path)
     assert printed.returncode == 0
     (tmp_path / "mine.toml").write_text(printed.stdout)
-    done = gengap("study", *SMALL, "--plan", "mine.toml", cwd=tmp_path)
+    ingested = gengap("ingest", "collider", "--rows", "400", "-o", "toy.parquet", cwd=tmp_path)
+    assert ingested.returncode == 0, ingested.stderr
+    assert "400 rows" in ingested.stderr
+    done = gengap("study", "toy.parquet", *SMALL, "--plan", "mine.toml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "runs" / "collider-mine" / "study.json").exists()
-
-
-def test_ingest_writes_parquet_that_a_study_reads(tmp_path: Path) -> None:
-    done = gengap("ingest", "collider", "--rows", "400", "-o", "toy.parquet", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "400 rows" in done.stderr
-    studied = gengap("study", "toy.parquet", *SMALL, cwd=tmp_path)
-    assert studied.returncode == 0, studied.stderr
+    assert (tmp_path / "runs" / "toy-mine" / "study.json").exists()
 
 
 def test_help_and_import_stay_light(tmp_path: Path) -> None:

@@ -282,6 +282,7 @@ print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """The text is 50 and 400 MB; the peak over that of the imports stays far below either."""
     line = ",".join(["1.0"] + ["5.000000000000000000e-01"] * 28) + "\n"

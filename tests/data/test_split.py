@@ -25,6 +25,7 @@ def frame(rows: int = 300, seed: int = 0) -> pd.DataFrame:
     return table.assign(who=random.integers(0, 40, rows), row=np.arange(rows) + 0.5, y=random.integers(0, 2, rows))
 
 
+@pytest.mark.slow
 @given(
     st.integers(60, 300), st.integers(8, 30), st.integers(0, 5), st.sampled_from([0, 20]), st.none() | st.just(25)
 )

@@ -85,6 +85,7 @@ def test_named_numbers_are_as_told(module: str, names: str) -> None:
         assert f"| `{name}` | {getattr(thresholds, name):g} |" in VERDICTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", DIAGNOSE + VERDICTS, re.DOTALL))
 def test_python_in_the_docs_runs(
     code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -77,6 +77,7 @@ def test_a_power_law_without_noise_is_carried_on(a: float, b: float, c: float) -
         assert found.better_percent[0] < 100 * fall / present < found.better_percent[2]
 
 
+@pytest.mark.slow
 def test_intervals_cover_noisy_power_laws() -> None:
     random = np.random.default_rng(4)
     covered = []
@@ -93,6 +94,7 @@ def test_intervals_cover_noisy_power_laws() -> None:
     assert np.mean(covered) >= 0.85
 
 
+@pytest.mark.slow
 def test_the_posterior_is_calibrated_to_its_prior(monkeypatch: pytest.MonkeyPatch) -> None:
     """Curves drawn as the prior says: ranks of the truth among the particles are uniform (Talts et al. 2018)."""
     monkeypatch.setattr(power_law, "PARTICLES", 500)
@@ -316,6 +318,7 @@ def test_misshapen_cross_fits_are_refused(shape: tuple[int, ...], folds: int) ->
 LOSSES = (st.floats(), st.floats(0.01, 10), st.floats(0.5, 0.7), st.floats(0.6, 0.601))
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(data=st.data())
 def test_no_curve_crashes_it(data: st.DataObject) -> None:

@@ -113,6 +113,7 @@ def test_what_a_reader_had_to_decide_is_noted() -> None:
     assert one(LOGS / "keras" / "training.csv").notes == ()
 
 
+@pytest.mark.slow
 def test_the_example_makes_such_logs(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLE), str(tmp_path), "sklearn", "xgboost"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
