@@ -19,7 +19,8 @@ def dataset(classes: int = 2, **options: Any) -> Dataset:
     random, rows = np.random.default_rng(0), 103
     table = pd.DataFrame({"x": random.normal(size=rows), "y": np.arange(rows) % classes, "w": random.random(rows)})
     table["of"] = np.arange(rows) // 4
-    return load(table, **{"target": "y", "validation": 20, "test": 10, **options})
+    spec: dict[str, Any] = {"target": "y", "validation": 20, "test": 10} | options
+    return load(table, **spec)
 
 
 @pytest.mark.parametrize(("count", "validation"), [(2, 20), (4, 20), (4, 60), (7, 5)])
