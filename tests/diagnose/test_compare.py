@@ -21,7 +21,7 @@ from gengap.stats.paired import (
     auc_components,
     bootstrap_interval,
     bootstrap_means,
-    cross_fitted,
+    cross_fit,
     delong,
     holm,
     mcnemar,
@@ -514,7 +514,7 @@ def test_the_corrected_loss_is_nearly_unbiased_where_the_naive_one_is_not(scenar
     naive, corrected, errors, covered = [], [], [], 0
     for seed in range(500):
         losses, truth = scenario(random, 200)
-        found = cross_fitted(losses, seed=seed)
+        found = cross_fit(losses, seed=seed)
         assert found.naive == pytest.approx(losses[found.best].mean()) == pytest.approx(losses.mean(axis=1).min())
         naive.append(found.naive - truth[found.best])
         corrected.append(found.corrected - truth[found.best])
@@ -531,7 +531,7 @@ def test_the_corrected_loss_is_nearly_unbiased_where_the_naive_one_is_not(scenar
 def test_a_clear_best_needs_no_correction() -> None:
     random = np.random.default_rng(25)
     losses = random.normal(size=101) + np.array([[2.0], [0.0], [3.0]]) + 0.1 * random.normal(size=(3, 101))
-    found = cross_fitted(losses.astype(np.float32))
+    found = cross_fit(losses.astype(np.float32))
     assert found.best == 1 and found.shares.tolist() == [0, 1, 0]
     assert found.optimism == pytest.approx(0, abs=1e-6)
     assert found.error == pytest.approx(losses[1].std(ddof=1) / np.sqrt(101), rel=1e-4)
@@ -542,7 +542,7 @@ def test_halves_pick_and_score_as_by_hand() -> None:
     losses = np.array([[0.0, 0.0, 8.0, 8.0], [5.0, 5.0, 1.0, 1.0]])
     # {0,1} | {2,3}: the first pair picks line 0, which loses 8 on the other; that picks line 1, which loses 5.
     # {0,2} | {1,3}: both pick line 1 (3 < 4), which loses (5 + 1) / 2.
-    scores = [cross_fitted(losses, halvings=1, seed=seed).corrected for seed in range(40)]
+    scores = [cross_fit(losses, halvings=1, seed=seed).corrected for seed in range(40)]
     assert set(scores) == {6.5, 3.0}
     assert scores.count(6.5) / 40 == pytest.approx(1 / 3, abs=0.25)
 
@@ -562,7 +562,7 @@ def test_accuracy_is_corrected_for_a_pick_by_the_loss(noise: float, conservative
     found, level = [], []
     for seed in range(500):
         losses, wrong = drawn(200)
-        found.append(cross_fitted(losses, wrong, seed=seed))
+        found.append(cross_fit(losses, wrong, seed=seed))
         level.append(wrong.mean())  # of equally good runs: what these rows alone make of the truth
     naive, corrected, errors = np.array([(each.naive, each.corrected, each.error) for each in found]).T
     luck, left = naive - level, corrected - level
@@ -576,7 +576,7 @@ def test_of_more_lines_than_are_summed_at_a_time_the_best_is_picked() -> None:
     random = np.random.default_rng(26)
     losses = random.exponential(size=150) + 0.9 + 0.2 * random.normal(size=(80, 150))
     losses[74] -= 0.4
-    found = cross_fitted(losses, seed=3)
+    found = cross_fit(losses, seed=3)
     assert found.best == 74 and found.shares[74] == 1
     assert found.naive == pytest.approx(losses[74].mean())
 
@@ -584,10 +584,10 @@ def test_of_more_lines_than_are_summed_at_a_time_the_best_is_picked() -> None:
 def test_what_diverged_is_never_picked() -> None:
     losses = np.random.default_rng(27).random((4, 50))
     losses[0], losses[1, 7], losses[2] = -np.inf, np.nan, losses[2] - 1
-    found = cross_fitted(losses)
+    found = cross_fit(losses)
     assert found.best == 2 and found.shares.tolist() == [0, 0, 1, 0]
     with pytest.raises(UsageError, match="no candidate has finite losses on all rows; leave out"):
-        cross_fitted(losses[:2])
+        cross_fit(losses[:2])
 
 
 # Errors
@@ -623,15 +623,15 @@ Y = np.array([0, 1, 0, 1, 0, 1])
         (lambda: choose_within_one_error(GOOD, ["a", "c", "b"]), "differ in c"),
         (lambda: holm([0.1, 0.2], family=1), "2 p-values are in a family of 1"),
         (lambda: holm([0.1, np.nan]), r"\[0.1, nan\]; expected numbers from 0 to 1"),
-        (lambda: cross_fitted(np.ones((2, 3))), r"the shapes \[\(3,\)\]; expected.*at least four rows"),
-        (lambda: cross_fitted([np.ones(5), np.ones(6)]), r"\[\(5,\), \(6,\)\]"),
+        (lambda: cross_fit(np.ones((2, 3))), r"the shapes \[\(3,\)\]; expected.*at least four rows"),
+        (lambda: cross_fit([np.ones(5), np.ones(6)]), r"\[\(5,\), \(6,\)\]"),
         (
-            lambda: cross_fitted(np.ones((2, 5)), np.ones((1, 5))),
+            lambda: cross_fit(np.ones((2, 5)), np.ones((1, 5))),
             r"the scores have .*1 in all; expected one a loss",
         ),
-        (lambda: cross_fitted(np.ones((2, 5)), np.ones((2, 4))), r"the scores have the shapes \[\(4,\)\]"),
-        (lambda: cross_fitted(np.ones((0, 5))), r"the shapes \[\]; expected at least one candidate"),
-        (lambda: cross_fitted(np.ones((2, 5)), halvings=0), "halvings is 0; expected at least 1"),
+        (lambda: cross_fit(np.ones((2, 5)), np.ones((2, 4))), r"the scores have the shapes \[\(4,\)\]"),
+        (lambda: cross_fit(np.ones((0, 5))), r"the shapes \[\]; expected at least one candidate"),
+        (lambda: cross_fit(np.ones((2, 5)), halvings=0), "halvings is 0; expected at least 1"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(call: Callable[[], object], words: str) -> None:

@@ -108,12 +108,12 @@ def test_the_posterior_is_calibrated_to_its_prior(monkeypatch: pytest.MonkeyPatc
         walk = np.cumsum(z[:, 4:] * target.roots, axis=1)
         above = slope[:, None] * np.exp(decay[:, None] * target.back + wander[:, None] * walk) @ target.until
         truth = Particles(np.ones(1), slope, decay, wander)
-        gain = float(truth.carried_on(4, random)[1][0])
+        gain = float(truth.continued(4, random)[1][0])
         if gain >= 1 or above.max() > 5:  # no loss is left, or hardly any curve is seen beside its start
             continue
         noise = error[0] * np.sqrt(models) * random.normal(size=6) + 0.02 * random.normal()
         found = posterior(MeanLosses(u, 1 + above[0] + noise, rows, models, True), random)
-        ranks.append(np.mean(found.carried_on(4, random)[1] < gain))
+        ranks.append(np.mean(found.continued(4, random)[1] < gain))
     inside = np.mean([0.05 <= rank <= 0.95 for rank in ranks])
     assert 0.8 <= inside <= 0.99  # 90% in truth; two and a half standard errors are 10%
     assert 0.38 <= np.mean(ranks) <= 0.62

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from gengap.history import Series
 from gengap.stats import trend
-from gengap.stats.curves import find_spikes, prepare
+from gengap.stats.curves import find_spikes, scale_curve
 from gengap.stats.trend import Mixture, fit_trend
 
 
@@ -48,16 +48,16 @@ def test_mixture_agrees_with_the_normal_distribution() -> None:
     one = Mixture(np.ones(1), np.array([2.0]), np.array([3.0]))
     assert one.above(1.0) == pytest.approx(norm.sf(1, 2, 3))
     assert one.quantile(0.9) == pytest.approx(norm.ppf(0.9, 2, 3), abs=1e-6)
-    assert one.widened(4.0).sd == pytest.approx(5.0)
-    assert one.moved(1.0).times(np.array([2.0]), np.ones(1)).mean == pytest.approx(6.0)
+    assert one.with_error(4.0).sd == pytest.approx(5.0)
+    assert one.shifted(1.0).scaled_by(np.array([2.0]), np.ones(1)).mean == pytest.approx(6.0)
     # A normal prior of the same spread around 0 halves the mean and the variance.
-    assert one.expecting([3.0]).mean == pytest.approx(1.0)
-    assert one.expecting([3.0]).sd == pytest.approx(np.sqrt(4.5))
+    assert one.with_prior([3.0]).mean == pytest.approx(1.0)
+    assert one.with_prior([3.0]).sd == pytest.approx(np.sqrt(4.5))
 
 
 def test_a_prior_of_level_ends_gives_way_to_clear_data() -> None:
-    clear = Mixture(np.ones(1), np.array([0.05]), np.array([0.002])).expecting([0.006, 0.1])
-    vague = Mixture(np.ones(1), np.array([0.02]), np.array([0.02])).expecting([0.006, 0.1])
+    clear = Mixture(np.ones(1), np.array([0.05]), np.array([0.002])).with_prior([0.006, 0.1])
+    vague = Mixture(np.ones(1), np.array([0.02]), np.array([0.02])).with_prior([0.006, 0.1])
     assert clear.mean == pytest.approx(0.05, rel=0.01)
     assert vague.mean < 0.01
 
@@ -75,7 +75,7 @@ def test_spikes_are_found_and_steps_are_not() -> None:
 def test_a_spiked_curve_is_mended_and_lost_values_are_counted() -> None:
     values = np.full(50, 0.5) + 0.001 * np.random.default_rng(3).normal(size=50)
     values[20], values[30] = 0.9, np.inf
-    curve = prepare(Series(np.arange(50), values))
+    curve = scale_curve(Series(np.arange(50), values))
     assert (curve.lost, len(curve), curve.epochs[curve.spikes].tolist()) == (1, 49, [20])
     assert np.abs(curve.values - np.log(0.5)).max() < 0.02
 
@@ -85,17 +85,17 @@ def test_a_spiked_curve_is_mended_and_lost_values_are_counted() -> None:
 def test_percents_are_of_the_metric_itself(
     before: float, after: float, worse: float, higher_is_better: bool
 ) -> None:
-    curve = prepare(Series(np.arange(9), np.linspace(before, after, 9)), higher_is_better=higher_is_better)
+    curve = scale_curve(Series(np.arange(9), np.linspace(before, after, 9)), higher_is_better=higher_is_better)
     change = float(curve.values[-1] - curve.values[0])
     worse = -worse if higher_is_better else worse
     assert curve.worse(change) == pytest.approx(worse) == -curve.better(-change)
 
 
 def test_scales() -> None:
-    rising = prepare(Series(np.arange(9), np.linspace(0.5, 0.9, 9)), higher_is_better=True)
+    rising = scale_curve(Series(np.arange(9), np.linspace(0.5, 0.9, 9)), higher_is_better=True)
     assert (np.diff(rising.values) < 0).all()
-    negative = prepare(Series(np.arange(9), np.linspace(-1.0, -2.0, 9)))
+    negative = scale_curve(Series(np.arange(9), np.linspace(-1.0, -2.0, 9)))
     assert not negative.logarithmic
     assert negative.worse(0.01) == negative.better(0.01) == pytest.approx(1.0)
-    steps = prepare(Series(np.arange(500, 5_000, 500), np.linspace(1, 0.5, 9)))
+    steps = scale_curve(Series(np.arange(500, 5_000, 500), np.linspace(1, 0.5, 9)))
     assert steps.positions.tolist() == list(range(500, 5_000, 500))

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 
 from gengap.stats.comparison import compare
-from gengap.stats.paired import auc_components, delong, mcnemar
-from gengap.stats.weighted import linearise
+from gengap.stats.paired import auc_components, delong, linearise, mcnemar
 from gengap.tasks import BINARY, Multiclass, Regression
 
 seeds = st.integers(0, 10**6)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.stats.comparison import ArraysByRun, Comparison, compare
-from gengap.stats.weighted import linearise
+from gengap.stats.paired import linearise
 from gengap.tasks import AnyTask, Binary
 from gengap.text.catalog import Message
 

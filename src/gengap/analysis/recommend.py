@@ -14,7 +14,7 @@ from gengap.analysis.results import TrialResults
 from gengap.analysis.sizes import Interval, SizeAnalysis
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error
-from gengap.stats.paired import REACH, CrossFitEstimate, cross_fitted
+from gengap.stats.paired import REACH, CrossFitEstimate, cross_fit
 from gengap.stats.permutation import PermutationTest
 from gengap.tasks import weighted_variance
 from gengap.text.catalog import Message
@@ -167,7 +167,7 @@ def _expected(outcomes: TrialResults, run: str, seed: int, test_rows: int) -> Ex
     by = (
         _CandidateLosses.out_of_fold(outcomes, run) if crossed else _CandidateLosses.validating(outcomes, run, seed)
     )
-    picked, rows = cross_fitted(by.lines), by.of_kept
+    picked, rows = cross_fit(by.lines), by.of_kept
     loss, sd = float(rows.mean()) + max(picked.optimism, 0.0), float(rows.std(ddof=1))
     error = _error(picked, rows)
     expected = _around(loss, error)
@@ -191,7 +191,7 @@ def _accuracy(by: _CandidateLosses) -> Interval | None:
     """How often the class is right, less the luck that a pick by the losses has in it."""
     if by.wrong is None or by.wrong_of_kept is None:
         return None
-    picked = cross_fitted(by.lines, by.wrong)
+    picked = cross_fit(by.lines, by.wrong)
     middle = 1 - float(by.wrong_of_kept.mean()) - max(picked.optimism, 0.0)
     low, middle, high = np.clip(_around(middle, _error(picked, by.wrong_of_kept)), 0, 1).tolist()
     return low, middle, high

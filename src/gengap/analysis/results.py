@@ -10,8 +10,8 @@ import numpy as np
 
 from gengap.history import Series
 from gengap.plan import Trial
+from gengap.stats.paired import linearise
 from gengap.stats.permutation import PermutationTest, permutation_test
-from gengap.stats.weighted import linearise
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.types import TrainResult
 

@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from gengap.diagnose.run_curves import MetricCurves
-from gengap.stats.curves import ScaledCurve, prepare
+from gengap.stats import single_threaded
+from gengap.stats.curves import ScaledCurve, scale_curve
 from gengap.stats.row_losses import RowLosses, RowLossTrend, smooth_row_losses
-from gengap.stats.threads import single_threaded
 from gengap.stats.trend import Mixture, Trend, fit_trend
 
 DRAWS = 400
@@ -81,7 +81,7 @@ class Evidence:
         epoch = _epoch(self.validation, self.trend.epochs[level_from])
         since = np.interp(epoch, self.train.epochs, self.train.positions)
         fall = own.difference(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 1)
-        return fall.moved(-max(float(mean[level_from] - mean[-1]), 0.0))
+        return fall.shifted(-max(float(mean[level_from] - mean[-1]), 0.0))
 
     @property
     def gap(self) -> float | None:
@@ -122,13 +122,15 @@ def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min
         rows: Loss of each validation row at some epochs.
         min_effect: The smallest change that matters, as a share of the loss.
     """
-    validation = prepare(curves.validation, higher_is_better=curves.higher_is_better)
-    train = prepare(curves.train, higher_is_better=curves.higher_is_better) if curves.train is not None else None
+    validation = scale_curve(curves.validation, higher_is_better=curves.higher_is_better)
+    train = None
+    if curves.train is not None:
+        train = scale_curve(curves.train, higher_is_better=curves.higher_is_better)
     with single_threaded():
         trend = fit_trend(validation.positions, validation.values)
         smoothed = _rows(rows, validation, trend)
         error = 0.0 if smoothed is None else smoothed.difference_error(-1, trend.lowest_index)
-        rise = trend.difference(-1, trend.lowest_index).expecting(LEVEL_OR_MOVING).widened(error)
+        rise = trend.difference(-1, trend.lowest_index).with_prior(LEVEL_OR_MOVING).with_error(error)
         pace = _pace(trend, smoothed)
     return Evidence(
         validation=validation, train=train, trend=trend, rows=smoothed, min_effect=min_effect, rise=rise, pace=pace
@@ -151,9 +153,11 @@ def _pace(trend: Trend, smoothed: RowLossTrend | None) -> Mixture:
     """Return the fall per e-fold of epochs, over the late ones."""
     last = len(trend.epochs) - 1
     span = np.log(trend.epochs[last] / trend.epochs[trend.late])
-    pace = trend.difference(trend.late, last).times(np.array([1 / span]), np.ones(1)).expecting(LEVEL_OR_MOVING)
+    pace = (
+        trend.difference(trend.late, last).scaled_by(np.array([1 / span]), np.ones(1)).with_prior(LEVEL_OR_MOVING)
+    )
     error = 0.0 if smoothed is None else smoothed.difference_error(trend.late, last) / span
-    return pace.widened(error)
+    return pace.with_error(error)
 
 
 def expected_gain(pace: Mixture, rise: float, folds: float = 1.0) -> Mixture:
@@ -165,4 +169,4 @@ def expected_gain(pace: Mixture, rise: float, folds: float = 1.0) -> Mixture:
         folds: 1 for twice as many epochs (see AHEAD); log(1 + more / epochs) in general.
     """
     factors = folds * AHEAD * np.exp(AHEAD_SPREAD * np.array(QUANTILES))
-    return pace.times(factors, np.full(len(factors), 1 / len(factors))).moved(-max(rise, 0.0))
+    return pace.scaled_by(factors, np.full(len(factors), 1 / len(factors))).shifted(-max(rise, 0.0))

@@ -12,8 +12,8 @@ from gengap.diagnose.judge import judge, verdict_name, verdict_probabilities
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.history import History
+from gengap.stats.paired import linearise
 from gengap.stats.row_losses import RowLosses
-from gengap.stats.weighted import linearise
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.types import PartialResult, recorded_rows
 

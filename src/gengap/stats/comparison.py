@@ -1,12 +1,12 @@
-"""Trained models compared on the same validation rows, honest about luck: of the rows, of the seeds, of the pick.
+"""Compare trained models on the same validation rows, with corrections for luck in rows, seeds and choice.
 
-    compare           each run against one reference run: difference, interval, p-value, for up to three metrics
-    ranks             the runs by mean loss, in groups that the rows can't tell apart
-    choose_within_one_error  the smallest run that is as good as the best, within one standard error
+    compare                  each run against one reference run: difference, interval, p-value, for up to three
+    metrics ranks                    the runs by mean loss, in statistically tied groups choose_within_one_error
+    the smallest run within one standard error of the best
 
-What `compare` and `ranks` say is about these trained models on new rows. Where each run's epoch was picked on the
-same rows, its mean loss is a little too low, the more so the more epochs it had to pick from; test rows have no
-such bias. Only accuracy and AUC need a binary task: all else takes any row losses.
+`compare` and `ranks` describe these trained models on new rows. If each run's epoch was chosen on the same rows,
+its mean loss is a little too low, more so the more epochs there were. Test rows have no such bias. Only accuracy
+and AUC need a binary task; everything else works with any row losses.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from gengap.stats.paired import (
     bootstrap_means,
     delong,
     holm,
+    linearise,
     mcnemar,
     paired_t,
     seed_variance,
 )
-from gengap.stats.weighted import linearise
 
 ArraysByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
 
@@ -36,8 +36,14 @@ ArraysByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Run `a` against run `b` on the same rows.
 
-    `difference` is a minus b in the metric's own units, `interval` covers it with the probability LEVEL. `p_value`
-    is two-sided, for no difference, on its own; `adjusted` is corrected for everything compared along with it.
+    Attributes:
+        a: Name of a run.
+        b: Name of the reference run.
+        metric: Name of the metric.
+        difference: a minus b, in the metric's units.
+        interval: Interval that covers the difference with the probability LEVEL.
+        p_value: Two-sided p-value of no difference.
+        adjusted: The p-value, corrected for all comparisons made together.
     """
 
     a: str
@@ -59,7 +65,7 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OneStandardErrorChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """The run that the one-standard-error rule keeps; its mean loss minus the best's, and the error of that."""
+    """The run that the one-standard-error rule chooses, its mean loss minus the best's, and the error of that."""
 
     run: str
     best: str
@@ -78,24 +84,31 @@ def compare(
     seed: int = 0,
     weights: np.ndarray | None = None,
 ) -> tuple[Comparison, ...]:
-    """Each run against one reference run, by loss and, given `logits` and labels of 0 and 1, accuracy and AUC.
+    """Compare each run with one reference run, by loss, accuracy and AUC.
 
-    `right` gives accuracy alone, of any classes: whether each row's is right. All are by run, (seeds, rows);
-    runs may differ in seeds, but not in rows. `y` is (rows,).
-    `against` is the reference (default: the run with the lowest mean loss), `loss` the name of the losses' metric,
-    `seed` that of the bootstrap. `weights` (rows,) are those of accuracy and AUC from logits; losses, and `right`,
-    of rows that don't count alike are given `linearise`.
+    Every metric is a mean over seeds, row by row, so rows stay paired. Loss: paired t-test with a bootstrap
+    interval. Accuracy (a logit above 0 means class 1): McNemar's exact test for runs with one seed each. With more
+    seeds, a row is right in a share of them, and the paired t-test compares these shares. AUC: DeLong's test of the
+    mean over seeds; left out unless there are two rows of each label.
 
-    Every metric is a mean over seeds, taken row by row, so that rows stay paired. Loss: paired t-test, bootstrapped
-    interval. Accuracy (a logit above 0 says 1): McNemar's exact test between runs of one seed; with more, a row is
-    right in a share of the seeds, which McNemar's test doesn't know, so the paired t-test of those shares. Interval
-    as for the loss; without a row on which the runs differ it has no width. AUC: DeLong, of the mean of the seeds'
-    areas; left out unless two rows of each label are there.
+    `adjusted` is Holm's correction over all metrics and runs. A reference that was not named beforehand was chosen
+    as the best on these rows, so the others look worse than they are. With eight equal runs, Holm over seven
+    comparisons calls one worse in 21% of studies at a level of 10%. So every pair of runs then counts as compared
+    (7%).
 
-    `adjusted` is Holm's correction over all metrics and runs. A reference that was not named beforehand was picked
-    as the best of these very rows, which makes the others look worse than they are: of eight equal runs, Holm over
-    seven comparisons calls one worse in 21% of studies at a level of 10%. So then every pair of runs counts as
-    compared (7%). Raises UsageError.
+    Args:
+        losses: Row losses by run, of shape (seeds, rows). Runs may differ in seeds, but not in rows. Losses of
+            weighted rows must be passed through `linearise`.
+        logits: Logits by run, of the same shape, for accuracy and AUC.
+        y: Labels of 0 and 1 of shape (rows,), with `logits`.
+        right: Whether each row is classified right, by run, for accuracy without logits.
+        against: The reference run (default: the run with the lowest mean loss).
+        loss: Name of the losses' metric.
+        seed: Seed of the bootstrap.
+        weights: Weight of each row, for accuracy and AUC from logits.
+
+    Raises:
+        UsageError: If the runs can't be compared.
     """
     losses = _checked(losses, "losses")
     reference = against if against is not None else _best(losses)
@@ -123,15 +136,19 @@ def compare(
 
 
 def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
-    """The runs by mean loss, the lowest first, in groups that these rows can't tell apart.
+    """Return the runs by mean loss, the lowest first, in statistically tied groups.
 
-    `losses` are by run, (seeds, rows). Group 1 is the best and all that are not distinguishable from it; group 2 is
-    the best of the rest and all of those not distinguishable from that one; and so on. Distinguishable: the p-value
-    of the paired t-test, adjusted by Holm's method for all pairs of runs, is below 1 - LEVEL. So with at least the
-    probability LEVEL, every group's first run is truly better than all runs of later groups. Others of a group may
-    still differ, and a noisy run may be in an earlier group than a steady one of lower mean loss.
+    Group 1 is the best run and all that are not clearly worse. Group 2 is the best of the rest and all of them that
+    are not clearly worse than that one; and so on. Clearly worse: the p-value of the paired t-test, corrected by
+    Holm for all pairs of runs, is below 1 - LEVEL. So with at least the probability LEVEL, the first run of every
+    group is truly better than all runs of later groups. Others in a group may still differ, and a noisy run may be
+    in an earlier group than a steady run with a lower mean loss.
 
-    Raises UsageError.
+    Args:
+        losses: Row losses by run, of shape (seeds, rows).
+
+    Raises:
+        UsageError: If the runs can't be compared.
     """
     means = {run: each.mean(axis=0) for run, each in _checked(losses, "losses").items()}
     order = left = sorted(means, key=lambda run: float(means[run].mean()))
@@ -150,40 +167,44 @@ def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
 
 
 def choose_within_one_error(losses: ArraysByRun, order: Sequence[str]) -> OneStandardErrorChoice:
-    """The first run in `order` (the smallest first) whose mean loss is within one standard error of the best's.
+    """Return the first run in `order` whose mean loss is within one standard error of the best.
 
     Breiman, Friedman, Olshen & Stone (1984), Classification and Regression Trees, section 3.4.3; Hastie, Tibshirani
-    & Friedman (2009), section 7.10. They take the standard error of the best one's own mean, which is mostly how
-    much rows differ in difficulty. Here all runs have the same rows, where that cancels: the right error is that of
-    the paired difference. It is smaller, and so less often a reason to give up a better run. It has the spread over
-    rows and, for runs with several seeds, the spread over seeds: a recipe trained once more comes out elsewhere. A
-    run with one seed doesn't show that spread, and its error is too small by it.
+    & Friedman (2009), section 7.10. They use the standard error of the best model's own mean, which is mostly how
+    much rows differ in difficulty. Here all runs have the same rows, so the right error is that of the paired
+    difference. It is smaller, so it gives up a better run less often. It includes the spread over rows, and over
+    seeds for runs with several seeds. The error of runs with one seed is too small by the spread over seeds.
 
-    `losses` are by run, (seeds, rows). Raises UsageError.
+    Args:
+        losses: Row losses by run, of shape (seeds, rows).
+        order: The runs, the smallest model first.
+
+    Raises:
+        UsageError: If the runs can't be compared, or the order has other runs than the losses.
     """
     losses = _checked(losses, "losses")
-    if strangers := [run for run in losses if run not in order] + [run for run in order if run not in losses]:
+    if unmatched := [run for run in losses if run not in order] + [run for run in order if run not in losses]:
         raise UsageError(
-            f"the order and the losses differ in {', '.join(strangers)}; expected the same runs in both"
+            f"the order and the losses differ in {', '.join(unmatched)}; expected the same runs in both"
         )
     means = {run: each.mean(axis=0) for run, each in losses.items()}
     best = _best(losses)
     for run in order:
         apart = means[run] - means[best]
         variance = apart.var(ddof=1) / len(apart)
-        if run != best:  # the seeds' spread is each run's own: they start from other weights
+        if run != best:  # each run has its own spread over seeds, because they start from other weights
             variance += seed_variance(losses[run]) + seed_variance(losses[best])
         if apart.mean() <= np.sqrt(variance):
             return OneStandardErrorChoice(
                 run=run, best=best, difference=float(apart.mean()), error=float(np.sqrt(variance))
             )
-    raise AssertionError("the best run is within any error of itself")
+    raise AssertionError("the best run is within one error of itself")
 
 
 def _of_means(
     by_metric: Mapping[str, ArraysByRun], others: Sequence[str], reference: str, seed: int
 ) -> list[Comparison]:
-    """The comparisons by metrics that are means over rows; all share the bootstrap's draws of rows."""
+    """Return comparisons by metrics that are means over rows; all share the bootstrap's draws of rows."""
     pairs = [(metric, run) for metric in by_metric for run in others]
     both = [(by_metric[metric][run], by_metric[metric][reference]) for metric, run in pairs]
     apart = np.stack([a.mean(axis=0) - b.mean(axis=0) for a, b in both])
@@ -201,7 +222,7 @@ def _of_means(
 def _found(
     a: str, b: str, metric: str, difference: float, interval: tuple[float, float], p_value: float
 ) -> Comparison:
-    """A comparison on its own, not yet corrected for others."""
+    """Return a comparison that is not yet corrected for others."""
     return Comparison(
         a=a, b=b, metric=metric, difference=difference, interval=interval, p_value=p_value, adjusted=p_value
     )
@@ -216,7 +237,7 @@ def _best(losses: ArraysByRun) -> str:
 
 
 def _checked(values: ArraysByRun, what: str) -> dict[str, np.ndarray]:
-    """The values in double precision. Raises UsageError, naming the run, where they can't be compared."""
+    """Return the values in double precision. Raises UsageError if they can't be compared."""
     if not values:
         raise UsageError(f"there are no runs in {what}; expected at least one")
     rows = next(iter(values.values())).shape[-1:]
@@ -234,12 +255,12 @@ def _checked(values: ArraysByRun, what: str) -> dict[str, np.ndarray]:
 def _binary(
     logits: ArraysByRun | None, y: np.ndarray | None, losses: ArraysByRun
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Logits and labels of a binary task. Raises UsageError if they don't fit the losses."""
+    """Return logits and labels of a binary task. Raises UsageError if they don't fit the losses."""
     if logits is None or y is None:
         raise UsageError("only one of logits and y is given; expected both, or neither where the task isn't binary")
     scores = _checked(logits, "logits")
-    if (got := {r: e.shape for r, e in scores.items()}) != (wanted := {r: e.shape for r, e in losses.items()}):
-        raise UsageError(f"the logits have the shapes {got}; expected those of the losses, {wanted}")
+    if (got := {r: e.shape for r, e in scores.items()}) != (expected := {r: e.shape for r, e in losses.items()}):
+        raise UsageError(f"the logits have the shapes {got}; expected those of the losses, {expected}")
     labels = np.asarray(y)
     rows = next(iter(losses.values())).shape[1]
     if labels.shape != (rows,) or not np.isin(labels, (0, 1)).all():

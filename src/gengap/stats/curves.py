@@ -1,4 +1,4 @@
-"""A logged curve made ready for statistics: finite, without spikes, on a scale where 1% is 1% everywhere."""
+"""Prepare a logged curve for statistics: finite, without spikes, on a scale where 0.01 is 1% everywhere."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from numpy.lib.stride_tricks import sliding_window_view
 from gengap.history import Series
 
 REACH = 3  # neighbours on each side that a spike is compared with
-SPIKE = 6.0  # robust standard deviations beyond which a lone epoch is a spike,
-QUIET = 0.001  # which are at least so many: what is off by less than 0.6% harms nobody
-AROUND = 51  # epochs whose spread is a spike's measure
-PAST = 6  # epochs from which the next one is predicted, where there are no later neighbours
+SPIKE = 6.0  # robust standard deviations beyond which a lone epoch is a spike
+QUIET = 0.001  # the smallest standard deviation: being off by less than 0.6% does no harm
+AROUND = 51  # epochs around a value, whose spread it is compared with
+PAST = 6  # epochs that predict the next one, if there are no later neighbours
 
 
 @dataclass(frozen=True, eq=False)
 class ScaledCurve:
-    """A curve of which lower is better, on a scale where a difference of 0.01 is 1% of the metric.
+    """A curve where lower is better, on a scale where a difference of 0.01 is 1% of the metric.
 
-    `epochs` (n,) as logged; `positions` (n,) count from the first epoch logged, in epochs, and start above 0;
-    `values` (n,) are natural logarithms where the metric allows (`logarithmic`), with spikes replaced by what their
-    neighbours say; `spikes` (k,) are the indices of those; `lost` counts values that were NaN or infinite.
-    A metric of which higher is better (`rising`) is turned round.
+    Attributes:
+        epochs: Epochs as logged, of shape (n,).
+        positions: Epochs counted from the first one logged, starting above 0, of shape (n,).
+        values: The metric's natural logarithm, if it has one (`logarithmic`), without spikes, of shape (n,).
+        spikes: Indices of the values that were replaced, because they were spikes.
+        lost: Number of values that were NaN or infinite.
+        logarithmic: Whether values are logarithms.
+        rising: Whether the metric is a score; its values are then negated.
     """
 
     epochs: np.ndarray
@@ -38,23 +42,23 @@ class ScaledCurve:
         return len(self.values)
 
     def worse(self, difference: float) -> float:
-        """By how many percent the metric itself is worse where this scale says `difference`; below 0 if better.
+        """Return by how many percent the metric is worse for a `difference` on this scale; negative if better.
 
-        Logarithms are symmetric, percents are not: a loss that halves is 50% better, one that doubles 100% worse.
+        Unlike logarithms, percents are not symmetric: half a loss is 50% better, a doubled loss 100% worse.
         """
         sign = -1 if self.rising else 1
         return 100 * sign * float(np.expm1(sign * difference)) if self.logarithmic else 100 * difference
 
     def better(self, difference: float) -> float:
-        """By how many percent the metric itself is better where this scale falls by `difference`."""
+        """Return by how many percent the metric is better if this scale falls by `difference`."""
         return -self.worse(-difference)
 
 
-def prepare(series: Series, *, higher_is_better: bool = False) -> ScaledCurve:
-    """The curve of a logged series. Values that are not finite are left out and counted.
+def scale_curve(series: Series, *, higher_is_better: bool = False) -> ScaledCurve:
+    """Return a logged series as a scaled curve. Values that are not finite are left out and counted.
 
-    Positive metrics (and losses that touch 0) become logarithms, because noise and rises are in proportion to them;
-    of others, such as a log-density or R², differences are taken in units of their typical size.
+    Positive metrics (and losses that touch 0) become logarithms, because their noise and rises are proportional to
+    them. For others, such as a log-density or R², differences are in units of their typical size.
     """
     finite = np.isfinite(series.values)
     epochs, raw = series.epochs[finite], series.values[finite]
@@ -83,11 +87,11 @@ def _positions(epochs: np.ndarray) -> np.ndarray:
 
 
 def find_spikes(values: np.ndarray) -> np.ndarray:
-    """Indices of lone outliers: one or two neighbouring epochs far from those on both sides.
+    """Return the indices of lone outliers: one or two neighbouring epochs far from those on both sides.
 
-    Inside, each value is compared with the median of its REACH neighbours on either side (a Hampel filter: Davies
-    & Gather 1993, "The identification of multiple outliers"); the last few with what the PAST values predict. The
-    first epochs, where a curve falls steeply, and curves shorter than 8 epochs are left as they are.
+    Each value is compared with the median of its REACH neighbours on either side (a Hampel filter: Davies & Gather
+    1993, "The identification of multiple outliers"), and the last few with a prediction from the PAST values. The
+    first epochs, where a curve falls steeply, and curves shorter than 8 epochs have no spikes.
     """
     n = len(values)
     if n < 8:
@@ -103,20 +107,20 @@ def find_spikes(values: np.ndarray) -> np.ndarray:
 
 
 def _run_lengths(far: np.ndarray, off: np.ndarray) -> np.ndarray:
-    """For each epoch, how many neighbours in a row are off to the same side; two at the very end count as three.
+    """Return, for each epoch, how many neighbours in a row are off to the same side; two at the end count as three.
 
-    Three in a row are no spike but the curve, and so may be the last two.
+    Three in a row are part of the curve, and the last two may be.
     """
     side = np.where(far, np.sign(off), 0.0)
     starts = np.flatnonzero(np.diff(side, prepend=np.nan) != 0)
     lengths = np.diff(np.append(starts, len(side)))
-    told = lengths.copy()
-    told[-1] += told[-1] == 2
-    return np.repeat(told, lengths)
+    counted = lengths.copy()
+    counted[-1] += counted[-1] == 2
+    return np.repeat(counted, lengths)
 
 
 def _look_back(values: np.ndarray, off: np.ndarray, far: np.ndarray) -> None:
-    """Judges the last REACH values by the ones before them; fills in `off` and `far`."""
+    """Compare the last REACH values with the ones before them; fill in `off` and `far`."""
     n = len(values)
     windows = sliding_window_view(values, PAST + 1)
     usual = windows[max(0, n // 4 - PAST) : n - REACH - PAST][-AROUND:]
@@ -130,12 +134,12 @@ def _look_back(values: np.ndarray, off: np.ndarray, far: np.ndarray) -> None:
 
 
 def _predicted(past: np.ndarray) -> np.ndarray:
-    """The next value after each row of `past` (m, k), robustly: the recent median moved on by the median step."""
+    """Return a robust prediction of the value after each row of `past` (m, k): recent median plus median step."""
     return np.median(past[:, -3:], axis=1) + 2 * np.median(np.diff(past, axis=1), axis=1)
 
 
 def _local_spread(values: np.ndarray) -> np.ndarray:
-    """The spread of the values around each one, because early epochs can be noisier than late ones."""
+    """Return the spread of the values around each one, because early epochs can be noisier than late ones."""
     window = min(AROUND, len(values) - 1 + len(values) % 2)
     half = window // 2
     padded = np.pad(np.abs(values), half, mode="reflect" if half < len(values) else "edge")
@@ -143,5 +147,5 @@ def _local_spread(values: np.ndarray) -> np.ndarray:
 
 
 def _spread(values: np.ndarray) -> float:
-    """A standard deviation that outliers don't move: the scaled median absolute deviation."""
+    """Return a standard deviation that outliers don't change: the scaled median absolute deviation."""
     return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), QUIET)

@@ -1,9 +1,9 @@
-"""Would more training rows help? A model's learning curve, carried on beyond the rows there are.
+"""Would more training rows help? A model's learning curve, extended beyond the available rows.
 
-losses at growing sizes -> what they say of the means -> particles (`power_law`) -> forecasts, or why there are none
+losses at growing sizes -> mean losses -> particles (`power_law`) -> forecasts, or why there are none
 
-Seeds are replicates: their spread is the error that each size has of its own. Validation rows are shared by all
-sizes: they leave the level of the whole curve uncertain, much more than its fall, which is paired by row.
+Seeds are replicates: their spread is the error of each size. All sizes share the validation rows. These make the
+level of the whole curve uncertain, much more than its fall, which is paired by row.
 """
 
 from __future__ import annotations
@@ -16,26 +16,30 @@ import msgspec
 import numpy as np
 
 from gengap.errors import UsageError
+from gengap.stats import single_threaded
 from gengap.stats.power_law import MeanLosses, Particles, measure, posterior
-from gengap.stats.threads import single_threaded
 from gengap.text.catalog import Message
 
 Triple = tuple[float, float, float]
 TAILS = (0.05, 0.5, 0.95)  # low, middle and high of every interval
 FEWEST_SIZES = 4
 MOST_TIMES = 1_000
-BEYOND_NOISE = 3.5  # standard errors by which a loss that rises with the rows is no chance, over all pairs of sizes
-SEEN_FALL = 2.0  # standard errors of the largest fall, below which there is none to carry on
-EVERYTHING = (5.0, 60.0)  # percent better: an interval from below the one to above the other says nothing
+BEYOND_NOISE = 3.5  # standard errors beyond which a rise with the rows is not chance, over all pairs of sizes
+SEEN_FALL = 2.0  # standard errors of the largest fall, below which there is nothing to extend
+EVERYTHING = (5.0, 60.0)  # percent better: an interval that contains both is useless
 FOLDS = 5
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
-    """What `times` as many training rows, `rows`, would bring; intervals are (low, middle, high) and cover 90%.
+    """What more training rows would gain. Intervals are (low, middle, high) and cover 90%.
 
-    `loss` is the mean loss on new rows, in the unit of the losses given (on these very validation rows, if only
-    mean losses are known), and `better_percent` how far it is below the present loss. Both are None where that
-    can't be known. `finding` says it, or why there is no forecast.
+    Attributes:
+        times: How many times the present rows.
+        rows: Number of training rows.
+        loss: Mean loss on new rows, in the unit of the given losses (on these validation rows, if only mean losses
+            are known). None if there is no forecast.
+        better_percent: How far it is below the present loss. None if there is no forecast.
+        finding: The forecast as a message, or why there is none.
     """
 
     times: float
@@ -46,7 +50,14 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LearningCurveForecast(msgspec.Struct, frozen=True, kw_only=True):
-    """A learning curve, mean loss by size, and its forecasts. `exponent` is the local c, (low, middle, high)."""
+    """A learning curve and its forecasts.
+
+    Attributes:
+        sizes: Numbers of training rows.
+        losses: Mean loss at each size.
+        exponent: The local exponent c: (low, middle, high).
+        forecasts: One for each factor on the rows.
+    """
 
     sizes: tuple[int, ...]
     losses: tuple[float, ...]
@@ -56,11 +67,18 @@ class LearningCurveForecast(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class LearningCurve:
-    """Losses of one model trained on ever more rows: `losses[i]` are those of `sizes[i]` training rows, rising.
+    """Losses of one model trained on growing numbers of rows.
 
-    Each is (seeds, rows), every seed's loss on every validation row, the same rows for all; or (seeds,), mean
-    losses. Each seed should draw its own nested subsets, and losses should be `cross_fit_rows`: on rows that
-    picked the epoch, losses look better than they are. Raises UsageError if sizes don't rise or shapes don't match.
+    Each seed should draw its own nested subsets. Losses should be `cross_fit_rows`, because losses look better than
+    they are on the rows that chose the epoch.
+
+    Attributes:
+        sizes: Numbers of training rows, rising.
+        losses: For each size, losses of shape (seeds, rows) on the same validation rows, or means of shape
+            (seeds,).
+
+    Raises:
+        UsageError: If sizes don't rise or shapes don't match.
     """
 
     sizes: np.ndarray
@@ -87,7 +105,7 @@ class LearningCurve:
 
     @cached_property
     def means(self) -> np.ndarray:
-        """The mean loss at each size, (k,)."""
+        """The mean loss at each size, of shape (k,)."""
         with np.errstate(over="ignore", invalid="ignore"):
             return np.array([np.mean(a, dtype=np.float64) for a in self.losses])
 
@@ -98,13 +116,18 @@ def _rises(sizes: np.ndarray) -> bool:
 
 
 def cross_fit_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | None = None) -> np.ndarray:
-    """Each row's loss (rows,) at the epoch that the rows of the other folds pick, from `losses` (epochs, rows).
-
-    With `scores` (epochs, rows) these are what is taken at that epoch. Raises UsageError if there are fewer rows
-    than folds.
+    """Return each row's loss at the epoch that the rows of the other folds choose, of shape (rows,).
 
     >>> cross_fit_rows(np.array([[0.0, 3.0, 3.0, 3.0], [1.0, 1.0, 1.0, 1.0]]), folds=4).tolist()
     [1.0, 1.0, 1.0, 1.0]
+
+    Args:
+        losses: Losses of shape (epochs, rows).
+        folds: Number of folds.
+        scores: Scores of shape (epochs, rows). If given, each row's score at that epoch is returned.
+
+    Raises:
+        UsageError: If there are fewer rows than folds.
     """
     if losses.ndim != 2 or not 2 <= folds <= losses.shape[1]:
         raise UsageError(
@@ -119,7 +142,7 @@ def cross_fit_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | 
 
 
 def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed: int = 0) -> LearningCurveForecast:
-    """The learning curve, and what each of `times` as many training rows would bring.
+    """Forecast the loss for `times` as many training rows.
 
     >>> sizes = np.array([125, 250, 500, 1000, 2000, 4000])
     >>> losses = [0.4 + 2 * n**-0.5 + np.array([-0.001, 0.0, 0.001]) for n in sizes]
@@ -137,26 +160,26 @@ def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed:
 
 
 def fit_curve(curve: LearningCurve, seed: int = 0) -> LearningCurveFit:
-    """The curve fitted once, to be asked for forecasts; the same `seed` gives the same answers."""
+    """Fit a learning curve once, for several forecasts; the same `seed` gives the same forecasts."""
     if (why := _unusable(curve)) is not None:
         return LearningCurveFit(curve, why, seed)
     with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
-        measured = measure(curve.sizes, curve.losses)
+        means = measure(curve.sizes, curve.losses)
         return LearningCurveFit(
-            curve, _shapeless(curve, measured) or posterior(measured, np.random.default_rng(seed)), seed
+            curve, _shapeless(curve, means) or posterior(means, np.random.default_rng(seed)), seed
         )
 
 
 @dataclass(frozen=True, eq=False)
 class LearningCurveFit:
-    """A learning curve with what was found: particles to carry it on, or why it can't be."""
+    """A learning curve with its particles, or why it can't be extended."""
 
     curve: LearningCurve
     found: Particles | Message
     seed: int
 
     def forecast(self, times: float) -> Forecast:
-        """What `times` the present rows would bring. Raises UsageError unless 1 < times <= 1,000."""
+        """Forecast the loss for `times` the present rows. Raises UsageError unless 1 < times <= 1,000."""
         if not 1 < times <= MOST_TIMES:
             raise UsageError(
                 f"forecast: times is {times:g}; expected a number above 1, up to {MOST_TIMES:,}: give how many "
@@ -165,7 +188,7 @@ class LearningCurveFit:
         rows = round(times * int(self.curve.sizes[-1]))
         if isinstance(self.found, Message):
             return _refused(times, rows, self.found)
-        losses, gains = self.found.carried_on(times, np.random.default_rng([self.seed, 1]))
+        losses, gains = self.found.continued(times, np.random.default_rng([self.seed, 1]))
         loss, better = _triple(losses * self.curve.means[-1]), _triple(100 * gains)
         if (why := _unbounded(self.curve, better)) is not None:
             return _refused(times, rows, why)
@@ -185,7 +208,7 @@ def _triple(values: np.ndarray) -> Triple:
 
 
 def _unusable(curve: LearningCurve) -> Message | None:
-    """Why there is no curve."""
+    """Return why there is no curve, if so."""
     sizes: list[int] = curve.sizes.tolist()
     if len(sizes) < FEWEST_SIZES:
         values = {"count": len(sizes), "sizes": sizes, "least": FEWEST_SIZES}
@@ -199,11 +222,11 @@ def _unusable(curve: LearningCurve) -> Message | None:
     return None
 
 
-def _shapeless(curve: LearningCurve, measured: MeanLosses) -> Message | None:
-    """Why the curve has no forecast: it rises, or it does not fall."""
-    if not measured.finite:
+def _shapeless(curve: LearningCurve, means: MeanLosses) -> Message | None:
+    """Return why the curve has no forecast, if so: it rises, or it does not fall."""
+    if not means.finite:
         return Message("conclusion-rows-not-finite", {"sizes": None})
-    pairs = [(measured.errors_above(j, i), i, j) for j in range(len(measured.u)) for i in range(j)]
+    pairs = [(means.errors_above(j, i), i, j) for j in range(len(means.u)) for i in range(j)]
     errors, i, j = max(pairs)
     if errors > BEYOND_NOISE:
         return Message("conclusion-rows-rising", _change(curve, i, j) | {"errors": float(errors)})
@@ -220,7 +243,7 @@ def _change(curve: LearningCurve, i: int, j: int) -> dict[str, float]:
 
 
 def _unbounded(curve: LearningCurve, better: Triple) -> Message | None:
-    """Why the forecast says nothing: the interval is too wide."""
+    """Return why the forecast is useless, if so: its interval is too wide."""
     if better[0] >= EVERYTHING[0] or better[2] <= EVERYTHING[1]:
         return None
     first, last = curve.sizes[[0, -1]].tolist()

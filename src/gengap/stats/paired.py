@@ -1,34 +1,56 @@
-"""Models on the same rows: plain paired statistics of arrays. Nothing here knows what a run or a study is.
+"""Paired statistics of models on the same rows, as plain arrays.
 
-The same rows are hard for both models, and that luck of the draw cancels in the differences from row to row. So all
-of it works on those differences, and what it says is about these trained models on new rows like these.
+The same rows are hard for both models, and this luck cancels in the differences from row to row. So all functions
+work on these differences. They compare these trained models on new rows of the same kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit  # the normal and Student distributions and their quantiles
 from scipy.stats import binomtest
 
 from gengap.errors import UsageError
-from gengap.stats.weighted import linearise
 
 LEVEL = 0.9  # the probability that intervals cover
 REACH = float(ndtri((1 + LEVEL) / 2))  # in standard errors, of a normal one
 DRAWS = 2_000  # of the bootstrap
-BLOCK = 1 << 20  # counts held at a time by the bootstrap: 8 MB
-HALVINGS = 20  # of the rows: their luck then moves a corrected loss by a tenth of its standard error
-CHUNK = 64  # candidates whose losses are held as double precision at a time
+BLOCK = 1 << 20  # counts that the bootstrap holds in memory at once: 8 MB
+HALVINGS = 20  # random halvings; their luck then moves a corrected loss by a tenth of its standard error
+CHUNK = 64  # candidates whose losses are converted to double precision at once
+
+
+@overload
+def linearise(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray: ...
+@overload
+def linearise(values: None, weights: np.ndarray | None) -> None: ...
+def linearise(values: np.ndarray | None, weights: np.ndarray | None) -> np.ndarray | None:
+    """Return values (..., rows) whose plain mean is the weighted mean, and whose spread is its sampling error.
+
+    A weighted mean m is a ratio of two sums. Survey statistics estimate its variance from the Taylor linearisation
+    m + w (value - m), with weights w of mean 1 (Särndal, Swensson & Wretman 1992, Model Assisted Survey Sampling,
+    section 5.6). Kish's effective sample size follows from it. It is linear in the values, so rows stay paired and
+    every statistic of paired differences of means stays valid. Without weights, the values are returned.
+
+    >>> linearise(np.array([1.0, 2.0, 6.0]), np.array([2.0, 2.0, 0.0])).tolist()
+    [0.75, 2.25, 1.5]
+    """
+    if values is None or weights is None:
+        return values
+    means = np.average(values, axis=-1, weights=weights)[..., None]
+    with np.errstate(invalid="ignore"):  # a model that diverged has no finite mean
+        return means + weights / weights.mean(dtype=np.float64) * (values - means)
 
 
 def bootstrap_means(values: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """The means (draws, k) of `values` (k, rows) over rows drawn again with replacement (Efron 1979).
+    """Return the means (draws, k) of `values` (k, rows) over rows drawn with replacement (Efron 1979).
 
-    All k share each draw's rows, so that they stay paired. How often each row is drawn is multinomial; counting
-    uniform indices gives the same counts as `Generator.multinomial`, ten times as fast.
+    All k use the same rows in each draw, so they stay paired. Row counts are multinomial. Counting uniform indices
+    gives them ten times faster than `Generator.multinomial`.
     """
     random = np.random.default_rng(seed)
     rows, found = values.shape[1], []
@@ -42,12 +64,12 @@ def bootstrap_means(values: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np
 
 
 def bootstrap_interval(means: np.ndarray, rows: int) -> tuple[float, float]:
-    """The expanded percentile interval from one statistic's bootstrap `means` (draws,) over so many rows.
+    """Return the expanded percentile interval from bootstrap `means` (draws,) of one statistic over `rows` rows.
 
-    The plain percentile interval is too narrow by sqrt((rows - 1) / rows) and by the normal quantile in place of
-    Student's; asking for wider percentiles mends both (Hesterberg 2015, "What teachers should know about the
-    bootstrap", The American Statistician 69(4)). Above some hundred rows it makes no difference. It covers at its
-    level from 200 rows on; of 50 rows whose differences have a skewness of 2.9, in 0.88 of samples.
+    The plain percentile interval is too narrow: by sqrt((rows - 1) / rows), and by the normal quantile instead of
+    Student's. Wider percentiles correct both (Hesterberg 2015, "What teachers should know about the bootstrap", The
+    American Statistician 69(4)). With several hundred rows there is no difference. The interval covers at its level
+    from 200 rows on, and in 0.88 of samples of 50 rows whose differences have a skewness of 2.9.
     """
     quantile = np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, (1 + LEVEL) / 2)
     low, high = np.quantile(means, [ndtr(-quantile), ndtr(quantile)])
@@ -55,13 +77,13 @@ def bootstrap_interval(means: np.ndarray, rows: int) -> tuple[float, float]:
 
 
 def paired_t(differences: np.ndarray) -> float:
-    """The two-sided p-value of a paired t-test that the mean of `differences` (rows,) is 0; 1 if all are 0.
+    """Return the two-sided p-value of a paired t-test that the mean of `differences` (rows,) is 0; 1 if all are 0.
 
-    The less sure of Student's t and Hall's transformation of it, which takes out the skewness (1992, Journal of the
-    Royal Statistical Society B 54(1)). Where one run is bold and the other cautious, few rows differ hugely: at a
-    level of 1%, Student's t then errs in 4.1% of samples of 50 rows (1.9% of 200), the other in 0.5% (0.7%).
-    Hall's alone errs too often where few rows differ at all. Not the bootstrap: 2,000 draws can't tell a p-value
-    below 0.0005, where a correction for many comparisons needs it.
+    It is the larger p-value of Student's t and of Hall's transformation, which removes the skewness (1992, Journal
+    of the Royal Statistical Society B 54(1)). If one run is bold and the other cautious, a few rows differ hugely.
+    At a level of 1%, Student's t then errs in 4.1% of samples of 50 rows (1.9% of 200), Hall's in 0.5% (0.7%).
+    Hall's alone errs too often if only a few rows differ at all. The bootstrap is no alternative: 2,000 draws can't
+    give p-values below 0.0005, which a correction for many comparisons needs.
     """
     rows, mean, deviation = len(differences), float(differences.mean()), float(differences.std(ddof=1))
     if deviation == 0:
@@ -73,10 +95,10 @@ def paired_t(differences: np.ndarray) -> float:
 
 
 def mcnemar(a: np.ndarray, b: np.ndarray) -> float:
-    """The exact two-sided p-value of McNemar's test (1947, Psychometrika 12) that a and b are as often right.
+    """Return the exact two-sided p-value of McNemar's test (1947, Psychometrika 12) of equal accuracy.
 
-    `a` and `b` (rows,) say which rows each model gets right. Only rows on which just one is right speak: each is a
-    fair coin's throw if the models are equally good. Without any, p is 1.
+    `a` and `b` (rows,) mark the rows that each model gets right. Only rows where exactly one model is right count.
+    If the models are equally good, each of these rows is a fair coin toss. Without such rows, p is 1.
     """
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
@@ -84,10 +106,12 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class AucComponents:
-    """An area under the ROC curve (AUC), taken apart by row: DeLong's structural components.
+    """DeLong's structural components of an area under the ROC curve (AUC).
 
-    `positives` and `negatives` hold, for each row of that label, the share of the rows of the other label against
-    which it is ranked rightly, ties counting half. The mean of either is the area.
+    Attributes:
+        positives: For each positive row, the share of negative rows that it is ranked above; ties count half.
+        negatives: For each negative row, the share of positive rows that it is ranked below. The mean of either is
+            the area.
     """
 
     positives: np.ndarray
@@ -95,17 +119,21 @@ class AucComponents:
 
     @property
     def area(self) -> float:
-        """The area itself."""
+        """The area."""
         return float(self.positives.mean())
 
 
 def auc_components(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> AucComponents:
-    """The parts of the mean over seeds of each seed's AUC, from `scores` (seeds, rows) and labels `y` (rows,).
+    """Return the components of the mean AUC over seeds.
 
-    The mean of areas is again a mean over pairs of rows, whose components are the means of the seeds' components;
-    so DeLong's theory holds for it as for one model. Averaging scores instead would judge an ensemble, which is not
-    what is kept. With `weights` (rows,) a pair counts by the product of its rows' weights, and the components are
-    `linearise`. In n log n (as Sun & Xu 2014, IEEE Signal Processing Letters 21(11)).
+    The mean of areas is a mean over pairs of rows too, and its components are the means of the seeds' components.
+    So DeLong's theory holds for it as for one model. Averaging scores would judge an ensemble instead. Takes n log
+    n time (as Sun & Xu 2014, IEEE Signal Processing Letters 21(11)).
+
+    Args:
+        scores: Scores of shape (seeds, rows).
+        y: Labels of 0 and 1 of shape (rows,).
+        weights: Weight of each row. A pair of rows counts by the product of their weights.
     """
     positive = y == 1
     of_positives, of_negatives = (None if weights is None else weights[of] for of in (positive, ~positive))
@@ -117,7 +145,7 @@ def auc_components(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None
 
 
 def _below(scores: np.ndarray, others: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """The share of the `others` (by weight) that score below each of `scores`, ties counting half."""
+    """Return the share (by weight) of the `others` that score below each of `scores`; ties count half."""
     order = np.argsort(others)
     first, last = (np.searchsorted(others[order], scores, side) for side in ("left", "right"))
     sums = np.arange(len(others) + 1) if weights is None else np.cumsum([0.0, *weights[order]])
@@ -125,10 +153,10 @@ def _below(scores: np.ndarray, others: np.ndarray, weights: np.ndarray | None) -
 
 
 def delong(a: AucComponents, b: AucComponents) -> tuple[float, tuple[float, float], float]:
-    """The difference a - b of two AUCs on the same rows, its interval, and the two-sided p-value that it is 0.
+    """Return the difference a - b of two AUCs on the same rows, its interval and its two-sided p-value.
 
-    DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44(3): the difference is normal, and its variance is that of
-    the components' differences over the positive rows plus that over the negative ones. Needs two rows of each.
+    DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44(3): the difference is normal. Its variance is that of the
+    components' differences over the positive rows plus that over the negative rows. Needs two rows of each.
     """
     positives, negatives = a.positives - b.positives, a.negatives - b.negatives
     difference = a.area - b.area
@@ -140,12 +168,17 @@ def delong(a: AucComponents, b: AucComponents) -> tuple[float, tuple[float, floa
 
 
 def holm(p_values: Sequence[float] | np.ndarray, family: int | None = None) -> np.ndarray:
-    """The p-values (k,) adjusted for being several: the chance of any false alarm among them stays below the level.
+    """Return p-values (k,) adjusted for multiple tests: the chance of any false alarm stays below the level.
 
-    Holm (1979), Scandinavian Journal of Statistics 6(2): the i-th smallest of `family` many is multiplied by
-    family + 1 - i, and none ends below a smaller one. `family` (default: k) is more than k where these k were
-    picked after seeing all; whatever the others are, nothing ends below what correcting all of them would give.
-    Raises UsageError for a family of fewer than k, and for what is no probability.
+    Holm (1979), Scandinavian Journal of Statistics 6(2): the i-th smallest p-value is multiplied by family + 1 - i,
+    and no adjusted value is below a smaller one.
+
+    Args:
+        p_values: The p-values, of shape (k,).
+        family: Number of tests, k by default. Larger if these k were chosen after all tests were seen.
+
+    Raises:
+        UsageError: If the family is smaller than k, or a value is no probability.
     """
     values = np.asarray(p_values, dtype=np.float64)
     family = len(values) if family is None else family
@@ -160,10 +193,11 @@ def holm(p_values: Sequence[float] | np.ndarray, family: int | None = None) -> n
 
 
 def seed_variance(losses: np.ndarray) -> float:
-    """How much of the variance of a run's mean of `losses` (seeds, rows) is the seeds' own; 0 for one seed.
+    """Return the variance of a run's mean of `losses` (seeds, rows) that is due to seeds; 0 for one seed.
 
-    The seeds' means also differ because each seed suits other rows; that part is in the spread over rows already
-    and comes off here (two-way analysis of variance, as for readers and cases: Gallas 2006, Academic Radiology 13).
+    The seeds' means differ also because each seed suits other rows. The spread over rows includes that part
+    already, so it is subtracted (two-way analysis of variance, as for readers and cases: Gallas 2006, Academic
+    Radiology 13).
     """
     seeds, rows = losses.shape
     if seeds < 2:
@@ -176,10 +210,14 @@ def seed_variance(losses: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class CrossFitEstimate:
-    """The candidate with the lowest mean loss, and what its loss, or other score, will be on new rows.
+    """The candidate with the lowest mean loss, and its expected loss (or other score) on new rows.
 
-    `best` is its index, `naive` its mean on the rows it was picked on. `corrected` is free of the pick's luck, with
-    its standard `error`. `shares` (candidates,) says how often the pick on half the rows fell on each.
+    Attributes:
+        best: Index of the candidate.
+        naive: Its mean on the rows that chose it.
+        corrected: Its expected mean on new rows, without the luck of the choice.
+        error: Standard error of `corrected`.
+        shares: How often each candidate was chosen on half of the rows, of shape (candidates,).
     """
 
     best: int
@@ -190,38 +228,46 @@ class CrossFitEstimate:
 
     @property
     def optimism(self) -> float:
-        """By how much the naive mean is too low."""
+        """How far the naive mean is too low."""
         return self.corrected - self.naive
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the mean on new rows is, with the probability LEVEL: normal, as a mean over rows."""
+        """Interval that covers the mean on new rows with the probability LEVEL."""
         reach = REACH * self.error
         return self.corrected - reach, self.corrected + reach
 
 
-def cross_fitted(
+def cross_fit(
     losses: np.ndarray | Sequence[np.ndarray],
     scores: np.ndarray | Sequence[np.ndarray] | None = None,
     *,
     halvings: int = HALVINGS,
     seed: int = 0,
 ) -> CrossFitEstimate:
-    """The best candidate's expected loss on new rows, corrected for having been picked as the best on these.
+    """Return the best candidate's expected loss on new rows, corrected for its choice on these rows.
 
-    `losses` (candidates, rows): candidates are a run's epochs, several runs, or pairs of both. One half of the rows
-    picks the candidate, which the other half scores, and the reverse; averaged over `halvings` random halvings.
-    With `scores` (candidates, rows) these are what is expected, of the candidate that the losses pick: who picks by
-    the loss has luck in the accuracy too, if less.
-    That is two-fold cross-fitting (Chernozhukov et al. 2018, The Econometrics Journal 21) of a pick among stored
-    losses, where Tsamardinos, Greasidou & Borboudakis (2018, Machine Learning 107) draw rows with replacement. Half
-    the rows pick a little worse than all do, so what bias is left is to the safe side. The error is that of one
-    halving: 0.99 to 1.34 times the true one in simulations, where that of losses averaged over halvings is 0.78 to
-    0.99 times it, for want of the pick's own spread; of accuracies up to 1.5 times, where runs disagree. Candidates
-    with a loss that isn't finite are never picked.
-    Raises UsageError.
+    One half of the rows chooses the candidate and the other half scores it, and the reverse. The result is the mean
+    over random halvings. This is two-fold cross-fitting (Chernozhukov et al. 2018, The Econometrics Journal 21) of
+    a choice among stored losses; Tsamardinos, Greasidou & Borboudakis (2018, Machine Learning 107) resample rows
+    instead. Half of the rows choose a little worse than all do, so the remaining bias is on the safe side.
+
+    The error is that of one halving: 0.99 to 1.34 times the true one in simulations, and up to 1.5 times for
+    accuracies of runs that disagree. The error of losses averaged over halvings would be 0.78 to 0.99 times the
+    true one, because it lacks the spread of the choice.
+
+    Args:
+        losses: Losses of shape (candidates, rows). Candidates are a run's epochs, several runs, or pairs of both.
+            Those with a loss that isn't finite are never chosen.
+        scores: Scores of the same shape. If given, the expected score of the candidate that the losses choose is
+            returned: a choice by loss has some luck in accuracy too.
+        halvings: Number of random halvings.
+        seed: Seed of the halvings.
+
+    Raises:
+        UsageError: If the shapes don't fit, or no candidate is finite.
     """
-    lines = list(losses)  # views, so that many epochs of many runs are never copied at once
+    lines = list(losses)  # views: many epochs of many runs are never copied at once
     expected = lines if scores is None else list(scores)
     rows = _rows_of(lines)
     if (got := list(map(np.shape, expected))) != [(rows,)] * len(lines):
@@ -249,16 +295,16 @@ def cross_fitted(
 
 
 def _two_sided(ratio: float, rows: int, below: Callable[[float], float]) -> float:
-    """The p-value of a difference's ratio to its standard error, with the null distribution function `below`.
+    """Return the p-value of a difference's ratio to its standard error; `below` is the null distribution function.
 
-    Were a and b equally good, each row could as well have them swapped: 2**rows outcomes, two of which are the most
-    extreme. No paired test is surer than that; it matters where differences of few rows have no spread.
+    If a and b are equally good, they could be swapped in each row: 2**rows outcomes, two of them the most extreme.
+    No paired test can have a smaller p-value. This matters if the differences of a few rows have no spread.
     """
     return max(2 * float(below(-abs(ratio))), 2.0 ** (1 - rows))
 
 
 def _sums(lines: Sequence[np.ndarray], halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each candidate's sum of losses over all rows (candidates,) and over each half (halves, candidates)."""
+    """Return each candidate's sum of losses: over all rows (candidates,), over each half (halves, candidates)."""
     of_all, of_halves = [], []
     for start in range(0, len(lines), CHUNK):
         chunk = np.stack(lines[start : start + CHUNK]).astype(np.float64)

@@ -1,10 +1,10 @@
-"""Was anything learnt at all? A permutation test over every model and epoch that was looked at.
+"""Was anything learnt at all? A permutation test over all models and epochs.
 
-If nothing was, outputs have nothing to do with the labels of validation rows, and any other order of those labels
-is as likely. The largest AUC of all lines of outputs is held against what it is under such orders: so the luck of
-having tried many models and epochs is in the p-value (Ojala & Garriga 2010, JMLR 11, test 1; the maximum over all
-as in Westfall & Young 1993, Resampling-Based Multiple Testing). Ranks need no calibration, so that a rare class is
-no obstacle: there the loss of the constant answer is hard to beat even for models that rank well.
+If nothing was learnt, outputs are independent of the labels of validation rows, and any other order of the labels
+is equally likely. The test compares the largest AUC of all lines of outputs with its values under such orders. So
+the p-value includes the luck of many models and epochs (Ojala & Garriga 2010, JMLR 11, test 1; the maximum over all
+as in Westfall & Young 1993, Resampling-Based Multiple Testing). Ranks need no calibration, so a rare class is no
+problem: there, even models that rank well hardly beat the loss of a constant output.
 """
 
 from __future__ import annotations
@@ -16,12 +16,18 @@ import numpy as np
 
 from gengap.tasks import AnyTask
 
-ORDERS = 999
-CHANCE = 0.01  # how improbable the best ranking must be by chance for anything to count as learnt
+ORDERS = 999  # random orders of the labels
+CHANCE = 0.01  # the largest p-value that shows that something was learnt
 
 
 class PermutationTest(NamedTuple):
-    """The largest `value` of a `measure` of all lines, and how probable one so large is if nothing was learnt."""
+    """The largest AUC (or rank correlation) of all lines of outputs, and whether it shows that anything was learnt.
+
+    Attributes:
+        value: The largest AUC or rank correlation.
+        p_value: Probability of a value at least as large if nothing was learnt.
+        measure: "auc" or "rank-correlation".
+    """
 
     value: float
     p_value: float
@@ -29,38 +35,45 @@ class PermutationTest(NamedTuple):
 
     @property
     def learnt(self) -> bool:
-        """Whether chance alone would hardly reach it."""
+        """Whether chance alone is an improbable explanation."""
         return self.p_value <= CHANCE
 
 
 def permutation_test(
     outputs: Iterable[np.ndarray], y: np.ndarray, task: AnyTask, *, orders: int = ORDERS, seed: int = 0
 ) -> PermutationTest:
-    """The test for groups of `outputs` (lines, rows, outputs) and the rows' target `y`; only outputs' ranks matter.
+    """Test whether any line of outputs ranks the rows better than chance.
 
-    The measure is the AUC, of several classes the mean of each against the rest, and of numbers Spearman's rank
-    correlation. Lines with an output that isn't finite are left out. Where `y` is all alike, or without any line,
-    nothing can be shown: the value is that of chance and the p-value 1.
+    The measure is the AUC (with several classes, the mean of each class against the rest), or Spearman's rank
+    correlation for numbers. If all of `y` is equal, or there is no line, the value is that of chance and the
+    p-value 1.
+
+    Args:
+        outputs: Groups of outputs, each of shape (lines, rows, outputs). Lines that are not finite are left out.
+        y: Target of the rows.
+        task: The task.
+        orders: Number of random orders of the target.
+        seed: Seed of the orders.
     """
     from scipy.stats import rankdata
 
-    wanted, chance = _wanted(task, y)
+    weights, chance = _weights(task, y)
     best = np.full(1 + orders, chance)
-    if wanted.any():
+    if weights.any():
         random = np.random.default_rng(seed)
-        shuffled = [wanted, *(wanted[random.permutation(len(wanted))] for _ in range(orders))]
+        shuffled = [weights, *(weights[random.permutation(len(weights))] for _ in range(orders))]
         by_order = np.stack(shuffled, axis=-1).astype(np.float32)  # (rows, outputs, orders)
         for lines in outputs:
             finite = lines[np.isfinite(lines).all(axis=(1, 2))]
-            centred = rankdata(finite, axis=1).astype(np.float32) - np.float32((len(wanted) + 1) / 2)  # small sums
+            centred = rankdata(finite, axis=1).astype(np.float32) - np.float32((len(weights) + 1) / 2)  # small sums
             found = chance + np.tensordot(centred, by_order, axes=([1, 2], [0, 1]))
             best = np.maximum(best, found.max(axis=0, initial=chance))
     p_value = float((best >= best[0] - 1e-6).mean())
     return PermutationTest(float(best[0]), p_value, "auc" if task.by_class else "rank-correlation")
 
 
-def _wanted(task: AnyTask, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights (rows, outputs) by which centred ranks sum up to the measure above chance, and what chance gives."""
+def _weights(task: AnyTask, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return weights (rows, outputs) that sum centred ranks to the measure above chance, and chance's value."""
     from scipy.stats import rankdata
 
     if not task.by_class:

@@ -1,15 +1,15 @@
-"""A power law whose exponent may wander, fitted to measured mean losses by particles.
+"""A power law with a varying exponent, fitted to mean losses by particles.
 
 A learning curve falls about as a + b n^-c (Cortes et al. 1993; Hestness et al. 2017; Viering & Loog 2021, "The
-shape of learning curves", section 4): its fall per e-fold of rows n is b c n^-c, of which the logarithm falls by c
-per e-fold. But many curves creep along a plateau until the model finds what it could not see before (Caballero et
-al. 2022, "Broken neural scaling laws"). So here that logarithm wanders as well: a Brownian motion in log n that
-starts at the present size and goes both ways; without it, a power law is left. What is carried on is thus the law
-near the present size: the further away, the less is sure, and the less do small sizes weigh.
+shape of learning curves", section 4). Its fall per e-fold of rows n is b c n^-c, and the logarithm of this falls by
+c per e-fold. But many curves stay on a plateau until the model finds a new pattern (Caballero et al. 2022, "Broken
+neural scaling laws"). So here this logarithm varies too: as a Brownian motion in log n that starts at the present
+size and goes both ways. Without it, a power law remains. The forecast thus extends the law near the present size:
+uncertainty grows with distance, and small sizes count less.
 
-Nothing is optimised: particles drawn from the prior are moved to the posterior by sequential Monte Carlo (Del
-Moral, Doucet & Jasra 2006), each move proposed from their own normal distribution (Rudolf & Sprungk 2018, "On a
-generalization of the preconditioned Crank-Nicolson Metropolis algorithm"). The same seed gives the same answer.
+Nothing is optimised. Particles drawn from the prior are moved to the posterior by sequential Monte Carlo (Del
+Moral, Doucet & Jasra 2006). Each move is proposed from their own normal distribution (Rudolf & Sprungk 2018, "On a
+generalization of the preconditioned Crank-Nicolson Metropolis algorithm"). The same seed gives the same result.
 """
 
 from __future__ import annotations
@@ -24,30 +24,34 @@ from scipy.special import digamma
 
 # The prior, each as (median, sd of the logarithm). Losses are shares of the present one, rates per e-fold of rows.
 SLOPE = (0.04, 1.3)  # the fall at the present size
-DECAY = (0.5, 0.6)  # c; what the fall itself loses
+DECAY = (0.5, 0.6)  # the exponent c
 DECAYS = (0.05, 2.0)  # the bounds c is kept within
 WANDER = (1.4, 0.7)  # of the fall's logarithm, per square root of an e-fold; set on measured curves
 ERROR = (1.0, 0.35)  # a factor on the models' error, if seeds show it
-UNSHOWN_ERROR = (1.0, 1.0)  # if they don't, and GUESS stands for it
+UNSHOWN_ERROR = (1.0, 1.0)  # a factor on GUESS, if they don't
 
-GUESS = 0.01  # a mean's error, as a share of the present loss, where one seed shows none
-LEAST_ERROR = 1e-3  # and at least, however well seeds agree: all of them had the same rows to draw from
+GUESS = 0.01  # error of a mean relative to the present loss, if a single seed shows none
+LEAST_ERROR = 1e-3  # the smallest error: seeds that agree drew from the same rows
 PARTICLES = 2_000
 PATHS = 4  # continuations drawn for each particle
 HEATS = 2.0 ** np.arange(-20, 1)  # shares of the likelihood that particles are moved to, one after the other
 MOVES = 4  # at each; three times as many at the last
-ACCEPTED = 0.3  # the share of moves to aim at
+ACCEPTED = 0.3  # intended share of accepted moves
 NUGGET = 1e-6  # keeps the particles' covariance positive definite
-STEP = 0.3  # log-rows within which the fall is taken as constant
+STEP = 0.3  # log-rows within which the fall is constant
 STEEPEST = 100.0  # a bound on exponents, against overflow
 
 
 @dataclass(frozen=True, eq=False)
 class MeanLosses:
-    """Mean losses `y` (k,) as shares of the present one, at log-sizes `u` (k,) from the present size, the last.
+    """Mean losses relative to the present one, and the covariance of their errors.
 
-    The covariance of their errors is `rows` (k, k), of the validation rows that all sizes share, plus that of each
-    size's own models, of variance `models` (k,): guessed, unless `replicated`.
+    Attributes:
+        u: Logarithms of the sizes relative to the present size, the last, of shape (k,).
+        y: Mean losses relative to the present one, of shape (k,).
+        rows: Covariance of their errors from the validation rows, which all sizes share, of shape (k, k).
+        models: Variance of their errors from each size's own models, of shape (k,).
+        replicated: Whether seeds show that variance; otherwise it is a guess.
     """
 
     u: np.ndarray
@@ -58,17 +62,17 @@ class MeanLosses:
 
     @property
     def finite(self) -> bool:
-        """Whether everything could be computed, with room for squares."""
+        """Whether all numbers are finite, small enough to be squared."""
         return all(bool((np.abs(part) < 1e100).all()) for part in (self.y, self.rows, self.models))
 
     def errors_above(self, i: int, j: int) -> float:
-        """By how many standard errors the loss at index i is above that at j, paired by row."""
+        """Return by how many standard errors the loss at index i is above that at j, paired by row."""
         rows = self.rows[i, i] + self.rows[j, j] - 2 * self.rows[i, j]
         return float((self.y[i] - self.y[j]) / np.sqrt(max(rows, 0.0) + self.models[i] + self.models[j]))
 
 
 def measure(sizes: np.ndarray, losses: Sequence[np.ndarray]) -> MeanLosses:
-    """What losses (seeds, rows) or (seeds,) at each of `sizes` (k,) say of the mean loss there.
+    """Return the mean losses at each of `sizes` (k,) from losses of shape (seeds, rows) or (seeds,) at each size.
 
     The covariance of means over rows is the limit of a bootstrap that draws the same rows at all sizes.
     """
@@ -85,7 +89,7 @@ def measure(sizes: np.ndarray, losses: Sequence[np.ndarray]) -> MeanLosses:
 
 
 def _models_variance(u: np.ndarray, by_seed: list[np.ndarray]) -> np.ndarray:
-    """The variance (k,) of each size's mean over its seeds: a power of the size, since few seeds show one badly."""
+    """Return the variance (k,) of each size's mean over seeds, smoothed over sizes by a power law."""
     counts = np.array([len(a) for a in by_seed])
     shown = counts > 1
     freedom = counts[shown] - 1.0
@@ -98,15 +102,22 @@ def _models_variance(u: np.ndarray, by_seed: list[np.ndarray]) -> np.ndarray:
 
 
 class Particles(NamedTuple):
-    """Draws from the posterior, (PARTICLES,) each: the present loss, its fall per e-fold of rows, c and wander."""
+    """Draws from the posterior, of shape (PARTICLES,) each.
+
+    Attributes:
+        level: The present loss.
+        slope: Its fall per e-fold of rows.
+        decay: The exponent c.
+        wander: Standard deviation of the exponent's walk.
+    """
 
     level: np.ndarray
     slope: np.ndarray
     decay: np.ndarray
     wander: np.ndarray
 
-    def carried_on(self, times: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Losses at `times` the rows, and what they gain as a share of the present loss; losses stay above 0."""
+    def continued(self, times: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return losses at `times` the rows, and their gain relative to the present loss; losses stay above 0."""
         level, slope, decay, wander = (np.repeat(part, PATHS) for part in self)
         steps = int(np.ceil(np.log(times) / STEP))
         width = np.log(times) / steps
@@ -120,7 +131,7 @@ class Particles(NamedTuple):
 
 
 def _roots(distances: np.ndarray) -> np.ndarray:
-    """The sd of a Brownian motion's steps to `distances` (m, ...), growing from 0."""
+    """Return the sd of a Brownian motion's steps to `distances` (m, ...), growing from 0."""
     return np.sqrt(np.diff(distances, axis=0, prepend=0.0))
 
 
@@ -131,8 +142,8 @@ def _exp(exponent: np.ndarray) -> np.ndarray:
 class _Target:
     """The posterior over standard-normal coordinates z (n, d): four parameters, then the walk's steps back.
 
-    The errors' covariance is made diagonal once, for every factor on the models' error. The present loss, of which
-    nothing is known beforehand, is integrated out (Gelman et al. 2013, "Bayesian Data Analysis", section 14.2).
+    The errors' covariance is made diagonal once, for every factor on the models' error. The present loss has a flat
+    prior and is integrated out (Gelman et al. 2013, "Bayesian Data Analysis", section 14.2).
     """
 
     def __init__(self, measured: MeanLosses) -> None:
@@ -150,14 +161,14 @@ class _Target:
         self.dimensions = 4 + len(self.back)
 
     def parameters(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Slope, decay, wander and the factor on the models' error, (n,) each."""
+        """Return slope, decay, wander and the factor on the models' error, of shape (n,) each."""
         slope, decay, wander, error = (
             median * np.exp(sd * z[:, i]) for i, (median, sd) in enumerate((SLOPE, DECAY, WANDER, self.error))
         )
         return slope, np.clip(decay, *DECAYS), wander, error
 
     def weigh(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The log-likelihood, and the present loss' mean and sd, (n,) each."""
+        """Return the log-likelihood, and mean and sd of the present loss, of shape (n,) each."""
         slope, decay, wander, error = self.parameters(z)
         walk = np.cumsum(z[:, 4:] * self.roots, axis=1)
         above = slope[:, None] * _exp(decay[:, None] * self.back + wander[:, None] * walk) @ self.until
@@ -169,7 +180,7 @@ class _Target:
 
 
 def posterior(measured: MeanLosses, random: np.random.Generator) -> Particles:
-    """Particles from the prior, moved to ever more of the likelihood; the same state of `random`, the same ones."""
+    """Move particles from the prior to the posterior, in steps; `random` decides the result."""
     target = _Target(measured)
     z = random.standard_normal((PARTICLES, target.dimensions))
     known, before, stride = target.weigh(z)[0], 0.0, 0.5
@@ -194,6 +205,6 @@ def posterior(measured: MeanLosses, random: np.random.Generator) -> Particles:
 
 
 def _apart(z: np.ndarray, centre: np.ndarray, root: np.ndarray) -> np.ndarray:
-    """The logarithm of the prior's density over that of the particles' normal distribution, but for a constant."""
+    """Return log prior density minus log density of the particles' normal distribution, up to a constant."""
     standard = np.linalg.solve(root, (z - centre).T)
     return 0.5 * ((standard**2).sum(axis=0) - (z**2).sum(axis=1))

@@ -1,7 +1,7 @@
-"""The validation rows speak: each row's loss over epochs says how far chance in drawing those rows reaches.
+"""Each validation row's loss over epochs, which shows the sampling error of a curve.
 
-A rise of the mean over 500 rows may be the luck of those 500. The same rows are measured at every epoch, so that
-differences between epochs are taken row by row (paired), and their spread over rows is the sampling error.
+A rise of the mean over 500 rows may be luck in the choice of these rows. The same rows are measured at every epoch,
+so differences between epochs are taken row by row (paired), and their spread over rows is the sampling error.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ BANDWIDTH = 0.15  # log-epochs over which each row's losses are smoothed before 
 
 @dataclass(frozen=True, eq=False)
 class RowLosses:
-    """Each validation row's loss: `losses` (m, rows) at `epochs` (m,), rising, as a history counts them.
+    """Each validation row's loss at some epochs.
 
-    Raises UsageError if the shapes don't fit or epochs don't rise.
+    Attributes:
+        epochs: Epochs as a history counts them, rising, of shape (m,).
+        losses: Losses of shape (m, rows), of at least two rows.
+
+    Raises:
+        UsageError: If the shapes don't fit or the epochs don't rise.
     """
 
     epochs: np.ndarray
@@ -29,7 +34,7 @@ class RowLosses:
         if self.losses.ndim != 2 or len(self.losses) != len(self.epochs) or self.losses.shape[1] < 2:
             raise UsageError(
                 f"row losses have the shape {self.losses.shape} for {len(self.epochs)} epochs; expected one line "
-                "an epoch and one column a row, of at least two rows"
+                "per epoch and one column per row, with at least two rows"
             )
         if len(self.epochs) == 0 or (np.diff(self.epochs) <= 0).any():
             raise UsageError("the epochs of the row losses don't rise; expected each epoch once, in order")
@@ -37,17 +42,17 @@ class RowLosses:
 
 @dataclass(frozen=True, eq=False)
 class RowLossTrend:
-    """Each row's smoothed loss at a trend's epochs, as a share of the mean loss there: `shares` (g, rows)."""
+    """Each row's smoothed loss at a trend's epochs, relative to the mean loss there: `shares` (g, rows)."""
 
     shares: np.ndarray
 
     def difference_error(self, a: int, b: int) -> float:
-        """The standard error of the mean loss at index a against index b, paired by row."""
+        """Return the standard error of the mean loss at index a minus that at index b, paired by row."""
         differences = self.shares[a] - self.shares[b]
         return float(differences.std(ddof=1) / np.sqrt(len(differences)))
 
     def resampled(self, count: int, seed: int = 0) -> np.ndarray:
-        """How the mean at each epoch deviates when the rows are drawn again, (count, g): the bootstrap."""
+        """Return how far the mean at each epoch deviates if rows are resampled (bootstrap), of shape (count, g)."""
         random = np.random.default_rng(seed)
         rows = self.shares.shape[1]
         centred = self.shares - self.shares.mean(axis=1, keepdims=True)
@@ -56,7 +61,7 @@ class RowLossTrend:
 
 
 def smooth_row_losses(rows: RowLosses, positions: np.ndarray, at: np.ndarray) -> RowLossTrend | None:
-    """The rows' losses, logged at `positions` (m,), smoothed at the positions `at` (g,); None if not finite."""
+    """Smooth row losses, logged at `positions` (m,), to the positions `at` (g,); None if too few are finite."""
     finite = np.isfinite(rows.losses).all(axis=1)
     if finite.sum() < 3:
         return None

@@ -1,13 +1,13 @@
 """The smooth trend under a noisy curve, with its uncertainty: a Gaussian process over log-epochs.
 
 A curve is a trend plus noise. The trend is a Gaussian process with a Matérn 5/2 kernel over the logarithm of the
-epoch (Rasmussen & Williams 2006, section 4.2), so that it may bend as much between epochs 10 and 20 as between
-1,000 and 2,000, which is how learning curves look (Viering & Loog 2021, "The shape of learning curves", section 3).
-The noise is white plus first-order autoregressive from epoch to epoch (an Ornstein-Uhlenbeck process at whole
-epochs). Means over log-spaced bins of epochs stand for the curve, with the exact covariance of the noise's means.
+epoch (Rasmussen & Williams 2006, section 4.2). So it may bend as much between epochs 10 and 20 as between 1,000 and
+2,000, as learning curves do (Viering & Loog 2021, "The shape of learning curves", section 3). The noise is white
+plus first-order autoregressive from epoch to epoch (an Ornstein-Uhlenbeck process at whole epochs). The model sees
+the means of log-spaced bins of epochs, with the exact covariance of their noise.
 
-Nothing is optimised: all of a grid of lengths, amplitudes and noises take part, each with the weight that the
-data give it (its marginal likelihood times its prior), so that what can't be told apart stays in the uncertainty.
+Nothing is optimised. A grid of lengths, amplitudes and noises is averaged, each weighted by its marginal likelihood
+times its prior. So settings that fit equally well add to the uncertainty.
 """
 
 from __future__ import annotations
@@ -20,24 +20,29 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-BINS = 64  # means over so many log-spaced bins stand for the whole curve
-GRID = 80  # log-spaced epochs at which the trend is known afterwards
-LATE = 1.3  # and where only the last quarter of the epochs is left, from which the pace at the end is taken
+BINS = 64  # log-spaced bins whose means represent the curve
+GRID = 80  # log-spaced epochs at which the trend is estimated
+LATE = 1.3  # the pace at the end is that since this many times before the last epoch: the last quarter
 SCALES = (0.5, 1.0, 1.7)  # of the noise, times what second differences show
 CORRELATIONS = (0.5, 0.8, 0.92, 0.97, 0.99)  # of neighbouring epochs' noise
-SPANS = 6  # correlation times that a curve should hold: what moves more slowly is more likely its trend,
-DOUBT = 3  # the more so the fewer it holds: the power in noise's prior weight (held / SPANS) ** DOUBT
-WANDER = 0.02  # sd of noise that drifts from epoch to epoch; where it would be much more, the trend moves
+SPANS = 6  # correlation times that a curve should contain: slower changes are more likely its trend,
+DOUBT = 3  # increasingly so with fewer: the noise has the prior weight (contained / SPANS) ** DOUBT
+WANDER = 0.02  # sd of noise that drifts from epoch to epoch; much larger drifts are the trend
 TINY = 1e-300  # keeps logarithms of weights finite
-KEPT = 24  # of the settings, those with the largest weights
+LARGEST = 24  # settings with the largest weights, which are used
 LEVEL_SD = 2.0  # of the trend's unknown level, in natural logarithms
 SLOPE_SD = 0.15  # of its linear part, per e-fold of epochs
 
 
 class Settings(NamedTuple):
-    """Hyperparameters, each (K,): the trend's length in log-epochs and its sd, the noise's scale and correlation.
+    """Hyperparameters, each of shape (K,).
 
-    `scale` multiplies the noise that second differences show; `share` of that is autoregressive.
+    Attributes:
+        length: Length of the trend in log-epochs.
+        amplitude: Standard deviation of the trend.
+        scale: Factor on the noise that second differences show.
+        correlation: Correlation of neighbouring epochs' autoregressive noise.
+        share: Share of the noise that is autoregressive.
     """
 
     length: np.ndarray
@@ -49,7 +54,7 @@ class Settings(NamedTuple):
 
 @cache
 def settings() -> Settings:
-    """The grid of settings that take part."""
+    """Return the grid of settings that are averaged."""
     noises = [(0.0, 0.0), *((r, share) for r in CORRELATIONS for share in (0.4, 1.0))]
     rows = [
         (length, amplitude, scale, *noise)
@@ -63,14 +68,14 @@ def settings() -> Settings:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A weighted mixture of normal distributions of one number: weights, means and sds are (K,)."""
+    """A weighted mixture of normal distributions of one number: weights, means and sds have the shape (K,)."""
 
     weights: np.ndarray
     means: np.ndarray
     sds: np.ndarray
 
     def above(self, threshold: float) -> float:
-        """The probability of more than `threshold`."""
+        """Return the probability of a value above `threshold`."""
         chance = float(self.weights @ ndtr((self.means - threshold) / self.sds))
         return min(chance, 1.0)  # the weights sum to about 1
 
@@ -85,48 +90,55 @@ class Mixture:
         return float(np.sqrt(self.weights @ (self.sds**2 + (self.means - self.mean) ** 2)))
 
     def quantile(self, level: float) -> float:
-        """The number below which it lies with probability `level`, by bisection."""
+        """Return the quantile at `level`, by bisection."""
         low, high = float(np.min(self.means - 9 * self.sds)), float(np.max(self.means + 9 * self.sds))
         for _ in range(50):
             middle = (low + high) / 2
             low, high = (middle, high) if 1 - self.above(middle) < level else (low, middle)
         return (low + high) / 2
 
-    def times(self, factors: np.ndarray, chances: np.ndarray) -> Mixture:
-        """The number times an independent positive factor, which is each of `factors` (q,) with its chance."""
-        pairs = ((self.weights, chances), (self.means, factors), (self.sds, factors))
+    def scaled_by(self, factors: np.ndarray, probabilities: np.ndarray) -> Mixture:
+        """Return the number times an independent positive factor: each of `factors` (q,) with its probability."""
+        pairs = ((self.weights, probabilities), (self.means, factors), (self.sds, factors))
         return Mixture(*(np.outer(a, b).ravel() for a, b in pairs))
 
-    def moved(self, by: float) -> Mixture:
-        """The number plus `by`."""
+    def shifted(self, by: float) -> Mixture:
+        """Return the number plus `by`."""
         return Mixture(self.weights, self.means + by, self.sds)
 
-    def expecting(self, sds: Sequence[float]) -> Mixture:
-        """The same under further beliefs: that the number is about 0, by one of `sds`, each as likely as another.
+    def with_prior(self, sds: Sequence[float]) -> Mixture:
+        """Return the posterior under a prior around 0, with one of the standard deviations `sds`, equally likely.
 
-        A small sd says that most curves end level; only data that can't be so reconciled make it a large one.
-        (Normal distributions times normal likelihoods, weighted by their evidence: Gelman et al. 2013, "Bayesian
-        Data Analysis", sections 2.5 and 7.4.)
+        A small sd states that most curves end level. Only data that contradict it make a large one likely. (Normal
+        distributions times normal likelihoods, weighted by their evidence: Gelman et al. 2013, "Bayesian Data
+        Analysis", sections 2.5 and 7.4.)
         """
         variances = np.square(sds)[:, None]
         total = self.sds**2 + variances
         evidence = np.log(self.weights + TINY) - 0.5 * (self.means**2 / total + np.log(total))
         weights = np.exp(evidence - evidence.max())
-        kept = variances / total
-        parts = (weights / weights.sum(), self.means * kept, self.sds * np.sqrt(kept))
+        shrink = variances / total
+        parts = (weights / weights.sum(), self.means * shrink, self.sds * np.sqrt(shrink))
         return Mixture(*(part.ravel() for part in parts))
 
-    def widened(self, sd: float) -> Mixture:
-        """The same with an independent error of `sd` added."""
+    def with_error(self, sd: float) -> Mixture:
+        """Return the number plus an independent error with the standard deviation `sd`."""
         return Mixture(self.weights, self.means, np.sqrt(self.sds**2 + sd**2))
 
 
 @dataclass(frozen=True, eq=False)
 class Trend:
-    """The trend's distribution at log-spaced ones of the `epochs` logged (g,), of which the last is the last.
+    """The distribution of a trend at some of the logged epochs, which are log-spaced and include the last.
 
-    A mixture over K settings: `weights` (K,), `means` (K, g), `covariances` (K, g, g). `late` is the index of the
-    epoch about LATE times before the last; `noise` is the sd between neighbouring epochs.
+    It is a mixture over K settings.
+
+    Attributes:
+        epochs: The epochs, of shape (g,).
+        late: Index of the epoch about LATE times before the last.
+        weights: Weights of the settings, of shape (K,).
+        means: Mean of the trend for each setting, of shape (K, g).
+        covariances: Its covariance for each setting, of shape (K, g, g).
+        noise: Standard deviation between neighbouring epochs.
     """
 
     epochs: np.ndarray
@@ -138,22 +150,22 @@ class Trend:
 
     @property
     def mean(self) -> np.ndarray:
-        """The expected trend (g,)."""
+        """The expected trend, of shape (g,)."""
         return self.weights @ self.means
 
     @property
     def lowest_index(self) -> int:
-        """The index at which the expected trend is lowest."""
+        """The index where the expected trend is lowest."""
         return int(np.argmin(self.mean))
 
     def difference(self, a: int, b: int) -> Mixture:
-        """The trend at index a minus that at index b."""
+        """Return the trend at index a minus that at index b."""
         c = self.covariances
         variance = c[:, a, a] + c[:, b, b] - 2 * c[:, a, b]
         return Mixture(self.weights, self.means[:, a] - self.means[:, b], np.sqrt(np.maximum(variance, 1e-14)))
 
     def draws(self, count: int, seed: int = 0) -> np.ndarray:
-        """`count` trends drawn at random, (count, g)."""
+        """Return `count` random draws of the trend, of shape (count, g)."""
         random = np.random.default_rng(seed)
         chosen = random.choice(len(self.weights), size=count, p=self.weights)
         return np.concatenate(list(self._drawn(random, np.bincount(chosen, minlength=len(self.weights)))))
@@ -166,9 +178,13 @@ class Trend:
 
 
 def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
-    """The trend under `values` (n,), logged at `positions` (n,) > 0, rising; n at least 3.
+    """Fit the trend under a curve of at least 3 values.
 
-    Rasmussen & Williams 2006, algorithm 2.1, for every setting at once.
+    All settings at once, by algorithm 2.1 of Rasmussen & Williams (2006).
+
+    Args:
+        positions: Positions of the values, above 0 and rising, of shape (n,).
+        values: Values of shape (n,).
     """
     starts, counts = _bins(len(values))
     y = np.add.reduceat(values, starts) / counts
@@ -183,46 +199,46 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     root = np.linalg.cholesky(covariance)
     z = np.linalg.solve(root, np.broadcast_to((y - level)[None, :, None], (len(root), len(y), 1)))[..., 0]
     evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1) + doubt
-    kept = np.argsort(-evidence)[:KEPT]
-    weights = np.exp(evidence[kept] - evidence.max())
+    chosen = np.argsort(-evidence)[:LARGEST]
+    weights = np.exp(evidence[chosen] - evidence.max())
     first, last = positions[0], positions[-1]
-    wanted = np.append(np.geomspace(first, last, GRID), last / LATE)
-    epochs = positions[np.unique(_nearest(positions, wanted))]  # between early epochs the trend may be anything
-    chosen = Settings(*(part[kept] for part in s))
-    across = _prior(chosen, u, np.log(epochs), end)
-    gain = np.linalg.solve(root[kept], across)
+    requested = np.append(np.geomspace(first, last, GRID), last / LATE)
+    epochs = positions[np.unique(_nearest(positions, requested))]  # the trend is unknown between early epochs
+    used = Settings(*(part[chosen] for part in s))
+    across = _prior(used, u, np.log(epochs), end)
+    gain = np.linalg.solve(root[chosen], across)
     return Trend(
         epochs=epochs,
-        late=min(int(_nearest(epochs, np.array([last / LATE]))[0]), len(epochs) - 2),  # one of few may be far away
+        late=min(int(_nearest(epochs, np.array([last / LATE]))[0]), len(epochs) - 2),  # never the last epoch
         weights=weights / weights.sum(),
-        means=level + np.einsum("kmg,km->kg", gain, z[kept]),
-        covariances=_prior(chosen, np.log(epochs), np.log(epochs), end) - gain.transpose(0, 2, 1) @ gain,
+        means=level + np.einsum("kmg,km->kg", gain, z[chosen]),
+        covariances=_prior(used, np.log(epochs), np.log(epochs), end) - gain.transpose(0, 2, 1) @ gain,
         noise=noise,
     )
 
 
-def _nearest(positions: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """For each wanted position the index of the logged one nearest to it."""
-    return np.searchsorted((positions[:-1] + positions[1:]) / 2, wanted)
+def _nearest(positions: np.ndarray, requested: np.ndarray) -> np.ndarray:
+    """Return, for each requested position, the index of the nearest logged one."""
+    return np.searchsorted((positions[:-1] + positions[1:]) / 2, requested)
 
 
 def _bins(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and lengths of the log-spaced bins of n points; single points at first."""
+    """Return starts and lengths of the log-spaced bins of n points; the first ones hold single points."""
     edges = np.unique(np.round(np.geomspace(1, n + 1, BINS + 1)).astype(np.int64)) - 1
     return edges[:-1], np.diff(edges)
 
 
 def _bending_noise(values: np.ndarray) -> float:
-    """The sd that white noise with such second differences would have, by their median absolute deviation.
+    """Return the sd of white noise with such second differences, by their median absolute deviation.
 
-    Second differences, because a curve's slope, and what a turning point changes in it, is not noise.
+    Second differences are used because neither a curve's slope nor a turning point is noise.
     """
     bends = np.diff(values[len(values) // 4 :], 2)
     return max(1.4826 * float(np.median(np.abs(bends - np.median(bends)))) / np.sqrt(6), 1e-5)
 
 
 def _prior(s: Settings, a: np.ndarray, b: np.ndarray, end: float) -> np.ndarray:
-    """The trend's prior covariance between log-epochs a (m,) and b (g,): (K, m, g)."""
+    """Return the trend's prior covariance between log-epochs a (m,) and b (g,), of shape (K, m, g)."""
     apart = np.abs(a[:, None] - b[None])
     lengths, which = np.unique(s.length, return_inverse=True)
     z = np.sqrt(5) * apart / lengths[:, None, None]
@@ -232,7 +248,7 @@ def _prior(s: Settings, a: np.ndarray, b: np.ndarray, end: float) -> np.ndarray:
 
 
 def _noise(s: Settings, noise: float, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The noise's covariance between the bins' means, (K, m, m)."""
+    """Return the covariance of the noise between the bins' means, of shape (K, m, m)."""
     variance = (s.scale * noise) ** 2
     white = variance * (1 - s.share)
     drifting = _drifting_variance(s, noise)
@@ -242,7 +258,7 @@ def _noise(s: Settings, noise: float, starts: np.ndarray, counts: np.ndarray) ->
 
 
 def _drifting_variance(s: Settings, noise: float) -> np.ndarray:
-    """The variance of the noise's autoregressive part, (K,).
+    """Return the variance of the noise's autoregressive part, of shape (K,).
 
     Second differences of a first-order autoregression have 2 (1 - r) (3 - r) times its variance; white noise's 6.
     """
@@ -250,7 +266,7 @@ def _drifting_variance(s: Settings, noise: float) -> np.ndarray:
 
 
 def _autoregressive(correlation: float, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Covariance (m, m) between means over bins of a first-order autoregression of variance 1.
+    """Return the covariance (m, m) between means over bins of a first-order autoregression of variance 1.
 
     The double sums of powers over two bins are products of geometric series.
     """
