@@ -66,7 +66,7 @@ def test_losses_from_logits_are_cross_entropies() -> None:
     ("epochs", "shape", "words"),
     [
         ([0, 1], (3, 5), r"shape \(3, 5\) for 2 epochs"),
-        ([0, 1], (2, 1), "of at least two rows"),
+        ([0, 1], (2, 1), "with at least two rows"),
         ([1, 1], (2, 5), "don't rise"),
         ([], (0, 5), "don't rise"),
     ],
