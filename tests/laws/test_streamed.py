@@ -17,7 +17,6 @@ from gengap.models.backend import keras
 from gengap.train import keras_loop as plain
 from gengap.train.checkpoint import CheckpointFile
 from gengap.train.fitting import train_model
-from gengap.train.jax import loop as running
 from gengap.train.jax import out_of_core as streamed
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import NEVER, Stopping
@@ -99,7 +98,7 @@ def test_equals_training_in_memory_in_the_same_order(
     assert len(buffered(monkeypatch, kept, batches, batch)) == {10: 1, 3: 6}[batches]  # one holds all, or some do
     job = replace(JOB, batch=batch)
     ours_model, ours = run(name, kept, rows[1], job)
-    for draws, trains in ((running, compiled), (plain, plain)):
+    for draws, trains in ((compiled, compiled), (plain, plain)):
         monkeypatch.setattr(draws, "Permutations", SameOrder)
         monkeypatch.setattr(trains, "clean_sample", lambda train, number: train.each(lambda part: part[:number]))
     theirs_model, everything = table.make(name), kept.read([0], [len(kept)])
@@ -137,11 +136,11 @@ class _KeptAlways(CheckpointFile):
     after, offers = 0, 0
     interrupt: threading.Event
 
-    def offer(self, made: object, *, now: bool = False) -> None:
+    def offer(self, checkpoint: object, *, now: bool = False) -> None:
         self.offers += 1
         if self.offers == self.after:
             self.interrupt.set()
-        super().offer(made, now=True)  # pyright: ignore[reportArgumentType]
+        super().offer(checkpoint, now=True)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("after", [1, 4, 9])

@@ -51,7 +51,7 @@ def test_each_stops_when_it_would_alone() -> None:
     def certain(known: PartialResult) -> bool:
         return known.history.seed == 1
 
-    given = jobs(epochs=40, stopping=Stopping(patience=6), certain=certain)
+    given = jobs(epochs=40, stopping=Stopping(patience=6), is_settled=certain)
     found = together.fit([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, given)
     for seed, job, one in zip(SEEDS, given, found, strict=True):
         assert_close(one, compiled.fit(make("Small", seed), DATA.train, DATA.validation, job))

@@ -284,7 +284,7 @@ def test_a_certain_verdict_ends_a_trial_at_the_same_check_on_every_trainer(rows:
             seen.append(known)
             return known.history.epochs >= 21
 
-        job = TrainConfig(epochs=60, batch=BATCH, stopping=Stopping(patience=50), seed=2, certain=certain)
+        job = TrainConfig(epochs=60, batch=BATCH, stopping=Stopping(patience=50), seed=2, is_settled=certain)
         ended[trainer] = train(trainer, "Tiny", rows, job)[1]
         asked[trainer] = seen
         assert (

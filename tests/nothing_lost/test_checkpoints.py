@@ -85,10 +85,10 @@ def test_a_check_at_which_a_trial_was_stopped_is_made(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(compiled, "CHUNK_SECONDS", 0.0)
     kept = CheckpointFile(tmp_path / "trial.npz", "same")
-    assert stopped_once("Tiny", kept, 16, certain=certain).history.epochs == 16
-    rest = stopped_once("Tiny", kept, 18, certain=certain)
+    assert stopped_once("Tiny", kept, 16, is_settled=certain).history.epochs == 16
+    rest = stopped_once("Tiny", kept, 18, is_settled=certain)
     assert (rest.stopped, rest.history.epochs) == ("verdict", 18)
-    assert_equal(train("Tiny", certain=certain), train("Tiny", certain=certain, checkpoints=kept))
+    assert_equal(train("Tiny", is_settled=certain), train("Tiny", is_settled=certain, checkpoints=kept))
 
 
 def test_checkpoints_are_written_once_in_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_checkpoints_are_written_once_in_a_while(tmp_path: Path, monkeypatch: py
     assert np.diff([0, *written]).max() <= module.CHECKPOINT_SECONDS + 0.25 < 60
     found = kept.latest("model", 3)
     assert found and (found.seconds, found.best_epoch) == (written[-1], 3)
-    assert found.known.outputs.tobytes() == whole.outputs.tobytes()
+    assert found.result.outputs.tobytes() == whole.outputs.tobytes()
     kept.discard()
     assert kept.latest("model", 3) is None
 
@@ -148,7 +148,7 @@ def test_a_checkpoint_that_cannot_be_written_ends_no_trial(tmp_path: Path, monke
         warnings.simplefilter("default")
         found = train("Tiny", checkpoints=CheckpointFile(tmp_path / "file" / "a.npz", "same"))
         train("Tiny", checkpoints=CheckpointFile(tmp_path / "file" / "b.npz", "same"))
-    assert len(told) == 1 and "can't be kept (File exists)" in str(told[0].message)
+    assert len(told) == 1 and "can't save checkpoints (File exists)" in str(told[0].message)
     assert_equal(train("Tiny"), found)
 
 

@@ -11,7 +11,7 @@ import pytest
 from gengap import models
 from gengap.files.limits import usable_cores
 from gengap.models.backend import keras
-from gengap.train.jax import fast_ops, program
+from gengap.train.jax import compilation, fast_ops
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import Stopping
 from gengap.train.types import Rows, TrainConfig
@@ -22,7 +22,7 @@ SPLIT = "outer_dimension_partitions"  # as XLA's text names work that is split a
 def compiled_for(model: keras.Model, features: int, monkeypatch: pytest.MonkeyPatch) -> str:
     """The text of the program that trains `model`, which is compiled anew."""
     made: OrderedDict[str, tuple[object, list[tuple[jax.stages.Compiled, object]]]] = OrderedDict()
-    monkeypatch.setattr(program, "_programs", made)
+    monkeypatch.setattr(compilation, "_programs", made)
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
     rows = Rows(np.ones((1500, features), np.float32), np.ones((1500, 1), np.float32))
     compiled.fit(model, rows, rows, TrainConfig(1, 500, Stopping(monitor="loss")))
@@ -43,18 +43,18 @@ def test_big_rows_make_a_step_long_however_few_operations_it_has(monkeypatch: py
     assert SPLIT in compiled_for(model, 4096, monkeypatch)
 
 
-@pytest.mark.parametrize("parameters", [1, program.SMALL + 1])
+@pytest.mark.parametrize("parameters", [1, compilation.SMALL + 1])
 @pytest.mark.parametrize("short", [False, True])
 def test_xla_knows_every_option(parameters: int, short: bool) -> None:
     product = jax.jit(lambda x: x @ x).lower(jax.numpy.ones((8, 8)))
-    assert product.compile(compiler_options=program.compiler_options(parameters, short)) is not None
+    assert product.compile(compiler_options=compilation.compiler_options(parameters, short)) is not None
 
 
 def test_a_program_without_a_count_of_operations_is_as_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(jax.stages.Lowered, "cost_analysis", lambda _: [])
         asked: list[bool] = []
-        patch.setattr(program, "compiler_options", lambda parameters, short: asked.append(short) or {})
+        patch.setattr(compilation, "compiler_options", lambda parameters, short: asked.append(short) or {})
         compiled_for(models.tiny(), 28, patch)
     assert asked == [False]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gengap import models
-from gengap.train.jax.loop import TrialLoop
+from gengap.train.jax.trainer import RowOrders
 from gengap.train.stopping import NEVER, Stopping
 from gengap.train.types import Permutations, TrainConfig
 
@@ -13,13 +12,17 @@ ROWS, CAPACITY = 30, 5
 
 
 def test_orders_are_drawn_in_turn_and_those_given_to_the_device_stay() -> None:
-    model = models.perceptron((4,))
-    model.compile(optimizer="adam", loss="mse")
-    trial = TrialLoop(model, TrainConfig(100, 10, Stopping(patience=NEVER), seed=3), ROWS, CAPACITY, started=0)
+    orders = RowOrders(ROWS, TrainConfig(100, 10, Stopping(patience=NEVER), seed=3), 0, CAPACITY)
     expected, done = Permutations(ROWS, 3).draw(40), 0
     for length in (1, 4, 2, CAPACITY, CAPACITY, 3):
-        given, before = trial.orders, trial.orders.copy()
-        trial.draw(length)
+        given, before = orders.padded, orders.padded.copy()
+        orders.advance(length)
         np.testing.assert_array_equal(given, before)
         done += length
-        np.testing.assert_array_equal(trial.orders, expected[done : done + CAPACITY])
+        np.testing.assert_array_equal(orders.padded, expected[done : done + CAPACITY])
+
+
+def test_the_last_order_is_repeated_where_a_trial_is_shorter_than_a_chunk() -> None:
+    orders = RowOrders(ROWS, TrainConfig(2, 10, Stopping(patience=NEVER), seed=3), 0, CAPACITY)
+    expected = Permutations(ROWS, 3).draw(2)
+    np.testing.assert_array_equal(orders.padded, expected[[0, 1, 1, 1, 1]])

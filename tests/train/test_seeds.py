@@ -33,7 +33,7 @@ def test_every_seed_begins_with_weights_and_an_order_of_rows_of_its_own() -> Non
     for a, b, c in zip(kernels(one.model), kernels(again.model), kernels(other.model), strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.isclose(a, c).any()
-    assert (one.job.seed, other.job.seed) == (1, 2)
+    assert (one.config.seed, other.config.seed) == (1, 2)
     layers = kernels(one.model)
     assert not np.isclose(layers[0][:3, :3], layers[1][:3, :3]).any(), "nor do layers begin alike"
 

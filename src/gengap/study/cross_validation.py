@@ -63,9 +63,9 @@ def _of_fold(
         due.append(replace(one, on_progress=None, on_start=None, checkpoints=checkpoints))
     with closing(scheduler.run_pending(due, rows)) as running:
         for finished in running:
-            if finished.fitted.stopped == "interrupted":
+            if finished.result.stopped == "interrupted":
                 continue
-            run, found = finished.due.run, out_of_fold(finished.fitted, rows[1], scheduler.dataset.task)
+            run, found = finished.pending.run, out_of_fold(finished.result, rows[1], scheduler.dataset.task)
             if folder is not None:
                 folder.keep_fold(run, fold, prints[run], found)
             yield run, found

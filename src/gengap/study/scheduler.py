@@ -112,7 +112,7 @@ class Scheduler:
         rows = (self.dataset.train, self.dataset.validation)
         with closing(self.run_pending(pending, rows)) as completed:  # an error here ends the trials that run
             for each in completed:
-                if each.fitted.stopped != "interrupted":
+                if each.result.stopped != "interrupted":
                     self._record(each, fingerprints)
 
     def run_pending(self, pending: Sequence[PendingTrial], rows: tuple[Rows, Rows]) -> Generator[CompletedTrial]:
@@ -136,7 +136,7 @@ class Scheduler:
 
     def _record(self, completed: CompletedTrial, fingerprints: Mapping[Key, str]) -> None:
         """Summarise a trained trial and save it with its model."""
-        dataset, fitted = self.dataset, completed.fitted
+        dataset, fitted = self.dataset, completed.result
         if dataset.task.name == "binary":
             fitted = with_auc(fitted, dataset.validation)
         summary = self._summarise(completed, fitted)
@@ -167,14 +167,14 @@ class Scheduler:
         own = self.own
         parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters
         kept = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
-        prepare = TrialFactory(trial, self.plan.recipe, seed, task, own)
+        build = TrialFactory(trial, self.plan.recipe, seed, task, own)
         start = partial(self.display.starting, trial.run, seed)
-        return PendingTrial(trial.run, seed, parameters, prepare, self.display.progress, kept, start)
+        return PendingTrial(trial.run, seed, parameters, build, self.display.progress, kept, start)
 
     def _summarise(self, completed: CompletedTrial, fitted: TrainResult) -> TrialSummary:
         from gengap.models.mlp import share_below
 
-        trial, validation = self.trials[completed.due.run], self.dataset.validation
+        trial, validation = self.trials[completed.pending.run], self.dataset.validation
         return TrialSummary(
             run=trial.run,
             also=trial.also,
@@ -205,17 +205,18 @@ class TrialFactory:
         """Return the model with its rows and settings; the trial may use a share of the training rows."""
         trial, recipe = self.trial, self.trial.recipe(self.plan)
         train = take_share(train, trial.share, self.seed)
-        certain = None
+        is_settled = None
         if recipe.stop == "verdict":
-            certain = make_ending_rule(validation.y, recipe.stopping.patience, self.task, validation.weights)
-        job = TrainConfig(recipe.max_epochs, recipe.batch, recipe.stopping, self.seed, trial.run, certain=certain)
+            is_settled = make_ending_rule(validation.y, recipe.stopping.patience, self.task, validation.weights)
+        options = (recipe.max_epochs, recipe.batch, recipe.stopping, self.seed, trial.run)
+        config = TrainConfig(*options, is_settled=is_settled)
         steps = steps_per_epoch(len(train), recipe.batch)
         if self.own is not None:
             rate = recipe.schedule.build(steps, recipe.max_epochs)
-            return BuiltTrial(self.own.build(trial.units, rate, self.seed), train, job)
+            return BuiltTrial(self.own.build(trial.units, rate, self.seed), train, config)
         weighted, features = train.weights is not None, validation.x.shape[1]
         model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
-        return BuiltTrial(model, train, job)
+        return BuiltTrial(model, train, config)
 
 
 def _settings(treatment: AnyTreatment) -> str:

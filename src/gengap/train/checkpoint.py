@@ -1,7 +1,7 @@
-"""A trial under way, kept so that a killed one goes on and ends as if nobody had killed it, bit for bit.
+"""Checkpoints of a trial: a killed one resumes and ends as if it had not been killed, bit for bit.
 
-A `Checkpoint` is all that the epochs to come depend on, and all that the epochs done have left. `CheckpointFile` is
-where one trial keeps its latest: a .npz without pickle, written beside its place and renamed.
+A `Checkpoint` holds all that later epochs depend on, and the result of the epochs done. `CheckpointFile` is where a
+trial saves its latest one: a .npz without pickle, written to a temporary file and renamed.
 """
 
 from __future__ import annotations
@@ -20,73 +20,77 @@ from gengap.files.limits import check_archive
 from gengap.history import History, Series
 from gengap.train.types import PartialResult
 
-CHECKPOINT_SECONDS = 20.0  # the most that a kill takes from a trial, but for the epochs at hand
+CHECKPOINT_SECONDS = 20.0  # between two checkpoints of a trial
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """`arrays` are the trainer's own, in its order: weights, optimizer, seeds, the best weights, the rule's memory.
+    """A trial between two chunks.
 
-    `known` is what the record holds, `seconds` how long the trial was trained.
+    Attributes:
+        arrays: The trainer's own, in its order: weights, optimizer, seeds, the best weights, the rule's state.
+        result: The result so far.
+        best_epoch: The best epoch, from 0; None if there is none yet.
+        seconds: How long the trial was trained.
     """
 
     arrays: Sequence[np.ndarray]
-    known: PartialResult
+    result: PartialResult
     best_epoch: int | None
     seconds: float
 
 
 class CheckpointFile:
-    """Keeps one trial's latest checkpoint at `path`, written now and then; only this `fingerprint`'s count."""
+    """The file of a trial's latest checkpoint; one with another `fingerprint` is ignored."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         self.path, self.fingerprint = path, fingerprint
         self._written = time.monotonic()
 
-    def offer(self, made: Callable[[], Checkpoint], *, now: bool = False) -> None:
-        """Keeps what is `made`, if it is due or `now`. A fault is warned of, once a study, and ends no trial."""
+    def offer(self, checkpoint: Callable[[], Checkpoint], *, now: bool = False) -> None:
+        """Save the checkpoint if the last is old, or `now`. A full disk is a warning, and ends no trial."""
         if not now and time.monotonic() - self._written < CHECKPOINT_SECONDS:
             return
         try:
             with atomic_write(self.path, ".npz") as part:  # NumPy insists on the ending
-                np.savez(part, allow_pickle=False, **_to_arrays(made(), self.fingerprint))
+                np.savez(part, allow_pickle=False, **_to_arrays(checkpoint(), self.fingerprint))
         except OSError as fault:
             why = fault.__cause__ or fault
             warnings.warn(
-                f"trials under way can't be kept ({getattr(why, 'strerror', None) or why}); they go on, but a "
-                "killed study would train them from an earlier epoch. Make room in the study's folder",
+                f"can't save checkpoints ({getattr(why, 'strerror', None) or why}); trials go on, but if the study "
+                "is killed they start again from an earlier epoch. Make room in the study's folder",
                 RuntimeWarning,
                 stacklevel=2,
             )
         self._written = time.monotonic()
 
     def latest(self, run: str, seed: int) -> Checkpoint | None:
-        """The checkpoint that is here, or None: one that can't be read is as if it were not there."""
+        """Return the saved checkpoint, or None if there is none that can be read."""
         try:
             check_archive(self.path, str(self.path))
             with self.path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 if str(saved["fingerprint"]) != self.fingerprint:
                     return None
                 return _from_arrays(saved, run, seed)
-        except Exception:  # there is no telling what a broken file raises, and it must lose no more than itself
+        except Exception:  # a damaged file may raise anything, and must cost no more than its epochs
             return None
 
     def discard(self) -> None:
-        """Removes it, once the trial is finished."""
+        """Remove the file, once the trial is finished."""
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
 
 def _to_arrays(checkpoint: Checkpoint, fingerprint: str) -> dict[str, np.ndarray]:
-    known, series = checkpoint.known, checkpoint.known.history.series
+    result, series = checkpoint.result, checkpoint.result.history.series
     return {
         "fingerprint": np.array(fingerprint),
         "best_epoch": np.array(-1 if checkpoint.best_epoch is None else checkpoint.best_epoch),
         "seconds": np.array(checkpoint.seconds),
         "columns": np.array(list(series)),
         "logs": np.stack([each.values for each in series.values()]) if series else np.empty((0, 0)),
-        "output_epochs": known.output_epochs,
-        "outputs": known.outputs,
+        "output_epochs": result.output_epochs,
+        "outputs": result.outputs,
         **{f"array{i}": array for i, array in enumerate(checkpoint.arrays)},
     }
 

@@ -125,7 +125,7 @@ def run_on_cluster(
 class _WorkerResult:
     """A trial that a worker trained; `slower` says why Keras' own loop trained it, if so."""
 
-    fitted: TrainResult
+    result: TrainResult
     weights: list[np.ndarray]
     slower: str | None
 
@@ -148,7 +148,7 @@ def _run_tasks(
 ) -> Iterator[_TaskResult]:
     """Yield the results of all trials as they arrive. Raises _WorkersLostError and ClusterError."""
     here = _machine_versions()
-    waiting = iter([(_pickled(trial.prepare), trial.run, trial.seed, here) for trial in left.values()])
+    waiting = iter([(_pickled(trial.build), trial.run, trial.seed, here) for trial in left.values()])
     with (_dask if cluster.backend == "dask" else _ray)(cluster.address, rows) as tasks:
         try:
             for task in islice(waiting, jobs or len(left)):
@@ -294,8 +294,8 @@ def _train(packed: bytes, run: str, seed: int, expected: dict[str, str], rows: t
     try:
         train, validation = rows
         built = cloudpickle.loads(packed)(train, validation)
-        fitted, slower = train_model(built.model, built.train, validation, built.job)
-        return _TaskResult(run, seed, _WorkerResult(fitted, built.model.get_weights(), slower))
+        result, slower = train_model(built.model, built.train, validation, built.config)
+        return _TaskResult(run, seed, _WorkerResult(result, built.model.get_weights(), slower))
     except GengapError as fault:
         return _TaskResult(run, seed, fault)
     except ModuleNotFoundError as fault:
@@ -323,10 +323,10 @@ def _completed(trial: PendingTrial, result: _WorkerResult, rows: tuple[Rows, Row
     from gengap.train.types import output_shape
 
     warn_if_slower(trial.run, result.slower)
-    built = trial.prepare(*rows)
+    built = trial.build(*rows)
     output_shape(built.model, built.train)  # creates the weights
     built.model.set_weights(result.weights)
-    return CompletedTrial(trial, built.model, result.fitted)
+    return CompletedTrial(trial, built.model, result.result)
 
 
 class _WorkersLostError(Exception):

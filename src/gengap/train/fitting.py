@@ -98,7 +98,7 @@ def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
 
 
 def train_model(
-    model: keras.Model, train: Rows, validation: Rows, job: TrainConfig
+    model: keras.Model, train: Rows, validation: Rows, config: TrainConfig
 ) -> tuple[TrainResult, str | None]:
     """Trains a compiled `model` by the compiled trainer; by Keras' own loop if need be, and then why.
 
@@ -106,42 +106,42 @@ def train_model(
     """
     from gengap.train import keras_loop as plain
 
-    reason = _why_plain(model, job)
+    reason = _why_plain(model, config)
     if reason is None:
         from gengap.train.jax import out_of_core as streamed
         from gengap.train.jax import trainer as compiled
-        from gengap.train.jax.program import UntraceableError
+        from gengap.train.jax.compilation import UntraceableError
 
         try:
             if isinstance(train, StoredRows):
-                return streamed.fit(model, train, validation, job), None
-            return compiled.fit(model, train, validation, job), None
+                return streamed.fit(model, train, validation, config), None
+            return compiled.fit(model, train, validation, config), None
         except UntraceableError as fault:
             reason = f"the model can't be traced ({fault})"
     if isinstance(train, StoredRows):
         raise UsageError(
-            f"{job.run} can't be trained on rows kept on disk: {reason}. Give --memory (memory=...) enough GiB for "
-            "all rows, or use fewer of them with --rows"
+            f"{config.run} can't be trained on rows kept on disk: {reason}. Give --memory (memory=...) enough GiB "
+            "for all rows, or use fewer of them with --rows"
         )
-    return plain.fit(model, train, validation, job), reason
+    return plain.fit(model, train, validation, config), reason
 
 
 def train_seeds(
-    models: Sequence[keras.Model], train: Rows, validation: Rows, jobs: Sequence[TrainConfig]
+    models: Sequence[keras.Model], train: Rows, validation: Rows, configs: Sequence[TrainConfig]
 ) -> list[TrainResult] | None:
     """Trains models of one structure as one program; None if they can't be one, and none is trained."""
-    if isinstance(train, StoredRows) or any(map(_why_plain, models, jobs)):
+    if isinstance(train, StoredRows) or any(map(_why_plain, models, configs)):
         return None
     from gengap.train.jax import vectorised_seeds as together
-    from gengap.train.jax.program import UntraceableError
+    from gengap.train.jax.compilation import UntraceableError
 
     try:
-        return together.fit(models, train, validation, jobs)
+        return together.fit(models, train, validation, configs)
     except UntraceableError:
         return None
 
 
-def _why_plain(model: keras.Model, job: TrainConfig) -> str | None:
+def _why_plain(model: keras.Model, config: TrainConfig) -> str | None:
     """Why a chunk of epochs can't be one program, or None."""
     from gengap.models.backend import keras
     from gengap.train.keras_loop import needs_batch_hooks
@@ -153,5 +153,5 @@ def _why_plain(model: keras.Model, job: TrainConfig) -> str | None:
     for name in OWN_STEPS:
         if getattr(type(model), name) is not getattr(keras.Model, name):
             return f"{type(model).__name__} has a {name} of its own"
-    wanting = [type(callback).__name__ for callback in job.callbacks if needs_batch_hooks(callback)]
+    wanting = [type(callback).__name__ for callback in config.callbacks if needs_batch_hooks(callback)]
     return f"{' and '.join(wanting)} is called within epochs" if wanting else None

@@ -1,7 +1,11 @@
-"""The plain trainer: Keras' own `fit`, on any backend. It is the oracle of the compiled one, and its fallback.
+"""The plain trainer, which is Keras' own `fit` on any backend, and Keras' callbacks in the compiled trainer.
 
-It draws the same row orders, logs the same metrics and follows Keras' own EarlyStopping, so that the laws in
-tests/laws can compare the two step by step.
+The plain trainer is the oracle of the compiled one, and its fallback. It draws the same row orders, logs the same
+metrics and uses Keras' own EarlyStopping, so that the laws in tests/laws can compare the two step by step.
+
+In the compiled trainer a callback that only needs logs is called for a chunk's epochs once the chunk is done. For
+any other callback a chunk is one epoch: the model holds the weights while the callback runs, and what it changed is
+read back.
 """
 
 from __future__ import annotations
@@ -31,27 +35,27 @@ from gengap.train.types import (
 )
 
 
-def fit(model: keras.Model, train: Rows, validation: Rows, job: TrainConfig) -> TrainResult:
-    """Trains a compiled Keras `model` as `job` says, by Keras' own loop; gives what the compiled trainer gives."""
+def fit(model: keras.Model, train: Rows, validation: Rows, config: TrainConfig) -> TrainResult:
+    """Train a compiled Keras model by Keras' own loop; the result is that of the compiled trainer."""
     started = time.perf_counter()
     shape = output_shape(model, train)
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
-    stopping = _early_stopping(job.stopping)
-    batches = _ShuffledBatches(train, job.batch, job.seed)
+    stopping = _early_stopping(config.stopping)
+    batches = _ShuffledBatches(train, config.batch, config.seed)
     shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle(epoch))
     reset_initial_epoch(model)
-    log = _HistoryCallback(train, validation, job, stopping)
-    with _randomness(model, job.randomness):
+    log = _HistoryCallback(train, validation, config, stopping)
+    with _randomness(model, config.randomness):
         model.fit(
             batches,
-            epochs=job.epochs,
+            epochs=config.epochs,
             validation_data=validation.batch(),
             validation_batch_size=len(validation),
             shuffle=False,
             verbose=0,
-            callbacks=[shuffle, *job.callbacks, stopping, log],
+            callbacks=[shuffle, *config.callbacks, stopping, log],
         )
-    return log.fitted(time.perf_counter() - started)
+    return log.result(time.perf_counter() - started)
 
 
 def _early_stopping(rule: Stopping) -> keras.callbacks.EarlyStopping:
@@ -84,7 +88,7 @@ class _ShuffledBatches(keras.utils.PyDataset):
         self._order = np.arange(len(rows))
 
     def shuffle(self, epoch: int) -> None:
-        """Draws the epoch's order. (Keras calls `on_epoch_end` once more than there are epochs.)"""
+        """Draw the epoch's order. (Keras calls `on_epoch_end` once more than there are epochs.)"""
         self._permutations.skip(epoch - self._drawn)
         self._order, self._drawn = self._permutations.draw(1)[0], epoch + 1
 
@@ -97,21 +101,21 @@ class _ShuffledBatches(keras.utils.PyDataset):
 
 
 class _HistoryCallback(keras.callbacks.Callback):
-    """Gathers what the compiled trainer logs: clean train metrics, learning rate and validation outputs too."""
+    """Records what the compiled trainer records: also clean train metrics, learning rate and validation outputs."""
 
     def __init__(
-        self, train: Rows, validation: Rows, job: TrainConfig, stopping: keras.callbacks.EarlyStopping
+        self, train: Rows, validation: Rows, config: TrainConfig, stopping: keras.callbacks.EarlyStopping
     ) -> None:
         super().__init__()
         self._clean, self._validation = clean_sample(train, len(validation)), validation
-        self._job, self._stopping = job, stopping
-        self._record, self._checks = HistoryRecorder(job), set(job.checks)
+        self._config, self._stopping = config, stopping
+        self._record, self._checks = HistoryRecorder(config), set(config.checks)
         self._best: int | None = None
         self._ended: StopReason | None = None
         self._started = time.perf_counter()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._record = HistoryRecorder(self._job, initial_epoch(self.model))
+        self._record = HistoryRecorder(self._config, initial_epoch(self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
@@ -137,62 +141,71 @@ class _HistoryCallback(keras.callbacks.Callback):
         outputs = concatenate_outputs(
             self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0)
         )
-        improved = self._stopping.best_epoch == epoch and epoch >= self._job.stopping.start_from_epoch
+        improved = self._stopping.best_epoch == epoch and epoch >= self._config.stopping.start_from_epoch
         self._best = epoch if improved else self._best
         self._record.keep(epoch, outputs[recorded_rows(len(outputs))], best=improved)
 
     def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
-        monitor, best = self._job.stopping.monitor, self._stopping.best
-        if self._job.on_progress is not None:
+        monitor, best = self._config.stopping.monitor, self._stopping.best
+        if self._config.on_progress is not None:
             seconds = time.perf_counter() - self._started
             shown = float("nan") if best is None else float(best)
             values = (float(logs[monitor]), float(logs[f"val_{monitor}"]), shown, self._best, seconds)
-            self._job.on_progress(
-                Progress(self._job.run, self._job.seed, epoch + 1, self._job.epochs, *values, self._record.history)
+            self._config.on_progress(
+                Progress(
+                    self._config.run,
+                    self._config.seed,
+                    epoch + 1,
+                    self._config.epochs,
+                    *values,
+                    self._record.history,
+                )
             )
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             self._ended = "diverged"
-        elif self._job.interrupted and epoch + 1 < self._job.epochs and not self.model.stop_training:
+        elif self._config.interrupted and epoch + 1 < self._config.epochs and not self.model.stop_training:
             self._ended = "interrupted"
-        elif self._job.certain and epoch + 1 in self._checks and not self.model.stop_training:
-            self._ended = "verdict" if self._job.certain(self._record.so_far()) else None
+        elif self._config.is_settled and epoch + 1 in self._checks and not self.model.stop_training:
+            self._ended = "verdict" if self._config.is_settled(self._record.partial()) else None
         if self._ended:
             self.model.stop_training = True
 
-    def fitted(self, seconds: float) -> TrainResult:
+    def result(self, seconds: float) -> TrainResult:
         early: StopReason = "callback" if self.model.stop_training else "max-epochs"
         early = "patience" if self._stopping.stopped_epoch > 0 else early
         best_epoch = finite_best_epoch(self._best, self._stopping.best)
-        return self._record.fitted(best_epoch, self._ended or early, seconds)
+        return self._record.finish(best_epoch, self._ended or early, seconds)
 
 
-LOG_CALLBACKS = (keras.callbacks.CSVLogger, keras.callbacks.ProgbarLogger, keras.callbacks.History)
-LOG_CALLBACKS += (
+LOG_CALLBACKS = (
+    keras.callbacks.CSVLogger,
+    keras.callbacks.History,
+    keras.callbacks.ProgbarLogger,
     keras.callbacks.RemoteMonitor,
-    keras.callbacks.TerminateOnNaN,
-)  # a loss that isn't finite ends a trial
-# Whose hooks for batches do nothing, or nothing that is missed, if they save every epoch:
+    keras.callbacks.TerminateOnNaN,  # a loss that isn't finite ends every trial
+)
+# Their hooks for batches do nothing that matters, if they save every epoch:
 EPOCH_CALLBACKS = (*LOG_CALLBACKS, keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
 BATCH_HOOKS = [f"on_{kind}batch_{end}" for kind in ("", "train_", "test_") for end in ("begin", "end")]
 BATCH_HOOKS += ["on_test_begin", "on_test_end"]
 
 
 def needs_batch_hooks(callback: Any) -> bool:
-    """Whether it has hooks that are called within an epoch."""
+    """Tell whether a callback has hooks that Keras calls within an epoch."""
     if type(callback) in EPOCH_CALLBACKS:
         return getattr(callback, "save_freq", "epoch") != "epoch" or bool(getattr(callback, "raise_error", False))
     return any(overrides_hook(callback, hook) for hook in BATCH_HOOKS)
 
 
 def needs_only_logs(callback: Any) -> bool:
-    """Whether it needs neither weights nor a say: known ones, and those whose `logs_only` is True."""
+    """Tell whether a callback neither reads nor changes the model: Keras' own such ones, or `logs_only` is True."""
     return type(callback) in LOG_CALLBACKS or getattr(callback, "logs_only", False) is True
 
 
 class CallbackRunner:
-    """One trial's callbacks, called as Keras' `fit` calls them.
+    """Calls a trial's callbacks as Keras' `fit` does.
 
-    `first` is the epoch to start with: not 0 if a callback took up a trial that was broken off.
+    `first` is the epoch to start with, from 0: a callback such as BackupAndRestore may resume a trial.
     """
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any], epochs: int, steps: int) -> None:
@@ -214,25 +227,25 @@ class CallbackRunner:
         return self.any and bool(self._model.stop_training)
 
     def begin(self, epoch: int) -> None:
-        """Before an epoch."""
+        """Call the callbacks before an epoch."""
         if self.any:
             self._list.on_epoch_begin(epoch)
 
     def end(self, epoch: int, logs: dict[str, float]) -> None:
-        """After an epoch, with what Keras logs of it."""
+        """Call the callbacks after an epoch, with Keras' logs of it."""
         if self.any:
             self._logs = logs
             self._list.on_epoch_end(epoch, logs)
 
     def close(self) -> None:
-        """After the last epoch; the model holds its weights."""
+        """Call the callbacks after the last epoch; the model holds its weights."""
         if self.any:
             self._list.on_train_end(self._logs)
 
 
 def keras_logs(columns: Sequence[tuple[str, str]], row: Sequence[float]) -> dict[str, float]:
-    """A logged row under the names that Keras gives its values: without the clean metrics and the learning rate."""
-    own = columns.index(("train", "learning_rate"))
-    logged = zip(columns, row, strict=True)
-    kept = [pair for i, pair in enumerate(logged) if i < own or pair[0][0] == "validation"]
+    """Return a logged row under Keras' names, without the clean metrics and the learning rate."""
+    train_metrics = columns.index(("train", "learning_rate"))  # which come before it
+    named = zip(columns, row, strict=True)
+    kept = [pair for i, pair in enumerate(named) if i < train_metrics or pair[0][0] == "validation"]
     return {f"val_{metric}" if split == "validation" else metric: value for (split, metric), value in kept}

@@ -1,7 +1,7 @@
-"""Runs the trials of a plan: small ones side by side in threads, big ones one after the other with all cores.
+"""Train the trials of a plan on this machine: small ones at once in threads, big ones one after the other.
 
-JAX leaves Python's lock while it computes, so threads are enough; a big model's matrix products already use
-every core, and two at once would only compete for the cache.
+JAX leaves Python's lock while it computes, so threads are enough. A big model's matrix products use every core
+already, and two at once would only compete for the cache.
 """
 
 from __future__ import annotations
@@ -30,32 +30,38 @@ if TYPE_CHECKING:
 
     from gengap.train.checkpoint import CheckpointFile
 
-WAKE_SECONDS = 0.25
+WAKE_SECONDS = 0.25  # how long a wait may keep a signal from being handled
 
-
-BuildTrial = Callable[[Rows, Rows], "BuiltTrial"]  # of all rows that train, and that validate; it can be pickled
+BuildTrial = Callable[[Rows, Rows], "BuiltTrial"]  # from all training rows and all validation rows; can be pickled
 
 
 @dataclass(frozen=True)
 class BuiltTrial:
-    """A model built and compiled, with its rows and its job: all that training needs."""
+    """A model built and compiled, its training rows, and how to train it."""
 
     model: keras.Model
     train: Rows
-    job: TrainConfig
+    config: TrainConfig
 
 
 @dataclass(frozen=True)
 class PendingTrial:
-    """One trial and seed still to train. `prepare` builds its model when its turn comes, maybe on another machine.
+    """One trial and seed to train.
 
-    `on_progress` and `checkpoints` are this machine's, as of `TrainConfig`. `on_start` is called before `prepare`.
+    Attributes:
+        run: The trial's name.
+        seed: Its seed.
+        parameters: How many parameters the model has.
+        build: Builds the model when its turn comes, maybe on another machine.
+        on_progress: As in `TrainConfig`, on this machine.
+        checkpoints: As in `TrainConfig`, on this machine.
+        on_start: Called before `build`.
     """
 
     run: str
     seed: int
     parameters: int
-    prepare: BuildTrial
+    build: BuildTrial
     on_progress: Callable[[Progress], None] | None = None
     checkpoints: CheckpointFile | None = None
     on_start: Callable[[], None] | None = None
@@ -63,30 +69,33 @@ class PendingTrial:
 
 @dataclass(frozen=True, eq=False)
 class CompletedTrial:
-    """What was due, its trained model and what training gave."""
+    """A trial that was pending, its trained model and the result."""
 
-    due: PendingTrial
+    pending: PendingTrial
     model: keras.Model
-    fitted: TrainResult
+    result: TrainResult
 
 
 def run_trials(
     due: Sequence[PendingTrial], rows: tuple[Rows, Rows], jobs: int | None, interrupt: threading.Event
 ) -> Generator[CompletedTrial]:
-    """Trains all that is due, yielding each as it finishes. Nothing new starts once `interrupt` is set.
+    """Train trials, and yield each when it is done. A KeyboardInterrupt does not wait for the epochs that run.
 
-    `rows` are those that train and that validate. A KeyboardInterrupt is not kept waiting for the epochs at hand.
+    Args:
+        due: The trials.
+        rows: The training rows and the validation rows.
+        jobs: How many small trials to train at once; None is one for each core.
+        interrupt: Once set, no other trial starts, and those that run end after their chunk.
     """
     groups = _groups(due)
     small = [group for group in groups if group[0].parameters <= SMALL]
     large = [group for group in groups if group[0].parameters > SMALL]
-    side_by_side = jobs or usable_cores()
     faults: list[BaseException] = []
-    for alike, threads in ((small, side_by_side), (large, 1)):
+    for equally_big, threads in ((small, jobs or usable_cores()), (large, 1)):
         pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
-        futures = [pool.submit(_run, group, rows, interrupt) for group in alike]
+        futures = [pool.submit(_train_group, group, rows, interrupt) for group in equally_big]
         try:
-            for future in _as_they_finish(futures):
+            for future in _as_completed(futures):
                 if fault := future.exception():
                     faults.append(fault)
                 else:
@@ -96,76 +105,77 @@ def run_trials(
             pool.shutdown(wait=not isinstance(fault, KeyboardInterrupt), cancel_futures=True)
             raise
         pool.shutdown()
-        if faults:  # raised only now, so that the trials beside the faulty one are kept
+        if faults:  # raised only now, so that the other trials are kept
             raise faults[0]
 
 
 def _groups(due: Sequence[PendingTrial]) -> list[list[PendingTrial]]:
-    """What is trained as one program: a trial's seeds where the device gains by that, else each alone."""
+    """Group a trial's seeds where the device trains them faster together; else each is alone."""
     if keras_backend() == "jax":
-        from gengap.train.jax import vectorised_seeds as together
+        from gengap.train.jax import vectorised_seeds
 
-        if together.is_faster():
+        if vectorised_seeds.is_faster():
             return [[each for each in due if each.run == run] for run in dict.fromkeys(each.run for each in due)]
     return [[each] for each in due]
 
 
-def _as_they_finish(futures: Sequence[Future[list[CompletedTrial]]]) -> Iterator[Future[list[CompletedTrial]]]:
-    """Each future once it is done. Wakes now and then: a signal that another thread took is handled only then."""
+def _as_completed(futures: Sequence[Future[list[CompletedTrial]]]) -> Iterator[Future[list[CompletedTrial]]]:
+    """Yield each future once it is done. Waits are short, because Python handles signals only between them."""
     left = set(futures)
     while left:
         done, left = wait(left, timeout=WAKE_SECONDS, return_when=FIRST_COMPLETED)
         yield from sorted(done, key=futures.index)
 
 
-def _run(
+def _train_group(
     group: Sequence[PendingTrial], rows: tuple[Rows, Rows], interrupt: threading.Event
 ) -> list[CompletedTrial]:
+    """Train the trials of a group, as one program if possible. Returns nothing after an interrupt."""
     if interrupt.is_set():
         return []
-    every = [_ready(due, rows, interrupt) for due in group]
-    if len(group) > 1 and all(ready.train is every[0].train for ready in every):  # no shares, drawn for each seed
-        models, jobs = [ready.model for ready in every], [ready.job for ready in every]
-        if fitted := train_seeds(models, every[0].train, rows[1], jobs):
-            return [CompletedTrial(*each) for each in zip(group, models, fitted, strict=True)]
-    return [_alone(due, ready, rows[1]) for due, ready in zip(group, every, strict=True)]
+    built = [_built(trial, rows, interrupt) for trial in group]
+    # Trials on a share of the rows differ in their rows, because each seed draws its own.
+    if len(group) > 1 and all(one.train is built[0].train for one in built):
+        models, configs = [one.model for one in built], [one.config for one in built]
+        if results := train_seeds(models, built[0].train, rows[1], configs):
+            return [CompletedTrial(*each) for each in zip(group, models, results, strict=True)]
+    completed = []
+    for trial, one in zip(group, built, strict=True):
+        result, why_slower = train_model(one.model, one.train, rows[1], one.config)
+        warn_if_slower(trial.run, why_slower)
+        completed.append(CompletedTrial(trial, one.model, result))
+    return completed
 
 
-def _ready(due: PendingTrial, rows: tuple[Rows, Rows], interrupt: threading.Event) -> BuiltTrial:
-    if due.on_start is not None:
-        due.on_start()
-    ready = due.prepare(*rows)
-    here = {"on_progress": due.on_progress, "checkpoints": due.checkpoints, "interrupt": interrupt}
-    return replace(ready, job=replace(ready.job, **here))
+def _built(trial: PendingTrial, rows: tuple[Rows, Rows], interrupt: threading.Event) -> BuiltTrial:
+    if trial.on_start is not None:
+        trial.on_start()
+    built = trial.build(*rows)
+    here = {"on_progress": trial.on_progress, "checkpoints": trial.checkpoints, "interrupt": interrupt}
+    return replace(built, config=replace(built.config, **here))
 
 
-def _alone(due: PendingTrial, ready: BuiltTrial, validation: Rows) -> CompletedTrial:
-    fitted, slower = train_model(ready.model, ready.train, validation, ready.job)
-    warn_if_slower(due.run, slower)
-    return CompletedTrial(due, ready.model, fitted)
+def warn_if_slower(run: str, why_slower: str | None) -> None:
+    """Warn that Keras' own loop trained on the JAX backend. On other backends that is normal."""
+    if why_slower is not None and keras_backend() == "jax":
+        message = f"{run} was trained by Keras' own loop, with the same history but slower: {why_slower}"
+        warnings.warn(message, GengapWarning, stacklevel=3)
 
 
-def warn_if_slower(run: str, slower: str | None) -> None:
-    """Tells that Keras' own loop trained, if there is a reason why; of another backend nothing else is expected."""
-    if slower is not None and keras_backend() == "jax":
-        told = f"{run} was trained by Keras' own loop, with the same history but slower: {slower}"
-        warnings.warn(told, GengapWarning, stacklevel=3)
-
-
-def with_auc(fitted: TrainResult, validation: Rows) -> TrainResult:
-    """The same with validation/auc at the epochs whose outputs were kept: of a binary task, labels 0 and 1."""
-    kept = recorded_rows(len(validation))
-    labels = validation.y[kept].reshape(-1)
-    weights = None if validation.weights is None else validation.weights[kept]
-    logits = fitted.outputs[..., 0]
+def with_auc(result: TrainResult, validation: Rows) -> TrainResult:
+    """Add validation/auc of a binary task, labels 0 and 1, at the epochs whose outputs were recorded."""
+    rows = recorded_rows(len(validation))
+    labels = validation.y[rows].reshape(-1)
+    weights = None if validation.weights is None else validation.weights[rows]
+    logits = result.outputs[..., 0]
     finite = np.isfinite(logits).all(axis=1)
     if not finite.any() or not roc_auc(logits[finite][0], labels, weights):
-        return fitted
+        return result
     values = np.array([roc_auc(row, labels, weights)["auc"] for row in logits[finite]])
-    series = {**fitted.history.series, ("validation", "auc"): Series(fitted.output_epochs[finite], values)}
-    return replace(fitted, history=History(fitted.history.run, fitted.history.seed, series))
+    series = {**result.history.series, ("validation", "auc"): Series(result.output_epochs[finite], values)}
+    return replace(result, history=History(result.history.run, result.history.seed, series))
 
 
 def steps_per_epoch(rows: int, batch: int) -> int:
-    """Optimizer steps in one epoch; the last batch may be smaller."""
+    """Return the optimizer steps of an epoch; the last batch may be smaller."""
     return -(-rows // min(batch, rows))

@@ -1,9 +1,9 @@
 """When to stop: Keras' EarlyStopping as a value, and as a rule that runs inside a compiled program.
 
-The rule is that of `keras.callbacks.EarlyStopping` (Keras 3.15): the first epoch looked at is always an
-improvement, later ones must beat the best by more than `min_delta`; the wait restarts only when the
-improvement also beats `baseline`; training stops once the wait reaches `patience`. See Prechelt 1998, "Early
-stopping - but when?", section 2, for the family that patience belongs to.
+The rule is that of `keras.callbacks.EarlyStopping` (Keras 3.15). The first epoch is always an improvement;
+later ones must beat the best by more than `min_delta`. The wait restarts only when the improvement also beats
+`baseline`. Training stops once the wait reaches `patience`. See Prechelt 1998, "Early stopping - but when?",
+section 2, on rules of this kind.
 """
 
 from __future__ import annotations
@@ -12,16 +12,23 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-SMALL = 100_000  # parameters; up to here a step is too short to keep several cores busy
+SMALL = 100_000  # parameters; the steps of a model of at most this size are too short to keep several cores busy
 NEVER = 2_000_000_000  # epochs; fits the 32-bit counters of a compiled program
 StopReason = Literal["patience", "verdict", "max-epochs", "diverged", "interrupted", "callback"]
 
 
 class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Stop after `patience` epochs without improvement of the validation metric `monitor`.
+    """When to stop a trial early, as in `keras.callbacks.EarlyStopping`.
 
-    `monitor` is a metric's name without Keras' `val_`. With a patience of `NEVER` it never stops early, but still
-    finds the best epoch. `restore_best` puts the best epoch's weights back at the end.
+    Args:
+        patience: Stop after this many epochs without improvement. With `NEVER` a trial never stops early, but the
+            best epoch is still found.
+        monitor: The validation metric to watch, without Keras' `val_`.
+        mode: "min" if lower is better, "max" if higher is.
+        min_delta: The least change of the metric that is an improvement.
+        baseline: An improvement restarts the wait only if it beats this value.
+        start_from_epoch: The first epoch to watch, from 0.
+        restore_best: Put the best epoch's weights back into the model at the end.
     """
 
     patience: Annotated[int, msgspec.Meta(ge=0, le=NEVER)] = 200
@@ -36,7 +43,7 @@ class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 class EarlyStopping(NamedTuple):
     """A `Stopping` as numbers, so that one compiled program serves every setting.
 
-    `sign` is 1 to minimise and -1 to maximise; all values below are multiplied by it.
+    `sign` is 1 to minimise and -1 to maximise; metric values are multiplied by it.
     """
 
     sign: Any
@@ -47,7 +54,7 @@ class EarlyStopping(NamedTuple):
 
     @classmethod
     def of(cls, stopping: Stopping) -> EarlyStopping:
-        """The rule's numbers, as NumPy scalars of fixed types."""
+        """Return the rule's numbers, as NumPy scalars of fixed types."""
         import numpy as np
 
         sign = 1.0 if stopping.mode == "min" else -1.0
@@ -61,7 +68,7 @@ class EarlyStopping(NamedTuple):
 
 
 class EarlyStoppingState(NamedTuple):
-    """What the rule remembers: the best value so far (times `sign`), its epoch (-1: none yet), the wait."""
+    """The rule's state: the best value so far (times `sign`), its epoch (-1: none yet), and the wait in epochs."""
 
     best: Any
     epoch: Any
@@ -70,32 +77,35 @@ class EarlyStoppingState(NamedTuple):
 
     @classmethod
     def start(cls) -> EarlyStoppingState:
-        """Nothing seen yet."""
+        """Return the state before the first epoch."""
         import numpy as np
 
         return cls(np.float32(np.inf), np.int32(-1), np.int32(0), np.bool_(True))
 
 
 def update(
-    rule: EarlyStopping, watch: EarlyStoppingState, epoch: Any, value: Any
+    rule: EarlyStopping, state: EarlyStoppingState, epoch: Any, value: Any
 ) -> tuple[EarlyStoppingState, Any, Any]:
-    """One epoch's look, on JAX values: the new watch, whether it improved, whether to stop.
+    """Apply the rule to one epoch's value, on JAX values.
 
-    NaN never improves, except as the first value looked at, which Keras takes whatever it is.
+    NaN is never an improvement, except as the first value, which Keras accepts whatever it is.
+
+    Returns:
+        The new state, whether the value improved, and whether to stop.
     """
     import jax.numpy as jnp
 
     current = rule.sign * value
-    looking = epoch >= rule.start
-    improved = looking & (watch.first | (current + rule.min_delta < watch.best))
+    watching = epoch >= rule.start
+    improved = watching & (state.first | (current + rule.min_delta < state.best))
     beats_baseline = jnp.isinf(rule.baseline) | (current + rule.min_delta < rule.baseline)
-    wait = jnp.where(looking, watch.wait + 1, watch.wait)
+    wait = jnp.where(watching, state.wait + 1, state.wait)
     wait = jnp.where(improved & beats_baseline, 0, wait)
-    stop = looking & ~improved & (wait >= rule.patience) & (epoch > 0)
-    seen = EarlyStoppingState(
-        jnp.where(improved, current, watch.best),
-        jnp.where(improved, epoch, watch.epoch),
+    stop = watching & ~improved & (wait >= rule.patience) & (epoch > 0)
+    new_state = EarlyStoppingState(
+        jnp.where(improved, current, state.best),
+        jnp.where(improved, epoch, state.epoch),
         wait,
-        watch.first & ~looking,
+        state.first & ~watching,
     )
-    return seen, improved, stop
+    return new_state, improved, stop

@@ -1,6 +1,6 @@
-"""What every trainer takes and gives: a job, progress, and the fitted trial with its history.
+"""What every trainer takes and returns: a configuration, progress reports, and the result with its history.
 
-The compiled trainer and the plain Keras one share these, so that the same laws are tested on both.
+The compiled trainer and Keras' own loop share these, so that the same laws are tested on both.
 """
 
 from __future__ import annotations
@@ -22,17 +22,27 @@ if TYPE_CHECKING:
 
     from gengap.train.checkpoint import CheckpointFile
 
-OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are kept
-OUTPUT_ROWS = 20_000  # of at most so many validation rows; above, of evenly spaced ones
-FIRST_CHECK = 16  # epochs before which no verdict is asked for
+OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are recorded
+OUTPUT_ROWS = 20_000  # the most validation rows whose outputs are recorded; of more, evenly spaced ones
+FIRST_CHECK = 16  # epochs before the first check of the verdict
 CHECK_GROWTH = 1.05  # from one check to the next
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Told after each chunk of epochs. `epoch` counts the epochs done; values are the latest ones.
+    """A report after each chunk of epochs.
 
-    `history`, called while the progress is told, gives the curves so far.
+    Attributes:
+        run: The trial's name.
+        seed: Its seed.
+        epoch: How many epochs are done.
+        of: How many epochs it may take.
+        train: The latest training value of the monitored metric.
+        validation: The latest validation value.
+        best: The best validation value.
+        best_epoch: Its epoch, from 0; None if there is none yet.
+        seconds: How long the trial has been trained.
+        history: Returns the curves so far, while the report is handled.
     """
 
     run: str
@@ -49,7 +59,7 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class PartialResult:
-    """What is known of a trial: its history, and validation `outputs` (m, rows, ...) at `output_epochs` (m,)."""
+    """A trial so far: its history, and validation `outputs` (m, rows, ...) at `output_epochs` (m,), from 0."""
 
     history: History
     output_epochs: np.ndarray
@@ -58,13 +68,20 @@ class PartialResult:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train one model: settings that both trainers understand.
+    """How to train one model: settings that all trainers understand.
 
-    `randomness` is "hashed" (fast, see `gengap.train.jax.fast_ops`) or "keras" (whatever Keras draws).
-    `interrupt`, once set, ends the trial after the chunk at hand. `certain` is asked, once so many epochs are done
-    as `checks` says, whether the verdict on the trial is settled; then it ends. The compiled trainer goes on from
-    the latest of `checkpoints`, and keeps its own there. `callbacks` are Keras': see
-    `gengap.train.keras_loop`.
+    Attributes:
+        epochs: The most epochs.
+        batch: Rows of a batch.
+        stopping: When to stop early.
+        seed: Orders the rows.
+        run: The trial's name.
+        randomness: "hashed" (fast, see `gengap.train.jax.fast_ops`) or "keras" (Keras' own random numbers).
+        on_progress: Called after each chunk of epochs.
+        interrupt: Once set, the trial ends after the current chunk.
+        is_settled: Tells at `checks` whether the verdict on the trial is settled; then the trial ends.
+        checkpoints: Where the compiled trainer saves checkpoints, and resumes from the latest.
+        callbacks: Keras callbacks: see `gengap.train.keras_loop`.
     """
 
     epochs: int
@@ -75,26 +92,26 @@ class TrainConfig:
     randomness: str = "hashed"
     on_progress: Callable[[Progress], None] | None = None
     interrupt: threading.Event | None = None
-    certain: Callable[[PartialResult], bool] | None = None
+    is_settled: Callable[[PartialResult], bool] | None = None
     checkpoints: CheckpointFile | None = None
     callbacks: tuple[Any, ...] = ()
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody asked the trial to end."""
+        """Whether the trial was asked to end."""
         return self.interrupt is not None and self.interrupt.is_set()
 
     @cached_property
     def checks(self) -> list[int]:
-        """After how many epochs `certain` is asked: ever more rarely, and always at the same ones."""
-        return [] if self.certain is None else check_epochs(CHECK_GROWTH, self.epochs)
+        """After how many epochs `is_settled` is called: always the same ones, further and further apart."""
+        return [] if self.is_settled is None else check_epochs(CHECK_GROWTH, self.epochs)
 
 
 @dataclass(frozen=True, eq=False)
 class TrainResult(PartialResult):
-    """A trained trial. The model itself holds the weights of `best_epoch` if the rule restores them.
+    """A trained trial. Its model has the weights of `best_epoch` (from 0) if the rule restores them.
 
-    The outputs are those of about 64 log-spaced epochs, the best one and the last.
+    The outputs are those of about 64 log-spaced epochs, the best one and the last. `seconds` is the training time.
     """
 
     best_epoch: int | None
@@ -103,63 +120,63 @@ class TrainResult(PartialResult):
 
 
 class HistoryRecorder:
-    """Gathers a trial's logs and the outputs to keep, as its epochs go by, from epoch `first` on."""
+    """Records a trial's logs and outputs epoch by epoch, from epoch `first` on."""
 
-    def __init__(self, job: TrainConfig, first: int = 0) -> None:
-        self._job, self._first = job, first
-        self._wanted = set(recorded_epochs(job.epochs).tolist())
+    def __init__(self, config: TrainConfig, first: int = 0) -> None:
+        self._config, self._first = config, first
+        self._spaced = set(recorded_epochs(config.epochs).tolist())
         self._logs: dict[tuple[str, str], list[float]] = {}
         self._outputs: dict[int, np.ndarray] = {}
         self._last: dict[int, np.ndarray] = {}
         self._best: dict[int, np.ndarray] = {}
 
     def log(self, key: tuple[str, str], values: Iterable[float]) -> None:
-        """The next epochs' values of one series."""
+        """Add the next epochs' values of one series."""
         self._logs.setdefault(key, []).extend(float(v) for v in values)
 
     def keep(self, epoch: int, outputs: np.ndarray, *, last: bool = True, best: bool = False) -> None:
-        """Outputs (rows, ...) of one epoch: kept if it is a wanted one, and while it is the last or the best."""
-        kept = outputs.copy() if last or best or epoch in self._wanted else outputs
-        if epoch in self._wanted:
+        """Keep an epoch's outputs (rows, ...) if it is a spaced one, and while it is the last or the best."""
+        kept = outputs.copy() if last or best or epoch in self._spaced else outputs
+        if epoch in self._spaced:
             self._outputs[epoch] = kept
         if last:
             self._last = {epoch: kept}
         if best:
             self._best = {epoch: kept}
 
-    def go_on(self, known: PartialResult, best_epoch: int | None) -> None:
-        """Takes over what a record held after so many epochs, of which `best_epoch` was the best."""
-        for key, series in known.history.series.items():
+    def resume(self, result: PartialResult, best_epoch: int | None) -> None:
+        """Take over a result so far, with its best epoch."""
+        for key, series in result.history.series.items():
             self.log(key, series.values)
-        for epoch, outputs in zip(known.output_epochs.tolist(), known.outputs, strict=True):
+        for epoch, outputs in zip(result.output_epochs.tolist(), result.outputs, strict=True):
             self.keep(epoch, outputs, last=epoch == self.epochs - 1, best=epoch == best_epoch)
 
     @property
     def epochs(self) -> int:
-        """How many epochs are done: those logged here, and those before the first of them."""
+        """How many epochs are done, those before `first` included."""
         return self._first + min(map(len, self._logs.values()), default=0)
 
     def history(self) -> History:
-        """The history up to now."""
-        return build_history(self._job.run, self._job.seed, self._logs, self._first)
+        """Return the history so far."""
+        return build_history(self._config.run, self._config.seed, self._logs, self._first)
 
-    def so_far(self) -> PartialResult:
-        """The history and outputs up to now."""
+    def partial(self) -> PartialResult:
+        """Return the history and outputs so far."""
         kept = self._outputs | self._last | self._best
         epochs = np.array(sorted(kept), dtype=np.int64)
         outputs = np.stack([kept[e] for e in epochs.tolist()]) if kept else np.empty((0, 0))
         return PartialResult(self.history(), epochs, outputs)
 
-    def fitted(self, best_epoch: int | None, stopped: StopReason, seconds: float) -> TrainResult:
-        """The finished trial."""
-        known = self.so_far()
-        return TrainResult(known.history, known.output_epochs, known.outputs, best_epoch, stopped, seconds)
+    def finish(self, best_epoch: int | None, stopped: StopReason, seconds: float) -> TrainResult:
+        """Return the result of the finished trial."""
+        result = self.partial()
+        return TrainResult(result.history, result.output_epochs, result.outputs, best_epoch, stopped, seconds)
 
 
 class Permutations:
-    """The row order of every epoch, drawn on the host: the e-th draw is epoch e's, however they are chunked.
+    """The row order of every epoch, drawn on the host. The e-th draw is epoch e's, whatever the chunks' lengths.
 
-    An order is what sorting random keys gives, with each row's number in its key's low bits: NumPy sorts 64-bit
+    An order comes from sorting random keys, with each row's number in its key's low bits: NumPy sorts 64-bit
     integers with vector instructions, nearly three times as fast as it shuffles.
     """
 
@@ -169,11 +186,11 @@ class Permutations:
         self._bits = int(rows - 1).bit_length()
 
     def draw(self, epochs: int) -> np.ndarray:
-        """The next `epochs` permutations, (epochs, rows) int32."""
+        """Draw the next `epochs` permutations, (epochs, rows) int32."""
         return self.fill(np.empty((epochs, len(self._in_order)), np.int32))
 
     def fill(self, orders: np.ndarray) -> np.ndarray:
-        """The next permutations, as many as fill `orders`, (epochs, rows) int32."""
+        """Draw the next permutations into `orders`, (epochs, rows) int32."""
         for order in orders:
             keys = self._keys()
             keys <<= self._bits
@@ -183,7 +200,7 @@ class Permutations:
         return orders
 
     def skip(self, epochs: int) -> None:
-        """Passes over the next `epochs` permutations: their keys are drawn, and not sorted."""
+        """Skip the next `epochs` permutations: their keys are drawn, but not sorted."""
         for _ in range(epochs):
             self._keys()
 
@@ -192,9 +209,9 @@ class Permutations:
 
 
 def clean_sample(train: Rows, rows: int) -> Rows:
-    """The training rows on which the clean train metrics are computed: `rows` drawn once, the same every epoch.
+    """Draw the training rows on which the clean train metrics are computed: `rows` of them, the same every epoch.
 
-    Drawn and not the first ones, because a table may come sorted; rows of no weight are passed over.
+    They are drawn at random, because a table may be sorted. Rows of weight 0 are left out.
     """
     weighted = isinstance(train.weights, np.ndarray) and bool(train.weights.any())
     of = np.flatnonzero(train.weights) if weighted else np.arange(len(train))
@@ -202,22 +219,22 @@ def clean_sample(train: Rows, rows: int) -> Rows:
     sample = train.each(lambda array: array[of[np.sort(chosen)]])
     if not weighted:
         return sample
-    # As heavy as all rows are: Keras' loss divides by their number and not by their weights.
+    # Their mean weight is that of all rows: Keras divides a loss by the number of rows and not by their weights.
     return replace(sample, weights=(sample.weights * (train.weights.mean() / sample.weights.mean())))
 
 
 def recorded_rows(rows: int) -> np.ndarray:
-    """Which of so many validation rows have their outputs kept."""
+    """Return which of this many validation rows have their outputs recorded."""
     return np.unique(np.linspace(0, rows - 1, min(rows, OUTPUT_ROWS)).astype(np.int64))
 
 
 def finite_best_epoch(epoch: int | None, best: float | None) -> int | None:
-    """The best epoch, or None if the monitored value was never finite."""
+    """Return the best epoch, or None if the monitored value was never finite."""
     return epoch if epoch is not None and best is not None and np.isfinite(best) else None
 
 
 def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
-    """The shape of the model's output, () if it has several; builds a model that has not seen any input yet."""
+    """Return the shape of the model's output, () if it has several. Builds a model that had no input before."""
     if not model.built:
         model(each(lambda array: array[:1], rows.x))
     spec = model.compute_output_spec(each(keras_tensor, rows.x))
@@ -225,7 +242,7 @@ def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
 
 
 def build_variables(model: keras.Model, train: Rows) -> None:
-    """Creates every variable that Keras would create at its first batch, without computing one."""
+    """Create every variable that Keras creates at its first batch, without computing anything."""
     from gengap.models.keras_internals import build_for_batch
 
     build_for_batch(model, tuple(each(keras_tensor, part) for part in train.batch()))
@@ -233,14 +250,14 @@ def build_variables(model: keras.Model, train: Rows) -> None:
 
 
 def keras_tensor(array: np.ndarray) -> keras.KerasTensor:
-    """One row of an array (n, ...), as Keras writes it while it only looks at shapes."""
+    """Return one row of an array (n, ...) as a Keras tensor, which has a shape and a type only."""
     from gengap.models.backend import keras
 
     return keras.KerasTensor((1, *array.shape[1:]), str(array.dtype))
 
 
 def concatenate_outputs(outputs: Any) -> np.ndarray:
-    """A model's outputs as one array: several ones side by side, (n, values)."""
+    """Return a model's outputs as one array; several outputs are joined, (n, values)."""
     found = parts(outputs)
     if len(found) == 1:
         return np.asarray(found[0])
@@ -248,13 +265,13 @@ def concatenate_outputs(outputs: Any) -> np.ndarray:
 
 
 def check_epochs(growth: float, before: float) -> list[int]:
-    """Epochs from FIRST_CHECK on and `before` so many, each `growth` times as far as the one before it."""
+    """Return epochs from FIRST_CHECK up to `before`, each `growth` times the one before it."""
     count = np.ceil(np.log(before / FIRST_CHECK) / np.log(growth))
     return np.unique((FIRST_CHECK * growth ** np.arange(count)).astype(np.int64)).tolist()
 
 
 def recorded_epochs(epochs: int) -> np.ndarray:
-    """About `OUTPUT_EPOCHS` log-spaced epochs below `epochs`: every early one, ever fewer later."""
+    """Return about `OUTPUT_EPOCHS` log-spaced epochs below `epochs`: every early one, fewer and fewer later."""
     spaced = np.geomspace(1, max(epochs, 1), min(OUTPUT_EPOCHS, max(epochs, 1)))
     return np.unique(np.round(spaced).astype(np.int64)) - 1
 
@@ -262,7 +279,7 @@ def recorded_epochs(epochs: int) -> np.ndarray:
 def build_history(
     run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float] | np.ndarray], first: int = 0
 ) -> History:
-    """One value an epoch, from epoch `first` on."""
+    """Return a history with one value for each epoch, from epoch `first` on."""
     series = {}
     for key, values in logs.items():
         series[key] = Series(

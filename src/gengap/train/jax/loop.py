@@ -1,13 +1,12 @@
-"""The host's side of a trial that runs as compiled programs: what its trainers share.
+"""The host's side of a trial that runs as compiled programs: its record, its checkpoints and when it ends.
 
-The trainers are `gengap.train.jax.trainer` (one trial), `together` (its seeds at once) and `streamed` (rows on
+All trainers use it: `trainer` (one trial), `vectorised_seeds` (a trial's seeds at once) and `out_of_core` (rows on
 disk).
 """
 
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -18,28 +17,65 @@ from gengap.models.backend import keras
 from gengap.train.checkpoint import Checkpoint
 from gengap.train.jax.program import ChunkResult, ModelState
 from gengap.train.stopping import EarlyStoppingState, StopReason
-from gengap.train.types import HistoryRecorder, Permutations, Progress, TrainConfig, TrainResult, finite_best_epoch
+from gengap.train.types import HistoryRecorder, Progress, TrainConfig, TrainResult, finite_best_epoch
 
-Kept = TypeVar("Kept")
+Arrays = TypeVar("Arrays")
+
+
+class ChunkState(NamedTuple):
+    """Arrays that one chunk hands to the next."""
+
+    state: ModelState
+    best: tuple[list[Any], list[Any]]
+    stopping: EarlyStoppingState
+
+    @classmethod
+    def of(cls, model: keras.Model) -> ChunkState:
+        """Return the state at the start of a trial."""
+        state = ModelState.of(model)
+        best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
+        return cls(state, best, EarlyStoppingState.start())
+
+    @classmethod
+    def after(cls, chunk: ChunkResult) -> ChunkState:
+        """Return the state that a chunk ended with."""
+        return cls(chunk.state, chunk.best, chunk.stopping)
 
 
 class TrialLoop:
-    """The host's side of one trial: its row orders, record and checkpoints, and what one chunk hands to the next.
+    """One trial between its chunks.
 
-    It goes on from its checkpoint, or else begins with epoch `first`; `stopped` says why it has ended.
+    Args:
+        model: The compiled model, with all its variables built.
+        config: How to train it. If it has checkpoints, the trial resumes from the latest.
+        started: When the trial started, as `time.perf_counter` counts.
+        first: The epoch to start with, from 0, if there is no checkpoint.
+        epoch_state: What an epoch under way carries beside the chunk's state, for rows that come in buffers.
+
+    Attributes:
+        state: What the next chunk starts from.
+        epoch_state: As the argument, or as the checkpoint has it.
+        stopped: Why the trial has ended, or None.
     """
 
     def __init__(
-        self, model: keras.Model, job: TrainConfig, rows: int, capacity: int, started: float, first: int = 0
+        self, model: keras.Model, config: TrainConfig, started: float, first: int = 0, epoch_state: Any = None
     ) -> None:
-        self._model, self._job, self._record = model, job, HistoryRecorder(job, first)
-        self.carried, before = resume(ChunkState.of(model), job, self._record)
+        self._model, self._config, self._record = model, config, HistoryRecorder(config, first)
+        (self.state, self.epoch_state), before = self._resume((ChunkState.of(model), epoch_state))
         self._started = started - before
-        self._permutations = Permutations(rows, job.seed)
-        self._permutations.skip(self.done)
-        self.orders = self._permutations.draw(min(capacity, job.epochs))
-        self._before = np.empty_like(self.orders)
-        self.stopped: StopReason | None = None if self.done < job.epochs else "max-epochs"
+        self._columns: list[tuple[str, str]] = []
+        self.stopped: StopReason | None = None if self.done < config.epochs else "max-epochs"
+
+    def _resume(self, fresh: Arrays) -> tuple[Arrays, float]:
+        """Return the arrays and the seconds of the latest checkpoint, or `fresh` and 0."""
+        saved = self._config.checkpoints
+        checkpoint = saved.latest(self._config.run, self._config.seed) if saved else None
+        leaves, tree = jax.tree.flatten(fresh)
+        if checkpoint is None or [_kind(a) for a in checkpoint.arrays] != [_kind(a) for a in leaves]:
+            return fresh, 0.0
+        self._record.resume(checkpoint.result, checkpoint.best_epoch)
+        return jax.tree.unflatten(tree, [jnp.array(a) for a in checkpoint.arrays]), checkpoint.seconds
 
     @property
     def done(self) -> int:
@@ -47,163 +83,111 @@ class TrialLoop:
         return self._record.epochs
 
     @property
-    def ahead(self) -> int:
-        """How many epochs the next chunk may train."""
-        check = next((check for check in self._job.checks if check > self.done), self._job.epochs)
-        return min(check - self.done, len(self.orders))
+    def until_check(self) -> int:
+        """How many epochs may run before the verdict is checked, or the trial ends."""
+        check = next((check for check in self._config.checks if check > self.done), self._config.epochs)
+        return check - self.done
+
+    @property
+    def seconds(self) -> float:
+        """How long the trial has been trained, the time before its checkpoint included."""
+        return time.perf_counter() - self._started
 
     def begin(self, columns: list[tuple[str, str]]) -> None:
-        """Before the first chunk, which logs these."""
-        self._gathered = ChunkRecorder(columns, self._job, self._record, self._started)
-
-    def draw(self, length: int) -> None:
-        """The row orders after the next `length`: to be drawn while the device computes.
-
-        They are written over those of the chunk before, which has ended: the device may be reading the present.
-        """
-        orders, kept = self._before, len(self.orders) - length
-        orders[:kept] = self.orders[length:]
-        self._permutations.fill(orders[kept:])
-        self.orders, self._before = orders, self.orders
+        """Set the names of the values that chunks log."""
+        self._columns = columns
 
     def add(self, chunk: ChunkResult) -> None:
-        """Takes over what a chunk gave."""
-        self.carried = ChunkState(chunk.state, chunk.best, chunk.watch)
-        self._gathered.add(chunk, self.done, int(chunk.done))
+        """Take over a chunk's state, and record its logs and outputs."""
+        self.state = ChunkState.after(chunk)
+        first, ran = self.done, int(chunk.done)
+        logs, outputs, best = np.asarray(chunk.logs)[:ran], np.asarray(chunk.outputs), int(chunk.stopping.epoch)
+        for key, values in zip(self._columns, logs.T, strict=True):
+            self._record.log(key, values)
+        for i in range(ran):
+            self._record.keep(first + i, outputs[i], last=i == ran - 1, best=first + i == best)
 
-    def judge(self, chunk: ChunkResult, called: bool = False) -> None:
-        """Tells of the chunk that was added, and whether the trial ends with it; keeps a checkpoint if it is due.
+    def judge(self, chunk: ChunkResult, stopped_by_callback: bool = False) -> None:
+        """Report progress after an added chunk, decide whether the trial ends, and offer a checkpoint."""
+        self._report(chunk)
+        why = self._stop_reason(chunk, stopped_by_callback)
+        if why in (None, "interrupted"):
+            self.offer_checkpoint(now=why is not None)
+        self.stopped = why or ("max-epochs" if self.done >= self._config.epochs else None)
 
-        `called` says that a callback wants it to end.
-        """
-        self._gathered.tell(chunk, self.done, int(chunk.done))
-        why = stop_reason(chunk, self._job, self._record, self._job.checks, called)
-        if self._job.checkpoints and why in (None, "interrupted"):
-            self._job.checkpoints.offer(partial(self._gathered.checkpoint, self.carried), now=why is not None)
-        self.stopped = why or ("max-epochs" if self.done >= self._job.epochs else None)
+    def offer_checkpoint(self, *, now: bool) -> None:
+        """Save a checkpoint if it is time, or `now`."""
+        if self._config.checkpoints:
+            self._config.checkpoints.offer(self._checkpoint, now=now)
 
-    def restore_state(self) -> None:
-        """Puts the last weights into the model."""
-        restore_state(self._model, self.carried.state)
+    def end(self) -> None:
+        """Leave the last weights in the model, as Keras' own `fit` does before it calls `on_train_end`."""
+        self.restore_last()
         self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
 
-    def fitted(self) -> TrainResult:
-        """The trained trial; its model gets the best weights, if the job wants them."""
-        best = restore_best(self._model, self.carried, self._job)
-        return self._record.fitted(best, self.stopped or "max-epochs", self._gathered.seconds)
+    def result(self) -> TrainResult:
+        """Put the best weights into the model, if the rule restores them, and return the trained trial."""
+        stopping = self.state.stopping
+        best_epoch = finite_best_epoch(_epoch_or_none(stopping.epoch), float(stopping.best))
+        if self._config.stopping.restore_best and best_epoch is not None:
+            _assign(self._model.trainable_variables, self.state.best[0])
+            _assign(self._model.non_trainable_variables, self.state.best[1])
+        return self._record.finish(best_epoch, self.stopped or "max-epochs", self.seconds)
 
+    def restore_last(self) -> None:
+        """Put the last weights and the optimizer's variables into the model."""
+        _assign(self._model.trainable_variables, self.state.state.trainable)
+        _assign(self._model.non_trainable_variables, self.state.state.fixed)
+        _assign(self._model.optimizer.variables, self.state.state.optimizer)
 
-class ChunkState(NamedTuple):
-    """What one chunk hands to the next."""
+    def _stop_reason(self, chunk: ChunkResult, stopped_by_callback: bool) -> StopReason | None:
+        """Return why the trial ends here. An interrupt comes last: only a trial with more to do is interrupted."""
+        config, done = self._config, self.done
+        if bool(chunk.diverged):
+            return "diverged"
+        if bool(chunk.stop):
+            return "patience"
+        if stopped_by_callback:
+            return "callback"
+        if config.is_settled and done in config.checks and config.is_settled(self._record.partial()):
+            return "verdict"
+        return "interrupted" if config.interrupted and done < config.epochs else None
 
-    state: ModelState
-    best: tuple[list[Any], list[Any]]
-    watch: EarlyStoppingState
+    def _checkpoint(self) -> Checkpoint:
+        """Copy to the host all that later epochs depend on: programs take over the device's buffers."""
+        arrays = [np.array(leaf) for leaf in jax.tree.leaves((self.state, self.epoch_state))]
+        return Checkpoint(arrays, self._record.partial(), _epoch_or_none(self.state.stopping.epoch), self.seconds)
 
-    @classmethod
-    def of(cls, model: keras.Model) -> ChunkState:
-        """At the trial's start."""
-        state = ModelState.of(model)
-        best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
-        return cls(state, best, EarlyStoppingState.start())
-
-
-def resume(fresh: Kept, job: TrainConfig, record: HistoryRecorder) -> tuple[Kept, float]:
-    """Where the trial was when it was kept last, with its record, and how many seconds in; else `fresh`, and 0."""
-    kept = job.checkpoints.latest(job.run, job.seed) if job.checkpoints else None
-    leaves, tree = jax.tree.flatten(fresh)
-    if kept is None or [_kind(a) for a in kept.arrays] != [_kind(a) for a in leaves]:
-        return fresh, 0.0
-    record.go_on(kept.known, kept.best_epoch)
-    return jax.tree.unflatten(tree, [jnp.array(a) for a in kept.arrays]), kept.seconds
+    def _report(self, chunk: ChunkResult) -> None:
+        config = self._config
+        if config.on_progress is None:
+            return
+        latest = dict(zip(self._columns, np.asarray(chunk.logs)[int(chunk.done) - 1].tolist(), strict=True))
+        monitor = config.stopping.monitor
+        config.on_progress(
+            Progress(
+                config.run,
+                config.seed,
+                self.done,
+                config.epochs,
+                latest["train", monitor],
+                latest["validation", monitor],
+                float(chunk.stopping.best) * (1 if config.stopping.mode == "min" else -1),
+                _epoch_or_none(chunk.stopping.epoch),
+                self.seconds,
+                self._record.history,
+            )
+        )
 
 
 def _kind(array: Any) -> tuple[tuple[int, ...], str]:
     return np.shape(array), str(array.dtype)
 
 
-def stop_reason(
-    chunk: ChunkResult, job: TrainConfig, record: HistoryRecorder, checks: list[int], called: bool
-) -> StopReason | None:
-    """Why the trial ends here, if it does. An interrupt comes last: what it asks to go on must have more to do."""
-    done = record.epochs
-    if bool(chunk.diverged):
-        return "diverged"
-    if bool(chunk.stop):
-        return "patience"
-    if called:
-        return "callback"
-    if job.certain and done in checks and job.certain(record.so_far()):
-        return "verdict"
-    return "interrupted" if job.interrupted and done < job.epochs else None
-
-
-def restore_state(model: keras.Model, state: ModelState) -> None:
-    """Puts weights and the optimizer's variables into the model."""
-    _assign(model.trainable_variables, state.trainable)
-    _assign(model.non_trainable_variables, state.fixed)
-    _assign(model.optimizer.variables, state.optimizer)
-
-
-def restore_best(model: keras.Model, carried: ChunkState, job: TrainConfig) -> int | None:
-    """The best epoch; its weights are put into the model, if the job says so."""
-    _, best, watch = carried
-    best_epoch = finite_best_epoch(int(watch.epoch) if int(watch.epoch) >= 0 else None, float(watch.best))
-    if job.stopping.restore_best and best_epoch is not None:
-        _assign(model.trainable_variables, best[0])
-        _assign(model.non_trainable_variables, best[1])
-    return best_epoch
+def _epoch_or_none(epoch: Any) -> int | None:
+    return int(epoch) if int(epoch) >= 0 else None
 
 
 def _assign(variables: list[Any], values: list[Any]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-class ChunkRecorder:
-    """Puts each chunk's logs and outputs into the trial's record, and tells of them."""
-
-    def __init__(
-        self, columns: list[tuple[str, str]], job: TrainConfig, record: HistoryRecorder, started: float
-    ) -> None:
-        self._columns, self._job, self._record, self._started = columns, job, record, started
-
-    @property
-    def seconds(self) -> float:
-        """How long the trial has been trained, in all its parts."""
-        return time.perf_counter() - self._started
-
-    def checkpoint(self, carried: ChunkState, *more: Any) -> Checkpoint:
-        """All that the epochs to come depend on, on the host: the program takes over the device's buffers."""
-        arrays = [np.array(leaf) for leaf in jax.tree.leaves((carried, *more))]
-        best = int(carried.watch.epoch)
-        return Checkpoint(arrays, self._record.so_far(), best if best >= 0 else None, self.seconds)
-
-    def add(self, chunk: ChunkResult, first: int, ran: int) -> None:
-        """Logs and outputs of the epochs that ran, from `first` on."""
-        logs, outputs, best = np.asarray(chunk.logs)[:ran], np.asarray(chunk.outputs), int(chunk.watch.epoch)
-        for key, values in zip(self._columns, logs.T, strict=True):
-            self._record.log(key, values)
-        for i in range(ran):
-            self._record.keep(first + i, outputs[i], last=i == ran - 1, best=first + i == best)
-
-    def tell(self, chunk: ChunkResult, done: int, ran: int) -> None:
-        """Says how far the trial is, after `done` epochs."""
-        if self._job.on_progress is None:
-            return
-        latest = dict(zip(self._columns, np.asarray(chunk.logs)[ran - 1].tolist(), strict=True))
-        monitor, best = self._job.stopping.monitor, int(chunk.watch.epoch)
-        self._job.on_progress(
-            Progress(
-                self._job.run,
-                self._job.seed,
-                done,
-                self._job.epochs,
-                latest["train", monitor],
-                latest["validation", monitor],
-                float(chunk.watch.best) * (1 if self._job.stopping.mode == "min" else -1),
-                best if best >= 0 else None,
-                self.seconds,
-                self._record.history,
-            )
-        )

@@ -1,12 +1,13 @@
 """The fast trainer: any Keras model on the JAX backend, whole chunks of epochs at a time.
 
-`fit` sizes the chunks and calls callbacks. What else the host does while the device computes is in
-`gengap.train.jax.loop`; the device's side is `gengap.train.jax.program`.
+`fit` sizes the chunks and calls callbacks. `gengap.train.jax.loop` keeps the trial's record between chunks;
+`gengap.train.jax.program` is what runs on the device.
 """
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,123 +16,143 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.backend import keras
-from gengap.train.jax.loop import TrialLoop, restore_state
-from gengap.train.jax.program import ChunkResult, DeviceData, ModelState, chunk_program
+from gengap.train.jax.compilation import chunk_program
+from gengap.train.jax.loop import TrialLoop
+from gengap.train.jax.program import ChunkResult, DeviceData, ModelState
 from gengap.train.keras_loop import CallbackRunner, keras_logs
 from gengap.train.stopping import EarlyStopping
-from gengap.train.types import (
-    TrainConfig,
-    TrainResult,
-    build_variables,
-    clean_sample,
-    output_shape,
-)
+from gengap.train.types import Permutations, TrainConfig, TrainResult, build_variables, clean_sample, output_shape
 
-CHUNK_SECONDS = 0.5  # how often the host hears of a trial, and how long Ctrl-C waits
+CHUNK_SECONDS = 0.5  # how often the host reports progress, and how long Ctrl-C waits
 CHUNK_BYTES = 32 * 2**20  # of row orders and validation outputs held for one chunk
 CHUNK_EPOCHS = 128
 
 
-def fit(model: keras.Model, train: Rows, validation: Rows, job: TrainConfig) -> TrainResult:
-    """Trains a compiled Keras `model` as `job` says; the model is left with its best or its last weights.
+def fit(model: keras.Model, train: Rows, validation: Rows, config: TrainConfig) -> TrainResult:
+    """Train a compiled Keras model; at the end it has its best or its last weights.
 
-    Equal to Keras' own `fit` from the same weights on the same batches (tests/laws). Raises UsageError if
-    the monitored metric is not among the compiled ones.
+    The result equals that of Keras' own `fit` from the same weights on the same batches (tests/laws).
+
+    Raises:
+        UsageError: If the monitored metric is not among the compiled ones.
+        UntraceableError: If the model can't be compiled as a program.
     """
     started = time.perf_counter()
     shape = output_shape(model, train)
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     build_variables(model, train)
     data = device_data(train, clean_sample(train, len(validation)), validation)
-    rule = EarlyStopping.of(job.stopping)
-    calls = CallbackRunner(model, job.callbacks, job.epochs, -(-len(train) // job.batch))
+    rule = EarlyStopping.of(config.stopping)
+    callbacks = CallbackRunner(model, config.callbacks, config.epochs, -(-len(train) // config.batch))
     capacity = chunk_capacity(train, validation, shape)
-    trial = TrialLoop(model, job, len(train), capacity, started, calls.first)
-    program, columns = chunk_program(
-        model,
-        (*trial.carried, rule, data, pad_orders(trial.orders, capacity), np.int32(0), np.int32(1)),
-        batch=job.batch,
-        capacity=capacity,
-        monitor=monitored_metric(model, job),
-        hashed=job.randomness == "hashed",
-    )
+    trial = TrialLoop(model, config, started, callbacks.first)
+    orders = RowOrders(len(train), config, trial.done, capacity)
+    arguments = (*trial.state, rule, data, orders.padded, np.int32(0), np.int32(1))
+    program, columns = chunk_program(model, arguments, config, capacity, monitored_metric(model, config))
     trial.begin(columns)
     length = 1
     while trial.stopped is None:
-        first, orders = trial.done, pad_orders(trial.orders, capacity)
-        length = 1 if calls.every_epoch else min(length, trial.ahead)
-        if calls.every_epoch:
-            calls.begin(first)
-            trial.carried = trial.carried._replace(state=ModelState.of(model))
+        first = trial.done
+        length = 1 if callbacks.every_epoch else min(length, trial.until_check, capacity)
+        if callbacks.every_epoch:
+            callbacks.begin(first)
+            trial.state = trial.state._replace(state=ModelState.of(model))
         begun = time.perf_counter()
-        chunk: ChunkResult = program(*trial.carried, rule, data, orders, np.int32(first), np.int32(length))
-        trial.draw(length)
+        chunk = program(*trial.state, rule, data, orders.padded, np.int32(first), np.int32(length))
+        orders.advance(length)  # while the device computes
         trial.add(chunk)
-        _tell(model, calls, columns, chunk, first, trial.done - first)
+        _call_back(trial, callbacks, columns, chunk, first)
         length = next_chunk_length(length, time.perf_counter() - begun)
-        trial.judge(chunk, calls.stopped)
-    trial.restore_state()
-    calls.close()
-    return trial.fitted()
+        trial.judge(chunk, callbacks.stopped)
+    trial.end()
+    callbacks.close()
+    return trial.result()
 
 
-def monitored_metric(model: keras.Model, job: TrainConfig) -> str:
-    """The metric that the stopping rule watches. Raises UsageError if the model has no such one."""
+class RowOrders:
+    """The row orders of the next epochs of a trial.
+
+    Args:
+        rows: How many training rows there are.
+        config: How the trial is trained.
+        done: How many epochs are trained already.
+        capacity: The most epochs of a chunk.
+    """
+
+    def __init__(self, rows: int, config: TrainConfig, done: int, capacity: int) -> None:
+        self._capacity = capacity
+        self._permutations = Permutations(rows, config.seed)
+        self._permutations.skip(done)
+        self._orders = self._permutations.draw(min(capacity, config.epochs))
+        self._before = np.empty_like(self._orders)
+
+    @property
+    def padded(self) -> np.ndarray:
+        """The orders (capacity, rows). A trial of fewer epochs repeats the last: the program's shape is fixed."""
+        missing = self._capacity - len(self._orders)
+        return (
+            np.concatenate([self._orders, np.repeat(self._orders[-1:], missing, axis=0)])
+            if missing
+            else self._orders
+        )
+
+    def advance(self, length: int) -> None:
+        """Draw the orders after the next `length` ones.
+
+        They overwrite those of the chunk before, which has ended: the device may still read the present ones.
+        """
+        orders, kept = self._before, len(self._orders) - length
+        orders[:kept] = self._orders[length:]
+        self._permutations.fill(orders[kept:])
+        self._orders, self._before = orders, self._orders
+
+
+def monitored_metric(model: keras.Model, config: TrainConfig) -> str:
+    """Return the metric that the stopping rule watches. Raises UsageError if the model does not have it."""
     known = ["loss", *(name for name in model.get_metrics_result() if name != "loss")]
-    if job.stopping.monitor not in known:
+    if config.stopping.monitor not in known:
         raise UsageError(
-            f"the stopping rule watches {job.stopping.monitor!r}, but the model was compiled with "
+            f"the stopping rule watches {config.stopping.monitor!r}, but the model was compiled with "
             f"{', '.join(known)}; name one of these"
         )
-    return job.stopping.monitor
+    return config.stopping.monitor
 
 
 def device_data(train: Rows | None, clean: Rows, validation: Rows) -> DeviceData:
-    """All rows on the device; without `train` those that come in buffers are left out."""
-    seen = jax.tree.map(lambda *pair: np.concatenate(pair), validation.x, clean.x)
-    given = (
+    """Copy all rows to the device; `train` is None if the training rows come in buffers."""
+    evaluated = jax.tree.map(lambda *pair: np.concatenate(pair), validation.x, clean.x)
+    arrays = (
         *((train.x, train.y, train.trained_weights) if train else (None, None, None)),
-        seen,
+        evaluated,
         validation.y,
         validation.weights,
         clean.y,
         clean.weights,
     )
-    return DeviceData(*jax.tree.map(jnp.asarray, given))
+    return DeviceData(*jax.tree.map(jnp.asarray, arrays))
 
 
 def chunk_capacity(train: Rows, validation: Rows, shape: tuple[int | None, ...]) -> int:
-    """The most epochs of one chunk: bounded memory, and enough to hide the cost of leaving the program."""
-    an_epoch = 4 * (len(train) + len(validation) * int(np.prod([size or 1 for size in shape[1:]])))
-    return int(np.clip(CHUNK_BYTES // an_epoch, 1, CHUNK_EPOCHS))
-
-
-def pad_orders(orders: np.ndarray, capacity: int) -> np.ndarray:
-    """The program's shape is fixed, so a study of fewer epochs than a chunk holds repeats the last order."""
-    if len(orders) == capacity:
-        return orders
-    return np.concatenate([orders, np.repeat(orders[-1:], capacity - len(orders), axis=0)])
+    """Return the most epochs of one chunk: memory is bounded, and the cost of leaving the program is hidden."""
+    epoch_bytes = 4 * (len(train) + len(validation) * int(np.prod([size or 1 for size in shape[1:]])))
+    return int(np.clip(CHUNK_BYTES // epoch_bytes, 1, CHUNK_EPOCHS))
 
 
 def next_chunk_length(length: int, seconds: float) -> int:
-    """How many epochs the next chunk has, after one of so many took so long."""
+    """Return how many epochs the next chunk should have, after one of `length` epochs took `seconds`."""
     return round(np.clip(length * CHUNK_SECONDS / max(seconds, 1e-6), 1, 4 * length))
 
 
-def _tell(
-    model: keras.Model,
-    calls: CallbackRunner,
-    columns: list[tuple[str, str]],
-    chunk: ChunkResult,
-    first: int,
-    ran: int,
+def _call_back(
+    trial: TrialLoop, callbacks: CallbackRunner, columns: list[tuple[str, str]], chunk: ChunkResult, first: int
 ) -> None:
-    """Tells the callbacks of a chunk's epochs, with the weights in the model if they want them."""
-    if not calls.any:
+    """Call the callbacks for a chunk's epochs, with the weights in the model if they need them."""
+    if not callbacks.any:
         return
-    if calls.every_epoch:
-        restore_state(model, chunk.state)
-    for i, row in enumerate(np.asarray(chunk.logs)[:ran].tolist()):
-        if not calls.every_epoch:
-            calls.begin(first + i)
-        calls.end(first + i, keras_logs(columns, row))
+    if callbacks.every_epoch:
+        trial.restore_last()
+    logs: list[Any] = np.asarray(chunk.logs)[: trial.done - first].tolist()
+    for i, row in enumerate(logs):
+        if not callbacks.every_epoch:
+            callbacks.begin(first + i)
+        callbacks.end(first + i, keras_logs(columns, row))

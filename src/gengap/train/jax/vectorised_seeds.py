@@ -1,7 +1,7 @@
-"""Several seeds of one trial at once: one program for all of them, side by side on the device.
+"""Several seeds of one trial at once: one program trains all of them, side by side on the device (`jax.vmap`).
 
-A small model's step leaves a GPU idle; so many at once as there are seeds fill it (`jax.vmap`). On a CPU, threads
-do as well, and one by one gives the same bits whatever runs beside it: so there this is not used (`is_faster`).
+A small model's step leaves a GPU idle; its seeds together fill it. On a CPU threads do as well, and a trial trained
+alone gives the same bits whatever runs at the same time: so there this is not used (`is_faster`).
 """
 
 from __future__ import annotations
@@ -16,80 +16,77 @@ import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
+from gengap.train.jax.compilation import cached_program, compiled
 from gengap.train.jax.loop import ChunkState, TrialLoop
-from gengap.train.jax.program import ChunkProgram, ChunkResult, cached_program
-from gengap.train.jax.trainer import (
-    chunk_capacity,
-    device_data,
-    monitored_metric,
-    next_chunk_length,
-    pad_orders,
-)
+from gengap.train.jax.program import ChunkProgram, ChunkResult
+from gengap.train.jax.trainer import RowOrders, chunk_capacity, device_data, monitored_metric, next_chunk_length
 from gengap.train.stopping import EarlyStopping
 from gengap.train.types import TrainConfig, TrainResult, build_variables, clean_sample, output_shape
 
 
 def is_faster() -> bool:
-    """Whether the device gains by it."""
+    """Tell whether the device trains several seeds faster together."""
     return jax.default_backend() != "cpu"
 
 
 def fit(
-    models: Sequence[keras.Model], train: Rows, validation: Rows, jobs: Sequence[TrainConfig]
+    models: Sequence[keras.Model], train: Rows, validation: Rows, configs: Sequence[TrainConfig]
 ) -> list[TrainResult]:
-    """Trains compiled `models` of one structure, each with its job, which differ in their seeds, without callbacks.
+    """Train compiled models of one structure, without callbacks; their configurations differ in the seed.
 
-    Each is as `gengap.train.jax.trainer.fit` of it alone, but for rounding. Raises UsageError and UntraceableError
-    as that does.
+    Each result is that of `gengap.train.jax.trainer.fit` up to rounding. Raises the same errors.
     """
-    started, model, job = time.perf_counter(), models[0], jobs[0]
+    started, model, config = time.perf_counter(), models[0], configs[0]
     shape = output_shape(model, train)
     train, validation = train.shaped_like(shape), validation.shaped_like(shape)
     for each in models:
         build_variables(each, train)
-    data, rule = (
-        device_data(train, clean_sample(train, len(validation)), validation),
-        EarlyStopping.of(job.stopping),
-    )
+    data = device_data(train, clean_sample(train, len(validation)), validation)
+    rule = EarlyStopping.of(config.stopping)
     capacity = max(1, chunk_capacity(train, validation, shape) // len(models))
-    members = [TrialLoop(*pair, len(train), capacity, started) for pair in zip(models, jobs, strict=True)]
-    carried = _stacked([member.carried for member in members])
-    arguments = (*carried, rule, data, *_asked(members, [1] * len(members), capacity))
-    settings = f"together {job.batch} {capacity} {monitored_metric(model, job)} {job.randomness}"
-
-    def make() -> tuple[Any, list[tuple[str, str]]]:
-        program = ChunkProgram(model, job.batch, capacity, monitored_metric(model, job))
-        chunks = jax.vmap(program.chunk, in_axes=(0, 0, 0, None, None, 0, 0, 0))
-        return program.compile(chunks, *arguments, hashed=job.randomness == "hashed"), program.columns
-
-    program, columns = cached_program(model, arguments, settings, make)
-    for member in members:
-        member.begin(columns)
+    trials = [TrialLoop(*pair, started) for pair in zip(models, configs, strict=True)]
+    orders = [
+        RowOrders(len(train), *pair, capacity) for pair in zip(configs, (t.done for t in trials), strict=True)
+    ]
+    state: Any = jax.tree.map(lambda *parts: jnp.stack(parts), *(trial.state for trial in trials))
+    program, columns = _program(model, (*state, rule, data, *_chunks(trials, orders, 1)), config, capacity)
+    for trial in trials:
+        trial.begin(columns)
     length = 1
-    while live := [member for member in members if member.stopped is None]:
-        length = min(length, *(member.ahead for member in live))
-        lengths = [length if member.stopped is None else 0 for member in members]
+    while running := [place for place, trial in enumerate(trials) if trial.stopped is None]:
+        length = min(length, capacity, *(trials[place].until_check for place in running))
         begun = time.perf_counter()
-        chunk: ChunkResult = program(*carried, rule, data, *_asked(members, lengths, capacity))
-        for member in live:
-            member.draw(length)
-        carried = ChunkState(chunk.state, chunk.best, chunk.watch)
-        for place, member in enumerate(members):
-            if member.stopped is None:
-                own = jax.tree.map(lambda part, place=place: part[place], chunk)
-                member.add(own)
-                member.judge(own)
+        chunk: ChunkResult = program(*state, rule, data, *_chunks(trials, orders, length))
+        for place in running:
+            orders[place].advance(length)
+        state = ChunkState.after(chunk)
+        for place in running:
+            own = jax.tree.map(lambda part, place=place: part[place], chunk)
+            trials[place].add(own)
+            trials[place].judge(own)
         length = next_chunk_length(length, time.perf_counter() - begun)
-    for member in members:
-        member.restore_state()
-    return [member.fitted() for member in members]
+    for trial in trials:
+        trial.end()
+    return [trial.result() for trial in trials]
 
 
-def _stacked(trees: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *parts: jnp.stack(parts), *trees)
+def _program(
+    model: keras.Model, arguments: tuple[Any, ...], config: TrainConfig, capacity: int
+) -> tuple[Any, list[tuple[str, str]]]:
+    """Return the compiled program for all seeds and the names of its logged columns. Raises UntraceableError."""
+    monitor = monitored_metric(model, config)
+
+    def compile_program() -> tuple[Any, list[tuple[str, str]]]:
+        program = ChunkProgram(model, config.batch, capacity, monitor)
+        chunks = jax.vmap(program.chunk, in_axes=(0, 0, 0, None, None, 0, 0, 0))
+        return compiled(program, chunks, arguments, hashed=config.randomness == "hashed"), program.columns
+
+    settings = f"together {config.batch} {capacity} {monitor} {config.randomness}"
+    return cached_program(model, arguments, settings, compile_program)
 
 
-def _asked(members: Sequence[TrialLoop], lengths: Sequence[int], capacity: int) -> tuple[np.ndarray, ...]:
-    """Row orders, first epochs, and how many are to be trained, of every member."""
-    orders = np.stack([pad_orders(member.orders, capacity) for member in members])
-    return orders, np.array([member.done for member in members], np.int32), np.array(lengths, np.int32)
+def _chunks(trials: Sequence[TrialLoop], orders: Sequence[RowOrders], length: int) -> tuple[np.ndarray, ...]:
+    """Return every trial's row orders, its first epoch, and how many epochs to train: none if it has stopped."""
+    lengths = [length if trial.stopped is None else 0 for trial in trials]
+    first = np.array([trial.done for trial in trials], np.int32)
+    return np.stack([each.padded for each in orders]), first, np.array(lengths, np.int32)
