@@ -45,7 +45,7 @@ NOT_RUN = {  # a command of a console block: why it is only parsed
 }
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Of benchmarks and other tools:
-OTHERS = {"--corpus", "--docs", "--python", "--out", "--logdir", "--runs", "--seed", "--first"}
+OTHERS = {"--corpus", "--docs", "--python", "--sample", "--out", "--logdir", "--runs", "--seed", "--first"}
 
 
 class Block(NamedTuple):
@@ -267,7 +267,9 @@ def test_gengap_is_imported_before_keras(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_page_names_an_option_that_does_not_exist(page: Path) -> None:
-    known = {name for command in COMMANDS.commands.values() for each in command.params for name in each.opts}
+    known = {
+        name for command in (COMMANDS, *COMMANDS.commands.values()) for each in command.params for name in each.opts
+    }
     for code in re.findall(r"`([^`\n]+)`", BLOCK.sub("", page.read_text(encoding="utf-8"))):
         if code.startswith("gengap ") and code.split()[1] in COMMANDS.commands:
             known_here = {name for each in COMMANDS.commands[code.split()[1]].params for name in each.opts}
