@@ -119,6 +119,23 @@ def test_a_wrong_plan_names_the_field_and_the_file(text: str, said: str, tmp_pat
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "close"),
+    [
+        ("units = [1]\npatence = 3", "patience"),
+        ("unit = [1]", "units"),
+        ("units = [1]\ntreatments = [{kind = 'dropot', rate = 0.5}]", "dropout"),
+        ("units = [1]\ntreatments = [{kind = 'dropout', rat = 0.5}]", "rate"),
+        ("units = [1]\n[recipe]\nactivation = 'rellu'", "relu"),
+        ("units = [1]\n[recipe]\nstop = 'verdict!'", "verdict"),
+        ("units = [1]\n[recipe.schedule]\nkind = 'cosin'", "cosine"),
+    ],
+)
+def test_a_misspelt_name_gets_a_suggestion(text: str, close: str) -> None:
+    with pytest.raises(PlanError, match=f"Did you mean '{close}'"):
+        Plan.from_toml(HEAD + text)
+
+
 def test_only_and_capped_cut_a_plan_down() -> None:
     plan = load_plan("quick").only("regularizers/*").capped(7)
     assert [trial.run for trial in plan.trials] == [

@@ -1,19 +1,20 @@
 """What a study trains: `Trial`, `Recipe` and `Plan`, three frozen values that read and write TOML.
 
-A plan is checked whole before anything is read or trained, so that a study fails in its first second and not
-after an hour. Importing this module loads neither JAX nor Keras.
+The whole plan is checked before anything is read or trained: a mistake in it fails in the first second of a study
+and not after an hour. Importing this module loads neither JAX nor Keras.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from gengap.errors import PlanError
+from gengap.errors import PlanError, did_you_mean
 from gengap.models.treatment_base import check_compatible, count_parameters
 from gengap.models.treatments import AnyTreatment
 from gengap.options.choices import Preparation, Stop
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=NEVER)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
-# What a stopping rule can watch
+# The metrics that a stopping rule can watch
 MODES = {"loss": "min", **dict.fromkeys(LOSSES, "min"), **dict.fromkeys(SCORES, "max")}
 RESERVED = (
     "best",
@@ -49,10 +50,15 @@ Activation = Literal["elu", "relu", "silu"]
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """How every trial of a plan is trained: Adam on batches of `batch` rows, for at most `max_epochs`.
+    """How every trial of a plan is trained, with Adam.
 
-    `activation` is that of the hidden layers. With `stop` "verdict" a trial ends earlier than its patience says,
-    once its verdict is settled.
+    Args:
+        batch: Rows of a batch.
+        max_epochs: The most epochs of a trial.
+        schedule: The learning rate over the epochs.
+        stopping: When a trial stops early.
+        stop: "patience", or "verdict" to end a trial also once its verdict is settled.
+        activation: The activation of the hidden layers.
     """
 
     batch: Positive = 500
@@ -64,10 +70,20 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """One model to train. `run` names it like a TensorBoard run; `also` are further groups it is shown in.
+    """One model to train.
 
-    `max_epochs`, `patience`, `learning_rate` (where the schedule starts), `batch`, `schedule` and `activation`
-    replace the recipe's own for this trial. `share` of the training rows are used; less is nested in more.
+    Args:
+        run: The trial's name, a group and a name as in "sizes/Tiny".
+        units: The widths of the hidden layers.
+        treatments: Regularisers and other changes of the model or its training.
+        also: More names under which the trial is shown.
+        max_epochs: Replaces the recipe's for this trial, as do the five that follow.
+        patience: Replaces the stopping rule's.
+        learning_rate: Replaces the rate at which the schedule starts.
+        batch: Replaces the recipe's.
+        schedule: Replaces the recipe's.
+        activation: Replaces the recipe's.
+        share: The share of the training rows to use, above 0 and at most 1. Smaller shares are in larger ones.
     """
 
     run: str
@@ -93,11 +109,11 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         return (self.run, *self.also)
 
     def parameters(self, features: int, outputs: int = 1) -> int:
-        """How many parameters the model has on so many features."""
+        """Return how many parameters the model has for this many features and outputs."""
         return count_parameters(features, self.units, self.treatments, outputs)
 
     def recipe(self, common: Recipe) -> Recipe:
-        """The plan's recipe with this trial's own settings in their places."""
+        """Return the plan's recipe with this trial's own settings in it."""
         schedule, stopping = self.schedule or common.schedule, common.stopping
         if self.learning_rate is not None:
             schedule = msgspec.structs.replace(schedule, initial=self.learning_rate)
@@ -122,7 +138,16 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         *,
         weighted: bool = False,
     ) -> keras.Model:
-        """The compiled Keras model for a task, by default the binary one; `weighted` as for `compile_for`."""
+        """Build and compile the trial's Keras model.
+
+        Args:
+            features: How many features the rows have.
+            steps_per_epoch: Optimizer steps of an epoch.
+            common: The plan's recipe.
+            seed: The same seed gives the same first weights.
+            task: What the model predicts.
+            weighted: Apply row weights to the metrics too.
+        """
         from gengap.models.mlp import compile_for, perceptron
 
         recipe = self.recipe(common)
@@ -134,17 +159,18 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         return model
 
     def suits(self, task: AnyTask) -> bool:
-        """Whether all treatments have something to change in a model for this task."""
+        """Tell whether all treatments apply to a model for this task."""
         return task.by_class or not any(treatment.classes_only for treatment in self.treatments)
 
 
 class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """Trials that a study adds to its plan by what it finds: see `gengap.analysis.growth`.
+    """Trials that a study adds to its plan as results come in: see `gengap.analysis.growth`.
 
-    `ladder` holds sizes from small to large, climbed until validation gains vanish. Each of `regularizers` is tried
-    on the size where they do, the last but one that was reached. The best model of all is trained again on each of
-    `shares` of the rows. Where few rows validate, the best models are cross-validated: `folds` parts of the
-    training rows in turn change places with validation rows (0: never).
+    Args:
+        ladder: Sizes from small to large, tried until a larger one no longer lowers the validation loss.
+        regularizers: Each is tried on the last size but one that the ladder reached.
+        shares: The best model is trained again on each of these shares of the rows.
+        folds: How many folds the best models are cross-validated on if few rows validate; 0 for none.
     """
 
     ladder: tuple[tuple[Positive, ...], ...] = ()
@@ -157,17 +183,17 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             raise ValueError("folds is 1; expected 0, for no cross-validation, or at least 2")
 
     def rungs(self) -> tuple[Trial, ...]:
-        """The ladder's trials."""
+        """Return the ladder's trials."""
         return tuple(Trial(run=f"{SIZES}/{size_name(units)}", units=units) for units in self.ladder)
 
     def regularized(self, units: tuple[int, ...]) -> tuple[Trial, ...]:
-        """The regularisers' trials, on that size."""
+        """Return the regularisers' trials, on a size."""
         names = [f"{REGULARIZERS}/{' + '.join(map(str, treatments))}" for treatments in self.regularizers]
         pairs = zip(names, self.regularizers, strict=True)
         return tuple(Trial(run=name, units=units, treatments=treatments) for name, treatments in pairs)
 
     def only(self, pattern: str) -> Growth | None:
-        """What grows trials with a matching name; the ladder stays where regularisers do, which stand on it."""
+        """Keep what adds trials with a matching name. Regularisers need the ladder, so it stays with them."""
         ladder = tuple(t.units for t in self.rungs() if fnmatchcase(t.run, pattern))
         regularizers = tuple(t.treatments for t in self.regularized((1,)) if fnmatchcase(t.run, pattern))
         shares = self.shares if fnmatchcase(f"{ROWS}/1", pattern) else ()
@@ -178,7 +204,15 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """The trials of a study, how they are trained, how features are prepared, and how the study may grow."""
+    """The trials of a study and how they are trained.
+
+    Args:
+        name: The plan's name.
+        trials: The trials.
+        recipe: How they are trained.
+        preparation: "standardise" the features, or leave them "raw".
+        growth: Trials that the study adds as results come in.
+    """
 
     name: str
     trials: tuple[Trial, ...]
@@ -232,7 +266,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return msgspec.structs.replace(self, trials=chosen, growth=growth)
 
     def capped(self, max_epochs: int) -> Plan:
-        """No trial longer than `max_epochs`."""
+        """Return the same plan with no trial longer than `max_epochs`."""
         recipe = msgspec.structs.replace(self.recipe, max_epochs=min(max_epochs, self.recipe.max_epochs))
         trials = tuple(
             msgspec.structs.replace(t, max_epochs=min(t.max_epochs, max_epochs)) if t.max_epochs else t
@@ -241,24 +275,28 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return msgspec.structs.replace(self, recipe=recipe, trials=trials)
 
     def with_stop(self, stop: Stop) -> Plan:
-        """The same trials, ended by "patience" alone or also by a settled "verdict"."""
+        """Return the same plan, whose trials end by "patience" alone or also by a settled "verdict"."""
         return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
 
     @property
     def treated(self) -> tuple[str, ...]:
-        """The runs with treatments, also those that the plan may grow."""
+        """The names of trials with treatments, those of the plan's growth included."""
         grown = self.growth.regularized((1,)) if self.growth else ()
         return tuple(trial.run for trial in (*grown, *self.trials) if trial.treatments)
 
     def untreated(self) -> Plan:
-        """The trials without treatments, also of a growing plan. Raises PlanError if there are none."""
+        """Return the plan's trials without treatments, and its growth without them.
+
+        Raises:
+            PlanError: If no trial is left.
+        """
         plain = [trial for trial in self.trials if not trial.treatments]
         growth = msgspec.structs.replace(self.growth, regularizers=()) if self.growth else None
         growth = growth if growth and (growth.ladder or growth.folds) else None
         if not plain and not (growth and growth.ladder):
             raise PlanError(
                 f"the plan {self.name!r} has no trial without treatments, which are for gengap's own networks; "
-                "leave --model out, or mend the plan or --only"
+                "leave out --model, or change the plan or --only"
             )
         groups = {trial.group for trial in plain}
         trials = tuple(
@@ -268,9 +306,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return msgspec.structs.replace(self, trials=trials, growth=growth)
 
     def for_task(self, task: AnyTask) -> Plan:
-        """The same plan for this task: its loss is watched, and a growing plan tries what the task can take.
+        """Return the plan for a task: its loss is watched, and growth leaves out what does not apply to it.
 
-        Raises PlanError for a trial of the plan's own that it can't, and for a watched score that it doesn't have.
+        Raises:
+            PlanError: If a trial of the plan does not apply to the task, or the watched score is not the task's.
         """
         rule = self.recipe.stopping
         if rule.monitor in SCORES and rule.monitor != task.score:
@@ -282,7 +321,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         if unsuited:
             raise PlanError(
                 f"{', '.join(unsuited)} of the plan {self.name!r}: only classes can be smoothed, and the task is "
-                f"{task.name}. Leave them out with --only, or mend the plan"
+                f"{task.name}. Leave them out with --only, or change the plan"
             )
         monitor = task.loss if rule.monitor in LOSSES else rule.monitor
         recipe = msgspec.structs.replace(self.recipe, stopping=msgspec.structs.replace(rule, monitor=monitor))
@@ -293,25 +332,35 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return msgspec.structs.replace(self, recipe=recipe, growth=growth)
 
     def to_toml(self) -> str:
-        """The plan as TOML; `Plan.from_toml` reads it back equal."""
+        """Return the plan as TOML; `Plan.from_toml` reads an equal plan from it."""
         import tomli_w
 
         return tomli_w.dumps(msgspec.to_builtins(self))
 
     @classmethod
     def from_toml(cls, text: str, origin: str = "the plan") -> Plan:
-        """A plan from TOML text. Raises PlanError naming the field at fault; `origin` names the file in it."""
+        """Read a plan from TOML.
+
+        Args:
+            text: The TOML text.
+            origin: The file's name, for errors.
+
+        Raises:
+            PlanError: It names the field that is wrong, and a known name close to a misspelt one.
+        """
         try:
             return msgspec.toml.decode(text, type=cls)
         except RecursionError:
-            raise PlanError(f"{origin}: nested too deep; see `gengap plan quick` for an example") from None
+            raise PlanError(f"{origin}: nested too deeply; see `gengap plan quick` for an example") from None
         except (msgspec.DecodeError, ValueError) as error:  # ValidationError is both
-            hint = "see `gengap plan quick` for an example" if "at `$" in str(error) else "mend it and try again"
-            raise PlanError(f"{origin}: {error}; {hint}") from None
+            hint = (
+                "see `gengap plan quick` for an example" if isinstance(error, msgspec.ValidationError) else "fix it"
+            )
+            raise PlanError(f"{origin}: {error}; {hint}.{_suggestion(str(error))}") from None
 
 
 def size_name(units: tuple[int, ...]) -> str:
-    """The hidden layers as part of a run's name.
+    """Return the hidden layers as part of a run's name.
 
     >>> size_name((16,)), size_name((64, 64, 64)), size_name((64, 32))
     ('16', '64x3', '64-32')
@@ -319,6 +368,25 @@ def size_name(units: tuple[int, ...]) -> str:
     first, *others = units
     same = others and set(others) == {first}
     return f"{first}x{len(units)}" if same else "-".join(map(str, units))
+
+
+def _suggestion(message: str) -> str:
+    """Return a known name close to the one that msgspec's message quotes, as in "unknown field `unit`"."""
+    quoted = re.search(r"unknown field `([^`]*)`|[Ii]nvalid (?:enum )?value '([^']*)'", message)
+    return did_you_mean(quoted[1] or quoted[2], _known_names(msgspec.inspect.type_info(Plan))) if quoted else ""
+
+
+def _known_names(kind: Any) -> Iterator[str]:
+    """Yield the names of all fields, kinds and choices within a type of msgspec's."""
+    if isinstance(kind, msgspec.inspect.StructType):
+        yield from (kind.tag,) if isinstance(kind.tag, str) else ()
+        for field in kind.fields:
+            yield field.encode_name
+            yield from _known_names(field.type)
+    elif isinstance(kind, msgspec.inspect.LiteralType):
+        yield from map(str, kind.values)
+    for inner in (*getattr(kind, "types", ()), *filter(None, [getattr(kind, "item_type", None)])):
+        yield from _known_names(inner)
 
 
 def _check_run_name(name: str) -> None:

@@ -1,4 +1,4 @@
-"""The plans that have names: `quick`, `tutorial` and `full`, and `load_plan`, which also reads TOML files.
+"""The built-in plans `quick`, `tutorial` and `full`, and `load_plan`, which also reads TOML files.
 
 Importing this module loads neither JAX nor Keras.
 """
@@ -44,12 +44,12 @@ SIZES_AND_REGULARIZERS = (
 
 
 def tutorial() -> Plan:
-    """The protocol of TensorFlow's tutorial "Overfit and underfit": seven models, raw features, patience 200."""
+    """Return the protocol of TensorFlow's tutorial "Overfit and underfit": seven models on raw features."""
     return Plan(name="tutorial", trials=SIZES_AND_REGULARIZERS, preparation="raw")
 
 
-# What each quick trial may spend. Standardised features and a higher rate bring the small models to their
-# best some ten times sooner than the tutorial's recipe; the large ones need a few dozen epochs to turn.
+# How long each quick trial may take. With standardised features and a higher rate the small models are at their
+# best about ten times sooner than with the tutorial's recipe; the large ones overfit after a few dozen epochs.
 QUICK: dict[str, dict[str, object]] = {
     "sizes/Tiny": {"max_epochs": 1_000, "patience": 100, "learning_rate": 0.005},
     "sizes/Small": {"max_epochs": 1_000, "patience": 100, "learning_rate": 0.005},
@@ -62,7 +62,7 @@ QUICK: dict[str, dict[str, object]] = {
 
 
 def quick() -> Plan:
-    """The tutorial's models and its story in minutes: standardised features, shorter runs."""
+    """Return the tutorial's models with standardised features and shorter runs: minutes in all."""
     trials = tuple(msgspec.structs.replace(t, **QUICK[t.run]) for t in SIZES_AND_REGULARIZERS)
     recipe = Recipe(max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0), stop="verdict")
     return Plan(name="quick", trials=trials, recipe=recipe)
@@ -72,10 +72,9 @@ BETTER: tuple[AnyTreatment, ...] = (Clip(4.0), Periodic(8, 8, 0.03), Ensemble(8)
 
 
 def better(run: str = "better/Ensemble") -> Trial:
-    """The better recipe as one trial: embedded numbers and eight members that share their weights.
+    """Return the better recipe as one trial: embedded numbers and eight members that share their weights.
 
-    For standardised features. Each part can be left out of its `treatments`; `examples/better_recipe.py` tells what
-    each brings on HIGGS.
+    It is for standardised features. `examples/better_recipe.py` measures each of its `treatments` on HIGGS.
     """
     return Trial(
         run=run,
@@ -105,8 +104,8 @@ SWEEPS: tuple[tuple[AnyTreatment, ...], ...] = (
 
 
 def full() -> Plan:
-    """Which size, which regulariser at which strength, the better recipe, and whether more rows would help."""
-    # By patience alone: on HIGGS the ladder takes 20 s so, and 36 s with checks for a settled verdict.
+    """Return the plan that finds a size, a regulariser with its strength, and whether more rows would help."""
+    # Trials end by patience alone: so the ladder takes 20 s on HIGGS, and 36 s with checks of the verdict.
     recipe = Recipe(max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0), stopping=Stopping(patience=25))
     growth = Growth(ladder=LADDER, regularizers=SWEEPS, shares=(1 / 16, 1 / 8, 1 / 4, 1 / 2), folds=4)
     return Plan(name="full", trials=(better(),), recipe=recipe, growth=growth)

@@ -1,6 +1,6 @@
-"""What stands beside the networks: a linear model and boosted trees, by scikit-learn, on the same rows.
+"""Baselines: a linear model and boosted trees by scikit-learn, on the same rows as the networks.
 
-If every network is worse than these, the networks underfit, whatever their own curves say.
+If every network is worse than these, the networks underfit, whatever their own curves look like.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from gengap.data.rows import Rows
 from gengap.tasks import AnyTask
 
 LINEAR, TREES = "baselines/linear", "baselines/trees"
-LEAST_LOG = -27.6  # the logarithm of 1e-12: no class is called impossible
+LEAST_LOG = -27.6  # the logarithm of 1e-12: no class has the probability 0
 
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """A fitted baseline. `outputs(x)` maps features (n, columns) to what a model gives, (n, outputs) float64."""
+    """A fitted baseline. `outputs(x)` maps features (n, columns) to outputs (n, outputs) float64."""
 
     run: str
     outputs: Callable[[np.ndarray], np.ndarray]
@@ -30,12 +30,12 @@ class Baseline:
 
 
 def fit_baselines(train: Rows, task: AnyTask, seed: int = 0) -> Iterator[Baseline]:
-    """Both baselines, fitted on the training rows alone.
+    """Fit both baselines on the training rows alone, and yield each.
 
-    The linear one is a logistic regression, or of numbers a ridge regression, on standardised features. The boosted
-    trees have scikit-learn's default settings and stop early on a tenth of the training rows that they hold out
-    themselves: validation rows stay unseen. Rows' weights, and those of classes, count as for networks. None at all
-    where the training rows have one class.
+    The linear one is a logistic regression, or a ridge regression for numbers, on standardised features. The
+    boosted trees have scikit-learn's default settings and stop early on a tenth of the training rows: they never
+    see validation rows. Weights of rows and classes apply as for networks. There are no baselines if the training
+    rows have one class only.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -44,7 +44,7 @@ def fit_baselines(train: Rows, task: AnyTask, seed: int = 0) -> Iterator[Baselin
     _, counts = np.unique(y, return_counts=True)
     if len(counts) < 2:
         return
-    # Few of a class can't be stratified into the part held out.
+    # A class of few rows can't be stratified into the part held out.
     enough = len(y) >= 100 and (not task.by_class or counts.min() >= 20)
     linear, trees = _classifiers(enough, seed) if task.by_class else _regressors(enough, seed)
     for run, model in ((LINEAR, make_pipeline(StandardScaler(), linear)), (TREES, make_pipeline(trees))):

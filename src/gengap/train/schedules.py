@@ -1,4 +1,4 @@
-"""Learning-rate schedules as small values, in epochs; Keras' own, which count steps, are built from them."""
+"""Learning-rate schedules as small values, in epochs. Keras' own, which count steps, are built from them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ class ScheduleBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     initial: Positive = 0.001
 
     def build(self, steps_per_epoch: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule | float:
-        """As Keras takes it, for a trial of at most `epochs`: a schedule, or the same number throughout."""
+        """Return Keras' schedule for a trial of at most `epochs`, or a number if the rate is constant."""
         return self.initial
 
 
 class Constant(ScheduleBase, frozen=True, tag="constant"):
-    """The same learning rate throughout."""
+    """A constant learning rate."""
 
 
 class InverseTime(ScheduleBase, frozen=True, tag="inverse-time"):
-    """Learning rate `initial / (1 + rate * epoch / decay_epochs)`, Keras' InverseTimeDecay in epochs."""
+    """The learning rate `initial / (1 + rate * epoch / decay_epochs)`: Keras' InverseTimeDecay in epochs."""
 
     decay_epochs: Positive = 1000.0
     rate: Positive = 1.0
 
     def build(self, steps_per_epoch: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule:
-        """As a Keras schedule."""
+        """Return Keras' schedule."""
         from gengap.models.backend import keras
 
         steps = self.decay_epochs * steps_per_epoch
@@ -41,20 +41,20 @@ class InverseTime(ScheduleBase, frozen=True, tag="inverse-time"):
 
 
 class Cosine(ScheduleBase, frozen=True, tag="cosine"):
-    """Half a cosine wave from `initial` to 0 over all the epochs that the trial may take.
+    """Half a cosine wave from `initial` to 0 over the most epochs that a trial may take.
 
     Loshchilov & Hutter 2017, "SGDR", section 3, without restarts.
     """
 
     def build(self, steps_per_epoch: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule:
-        """As a Keras schedule."""
+        """Return Keras' schedule."""
         from gengap.models.backend import keras
 
         return keras.optimizers.schedules.CosineDecay(self.initial, decay_steps=steps_per_epoch * epochs)
 
 
 class FlatCosine(ScheduleBase, frozen=True, tag="flat-cosine"):
-    """`initial` for the first `flat` share of the epochs that the trial may take, then half a cosine wave to 0.
+    """`initial` for the first `flat` share of the most epochs of a trial, then half a cosine wave to 0.
 
     The schedule of RealMLP (Holzmüller et al. 2024, "Better by default", appendix) and of fastai's `fit_flat_cos`.
     """
@@ -62,7 +62,7 @@ class FlatCosine(ScheduleBase, frozen=True, tag="flat-cosine"):
     flat: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.5
 
     def build(self, steps_per_epoch: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule:
-        """As Keras' CosineDecay, whose warm-up here starts at its target."""
+        """Return Keras' CosineDecay, whose warm-up starts at its target here."""
         from gengap.models.backend import keras
 
         steps = steps_per_epoch * epochs
