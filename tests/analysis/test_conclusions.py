@@ -13,7 +13,7 @@ from analysis.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, rungs
 from rich.console import Console
 
 from gengap.analysis import Conclusions, conclude
-from gengap.analysis.evaluation import digest_of, evaluate_on_test_rows
+from gengap.analysis.evaluation import evaluate_on_test_rows, rows_digest
 from gengap.analysis.recommend import smallest_near_best
 from gengap.analysis.summary import StudySummary
 from gengap.data.rows import Rows
@@ -125,7 +125,7 @@ def test_the_expected_accuracy_is_free_of_the_luck_of_the_pick() -> None:
         each.outputs[0, :, 0] = 2 * Y - 1 + 2 * HARDNESS + 1.5 * lucky.normal(size=ROWS)
     kept = conclude(made, 28, COUNTS, {}).recommendation
     assert kept is not None and kept.expected.accuracy is not None
-    by_run = {trial.run: np.asarray(made.right(trial.run)) for trial in trials}
+    by_run = {trial.run: np.asarray(made.correct(trial.run)) for trial in trials}
     truth, right = np.mean(list(by_run.values())), by_run[kept.run]
     low, middle, high = kept.expected.accuracy
     assert right.mean() > truth + 0.01, "the pick was lucky in accuracy too"
@@ -171,7 +171,7 @@ def test_held_out_rows_compare_the_kept_model_with_the_baseline() -> None:
     loss = next(c for c in held_out.comparisons if c.metric == "binary_crossentropy")
     assert (loss.a, loss.b) == ("sizes/8", "baselines/trees")
     assert loss.interval[1] < 0
-    assert held_out.digest == digest_of(rows) != digest_of(Rows(rows.x, 1 - Y))
+    assert held_out.digest == rows_digest(rows) != rows_digest(Rows(rows.x, 1 - Y))
 
 
 def messages(found: Conclusions) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 from analysis.outcomes_made import Y, cross_validated, logits, outcomes, rungs
 
 from gengap.analysis import conclude
-from gengap.analysis.finalists import FEW, FIRST, MOST, finalists
+from gengap.analysis.finalists import FEW, FIRST, MOST, choose_finalists
 from gengap.models.treatments import L2
 from gengap.plan import Growth, Trial
 from gengap.presets import full
@@ -24,7 +24,11 @@ def test_finalists_are_the_first_and_the_best_of_every_group() -> None:
     better = Trial(run="better/Ensemble", units=(64,))
     skills = [(trial, (0.9 - 0.01 * at,)) for at, trial in enumerate(OTHERS)]
     found = outcomes([*rungs(0.2, 0.3), *skills, (better, (0.1,))])
-    assert finalists(full(), found, 4_000) == (*(t.run for t in OTHERS[:FIRST]), "sizes/8", "better/Ensemble")
+    assert choose_finalists(full(), found, 4_000) == (
+        *(t.run for t in OTHERS[:FIRST]),
+        "sizes/8",
+        "better/Ensemble",
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,13 +37,13 @@ def test_finalists_are_the_first_and_the_best_of_every_group() -> None:
 )
 def test_they_meet_where_few_rows_validate(train_rows: int, folds: int, count: int) -> None:
     plan = msgspec.structs.replace(full(), growth=Growth(folds=folds))
-    assert len(finalists(plan, outcomes(rungs(0.2, 0.3)), train_rows)) == count
+    assert len(choose_finalists(plan, outcomes(rungs(0.2, 0.3)), train_rows)) == count
 
 
 def test_enough_validation_rows_or_one_model_need_no_final() -> None:
     found = outcomes(rungs(0.2, 0.3))
-    assert not finalists(full(), replace(found, y=np.tile(Y, FEW // len(Y))), 4_000)
-    assert not finalists(full(), outcomes(rungs(0.2)), 4_000)
+    assert not choose_finalists(full(), replace(found, y=np.tile(Y, FEW // len(Y))), 4_000)
+    assert not choose_finalists(full(), outcomes(rungs(0.2)), 4_000)
 
 
 def test_all_rows_pick_where_a_few_would_pick_another() -> None:

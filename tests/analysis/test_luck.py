@@ -94,7 +94,7 @@ def test_finalists_are_pooled_at_epochs_that_other_rows_picked() -> None:
     found = made({run: [exponential(random, 0.5, 40, ROWS)] for run in ("sizes/a", "sizes/b")})
     folds = {run: OutOfFoldLosses(np.full(4, 0.5), np.zeros(4)) for run in found.trials}
     for each in concluded(replace(found, out_of_fold=folds)).cross_validation:
-        lines = found.lines(each.run, 0)
+        lines = found.epoch_losses(each.run, 0)
         luck = lines.mean() - lines.mean(axis=1).min()
         assert luck > 0.02, "one epoch was lucky"
         assert abs(each.loss[1] - 0.5) < 0.5 * luck
@@ -113,5 +113,5 @@ def test_folds_are_scored_at_epochs_that_other_rows_picked() -> None:
 def test_the_gap_is_how_far_validation_is_above_training() -> None:
     random = np.random.default_rng(0)
     found = made({"sizes/a": [exponential(random, 0.5, 3, ROWS)]}, train=0.3)
-    best = found.lines("sizes/a", 0).mean(axis=1).min()
+    best = found.epoch_losses("sizes/a", 0).mean(axis=1).min()
     assert found.gap("sizes/a") == pytest.approx(best - 0.3) and best > 0.4

@@ -8,7 +8,7 @@ from analysis.outcomes_made import Y, outcomes, rungs
 
 from gengap.analysis.growth import next_trials
 from gengap.analysis.results import TrialResults
-from gengap.analysis.sizes import FEWEST, judge_sizes, should_try_larger
+from gengap.analysis.sizes import FEWEST, analyse_sizes, should_try_larger
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import load_plan
@@ -92,7 +92,7 @@ def test_fewer_rows_get_as_many_steps() -> None:
 def test_sizes_name_the_smallest_that_is_as_good(
     skills: list[float], smallest: str, best: str | None, gaining: bool, code: str | None
 ) -> None:
-    found = judge_sizes(outcomes(rungs(*skills)), 28)
+    found = analyse_sizes(outcomes(rungs(*skills)), 28)
     assert found is not None
     assert (found.smallest, found.gaining) == (smallest, gaining)
     assert best is None or found.best == best
@@ -102,4 +102,4 @@ def test_sizes_name_the_smallest_that_is_as_good(
     for rung in found.rungs:
         low, middle, high = rung.validation
         assert low < middle < high and np.isfinite(rung.train).all()
-    assert judge_sizes(outcomes(rungs(0.5)), 28) is None
+    assert analyse_sizes(outcomes(rungs(0.5)), 28) is None

@@ -1,6 +1,6 @@
-"""What a study concludes from its trials: one typed value, computed once, that every renderer shows.
+"""Conclusions from the finished trials of a study: one typed value that every renderer shows.
 
-outcomes -> sizes, regularizers, more_rows -> comparisons and ranks -> recommend
+results -> sizes, regularizers, more_rows -> comparisons and ranks -> recommend
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gengap.analysis.evaluation import compared
-from gengap.analysis.finalists import Finalist, judge_finalists
+from gengap.analysis.evaluation import compare_all_metrics
+from gengap.analysis.finalists import Finalist, analyse_finalists
 from gengap.analysis.recommend import Recommendation, recommend
-from gengap.analysis.regularizers import RegularizerEffect, judge_regularizers
+from gengap.analysis.regularizers import RegularizerEffect, analyse_regularizers
 from gengap.analysis.results import TrialResults
-from gengap.analysis.sizes import SizeAnalysis, judge_sizes
-from gengap.analysis.training_rows import judge_training_rows, next_step
+from gengap.analysis.sizes import SizeAnalysis, analyse_sizes
+from gengap.analysis.training_rows import analyse_training_rows, next_step
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import Comparison, Rank, ranks
 from gengap.stats.learning_curve import LearningCurveForecast
 
 
 class BaselineResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A baseline's loss on the validation rows, and its accuracy or, of numbers, R²."""
+    """Validation loss of a baseline, and its accuracy or, for numbers, R²."""
 
     run: str
     loss: float
@@ -31,7 +31,18 @@ class BaselineResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
-    """A study's answers. `comparisons` are of every run on all training rows with the best, baselines included."""
+    """Conclusions of a study.
+
+    Attributes:
+        baselines: Losses of models without epochs.
+        sizes: Which size is enough.
+        regularizers: Effect of each regulariser.
+        more_rows: Forecast of the loss with more training rows.
+        ranks: All runs by loss, in groups that are statistically tied.
+        comparisons: Every run on all training rows, baselines included, compared with the best.
+        cross_validation: Losses of the cross-validated runs, the lowest first.
+        recommendation: The model to use, and why.
+    """
 
     baselines: tuple[BaselineResult, ...] = ()
     sizes: SizeAnalysis | None = None
@@ -44,29 +55,36 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def conclude(
-    outcomes: TrialResults, features: int, counts: Mapping[str, int], verdicts: Mapping[str, Verdict]
+    results: TrialResults, features: int, counts: Mapping[str, int], verdicts: Mapping[str, Verdict]
 ) -> Conclusions:
-    """All answers that the outcomes allow; `counts` are the rows of each split."""
-    names = [*outcomes.whole, *outcomes.baselines]
-    losses = {run: outcomes.losses(run) for run in names}
-    sizes, effects = judge_sizes(outcomes, features), judge_regularizers(outcomes)
-    more_rows = judge_training_rows(outcomes, counts["train"])
+    """Return all conclusions that the results allow.
+
+    Args:
+        results: The finished trials.
+        features: Number of features.
+        counts: Number of rows of each split.
+        verdicts: Verdicts by run.
+    """
+    names = [*results.full_runs, *results.baselines]
+    losses = {run: results.losses(run) for run in names}
+    sizes, effects = analyse_sizes(results, features), analyse_regularizers(results)
+    more_rows = analyse_training_rows(results, counts["train"])
     steps = next_step(more_rows)
     return Conclusions(
-        baselines=tuple(_baseline(outcomes, run) for run in outcomes.baselines),
+        baselines=tuple(_baseline(results, run) for run in results.baselines),
         sizes=sizes,
         regularizers=effects,
         more_rows=more_rows,
         ranks=ranks(losses) if len(names) > 1 else (),
-        comparisons=compared(
-            losses, {run: outcomes.outputs(run) for run in names}, outcomes.y, outcomes.task, outcomes.weights
+        comparisons=compare_all_metrics(
+            losses, {run: results.outputs(run) for run in names}, results.y, results.task, results.weights
         ),
-        cross_validation=judge_finalists(outcomes),
-        recommendation=recommend(outcomes, features, counts["test"], sizes, effects, verdicts, steps),
+        cross_validation=analyse_finalists(results),
+        recommendation=recommend(results, features, counts["test"], sizes, effects, verdicts, steps),
     )
 
 
-def _baseline(outcomes: TrialResults, run: str) -> BaselineResult:
-    found = outcomes.task.scores(outcomes.outputs(run)[0], outcomes.y, outcomes.weights)
-    loss = found[outcomes.task.loss]
+def _baseline(results: TrialResults, run: str) -> BaselineResult:
+    found = results.task.scores(results.outputs(run)[0], results.y, results.weights)
+    loss = found[results.task.loss]
     return BaselineResult(run=run, loss=loss, accuracy=found.get("accuracy"), r2=found.get("r2"))

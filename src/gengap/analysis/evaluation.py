@@ -1,4 +1,4 @@
-"""What the test rows, which no trial saw, say of the model kept, beside a baseline."""
+"""Evaluate the recommended model on the test rows, which no trial saw, and compare it with a baseline."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ from gengap.text.catalog import Message
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """What `rows` test rows say of `run`, beside a baseline, on the day `used`.
+    """The recommended model and a baseline on the test rows.
 
-    `comparisons` are the model minus the baseline, by loss and, of classes, accuracy and AUC. `digest` is of the
-    rows. `note` says when these figures were measured, if that was before this study.
+    Attributes:
+        run: Run of the model.
+        seed: Seed of the model.
+        rows: Number of test rows.
+        metrics: Metrics of the model.
+        baseline: Run of the baseline.
+        baseline_metrics: Metrics of the baseline.
+        comparisons: Model minus baseline, by loss and, for classes, accuracy and AUC.
+        used: Day on which the rows were used.
+        digest: Digest of the rows.
+        note: Says when these figures were measured, if that was before this study.
     """
 
     run: str
@@ -34,8 +43,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     note: Message | None = None
 
 
-def digest_of(rows: Rows) -> str:
-    """A fingerprint of the rows."""
+def rows_digest(rows: Rows) -> str:
+    """Return a digest of the rows."""
     parts = (rows.x, rows.y) if rows.weights is None else (rows.x, rows.y, rows.weights)
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 
@@ -43,7 +52,7 @@ def digest_of(rows: Rows) -> str:
 def evaluate_on_test_rows(
     rows: Rows, task: AnyTask, run: str, seed: int, outputs: np.ndarray, baseline: str, theirs: np.ndarray
 ) -> Evaluation:
-    """The answer of test `rows` on which the model has `outputs`, and the baseline `theirs`, (rows, outputs)."""
+    """Evaluate the `outputs` of the model and `theirs` of the baseline, (rows, outputs), on the test rows."""
     by_run = {run: outputs[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
     losses = {each: linearise(task.row_losses(values, rows.y), rows.weights) for each, values in by_run.items()}
     return Evaluation(
@@ -53,13 +62,13 @@ def evaluate_on_test_rows(
         metrics=task.scores(by_run[run][0], rows.y, rows.weights),
         baseline=baseline,
         baseline_metrics=task.scores(by_run[baseline][0], rows.y, rows.weights),
-        comparisons=compared(losses, by_run, rows.y, task, rows.weights, against=baseline),
+        comparisons=compare_all_metrics(losses, by_run, rows.y, task, rows.weights, against=baseline),
         used=time.strftime("%Y-%m-%d"),
-        digest=digest_of(rows),
+        digest=rows_digest(rows),
     )
 
 
-def compared(
+def compare_all_metrics(
     losses: ArraysByRun,
     outputs: ArraysByRun,
     y: np.ndarray,
@@ -67,9 +76,15 @@ def compared(
     weights: np.ndarray | None = None,
     against: str | None = None,
 ) -> tuple[Comparison, ...]:
-    """`compare` by all metrics that the task has, of `outputs` by run, (seeds, rows, outputs); none of no runs.
+    """Compare runs by all metrics of the task.
 
-    With `weights` (rows,) the losses are given `linearise`.
+    Args:
+        losses: Losses of the rows by run, (seeds, rows); with weights, after `linearise`.
+        outputs: Outputs by run, (seeds, rows, outputs).
+        y: Target of the rows, (rows,).
+        task: The task.
+        weights: Weights of the rows, (rows,).
+        against: Run to compare with. Default: the one with the lowest loss.
     """
     if not losses:
         return ()

@@ -1,8 +1,8 @@
-"""How a study grows from what it finds: sizes, then regularisers, then the plan's own trials, then fewer rows.
+"""Which trials a study adds: sizes, then regularisers, then the plan's own trials, then parts of the rows.
 
-    following(plan, outcomes, ...) -> the next trials, or none
+    next_trials(plan, results, ...) -> the trials to train next, or none
 
-It depends on nothing but the plan and the outcomes so far, so that a study that was interrupted grows the same way.
+This depends only on the plan and on the results so far. So an interrupted study continues in the same way.
 """
 
 from __future__ import annotations
@@ -17,48 +17,55 @@ from gengap.analysis.sizes import BEYOND, should_try_larger
 from gengap.plan import ROWS, Plan, Trial
 from gengap.train.stopping import NEVER
 
-FEWEST_ROWS = 40  # training rows below which a learning curve has no point
+FEWEST_ROWS = 40  # training rows of the first point of a learning curve
 
 
-def next_trials(plan: Plan, outcomes: TrialResults, train_rows: int) -> tuple[Trial, ...]:
-    """The trials to train next, after those of `outcomes`; none once the plan is done."""
+def next_trials(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Trial, ...]:
+    """Return the trials to train next; none when the plan is done.
+
+    Args:
+        plan: The plan, for the task.
+        results: The finished trials.
+        train_rows: Number of training rows.
+    """
     if plan.growth is None:
-        return _untried(plan.trials, outcomes)
+        return _untried(plan.trials, results)
     rungs = plan.growth.rungs()
-    tried = [rung for rung in rungs if rung.run in outcomes.trials]
-    if len(tried) < len(rungs) and should_try_larger(outcomes, [rung.run for rung in tried]):
+    tried = [rung for rung in rungs if rung.run in results.trials]
+    if len(tried) < len(rungs) and should_try_larger(results, [rung.run for rung in tried]):
         return (rungs[len(tried)],)
     turning_size = tried[-1 - BEYOND :][:1]
     regularized = [trial for rung in turning_size for trial in plan.growth.regularized(rung.units)]
     return (
-        _untried(regularized, outcomes)
-        or _untried(plan.trials, outcomes)
-        or _untried(_on_fewer_rows(plan, outcomes, train_rows), outcomes)
+        _untried(regularized, results)
+        or _untried(plan.trials, results)
+        or _untried(_on_fewer_rows(plan, results, train_rows), results)
     )
 
 
-def best_run(outcomes: TrialResults) -> str | None:
-    """The run on all training rows with the lowest mean validation loss."""
-    return min(outcomes.whole, key=lambda run: float(outcomes.losses(run).mean()), default=None)
+def best_run(results: TrialResults) -> str | None:
+    """Return the run on all training rows with the lowest mean validation loss."""
+    return min(results.full_runs, key=lambda run: float(results.losses(run).mean()), default=None)
 
 
-def _untried(trials: Iterable[Trial], outcomes: TrialResults) -> tuple[Trial, ...]:
-    return tuple(trial for trial in trials if trial.run not in outcomes.trials)
+def _untried(trials: Iterable[Trial], results: TrialResults) -> tuple[Trial, ...]:
+    return tuple(trial for trial in trials if trial.run not in results.trials)
 
 
-def _on_fewer_rows(plan: Plan, outcomes: TrialResults, train_rows: int) -> tuple[Trial, ...]:
-    best = best_run(outcomes)
+def _on_fewer_rows(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Trial, ...]:
+    best = best_run(results)
     if plan.growth is None or best is None:
         return ()
     shares = [share for share in plan.growth.shares if round(share * train_rows) >= FEWEST_ROWS]
-    return tuple(_with_share(outcomes.trials[best], share, plan, train_rows) for share in shares)
+    return tuple(_with_share(results.trials[best], share, plan, train_rows) for share in shares)
 
 
 def _with_share(trial: Trial, share: float, plan: Plan, train_rows: int) -> Trial:
-    """The same trial on fewer rows, with as many steps: batches shrink, and epochs grow, by the share's root.
+    """Return the same trial on a share of the rows, with as many steps.
 
-    With batches as large as before, an epoch of few rows is few steps, and what looks like a want of rows is one of
-    steps; with as few epochs too. The root makes both change alike.
+    With the same batch size, fewer rows mean fewer steps. The loss would then be higher because of the steps, not
+    because of the rows. So the batch size is multiplied by the square root of the share, and the number of epochs
+    is divided by it.
     """
     recipe, root = trial.recipe(plan.recipe), math.sqrt(share)
     return msgspec.structs.replace(

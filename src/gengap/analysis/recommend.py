@@ -1,4 +1,4 @@
-"""Which model to keep, what it will do on new rows, and what to try next."""
+"""Which model to use, what to expect of it on new rows, and what to try next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from gengap.analysis.finalists import pooled
+from gengap.analysis.finalists import pooled_losses
 from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.results import TrialResults
 from gengap.analysis.sizes import Interval, SizeAnalysis
@@ -24,12 +24,17 @@ MIN_EFFECT = Thresholds().min_effect
 
 
 class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
-    """What the kept model will do on new rows: (low, middle, high).
+    """What to expect of the recommended model on new rows, as (low, middle, high).
 
-    All are corrected for having been picked: `picked_loss` is what the picking rows say. `accuracy` is that of
-    classes, `r2` that of numbers. `on_test` is the loss as the mean of just the study's test rows, whose own
-    luck widens it. `constant_loss` is that of the best constant answer on the validation rows, which no features
-    help.
+    All are corrected for the choice of the model, which is too optimistic on the rows that chose it.
+
+    Attributes:
+        loss: Expected loss.
+        picked_loss: Loss on the rows that chose the model.
+        accuracy: Expected accuracy, for classes.
+        r2: Expected R², for numbers.
+        on_test: Expected mean loss of the study's test rows; few rows make this interval wider.
+        constant_loss: Validation loss of the best constant prediction.
     """
 
     loss: Interval
@@ -41,20 +46,29 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def no_lower_than_constant(self) -> bool:
-        """Whether the constant answer is as good; not where it has no loss, since all rows are of one class."""
+        """Whether a constant prediction is as good. Not if its loss is 0, because all rows are of one class."""
         constant = self.constant_loss
         return constant is not None and 0 < constant <= self.loss[1]
 
 
 class NextStep(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to try, and by how much it should lower the loss, in percent of it; None if that is not known."""
+    """Something to try, and by how many percent it should lower the loss; None if that is not known."""
 
     finding: Message
     gain_percent: float | None = None
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """The model to keep, which models/best.keras is: that `run` with that `seed`."""
+    """The model to use, saved as models/best.keras.
+
+    Attributes:
+        run: Its run.
+        seed: Its seed.
+        why: The reason.
+        learnt: Whether any network clearly beats guessing.
+        expected: What to expect on new rows.
+        next_steps: What to try next, the most promising first.
+    """
 
     run: str
     seed: int
@@ -65,7 +79,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recommend(
-    outcomes: TrialResults,
+    results: TrialResults,
     features: int,
     test_rows: int,
     sizes: SizeAnalysis | None,
@@ -73,34 +87,43 @@ def recommend(
     verdicts: Mapping[str, Verdict],
     more_rows: NextStep | None = None,
 ) -> Recommendation | None:
-    """The smallest model that is as good as the best, as far as these rows can tell; None if no run is finite.
+    """Recommend the smallest model that is as good as the best; None if all diverged.
 
-    That is within one standard error of it, by paired losses, and at most MIN_EFFECT worse: where few rows make the
-    error wide, being small is no reason to give up a loss that matters. Where the best were cross-validated it is
-    one of them, by the losses of all rows that validated. Where no model ranks the validation rows better than
-    chance does, the smallest of all, because nothing was learnt.
+    As good means: at most one standard error (of paired losses) and MIN_EFFECT worse. With few rows the standard
+    error is wide, and a small size is no reason to accept a loss that is clearly higher. Cross-validated runs are
+    compared by the losses of all rows that validated. If no model ranks the validation rows better than chance,
+    the smallest of all is recommended, because nothing was learnt.
+
+    Args:
+        results: The finished trials.
+        features: Number of features.
+        test_rows: Number of test rows.
+        sizes: Which size is enough.
+        effects: Effects of the regularisers.
+        verdicts: Verdicts by run.
+        more_rows: Training on more rows, as something to try.
     """
-    if not outcomes.whole:
+    if not results.full_runs:
         return None
-    order = sorted(outcomes.whole, key=lambda run: outcomes.parameters(run, features))
-    if outcomes.out_of_fold:
-        candidates = [run for run in order if run in outcomes.out_of_fold]
-        losses = {run: pooled(outcomes, run)[None] for run in candidates}
+    order = sorted(results.full_runs, key=lambda run: results.parameters(run, features))
+    if results.out_of_fold:
+        candidates = [run for run in order if run in results.out_of_fold]
+        losses = {run: pooled_losses(results, run)[None] for run in candidates}
     else:
-        candidates, losses = order, {run: outcomes.losses(run) for run in order}
-    kept = smallest_near_best(losses, candidates)
-    learnt = outcomes.signal.learnt
-    run = kept.run if learnt else order[0]
-    seed = outcomes.seeds(run)[int(outcomes.losses(run).mean(axis=1).argmin())]
-    steps = list(_next_steps(outcomes, run, sizes, effects, verdicts.get(run)))
+        candidates, losses = order, {run: results.losses(run) for run in order}
+    choice = smallest_near_best(losses, candidates)
+    learnt = results.permutation_test.learnt
+    run = choice.run if learnt else order[0]
+    seed = results.seeds(run)[int(results.losses(run).mean(axis=1).argmin())]
+    steps = list(_next_steps(results, run, sizes, effects, verdicts.get(run)))
     steps += [more_rows] if more_rows is not None else []
     steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
     return Recommendation(
         run=run,
         seed=seed,
-        why=_why(kept, len(outcomes.out_of_fold)) if learnt else _nothing_learnt(outcomes.signal),
+        why=_why(choice, len(results.out_of_fold)) if learnt else _nothing_learnt(results.permutation_test),
         learnt=learnt,
-        expected=_expected(outcomes, run, seed, test_rows),
+        expected=_expected(results, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
     )
 
@@ -121,7 +144,7 @@ def _why(choice: OneStandardErrorChoice, finalists: int) -> Message:
 
 
 def smallest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneStandardErrorChoice:
-    """The first run in `order` within one standard error of the best and at most MIN_EFFECT worse."""
+    """Return the first run in `order` at most one standard error and MIN_EFFECT worse than the best."""
     means = {run: float(losses[run].mean()) for run in order}
     near = [run for run in order if means[run] <= (1 + MIN_EFFECT) * min(means.values())]
     return choose_within_one_error({run: losses[run] for run in near}, near)
@@ -129,45 +152,47 @@ def smallest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -
 
 @dataclass(frozen=True, eq=False)
 class _CandidateLosses:
-    """The rows that say what to expect: their losses and, of classes, whether each one's is wrong.
+    """Losses of all candidates, and of the chosen one, on the rows that estimate the expected loss.
 
-    `lines` are the losses of every candidate of the pick, (rows,) each, and `of_kept` those of the one that was
-    kept; `wrong` and `wrong_of_kept` likewise, None of numbers. `picked_loss` is the mean by which it was picked.
+    Attributes:
+        lines: Losses of each candidate, (rows,).
+        of_chosen: Losses of the chosen one, (rows,).
+        wrong: Whether each class is wrong, for each candidate, (rows,); None for numbers.
+        wrong_of_chosen: The same of the chosen one.
+        picked_loss: The mean loss by which it was chosen.
     """
 
     lines: Sequence[np.ndarray]
-    of_kept: np.ndarray
+    of_chosen: np.ndarray
     wrong: Sequence[np.ndarray] | None
-    wrong_of_kept: np.ndarray | None
+    wrong_of_chosen: np.ndarray | None
     picked_loss: float
 
     @classmethod
-    def validating(cls, outcomes: TrialResults, run: str, seed: int) -> _CandidateLosses:
-        """The validation rows, on which all runs, seeds and epochs were candidates."""
-        at, right = outcomes.seeds(run).index(seed), outcomes.right(run)
-        lines = [line for pair in outcomes.pairs for line in outcomes.lines(*pair)]
-        of_kept = outcomes.losses(run)[at]
+    def validating(cls, results: TrialResults, run: str, seed: int) -> _CandidateLosses:
+        """Return losses on the validation rows: all runs, seeds and epochs were candidates."""
+        at, right = results.seeds(run).index(seed), results.correct(run)
+        lines = [line for pair in results.keys for line in results.epoch_losses(*pair)]
+        of_chosen = results.losses(run)[at]
         if right is None:
-            return cls(lines, of_kept, None, None, float(of_kept.mean()))
-        wrong = [line for pair in outcomes.pairs for line in outcomes.wrong_lines(*pair)]
-        return cls(lines, of_kept, wrong, 1 - right[at], float(of_kept.mean()))
+            return cls(lines, of_chosen, None, None, float(of_chosen.mean()))
+        wrong = [line for pair in results.keys for line in results.epoch_errors(*pair)]
+        return cls(lines, of_chosen, wrong, 1 - right[at], float(of_chosen.mean()))
 
     @classmethod
-    def out_of_fold(cls, outcomes: TrialResults, run: str) -> _CandidateLosses:
-        """Training rows, each by models that did not train on it: they had no part in picking the finalists."""
-        found = outcomes.out_of_fold
+    def out_of_fold(cls, results: TrialResults, run: str) -> _CandidateLosses:
+        """Return losses on training rows by models that did not train on them: these rows chose no finalist."""
+        found = results.out_of_fold
         lines, kept = [each.losses for each in found.values()], found[run]
         wrong = [each.wrong for each in found.values() if each.wrong is not None]
-        return cls(lines, kept.losses, wrong or None, kept.wrong, float(pooled(outcomes, run).mean()))
+        return cls(lines, kept.losses, wrong or None, kept.wrong, float(pooled_losses(results, run).mean()))
 
 
-def _expected(outcomes: TrialResults, run: str, seed: int, test_rows: int) -> ExpectedScores:
-    """What to expect of the kept model, less the luck of the pick."""
-    crossed = run in outcomes.out_of_fold
-    by = (
-        _CandidateLosses.out_of_fold(outcomes, run) if crossed else _CandidateLosses.validating(outcomes, run, seed)
-    )
-    picked, rows = cross_fit(by.lines), by.of_kept
+def _expected(results: TrialResults, run: str, seed: int, test_rows: int) -> ExpectedScores:
+    """Return what to expect of the chosen model, corrected for the luck of the choice."""
+    crossed = run in results.out_of_fold
+    by = _CandidateLosses.out_of_fold(results, run) if crossed else _CandidateLosses.validating(results, run, seed)
+    picked, rows = cross_fit(by.lines), by.of_chosen
     loss, sd = float(rows.mean()) + max(picked.optimism, 0.0), float(rows.std(ddof=1))
     error = _error(picked, rows)
     expected = _around(loss, error)
@@ -176,30 +201,30 @@ def _expected(outcomes: TrialResults, run: str, seed: int, test_rows: int) -> Ex
         loss=expected,
         picked_loss=by.picked_loss,
         accuracy=_accuracy(by),
-        r2=_explained(expected, outcomes),
+        r2=_explained(expected, results),
         on_test=on_test,
-        constant_loss=outcomes.task.constant_loss(outcomes.y, outcomes.weights),
+        constant_loss=results.task.constant_loss(results.y, results.weights),
     )
 
 
 def _error(picked: CrossFitEstimate, rows: np.ndarray) -> float:
-    """The standard error of what is expected: the pick's, but not below that of the kept model's own rows."""
+    """Return the standard error: that of the choice, at least that of the chosen model's own rows."""
     return float(max(picked.error, rows.std(ddof=1) / np.sqrt(len(rows))))
 
 
 def _accuracy(by: _CandidateLosses) -> Interval | None:
-    """How often the class is right, less the luck that a pick by the losses has in it."""
-    if by.wrong is None or by.wrong_of_kept is None:
+    """Return the expected accuracy, corrected for the luck of a choice by losses."""
+    if by.wrong is None or by.wrong_of_chosen is None:
         return None
     picked = cross_fit(by.lines, by.wrong)
-    middle = 1 - float(by.wrong_of_kept.mean()) - max(picked.optimism, 0.0)
-    low, middle, high = np.clip(_around(middle, _error(picked, by.wrong_of_kept)), 0, 1).tolist()
+    middle = 1 - float(by.wrong_of_chosen.mean()) - max(picked.optimism, 0.0)
+    low, middle, high = np.clip(_around(middle, _error(picked, by.wrong_of_chosen)), 0, 1).tolist()
     return low, middle, high
 
 
-def _explained(loss: Interval, outcomes: TrialResults) -> Interval | None:
-    """The share of the target's variance that isn't left as loss; None of classes."""
-    if outcomes.task.score != "r2" or not (variance := weighted_variance(outcomes.y, outcomes.weights)) > 0:
+def _explained(loss: Interval, results: TrialResults) -> Interval | None:
+    """Return R², the share of the target's variance that is explained; None for classes."""
+    if results.task.score != "r2" or not (variance := weighted_variance(results.y, results.weights)) > 0:
         return None
     low, middle, high = (1 - value / variance for value in reversed(loss))
     return low, middle, high
@@ -210,30 +235,30 @@ def _around(middle: float, error: float) -> Interval:
 
 
 def _next_steps(
-    outcomes: TrialResults,
+    results: TrialResults,
     run: str,
     sizes: SizeAnalysis | None,
     effects: Sequence[RegularizerEffect],
     verdict: Verdict | None,
 ) -> Iterator[NextStep]:
-    loss = float(outcomes.losses(run).mean())
+    loss = float(results.losses(run).mean())
     if verdict is not None and verdict.verdict == "underfit" and verdict.ahead_percent is not None:
         yield NextStep(finding=Message("next-train-longer", {"run": run}), gain_percent=verdict.ahead_percent[1])
     if sizes is not None and sizes.gaining:
         before, last = sizes.rungs[-2:]
         gain = 100 * (1 - last.validation[1] / before.validation[1])
         yield NextStep(finding=Message("next-larger-model", {"run": last.run}), gain_percent=gain)
-    yield from _use_baseline(outcomes, loss)
-    beaten = {run, *outcomes.out_of_fold}  # by cross-validation, where they looked better on fewer rows
+    yield from _use_baseline(results, loss)
+    beaten = {run, *results.out_of_fold}  # by cross-validation, where they looked better on fewer rows
     better = [effect for effect in effects if effect.kind == "treatment" and effect.run not in beaten]
     best = min(better, key=lambda effect: effect.loss.difference, default=None)
-    if best is not None and (gain := 100 * (1 - float(outcomes.losses(best.run).mean()) / loss)) > 0:
+    if best is not None and (gain := 100 * (1 - float(results.losses(best.run).mean()) / loss)) > 0:
         finding = Message("next-try-treatment", {"treatment": best.treatment, "run": best.run})
         yield NextStep(finding=finding, gain_percent=gain)
 
 
-def _use_baseline(outcomes: TrialResults, loss: float) -> Iterator[NextStep]:
-    for run in outcomes.baselines:
-        gain = 100 * (1 - float(outcomes.losses(run).mean()) / loss)
+def _use_baseline(results: TrialResults, loss: float) -> Iterator[NextStep]:
+    for run in results.baselines:
+        gain = 100 * (1 - float(results.losses(run).mean()) / loss)
         if gain > 1:
             yield NextStep(finding=Message("next-use-baseline", {"run": run}), gain_percent=gain)

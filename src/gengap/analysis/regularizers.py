@@ -1,4 +1,4 @@
-"""Which regulariser: what each does to validation loss, to the gap, and what it costs."""
+"""Effect of each regulariser on the validation loss and on the gap, and its cost."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LAST = "last epoch"  # the other side of the comparison of early stopping
 
 
 class RegularizerEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """Effect of a treatment: a model compared with one without it, on the same validation rows.
+    """Effect of a treatment: a model compare_all_metrics with one without it, on the same validation rows.
 
     Attributes:
         run: Run of the model.
-        against: Run that it is compared with.
-        kind: "treatment"; "early-stopping": the best epoch of `against` compared with its last epoch; or
+        against: Run that it is compare_all_metrics with.
+        kind: "treatment"; "early-stopping": the best epoch of `against` compare_all_metrics with its last epoch; or
             "smaller-model": a smaller model without treatments.
         treatment: Names of the treatments.
         treatments: The treatments themselves.
@@ -46,26 +46,26 @@ class RegularizerEffect(msgspec.Struct, frozen=True, kw_only=True):
     cost: float
 
 
-def untreated(outcomes: TrialResults) -> str | None:
-    """The run that treated ones are held against: the untreated one of the same size as most of them."""
-    plain = {outcomes.trials[run].units: run for run in outcomes.whole if not outcomes.trials[run].treatments}
-    treated = [outcomes.trials[run].units for run in outcomes.runs if outcomes.trials[run].group == REGULARIZERS]
+def untreated(results: TrialResults) -> str | None:
+    """Return the run that treated ones are compared with: the untreated one of the same size as most of them."""
+    plain = {results.trials[run].units: run for run in results.full_runs if not results.trials[run].treatments}
+    treated = [results.trials[run].units for run in results.runs if results.trials[run].group == REGULARIZERS]
     counts = {units: treated.count(units) for units in plain if treated.count(units)}
     return plain[max(counts, key=lambda units: counts[units])] if counts else None
 
 
-def judge_regularizers(outcomes: TrialResults) -> tuple[RegularizerEffect, ...]:
-    """Every treated run of that size, and every smaller model, beside the untreated one, in the plan's order."""
-    base = untreated(outcomes)
+def analyse_regularizers(results: TrialResults) -> tuple[RegularizerEffect, ...]:
+    """Compare every treated run, and every smaller model, with the untreated run, in the order of the plan."""
+    base = untreated(results)
     if base is None:
         return ()
-    size = outcomes.trials[base].units
-    treated = [run for run in outcomes.whole if run != base and outcomes.trials[run].units == size]
-    smaller = [run for run in outcomes.whole if _is_smaller(outcomes.trials[run], size)]
-    losses = {run: outcomes.losses(run) for run in (base, *treated, *smaller)}
-    found = {c.a: c for c in compare(losses, against=base, loss=outcomes.task.loss)}
-    early = _early_stopping(outcomes, base)
-    effects = [_effect(outcomes, run, base, found[run]) for run in (*treated, *smaller)]
+    size = results.trials[base].units
+    treated = [run for run in results.full_runs if run != base and results.trials[run].units == size]
+    smaller = [run for run in results.full_runs if _is_smaller(results.trials[run], size)]
+    losses = {run: results.losses(run) for run in (base, *treated, *smaller)}
+    found = {c.a: c for c in compare(losses, against=base, loss=results.task.loss)}
+    early = _early_stopping(results, base)
+    effects = [_effect(results, run, base, found[run]) for run in (*treated, *smaller)]
     return tuple(effects if early is None else [early, *effects])
 
 
@@ -73,9 +73,9 @@ def _is_smaller(trial: Trial, size: tuple[int, ...]) -> bool:
     return not trial.treatments and trial.parameters(1) < count_parameters(1, size)
 
 
-def _effect(outcomes: TrialResults, run: str, base: str, loss: Comparison) -> RegularizerEffect:
-    treatments = outcomes.trials[run].treatments
-    seconds = outcomes.seconds(run)
+def _effect(results: TrialResults, run: str, base: str, loss: Comparison) -> RegularizerEffect:
+    treatments = results.trials[run].treatments
+    seconds = results.seconds(run)
     return RegularizerEffect(
         run=run,
         against=base,
@@ -83,28 +83,28 @@ def _effect(outcomes: TrialResults, run: str, base: str, loss: Comparison) -> Re
         treatment=" + ".join(map(str, treatments)),
         treatments=treatments,
         loss=loss,
-        gap=outcomes.gap(run),
-        gap_without=outcomes.gap(base),
+        gap=results.gap(run),
+        gap_without=results.gap(base),
         seconds=seconds,
-        cost=seconds / max(outcomes.seconds(base), 1e-9),
+        cost=seconds / max(results.seconds(base), 1e-9),
     )
 
 
-def _early_stopping(outcomes: TrialResults, base: str) -> RegularizerEffect | None:
-    """Effect of early stopping: the untreated model at its best epoch against its last."""
-    seeds = outcomes.seeds(base)
-    last = np.stack([outcomes.lines(base, seed)[-1] for seed in seeds])
+def _early_stopping(results: TrialResults, base: str) -> RegularizerEffect | None:
+    """Return the effect of early stopping: the untreated model at its best epoch against its last."""
+    seeds = results.seeds(base)
+    last = np.stack([results.epoch_losses(base, seed)[-1] for seed in seeds])
     if not np.isfinite(last).all():
         return None
-    (loss,) = compare({base: outcomes.losses(base), LAST: last}, against=LAST, loss=outcomes.task.loss)
-    train = [outcomes.fitted[base, seed].history[outcomes.clean_loss].values[-1] for seed in seeds]
+    (loss,) = compare({base: results.losses(base), LAST: last}, against=LAST, loss=results.task.loss)
+    train = [results.fitted[base, seed].history[results.clean_loss_key].values[-1] for seed in seeds]
     return RegularizerEffect(
         run=base,
         against=base,
         kind="early-stopping",
         loss=msgspec.structs.replace(loss, b=base),
-        gap=outcomes.gap(base),
+        gap=results.gap(base),
         gap_without=float(last.mean() - np.mean(train)),
-        seconds=outcomes.seconds(base),
+        seconds=results.seconds(base),
         cost=1.0,
     )

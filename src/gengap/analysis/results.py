@@ -1,4 +1,4 @@
-"""All finished trials of a study, seen by their validation rows: what every conclusion is drawn from."""
+"""The finished trials of a study with their outputs on the validation rows: the input of every conclusion."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ Key = tuple[str, int]  # run and seed
 
 @dataclass(frozen=True, eq=False)
 class OutOfFoldLosses:
-    """What a run says of training rows that it did not train on: each validated once, while others trained.
+    """Losses of a cross-validated run on training rows that it did not train on, each at an epoch of other rows.
 
-    The `losses` (rows,), and of classes whether each row's is `wrong` (rows,), at the epochs that other rows pick.
+    Attributes:
+        losses: Loss of each row, (rows,).
+        wrong: Whether the class of each row is wrong, (rows,); None for numbers.
     """
 
     losses: np.ndarray
@@ -31,13 +33,17 @@ class OutOfFoldLosses:
 
 @dataclass(frozen=True, eq=False)
 class TrialResults:
-    """Finished trials by run and seed, their `trials` by run, and the target `y` of the rows kept.
+    """The finished trials of a study, and the validation rows whose outputs were recorded (at most 20,000).
 
-    `baselines` are the outputs (rows, outputs) of models that have no epochs. Rows are those whose outputs
-    were kept: all of a validation set of up to 20,000. `counted` holds the parameters of models that were built.
-    `weights` (rows,) is by how much each row counts; losses, and what is right, are `linearise` by it, so that
-    their plain means are the weighted ones. `out_of_fold` are the finalists, cross-validated, by
-    run.
+    Attributes:
+        trials: Trials by run, in the order in which they were trained.
+        fitted: Training results by run and seed.
+        y: Target of the rows, (rows,).
+        baselines: Outputs (rows, outputs) of models without epochs, by run.
+        task: The task.
+        parameter_counts: Numbers of parameters by run, of models that were built.
+        weights: Weights of the rows, (rows,). Losses are then `linearise`d: their plain means are weighted means.
+        out_of_fold: Losses of the cross-validated runs.
     """
 
     trials: Mapping[str, Trial]
@@ -45,84 +51,84 @@ class TrialResults:
     y: np.ndarray
     baselines: Mapping[str, np.ndarray]
     task: AnyTask = BINARY
-    counted: Mapping[str, int] = field(default_factory=dict)
+    parameter_counts: Mapping[str, int] = field(default_factory=dict)
     weights: np.ndarray | None = None
     out_of_fold: Mapping[str, OutOfFoldLosses] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> tuple[str, ...]:
-        """The runs that learnt anything finite, in the order of the trials."""
+        """Runs with at least one finite epoch, in the order of the trials."""
         return tuple(run for run in self.trials if self.seeds(run))
 
     @cached_property
-    def whole(self) -> tuple[str, ...]:
-        """Those of the runs that were trained on all training rows."""
+    def full_runs(self) -> tuple[str, ...]:
+        """Runs that were trained on all training rows."""
         return tuple(run for run in self.runs if self.trials[run].share == 1)
 
     @property
-    def pairs(self) -> list[Key]:
-        """Each of `whole` with each of its seeds."""
-        return [(run, seed) for run in self.whole for seed in self.seeds(run)]
+    def keys(self) -> list[Key]:
+        """Each of `full_runs` with each of its seeds."""
+        return [(run, seed) for run in self.full_runs for seed in self.seeds(run)]
 
     @cached_property
-    def signal(self) -> PermutationTest:
-        """Whether any of `whole`, with any seed, at any epoch kept, shows that it learnt something."""
-        return permutation_test((self.fitted[pair].outputs for pair in self.pairs), self.y, self.task)
+    def permutation_test(self) -> PermutationTest:
+        """Whether any of `full_runs`, with any seed, at any recorded epoch, learnt something."""
+        return permutation_test((self.fitted[pair].outputs for pair in self.keys), self.y, self.task)
 
     def seeds(self, run: str) -> list[int]:
-        """The seeds with which it was finished and did not diverge before its first epoch's end."""
+        """Return the seeds that are finished and did not diverge in the first epoch."""
         return sorted(s for r, s in self.fitted if r == run and self.fitted[r, s].best_epoch is not None)
 
     def parameters(self, run: str, features: int) -> int:
-        """How many parameters the run's model has on so many features."""
-        known = self.counted.get(run)
+        """Return the number of parameters of the run's model."""
+        known = self.parameter_counts.get(run)
         return self.trials[run].parameters(features, self.task.outputs) if known is None else known
 
     def outputs(self, run: str) -> np.ndarray:
-        """(seeds, rows, outputs), each seed at its best epoch; a baseline has one seed."""
+        """Return outputs (seeds, rows, outputs) at the best epoch of each seed; a baseline has one seed."""
         if run in self.baselines:
             return self.baselines[run][None]
-        return np.stack([self._line(run, seed) for seed in self.seeds(run)])
+        return np.stack([self._best_outputs(run, seed) for seed in self.seeds(run)])
 
     def losses(self, run: str) -> np.ndarray:
-        """The loss of every row, (seeds, rows), each seed at its best epoch."""
+        """Return the loss of every row, (seeds, rows), at the best epoch of each seed."""
         return linearise(self.task.row_losses(self.outputs(run), self.y), self.weights)
 
-    def right(self, run: str) -> np.ndarray | None:
-        """Whether each row's class is right, (seeds, rows); None without classes."""
+    def correct(self, run: str) -> np.ndarray | None:
+        """Return whether the class of each row is correct, (seeds, rows); None without classes."""
         return linearise(self.task.right(self.outputs(run), self.y), self.weights)
 
-    def lines(self, run: str, seed: int) -> np.ndarray:
-        """The loss of every row at all epochs kept, (epochs, rows)."""
+    def epoch_losses(self, run: str, seed: int) -> np.ndarray:
+        """Return the loss of every row at all recorded epochs, (epochs, rows)."""
         return linearise(self.task.row_losses(self.fitted[run, seed].outputs, self.y), self.weights)
 
-    def wrong_lines(self, run: str, seed: int) -> np.ndarray:
-        """Whether each row's class is wrong at all epochs kept, (epochs, rows). Only for classes."""
+    def epoch_errors(self, run: str, seed: int) -> np.ndarray:
+        """Return whether each class is wrong at all recorded epochs, (epochs, rows). Only for classes."""
         right = self.task.right(self.fitted[run, seed].outputs, self.y)
         assert right is not None, "numbers have no classes"
         return linearise(~right, self.weights)
 
-    def _line(self, run: str, seed: int) -> np.ndarray:
+    def _best_outputs(self, run: str, seed: int) -> np.ndarray:
         fitted = self.fitted[run, seed]
         at = int(np.flatnonzero(fitted.output_epochs == fitted.best_epoch)[0])
         return fitted.outputs[at].astype(np.float64)
 
     def at_best(self, run: str, key: tuple[str, str]) -> np.ndarray:
-        """A logged metric, by seed, at each seed's best epoch (seeds,)."""
+        """Return a logged metric at the best epoch of each seed, (seeds,)."""
         return np.array([self._logged(run, seed, key) for seed in self.seeds(run)])
 
     def gap(self, run: str) -> float:
-        """Validation minus clean training loss at the best epochs, the mean over seeds."""
-        validation, train = (self.at_best(run, key) for key in (("validation", self.task.loss), self.clean_loss))
-        return float(np.mean(validation - train))
+        """Return validation loss minus training loss without penalties at the best epochs, the mean over seeds."""
+        validation = self.at_best(run, ("validation", self.task.loss))
+        return float(np.mean(validation - self.at_best(run, self.clean_loss_key)))
 
     @property
-    def clean_loss(self) -> tuple[str, str]:
-        """Under which key the training loss is logged that compares with validation's."""
+    def clean_loss_key(self) -> tuple[str, str]:
+        """Key of the training loss that compares with validation loss: without regularisers."""
         return "train", f"clean_{self.task.loss}"
 
     def seconds(self, run: str) -> float:
-        """How long a training took, the mean over seeds."""
+        """Return the seconds of training, the mean over seeds."""
         return float(np.mean([self.fitted[run, seed].seconds for seed in self.seeds(run)]))
 
     def _logged(self, run: str, seed: int, key: tuple[str, str]) -> float:

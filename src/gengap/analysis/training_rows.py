@@ -1,4 +1,4 @@
-"""Would more training rows help: the best model's learning curve over nested parts of the rows, carried on."""
+"""Would more training rows help? The learning curve of the best model, extended beyond the rows there are."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from gengap.text.catalog import Message
 TIMES = (2.0, 4.0, 10.0)
 
 
-def judge_training_rows(outcomes: TrialResults, train_rows: int) -> LearningCurveForecast | None:
-    """The learning curve and what twice, four and ten times the rows would bring; None if no part was trained on.
+def analyse_training_rows(results: TrialResults, train_rows: int) -> LearningCurveForecast | None:
+    """Return the learning curve and forecasts for more rows; None if no run was trained on a part of the rows.
 
-    Each row's loss is taken at the epoch that other rows pick, so that picking makes no size look better.
+    The loss of a row is taken at the epoch that other rows choose, so that the choice makes no size look better.
     """
-    best = best_run(outcomes)
-    parts = [run for run in outcomes.runs if outcomes.trials[run].group == ROWS]
+    best = best_run(results)
+    parts = [run for run in results.runs if results.trials[run].group == ROWS]
     if best is None or not parts:
         return None
-    rows = {run: round(outcomes.trials[run].share * train_rows) for run in (*parts, best)}
+    rows = {run: round(results.trials[run].share * train_rows) for run in (*parts, best)}
     order = sorted(rows, key=lambda run: rows[run])
-    losses = [_losses_by_seed(outcomes, run) for run in order]
+    losses = [_losses_by_seed(results, run) for run in order]
     return extrapolate(LearningCurve(np.array([rows[run] for run in order]), losses), TIMES)
 
 
 def next_step(found: LearningCurveForecast | None) -> NextStep | None:
-    """Twice the rows as something to try, if the curve shows what they would bring."""
+    """Return twice the rows as something to try, if their gain is known."""
     first = found.forecasts[0] if found is not None else None
     if first is None or first.loss is None or first.better_percent is None or first.better_percent[1] <= 0:
         return None
@@ -38,5 +38,5 @@ def next_step(found: LearningCurveForecast | None) -> NextStep | None:
     return NextStep(finding=finding, gain_percent=first.better_percent[1])
 
 
-def _losses_by_seed(outcomes: TrialResults, run: str) -> np.ndarray:
-    return np.stack([cross_fit_rows(outcomes.lines(run, seed)) for seed in outcomes.seeds(run)])
+def _losses_by_seed(results: TrialResults, run: str) -> np.ndarray:
+    return np.stack([cross_fit_rows(results.epoch_losses(run, seed)) for seed in results.seeds(run)])

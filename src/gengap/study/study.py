@@ -21,7 +21,7 @@ import msgspec
 
 from gengap.analysis import conclude
 from gengap.analysis.cross_trial import cross_trial_findings
-from gengap.analysis.finalists import finalists
+from gengap.analysis.finalists import choose_finalists
 from gengap.analysis.growth import next_trials
 from gengap.analysis.summary import Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
@@ -108,7 +108,7 @@ def study(
         while not interrupt.is_set() and (trials := next_trials(plan, scheduler.results(), len(dataset.train))):
             scheduler.train(trials)
         if not interrupt.is_set() and not data.extra_columns:  # such columns say that rows belong together
-            runs = finalists(plan, scheduler.results(), len(dataset.train))
+            runs = choose_finalists(plan, scheduler.results(), len(dataset.train))
             scheduler.out_of_fold = cross_validate(scheduler, runs)
         found = _conclude(scheduler, run, started, provenance)
         if folder is not None and not found.summary.interrupted:

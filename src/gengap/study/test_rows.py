@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
-from gengap.analysis.evaluation import Evaluation, digest_of, evaluate_on_test_rows
+from gengap.analysis.evaluation import Evaluation, evaluate_on_test_rows, rows_digest
 from gengap.analysis.recommend import Recommendation
 from gengap.data.rows import Rows
 from gengap.models.saved_model import load_saved, predict_outputs
@@ -23,7 +23,7 @@ def with_test_rows(found: Study, baselines: Sequence[Baseline], folder: StudyFol
     trees = next((each for each in baselines if each.run == TREES), None)
     if rows is None or recommended is None or trees is None:
         return found
-    evaluation = folder.evaluation(digest_of(rows))
+    evaluation = folder.evaluation(rows_digest(rows))
     if evaluation is None:
         evaluation = _evaluate(found, rows, recommended, trees, folder)
         folder.write_evaluation(evaluation)
