@@ -24,7 +24,7 @@ import difflib
 from collections.abc import Iterable
 
 LONGEST = 2_000  # characters of a message: names in a stranger's file may be millions, or megabytes long
-ENDING = 400  # of them are the message's end, where its mend is
+ENDING = 400  # of them are the message's end, where its hint is
 
 
 def printable(text: str) -> str:
@@ -102,11 +102,11 @@ class BadRowError(DataError):
     is the column's name, or None where the fault is the whole row's.
     """
 
-    def __init__(self, file: str, row: int, column: str | None, problem: str, mend: str) -> None:
+    def __init__(self, file: str, row: int, column: str | None, problem: str, hint: str) -> None:
         self.file, self.row, self.column = file, row, column
-        self.problem, self.mend = problem, mend
+        self.problem, self.hint = problem, hint
         place = f"{file}, row {row}" + (f", column {column!r}" if column else "")
-        super().__init__(f"{place}: {problem}. {mend}")
+        super().__init__(f"{place}: {problem}. {hint}")
 
 
 class FormattedNumberError(BadRowError):

@@ -132,7 +132,7 @@ def _answers(
             x = card.encoding.encode(raw) if card.encoding else raw.numbers
         except UnreadableValueError as unread:
             row = before + unread.row + 1
-            raise BadRowError(origin, row, unread.column, unread.problem, unread.mend) from None
+            raise BadRowError(origin, row, unread.column, unread.problem, unread.hint) from None
         before += len(raw)
         answers = card.answers(predict_outputs(model, x))
         yield pa.RecordBatch.from_arrays([*copied, *(pa.array(each) for each in answers.values())], schema=schema)

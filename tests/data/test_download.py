@@ -130,7 +130,7 @@ def test_the_next_run_goes_on_with_the_part(site: Site, cache: Path) -> None:
     site.breaks = [download.FIRST, 1_000_000, 0, 0, 0]
     with pytest.raises(SourceError, match=r"closed|broken|incomplete|Incomplete") as caught:
         open_source(url)
-    assert "what was fetched is kept" in str(caught.value)
+    assert "the part that was fetched is kept" in str(caught.value)
     (part,) = cache.glob("*.part")
     assert part.stat().st_size == 1_000_000
     site.sent = 0

@@ -1,4 +1,4 @@
-"""Every kind of source opens as the same rows; what can't be opened says why and how to mend it."""
+"""Every kind of source opens as the same rows; what can't be opened says why and how to correct it."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_arrays_in_memory_and_in_npz(tmp_path: Path) -> None:
         assert read(source).to_pydict() == {"y": [0, 1, 1], "column_1": [0, 2, 4], "column_2": [1, 3, 5]}
     with pytest.raises(UsageError, match=r"features \(3, 2\) and targets \(2,\)"):
         open_source((x, y[:2]))
-    with pytest.raises(UsageError, match=r"a tuple of 3 was given, expected \(X, y\)"):
+    with pytest.raises(UsageError, match=r"source is a tuple of 3, expected \(X, y\)"):
         open_source((x, y, y))
 
 
@@ -193,7 +193,7 @@ def test_columns_of_other_types_are_refused(column: pa.Array, said: str, tmp_pat
             open_source(source, target="y", weight="c")
         with pytest.raises((BadRowError, SourceError), match=f"{said}.* Leave the column out"):
             ingest(source, tmp_path / "out.parquet")
-        with pytest.raises((BadRowError, SourceError), match=f"{said}.* as the model's training rows"):
+        with pytest.raises((BadRowError, SourceError), match=f"{said}.* that it had in the model"):
             feature_batches(source, pa.schema([("c", pa.float32())]))
 
 

@@ -1,6 +1,6 @@
-"""What `gengap.fit` is given, as rows: arrays, frames, and finite datasets and loaders of any framework, read once.
+"""Convert what `gengap.fit` takes to `Rows`: arrays, frames, and finite datasets and loaders of any framework.
 
-No framework is imported here: whoever hands over one of its objects has imported it.
+No framework is imported here: the caller who has one of its objects has imported it.
 """
 
 from __future__ import annotations
@@ -14,31 +14,37 @@ import numpy as np
 from gengap.data.rows import Rows, each, parts
 from gengap.errors import UsageError
 
-READ_BYTES = 4 * 2**30  # of batches that are read into memory for one split
-EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of such"
-ENDLESS = "has no end; expected a finite one: leave out repeat(), or take so many batches"
+MAX_BYTES = 4 * 2**30  # of the batches that are read into memory
+EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of these"
+ENDLESS = "has no end; leave out repeat(), or take a number of batches"
 
 
-def to_rows(name: str, given: Any, floats: str = "float32") -> tuple[Rows, int | None]:
-    """`given` as rows with numbers of the type `floats`, and the size of its batches if it comes in any.
+def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | None]:
+    """Return data as rows, and the size of its batches if it has any.
 
-    A tuple or list (x, y) or (x, y, sample_weight) of arrays, tensors, DataFrames or Series, each perhaps in a
-    list, tuple or dict; or a `tf.data.Dataset`, PyTorch or Grain loader, `keras.utils.PyDataset` or other iterable
-    of such batches, read once. Raises UsageError if it is none of these, has no end, or holds what is no number.
+    Args:
+        name: What errors call the data, such as "train".
+        data: A tuple or list (x, y) or (x, y, sample_weight) of arrays, tensors, DataFrames or Series, or nested
+            lists, tuples or dicts of them; or a `tf.data.Dataset`, PyTorch or Grain loader,
+            `keras.utils.PyDataset` or other iterable of such batches, which is read once.
+        floats: The type of floating point numbers.
+
+    Raises:
+        UsageError: It is none of these, has no end, or holds values that are no numbers.
     """
-    if isinstance(given, Rows):
-        return given, None
-    if _is_pair(given):
-        return _rows(name, given, floats), None
-    if isinstance(given, (str, bytes, dict)) or hasattr(given, "shape") or hasattr(given, "columns"):
-        raise UsageError(f"{name} is a {type(given).__name__}; expected {EXPECTED}")
+    if isinstance(data, Rows):
+        return data, None
+    if _is_pair(data):
+        return _rows(name, data, floats), None
+    if isinstance(data, (str, bytes, dict)) or hasattr(data, "shape") or hasattr(data, "columns"):
+        raise UsageError(f"{name} is a {type(data).__name__}; expected {EXPECTED}")
     found, read = [], 0
-    for batch in _batches(name, given):
+    for batch in _batches(name, data):
         found.append(_rows(f"{name}, batch {len(found)}", batch, floats))
         read += sum(part.nbytes for part in _flat(found[-1]))
-        if read > READ_BYTES:
+        if read > MAX_BYTES:
             raise UsageError(
-                f"{name} has more than {READ_BYTES / 2**30:g} GB of batches, which are read into memory once. Give "
+                f"{name} has more than {MAX_BYTES / 2**30:g} GB of batches, which are read into memory once. Give "
                 "fewer rows, or train by Keras' own fit with gengap.callbacks.Monitor"
             )
     if not found:
@@ -46,39 +52,39 @@ def to_rows(name: str, given: Any, floats: str = "float32") -> tuple[Rows, int |
     return _join_batches(name, found), len(found[0])
 
 
-def _is_pair(given: Any) -> bool:
-    """Whether it is one (x, y) or (x, y, weights), and not a list of batches."""
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+def _is_pair(data: Any) -> bool:
+    """Return whether it is one (x, y) or (x, y, weights), and not a list of batches."""
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         return False
-    return isinstance(given, tuple) or not all(map(_is_batch, given))
+    return isinstance(data, tuple) or not all(map(_is_batch, data))
 
 
 def _is_batch(part: Any) -> bool:
-    """Whether it holds arrays side by side, as the batches in a list do."""
+    """Return whether it holds several arrays, as a batch does."""
     return isinstance(part, tuple) or (isinstance(part, list) and any(hasattr(value, "shape") for value in part))
 
 
-def _comes_from(given: Any, package: str) -> bool:
-    """Whether it, or a class it is derived from, belongs to the package."""
-    return any(kind.__module__.split(".")[0] == package for kind in type(given).__mro__)
+def _comes_from(data: Any, package: str) -> bool:
+    """Return whether its class, or one it inherits from, belongs to the package."""
+    return any(kind.__module__.split(".")[0] == package for kind in type(data).__mro__)
 
 
-def _batches(name: str, given: Any) -> Iterator[Any]:
-    """The batches of one pass."""
-    if _comes_from(given, "tensorflow") and hasattr(given, "as_numpy_iterator"):
-        if int(given.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
+def _batches(name: str, data: Any) -> Iterator[Any]:
+    """Yield the batches of one pass."""
+    if _comes_from(data, "tensorflow") and hasattr(data, "as_numpy_iterator"):
+        if int(data.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
             raise UsageError(f"{name} {ENDLESS}")
-        yield from given.as_numpy_iterator()
-    elif _comes_from(given, "keras") and hasattr(given, "num_batches"):
-        if given.num_batches is None:
+        yield from data.as_numpy_iterator()
+    elif _comes_from(data, "keras") and hasattr(data, "num_batches"):
+        if data.num_batches is None:
             raise UsageError(f"{name} {ENDLESS}")
-        yield from (given[i] for i in range(given.num_batches))
-    elif _comes_from(given, "grain") and hasattr(given, "__len__") and len(given) == sys.maxsize:
+        yield from (data[i] for i in range(data.num_batches))
+    elif _comes_from(data, "grain") and hasattr(data, "__len__") and len(data) == sys.maxsize:
         raise UsageError(f"{name} {ENDLESS}")
-    elif isinstance(given, Iterable):
-        yield from given
+    elif isinstance(data, Iterable):
+        yield from data
     else:
-        raise UsageError(f"{name} is a {type(given).__name__}; expected {EXPECTED}")
+        raise UsageError(f"{name} is a {type(data).__name__}; expected {EXPECTED}")
 
 
 def _rows(place: str, pair: Any, floats: str) -> Rows:
@@ -94,7 +100,7 @@ def _rows(place: str, pair: Any, floats: str) -> Rows:
 
 
 def _nested(place: str, value: Any, floats: str) -> Any:
-    """Arrays in the place of everything; a list is one array unless it holds arrays."""
+    """Convert all values to arrays; a list is one array unless it holds arrays."""
     if isinstance(value, (list, tuple)) and not any(hasattr(p, "shape") or isinstance(p, dict) for p in value):
         value = np.asarray(value)
     return each(lambda part: _array(place, part, floats), value)
@@ -116,12 +122,14 @@ def _array(place: str, value: Any, floats: str) -> np.ndarray:
     if array.dtype.kind not in "biuf" and array.dtype.name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
         raise UsageError(f"{place} holds {_kind_of_values(array)}; expected numbers: encode it first")
     if array.ndim == 0:
-        raise UsageError(f"{place} is one number; expected a row each: make batches first, as by .batch(32)")
+        raise UsageError(
+            f"{place} is one number; expected a batch of rows: make batches first, for example with .batch(32)"
+        )
     return array.astype(floats, copy=False) if array.dtype.kind == "f" else array
 
 
 def _kind_of_values(array: np.ndarray) -> str:
-    """What an array that holds no numbers does hold."""
+    """Say what an array holds that are no numbers."""
     return "text, missing values or other objects" if array.dtype == object else f"values of type {array.dtype}"
 
 
@@ -130,11 +138,11 @@ def _flat(rows: Rows) -> list[np.ndarray]:
 
 
 def _join_batches(name: str, batches: list[Rows]) -> Rows:
-    """All batches one after the other."""
+    """Join all batches."""
     try:
         joined = iter([np.concatenate(same) for same in zip(*map(_flat, batches), strict=True)])
     except ValueError as error:
         raise UsageError(
-            f"{name}: batches don't fit together ({error}); expected equal shapes but for rows"
+            f"{name}: batches don't fit together ({error}); expected equal shapes except for the rows"
         ) from None
     return batches[0].each(lambda _: next(joined))

@@ -1,7 +1,7 @@
-"""What each column of a table is, and the encoding of the training rows.
+"""Find what each column of a table is, and fit the encoding of the training rows.
 
-skrub's TableVectorizer finds out what a column of text is (categories, dates, numbers, free text) and parses it;
-constant columns and those that only name rows are found here.
+skrub's `TableVectorizer` tells categories, dates, numbers and free text apart and parses them. Constant columns and
+identifiers are found here. The user's `--column` comes before all of it.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
     from gengap.data.sources.source import Source
 
-TEXT_FEATURES = 30  # as skrub's StringEncoder makes
-CATEGORIES = 40  # a column of so many different values or more is text, as in skrub's TableVectorizer ...
-CODES = 100  # ... unless they are codes: so many short words at most, ...
-LONGEST_CODE = 12  # ... of so many signs at most, ...
-ROWS_OF_CODE = 4  # ... each of which so many rows have, on average
+TEXT_FEATURES = 30  # as in skrub's StringEncoder
+CATEGORIES = 40  # a column with this many different values or more is text, as in skrub, ...
+CODES = 100  # ... unless they are codes: at most this many short words, ...
+LONGEST_CODE = 12  # ... of at most this many characters, ...
+ROWS_OF_CODE = 4  # ... each in this many rows on average
 MAX_CATEGORIES = 1_000  # of a column that is said to be a category: each is a feature
 CORRECT = "Correct the column, or say otherwise with --column"
-MEDIAN_ROWS = 200_000  # looked at for a median: more rows move it less than its error
-FEWEST_NAMED = 30  # rows from which on "every row has its own value" means something
-LONGEST_STEP = 10  # of a numbering, some of whose rows are elsewhere, in median steps
+MEDIAN_ROWS = 200_000  # used for a median; more rows move it less than its error
+FEWEST_NAMED = 30  # with fewer rows, "every row has its own value" means nothing
+LONGEST_STEP = 10  # of a numbering with rows left out, in median steps
 ONE_WORD = 0.9  # of an identifier's values are one word; free text has more
 DISTINCT = 0.95  # of an identifier's values are different: some rows may be copies
 
@@ -128,7 +128,7 @@ def fit_encoding(
     if not steps:
         found = ", ".join(f"{name!r} ({why})" for name, why in dropped.items())
         raise DataError(
-            f"no column is left to learn from: {found}. Add a column that says something, or name those that look "
+            f"no column is left to learn from: {found}. Add a column that varies, or name those that look "
             "like identifiers with --keep"
         )
     notes = (note_on_format(name, found) for name, found in formats.items() if name not in dropped)
@@ -150,9 +150,9 @@ def _is_date(column: pd.Series) -> bool:
 def _detect_kinds(
     raw: RawTable, known: Collection[str]
 ) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
-    """What each column that was not read as numbers is, and its parsed values with the format of dates.
+    """Return the kind of each text or date column, and its parsed values with the format of dates.
 
-    Those that are `known` are left out.
+    Columns in `known` are left out.
     """
     others = {name: column for name, column in raw.others.items() if name not in known}
     if not others:
@@ -183,7 +183,7 @@ def _detect_kinds(
 def _step(
     name: str, column: np.ndarray | pd.Series, kind: str, clean: tuple[pd.Series, str | None] | None
 ) -> Step | None:
-    """How a column is encoded; None if nothing in it varies."""
+    """Return how a column is encoded; None if nothing in it varies."""
     missing = bool(is_missing(column).any())
     if clean is None:
         return Number(name=name, missing=missing, median=_median(np.asarray(column)))
@@ -236,7 +236,7 @@ def _median(values: np.ndarray) -> float:
 
 
 def _is_constant(column: np.ndarray | pd.Series) -> bool:
-    """Whether every row holds the same: one value, or none. A value that some rows lack is not constant."""
+    """Return whether all rows have the same value, or none has one."""
     missing = is_missing(column)
     if missing.any():
         return bool(missing.all())
@@ -244,7 +244,7 @@ def _is_constant(column: np.ndarray | pd.Series) -> bool:
 
 
 def _is_code(column: pd.Series) -> bool:
-    """Whether text is a few short words that come again and again, as "A17" does."""
+    """Return whether text is a few short words that repeat, such as "A17"."""
     values = column.dropna().astype(str)
     found = values.unique()
     few = len(found) <= min(CODES, len(values) / ROWS_OF_CODE)
@@ -252,7 +252,7 @@ def _is_code(column: pd.Series) -> bool:
 
 
 def is_identifier(column: np.ndarray | pd.Series) -> bool:
-    """Whether nearly each row has its own value that means nothing: a row number, a key, a name of one word."""
+    """Return whether nearly every row has its own value: a row number, a key, or a name of one word."""
     if len(column) < FEWEST_NAMED or is_missing(column).any():
         return False
     if isinstance(column, np.ndarray):
@@ -269,7 +269,7 @@ def is_identifier(column: np.ndarray | pd.Series) -> bool:
 
 
 def _is_numbering(values: np.ndarray) -> bool:
-    """Whether these are whole numbers, nearly each once, that rise or fall with the rows or fill a range."""
+    """Return whether whole numbers are nearly all different, and rise, fall or fill a range."""
     if not (values[:FEWEST_NAMED] == np.round(values[:FEWEST_NAMED])).all():  # most columns end here
         return False
     if not (values == np.round(values)).all():
@@ -289,10 +289,10 @@ def _is_numbering(values: np.ndarray) -> bool:
 def apply_override(
     name: str, column: np.ndarray | pd.Series, kind: str
 ) -> tuple[str, tuple[pd.Series, str | None] | None]:
-    """A column taken as the user says: its kind, and for text and dates its parsed values with the dates' format.
+    """Return a column's kind (as skrub calls it) after the user's word, and parsed text or dates with their format.
 
-    Kinds are called as in `gengap.data.column_kinds`. Raises DataError, naming the column, where it can't be taken
-    so.
+    Raises:
+        DataError: The column can't be read as this kind.
     """
     import pandas as pd
 
@@ -310,11 +310,11 @@ def apply_override(
 
 
 def _written(name: str, column: pd.Series) -> str | None:
-    """How dates are written."""
+    """Return how the column writes dates."""
     try:
         return read_dates(column)[1]
     except ValueError:
         value = shown(column.dropna().iloc[0]) if column.notna().any() else "nothing"
         raise DataError(
-            f"column {name!r}: its values, as {value}, are no dates in one format, expected those. {CORRECT}"
+            f"column {name!r}: its values, such as {value}, don't share one date format. {CORRECT}"
         ) from None

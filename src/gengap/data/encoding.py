@@ -1,8 +1,7 @@
-"""A table's columns as the numbers that a model takes.
+"""Encode a table's columns as the numbers that a model takes.
 
-`Encoding` holds what was learnt from the training rows (see `gengap.data.column_kinds`): categories, medians, the
-text's components. It is saved as JSON in the model's file, never as a pickle: a model from elsewhere can't run
-code.
+`Encoding` holds what the training rows teach (see `gengap.data.column_kinds`): categories, medians, components of
+text. It is saved as JSON in the model's file, never as a pickle, so that a model of a stranger can't run code.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-HASHED = 1 << 12  # places that character sequences are hashed to: 30 x 4,096 numbers are half a megabyte
+HASHED = 1 << 12  # columns that character sequences are hashed to; 30 x 4,096 numbers are half a megabyte
 
 
 class UnreadableValueError(DataError):
-    """A value that is there and was not understood, in the `row`-th of the rows given, from 0."""
+    """A value that can't be read. `row` counts the rows given, from 0."""
 
-    mend = "Mend it, empty the cell, or write the whole column in one way"
+    hint = "Correct it, empty the cell, or write the whole column in one way"
 
     def __init__(self, row: int, column: str, problem: str) -> None:
         self.row, self.column, self.problem = row, column, problem
-        super().__init__(f"column {column!r}: {problem}. {self.mend}")
+        super().__init__(f"column {column!r}: {problem}. {self.hint}")
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One column of the table: it gives `features`, and one more if it was `missing` in any training row."""
+    """How one column becomes features; one more feature marks missing values if any training row had one."""
 
     name: str
     missing: bool = False
@@ -45,14 +44,17 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
         return ()
 
     def encode(self, column: Any) -> np.ndarray:
-        """The features (rows, features) of the column, without the one for missing values."""
+        """Return the features (rows, features), without the one that marks missing values."""
         raise NotImplementedError
 
 
 class Number(_Step, frozen=True, tag="number"):
-    """A number; `median` stands for missing ones.
+    """A number.
 
-    `text` says that the table writes it as text, and `format` how, if not as 1234.5.
+    Attributes:
+        median: What stands for missing values.
+        text: Whether the table holds it as text.
+        format: How the text writes it, if not as 1234.5.
     """
 
     median: float
@@ -65,7 +67,7 @@ class Number(_Step, frozen=True, tag="number"):
         return (self.name,)
 
     def encode(self, column: Any) -> np.ndarray:
-        """The numbers, without gaps."""
+        """Return the numbers, with the median for missing ones."""
         values = column
         if self.text:
             values = read_numbers(self.name, column, self.format)
@@ -73,10 +75,11 @@ class Number(_Step, frozen=True, tag="number"):
 
 
 class Category(_Step, frozen=True, tag="category"):
-    """A few values: one feature for each of the `categories`, 0 in all of them for any other value.
+    """A column of few different values.
 
-    Of two values that all training rows have, one feature tells the `other` as well. (Models saved by 0.1.0's first
-    versions don't name it.)
+    Attributes:
+        categories: Values with a feature each, which is 1 for the value and otherwise 0.
+        other: The second of two values that have one feature together. (Models of the first 0.1.0 don't name it.)
     """
 
     categories: tuple[str, ...]
@@ -88,23 +91,27 @@ class Category(_Step, frozen=True, tag="category"):
         return tuple(f"{self.name} = {category}" for category in self.categories)
 
     def encode(self, column: Any) -> np.ndarray:
-        """Ones and zeros."""
+        """Return ones and zeros."""
         import pandas as pd
 
         codes = pd.Index(self.categories, dtype=object).get_indexer(column.astype(object))
         return (codes[:, None] == np.arange(len(self.categories))).astype(np.float32)
 
     def unseen(self, column: pd.Series) -> np.ndarray:
-        """Which rows have a value that no training row had, (rows,)."""
+        """Return which rows have a value that no training row had, (rows,)."""
         if self.other is None and len(self.categories) == 1 and not self.missing:
             return np.zeros(len(column), bool)
         return (column.notna() & ~column.isin([*self.categories, self.other])).to_numpy()
 
 
 class Date(_Step, frozen=True, tag="date"):
-    """A date or time: those `parts` that vary, and their medians. Text is parsed by its `format`.
+    """A date or time.
 
-    Seconds are counted from `origin`, in seconds since 1970, because 32 bits can't tell those of today apart.
+    Attributes:
+        format: How text writes it; None for a column of dates.
+        origin: Where seconds are counted from, in seconds since 1970: in 32 bits, today's look the same.
+        parts: The parts that vary, one feature each.
+        medians: What stands for missing values in each part.
     """
 
     format: str | None
@@ -114,7 +121,7 @@ class Date(_Step, frozen=True, tag="date"):
 
     def __post_init__(self) -> None:
         if len(self.parts) != len(self.medians):
-            raise ValueError("as many medians as parts are expected")
+            raise ValueError("expected one median for each part")
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -122,16 +129,18 @@ class Date(_Step, frozen=True, tag="date"):
         return tuple(f"{self.name}: {part.replace('_', ' ')}" for part in self.parts)
 
     def encode(self, column: Any) -> np.ndarray:
-        """The parts as numbers."""
+        """Return the parts as numbers."""
         parts = date_parts(self.name, column, self.format, self.origin)
         chosen = np.stack([parts[part] for part in self.parts], axis=1)
         return np.where(np.isfinite(chosen), chosen, np.array(self.medians, np.float32))
 
 
 class Text(_Step, frozen=True, tag="text"):
-    """Free text: its character sequences, hashed, in the directions in which the training rows vary most.
+    """Free text: principal components of its hashed character sequences.
 
-    `components` are those directions, float32 (number, HASHED) as bytes.
+    Attributes:
+        number: Number of components, one feature each.
+        components: The components, float32 (number, HASHED) as bytes.
     """
 
     number: int
@@ -139,15 +148,15 @@ class Text(_Step, frozen=True, tag="text"):
 
     def __post_init__(self) -> None:
         if len(self.components) != 4 * self.number * HASHED:
-            raise ValueError("the components are expected to be 4-byte numbers for each hashed place")
+            raise ValueError("expected 4 bytes for each number of the components")
 
     @property
     def features(self) -> tuple[str, ...]:
-        """One for each direction."""
+        """One for each component."""
         return tuple(f"{self.name}: text {i}" for i in range(1, self.number + 1))
 
     def encode(self, column: Any) -> np.ndarray:
-        """Where the text lies along each direction."""
+        """Return the text's position along each component."""
         components = np.frombuffer(self.components, np.float32).reshape(self.number, HASHED)
         return np.asarray(hash_text(column) @ components.T, np.float32)
 
@@ -156,7 +165,7 @@ Step: TypeAlias = Number | Category | Date | Text
 
 
 class Encoding(msgspec.Struct, frozen=True):
-    """What is made of each column that is used, in the table's order."""
+    """How the columns of a table become features, in the table's order."""
 
     steps: tuple[Step, ...]
 
@@ -167,22 +176,22 @@ class Encoding(msgspec.Struct, frozen=True):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What the model's inputs are called."""
+        """The names of the features."""
         return tuple(name for step in self.steps for name in features_of(step))
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns as they are to be read."""
+        """The types in which the columns are read."""
         import pyarrow as pa
 
         numbers = {step.name for step in self.steps if isinstance(step, Number) and not step.text}
         return pa.schema([(name, pa.float32() if name in numbers else pa.string()) for name in self.columns])
 
     def encode(self, raw: RawTable) -> np.ndarray:
-        """The features (rows, features), float32, every one finite."""
+        """Return the features (rows, features), float32 and finite."""
         plain = all(isinstance(step, Number) and not step.missing and not step.text for step in self.steps)
         if plain and raw.names == self.columns and not np.isnan(raw.numbers).any():
-            return raw.numbers  # a table of numbers without a gap, as large as it may be, is not copied
+            return raw.numbers  # a table of complete numbers may be large, so it is not copied
         blocks = []
         for step in self.steps:
             column = raw.column(step.name)
@@ -193,12 +202,12 @@ class Encoding(msgspec.Struct, frozen=True):
 
 
 def features_of(step: Step) -> tuple[str, ...]:
-    """The names of all features that a column gives."""
+    """Return the names of all features of a column."""
     return (*step.features, *([f"{step.name} is missing"] if step.missing else []))
 
 
 def hash_text(column: pd.Series) -> Any:
-    """The column's character sequences as a sparse matrix (rows, HASHED): three and four signs within words."""
+    """Return counts of the three- and four-character sequences within words, a sparse matrix (rows, HASHED)."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     if not len(column):
@@ -210,9 +219,10 @@ def hash_text(column: pd.Series) -> Any:
 
 
 def read_dates(column: pd.Series) -> tuple[pd.Series, str | None]:
-    """Dates of text, and the format that they are read in; None if they are dates already.
+    """Return the dates of a column and the format of their text, which is None for a column of dates.
 
-    Raises ValueError if they have no known format.
+    Raises:
+        ValueError: The text has no known format of dates.
     """
     import pandas as pd
     from skrub import ToDatetime
@@ -225,7 +235,7 @@ def read_dates(column: pd.Series) -> tuple[pd.Series, str | None]:
 
 
 def resolve_date_format(column: pd.Series, written: str) -> str:
-    """The format that dates of text are read in, where they may be `written` so: with points, the day comes first.
+    """Return the format that dates of text are read in, found as `written`: with points, the day comes first.
 
     >>> import pandas as pd
     >>> resolve_date_format(pd.Series(["03.04.2024"]), "%m.%d.%Y")
@@ -242,7 +252,7 @@ def resolve_date_format(column: pd.Series, written: str) -> str:
 
 
 def parses_all(column: pd.Series, written: str) -> bool:
-    """Whether all dates of text may be written in this format."""
+    """Return whether all dates of text fit this format."""
     import pandas as pd
 
     return bool(pd.to_datetime(column.dropna(), format=written, errors="coerce", utc=True).notna().all())
@@ -251,9 +261,16 @@ def parses_all(column: pd.Series, written: str) -> bool:
 def date_parts(
     name: str, column: pd.Series, written: str | None, origin: float | None = None
 ) -> Mapping[str, np.ndarray]:
-    """Year, month, day, hour, weekday and seconds since `origin` (default: 1970, not rounded) of dates.
+    """Return year, month, day, hour, weekday and seconds of dates, by name.
 
-    Dates may be text of one format. Raises UnreadableValueError for a value that is there and is none.
+    Args:
+        name: The column's name in errors.
+        column: Dates, or text in the format `written`.
+        written: The format of text, or None.
+        origin: Count seconds from here, rounded to 32 bits. Default: from 1970, not rounded.
+
+    Raises:
+        UnreadableValueError: A value is no date.
     """
     import pandas as pd
 
@@ -266,7 +283,7 @@ def date_parts(
 
 
 def check_parsed(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> None:
-    """Raise UnreadableValueError for the first value that is present but was not understood."""
+    """Raise UnreadableValueError for the first value that is not missing and could not be parsed."""
     unread = (parsed.isna() & column.notna()).to_numpy()
     if unread.any():
         row = int(unread.argmax())
@@ -290,5 +307,5 @@ def read_numbers(name: str, column: pd.Series, format: NumberFormat | None = Non
 
 
 def is_missing(column: np.ndarray | pd.Series) -> np.ndarray:
-    """Whether each value is missing."""
+    """Return whether each value is missing."""
     return np.isnan(column) if isinstance(column, np.ndarray) else column.isna().to_numpy()

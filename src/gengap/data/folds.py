@@ -1,4 +1,4 @@
-"""Other splits of a dataset's rows, for cross-validation."""
+"""Further splits of a dataset's rows, for cross-validation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from gengap.data.rows import Rows
 
 
 def folds(dataset: Dataset, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, Rows, Rows]]:
-    """`count` parts of the training rows, each of which in turn changes places with as many validation rows.
+    """Yield `count` folds, in each of which a part of the training rows changes places with validation rows.
 
-    Yields which training rows (indices) validate, then the rows that train and those that validate. As many train
-    as in the dataset; a part has as many rows as validate there, or fewer, if there are not so many training rows.
-    So with a fifth of the rows validating, four parts are five-fold cross-validation, the dataset itself being the
-    first fold. Classes keep their shares. The preparation is the dataset's own: it knows the features of the rows
-    that validate here, and of numbers to predict their mean and spread.
+    With a fifth of the rows in validation, the dataset and four folds make five-fold cross-validation. Classes
+    keep their shares. The preparation stays that of the dataset, so it was fitted to rows that validate here too.
+
+    Args:
+        dataset: The dataset.
+        count: Number of folds.
+        seed: Seed of the parts.
+
+    Yields:
+        Indices of the training rows that validate in this fold, its training rows and its validation rows.
 
     >>> from gengap.data.dataset import load
     >>> dataset = load("collider", train=100, validation=20)
@@ -41,12 +46,12 @@ def folds(dataset: Dataset, count: int, seed: int = 0) -> Iterator[tuple[np.ndar
 
 
 def _parts(dataset: Dataset, count: int, seed: int) -> Iterator[np.ndarray]:
-    """The training rows (indices) in so many parts, each class evenly over them as far as its rows go."""
+    """Yield the training rows (indices) in `count` parts, with equal shares of classes if possible."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     labels = dataset.task.labels(dataset.train.y) if dataset.task.by_class else None
     even = labels is not None and np.unique(labels, return_counts=True)[1].max() >= count
     split = (StratifiedKFold if even else KFold)(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class of fewer rows than parts can't be in each
+        warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than parts can't be in each of them
         yield from (held for _, held in split.split(dataset.train.y, labels if even else None))

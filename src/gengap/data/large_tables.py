@@ -1,8 +1,9 @@
-"""Tables larger than memory: prepared in passes over their source, training rows kept on disk.
+"""Prepare tables that are larger than the memory: two passes over the source, with training rows on disk.
 
-The targets are known and the rows split already. One pass takes the validation and test rows and a sample of the
-training rows, which the encoding is fitted on. Another encodes every training row and stores them in random order
-(`gengap.data.stored_rows`); their means and scales are exact. The same table split the same way finds them stored.
+The targets are known and the rows are split before. The first pass takes the validation and test rows, and a
+sample of the training rows, to which the encoding is fitted. The second one encodes all training rows and stores
+them in random order (`gengap.data.stored_rows`); their means and scales are exact. The same table with the same
+split is stored once.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ from gengap.text.catalog import Message
 if TYPE_CHECKING:
     import pyarrow as pa
 
-STRETCH_ROWS = 10_000  # side by side, which show a numbering: a sample has gaps
+STRETCH_ROWS = 10_000  # neighbouring rows, which show a numbering: a sample has gaps
 SAMPLE_BYTES = 1 << 28
-UNUSED_DAYS = 30  # after which stored rows are removed, once others are stored
-FORMAT = 1  # of what is stored, and how it is shuffled
+UNUSED_DAYS = 30  # stored rows that are unused for longer are removed when others are stored
+FORMAT = 1  # version of the stored file and of its shuffling
 
 
 def prepare_large_table(
@@ -49,8 +50,12 @@ def prepare_large_table(
     standardise: bool,
     spec: DataSpec,
 ) -> PreparedTable:
-    """As `gengap.data.preparation.prepare`, in bounded memory. Raises DataError, and WriteError for want of
-    room."""
+    """Prepare as `gengap.data.preparation.prepare` does, in bounded memory.
+
+    Raises:
+        DataError: The table has text or dates.
+        WriteError: The disk is full.
+    """
     read = _TablePass(source)
     train = np.sort(parts[0])
     most = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
@@ -79,32 +84,38 @@ def prepare_large_table(
     digest.update(task.strata(y).tobytes())
     path = cache_folder() / "stored" / f"{digest.hexdigest()[:24]}.rows"
     try:
-        stored, learnt = open_stored_rows(path)
-        os.utime(path)  # so that the oldest are those that nobody used for long
+        stored, statistics = open_stored_rows(path)
+        os.utime(path)  # the oldest are those that are unused for longest
     except (OSError, ValueError):
         _make_room(path.parent)
         here = np.zeros(len(y), bool)
         here[train] = True
         write_stored_rows(
-            path, passing.blocks(read.batches(), here, y, task, source.origin), len(train), passing.learnt, seed=0
+            path,
+            passing.blocks(read.batches(), here, y, task, source.origin),
+            len(train),
+            passing.statistics,
+            seed=0,
         )
-        stored, learnt = open_stored_rows(path)
+        stored, statistics = open_stored_rows(path)
     rows = [
-        Rows((encoding.encode(raw) - learnt.mean) / learnt.scale, task.encoded(y[part])) if len(part) else None
+        Rows((encoding.encode(raw) - statistics.mean) / statistics.scale, task.encoded(y[part]))
+        if len(part)
+        else None
         for raw, part in zip((seen, held), parts[1:], strict=True)
     ]
     assert rows[0] is not None
-    repeated = dict(zip(("validation", "test"), learnt.repeated.tolist(), strict=True))
+    repeated = dict(zip(("validation", "test"), statistics.repeated.tolist(), strict=True))
     repeated = {name: count for name, count in repeated.items() if count}
     missing = dict(zip(source.columns, read.missing.tolist(), strict=True))
     result = PreparedTable(
-        encoding, dropped, learnt.mean, learnt.scale, stored, rows[0], rows[1], missing, repeated
+        encoding, dropped, statistics.mean, statistics.scale, stored, rows[0], rows[1], missing, repeated
     )
     return result._replace(notes=(on_disk_note(len(stored), len(sample)), *found.notes))
 
 
 def _make_room(place: Path) -> None:
-    """Makes the folder, and removes from it what nobody used for long."""
+    """Create the folder, and remove what is unused for long from it."""
     with explain_write_errors(place):
         place.mkdir(parents=True, exist_ok=True)
     for old in place.glob("*.rows"):
@@ -119,7 +130,7 @@ def on_disk_note(rows: int, sampled: int) -> Message:
 
 
 class _TablePass:
-    """Passes over a source of numbers. The first leaves a digest of all values, and how many each column lacks."""
+    """Passes over a source. The first one hashes all values and counts the missing ones of each column."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -128,18 +139,18 @@ class _TablePass:
 
     @property
     def digest(self) -> str:
-        """Of every value, once `some` has read them."""
+        """A hash of all values, after `some` has read them."""
         return self._hash.hexdigest()
 
     def batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """Each batch with the number of its first row."""
+        """Yield each batch with the number of its first row."""
         first = 0
         for batch in self._source.batches(exact=True):  # as a table in memory is read
             yield first, batch
             first += len(batch)
 
     def some(self, wanted: Sequence[np.ndarray]) -> list[RawTable]:
-        """The rows of these numbers, each in the order asked for."""
+        """Return the rows with these numbers, each in the requested order."""
         import pandas as pd
 
         ordered = [np.sort(rows) for rows in wanted]
@@ -163,9 +174,9 @@ class _TablePass:
 
 
 class _RunningStatistics:
-    """What is learnt of the training rows as they go by: means, spreads, and which held-out rows they repeat.
+    """Means and standard deviations of the training rows, block by block, and which other rows they repeat.
 
-    Sums are those of differences to the first block's means, in 64 bits, so that nothing cancels.
+    Sums are taken of differences from the first block's means, in 64 bits, so that no digits cancel.
     """
 
     def __init__(self, encoding: Encoding, standardise: bool, held_out: Sequence[np.ndarray]) -> None:
@@ -183,7 +194,7 @@ class _RunningStatistics:
         task: AnyTask,
         origin: str,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Features and targets of the rows `here`, by blocks."""
+        """Yield features and targets of the rows where `here` is true, by blocks."""
         for first, batch in batches:
             rows = np.flatnonzero(here[first : first + len(batch)])
             if len(rows):
@@ -192,11 +203,11 @@ class _RunningStatistics:
                     x = self._encoding.encode(raw)
                 except UnreadableValueError as error:
                     row = first + int(rows[error.row]) + 1
-                    raise BadRowError(origin, row, error.column, error.problem, error.mend) from None
-                self._note(x, raw.keys(np.arange(len(raw)), self._encoding.columns))
+                    raise BadRowError(origin, row, error.column, error.problem, error.hint) from None
+                self._add(x, raw.keys(np.arange(len(raw)), self._encoding.columns))
                 yield x, task.encoded(y[first + rows])
 
-    def _note(self, x: np.ndarray, keys: np.ndarray) -> None:
+    def _add(self, x: np.ndarray, keys: np.ndarray) -> None:
         if not self._rows:
             self._shift = x.mean(axis=0, dtype=np.float64)
         away = x - self._shift
@@ -206,8 +217,8 @@ class _RunningStatistics:
         for found, held in zip(self._found, self._held_out, strict=True):
             found |= np.isin(held, keys)
 
-    def learnt(self) -> StoredStatistics:
-        """Of all rows that went by."""
+    def statistics(self) -> StoredStatistics:
+        """Return the statistics of all rows so far."""
         repeated = np.array([found.sum() for found in self._found])
         mean, scale = np.zeros(len(self._sum), np.float32), np.ones(len(self._sum), np.float32)
         if self._standardise:

@@ -1,4 +1,4 @@
-"""Raw rows as a model takes them: encoded, and standardised if asked, by what the training rows alone teach."""
+"""Encode rows for a model and standardise them, both fitted to the training rows only."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class PreparedTable(NamedTuple):
-    """A split table's rows, with what was learnt and noted of it: see `Dataset` and `TableSummary`.
+    """The prepared rows of a table, and what was found in it: see `Dataset` and `TableSummary`.
 
-    `missing` and `dropped` are by column, `repeated` by part; `notes` are for those who read the results.
+    `missing` and `dropped` are by column, `repeated` is by part of the split.
     """
 
     encoding: Encoding
@@ -101,6 +101,6 @@ def find_encoding(
 
 
 def scale_of(spread: np.ndarray) -> np.ndarray:
-    """What features are divided by, of their standard deviations; a constant column stays at 0."""
+    """Return what features are divided by, from their standard deviations; a constant column is not scaled."""
     narrow = spread.astype(np.float32)
     return np.where(narrow > 0, narrow, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Rows as a table holds them: numbers as one array, which may lack values, and text and dates beside it."""
+"""`RawTable`: rows as they were read, numbers in one array and text and dates in columns."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-MOST_CELLS = 50_000_000  # of a table with text or dates, which is held in memory as a whole: some gigabytes
+MOST_CELLS = 50_000_000  # of a table with text or dates, all of which is in memory: some gigabytes
 BLOCK_ROWS = 1 << 16  # hashed at once
-LARGEST_EXACT = 1 << 24  # every whole number up to it is one of 32 bits
+LARGEST_EXACT = 1 << 24  # 32 bits hold every whole number up to it
 PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ratio
 
 
 @dataclass(frozen=True, eq=False)
 class RawTable:
-    """Columns as read: those of `numbers` (rows, names) float32, NaN where a value is missing; `others` by name.
+    """Columns as read.
 
-    `others` are text and dates as pandas holds them; missing ones are null. `exact` holds in float64 those columns
-    of whole numbers that 32 bits don't tell apart, as keys are.
+    Attributes:
+        names: Names of the columns of numbers.
+        numbers: Their values (rows, names), float32; NaN where one is missing.
+        others: Columns of text and dates by name, as pandas holds them; null where a value is missing.
+        exact: Columns of whole numbers that 32 bits can't hold, such as keys, in float64 by name.
     """
 
     names: tuple[str, ...]
@@ -39,23 +42,23 @@ class RawTable:
         return len(self.numbers)
 
     def take(self, rows: np.ndarray) -> RawTable:
-        """Some of the rows."""
+        """Return some of the rows."""
         others = {name: column.iloc[rows] for name, column in self.others.items()}
         return RawTable(
             self.names, self.numbers[rows], others, {name: each[rows] for name, each in self.exact.items()}
         )
 
     def column(self, name: str) -> np.ndarray | pd.Series:
-        """One column: an array of numbers, or text or dates."""
+        """Return one column: an array of numbers, or text or dates."""
         return self.others[name] if name in self.others else self.numbers[:, self.names.index(name)]
 
     def missing(self) -> dict[str, int]:
-        """How many values each column lacks."""
+        """Count the missing values of each column."""
         counts = {name: int(np.isnan(self.numbers[:, i]).sum()) for i, name in enumerate(self.names)}
         return counts | {name: int(column.isna().sum()) for name, column in self.others.items()}
 
     def keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
-        """A 64-bit hash of each of these rows: equal for rows that hold the same in these columns."""
+        """Return a 64-bit hash of each of these rows, equal for rows with equal values in these columns."""
         wanted = set(columns)
         numbers = [i for i, name in enumerate(self.names) if name in wanted]
         texts = [name for name in self.others if name in wanted]
@@ -85,9 +88,11 @@ class RawTable:
 def collect_columns(
     batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "", most: float = math.inf
 ) -> RawTable:
-    """The named columns of all batches.
+    """Return the named columns of all batches.
 
-    Raises TooLargeError if they take more than `most` bytes, DataError if text and dates make that too large.
+    Raises:
+        TooLargeError: They take more than `most` bytes.
+        DataError: They have text or dates, and too many cells.
     """
     import pyarrow as pa
 
@@ -109,15 +114,15 @@ def collect_columns(
         whole.add(names, numbers, blocks)
         rows += len(batch)
         taken += batch.nbytes - sum(column.nbytes for column in numbers)
-        taken += block.nbytes + 8 * len(batch) * len(whole.exact)  # numbers are held in 32 bits, but for keys
+        taken += block.nbytes + 8 * len(batch) * len(whole.exact)  # numbers take 32 bits each, except for keys
         if taken > most:
             raise TooLargeError(
                 f"{origin}: its first {rows:,} rows take {taken:,} bytes, expected at most {most:,}"
             )
         if held and rows * len(columns) > MOST_CELLS:
             raise DataError(
-                f"{origin}: more than {MOST_CELLS:,} cells, expected fewer of a table with text or dates, which is "
-                f"held in memory. Use the first {MOST_CELLS // len(columns):,} rows with --rows, or fewer columns"
+                f"{origin}: a table with text or dates may have {MOST_CELLS:,} cells, and this one has more. "
+                f"Use the first {MOST_CELLS // len(columns):,} rows with --rows, or fewer columns"
             )
     others = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in held.items()}
     numbers = np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32)
@@ -125,14 +130,14 @@ def collect_columns(
 
 
 class _ExactIntegers:
-    """Gathers the columns of whole numbers, some of which 32 bits don't tell apart, batch by batch."""
+    """Collects the columns of whole numbers that 32 bits can't hold, batch by batch."""
 
     def __init__(self) -> None:
         self.exact: dict[str, list[np.ndarray]] = {}
         self._others: set[str] = set()
 
     def add(self, names: Sequence[str], columns: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> None:
-        """The next batch; `blocks` are all batches in 32 bits, with this one."""
+        """Add a batch; `blocks` are all batches in 32 bits, with this one."""
         for i, (name, values) in enumerate(zip(names, columns, strict=True)):
             if name in self._others:
                 continue
@@ -146,7 +151,7 @@ class _ExactIntegers:
 
 
 def _is_whole(values: np.ndarray) -> bool:
-    """Whether these are doubles and whole numbers, without a gap."""
+    """Return whether these are whole numbers in float64, none missing."""
     if values.dtype != np.float64 or not (values[:1] == np.round(values[:1])).all():  # most columns end here
         return False
     return bool((values == np.round(values)).all())

@@ -1,4 +1,4 @@
-"""Rows as arrays: what a dataset is split into and what a trainer takes."""
+"""`Rows`: features, targets and weights as arrays, as trainers take them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-MOST_STRATA = 100  # a target of more values has no classes whose shares could be kept
+MAX_STRATA = 100  # a target with more different values has no classes whose shares could be kept
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Features `x` (n, ...) and targets `y` (n,) or (n, outputs), as the model takes them.
+    """Rows as a model takes them.
 
-    Each is one array, or a list, tuple or dict of arrays for a model with several inputs or outputs. `weights` are
-    Keras' sample weights: (n,), or for several outputs nested like `y`. `class_factors` (n,) are factors on them in
-    the loss that training minimises, and nowhere else: class weights.
+    Attributes:
+        x: Features (n, ...): one array, or a list, tuple or dict of arrays for a model with several inputs.
+        y: Targets (n,) or (n, outputs), nested in the same way for several outputs.
+        weights: Sample weights as in Keras: (n,), nested like `y`, or None.
+        class_factors: Factors (n,) on the weights, in the training loss only: class weights.
     """
 
     x: Any
@@ -28,8 +30,8 @@ class Rows:
     def __post_init__(self) -> None:
         sizes = {name: sorted({len(part) for part in parts(value)}) for name, value in vars(self).items()}
         if len({size for found in sizes.values() for size in found}) > 1:
-            told = [f"{name} has {' or '.join(map(str, found))} rows" for name, found in sizes.items() if found]
-            raise ValueError(f"{' and '.join(told)}; expected as many")
+            counts = [f"{name}: {' or '.join(map(str, found))}" for name, found in sizes.items() if found]
+            raise ValueError(f"all arrays must have equally many rows ({', '.join(counts)})")
         if not sizes["x"] or sizes["x"] == [0]:
             raise ValueError("there are no rows; expected at least one")
 
@@ -37,30 +39,30 @@ class Rows:
         return len(parts(self.x)[0])
 
     def each(self, function: Callable[[Any], Any]) -> Rows:
-        """The same with every array replaced by `function` of it."""
+        """Return the rows with `function` applied to every array."""
         return Rows(*(each(function, value) for value in (self.x, self.y, self.weights, self.class_factors)))
 
     @property
     def trained_weights(self) -> Any:
-        """The weights in the loss that training minimises."""
+        """The weights in the training loss, with class weights."""
         if self.class_factors is None or self.weights is None:
             return self.weights if self.class_factors is None else self.class_factors
         return each(lambda weights: weights * self.class_factors, self.weights)
 
     def batch(self) -> tuple[Any, ...]:
-        """As Keras' `fit` takes a batch: (x, y), or (x, y, weights)."""
+        """Return the rows as a batch of Keras' `fit`: (x, y), or (x, y, weights)."""
         weights = self.trained_weights
         return (self.x, self.y) if weights is None else (self.x, self.y, weights)
 
     def shaped_like(self, output_shape: Sequence[int | None]) -> Rows:
-        """Targets (n,) become (n, 1) for a model with one output: Keras 3 refuses to compare them otherwise."""
+        """Reshape targets (n,) to (n, 1) for a model with one output; Keras 3 can't compare other shapes."""
         if getattr(self.y, "ndim", 0) == 1 and len(output_shape) == 2 and output_shape[-1] == 1:
             return replace(self, y=self.y[:, None])
         return self
 
 
 def each(function: Callable[[Any], Any], value: Any) -> Any:
-    """`function` of an array, or of each array in a list, tuple or dict of such; None stays None.
+    """Apply `function` to an array, or to each array in a list, tuple or dict; None stays None.
 
     >>> each(len, {"a": np.zeros(3), "b": [np.zeros(2)]})
     {'a': 3, 'b': [2]}
@@ -73,23 +75,23 @@ def each(function: Callable[[Any], Any], value: Any) -> Any:
 
 
 def parts(value: Any) -> list[Any]:
-    """The arrays of a list, tuple or dict of such, or the one array."""
+    """List the arrays in a list, tuple or dict, or the single array."""
     found: list[Any] = []
     each(found.append, value)
     return found
 
 
 def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
-    """A share of the rows, drawn with `seed`: less is nested in more, and every class keeps its share.
+    """Draw a share of the rows with a seed. Smaller shares are subsets of larger ones; classes keep their shares.
 
-    Each class's rows are spread evenly, in random order, over the same line, of which the start is taken.
+    The rows of each class get evenly spaced places between 0 and 1 in random order, and the first places are taken.
     """
     if share >= 1:
         return rows
     random = np.random.default_rng(seed)
     place = np.empty(len(rows))
     _, labels = np.unique(rows.y.reshape(len(rows), -1), axis=0, return_inverse=True)
-    if labels.max() >= MOST_STRATA:  # the target is a number
+    if labels.max() >= MAX_STRATA:  # the target is a number
         labels = np.zeros(len(rows), np.int64)
     for label in range(labels.max() + 1):
         of = np.flatnonzero(labels == label)

@@ -1,4 +1,4 @@
-"""By how much rows count: the weights of a column, and the class weights that training adds to them."""
+"""Weights of rows, from a column, and class weights in the training loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_weights(values: pd.Series, origin: str, column: str, skipped: Sequence[SkippedRow]) -> np.ndarray:
-    """The column as weights (rows,) float64. Raises UsageError if it is text, BadRowError for a negative one."""
+    """Return weights (rows,) float64. Raises UsageError for text and BadRowError for a negative weight."""
     if values.dtype.kind not in "iuf":
         raise UsageError(
             f"{origin}, column {column!r}: it holds no numbers, expected the rows' weights. Name another column "
@@ -27,13 +27,13 @@ def check_weights(values: pd.Series, origin: str, column: str, skipped: Sequence
     if (weights < 0).any():
         index = int(np.argmax(weights < 0))
         problem = f"the weight is {weights[index]:g}, expected 0 or more"
-        mend = "Mend the row, or name another column with --weight."
-        raise BadRowError(origin, source_row_number(index, skipped), column, problem, mend)
+        hint = "Correct the row, or name another column with --weight."
+        raise BadRowError(origin, source_row_number(index, skipped), column, problem, hint)
     return weights
 
 
 def source_row_number(index: int, skipped: Sequence[SkippedRow]) -> int:
-    """Which row of the table, counted from 1, the good row `index` is."""
+    """Return the number in the table, from 1, of the good row `index`."""
     row = index + 1
     for bad in skipped:
         row += bad.row <= row
@@ -41,9 +41,16 @@ def source_row_number(index: int, skipped: Sequence[SkippedRow]) -> int:
 
 
 def normalise_weights(weights: np.ndarray, parts: Sequence[np.ndarray], origin: str, column: str) -> np.ndarray:
-    """The weights (rows,) float32, of mean 1 in each of the `parts`: only how its rows compare matters.
+    """Return weights (rows,) float32 with the mean 1 in each part.
 
-    `parts` are row numbers of training, validation and test. Raises DataError where a part's weights are all 0.
+    Args:
+        weights: The weights (rows,).
+        parts: Row numbers of training, validation and test.
+        origin: The table's name in errors.
+        column: The column's name in errors.
+
+    Raises:
+        DataError: All weights of a part are 0.
     """
     found = np.zeros(len(weights), np.float32)
     for name, rows in zip(("training", "validation", "test"), parts, strict=True):
@@ -58,10 +65,10 @@ def normalise_weights(weights: np.ndarray, parts: Sequence[np.ndarray], origin: 
 
 
 def balanced(labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """A factor for each row (rows,) float32, inversely proportional to the frequency of its class.
+    """Return a factor for each row (rows,) float32, inversely proportional to the frequency of its class.
 
-    That is scikit-learn's class_weight="balanced", n_samples / (n_classes * np.bincount(y)), after King & Zeng
-    (2001), Logistic Regression in Rare Events Data; rows of `weights` are counted by these, as scikit-learn does.
+    This is scikit-learn's class_weight="balanced", n_samples / (n_classes * np.bincount(y)), after King & Zeng
+    (2001), "Logistic Regression in Rare Events Data". With `weights`, rows are counted by their weights.
 
     >>> balanced(np.array([0, 0, 0, 1])).tolist()
     [0.6666666865348816, 0.6666666865348816, 0.6666666865348816, 2.0]
@@ -84,7 +91,7 @@ def describe_weights(column: str | None, weights: Mapping[str, np.ndarray], bala
 
 
 def effective_rows(weights: np.ndarray) -> float:
-    """How many rows of one weight give a mean as exact as these (rows,) do: (sum w)² / sum w² (Kish 1965).
+    """Return the effective sample size of weighted rows, (sum w)² / sum w² (Kish 1965).
 
     >>> effective_rows(np.array([1.0, 1.0, 1.0, 1.0, 0.0])), effective_rows(np.array([3.0, 1.0]))
     (4.0, 1.6)

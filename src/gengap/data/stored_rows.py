@@ -1,7 +1,7 @@
-"""Training rows that memory would not hold: kept on disk in one random order, and read by blocks.
+"""`StoredRows`: training rows that are too many for the memory, on disk in random order, read by blocks.
 
-`StoredRows` stands beside `Rows`. Because a file's order is random, its first rows are a random sample, a share of
-rows is a start of it, and any block of it stands for the whole table, however that came sorted.
+Because the order is random, the first rows are a random sample, and every block represents the whole table, in
+whatever order the table was.
 """
 
 from __future__ import annotations
@@ -20,21 +20,26 @@ from gengap.errors import WriteError
 from gengap.files.atomic import atomic_write
 
 BUCKET_BYTES = 1 << 26  # shuffled in memory at once
-SAMPLE_ROWS = 200_000  # of stored rows, for what needs them all at once
+SAMPLE_ROWS = 200_000  # of stored rows, for methods that need all rows in memory
 
 
 class ArrayPlace(NamedTuple):
-    """Where one array of a file begins, and the shape of a row in it."""
+    """Where an array begins in the file, and the shape of a row."""
 
     offset: int
     shape: tuple[int, ...]
 
 
 class StoredRows(Rows):
-    """`rows` training rows in the file `path`, in random order: where their features and targets are, float32.
+    """Training rows in a file, float32, in random order.
 
-    Files are read, not mapped: mapped pages would count as this process's memory until the system needs them. What
-    knows nothing of files may take them for `Rows`, whose `x` and `y` are read each time, as a whole.
+    The file is read and not memory-mapped, because mapped pages count as memory of this process. Code that knows
+    only `Rows` works too: `x` and `y` read all rows, each time.
+
+    Attributes:
+        path: The file.
+        rows: Number of rows.
+        places: Where the features and the targets are.
     """
 
     path: Path
@@ -59,15 +64,15 @@ class StoredRows(Rows):
 
     @property
     def row_bytes(self) -> int:
-        """How many bytes a row takes."""
+        """Size of a row in bytes."""
         return 4 * sum(math.prod(part.shape) for part in self.places)
 
     def first(self, rows: int) -> StoredRows:
-        """The first so many, which are drawn at random from all."""
+        """Return the first `rows` rows, a random sample of all."""
         return StoredRows(self.path, min(rows, self.rows), self.places)
 
     def read(self, starts: Sequence[int], sizes: Sequence[int]) -> Rows:
-        """Blocks of rows, one after the other. A block that reaches the end goes on at the first row."""
+        """Return blocks of rows, joined. A block that reaches the end continues at the first row."""
         with self.path.open("rb", buffering=0) as file:
             return Rows(*(self._blocks(file, part, starts, sizes) for part in self.places))
 
@@ -88,26 +93,26 @@ def _fill(file: IO[bytes], rows: np.ndarray) -> None:
     while len(left):
         read = file.readinto(left)  # pyright: ignore[reportAttributeAccessIssue]
         if not read:
-            raise EOFError(f"{file.name}: it ends before its rows do. Delete it: the same study writes it again")
+            raise EOFError(f"{file.name}: the file is cut off. Delete it: the same study writes it again")
         left = left[read:]
 
 
 def sample_in_memory(rows: Rows) -> Rows:
-    """The rows themselves; of stored ones a random sample of `SAMPLE_ROWS`."""
+    """Return the rows in memory; of stored ones a random sample of `SAMPLE_ROWS`."""
     if not isinstance(rows, StoredRows):
         return rows
     return rows.read([0], [min(SAMPLE_ROWS, rows.rows)])
 
 
 def take_share(rows: Rows, share: float, seed: int) -> Rows:
-    """A share of the rows as by `nested_subset`; of stored ones the first so many, the same for every seed."""
+    """Return a share of the rows: a nested subset, or the first of stored rows, the same for every seed."""
     if not isinstance(rows, StoredRows):
         return nested_subset(rows, share, seed)
     return rows.first(max(round(share * len(rows)), 1))
 
 
 class StoredStatistics(NamedTuple):
-    """What was learnt of the stored rows: `mean` and `scale` of the features, and counts of `repeated` rows."""
+    """`mean` and `scale` of the features, and the numbers of `repeated` validation and test rows."""
 
     mean: np.ndarray
     scale: np.ndarray
@@ -115,9 +120,9 @@ class StoredStatistics(NamedTuple):
 
 
 def open_stored_rows(path: Path) -> tuple[StoredRows, StoredStatistics]:
-    """What `write_stored_rows` wrote. Raises OSError or ValueError for a file that is not there or not whole."""
+    """Open what `write_stored_rows` wrote. Raises OSError or ValueError for a missing or damaged file."""
     with path.open("rb") as file:
-        learnt = StoredStatistics(*(np.load(file, allow_pickle=False) for _ in StoredStatistics._fields))
+        statistics = StoredStatistics(*(np.load(file, allow_pickle=False) for _ in StoredStatistics._fields))
         found, rows = [], 0
         for _ in ("y", "x"):
             np.lib.format.read_magic(file)
@@ -125,24 +130,34 @@ def open_stored_rows(path: Path) -> tuple[StoredRows, StoredStatistics]:
             found.append(ArrayPlace(file.tell(), tuple(shape)))
             file.seek(4 * rows * math.prod(shape), 1)
         if file.tell() != path.stat().st_size:
-            raise ValueError(f"{path}: is not whole")
+            raise ValueError(f"{path}: the file is cut off")
     y, x = found
-    return StoredRows(path, rows, (x, y)), learnt
+    return StoredRows(path, rows, (x, y)), statistics
 
 
 def write_stored_rows(
     path: Path,
     blocks: Iterable[tuple[np.ndarray, np.ndarray]],
     rows: int,
-    learnt: Callable[[], StoredStatistics],
+    statistics: Callable[[], StoredStatistics],
     seed: int,
 ) -> None:
-    """Writes blocks (x, y) of together `rows` rows to `path` in random order, standardised as `learnt` by then.
+    """Write blocks of rows to a file in random order, standardised.
 
-    An external shuffle: each row goes to a random bucket, and each bucket is shuffled in memory, which makes every
-    order equally likely (Rao 1961, "Generation of random permutation of given number of elements using random
-    sampling numbers", Sankhya A 23; Sandelius 1962, "A simple randomization procedure", JRSS B 24). The file is
-    five NumPy arrays one after the other: mean, scale, repeated, y, x. Raises WriteError.
+    This is an external shuffle: each row goes to a random bucket, and each bucket is shuffled in memory. So every
+    order is equally likely (Rao 1961, "Generation of random permutation of given number of elements using random
+    sampling numbers", Sankhya A 23; Sandelius 1962, "A simple randomization procedure", JRSS B 24). The file holds
+    five NumPy arrays: mean, scale, repeated, y, x.
+
+    Args:
+        path: The file.
+        blocks: Features and targets (x, y).
+        rows: Number of rows of all blocks.
+        statistics: Function that returns the statistics of all blocks; it is called after the last one.
+        seed: Seed of the order.
+
+    Raises:
+        WriteError: The file can't be written, or the blocks have another number of rows.
     """
     random = np.random.default_rng(seed)
     with atomic_write(path) as half, ExitStack() as stack:
@@ -158,7 +173,7 @@ def write_stored_rows(
             chosen = random.integers(len(buckets), size=len(packed))
             for number, bucket in enumerate(buckets):
                 packed[chosen == number].tofile(bucket)
-        found = learnt()
+        found = statistics()
         with half.open("wb") as file, half.open("r+b") as targets:
             for array in found:
                 np.save(file, array)
@@ -174,7 +189,9 @@ def write_stored_rows(
                 y.tofile(targets)
                 written += len(packed)
         if written != rows:
-            raise WriteError(f"{path}: the table gave {written:,} training rows, then {rows:,}. Give it at rest")
+            raise WriteError(
+                f"{path}: the table changed while it was read ({rows:,} training rows, then {written:,})"
+            )
 
 
 def _header(file: IO[bytes], shape: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then renamed onto it."""
+"""Write files in one step: into a temporary file in the same folder, which is then renamed."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ from pathlib import Path, PureWindowsPath
 
 from gengap.errors import GengapError, PlaceError, StudyFolderError, WriteError
 
-# What the system says of a place that was named wrongly; whatever else it says may befall any place.
+# Errors of a wrong place; any other error may happen in every place.
 BAD_PLACE_ERRORS = {
     getattr(errno, name, None)
     for name in ("EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "EINVAL")
 }
 
-PARTIAL_FILE = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file that is not whole yet
+PARTIAL_FILE = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file that is not complete
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
-    """A place beside `path` to write to, renamed onto it at the end; nothing of it stays if anything fails.
+    """Yield a temporary path to write to, which is renamed to `path` at the end; it is removed if anything fails.
 
-    Its name has the `ending`, for writers who insist on theirs. Folders are made. Raises WriteError naming `path`.
+    Args:
+        path: The file to write. Its folders are created.
+        ending: An ending of the temporary name, for writers that require one.
+
+    Raises:
+        WriteError: The file can't be written.
     """
     if path.is_dir():
         raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
@@ -33,7 +38,7 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
     try:
         with explain_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.unlink(missing_ok=True)  # one that is there already may be a link, which writing would follow
+            part.unlink(missing_ok=True)  # an old one may be a link, which writing would follow
             yield part
             part.replace(path)
     finally:
@@ -43,7 +48,7 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
 
 @contextlib.contextmanager
 def explain_write_errors(path: Path) -> Iterator[None]:
-    """When the system refuses, says so: raises PlaceError if `path` is no place to write to, else WriteError."""
+    """Turn an OSError into PlaceError if `path` is no place to write to, otherwise into WriteError."""
     try:
         yield
     except GengapError:
@@ -52,23 +57,25 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         said = f"{path}: can't be written ({fault.strerror or fault})"
         if fault.errno in BAD_PLACE_ERRORS:
             raise PlaceError(f"{said}. Name a place with room that may be written to") from fault
-        raise WriteError(f"{said}. Make room there and give the same call again, or name another place") from fault
+        raise WriteError(
+            f"{said}. Make room there and run the same command again, or name another place"
+        ) from fault
 
 
 def safe_join(folder: Path, name: str) -> Path:
-    """`name`, with "/" between its parts, below `folder`. Raises StudyFolderError for one that leads out of it."""
+    """Join a name with "/" between its parts to a folder. Raises StudyFolderError if it leads out of the folder."""
     if "\\" in name or "\0" in name or PureWindowsPath(name).anchor or ".." in name.split("/"):
         raise StudyFolderError(f"{folder}: the name {name!r} leads out of this folder. Nothing was read or written")
     return folder / name
 
 
 def refuse_links(folder: Path) -> None:
-    """Raises StudyFolderError if a link in `folder` leads out of it: what is written there would be elsewhere."""
+    """Raise StudyFolderError if a link in `folder` leads out of it, so that files would be written elsewhere."""
     root = folder.resolve()
     for inner, folders, names in os.walk(folder):
         for path in (Path(inner, name) for name in (*folders, *names)):
             if path.is_symlink() and not path.resolve().is_relative_to(root):
                 raise StudyFolderError(
-                    f"{path} is a link that leads out of {folder}, and a study writes into its folder alone. Put a "
-                    "folder or file in its place, or name another folder with --out"
+                    f"{path} is a link that leads out of {folder}, but a study writes into its folder only. Use "
+                    "a folder or file in its place, or another folder with --out"
                 )

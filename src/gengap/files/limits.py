@@ -1,8 +1,8 @@
-"""How much of a file is held in memory at once, so that no small one, by accident or by malice, fills it.
+"""Limits on what is in memory at once, so that no small file fills it, by accident or by malice.
 
-What is read in pieces (CSV, gzip, Parquet's row groups, event files) may be of any length. These limits are of what
-can't be: documents that are read whole, and packed parts, a few bytes of which may unpack to terabytes. Each is
-checked by what the file declares, before anything is unpacked.
+Files that are read in pieces (CSV, gzip, row groups of Parquet, event files) may have any length. Limits apply to
+documents that are read whole, and to compressed parts: a few bytes may unpack to terabytes. They are checked with
+the sizes that the file declares, before anything is unpacked.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-LARGEST_DOCUMENT = 1 << 26  # bytes of a plan, a study.json and the like: a study of thousands of trials has a tenth
-LARGEST_CARD = 1 << 24  # bytes of what a saved model says of itself: the names of its columns
-LARGEST_UNPACKED = 1 << 28  # bytes that a part may unpack to, however small the file is that it is in
-UNPACKED_TIMES = 20  # and so many times the file's own bytes: numbers that were measured don't pack any tighter
-TABLE_SHARE = 4  # a table in memory may take one part of so many of the machine's: preparing it makes copies
-UNKNOWN_MEMORY = 16 << 30  # bytes, of a machine that does not tell
-MOST_COLUMNS = 100_000  # of a table: each has a name, and costs time and memory even if there is no row
+LARGEST_DOCUMENT = 1 << 26  # bytes of a plan, study.json, ...; a study of thousands of trials has a tenth
+LARGEST_CARD = 1 << 24  # bytes of the description in a saved model, such as the names of its columns
+LARGEST_UNPACKED = 1 << 28  # bytes that a part of any file may unpack to, ...
+UNPACKED_TIMES = 20  # ... or this many times the file's size: measured numbers don't compress better
+TABLE_SHARE = 4  # a table may take a quarter of the memory, because its preparation makes copies
+UNKNOWN_MEMORY = 16 << 30  # bytes, if the system does not say
+MAX_COLUMNS = 100_000  # of a table; each one costs time and memory even without rows
 ARROW_MAGIC = b"ARROW1"
 
 
 class TooLargeError(DataError, OSError):
-    """A file that would not fit in memory; one of the system's errors too, as those who read files expect."""
+    """A file that would not fit in memory. It is an OSError too, as code that reads files expects."""
 
 
 def read_document(path: Path, most: int = LARGEST_DOCUMENT) -> bytes:
-    """All bytes of a file that is read whole. Raises TooLargeError for a larger one, OSError if it is no file."""
-    if not path.is_file():  # a pipe would be waited for without an end
+    """Read all bytes of a file. Raises TooLargeError for more than `most` bytes, OSError if it is no file."""
+    if not path.is_file():  # a pipe would block forever
         raise FileNotFoundError(0, "there is no such file", str(path))
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise TooLargeError(f"{path}: has more than {most:,} bytes, at most so many are read. Give a smaller file.")
+        raise TooLargeError(f"{path}: has more than {most:,} bytes, which is the limit. Give a smaller file.")
     return content
 
 
 def check_unpacked_size(file: str, unpacked: int, packed: int, what: str = "it") -> None:
-    """Raises TooLargeError if part of a file of `packed` bytes is said to unpack to more than it may."""
+    """Raise TooLargeError if a part of a file of `packed` bytes declares a larger size than it may have."""
     most = max(LARGEST_UNPACKED, UNPACKED_TIMES * packed)
     if unpacked > most:
         raise TooLargeError(
@@ -57,12 +57,12 @@ def check_unpacked_size(file: str, unpacked: int, packed: int, what: str = "it")
 
 
 def default_table_bytes() -> int:
-    """How many bytes a table may take in memory, if nobody says."""
+    """Return how many bytes a table may take in memory by default."""
     return machine_memory() // TABLE_SHARE
 
 
 def machine_memory() -> int:
-    """Bytes of this machine's memory."""
+    """Return the size of this machine's memory in bytes."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not a POSIX system
@@ -70,26 +70,26 @@ def machine_memory() -> int:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_column_count(file: str, count: int) -> None:
-    """Raises TooLargeError for more columns than a table may have."""
-    if count > MOST_COLUMNS:
-        raise TooLargeError(f"{file}: has {count:,} columns, at most {MOST_COLUMNS:,} are read. Leave some out.")
+    """Raise TooLargeError for more columns than a table may have."""
+    if count > MAX_COLUMNS:
+        raise TooLargeError(f"{file}: has {count:,} columns, at most {MAX_COLUMNS:,} are read. Leave some out.")
 
 
 def check_archive(path: Path, file: str) -> None:
-    """Raises TooLargeError if a zip archive unpacks to too much; zipfile unpacks no more than is declared."""
-    if not zipfile.is_zipfile(path):  # whoever opens it says so
+    """Raise TooLargeError if a zip archive is too large when unpacked; zipfile unpacks no more than declared."""
+    if not zipfile.is_zipfile(path):  # the reader will report it
         return
     with zipfile.ZipFile(path) as archive:
         check_unpacked_size(file, sum(member.file_size for member in archive.infolist()), path.stat().st_size)
 
 
 def check_parquet(metadata: pq.FileMetaData, path: Path, file: str) -> None:
-    """Raises TooLargeError for too many columns, and for a row group that unpacks to too much."""
+    """Raise TooLargeError for too many columns, and for a row group that is too large when unpacked."""
     check_column_count(file, metadata.num_columns)
     for i in range(metadata.num_row_groups):
         group = metadata.row_group(i)
@@ -121,14 +121,14 @@ def explain_read_errors(file: str) -> Iterator[None]:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column holds text, which Parquet may repeat at no cost."""
+    """Return whether a column holds text, which Parquet may repeat at no cost."""
     import pyarrow as pa
 
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def text_bytes(column: pa.ChunkedArray | pa.Array) -> int:
-    """How many bytes a column's texts take once each row has its own."""
+    """Return how many bytes a column's texts take if each row has its own copy."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -150,7 +150,7 @@ def text_bytes(column: pa.ChunkedArray | pa.Array) -> int:
 
 
 def open_arrow(mapped: pa.MemoryMappedFile) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The schema and batches of a mapped Arrow file, or of a stream that was kept as a file."""
+    """Return the schema and batches of a memory-mapped Arrow file, or of a stream in a file."""
     import pyarrow as pa
 
     if not _has_index(mapped):
@@ -161,7 +161,7 @@ def open_arrow(mapped: pa.MemoryMappedFile) -> tuple[pa.Schema, Iterator[pa.Reco
 
 
 def check_arrow(path: Path, file: str) -> None:
-    """Raises TooLargeError if a batch of an Arrow file unpacks to too much."""
+    """Raise TooLargeError if a batch of an Arrow file is too large when unpacked."""
     import pyarrow as pa
 
     with pa.memory_map(str(path)) as mapped:
@@ -179,7 +179,7 @@ def _has_index(mapped: pa.MemoryMappedFile) -> bool:
 
 
 def _indexed(mapped: pa.MemoryMappedFile) -> Iterator[pa.Message]:
-    """The messages that the index at an Arrow file's end leads to: see format/File.fbs of Apache Arrow."""
+    """Yield the messages in the index at an Arrow file's end: see format/File.fbs of Apache Arrow."""
     import pyarrow as pa
 
     pa.ipc.open_file(mapped)  # refuses a broken index
@@ -197,17 +197,17 @@ def _indexed(mapped: pa.MemoryMappedFile) -> Iterator[pa.Message]:
 
 
 def _unpacked(message: pa.Message) -> Iterator[int]:
-    """How many bytes each buffer of a batch says it unpacks to; none of one that is not packed, and stays mapped.
+    """Yield the declared size of each compressed buffer of a batch; others stay memory-mapped.
 
-    pyarrow does not tell, so this reads the message itself: see format/Message.fbs of Apache Arrow.
+    pyarrow does not offer this, so the message is read here: see format/Message.fbs of Apache Arrow.
     """
     head, body = memoryview(message.metadata), memoryview(message.body)
     (at,) = struct.unpack_from("<I", head)
     (kind,) = struct.unpack_from("<B", head, _field(head, at, 1))
     batch = _followed(head, _field(head, at, 2))
-    if kind == 2:  # a dictionary's, which holds a batch
+    if kind == 2:  # a dictionary, which holds a batch
         batch = _followed(head, _field(head, batch, 1))
-    if not _field(head, batch, 3):  # how it is packed
+    if not _field(head, batch, 3):  # the compression
         return
     buffers = _followed(head, _field(head, batch, 2))
     (count,) = struct.unpack_from("<I", head, buffers)
@@ -218,12 +218,12 @@ def _unpacked(message: pa.Message) -> Iterator[int]:
 
 
 def _followed(head: memoryview, at: int) -> int:
-    """Where the offset at a place of a flatbuffer leads."""
+    """Return where the offset at a place of a flatbuffer leads."""
     return at + struct.unpack_from("<I", head, at)[0]
 
 
 def _field(head: memoryview, table: int, number: int) -> int:
-    """Where a field of a table in a flatbuffer is; 0 if it was left out."""
+    """Return where a field of a table in a flatbuffer is; 0 if it is left out."""
     names = table - struct.unpack_from("<i", head, table)[0]
     (size,) = struct.unpack_from("<H", head, names)
     place = 4 + 2 * number

@@ -1,8 +1,8 @@
-"""What every reader hands over: blocks of checked rows. Owns what a bad row is and how rows are counted.
+"""Blocks of checked rows, which every reader returns: what a bad row is, and how rows are counted.
 
-A reader turns one kind of input into `Block`s; `accept_rows` numbers their rows, stops at the rows asked for,
-and refuses or skips the bad ones. So a row has the same number, and a fault the same words, whatever the
-format and however many threads parsed it.
+A reader turns one kind of input into `Block`s. `accept_rows` numbers their rows, stops after the requested number,
+and refuses or skips bad rows. So a row has the same number, and a fault the same text, in every format and with any
+number of threads.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from gengap.text.catalog import Message
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Progress = Callable[[int, int | None], None]  # told what is done and what is expected, if known
-TOO_LARGE = 3.4028235677973366e38  # rounds to infinity in 32 bits: their largest number and half a step
+Progress = Callable[[int, int | None], None]  # called with what is done, and what is expected or None
+TOO_LARGE = 3.4028235677973366e38  # the largest 32-bit number and half a step: from here on it rounds to infinity
 NO_CLASS = "the cell is empty, expected a class"
 MAX_SKIPPED = 100_000  # a file with more bad rows has another fault, and the list must not fill memory
 
@@ -51,7 +51,7 @@ class Fault(NamedTuple):
 class Block(NamedTuple):
     """Consecutive rows of a source: the good ones, how many were read, and what is wrong with the others.
 
-    The rows of `faults` count from 1 within the block and rise.
+    The rows of `faults` rise and are counted from 1 within the block.
     """
 
     batch: pa.RecordBatch
@@ -85,30 +85,30 @@ class Reader:
     notes: tuple[Message, ...] = ()
     decimal: Decimal | None = None
 
-    def refuse(self, names: Iterable[str], mend: str) -> None:
-        """Raises DataError if one of these can't be used, with the mend, in which {name} stands for it."""
+    def refuse(self, names: Iterable[str], hint: str) -> None:
+        """Raise DataError if one of these columns can't be used; {name} in the hint stands for it."""
         for name in names:
             if name in self.refusals:
-                self.refusals[name](mend.replace("{name}", shlex.quote(name)))
+                self.refusals[name](hint.replace("{name}", shlex.quote(name)))
 
     @property
     def dates(self) -> set[str]:
-        """The columns that the input itself says to be dates."""
+        """The columns that have a type of dates in the input."""
         import pyarrow as pa
 
         return {name for name, kind in self.others.items() if pa.types.is_timestamp(kind)}
 
 
 class StreamBrokenError(Exception):
-    """A stream that ended before its end: what happened and the mend. `accept_rows` adds file and row."""
+    """A stream that broke: what happened, and what to do. `accept_rows` adds the file and the row."""
 
-    def __init__(self, problem: str, mend: str) -> None:
+    def __init__(self, problem: str, hint: str) -> None:
         super().__init__(problem)
-        self.problem, self.mend = problem, mend
+        self.problem, self.hint = problem, hint
 
 
 def number_problem(value: Any, binary: bool = False) -> str | None:
-    """What is wrong with one number, or None: it must be there, finite in 32 bits, and 0 or 1 if `binary`.
+    """Return what is wrong with a number, or None. It must be finite in 32 bits, and 0 or 1 if `binary`.
 
     >>> number_problem(1e39)
     '1e+39 is too large, expected a number that 32 bits can hold (up to 3.4e38)'
@@ -126,7 +126,7 @@ def number_problem(value: Any, binary: bool = False) -> str | None:
 
 
 def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
-    """The columns of `raw` that `schema` names, cast to its types, bad rows taken out."""
+    """Return the columns of `raw` that `schema` names, in its types, without bad rows."""
     import pyarrow as pa
 
     arrays = [_cast(raw.column(field.name), field.type) for field in schema]
@@ -160,7 +160,7 @@ def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """The column as another type; text without blanks around it, and null where it says that it is missing."""
+    """Return the column in another type. Text is stripped, and null where it stands for a missing value."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -185,11 +185,20 @@ def accept_rows(
     skipped: list[SkippedRow],
     progress: Progress | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The good rows of `blocks`, at most `rows` of them; bad rows raise, or are noted in `skipped`.
-    `on_bad_row` is None where leaving rows out is no choice.
+    """Yield the good rows of blocks.
 
-    Rows after the last one asked for are never looked at. Raises BadRowError, TooFewRowsError when the
-    blocks end early, and SourceError when the stream breaks or holds no row at all.
+    Args:
+        blocks: The blocks.
+        file: What errors call the input.
+        rows: Stop after this number of good rows; later rows are not checked. None for all.
+        on_bad_row: "fail" raises for a bad row, "skip" notes it in `skipped`. None also raises, and offers no skip.
+        skipped: Receives the bad rows.
+        progress: Is called with the number of rows.
+
+    Raises:
+        BadRowError: A row can't be used.
+        TooFewRowsError: The blocks end early.
+        SourceError: The stream breaks, or has no rows.
     """
     read = good = 0
     try:
@@ -209,7 +218,7 @@ def accept_rows(
                 if good == rows:
                     return
     except StreamBrokenError as broken:
-        raise SourceError(f"{file}: {broken.problem}, after row {read:,}. {broken.mend}") from broken
+        raise SourceError(f"{file}: {broken.problem}, after row {read:,}. {broken.hint}") from broken
     if rows is not None or skipped:
         _too_few(file, good, rows, len(skipped))
     elif not good:

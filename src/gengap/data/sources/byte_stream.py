@@ -1,6 +1,6 @@
-"""Bytes to blocks of whole lines: gunzips, cuts at line ends, and parses blocks side by side, in order.
+"""Turn bytes into blocks of whole lines, and parse the blocks in threads, in order.
 
-Nothing here holds more than a few blocks, so a file of any length is read in the same memory.
+At most a few blocks are in memory, so a file of any length can be read.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from pathlib import Path
 from gengap.data.sources.blocks import Block, StreamBrokenError
 from gengap.errors import SourceError
 
-BLOCK = 1 << 22  # bytes of text parsed at once; the fastest of 512 KiB ... 4 MiB
+BLOCK = 1 << 22  # bytes of text parsed at once; the fastest of 512 KiB to 4 MiB
 CHUNK = 1 << 16  # bytes read from a file at once, and ...
-PIECE = 1 << 16  # ... of text gunzipped at once; glibc takes the memory of larger ones fresh from the system
+PIECE = 1 << 16  # ... of text gunzipped at once; glibc asks the system for the memory of larger ones each time
 LONGEST_LINE = 1 << 24
 WORKERS = min(4, os.cpu_count() or 1)  # four parsers keep up with one gunzip
 
 
 class ByteStream:
-    """A stream of byte pieces that can be read again, and whose head can be looked at first.
+    """A stream of byte pieces that can be read again, and whose head can be read first.
 
-    `opener` starts the stream anew. What `peek` read is kept, so that the first reading goes on from there
-    instead of starting a second transfer. `by_wire` says that the stream is a transfer: its head has a price.
+    Args:
+        opener: Starts the stream from its beginning. The first reading continues after what `peek` read, so that no
+            second transfer is needed.
+        by_wire: Whether the stream is a transfer, so that its head should be short.
     """
 
     def __init__(self, opener: Callable[[], Iterator[bytes]], *, by_wire: bool = False) -> None:
@@ -36,7 +38,7 @@ class ByteStream:
         self._live: Iterator[bytes] | None = None
 
     def peek(self, enough: Callable[[bytes], bool]) -> tuple[bytes, bool]:
-        """The head of the stream, read until it is `enough`; and whether the stream ended there."""
+        """Return the head of the stream, read until it is `enough`, and whether the stream ended there."""
         self._head, self._live, text = [], self._opener(), b""
         try:
             for piece in self._live:
@@ -45,7 +47,7 @@ class ByteStream:
                 if enough(text):
                     return text, False
         except StreamBrokenError:
-            self._live = None  # the reading itself will meet the break again and report it
+            self._live = None  # the reading will meet the break again and report it
             if b"\n" not in text:
                 raise
             return text, False
@@ -57,20 +59,21 @@ class ByteStream:
 
 
 def read_chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, in chunks."""
+    """Yield the bytes of a file in chunks."""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             yield chunk
 
 
 def gunzip(chunks: Iterable[bytes], piece: int = PIECE) -> Iterator[bytes]:
-    """The text of gzip `chunks` of one or more members, in pieces of at most `piece` bytes.
+    """Yield the text of gzip `chunks` of one or more members, in pieces of at most `piece` bytes.
 
-    Raises StreamBrokenError if a member is cut off or damaged; everything before it was yielded.
+    Raises:
+        StreamBrokenError: A member is cut off or damaged; everything before it was yielded.
     """
     from isal import igzip_lib
 
-    member, mend = None, "Fetch the file again, or ask for fewer rows."
+    member, hint = None, "Fetch the file again, or ask for fewer rows."
     for chunk in chunks:
         data: bytes = chunk
         while data or (member is not None and not member.needs_input):
@@ -82,18 +85,18 @@ def gunzip(chunks: Iterable[bytes], piece: int = PIECE) -> Iterator[bytes]:
             try:
                 text = member.decompress(data, piece)
             except igzip_lib.IsalError as fault:  # pyright: ignore[reportGeneralTypeIssues]  (isal's stub errs)
-                raise StreamBrokenError(f"the gzip stream is damaged ({fault})", mend) from fault
+                raise StreamBrokenError(f"the gzip stream is damaged ({fault})", hint) from fault
             data = b""
             if text:
                 yield text
             if member.eof:
                 data, member = member.unused_data, None
     if member is not None:
-        raise StreamBrokenError("the gzip stream is cut off", mend)
+        raise StreamBrokenError("the gzip stream is cut off", hint)
 
 
 def text(chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
-    """The text of `chunks`, which are gzip if `kind`, a file's ending, says so."""
+    """Yield the text of `chunks`, which are gzip if `kind`, the file's ending, says so."""
     return gunzip(chunks) if kind.endswith(".gz") else chunks
 
 
@@ -103,7 +106,7 @@ def read_file(path: Path, kind: str) -> ByteStream:
 
 
 def dropped(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """The pieces without their first `count` bytes."""
+    """Yield the pieces without their first `count` bytes."""
     for piece in pieces:
         if count < len(piece):
             yield piece[count:]
@@ -111,9 +114,9 @@ def dropped(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
 
 
 def line_blocks(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterator[list[bytes]]:
-    """Blocks of whole lines of about `size` bytes, or less as soon as `rows` lines are there, as their pieces.
+    """Yield blocks of whole lines as lists of pieces, of about `size` bytes or once there are `rows` lines.
 
-    The last block may lack its line end. After a break the whole lines before it are yielded first.
+    The last block may lack its line end. If the stream breaks, the whole lines before are yielded first.
     """
     held: list[bytes] = []
     length = lines = 0
@@ -139,9 +142,9 @@ def line_blocks(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterato
 
 
 def join_pieces(pieces: list[bytes]) -> bytearray:
-    """The pieces in one, which holds until this thread joins others: it reuses the memory.
+    """Join pieces in memory that the next call in this thread overwrites.
 
-    Fresh pages for every block took 5% of the time of reading a csv.gz.
+    New memory for each block took 5% of the time of reading a csv.gz.
     """
     length, start = sum(map(len, pieces)), 0
     memory = _memory.__dict__.setdefault("text", bytearray())
@@ -158,7 +161,7 @@ _memory = threading.local()
 
 
 def _parse_pieces(block: list[bytes], parse: Callable[[bytearray], Block]) -> Block:
-    """The block parsed, its pieces let go before: so gunzip gets their memory back."""
+    """Parse a block; its pieces are freed before, so that gunzip can use their memory again."""
     text = join_pieces(block)
     block.clear()
     return parse(text)
@@ -167,11 +170,11 @@ def _parse_pieces(block: list[bytes], parse: Callable[[bytearray], Block]) -> Bl
 def parse_blocks(
     blocks: Iterator[list[bytes]], parse: Callable[[bytearray], Block], rows: int | None
 ) -> Generator[Block, None, None]:
-    """Parses blocks in threads and yields them in order, reading no further than `rows` rows need.
+    """Parse blocks in threads and yield them in order, without reading further than `rows` rows need.
 
-    What `parse` returns must not refer to the text that it is given.
-    A line is taken for a row until it is parsed: so reading stops when enough lines are on their way, and
-    goes on if some prove blank or bad. A break of the stream is raised after the rows before it.
+    The result of `parse` must not refer to its text. Each line counts as a row until it is parsed: reading pauses
+    when there are enough lines, and continues if some are blank or bad. A break of the stream is raised after the
+    rows before it.
     """
     waiting: deque[tuple[int, Future[Block]]] = deque()
     ahead = good = 0
@@ -200,6 +203,6 @@ def parse_blocks(
         if broken is not None:
             raise broken
     finally:
-        # Not waiting: this may run wherever the garbage collector drops a reading that was left halfway, even
-        # in a thread that is just starting, and a join there would never end.
+        # Don't wait: the garbage collector may run this for an unfinished reading in any thread, even in one that
+        # is just starting, where a join would never end.
         pool.shutdown(wait=False, cancel_futures=True)

@@ -1,8 +1,8 @@
-"""Addresses as readers: streams what is asked for, or keeps the whole, text parsed once into Parquet.
+"""Open addresses: stream the rows that are needed, or keep the whole file, with text converted to Parquet.
 
-The folder is GENGAP_CACHE, or the user's cache folder. A file's name holds a digest of its address and one
-of its version (ETag, date and length), so a changed file is another file. Text with bad rows is kept as it
-came, not as Parquet, so that every reading meets and reports them.
+The folder is GENGAP_CACHE, or the user's cache folder. A file's name contains a hash of its address and one of its
+version (ETag, date and length), so a changed file gets another name. Text with bad rows is kept unchanged, so that
+every reading reports them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gengap.errors import BadRowError, SourceError
 
 
 def cache_folder() -> Path:
-    """Where whole files are kept: GENGAP_CACHE, or the user's cache folder."""
+    """Return the folder of whole files: GENGAP_CACHE, or the user's cache folder."""
     import platformdirs
 
     chosen = os.environ.get("GENGAP_CACHE")
@@ -33,11 +33,11 @@ def cache_folder() -> Path:
 
 
 def open_address(url: str, rows: int | None, progress: Progress | None) -> Reader:
-    """A reader of what lies at `url`.
+    """Open the file at `url`.
 
-    The first `rows` of text are streamed and the transfer stops there; anything else is fetched whole,
-    kept, and used again while the server says it is the same. Out of reach, a kept copy is used with a
-    warning.
+    If only the first `rows` of text are needed, they are streamed. Otherwise the whole file is downloaded, kept,
+    and used again while the server says that it has not changed. If the server can't be reached, a kept copy is
+    used, with a warning.
     """
     kind = names.kind_of(urlsplit(url).path, url)
     try:
@@ -60,16 +60,17 @@ def open_address(url: str, rows: int | None, progress: Progress | None) -> Reade
             reader = tables.open_file(raw, url)
             try:
                 tables.write_reader(reader, url, ready)
-            except BadRowError:  # the reading will meet it again, and refuse or skip it
+            except BadRowError:  # the reading will find it again, and refuse or skip it
                 return reader
             raw.unlink()
     return tables.open_table(ready, url)
 
 
 def open_higgs(rows: int | None, progress: Progress | None) -> Reader:
-    """A reader of HIGGS: of the kept copy, or else of the first mirror that answers.
+    """Open HIGGS: the kept copy, or the first mirror that answers.
 
-    Raises SourceError with what every mirror said if none answers.
+    Raises:
+        SourceError: No mirror answers; the message has the reason of each.
     """
     if rows is not None and rows >= higgs.ROWS:
         rows = None
@@ -83,13 +84,13 @@ def open_higgs(rows: int | None, progress: Progress | None) -> Reader:
             faults.append(str(fault))
     raise SourceError(
         f"higgs: no mirror answers. {' '.join(faults)} "
-        f"Fetch HIGGS.csv.gz by hand ({higgs.BYTES:,} bytes; {higgs.PAGE}) and give its path, "
+        f"Download HIGGS.csv.gz yourself ({higgs.BYTES:,} bytes; {higgs.PAGE}) and give its path, "
         "or use the built-in source collider, which needs no network."
     )
 
 
 def kept_higgs() -> tuple[Path, str] | None:
-    """The kept copy of HIGGS and the mirror it came from, if there is one."""
+    """Return the kept copy of HIGGS and its mirror, if there is one."""
     return next(((kept, mirror) for mirror in higgs.MIRRORS if (kept := _kept_table(mirror))), None)
 
 
@@ -106,13 +107,13 @@ def _exclusive() -> Iterator[None]:
 
 
 def _entry(url: str, version: str, kind: str) -> Path:
-    """Where the table of one version of an address is kept: text becomes Parquet."""
+    """Return the file of one version of an address; text becomes Parquet."""
     ending = ".parquet" if kind in names.TEXT else kind
     return cache_folder() / f"{names.short_name(url)}-{_digest(url)}-{_digest(version)}{ending}"
 
 
 def _kept_table(url: str) -> Path | None:
-    """The newest whole table that was kept of `url`, whatever its version."""
+    """Return the newest kept table of `url`, of any version."""
     stem = _entry(url, "", "").name.rpartition("-")[0]
     found = [path for path in cache_folder().glob(f"{stem}-*") if path.suffix in names.TABLES]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)

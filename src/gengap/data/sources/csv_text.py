@@ -1,7 +1,7 @@
-"""CSV text to blocks: finds out the layout from the head of the file, then parses blocks of lines.
+"""Read CSV text: find the layout from the head of the file, then parse blocks of lines.
 
-A block that is all right is parsed by pyarrow. A block with any fault is read again line by line, which
-is slow and tells which row and column is wrong and why; both give the same numbers.
+pyarrow parses a block without faults. A block with a fault is read again line by line, which is slow and finds the
+row, the column and the reason. Both give the same numbers.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from gengap.files.limits import check_column_count
 from gengap.text.catalog import Message
 
 BOOLEANS = {"true": "1", "false": "0"}
-INNER = 1 << 18  # bytes that pyarrow parses at once: they stay in the processor's cache
-HEAD_BYTES = 1 << 20  # looked at to find out the layout
-WIRE_LINES, WIRE_BYTES = 20, 1 << 16  # enough of one that comes by wire: lines of numbers alone, bytes of any
-COUNTED = 1 << 16  # bytes in which lines are counted, to tell how long they are
+INNER = 1 << 18  # bytes that pyarrow parses at once; they fit into the processor's cache
+HEAD_BYTES = 1 << 20  # read to find out the layout
+WIRE_LINES, WIRE_BYTES = 20, 1 << 16  # enough of a transfer: lines if they are numbers, otherwise bytes
+COUNTED = 1 << 16  # bytes in which lines are counted, to estimate their length
 NOT_UTF8 = "not text in UTF-8. Save it as UTF-8"
 DECIMAL_COMMA = Message("table-decimal-comma")
 OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
@@ -57,8 +57,15 @@ OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
 
 @dataclass(frozen=True)
 class CsvLayout:
-    """How a CSV file is written: its columns, delimiter, decimal point or comma, true/false and text columns, and
-    bytes before the rows.
+    """How a CSV file is written.
+
+    Attributes:
+        columns: Names of the columns.
+        delimiter: What separates cells.
+        decimal: "." or ",".
+        booleans: Columns of true and false.
+        texts: Columns of text.
+        start: Number of bytes before the first row.
     """
 
     columns: tuple[str, ...]
@@ -70,7 +77,7 @@ class CsvLayout:
 
 
 def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) -> Reader:
-    """A reader of CSV text, its layout found from the head. Raises SourceError or BadRowError."""
+    """Open CSV text; its layout is found from the head. Raises SourceError or BadRowError."""
 
     def enough(text: bytes) -> bool:
         lines, most = text.count(b"\n"), WIRE_BYTES if pieces.by_wire else HEAD_BYTES
@@ -81,7 +88,7 @@ def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) ->
     try:
         layout = sniff(*pieces.peek(enough), file)
     except StreamBrokenError as broken:
-        raise SourceError(f"{file}: {broken.problem}, before the first row ended. {broken.mend}") from broken
+        raise SourceError(f"{file}: {broken.problem}, before the first row ended. {broken.hint}") from broken
 
     def blocks(schema: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
         text = stream.line_blocks(stream.dropped(pieces, layout.start), block, rows)
@@ -98,7 +105,7 @@ def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) ->
 
 
 def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
-    """The layout of a file that begins with `head`, which is all of it if `ended`.
+    """Find the layout of a file from its head, which is the whole file if `ended`.
 
     See `gengap.files.delimited` for the delimiter and decimal commas. A first line of mostly numbers is a row, any
     other a header. A file without header, 29 fields wide and with labels 0 and 1 in front, is HIGGS.
@@ -164,7 +171,7 @@ def _unique(names: list[str], file: str) -> tuple[str, ...]:
 
 
 def _invented(sample: list[list[str]]) -> tuple[str, ...]:
-    """Names for the columns of a file without header: those of HIGGS if it looks like it."""
+    """Return names for the columns of a file without header; those of HIGGS if it looks like it."""
     width = Counter(len(row) for row in sample).most_common(1)[0][0]
     labels = sum(bool(NUMBER.fullmatch(row[0])) and float(row[0]) in (0, 1) for row in sample)
     if width == len(higgs.COLUMNS) and 2 * labels > len(sample):
@@ -173,15 +180,15 @@ def _invented(sample: list[list[str]]) -> tuple[str, ...]:
 
 
 def _is_text(cells: list[str]) -> bool:
-    """Whether a column is text: most of its values are no numbers. One without any value may be anything."""
+    """Return whether a column is text: too few of its values are numbers."""
     values = [cell for cell in cells if not is_missing(cell)]
     numbers = sum(bool(NUMBER.fullmatch(v) or NOT_FINITE.fullmatch(v)) or v.lower() in BOOLEANS for v in values)
     return numbers < NUMBERS_SHARE * len(values) or (not values and len(cells) > 1)
 
 
 def parse(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> Block:
-    """The rows of `text`, whole lines: columns of `schema`, bad rows taken out. They do not refer to `text`."""
-    # Looking for every mark of a missing value doubles the time, and most tables have none but the empty cell.
+    """Parse whole lines into the columns of `schema`, without bad rows. The result does not refer to `text`."""
+    # To look for every mark of missing values takes twice as long, and most tables have only the empty cell.
     for marks in ([""], MISSING_VALUES):
         try:
             block = check_batch(_parse_fast(text, layout, schema, marks), schema, binary)
@@ -238,7 +245,7 @@ def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, bina
 
 
 def _value(cell: str, field: pa.Field, layout: CsvLayout) -> str | None:
-    """A cell as Arrow casts it."""
+    """Return a cell in the form that Arrow casts."""
     if not pa.types.is_floating(field.type):
         return None if cell in MISSING_VALUES and not pa.types.is_large_string(field.type) else cell
     if layout.decimal == ",":
@@ -269,7 +276,7 @@ def _fault(cells: list[str], layout: CsvLayout, schema: pa.Schema, at: list[int]
 
 
 def _undecoded(text: str) -> str | None:
-    """Text with bytes that are not UTF-8 (surrogates stand for them) as it can be shown; None without any."""
+    """Return printable text if some bytes are not UTF-8 (they are surrogates here), otherwise None."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -278,7 +285,7 @@ def _undecoded(text: str) -> str | None:
 
 
 def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
-    """What is wrong with a cell that must hold a number, or None."""
+    """Return what is wrong with a cell that must hold a number, or None."""
     if not cell:
         return number_problem(None)
     if boolean and cell.lower() in BOOLEANS:

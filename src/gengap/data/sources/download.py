@@ -1,8 +1,8 @@
-"""HTTP: the bytes of one address, resumed after a break, and no more of them than are asked for.
+"""Read an http(s) address: transfers resume after a break, and fetch little more than is read.
 
-`RemoteFile.chunks` asks for ranges that grow with what was received, so a reader that stops early has caused a
-transfer of at most 1.4 times what it used (a server that ignores ranges is throttled by a small receive
-buffer instead). `download` fetches the whole into a file, and goes on where an earlier run stopped.
+`RemoteFile.chunks` requests ranges that grow with what was received. So a reader that stops early caused a transfer
+of at most 1.4 times what it used. (A server that ignores ranges is slowed down by a small receive buffer.)
+`download` fetches the whole file, and continues where an earlier run stopped.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import urllib3
 from gengap.errors import SourceError
 
 FIRST = 4 << 10  # bytes of the first range
-GROWTH = 0.4  # each further range, as a share of what came before
+GROWTH = 0.4  # size of each further range, relative to all before
 PIECE = 256 << 10
-ATTEMPTS = 4  # in a row without a single byte; waits of 0.5, 1 and 2 s between them
+ATTEMPTS = 4  # in a row without a byte, with waits of 0.5, 1 and 2 s between them
 BACKOFF = 0.5
 TIMEOUT = urllib3.Timeout(connect=10, read=30)
 WINDOW = 16 << 10  # receive buffer towards a server that ignores ranges
@@ -32,14 +32,16 @@ SEGMENT = 1400
 
 
 class _TemporaryError(Exception):
-    """A fault that another attempt may not meet."""
+    """A fault that may not happen again at the next attempt."""
 
 
 class RemoteFile:
-    """One file at an http(s) address, its head already fetched. Raises SourceError if that fails.
+    """A file at an http(s) address. Its head is fetched at once; SourceError if that fails.
 
-    `length` is its size in bytes if the server tells; `version` changes when the file does; `resumable`
-    says whether the server can tell an unchanged file, so that a later run may go on with a part.
+    Attributes:
+        url: The address.
+        length: Size in bytes, or None if the server does not say.
+        version: Changes when the file changes.
     """
 
     def __init__(self, url: str) -> None:
@@ -54,15 +56,15 @@ class RemoteFile:
 
     @property
     def resumable(self) -> bool:
-        """Whether the server gave a validator (a strong ETag or a date) and takes ranges."""
+        """Whether a later run can continue a part: the server sends ranges and a strong ETag or a date."""
         return self._validator is not None and self._ranges
 
     def close(self) -> None:
-        """Ends the transfer that opened the address, if it still waits to be read."""
+        """End the transfer that opened the address, if it was not read."""
         self._live = None
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes in growing ranges; the first call goes on with the transfer that opened the address."""
+        """Yield the bytes in growing ranges; the first call continues the transfer that opened the address."""
         live, self._live = self._live, None
         if live is None:
             live = self._growing()
@@ -71,7 +73,7 @@ class RemoteFile:
         yield from live
 
     def rest(self, start: int) -> Iterator[bytes]:
-        """All bytes from `start` on, as fast as they come."""
+        """Yield all bytes from `start` on, at full speed."""
         self.close()
         if start != self.length:
             yield from self._body(start, None, self._wide)
@@ -87,7 +89,7 @@ class RemoteFile:
             stop = min(self.length, at + max(FIRST, int(at * GROWTH)))
 
     def _body(self, start: int, stop: int | None, pool: urllib3.PoolManager) -> Iterator[bytes]:
-        """The bytes from `start` to `stop` (to the end if None, or if the server ignores ranges)."""
+        """Yield the bytes from `start` to `stop` (to the end if None, or if the server ignores ranges)."""
         at, failures = start, 0
         while True:
             try:
@@ -112,14 +114,14 @@ class RemoteFile:
                 if failures >= ATTEMPTS:
                     raise SourceError(
                         f"{self.url}: {_words(fault)} (byte {at:,}; {ATTEMPTS} attempts). "
-                        "Check the address and the network, and run again: what was fetched is kept."
+                        "Check the address and the network, and run again: the part that was fetched is kept."
                     ) from fault
                 time.sleep(BACKOFF * 2 ** (failures - 1))
 
     def _request(
         self, start: int, stop: int | None, pool: urllib3.PoolManager
     ) -> tuple[urllib3.BaseHTTPResponse, int]:
-        """An answer to read from, and how many of its first bytes lie before `start`."""
+        """Return a response to read, and the number of its first bytes that are before `start`."""
         headers = {"Accept-Encoding": "identity", "User-Agent": "gengap"}
         if start or stop is not None:
             headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
@@ -139,7 +141,7 @@ class RemoteFile:
             raise
 
     def _understand(self, response: urllib3.BaseHTTPResponse, start: int) -> int:
-        """Notes what the answer tells of the file. Returns how many bytes of it to skip."""
+        """Note what a response says about the file. Return the number of its bytes to skip."""
         place = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+)", response.headers.get("Content-Range", ""))
         if response.status == 206 and place and place[1] and int(place[1]) == start:
             self._ranges, total, skip = True, int(place[2]), 0
@@ -162,9 +164,10 @@ class RemoteFile:
 
 
 def download(remote: RemoteFile, path: Path, progress: Callable[[int, int | None], None] | None = None) -> None:
-    """Fetches all of `remote` into `path` by way of `path`.part, going on with a part that is there.
+    """Download a file into `path`.part, continuing a part that exists, and rename it to `path`.
 
-    Raises SourceError if the transfer breaks for good or its length is wrong; the part is kept.
+    Raises:
+        SourceError: The transfer breaks for good, or its length is wrong; the part stays.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -181,7 +184,7 @@ def download(remote: RemoteFile, path: Path, progress: Callable[[int, int | None
 
 
 def _pool(url: str, narrow: bool) -> urllib3.PoolManager:
-    """Connections for `url`, through the proxy of the environment if there is one."""
+    """Return connections for `url`, through the proxy of the environment if there is one."""
     options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     if narrow:
         options.append((socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW))
@@ -195,7 +198,7 @@ def _pool(url: str, narrow: bool) -> urllib3.PoolManager:
 
 
 def _finish(response: urllib3.BaseHTTPResponse) -> None:
-    """Gives a connection back if all of its answer was read, or closes it."""
+    """Give a connection back if its response was read to the end, or close it."""
     if getattr(response, "length_remaining", None) == 0:
         response.release_conn()
     else:
@@ -210,7 +213,7 @@ def _status(response: urllib3.BaseHTTPResponse) -> str:
 
 
 def _words(fault: BaseException) -> str:
-    """A fault of the network in words, without the library's wrapping."""
+    """Return the text of a network error, without the library's prefixes."""
     inner = getattr(fault, "reason", None)
     if isinstance(inner, BaseException):
         return _words(inner)

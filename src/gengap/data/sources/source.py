@@ -1,7 +1,7 @@
-"""Where rows come from: a word, a path, an address or a table becomes a `Source` of record batches.
+"""`open_source`: a word, a path, an address or a table becomes a `Source` of record batches.
 
-Read `open_source` first. The formats live beside: csvtext and stream (text), tables (Parquet, Arrow, .npz,
-objects in memory), files (local), names, cache and download (http), higgs and collider (the two named sources).
+The other modules here read the formats: `csv_text` and `byte_stream` text, `tables` Parquet, Arrow, .npz and
+objects in memory, `cache` and `download` addresses.
 """
 
 from __future__ import annotations
@@ -26,19 +26,25 @@ if TYPE_CHECKING:
     from gengap.text.catalog import Message
 
 EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
-
 CORRECT = "Correct the column, or say otherwise with --column"
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Rows with a target. `batches()` may be called again and reads from the start.
+    """Rows with a target. Each call of `batches()` reads from the start.
 
-    `name` is short and safe for a folder; `origin` is the path, address or word as given, without an address's
-    secrets (see `redact_address`); `columns` are the features in order; `higgs_layout` says that these are the 29
-    HIGGS columns with the label as target; `skipped` lists the bad rows left out by the latest `batches()`, as
-    (row, column, problem). `extra` are columns that are read and are no features, `dropped` those that are not
-    read at all, `texts` columns to be read as text whatever they hold.
+    Attributes:
+        name: Short name, safe as a folder.
+        origin: The path, address or word that was given, without passwords (see `redact_address`).
+        columns: The features, in order.
+        target: The target.
+        higgs_layout: Whether these are the 29 columns of HIGGS, with the label as target.
+        rows: Number of rows to read, or None for all.
+        on_bad_row: "fail" or "skip".
+        extra: Columns that are read but are no features.
+        dropped: Columns that are not read.
+        texts: Columns that are read as text, whatever they hold.
+        skipped: The bad rows that the latest `batches()` left out.
     """
 
     name: str
@@ -91,11 +97,15 @@ class Source:
         return replace(self, texts=self.texts | {column}, skipped=[])
 
     def batches(self, *, exact: bool = False) -> Iterator[pa.RecordBatch]:
-        """Batches of `schema`, every number finite in 32 bits or missing; HIGGS labels are 0 or 1.
+        """Yield batches of `schema`; every number is finite in 32 bits or missing, and HIGGS labels are 0 or 1.
 
-        Stops after `rows`. With `exact`, features but for HIGGS' are float64, for large whole numbers.
+        Args:
+            exact: Read features as float64, for large whole numbers. HIGGS features stay float32.
 
-        Raises BadRowError, TooFewRowsError, or SourceError when the stream breaks.
+        Raises:
+            BadRowError: A row can't be used.
+            TooFewRowsError: There are fewer rows than `rows`.
+            SourceError: The stream breaks.
         """
         self.skipped.clear()
         blocks = self._reader.blocks(self._schema(exact=exact), self.rows, self.higgs_layout)
@@ -231,12 +241,20 @@ def ingest(
 def feature_batches(
     source: Any, wanted: pa.Schema, progress: Progress | None = None, ids: Sequence[str] = ()
 ) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, list[pa.Array]]]]:
-    """Batches of just the `wanted` columns of `source`, in that order; its other columns are left alone.
+    """Read the features of a model from a table.
 
-    With each come the same rows of the columns `ids`, unchanged, of the schema that comes first. Every row counts,
-    so a bad one always raises. A column of dates may come as such where text is wanted.
+    Args:
+        source: As for `open_source`.
+        wanted: The columns to read, with their types. A column of dates may come where text is wanted.
+        progress: As for `open_source`.
+        ids: Columns to copy unchanged.
 
-    Raises UsageError if a column is missing, and as `open_source`.
+    Returns:
+        The schema of the columns `ids`, and batches of the wanted columns with the same rows of `ids`.
+
+    Raises:
+        UsageError: A column is missing.
+        DataError: A row can't be used; no row is left out.
     """
     import pyarrow as pa
 
@@ -252,7 +270,7 @@ def feature_batches(
             f"{origin}: there is no column {', '.join(map(repr, missing[:5]))}{' ...' * (len(missing) > 5)}, which "
             f"the model needs.{hint} The table has: {', '.join(reader.columns)}. Rename its columns"
         )
-    reader.refuse(columns, "Give the column as the model's training rows had it.")
+    reader.refuse(columns, "Give the column the type that it had in the model's training rows.")
     fields = (
         field.with_type(reader.others[field.name])
         if field.name in reader.dates and pa.types.is_string(field.type)
@@ -266,12 +284,12 @@ def feature_batches(
         return accept_rows(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
 
     features = read(pa.schema(list(fields)), progress)
-    # A column may be a feature besides, in another form: so the table is read twice, side by side.
+    # A column may be a feature too, with another type, so the table is read twice in parallel.
     return schema, _side_by_side(features, read(schema, None)) if ids else ((batch, []) for batch in features)
 
 
 def _unchanged(kind: pa.DataType) -> pa.DataType:
-    """The type in which a column is copied: of text large_string, which readers leave as it is."""
+    """Return the type in which a column is copied; text is large_string, which readers don't change."""
     import pyarrow as pa
 
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -281,7 +299,7 @@ def _unchanged(kind: pa.DataType) -> pa.DataType:
 def _side_by_side(
     batches: Iterator[pa.RecordBatch], others: Iterator[pa.RecordBatch]
 ) -> Iterator[tuple[pa.RecordBatch, list[pa.Array]]]:
-    """Each batch with the columns of the same rows of the others, which are cut elsewhere."""
+    """Yield each batch with the same rows of the others, whose batches have other sizes."""
     import pyarrow as pa
 
     rest = None
@@ -295,12 +313,12 @@ def _side_by_side(
 
 
 def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -> tuple[str, str, Reader]:
-    """The name, origin and reader of whatever was given."""
+    """Return the name, origin and reader of a source."""
     from gengap.data.sources import cache, tables
 
     if isinstance(source, tuple):
         if len(source) != 2:
-            raise UsageError(f"a tuple of {len(source)} was given, expected (X, y).")
+            raise UsageError(f"source is a tuple of {len(source)}, expected (X, y).")
         return "arrays", "the arrays (X, y)", tables.open_arrays(*source, "the arrays (X, y)")
     if hasattr(source, "__arrow_c_stream__"):
         origin = f"the {type(source).__name__} given"
@@ -318,7 +336,7 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
 
 
 def _collider(rows: int | None, seed: int) -> Reader:
-    """The built-in simulation as a reader; its rows have no faults."""
+    """Return a reader of the built-in simulation, whose rows have no faults."""
     import pyarrow as pa
 
     def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[Block, None, None]:
@@ -343,7 +361,7 @@ def _choose_target(target: str | None, reader: Reader, origin: str) -> str:
 
 
 def check_column(column: str, columns: Sequence[str], origin: str) -> None:
-    """Raises UsageError with what may be meant if there is no such column."""
+    """Raise UsageError with a suggestion if there is no such column."""
     if column not in columns:
         known = f"The columns are: {', '.join(columns)}."
         raise UsageError(f"{origin}: there is no column {column!r}.{did_you_mean(column, columns)} {known}")
@@ -353,7 +371,7 @@ def _check_target(target: str, reader: Reader, origin: str) -> None:
     if target in reader.others and str(reader.others[target]) != "string":
         raise DataError(
             f"{origin}, column {target!r}: the target is dates, expected classes or numbers. Turn them into a "
-            "number, as days since one of them, or name another column with --target"
+            "number, such as days since a date, or name another column with --target"
         )
 
 

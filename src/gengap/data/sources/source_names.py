@@ -1,4 +1,4 @@
-"""What sources are called: the known endings of files, short names, and addresses without their secrets."""
+"""Names of sources: known endings of files, short names, and addresses without passwords."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLES = (".parquet", ".arrow", ".feather", ".npz")
 
 
 def kind_of(name: str, file: str) -> str:
-    """The known ending of a file name. Raises SourceError, which calls it `file`, if there is none.
+    """Return the known ending of a file name. Raises SourceError, which calls it `file`, if there is none.
 
     >>> kind_of("HIGGS.CSV.gz", "")
     '.csv.gz'
@@ -26,12 +26,12 @@ def kind_of(name: str, file: str) -> str:
 
 
 def is_address(source: str) -> bool:
-    """Whether this is an http(s) address, and not a path."""
+    """Return whether this is an http(s) address, and not a path."""
     return source.lower().startswith(("http://", "https://"))
 
 
 def short_name(source: str) -> str:
-    """The name of the file at a path or address, without folders and ending, safe as a folder's name.
+    """Return the name of the file at a path or address, without folders and ending, safe as a folder's name.
 
     >>> short_name("/data/My table (2).csv.gz"), short_name("https://host/table.csv?signature=secret")
     ('My-table-2', 'table')
@@ -45,7 +45,7 @@ def short_name(source: str) -> str:
 
 
 def redact_address(source: str) -> str:
-    """A path or word as it is; an address with "…" for its user, its password and the values of its query.
+    """Return a path or word unchanged; an address with "…" for its user, password and query values.
 
     >>> redact_address("https://me:secret@host/x.csv?sig=TOKEN&KEY#part"), redact_address("a@b/x.csv?y=1")
     ('https://…@host/x.csv?sig=…&…', 'a@b/x.csv?y=1')

@@ -32,9 +32,9 @@ from gengap.files.limits import (
 from gengap.options.data_spec import DataSpec
 
 BATCH_ROWS = 1 << 16
-LOOKED_AT = 1_000  # rows of a column of another type, for a value to name
+SEARCHED_ROWS = 1_000  # of a column of another type, for a value to name
 GROUP_ROWS = 1 << 17  # rows of a Parquet row group
-Batches = Callable[..., Iterator[pa.RecordBatch]]  # of columns, which it is given by name, anew at each call
+Batches = Callable[..., Iterator[pa.RecordBatch]]  # called with names of columns; each call reads from the start
 
 
 def open_path(path: Path, file: str) -> Reader:
@@ -63,7 +63,7 @@ def open_table(path: Path, file: str) -> Reader:
 
 
 def open_in_memory(table: Any, file: str) -> Reader:
-    """A reader of a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
+    """Open a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
     with explain_read_errors(file):
         whole = pa.table(table)
     return _reader(
@@ -72,7 +72,7 @@ def open_in_memory(table: Any, file: str) -> Reader:
 
 
 def open_arrays(x: Any, y: Any, file: str) -> Reader:
-    """A reader of features `x` (n, d) and a target `y` (n,) or (n, 1): columns column_1 ..., then y."""
+    """Open features `x` (n, d) and a target `y` (n,) or (n, 1), as columns column_1, column_2, ... and y."""
     x, y = np.asarray(x), np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -80,7 +80,7 @@ def open_arrays(x: Any, y: Any, file: str) -> Reader:
     if x.ndim != 2 or y.ndim != 1 or len(x) != len(y):
         raise UsageError(
             f"{file}: features {x.shape} and targets {y.shape}, expected the shapes (n, d) and (n,). "
-            "Flatten the features to one row each, and give one target a row."
+            "Flatten the features to one row each, and give one target for each row."
         )
     columns = {f"column_{i}": column for i, column in enumerate(x.T, 1)}
     return replace(_named(columns | {"y": y}, file), target="y")
@@ -106,7 +106,7 @@ def write_reader(
 def write_batches(
     batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, ending: str = ".parquet"
 ) -> int:
-    """Writes `batches` as WRITERS has it, beside `path`, then renames onto it. Returns the rows written."""
+    """Write batches with the writer for `ending`; the file appears when it is complete. Return the rows."""
     held: list[pa.RecordBatch] = []
     waiting = rows = 0
     with atomic_write(path) as part, WRITERS[ending](part, schema) as writer:
@@ -121,7 +121,7 @@ def write_batches(
 
 
 def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    # Numbers that differ in every row gain nothing from a dictionary.
+    # A dictionary does not help with numbers that differ in every row.
     return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False)
 
 
@@ -152,7 +152,7 @@ def _arrow(path: Path, file: str) -> Reader:
 
     def batches(columns: list[str], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         for batch in opened()[1]:
-            batch.validate(full=True)  # a length that its bytes don't have would be read beyond them
+            batch.validate(full=True)  # a false length would be read beyond the bytes
             yield from pa.Table.from_batches([batch]).select(columns).to_batches(rows)
 
     return _reader(opened()[0], batches, file)
@@ -182,7 +182,7 @@ def _named(columns: dict[str, np.ndarray], file: str) -> Reader:
 
 
 def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
-    """A reader of numbers, text and dates; `batches(columns)` yields those anew, or few `rows` at a time."""
+    """Return a reader of numbers, text and dates; each call of `batches(columns, rows)` reads from the start."""
     check_column_count(file, len(schema))
     index = _pandas_index(schema)
     names = [name for name in schema.names if name not in index]
@@ -207,14 +207,14 @@ def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
 
 
 def _pandas_index(schema: pa.Schema) -> set[str]:
-    """The columns that pandas wrote for a table's index: they number rows and are no features."""
+    """Return the columns that pandas wrote for a table's index; they number rows and are no features."""
     about = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
     index = about.get("index_columns") if isinstance(about, dict) else None
     return {name for name in index if isinstance(name, str)} if isinstance(index, list) else set()
 
 
 def _handed_over(kind: pa.DataType) -> pa.DataType | None:
-    """How a column that is no number is handed over; None for numbers, and for what can't be used."""
+    """Return the type in which text or dates are read; None for numbers, and for what can't be used."""
     if any(test(kind) for test in (pa.types.is_date, pa.types.is_timestamp)):
         return pa.timestamp("us")
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
@@ -232,12 +232,12 @@ def _is_numeric(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _refuse_type(name: str, kind: pa.DataType, batches: Batches, file: str, mend: str) -> None:
-    """Names the first value, if there is one near; read row by row, for each may be as long as it likes."""
+def _refuse_type(name: str, kind: pa.DataType, batches: Batches, file: str, hint: str) -> None:
+    """Raise an error that names the first value. Rows are read one by one, because each may be very long."""
     with explain_read_errors(file):
-        for row, batch in enumerate(islice(batches([name], 1), LOOKED_AT), 1):
+        for row, batch in enumerate(islice(batches([name], 1), SEARCHED_ROWS), 1):
             for value in batch.column(0):
                 if value.is_valid:
                     problem = f"{shown(value.as_py())} is of type {kind}, expected a number, text or a date"
-                    raise BadRowError(file, row, name, problem, mend)
-    raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. {mend}")
+                    raise BadRowError(file, row, name, problem, hint)
+    raise SourceError(f"{file}: column {name!r} is of type {kind}, expected numbers, text or dates. {hint}")
