@@ -150,8 +150,8 @@ def endless() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield X, Y
 
 
-def test_what_can_not_be_rows_is_refused_with_a_mend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(given, "READ_BYTES", 5_000)
+def test_what_can_not_be_rows_is_refused_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "MAX_BYTES", 5_000)
     town = pd.DataFrame({"a": [1.0, 2.0], "town": ["here", "there"]})
     for wrong, message in [
         ((town, [0, 1]), r"train: x, column 'town' holds .*; expected numbers: encode it first"),
