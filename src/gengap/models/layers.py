@@ -1,7 +1,7 @@
-"""The few layers that Keras has no like of, and the Sequential in which rows are mixed and members train apart.
+"""The few layers that Keras lacks, and a Sequential that mixes labels and gives members their own losses.
 
 Importing this module registers them with Keras as "gengap>...", so that `keras.saving.load_model` finds them.
-Studies save models without them: each has a `plain` that gives its inference as Keras' own layers.
+Studies save models without them: the `plain` of each computes its inference with Keras' own layers.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class MixupLayer(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
-        """The mixed rows; the state of the seed generator moves on once."""
+        """Mix the rows; the state of the seed generator advances once."""
         return self._mixed(inputs) if training else inputs
 
     def mix_again(self, labels: Any) -> Any:
-        """The labels (n, ...), mixed by the share that the last call drew."""
+        """Mix the labels (n, ...) by the share that the last call drew."""
         state = self.seed_generator.state
         state.assign(state - keras.ops.convert_to_tensor(np.array([0, 1]), dtype=state.dtype))
         return self._mixed(labels)
@@ -53,20 +53,20 @@ class MixupLayer(keras.layers.Layer):
         return share * rows + (1 - share) * keras.ops.roll(rows, -1, axis=0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """That of the inputs."""
+        """Return the shape of the inputs."""
         return input_shape
 
     def plain(self, inputs: Any) -> Any:
-        """Nothing: rows are mixed in training only."""
+        """Return the inputs: rows are mixed in training only."""
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras saves of the layer."""
+        """Return what Keras saves of the layer."""
         return {**super().get_config(), "alpha": self.alpha, "seed": self.seed}
 
 
 def plain_name(layer: keras.layers.Layer) -> str:
-    """A name for Keras' layer in place of `layer`: names that Keras makes up are unique in one thread alone."""
+    """Return a name for the Keras layer that replaces `layer`: Keras' own names are unique only within a thread."""
     return f"plain_{layer.name}"
 
 
@@ -82,28 +82,28 @@ class PeriodicFeatures(keras.layers.Layer):
         self.frequencies, self.sigma, self.seed = frequencies, sigma, seed
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Draws the first frequencies."""
+        """Draw the first frequencies."""
         start = keras.initializers.RandomNormal(0.0, self.sigma, seed=self.seed)
         shape = (input_shape[-1], self.frequencies)
         self.weight = self.add_weight(shape=shape, initializer=start, name="frequencies")
 
     def call(self, inputs: Any) -> Any:
-        """Sines first, then cosines."""
+        """Return sines first, then cosines."""
         return _waves(2 * math.pi * inputs[..., None] * self.weight)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """One more axis."""
+        """Return the inputs' shape with one more axis."""
         return (*input_shape, 2 * self.frequencies)
 
     def plain(self, inputs: Any) -> Any:
-        """As a Dense layer for each feature, and Keras' sine and cosine."""
+        """Compute it with a Dense layer for each feature, and Keras' sine and cosine."""
         angles = keras.layers.EinsumDense("nf,fi->nfi", self.weight.shape, name=plain_name(self))
         waves = _waves(angles(inputs))
         angles.set_weights([2 * math.pi * keras.ops.convert_to_numpy(self.weight)])
         return waves
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras saves of the layer."""
+        """Return what Keras saves of the layer."""
         config = {"frequencies": self.frequencies, "sigma": self.sigma, "seed": self.seed}
         return {**super().get_config(), **config}
 
@@ -127,23 +127,23 @@ class MemberFactors(keras.layers.Layer):
         self.members, self.random, self.use_bias, self.seed = members, random, use_bias, seed
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the factors and biases."""
+        """Create the factors and biases."""
         shape = (self.members, input_shape[-1])
         start = keras.initializers.RandomNormal(0.0, 1.0, seed=self.seed) if self.random else "ones"
         self.scale = self.add_weight(shape=shape, initializer=start, name="scale")
         self.bias = self.add_weight(shape=shape, initializer="zeros", name="bias") if self.use_bias else None
 
     def call(self, inputs: Any) -> Any:
-        """Each member's own copy of the inputs, scaled."""
+        """Scale the inputs for each member."""
         scaled = (inputs[:, None] if len(inputs.shape) == 2 else inputs) * self.scale
         return scaled if self.bias is None else scaled + self.bias
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """With the members' axis."""
+        """Return the inputs' shape with the members' axis."""
         return (input_shape[0], self.members, input_shape[-1])
 
     def plain(self, inputs: Any) -> Any:
-        """As an EinsumDense that sums over nothing."""
+        """Compute it with an EinsumDense that sums over no axis."""
         equation = "ni,ki->nki" if len(inputs.shape) == 2 else "nki,ki->nki"
         axes = "ki" if self.use_bias else None
         layer = keras.layers.EinsumDense(equation, self.scale.shape, bias_axes=axes, name=plain_name(self))
@@ -152,7 +152,7 @@ class MemberFactors(keras.layers.Layer):
         return outputs
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras saves of the layer."""
+        """Return what Keras saves of the layer."""
         config = {"members": self.members, "random": self.random, "use_bias": self.use_bias, "seed": self.seed}
         return {**super().get_config(), **config}
 
@@ -182,13 +182,13 @@ class MemberMean(keras.layers.Layer):
         return together[self.of](inputs)
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras saves of the layer."""
+        """Return what Keras saves of the layer."""
         return {**super().get_config(), "of": self.of}
 
 
 @registered
 class TreatedSequential(keras.Sequential):
-    """A Sequential that mixes labels as its `MixupLayer` mixed rows, and gives each member its own loss.
+    """A Sequential that mixes labels as its `MixupLayer` mixes rows, and gives each member its own loss.
 
     For labels (n, outputs). Outside training it does what a Sequential of the same layers does.
     """
@@ -196,7 +196,7 @@ class TreatedSequential(keras.Sequential):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The compiled loss, in training of mixed labels and as the mean over the members."""
+        """Compute the compiled loss: in training with mixed labels, and as the mean over the members."""
         if training:
             for layer in self.layers:
                 if isinstance(layer, MixupLayer):
@@ -208,14 +208,14 @@ class TreatedSequential(keras.Sequential):
         return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The compiled metrics, of what the members say together."""
+        """Compute the compiled metrics of the members' average."""
         if len(y_pred.shape) > len(y.shape):
             y_pred = next(layer for layer in self.layers if isinstance(layer, MemberMean)).plain(y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
 
 def mean_logit(logits: Any) -> Any:
-    """The logit (n, 1) of the mean probability of logits (n, members, 1).
+    """Return the logit (n, 1) of the mean probability of logits (n, members, 1).
 
     >>> float(mean_logit(keras.ops.array([[[0.0], [0.0]]]))[0, 0])
     0.0
@@ -224,7 +224,7 @@ def mean_logit(logits: Any) -> Any:
 
 
 def mean_logits(logits: Any) -> Any:
-    """Logits (n, classes) of the mean probabilities of logits (n, members, classes)."""
+    """Return logits (n, classes) of the mean probabilities of logits (n, members, classes)."""
     return _log_sum(keras.ops.log_softmax(logits, axis=-1))
 
 

@@ -13,7 +13,7 @@ from gengap.tasks import BINARY, AnyTask
 
 SIZES = {"Tiny": (16,), "Small": (16, 16), "Medium": (64, 64, 64), "Large": (512, 512, 512, 512)}
 HIGGS_FEATURES = 28
-LAYERS = 1_009  # a prime, and more layers than any ladder has
+LAYERS = 1_009  # a prime above the number of layers of any model
 
 
 def perceptron(
@@ -26,10 +26,22 @@ def perceptron(
     seed: int = 0,
     name: str | None = None,
 ) -> keras.Sequential:
-    """A perceptron that maps (n, features) float32 to the outputs of a `task`: by default one logit, (n, 1).
+    """Build a multilayer perceptron, which maps (n, features) float32 to the outputs of a task.
 
-    `units` are the widths of the hidden layers, `activation` the name of one of Keras'. The same `seed` gives the
-    same first weights. Raises ValueError for two treatments of which a model takes one, as two kernel penalties.
+    Args:
+        units: The widths of the hidden layers.
+        treatments: What to add to the layers; `gengap.models` has them.
+        features: How many features a row has.
+        task: What to predict; by default two classes, with one logit (n, 1).
+        activation: The name of one of Keras' activations.
+        seed: The same seed gives the same first weights.
+        name: The model's name.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ValueError: If two treatments exclude each other, such as two kernel penalties.
 
     >>> perceptron([16]).count_params()
     481
@@ -54,7 +66,7 @@ def perceptron(
 def _hidden(
     before: int, width: int, depth: int, treatments: Sequence[Treatment], activation: str, seed: int
 ) -> list[keras.Layer]:
-    """One hidden layer of `width` units on `before` inputs, with what the treatments put around it."""
+    """Return a hidden layer of `width` units on `before` inputs, with what the treatments add around it."""
     penalty = next((p for t in treatments if (p := t.kernel_regularizer()) is not None), None)
     between = [layer for t in treatments for layer in t.before_activation(width)]
     dense = keras.layers.Dense(
@@ -74,7 +86,7 @@ def _hidden(
 
 
 def _seed(seed: int, depth: int) -> int:
-    """Different layers must not start alike."""
+    """Return a layer's seed: no two layers may start with equal weights."""
     return seed * LAYERS + depth
 
 
@@ -83,9 +95,14 @@ def compile_binary(
     treatments: Sequence[Treatment] = (),
     rate: keras.optimizers.schedules.LearningRateSchedule | float = 0.001,
 ) -> None:
-    """Compiles for labels 0 and 1: Adam and cross-entropy on logits, unless a treatment changes them.
+    """Compile a model for labels 0 and 1: Adam and cross-entropy on logits, unless a treatment changes them.
 
-    The metrics `binary_crossentropy` and `accuracy` (at logit 0) are those of the labels as they are, always.
+    The metrics `binary_crossentropy` and `accuracy` (a logit above 0 is class 1) use the labels without smoothing.
+
+    Args:
+        model: A model with one logit as its output.
+        treatments: The model's treatments: they may change the optimizer or the loss.
+        rate: The learning rate, or a Keras schedule of it in steps.
     """
     compile_for(BINARY, model, treatments, rate)
 
@@ -98,9 +115,14 @@ def compile_for(
     *,
     weighted: bool = False,
 ) -> None:
-    """Compiles for a task: Adam and the task's loss, unless a treatment changes them, and the task's metrics.
+    """Compile a model for a task: Adam, the task's loss and its metrics, unless a treatment changes them.
 
-    With `weighted`, rows' weights count in the metrics too.
+    Args:
+        task: What the model predicts.
+        model: A model with the task's outputs.
+        treatments: The model's treatments: they may change the optimizer or the loss.
+        rate: The learning rate, or a Keras schedule of it in steps.
+        weighted: Apply row weights to the metrics too.
     """
     optimizers = [o for t in treatments if (o := t.optimizer(rate)) is not None]
     smoothing = max((t.label_smoothing() for t in treatments), default=0.0)
@@ -113,40 +135,47 @@ def compile_for(
 
 
 def task_loss(task: AnyTask, **options: float) -> keras.losses.Loss:
-    """A task's loss, as Keras has it."""
+    """Return a task's loss as a Keras loss."""
     name, own = task.keras_loss
     return getattr(keras.losses, name)(**own, **options)
 
 
 def task_metrics(task: AnyTask) -> list[keras.metrics.Metric]:
-    """A task's metrics, as Keras has them."""
+    """Return a task's metrics as Keras metrics."""
     return [getattr(keras.metrics, metric)(**settings) for metric, settings in task.keras_metrics]
 
 
 def tiny(**options: object) -> keras.Sequential:
-    """One hidden layer of 16 units: 481 parameters on 28 features. `options` as for `perceptron`."""
+    """Build one hidden layer of 16 units: 481 parameters on 28 features. `options`: see `perceptron`."""
     return perceptron(SIZES["Tiny"], **options)  # pyright: ignore[reportArgumentType]
 
 
 def small(**options: object) -> keras.Sequential:
-    """Two hidden layers of 16 units: 753 parameters on 28 features. `options` as for `perceptron`."""
+    """Build two hidden layers of 16 units: 753 parameters on 28 features. `options`: see `perceptron`."""
     return perceptron(SIZES["Small"], **options)  # pyright: ignore[reportArgumentType]
 
 
 def medium(**options: object) -> keras.Sequential:
-    """Three hidden layers of 64 units: 10,241 parameters on 28 features. `options` as for `perceptron`."""
+    """Build three hidden layers of 64 units: 10,241 parameters on 28 features. `options`: see `perceptron`."""
     return perceptron(SIZES["Medium"], **options)  # pyright: ignore[reportArgumentType]
 
 
 def large(**options: object) -> keras.Sequential:
-    """Four hidden layers of 512 units: 803,329 parameters on 28 features. `options` as for `perceptron`."""
+    """Build four hidden layers of 512 units: 803,329 parameters on 28 features. `options`: see `perceptron`."""
     return perceptron(SIZES["Large"], **options)  # pyright: ignore[reportArgumentType]
 
 
 def share_below(model: keras.Model, threshold: float = 1e-3) -> float:
-    """The share, from 0 to 1, of the weights in all kernels whose absolute value is below `threshold`.
+    """Return the share, from 0 to 1, of the weights in all kernels whose absolute value is below a threshold.
 
-    Biases, normalisation and embeddings' frequencies don't count. NaN for a model without kernels.
+    Biases, normalisation and the frequencies of embeddings don't count.
+
+    Args:
+        model: A built Keras model.
+        threshold: The absolute value.
+
+    Returns:
+        The share; NaN for a model without kernels.
     """
     kernels = [keras.ops.convert_to_numpy(v).ravel() for v in model.weights if v.name == "kernel"]
     return float(np.mean(np.abs(np.concatenate(kernels)) < threshold)) if kernels else float("nan")

@@ -1,9 +1,9 @@
-"""Treatments: regularisers and other parts of a recipe as small named values that compose with any perceptron.
+"""Treatments: regularisers and other changes, as small named values that combine with any perceptron.
 
-A perceptron is built of hidden layers, each `[before_hidden] Dense [before_activation] activation
-[after_hidden]`, behind `before_first` and in front of a `head`. It asks every treatment in turn what to put into
-these places; a treatment may also bring a kernel penalty, an optimizer or smoothed labels. Treatments are plain
-data (they read and write TOML); Keras is imported only when a model is built.
+A perceptron is hidden layers, each `[before_hidden] Dense [before_activation] activation [after_hidden]`, after
+`before_first` and before a `head`. Every treatment says what to add at these places; it may also bring a kernel
+penalty, an optimizer or smoothed labels. Treatments are plain data, written to and read from TOML; Keras is
+imported only when a model is built.
 """
 
 from __future__ import annotations
@@ -29,63 +29,63 @@ STRENGTH_FIELDS = ("strength", "rate", "deviation", "alpha", "l1")  # what treat
 
 
 class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
-    """What one treatment changes in a model: nothing, unless a subclass says so.
+    """What a treatment changes in a model: nothing, unless a subclass overrides a method.
 
-    Layers come as lists, and `seed` is for those that draw random numbers. A model takes only one of the treatments
-    that share a `role`.
+    Layers are returned as lists. `seed` is for layers that draw random numbers. A model takes only one of the
+    treatments that share a `role`.
     """
 
     role: ClassVar[str] = ""
-    classes_only: ClassVar[bool] = False  # a number has nothing for it to change
-    adds_bias: ClassVar[bool] = False  # something after the Dense layer does what its bias would do
+    classes_only: ClassVar[bool] = False  # it has no effect on a regression
+    adds_bias: ClassVar[bool] = False  # a layer after the Dense layer acts as its bias
 
     def __str__(self) -> str:
-        """The kind and its settings, as in "l2 0.001"."""
+        """Return the kind and its settings, as in "l2 0.001"."""
         settings = (f"{v:g}" if isinstance(v, (int, float)) else str(v) for v in msgspec.structs.astuple(self))
         return " ".join((str(self.__struct_config__.tag), *settings))
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer | None:
-        """The penalty on the kernel of each hidden layer."""
+        """Return the penalty on the kernel of each hidden layer."""
         return None
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
-        """Layers to put before everything else, on inputs (n, features)."""
+        """Return layers to put before all others, on inputs (n, features)."""
         return []
 
     def before_hidden(self, width: int, first: bool, seed: int) -> list[keras.Layer]:
-        """Layers to put before the kernel of a hidden layer, on `width` inputs."""
+        """Return layers to put before the kernel of a hidden layer, on `width` inputs."""
         return []
 
     def before_activation(self, width: int) -> list[keras.Layer]:
-        """Layers to put between the kernel of a hidden layer of `width` units and its activation."""
+        """Return layers to put between the kernel of a hidden layer of `width` units and its activation."""
         return []
 
     def after_hidden(self, seed: int) -> list[keras.Layer]:
-        """Layers to put after the activation of each hidden layer."""
+        """Return layers to put after the activation of each hidden layer."""
         return []
 
     def head(self, width: int, task: AnyTask, first: bool, seed: int) -> list[keras.Layer]:
-        """Layers that make the task's outputs of `width` hidden units, in place of a Dense layer."""
+        """Return layers from `width` hidden units to the task's outputs, in place of a Dense layer."""
         return []
 
     def optimizer(self, rate: keras.optimizers.schedules.LearningRateSchedule | float) -> keras.Optimizer | None:
-        """The optimizer to use in place of Adam."""
+        """Return the optimizer to use in place of Adam."""
         return None
 
     def label_smoothing(self) -> float:
-        """How far labels are moved towards 1/2 in the training loss."""
+        """Return how far labels are smoothed in the training loss, from 0 to 1."""
         return 0.0
 
     def embedded(self, features: int) -> tuple[int, int]:
-        """How many inputs the first hidden layer gets, and how many parameters that takes."""
+        """Return how many inputs the first hidden layer gets, and how many parameters that adds."""
         return features, 0
 
     def parameters(self, before: int, width: int) -> int:
-        """How many parameters it adds to a hidden layer of `width` units on `before` inputs."""
+        """Return how many parameters it adds to a hidden layer of `width` units on `before` inputs."""
         return 0
 
     def head_count(self) -> int:
-        """How many last layers there are."""
+        """Return how many last layers there are."""
         return 1
 
 
@@ -95,7 +95,14 @@ def strength_of(treatment: Treatment) -> float | None:
 
 
 def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> None:
-    """Raises ValueError if two treatments share a role that a model has one of, naming them and `of` what.
+    """Check that no two treatments share a role of which a model has one.
+
+    Args:
+        treatments: The treatments.
+        of: What has them, for the error.
+
+    Raises:
+        ValueError: If two do; it names them.
 
     >>> from gengap.models import L1, L2
     >>> check_compatible([L1(0.1), L2(0.1)])
@@ -111,7 +118,7 @@ def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> No
 def count_parameters(
     features: int, units: Sequence[int], treatments: Sequence[Treatment] = (), outputs: int = 1
 ) -> int:
-    """How many parameters a perceptron on so many features has, without building it.
+    """Return how many parameters a perceptron has, without building it.
 
     >>> count_parameters(28, [16])
     481

@@ -20,22 +20,28 @@ class Penalty(Treatment, frozen=True):
 
 
 class L1(Penalty, frozen=True, tag="l1"):
-    """Adds `strength * sum(|kernel|)` of every hidden layer to the loss (Keras' `L1`; Tibshirani 1996, section 2).
+    """Add `strength * sum(|kernel|)` of every hidden layer to the loss (Keras' `L1`; Tibshirani 1996, section 2).
 
-    Unlike L2 it brings weights to nothing: see `share_below`.
+    Unlike L2 it makes weights (almost) 0: see `share_below`.
+
+    Args:
+        strength: The factor, above 0.
     """
 
     strength: Strength
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer:
-        """Keras' L1 penalty with this strength."""
+        """Return Keras' L1 penalty with this strength."""
         from gengap.models.backend import keras
 
         return keras.regularizers.L1(self.strength)
 
 
 class L2(Penalty, frozen=True, tag="l2"):
-    """Adds `strength * sum(kernel ** 2)` of every hidden layer to the loss (Keras' `L2`).
+    """Add `strength * sum(kernel ** 2)` of every hidden layer to the loss (Keras' `L2`).
+
+    Args:
+        strength: The factor, above 0.
 
     >>> L2(0.001)
     L2(strength=0.001)
@@ -44,42 +50,54 @@ class L2(Penalty, frozen=True, tag="l2"):
     strength: Strength
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer:
-        """Keras' L2 penalty with this strength."""
+        """Return Keras' L2 penalty with this strength."""
         from gengap.models.backend import keras
 
         return keras.regularizers.L2(self.strength)
 
 
 class L1L2(Penalty, frozen=True, tag="l1_l2"):
-    """Both penalties at once (Keras' `L1L2`): the elastic net of Zou & Hastie 2005, section 2."""
+    """Add both penalties to the loss (Keras' `L1L2`): the elastic net of Zou & Hastie 2005, section 2.
+
+    Args:
+        l1: The factor of the absolute values, above 0.
+        l2: The factor of the squares, above 0.
+    """
 
     l1: Strength
     l2: Strength
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer:
-        """Keras' L1L2 penalty with these strengths."""
+        """Return Keras' L1L2 penalty with these strengths."""
         from gengap.models.backend import keras
 
         return keras.regularizers.L1L2(self.l1, self.l2)
 
 
 class Dropout(Treatment, frozen=True, tag="dropout"):
-    """Zeroes each hidden unit with probability `rate` while training (Srivastava et al. 2014, section 4)."""
+    """Set each hidden unit to 0 with a probability while training (Srivastava et al. 2014, section 4).
+
+    Args:
+        rate: The probability, between 0 and 1.
+    """
 
     rate: Rate
 
     def after_hidden(self, seed: int) -> list[keras.Layer]:
-        """One Keras `Dropout` layer."""
+        """Return one Keras `Dropout` layer."""
         from gengap.models.backend import keras
 
         return [keras.layers.Dropout(self.rate, seed=seed)]
 
 
 class BatchNorm(Treatment, frozen=True, tag="batch-norm"):
-    """Normalises each hidden unit over the batch, before the activation (Ioffe & Szegedy 2015, section 3.2).
+    """Normalise each hidden unit over the batch, before the activation (Ioffe & Szegedy 2015, section 3.2).
 
-    The normalisation takes a bias out again, so the hidden layers have none. Inference uses averages over batches
-    with this `momentum`; Keras' own 0.99 would need more steps than a short trial has.
+    The normalisation would remove a bias, so the hidden layers have none.
+
+    Args:
+        momentum: Of the averages over batches that inference uses, between 0 and 1. Keras' own 0.99 needs more
+        steps than a short trial has.
     """
 
     momentum: Rate = 0.9
@@ -87,13 +105,13 @@ class BatchNorm(Treatment, frozen=True, tag="batch-norm"):
     adds_bias: ClassVar[bool] = True
 
     def before_activation(self, width: int) -> list[keras.Layer]:
-        """One Keras `BatchNormalization` layer."""
+        """Return one Keras `BatchNormalization` layer."""
         from gengap.models.backend import keras
 
         return [keras.layers.BatchNormalization(momentum=self.momentum)]
 
     def parameters(self, before: int, width: int) -> int:
-        """Scale, shift, average and variance of each unit."""
+        """Return a scale, shift, average and variance for each unit."""
         return 4 * width
 
 
@@ -101,17 +119,20 @@ KERNELS_ONLY = "^(?!kernel$)"  # matches the names of all other variables: biase
 
 
 class WeightDecay(Treatment, frozen=True, tag="weight-decay"):
-    """Multiplies every kernel by `1 - learning rate * strength` at each step, apart from the gradient.
+    """Multiply every kernel by `1 - learning rate * strength` at each step, apart from the gradient.
 
-    Keras' `AdamW` (Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2). Kernels only:
-    biases, normalisation and the frequencies of embeddings don't decay.
+    This is Keras' `AdamW` (Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2). Biases,
+    normalisation and the frequencies of embeddings don't decay.
+
+    Args:
+        strength: The factor, above 0.
     """
 
     strength: Strength
     role: ClassVar[str] = "optimizers"
 
     def optimizer(self, rate: keras.optimizers.schedules.LearningRateSchedule | float) -> keras.Optimizer:
-        """Keras' AdamW, which decays the kernels only."""
+        """Return Keras' AdamW, which decays the kernels only."""
         from gengap.models.backend import keras
 
         optimizer = keras.optimizers.AdamW(rate, weight_decay=self.strength)
@@ -120,11 +141,15 @@ class WeightDecay(Treatment, frozen=True, tag="weight-decay"):
 
 
 class Ftrl(Treatment, frozen=True, tag="ftrl"):
-    """Follow the regularised leader in place of Adam (McMahan et al. 2013, "Ad click prediction", section 3).
+    """Use "follow the regularised leader" in place of Adam (McMahan et al. 2013, "Ad click prediction", section 3).
 
-    Keras' `Ftrl`: strengths `l1`, which leaves weights at exactly 0, and `l2`. They act on the sum of all gradients
-    so far. The steps shrink as in Adagrad, by themselves: the trial's schedule does not apply, because weights are
-    proportional to the rate and would fall with it.
+    This is Keras' `Ftrl`. Its penalties act on the sum of all gradients so far. Its steps shrink by themselves, as
+    in Adagrad. The trial's schedule does not apply: weights are proportional to the rate and would fall with it.
+
+    Args:
+        l1: The strength of the L1 penalty, which sets weights to exactly 0.
+        l2: The strength of the L2 penalty.
+        learning_rate: The learning rate, above 0.
     """
 
     l1: Annotated[float, msgspec.Meta(ge=0)] = 0.01
@@ -133,10 +158,10 @@ class Ftrl(Treatment, frozen=True, tag="ftrl"):
     role: ClassVar[str] = "optimizers"
 
     def optimizer(self, rate: keras.optimizers.schedules.LearningRateSchedule | float) -> keras.Optimizer:
-        """Keras' Ftrl, whose first step starts from the layers' own weights, because its sums start near 0.
+        """Return Keras' Ftrl. Its sums start near 0, so that the first step starts from the layers' own weights.
 
-        With Keras' initial accumulator of 0.1 the first step would take every weight to about 0, where the units
-        of a layer can't be told apart.
+        With Keras' initial accumulator of 0.1 the first step would set every weight to about 0, and the units of a
+        layer would be equal.
         """
         from gengap.models.backend import keras
 
@@ -149,10 +174,12 @@ class Ftrl(Treatment, frozen=True, tag="ftrl"):
 
 
 class LabelSmoothing(Treatment, frozen=True, tag="label-smoothing"):
-    """Trains on labels moved by `rate` towards all classes alike (Szegedy et al. 2016, section 7).
+    """Train on labels that are moved towards equal shares of all classes (Szegedy et al. 2016, section 7).
 
-    Only the loss is smoothed, by Keras, on training and validation rows alike; the metrics see the labels as they
-    are.
+    Keras smooths only the loss, of training and validation rows; metrics use the labels without smoothing.
+
+    Args:
+        rate: How far labels are moved, between 0 and 1.
     """
 
     rate: Rate
@@ -160,46 +187,53 @@ class LabelSmoothing(Treatment, frozen=True, tag="label-smoothing"):
     classes_only: ClassVar[bool] = True
 
     def label_smoothing(self) -> float:
-        """The rate."""
+        """Return the rate."""
         return self.rate
 
 
 class Noise(Treatment, frozen=True, tag="noise"):
-    """Adds normal noise to the inputs while training (Keras' `GaussianNoise`; Bishop 1995, section 2).
+    """Add normal noise to the inputs while training (Keras' `GaussianNoise`; Bishop 1995, section 2).
 
-    `deviation` is in the units of the prepared features: standard deviations, if they are standardised.
+    Args:
+        deviation: The noise's standard deviation, in units of the prepared features: standard deviations, if they
+            are standardised.
     """
 
     deviation: Annotated[float, msgspec.Meta(gt=0, le=1)]
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
-        """One Keras `GaussianNoise` layer."""
+        """Return one Keras `GaussianNoise` layer."""
         from gengap.models.backend import keras
 
         return [keras.layers.GaussianNoise(self.deviation, seed=seed)]
 
 
 class Mixup(Treatment, frozen=True, tag="mixup"):
-    """Trains on mixtures of two rows and of their labels, by a share that is drawn for each batch.
+    """Train on mixtures of two rows and of their labels (Zhang et al. 2018, "mixup", section 2).
 
-    The share is from Beta(`alpha`, `alpha`) (Zhang et al. 2018, "mixup: beyond empirical risk minimization",
-    section 2). The training metrics of Keras compare a mixed row with the label of the greater share's row.
+    The share of a row is drawn for each batch from Beta(alpha, alpha). Keras' training metrics compare a mixture
+    with the label of the row that has the larger share.
+
+    Args:
+        alpha: The parameter of the Beta distribution, above 0.
     """
 
     alpha: Positive = 0.2
     role: ClassVar[str] = "mixings of rows"
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
-        """One layer that mixes each row with the next of its batch."""
+        """Return one layer that mixes each row with the next of its batch."""
         from gengap.models.layers import MixupLayer
 
         return [MixupLayer(self.alpha, seed=seed)]
 
 
 class Clip(Treatment, frozen=True, tag="clip"):
-    """Keeps every prepared feature between `-at` and `at`: standard deviations, if features are standardised.
+    """Limit every prepared feature to the range from `-at` to `at`.
 
-    "smooth" bends towards the bounds by a hyperbolic tangent; "hard" cuts off.
+    Args:
+        at: The limit, in standard deviations if the features are standardised.
+        how: "hard" cuts values off, "smooth" bends them with a hyperbolic tangent.
     """
 
     at: Positive = 4.0
@@ -207,7 +241,7 @@ class Clip(Treatment, frozen=True, tag="clip"):
     role: ClassVar[str] = "clippings"
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
-        """Keras' hard or smooth tangent, between two rescalings."""
+        """Return Keras' hard or smooth tangent, between two rescalings."""
         from gengap.models.backend import keras
 
         bend = keras.layers.Activation("hard_tanh" if self.how == "hard" else "tanh")
@@ -215,13 +249,17 @@ class Clip(Treatment, frozen=True, tag="clip"):
 
 
 class Periodic(Treatment, frozen=True, tag="periodic"):
-    """Each feature becomes `width` numbers: a linear map of its sines and cosines.
+    """Turn each feature into `width` numbers: a linear map of its sines and cosines.
 
-    "PL" of Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning"; the waves are
-    those of its section 3.3. The `frequencies` of each feature are learnt, from normal ones with standard deviation
-    `sigma`. Each feature has its own linear map. Their "PLR" has ReLU behind it. There the slow waves that a small
-    `sigma` draws, whose cosines hardly move, would leave about half of the numbers 0 for all rows, and some seeds
-    without a feature for good.
+    This is "PL" of Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning"; the
+    waves are those of its section 3.3. Each feature has its own linear map. Their "PLR" adds ReLU: with the slow
+    waves that a small `sigma` draws, whose cosines hardly change, that would leave about half of the numbers 0 for
+    all rows, and some seeds without a feature for ever.
+
+    Args:
+        frequencies: How many frequencies each feature has; they are learnt.
+        width: How many numbers each feature becomes.
+        sigma: The standard deviation of the normal distribution that the first frequencies are drawn from.
     """
 
     frequencies: Count = 8
@@ -230,7 +268,7 @@ class Periodic(Treatment, frozen=True, tag="periodic"):
     role: ClassVar[str] = "embeddings of numbers"
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
-        """Sines and cosines (n, features, 2 frequencies), the maps (n, features, width), all in one row."""
+        """Return sines and cosines (n, features, 2 frequencies), then the maps (n, features, width), flattened."""
         from gengap.models.backend import keras
         from gengap.models.layers import PeriodicFeatures
 
@@ -244,16 +282,19 @@ class Periodic(Treatment, frozen=True, tag="periodic"):
         return [PeriodicFeatures(self.frequencies, self.sigma, seed=seed), linear, keras.layers.Flatten()]
 
     def embedded(self, features: int) -> tuple[int, int]:
-        """`width` inputs for each feature; its frequencies and its linear map."""
+        """Count `width` inputs for each feature, and its frequencies and linear map."""
         return features * self.width, features * (self.frequencies + (2 * self.frequencies + 1) * self.width)
 
 
 class Ensemble(Treatment, frozen=True, tag="ensemble"):
-    """So many `members` in one model, which share every hidden kernel and average what they say.
+    """Train several members in one model: they share every hidden kernel, and their predictions are averaged.
 
-    A member scales the inputs and outputs of a kernel by factors of its own and has its own biases and last layer;
-    the training loss is the mean of the members' own. BatchEnsemble (Wen et al. 2020, section 3) as in TabM
-    (Gorishniy et al. 2024, "TabM", arXiv 2410.24210, section 3.3), all members on the same batches.
+    A member scales the inputs and outputs of a kernel by factors of its own, and has its own biases and last layer;
+    the training loss is the mean of the members' losses. This is BatchEnsemble (Wen et al. 2020, section 3) as in
+    TabM (Gorishniy et al. 2024, "TabM", arXiv 2410.24210, section 3.3), with all members on the same batches.
+
+    Args:
+        members: How many members there are, at least 2.
     """
 
     members: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 8
@@ -261,19 +302,19 @@ class Ensemble(Treatment, frozen=True, tag="ensemble"):
     adds_bias: ClassVar[bool] = True
 
     def before_hidden(self, width: int, first: bool, seed: int) -> list[keras.Layer]:
-        """The members' factors on inputs (n, width) or (n, members, width): random at first, then ones."""
+        """Return the factors on inputs (n, width) or (n, members, width): random in the first layer, else 1."""
         from gengap.models.layers import MemberFactors
 
         return [MemberFactors(self.members, random=first, seed=seed)]
 
     def before_activation(self, width: int) -> list[keras.Layer]:
-        """The members' factors and biases on (n, members, width)."""
+        """Return the members' factors and biases on (n, members, width)."""
         from gengap.models.layers import MemberFactors
 
         return [MemberFactors(self.members, use_bias=True)]
 
     def head(self, width: int, task: AnyTask, first: bool, seed: int) -> list[keras.Layer]:
-        """Each member's outputs (n, members, outputs), and what they say together (n, outputs)."""
+        """Return each member's outputs (n, members, outputs), then their average (n, outputs)."""
         from gengap.models.backend import keras
         from gengap.models.layers import MemberMean
 
@@ -284,11 +325,11 @@ class Ensemble(Treatment, frozen=True, tag="ensemble"):
         return [last, MemberMean(task.name)]
 
     def parameters(self, before: int, width: int) -> int:
-        """Two factors and a bias."""
+        """Return two factors and a bias for each member."""
         return self.members * (before + 2 * width)
 
     def head_count(self) -> int:
-        """One for each member."""
+        """Return one for each member."""
         return self.members
 
 
