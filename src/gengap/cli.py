@@ -206,32 +206,32 @@ def diagnose(
     json: Json = False,
 ) -> None:
     """Give the verdict on the training curves in FILE: Keras, TensorBoard, Lightning, Hugging Face, XGBoost, ..."""
-    from gengap.diagnose.batch import diagnose_files
+    from gengap.diagnose import diagnose_files
 
-    answers = diagnose_files(files, metric, min_effect)
+    batch = diagnose_files(files, metric, min_effect)
     if json:
         from gengap.report.verdict_table import verdicts_json
 
-        sys.stdout.write(verdicts_json(answers.in_order).decode())
+        sys.stdout.write(verdicts_json(batch.results).decode())
     else:
         from rich.console import Console
 
         from gengap.report.verdict_table import verdict_details, verdict_table
 
-        if answers.judged:
+        if batch.judged:
             console = Console()
-            console.print(verdict_table(answers.judged, console.width))
-            console.print(verdict_details(verdict for _, verdict in answers.judged))
-    for note in answers.notes:
+            console.print(verdict_table(batch.judged, console.width))
+            console.print(verdict_details(verdict for _, verdict in batch.judged))
+    for note in batch.notes:
         typer.echo(f"note: {note}", err=True)
-    for fault in answers.faults:
-        typer.echo(f"gengap: {fault['error']}", err=True)
-    if plot is not None and answers.judged:
+    for error in batch.errors:
+        typer.echo(f"gengap: {error}", err=True)
+    if plot is not None and batch.judged:
         from gengap.report.verdict_plot import save_verdict_figure
 
-        save_verdict_figure(answers.judged, plot)
-    failed = set(fail_on or ()) & {verdict.verdict for _, verdict in answers.judged}
-    if answers.faults or failed:
+        save_verdict_figure(batch.judged, plot)
+    failed = set(fail_on or ()) & {verdict.verdict for _, verdict in batch.judged}
+    if batch.errors or failed:
         raise typer.Exit(1)
 
 

@@ -162,7 +162,7 @@ def test_names_can_be_printed() -> None:
         ("a.csv", "val_loss,loss\n", "there are no rows in it"),
         ("a.csv", "1,2\n3,4\n", "the first line holds numbers, expected the columns' names"),
         ("a.csv", "loss,val_loss,loss\n1,2,3\n", "more than one column loss. Give each its own name"),
-        ("a.csv", "\nval_loss,loss\n1,2\n\n3,4,5\n", "line 5: 3 fields, expected 2. Mend that line"),
+        ("a.csv", "\nval_loss,loss\n1,2\n\n3,4,5\n", "line 5: 3 fields, expected 2. Correct that line"),
         ("a.csv", "val_loss,loss\n1,2\n3\n4,5\n", "line 3: 1 fields, expected 2"),
         ("a.csv", "val_loss\n1\n" + "x" * 200_000, "line 3: field larger than field limit (131072)"),
         ("a.csv", "val_loss,loss\n1,2\n\noops,3\n", "line 4, column 'val_loss': 'oops' is not a number. Put"),
@@ -214,7 +214,9 @@ def test_special_paths() -> None:
 
 def test_a_folder_without_logs_says_what_is_looked_for(tmp_path: Path) -> None:
     write(tmp_path, "training.csv", "val_loss\n1\n")
-    with pytest.raises(DataError, match=r"no log is in this folder, expected histories\.parquet.*if you name them"):
+    with pytest.raises(
+        DataError, match=r"no log is in this folder, expected histories\.parquet.*Name other files to read them"
+    ):
         read(tmp_path)
     write(tmp_path, "events.out.tfevents.1", next((LOGS / "torch" / "folders").glob("events*")).read_bytes())
     with pytest.raises(

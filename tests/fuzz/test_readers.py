@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gengap.data.sources.source import open_source
-from gengap.diagnose.batch import diagnose_files
+from gengap.diagnose import diagnose_files
 from gengap.errors import GengapError
 from gengap.models.saved_model import read_card
 from gengap.presets import load_plan
@@ -49,9 +49,9 @@ def skipping(path: Path) -> None:
 
 
 def judge(path: Path) -> None:
-    answered = diagnose_files([str(path)], None, 0.01)
-    for fault in answered.faults:
-        said(fault["error"], path)
+    batch = diagnose_files([str(path)], None, 0.01)
+    for error in batch.errors:
+        said(error, path)
 
 
 def plan(path: Path) -> None:

@@ -29,7 +29,7 @@ from live_made import PLAN, ROWS, write_status
 import gengap
 from gengap.data.dataset import load
 from gengap.data.sources.source import open_source
-from gengap.diagnose.batch import diagnose_files
+from gengap.diagnose import diagnose_files
 from gengap.diagnose.readers import read
 from gengap.errors import GengapError, PlanError, StudyFolderError, UsageError
 from gengap.files.atomic import atomic_write, safe_join

@@ -1,16 +1,19 @@
 """`diagnose()`: a verdict on anyone's training curves.
 
-log of any framework -> readers -> Log -> names.choose -> Curves
-Curves -> curves (one scale, no spikes) -> trend (and its uncertainty) -> evidence -> verdict -> findings in words
+a log of any framework -> readers -> Log -> choose_curves -> MetricCurves
+MetricCurves -> stats.curves (one scale, no spikes) -> stats.trend -> evidence -> judge -> Verdict with findings
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gengap.diagnose.run_curves import MetricCurves
     from gengap.diagnose.verdict import Verdict
     from gengap.stats.row_losses import RowLosses
 
@@ -23,18 +26,25 @@ def diagnose(
     rows: RowLosses | None = None,
     min_effect: float = 0.01,
 ) -> Verdict:
-    """Whether one run underfits, fits or overfits, and how sure that is.
-
-    `source` is a log's path or a Python object: see `gengap.diagnose.readers.read`. `metric` says which curves are
-    judged (default: the loss), `run` which run of several. `rows` are each validation row's losses, where they are
-    known (`gengap.callbacks.Monitor` gathers them): they tell luck in drawing the rows from overfitting.
-    `min_effect` is the change that matters, as a share of the loss. Raises UsageError and DataError.
+    """Return whether one run underfits, fits or overfits, and how certain that is.
 
     >>> train = [0.9 * 0.95**epoch for epoch in range(40)]
     >>> validation = [0.5 + 0.4 * 0.8**epoch + 0.004 * epoch for epoch in range(40)]
     >>> verdict = diagnose({"loss": train, "val_loss": validation})
     >>> verdict.verdict, verdict.best_epoch
     ('overfit', 14)
+
+    Args:
+        source: A log's path or a Python object: see `gengap.diagnose.readers.read`.
+        metric: The curves to judge (default: the loss).
+        run: The run to judge, if there are several.
+        rows: Loss of each validation row, if known (`gengap.callbacks.Monitor` records it). It separates luck in
+            the choice of rows from overfitting.
+        min_effect: The smallest change that matters, as a share of the loss.
+
+    Raises:
+        UsageError: If an argument is wrong, or there are several runs and `run` names none.
+        DataError: If the log can't be read.
     """
     from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read
@@ -53,7 +63,13 @@ def diagnose(
 
 
 def every(source: object, *, metric: str | None = None, min_effect: float = 0.01) -> list[Verdict]:
-    """The verdict on every run of `source`, in its order; the same settings as for `diagnose`."""
+    """Return the verdicts on all runs of `source`, in its order.
+
+    Args:
+        source: A log's path or a Python object.
+        metric: The curves to judge (default: the loss).
+        min_effect: The smallest change that matters, as a share of the loss.
+    """
     from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read
     from gengap.diagnose.run_curves import choose_curves
@@ -63,8 +79,62 @@ def every(source: object, *, metric: str | None = None, min_effect: float = 0.01
     return [judge(choose_curves(log, metric), None, thresholds) for log in read(source, metric)]
 
 
+@dataclass(frozen=True)
+class BatchResult:
+    """Verdicts on many files.
+
+    Attributes:
+        results: For each run, its verdict, or {"run", "error"} if it could not be judged.
+        judged: The curves and verdicts of the runs that were judged.
+    """
+
+    results: list[Verdict | dict[str, str]] = field(default_factory=list)
+    judged: list[tuple[MetricCurves, Verdict]] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[str]:
+        """Why files and runs could not be judged."""
+        return [each["error"] for each in self.results if isinstance(each, dict)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What had to be decided in reading the logs, as English text."""
+        return [f"{each.run}: {note}" for _, each in self.judged if each.read for note in each.read.notes]
+
+
+def diagnose_files(files: Sequence[str], metric: str | None, min_effect: float) -> BatchResult:
+    """Return the verdict on every run in `files`; files that can't be read don't stop the others.
+
+    Raises:
+        UsageError: If `min_effect` is wrong.
+    """
+    from gengap.diagnose.judge import judge
+    from gengap.diagnose.readers import read
+    from gengap.diagnose.run_curves import choose_curves
+    from gengap.diagnose.verdict import make_thresholds
+    from gengap.errors import GengapError
+
+    thresholds, batch = make_thresholds(min_effect), BatchResult()
+    for file in files:
+        try:
+            logs = read(file, metric)
+        except GengapError as error:
+            batch.results.append({"run": file, "error": str(error)})
+            continue
+        for log in logs:
+            try:
+                curves = choose_curves(log, metric)
+            except GengapError as error:
+                batch.results.append({"run": log.history.run, "error": str(error)})
+                continue
+            verdict = judge(curves, None, thresholds)
+            batch.results.append(verdict)
+            batch.judged.append((curves, verdict))
+    return batch
+
+
 class _CallableModule(ModuleType):
-    """`gengap.diagnose` names this package and its function; so the package can be called like the function."""
+    """Make the package callable, because `gengap.diagnose` is the name of the package and of its function."""
 
     __call__ = staticmethod(diagnose)
 

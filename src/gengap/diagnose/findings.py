@@ -71,7 +71,7 @@ def advise(findings: Sequence[Finding]) -> tuple[Message, ...]:
 
 
 def too_little_capacity(larger: str, lower_percent: Interval) -> Finding:
-    """Return the finding that a larger model has a validation loss that is lower by so many percent."""
+    """Return the finding that a larger model has a lower validation loss: `lower_percent` (low, middle, high)."""
     return Finding("too-little-capacity", "warning", {"run": larger, "lower_percent": lower_percent})
 
 

@@ -1,8 +1,8 @@
-"""What a logged column's name says: its split, its metric, and which way is better.
+"""What a logged column's name says: its split, its metric, and which direction is better.
 
-Every framework spells the same few things in its own way: `val_loss` and `loss` (Keras), `eval_loss` (Hugging
-Face), `Loss/val` (TensorBoard tags), `validation_1-logloss` (XGBoost), `valid_0-binary_logloss` (LightGBM).
-A name is cut into words; a word such as "val" gives the split, and the words left over are the metric.
+Frameworks spell the same things differently: `val_loss` and `loss` (Keras), `eval_loss` (Hugging Face), `Loss/val`
+(TensorBoard tags), `validation_1-logloss` (XGBoost), `valid_0-binary_logloss` (LightGBM). A name is cut into words.
+A word such as "val" is the split, and the remaining words are the metric.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SPLITS = {
     **dict.fromkeys(("eval", "evaluation", "deval", "dev", "holdout", "heldout"), "validation"),
     **dict.fromkeys(("test", "testing", "dtest", "testset"), "test"),
 }
-# In the order in which they are preferred. Words of five letters and more are found inside others too.
+# In order of preference. Words of five or more letters are also found inside other words.
 LOSSES = (
     *("loss", "logloss", "crossentropy", "nll", "nloglik", "deviance", "bce", "ce", "xent", "entropy"),
     *("perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "mphe", "error", "err", "hinge"),
@@ -44,10 +44,10 @@ NUMBERED = re.compile(r"^(validation|valid|val|eval)_(\d+)(?=[^a-z0-9]|$)", re.I
 
 
 def split_and_metric(name: str) -> CurveKey | None:
-    """The split and the bare metric that a column's name tells, or None if it is no curve.
+    """Return the split and the metric in a column's name, or None if it is no curve.
 
     A name without a split is a training metric, as Keras writes it, if it is a known loss or score. The metric is
-    "" for a column that is called by its split alone.
+    "" if the name is only a split.
 
     >>> split_and_metric("val_loss"), split_and_metric("Loss/validation"), split_and_metric("loss_epoch")
     (('validation', 'loss'), ('validation', 'loss'), ('train', 'loss'))
@@ -63,17 +63,17 @@ def split_and_metric(name: str) -> CurveKey | None:
 
 @lru_cache(maxsize=4096)  # the runs of one log share their columns
 def parse(name: str) -> CurveKey | None:
-    """Like `split_and_metric`, but with "" for an unknown split. None for two splits, and for no metric."""
+    """Return what `split_and_metric` does, with "" for a missing split. None for two splits, and for no metric."""
     parts = re.split(r"([^a-z0-9]+)", CAMEL.sub(r"\1_", name.strip()).lower())  # words at even places
     splits = {SPLITS[word] for word in parts[::2] if word in SPLITS}
     if len(splits) > 1:
         return None
-    kept: list[str] = []
+    words: list[str] = []
     for i in range(0, len(parts), 2):
         number_of_split = parts[i].isdigit() and i > 0 and parts[i - 2] in SPLITS and parts[i - 1] == "_"
         if parts[i] not in SPLITS and not number_of_split:
-            kept += parts[i : i + 2]
-    bare = re.sub(r"/dataloader_idx_\d+$", "", "".join(kept).strip(" /_-.:[]"))
+            words += parts[i : i + 2]
+    bare = re.sub(r"/dataloader_idx_\d+$", "", "".join(words).strip(" /_-.:[]"))
     bare = bare.removeprefix("epoch_").removesuffix("_epoch")
     no_metric = NOT_A_METRIC.search(re.sub(r"[^a-z0-9]+", "_", bare).strip("_"))
     if no_metric and not (splits and not bare):
@@ -82,17 +82,19 @@ def parse(name: str) -> CurveKey | None:
 
 
 def assign(names: Iterable[str]) -> dict[str, CurveKey]:
-    """The split and metric of each of one log's columns, the ones that are no curves left out.
+    """Return the split and metric of each of one log's columns, without columns that are no curves.
 
-    Names explain each other: `my_score` is a training metric beside `val_my_score`; in a log that writes
-    `train_loss`, a bare `accuracy` is not training's; of `X_step` and `X_epoch` the latter counts; XGBoost's
-    `validation_0` is training where there is a `validation_1` and nothing else is; and where no validation set was
-    logged, the test set stands for it.
+    Names explain each other. `my_score` is a training metric if there is `val_my_score`. If a log has `train_loss`,
+    a plain `accuracy` is not of training. Of `X_step` and `X_epoch` the latter counts. XGBoost's `validation_0` is
+    training if there is a `validation_1` and nothing else is training. The test set is used as validation if there
+    is none.
     """
     names = list(names)
     parsed = {name: parse(name) for name in names} | _numbered(names)
-    both = {name for name in names if name.endswith("_step") and f"{name.removesuffix('_step')}_epoch" in parsed}
-    keys = {name: key for name, key in parsed.items() if key is not None and name not in both}
+    repeated = {
+        name for name in names if name.endswith("_step") and f"{name.removesuffix('_step')}_epoch" in parsed
+    }
+    keys = {name: key for name, key in parsed.items() if key is not None and name not in repeated}
     judged = {metric for split, metric in keys.values() if split in ("validation", "test")}
     explicit = any(split == "train" for split, _ in keys.values())
     found: dict[str, CurveKey] = {}
@@ -102,13 +104,13 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
         elif metric in judged or (not explicit and split_and_metric(name)):
             found[name] = "train", metric
     if all(split != "validation" for split, _ in found.values()):
-        stand_in = {"test": "validation"}
-        return {name: (stand_in.get(split, split), metric) for name, (split, metric) in found.items()}
+        test_as_validation = {"test": "validation"}
+        return {name: (test_as_validation.get(split, split), metric) for name, (split, metric) in found.items()}
     return found
 
 
 def _numbered(names: list[str]) -> dict[str, CurveKey | None]:
-    """Columns of several numbered validation sets: the first is judged, unless it is XGBoost's training set."""
+    """Return the keys of numbered validation sets: the first one counts, unless it is XGBoost's training set."""
     sets = {name: (m[1].lower(), int(m[2])) for name in names if (m := NUMBERED.match(name))}
     in_order = sorted(set(sets.values()))
     if len(in_order) < 2:
@@ -122,7 +124,7 @@ def _numbered(names: list[str]) -> dict[str, CurveKey | None]:
 
 @lru_cache(maxsize=4096)
 def direction(metric: str) -> bool | None:
-    """True if higher is better, False if lower is, None if its words are not known."""
+    """Return True if higher is better, False if lower is, None if the words are unknown."""
     loss, score = rank_in(metric, LOSSES), rank_in(metric, SCORES)
     if loss is None and score is None:
         return None
@@ -131,7 +133,7 @@ def direction(metric: str) -> bool | None:
 
 
 def rank_in(metric: str, known: tuple[str, ...]) -> int | None:
-    """The place of the first of the `known` words that `metric` holds."""
+    """Return the rank of the first of the `known` words in `metric`, or None."""
     words = re.findall(r"[a-z]+\d*", metric.lower())
     words += [word.rstrip("0123456789") for word in words]
     glued = re.sub(r"[^a-z0-9]+", "", metric.lower())
@@ -142,7 +144,7 @@ def rank_in(metric: str, known: tuple[str, ...]) -> int | None:
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether a metric is a score (accuracy, AUC, ...) rather than a loss; False for names that are not known.
+    """Return whether a metric is a score (accuracy, AUC, ...) and not a loss; False for unknown names.
 
     >>> [higher_is_better(name) for name in ("val_auc", "eval_loss", "neg_log_loss", "mAP50(B)", "error")]
     [True, False, True, True, False]

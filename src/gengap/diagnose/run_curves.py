@@ -70,23 +70,29 @@ class MetricCurves:
 
 
 def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
-    """The curves to judge: of `metric` (its bare name or the column's), or of the loss that the run logged.
+    """Return the curves to judge: those of `metric`, or of the loss that the run logged.
 
-    Without a `metric`: losses that were also measured clean on training rows (gengap's own histories; their plain
-    `loss` holds penalties), then `loss`, other losses, scores, and last what has a training curve at least.
-    Raises UsageError, which lists what there is.
+    Without a `metric`, the first of these that exists: a loss that was also measured on training rows without
+    penalties (gengap's own histories), `loss`, other losses, scores, and any metric that has a training curve.
+
+    Args:
+        log: The run.
+        metric: Name of a metric or a column.
+
+    Raises:
+        UsageError: If there are no such curves. It lists those of the log.
     """
     judged = [m for split, m in log.history.series if split == "validation"]
     if metric is not None:
-        return _curves(log, _asked_for(log, judged, metric))
+        return _curves(log, _find_metric(log, judged, metric))
     ranked = sorted((rank, m) for m in judged if (rank := _rank(log, m)) is not None)
     if not ranked:
-        raise UsageError(f"{_title(log)}: {_nothing(judged)} {_listed(log)}")
+        raise UsageError(f"{_title(log)}: {_no_curves(judged)} {_listed(log)}")
     return _curves(log, ranked[0][1])
 
 
 def _rank(log: Log, metric: str) -> tuple[int, int] | None:
-    """What is judged before what; None for what is judged only if asked for."""
+    """Return the order in which metrics are judged; None for one that is judged only by request."""
     series, higher = log.history.series, direction(metric)
     if metric == "loss":
         return 1, 0
@@ -97,20 +103,20 @@ def _rank(log: Log, metric: str) -> tuple[int, int] | None:
     return (4, 0) if ("train", metric) in series else None
 
 
-def _asked_for(log: Log, judged: list[str], asked: str) -> str:
-    """The metric that `asked` names: by the column's name, the bare metric, or another spelling of it."""
+def _find_metric(log: Log, judged: list[str], requested: str) -> str:
+    """Return the metric that `requested` names: by its column, its plain name or another spelling."""
     by_column = {name.lower(): m for (split, m), name in log.names.items() if split == "validation"}
-    split, spelt = parse(asked) or ("", "")
+    split, spelt = parse(requested) or ("", "")
     spelt = "" if split == "test" else spelt
-    for candidate in (by_column.get(asked.lower()), asked.lower(), asked, spelt):
+    for candidate in (by_column.get(requested.lower()), requested.lower(), requested, spelt):
         if candidate in judged:
             return candidate
     trained = {m.lower() for split, m in log.history.series if split == "train"}
-    if asked.lower() in trained or spelt in trained:
-        problem = f"there is no validation curve of {asked!r}, only one of training."
+    if requested.lower() in trained or spelt in trained:
+        problem = f"there is no validation curve of {requested!r}, only one of training."
     else:
-        close = get_close_matches(asked.lower(), [*judged, *by_column], n=1)
-        problem = f"there is no metric {asked!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+        close = get_close_matches(requested.lower(), [*judged, *by_column], n=1)
+        problem = f"there is no metric {requested!r}." + (f" Did you mean {close[0]!r}?" if close else "")
     raise UsageError(f"{_title(log)}: {problem} {_listed(log)}")
 
 
@@ -138,7 +144,7 @@ def _curves(log: Log, metric: str) -> MetricCurves:
 
 
 def _climbs(train: Series) -> bool:
-    """Whether the last quarter lies above the first: training improves what it is measured by."""
+    """Return whether the last quarter lies above the first: training improves its own metric."""
     finite = train.values[np.isfinite(train.values)]
     quarter = max(len(finite) // 4, 1)
     return len(finite) > 1 and float(finite[-quarter:].mean()) > float(finite[:quarter].mean())
@@ -149,24 +155,24 @@ def _title(log: Log) -> str:
     return f"{run}.seed{seed}" if seed else run
 
 
-def _nothing(judged: list[str]) -> str:
+def _no_curves(judged: list[str]) -> str:
     if judged:
         return "none of its validation curves is a known loss or score. Name one with --metric (metric=...)."
     return "there is no validation curve. Log the validation loss as well, in a column such as val_loss."
 
 
 def _listed(log: Log) -> str:
-    """What the log holds, for errors."""
+    """Return what the log holds, for errors."""
     of_split: dict[str, list[str]] = {}
     for key in log.history.series:
         of_split.setdefault(key[0], []).append(log.names.get(key, key[1]))
-    parts = [f"{split}: {_few(of_split[split])}" for split in ("validation", "train", "test") if split in of_split]
+    parts = [f"{split}: {_join(of_split[split])}" for split in ("validation", "train", "test") if split in of_split]
     if log.other:
-        parts.append(f"not understood: {_few(log.other)}")
+        parts.append(f"not understood: {_join(log.other)}")
     return " ".join([f"It holds {'; '.join(parts) or 'no curves'}.", *map(str, log.notes)])
 
 
-def _few(names: Iterable[str], most: int = 20) -> str:
+def _join(names: Iterable[str], most: int = 20) -> str:
     names = [name if len(name) <= 60 else f"{name[:57]}..." for name in names]
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

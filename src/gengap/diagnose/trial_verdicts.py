@@ -112,6 +112,6 @@ def _is_final(evidence: Evidence) -> bool:
 
 
 def _rows(result: PartialResult, y: np.ndarray, task: AnyTask, weights: np.ndarray | None) -> RowLosses:
-    kept = recorded_rows(len(y))
-    rows = row_losses(result.output_epochs + 1, result.outputs, y[kept], task)
-    return rows if weights is None else RowLosses(rows.epochs, linearise(rows.losses, weights[kept]))
+    recorded = recorded_rows(len(y))
+    rows = row_losses(result.output_epochs + 1, result.outputs, y[recorded], task)
+    return rows if weights is None else RowLosses(rows.epochs, linearise(rows.losses, weights[recorded]))

@@ -1,4 +1,4 @@
-"""The picture of verdicts: each run's curves with its best epoch and the onset's interval shaded."""
+"""Plot verdicts: each run's curves with its best epoch and the onset's interval."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ PANEL, DPI = (5.0, 3.4), 100  # inches of one run's picture
 
 
 def plot_verdict(curves: MetricCurves, verdict: Verdict, ax: Axes) -> Axes:
-    """One run on `ax`: training solid, validation dashed, its best epoch dotted, the onset's interval shaded."""
+    """Plot one run on `ax`, and return `ax`.
+
+    Training is solid, validation dashed, the best epoch dotted, and the onset's interval shaded.
+    """
     if curves.train is not None:
         ax.plot(curves.train.epochs, drawable_values(curves.train.values), color=COLOURS[0], label="training")
     series = curves.validation
@@ -39,7 +42,7 @@ def plot_verdict(curves: MetricCurves, verdict: Verdict, ax: Axes) -> Axes:
 
 
 def save_verdict_figure(judged: Sequence[tuple[MetricCurves, Verdict]], path: Path) -> None:
-    """Writes the pictures of all runs into one PNG, PDF or SVG, as `path` ends. Raises UsageError for others."""
+    """Save plots of all runs as one PNG, PDF or SVG, by the suffix of `path`. Raises UsageError for others."""
     if path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"{path}: pictures are written as .png, .pdf or .svg; name such a file")
     if len(judged) > MOST:
@@ -50,9 +53,9 @@ def save_verdict_figure(judged: Sequence[tuple[MetricCurves, Verdict]], path: Pa
     FigureCanvasAgg(figure)
     for i, (curves, verdict) in enumerate(judged):
         plot_verdict(curves, verdict, figure.add_subplot(rows, columns, i + 1))
-    beside = path.with_name(f".{path.name}.part{path.suffix}")
-    figure.savefig(beside)
-    beside.replace(path)
+    part = path.with_name(f".{path.name}.part{path.suffix}")
+    figure.savefig(part)
+    part.replace(path)
 
 
 def _short(run: str) -> str:

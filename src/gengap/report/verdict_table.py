@@ -1,4 +1,4 @@
-"""Verdicts for people and scripts: the table with sparklines, the reasons under it, and the JSON document."""
+"""Verdicts for people and scripts: the table with sparklines, the findings below it, and the JSON document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WIDE = 110  # characters of a console with room for intervals
 
 
 def sparkline(values: np.ndarray, width: int = WIDTH) -> str:
-    """A curve in `width` characters, of means over equal parts; a gap where nothing is finite.
+    """Return a curve in `width` characters, as means over equal parts; a gap where nothing is finite.
 
     >>> sparkline(np.array([3.0, 2.0, 1.0, 2.0]), 4)
     '█▅▁▅'
@@ -56,7 +56,7 @@ def verdict_text(verdict: Verdict | None) -> Text:
 def verdict_table(
     judged: Sequence[tuple[MetricCurves, Verdict]], width: int = 80, title: str | None = None
 ) -> Table:
-    """One line a run, for a console of `width` characters; intervals are shown where there is room for them."""
+    """Return a table with a line for each run, for a console of `width` characters; wide ones show intervals."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("run", "verdict", "validation", "best", "onset", "rise %"):
         table.add_column(column, no_wrap=True)
@@ -90,12 +90,12 @@ def shorten(name: str, room: int) -> str:
 
 
 def verdict_details(verdicts: Iterable[Verdict]) -> RenderableType:
-    """Each run's reasons with their codes, and the advice."""
-    return Group(*(_words(verdict) for verdict in verdicts))
+    """Return each run's findings with their codes, and the advice."""
+    return Group(*(_details(verdict) for verdict in verdicts))
 
 
 def onset_text(verdict: Verdict, interval: bool = True) -> str:
-    """The onset, with its interval if asked for, or nothing."""
+    """Return the onset, with its interval if requested; empty without an onset."""
     if verdict.onset_epoch is None or verdict.onset_interval is None:
         return ""
     low, high = verdict.onset_interval
@@ -103,14 +103,14 @@ def onset_text(verdict: Verdict, interval: bool = True) -> str:
 
 
 def rise_text(verdict: Verdict, interval: bool = True) -> str:
-    """The rise, with its interval if asked for, or nothing."""
+    """Return the rise, with its interval if requested; empty without a rise."""
     if verdict.rise_percent is None:
         return ""
     low, middle, high = (value + 0.0 if abs(value) >= 0.05 else 0.0 for value in verdict.rise_percent)
     return f"{middle:.1f} [{low:.1f}, {high:.1f}]" if interval else f"{middle:.1f}"
 
 
-def _words(verdict: Verdict) -> Text:
+def _details(verdict: Verdict) -> Text:
     text = Text(f"\n{verdict.run}: ")
     text.append(verdict.verdict, style=STYLES[verdict.verdict])
     for finding in verdict.findings:

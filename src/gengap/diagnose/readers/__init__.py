@@ -1,9 +1,9 @@
-"""Any framework's curves: reads logs of every kind into `Log`s, one a run.
+"""Read any framework's curves into `Log`s, one for each run.
 
-    files (which reader)  ->  text, frames, events  \\
-    objects (which kind)  ->  documents, frames     -> table -> runs -> Log
+    paths (which reader)  ->  text_tables, frames, events  \\
+    objects (which kind)  ->  documents, frames            -> log_table -> table_layouts -> Log
 
-`read` is the one door. Nothing here imports another framework, and nothing is ever unpickled.
+`read` is the entry point. Nothing here imports another framework, and nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -21,20 +21,28 @@ __all__ = ["Log", "read"]
 
 
 def read(source: object, metric: str | None = None) -> list[Log]:
-    """The runs in a log: a path of a file or folder, or a Python object.
+    """Return the runs in a log.
 
-    Files: CSV, TSV, JSON, JSON lines, Parquet, Arrow, Feather, TensorBoard's event files. Folders: a study's, and
-    those of TensorBoard, Hugging Face and Lightning. Objects: dicts of lists, lists of records, data frames, a
-    Keras History, fitted scikit-learn, XGBoost and LightGBM models, gengap's own History and Study. Tables may be
-    wide (a column for each metric) or long (columns run, seed, epoch or step, split, metric, value).
+    Files: CSV, TSV, JSON, JSON lines, Parquet, Arrow, Feather, TensorBoard's event files. Folders: those of a
+        study,
+    TensorBoard, Hugging Face and Lightning. Objects: dicts of lists, lists of records, data frames, a Keras
+    History, fitted scikit-learn, XGBoost and LightGBM models, gengap's own History and Study. Tables may be wide (a
+    column for each metric) or long (columns run, seed, epoch or step, split, metric, value).
 
-    `metric` is only what the curves are called that have no name but their split's, as in {"train": [...],
-    "validation": [...]}; without it they are losses. A run in a file is called FILE, or FILE:run where the file
-    names its runs. Raises DataError if the log can't be read, UsageError for objects of another kind.
+    A run in a file is called FILE, or FILE:run if the file names its runs.
 
     >>> (log,) = read({"loss": [0.9, 0.5, 0.3], "val_loss": [1.0, 0.7, 0.8]})
     >>> log.history["validation", "loss"].values
     array([1. , 0.7, 0.8])
+
+    Args:
+        source: Path of a file or folder, or a Python object.
+        metric: Metric of curves that are named only by their split, as in {"train": [...], "validation": [...]}
+            (default: the loss).
+
+    Raises:
+        DataError: If the log can't be read.
+        UsageError: If the object is of an unknown kind.
     """
     if isinstance(source, (str, os.PathLike)):
         from gengap.diagnose.readers.paths import read_path
@@ -48,11 +56,11 @@ def read(source: object, metric: str | None = None) -> list[Log]:
 
         logs = read_object(source)
     bare = (parse(metric) or ("", ""))[1] if metric else ""
-    return [_called(log, bare or "loss") for log in logs]
+    return [_with_metric(log, bare or "loss") for log in logs]
 
 
-def _called(log: Log, metric: str) -> Log:
-    """The log with its curves of no name called `metric`, unless there is such a metric."""
+def _with_metric(log: Log, metric: str) -> Log:
+    """Return the log with `metric` as the name of its unnamed curves, unless there is such a metric."""
     if any(known == metric for _, known in log.names):
         return log
     names = {(split, known or metric): name for (split, known), name in log.names.items()}

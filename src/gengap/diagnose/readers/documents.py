@@ -26,7 +26,7 @@ EXPECTED = "expected lists by name, such as {'loss': [...], 'val_loss': [...]}, 
 
 
 def read_nested(document: object, file: str, run: str = "") -> list[Log]:
-    """The runs in nested dicts and lists. Raises DataError if they hold no columns."""
+    """Return the runs in nested dicts and lists. Raises DataError if they hold no columns."""
     if isinstance(document, Mapping):
         return _logs_of_mapping({str(name): value for name, value in document.items()}, file, run)
     records = items(document)
@@ -55,7 +55,7 @@ def _logs_of_mapping(mapping: Mapping[str, Any], file: str, run: str) -> list[Lo
 
 
 def _are_runs(mapping: Mapping[str, Mapping[Any, Any]]) -> bool:
-    """Whether the outer names are runs: the inner ones tell splits, and these do not."""
+    """Return whether the outer names are runs: the inner names have splits, and these do not."""
 
     def tells(names: Mapping[Any, Any]) -> bool:
         return any((parse(str(name)) or ("", ""))[0] for name in names)
@@ -64,7 +64,7 @@ def _are_runs(mapping: Mapping[str, Mapping[Any, Any]]) -> bool:
 
 
 def items(value: object) -> list[Any] | None:
-    """The items of anything like a list or a one-dimensional array, or None."""
+    """Return the items of anything like a list or a one-dimensional array, or None."""
     if isinstance(value, (str, bytes, bytearray, Mapping)):
         return None
     convert = getattr(value, "tolist", None)
@@ -82,7 +82,7 @@ def table_of_records(
     run: str = "",
     notes: tuple[Message, ...] = (),
 ) -> LogTable:
-    """A table with a row for each record, dicts in a record as columns named outer/inner."""
+    """Return a table with a row for each record; dicts in a record become columns named outer/inner."""
     flat = [dict(_leaves(record)) for record in records]
     names = dict.fromkeys(name for record in flat for name in record)
     check_points(file, len(names) * len(flat))
@@ -100,7 +100,7 @@ def _leaves(record: Mapping[Any, Any], prefix: str = "", depth: int = 1) -> Iter
 
 
 def _table_of_lists(mapping: Mapping[Any, Any], file: str, run: str) -> LogTable:
-    """A table of lists by name; dicts in the dict give names outer-inner, as XGBoost writes them."""
+    """Return a table of lists by name; dicts in the dict give names outer-inner, as XGBoost writes them."""
     found = dict(_lists(mapping))
     lists = {name: cells for name, cells in found.items() if isinstance(cells, list)}
     indexed = {name: cells for name, cells in found.items() if isinstance(cells, dict)}
@@ -135,7 +135,7 @@ def _spread(cells: list[Any], rows: int) -> list[Any]:
 
 
 def _lists(mapping: Mapping[Any, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
-    """Every column: a list, a dict by whole numbers (pandas), or None for what is no column."""
+    """Yield every column: a list, a dict by whole numbers (pandas), or None for anything else."""
     for name, value in mapping.items():
         column = f"{prefix}{name}"
         if not isinstance(value, Mapping):

@@ -33,7 +33,7 @@ Scalars = dict[str, list[tuple[int, float]]]  # steps and values by tag
 
 @dataclass
 class RunScalars:
-    """What a folder or a run holds, and what is wrong with its files."""
+    """The scalars of a folder or run, and what is wrong with its files."""
 
     columns: Scalars = field(default_factory=dict)
     notes: list[Message] = field(default_factory=list)
@@ -54,15 +54,15 @@ class BrokenEventFileError(Exception):
 
 
 def is_event_file(path: Path) -> bool:
-    """Whether TensorBoard would read it, by its name."""
+    """Return whether TensorBoard would read the file, by its name."""
     return "tfevents" in path.name and not path.name.endswith(".profile-empty")
 
 
 def read_event_files(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
-    """The runs in event files at or below `root`, which errors call `file`.
+    """Return the runs in event files at or below `root`, which errors call `file`.
 
-    A file that is cut off or broken is read up to there, and this is noted: it may still be written to. Raises
-    DataError if there is no scalar in any of them.
+    A file that is cut off or broken is read up to there, with a note: it may still be written to. Raises DataError
+    if there is no scalar in any of them.
     """
     folders: dict[Path, RunScalars] = {}
     points = 0
@@ -85,8 +85,8 @@ def read_event_files(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
     logs = [_log(run, found, root, file) for run, found in runs.items() if found.columns]
     if not logs:
         faults = [str(note) for found in runs.values() for note in found.notes]
-        mend = "Log the losses with add_scalar, or with Keras' callback."
-        raise DataError(f"{file}: {' '.join(faults[:3]) or f'there are no scalars in its event files. {mend}'}")
+        hint = "Log the losses with add_scalar, or with Keras' callback."
+        raise DataError(f"{file}: {' '.join(faults[:3]) or f'there are no scalars in its event files. {hint}'}")
     return logs
 
 
@@ -102,7 +102,7 @@ def _log(run: Path, found: RunScalars, root: Path, file: str) -> Log:
 
 
 def _place(folder: Path, tags: Scalars) -> tuple[Path, Scalars]:
-    """The run that a folder's tags belong to, and their columns' names."""
+    """Return the run that a folder's tags belong to, and their columns' names."""
     if folder.name.lower() in SPLITS:
         return folder.parent, {f"{folder.name}/{tag}": values for tag, values in tags.items()}
     if len(tags) == 1:
@@ -115,7 +115,7 @@ def _place(folder: Path, tags: Scalars) -> tuple[Path, Scalars]:
 
 
 def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
-    """Tag, step and value of each scalar in a file. Raise BrokenEventFileError at the first damaged record."""
+    """Yield tag, step and value of each scalar in a file. Raises BrokenEventFileError where the file is broken."""
     from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
 
@@ -133,7 +133,7 @@ def _scalars(path: Path) -> Iterator[tuple[str, int, float]]:
 
 
 def _records(path: Path) -> Iterator[bytes]:
-    """The records that can hold scalars. Raises BrokenEventFileError."""
+    """Yield the records that can hold scalars. Raises BrokenEventFileError."""
     from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
     size = path.stat().st_size
@@ -154,7 +154,7 @@ def _records(path: Path) -> Iterator[bytes]:
 
 
 def _number(value: Any) -> float | None:
-    """The number in a summary's value, or None if it is no scalar (a picture, a histogram, text)."""
+    """Return the number in a summary's value, or None if it is no scalar (an image, a histogram, text)."""
     from tensorboard.util.tensor_util import make_ndarray
 
     kind = value.WhichOneof("value")

@@ -1,4 +1,4 @@
-"""Other libraries' tables: data frames of pandas, polars and Arrow, and the Parquet and Arrow files they write."""
+"""Read other libraries' tables: data frames of pandas, polars and Arrow, and Parquet and Arrow files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_frame(frame: Any, file: str) -> list[Log]:
-    """The runs in anything with `__arrow_c_stream__`."""
+    """Return the runs in anything with `__arrow_c_stream__`."""
     import pyarrow as pa
 
     with explain_read_errors(file):
@@ -26,7 +26,7 @@ def read_frame(frame: Any, file: str) -> list[Log]:
 
 
 def read_parquet_log(path: Path, file: str) -> list[Log]:
-    """The runs in a Parquet file, gengap's own histories among them."""
+    """Return the runs in a Parquet file, such as gengap's own histories."""
     with explain_read_errors(file), open_parquet(path, file) as opened:
         check_points(file, opened.metadata.num_rows * opened.metadata.num_columns)
         table = opened.read()
@@ -34,19 +34,19 @@ def read_parquet_log(path: Path, file: str) -> list[Log]:
 
 
 def read_arrow_log(path: Path, file: str) -> list[Log]:
-    """The runs in an Arrow IPC file or stream, or a Feather file."""
+    """Return the runs in an Arrow IPC file or stream, or a Feather file."""
     import pyarrow as pa
 
     with explain_read_errors(file), pa.memory_map(str(path)) as mapped:
         check_arrow(path, file)
         schema, batches = open_arrow(mapped)
-        kept, points = [], 0
+        read, points = [], 0
         for batch in batches:
             points += batch.num_rows * batch.num_columns
             check_points(file, points)
             batch.validate(full=True)
-            kept.append(batch)
-        return _logs(pa.Table.from_batches(kept, schema), file)
+            read.append(batch)
+        return _logs(pa.Table.from_batches(read, schema), file)
 
 
 def _logs(table: pa.Table, file: str) -> list[Log]:
@@ -64,7 +64,7 @@ def _logs(table: pa.Table, file: str) -> list[Log]:
 
 
 def _is_plain(kind: pa.DataType) -> bool:
-    """Whether a column holds numbers or text, and not lists or the like."""
+    """Return whether a column holds numbers or text, and no lists or the like."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):

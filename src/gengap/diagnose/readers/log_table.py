@@ -1,4 +1,4 @@
-"""A log as a table: columns of numbers, text and None (not logged), whatever file or object it came from."""
+"""A log as a table: columns of numbers, text and None (not logged), from any file or object."""
 
 from __future__ import annotations
 
@@ -30,11 +30,19 @@ NOT_LOGGED = {"-", *map(str.lower, NO_VALUE)}  # "nan" is a value: the run diver
 
 @dataclass(frozen=True, eq=False)
 class LogTable:
-    """Columns of one length; a cell is a number, text, or None where nothing was logged.
+    """Columns of equal length. A cell is a number, text, or None if nothing was logged.
 
-    Errors call the table `file` and its row i "`unit` `rows[i]`", counted from 1 without `rows`. `run` names the
-    run if no column does. `ragged` says that None may stand for a key that a record does not have. Raises
-    DataError if it has more than `MAX_POINTS` cells.
+    Attributes:
+        file: What errors call the table.
+        columns: Cells by column.
+        unit: What errors call a row.
+        rows: Number of each row in its source (default: counted from 1).
+        run: Name of the run, if no column names it.
+        ragged: Whether None may stand for a key that a record does not have.
+        notes: What the reader had to decide.
+
+    Raises:
+        DataError: If it has more than `MAX_POINTS` cells.
     """
 
     file: str
@@ -60,26 +68,26 @@ class LogTable:
         return self.rows[i] if self.rows is not None else i + 1
 
     def roles(self) -> dict[str, str]:
-        """The columns that say where a value belongs, by role."""
+        """Return the columns that say where a value belongs, by role."""
         names = {name.strip().lower(): name for name in reversed(list(self.columns))}
         found = {role: [names[n] for n in known if n in names] for role, known in ROLES.items()}
         return {role: columns[0] for role, columns in found.items() if columns}
 
 
 def check_points(file: str, points: int) -> None:
-    """Raises DataError for more values than are read."""
+    """Raise DataError for more values than are read."""
     if points > MAX_POINTS:
         raise DataError(f"{file}: holds {points:,} values, at most {MAX_POINTS:,} are read. Thin it, or split it.")
 
 
 def check_text_size(file: str, taken: int) -> None:
-    """Raises DataError for more bytes of text than are read."""
+    """Raise DataError for more bytes of text than are read."""
     if taken > MAX_TEXT:
         raise DataError(f"{file}: holds {taken:,} bytes of text, at most {MAX_TEXT:,} are read. Leave columns out.")
 
 
 def number(cell: object) -> float | None:
-    """A cell's number, or None if nothing was logged. Raises ValueError or TypeError for anything else."""
+    """Return a cell's number, or None if nothing was logged. Raises ValueError or TypeError for anything else."""
     if type(cell) is float or cell is None:
         return cell
     if isinstance(cell, str):

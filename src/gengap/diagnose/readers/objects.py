@@ -89,11 +89,12 @@ def _document(source: Any) -> tuple[str, Any] | None:
 
 
 def _scikit_learn(model: Any) -> list[LoggedColumn]:
-    """The curves that scikit-learn's models keep, a value for each iteration.
+    """Return the curves that scikit-learn's models keep, a value for each iteration.
 
     MLP: `loss_curve_` of training, `validation_scores_` (accuracy or R²). HistGradientBoosting: the score named by
-    its `scoring`, the first value from before the first iteration; negated losses become losses again.
-    GradientBoosting: `train_score_`, which is training's loss.
+        its
+    `scoring`, the first value from before the first iteration; negated losses become losses again.
+    GradientBoosting: `train_score_`, which is the training loss.
     """
     if hasattr(model, "loss_curve_"):
         return _curves(

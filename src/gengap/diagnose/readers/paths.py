@@ -1,4 +1,4 @@
-"""Paths: which reader opens a file, by its name, and which logs are found in a folder. Nothing is unpickled."""
+"""Read logs from paths: choose a reader by a file's name, and find the logs in a folder. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
 MAX_BYTES = 256 << 20  # of one file that is read at once
-MAX_FILES = 100_000  # looked at in a folder
+MAX_FILES = 100_000  # in a folder
 TEXTS = {  # by suffix: the reader's name and the reader
     **dict.fromkeys((".csv", ".tsv", ".txt"), ("csv", text.read_csv_log)),
     **dict.fromkeys((".jsonl", ".ndjson"), ("json-lines", text.read_json_lines)),
@@ -25,24 +25,24 @@ TABLES = {
     **dict.fromkeys((".arrow", ".feather"), ("arrow", frames.read_arrow_log)),
 }
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz")
-NAMED = ("histories.parquet", "trainer_state.json", "metrics.csv")  # looked for in a folder, in this order
+LOG_NAMES = ("histories.parquet", "trainer_state.json", "metrics.csv")  # looked for in a folder, in this order
 
 
 def read_path(path: Path, file: str) -> list[Log]:
-    """The runs in a file or folder, which errors call `file`. Raises DataError if it can't be read."""
+    """Return the runs in a file or folder, which errors call `file`. Raises DataError if it can't be read."""
     try:
         path = path.expanduser()
         if path.is_dir():
-            return _logs_of_folder(path, file)
+            return _read_folder(path, file)
         if not path.exists():
             raise DataError(f"{file}: there is no such file or folder. Check the path.")
-        return _logs_of_file(path, file)
-    except (OSError, RuntimeError) as fault:  # the latter for a home that is not known
-        said = getattr(fault, "strerror", None) or fault
-        raise DataError(f"{file}: can't be read ({said}). Check the path and its rights.") from None
+        return _read_file(path, file)
+    except (OSError, RuntimeError) as fault:  # RuntimeError: the home folder is unknown
+        problem = getattr(fault, "strerror", None) or fault
+        raise DataError(f"{file}: can't be read ({problem}). Check the path and its rights.") from None
 
 
-def _logs_of_file(path: Path, file: str) -> list[Log]:
+def _read_file(path: Path, file: str) -> list[Log]:
     suffix = path.suffix.lower()
     if suffix in PICKLES:
         raise DataError(
@@ -75,21 +75,21 @@ def _named(reader: str, logs: list[Log]) -> list[Log]:
     return [replace(log, reader=reader) for log in logs]
 
 
-def _logs_of_folder(folder: Path, file: str) -> list[Log]:
-    """The logs whose names are known, of the first kind that is there: study folders, trainers' states, ..."""
+def _read_folder(folder: Path, file: str) -> list[Log]:
+    """Return the runs in a folder's logs of the first known kind (LOG_NAMES, then event files)."""
     paths = _walk(folder, file)
-    for name in NAMED:
+    for name in LOG_NAMES:
         found = [path for path in paths if path.name == name]
         found = _last_checkpoints(found) if name == "trainer_state.json" else found
         if found:
             own = folder / "histories.parquet"
-            return [log for p in found for log in _logs_of_file(p, file if p == own else _joined(file, folder, p))]
+            return [log for p in found for log in _read_file(p, file if p == own else _joined(file, folder, p))]
     found = [path for path in paths if events.is_event_file(path) and path.is_file()]
     if found:
         return _named("tensorboard", events.read_event_files(found, folder, file))
     raise DataError(
-        f"{file}: no log is in this folder, expected {', '.join(NAMED)} or TensorBoard's event files somewhere in "
-        "it. Other files are read if you name them."
+        f"{file}: no log is in this folder, expected {', '.join(LOG_NAMES)} or TensorBoard's event files in it. Name "
+        "other files to read them."
     )
 
 
@@ -98,7 +98,7 @@ def _joined(file: str, folder: Path, path: Path) -> str:
 
 
 def _walk(folder: Path, file: str) -> list[Path]:
-    """Every file below a folder, version_2 before version_10."""
+    """Return every file below a folder, version_2 before version_10."""
     paths: list[Path] = []
     for inner, _, names in os.walk(folder):
         paths += (Path(inner, name) for name in names)
@@ -112,7 +112,7 @@ def _natural(part: str) -> list[tuple[int, str]]:
 
 
 def _last_checkpoints(states: Iterable[Path]) -> list[Path]:
-    """Of one training's states the last: each checkpoint repeats the log up to it."""
+    """Return the last state of each training: each checkpoint repeats the log up to it."""
     last: dict[Path, Path] = {}
     for path in states:
         in_checkpoint = re.fullmatch(r"checkpoint-\d+", path.parent.name)

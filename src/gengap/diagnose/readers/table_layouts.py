@@ -1,7 +1,7 @@
-"""Tables to runs: wide tables, with a column for each metric, and long ones, with a row for each value.
+"""From tables to runs: wide tables have a column for each metric, long tables a row for each value.
 
-Every reader ends here. Which columns are curves is told by their names. Curves come out sorted by epoch (or step),
-each at its own epochs, and what had to be decided is noted.
+Every reader ends here. Columns' names say which are curves. Curves are sorted by epoch (or step), each with its own
+epochs. What the reader had to decide is noted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
 
 class LoggedColumn(NamedTuple):
-    """One column's values as logged, in that order: epochs or steps `x` (n,), whole, and `y` (n,)."""
+    """One column's values in logged order: whole epochs or steps `x` (n,), and `y` (n,)."""
 
     name: str
     key: CurveKey
@@ -32,7 +32,7 @@ class LoggedColumn(NamedTuple):
 
 
 def read_log_table(table: LogTable) -> list[Log]:
-    """The runs in a table, in the order in which they begin. Raises DataError for text among a curve's numbers."""
+    """Return the runs in a table, in the order in which they begin. Raises DataError for text in a curve."""
     if not len(table):
         raise DataError(f"{table.file}: there are no rows in it. Give a log of at least one epoch.")
     roles = table.roles()
@@ -63,7 +63,7 @@ def _seed(table: LogTable, cell: object, i: int) -> int:
 
 
 def _pivoted(table: LogTable, roles: Mapping[str, str]) -> LogTable:
-    """A table with rows of their own for each split, as one with columns of their own, named split/metric."""
+    """Return a table with a row for each split as one with a column for each split, named split/metric."""
     splits = ["" if cell is None else str(cell).strip() for cell in table.columns[roles["split"]]]
     columns: dict[str, Sequence[object]] = {}
     check_points(table.file, len(set(splits)) * len(table) * (len(table.columns) - len(roles)))
@@ -101,9 +101,9 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
 def _positions(
     table: LogTable, roles: Mapping[str, str], rows: list[int], logged: list[np.ndarray]
 ) -> tuple[np.ndarray, list[Message]]:
-    """Each row's epoch, or its step if that repeats less (training logged several times an epoch), or its number.
+    """Return each row's epoch, or its step if steps repeat less (several a epoch), or its number; and notes.
 
-    `logged` are the rows of each curve. An epoch of Hugging Face is no whole number, so steps count there.
+    `logged` are the rows of each curve. An epoch of Hugging Face is not whole, so steps are used.
     """
     usable: dict[str, np.ndarray] = {}
     for role in ("epoch", "step"):
@@ -124,10 +124,10 @@ def _positions(
 
 
 def _diverged(curves: list[LoggedColumn], x: np.ndarray) -> tuple[list[LoggedColumn], list[Message]]:
-    """Cells that stay empty after curves without a gap, taken as NaN: so do pandas and others write it.
+    """Return the curves with NaN for cells that stay empty to the end, and notes: the run diverged.
 
-    Holes are no such thing: where training and validation stand in rows of their own, or a test at the end. `x`
-    (rows,) are all rows' epochs.
+    pandas and others write divergence like this. Gaps elsewhere are not divergence: training and validation may
+    have separate rows, or a test comes last. `x` (rows,) are all rows' epochs.
     """
     every = np.unique(x[x < WHOLE])
     ends, notes = {}, []
@@ -179,9 +179,9 @@ def build_log(
     other: Iterable[str] = (),
     notes: Iterable[Message] = (),
 ) -> Log:
-    """One run, its curves sorted by epoch. Of epochs logged more than once, and this is noted, the last counts.
+    """Return one run with its curves sorted by epoch. Of values for the same epoch the last counts, with a note.
 
-    Of two columns for one split and metric the longer one is kept, and the first of equal ones.
+    Of two columns for one split and metric the longer one is used, and the first of equally long ones.
     """
     left_out, decided = list(other), list(notes)
     series: dict[CurveKey, Series] = {}
@@ -214,6 +214,6 @@ def _printable(note: Message) -> Message:
 
 
 def column_name(key: CurveKey) -> str:
-    """What Keras would call a series: loss, val_loss, test_loss."""
+    """Return Keras' name of a series: loss, val_loss, test_loss."""
     split, metric = key
     return {"train": metric, "validation": f"val_{metric}"}.get(split, f"{split}_{metric}")

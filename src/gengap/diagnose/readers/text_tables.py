@@ -22,7 +22,7 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
 def decoded(content: bytes, file: str) -> str:
-    """The text of a file. Raises DataError if there is none, or if it is no UTF-8."""
+    """Return the text of a file. Raises DataError if there is none, or if it is not UTF-8."""
     try:
         if b"\0" in content:
             raise ValueError
@@ -37,7 +37,7 @@ def decoded(content: bytes, file: str) -> str:
 
 
 def read_csv_log(text: str, file: str) -> list[Log]:
-    """The runs in CSV text; its first line names the columns."""
+    """Return the runs in CSV text; its first line names the columns."""
     return read_log_table(_csv_table(text, file))
 
 
@@ -61,7 +61,7 @@ def _csv_table(text: str, file: str) -> LogTable:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines of a text one by one, each with a line feed at its end but perhaps the last."""
+    """Yield the lines of a text, each with a line feed at its end except perhaps the last."""
     for found in LINE.finditer(text):  # a list of all of them may be larger than the text
         yield found[0].rstrip("\r\n") + "\n" * found[0].endswith(("\r", "\n"))
 
@@ -86,7 +86,7 @@ def _is_number(cell: str) -> bool:
 def _cells(
     reader: Any, header: list[str], text: str, file: str, skipped: int
 ) -> tuple[list[list[str]], list[int], tuple[Message, ...]]:
-    """The columns' cells, each row's line, and notes. A header met again (a resumed run's) is passed over."""
+    """Return the columns' cells, each row's line, and notes. A repeated header (of a resumed run) is left out."""
     columns: list[list[str]] = [[] for _ in header]
     lines: list[int] = []
     notes: list[Message] = []
@@ -103,7 +103,7 @@ def _cells(
             notes.append(Message("read-cut-off", {"line": line}))
             continue
         if len(cells) != len(header):
-            raise DataError(f"{file}, line {line}: {len(cells)} fields, expected {len(header)}. Mend that line.")
+            raise DataError(f"{file}, line {line}: {len(cells)} fields, expected {len(header)}. Correct that line.")
         lines.append(line)
         check_points(file, len(lines) * len(header))
         for column, cell in zip(columns, cells, strict=True):
@@ -112,7 +112,7 @@ def _cells(
 
 
 def read_json(text: str, file: str) -> list[Log]:
-    """The runs in a JSON document, or in one document a line."""
+    """Return the runs in a JSON document, or in one document per line."""
     check_points(file, sum(map(text.count, "[{,")))  # before a few bytes each become a value of a hundred
     try:
         document = json.loads(text)
@@ -126,7 +126,7 @@ def read_json(text: str, file: str) -> list[Log]:
 
 
 def read_json_lines(text: str, file: str) -> list[Log]:
-    """The runs in text with one JSON object a line. A last line that is cut off is left out and noted."""
+    """Return the runs in text with one JSON object per line. A cut-off last line is left out, with a note."""
     records: list[Mapping[str, Any]] = []
     rows: list[int] = []
     notes: list[Message] = []
@@ -141,7 +141,7 @@ def read_json_lines(text: str, file: str) -> list[Log]:
             if not line.endswith("\n") and records:
                 notes.append(Message("read-cut-off", {"line": i}))
                 break
-            raise DataError(f"{file}, line {i}: this is not JSON ({fault}). Mend or delete that line.") from None
+            raise DataError(f"{file}, line {i}: this is not JSON ({fault}). Correct or delete that line.") from None
         if not isinstance(record, Mapping):
             raise DataError(
                 f'{file}, line {i}: {type(record).__name__}, expected an object such as {{"epoch": 0}}.'
