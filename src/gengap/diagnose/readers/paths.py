@@ -88,8 +88,8 @@ def _read_folder(folder: Path, file: str) -> list[Log]:
     if found:
         return _named("tensorboard", events.read_event_files(found, folder, file))
     raise DataError(
-        f"{file}: no log is in this folder, expected {', '.join(LOG_NAMES)} or TensorBoard's event files. Name other "
-        "files to read them."
+        f"{file}: no log is in this folder, expected {', '.join(LOG_NAMES)} or TensorBoard's event files. "
+        "Name other files to read them."
     )
 
 
