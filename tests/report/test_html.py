@@ -32,8 +32,7 @@ from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.html import render, render_main, script_json, write_report
 from gengap.report.page import ALL, study_page
-from gengap.report.page.epoch_values import epoch_table
-from gengap.report.page.page_curves import part_starts, run_curves, thinned_positions
+from gengap.report.page.page_curves import epoch_table, part_starts, run_curves, thinned_positions
 from gengap.report.page.trial_rows import sparkline_svg
 from gengap.study import Study
 from gengap.study.folder import StudyFolder

@@ -21,7 +21,7 @@ from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.report import plots
 from gengap.report.labels import legend_labels
-from gengap.report.smoothing import smooth
+from gengap.report.plots import smooth
 
 HOSTILE = [
     "g/$x_1$",

@@ -14,23 +14,25 @@ import base64
 import hashlib
 import re
 import shlex
+import time
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gengap.analysis.sizes import SizeAnalysis
 from gengap.files.atomic import atomic_write
 from gengap.report.page import GroupMember, Page, RankedRun
-from gengap.report.page.formats import FILTERS
 from gengap.report.page.page_curves import RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
 from gengap.stats.comparison import Comparison
 from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.text.catalog import Catalog, catalog, default_language
+from gengap.text.numbers import bounds, fixed, minutes, p_value, percent
 
 SCRIPT_LABEL = re.compile(r'\bsay\("([^"]+)"')
 JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
@@ -177,3 +179,35 @@ def _template(name: str):
 @cache
 def _text(name: str) -> str:
     return files("gengap.report.page").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def thousands(count: int) -> str:
+    """Format a count with commas between thousands.
+
+    >>> thousands(803329)
+    '803,329'
+    """
+    return f"{count:,}"
+
+
+def breakable(name: str) -> Markup:
+    """Allow a line break after the group in a run's name.
+
+    >>> print(breakable("sizes/<b>"))
+    sizes/<wbr>&lt;b&gt;
+    """
+    return escape(name).replace("/", Markup("/<wbr>"))
+
+
+def utc_time(seconds: float) -> str:
+    """Format a time in seconds after 1970.
+
+    >>> utc_time(0)
+    '1970-01-01 00:00 UTC'
+    """
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    each.__name__: each for each in (fixed, bounds, percent, p_value, minutes, thousands, breakable, utc_time)
+}

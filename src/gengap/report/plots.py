@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,7 +22,6 @@ from gengap.errors import UsageError
 from gengap.files.atomic import atomic_write
 from gengap.history import History, Series
 from gengap.report.labels import FONT, legend_labels, plain_text
-from gengap.report.smoothing import smooth
 from gengap.text.markup import LARGEST_DRAWABLE, drawable_values
 
 # Okabe and Ito's palette, told apart with any colour vision, without the yellow that white paper swallows.
@@ -35,6 +35,7 @@ BELOW, ABOVE, MARGIN = 0.5, 0.4, 0.1
 WILD_START = 2.0  # no start reaches higher over the best than this many times the median run's
 FLAT = 1e-3  # of the best: where the starts are no higher, the whole range is shown
 LEGEND_RUNS, LEGEND_ROWS = 40, 23  # more runs than this go unnamed; what fits the height of a picture
+KERNEL_REACH = 3.0  # standard deviations of the smoothing kernel: 99.7% of the half Gaussian
 BINS = 101
 NARROW = 1e-9  # of the values: a range too small to part into bins
 SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
@@ -316,3 +317,40 @@ def finish_axes(ax: Axes, handles: Sequence[Line2D] | None = None) -> None:
         ax.legend(loc="best", framealpha=0.9, prop=FONT)
     elif handles:
         ax.legend(handles=handles, loc="upper right", framealpha=0.9, prop=FONT)
+
+
+def smooth(values: npt.ArrayLike, std: npt.ArrayLike) -> np.ndarray:
+    """Smooth a curve with half a Gaussian: each value becomes the mean of itself and the values before it.
+
+    Weights are normalised over the values that exist, so the start is not pulled towards zero.
+
+    Args:
+        values: The curve, shape (n,). NaN and infinite values have no weight and become NaN.
+        std: Standard deviation of the Gaussian in values, a number or shape (n,); 0 for no smoothing.
+
+    Returns:
+        The smoothed curve, shape (n,), float64.
+
+    Raises:
+        UsageError: If `std` is negative or not finite.
+
+    >>> smooth([4.0, 0.0, 0.0], 0.5).round(2).tolist()
+    [4.0, 0.48, 0.0]
+    """
+    values, std = np.asarray(values, np.float64), np.asarray(std, np.float64)
+    wrong = ~(np.isfinite(std) & (std >= 0))
+    if wrong.any():
+        raise UsageError(
+            f"smoothing over {std[wrong][0]}: expected a finite standard deviation of 0 (none) or more"
+        )
+    std = np.broadcast_to(std, values.shape)
+    finite = np.isfinite(values)
+    known, weight_of_known = np.where(finite, values, 0.0), finite.astype(np.float64)
+    total, weights = known.copy(), weight_of_known.copy()  # lag 0 has weight 1
+    furthest = min(len(values) - 1, int(np.ceil(KERNEL_REACH * std.max(initial=0.0))))
+    for lag in range(1, furthest + 1):
+        steps = lag / np.maximum(std[lag:], np.finfo(np.float64).tiny)
+        weight = np.where(steps <= KERNEL_REACH, np.exp(-0.5 * np.minimum(steps, KERNEL_REACH) ** 2), 0.0)
+        total[lag:] += weight * known[:-lag]
+        weights[lag:] += weight * weight_of_known[:-lag]
+    return np.divide(total, weights, out=np.full(values.shape, np.nan), where=finite)

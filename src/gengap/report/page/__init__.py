@@ -15,8 +15,7 @@ import msgspec
 from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
 from gengap.plan import ROWS
-from gengap.report.page.epoch_values import EpochTable, epoch_table
-from gengap.report.page.page_curves import RunCurves, run_curves
+from gengap.report.page.page_curves import EpochTable, RunCurves, epoch_table, run_curves
 from gengap.report.page.trial_rows import TrialRow, make_row
 from gengap.stats.comparison import Comparison
 

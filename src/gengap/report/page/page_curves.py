@@ -8,6 +8,8 @@ instead, so that no peak is lost.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -20,6 +22,7 @@ THINNING_LENGTH = 2_000  # values, from which on a series is cut down
 MOST, WHOLE = 1_500, 200  # values that are then drawn as logged, and of its start
 NARROW, PARTS = 0.01, 400  # a part spans that share of the epochs before it, or the series' share of so many parts
 DIGITS = 6
+TABLE_EPOCHS = 10  # epochs of the table of numbers
 
 
 class PageCurve(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -135,3 +138,40 @@ def thinned_positions(series: Series, best: int | None, most: int = MOST) -> np.
         ends = [drawn[series.values[drawn].argmin()], drawn[series.values[drawn].argmax()]] if len(drawn) else []
         chosen += ends or [part[0]]  # a gap stays one
     return np.unique(chosen)
+
+
+class EpochLine(msgspec.Struct, frozen=True):
+    """One run and split: its values at the epochs of the table; None where it had ended, or for a gap."""
+
+    run: str
+    split: str
+    values: tuple[float | None, ...]
+
+
+class EpochTable(msgspec.Struct, frozen=True):
+    """`metric` by run and split at `epochs`."""
+
+    metric: str
+    epochs: tuple[int, ...]
+    lines: tuple[EpochLine, ...]
+
+
+def epoch_table(histories: Sequence[History]) -> EpochTable:
+    """The first metric of these histories at about ten epochs, evenly spread over their logarithms."""
+    metric = next((metric for history in histories for metric in metrics_of(history)), "")
+    last = max((history.epochs for history in histories), default=0)
+    epochs = np.unique(np.round(np.geomspace(1, max(last, 1), TABLE_EPOCHS)).astype(int)).tolist() if last else []
+    lines = [
+        EpochLine(history.run, key[0], tuple(_at(history[key], epoch) for epoch in epochs))
+        for history in histories
+        for key in (history.training_key(metric), ("validation", metric))
+        if key in history
+    ]
+    return EpochTable(metric, tuple(epochs), tuple(lines))
+
+
+def _at(series: Series, epoch: int) -> float | None:
+    """The last value logged up to `epoch`, if the series goes that far."""
+    if not len(series) or not series.epochs[0] <= epoch <= series.epochs[-1]:
+        return None
+    return rounded(float(series.values[np.searchsorted(series.epochs, epoch, side="right") - 1]))

@@ -11,7 +11,7 @@ const state = {
   ruled: false, // whether a line marks it: a mouse has its own
   hidden: new Set(),
 };
-const REACH = 3, EPOCHS_PER_STD = 10; // as in gengap.report.smoothing and gengap.report.plots
+const REACH = 3, EPOCHS_PER_STD = 10; // as in gengap.report.plots
 const BELOW = 0.5, ABOVE = 0.4, MARGIN = 0.1, WILD_START = 2, FLAT = 1e-3; // as in gengap.report.plots
 const MUCH = 5; // times the middle run's epochs, from which on a logarithmic axis is shown
 const CHANCE = 0.1; // the level of intervals and p-values
