@@ -1,6 +1,6 @@
-"""Pictures of a study's conclusions: loss by size, by regulariser and strength, and by training rows.
+"""Plots of a study's conclusions: loss by size, by strength of regularisers, and by training rows.
 
-As in `gengap.report.plots`, each draws on the `ax` it is given, or on new axes, and returns them.
+As in `gengap.report.plots`, each function draws on `ax`, or on new axes, and returns the axes.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ FIGURE_NAMES = ("loss-by-size", "loss-by-strength", "loss-by-rows")  # of the pi
 
 
 def plot_sizes(sizes: SizeAnalysis, ax: Axes | None = None) -> Axes:
-    """Training and validation loss against parameters, with intervals: a validation curve over sizes.
+    """Plot training and validation loss against parameters, with intervals.
 
-    Training's interval spans the seeds, validation's is that of new rows. The kept size is ringed.
+    The interval of training is the range over seeds, that of validation is for new rows. A ring marks the smallest
+    size within one standard error of the best.
     """
     ax = ax or new_figure().add_subplot()
     x = [rung.parameters for rung in sizes.rungs]
@@ -43,9 +44,9 @@ def plot_sizes(sizes: SizeAnalysis, ax: Axes | None = None) -> Axes:
 
 
 def plot_strengths(effects: Iterable[RegularizerEffect], ax: Axes | None = None) -> Axes:
-    """Each regulariser's validation loss minus that of the model without it, against its strength, with intervals.
+    """Plot the change in validation loss from each regulariser against its strength, with intervals.
 
-    Those with one number lie on the strength axis, connected by kind; what has none is left to the table.
+    Regularisers of one kind are connected. Those without a strength are left out.
     """
     ax = ax or new_figure().add_subplot()
     kinds: dict[str, list[tuple[float, RegularizerEffect]]] = {}
@@ -69,7 +70,7 @@ def plot_strengths(effects: Iterable[RegularizerEffect], ax: Axes | None = None)
 
 
 def plot_learning_curve(found: LearningCurveForecast, ax: Axes | None = None) -> Axes:
-    """The learning curve over training rows, and its forecasts with their 90% intervals."""
+    """Plot the loss by training rows, and forecasts with their 90% intervals."""
     ax = ax or new_figure().add_subplot()
     ax.plot(found.sizes, found.losses, "o-", color=COLOURS[0], label="measured")
     ahead = [(f.rows, *f.loss) for f in found.forecasts if f.loss is not None]
@@ -85,7 +86,7 @@ def plot_learning_curve(found: LearningCurveForecast, ax: Axes | None = None) ->
 
 
 def save_conclusion_plots(summary: StudySummary, folder: Path) -> list[Path]:
-    """The pictures of all conclusions that there are, as NAMES says, each replaced whole."""
+    """Write the plots of all conclusions that the study has, as FIGURE_NAMES, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     saved: list[Path] = []
     by_size, by_strength, by_rows = (folder / f"{name}.png" for name in FIGURE_NAMES)

@@ -78,7 +78,7 @@ def _regularizers(summary: StudySummary) -> Iterator[Message]:
     against = effects[-1].against
     helping: list[Message] = []
     for each in clear[:MAX_EFFECTS]:
-        if each.against in losses:
+        if each.run in losses:
             values = {"kind": each.kind, "treatment": each.treatment, "run": each.run}
             helping.append(Message("conclusion-effect", values | {"lower_percent": _percent(each, losses)}))
     yield Message("conclusion-effects", {"run": against, "effects": tuple(helping) or None})
@@ -90,7 +90,7 @@ def _helps(effect: RegularizerEffect) -> bool:
 
 def _percent(effect: RegularizerEffect, losses: dict[str, float]) -> tuple[float, float, float]:
     """Return by how much a regulariser lowers the loss, in percent of the loss without it: (low, middle, high)."""
-    share = -100 / losses[effect.against]
+    share = -100 / (losses[effect.run] - effect.loss.difference)
     low, high = effect.loss.interval
     return share * high, share * effect.loss.difference, share * low
 

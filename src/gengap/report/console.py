@@ -1,7 +1,7 @@
-"""What one sees in a terminal: the plan, a live display while trials run, and the table at the end.
+"""What the terminal shows of a study before its end: the plan, and the progress of its trials.
 
-On a terminal a rich display; elsewhere one short line per 100 epochs and trial. Everything goes to standard
-error, so that standard output is free for `--json`.
+A terminal gets a live display with a line for every running trial; other output gets a line for each trial and
+100 epochs. Everything goes to standard error: standard output is for `--json`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ READING, FOLDS = ("", -1), ("", -2)  # the keys of the bars for rows and folds, 
 
 
 def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | None = None) -> Table:
-    """The plan in one table: what each trial is and how far it may go."""
+    """Return the plan as a table: each trial with its size, treatments, epochs and patience."""
     trials = (*(plan.growth.rungs() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
     count = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
@@ -64,7 +64,7 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | No
 
 
 def user_model_text(own: UserModels) -> str:
-    """Whose models are trained, and which trials they don't suit."""
+    """Return which function builds the models, and which trials are left out."""
     left, count = ", ".join(own.left_out[:SHOWN_LEFT_OUT]), len(own.left_out)
     more = f" and {count - SHOWN_LEFT_OUT} more" if count > SHOWN_LEFT_OUT else ""
     without = f"; left out, since treatments are for gengap's own networks: {left}{more}" if left else ""
@@ -72,7 +72,7 @@ def user_model_text(own: UserModels) -> str:
 
 
 def growth_text(growth: Growth) -> str:
-    """What a growing plan does beyond the trials it names."""
+    """Return how a plan grows beyond the trials that it names."""
     parts = ["sizes are tried from small to large until validation gains vanish, and one beyond"] * bool(
         growth.ladder
     )
@@ -87,7 +87,7 @@ def growth_text(growth: Growth) -> str:
 
 
 def _model_of(trial: Trial, plan: Plan, dataset: Dataset, own: UserModels | None) -> keras.Model:
-    """The trial's model as it starts."""
+    """Return the model of a trial before training."""
     if own is not None:
         return own.build(trial.units, 0.001, 0)
     return trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
@@ -101,7 +101,7 @@ def _table(title: str, *columns: str, left: int) -> Table:
 
 
 def target_text(dataset: Dataset) -> str:
-    """What the target was taken for."""
+    """Return how the target was read, and the option that changes it."""
     if isinstance(dataset.task, Regression):
         return f"target {dataset.target}: a number (--task multiclass if its values are classes)"
     classes = dataset.task.classes
@@ -145,7 +145,7 @@ class Terminal:
             self._live.stop()
 
     def reading(self, done: int, expected: int | None) -> None:
-        """Rows (or bytes of a download) so far."""
+        """Show how many rows, or bytes of a download, are read."""
         of = f" of {expected:,}" if expected else ""
         with self._lock:
             if self._live is not None:
@@ -153,7 +153,7 @@ class Terminal:
                 self._progress.update(bar, total=expected, completed=done, facts=f"{done:,}{of}")
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
-        """Prints the rows, the plan and, if verbose, every model."""
+        """Print the rows, the plan and, if verbose, every model."""
         self._seeds = seeds
         self._remove(READING)
         test = f", {len(dataset.test):,} test rows kept aside" if dataset.test else ""
@@ -205,7 +205,7 @@ class Terminal:
                 self.console.print(f"{name}: {facts}", markup=False, soft_wrap=True)
 
     def finished(self, trial: TrialSummary, kept: bool) -> None:
-        """One line for each finished trial."""
+        """Print a line for a finished trial."""
         self._remove((trial.run, trial.seed))
         how = "kept from before" if kept else f"{trial.stopped}, {minutes(trial.seconds)}"
         best = "no best epoch" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
@@ -220,7 +220,7 @@ class Terminal:
             )
 
     def cross_validating(self, done: int, of: int) -> None:
-        """So many of the trainings that cross-validation takes are done."""
+        """Show the progress of cross-validation: `done` of `of` fits."""
         with self._lock:
             if self._live is not None:
                 bar = self._bar(FOLDS, "cross-validating", of)
@@ -229,7 +229,7 @@ class Terminal:
                 self.console.print(f"cross-validated the finalists: {of:,} trainings")
 
     def interrupted(self) -> None:
-        """Ctrl-C was pressed."""
+        """Print that the study stops after Ctrl-C."""
         self.console.print("stopping after the epochs at hand; press Ctrl-C again to stop at once", markup=False)
 
     def _name(self, run: str, seed: int) -> str:
@@ -262,7 +262,7 @@ def _facts(progress: Progress, *, wide: bool) -> str:
 
 
 def table_text(table: TableSummary, max_columns: int = 20) -> str:
-    """Return how rows were split, what was made of columns that are no plain numbers, and warnings."""
+    """Return how rows were split, how columns other than plain numbers are used, and warnings."""
     write = catalog("en").render
     columns = [column for column in table.columns if not column.plain]
     lines = [
@@ -277,7 +277,7 @@ def table_text(table: TableSummary, max_columns: int = 20) -> str:
 
 
 def skipped_rows_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:
-    """How many rows were skipped and which, the first few with their reason."""
+    """Return how many rows were skipped, and the first few with their reasons."""
     lines = [
         f"  row {row}{f', column {column}' if column else ''}: {problem}"
         for row, column, problem in skipped[:shown]

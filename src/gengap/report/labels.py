@@ -1,4 +1,4 @@
-"""Owns the words on pictures: run names that any font and matplotlib's own markup can bear."""
+"""Labels in plots: run names in characters that the fonts have and that matplotlib does not interpret."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ FONT = FontProperties(family=[f for f in FAMILIES if f in {font.name for font in
 
 
 def legend_labels(runs: Sequence[str]) -> list[str]:
-    """What a legend calls each run: its name without the group, or whole where that would be ambiguous.
+    """Return a label for each run: its name without the group, or the whole name if that is ambiguous.
 
-    Names are shortened in the middle; those that lose characters, or still look alike, get the run's number.
+    Long names are cut in the middle. Labels that look the same get the number of their run.
 
     >>> legend_labels(["sizes/Tiny", "sizes/Large"])
     ['Tiny', 'Large']
@@ -49,7 +49,7 @@ def legend_labels(runs: Sequence[str]) -> list[str]:
 
 
 def plain_text(text: str) -> str:
-    """`text` as matplotlib draws it letter by letter: no mathematics, and "?" for what has no glyph.
+    """Return text that matplotlib draws literally: no mathematics, and "?" for characters without a glyph.
 
     >>> print(plain_text("cost in $ and _x_"))
     cost in \\$ and _x_

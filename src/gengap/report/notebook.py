@@ -1,6 +1,6 @@
-"""A study as Jupyter shows it: a line for each trial with its verdict and curves, and the conclusions in words.
+"""A study in Jupyter: a table of the trials with their verdicts and curves, and the conclusions.
 
-Histories and verdicts show themselves: see `gengap.text.markup`, which all of them are made with.
+Histories and verdicts have their own HTML, also made with `gengap.text.markup`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def study_html(summary: StudySummary, histories: Sequence[History]) -> Html:
-    """The study's table and conclusions; `histories` are those of its trials, in their order."""
+    """Return the table and conclusions of a study; `histories` are those of its trials, in their order."""
     pairs = list(zip(summary.trials, histories, strict=True))
     seeds = len({trial.seed for trial in summary.trials}) > 1
     rows = (tuple(_cells(trial, history, seeds)) for trial, history in pairs[:MOST_TRIALS])

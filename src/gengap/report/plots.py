@@ -1,4 +1,4 @@
-"""Owns the pictures of a study: learning curves, learning rates and the features' histogram.
+"""Plots of a study: learning curves, learning rates and a histogram of the features.
 
 Every plot draws on the `ax` it is given, or on the axes of a new figure, and returns the axes. Figures are plain
 objects that pyplot knows nothing of: they need no display, work in any thread and vanish with their last reference.
@@ -43,7 +43,7 @@ SIZE, DPI = (12.0, 5.0), 100  # inches and pixels an inch: 1200 x 500
 
 
 class RunStyle(NamedTuple):
-    """How a run looks in every panel."""
+    """Colour and marker of a run in every plot."""
 
     colour: str
     marker: str
@@ -58,17 +58,25 @@ def curves(
     best: Mapping[str, int] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Training (solid) and validation (dashed) by epoch, one colour a run; runs with several seeds share theirs.
+    """Plot training (solid) and validation (dashed) by epoch, in one colour for each run.
 
-    Training is measured with the regularisers off (`clean_<metric>`) where that was logged, since only that is
-    comparable with validation; the loss is drawn as logged, with penalties, as validation's is. `smoothing` is in
-    epochs (see `smooth`; 0 for none), less at the start of a run; the unsmoothed validation stays faintly behind.
-    `best` maps runs to the epoch to mark. `log_epochs` draws epoch + 1, so that epoch 0 has a place. A run that
-    diverges leaves the picture at the top instead of squashing the others.
+    Training is measured without regularisers (`clean_<metric>`) if that was logged, so that it can be compared with
+    validation; the loss is drawn as logged, with penalties. A run that diverges leaves the picture at its top.
 
-    `metric` is by default the first history's `main_metric`.
+    Args:
+        histories: Histories of the runs; several seeds of a run share a colour.
+        metric: Metric to plot; by default the main metric of the first history.
+        log_epochs: Whether epochs have a logarithmic axis; it shows epoch + 1 if epochs count from 0.
+        smoothing: Width of the smoothing in epochs, smaller at the start of a run; 0 for none (see `smooth`). The
+            unsmoothed validation curve is drawn faintly.
+        best: Epoch to mark, by run.
+        ax: Axes to draw on; by default new ones.
 
-    Raises UsageError if no history logged `metric`, or a run did not reach its best epoch.
+    Returns:
+        The axes.
+
+    Raises:
+        UsageError: If no history logged the metric, or a run did not reach its best epoch.
     """
     ax, metric = ax or _axes(), metric or _main_metric(histories)
     shown = [h for h in histories if any((split, metric) in h for split in ("train", "validation"))]
@@ -92,11 +100,19 @@ def curves(
 
 
 def learning_rate(histories: History | Sequence[History], ax: Axes | None = None) -> Axes:
-    """The learning rate by epoch, one line a run with a dot at its end.
+    """Plot the learning rate by epoch, one line for each run with a dot at its end.
 
     Longer runs are drawn first, so that equal schedules stay visible.
 
-    Raises UsageError if no history logged train/learning_rate.
+    Args:
+        histories: One history or several.
+        ax: Axes to draw on; by default new ones.
+
+    Returns:
+        The axes.
+
+    Raises:
+        UsageError: If no history logged train/learning_rate.
     """
     ax = ax or _axes()
     given = [histories] if isinstance(histories, History) else list(histories)
@@ -207,14 +223,14 @@ def _move_legend_outside(ax: Axes) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Writes the figure beside `path` as PNG, then renames."""
+    """Write a figure as PNG in one step."""
     with atomic_write(path) as part:
         figure.savefig(part, format="png")
     return path
 
 
 def new_figure() -> Figure:
-    """A figure of SIZE that pyplot knows nothing of."""
+    """Return a figure of SIZE that is not registered with pyplot."""
     figure = Figure(SIZE, DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -248,13 +264,13 @@ def _draw(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, 
 
 
 def _std(series: Series, smoothing: float, first_epoch: int) -> np.ndarray:
-    """The kernel's width at each value, counted in values: `smoothing` is in epochs, and logs may be sparse."""
+    """Return the width of the smoothing kernel at each value, in values; `smoothing` is in epochs."""
     spacing = np.median(np.diff(series.epochs)) if len(series) > 1 else 1.0
     return np.minimum(smoothing, (series.epochs - first_epoch) / EPOCHS_PER_STD) / spacing
 
 
 def _mark(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, epoch: int) -> None:
-    """A dot on the validation curve, as it was logged, at `epoch`."""
+    """Draw a dot on the unsmoothed validation curve at an epoch."""
     if ("validation", metric) not in history:
         return
     series = history["validation", metric]
@@ -272,7 +288,7 @@ def _mark(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, 
 
 
 def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
-    """Fit the height to where the runs start and to the best they reach; the rest may leave the picture."""
+    """Fit the height to the start and the best value of the runs; higher values may leave the picture."""
     if any(metric.endswith(name) for name in HIGHER_IS_BETTER):
         return
     key = ("validation" if any(("validation", metric) in h for h in histories) else "train", metric)
@@ -310,7 +326,7 @@ def _style_handles(histories: Sequence[History], metric: str, marked: bool) -> l
 
 
 def finish_axes(ax: Axes, handles: Sequence[Line2D] | None = None) -> None:
-    """Grid, spines and the legend: of `handles`, or (None) of what is labelled."""
+    """Add grid and legend: of the handles, or of the labelled lines if there are none."""
     ax.grid(alpha=0.25, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     if handles is None:

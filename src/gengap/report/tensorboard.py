@@ -30,13 +30,18 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def write(history: History, folder: Path, *, span: tuple[float, float] | None = None) -> None:
-    """Write `history` below `folder`, one event file a split; what this run had there before is replaced.
+    """Write the event files of a history, one for each split, in place of earlier ones of the run.
 
-    Values are stored as float32, which is what Keras stores; NaN and infinities stay what they are. `span` is when
-    training began and ended, in seconds since 1970: the epochs' wall times are spread evenly over it. Without it,
-    every epoch carries the time of writing. Several seeds of one run need several names (`History.renamed`).
+    Values are stored as float32, as Keras stores them. Seeds of one run need different names (`History.renamed`).
 
-    Raises UsageError if the run's name can't be a folder below `folder`.
+    Args:
+        history: The history.
+        folder: Folder of the logs; the files are below `<folder>/<run>`.
+        span: Start and end of training, in seconds since 1970; wall times of epochs are spread evenly between them.
+            By default every epoch has the time of writing.
+
+    Raises:
+        UsageError: If the run's name can't be a folder below this one.
     """
     run = folder / safe_run_name(history.run)
     splits: dict[str, dict[str, Series]] = {}
@@ -52,10 +57,11 @@ def write(history: History, folder: Path, *, span: tuple[float, float] | None = 
 
 
 def safe_run_name(run: str) -> str:
-    """`run` itself, if it is a relative path with "/" that stays below the folder it is joined to.
+    """Return the name of a run if it is a relative path, with "/", below the folder that it is joined to.
 
-    Raises UsageError for an absolute path, an empty part, "." and "..", a backslash, control characters, text that
-    is not valid Unicode, and parts of more than 255 bytes.
+    Raises:
+        UsageError: If it is an absolute path, or has an empty part, "." or "..", a backslash, control characters,
+            invalid Unicode, or a part of more than 255 bytes.
 
     >>> safe_run_name("sizes/Tiny")
     'sizes/Tiny'
@@ -92,7 +98,7 @@ def _fault(run: str) -> str | None:
 
 
 def replace_file(path: Path, events: Iterable[bytes]) -> None:
-    """Writes an event file beside its place and renames it, so that one that is there is whole."""
+    """Write an event file in one step, so that no file is incomplete."""
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     part = path.with_name("~part")  # TensorBoard would read a file with "tfevents" in its name
@@ -106,7 +112,7 @@ def replace_file(path: Path, events: Iterable[bytes]) -> None:
 
 
 def _scalar_events(metrics: dict[str, Series], began: float, per_epoch: float) -> Iterator[bytes]:
-    """The file's messages, encoded: its version, then every value by epoch and, within one, by metric."""
+    """Yield the encoded messages of a file: its version, then every value by epoch and metric."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -130,9 +136,9 @@ def _scalar_events(metrics: dict[str, Series], began: float, per_epoch: float) -
 
 
 def write_images(pictures: Iterable[Path], folder: Path) -> None:
-    """Writes these PNG files into the event file in `folder`, in the place of those that it held before.
+    """Write PNG files to the event file of pictures, in place of earlier ones.
 
-    A file that is no PNG, or not there, is left out.
+    Files that are missing or not PNG are left out.
     """
     replace_file(folder / FIGURES_FILE, _image_events(pictures))
 

@@ -1,10 +1,10 @@
-"""Owns what TensorBoard's HParams dashboard shows of a study, beside the curves of `tensorboard.py`.
+"""Event files for TensorBoard's HParams dashboard of a study. TensorFlow is not needed.
 
-    <folder>/events.out.tfevents.gengap-study          which settings and metrics there are
-    <folder>/<run>/events.out.tfevents.gengap-trial    one trial's settings, how it ended, its metrics at its best
+    <folder>/events.out.tfevents.gengap-study          the settings and metrics that there are
+    <folder>/<run>/events.out.tfevents.gengap-trial    settings, end and best metrics of one trial
 
-The dashboard reads a metric as the last value of a scalar, and no curve ends at its best epoch: so each trial has
-scalars of its own for it, of one step. The messages are TensorBoard's own; TensorFlow is not needed.
+The dashboard reads a metric as the last value of a scalar. Curves don't end at their best epoch, so each trial has
+further scalars with one step.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ HPARAM_NAMES = {
 
 @dataclass(frozen=True)
 class HparamsSession:
-    """A trial as the HParams dashboard knows it: `run` is its folder, all SETTINGS are there, METRICS as known."""
+    """A trial in the HParams dashboard; `settings` has all HPARAM_NAMES, `metrics` those METRICS that are known."""
 
     run: str
     settings: Mapping[str, float | str]
@@ -64,7 +64,7 @@ class HparamsSession:
 
 
 def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) -> HparamsSession:
-    """The session of a finished trial, whose logs are called `run`; `common` is its plan's recipe."""
+    """Return the session of a finished trial with the logs `run`; `common` is the recipe of its plan."""
     recipe = trial.recipe(common)
     own_rate = (t.learning_rate for t in trial.treatments if isinstance(t, Ftrl))
     settings: dict[str, float | str] = {
@@ -94,9 +94,10 @@ def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) ->
 
 
 def write_sessions(sessions: Sequence[HparamsSession], folder: Path) -> None:
-    """Writes the study's sessions below `folder`; what these runs had there before is replaced.
+    """Write the sessions of a study below a folder, in place of earlier ones.
 
-    Raises UsageError if a run's name can't be a folder below `folder`.
+    Raises:
+        UsageError: If a run's name can't be a folder below this one.
     """
     for each in sessions:
         run = folder / safe_run_name(each.run)
@@ -157,7 +158,7 @@ def _session_events(of: HparamsSession) -> Iterator[Event]:
 
 
 def _setting(name: str, values: Sequence[float | str]) -> HParamInfo:
-    """A setting with the values that it takes, which are the dashboard's filters and axes."""
+    """Return a setting with its values, which are filters and axes of the dashboard."""
     from tensorboard.plugins.hparams.api_pb2 import DATA_TYPE_FLOAT64, DATA_TYPE_STRING, HParamInfo
 
     info = HParamInfo(name=name, description=HPARAM_NAMES[name], differs=len(set(values)) > 1)

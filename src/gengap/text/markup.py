@@ -1,4 +1,4 @@
-"""HTML for notebooks, as strings. Every text is escaped on its way in, unless it is `Html` already.
+"""HTML for notebooks, as strings. Every text is escaped unless it is `Html`.
 
 >>> element("b", "a < b", title='"')
 '<b title="&quot;">a &lt; b</b>'
@@ -35,7 +35,7 @@ class Html(str):
 
 
 def element(tag: str, *content: object, **attributes: object) -> Html:
-    """An element with its `content` escaped and joined; "_" in an attribute's name stands for "-"."""
+    """Return an element with its content escaped and joined; "_" in an attribute's name becomes "-"."""
     names = "".join(f' {name.replace("_", "-")}="{_escaped(value)}"' for name, value in attributes.items())
     inside = "".join(part if isinstance(part, Html) else _escaped(part) for part in content)
     return Html(f"<{tag}{names}>{inside}</{tag}>")
@@ -50,7 +50,7 @@ def badge(verdict: str, probability: float, runner_up: tuple[str, float] | None 
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> Html:
-    """A table; the first column is aligned to the left, and so are badges and other markup."""
+    """Return a table; the first column and columns with markup are aligned to the left."""
     cells = [list(row) for row in rows]
     left = {0, *(i for row in cells for i, value in enumerate(row) if isinstance(value, Html))}
     style = [LEFT_STYLE if i in left else RIGHT_STYLE for i in range(len(columns))]
@@ -61,38 +61,38 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str
 
 
 def bullets(items: Iterable[object], mark: str = "–") -> Html:
-    """A list; each item is text or markup."""
+    """Return a list of texts or markup."""
     lines = (element("li", item) for item in items)
     return element("ul", *lines, style=f"margin: 0.2em 0 0.4em 0; list-style: '{mark}  '; padding-left: 1.5em")
 
 
 def drawable_values(values: np.ndarray) -> np.ndarray:
-    """The values, with gaps (NaN) for those that no picture can show."""
+    """Return the values with NaN for those that are too large to draw."""
     return np.where(np.abs(values) < LARGEST_DRAWABLE, values, np.nan)
 
 
 @dataclass(frozen=True)
 class SparklinePaths:
-    """Curves in a box of WIDTH x HEIGHT: SVG `paths` by name, and the values at the box's foot and top."""
+    """SVG paths of curves in a box of WIDTH x HEIGHT, by name, and the values at its bottom and top."""
 
     paths: Mapping[str, str]
     low: float
     high: float
 
     def x(self, share: float) -> float:
-        """Where that share of the epochs lies, from the left."""
+        """Return the x of a share of the epochs."""
         return MARGIN + (WIDTH - 2 * MARGIN) * min(max(share, 0.0), 1.0)
 
     def y(self, value: float) -> float:
-        """Where that value lies, from the top; at an edge if it leaves the picture."""
+        """Return the y of a value, at an edge if it leaves the picture."""
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * min(max(share, 0.0), 1.0)
 
 
 def sparkline_paths(curves: Mapping[str, np.ndarray]) -> SparklinePaths:
-    """Curves by name, each (n,) over the same width: means over equal parts, and gaps where nothing is finite.
+    """Return the paths of curves (n,) by name: means over equal parts, with gaps where nothing is finite.
 
-    It is as high as the curves are after their START.
+    The box is as high as the curves after their START.
     """
     thinned = {name: _thinned(values) for name, values in curves.items()}
     every = np.concatenate([np.empty(0), *thinned.values()])
@@ -106,7 +106,7 @@ def sparkline_paths(curves: Mapping[str, np.ndarray]) -> SparklinePaths:
 
 
 def sparkline(curves: Mapping[str, np.ndarray], title: str) -> Html:
-    """Curves by colour, each (n,) over the same width, in one small picture; gaps where nothing is finite."""
+    """Return a small SVG picture of curves (n,) by colour, with gaps where nothing is finite."""
     lines = [
         element("path", d=path, stroke=colour, fill="none", stroke_width=1.5, stroke_linecap="round")
         for colour, path in sparkline_paths(curves).paths.items()
@@ -117,19 +117,19 @@ def sparkline(curves: Mapping[str, np.ndarray], title: str) -> Html:
 
 
 def _escaped(value: object) -> str:
-    """Also without halves of surrogate pairs, which no notebook can save."""
+    """Escape a text, and replace halves of surrogate pairs, which no notebook can save."""
     return html.escape(str(value).encode("utf-8", "replace").decode())
 
 
 def _thinned(values: np.ndarray) -> np.ndarray:
-    """Means over equal parts; NaN for a part without a finite value."""
+    """Return means over equal parts; NaN for a part without a finite value."""
     values = drawable_values(values)
     parts = (part[np.isfinite(part)] for part in np.array_split(values, max(1, min(POINTS, len(values)))))
     return np.array([part.mean() if len(part) else np.nan for part in parts])
 
 
 def _path(values: np.ndarray, picture: SparklinePaths) -> str:
-    """An SVG path over the whole width; "h0" gives a lonely point its dot."""
+    """Return an SVG path over the whole width; "h0" draws a single point as a dot."""
     x = [picture.x(share) for share in np.linspace(0, 1, len(values)).tolist()]
     drawn = ""
     for i, value in enumerate(values.tolist()):

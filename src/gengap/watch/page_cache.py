@@ -1,4 +1,4 @@
-"""The live page from one change to the next: `PageCache` makes a new one when the folder's files have changed."""
+"""The live page of a study folder, rendered again when the files of the folder change."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gengap.report.page import Page, study_page
 from gengap.text.catalog import Catalog
 from gengap.watch.snapshot import StudySnapshot, folder_version, take_snapshot
 
-REST = 10  # times as long as an edition took there is no other: a study in the same process needs the time
+REST = 10  # pause after rendering, as a multiple of its time: a study in the same process needs the time
 
 
 class PageVersion:
-    """What the server says until something changes: its version, its <main>, and the whole page."""
+    """The page for one state of the folder: its version, its <main>, and the whole page."""
 
     def __init__(self, version: str, seen: StudySnapshot, page: Page, catalog: Catalog) -> None:
         self.version, self.seen = version, seen
@@ -26,17 +26,17 @@ class PageVersion:
 
     @cached_property
     def news(self) -> dict[str, str]:
-        """What the page asks for again and again."""
+        """The version and state, which an open page asks for every second."""
         return {"version": self.version, "state": self.seen.state, "text": self._catalog.render(self.seen.message)}
 
     @cached_property
     def main(self) -> bytes:
-        """The part that is replaced."""
+        """The part of the page that an open page replaces."""
         return render_main(self._page, self._catalog).encode()
 
     @cached_property
     def whole(self) -> bytes:
-        """The page with the script that keeps it up to date."""
+        """The whole page, with the script that updates it."""
         known = script_json(
             {**self.news, "away": self._catalog.text("live-away"), "ended": self._catalog.text("live-complete")}
         )
@@ -45,7 +45,7 @@ class PageVersion:
 
 
 class PageCache:
-    """The editions of one folder in one language, one at a time; for any number of threads."""
+    """The newest page of one folder in one language; safe to use from several threads."""
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         self._folder, self._catalog = folder, catalog
@@ -54,14 +54,14 @@ class PageCache:
         self._edition: PageVersion | None = None
 
     def current(self, *, fresh: bool = False) -> PageVersion:
-        """The edition of the files as they are, or, unless it must be `fresh`, were a moment ago."""
+        """Return the page of the files as they are now or, unless `fresh`, were a moment ago."""
         with self._lock:
             began = time.monotonic()
             if self._edition is not None and began < self._due and not fresh:
                 return self._edition
             version = folder_version(
                 self._folder
-            )  # before the files are read: what is written meanwhile is the next edition
+            )  # before the files are read, so that later writes make the next version
             if self._edition is None or version != self._edition.version:
                 self._edition = self._made(version)
                 now = time.monotonic()
@@ -72,5 +72,5 @@ class PageCache:
         seen = take_snapshot(self._folder)
         nothing = StudySummary(source=self._folder.name, rows={}, plan="", seconds=0.0, trials=())
         edition = PageVersion(version, seen, seen.page or study_page(nothing, []), self._catalog)
-        edition.main  # noqa: B018  # made now, so that its time is counted
+        edition.main  # noqa: B018  # rendered here, so that its time is counted
         return edition

@@ -1,12 +1,12 @@
-"""The server of the live page: the standard library's, on 127.0.0.1 alone.
+"""HTTP server of the live page, on 127.0.0.1 only.
 
-    /           the whole page, with a script that asks for what is new
-    /main       the part of it that is replaced
-    /version    JSON: a version, which changes with what is to be seen, and the study's state in words
+    /           the whole page, with a script that asks for updates
+    /main       the part of the page that updates replace
+    /version    JSON: the version, which changes with the content, and the state of the study as text
 
-Nothing is served by its path on the disk. A request whose Host is another name is refused: any web site can give
-its own name this address, and a browser would let it read what it gets (DNS rebinding). The port may be any, since
-`ssh -L` may bring the page to another one. A request that another site's page makes, by its Origin, is refused too.
+No file is served by its path. A request with another Host is refused, because any web site can point its name at
+this address and would then be allowed to read the answers (DNS rebinding). Any port is accepted, because `ssh -L`
+may forward the page to another one. A request from the page of another site (by its Origin) is refused as well.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from gengap.watch.page_cache import PageCache
 
 ADDRESS, PORT = "127.0.0.1", 8642
 LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)  # a Host that is this machine
-IDLE_SECONDS = 10  # for which a client may say nothing
-LAST_SECONDS = 5.0  # for which a server that is to end waits for an open page to get what is new
+IDLE_SECONDS = 10  # after which a silent client is disconnected
+LAST_SECONDS = 5.0  # that the server waits at its end for an open page to get the newest version
 WAKE_SECONDS = 0.1
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -44,7 +44,7 @@ HEADERS = {
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one folder's editions. `heard` is when a page last asked, `given` the version that it then had."""
+    """Serve the page of one folder. `heard` is when a page last asked, `given` the version that it got."""
 
     daemon_threads = True
     allow_reuse_address = os.name == "posix"  # elsewhere it would share the port with another server
@@ -57,11 +57,11 @@ class Server(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Where a browser finds the page."""
+        """The URL of the page."""
         return f"http://{ADDRESS}:{self.server_port}/"
 
     def open_browser(self, when: Callable[[], bool] = lambda: True) -> None:
-        """Shows the page in the user's browser as soon as `when` says, if there is a screen for one."""
+        """Open the page in the user's browser as soon as `when()` is true, if there is a screen."""
 
         def wait() -> None:
             while not when():
@@ -74,7 +74,7 @@ class Server(ThreadingHTTPServer):
             threading.Thread(target=wait, daemon=True).start()
 
     def send_last_version(self) -> None:
-        """Waits until an open page has what is there now; not for long."""
+        """Wait until an open page has the newest version, for at most LAST_SECONDS."""
         until = time.monotonic() + LAST_SECONDS
         while time.monotonic() < min(until, self.heard + LAST_SECONDS):
             if self.given == self.editions.current(fresh=True).version:
@@ -82,12 +82,12 @@ class Server(ThreadingHTTPServer):
             time.sleep(WAKE_SECONDS)
 
     def server_close(self) -> None:
-        """Also lets go of whoever waits to open a browser."""
+        """Close the server and stop waiting to open a browser."""
         self._ended.set()
         super().server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Says nothing of a browser that went away in the middle."""
+        """Ignore a browser that closed the connection."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)  # pyright: ignore[reportArgumentType]
 
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse  # noqa: N815
 
     def _is_for_us(self) -> bool:
-        """Whether the Host is this machine, and the page that asks, if a browser names one as Origin, is ours."""
+        """Return whether the Host is this machine and the Origin, if there is one, is our page; else answer 403."""
         hosts, origins = (self.headers.get_all(name, []) for name in ("Host", "Origin"))
         ours = len(hosts) == 1 and LOCAL_HOST.fullmatch(hosts[0]) is not None
         ours = ours and all(origin.casefold() == f"http://{hosts[0].casefold()}" for origin in origins)
@@ -143,14 +143,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the terminal shows the study."""
+        """Log nothing: the terminal shows the study."""
 
 
 def page_server(folder: Path, port: int | None = None, lang: str | None = None) -> Server:
-    """A server, not yet serving, of the page of `folder`, which need not be there yet.
+    """Return a server for the page of a folder, not yet serving.
 
-    `port` is by default PORT or, if that is in use, one that is free; `lang` a language's code (default: the
-    locale's). Raises UsageError for a port that can't be had and an unknown language, StudyFolderError for a file.
+    Args:
+        folder: Study folder; it may be created later.
+        port: Port; by default PORT, or a free one if that is in use.
+        lang: Language code; by default that of the locale.
+
+    Raises:
+        UsageError: If the port can't be used or the language is unknown.
+        StudyFolderError: If the folder is a file.
     """
     editions = PageCache(StudyFolder(folder).path, catalog(lang or default_language()))
     try:
@@ -163,7 +169,7 @@ def page_server(folder: Path, port: int | None = None, lang: str | None = None) 
 
 @contextmanager
 def serve_page(folder: Path, port: int | None = None, lang: str | None = None) -> Iterator[Server]:
-    """A server of `folder` in a thread of its own; at the end an open page still gets what is new."""
+    """Serve the page of a folder in a thread; at the end an open page still gets the newest version."""
     with page_server(folder, port, lang) as server:
         thread = threading.Thread(target=server.serve_forever, args=(WAKE_SECONDS,), daemon=True)
         thread.start()

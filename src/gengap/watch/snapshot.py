@@ -34,9 +34,13 @@ REMEMBERED = 1024  # finished trials, which are read once
 
 @dataclass(frozen=True)
 class StudySnapshot:
-    """A study's state, its page (None while waiting for one), and how many trials are finished, of how many.
+    """State of a study folder.
 
-    `planned` is None for a plan that grows.
+    Attributes:
+        state: "waiting", "running", "stopped" or "finished".
+        page: Its page; None while waiting.
+        finished: Number of finished trials.
+        planned: Number of planned trials; None for a plan that grows.
     """
 
     state: State
@@ -46,14 +50,14 @@ class StudySnapshot:
 
     @property
     def message(self) -> Message:
-        """The state, for people."""
+        """The state as a message."""
         if self.state in ("running", "stopped"):
             return Message("live-" + self.state, {"finished": self.finished, "planned": self.planned})
         return Message("live-" + self.state)
 
 
 def folder_version(folder: Path) -> str:
-    """A digest that is another one whenever `take_snapshot` would see something else."""
+    """Return a digest that changes whenever the result of `take_snapshot` would."""
     parts: list[object] = [is_running(folder)]
     for path in (folder / RESULTS, folder / HISTORIES, folder / STATUS, *_curves_files(folder)):
         try:
@@ -65,7 +69,7 @@ def folder_version(folder: Path) -> str:
 
 
 def take_snapshot(folder: Path) -> StudySnapshot:
-    """What is there to be shown. Whatever a killed study left, results that are there are shown."""
+    """Read what a folder holds: a running study, results, or what a killed study left."""
     status, running = read_status(folder), is_running(folder)
     if status is not None and running:
         return _under_way("running", folder, status)
@@ -104,7 +108,7 @@ def _under_way(state: State, folder: Path, status: StudyStatus) -> StudySnapshot
 
 
 def _as_planned(page: Page) -> Page:
-    """The page with its runs in the plan's order and not that of finishing; those that are not in it come last."""
+    """Return the page with its runs in the order of the plan; runs that are not in the plan come last."""
     place = {run: at for at, run in enumerate(_planned(page.plan))}
 
     def at(each: TrialRow | GroupMember | EpochLine) -> int:
@@ -117,7 +121,7 @@ def _as_planned(page: Page) -> Page:
 
 
 def _planned(plan: str) -> Sequence[str]:
-    """The names of a plan's trials, in the order in which they are trained; none if it can't be read."""
+    """Return the names of a plan's trials in training order; none if the plan can't be read."""
     try:
         found = Plan.from_toml(plan)
     except PlanError:
@@ -135,7 +139,7 @@ def _finished(folder: StudyFolder, trials: Iterable[tuple[str, int]]) -> Iterato
 
 @lru_cache(REMEMBERED)
 def _trial(path: Path, written: int) -> tuple[History, TrialSummary]:
-    """The finished trial in a file that was `written` then."""
+    """Read the finished trial in a file; `written` is its modification time, for the cache."""
     import pyarrow.parquet as pq
 
     kept = pq.read_schema(path).metadata[SUMMARY.encode()]

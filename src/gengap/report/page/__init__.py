@@ -1,8 +1,8 @@
-"""What a study's page shows, as one typed value: computed once here, and then only rendered (`gengap.report.html`).
+"""What the page of a study shows, as one typed value that `gengap.report.html` renders.
 
 summary + histories + plan -> Page
 
-Nothing in it depends on a language: words are put in by the templates.
+It does not depend on a language: the templates add the texts.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ALL = "*"  # the group of every run; no group that has a name is called so
 
 
 class GroupMember(msgspec.Struct, frozen=True):
-    """A run as one group shows it: whose curves, and the name without the group."""
+    """A run in a group of charts: the run, and its name without the group."""
 
     run: str
     name: str
 
 
 class RankedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a run stands: its rank's loss and group, and its comparisons with the best by metric."""
+    """A run with its loss, its group of statistically tied runs, and its comparisons with the best by metric."""
 
     run: str
     loss: float
@@ -41,10 +41,14 @@ class RankedRun(msgspec.Struct, frozen=True, kw_only=True):
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Everything on the page of one study.
 
-    `plan` is TOML, or empty if it is not known. `rows` has a row for each run, `curves` the curves by run of its
-    first finished seed, or of its first while none is. `groups` are the runs that are shown together, and ALL of
-    them where there are several groups. `values` are the numbers behind the curves, at a few epochs. `under_way`
-    says that trials are still training.
+    Attributes:
+        summary: Summary of the study.
+        plan: The plan as TOML; empty if it is not known.
+        rows: A row of the trials' table for each run.
+        groups: The runs of each group of charts; ALL has every run if there are several groups.
+        curves: Curves by run, of its first finished seed, or of its first seed while none is finished.
+        values: The numbers in the curves at a few epochs.
+        under_way: Whether trials are still training.
     """
 
     summary: StudySummary
@@ -57,28 +61,28 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def seeds(self) -> int:
-        """How many seeds the trials have, at most."""
+        """The largest number of seeds of a run."""
         return max((len(row.trials) for row in self.rows), default=0)
 
     @property
     def tally(self) -> dict[str, int]:
-        """How many runs have each verdict, for the first seed; those on part of the rows count if they are all."""
+        """Number of runs by verdict of their first seed; on part of the rows only if there are no other runs."""
         whole = [row for row in self.rows if row.group != ROWS] or self.rows
         return dict(Counter(row.verdict.verdict for row in whole if row.verdict is not None))
 
     @property
     def recommended_position(self) -> int | None:
-        """Which of the rows, counted from 1, is the kept run's, if that has reasons."""
+        """The number of the recommended run's row, from 1, if that run has a verdict."""
         return next((i for i, row in enumerate(self.rows, 1) if row.kept and row.verdict is not None), None)
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics that any run logged, in the order of the runs."""
+        """The metrics that the runs logged, in the order of the runs."""
         return list(dict.fromkeys(metric for curves in self.curves.values() for metric in curves.metrics))
 
     @property
     def ranked_runs(self) -> list[RankedRun]:
-        """Every run that was compared, the best first."""
+        """The runs that were compared, the best first."""
         beside: dict[str, dict[str, Comparison]] = {}
         for comparison in self.summary.comparisons:
             beside.setdefault(comparison.a, {})[comparison.metric] = comparison
@@ -91,7 +95,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def study_page(
     summary: StudySummary, histories: Sequence[History], plan: str = "", *, under_way: bool = False
 ) -> Page:
-    """The page of a study, finished or not: runs with a history but no trial in the summary are still training."""
+    """Return the page of a study.
+
+    Args:
+        summary: Summary of the study.
+        histories: Histories of the trials, as logged. A run without a trial in the summary is still training.
+        plan: The plan as TOML.
+        under_way: Whether the study is running.
+    """
     trials: dict[str, list[TrialSummary]] = {}
     for trial in sorted(summary.trials, key=lambda trial: trial.seed):  # a stable sort: the plan's order stays
         trials.setdefault(trial.run, []).append(trial)
@@ -114,7 +125,7 @@ def study_page(
 
 
 def _drawn(histories: Sequence[History], trials: dict[str, list[TrialSummary]]) -> dict[str, History]:
-    """One history for each run: that of its first finished trial, or of the first seed while none is finished."""
+    """Return one history for each run: of its first finished trial, or of its first seed while none is finished."""
     found: dict[str, History] = {}
     for history in sorted(histories, key=lambda history: history.seed, reverse=True):
         if history.run not in trials or history.seed == trials[history.run][0].seed:
@@ -125,7 +136,7 @@ def _drawn(histories: Sequence[History], trials: dict[str, list[TrialSummary]]) 
 def _groups(
     runs: Sequence[str], trials: dict[str, list[TrialSummary]], curves: dict[str, RunCurves]
 ) -> dict[str, tuple[GroupMember, ...]]:
-    """The runs with curves by group, the part of a name before "/"; a trial may be shown in several."""
+    """Return the runs with curves by group; a trial may be shown in several groups."""
     found: dict[str, list[GroupMember]] = {}
     for run in runs:
         if run in curves:

@@ -1,9 +1,9 @@
-"""The curves on the page: thinned and rounded, so that the file stays small whatever was logged.
+"""Curves for the page: thinned and rounded, so that the file stays small.
 
-A long series becomes the means of its parts, which are what is smoothed and read: means of means are right, where
-a choice of values is not. Its start stays whole, since a logarithmic axis shows it large, and so does its end; the
-best epoch's value goes along. The faint line behind, as logged, has the lowest and the highest value of every part
-instead, so that no peak is lost.
+A long series is divided into parts, and the page smooths and reads their means: the mean of means is exact, a
+choice of values is not. The start is kept whole, because a logarithmic axis shows it large, and so is the end. The
+value at the best epoch is stored too. The faint unsmoothed line keeps the lowest and the highest value of every
+part, so that no peak is lost.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ TABLE_EPOCHS = 10  # epochs of the table of numbers
 
 
 class PageCurve(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One metric of one split: `values` at `epochs`, or at 1, 2, 3, ... where those are left out. None is a gap.
+    """One metric of one split: `values` at `epochs`, or at 1, 2, 3, ... if `epochs` is None. None is a gap.
 
-    Of a long series, each value is the mean of as many as `counts` says. `exact` is then the best epoch with its
-    value, and `logged` what is drawn behind validation's curve.
+    In a long series, each value is the mean of `counts` logged values. Then `exact` is the best epoch with its
+    value, and `logged` is the unsmoothed line of validation.
     """
 
     values: list[float | None]
@@ -40,9 +40,9 @@ class PageCurve(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RunCurves(msgspec.Struct, frozen=True, kw_only=True):
-    """One run's curves by metric and split, its best epoch and the interval of its onset.
+    """Curves of one run by metric and split, with its best epoch and the interval of its onset.
 
-    Training is measured with the regularisers off where that was logged, since only that compares with validation.
+    Training is measured without regularisers if that was logged, so that it can be compared with validation.
     """
 
     seed: int
@@ -53,7 +53,7 @@ class RunCurves(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_curves(history: History, trial: TrialSummary | None) -> RunCurves:
-    """The page's curves of one history, with what its trial's verdict marks on them."""
+    """Return the curves of a history whose epochs count from 1, with the best epoch and onset of its trial."""
     best = trial.best_epoch if trial is not None else None
     verdict = trial.verdict if trial is not None else None
     found: dict[str, dict[str, PageCurve]] = {}
@@ -70,7 +70,7 @@ def run_curves(history: History, trial: TrialSummary | None) -> RunCurves:
 
 
 def metrics_of(history: History) -> list[str]:
-    """What was logged, the metrics that every report shows first; clean ones go by their plain names."""
+    """Return the metrics that were logged, the most important first, without the prefix `clean_`."""
     logged = dict.fromkeys(metric.removeprefix(CLEAN) for _, metric in history.series)
     first = dict.fromkeys(metric for task in TASKS.values() for metric in task.shown if metric in logged)
     return list(first | logged)
@@ -107,7 +107,7 @@ def _exact(series: Series, best: int | None) -> tuple[int, float] | None:
 
 
 def part_starts(count: int) -> np.ndarray:
-    """Where the parts of a series begin: single values at its start and for its end, and wider ones in between.
+    """Return where the parts of a series start: single values at its start and end, and wider parts between.
 
     >>> np.diff(part_starts(10_000))[[0, 99, 200, -2, -1]].tolist()
     [1, 2, 3, 25, 10]
@@ -118,7 +118,7 @@ def part_starts(count: int) -> np.ndarray:
 
 
 def rounded(value: float) -> float | None:
-    """`value` to six digits; None if it can't be drawn.
+    """Round to six digits; return None for a value that can't be drawn.
 
     >>> rounded(0.123456789), rounded(float("nan"))
     (0.123457, None)
@@ -127,7 +127,7 @@ def rounded(value: float) -> float | None:
 
 
 def thinned_positions(series: Series, best: int | None, most: int = MOST) -> np.ndarray:
-    """Which positions of a series to keep, rising: all of a short one."""
+    """Return the positions of a series that the unsmoothed line keeps, rising: all of a short series."""
     count = len(series)
     if count <= most:
         return np.arange(count)
@@ -141,7 +141,7 @@ def thinned_positions(series: Series, best: int | None, most: int = MOST) -> np.
 
 
 class EpochLine(msgspec.Struct, frozen=True):
-    """One run and split: its values at the epochs of the table; None where it had ended, or for a gap."""
+    """Values of one run and split at the epochs of the table; None after its end, and for a gap."""
 
     run: str
     split: str
@@ -149,7 +149,7 @@ class EpochLine(msgspec.Struct, frozen=True):
 
 
 class EpochTable(msgspec.Struct, frozen=True):
-    """`metric` by run and split at `epochs`."""
+    """A metric by run and split at a few epochs, for readers who can't see the curves."""
 
     metric: str
     epochs: tuple[int, ...]
@@ -157,7 +157,7 @@ class EpochTable(msgspec.Struct, frozen=True):
 
 
 def epoch_table(histories: Sequence[History]) -> EpochTable:
-    """The first metric of these histories at about ten epochs, evenly spread over their logarithms."""
+    """Return the first metric of the histories at about ten epochs, evenly spread on a logarithmic scale."""
     metric = next((metric for history in histories for metric in metrics_of(history)), "")
     last = max((history.epochs for history in histories), default=0)
     epochs = np.unique(np.round(np.geomspace(1, max(last, 1), TABLE_EPOCHS)).astype(int)).tolist() if last else []
@@ -171,7 +171,7 @@ def epoch_table(histories: Sequence[History]) -> EpochTable:
 
 
 def _at(series: Series, epoch: int) -> float | None:
-    """The last value logged up to `epoch`, if the series goes that far."""
+    """Return the last value logged up to an epoch, if the series goes that far."""
     if not len(series) or not series.epochs[0] <= epoch <= series.epochs[-1]:
         return None
     return rounded(float(series.values[np.searchsorted(series.epochs, epoch, side="right") - 1]))

@@ -1,4 +1,4 @@
-"""The table of trials: a row for each run, with its curve in miniature."""
+"""Rows of the page's table of trials, with a small picture of each run's curves."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from gengap.text.markup import LARGEST_DRAWABLE, sparkline_paths
 
 
 class SparklineSvg(msgspec.Struct, frozen=True, kw_only=True):
-    """A run's loss by epoch in a box of `markup.WIDTH` x `markup.HEIGHT`, as notebooks show it.
+    """Loss of a run by epoch in a box of `markup.WIDTH` x `markup.HEIGHT` pixels.
 
-    SVG paths by split, the best epoch's place, and from where to where the onset may lie.
+    Attributes:
+        paths: SVG paths by split.
+        best: Position of the best epoch: (x, y).
+        onset: First and last x of the onset's interval.
     """
 
     paths: dict[str, str]
@@ -25,7 +28,7 @@ class SparklineSvg(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrialRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One run with its finished trials by seed: none while its first is training."""
+    """A run with its finished trials by seed; none while the first seed is training."""
 
     run: str
     group: str
@@ -36,41 +39,41 @@ class TrialRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def first(self) -> TrialSummary | None:
-        """The first seed's trial, which the row's verdict and curves are of."""
+        """The trial of the first seed, whose verdict and curves the row shows."""
         return self.trials[0] if self.trials else None
 
     @property
     def verdict(self) -> Verdict | None:
-        """The first seed's verdict."""
+        """The verdict of the first seed."""
         return self.first.verdict if self.first is not None else None
 
     @property
     def agreeing(self) -> int:
-        """How many seeds have the same verdict as the first."""
+        """The number of seeds with the same verdict as the first."""
         if self.verdict is None:
             return 0
         return sum(t.verdict is not None and t.verdict.verdict == self.verdict.verdict for t in self.trials)
 
     @property
     def losses(self) -> list[float]:
-        """The validation losses at the best epochs, seed by seed."""
+        """Validation losses at the best epochs, by seed."""
         found = [trial.loss("validation") for trial in self.trials]
         return [loss for loss in found if loss is not None]
 
     @property
     def loss(self) -> float | None:
-        """Their mean."""
+        """The mean of these losses."""
         return float(np.mean(self.losses)) if self.losses else None
 
     @property
     def gap(self) -> float | None:
-        """Validation minus training loss at the best epochs, the mean over seeds."""
+        """Validation minus training loss at the best epochs, as mean over seeds."""
         gaps = [trial.gap for trial in self.trials if trial.gap is not None]
         return float(np.mean(gaps)) if gaps else None
 
 
 def make_row(run: str, trials: Sequence[TrialSummary], history: History | None, *, kept: bool) -> TrialRow:
-    """The row of one run: `trials` by seed, the `history` of the first."""
+    """Return the row of a run from its trials by seed and the history of the first."""
     return TrialRow(
         run=run,
         group=run.split("/")[0],
@@ -82,7 +85,7 @@ def make_row(run: str, trials: Sequence[TrialSummary], history: History | None, 
 
 
 def sparkline_svg(history: History, trial: TrialSummary | None) -> SparklineSvg | None:
-    """The run's curves in miniature, with what its verdict marks on them; None if validation has no two values."""
+    """Return a small picture of a run's curves, best epoch and onset; None without two validation values."""
     metric = history.main_metric
     key = ("validation", metric)
     if key not in history:

@@ -349,7 +349,7 @@ conclusion-effect = { $kind ->
 } { ESTIMATE($lower_percent, digits: 1, unit: "%") }
 conclusion-effects = { $effects ->
     [none] No regulariser clearly lowers the validation loss of { $run }.
-   *[some] Lower validation loss than { $run }: { $effects }.
+   *[some] These lower the validation loss of { $run }: { $effects }.
 }
 conclusion-tie = Tie: { $count } of { $all } models are statistically equal ({ $rows } validation rows are too few to separate them): { $names }{ $more ->
     [0] .
