@@ -105,4 +105,4 @@ def test_the_command_shows_verdicts(tmp_path: Path) -> None:
     assert "verdict" in result.stderr and "Recommended: sizes/Tiny" in result.stderr
     wrong = CliRunner().invoke(app, [*call, "--stop", "never"])
     assert wrong.exit_code == 2
-    assert "'never' is not one of 'patience', 'verdict'" in wrong.stderr
+    assert "'never', expected 'patience' or 'verdict'" in wrong.stderr

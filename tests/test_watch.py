@@ -467,7 +467,7 @@ def test_watch_says_where_and_ends_quietly(tmp_path: Path) -> None:
     with running("watch", "later", "--no-browser", "--lang", "ko", cwd=tmp_path) as watch:
         assert watch.stderr
         line = watch.stderr.readline()
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/ shows later live; Ctrl-C ends it\n", line)
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/ shows later while it runs. Ctrl-C ends it\n", line)
         watch.send_signal(signal.SIGINT)
         _, rest = watch.communicate()
     assert (watch.returncode, rest) == (0, "")
