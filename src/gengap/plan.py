@@ -101,7 +101,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     @property
     def group(self) -> str:
         """The group in which the trial is shown: the part of `run` before the first "/"."""
-        return self.run.partition("/")[0]
+        return group_and_label(self.run)[0]
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -300,7 +300,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             )
         groups = {trial.group for trial in plain}
         trials = tuple(
-            msgspec.structs.replace(trial, also=tuple(run for run in trial.also if run.split("/")[0] in groups))
+            msgspec.structs.replace(
+                trial, also=tuple(run for run in trial.also if group_and_label(run)[0] in groups)
+            )
             for trial in plain
         )
         return msgspec.structs.replace(self, trials=trials, growth=growth)
@@ -387,6 +389,16 @@ def _known_names(kind: Any) -> Iterator[str]:
         yield from map(str, kind.values)
     for inner in (*getattr(kind, "types", ()), *filter(None, [getattr(kind, "item_type", None)])):
         yield from _known_names(inner)
+
+
+def group_and_label(run: str) -> tuple[str, str]:
+    """Split a run's name into its group and its label in the group. A name without "/" is both.
+
+    >>> group_and_label("sizes/Tiny"), group_and_label("mine")
+    (('sizes', 'Tiny'), ('mine', 'mine'))
+    """
+    group, _, label = run.partition("/")
+    return group, label or group
 
 
 def _check_run_name(name: str) -> None:

@@ -8,6 +8,8 @@ from functools import cache
 
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
+from gengap.plan import group_and_label
+
 LONGEST = 28  # characters of a name in a legend
 # DejaVu Sans comes with matplotlib; the others add Korean, Chinese and Japanese where they are installed.
 FAMILIES = (
@@ -37,7 +39,7 @@ def legend_labels(runs: Sequence[str]) -> list[str]:
     >>> legend_labels(["sizes/Tiny", "regularizers/Tiny"])
     ['sizes/Tiny', 'regularizers/Tiny']
     """
-    short = [run.split("/", 1)[-1] for run in runs]
+    short = [group_and_label(run)[1] for run in runs]
     times = Counter(short)
     names = [_drawable(name if times[name] == 1 else run) for name, run in zip(short, runs, strict=True)]
     cut = [n if len(n) <= LONGEST else f"{n[: LONGEST // 2]}…{n[-LONGEST // 2 + 1 :]}" for n in names]

@@ -14,7 +14,7 @@ from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError, did_you_mean
 from gengap.history import History
-from gengap.plan import Plan, Trial
+from gengap.plan import Plan, Trial, group_and_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ class Study:
         for history in self.histories:
             if history.seed == self.histories[0].seed:
                 for run in (history.run, *also[history.run]):
-                    found.setdefault(run.split("/")[0], []).append(history.renamed(run).counted_from_one())
+                    found.setdefault(group_and_label(run)[0], []).append(history.renamed(run).counted_from_one())
         return found
 
     def best_epochs(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ import msgspec
 
 from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.history import History
-from gengap.plan import ROWS
+from gengap.plan import ROWS, group_and_label
 from gengap.report.page.page_curves import EpochTable, RunCurves, epoch_table, run_curves
 from gengap.report.page.trial_rows import TrialRow, make_row
 from gengap.stats.comparison import Comparison
@@ -141,8 +141,8 @@ def _groups(
     for run in runs:
         if run in curves:
             for name in (run, *(trials[run][0].also if run in trials else ())):
-                group, _, rest = name.partition("/")
-                found.setdefault(group, []).append(GroupMember(run, rest or name))
+                group, label = group_and_label(name)
+                found.setdefault(group, []).append(GroupMember(run, label))
     if len(found) > 1:
         found[ALL] = [GroupMember(run, run) for run in runs if run in curves]
     return {group: tuple(shown) for group, shown in found.items()}

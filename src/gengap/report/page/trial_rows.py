@@ -10,6 +10,7 @@ import numpy as np
 from gengap.analysis.summary import TrialSummary
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
+from gengap.plan import group_and_label
 from gengap.text.markup import LARGEST_DRAWABLE, sparkline_paths
 
 
@@ -76,7 +77,7 @@ def make_row(run: str, trials: Sequence[TrialSummary], history: History | None, 
     """Return the row of a run from its trials by seed and the history of the first."""
     return TrialRow(
         run=run,
-        group=run.split("/")[0],
+        group=group_and_label(run)[0],
         trials=tuple(trials),
         epochs=history.epochs if history is not None else 0,
         sparkline=sparkline_svg(history, trials[0] if trials else None) if history is not None else None,
