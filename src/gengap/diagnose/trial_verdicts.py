@@ -23,7 +23,7 @@ UNLIKELY = 0.15  # a gain that can be measured, or overfitting, is not expected 
 
 
 def row_losses(epochs: np.ndarray, outputs: np.ndarray, y: np.ndarray, task: AnyTask = BINARY) -> RowLosses:
-    """Return each row\'s loss from `outputs` (m, rows, outputs) at `epochs` (m,) and the target `y`."""
+    """Return each row's loss from `outputs` (m, rows, outputs) at `epochs` (m,) and the target `y`."""
     return RowLosses(epochs, task.row_losses(outputs, y))
 
 
