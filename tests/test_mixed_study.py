@@ -157,7 +157,7 @@ def test_group_time_and_keep_from_the_command_line(folder: Path) -> None:
     summary = json.loads(done.stdout)
     kinds = {column["name"]: column["kind"] for column in summary["table"]["columns"]}
     assert (kinds["patient"], kinds["number"]) == ("group", "number") and kinds["key"] != "identifier"
-    assert summary["made"]["command"][-6:] == chosen
+    assert summary["provenance"]["command"][-6:] == chosen
     by_time = CliRunner().invoke(
         app, ["study", str(folder / "t.csv"), *options, "--time", "number", "--out", str(folder / "t")]
     )

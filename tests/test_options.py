@@ -133,7 +133,7 @@ def test_specifications_and_keywords_mean_the_same() -> None:
     one = gengap.study("collider", data=data, run=run)
     other = gengap.study("collider", train=40, validation=20, only="sizes/Tiny", max_epochs=1)
     assert one.trials[0].metrics == other.trials[0].metrics
-    assert one.summary.made is not None and one.summary.made == other.summary.made
+    assert one.summary.provenance is not None and one.summary.provenance == other.summary.provenance
 
 
 def test_options_of_the_command_line_make_a_specification() -> None:

@@ -144,9 +144,9 @@ def test_a_study_of_the_users_models_from_the_command_line(here: Path) -> None:
     found = gengap.study("collider", PLAN, **ROWS, test=30, model="their_models:build", out=folder)
     (trial,) = found.trials
     assert (trial.run, trial.also, trial.parameters) == ("sizes/4", (), 28 * 4 + 4 + 32 + 1)
-    assert found.summary.test and found.summary.made
-    assert "model='their_models:build'" in found.summary.made.call
-    assert "--model their_models:build" in " ".join(found.summary.made.command)
+    assert found.summary.test and found.summary.provenance
+    assert "model='their_models:build'" in found.summary.provenance.call
+    assert "--model their_models:build" in " ".join(found.summary.provenance.command)
     assert str(here) not in sys.path
 
 

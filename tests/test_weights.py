@@ -86,7 +86,7 @@ def test_the_unit_of_weights_does_not_matter(found: Study) -> None:
 
     def said(of: Study) -> bytes:
         trials = tuple(msgspec.structs.replace(trial, seconds=0, began=0) for trial in of.trials)
-        nothing = {"seconds": 0, "made": None, "trials": trials, "regularizers": ()}
+        nothing = {"seconds": 0, "provenance": None, "trials": trials, "regularizers": ()}
         return msgspec.structs.replace(of.summary, **nothing).to_json()
 
     assert said(again) == said(found)
@@ -178,7 +178,7 @@ def test_balanced_training_shifts_probabilities_and_says_so(tmp_path: Path) -> N
         column={"a": "number"},
         out=tmp_path / "s",
     )
-    made = balanced.summary.made
+    made = balanced.summary.provenance
     assert made is not None
     assert made.command[-4:] == ("--class-weight", "balanced", "--column", "a=number")
     assert "class_weight='balanced', column={'a': 'number'}" in made.call

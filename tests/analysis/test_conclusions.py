@@ -23,6 +23,7 @@ from gengap.report.conclusions import conclusion_messages
 from gengap.report.study_report import study_report
 from gengap.stats.comparison import choose_within_one_error
 from gengap.tasks import BINARY
+from gengap.text.catalog import catalog
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
 TREATED = [
@@ -189,3 +190,14 @@ def shown(found: Conclusions) -> str:
     console = Console(width=80, file=io.StringIO())
     console.print(study_report(summary_of(found), None, 80))
     return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_document_lists_what_the_study_concludes(found: Conclusions) -> None:
+    facts = msgspec.structs.asdict(found)
+    summary = StudySummary(source="made", rows=COUNTS, plan="made", seconds=1.0, trials=(), **facts)
+    document = json.loads(summary.to_json())
+    assert found.recommendation is not None and found.sizes is not None
+    assert [each["code"] for each in document["findings"]] == [each.code for each in summary.findings]
+    assert document["findings"][0] == document["sizes"]["finding"]
+    assert document["findings"][0]["text"] == catalog("en").render(found.sizes.finding)
+    assert msgspec.json.decode(summary.to_json(), type=StudySummary) == summary

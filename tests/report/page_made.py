@@ -118,7 +118,7 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
         columns=(f"age{hostile}", "height"),
         target=f"sick{hostile}",
         seeds=tuple(range(seeds)),
-        made=Provenance(
+        provenance=Provenance(
             versions={"gengap": "0.1.0", f"python{hostile}": "3.12"},
             cores=2,
             command=("gengap", "study", f"table{hostile}.csv", "--plan", "quick"),

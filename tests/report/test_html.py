@@ -410,8 +410,8 @@ def test_a_study_writes_its_report_and_what_made_it(kept: Study) -> None:
     assert Plan.from_toml((kept.folder / "plan.toml").read_text()) == LITTLE
     document = json.loads((kept.folder / "study.json").read_text())
     assert document["columns"][0] == "lepton_pT" and document["target"] == "label" and document["seeds"] == [0]
-    assert document["made"]["command"][:3] == ["gengap", "study", "collider"]
-    assert "--train 200 --validation 60" in " ".join(document["made"]["command"])
+    assert document["provenance"]["command"][:3] == ["gengap", "study", "collider"]
+    assert "--train 200 --validation 60" in " ".join(document["provenance"]["command"])
 
 
 def test_a_folder_gives_the_page_that_the_study_gave(kept: Study, tmp_path: Path) -> None:

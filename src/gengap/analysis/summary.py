@@ -1,4 +1,4 @@
-"""The study's answers as one typed value: computed once, and what every renderer and study.json show."""
+"""The summary of a study: one typed value, computed once, that every renderer and study.json show."""
 
 from __future__ import annotations
 
@@ -25,16 +25,27 @@ from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.train.stopping import StopReason
 
 SCHEMA = 2
-PLAN_FILE = "plan.toml"  # of the study folder, which stands for a plan that was no name or file
+PLAN_FILE = "plan.toml"  # in the study folder
 CLEAN = "clean_"
 
 
 class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One finished trial. `metrics[split][metric]` are those of `best_epoch`.
+    """One finished trial.
 
-    Training metrics are taken in inference mode on the fixed sample of training rows, so that they compare
-    with validation like with like. `began` is when training started, in seconds since 1970. `sparsity` is the share
-    of the kernels' weights below 0.001.
+    Attributes:
+        run: Its run.
+        also: Further names under which it is shown.
+        seed: Its seed.
+        parameters: Number of parameters.
+        epochs: Number of epochs that were trained.
+        best_epoch: Best epoch, counted from 1; None if it diverged before.
+        metrics: Metrics of the best epoch by split and name. Training metrics are measured without regularisers on
+            a fixed sample of training rows, so that they compare with validation.
+        stopped: Why training ended.
+        seconds: Seconds of training.
+        began: When training started, in seconds since 1970.
+        verdict: The verdict on its curves.
+        sparsity: Share of the kernels' weights below 0.001.
     """
 
     run: str
@@ -58,15 +69,15 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, verdict=msgspec.structs.replace(self.verdict, findings=findings))
 
     def with_test(self, metrics: dict[str, float]) -> TrialSummary:
-        """The same with its metrics on the test rows, which only the kept trial has."""
+        """Return the trial with metrics on the test rows, which only the recommended trial has."""
         return msgspec.structs.replace(self, metrics=self.metrics | {"test": metrics})
 
     def loss(self, split: str) -> float | None:
-        """The task's loss on these rows at the best epoch."""
+        """Return the task's loss on a split at the best epoch."""
         return first_of(self.metrics.get(split, {}), LOSSES)
 
     def score(self, split: str) -> float | None:
-        """Accuracy, or R² of numbers, on these rows at the best epoch."""
+        """Return accuracy, or R² for numbers, on a split at the best epoch."""
         return first_of(self.metrics.get(split, {}), SCORES)
 
     @property
@@ -77,10 +88,14 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """How a study was made: `versions` by package, the CPU's `cores`, and how to make it again.
+    """How to reproduce a study.
 
-    `command` holds the shell's words (none for rows that were in memory), `call` is the same from Python. A plan
-    that was no name or file is the folder's plan.toml in them.
+    Attributes:
+        versions: Versions by package.
+        cores: Number of CPU cores.
+        command: Words of the shell command; none for rows in memory. A plan without a name or file is the study
+            folder's plan.toml.
+        call: The same call from Python.
     """
 
     versions: dict[str, str]
@@ -90,10 +105,28 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What study.json holds, in its order. `interrupted` says that some trials of the plan are missing.
+    """The content of study.json, in its order.
 
-    `columns` are the features' names, `classes` the target's (none of numbers), `seeds` those that every trial was
-    trained with. `table` says what was made of the table's columns and how its rows were split.
+    Attributes:
+        schema: Version of the keys.
+        source: Where the rows come from.
+        task: "binary", "multiclass" or "regression".
+        rows: Number of rows of each split.
+        plan: Name of the plan.
+        seconds: Seconds of the whole study.
+        trials: The finished trials.
+        preparation: How features were prepared.
+        skipped_rows: Number of bad rows that were left out.
+        interrupted: Whether trials of the plan are missing.
+        baselines, sizes, regularizers, more_rows, ranks, comparisons, cross_validation, recommendation: See
+            `gengap.analysis.Conclusions`.
+        test: The recommended model on the test rows.
+        columns: Names of the features.
+        target: Name of the target column.
+        seeds: Seeds of every trial.
+        classes: Names of the classes; none for numbers.
+        provenance: How to reproduce the study.
+        table: How columns became features and how rows were split.
     """
 
     schema: int = SCHEMA
@@ -119,36 +152,49 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     seeds: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
-    made: Provenance | None = None
+    provenance: Provenance | None = None
     table: TableSummary | None = None
 
     @property
+    def findings(self) -> tuple[Message, ...]:
+        """What the study concludes, in the order of the report."""
+        forecasts = self.more_rows.forecasts if self.more_rows else ()
+        recommended = self.recommendation
+        return (
+            *((self.sizes.finding,) if self.sizes else ()),
+            *(each.finding for each in forecasts),
+            *((recommended.why, *(step.finding for step in recommended.next_steps)) if recommended else ()),
+        )
+
+    @property
     def loss_name(self) -> str:
-        """What the task's loss is called."""
+        """Name of the task's loss."""
         return "mean squared error" if self.task == "regression" else "cross-entropy"
 
     @property
     def score_name(self) -> str:
-        """What is read beside the loss."""
+        """Name of the task's score."""
         return "R²" if self.task == "regression" else "accuracy"
 
     def to_json(self) -> bytes:
-        """Return study.json, indented and without NaN. Every message has its English text."""
+        """Return study.json, indented and without NaN. Findings and messages have their English text."""
         document = _with_texts(msgspec.to_builtins(self))
+        document["findings"] = [_with_texts(msgspec.to_builtins(each)) for each in self.findings]
         return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
 def _with_texts(value: Any) -> Any:
-    """Return the same JSON value with an English `text` in every message."""
+    """Return the same JSON value with an English `text` in every message and finding."""
     if isinstance(value, dict):
-        if value.keys() == {"code", "parameters"}:
-            return value | {"text": catalog(ENGLISH).render(Message(**value))}
+        if value.keys() >= {"code", "parameters"}:
+            id = f"finding-{value['code']}" if "severity" in value else value["code"]
+            return value | {"text": catalog(ENGLISH).render(Message(id, value["parameters"]))}
         return {name: _with_texts(each) for name, each in value.items()}
     return [_with_texts(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def metrics_at(history: History, epoch: int | None, shown: Iterable[str]) -> dict[str, dict[str, float]]:
-    """The metrics `shown` as logged at `epoch`, by split: for training the clean ones. Only finite values."""
+    """Return the logged metrics of an epoch (from 0) by split; training metrics are without regularisers."""
     if epoch is None:
         return {}
     found: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
@@ -162,7 +208,7 @@ def metrics_at(history: History, epoch: int | None, shown: Iterable[str]) -> dic
 
 
 def first_of(metrics: Mapping[str, float], names: Iterable[str]) -> float | None:
-    """The value of the first of these metrics that is there."""
+    """Return the value of the first of these metrics that exists."""
     return next((metrics[name] for name in names if name in metrics), None)
 
 

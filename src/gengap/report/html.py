@@ -104,7 +104,7 @@ def render_main(page: Page, catalog: Catalog) -> Markup:
             render=catalog.render,
             page=page,
             study=summary,
-            command=shlex.join(summary.made.command) if summary.made is not None else "",
+            command=shlex.join(summary.provenance.command) if summary.provenance is not None else "",
             document=script_json(document),
         )
     )

@@ -182,7 +182,7 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
         task=dataset.task.name,
         classes=dataset.task.classes,
         seeds=tuple(range(run.seeds)),
-        made=provenance,
+        provenance=provenance,
         table=dataset.table,
         **msgspec.structs.asdict(conclusions),
     )
