@@ -35,7 +35,7 @@ def output(folder: Path) -> str:
     done = CliRunner().invoke(app, ["study", str(folder / "t.csv"), *OPTIONS, "--out", str(folder / "s"), "--json"])
     assert done.exit_code == 0, done.output
     split = json.loads(done.stdout)["table"]["split"]
-    assert split == {"code": "table-split-stratified", "parameters": {"seed": 0}}
+    assert (split["code"], split["parameters"]) == ("table-split-stratified", {"seed": 0})
     return " ".join(done.stderr.split())
 
 
@@ -157,9 +157,10 @@ def test_group_time_and_keep_from_the_command_line(folder: Path) -> None:
     summary = json.loads(done.stdout)
     kinds = {column["name"]: column["kind"] for column in summary["table"]["columns"]}
     assert (kinds["patient"], kinds["number"]) == ("group", "number") and kinds["key"] != "identifier"
-    assert summary["provenance"]["command"][-6:] == chosen
+    command = list(summary["provenance"]["command"])
+    assert [word for word in command if word in chosen] == chosen
     by_time = CliRunner().invoke(
         app, ["study", str(folder / "t.csv"), *options, "--time", "number", "--out", str(folder / "t")]
     )
     assert by_time.exit_code == 0, by_time.output
-    assert json.loads(by_time.stdout)["table"]["split"].startswith("by time")
+    assert json.loads(by_time.stdout)["table"]["split"]["code"] == "table-split-time"
