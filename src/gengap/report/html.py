@@ -137,10 +137,10 @@ def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
 
 
 def script_json(document: object) -> Markup:
-    """Encode JSON so that no name in it can end the script element.
+    r"""Encode JSON so that no name in it can end the script element.
 
     >>> print(script_json(["</script>"]))
-    ["\\u003c/script\\u003e"]
+    ["\u003c/script\u003e"]
     """
     return Markup(msgspec.json.encode(document).decode().translate(JSON_ESCAPES))
 

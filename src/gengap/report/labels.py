@@ -51,10 +51,10 @@ def legend_labels(runs: Sequence[str]) -> list[str]:
 
 
 def plain_text(text: str) -> str:
-    """Return text that matplotlib draws literally: no mathematics, and "?" for characters without a glyph.
+    r"""Return text that matplotlib draws literally: no mathematics, and "?" for characters without a glyph.
 
     >>> print(plain_text("cost in $ and _x_"))
-    cost in \\$ and _x_
+    cost in \$ and _x_
     """
     return _drawable(text).replace("$", r"\$")
 

@@ -119,7 +119,7 @@ page-smallest = smallest within one standard error of the best
 page-parameters-log = parameters (log scale)
 page-regularizers-title = Which regulariser
 page-regularizers-text = Change in validation loss from adding each regulariser to { $run }, on the same rows. Below zero is better.
-page-regularizers-other = { $treatment }, compared with { $run }: { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
+page-early-stopping = Early stopping (the best epoch of { $run } compared with its last): { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
 page-regularizers-alt = Change in validation loss from { $count } regularisers, with 90% intervals
 page-regularizers-caption = ◀ better, ▶ worse, ● no clear difference after correction for multiple comparisons. 90% intervals, paired by row.
 page-difference-axis = difference in validation loss
@@ -380,7 +380,7 @@ conclusion-test = { $rows } test rows, used by no trial: { $run } has loss { FIX
     [none] .
    *[known] . Difference in loss: { ESTIMATE($difference, signed: 1) }.
 }
-conclusion-gain = { FIXED($percent, digits: 1, signed: 1) }% of the loss
+conclusion-gain = gain: { FIXED($percent, digits: 1) }% of the loss
 conclusion-next = Next: { $step }
 conclusion-recommended = Recommended: { $run }
 conclusion-next-step = { $step }{ $gain_percent ->

@@ -120,7 +120,7 @@ page-smallest = 최적의 표준 오차 안에서 가장 작은 모델
 page-parameters-log = 매개변수(로그 축)
 page-regularizers-title = 어떤 규제 기법이 도움이 되는가
 page-regularizers-text = { $run }에 규제 기법을 하나씩 더했을 때 같은 행에서 검증 손실의 변화입니다. 0보다 작으면 좋습니다.
-page-regularizers-other = { $treatment }, 비교 기준 { $run }: { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
+page-early-stopping = 조기 종료({ $run }의 가장 좋은 에포크와 마지막 에포크의 차이): { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
 page-regularizers-alt = 규제 기법 { $count }가지가 검증 손실에 미치는 효과와 90% 구간
 page-regularizers-caption = ◀ 더 좋음, ▶ 더 나쁨, ● 다중 비교를 보정하면 뚜렷한 차이 없음. 행별로 짝지은 90% 구간.
 page-difference-axis = 검증 손실의 차이
@@ -339,7 +339,7 @@ conclusion-test = 어떤 실험에도 쓰지 않은 테스트 행 { $rows }개: 
     [none] .
    *[known] . 손실의 차이: { ESTIMATE($difference, signed: 1) }.
 }
-conclusion-gain = 손실의 { FIXED($percent, digits: 1, signed: 1) }%
+conclusion-gain = 개선: 손실의 { FIXED($percent, digits: 1) }%
 conclusion-next = 다음: { $step }
 conclusion-recommended = 추천 모델: { $run }
 conclusion-next-step = { $step }{ $gain_percent ->

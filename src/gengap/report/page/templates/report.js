@@ -26,7 +26,6 @@ const say = (id) => data.labels[id];
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const digits = (value) => (value === null || value === undefined ? "–" : value.toPrecision(4).replace("-", "−"));
 const series = ({ values, epochs }) => ({ values, epochs: epochs ?? values.map((_, i) => i + 1) });
-const shortName = (run) => run.split("/").slice(1).join("/") || run;
 
 // Each value's mean with those before it, weighted by half a Gaussian over epochs; null is a gap and stays one. A value
 // may be the mean of several: it counts as often, but where it is smoothed itself without those after its middle.
