@@ -173,7 +173,7 @@ BOMBS = (
     Bomb("a.csv.gz", SOURCE, endless_line, originals.rows_gzip, "a line is longer than 16,777,216"),
     Bomb("b.csv.gz", SOURCE, endless_header, originals.rows_gzip, "the first line is longer than"),
     Bomb("a.csv", SOURCE, many_columns, originals.rows_csv, "at most 100,000 are read"),
-    Bomb("a.npz", SOURCE, packed_zeros, originals.npz, "at most 268,435,456 are held at once"),
+    Bomb("a.npz", SOURCE, packed_zeros, originals.npz, "at most 268,435,456 may be in memory at once"),
     Bomb("b.npz", SOURCE, declared((10**13, 3), (10**13,)), originals.npz, "can't be read"),
     Bomb("c.npz", SOURCE, declared((0, 10**12), (0,)), originals.npz, "at most 100,000 are read"),
     Bomb("a.parquet", SOURCE, packed_parquet, originals.parquet, "row group 1 unpacks to"),
@@ -185,7 +185,7 @@ BOMBS = (
     Bomb("a.jsonl", LOG, many_objects, originals.curves_jsonl, "at most 10,000,000 are read"),
     Bomb("b.csv", LOG, many_splits, originals.curves_csv, "at most 10,000,000 are read"),
     Bomb("c.csv", LOG, many_runs, originals.curves_csv, "holds more than 10,000 runs"),
-    Bomb("a.keras", CARD, large_card, originals.card, "at most 268,435,456 are held at once"),
+    Bomb("a.keras", CARD, large_card, originals.card, "at most 268,435,456 may be in memory at once"),
 )
 
 

@@ -100,7 +100,7 @@ def test_equals_training_in_memory_in_the_same_order(
     ours_model, ours = run(name, kept, rows[1], job)
     for draws, trains in ((compiled, compiled), (plain, plain)):
         monkeypatch.setattr(draws, "Permutations", SameOrder)
-        monkeypatch.setattr(trains, "clean_sample", lambda train, number: train.each(lambda part: part[:number]))
+        monkeypatch.setattr(trains, "clean_sample", lambda train, number: train.map(lambda part: part[:number]))
     theirs_model, everything = table.make(name), kept.read([0], [len(kept)])
     theirs = table.TRAINERS[trainer](theirs_model, everything, rows[1], job)
     assert set(ours.history.series) == set(theirs.history.series)

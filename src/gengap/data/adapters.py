@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.data.rows import Rows, each, parts
+from gengap.data.rows import Rows, list_arrays, map_arrays
 from gengap.errors import UsageError
 
 MAX_BYTES = 4 * 2**30  # of the batches that are read into memory
@@ -103,7 +103,7 @@ def _nested(place: str, value: Any, floats: str) -> Any:
     """Convert all values to arrays; a list is one array unless it holds arrays."""
     if isinstance(value, (list, tuple)) and not any(hasattr(p, "shape") or isinstance(p, dict) for p in value):
         value = np.asarray(value)
-    return each(lambda part: _array(place, part, floats), value)
+    return map_arrays(lambda part: _array(place, part, floats), value)
 
 
 def _array(place: str, value: Any, floats: str) -> np.ndarray:
@@ -134,7 +134,7 @@ def _kind_of_values(array: np.ndarray) -> str:
 
 
 def _flat(rows: Rows) -> list[np.ndarray]:
-    return [part for value in (rows.x, rows.y, rows.weights) for part in parts(value)]
+    return [part for value in (rows.x, rows.y, rows.weights) for part in list_arrays(value)]
 
 
 def _join_batches(name: str, batches: list[Rows]) -> Rows:
@@ -145,4 +145,4 @@ def _join_batches(name: str, batches: list[Rows]) -> Rows:
         raise UsageError(
             f"{name}: batches don't fit together ({error}); expected equal shapes except for the rows"
         ) from None
-    return batches[0].each(lambda _: next(joined))
+    return batches[0].map(lambda _: next(joined))

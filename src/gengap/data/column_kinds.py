@@ -230,9 +230,9 @@ def _text(name: str, missing: bool, column: Any) -> Text:
 
 def _median(values: np.ndarray) -> float:
     step = -(-len(values) // MEDIAN_ROWS)
-    seen = values[::step]
-    seen = seen[np.isfinite(seen)]
-    return float(np.median(seen)) if len(seen) else 0.0
+    sample = values[::step]
+    sample = sample[np.isfinite(sample)]
+    return float(np.median(sample)) if len(sample) else 0.0
 
 
 def _is_constant(column: np.ndarray | pd.Series) -> bool:

@@ -33,16 +33,18 @@ def folds(dataset: Dataset, count: int, seed: int = 0) -> Iterator[tuple[np.ndar
     [(20, 100, 20), (20, 100, 20), (20, 100, 20), (20, 100, 20)]
     """
     random = np.random.default_rng(seed)
-    for held in islice(_parts(dataset, max(count, -(-len(dataset.train) // len(dataset.validation))), seed), count):
-        stay = np.setdiff1d(np.arange(len(dataset.train)), held)
-        come = np.sort(random.permutation(len(dataset.validation))[: len(held)])
+    for validating in islice(
+        _parts(dataset, max(count, -(-len(dataset.train) // len(dataset.validation))), seed), count
+    ):
+        staying = np.setdiff1d(np.arange(len(dataset.train)), validating)
+        coming = np.sort(random.permutation(len(dataset.validation))[: len(validating)])
         joined = [
-            np.concatenate([ours[stay], theirs[come]])
+            np.concatenate([ours[staying], theirs[coming]])
             for ours, theirs in ((dataset.train.x, dataset.validation.x), (dataset.train.y, dataset.validation.y))
         ]
-        validation = Rows(dataset.train.x[held], dataset.train.y[held])
+        validation = Rows(dataset.train.x[validating], dataset.train.y[validating])
         other = replace(dataset, train=Rows(*joined), validation=validation)
-        yield held, (other.balanced() if dataset.train.class_factors is not None else other).train, validation
+        yield validating, (other.balanced() if dataset.train.class_factors is not None else other).train, validation
 
 
 def _parts(dataset: Dataset, count: int, seed: int) -> Iterator[np.ndarray]:
@@ -54,4 +56,4 @@ def _parts(dataset: Dataset, count: int, seed: int) -> Iterator[np.ndarray]:
     split = (StratifiedKFold if even else KFold)(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than parts can't be in each of them
-        yield from (held for _, held in split.split(dataset.train.y, labels if even else None))
+        yield from (validating for _, validating in split.split(dataset.train.y, labels if even else None))

@@ -58,15 +58,15 @@ def prepare_large_table(
     """
     read = _TablePass(source)
     train = np.sort(parts[0])
-    most = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
-    sampled = np.random.default_rng(0).choice(train, min(most, len(train)), replace=False)
-    stretch, sample, seen, held = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
+    sample_rows = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
+    sampled = np.random.default_rng(0).choice(train, min(sample_rows, len(train)), replace=False)
+    stretch, sample, validation, test = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
     plain = [name for name in sample.names if name not in {*spec.keep, *spec.column}]
     numberings = [name for name in plain if is_identifier(stretch.exact.get(name, stretch.column(name)))]
     columns = [name for name in source.columns if name not in numberings]
     # A sample has gaps, so that no column of it looks like a numbering: only the stretch shows them.
     kept = DataSpec.of(spec, keep=source.columns)
-    formats = find_formats([sample, stretch, seen, held], columns, spec, source)
+    formats = find_formats([sample, stretch, validation, test], columns, spec, source)
     if sample.others.keys() - formats.keys():
         raise DataError(
             f"{source.origin}: the table is larger than the memory it may use, and has text or dates. A table on "
@@ -76,10 +76,10 @@ def prepare_large_table(
     found = find_encoding(sample, columns, kept, source.origin, formats)
     encoding, dropped = found.encoding, found.dropped | dict.fromkeys(numberings, "identifier")
     passing = _RunningStatistics(
-        encoding, standardise, [raw.keys(np.arange(len(raw)), encoding.columns) for raw in (seen, held)]
+        encoding, standardise, [raw.keys(np.arange(len(raw)), encoding.columns) for raw in (validation, test)]
     )
-    known = (FORMAT, read.digest, encoding.steps, str(msgspec.to_builtins(task)), standardise, len(train))
-    digest = hashlib.sha256(msgspec.json.encode(known))
+    identity = (FORMAT, read.digest, encoding.steps, str(msgspec.to_builtins(task)), standardise, len(train))
+    digest = hashlib.sha256(msgspec.json.encode(identity))
     digest.update(train.tobytes())
     digest.update(task.strata(y).tobytes())
     path = cache_folder() / "stored" / f"{digest.hexdigest()[:24]}.rows"
@@ -88,11 +88,11 @@ def prepare_large_table(
         os.utime(path)  # the oldest are those that are unused for longest
     except (OSError, ValueError):
         _make_room(path.parent)
-        here = np.zeros(len(y), bool)
-        here[train] = True
+        is_train = np.zeros(len(y), bool)
+        is_train[train] = True
         write_stored_rows(
             path,
-            passing.blocks(read.batches(), here, y, task, source.origin),
+            passing.blocks(read.batches(), is_train, y, task, source.origin),
             len(train),
             passing.statistics,
             seed=0,
@@ -102,7 +102,7 @@ def prepare_large_table(
         Rows((encoding.encode(raw) - statistics.mean) / statistics.scale, task.encoded(y[part]))
         if len(part)
         else None
-        for raw, part in zip((seen, held), parts[1:], strict=True)
+        for raw, part in zip((validation, test), parts[1:], strict=True)
     ]
     assert rows[0] is not None
     repeated = dict(zip(("validation", "test"), statistics.repeated.tolist(), strict=True))
@@ -149,12 +149,12 @@ class _TablePass:
             yield first, batch
             first += len(batch)
 
-    def some(self, wanted: Sequence[np.ndarray]) -> list[RawTable]:
+    def some(self, requested: Sequence[np.ndarray]) -> list[RawTable]:
         """Return the rows with these numbers, each in the requested order."""
         import pandas as pd
 
-        ordered = [np.sort(rows) for rows in wanted]
-        taken: list[list[pa.RecordBatch]] = [[] for _ in wanted]
+        ordered = [np.sort(rows) for rows in requested]
+        taken: list[list[pa.RecordBatch]] = [[] for _ in requested]
         for first, batch in self.batches():
             for i, name in enumerate(self._source.columns):
                 values = batch.column(name).to_pandas()
@@ -169,7 +169,8 @@ class _TablePass:
         columns, origin = self._source.columns, self._source.origin
         raws = (collect_columns(batches, columns, origin) for batches in taken)
         return [
-            raw.take(np.searchsorted(rows, asked)) for raw, rows, asked in zip(raws, ordered, wanted, strict=True)
+            raw.take(np.searchsorted(rows, numbers))
+            for raw, rows, numbers in zip(raws, ordered, requested, strict=True)
         ]
 
 
@@ -189,14 +190,14 @@ class _RunningStatistics:
     def blocks(
         self,
         batches: Iterable[tuple[int, pa.RecordBatch]],
-        here: np.ndarray,
+        is_train: np.ndarray,
         y: np.ndarray,
         task: AnyTask,
         origin: str,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield features and targets of the rows where `here` is true, by blocks."""
         for first, batch in batches:
-            rows = np.flatnonzero(here[first : first + len(batch)])
+            rows = np.flatnonzero(is_train[first : first + len(batch)])
             if len(rows):
                 raw = collect_columns([batch.take(rows)], self._encoding.columns)
                 try:
@@ -210,19 +211,19 @@ class _RunningStatistics:
     def _add(self, x: np.ndarray, keys: np.ndarray) -> None:
         if not self._rows:
             self._shift = x.mean(axis=0, dtype=np.float64)
-        away = x - self._shift
+        differences = x - self._shift
         self._rows += len(x)
-        self._sum += away.sum(axis=0)
-        self._squares += (away**2).sum(axis=0)
-        for found, held in zip(self._found, self._held_out, strict=True):
-            found |= np.isin(held, keys)
+        self._sum += differences.sum(axis=0)
+        self._squares += (differences**2).sum(axis=0)
+        for found, test in zip(self._found, self._held_out, strict=True):
+            found |= np.isin(test, keys)
 
     def statistics(self) -> StoredStatistics:
         """Return the statistics of all rows so far."""
         repeated = np.array([found.sum() for found in self._found])
         mean, scale = np.zeros(len(self._sum), np.float32), np.ones(len(self._sum), np.float32)
         if self._standardise:
-            off = self._sum / self._rows
-            mean = (self._shift + off).astype(np.float32)
-            scale = scale_of(np.sqrt(np.maximum(self._squares / self._rows - off**2, 0)))
+            mean_difference = self._sum / self._rows
+            mean = (self._shift + mean_difference).astype(np.float32)
+            scale = scale_of(np.sqrt(np.maximum(self._squares / self._rows - mean_difference**2, 0)))
         return StoredStatistics(mean, scale, repeated)

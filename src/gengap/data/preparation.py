@@ -65,22 +65,22 @@ def prepare(
     Raises:
         DataError: The columns can't be used.
     """
-    fitting = raw.take(parts[0])
+    training = raw.take(parts[0])
     formats = find_formats([raw], source.columns, spec, source)
-    found = find_encoding(fitting, source.columns, spec, source.origin, formats)
+    found = find_encoding(training, source.columns, spec, source.origin, formats)
     encoding = found.encoding
-    train = encoding.encode(fitting)
+    train = encoding.encode(training)
     mean, scale = np.zeros(train.shape[1], np.float32), np.ones(train.shape[1], np.float32)
     if standardise:
         mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
         scale = scale_of(train.std(axis=0, dtype=np.float64))
-    seen, held = (encoding.encode(raw.take(part)) for part in parts[1:])
-    for x in (train, seen, held):  # in place: each may be gigabytes
+    validation, test = (encoding.encode(raw.take(part)) for part in parts[1:])
+    for x in (train, validation, test):  # in place: each may be gigabytes
         x -= mean
         x /= scale
     rows = [
-        Rows(x, task.encoded(y[part]), counting) if len(part) else None
-        for x, part, counting in zip((train, seen, held), parts, weights, strict=True)
+        Rows(x, task.encoded(y[part]), part_weights) if len(part) else None
+        for x, part, part_weights in zip((train, validation, test), parts, weights, strict=True)
     ]
     assert rows[0] is not None and rows[1] is not None
     named: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
@@ -102,5 +102,5 @@ def find_encoding(
 
 def scale_of(spread: np.ndarray) -> np.ndarray:
     """Return what features are divided by, from their standard deviations; a constant column is not scaled."""
-    narrow = spread.astype(np.float32)
-    return np.where(narrow > 0, narrow, 1).astype(np.float32)
+    scale = spread.astype(np.float32)
+    return np.where(scale > 0, scale, 1).astype(np.float32)

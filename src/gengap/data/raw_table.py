@@ -59,9 +59,9 @@ class RawTable:
 
     def keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
         """Return a 64-bit hash of each of these rows, equal for rows with equal values in these columns."""
-        wanted = set(columns)
-        numbers = [i for i, name in enumerate(self.names) if name in wanted]
-        texts = [name for name in self.others if name in wanted]
+        chosen = set(columns)
+        numbers = [i for i, name in enumerate(self.names) if name in chosen]
+        texts = [name for name in self.others if name in chosen]
         factors = np.random.default_rng(0).integers(1, 1 << 63, len(numbers), dtype=np.uint64) | np.uint64(1)
         parts = (rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS))
         blocks = [self._keys(part, numbers, factors, texts) for part in parts]
@@ -97,7 +97,7 @@ def collect_columns(
     import pyarrow as pa
 
     blocks: list[np.ndarray] = []
-    held: dict[str, list[pa.Array]] = {}
+    texts_and_dates: dict[str, list[pa.Array]] = {}
     whole = _ExactIntegers()
     names: tuple[str, ...] = ()
     rows = taken = 0
@@ -105,7 +105,7 @@ def collect_columns(
         names = tuple(name for name in columns if pa.types.is_floating(batch.schema.field(name).type))
         for name in columns:
             if name not in names:
-                held.setdefault(name, []).append(batch.column(name))
+                texts_and_dates.setdefault(name, []).append(batch.column(name))
         numbers = [batch.column(name).to_numpy(zero_copy_only=False) for name in names]
         block = np.empty((len(batch), len(names)), np.float32)
         for i, column in enumerate(numbers):
@@ -119,12 +119,12 @@ def collect_columns(
             raise TooLargeError(
                 f"{origin}: its first {rows:,} rows take {taken:,} bytes, expected at most {most:,}"
             )
-        if held and rows * len(columns) > MOST_CELLS:
+        if texts_and_dates and rows * len(columns) > MOST_CELLS:
             raise DataError(
                 f"{origin}: a table with text or dates may have {MOST_CELLS:,} cells, and this one has more. "
                 f"Use the first {MOST_CELLS // len(columns):,} rows with --rows, or fewer columns"
             )
-    others = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in held.items()}
+    others = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in texts_and_dates.items()}
     numbers = np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32)
     return RawTable(names, numbers, others, {name: np.concatenate(parts) for name, parts in whole.exact.items()})
 

@@ -28,7 +28,7 @@ class Rows:
     class_factors: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        sizes = {name: sorted({len(part) for part in parts(value)}) for name, value in vars(self).items()}
+        sizes = {name: sorted({len(part) for part in list_arrays(value)}) for name, value in vars(self).items()}
         if len({size for found in sizes.values() for size in found}) > 1:
             counts = [f"{name}: {' or '.join(map(str, found))}" for name, found in sizes.items() if found]
             raise ValueError(f"all arrays must have equally many rows ({', '.join(counts)})")
@@ -36,18 +36,18 @@ class Rows:
             raise ValueError("there are no rows; expected at least one")
 
     def __len__(self) -> int:
-        return len(parts(self.x)[0])
+        return len(list_arrays(self.x)[0])
 
-    def each(self, function: Callable[[Any], Any]) -> Rows:
+    def map(self, function: Callable[[Any], Any]) -> Rows:
         """Return the rows with `function` applied to every array."""
-        return Rows(*(each(function, value) for value in (self.x, self.y, self.weights, self.class_factors)))
+        return Rows(*(map_arrays(function, value) for value in (self.x, self.y, self.weights, self.class_factors)))
 
     @property
     def trained_weights(self) -> Any:
         """The weights in the training loss, with class weights."""
         if self.class_factors is None or self.weights is None:
             return self.weights if self.class_factors is None else self.class_factors
-        return each(lambda weights: weights * self.class_factors, self.weights)
+        return map_arrays(lambda weights: weights * self.class_factors, self.weights)
 
     def batch(self) -> tuple[Any, ...]:
         """Return the rows as a batch of Keras' `fit`: (x, y), or (x, y, weights)."""
@@ -61,23 +61,23 @@ class Rows:
         return self
 
 
-def each(function: Callable[[Any], Any], value: Any) -> Any:
+def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
     """Apply `function` to an array, or to each array in a list, tuple or dict; None stays None.
 
-    >>> each(len, {"a": np.zeros(3), "b": [np.zeros(2)]})
+    >>> map_arrays(len, {"a": np.zeros(3), "b": [np.zeros(2)]})
     {'a': 3, 'b': [2]}
     """
     if isinstance(value, Mapping):
-        return {name: each(function, part) for name, part in value.items()}
+        return {name: map_arrays(function, part) for name, part in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(each(function, part) for part in value)
+        return type(value)(map_arrays(function, part) for part in value)
     return None if value is None else function(value)
 
 
-def parts(value: Any) -> list[Any]:
+def list_arrays(value: Any) -> list[Any]:
     """List the arrays in a list, tuple or dict, or the single array."""
     found: list[Any] = []
-    each(found.append, value)
+    map_arrays(found.append, value)
     return found
 
 
@@ -97,4 +97,4 @@ def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
         of = np.flatnonzero(labels == label)
         place[of] = (random.permutation(len(of)) + random.random()) / len(of)
     chosen = np.sort(np.argsort(place, kind="stable")[: max(round(share * len(rows)), 1)])
-    return rows.each(lambda array: array[chosen])
+    return rows.map(lambda array: array[chosen])

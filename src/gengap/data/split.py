@@ -126,46 +126,44 @@ def _split_by_column(
 
 
 def split_at_random(
-    labels: np.ndarray | None, rows: int, wanted: SplitSizes, seed: int, origin: str
+    labels: np.ndarray | None, rows: int, sizes: SplitSizes, seed: int, origin: str
 ) -> list[np.ndarray]:
     """Return row numbers of train, validation and test; with `labels`, each has the same shares of classes."""
     from sklearn.model_selection import train_test_split
 
-    train = wanted.train or rows - wanted.test - wanted.validation
-    if train < 2 or wanted.validation < 2 or train + wanted.validation + wanted.test > rows:
+    train = sizes.train or rows - sizes.test - sizes.validation
+    if train < 2 or sizes.validation < 2 or train + sizes.validation + sizes.test > rows:
         raise TooFewRowsError(
-            f"{origin} holds {rows} rows, too few for {max(train, 2)} training, {max(wanted.validation, 2)} "
-            f"validation and {wanted.test} test rows. Ask for fewer with --train, --validation and --test."
+            f"{origin} holds {rows} rows, too few for {max(train, 2)} training, {max(sizes.validation, 2)} "
+            f"validation and {sizes.test} test rows. Ask for fewer with --train, --validation and --test."
         )
     left = np.arange(rows)
-    held = left[:0]
+    test_rows = left[:0]
     try:
-        if wanted.test:
-            left, held = train_test_split(left, test_size=wanted.test, stratify=labels, random_state=seed)
+        if sizes.test:
+            left, test_rows = train_test_split(left, test_size=sizes.test, stratify=labels, random_state=seed)
         strata = None if labels is None else labels[left]
         chosen = train_test_split(
-            left, train_size=train, test_size=wanted.validation, stratify=strata, random_state=seed
+            left, train_size=train, test_size=sizes.validation, stratify=strata, random_state=seed
         )
     except ValueError:
-        parts = 3 if wanted.test else 2
-        sizes = np.unique_counts([] if labels is None else labels).counts
-        smallest = min(train, wanted.validation, wanted.test or rows)
-        if smallest < len(sizes):
+        parts = 3 if sizes.test else 2
+        counts = np.unique_counts([] if labels is None else labels).counts
+        smallest = min(train, sizes.validation, sizes.test or rows)
+        if smallest < len(counts):
             raise DataError(
-                f"{origin}: {len(sizes)} classes don't fit into {smallest} rows. Ask for more with --train, "
+                f"{origin}: {len(counts)} classes don't fit into {smallest} rows. Ask for more with --train, "
                 "--validation and --test"
             ) from None
         raise DataError(
-            f"{origin}: {rows} rows of {len(sizes)} classes can't be split so that each part has its share; "
-            f"{int((sizes < parts).sum())} have fewer than {parts} rows. Use more rows, put rare classes "
+            f"{origin}: {rows} rows of {len(counts)} classes can't be split so that each part has its share; "
+            f"{int((counts < parts).sum())} have fewer than {parts} rows. Use more rows, put rare classes "
             "together, or say --task regression (task=) if they are numbers"
         ) from None
-    return [np.sort(part) for part in (*chosen, held)]
+    return [np.sort(part) for part in (*chosen, test_rows)]
 
 
-def split_by_group(
-    groups: pd.Series, y: np.ndarray, wanted: SplitSizes, seed: int, origin: str
-) -> list[np.ndarray]:
+def split_by_group(groups: pd.Series, y: np.ndarray, sizes: SplitSizes, seed: int, origin: str) -> list[np.ndarray]:
     """Return row numbers of train, validation and test; the rows of a group stay in one part.
 
     The parts are as close to the sizes as the groups allow.
@@ -174,20 +172,20 @@ def split_by_group(
 
     codes, found = pd.factorize(np.asarray(groups))
     classes = y if len(np.unique(y)) <= MAX_CLASSES else np.zeros(len(y))
-    if len(found) < 2 + bool(wanted.test):
+    if len(found) < 2 + bool(sizes.test):
         raise TooFewRowsError(
             f"{origin}: found {len(found)} group{'s' * (len(found) != 1)}, expected at least one for each part. "
             "Name a column with more groups with --group"
         )
     left = np.arange(len(y))
     parts = []
-    for count in (wanted.test, wanted.validation):
-        held = _fold(codes[left], classes[left], count, seed) if count else np.zeros(0, int)
-        parts.append(left[held])
-        left = np.delete(left, held)
+    for count in (sizes.test, sizes.validation):
+        test_rows = _fold(codes[left], classes[left], count, seed) if count else np.zeros(0, int)
+        parts.append(left[test_rows])
+        left = np.delete(left, test_rows)
     test, validation = parts
-    if wanted.train is not None and wanted.train < len(left):
-        left = np.random.default_rng(seed).choice(left, wanted.train, replace=False)
+    if sizes.train is not None and sizes.train < len(left):
+        left = np.random.default_rng(seed).choice(left, sizes.train, replace=False)
     return _check_parts([np.sort(left), validation, test], y, origin, "group")
 
 
@@ -204,29 +202,29 @@ def _fold(codes: np.ndarray, y: np.ndarray, count: int, seed: int) -> np.ndarray
         y = np.zeros(len(y))
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(codes, y, codes)
     taken = max(round(folds * count / len(y)), 1)
-    nearest = sorted((held for _, held in split), key=lambda held: abs(len(held) - count / taken))
+    nearest = sorted((fold for _, fold in split), key=lambda fold: abs(len(fold) - count / taken))
     found = np.sort(np.concatenate(nearest[:taken]))
     return found if abs(len(found) - count) <= count / 3 else _any_groups(codes, count, seed)
 
 
 def _any_groups(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Return random groups of about `count` rows together; with many groups, shares of classes are nearly equal."""
-    sizes = np.bincount(codes)
-    order = np.random.default_rng(seed).permutation(np.flatnonzero(sizes))
-    until = int(np.argmin(np.abs(np.cumsum(sizes[order]) - count)))
+    counts = np.bincount(codes)
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(counts))
+    until = int(np.argmin(np.abs(np.cumsum(counts[order]) - count)))
     return np.flatnonzero(np.isin(codes, order[: until + 1]))
 
 
-def split_by_time(times: np.ndarray, y: np.ndarray, wanted: SplitSizes, origin: str) -> list[np.ndarray]:
+def split_by_time(times: np.ndarray, y: np.ndarray, sizes: SplitSizes, origin: str) -> list[np.ndarray]:
     """Return row numbers of train, validation and test, from early to late by `times` (rows,).
 
     Rows of one time stay in one part.
     """
     order = np.argsort(times, kind="stable")
     ordered = times[order]
-    test = _nearest_change(ordered, len(y) - wanted.test) if wanted.test else len(y)
-    validation = _nearest_change(ordered[:test], test - wanted.validation)
-    train = max(validation - wanted.train, 0) if wanted.train is not None else 0
+    test = _nearest_change(ordered, len(y) - sizes.test) if sizes.test else len(y)
+    validation = _nearest_change(ordered[:test], test - sizes.validation)
+    train = max(validation - sizes.train, 0) if sizes.train is not None else 0
     return _check_parts([order[train:validation], order[validation:test], order[test:]], y, origin, "time")
 
 

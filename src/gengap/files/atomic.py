@@ -53,13 +53,13 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         yield
     except GengapError:
         raise
-    except OSError as fault:
-        said = f"{path}: can't be written ({fault.strerror or fault})"
-        if fault.errno in BAD_PLACE_ERRORS:
-            raise PlaceError(f"{said}. Name a place with room that may be written to") from fault
+    except OSError as error:
+        problem = f"{path}: can't be written ({error.strerror or error})"
+        if error.errno in BAD_PLACE_ERRORS:
+            raise PlaceError(f"{problem}. Name a place with room that may be written to") from error
         raise WriteError(
-            f"{said}. Make room there and run the same command again, or name another place"
-        ) from fault
+            f"{problem}. Make room there and run the same command again, or name another place"
+        ) from error
 
 
 def safe_join(folder: Path, name: str) -> Path:

@@ -51,7 +51,7 @@ def check_unpacked_size(file: str, unpacked: int, packed: int, what: str = "it")
     most = max(LARGEST_UNPACKED, UNPACKED_TIMES * packed)
     if unpacked > most:
         raise TooLargeError(
-            f"{file}: {what} unpacks to {unpacked:,} bytes, at most {most:,} are held at once (or "
+            f"{file}: {what} unpacks to {unpacked:,} bytes, at most {most:,} may be in memory at once (or "
             f"{UNPACKED_TIMES} times the file's). Write the table as CSV, or as Parquet with smaller row groups."
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gengap.data.adapters import to_rows
-from gengap.data.rows import Rows, parts
+from gengap.data.rows import Rows, list_arrays
 from gengap.data.stored_rows import StoredRows
 from gengap.errors import GengapWarning, UsageError
 from gengap.history import History
@@ -83,14 +83,14 @@ def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
     """Raises UsageError if the model can't take the rows, before anything is trained."""
     from gengap.train.types import build_variables, output_shape
 
-    shapes = [[array.shape[1:] for array in parts(rows.x)] for rows in (train, validation)]
+    shapes = [[array.shape[1:] for array in list_arrays(rows.x)] for rows in (train, validation)]
     if shapes[0] != shapes[1]:
         raise UsageError(f"a row of train has the shape {shapes[0]}, one of validation {shapes[1]}; expected equal")
     try:
         build_variables(model, train.shaped_like(output_shape(model, train)))
     except Exception as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        x, y = ([array.shape for array in parts(value)] for value in (train.x, train.y))
+        x, y = ([array.shape for array in list_arrays(value)] for value in (train.x, train.y))
         raise UsageError(
             f"the model can't be trained on x of the shapes {x} and y of {y}: {said} (Keras' own model.fit on one "
             "batch shows where)"

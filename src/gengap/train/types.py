@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.rows import Rows, each, parts
+from gengap.data.rows import Rows, list_arrays, map_arrays
 from gengap.history import History, Series
 from gengap.train.stopping import Stopping, StopReason
 
@@ -216,7 +216,7 @@ def clean_sample(train: Rows, rows: int) -> Rows:
     weighted = isinstance(train.weights, np.ndarray) and bool(train.weights.any())
     of = np.flatnonzero(train.weights) if weighted else np.arange(len(train))
     chosen = np.random.default_rng(0).choice(len(of), min(rows, len(of)), replace=False)
-    sample = train.each(lambda array: array[of[np.sort(chosen)]])
+    sample = train.map(lambda array: array[of[np.sort(chosen)]])
     if not weighted:
         return sample
     # Their mean weight is that of all rows: Keras divides a loss by the number of rows and not by their weights.
@@ -236,8 +236,8 @@ def finite_best_epoch(epoch: int | None, best: float | None) -> int | None:
 def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
     """Return the shape of the model's output, () if it has several. Builds a model that had no input before."""
     if not model.built:
-        model(each(lambda array: array[:1], rows.x))
-    spec = model.compute_output_spec(each(keras_tensor, rows.x))
+        model(map_arrays(lambda array: array[:1], rows.x))
+    spec = model.compute_output_spec(map_arrays(keras_tensor, rows.x))
     return tuple(getattr(spec, "shape", ()))
 
 
@@ -245,7 +245,7 @@ def build_variables(model: keras.Model, train: Rows) -> None:
     """Create every variable that Keras creates at its first batch, without computing anything."""
     from gengap.models.keras_internals import build_for_batch
 
-    build_for_batch(model, tuple(each(keras_tensor, part) for part in train.batch()))
+    build_for_batch(model, tuple(map_arrays(keras_tensor, part) for part in train.batch()))
     model.reset_metrics()
 
 
@@ -258,7 +258,7 @@ def keras_tensor(array: np.ndarray) -> keras.KerasTensor:
 
 def concatenate_outputs(outputs: Any) -> np.ndarray:
     """Return a model's outputs as one array; several outputs are joined, (n, values)."""
-    found = parts(outputs)
+    found = list_arrays(outputs)
     if len(found) == 1:
         return np.asarray(found[0])
     return np.concatenate([np.reshape(part, (len(part), -1)) for part in found], axis=1)

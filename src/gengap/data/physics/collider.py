@@ -1,9 +1,9 @@
 """A toy Monte Carlo of the process behind the HIGGS data set: any number of labelled rows, from a seed.
 
-Each event is made (`collision`), measured, selected and turned into the 28 columns of HIGGS
-(`detector`). It is a caricature: leading-order decays, no shower, a detector of a few numbers;
-`docs/collider.md` holds it against real rows. Here are the columns, their units, and the endless table
-that the public functions read from.
+`collision` draws the particles of an event, `detector` measures and selects them and computes the 28 columns of
+HIGGS. The simulation is very simple: leading-order decays, no shower, and a detector of a few numbers;
+`docs/collider.md` compares it with real rows. This module has the columns, their units, and the endless table that
+the public functions read.
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ _BLOCK = 8_192
 def events(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Draw `rows` events: features (rows, 28) float32 and labels (rows,) float32, 1 for signal.
 
-    The first rows are the same whatever the number asked for. Raises UsageError for a negative number or
-    seed.
+    The first rows are the same for any number of rows. Raises UsageError for a negative number or seed.
 
     >>> features, labels = events(3, seed=1)
     >>> features.shape, labels.shape
@@ -71,10 +70,10 @@ def events(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batches(rows: int | None, seed: int = 0, batch_rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """The events of `events(rows, seed)` as record batches: `COLUMNS`, float32, the label first.
+    """Yield the events of `events(rows, seed)` as record batches of `COLUMNS`, float32, the label first.
 
-    `rows=None` goes on for ever. Memory is bounded by `batch_rows`. Raises UsageError for a number below 0
-    (below 1 for `batch_rows`).
+    With `rows=None` there is no end. `batch_rows` bounds the memory. Raises UsageError for a number below 0 (below
+    1 for `batch_rows`).
     """
     _check(0 if rows is None else rows, seed)
     if batch_rows < 1:
@@ -104,7 +103,7 @@ def _check(rows: int, seed: int) -> None:
 
 
 def _block(seed: int, block: int) -> np.ndarray:
-    """Block number `block` of the endless table, (_BLOCK, 29) float32, from a seed of its own."""
+    """Return block number `block` of the endless table, (_BLOCK, 29) float32, from its own seed."""
     rng = np.random.default_rng([seed, block])
     signals = int(rng.binomial(_BLOCK, SIGNAL_FRACTION))
     parts = [_passed(signals, True, rng), _passed(_BLOCK - signals, False, rng)]
@@ -114,7 +113,7 @@ def _block(seed: int, block: int) -> np.ndarray:
 
 
 def _passed(rows: int, signal: bool, rng: np.random.Generator) -> np.ndarray:
-    """The columns (28, rows) of that many events that pass the selection, in GeV and radians."""
+    """Return the columns (28, rows) of `rows` events that pass the selection, in GeV and radians."""
     found, missing = [], rows
     while missing > 0:
         radiated = radiation(3 * missing + 256, signal, rng)

@@ -1,4 +1,4 @@
-"""The hard process of the toy collider: what two gluons make, and what that decays to, as four-vectors.
+"""The hard process of the toy collider: what two gluons produce, and its decays, as four-vectors.
 
 Signal and background end in the same particles (GeV):
 
@@ -39,17 +39,18 @@ _TT_SHAPE, _TT_FALL = 1.4, 110.0  # the top pair's mass above threshold: a gamma
 
 
 def radiation(events: int, signal: bool, rng: np.random.Generator) -> np.ndarray:
-    """Which of the jets that an event can radiate it does radiate: (RADIATED, events) bool."""
+    """Draw which of the possible jets each event radiates: (RADIATED, events) bool."""
     return np.arange(RADIATED)[:, None] < rng.poisson(_RADIATED_MEAN[signal], events)
 
 
 def collide(
     radiated: np.ndarray, signal: bool, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One collision for each event of `radiated` (RADIATED, n).
+    """Draw one collision for each event of `radiated` (RADIATED, n).
 
-    Returns lepton (4, n), neutrino (4, n) and partons (4, QUARKS + RADIATED, n): b, b, q, q, then the
-    radiated jets, with no momentum where there is none.
+    Returns:
+        Lepton (4, n), neutrino (4, n) and partons (4, QUARKS + RADIATED, n): b, b, q, q, then the radiated jets,
+        with zero momentum where there is none.
     """
     jets = _radiated_jets(radiated, signal, rng)
     system, system_mass = _system(-jets.sum(1), signal, rng)
@@ -66,7 +67,7 @@ def collide(
 
 
 def _radiated_jets(radiated: np.ndarray, signal: bool, rng: np.random.Generator) -> np.ndarray:
-    """Four-vectors (4, RADIATED, n), zero where `radiated` is False."""
+    """Draw four-vectors (4, RADIATED, n), zero where `radiated` is False."""
     shape, power = radiated.shape, _RADIATED_POWER[signal]
     last = FLOAT.type((_RADIATED_LEAST / _RADIATED_MOST) ** power)
     u = last + (1 - last) * rng.random(shape, FLOAT)
@@ -77,7 +78,7 @@ def _radiated_jets(radiated: np.ndarray, signal: bool, rng: np.random.Generator)
 
 
 def _system(recoil: np.ndarray, signal: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """What the gluons make, four-vector (4, n) and mass (n,), with the transverse momentum of `recoil`."""
+    """Draw what the gluons produce, four-vector (4, n) and mass (n,), with the transverse momentum of `recoil`."""
     n = recoil.shape[1]
     if signal:
         m = np.full(n, HEAVY_HIGGS, FLOAT)
@@ -90,14 +91,14 @@ def _system(recoil: np.ndarray, signal: bool, rng: np.random.Generator) -> tuple
 
 
 def _w_masses(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Masses (2, n) of two W, Breit-Wigner, cut at 10 widths."""
+    """Draw masses (2, n) of two W, Breit-Wigner, cut at 10 widths."""
     edge = FLOAT.type(np.arctan(20.0))
     u = 2 * rng.random((2, n), FLOAT) - 1
     return FLOAT.type(W_MASS) + FLOAT.type(W_WIDTH / 2) * np.tan(edge * u)
 
 
 def _signal(system: np.ndarray, m: np.ndarray, rng: np.random.Generator) -> _Products:
-    """H0 -> W H±, H± -> W h0, h0 -> b b: each W with its mass, and the b quarks."""
+    """Draw H0 -> W H±, H± -> W h0, h0 -> b b: each W with its mass, and the b quarks."""
     m1, m2 = _w_masses(len(m), rng)
     charged_mass, light_mass = np.full_like(m, CHARGED_HIGGS), np.full_like(m, LIGHT_HIGGS)
     w1, charged = decay(system, m, m1, charged_mass, rng)
@@ -106,7 +107,7 @@ def _signal(system: np.ndarray, m: np.ndarray, rng: np.random.Generator) -> _Pro
 
 
 def _background(system: np.ndarray, m: np.ndarray, rng: np.random.Generator) -> _Products:
-    """t t, t -> W b: each W with its mass, and the b quarks."""
+    """Draw t t, t -> W b: each W with its mass, and the b quarks."""
     m1, m2 = _w_masses(len(m), rng)
     top_mass = np.full_like(m, TOP_MASS)
     speed = np.sqrt(1 - (2 * top_mass / m) ** 2)

@@ -1,8 +1,8 @@
 """The toy collider's detector: measured jets, tags, the selection and the 28 columns.
 
-The rules of selection and reconstruction were read off the real rows: thresholds at 15 GeV, exactly two
-tagged jets, the four leading jets listed, m_bb the mass of the two tagged jets, m_jj an untagged pair,
-m_jjj the candidate nearest the top mass with the other b quark going to m_jlv, and m_wbb the larger of two.
+The rules of selection and reconstruction were found from the real rows: thresholds at 15 GeV, exactly two tagged
+jets, the four leading jets listed, m_bb the mass of the two tagged jets, m_jj an untagged pair, m_jjj the candidate
+nearest to the top mass (the other b quark goes to m_jlv), and m_wbb the larger of two.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PZ_NOISE = 0.022  # relative error of the neutrino's momentum along the beam
 
 
 def tag(radiated: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Tags (QUARKS + RADIATED, n) of the partons: 0 none, 1 medium, 2 tight."""
+    """Draw tags (QUARKS + RADIATED, n) of the partons: 0 none, 1 medium, 2 tight."""
     n = radiated.shape[1]
     chance = np.empty((QUARKS + RADIATED, n), FLOAT)
     chance[:2], chance[3], chance[QUARKS:] = _TAG_B, _TAG_LIGHT, _TAG_RADIATED * radiated
@@ -45,7 +45,7 @@ def measure(
     tags: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The 28 columns of the events that pass the selection, (28, passed), in GeV and radians."""
+    """Return the 28 columns of the events that pass the selection, (28, passed), in GeV and radians."""
     lepton = lepton * (1 + FLOAT.type(_LEPTON_NOISE) * rng.standard_normal(lepton.shape[1], FLOAT))
     seen = np.flatnonzero(_accepted(lepton, LEPTON_ETA))
     lepton, neutrino, partons, tags = (a[..., seen] for a in (lepton, neutrino, partons, tags))
@@ -66,13 +66,13 @@ def measure(
 
 
 def _accepted(p: np.ndarray, eta: float) -> np.ndarray:
-    """Which of `p` (4, ...) have enough transverse momentum and are not too near the beam."""
+    """Return which of `p` (4, ...) have enough transverse momentum and are not too near to the beam."""
     pt = transverse(p)
     return (pt > MIN_PT) & (np.abs(p[3]) < FLOAT.type(np.sinh(eta)) * pt)
 
 
 def _jets(partons: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The partons (4, J, n) as their jets are measured: in the same direction, with other energies."""
+    """Return the measured jets of the partons (4, J, n): same directions, other energies."""
     energy = np.maximum(partons[0], 1)
     spread = np.sqrt(FLOAT.type(_JET_NOISE**2) / energy + FLOAT.type(_JET_FLOOR**2))
     scale = np.maximum(1 + spread * rng.standard_normal(energy.shape, FLOAT), 0)
@@ -84,12 +84,12 @@ def _jets(partons: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _ordered(a: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """`a` (..., J, n) with the jets of each event in the order of `order` (K, n)."""
+    """Return `a` (..., J, n) with the jets of each event in the order `order` (K, n)."""
     return a[..., order, np.arange(order.shape[1])]
 
 
 def _seen_as(p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Transverse momentum, pseudorapidity and azimuth of `p` (4, n)."""
+    """Return transverse momentum, pseudorapidity and azimuth of `p` (4, n)."""
     pt = transverse(p)
     return pt, np.arcsinh(p[3] / pt), np.arctan2(p[2], p[1])
 
@@ -102,7 +102,7 @@ def _masses(
     good: np.ndarray,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """m_jj, m_jjj, m_lv, m_jlv, m_bb, m_wbb and m_wwbb, each (n,)."""
+    """Return m_jj, m_jjj, m_lv, m_jlv, m_bb, m_wbb and m_wwbb, each (n,)."""
     tagged_first = np.argsort((tags == 0).T, axis=1, kind="stable").T
     jets, good = _ordered(jets, tagged_first), _ordered(good, tagged_first)
     b1, b2 = jets[:, 0], jets[:, 1]
@@ -127,7 +127,7 @@ def _masses(
 
 
 def _w_candidate(jets: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pair of `jets` (4, K, n) whose mass is nearest to the W's: four-vector (4, n) and mass (n,)."""
+    """Return the pair of `jets` (4, K, n) with the mass nearest to the W: four-vector (4, n) and mass (n,)."""
     count = jets.shape[1]
     first, second = np.triu_indices(count, 1)
     m = np.stack([pair_mass(jets[:, i], jets[:, j]) for i, j in zip(first, second, strict=True)])

@@ -11,7 +11,7 @@ import numpy as np
 
 
 def mass(p: np.ndarray) -> np.ndarray:
-    """The invariant mass of `p` (4, ...); 0 where rounding makes its square negative.
+    """Return the invariant mass of `p` (4, ...); 0 where rounding makes its square negative.
 
     >>> float(mass(np.array([5.0, 0.0, 3.0, 0.0])))
     4.0
@@ -20,17 +20,17 @@ def mass(p: np.ndarray) -> np.ndarray:
 
 
 def pair_mass(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """The invariant mass of two massless particles `p` and `q`, both (4, ...)."""
+    """Return the invariant mass of two massless particles `p` and `q`, both (4, ...)."""
     return np.sqrt(np.maximum(2 * (p[0] * q[0] - p[1] * q[1] - p[2] * q[2] - p[3] * q[3]), 0))
 
 
 def transverse(p: np.ndarray) -> np.ndarray:
-    """The momentum of `p` (4, ...) across the beam, which runs along z."""
+    """Return the transverse momentum of `p` (4, ...); the beam runs along z."""
     return np.sqrt(p[1] * p[1] + p[2] * p[2])
 
 
 def from_rapidity(mt: np.ndarray, px: np.ndarray, py: np.ndarray, rapidity: np.ndarray) -> np.ndarray:
-    """The four-vector (4, ...) of transverse mass `mt`, transverse momentum (`px`, `py`) and `rapidity`.
+    """Return the four-vector (4, ...) of transverse mass `mt`, transverse momentum (`px`, `py`) and `rapidity`.
 
     For a massless particle `mt` is the transverse momentum's size and the rapidity is called eta.
     """
@@ -40,7 +40,7 @@ def from_rapidity(mt: np.ndarray, px: np.ndarray, py: np.ndarray, rapidity: np.n
 
 
 def boost(p: np.ndarray, frame: np.ndarray, frame_mass: np.ndarray) -> np.ndarray:
-    """`p` (4, n), given in the rest frame of `frame` (4, n), as seen from where `frame` was measured.
+    """Transform `p` (4, n) from the rest frame of `frame` (4, n) to the frame that `frame` was measured in.
 
     `frame_mass` (n,) is the mass of `frame`, above 0.
     """
@@ -61,9 +61,16 @@ def decay(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Let `parent` (4, n) decay into two particles, isotropically in its rest frame.
 
-    `parent_mass` (n,) is the parent's mass; the two others are numbers or (n,), and must not exceed it
-    together. `cos` (n,), if given, is the cosine of the first one's angle to the z axis in the rest
-    frame, instead of a uniform one. Returns the two four-vectors (4, n), which add up to the parent's.
+    Args:
+        parent: The four-vector (4, n) of the parent.
+        parent_mass: The parent's mass (n,).
+        first_mass: Mass of the first particle, a number or (n,).
+        second_mass: Mass of the second one; the sum must not exceed the parent's mass.
+        rng: The random generator.
+        cos: Cosine (n,) of the first particle's angle to the z axis in the rest frame. Default: uniform.
+
+    Returns:
+        The two four-vectors (4, n), whose sum is the parent's.
     """
     total, difference = first_mass + second_mass, first_mass - second_mass
     square = (parent_mass * parent_mass - total * total) * (parent_mass * parent_mass - difference * difference)
@@ -78,16 +85,16 @@ def decay(
 
 
 def angle(shape: tuple[int, ...], rng: np.random.Generator, dtype: np.dtype) -> np.ndarray:
-    """Angles uniform around the circle, from -pi to pi."""
+    """Draw uniform angles from -pi to pi."""
     return (2 * np.pi) * rng.random(shape, dtype) - np.pi  # type: ignore[call-overload]
 
 
 def neutrino_pz(lepton: np.ndarray, missing: np.ndarray, w_mass: float) -> tuple[np.ndarray, np.ndarray]:
-    """The two momenta along the beam (n,) that a neutrino may have if it and `lepton` (4, n) come from a W.
+    """Return the two possible momenta along the beam (n,) of a neutrino that comes from a W with `lepton` (4, n).
 
-    Both are massless, and `missing` (2, n) is the neutrino's transverse momentum. Where the pair's
-    transverse mass exceeds `w_mass` there is no real solution: both answers then give the pair its
-    transverse mass.
+    Both particles are massless, and `missing` (2, n) is the neutrino's transverse momentum. Where the transverse
+    mass of the pair exceeds `w_mass`, there is no real solution: then both momenta give the pair its transverse
+    mass.
     """
     lepton_pt2 = lepton[1] * lepton[1] + lepton[2] * lepton[2]
     product2 = lepton_pt2 * (missing[0] * missing[0] + missing[1] * missing[1])

@@ -245,7 +245,7 @@ def _refuse(fault: Fault, file: str, on_bad_row: OnBadRow | None, skipped: list[
 
 
 def _too_few(file: str, good: int, rows: int | None, skipped: int) -> None:
-    without = f" besides {skipped:,} bad rows left out" if skipped else ""
+    without = f" ({skipped:,} bad row{'s' * (skipped > 1)} left out)" if skipped else ""
     if rows is not None:
         raise TooFewRowsError(f"{file}: there are only {good:,} rows{without}, expected {rows:,}. Ask for fewer.")
     if not good:

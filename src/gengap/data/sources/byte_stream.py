@@ -118,7 +118,7 @@ def line_blocks(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterato
 
     The last block may lack its line end. If the stream breaks, the whole lines before are yielded first.
     """
-    held: list[bytes] = []
+    pending: list[bytes] = []
     length = lines = 0
     try:
         for piece in pieces:
@@ -126,19 +126,19 @@ def line_blocks(pieces: Iterable[bytes], size: int, rows: int | None) -> Iterato
             lines += piece.count(b"\n") if rows is not None else 0
             length += len(piece)
             if end and (length >= size or (rows is not None and lines >= rows)):
-                yield [*held, piece[:end]]
-                held, length = [piece[end:]], len(piece) - end
+                yield [*pending, piece[:end]]
+                pending, length = [piece[end:]], len(piece) - end
             else:
-                held.append(piece)
+                pending.append(piece)
                 if length > size + LONGEST_LINE:
                     raise StreamBrokenError(f"a line is longer than {LONGEST_LINE:,} bytes", "Give lines of text.")
     except (StreamBrokenError, SourceError):
-        text = b"".join(held)
+        text = b"".join(pending)
         if end := text.rfind(b"\n") + 1:
             yield [text[:end]]
         raise
-    if any(held):
-        yield held
+    if any(pending):
+        yield pending
 
 
 def join_pieces(pieces: list[bytes]) -> bytearray:

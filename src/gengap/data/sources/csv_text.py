@@ -131,8 +131,8 @@ def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     except csv.Error as fault:
         raise SourceError(f"{file}: the first line can't be read ({fault}). Check the quotes there.") from None
     if len(names) < 2:
-        wanted = "expected columns separated by comma, semicolon or tab"
-        raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {wanted}.")
+        expected = "expected columns separated by comma, semicolon or tab"
+        raise SourceError(f"{file}: the first line is one field, {text[first].strip()[:60]!r}; {expected}.")
     has_header = not _mostly_numbers(names if delimiter == "," else [*map(with_point, names)])
     body = first + reader.line_num if has_header else first
     if (line := _undecoded(b"".join(lines[first:body]).decode("utf-8", "surrogateescape"))) is not None:

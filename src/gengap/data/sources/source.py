@@ -170,7 +170,7 @@ def open_source(
     for name in spec.keep:
         check_column(name, features, origin)
     if not features:
-        raise UsageError(f"{origin}: {target!r} is the only column, expected features besides it.")
+        raise UsageError(f"{origin}: {target!r} is the only column, expected features too.")
     higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and target == higgs.COLUMNS[0]
     if higgs_layout:
         features = tuple(name for name in higgs.COLUMNS[1:] if name in features)

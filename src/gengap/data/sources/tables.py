@@ -107,16 +107,16 @@ def write_batches(
     batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, ending: str = ".parquet"
 ) -> int:
     """Write batches with the writer for `ending`; the file appears when it is complete. Return the rows."""
-    held: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     waiting = rows = 0
     with atomic_write(path) as part, WRITERS[ending](part, schema) as writer:
         for batch in batches:
-            held.append(batch)
+            pending.append(batch)
             waiting, rows = waiting + len(batch), rows + len(batch)
             if waiting >= GROUP_ROWS:
-                writer.write_table(pa.Table.from_batches(held, schema))
-                held, waiting = [], 0
-        writer.write_table(pa.Table.from_batches(held, schema))
+                writer.write_table(pa.Table.from_batches(pending, schema))
+                pending, waiting = [], 0
+        writer.write_table(pa.Table.from_batches(pending, schema))
     return rows
 
 
@@ -170,8 +170,10 @@ def _npz(path: Path, file: str) -> Reader:
         return open_arrays(found[features[0]], found["y"], file)
     shapes = {name: array.shape for name, array in found.items()}
     if not found or len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
-        wanted = "arrays x (n, d) and y (n,), or named columns (n,) of one length"
-        raise SourceError(f"{file}: holds {shapes}, expected {wanted}. Save it with np.savez(file, x=..., y=...).")
+        expected = "arrays x (n, d) and y (n,), or named columns (n,) of one length"
+        raise SourceError(
+            f"{file}: holds {shapes}, expected {expected}. Save it with np.savez(file, x=..., y=...)."
+        )
     return _named(found, file)
 
 
@@ -192,15 +194,15 @@ def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
     others, refusals = {}, {}
     for name in names:
         kind = schema.field(name).type
-        if (handed := _handed_over(kind)) is not None:
-            others[name] = handed
+        if (read_as := _read_as(kind)) is not None:
+            others[name] = read_as
         elif not _is_numeric(kind):
             refusals[name] = partial(_refuse_type, name, kind, batches, file)
 
-    def blocks(wanted: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
+    def blocks(requested: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
         with explain_read_errors(file):
-            for batch in batches(wanted.names):
-                yield check_batch(batch, wanted, binary)
+            for batch in batches(requested.names):
+                yield check_batch(batch, requested, binary)
 
     types = {name: schema.field(name).type for name in names}
     return Reader(tuple(names), blocks, others=others, types=types, refusals=refusals)
@@ -213,7 +215,7 @@ def _pandas_index(schema: pa.Schema) -> set[str]:
     return {name for name in index if isinstance(name, str)} if isinstance(index, list) else set()
 
 
-def _handed_over(kind: pa.DataType) -> pa.DataType | None:
+def _read_as(kind: pa.DataType) -> pa.DataType | None:
     """Return the type in which text or dates are read; None for numbers, and for what can't be used."""
     if any(test(kind) for test in (pa.types.is_date, pa.types.is_timestamp)):
         return pa.timestamp("us")
