@@ -120,6 +120,9 @@ def load_plan(plan: Plan | str | Path) -> Plan:
     Args:
         plan: "quick", "tutorial" or "full", the path of a TOML file, or a `Plan`.
 
+    Returns:
+        The plan.
+
     Raises:
         PlanError: There is no such plan, or a field of it is wrong.
 

@@ -1,8 +1,8 @@
-"""`Monitor`: a live verdict inside anyone's Keras `fit`, on any backend, and in any other training loop.
+"""`Monitor`: a live verdict in Keras' `fit`, on any backend, and in any other training loop.
 
 logs of an epoch -> curves, and each validation row's loss at some epochs -> gengap.diagnose.verdict -> Verdict
 
-Importing this does not import Keras: a plain loop needs none, and whoever calls `fit` has chosen the backend first.
+Importing this does not import Keras. A plain loop needs none.
 """
 
 from __future__ import annotations
@@ -34,30 +34,35 @@ if TYPE_CHECKING:
     import keras
 
 CERTAIN = 0.99  # the probability of overfitting from which it is certain
-# Epochs done; rarer than a trial's checks, because all that a verdict takes is weighed at each.
+# Epochs done. Rarer than a trial's checks, because each computes a whole verdict.
 CHECKS = frozenset(check_epochs(1.15, before=1e12))
 
 Values = SupportsFloat | Mapping[str, SupportsFloat]
 
 
 class Monitor:
-    """Watches one run: `verdict` says at any time whether it underfits, fits or overfits, and how sure that is.
+    """Give a verdict on a run while it trains: in Keras' `fit` on any backend, or in any other loop.
 
-    In Keras: `model.fit(..., validation_data=(x, y), callbacks=[Monitor(validation=(x, y))])`. The curves are those
-    that `fit` logs. `validation` adds the rows: each one's compiled loss at 64 log-spaced epochs at most, the best
-    and the last, so that luck in drawing the rows is told from overfitting. That takes one pass over the rows
-    (20,000 evenly spaced ones at most, `batch_size` at a time) at each of those epochs and at each new best one;
-    sample weights and masks are not applied. If the first epoch logs no `val_loss`, every epoch takes a pass, and
-    the rows' mean is the validation loss. A `fit` from epoch 0 is a new run, and one that goes on with
-    `initial_epoch` goes on here.
+    In Keras: `model.fit(..., validation_data=(x, y), callbacks=[Monitor(validation=(x, y))])`. In any other loop,
+    call `log` once per epoch. A `fit` from epoch 0 is a new run. One with `initial_epoch` continues the run. The
+    model keeps the last epoch's weights.
 
-    In any other loop call `log` once an epoch.
+    With validation rows, the monitor measures each row's loss at up to 64 log-spaced epochs, the best and the last.
+    This separates luck in the choice of rows from overfitting. Each time costs a pass over the rows, of at most
+    20,000 evenly spaced ones. Sample weights and masks are not used. If the first epoch logs no `val_loss`, every
+    epoch costs a pass, and the mean over the rows is the validation loss.
 
-    `metric` says which curves are judged (default: the loss); `min_effect` is the change that matters, as a share
-    of it. With `stop`, overfitting that is certain (probability `CERTAIN`) ends Keras' `fit` and sets `certain`; it
-    is looked for at `CHECKS`. The weights stay the last epoch's: keep the best ones as you would otherwise.
-    `validation` holds arrays as the model takes them: x (n, ...), or a list or dict of such, and y (n, ...).
-    Raises UsageError.
+    Args:
+        validation: The validation rows `(x, y)` as the model takes them: x (n, ...), or a list or dict of such,
+            and y (n, ...). Default: the verdict is from the curves alone.
+        metric: The curves to judge. Default: the loss.
+        min_effect: The smallest change that matters, as a share of the loss or the metric.
+        stop: End Keras' `fit`, and set `certain`, when overfitting has a probability of at least `CERTAIN`.
+        batch_size: Rows per step when row losses are measured.
+        run: Name of the run in the verdict.
+
+    Raises:
+        UsageError: An argument is wrong, or the rows don't fit the model.
 
     >>> monitor = Monitor()
     >>> for epoch in range(40):
@@ -87,7 +92,7 @@ class Monitor:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on what is known so far. Raises UsageError if no validation curve to judge is known yet."""
+        """The verdict so far. Raises UsageError if there is no validation curve yet."""
         if self._run.verdict is None:
             names = {(split, m): m if split == "train" else f"val_{m}" for split, m in self._run.series}
             curves = choose_curves(Log(self.history, names), self._metric)
@@ -106,27 +111,33 @@ class Monitor:
 
     @property
     def rows(self) -> RowLosses | None:
-        """The rows' losses that are kept so far, as `gengap.diagnose` takes them; None without rows."""
+        """The row losses so far, for `gengap.diagnose`; None without rows."""
         return self._run.rows.losses()
 
     @property
     def logs_only(self) -> bool:
-        """Whether it needs logs alone, and no weights: then `gengap.fit` tells it of whole chunks of epochs."""
+        """Whether the monitor needs only logs, so that `gengap.fit` may call it after many epochs at once."""
         return self._validation is None and not self._stop
 
     @property
     def certain(self) -> bool:
-        """Whether overfitting was certain at a check. Only looked for with `stop=True`."""
+        """Whether overfitting was certain at a check. Always False without `stop=True`."""
         return self._run.certain
 
     def log(
         self, epoch: int, *, train: Values | None = None, validation: Values | None = None, rows: Any = None
     ) -> None:
-        """What one epoch gave: its losses as numbers, or as {"loss": ..., "accuracy": ...}.
+        """Add the values of one epoch.
 
-        `rows` (n,) or (n, ...) are the losses of the same n validation rows every time, at all epochs or at some;
-        without `validation` their mean is the validation loss. Epochs must rise. Raises UsageError, and then
-        nothing of this epoch is kept.
+        Args:
+            epoch: The epoch's number, larger than the last one.
+            train: The training loss, or values by metric: `{"loss": 0.5, "accuracy": 0.8}`.
+            validation: The same for validation. Default: the mean of `rows`.
+            rows: The loss of each validation row, (n,) or (n, ...), of the same n rows every time. It may be given
+                at some epochs only.
+
+        Raises:
+            UsageError: A value is wrong. Then nothing of this epoch is stored.
         """
         run, place = self._run, f"epoch {epoch}"
         losses = None if rows is None else run.rows.checked(place, rows)
@@ -143,12 +154,12 @@ class Monitor:
             run.certain = run.certain or self.verdict.probabilities["overfit"] >= CERTAIN
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Keras' hook: refuses a loss that rows can't be judged by, before any epoch."""
+        """Refuse a loss that has no value per row. Keras calls this before the first epoch."""
         if self._validation is not None:
             compiled_loss(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Keras' hook: logs the epoch, with the rows' losses if they are due."""
+        """Log the epoch, with row losses at some epochs. Keras calls this."""
         if epoch <= self._run.last:
             self._run = _RunState()
         scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
@@ -166,7 +177,7 @@ class Monitor:
             self.model.stop_training = True
 
     def _due(self, epoch: int, level: float) -> bool:
-        """Whether the rows of this epoch, with this validation loss, are looked at."""
+        """Tell whether the row losses of this epoch are needed."""
         last = epoch + 1 == self.params.get("epochs") or self.model.stop_training
         return self._run.validates or last or self._run.rows.wants(self._run.done + 1, level)
 
@@ -177,7 +188,7 @@ class Monitor:
         return keras.callbacks.Callback()
 
     def __getattr__(self, name: str) -> Any:
-        """All else that Keras wants of a callback, from one of its own: made only now, when `fit` asks for it."""
+        """Return what else Keras needs of a callback, from a Keras callback made at first use."""
         if name.startswith(("on_", "set_")) or name in ("model", "params"):
             return getattr(self._callback, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -42,6 +42,9 @@ def diagnose(
             the choice of rows from overfitting.
         min_effect: The smallest change that matters, as a share of the loss.
 
+    Returns:
+        The verdict with its probabilities, intervals, findings and advice.
+
     Raises:
         UsageError: If an argument is wrong, or there are several runs and `run` names none.
         DataError: If the log can't be read.
@@ -69,6 +72,13 @@ def every(source: object, *, metric: str | None = None, min_effect: float = 0.01
         source: A log's path or a Python object.
         metric: The curves to judge (default: the loss).
         min_effect: The smallest change that matters, as a share of the loss.
+
+    Returns:
+        One verdict for each run.
+
+    Raises:
+        UsageError: If an argument is wrong.
+        DataError: If the log can't be read.
     """
     from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read

@@ -23,7 +23,7 @@ class RunSpec(Spec, frozen=True, kw_only=True):
     Args:
         seeds: Number of seeds. Every trial is trained once with each.
         max_epochs: Most epochs of a trial. Default: as the plan says.
-        only: Shell pattern of run names, such as "sizes/*". Other trials are left out.
+        only: Shell pattern of run names, such as `sizes/*`. Other trials are left out.
         stop: When a trial ends: "patience", or "verdict" as soon as its verdict is certain. Default: as the plan
             says.
         model: Your own models in place of gengap's networks: a function `build(size, features, outputs)` that

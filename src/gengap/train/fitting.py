@@ -33,21 +33,32 @@ def fit(
     seed: int = 0,
     run: str = "model",
 ) -> History:
-    """Trains a compiled Keras `model` on `train` = (x, y), watching `validation` = (x, y), and returns its History.
+    """Train a compiled Keras model and return its history.
 
-    Either may also be (x, y, sample_weight). Arrays as the model takes them: x (n, ...), y (n,) or (n, outputs),
-    tensors, DataFrames and Series, or lists, tuples and dicts of such for several inputs or outputs. Or a finite
-    `tf.data.Dataset`, PyTorch DataLoader, Grain loader or dataset, `keras.utils.PyDataset` or iterable of batches:
-    it is read once into memory, 4 GB at most, and its batches' size is the `batch_size` unless given (else 32).
+    On the JAX backend many epochs run as one compiled program. On other backends, and for a model or callback that
+    such a program can't hold, Keras' own loop trains, with the same history. A GengapWarning gives the reason.
 
-    On the JAX backend whole chunks of epochs are one compiled program. On others, and for a model or callback that
-    such a program can't hold, it is Keras' own loop with the same history, and a GengapWarning says why.
+    Args:
+        model: A compiled Keras model.
+        train: The training rows `(x, y)` or `(x, y, sample_weight)`: x (n, ...), y (n,) or (n, outputs). Each may
+            be an array, tensor, DataFrame or Series, or a list, tuple or dict of these for several inputs or
+            outputs. Or a finite `tf.data.Dataset`, PyTorch DataLoader, Grain loader or dataset,
+            `keras.utils.PyDataset` or iterable of batches. It is read once into memory, at most 4 GB.
+        validation: The validation rows, in the same forms.
+        epochs: Number of epochs, at most with `stopping`.
+        batch_size: Rows per step. Default: that of the loader, otherwise 32.
+        stopping: When to stop early, with the best weights restored. Default: all epochs, with the last weights.
+        callbacks: Keras callbacks, called for every epoch in order. Those that only read logs (`CSVLogger`, or any
+            with an attribute `logs_only` that is True) are called after many epochs at once. For others the
+            program runs one epoch at a time.
+        seed: Seed of the row order.
+        run: Name of the run in the history.
 
-    `stopping` (a `gengap.train.stopping.Stopping`) ends early and puts back the best weights; without it all
-    `epochs` are run and the last weights stay. `callbacks` are Keras' own, called for every epoch in order. Those
-    that only look at logs (`CSVLogger`, or any with an attribute `logs_only` that is True) hear of their epochs
-    chunk by chunk; for others a chunk is one epoch. `seed` orders the rows. Values that aren't one number, as of
-    some metrics, are left out of the History. Raises UsageError if the model isn't compiled or can't take the rows.
+    Returns:
+        Every logged value by split and metric. Metrics that aren't one number are left out.
+
+    Raises:
+        UsageError: The model isn't compiled or can't take the rows, or an argument is wrong.
 
     >>> import numpy as np
     >>> from gengap import fit, models
