@@ -32,7 +32,7 @@ LISTED = Path(__file__).with_name("mutate_survivors.toml")
 GOAL = 0.9  # the share to be caught
 SECONDS = 300.0  # of one change; a test that hangs notices it too
 CURVES = tuple(f"tests/diagnose/test_{name}.py" for name in ("numbers", "trend", "rows", "trials", "families"))
-PAIRED = ("tests/diagnose/test_compare.py", "tests/analysis")
+PAIRED = ("tests/diagnose/test_weighted.py", "tests/diagnose/test_compare.py", "tests/analysis")
 TRAINING = ("tests/train", "tests/laws/test_best_epoch.py", "tests/test_turning_study.py")
 STOPPING = ("tests/laws/test_trainers.py::test_stops_and_restores_as_keras_early_stopping", *TRAINING)
 # Which tests judge which modules: those that take seconds, the likeliest to notice first. The first match counts.

@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from analysis.losses_made import exponential, fitted, made
 from analysis.outcomes_made import HARDNESS, ROWS, Y, outcomes
 
 from gengap.analysis import Conclusions, conclude
 from gengap.analysis.results import OutOfFoldLosses, TrialResults
 from gengap.data.rows import Rows
-from gengap.history import History, Series
 from gengap.plan import Trial
 from gengap.study.cross_validation import out_of_fold
 from gengap.tasks import BINARY
-from gengap.train.types import TrainResult
-
-LOSS = BINARY.loss
-
-
-def fitted(run: str, seed: int, losses: np.ndarray, train: float = 0.3) -> TrainResult:
-    """A trial whose rows have these losses (epochs, rows), and whose training loss is the same at every epoch."""
-    epochs, outputs = np.arange(len(losses)), (1 - 2 * Y) * np.log(np.expm1(losses))
-    series = {("validation", LOSS): losses.mean(axis=1), ("train", f"clean_{LOSS}"): np.full(len(losses), train)}
-    history = History(run, seed, {key: Series(epochs, values) for key, values in series.items()})
-    best = int(losses.mean(axis=1).argmin())
-    return TrainResult(history, epochs, outputs[..., None], best, "max-epochs", 1.0)
-
-
-def made(losses: Mapping[str, Sequence[np.ndarray]], train: float = 0.3) -> TrialResults:
-    """Runs of rising size, each with one array of losses (epochs, rows) a seed."""
-    trials = {run: Trial(run=run, units=(4 + at,)) for at, run in enumerate(losses)}
-    pairs = [(run, seed, each) for run, seeds in losses.items() for seed, each in enumerate(seeds)]
-    return TrialResults(trials, {(run, seed): fitted(run, seed, each, train) for run, seed, each in pairs}, Y, {})
 
 
 def concluded(found: TrialResults) -> Conclusions:
     return conclude(found, 28, {"train": 1_000, "validation": ROWS, "test": 0}, {})
-
-
-def exponential(random: np.random.Generator, mean: float, *shape: int) -> np.ndarray:
-    """Losses that differ from row to row as much as those of real models do."""
-    return random.exponential(mean, shape) + 1e-6
 
 
 @pytest.fixture(scope="module")

@@ -42,10 +42,16 @@ def test_the_gap_is_how_far_validation_ends_above_training(train: float, percent
     levelled = 0.5 + 0.2 * np.exp(-EPOCHS / 20)
     found = verdict(levelled, levelled * train / 0.5)
     assert found.gap_percent == pytest.approx(percent, abs=0.5)
+    (gap,) = (each.parameters for each in found.findings if each.code in ("gap", "small-gap"))
+    assert gap["gap_percent"] == pytest.approx(abs(percent), abs=0.5)
     if percent:
-        assert ("worse than training" if percent > 0 else "better than training") in " ".join(
-            map(str, found.findings)
-        )
+        assert gap["side"] == ("worse" if percent > 0 else "better")
+
+
+def test_a_gap_of_several_times_the_training_loss_is_told_as_such() -> None:
+    levelled = 0.5 + 0.2 * np.exp(-EPOCHS / 20)
+    (gap,) = (each.parameters for each in verdict(levelled, levelled / 5).findings if each.code == "gap")
+    assert gap["side"] == "times" and gap["times"] == pytest.approx(5, rel=0.02)
 
 
 def test_where_validation_turned_is_as_unsure_as_its_rows_make_it() -> None:

@@ -1,0 +1,43 @@
+"""What other trials show of one: that it is too small, if they are better by enough and beyond chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from analysis.losses_made import exponential, made
+from analysis.outcomes_made import ROWS
+
+from gengap.analysis.cross_trial import cross_trial_findings
+
+SMALL = exponential(np.random.default_rng(0), 0.5, 1, ROWS)
+ERROR = 0.05  # of each row's difference
+
+
+def lower_by(percent: float, seed: int = 1) -> np.ndarray:
+    """Losses of a larger model on the same rows, lower by so much on the mean."""
+    own = np.random.default_rng(seed).normal(0, ERROR, SMALL.shape) * SMALL
+    return np.abs(SMALL * (1 - percent / 100) + own - own.mean())
+
+
+def test_a_larger_model_says_by_how_much_it_is_better_and_how_sure_that_is() -> None:
+    found = cross_trial_findings(made({"sizes/4": [SMALL], "sizes/5": [lower_by(5)], "sizes/6": [lower_by(3)]}), 28)
+    assert found["sizes/4"].code == "too-little-capacity"
+    assert found["sizes/4"].parameters["run"] == "sizes/5"
+    low, middle, high = found["sizes/4"].parameters["lower_percent"]
+    assert middle == pytest.approx(5, abs=0.1)
+    error = 100 * np.sqrt(2) * ERROR / np.sqrt(ROWS)  # rows' losses are as spread as their mean
+    assert (middle - low, high - middle) == pytest.approx((1.645 * error, 1.645 * error), rel=0.25)
+    assert "sizes/6" not in found, "nothing is larger than the largest"
+
+
+@pytest.mark.parametrize(("percent", "told"), [(0.8, False), (1.3, True), (-5, False)])
+def test_what_is_better_by_less_than_matters_is_not_told(percent: float, told: bool) -> None:
+    found = cross_trial_findings(made({"sizes/4": [SMALL], "sizes/5": [lower_by(percent)]}), 28)
+    assert ("sizes/4" in found) is told
+    assert "sizes/5" not in found
+
+
+def test_what_may_be_chance_is_not_told() -> None:
+    other = exponential(np.random.default_rng(3), 0.48, 1, ROWS)
+    assert other.mean() < 0.99 * SMALL.mean()
+    assert not cross_trial_findings(made({"sizes/4": [SMALL], "sizes/5": [other]}), 28)
