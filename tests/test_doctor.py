@@ -83,8 +83,8 @@ def test_a_study_that_does_not_repeat_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys.modules["gengap.study"], "study", drifting)
     only("study", monkeypatch)
     found = json.loads(asked("--json", status=1))["checks"][0]
-    assert found["said"] == "train/loss of the same trial differs from one time to the next"
-    assert found["mend"] == doctor.UNREPEATABLE
+    assert found["problem"] == "train/loss differs between two runs of the same trial"
+    assert found["hint"] == doctor.UNREPEATABLE
 
 
 def test_a_trainer_that_differs_from_keras_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

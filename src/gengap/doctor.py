@@ -1,6 +1,6 @@
-"""`gengap doctor`: what is installed here, and whether it trains, repeats, saves and loads as it should.
+"""`gengap doctor`: what is installed, and whether training, repeating, saving and loading work.
 
-Nothing but the standard library is imported before it is looked at: whatever is broken, the others are told of.
+Only the standard library is imported at first, so that one broken package doesn't hide the state of the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
     from gengap.plan import Plan
 
-SCHEMA = 1  # of the JSON document: raised if a key changes its meaning
+SCHEMA = 2  # of the JSON document: raised if a key changes its meaning
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn", "skrub", "pyarrow")
 TRAIN, VALIDATION, BATCH, EPOCHS = 300, 100, 50, 4  # of the self-check: seconds, most of them compiling
 TOLERANCE = 1e-4  # between the trainers, as in tests/laws
@@ -32,13 +32,13 @@ GIB = 2**30
 
 REINSTALL = "Install gengap into a fresh environment (in a checkout: with --constraint constraints.txt)"
 REPORT = "Don't trust what is trained here, and report it with what `gengap doctor --json` prints"
-UNREPEATABLE = f"Unset XLA_FLAGS and JAX_* variables. If it is still so: {REPORT}"
-OTHER_FOLDER = "Set GENGAP_CACHE to a folder with room that may be written to"
+UNREPEATABLE = f"Unset XLA_FLAGS and JAX_* variables. If that does not help: {REPORT}"
+OTHER_FOLDER = "Set GENGAP_CACHE to a folder with free space and permission to write"
 
 
 @dataclass(frozen=True)
 class Cache:
-    """The folder of fetched files, its size and the disk's room in bytes, and whether it holds HIGGS."""
+    """The cache folder, its size and the free disk space in bytes, and whether it holds HIGGS."""
 
     folder: str
     size: int
@@ -48,7 +48,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class SystemInfo:
-    """What is installed, and on what machine. What can't be found out is None, or says why in its place."""
+    """What is installed, on which machine. What is unknown is None, or says why."""
 
     versions: dict[str, str]
     platform: str
@@ -61,54 +61,61 @@ class SystemInfo:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What one check found: if it failed, what was `said`, and what `mend` may help."""
+    """Result of one check.
+
+    Attributes:
+        check: What was checked.
+        ok: Whether it works.
+        problem: What is wrong.
+        hint: What may help.
+    """
 
     check: str
     ok: bool
-    said: str = ""
-    mend: str = ""
+    problem: str = ""
+    hint: str = ""
 
 
 class CheckFailedError(Exception):
-    """A check came to its end and found something wrong."""
+    """A check found something wrong."""
 
 
 def facts() -> SystemInfo:
-    """Looks round, and raises nothing."""
+    """Collect what is installed. Raises nothing."""
     versions = {"gengap": gengap.__version__, "python": platform.python_version()}
-    backend, devices = _asked(_backend)
+    backend, devices = _ask(_backend)
     return SystemInfo(
         versions=versions | {name: _version(name) for name in PACKAGES},
         platform=platform.platform(),
         backend=backend if backend is not None else f"none: {devices}",
         devices=devices if backend is not None else [],
         cores=usable_cores(),
-        memory=_asked(lambda: (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None))[0],
-        cache=_asked(lambda: (_cache(), None))[0],
+        memory=_ask(lambda: (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None))[0],
+        cache=_ask(lambda: (_cache(), None))[0],
     )
 
 
 def checks() -> Iterator[CheckReport]:
-    """Tries what gengap stands on, one by one; a check that fails does not end the others."""
-    for name, (check, mend) in CHECKS.items():
+    """Yield the result of each check. A failed check does not end the others."""
+    for name, (check, hint) in CHECKS.items():
         try:
             check()
             yield CheckReport(name, True)
         except CheckFailedError as fault:
-            yield CheckReport(name, False, str(fault), mend)
-        except Exception as fault:  # whatever an installation that is broken may raise
+            yield CheckReport(name, False, str(fault), hint)
+        except Exception as fault:  # a broken installation may raise anything
             broken = OTHER_FOLDER if check is _check_cache and isinstance(fault, OSError) else REINSTALL
             yield CheckReport(name, False, reason(fault), broken)
 
 
 def document(found: SystemInfo, checked: Sequence[CheckReport]) -> str:
-    """Both as one JSON document."""
+    """Return both as one JSON document."""
     whole = {"schema": SCHEMA, "ok": all(each.ok for each in checked), "facts": asdict(found)}
     return json.dumps(whole | {"checks": [asdict(each) for each in checked]}, indent=2, ensure_ascii=False) + "\n"
 
 
 def facts_text(found: SystemInfo) -> str:
-    """The facts as lines."""
+    """Return the facts as lines."""
     cache, memory = found.cache, found.memory
     shown = found.versions | {
         "platform": found.platform,
@@ -116,26 +123,24 @@ def facts_text(found: SystemInfo) -> str:
         "devices": ", ".join(found.devices) or "none",
         "cores": str(found.cores),
         "memory": "unknown" if memory is None else f"{memory / GIB:.1f} GiB",
-        "cache": f"{cache.folder} ({_size(cache.size)}; {_size(cache.free)} free)"
-        if cache
-        else "can't be looked at",
+        "cache": f"{cache.folder} ({_size(cache.size)}; {_size(cache.free)} free)" if cache else "can't be read",
         "higgs": "cached" if cache and cache.higgs else "not cached",
     }
     return "\n".join(f"{name:<13} {value}" for name, value in shown.items())
 
 
 def checked_text(checked: CheckReport) -> str:
-    """One check's line, and for one that failed what to do."""
+    """Return the line of a check, and for a failed one what to do."""
     if checked.ok:
         return f"ok      {checked.check}"
-    return f"failed  {checked.check}: {checked.said}\n        > {checked.mend}"
+    return f"failed  {checked.check}: {checked.problem}\n        > {checked.hint}"
 
 
-def _asked(question: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Its answer, or (None, what went wrong)."""
+def _ask(question: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Return the answer, or (None, what went wrong)."""
     try:
         return question()
-    except Exception as fault:  # facts are told of any machine, however broken
+    except Exception as fault:  # facts must be shown for any machine, however broken
         return None, reason(fault)
 
 
@@ -181,7 +186,7 @@ def _check_cache() -> None:
         file.write(b"gengap")
         file.seek(0)
         if file.read() != b"gengap":
-            raise CheckFailedError(f"{cache.cache_folder()} gives back something else than was written")
+            raise CheckFailedError(f"{cache.cache_folder()} returns other bytes than were written")
 
 
 def _check_study() -> None:
@@ -192,7 +197,7 @@ def _check_study() -> None:
     (one,), (other,) = (study("collider", _plan(), train=TRAIN, validation=VALIDATION).histories for _ in range(2))
     for key, series in one.series.items():
         if not np.array_equal(series.values, other[key].values, equal_nan=True):
-            raise CheckFailedError(f"{'/'.join(key)} of the same trial differs from one time to the next")
+            raise CheckFailedError(f"{'/'.join(key)} differs between two runs of the same trial")
 
 
 def _check_trainers() -> None:

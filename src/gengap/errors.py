@@ -23,17 +23,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-LONGEST = 2_000  # characters of a message: names in a stranger's file may be millions, or megabytes long
-ENDING = 400  # of them are the message's end, where its hint is
+LONGEST = 2_000  # characters of a message: a strange file may have millions of names, or names of megabytes
+ENDING = 400  # of these characters are the end of the message, where the hint is
 
 
 def printable(text: str) -> str:
-    """`text` with control characters, and what no file or terminal can be given, written as escapes."""
+    """Return `text` with control characters, and what no file or terminal accepts, as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shown(cell: object) -> str:
-    """A cell for an error, not too long."""
+    """Return a cell for an error, cut if it is long."""
     text = repr(cell)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
@@ -49,57 +49,61 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
 
 def reason(fault: BaseException) -> str:
-    """What a library said is wrong: its first line, or else the name of the error."""
+    """Return what a library says is wrong: its first line, or the name of the error."""
     return next(iter(str(fault).strip().splitlines()), "") or type(fault).__name__
 
 
 class GengapError(Exception):
-    """Something that gengap can explain: the command line prints it in one line, no traceback."""
+    """An error that gengap can explain. The command line prints it in one line, without a traceback."""
 
     exit_status = 1
 
     def __str__(self) -> str:
-        """One line of bounded length, whatever names and values stand in it."""
+        """Return one line of limited length, whatever names and values it contains."""
         text = super().__str__()
         whole = text if len(text) <= LONGEST else f"{text[: LONGEST - ENDING]} … {text[-ENDING:]}"
         return printable(whole)
 
 
 class GengapWarning(UserWarning):
-    """Something went another way than asked for, with the same results: said once, and by which way it went."""
+    """A warning: the work continues in another way than requested, with the same results."""
 
 
 class UsageError(GengapError, ValueError):
-    """The call itself was wrong: an option, an argument or a combination of them."""
+    """Wrong usage: an option, an argument or a combination of them."""
 
     exit_status = 2
 
 
 class PlanError(UsageError):
-    """A plan, or a value in it, that can't be run."""
+    """A plan, or a value in it, is wrong."""
 
 
 class WriteError(GengapError, OSError):
-    """A file that can't be written: no room is left, or the disk fails."""
+    """A file can't be written: the disk is full or fails."""
 
 
 class PlaceError(WriteError, UsageError):
-    """A place that was named for a file, and is none: it may not be written to, or is taken by something else."""
+    """A folder or file can't be written to: permission is missing, or something else is there."""
 
 
 class DataError(GengapError):
-    """The rows can't be used as they are."""
+    """The rows can't be used."""
 
 
 class SourceError(DataError):
-    """A file or address that can't be reached or understood."""
+    """A file or address can't be reached or understood."""
 
 
 class BadRowError(DataError):
-    """One row that can't be used.
+    """A row can't be used.
 
-    `file` is the path or address, `row` counts data rows from 1 (a header is not a row), and `column`
-    is the column's name, or None where the fault is the whole row's.
+    Attributes:
+        file: Path or address of the table.
+        row: Number of the row, from 1; a header is no row.
+        column: Name of the column; None if the whole row is wrong.
+        problem: What is wrong.
+        hint: How to fix it.
     """
 
     def __init__(self, file: str, row: int, column: str | None, problem: str, hint: str) -> None:
@@ -114,12 +118,12 @@ class FormattedNumberError(BadRowError):
 
 
 class TooFewRowsError(DataError):
-    """The source ended before the rows asked for."""
+    """The source has fewer rows than requested."""
 
 
 class StudyFolderError(GengapError):
-    """A study folder that another study uses, or that another plan or other data made."""
+    """A study folder is in use, or belongs to another plan or other data."""
 
 
 class ClusterError(GengapError):
-    """A cluster that doesn't answer, or whose workers have other versions, or die again and again."""
+    """A cluster doesn't answer, or its workers have other versions or die repeatedly."""

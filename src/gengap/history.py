@@ -1,7 +1,7 @@
 """What training logged: by run, seed, epoch, split and metric.
 
-A `History` holds one trial's series; `write_histories` puts many into one long Parquet table with the
-columns run, seed, epoch, split, metric, value. Epochs count from 0, as Keras counts them.
+A `History` holds the series of one trial. `write_histories` puts many into one long Parquet table with the columns
+run, seed, epoch, split, metric, value. Epochs count from 0, as in Keras.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ TEXTS = ["run", "split", "metric"]
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One metric over epochs: `epochs` (n,) int64, rising, and `values` (n,) float64."""
+    """One metric over epochs.
+
+    Attributes:
+        epochs: Epochs (n,) int64, increasing.
+        values: Values (n,) float64.
+    """
 
     epochs: np.ndarray
     values: np.ndarray
@@ -39,7 +44,7 @@ class Series:
         return len(self.epochs)
 
     def at(self, epoch: int) -> float:
-        """The value logged at `epoch`. Raises KeyError if that epoch was not logged."""
+        """Return the value logged at `epoch`. Raises KeyError if that epoch was not logged."""
         i = int(np.searchsorted(self.epochs, epoch))
         if i == len(self.epochs) or self.epochs[i] != epoch:
             raise KeyError(f"epoch {epoch} was not logged")
@@ -73,7 +78,7 @@ class History:
 
     @property
     def epochs(self) -> int:
-        """How many epochs were run, up to the last epoch logged."""
+        """Number of epochs up to the last one that was logged."""
         last = max((int(s.epochs[-1]) for s in self.series.values() if len(s)), default=self.first_epoch - 1)
         return last - self.first_epoch + 1
 
@@ -84,26 +89,34 @@ class History:
         return History(self.run, self.seed, series, 1)
 
     def renamed(self, run: str) -> History:
-        """The same curves under another run's name (a trial shown in two groups)."""
+        """Return the same curves under another run's name, for a trial shown in two groups."""
         return History(run, self.seed, self.series, self.first_epoch)
 
     def training_key(self, metric: str) -> tuple[str, str]:
-        """Where the training curve of `metric` is that compares with validation's, if there is one.
+        """Return the key of the training curve that compares with validation.
 
-        It is the one with the regularisers off, where that was logged; but for the loss, since validation's holds
-        the penalties too.
+        It is the metric without regularisers, if that was logged. For the loss it is the loss as it is, because
+        validation loss has the penalties too.
         """
         clean = ("train", f"clean_{metric}")
         return clean if metric != "loss" and clean in self else ("train", metric)
 
     def training(self, metric: str) -> Series | None:
-        """The training curve of `metric` that compares with validation's, or None."""
+        """Return the training curve of `metric` that compares with validation, or None."""
         return self.series.get(self.training_key(metric))
 
     def plot(self, ax: Axes | None = None, metric: str | None = None) -> Axes:
-        """Training (solid) and validation (dashed) by epoch, on `ax` or on the axes of a new figure.
+        """Plot training (solid) and validation (dashed) by epoch.
 
-        `metric` is by default `main_metric`. Raises UsageError if it was not logged.
+        Args:
+            ax: Axes to draw on. Default: the axes of a new figure.
+            metric: Metric to draw. Default: `main_metric`.
+
+        Returns:
+            The axes.
+
+        Raises:
+            UsageError: The metric was not logged.
         """
         from matplotlib.figure import Figure
 
@@ -126,7 +139,7 @@ class History:
         return f"<History of {self.run}, seed {self.seed}: {self.epochs} epochs of {self._listed()}>"
 
     def _repr_html_(self) -> str:
-        """What Jupyter shows: every series in a line."""
+        """Return what Jupyter shows: every series in a line."""
         rows = [
             (
                 f"{split} {metric}",
@@ -140,7 +153,7 @@ class History:
 
     @property
     def main_metric(self) -> str:
-        """The metric to show first: a task's loss without penalties, or else the loss."""
+        """The metric to show first: the task's loss without penalties, or else the loss."""
         logged = [metric for split, metric in self.series if split == "validation"]
         return next((metric for metric in (*LOSSES, "loss", *logged) if metric in logged), "loss")
 
@@ -149,7 +162,7 @@ class History:
 
 
 def _extent(values: np.ndarray) -> tuple[str, ...]:
-    """A series' first, lowest, highest and last value, for people."""
+    """Return the first, lowest, highest and last value of a series as text."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return ("",) * 4
@@ -194,9 +207,12 @@ def _long_table(histories: Iterable[History]) -> pa.Table:
 
 
 def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write the long table as Parquet, beside `path` and then renamed onto it.
+    """Write the long table as a Parquet file, next to `path`, and rename it.
 
-    `metadata` goes into the file's own key-value metadata.
+    Args:
+        histories: The histories.
+        path: The file to write.
+        metadata: Goes into the file's own key-value metadata.
     """
     import pyarrow.parquet as pq
 
@@ -206,7 +222,7 @@ def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[
 
 
 def read_histories(path: Path) -> list[History]:
-    """The histories of a Parquet file that `write_histories` made, in the order written."""
+    """Return the histories of a file that `write_histories` wrote, in the same order."""
     table = _read(path)
     runs, splits, metrics = (table[c].to_pylist() for c in ("run", "split", "metric"))
     seeds = table["seed"].to_numpy()
@@ -226,7 +242,7 @@ def read_histories(path: Path) -> list[History]:
 
 
 def _read(path: Path) -> pa.Table:
-    """The long table in a file. Raises ValueError, or an error of Arrow's, if it is none."""
+    """Return the long table in a file. Raises ValueError, or an error of Arrow, for any other file."""
     import pyarrow.parquet as pq
 
     schema = _schema()

@@ -435,7 +435,7 @@ def test_a_folder_with_a_fault_is_named_with_its_mend(name: str, kept: Study, tm
     with pytest.raises(StudyFolderError, match=rf"{name}: can't be read .*; give the same .* --out .*copy"):
         StudyFolder(folder).results()
     (folder / name).unlink()
-    expected = "not written yet: the study is under way" if name == "study.json" else "there is no such file"
+    expected = "not written yet: the study is running" if name == "study.json" else "there is no such file"
     with pytest.raises(StudyFolderError, match=rf"{name}: {expected}.* --out .*copy"):
         StudyFolder(folder).results()
 
@@ -443,7 +443,7 @@ def test_a_folder_with_a_fault_is_named_with_its_mend(name: str, kept: Study, tm
 def test_other_folders_are_named(kept: Study, tmp_path: Path) -> None:
     with pytest.raises(StudyFolderError, match="nowhere: there is no such folder"):
         StudyFolder(tmp_path / "nowhere").results()
-    with pytest.raises(StudyFolderError, match=r"study\.json: there is no such file; name the folder"):
+    with pytest.raises(StudyFolderError, match=r"study\.json: there is no such file; expected the folder"):
         StudyFolder(tmp_path).results()
     assert kept.folder
     folder = shutil.copytree(kept.folder, tmp_path / "later")

@@ -1,4 +1,4 @@
-"""Whoever shows a study while it runs: the calls that the study makes, and one who shows nothing."""
+"""The interface of a progress display, and a display that shows nothing."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ if TYPE_CHECKING:
 
 
 class Display(Protocol):
-    """Whoever shows a study while it runs. Called from several threads, one call at a time a trial."""
+    """Shows the progress of a study. Several threads call it, one call at a time for each trial."""
 
     def reading(self, done: int, expected: int | None) -> None:
-        """Rows (or bytes of a download) so far."""
+        """Report the rows (or bytes of a download) read so far."""
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
-        """The rows are read and the trials are about to start; `own` builds their models, if the user does."""
+        """Report that the rows are read and trials start. `own` builds the user's models, if there are any."""
 
     def starting(self, run: str, seed: int) -> None:
         """A trial starts: its model is built and compiled before the first epoch."""
 
     def progress(self, progress: Progress) -> None:
-        """A chunk of one trial's epochs is done."""
+        """Report some epochs of a trial."""
 
     def finished(self, trial: TrialSummary, kept: bool) -> None:
-        """A trial is finished now, or (`kept`) was already."""
+        """Report a finished trial; `kept` if it was finished before."""
 
     def cross_validating(self, done: int, of: int) -> None:
-        """So many of the trainings that cross-validation takes are done."""
+        """Report the progress of cross-validation: `done` of `of` fits."""
 
     def interrupted(self) -> None:
-        """Ctrl-C was pressed: trials end after their chunk."""
+        """Report Ctrl-C: trials end after the epochs that are being trained."""
 
 
 class SilentDisplay:
-    """Shows nothing."""
+    """A display that shows nothing."""
 
     def reading(self, done: int, expected: int | None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def starting(self, run: str, seed: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def progress(self, progress: Progress) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def finished(self, trial: TrialSummary, kept: bool) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def cross_validating(self, done: int, of: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def interrupted(self) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -1,15 +1,15 @@
-"""The study folder: what is kept of each finished trial, so that the same call again resumes.
+"""The study folder: what is saved of each trial, so that the same call again resumes.
 
-    study.json  histories.parquet  plan.toml                 the study's results, written at its end,
+    study.json  histories.parquet  plan.toml                 results, written at the end
     report.html  figures/  tensorboard/                      and what is drawn from them
-    models/<run>.keras, models/best.keras                    each trial's model, its preparation included
-    trials/<run>.seed<k>.npz                                 its validation outputs at about 64 epochs
-    trials/<run>.seed<k>.parquet                             a finished trial: its history and summary
-    trials/<run>.seed<k>.checkpoint.npz                      a trial under way, while it is
-    trials/<run>.fold<k>.npz                                 a finalist's losses on the rows of a fold
-    test.json                                                what the test rows said, once they were used
+    models/<run>.keras, models/best.keras                    the models, with their preparation
+    trials/<run>.seed<k>.npz                                 validation outputs at about 64 epochs
+    trials/<run>.seed<k>.parquet                             a finished trial: history and summary
+    trials/<run>.seed<k>.checkpoint.npz                      a trial that is being trained
+    trials/<run>.fold<k>.npz                                 losses of a cross-validated run on the rows of a fold
+    test.json                                                figures of the test rows, once they were used
 
-Every file is written beside its place and then renamed, so that one that is there is whole.
+Every file is written next to its place and then renamed, so a file that exists is complete.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     import keras
 
 SUMMARY, FINGERPRINT, MAKER = "gengap.summary", "gengap.train.fingerprint", "gengap.version"
-SUCH = "name the folder of a finished `gengap study`, as runs/collider-quick"
+EXPECTED = "expected the folder of a finished `gengap study`, such as runs/collider-quick"
 RESULTS, HISTORIES = "study.json", "histories.parquet"
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a finished study left in its folder: enough to show it again. `plan` is TOML."""
+    """What is needed to show a finished study again. `plan` is TOML."""
 
     summary: StudySummary
     histories: list[History]
@@ -53,7 +53,7 @@ class Results:
 
 
 class StudyFolder:
-    """One study's files under `path`, which is made at the first write."""
+    """The files of one study under `path`, which is created at the first write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,19 +61,19 @@ class StudyFolder:
             raise StudyFolderError(f"{path} is a file; expected a folder. Name another with --out")
 
     def trial_file(self, run: str, seed: int) -> Path:
-        """Where the finished trial is kept."""
+        """Return the file of a finished trial."""
         return safe_join(self.path / "trials", f"{run}.seed{seed}.parquet")
 
     def model_file(self, run: str, seed: int) -> Path:
-        """Where its model is saved; seed 0's has the plain name."""
+        """Return the file of the trial's model; that of seed 0 has the plain name."""
         return safe_join(self.path / "models", f"{run}.keras" if seed == 0 else f"{run}.seed{seed}.keras")
 
     def checkpoints(self, run: str, seed: int, fingerprint: str) -> CheckpointFile:
-        """Where the trial is kept while it is under way."""
+        """Return the checkpoint of a trial that is being trained."""
         return CheckpointFile(self.trial_file(run, seed).with_suffix(".checkpoint.npz"), fingerprint)
 
     def tidy(self) -> None:
-        """Removes what a killed study had half-written."""
+        """Remove incomplete files of a killed study."""
         own = (self.path / name for name in ("trials", "models", "figures"))
         for path in (*self.path.glob(".*"), *(path for place in own for path in place.rglob(".*"))):
             if PARTIAL_FILE.fullmatch(path.name):
@@ -81,7 +81,7 @@ class StudyFolder:
                     path.unlink()
 
     def finished(self, run: str, seed: int, expected: str) -> tuple[TrainResult, TrialSummary] | None:
-        """The trial kept here, or None. Raises StudyFolderError if it was another trial or other data."""
+        """Return the finished trial saved here, or None. Raises StudyFolderError for other trials or data."""
         path = self.trial_file(run, seed)
         if not path.is_file() or not self.model_file(run, seed).is_file():
             return None
@@ -94,7 +94,7 @@ class StudyFolder:
             best_epoch = None if summary.best_epoch is None else summary.best_epoch - 1  # as logged
             if best_epoch is not None and best_epoch not in epochs:
                 raise ValueError("the outputs of its best epoch are missing")
-        except Exception as error:  # on a damaged file NumPy, zipfile and Arrow raise almost anything
+        except Exception as error:  # on a damaged file NumPy, zipfile and Arrow raise all kinds of errors
             raise StudyFolderError(
                 f"{path} can't be read as a finished trial ({reason(error)}); delete it to train that trial again"
             ) from None
@@ -109,7 +109,7 @@ class StudyFolder:
     def keep(
         self, fitted: PartialResult, summary: TrialSummary, expected: str, model: keras.Model, card: ModelCard
     ) -> None:
-        """Saves the model and outputs, then the trial: a trial file means that the others are there too."""
+        """Save the model and outputs, then the trial: if its file exists, so do the others."""
         self.save_model(model, self.model_file(summary.run, summary.seed), card)
         path = self.trial_file(summary.run, summary.seed)
         with atomic_write(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
@@ -120,9 +120,9 @@ class StudyFolder:
         self.checkpoints(summary.run, summary.seed, expected).discard()
 
     def fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
-        """What `keep_fold` kept of the run and so many rows; None if it isn't there, damaged, or another's."""
+        """Return what `keep_fold` saved; None if it is missing, damaged, or of another run."""
         path = self._fold_file(run, fold)
-        with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise almost anything
+        with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise all kinds of errors
             check_archive(path, str(path))
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
                 found = saved["rows"]
@@ -131,26 +131,26 @@ class StudyFolder:
         return None
 
     def keep_fold(self, run: str, fold: int, expected: str, found: np.ndarray) -> None:
-        """Keeps what a run says of a fold's rows: losses, and whether each one's class is wrong, (2, rows)."""
+        """Save losses and errors of a run on the rows of a fold, (2, rows)."""
         with atomic_write(self._fold_file(run, fold), ".npz") as part:
             np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
         self.fold_checkpoints(run, fold, expected).discard()
 
     def fold_checkpoints(self, run: str, fold: int, fingerprint: str) -> CheckpointFile:
-        """Where the training on a fold is kept while it is under way."""
+        """Return the checkpoint of the training on a fold."""
         return CheckpointFile(self._fold_file(run, fold).with_suffix(".checkpoint.npz"), fingerprint)
 
     def _fold_file(self, run: str, fold: int) -> Path:
         return safe_join(self.path / "trials", f"{run}.fold{fold}.npz")
 
     def save_model(self, model: keras.Model, path: Path, card: ModelCard) -> None:
-        """A .keras file with its card, written beside and renamed."""
+        """Save a .keras file with its card."""
         with atomic_write(path, ".keras") as part:  # Keras insists on the ending
             model.save(part)
             write_card(part, card)
 
     def copy_model(self, run: str, seed: int, name: str) -> None:
-        """The trial's model once more, as models/<name>.keras."""
+        """Copy the trial's model to models/<name>.keras."""
         source = self.model_file(run, seed)
         if not source.is_file():
             trial = self.trial_file(run, seed)
@@ -159,9 +159,9 @@ class StudyFolder:
             shutil.copyfile(source, part)
 
     def results(self) -> Results:
-        """What the finished study here left. Raises StudyFolderError naming the file that is missing or broken."""
+        """Return the results of the finished study. Raises StudyFolderError, which names the file at fault."""
         if not self.path.exists():
-            raise StudyFolderError(f"{self.path}: there is no such folder; {SUCH}")
+            raise StudyFolderError(f"{self.path}: there is no such folder; {EXPECTED}")
         found: list[Any] = []
         readers = {
             RESULTS: _read_summary,
@@ -174,23 +174,23 @@ class StudyFolder:
                 raise StudyFolderError(f"{path}: {self._why_missing(name)}")
             try:
                 found.append(read(path))
-            except Exception as error:  # on a damaged file Arrow raises almost anything
+            except Exception as error:  # on a damaged file Arrow raises all kinds of errors
                 raise StudyFolderError(f"{path}: can't be read ({reason(error)}); {self._again()}") from None
         return Results(*found)
 
     def _why_missing(self, name: str) -> str:
-        """The results are written last, so that the other files are there before them."""
+        """Say why a file is missing. The results are written last, so the other files exist before them."""
         if name != RESULTS:
             return f"there is no such file; {self._again()}"
         if (self.path / "trials").is_dir():
-            return f"not written yet: the study is under way, or was ended before its end; wait, or {self._again()}"
-        return f"there is no such file; {SUCH}"
+            return f"not written yet: the study is running or was interrupted; wait, or {self._again()}"
+        return f"there is no such file; {EXPECTED}"
 
     def _again(self) -> str:
-        return f"give the same `gengap study` again with --out {self.path}: finished trials are kept"
+        return f"run the same `gengap study` again with --out {self.path} (finished trials are kept)"
 
     def evaluation(self, digest: str) -> Evaluation | None:
-        """What the test rows with this digest said when they were used; None if they were not."""
+        """Return the figures of the test rows with this digest, if they were used; else None."""
         try:
             found = msgspec.json.decode(read_document(self.path / "test.json"), type=Evaluation)
         except (OSError, ValueError, RecursionError):
@@ -198,11 +198,11 @@ class StudyFolder:
         return found if found.digest == digest else None
 
     def write_evaluation(self, found: Evaluation) -> None:
-        """Remembers that these test rows were used."""
+        """Save the figures of the test rows."""
         self.write("test.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 
     def write(self, name: str, content: bytes) -> None:
-        """A file of the folder, written beside and renamed."""
+        """Write a file of the folder."""
         with atomic_write(self.path / name) as part:
             part.write_bytes(content)
 
@@ -215,7 +215,7 @@ def _read_summary(path: Path) -> StudySummary:
 
 
 def _read_trial(path: Path) -> tuple[TrialSummary, str, str]:
-    """A finished trial's summary, its fingerprint, and which gengap made it."""
+    """Return the summary of a finished trial, its fingerprint, and the gengap version that made it."""
     import pyarrow.parquet as pq
 
     kept = pq.read_schema(path).metadata
@@ -224,7 +224,7 @@ def _read_trial(path: Path) -> tuple[TrialSummary, str, str]:
 
 
 def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The epochs (m,) whose outputs were kept, and the outputs (m, rows, ...)."""
+    """Return the epochs (m,) whose outputs were recorded, and the outputs (m, rows, ...)."""
     check_archive(path, str(path))
     with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:  # np.load would leave it open
         epochs, outputs = saved["epochs"], saved["outputs"]

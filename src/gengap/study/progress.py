@@ -1,12 +1,11 @@
-"""What a study is at while it runs, in its folder, for whoever watches it.
+"""Progress files that a running study writes for `gengap watch`.
 
     live/status.json                   the study: its process, its plan, and which trials are finished
-    live/<run>.seed<k>.parquet         a trial under way: its curves so far
+    live/<run>.seed<k>.parquet         a trial that is being trained: its curves so far
 
-The study writes these as its display is told of them: `ProgressFiles` is a display in front of another. A trial's
-curves are written at most once a second, and in a small share of its time. Every file is written beside its place
-and then renamed; all are gone once the study has ended. What a killed study leaves is told by its lock, which
-nobody holds.
+`ProgressFiles` is a display in front of another display. Curves of a trial are written at most once a second, and in
+a small share of its time. Every file is written next to its place and then renamed. All are removed when the study
+ends. A killed study leaves them, but nobody holds its lock.
 """
 
 from __future__ import annotations
@@ -35,16 +34,21 @@ if TYPE_CHECKING:
     from gengap.train.types import Progress
 
 LIVE, STATUS, CURVES = "live", "live/status.json", "*.seed*.parquet"
-MOST_SEEDS = 100_000  # that a status is believed
+MOST_SEEDS = 100_000  # in a status file that is read
 EVERY_SECONDS = 1.0
-LARGEST_SHARE = 0.01  # of a trial's time that may be spent on writing its curves
+LARGEST_SHARE = 0.01  # of a trial's time for writing its curves
 
 
 class StudyStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A study under way: `pid` is its process on `host`, `started` in seconds since 1970, `plan` is TOML.
+    """A running study.
 
-    `finished` holds the run and seed of each finished trial, in their order. `planned` is how many there will be,
-    None for a plan that grows.
+    Attributes:
+        pid: Its process.
+        host: The machine of the process.
+        started: When it started, in seconds since 1970.
+        plan: The plan as TOML.
+        planned: Number of trials and seeds; None for a plan that grows.
+        finished: Run and seed of each finished trial, in their order.
     """
 
     pid: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
@@ -64,13 +68,13 @@ class StudyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a study is under way in `folder`."""
+    """Return whether a study is running in `folder`."""
     status, found = read_status(folder), lock_holder(folder)
     return status is not None and found is not None and (status.pid, status.host) == (found.pid, found.host)
 
 
 def modified(path: Path) -> float:
-    """When `path` was written, in seconds since 1970; minus infinity for one that is not there."""
+    """Return when `path` was written, in seconds since 1970; minus infinity if it does not exist."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -78,7 +82,7 @@ def modified(path: Path) -> float:
 
 
 def read_status(folder: Path) -> StudyStatus | None:
-    """The status of the study in `folder`, or None if none is there that can be read."""
+    """Return the status of the study in `folder`, or None if there is none that can be read."""
     try:
         return msgspec.json.decode(read_document(folder / STATUS), type=StudyStatus)
     except (OSError, ValueError, RecursionError):
@@ -86,9 +90,9 @@ def read_status(folder: Path) -> StudyStatus | None:
 
 
 class ProgressFiles:
-    """A `gengap.study.display.Display` that keeps `folder`'s live files and tells `display`; a context manager.
+    """A display that also writes the progress files of `folder`; a context manager.
 
-    The folder is locked for this study (`gengap.files.lock`), so that these files are its own.
+    The folder is locked for this study, so these files belong to it alone.
     """
 
     def __init__(self, folder: Path, display: Display) -> None:
@@ -100,16 +104,16 @@ class ProgressFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Removes the files, if this study wrote them."""
+        """Remove the files, if this study wrote them."""
         if self._status is not None:
             self._clear()
 
     def reading(self, done: int, expected: int | None) -> None:
-        """Rows (or bytes of a download) so far."""
+        """Pass it on."""
         self._display.reading(done, expected)
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
-        """Writes the first status, in the place of all that another study left."""
+        """Write the first status, and remove what another study left."""
         self._clear()
         rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
         self._write(
@@ -136,18 +140,18 @@ class ProgressFiles:
         self._display.starting(run, seed)
 
     def progress(self, progress: Progress) -> None:
-        """Writes the trial's curves so far, if they are due."""
+        """Write the curves of the trial so far, if the time has come."""
         key, now = (progress.run, progress.seed), time.monotonic()
         if now >= self._due.get(key, 0.0):
             path = self._curves_file(*key)
-            with contextlib.suppress(OSError):  # no trial shall end because nobody can watch it
+            with contextlib.suppress(OSError):  # a trial must not fail because its progress can't be written
                 write_histories([progress.history()], path)
             took = time.monotonic() - now
             self._due[key] = now + max(EVERY_SECONDS, took / LARGEST_SHARE)
         self._display.progress(progress)
 
     def finished(self, trial: TrialSummary, kept: bool) -> None:
-        """The trial's curves go, and its name comes into the status."""
+        """Remove the curves of the trial, and add it to the status."""
         with contextlib.suppress(OSError):
             self._curves_file(trial.run, trial.seed).unlink(missing_ok=True)
         if self._status is not None:
@@ -156,15 +160,15 @@ class ProgressFiles:
         self._display.finished(trial, kept)
 
     def cross_validating(self, done: int, of: int) -> None:
-        """So many of the trainings that cross-validation takes are done."""
+        """Pass it on."""
         self._display.cross_validating(done, of)
 
     def interrupted(self) -> None:
-        """Ctrl-C was pressed."""
+        """Pass it on."""
         self._display.interrupted()
 
     def _clear(self) -> None:
-        """Removes these files, and no others: the folder may be one where somebody else has a `live`."""
+        """Remove these files and no others: another program may have a `live` folder here."""
         live = self._folder / LIVE
         with contextlib.suppress(OSError):
             for path in [*live.rglob(f"{CURVES}*"), *live.glob("*status.json*")]:
