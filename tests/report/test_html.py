@@ -428,11 +428,11 @@ def test_a_folder_gives_the_page_that_the_study_gave(kept: Study, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["study.json", "histories.parquet", "plan.toml"])
-def test_a_folder_with_a_fault_is_named_with_its_mend(name: str, kept: Study, tmp_path: Path) -> None:
+def test_a_damaged_folder_is_named_with_a_hint(name: str, kept: Study, tmp_path: Path) -> None:
     assert kept.folder
     folder = shutil.copytree(kept.folder, tmp_path / "copy")
     (folder / name).write_bytes(b"\xff broken")
-    with pytest.raises(StudyFolderError, match=rf"{name}: can't be read .*; give the same .* --out .*copy"):
+    with pytest.raises(StudyFolderError, match=rf"{name}: can't be read .*; run the same .* --out .*copy"):
         StudyFolder(folder).results()
     (folder / name).unlink()
     expected = "not written yet: the study is running" if name == "study.json" else "there is no such file"

@@ -3,7 +3,7 @@
     live/status.json                   the study: its process, its plan, and which trials are finished
     live/<run>.seed<k>.parquet         a trial that is being trained: its curves so far
 
-`ProgressFiles` is a display in front of another display. Curves of a trial are written at most once a second, and in
+`ProgressFiles` is a display in front of another one. Curves of a trial are written at most once a second, and in
 a small share of its time. Every file is written next to its place and then renamed. All are removed when the study
 ends. A killed study leaves them, but nobody holds its lock.
 """
