@@ -166,7 +166,7 @@ def detect_format(values: Iterable[str], decimal: Decimal | None = None) -> Form
     if not fitting:
         raise ValueError(f"its numbers are not all in one format, {_two_formats(parts)}")
     formats = [NumberFormat(*each, unit) for each in _preferred(fitting, unit, decimal)]
-    first, example = formats[0], next(filter(SIGN.search, texts))
+    first, example = formats[0], max(filter(SIGN.search, texts), key=len)
     for other in formats[1:]:
         for text in texts:
             if first.number(text) != (value := other.number(text)):

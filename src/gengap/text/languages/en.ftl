@@ -446,13 +446,13 @@ column-kind-weight = weight
 column-kind-dropped = left out
 column-number = unchanged
 column-number-formatted = written as { $pattern }
-column-numbers-read = { $column }: numbers such as { $example } are read as { $value }. If they are no numbers, use --column NAME=text, NAME=category or NAME=drop
+column-numbers-read = { $column }: numbers such as { $example } are read as { $value }. If they are no numbers, use --column "{ $column }=text" (or category, or drop)
 column-numbers-ambiguous = { $column }: { $example } is read as { $value }, not as { $other }, because { $reason ->
     [comma-groups] every comma is followed by three digits
     [point-groups] amounts in euros have no three decimals
     [file] other columns of the file have this decimal sign
    *[decimal-point] a point usually comes before decimals
-}. If that is wrong, write these numbers with digits and a decimal point only; if they are no numbers, use --column NAME=text, NAME=category or NAME=drop
+}. If that is wrong, write these numbers with digits and a decimal point only; if they are no numbers, use --column "{ $column }=text" (or category, or drop)
 column-category-one = 1 for { $category }, otherwise 0
 column-category = one feature for each of { $count } categories
 column-date = its parts as numbers

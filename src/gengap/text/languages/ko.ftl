@@ -395,13 +395,13 @@ column-kind-weight = 가중치
 column-kind-dropped = 뺀 열
 column-number = 그대로
 column-number-formatted = { $pattern } 형식으로 쓴 숫자
-column-numbers-read = { $column }: { $example } 같은 숫자를 { $value }(으)로 읽었습니다. 숫자가 아니라면 --column 이름=text, 이름=category, 이름=drop 중에서 고르세요
+column-numbers-read = { $column }: { $example } 같은 숫자를 { $value }(으)로 읽었습니다. 숫자가 아니라면 --column "{ $column }=text"를 쓰세요(또는 category, drop)
 column-numbers-ambiguous = { $column }: { $example }, 읽은 값은 { $other } 아닌 { $value }입니다. 이유: { $reason ->
     [comma-groups] 모든 쉼표 뒤에 숫자가 세 개씩 있습니다
     [point-groups] 유로 금액에는 소수점 아래 세 자리가 없습니다
     [file] 파일의 다른 열에서 소수점을 이렇게 씁니다
    *[decimal-point] 점은 보통 소수점입니다
-}. 틀렸다면 숫자와 소수점만으로 쓰세요. 숫자가 아니라면 --column 이름=text, 이름=category, 이름=drop 중에서 고르세요
+}. 틀렸다면 숫자와 소수점만으로 쓰세요. 숫자가 아니라면 --column "{ $column }=text"를 쓰세요(또는 category, drop)
 column-category-one = 값이 { $category }이면 1, 아니면 0
 column-category = 범주 { $count }개마다 특성 하나
 column-date = 날짜의 각 부분을 숫자로
