@@ -51,7 +51,7 @@ TARGETS: dict[str, Sequence[str]] = {
     "diagnose/trial_verdicts.py": CURVES,
     "train/baselines.py": ("tests/test_turning_study.py", "tests/test_tasks.py"),
     "train/local.py": TRAINING,
-    "train/schedules.py": TRAINING,
+    "train/schedules.py": ("tests/test_plan.py", *TRAINING),
     "train/stopping.py": STOPPING,
     "train/types.py": TRAINING,
     "train/jax/loop.py": TRAINING,
@@ -62,7 +62,7 @@ TARGETS: dict[str, Sequence[str]] = {
 }
 # No slip of a programmer's, and caught by its type
 UNLIKELY = re.compile(
-    r"(Binary|Unary)Operator\w*_(Mod|Pow|[RL]Shift|BitXor|FloorDiv|Invert)|_Is$|_IsNot$|(Sub|Mul|Div|Add)_Bit"
+    r"(Binary|Unary)Operator\w*_(Mod|Pow|[RL]Shift|BitXor|FloorDiv|Invert)|_Is$|_IsNot$|RemoveDecorator|(Sub|Mul|Div|Add)_Bit"
 )
 # Declarations, and checks that only a fault in the code would trip
 SKIPPED = re.compile(r"^\s*(@|class |from |import |if TYPE_CHECKING)|strict=")

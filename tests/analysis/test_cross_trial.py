@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from analysis.losses_made import exponential, made
@@ -22,8 +24,9 @@ def lower_by(percent: float, seed: int = 1) -> np.ndarray:
 def test_a_larger_model_says_by_how_much_it_is_better_and_how_sure_that_is() -> None:
     found = cross_trial_findings(made({"sizes/4": [SMALL], "sizes/5": [lower_by(5)], "sizes/6": [lower_by(3)]}), 28)
     assert found["sizes/4"].code == "too-little-capacity"
-    assert found["sizes/4"].parameters["run"] == "sizes/5"
-    low, middle, high = found["sizes/4"].parameters["lower_percent"]
+    told: dict[str, Any] = dict(found["sizes/4"].parameters)
+    assert told["run"] == "sizes/5"
+    low, middle, high = told["lower_percent"]
     assert middle == pytest.approx(5, abs=0.1)
     error = 100 * np.sqrt(2) * ERROR / np.sqrt(ROWS)  # rows' losses are as spread as their mean
     assert (middle - low, high - middle) == pytest.approx((1.645 * error, 1.645 * error), rel=0.25)
