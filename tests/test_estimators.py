@@ -139,7 +139,7 @@ def test_a_parameter_that_can_not_be_used_is_named(options: dict[str, Any], mess
 def test_numbers_have_no_labels_to_smooth() -> None:
     x, y = make_regression(60, 3, random_state=0)
     smoothed = GengapRegressor(treatments=(models.LabelSmoothing(0.1),))
-    with pytest.raises(ValueError, match="which is for classes alone"):
+    with pytest.raises(ValueError, match="which is for classes only"):
         smoothed.fit(x, y)
 
 

@@ -1,8 +1,8 @@
-"""What a model is to predict: one of two classes, one of several, or a number.
+"""What a model predicts: one of two classes, one of several, or a number.
 
-A task is plain data that says everything in which the three differ: how the target's values become numbers, with
-which of Keras' losses and metrics a model is compiled, what a row's loss is, and what the outputs mean. The rest of
-gengap asks it and knows no kinds of task. Targets are `y` (rows,) or, one-hot, (rows, classes) float32; outputs are
+A task is plain data with everything in which the three differ: how the target's values become numbers, with which
+of Keras' losses and metrics a model is compiled, what a row's loss is, and what outputs mean. The rest of gengap
+asks the task and does not know the kinds. Targets are `y` (rows,) or, one-hot, (rows, classes) float32; outputs are
 (..., rows, outputs).
 """
 
@@ -17,16 +17,19 @@ import numpy as np
 from gengap.errors import DataError, UsageError
 from gengap.options.choices import TaskName
 
-KerasSpec = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and how to make it
-MOST_CLASSES = 100  # more than this are most likely no classes
-CLASSES_GUESSED = 20  # whole numbers of at most so many values are taken for classes, more for a quantity
+KerasSpec = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and its arguments
+MOST_CLASSES = 100  # a target of more values is most likely not classes
+CLASSES_GUESSED = 20  # whole numbers with at most this many values are read as classes, with more as a quantity
 
 
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name"):
-    """What the kinds of task have in common.
+    """A kind of task.
 
-    `loss` is the metric that verdicts are given on, `score` the one that people read beside it, and `shown` are all
-    that summaries show. `by_class` says that there are classes, whose shares a split keeps.
+    Attributes:
+        loss: The metric that verdicts judge.
+        score: The metric that people read, such as accuracy.
+        shown: All metrics that summaries show.
+        by_class: Whether there are classes; a split keeps their shares.
     """
 
     loss: ClassVar[str]
@@ -38,36 +41,37 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
 
     @property
     def name(self) -> TaskName:
-        """ "binary", "multiclass" or "regression"."""
+        """The kind: "binary", "multiclass" or "regression"."""
         return self.__struct_config__.tag  # pyright: ignore[reportReturnType]
 
     @property
     def outputs(self) -> int:
-        """How many numbers a model gives for a row."""
+        """How many outputs a model has."""
         return 1
 
     def encoded(self, values: np.ndarray) -> np.ndarray:
-        """The target's `values` (rows,) as models take them, float32."""
+        """Return the target's `values` (rows,) as models take them, float32."""
         raise NotImplementedError
 
     def strata(self, values: np.ndarray) -> np.ndarray:
-        """By what a split may keep shares: the number of each value's class, or the numbers themselves, (rows,)."""
+        """Return what a split keeps the shares of: each value's class as a number, or the value, (rows,)."""
         return values
 
     def labels(self, y: np.ndarray) -> np.ndarray:
-        """The classes' numbers, or the values, (rows,) of a target as models take it."""
+        """Return the classes' numbers, or the values, (rows,) from a target as models take it."""
         return y.reshape(-1)
 
     def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Every row's loss (..., rows) float64."""
+        """Return every row's loss (..., rows) float64."""
         raise NotImplementedError
 
     def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
-        """Whether the class is right (..., rows); None without classes."""
+        """Tell whether the predicted class is right (..., rows); None without classes."""
         return None
 
     def constant_loss(self, y: np.ndarray, weights: np.ndarray | None = None) -> float:
-        """The least mean loss if all rows get the same answer: the entropy of the classes' shares, or the variance.
+        """Return the least mean loss of one prediction for all rows: the entropy of the classes' shares, or the
+        variance.
 
         >>> round(Binary().constant_loss(np.array([0.0, 1.0, 0.0, 1.0])), 4)
         0.6931
@@ -80,16 +84,16 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         return float(entr(shares).sum() + (entr(1 - shares[0]) if len(shares) == 1 else 0.0))
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """The metrics by name of one model's outputs (rows, outputs): the loss first. All are weighted means."""
+        """Return metrics by name of one model's outputs (rows, outputs), the loss first. All are weighted means."""
         raise NotImplementedError
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """What a model's outputs (rows, outputs) tell of each row, by column (rows,)."""
+        """Return predictions by column, (rows,), from a model's outputs (rows, outputs)."""
         raise NotImplementedError
 
 
 class Binary(Task, frozen=True, tag="binary"):
-    """Two `classes`, the second of which is label 1; a model gives its log-odds."""
+    """Two `classes`, the second of which is label 1; a model's output is its log-odds."""
 
     classes: tuple[str, ...] = ("0", "1")
     loss: ClassVar[str] = "binary_crossentropy"
@@ -102,23 +106,23 @@ class Binary(Task, frozen=True, tag="binary"):
     )
 
     def strata(self, values: np.ndarray) -> np.ndarray:
-        """0 and 1."""
+        """Return 0 and 1."""
         return _numbers(values, self.classes)
 
     def encoded(self, values: np.ndarray) -> np.ndarray:
-        """0 and 1."""
+        """Return 0 and 1."""
         return self.strata(values).astype(np.float32)
 
     def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Cross-entropies."""
+        """Return cross-entropies."""
         return cross_entropies(outputs[..., 0], y.reshape(-1))
 
     def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """By the sign of the log-odds."""
+        """Compare the sign of the log-odds with the label."""
         return (outputs[..., 0] > 0) == (y.reshape(-1) == 1)
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """Cross-entropy, accuracy, and AUC where both classes are there."""
+        """Return cross-entropy and accuracy, and AUC if both classes are there."""
         return _of_classes(self, outputs, y, weights) | roc_auc(outputs[..., 0], y.reshape(-1), weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -130,7 +134,7 @@ class Binary(Task, frozen=True, tag="binary"):
 
 
 class Multiclass(Task, frozen=True, tag="multiclass"):
-    """Several `classes`; a model gives one logit for each, and targets are one-hot."""
+    """Several `classes`; a model has one logit for each, and targets are one-hot."""
 
     classes: tuple[str, ...]
     loss: ClassVar[str] = "categorical_crossentropy"
@@ -144,33 +148,33 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
 
     @property
     def outputs(self) -> int:
-        """One for each class."""
+        """One output for each class."""
         return len(self.classes)
 
     def strata(self, values: np.ndarray) -> np.ndarray:
-        """From 0 on."""
+        """Return the classes' numbers, from 0."""
         return _numbers(values, self.classes)
 
     def encoded(self, values: np.ndarray) -> np.ndarray:
-        """One-hot, (rows, classes)."""
+        """Return one-hot targets, (rows, classes)."""
         return np.eye(self.outputs, dtype=np.float32)[self.strata(values)]
 
     def labels(self, y: np.ndarray) -> np.ndarray:
-        """The place of the 1."""
+        """Return the position of the 1."""
         return y.argmax(axis=-1)
 
     def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Cross-entropies."""
+        """Return cross-entropies."""
         from scipy.special import log_softmax
 
         return -(log_softmax(outputs.astype(np.float64), axis=-1) * y).sum(axis=-1)
 
     def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """By the largest logit."""
+        """Compare the class of the largest logit with the label."""
         return outputs.argmax(axis=-1) == self.labels(y)
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """Cross-entropy and accuracy."""
+        """Return cross-entropy and accuracy."""
         return _of_classes(self, outputs, y, weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -183,10 +187,10 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
 
 
 class Regression(Task, frozen=True, tag="regression"):
-    """A number. Models learn it standardised: `mean` and `scale` are those of the training rows' target.
+    """A number. Models learn it standardised by `mean` and `scale` of the training rows' target.
 
     So the loss, the mean squared error, is in units of the training target's variance: 1 is what the mean alone
-    reaches, and its complement is R² but for the rows' luck.
+    reaches, and 1 minus the loss is about R².
     """
 
     mean: float = 0.0
@@ -204,22 +208,26 @@ class Regression(Task, frozen=True, tag="regression"):
     classes: ClassVar[tuple[str, ...]] = ()
 
     def fitted(self, values: np.ndarray, place: str, weights: np.ndarray | None = None) -> Regression:
-        """The same, standardised on the training rows' `values` (rows,). Raises DataError if they don't differ."""
+        """Return the task with the mean and scale of the training rows' `values` (rows,).
+
+        Raises:
+            DataError: If all values are equal.
+        """
         numbers = values.astype(np.float64)
         if not (scale := weighted_variance(numbers, weights) ** 0.5) > 0:
             raise DataError(f"{place}: all {len(values)} training rows have one value. Take more rows")
         return Regression(float(np.average(numbers, weights=weights)), scale)
 
     def encoded(self, values: np.ndarray) -> np.ndarray:
-        """Standardised."""
+        """Return standardised values."""
         return ((values.astype(np.float64) - self.mean) / self.scale).astype(np.float32)
 
     def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Squared errors."""
+        """Return squared errors."""
         return (outputs[..., 0].astype(np.float64) - y.reshape(-1)) ** 2
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """Mean squared error, R², and the root of the error in the target's own units."""
+        """Return mean squared error, R², and the root of the error in the target's own units."""
         error, variance = (
             float(np.average(self.row_losses(outputs, y), weights=weights)),
             weighted_variance(y, weights),
@@ -228,7 +236,7 @@ class Regression(Task, frozen=True, tag="regression"):
         return {self.loss: error, **explained, "root_mean_squared_error": self.scale * error**0.5}
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """The number, in the target's own units: float64, for 32 bits may not tell them apart."""
+        """Return the number in the target's own units, float64: 32 bits may be too few to tell values apart."""
         return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
 
 
@@ -254,11 +262,19 @@ SCORES = tuple(dict.fromkeys(task.score for task in TASKS.values()))
 
 
 def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:
-    """The task that the target's `values` (rows,), numbers or texts, make: the one named, or what they look like.
+    """Return the task that a target makes: the one named, or the one that its values look like.
 
-    Two values are a binary task; texts, and whole numbers of up to CLASSES_GUESSED values, a multiclass one; all
-    else is a quantity. A Regression is not standardised yet. Raises UsageError, or DataError for a single value,
-    naming `place`.
+    Two values are a binary task. Texts, and whole numbers with at most CLASSES_GUESSED values, are a multiclass
+    task. Other numbers are a regression, which is not standardised yet.
+
+    Args:
+        values: The target's values (rows,), numbers or texts.
+        name: The task's name, or None to guess it.
+        place: Where the values come from, for errors.
+
+    Raises:
+        DataError: If all values are equal.
+        UsageError: If the values don't fit the named task.
     """
     found = np.unique(values)
     numbers = np.issubdtype(found.dtype, np.number)
@@ -266,8 +282,8 @@ def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:
     shown = ", ".join(names[:6]) + (", …" if len(found) > 6 else "")
     if len(found) < 2:
         raise DataError(
-            f"{place}: every one of the {len(values)} rows has the label {shown}; expected two classes or more, or "
-            "numbers that differ. Name another column with --target, or take more rows"
+            f"{place}: all {len(values)} rows have the label {shown}; expected at least two classes, or numbers "
+            "that differ. Name another column with --target, or take more rows"
         )
     if name is None:
         classes = not numbers or (len(found) <= CLASSES_GUESSED and bool((found == np.round(found)).all()))
@@ -277,22 +293,23 @@ def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:
     fewest, most = {"binary": (2, 2), "multiclass": (3, MOST_CLASSES), "regression": (2, len(found))}[name]
     if not fewest <= len(found) <= most:
         other = "binary" if len(found) == 2 else "multiclass" if len(found) <= MOST_CLASSES else "regression"
+        expected = str(fewest) if fewest == most else f"{fewest} to {most}"
         hint = f"Try --task {other}, or name" if numbers or other != "regression" else "Name"
         raise UsageError(
-            f"{place}: there are {len(found)} values ({shown}); expected {fewest} to {most} classes for --task "
-            f"{name}. {hint} another column with --target"
+            f"{place}: there are {len(found)} values ({shown}); expected {expected} classes for --task {name}. "
+            f"{hint} another column with --target"
         )
     return Regression() if name == "regression" else Binary(names) if name == "binary" else Multiclass(names)
 
 
 def cross_entropies(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Each row's cross-entropy (..., rows) float64 from its logits (..., rows) and labels (rows,) of 0 and 1."""
+    """Return each row's cross-entropy (..., rows) float64 from logits (..., rows) and labels (rows,) of 0 and 1."""
     z = logits.astype(np.float64)
     return np.logaddexp(0, z) - y * z
 
 
 def weighted_variance(values: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """The weighted variance, about the weighted mean."""
+    """Return the weighted variance around the weighted mean."""
     numbers = values.reshape(-1).astype(np.float64)
     if weights is None:
         return float(numbers.var())
@@ -300,7 +317,7 @@ def weighted_variance(values: np.ndarray, weights: np.ndarray | None = None) -> 
 
 
 def roc_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-    """The area under the ROC curve as {"auc": ...}; nothing without both classes."""
+    """Return the area under the ROC curve as {"auc": ...}; nothing without both classes."""
     from sklearn.metrics import roc_auc_score
 
     there = labels if weights is None else labels[weights > 0]
@@ -314,7 +331,7 @@ def _name(value: Any) -> str:
 
 
 def _numbers(values: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Each value's place among the classes (rows,)."""
+    """Return each value's position among the classes (rows,)."""
     known = np.asarray(classes).astype(values.dtype)
     order = np.argsort(known)
     return order[np.searchsorted(known[order], values)]

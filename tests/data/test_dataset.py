@@ -69,7 +69,7 @@ def test_a_constant_column_stays_finite() -> None:
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (np.ones(100), "every one of the 100 rows has the label 1"),
+        (np.ones(100), "all 100 rows have the label 1"),
     ],
 )
 def test_labels_that_cannot_be_studied(labels: np.ndarray, said: str) -> None:
@@ -83,7 +83,7 @@ def test_labels_that_cannot_be_studied(labels: np.ndarray, said: str) -> None:
         (
             np.arange(100) % 3,
             "binary",
-            "there are 3 values .*; expected 2 to 2 .* Try --task multiclass",
+            "there are 3 values .*; expected 2 .* Try --task multiclass",
         ),
         (np.arange(100) % 2, "multiclass", "there are 2 values .* Try --task binary"),
         (np.arange(200), "multiclass", "there are 200 values .* Try --task regression"),

@@ -1,6 +1,6 @@
 """`GengapClassifier` and `GengapRegressor`: gengap's networks as scikit-learn estimators, with a verdict.
 
-X, y -> a validation part held out -> standardised -> one network trained -> best weights, History and Verdict
+X, y -> held-out rows -> standardised columns -> one trained network -> its best weights, History and Verdict
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What both estimators share: parameters, rows held out, standardising, training, pickling."""
+"""`GengapClassifier` and `GengapRegressor`, and what they share: parameters, training and pickling."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from gengap.train.types import TrainResult
 
 BLOCK, ROWS_AT_ONCE = 256, 8_192  # rows are predicted in blocks of one of these sizes: each shape compiles once
-SEEDS = 2**20  # layers multiply their model's seed, and Keras takes 32 bits
+SEEDS = 2**20  # layers multiply their model's seed, which Keras limits to 32 bits
 
 
 class NetworkEstimator(BaseEstimator):
-    """What both estimators share: parameters, held-out rows, standardising, training, pickling."""
+    """The base of both estimators: parameters, held-out rows, standardising, training and pickling."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class NetworkEstimator(BaseEstimator):
         self.random_state = random_state
 
     def _train(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, task: AnyTask, strata: Any) -> None:
-        """Sets every fitted attribute, from X (n, features) and the target's values (n,)."""
+        """Set every fitted attribute, from X (n, features) and the target's values (n,)."""
         from gengap.diagnose.trial_verdicts import judge_trial
 
         self._check(task)
@@ -81,15 +81,15 @@ class NetworkEstimator(BaseEstimator):
 
         rule = Stopping(patience=self.patience, monitor=task.loss)
         job = TrainConfig(self.max_epochs, self.batch_size, rule, seed, run=type(self).__name__)
-        fitted, _ = train_model(self.model_, train, validation, job)
-        if fitted.best_epoch is None:
+        result, _ = train_model(self.model_, train, validation, job)
+        if result.best_epoch is None:
             raise UsageError(
                 f"the validation {task.loss} was never finite; lower learning_rate, which is {self.learning_rate}"
             )
-        return fitted
+        return result
 
     def _split(self, rows: int, strata: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which rows are trained on and which are held out, with every class in both parts if it can be."""
+        """Return the training rows and the held-out rows, with every class in both parts if possible."""
         held = int(np.clip(round(self.validation_fraction * rows), 1, rows - 1))
         if strata is not None:
             counts = np.unique(strata, return_counts=True)[1]
@@ -107,7 +107,7 @@ class NetworkEstimator(BaseEstimator):
         return model
 
     def _check(self, task: AnyTask) -> None:
-        """Raises UsageError for a parameter that can't be used, naming it."""
+        """Raise UsageError for a wrong parameter, and name it."""
         for name in ("max_epochs", "batch_size", "patience"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or int(value) < 1:
@@ -120,13 +120,13 @@ class NetworkEstimator(BaseEstimator):
             raise UsageError(f"units is {self.units!r}; expected the widths of the hidden layers, as in (64, 64)")
         for treatment in self.treatments:
             if treatment.classes_only and not task.by_class:
-                raise UsageError(f"treatments has {treatment}, which is for classes alone; leave it out")
+                raise UsageError(f"treatments has {treatment}, which is for classes only; leave it out")
 
     def _prepared(self, X: np.ndarray) -> np.ndarray:
         return ((X - self._mean) / self._scale).astype(np.float32)
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """The network's outputs (n, outputs) float64 on rows (n, features) as they were given to `fit`."""
+        """Return the network's outputs (n, outputs) float64 on rows (n, features) as `fit` takes them."""
         from gengap.models.backend import keras
 
         check_is_fitted(self)
@@ -139,7 +139,7 @@ class NetworkEstimator(BaseEstimator):
         return np.concatenate(found).astype(np.float64)
 
     def __getstate__(self) -> dict[str, Any]:
-        """With the network as the bytes of a .keras file."""
+        """Return the state with the network as the bytes of a .keras file."""
         state = dict(super().__getstate__())
         if "model_" in state:
             with tempfile.TemporaryDirectory() as folder:
@@ -167,7 +167,7 @@ def validate_rows(
     sample_weight: Any,
     **options: Any,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """X, y and weights as arrays, without the rows of no weight."""
+    """Return X, y and weights as arrays, without the rows of weight 0."""
     X, y = validate_data(estimator, X, y, dtype=np.float64, ensure_min_samples=2, **options)
     y = column_or_1d(y, warn=True)
     if sample_weight is None:
@@ -180,17 +180,32 @@ def validate_rows(
 
 
 class GengapClassifier(ClassifierMixin, NetworkEstimator):
-    """A network of gengap's as a scikit-learn classifier, for two classes or more, that judges its own training.
+    """A network as a scikit-learn classifier, for two or more classes, with a verdict on its training.
 
-    `units` are the widths of the hidden layers, `treatments` what is put round them (`gengap.models.L2` and
-    others), `activation` the name of one of Keras'. `fit` holds out `validation_fraction` of the rows, of each
-    class as much, standardises columns as the other rows say, and trains with Adam on batches of `batch_size` until
-    the cross-entropy of the rows held out hasn't improved for `patience` epochs, `max_epochs` at most; the best
-    epoch's weights are kept. `class_weight` is None, "balanced" or a dict of weights by class. The same
-    `random_state` gives the same network.
+    `fit` holds out some rows of each class, standardises the columns by the other rows, and trains with Adam. The
+    weights of the epoch with the lowest cross-entropy on the held-out rows are kept.
 
-    Fitted attributes: `classes_`, `history_` (a History), `verdict_` (a Verdict), `best_epoch_` (from 1), `n_iter_`
-    (epochs run), `model_` (the Keras model, on standardised columns), `n_features_in_`, `feature_names_in_`.
+    Args:
+        units: The widths of the hidden layers.
+        treatments: Regularisers and other changes of the network, such as `gengap.models.L2(0.001)`.
+        activation: The name of one of Keras' activations.
+        max_epochs: The most epochs of training.
+        batch_size: Rows of a batch.
+        patience: Training ends after this many epochs without a lower loss on the held-out rows.
+        learning_rate: Adam's learning rate.
+        validation_fraction: The share of the rows that `fit` holds out, between 0 and 1.
+        class_weight: None, "balanced", or a dict of weights by class.
+        random_state: The same value gives the same network.
+
+    Attributes:
+        classes_: The classes, sorted.
+        history_: The curves, a `History`.
+        verdict_: Whether the network underfits, fits or overfits, a `Verdict`.
+        best_epoch_: The epoch whose weights are kept, from 1.
+        n_iter_: How many epochs ran.
+        model_: The Keras model, on standardised columns.
+        n_features_in_: How many columns X has.
+        feature_names_in_: Their names, if X was a DataFrame.
 
     >>> from sklearn.datasets import make_blobs
     >>> X, y = make_blobs(60, centers=[[0, 0], [9, 9]], random_state=0)
@@ -227,15 +242,24 @@ class GengapClassifier(ClassifierMixin, NetworkEstimator):
         self.class_weight = class_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GengapClassifier:
-        """Trains on X (n, features) of numbers and classes y (n,); `sample_weight` (n,) of 0 leaves a row out.
+        """Train the network.
 
-        Raises ValueError if there are fewer than two classes or rows, or if something is missing or no number.
+        Args:
+            X: Numbers (n, features).
+            y: The classes (n,).
+            sample_weight: Weights of the rows (n,); a weight of 0 leaves a row out.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError: If there are fewer than two classes or rows, or if a value is missing or not a number.
         """
         X, y, weights = validate_rows(self, X, y, sample_weight)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has 1 class, {self.classes_[0]!r}; expected at least 2 classes to tell apart")
+            raise ValueError(f"y has 1 class, {self.classes_[0]!r}; expected at least 2 classes")
         if self.class_weight is not None:
             balance = compute_sample_weight(self.class_weight, y)
             weights = balance if weights is None else weights * balance
@@ -244,28 +268,46 @@ class GengapClassifier(ClassifierMixin, NetworkEstimator):
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Logits: (n,) of the second class for two classes, else (n, classes)."""
+        """Return logits: (n,) of the second class for two classes, else (n, classes)."""
         outputs = self._outputs(X)
         return outputs[:, 0] if len(self.classes_) == 2 else outputs
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Each class's probability, (n, classes), in the order of `classes_`."""
+        """Return each class's probability, (n, classes), in the order of `classes_`."""
         logits = self.decision_function(X)
         return softmax(logits, axis=1) if logits.ndim == 2 else np.stack([expit(-logits), expit(logits)], axis=1)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each row, (n,)."""
+        """Return the most likely class of each row, (n,)."""
         logits = self.decision_function(X)
         return self.classes_[logits.argmax(axis=1) if logits.ndim == 2 else (logits > 0).astype(int)]
 
 
 class GengapRegressor(RegressorMixin, NetworkEstimator):
-    """A network of gengap's as a scikit-learn regressor for one target, that judges its own training.
+    """A network as a scikit-learn regressor for one target, with a verdict on its training.
 
-    Parameters as for `GengapClassifier`, without `class_weight`. The target is standardised too, and the mean
-    squared error of the rows held out decides when to stop; `history_` is in units of that standardised target.
+    Training is that of `GengapClassifier`, with the mean squared error. The target is standardised too; `history_`
+    is in units of the standardised target.
 
-    Fitted attributes: those of `GengapClassifier`, without `classes_`.
+    Args:
+        units: The widths of the hidden layers.
+        treatments: Regularisers and other changes of the network, such as `gengap.models.L2(0.001)`.
+        activation: The name of one of Keras' activations.
+        max_epochs: The most epochs of training.
+        batch_size: Rows of a batch.
+        patience: Training ends after this many epochs without a lower loss on the held-out rows.
+        learning_rate: Adam's learning rate.
+        validation_fraction: The share of the rows that `fit` holds out, between 0 and 1.
+        random_state: The same value gives the same network.
+
+    Attributes:
+        history_: The curves, a `History`.
+        verdict_: Whether the network underfits, fits or overfits, a `Verdict`.
+        best_epoch_: The epoch whose weights are kept, from 1.
+        n_iter_: How many epochs ran.
+        model_: The Keras model, on standardised columns.
+        n_features_in_: How many columns X has.
+        feature_names_in_: Their names, if X was a DataFrame.
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 80)[:, None]
@@ -275,15 +317,24 @@ class GengapRegressor(RegressorMixin, NetworkEstimator):
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GengapRegressor:
-        """Trains on X (n, features) and targets y (n,), all numbers; `sample_weight` (n,) may leave rows out by 0.
+        """Train the network.
 
-        Raises ValueError if there are fewer than two rows, or if something is missing or no number.
+        Args:
+            X: Numbers (n, features).
+            y: The targets (n,), numbers.
+            sample_weight: Weights of the rows (n,); a weight of 0 leaves a row out.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError: If there are fewer than two rows, or if a value is missing or not a number.
         """
         X, y, weights = validate_rows(self, X, y, sample_weight, y_numeric=True)
         self._train(X, y.astype(np.float64), weights, Regression(), None)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The target of each row, (n,)."""
+        """Return the predicted target of each row, (n,)."""
         outputs = self._outputs(X)
         return self._task.answers(outputs)["prediction"]
