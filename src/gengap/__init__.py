@@ -72,7 +72,7 @@ choose_backend()
 
 
 def __getattr__(name: str) -> object:
-    """Imports a public name's module when it is first asked for."""
+    """Import a public name's module at its first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'gengap' has no attribute {name!r}")
     module = import_module(_HOMES[name])

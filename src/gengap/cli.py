@@ -175,7 +175,8 @@ def predict(
 ) -> None:
     """Predict every row of TABLE with MODEL: probabilities and the most likely class, or a number.
 
-    TABLE may be with or without the target column."""
+    TABLE may be with or without the target column.
+    """
     from gengap.errors import GengapWarning
     from gengap.prediction import predict as run
     from gengap.prediction import probability_class

@@ -22,7 +22,7 @@ CURVES_ALONE = "Leave out validation=: then the curves alone are judged."
 
 
 def checked_validation(validation: Any) -> tuple[Any, np.ndarray]:
-    """x and y, of at most 20,000 rows."""
+    """Return x and y with at most 20,000 rows."""
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
         raise UsageError(f"validation is a {type(validation).__name__}; expected a pair (x, y) of arrays")
     x, y = _each(np.asarray, validation[0]), np.asarray(validation[1])
@@ -37,7 +37,7 @@ def checked_validation(validation: Any) -> tuple[Any, np.ndarray]:
 
 
 def _each(function: Callable[[Any], Any], x: Any) -> Any:
-    """`function` of a model's input, or of each of its inputs."""
+    """Apply `function` to a model's input, or to each of its inputs."""
     if isinstance(x, Mapping):
         return {name: function(part) for name, part in x.items()}
     return type(x)(map(function, x)) if type(x) in (list, tuple) else function(x)
@@ -82,7 +82,7 @@ def _losses(loss: Any, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 
 
 def compiled_loss(model: keras.Model) -> Any:
-    """The compiled loss: a Keras Loss or a function of targets and outputs."""
+    """Return the compiled loss: a Keras Loss, or a function of targets and outputs."""
     from gengap.models.backend import keras
 
     try:
@@ -99,7 +99,7 @@ def compiled_loss(model: keras.Model) -> Any:
 
 
 def _only(value: Any) -> Any:
-    """The one output, or its loss, of a model that may hold it in a list or dict."""
+    """Return the single output (or its loss) of a model, also from a list or dict."""
     if isinstance(value, (list, tuple, dict)):
         if len(value) != 1:
             raise UsageError(
@@ -146,7 +146,7 @@ class RowLossHistory:
         return losses.reshape(len(losses), -1).mean(axis=1)
 
     def keep(self, done: int, epoch: int, losses: np.ndarray, level: float) -> None:
-        """Keeps these losses while they are among the spaced ones, the best or the last."""
+        """Store these losses while they are among the spaced ones, the best or the last."""
         if not self._spaced or done >= GROWTH * self._spaced[-1]:
             self._spaced.append(done)
         if len(self._spaced) > OUTPUT_EPOCHS:
@@ -159,7 +159,7 @@ class RowLossHistory:
         self._kept = {d: kept for d, kept in self._kept.items() if d in (*self._spaced, self._best, done)}
 
     def losses(self) -> RowLosses | None:
-        """What is kept, if anything."""
+        """Return the stored losses, or None."""
         if not self._kept:
             return None
         epochs, losses = zip(*self._kept.values(), strict=True)

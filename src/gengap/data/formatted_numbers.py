@@ -217,7 +217,7 @@ def looks_formatted(text: str) -> bool:
 
 
 def _numbers_in(values: Iterable[str]) -> list[str]:
-    """The different values that look like numbers, if they are enough and some are formatted."""
+    """Return the different values that look like numbers, if they are enough and some are formatted."""
     different = dict.fromkeys(values)
     if not any(map(SIGN.search, different)):
         return []
@@ -231,7 +231,7 @@ def _looks_like_number(text: str) -> bool:
 
 
 def _parts(text: str) -> _Parts | None:
-    """The digits with their separators, the sign and the units of a text that looks like a number."""
+    """Return the digits with separators, the sign and the units of a text that looks like a number."""
     if not _looks_like_number(text):
         return None
     plain = text.translate(PLAIN).strip()
@@ -259,7 +259,7 @@ def _fits(digits: Iterable[str], decimal: str, thousands: str) -> bool:
 def _preferred(
     fitting: Sequence[tuple[Decimal, Thousands]], unit: str, decimal: Decimal | None
 ) -> list[tuple[Decimal, Thousands]]:
-    """The formats that fit, the likeliest first: as the file's other numbers, then as `FORMATS` lists them."""
+    """Return the formats that fit, the likeliest first: like the file's other numbers, then as in `FORMATS`."""
 
     def unlikely(each: tuple[Decimal, Thousands]) -> tuple[bool, bool]:
         point_groups = each == (",", ".") and unit in EUROS  # an amount of euros has no three decimals
@@ -277,7 +277,7 @@ def _reason(chosen: NumberFormat, decimal: Decimal | None) -> Reason:
 
 
 def _two_formats(parts: dict[str, _Parts]) -> str:
-    """The first two numbers that no format reads, as words."""
+    """Return the first two numbers that no format reads, as text."""
     first, *others = parts
     fitting = [each for each in FORMATS if _fits([parts[first].digits], *each)]
     for text in others:

@@ -51,7 +51,7 @@ class SplitRequest(NamedTuple):
     test: int
 
     def of(self, rows: int) -> SplitSizes:
-        """The sizes of the parts of a table of `rows` rows, with the default for validation."""
+        """Return the sizes of the parts of a table of `rows` rows, with the default for validation."""
         validation = self.validation or min(MAX_VALIDATION, max(1, int((rows - self.test) * VALIDATION_SHARE)))
         return SplitSizes(self.train, validation, self.test)
 

@@ -108,7 +108,7 @@ class _Case:
 
 
 def _overfit(case: _Case) -> Iterator[Finding]:
-    """Validation turned."""
+    """Yield the findings of a validation curve that turned."""
     verdict, fall = case.verdict, case.evidence.overlearning
     low, high = verdict.onset_interval or (0, 0)
     numbers = {
@@ -125,7 +125,7 @@ def _overfit(case: _Case) -> Iterator[Finding]:
 
 
 def _underfit(case: _Case) -> Iterator[Finding]:
-    """More epochs would help."""
+    """Yield the finding that more epochs would help."""
     numbers = {
         **case.metric,
         "ahead_percent": case.verdict.ahead_percent,
@@ -136,7 +136,7 @@ def _underfit(case: _Case) -> Iterator[Finding]:
 
 
 def _fit(case: _Case) -> Iterator[Finding]:
-    """Validation has levelled off."""
+    """Yield the findings of a validation curve that has levelled off."""
     verdict, gap = case.verdict, case.verdict.gap_percent
     near = verdict.verdict == "near-overfit"
     rise, ahead = verdict.rise_percent or (0.0, 0.0, 0.0), verdict.ahead_percent or (0.0, 0.0, 0.0)
@@ -157,7 +157,7 @@ def _fit(case: _Case) -> Iterator[Finding]:
 
 
 def _noisy(case: _Case) -> Iterator[Finding]:
-    """No verdict is likely enough."""
+    """Yield the finding that no verdict is likely enough."""
     numbers = {
         "metric": case.curves.metric,
         "count": len(case.evidence.validation),
@@ -169,7 +169,7 @@ def _noisy(case: _Case) -> Iterator[Finding]:
 
 
 def _remarks(case: _Case, reasons: Sequence[Finding]) -> Iterator[Finding]:
-    """What else a reader should know."""
+    """Yield what else a reader should know."""
     evidence, verdict, validation = case.evidence, case.verdict, case.evidence.validation
     if (other := verdict.runner_up) is not None:
         numbers = {
@@ -197,7 +197,7 @@ def _remarks(case: _Case, reasons: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def _disagreement(case: _Case) -> Iterator[Finding]:
-    """The loss overfits; does the accuracy?"""
+    """Yield the finding that the score still improves while the loss overfits."""
     if case.auxiliary is None or case.curves.auxiliary is None or case.verdict.best_epoch is None:
         return
     trend, own = case.auxiliary.trend, case.auxiliary.validation

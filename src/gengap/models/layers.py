@@ -173,7 +173,7 @@ class MemberMean(keras.layers.Layer):
         return inputs if training else self.plain(inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """That of inference."""
+        """Return the function for inference."""
         return (input_shape[0], input_shape[-1])
 
     def plain(self, inputs: Any) -> Any:

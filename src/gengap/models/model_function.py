@@ -38,7 +38,7 @@ class ModelFunction:
 
     @classmethod
     def of(cls, model: str | Callable[..., Any]) -> ModelFunction:
-        """The function itself, or the one of that module:function. Raises UsageError if there is none."""
+        """Return the function, or import it from "module:function". Raises UsageError if there is none."""
         found = _named(model) if isinstance(model, str) else model
         module, own = getattr(found, "__module__", ""), getattr(found, "__qualname__", type(found).__name__)
         name = model if isinstance(model, str) else f"{module}:{own}"
@@ -59,7 +59,7 @@ class ModelFunction:
         return (ModelFunction.of, (self.name,)) if self.importable else (ModelFunction, given)
 
     def __call__(self, size: tuple[int, ...], features: int, outputs: int, seed: int) -> keras.Model:
-        """The model of that size; the same `seed` gives the same first weights. Raises UsageError."""
+        """Build the model of a size. The same `seed` gives the same first weights. Raises UsageError."""
         from gengap.models.backend import keras
 
         try:
@@ -123,7 +123,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _told(fault: BaseException) -> str:
-    """The fault and the user's line that it came from."""
+    """Describe an error and the line of the user's code that raised it."""
     said = f"{type(fault).__name__}: {reason(fault)}"
     frames = traceback.extract_tb(fault.__traceback__)
     theirs = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]

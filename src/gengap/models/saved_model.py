@@ -44,13 +44,13 @@ class ModelCard(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, encoding: Encoding, target: str, task: AnyTask) -> ModelCard:
-        """The card of a model for that task."""
+        """Return the card of a model for a task."""
         if isinstance(task, Regression):
             return cls(encoding.columns, target, task.name, (), encoding, task.mean, task.scale)
         return cls(encoding.columns, target, task.name, task.classes, encoding)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """What `predict_outputs` (rows, outputs) says, by column; numbers are in their own units."""
+        """Convert the outputs (rows, outputs) to predictions by column; numbers in the target's units."""
         if self.task == "regression":
             return Regression(self.mean, self.scale).answers(outputs)
         if self.task == "multiclass":
@@ -59,13 +59,13 @@ class ModelCard(msgspec.Struct, frozen=True):
 
 
 def write_card(path: Path, card: ModelCard) -> None:
-    """Adds the card to a saved model that has none."""
+    """Add the card to a saved model that has none."""
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(CARD_FILE, msgspec.json.encode(card))
 
 
 def read_card(path: Path) -> ModelCard:
-    """A saved model's card. Raises UsageError if the file is no model that gengap saved."""
+    """Read a saved model's card. Raises UsageError if gengap did not save the file."""
     try:
         if path.is_dir() and (inside := path / "models" / "best.keras").is_file():
             raise UsageError(f"{path}: this is a study's folder, expected a model. Name its best, {inside}")
@@ -91,7 +91,7 @@ def _bounded(member: IO[bytes]) -> bytes:
 
 
 def load_saved(path: Path) -> keras.Model:
-    """A saved model, in Keras' safe mode. Raises UsageError if Keras can't load it."""
+    """Load a saved model in Keras' safe mode. Raises UsageError if Keras can't load it."""
     import gengap.models  # noqa: F401 - registers gengap's own layers
     from gengap.models.backend import keras
 
@@ -104,7 +104,7 @@ def load_saved(path: Path) -> keras.Model:
 
 
 def predict_outputs(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """The model's outputs (n, outputs) float64 on raw features (n, columns).
+    """Return the model's outputs (n, outputs) float64 for raw features (n, columns).
 
     Numbers are standardised, as they were learnt: in their own units, 32 bits may not tell them apart.
     """

@@ -70,14 +70,14 @@ class UserModels:
         return UserModels, given
 
     def build(self, size: tuple[int, ...], rate: Rate, seed: int) -> keras.Model:
-        """The compiled model. One that comes compiled keeps its optimizer and loss; metrics are the task's, always.
+        """Compile a model. A compiled one keeps its optimizer and loss. Metrics are always the task's.
 
         Raises UsageError, which names the builder, for a model that can't learn the task.
         """
         return self._compiled(self._checked(size, seed), rate)
 
     def known(self, size: tuple[int, ...]) -> ModelInfo:
-        """What is known of that size, of a model that is built and, if need be, saved once to see."""
+        """Build a model of this size, and save it once if necessary, to learn its properties."""
         with self._looking:
             if size not in self._known:
                 model = self._checked(size, 0)
@@ -123,7 +123,7 @@ class UserModels:
         return model
 
     def _check_saving(self, model: keras.Model) -> None:
-        """Raises UsageError if the saved model would be lost: that is to be known before it is trained."""
+        """Check before training that the model can be saved and loaded. Raises UsageError if not."""
         rows = np.random.default_rng(1).normal(size=(CHECK_ROWS, self.features)).astype(np.float32)
         with tempfile.TemporaryDirectory() as place:
             path = Path(place) / "model.keras"
@@ -169,7 +169,7 @@ def model_digest(model: keras.Model) -> str:
 
 
 def _names(config: Any) -> Iterator[str]:
-    """What layers and tensors are called, in order: Keras counts on for every model of the process."""
+    """Return the names of layers and tensors in order. Keras numbers them for the whole process."""
     if isinstance(config, dict):
         if isinstance(name := config.get("name"), str):
             yield name
@@ -188,7 +188,7 @@ def _renamed(config: Any, names: dict[str, str]) -> Any:
 
 
 def _sources(model: keras.Model) -> Iterator[str]:
-    """The code, without comments, of all that is neither Keras' nor gengap's: its configuration may not say it."""
+    """Return the user's own code without comments. The model's configuration may not contain it."""
     parts = [*all_layers(model), model.optimizer if model.compiled else None]
     loss = getattr(model, "loss", None)
     for each in {*map(type, parts), loss if inspect.isfunction(loss) else type(loss)}:

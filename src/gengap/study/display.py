@@ -22,7 +22,7 @@ class Display(Protocol):
         """Report that the rows are read and trials start. `own` builds the user's models, if there are any."""
 
     def starting(self, run: str, seed: int) -> None:
-        """A trial starts: its model is built and compiled before the first epoch."""
+        """Show that a trial starts: its model is built and compiled before the first epoch."""
 
     def progress(self, progress: Progress) -> None:
         """Report some epochs of a trial."""

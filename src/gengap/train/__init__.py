@@ -7,14 +7,14 @@ from types import ModuleType
 
 
 def keras_backend() -> str:
-    """The backend that Keras runs on, "jax" unless the user chose otherwise."""
+    """Return the backend that Keras runs on: "jax" unless the user chose another."""
     from gengap.models.backend import keras
 
     return keras.backend.backend()
 
 
 def trainer() -> ModuleType:
-    """The trainer for the backend that Keras runs on: its `fit(model, train, validation, job)`."""
+    """Return the trainer for Keras' backend: its `fit(model, train, validation, job)`."""
     if keras_backend() == "jax":
         from gengap.train.jax import trainer as compiled
 

@@ -12,7 +12,7 @@ UNKNOWN = "another plan, other data or another version of the trainer"  # of wha
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:
-    """The parts as JSON; `rows` is a digest, the others are as a plan says them. What is default is left out.
+    """Return the parts as JSON. `rows` is a digest, the others are as in a plan. Defaults are left out.
 
     >>> fingerprint({"units": (16,), "rows": "0f"})
     '{"rows":"0f","trainer":8,"units":[16]}'

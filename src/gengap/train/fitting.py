@@ -91,7 +91,7 @@ def fit(
 
 
 def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
-    """Raises UsageError if the model can't take the rows, before anything is trained."""
+    """Check before training that the model can take the rows. Raises UsageError if not."""
     from gengap.train.types import build_variables, output_shape
 
     shapes = [[array.shape[1:] for array in list_arrays(rows.x)] for rows in (train, validation)]

@@ -88,7 +88,7 @@ class _ShuffledBatches(keras.utils.PyDataset):
         self._order = np.arange(len(rows))
 
     def shuffle(self, epoch: int) -> None:
-        """Draw the epoch's order. (Keras calls `on_epoch_end` once more than there are epochs.)"""
+        """Draw the epoch's order. Keras calls `on_epoch_end` once more than there are epochs."""
         self._permutations.skip(epoch - self._drawn)
         self._order, self._drawn = self._permutations.draw(1)[0], epoch + 1
 

@@ -1,6 +1,6 @@
-"""Read any framework's curves into `Log`s, one for each run.
+r"""Read any framework's curves into `Log`s, one for each run.
 
-    paths (which reader)  ->  text_tables, frames, events  \\
+    paths (which reader)  ->  text_tables, frames, events  \
     objects (which kind)  ->  documents, frames            -> log_table -> table_layouts -> Log
 
 `read` is the entry point. Nothing here imports another framework, and nothing is ever unpickled.

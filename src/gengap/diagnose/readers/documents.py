@@ -126,7 +126,7 @@ def _table_of_lists(mapping: Mapping[Any, Any], file: str, run: str) -> LogTable
 
 
 def _spread(cells: list[Any], rows: int) -> list[Any]:
-    """A list that was logged less often, put where Keras' validation_freq would log it."""
+    """Place a list that was logged less often at the epochs of Keras' validation_freq."""
     spread: list[Any] = [None] * rows
     if cells:
         every = rows // len(cells)

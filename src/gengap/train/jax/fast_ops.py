@@ -26,7 +26,7 @@ WIDE = 64  # units
 
 
 def elu(x: jax.Array) -> jax.Array:
-    """x where it is not negative, else exp(x) - 1 (Clevert et al. 2016, equation 15, alpha = 1); any shape.
+    """Return x where it is not negative, else exp(x) - 1 (Clevert et al. 2016, equation 15, alpha = 1).
 
     The derivative at 0 is 1, as Keras has it.
     """
