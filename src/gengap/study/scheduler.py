@@ -21,6 +21,7 @@ from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
 from gengap.data.stored_rows import take_share
 from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
+from gengap.diagnose.verdict import Verdict
 from gengap.models.saved_model import ModelCard
 from gengap.models.treatments import AnyTreatment
 from gengap.options.run_spec import RunSpec
@@ -139,7 +140,9 @@ class Scheduler:
         dataset, fitted = self.dataset, completed.result
         if dataset.task.name == "binary":
             fitted = with_auc(fitted, dataset.validation)
-        summary = self._summarise(completed, fitted)
+        validation = dataset.validation
+        verdict = judge_trial(fitted, validation.y, dataset.task, validation.weights)
+        summary = self._summarise(completed, fitted, verdict)
         key = (summary.run, summary.seed)
         if self.folder is not None:
             from gengap.models.saved_model import export_model
@@ -171,10 +174,10 @@ class Scheduler:
         start = partial(self.display.starting, trial.run, seed)
         return PendingTrial(trial.run, seed, parameters, build, self.display.progress, kept, start)
 
-    def _summarise(self, completed: CompletedTrial, fitted: TrainResult) -> TrialSummary:
+    def _summarise(self, completed: CompletedTrial, fitted: TrainResult, verdict: Verdict) -> TrialSummary:
         from gengap.models.mlp import share_below
 
-        trial, validation = self.trials[completed.pending.run], self.dataset.validation
+        trial = self.trials[completed.pending.run]
         return TrialSummary(
             run=trial.run,
             also=trial.also,
@@ -186,7 +189,7 @@ class Scheduler:
             stopped=fitted.stopped,
             seconds=fitted.seconds,
             began=self._clock_offset + time.perf_counter() - fitted.seconds,
-            verdict=judge_trial(fitted, validation.y, self.dataset.task, validation.weights),
+            verdict=verdict,
             sparsity=share_below(completed.model),
         )
 
