@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gengap.data.column_kinds import find_formats, is_identifier
+from gengap.data.column_kinds import ColumnsFound, find_formats, is_identifier
 from gengap.data.encoding import Encoding, UnreadableValueError
 from gengap.data.preparation import PreparedTable, find_encoding, scale_of
 from gengap.data.raw_table import RawTable, collect_columns
@@ -60,24 +60,11 @@ def prepare_large_table(
     train = np.sort(parts[0])
     sample_rows = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
     sampled = np.random.default_rng(0).choice(train, min(sample_rows, len(train)), replace=False)
-    stretch, sample, validation, test = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
-    plain = [name for name in sample.names if name not in {*spec.keep, *spec.column}]
-    numberings = [name for name in plain if is_identifier(stretch.exact.get(name, stretch.column(name)))]
-    columns = [name for name in source.columns if name not in numberings]
-    # A sample has gaps, so that no column of it looks like a numbering: only the stretch shows them.
-    kept = DataSpec.of(spec, keep=source.columns)
-    formats = find_formats([sample, stretch, validation, test], columns, spec, source)
-    if sample.others.keys() - formats.keys():
-        raise DataError(
-            f"{source.origin}: the table is larger than the memory it may use, and has text or dates. A table on "
-            "disk may have numbers only. Raise --memory, use fewer rows with --rows, or leave columns out with "
-            "--column NAME=drop"
-        )
-    found = find_encoding(sample, columns, kept, source.origin, formats)
-    encoding, dropped = found.encoding, found.dropped | dict.fromkeys(numberings, "identifier")
-    passing = _RunningStatistics(
-        encoding, standardise, [raw.keys(np.arange(len(raw)), encoding.columns) for raw in (validation, test)]
-    )
+    stretch, sample, *others = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
+    found = _find_columns(stretch, sample, others, source, spec)
+    encoding = found.encoding
+    keys = [raw.keys(np.arange(len(raw)), encoding.columns) for raw in others]
+    passing = _RunningStatistics(encoding, standardise, keys)
     identity = (FORMAT, read.digest, encoding.steps, str(msgspec.to_builtins(task)), standardise, len(train))
     digest = hashlib.sha256(msgspec.json.encode(identity))
     digest.update(train.tobytes())
@@ -90,28 +77,47 @@ def prepare_large_table(
         _make_room(path.parent)
         is_train = np.zeros(len(y), bool)
         is_train[train] = True
-        write_stored_rows(
-            path,
-            passing.blocks(read.batches(), is_train, y, task, source.origin),
-            len(train),
-            passing.statistics,
-            seed=0,
-        )
+        blocks = passing.blocks(read.batches(), is_train, y, task, source.origin)
+        write_stored_rows(path, blocks, len(train), passing.statistics, seed=0)
         stored, statistics = open_stored_rows(path)
-    rows = [
+    validation, test = (
         Rows((encoding.encode(raw) - statistics.mean) / statistics.scale, task.encoded(y[part]))
         if len(part)
         else None
-        for raw, part in zip((validation, test), parts[1:], strict=True)
-    ]
-    assert rows[0] is not None
-    repeated = dict(zip(("validation", "test"), statistics.repeated.tolist(), strict=True))
-    repeated = {name: count for name, count in repeated.items() if count}
-    missing = dict(zip(source.columns, read.missing.tolist(), strict=True))
-    result = PreparedTable(
-        encoding, dropped, statistics.mean, statistics.scale, stored, rows[0], rows[1], missing, repeated
+        for raw, part in zip(others, parts[1:], strict=True)
     )
-    return result._replace(notes=(on_disk_note(len(stored), len(sample)), *found.notes))
+    assert validation is not None
+    repeated = zip(("validation", "test"), statistics.repeated.tolist(), strict=True)
+    return PreparedTable(
+        encoding,
+        found.dropped,
+        statistics.mean,
+        statistics.scale,
+        stored,
+        validation,
+        test,
+        dict(zip(source.columns, read.missing.tolist(), strict=True)),
+        {part: count for part, count in repeated if count},
+        (on_disk_note(len(stored), len(sample)), *found.notes),
+    )
+
+
+def _find_columns(
+    stretch: RawTable, sample: RawTable, others: Sequence[RawTable], source: Source, spec: DataSpec
+) -> ColumnsFound:
+    """Fit the encoding to a sample of the training rows. A stretch of neighbouring rows shows numberings."""
+    plain = [name for name in sample.names if name not in {*spec.keep, *spec.column}]
+    numberings = [name for name in plain if is_identifier(stretch.exact.get(name, stretch.column(name)))]
+    columns = [name for name in source.columns if name not in numberings]
+    formats = find_formats([sample, stretch, *others], columns, spec, source)
+    if sample.others.keys() - formats.keys():
+        raise DataError(
+            f"{source.origin}: the table is larger than the memory it may use, and has text or dates. A table on "
+            "disk may have numbers only. Raise --memory, use fewer rows with --rows, or leave columns out with "
+            "--column NAME=drop"
+        )
+    found = find_encoding(sample, columns, DataSpec.of(spec, keep=source.columns), source.origin, formats)
+    return found._replace(dropped=found.dropped | dict.fromkeys(numberings, "identifier"))
 
 
 def _make_room(place: Path) -> None:

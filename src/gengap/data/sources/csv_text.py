@@ -110,15 +110,7 @@ def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     See `gengap.files.delimited` for the delimiter and decimal commas. A first line of mostly numbers is a row, any
     other a header. A file without header, 29 fields wide and with labels 0 and 1 in front, is HIGGS.
     """
-    if b"\0" in head:
-        raise SourceError(f"{file}: this is {NOT_UTF8}, comma-separated.")
-    if not ended and b"\n" not in head and len(head) > stream.LONGEST_LINE:
-        raise SourceError(
-            f"{file}: the first line is longer than {stream.LONGEST_LINE:,} bytes. Give lines of text."
-        )
-    lines = head.splitlines(keepends=True)
-    if not ended and len(lines) > 1:
-        lines.pop()  # perhaps cut in the middle
+    lines = _head_lines(head, ended, file)
     text = [line.decode("utf-8-sig", "replace") for line in lines]
     head_line = find_head(text)
     if head_line is None:
@@ -151,6 +143,18 @@ def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     )
     start = sum(len(line) for line in lines[:body]) or _bom(head)
     return CsvLayout(columns, delimiter, decimal, booleans - texts, texts, start)
+
+
+def _head_lines(head: bytes, ended: bool, file: str) -> list[bytes]:
+    """Return the whole lines of the head. Raises SourceError if it is no text with lines."""
+    if b"\0" in head:
+        raise SourceError(f"{file}: this is {NOT_UTF8}, comma-separated.")
+    if not ended and b"\n" not in head and len(head) > stream.LONGEST_LINE:
+        raise SourceError(
+            f"{file}: the first line is longer than {stream.LONGEST_LINE:,} bytes. Give lines of text."
+        )
+    lines = head.splitlines(keepends=True)
+    return lines if ended or len(lines) == 1 else lines[:-1]  # the last one may be cut in the middle
 
 
 def _bom(head: bytes) -> int:

@@ -7,7 +7,7 @@ objects in memory, `cache` and `download` addresses.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -156,13 +156,7 @@ def open_source(
     short, origin, reader = _find(source, spec.rows, seed, progress)
     target = _choose_target(spec.target, reader, origin)
     _check_target(target, reader, origin)
-    for name in (*spec.extra_columns, *spec.column):
-        check_column(name, reader.columns, origin)
-    if target in spec.extra_columns:
-        raise UsageError(
-            f"{origin}: {target!r} is the target; rows can't be split or weighted by it. Name another."
-        )
-    _check_overrides(spec, target, reader.dates, origin)
+    _check_columns(spec, target, reader, origin)
     dropped = tuple(name for name in reader.columns if spec.column.get(name) == "drop")
     features = tuple(name for name in reader.columns if name not in (target, *spec.extra_columns, *dropped))
     reader.refuse((target, *spec.extra_columns), "Encode the column as numbers, or name another.")
@@ -375,11 +369,14 @@ def _check_target(target: str, reader: Reader, origin: str) -> None:
         )
 
 
-def _check_overrides(spec: DataSpec, target: str, dates: Collection[str], origin: str) -> None:
-    """Raise UsageError for a column whose kind can't be overridden so.
-
-    `dates` are columns that the table itself declares to be dates.
-    """
+def _check_columns(spec: DataSpec, target: str, reader: Reader, origin: str) -> None:
+    """Raise UsageError for columns that don't exist, or that can't be used as the options say."""
+    for name in (*spec.extra_columns, *spec.column):
+        check_column(name, reader.columns, origin)
+    if target in spec.extra_columns:
+        raise UsageError(
+            f"{origin}: {target!r} is the target; rows can't be split or weighted by it. Name another."
+        )
     for name, kind in spec.column.items():
         if name == target:
             raise UsageError(
@@ -389,7 +386,7 @@ def _check_overrides(spec: DataSpec, target: str, dates: Collection[str], origin
             raise UsageError(
                 f"{origin}: rows are split or weighted by {name!r}, so it is no feature. Leave {name}={kind} out"
             )
-        if name in dates and kind not in ("date", "drop"):
+        if name in reader.dates and kind not in ("date", "drop"):
             raise UsageError(
                 f"{origin}, column {name!r}: it holds dates and can't be taken for a {kind}. {CORRECT}"
             )
