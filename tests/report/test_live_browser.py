@@ -97,7 +97,7 @@ def test_the_page_waits_for_a_server_that_went_away(page: Page, tmp_path: Path) 
     bar = page.locator("#live")
     with shown_under_way(page, tmp_path) as server:
         port = server.server_port
-    expect(bar).to_have_text("the server is away; waiting for it")
+    expect(bar).to_have_text(catalog("en").text("live-away"))
     write_curves(tmp_path, epochs=6)
     with serve_page(tmp_path, port, "en"):
         wait_for_points(page, 6)
