@@ -146,10 +146,10 @@ def detect_format(values: Iterable[str], decimal: Decimal | None = None) -> Form
         ValueError: They are numbers, but not all in one format or unit.
 
     >>> detect_format(["3,14", "2,5", "7"]).format
-    NumberFormat(decimal=',')
+    NumberFormat(decimal=',', thousands='', unit='')
     >>> found = detect_format(["1,234", "56"])
     >>> found.format, found.value, found.other, found.reason
-    (NumberFormat(thousands=','), 1234.0, 1.234, 'comma-groups')
+    (NumberFormat(decimal='.', thousands=',', unit=''), 1234.0, 1.234, 'comma-groups')
     >>> detect_format(["red, green", "blue"])
     """
     texts = _numbers_in(values)
