@@ -70,8 +70,9 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         return None
 
     def constant_loss(self, y: np.ndarray, weights: np.ndarray | None = None) -> float:
-        """Return the least mean loss of one prediction for all rows: the entropy of the classes' shares, or the
-        variance.
+        """Return the least mean loss of one prediction for all rows.
+
+        It is the entropy of the classes' shares, or the variance of a number.
 
         >>> round(Binary().constant_loss(np.array([0.0, 1.0, 0.0, 1.0])), 4)
         0.6931
