@@ -232,9 +232,15 @@ def test_losses_without_rows_are_refused(build: Callable[[], Any], loss: Any, me
     ("settings", "message"),
     [
         ({"validation": np.ones((3, 2))}, r"validation is a ndarray; expected a pair \(x, y\) of arrays"),
-        ({"validation": (np.ones((3, 2)), np.ones(4))}, "x has 3 rows and y 4; expected as many, two at least"),
+        (
+            {"validation": (np.ones((3, 2)), np.ones(4))},
+            "x has 3 rows and y 4; expected equally many, at least two",
+        ),
         ({"validation": ([np.ones(3), np.ones(2)], np.ones(3))}, "x has 3, 2 rows and y 3"),
-        ({"validation": (np.ones((1, 2)), np.ones(1))}, "x has 1 rows and y 1; expected as many, two at least"),
+        (
+            {"validation": (np.ones((1, 2)), np.ones(1))},
+            "x has 1 rows and y 1; expected equally many, at least two",
+        ),
         ({"validation": (np.ones((3, 2)), 1.0)}, "x has 3 rows and y 0"),
         ({"validation": (np.ones((3, 2)), np.ones(3)), "metric": "auc"}, "rows of the loss, but metric is 'auc'"),
         ({"min_effect": 2.0}, "min_effect is 2; expected a share of the loss"),

@@ -33,7 +33,7 @@ from gengap.train.types import check_epochs
 if TYPE_CHECKING:
     import keras
 
-CERTAIN = 0.99  # the probability of overfitting from which it is certain
+CERTAIN = 0.99  # the probability from which overfitting is certain
 # Epochs done. Rarer than a trial's checks, because each computes a whole verdict.
 CHECKS = frozenset(check_epochs(1.15, before=1e12))
 
@@ -195,10 +195,10 @@ class Monitor:
 
 
 class _RunState:
-    """What is known of one run.
+    """One run so far.
 
     `series[split, metric]` are its values by epoch, `done` counts its epochs, and `last` is the latest.
-    `validates` says that the rows give its validation loss, because Keras' `fit` doesn't.
+    `validates` tells that the rows give its validation loss, because Keras' `fit` doesn't.
     """
 
     def __init__(self) -> None:

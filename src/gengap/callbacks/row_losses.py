@@ -1,4 +1,4 @@
-"""Each validation row's loss under a Keras model as it stands, on any backend.
+"""Each validation row's loss under a Keras model as it is now, on any backend, and which epochs' losses to keep.
 
 Keras is imported only when there is a model: whoever built it has chosen the backend.
 """
@@ -31,7 +31,7 @@ def checked_validation(validation: Any) -> tuple[Any, np.ndarray]:
     if y.ndim == 0 or len(y) < 2 or set(sizes) != {len(y)}:
         counts = ", ".join(map(str, sizes)) or "no"
         rows = len(y) if y.ndim else 0
-        raise UsageError(f"validation: x has {counts} rows and y {rows}; expected as many, two at least")
+        raise UsageError(f"validation: x has {counts} rows and y {rows}; expected equally many, at least two")
     rows = recorded_rows(len(y))
     return (x, y) if len(rows) == len(y) else (_each(lambda array: array[rows], x), y[rows])
 
@@ -44,7 +44,7 @@ def _each(function: Callable[[Any], Any], x: Any) -> Any:
 
 
 def model_losses(model: keras.Model, x: Any, y: np.ndarray, batch_size: int) -> np.ndarray:
-    """Each row's loss (n,) float32 as the model stands, without penalties; one batch's outputs are held at a time.
+    """Return each row's loss (n,) float32, without penalties; one batch's outputs are held at a time.
 
     By `predict_on_batch`, because on PyTorch every `predict` draws from the generator that shuffles training rows.
     """
@@ -57,7 +57,7 @@ def model_losses(model: keras.Model, x: Any, y: np.ndarray, batch_size: int) -> 
 
 
 def _as_input(array: np.ndarray) -> np.ndarray:
-    """In the float type that `fit` gives a model."""
+    """Convert an array to the float type that `fit` gives a model."""
     from gengap.models.backend import keras
 
     return array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array
@@ -115,7 +115,7 @@ GROWTH = 1.07  # from one epoch whose rows are kept to the next: 42 of 100 epoch
 class RowLossHistory:
     """The rows' losses at `OUTPUT_EPOCHS` log-spaced epochs at most, the best and the last.
 
-    How many epochs there will be is not known, so epochs are thinned out where they have come to lie closest.
+    The number of epochs is not known beforehand, so epochs are removed where they are closest.
     """
 
     def __init__(self) -> None:
@@ -125,18 +125,18 @@ class RowLossHistory:
         self._rows: int | None = None
 
     def wants(self, done: int, level: float) -> bool:
-        """Whether the epoch that makes `done` of them, with this validation loss, is one to keep."""
+        """Tell whether to keep the epoch after which `done` are done, with this validation loss."""
         return not self._spaced or done >= GROWTH * self._spaced[-1] or level < self._lowest
 
     def checked(self, place: str, rows: Any) -> np.ndarray:
-        """One epoch's losses (n, ...) as (n,) float32, of at most 20,000 rows."""
+        """Check one epoch's losses (n, ...), and return each row's (n,) float32."""
         try:
             losses = np.asarray(rows, dtype=np.float32)
         except (TypeError, ValueError, RuntimeError) as error:
             raise UsageError(f"{place}: rows can't be made an array of numbers ({error})") from None
         if losses.ndim == 0 or len(losses) < 2 or losses.size == 0:
             raise UsageError(
-                f"{place}: rows has the shape {losses.shape}; expected each validation row's loss, of two at least"
+                f"{place}: rows has the shape {losses.shape}; expected each validation row's loss, at least two"
             )
         if self._rows not in (None, len(losses)):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""`gengap.fit`: train any compiled Keras model on anything that holds rows, fast, and get its History."""
+"""`gengap.fit`, and the choice between the compiled trainer and Keras' own loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gengap.data.adapters import to_rows
 from gengap.data.rows import Rows, list_arrays
 from gengap.data.stored_rows import StoredRows
-from gengap.errors import GengapWarning, UsageError
+from gengap.errors import GengapWarning, UsageError, reason
 from gengap.history import History
 from gengap.train import keras_backend
 from gengap.train.types import TrainConfig, TrainResult
@@ -82,10 +82,11 @@ def fit(
         raise UsageError(f"epochs is {epochs} and batch_size {batch}; expected whole numbers of at least 1")
     _check(model, rows, held)
     rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
-    job = TrainConfig(epochs=epochs, batch=batch, stopping=rule, seed=seed, run=run, callbacks=tuple(callbacks))
-    result, reason = train_model(model, rows, held, job)
-    if reason is not None:
-        message = f"gengap.fit trains by Keras' own loop, with the same history but slower: {reason}"
+    options: dict[str, Any] = {"seed": seed, "run": run, "callbacks": tuple(callbacks)}
+    config = TrainConfig(epochs=epochs, batch=batch, stopping=rule, **options)
+    result, why_slower = train_model(model, rows, held, config)
+    if why_slower is not None:
+        message = f"gengap.fit trains by Keras' own loop, with the same history but slower: {why_slower}"
         warnings.warn(message, GengapWarning, stacklevel=2)
     return result.history
 
@@ -100,25 +101,28 @@ def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
     try:
         build_variables(model, train.shaped_like(output_shape(model, train)))
     except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         x, y = ([array.shape for array in list_arrays(value)] for value in (train.x, train.y))
         raise UsageError(
-            f"the model can't be trained on x of the shapes {x} and y of {y}: {said} (Keras' own model.fit on one "
-            "batch shows where)"
+            f"the model can't be trained on x of the shapes {x} and y of {y}: {reason(error)} (Keras' own "
+            "model.fit on one batch shows where)"
         ) from error
 
 
 def train_model(
     model: keras.Model, train: Rows, validation: Rows, config: TrainConfig
 ) -> tuple[TrainResult, str | None]:
-    """Trains a compiled `model` by the compiled trainer; by Keras' own loop if need be, and then why.
+    """Train a compiled model with the compiled trainer, or if that is not possible with Keras' own loop.
 
-    Stored rows are streamed. Raises UsageError where those would need Keras' own loop, which holds all rows.
+    Returns:
+        The result, and why Keras' own loop trained, or None if it did not.
+
+    Raises:
+        UsageError: If rows on disk would need Keras' own loop, which holds all rows in memory.
     """
     from gengap.train import keras_loop as plain
 
-    reason = _why_plain(model, config)
-    if reason is None:
+    why_slower = _why_slower(model, config)
+    if why_slower is None:
         from gengap.train.jax import out_of_core as streamed
         from gengap.train.jax import trainer as compiled
         from gengap.train.jax.compilation import UntraceableError
@@ -128,20 +132,20 @@ def train_model(
                 return streamed.fit(model, train, validation, config), None
             return compiled.fit(model, train, validation, config), None
         except UntraceableError as fault:
-            reason = f"the model can't be traced ({fault})"
+            why_slower = f"the model can't be traced ({fault})"
     if isinstance(train, StoredRows):
         raise UsageError(
-            f"{config.run} can't be trained on rows kept on disk: {reason}. Give --memory (memory=...) enough GiB "
-            "for all rows, or use fewer of them with --rows"
+            f"{config.run} can't be trained on rows kept on disk: {why_slower}. Give --memory (memory=...) "
+            "enough GiB for all rows, or use fewer of them with --rows"
         )
-    return plain.fit(model, train, validation, config), reason
+    return plain.fit(model, train, validation, config), why_slower
 
 
 def train_seeds(
     models: Sequence[keras.Model], train: Rows, validation: Rows, configs: Sequence[TrainConfig]
 ) -> list[TrainResult] | None:
-    """Trains models of one structure as one program; None if they can't be one, and none is trained."""
-    if isinstance(train, StoredRows) or any(map(_why_plain, models, configs)):
+    """Train models of one structure as one program. Returns None, and trains none, if that is not possible."""
+    if isinstance(train, StoredRows) or any(map(_why_slower, models, configs)):
         return None
     from gengap.train.jax import vectorised_seeds as together
     from gengap.train.jax.compilation import UntraceableError
@@ -152,8 +156,8 @@ def train_seeds(
         return None
 
 
-def _why_plain(model: keras.Model, config: TrainConfig) -> str | None:
-    """Why a chunk of epochs can't be one program, or None."""
+def _why_slower(model: keras.Model, config: TrainConfig) -> str | None:
+    """Return why a chunk of epochs can't be one program, or None if it can."""
     from gengap.models.backend import keras
     from gengap.train.keras_loop import needs_batch_hooks
 
