@@ -44,7 +44,9 @@ SourceArgument = Annotated[
 ]
 PLAN_HELP = "quick, tutorial, full, or a TOML file."
 FolderArgument = Annotated[Path, typer.Argument(help="The folder of a study, such as runs/collider-quick.")]
-Language = Annotated[str | None, typer.Option(help="en or ko (default: the language of the locale).")]
+Language = Annotated[
+    str | None, typer.Option(help="Language code, such as en or ko (default: the locale's language).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 
 

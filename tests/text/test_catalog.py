@@ -145,5 +145,5 @@ def test_the_locale_chooses_the_language(
 
 
 def test_an_unknown_language_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="unknown language 'xx'; expected en or ko"):
+    with pytest.raises(UsageError, match=f"unknown language 'xx'; expected {' or '.join(languages())}"):
         catalog("xx")
