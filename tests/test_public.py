@@ -87,6 +87,7 @@ def test_files_named_to_contributors_are_there(page: str) -> None:
         assert re.search(rf"^{table}\b.* = ", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
 def test_readme_code_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, "README.md", "exec"), {})

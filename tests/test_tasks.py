@@ -98,6 +98,7 @@ def test_what_a_target_looks_like() -> None:
 
 
 # Two classes are what the laws of training are tried on; L2 is in the model, whatever its outputs.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("treatment", "name"),
     [
@@ -154,6 +155,7 @@ def test_a_class_that_no_training_row_has_is_improbable_but_possible() -> None:
         assert np.isfinite(losses).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "loader"), [("multiclass", load_wine), ("regression", load_diabetes)])
 def test_a_whole_study_of_a_real_table(tmp_path: Path, name: str, loader: type[load_wine]) -> None:
     frame = loader(as_frame=True).frame  # pyright: ignore[reportAttributeAccessIssue]
@@ -217,6 +219,7 @@ def test_a_target_of_texts(tmp_path: Path, kind: str) -> None:
         load(dates, target="y")
 
 
+@pytest.mark.slow
 def test_the_same_folder_resumes(tmp_path: Path) -> None:
     rows, out = table("multiclass"), tmp_path / "s"
     first = study(rows, "quick", only="sizes/Tiny", max_epochs=5, out=out)
@@ -227,6 +230,7 @@ def test_the_same_folder_resumes(tmp_path: Path) -> None:
     assert load_saved(out / "models" / "best.keras").output_shape == (None, 3)
 
 
+@pytest.mark.slow
 def test_a_target_in_other_units_is_other_data(tmp_path: Path) -> None:
     x, y = table("regression")
     study((x, y), only="sizes/Tiny", max_epochs=2, out=tmp_path)

@@ -79,6 +79,7 @@ def test_goes_on_from_where_one_was_kept(tmp_path: Path) -> None:
         assert_close(one, other)
 
 
+@pytest.mark.slow
 def test_a_study_uses_it_where_the_device_gains(monkeypatch: pytest.MonkeyPatch) -> None:
     options: Any = {"plan": "quick", "only": "sizes/Tiny", "train": 300, "validation": 100, "seeds": 2}
     alone = gengap.study("collider", max_epochs=8, **options)

@@ -108,6 +108,7 @@ def test_schedules_count_epochs() -> None:
     assert Constant(0.1).build(10, 8) == 0.1
 
 
+@pytest.mark.slow
 def test_the_better_recipe_is_one_trial() -> None:
     trial = load_plan(Plan(name="p", trials=(better(),))).trials[0]
     assert trial.treatments == BETTER

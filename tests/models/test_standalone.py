@@ -38,6 +38,7 @@ def test_a_saved_model_is_plain_keras_and_predicts_the_same(name: str, tmp_path:
     assert loss == pytest.approx(ours, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_models_made_in_another_thread_are_saved_too() -> None:
     """Keras makes up names by counting in each thread, so that two threads' layers can share one."""
     from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,7 @@ def test_parts_for_training_alone_are_dropped_where_they_are_not_keras(name: str
     assert type(export_model(table.make(name), MEAN, SCALE)) is keras.Sequential
 
 
+@pytest.mark.slow
 def test_a_model_saved_as_it_trains_loads_once_its_layers_are_registered(tmp_path: Path) -> None:
     model = table.make("everything")
     model.optimizer.build(model.trainable_variables)

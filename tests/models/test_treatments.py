@@ -64,6 +64,7 @@ def test_a_model_takes_one_optimizer() -> None:
         models.perceptron([4], [models.WeightDecay(0.1), models.Ftrl()])
 
 
+@pytest.mark.slow
 def test_l1_brings_more_weights_to_nothing_than_l2() -> None:
     shares = {}
     for penalty in (models.L1(0.003), models.L2(0.003)):
@@ -98,6 +99,7 @@ def test_weight_decay_shrinks_kernels_alone() -> None:
         np.testing.assert_allclose(np.asarray(variable), expected, rtol=1e-6, err_msg=variable.path)
 
 
+@pytest.mark.slow
 def test_ftrl_starts_from_the_first_weights_and_leaves_exact_zeros() -> None:
     model = compiled_model(models.Ftrl(l1=0.0, learning_rate=0.01))
     before = model.get_weights()[0]
@@ -108,6 +110,7 @@ def test_ftrl_starts_from_the_first_weights_and_leaves_exact_zeros() -> None:
     assert 0.2 < np.mean(model.get_weights()[0] == 0) < 1
 
 
+@pytest.mark.slow
 def test_label_smoothing_is_in_the_loss_and_not_in_the_metrics() -> None:
     fitted = compiled.fit(
         compiled_model(models.LabelSmoothing(0.2)), TRAIN, VALIDATION, TrainConfig(epochs=20, batch=100)
