@@ -245,7 +245,7 @@ def test_what_cannot_be_saved_is_said_first_and_trained_without_a_folder(tmp_pat
     {
         "their_models": "expected module:function",
         "their_models:": "expected module:function",
-        "missing_models:build": "there is no module 'missing_models', neither in .* nor where Python looks",
+        "missing_models:build": "there is no module 'missing_models', neither in .* nor in Python's path",
         "their_models:biuld": "their_models has no 'biuld'; it has build, failing, nothing",
         "their_models:constant": "it is of type int; expected build",
         "broken_models:build": r"importing broken_models raised ImportError: .*broken_models.py, line 2\)",

@@ -1,4 +1,4 @@
-"""The user's own model builder: found by its name and called, with every fault told as one of that function."""
+"""The user's own function that builds models: found by its name and called, with errors that name it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 EXPECTED = "expected build(size, features, outputs), which returns a keras.Model"
 NOT_THEIRS = ("<frozen", str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
-BUILD_LOCK = threading.Lock()  # the seed is the process's: what else draws first weights has to wait
+BUILD_LOCK = threading.Lock()  # the seed is the whole process's: only one thread may draw first weights
 
 
 @dataclass(frozen=True)
 class ModelFunction:
-    """A function of the user's. `name` is its module:function; one that is not `importable` only Python has."""
+    """A function of the user's. `name` is its module:function; it is `importable` if that name leads to it."""
 
     name: str
     function: Callable[..., Any]
@@ -48,13 +48,13 @@ class ModelFunction:
             inspect.signature(found).bind((), 1, 1)
         except TypeError:
             raise UsageError(f"model {name}: it takes {inspect.signature(found)}; {EXPECTED}") from None
-        except ValueError:  # what is written in C has no signature
+        except ValueError:  # a function written in C has no signature
             pass
         importable = module != "__main__" and getattr(sys.modules.get(module), own, None) is found
         return cls(name, found, isinstance(model, str) or importable)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By name where it has one: found on another machine as here, and else told as here."""
+        """Pickle the function by its name if it has one: another machine imports it, or raises the same errors."""
         given = (self.name, self.function, self.importable)
         return (ModelFunction.of, (self.name,)) if self.importable else (ModelFunction, given)
 
@@ -65,7 +65,7 @@ class ModelFunction:
         try:
             with BUILD_LOCK, _seeded(seed):
                 model = self.function(size, features, outputs)
-                if isinstance(model, keras.Model) and not model.built:  # its weights are to be of this seed too
+                if isinstance(model, keras.Model) and not model.built:  # its weights must be of this seed too
                     model(np.zeros((1, features), np.float32))
         except Exception as fault:
             asked = f"size={size}, features={features}, outputs={outputs}"
@@ -84,7 +84,7 @@ def _named(name: str) -> Any:
             found = importlib.import_module(module)
     except (Exception, SystemExit) as fault:
         if isinstance(fault, ModuleNotFoundError) and f"{module}.".startswith(f"{fault.name}."):
-            places = f"neither in {Path.cwd()} nor where Python looks"
+            places = f"neither in {Path.cwd()} nor in Python's path"
             raise UsageError(f"model {name}: there is no module {fault.name!r}, {places}") from None
         raise UsageError(f"model {name}: importing {module} raised {_told(fault)}") from fault
     try:
@@ -97,7 +97,7 @@ def _named(name: str) -> Any:
 
 @contextmanager
 def _current_folder_first() -> Iterator[None]:
-    """Modules are looked for in the current folder too: a command's own path doesn't hold it."""
+    """Import modules from the current folder too: a command's own path doesn't contain it."""
     here = str(Path.cwd())
     importlib.invalidate_caches()
     sys.path.insert(0, here)
@@ -110,7 +110,7 @@ def _current_folder_first() -> Iterator[None]:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Keras' first weights come of the seed, and Python's and NumPy's own numbers go on as if nothing had been."""
+    """Draw Keras' first weights by the seed, and leave Python's and NumPy's own generators as they were."""
     from gengap.models.backend import keras
 
     before, arrays = random.getstate(), np.random.get_state()

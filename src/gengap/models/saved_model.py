@@ -1,4 +1,4 @@
-"""Saved models: what one says of itself, which columns it reads and what it predicts, and how it is loaded.
+"""Saved models: export with preparation, the card that says what a model reads and predicts, and loading.
 
 A .keras file is a zip archive; the card is one more member of it, which Keras leaves alone, so that the model stays
 a single file that any Keras loads.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
 CARD_FILE = "gengap.json"
-UNITS_LAYER = "units"  # the last layer of a model of a number: it gives the target's own units
+UNITS_LAYER = "units"  # the name of a regression's last layer, which converts to the target's own units
 
 
 class ModelCard(msgspec.Struct, frozen=True):
@@ -116,7 +116,7 @@ def predict_outputs(model: keras.Model, x: np.ndarray) -> np.ndarray:
 
 
 def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: AnyTask = BINARY) -> keras.Model:
-    """`model` after layers that subtract `mean` and divide by `scale`, both (features,).
+    """Return a model for raw rows: layers that subtract `mean` and divide by `scale` (features,), then `model`.
 
     Keras' layers are shared with `model`, and gengap's own replaced by Keras' with the same weights, so that
     `keras.saving.load_model` needs nothing of gengap. Of a model that is no plain Sequential a copy is one layer in

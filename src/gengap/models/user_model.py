@@ -1,4 +1,4 @@
-"""The models of a user's own builder as a study needs them: compiled for its task, checked, counted, told apart."""
+"""The models that a user's own function builds: checked, compiled for the task, counted and identified."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from gengap.models.model_function import ModelFunction
 from gengap.models.saved_model import export_model
 from gengap.tasks import AnyTask
 
-LIBRARIES = ("keras", "builtins", "gengap")  # whose classes are what their configurations say
+LIBRARIES = ("keras", "builtins", "gengap")  # packages whose classes do what their configurations say
 CHECK_ROWS = 8
-LONGEST_REASON = 200  # of Keras' own, which may be pages
+LONGEST_REASON = 200  # characters of Keras' own message, which may be pages
 REGISTER = (
     "give each class of yours a get_config, and @keras.saving.register_keras_serializable() above it; "
     "instead of a Lambda write a layer"
@@ -39,7 +39,7 @@ Rate = keras.optimizers.schedules.LearningRateSchedule | float
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What is known of the model of one size: its `parameters`, and a `digest` of all that it is made of."""
+    """The model of one size: how many `parameters` it has, and a `digest` of its configuration and code."""
 
     parameters: int
     digest: str
@@ -47,10 +47,10 @@ class ModelInfo:
 
 @dataclass(eq=False)
 class UserModels:
-    """The models of `builder` for rows of so many `features` and a `task`.
+    """The models of `builder` for rows of `features` columns and a `task`.
 
-    With `saved` they are to be saved, which is tried before any is trained. `left_out` are the plan's trials that
-    they don't suit. `weighted` as for `compile_for`.
+    If they will be `saved`, that is tried before training. `left_out` are the plan's trials that don't apply to
+    them. `weighted` as for `compile_for`.
     """
 
     builder: ModelFunction
@@ -65,7 +65,7 @@ class UserModels:
         self._looking = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As it travels to another machine: what is known is found out there."""
+        """Pickle the arguments alone: another machine builds models itself."""
         given = (self.builder, self.features, self.task, self.saved, self.left_out, self.weighted)
         return UserModels, given
 
@@ -131,7 +131,7 @@ class UserModels:
                 export_model(model, np.zeros(self.features), np.ones(self.features)).save(path)
                 again = keras.saving.load_model(path, compile=False, safe_mode=True)
                 outputs = (keras.ops.convert_to_numpy(each(rows)) for each in (model, again))
-                why = "" if np.allclose(*outputs, atol=1e-4) else "it gives other outputs then"
+                why = "" if np.allclose(*outputs, atol=1e-4) else "its outputs change"
             except Exception as fault:  # of layers that may do anything
                 missing = re.search(r"Could not locate \w+ '[^']*'", str(fault))  # Keras says it far down
                 why = missing[0] if missing else " ".join(str(fault).split())[:LONGEST_REASON]
@@ -143,7 +143,7 @@ class UserModels:
 
 
 def _probabilities(model: keras.Model) -> str:
-    """Why the outputs are no log-odds; nothing if they are, as far as one can see."""
+    """Return why the outputs are not log-odds, or an empty text if nothing shows that."""
     last = model.layers[-1] if model.layers and not _of_the_user(type(model)) else None
     ends = getattr(getattr(last, "activation", None), "__name__", "")
     if ends in ("sigmoid", "softmax") or isinstance(last, keras.layers.Softmax):
@@ -158,7 +158,7 @@ def _probabilities(model: keras.Model) -> str:
 
 
 def model_digest(model: keras.Model) -> str:
-    """Of the model's configuration, without the counters in names, and of the code of the user's own classes."""
+    """Return a digest of a model's configuration, without the counters in names, and of the user's own code."""
     try:
         config: Any = keras.saving.serialize_keras_object(model)
     except Exception:  # whatever a get_config raises, or that there is none

@@ -1,4 +1,4 @@
-"""Training: the compiled trainer on JAX, Keras' own loop elsewhere, both with one set of laws."""
+"""Training: the compiled trainer on JAX, and Keras' own loop elsewhere. The same laws hold for both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def keras_backend() -> str:
 
 
 def trainer() -> ModuleType:
-    """Return the trainer for Keras' backend: its `fit(model, train, validation, job)`."""
+    """Return the trainer for Keras' backend: its `fit(model, train, validation, config)`."""
     if keras_backend() == "jax":
         from gengap.train.jax import trainer as compiled
 
@@ -25,7 +25,7 @@ def trainer() -> ModuleType:
 
 
 def versions() -> dict[str, str]:
-    """Of what trains: another version may add up in another order."""
+    """Return the versions of what trains: another version may add numbers in another order."""
     from gengap.models.backend import keras
 
     backend = keras_backend()

@@ -1,4 +1,4 @@
-"""What decides a trial's result, in words and numbers, so that a folder can say what is another one now."""
+"""Fingerprints: what decides a trial's result, as JSON, so that a folder can tell what has changed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-TRAINING = 8  # to be raised with every change that makes the same trial train differently
-UNKNOWN = "another plan, other data or another version of the trainer"  # of what left no such words
+TRAINING = 8  # raise it with every change that makes the same trial train differently
+UNKNOWN = "another plan, other data or another version of the trainer"  # for a fingerprint in another format
 
 
 def fingerprint(parts: Mapping[str, object]) -> str:
@@ -21,7 +21,7 @@ def fingerprint(parts: Mapping[str, object]) -> str:
 
 
 def difference(then: str, now: str, by: str | None = None) -> str:
-    """How a trial was made `then` (`by` which version of gengap), as far as it would be made otherwise `now`.
+    """Describe what differs between a trial `then` (`by` a version of gengap) and `now`.
 
     >>> old, new = ({"recipe": {"batch": 50}, "rows": rows} for rows in ("0f", "1f"))
     >>> difference(fingerprint(old), fingerprint(new))
