@@ -33,7 +33,7 @@ from scipy.optimize import nnls
 
 from benchmarks.judging.goal_tables import Goal, Section, Table
 from benchmarks.judging.processes import PROCESSES, Process
-from gengap.data.physics import collider
+from gengap.data import collider
 from gengap.data.rows import Rows
 from gengap.diagnose.trial_verdicts import row_losses
 from gengap.models.backend import keras

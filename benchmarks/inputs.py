@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gengap.data.physics import collider
+from gengap.data import collider
 from gengap.data.sources.source import open_source
 
 TRAIN_ROWS, VALIDATION_ROWS = 10_000, 1_000

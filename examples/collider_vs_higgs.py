@@ -17,7 +17,7 @@ import pyarrow.csv
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
-from gengap.data.physics import collider
+from gengap.data import collider
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

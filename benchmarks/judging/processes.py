@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from gengap.data.physics import collider
+from gengap.data import collider
 
 Kind = Literal["binary", "classes", "regression"]
 Rows = tuple[np.ndarray, np.ndarray]

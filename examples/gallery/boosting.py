@@ -15,7 +15,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import log_loss
 
 import gengap
-from gengap.data.physics import collider
+from gengap.data import collider
 
 ROUNDS, RATES = 120, (0.01, 0.05, 0.5)
 

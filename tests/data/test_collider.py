@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gengap.data.physics import collider, collision
-from gengap.data.physics.kinematics import mass
+from gengap.data import collider, collision
+from gengap.data.collision import mass
 from gengap.errors import UsageError
 
 NAMES = collider.COLUMNS[1:]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengap.data.physics.kinematics import boost, decay, from_rapidity, mass, neutrino_pz, pair_mass, transverse
+from gengap.data.collision import boost, decay, from_rapidity, mass, neutrino_pz, pair_mass, transverse
 
 momenta = st.floats(-500, 500)
 masses = st.floats(1, 1000)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gengap.data.physics import collider
+from gengap.data import collider
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
 from gengap.data.sources import higgs

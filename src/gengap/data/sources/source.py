@@ -334,7 +334,7 @@ def _collider(rows: int | None, seed: int) -> Reader:
     import pyarrow as pa
 
     def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[Block, None, None]:
-        from gengap.data.physics import collider
+        from gengap.data import collider
 
         for batch in collider.batches(rows, seed):
             yield check_batch(batch, schema, False)

@@ -1,1 +1,0 @@
-"""A toy simulation of the physics behind the HIGGS data."""
