@@ -366,7 +366,7 @@ def test_an_open_page_gets_what_is_new_before_the_server_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got = []
-    monkeypatch.setattr("gengap.watch.page_cache.REST", 1e9)  # the edition that the page has rests
+    monkeypatch.setattr("gengap.watch.server.REST", 1e9)  # the edition that the page has rests
     write_status(tmp_path)
     with serve_page(tmp_path, 0) as server:
         before = news(server)

@@ -68,7 +68,7 @@ def resume(folder: Path) -> None:
 
 
 def held_out(folder: Path) -> None:
-    StudyFolder(folder).held_out("0")
+    StudyFolder(folder).evaluation("0")
 
 
 def watch(folder: Path) -> None:

@@ -31,9 +31,8 @@ from gengap.options.run_spec import RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.html import render, render_main, script_json, write_report
-from gengap.report.page import ALL, study_page
+from gengap.report.page import ALL, sparkline_svg, study_page
 from gengap.report.page.page_curves import epoch_table, part_starts, run_curves, thinned_positions
-from gengap.report.page.trial_rows import sparkline_svg
 from gengap.study import Study
 from gengap.study.folder import StudyFolder
 from gengap.study.provenance import study_provenance
