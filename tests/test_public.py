@@ -16,7 +16,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 ELSEWHERE = {  # public, but too seldom wanted to be in `gengap` itself
     "gengap.data.sources.source.open_source",
     "gengap.diagnose.every",
+    "gengap.diagnose.verdict.Finding",
+    "gengap.diagnose.verdict.LogSummary",
     "gengap.history.Series",
+    "gengap.options.data_spec.DataSpec",
+    "gengap.options.run_spec.RunSpec",
     "gengap.plan.Recipe",
     "gengap.train.stopping.Stopping",
 }
