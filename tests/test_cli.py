@@ -29,7 +29,7 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
     assert "sizes/Tiny" in done.stderr
     verbose = gengap("study", *SMALL, "--verbose", cwd=tmp_path)
     assert "Total params: 481" in verbose.stderr
-    assert "kept from before" in verbose.stderr
+    assert "finished before" in verbose.stderr
     assert verbose.stdout == ""
 
 

@@ -70,7 +70,7 @@ def test_a_study_says_what_was_made_of_the_table(folder: Path, output: str) -> N
 
 def test_the_same_call_resumes(folder: Path, model: Path) -> None:
     again = CliRunner().invoke(app, ["study", str(folder / "t.csv"), *OPTIONS, "--out", str(folder / "s")])
-    assert again.exit_code == 0 and "kept from before" in again.output
+    assert again.exit_code == 0 and "finished before" in again.output
     other = mixed()
     other.loc[7, "note"] = "something else entirely"
     with pytest.raises(StudyFolderError, match="other rows"):

@@ -33,8 +33,10 @@ def plot_sizes(sizes: SizeAnalysis, ax: Axes | None = None) -> Axes:
         low, middle, high = zip(*(getattr(rung, name) for rung in sizes.rungs), strict=True)
         ax.plot(x, middle, line, marker="o", color=colour, label=name)
         ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-    kept = next(rung for rung in sizes.rungs if rung.run == sizes.smallest)
-    (ring,) = ax.plot([kept.parameters], [kept.validation[1]], "o", label="smallest within one error of the best")
+    smallest = next(rung for rung in sizes.rungs if rung.run == sizes.smallest)
+    (ring,) = ax.plot(
+        [smallest.parameters], [smallest.validation[1]], "o", label="smallest within one error of the best"
+    )
     ring.set(markersize=14, markerfacecolor="none", markeredgecolor="black")
     ax.set_xscale("log")
     ax.set_xlabel("parameters (log scale)")

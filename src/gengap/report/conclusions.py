@@ -138,9 +138,9 @@ def _more_rows(summary: StudySummary) -> Iterator[Message]:
     if summary.more_rows is None:
         return
     steps = summary.recommendation.next_steps if summary.recommendation is not None else ()
-    told = {step.finding.parameters.get("times") for step in steps if step.finding.code == "next-more-rows"}
+    shown = {step.finding.parameters.get("times") for step in steps if step.finding.code == "next-more-rows"}
     for forecast in summary.more_rows.forecasts:
-        if forecast.finding.parameters.get("times") not in told:
+        if forecast.finding.parameters.get("times") not in shown:
             yield forecast.finding
 
 

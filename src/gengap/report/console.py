@@ -38,7 +38,7 @@ LINE_EPOCHS = 100
 FACTS_WIDTH = 58  # characters of a running trial's bar and facts on a narrow console
 SHOWN_CLASSES = 6
 SHOWN_LEFT_OUT = 6
-READING, FOLDS = ("", -1), ("", -2)  # the keys of the bars for rows and folds, beside those of trials
+READING, FOLDS = ("", -1), ("", -2)  # keys of the bars for rows and folds; trials have their own
 
 
 def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | None = None) -> Table:
@@ -156,7 +156,7 @@ class Terminal:
         """Print the rows, the plan and, if verbose, every model."""
         self._seeds = seeds
         self._remove(READING)
-        test = f", {len(dataset.test):,} test rows kept aside" if dataset.test else ""
+        test = f", {len(dataset.test):,} test rows held out" if dataset.test else ""
         of_seeds = f", {seeds} seeds" if seeds > 1 else ""
         self.console.print(
             f"{dataset.origin}: {len(dataset.train):,} training and {len(dataset.validation):,} validation rows"
@@ -207,7 +207,7 @@ class Terminal:
     def finished(self, trial: TrialSummary, kept: bool) -> None:
         """Print a line for a finished trial."""
         self._remove((trial.run, trial.seed))
-        how = "kept from before" if kept else f"{trial.stopped}, {minutes(trial.seconds)}"
+        how = "finished before" if kept else f"{trial.stopped}, {minutes(trial.seconds)}"
         best = "no best epoch" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
         with self._lock:
             loss = fixed(trial.loss("validation"))

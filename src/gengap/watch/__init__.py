@@ -1,6 +1,6 @@
-"""A study's report, live in a browser while its trials run.
+"""The report of a study in a browser while its trials run.
 
-    the folder's files -> seen.look -> StudySnapshot -> editions.PageVersion -> server.Server -> http://127.0.0.1:PORT/
+    files of the folder -> snapshot.take_snapshot -> StudySnapshot -> server.PageVersion -> server.Server
 
-The page is made of files alone, so that the study and the server can begin, end and begin again in any order.
+The page is made from files only, so the study and the server can start and stop in any order.
 """

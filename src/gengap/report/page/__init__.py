@@ -37,7 +37,7 @@ class RankedRun(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     loss: float
     group: int
-    beside: dict[str, Comparison]
+    compared: dict[str, Comparison]
 
 
 class SparklineSvg(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,11 +144,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ranked_runs(self) -> list[RankedRun]:
         """The runs that were compared, the best first."""
-        beside: dict[str, dict[str, Comparison]] = {}
+        compared: dict[str, dict[str, Comparison]] = {}
         for comparison in self.summary.comparisons:
-            beside.setdefault(comparison.a, {})[comparison.metric] = comparison
+            compared.setdefault(comparison.a, {})[comparison.metric] = comparison
         return [
-            RankedRun(run=rank.run, loss=rank.loss, group=rank.group, beside=beside.get(rank.run, {}))
+            RankedRun(run=rank.run, loss=rank.loss, group=rank.group, compared=compared.get(rank.run, {}))
             for rank in self.summary.ranks
         ]
 

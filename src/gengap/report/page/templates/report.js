@@ -235,8 +235,8 @@ function effectsChart(width) {
 }
 
 function standingsChart(width) {
-  const items = data.ranked_runs.map(({ run, beside }) => {
-    const [loss] = Object.values(beside); // the loss is compared first; the best has nothing beside it
+  const items = data.ranked_runs.map(({ run, compared }) => {
+    const [loss] = Object.values(compared); // the loss is compared first; the best has nothing beside it
     return loss ? paired(run, loss) : { name: run, triple: [0, 0, 0], adjusted: 1 };
   });
   return forest(items, width);
