@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import gengap
 from gengap import doctor
 from gengap.cli import app
-from gengap.data.sources import cache, higgs
+from gengap.data.sources import remote
 from gengap.models import saved_model as saved
 from gengap.models.backend import keras
 
@@ -54,7 +54,7 @@ def test_quick_says_facts_alone(option: str, folder: Path) -> None:
     assert set(said) == facts | {"higgs"}
     assert said["cache"].startswith(f"{folder} (3.0 MiB; ")
     assert said["higgs"] == "not cached"
-    cache._entry(higgs.MIRRORS[0], "v1", ".csv.gz").write_bytes(b"")
+    remote._entry(remote.HIGGS_MIRRORS[0], "v1", ".csv.gz").write_bytes(b"")
     assert "higgs         cached" in asked(option)
     assert json.loads(asked(option, "--json"))["checks"] == []
 

@@ -26,8 +26,8 @@ TAKING_APART = {
 SEARCHING = {"search", "match", "fullmatch", "findall", "finditer", "split", "sub"}
 TEXTS = {"reasons", "text", "message", "sentences"}  # attributes that hold text for people
 ALLOWED = {  # file and function: the reason
-    ("data/sources/download.py", "_understand"): "a server's weak ETag",
-    ("data/sources/download.py", "_words"): "urllib3's error: the address of an object is cut off for people",
+    ("data/sources/remote.py", "_understand"): "a server's weak ETag",
+    ("data/sources/remote.py", "_words"): "urllib3's error: the address of an object is cut off for people",
     ("files/atomic.py", "safe_join"): "the parts of a path",
     ("models/user_model.py", "_check_saving"): "Keras' error, which names the missing class nowhere else",
     ("plan.py", "group_and_label"): "the one place that defines the group of a run",

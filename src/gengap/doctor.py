@@ -160,12 +160,12 @@ def _backend() -> tuple[str, list[str]]:
 
 
 def _cache() -> Cache:
-    from gengap.data.sources import cache
+    from gengap.data.sources import remote
 
-    folder = cache.cache_folder()
+    folder = remote.cache_folder()
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Cache(str(folder), size, shutil.disk_usage(there).free, cache.kept_higgs() is not None)
+    return Cache(str(folder), size, shutil.disk_usage(there).free, remote.kept_higgs() is not None)
 
 
 def _size(size: int) -> str:
@@ -179,14 +179,14 @@ def _plan() -> Plan:
 
 
 def _check_cache() -> None:
-    from gengap.data.sources import cache
+    from gengap.data.sources import remote
 
-    cache.cache_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=cache.cache_folder()) as file:
+    remote.cache_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=remote.cache_folder()) as file:
         file.write(b"gengap")
         file.seek(0)
         if file.read() != b"gengap":
-            raise CheckFailedError(f"{cache.cache_folder()} returns other bytes than were written")
+            raise CheckFailedError(f"{remote.cache_folder()} returns other bytes than were written")
 
 
 def _check_study() -> None:

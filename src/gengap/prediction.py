@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gengap.data.encoding import Category, UnreadableValueError
+from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
-from gengap.data.sources.source_names import redact_address
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
 from gengap.models.saved_model import ModelCard, load_saved, predict_outputs, read_card
 

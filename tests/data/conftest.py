@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gengap.data.sources import download
+from gengap.data.sources import remote
 
 
 @dataclass
@@ -97,7 +97,7 @@ def site(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[Site]:
     """A running server, an empty cache, no proxy, and no waiting between attempts."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(download, "BACKOFF", 0.001)
+    monkeypatch.setattr(remote, "BACKOFF", 0.001)
     site = Site()
     server = Server(("127.0.0.1", 0), type("SiteHandler", (Handler,), {"site": site}))
     site.address = f"http://127.0.0.1:{server.server_port}"

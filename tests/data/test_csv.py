@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
-from gengap.data.sources import higgs
 from gengap.data.sources.blocks import Block, accept_rows
 from gengap.data.sources.source import open_source
 from gengap.errors import BadRowError, FormattedNumberError, SourceError
@@ -84,7 +84,7 @@ def test_without_header_columns_are_numbered(write: Write) -> None:
 def test_higgs_is_known_by_its_layout(write: Write) -> None:
     row = ",".join(["1.0"] + ["0.5"] * 28)
     source = open_source(write(f"{row}\n{row}\n"))
-    assert source.higgs_layout and source.target == "label" and source.columns == higgs.COLUMNS[1:]
+    assert source.higgs_layout and source.target == "label" and source.columns == HIGGS_COLUMNS[1:]
     other = open_source(write(f"{row}\n{row}\n"), target="m_bb")
     assert not other.higgs_layout and other.columns[0] == "label"
     plain = open_source(write(f"3{row}\n3{row}\n"), target="column_1")
@@ -124,9 +124,9 @@ def test_decimal_commas_read_as_points_do(write: Write) -> None:
     numbers = np.random.default_rng(0).normal(0, 1e3, (3_000, 3)).round(4)
     text = "y;a;b\n" + "".join(f"{i % 2};{a};{b}\n" for i, (a, b, _) in enumerate(numbers.tolist()))
     points = read(write(text))
-    assert open_source(write(text), target="y").notes == ()
+    assert open_source(write(text), target="y").reader.notes == ()
     assert read(write(text.replace(".", ","))) == points
-    assert open_source(write(text.replace(".", ",")), target="y").notes == (csvtext.DECIMAL_COMMA,)
+    assert open_source(write(text.replace(".", ",")), target="y").reader.notes == (csvtext.DECIMAL_COMMA,)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import blocks as blocks_module
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
-from gengap.data.sources import higgs
 from gengap.data.sources.source import open_source
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 
@@ -114,7 +114,7 @@ def test_higgs_labels_are_0_or_1(write: Write, block: int) -> None:
     source = open_source(path, on_bad_row="skip")
     assert source.higgs_layout and sum(len(batch) for batch in source.batches()) == 59
     assert source.skipped == [(46, "label", "the label is 2.0, expected 0 or 1")]
-    assert open_source(path, target="m_bb").columns[0] == higgs.COLUMNS[0]
+    assert open_source(path, target="m_bb").columns[0] == HIGGS_COLUMNS[0]
 
 
 def test_missing_values_are_no_fault_but_in_the_target(write: Write, block: int) -> None:

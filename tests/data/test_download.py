@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 import urllib3
 
-from gengap.data.sources import cache as cache_module
-from gengap.data.sources import download, higgs
+from gengap.data.collider import COLUMNS
+from gengap.data.sources import remote
 from gengap.data.sources.source import ingest, open_source
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 
@@ -88,7 +88,7 @@ def test_a_whole_file_is_fetched_and_parsed_once(site: Site, cache: Path) -> Non
     site.sent = 0
     np.testing.assert_array_equal(read(url), VALUES)
     np.testing.assert_array_equal(read(url, rows=70), VALUES[:70])  # a kept copy serves a part as well
-    assert site.sent <= 4 * download.FIRST
+    assert site.sent <= 4 * remote.FIRST
 
 
 def test_a_changed_file_is_fetched_anew(site: Site) -> None:
@@ -127,7 +127,7 @@ def test_servers_faults_that_pass_are_waited_out(site: Site) -> None:
 
 def test_the_next_run_goes_on_with_the_part(site: Site, cache: Path) -> None:
     url = site.put("HIGGS.csv.gz", HIGGS)
-    site.breaks = [download.FIRST, 1_000_000, 0, 0, 0]
+    site.breaks = [remote.FIRST, 1_000_000, 0, 0, 0]
     with pytest.raises(SourceError, match=r"closed|broken|incomplete|Incomplete") as caught:
         open_source(url)
     assert "the part that was fetched is kept" in str(caught.value)
@@ -135,14 +135,14 @@ def test_the_next_run_goes_on_with_the_part(site: Site, cache: Path) -> None:
     assert part.stat().st_size == 1_000_000
     site.sent = 0
     np.testing.assert_array_equal(read(url), VALUES)
-    assert site.sent <= len(HIGGS) - 1_000_000 + 2 * download.FIRST
+    assert site.sent <= len(HIGGS) - 1_000_000 + 2 * remote.FIRST
     assert [path.suffix for path in cache.glob("[!.]*")] == [".parquet"]
 
 
 def test_a_part_of_which_the_server_can_not_tell_the_version_is_not_used(site: Site, cache: Path) -> None:
     site.etag = None
     url = site.put("HIGGS.csv.gz", HIGGS)
-    site.breaks = [download.FIRST, 500_000, 0, 0, 0]
+    site.breaks = [remote.FIRST, 500_000, 0, 0, 0]
     with pytest.raises(SourceError):
         open_source(url)
     (part,) = cache.glob("*.part")
@@ -152,7 +152,7 @@ def test_a_part_of_which_the_server_can_not_tell_the_version_is_not_used(site: S
 
 def test_a_date_serves_where_the_tag_is_weak(site: Site) -> None:
     site.etag, site.modified = 'W/"one"', "Mon, 03 Feb 2014 10:00:00 GMT"
-    site.breaks = [download.FIRST, 100_000]
+    site.breaks = [remote.FIRST, 100_000]
     np.testing.assert_array_equal(read(site.put("HIGGS.csv.gz", HIGGS)), VALUES)
     assert site.conditions[-1] == site.modified
 
@@ -203,7 +203,7 @@ def test_what_is_not_there(site: Site) -> None:
 def test_a_slow_server_is_waited_for_until_the_timeout(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.pause = 0.02
     assert len(read(site.put("HIGGS.csv.gz", HIGGS), rows=200)) == 200
-    monkeypatch.setattr(download, "TIMEOUT", urllib3.Timeout(connect=5, read=0.05))
+    monkeypatch.setattr(remote, "TIMEOUT", urllib3.Timeout(connect=5, read=0.05))
     site.pause = 0.5
     with pytest.raises(SourceError, match="timed out"):
         open_source(site.put("HIGGS.csv.gz", HIGGS), rows=200)
@@ -229,7 +229,7 @@ def test_bad_rows_are_reported_at_every_reading(site: Site, cache: Path, on_bad_
         assert [path.name.endswith(".csv.gz") for path in cache.glob("[!.]*")] == [True]
     site.sent = 0
     np.testing.assert_array_equal(read(url, rows=40), VALUES[:40])
-    assert site.sent <= download.FIRST
+    assert site.sent <= remote.FIRST
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.npz", "t.csv"])
@@ -292,7 +292,7 @@ def test_out_of_reach_a_kept_copy_is_used_with_a_warning(
 
 def test_higgs_tries_its_mirrors(site: Site, nowhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = site.put("HIGGS.csv.gz", HIGGS)
-    monkeypatch.setattr(higgs, "MIRRORS", (f"{nowhere}/HIGGS.csv.gz", url))
+    monkeypatch.setattr(remote, "HIGGS_MIRRORS", (f"{nowhere}/HIGGS.csv.gz", url))
     source = open_source("higgs", rows=200)
     assert source.name == "higgs" and source.higgs_layout
     assert sum(len(batch) for batch in source.batches()) == 200
@@ -306,25 +306,25 @@ def test_higgs_without_a_network_says_what_it_tried(
     site: Site, nowhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mirrors = (f"{nowhere}/HIGGS.csv.gz", f"{site.address}/gone.csv.gz")
-    monkeypatch.setattr(higgs, "MIRRORS", mirrors)
+    monkeypatch.setattr(remote, "HIGGS_MIRRORS", mirrors)
     with pytest.raises(SourceError) as caught:
         open_source("higgs", rows=10)
     said = str(caught.value)
-    for part in (*mirrors, "refused", "404 Not Found", "collider", "give its path", higgs.PAGE):
+    for part in (*mirrors, "refused", "404 Not Found", "collider", "give its path", remote.HIGGS_PAGE):
         assert part in said
 
 
 def test_higgs_knows_its_facts() -> None:
-    assert len(higgs.COLUMNS) == 29 and len(set(higgs.COLUMNS)) == 29
-    assert higgs.MIRRORS == ("http://mlphysics.ics.uci.edu/data/higgs/HIGGS.csv.gz",)
-    assert len(higgs.SHA256) == 64 and (higgs.ROWS, higgs.BYTES) == (11_000_000, 2_816_407_858)
+    assert len(COLUMNS) == 29 and len(set(COLUMNS)) == 29
+    assert remote.HIGGS_MIRRORS == ("http://mlphysics.ics.uci.edu/data/higgs/HIGGS.csv.gz",)
+    assert len(remote.HIGGS_SHA256) == 64 and (remote.HIGGS_ROWS, remote.HIGGS_BYTES) == (11_000_000, 2_816_407_858)
 
 
 def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
-    assert cache_module.cache_folder() == tmp_path
+    assert remote.cache_folder() == tmp_path
     monkeypatch.delenv("GENGAP_CACHE")
-    assert cache_module.cache_folder().name == "gengap"
+    assert remote.cache_folder().name == "gengap"
 
 
 def test_a_cache_that_can_not_be_written(site: Site, cache: Path) -> None:
@@ -337,7 +337,7 @@ def test_one_at_a_time_works_in_the_cache_folder(cache: Path) -> None:
     inside: list[int] = []
 
     def turn() -> None:
-        with cache_module._exclusive():
+        with remote._exclusive():
             inside.append(1)
             time.sleep(0.02)
             most.append(len(inside))

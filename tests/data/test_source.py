@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gengap.data import collider
+from gengap.data.collider import COLUMNS
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
-from gengap.data.sources import higgs
 from gengap.data.sources.source import Source, feature_batches, ingest, open_source
 from gengap.errors import BadRowError, PlaceError, SourceError, TooFewRowsError, UsageError
 
@@ -198,10 +198,10 @@ def test_columns_of_other_types_are_refused(column: pa.Array, said: str, tmp_pat
 
 
 def test_higgs_columns_in_a_table_are_higgs() -> None:
-    row = {name: [0.5] for name in reversed(higgs.COLUMNS)} | {"label": [1.0]}
+    row = {name: [0.5] for name in reversed(COLUMNS)} | {"label": [1.0]}
     source = open_source(pa.table(row))
-    assert source.higgs_layout and source.columns == higgs.COLUMNS[1:]
-    assert [(field.name, field.type) for field in source.schema] == [(name, pa.float32()) for name in higgs.COLUMNS]
+    assert source.higgs_layout and source.columns == COLUMNS[1:]
+    assert [(field.name, field.type) for field in source.schema] == [(name, pa.float32()) for name in COLUMNS]
     with pytest.raises(BadRowError, match=r"column 'label': the label is 3.0, expected 0 or 1"):
         read(open_source(pa.table(row | {"label": [3.0]})))
 
@@ -209,7 +209,7 @@ def test_higgs_columns_in_a_table_are_higgs() -> None:
 def test_collider_is_the_built_in_source() -> None:
     source = open_source("collider", rows=100, seed=3)
     assert source.higgs_layout and source.name == source.origin == "collider"
-    assert higgs.COLUMNS == collider.COLUMNS
+    assert (source.target, *source.columns) == COLUMNS
     expected = pa.Table.from_batches(collider.batches(100, 3))
     assert read(source).cast(expected.schema).equals(expected)
     endless = open_source("collider").batches()

@@ -21,7 +21,7 @@ from report.page_made import EPOCHS, HOSTILE, LOSS, history, study_made, trial
 
 import gengap
 from gengap.analysis.summary import StudySummary
-from gengap.data.sources.source_names import redact_address
+from gengap.data.sources import redact_address
 from gengap.errors import StudyFolderError, UsageError
 from gengap.files.atomic import atomic_write
 from gengap.history import History, Series

@@ -83,7 +83,7 @@ def find_formats(
         if name not in columns or spec.column.get(name, "number") != "number" or _is_date(raws[0].others[name]):
             continue
         values = (value for raw in raws for value in raw.others[name].dropna().unique())
-        if (found := find_format(f"{source.origin}, column {name!r}", values, source.decimal)) is not None:
+        if (found := find_format(f"{source.origin}, column {name!r}", values, source.reader.decimal)) is not None:
             formats[name] = found
     return formats
 

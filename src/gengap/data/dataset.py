@@ -177,7 +177,7 @@ def _read_target(source: Source, read: _TableRows, spec: DataSpec) -> _TableRows
     if read.y.dtype.kind in "biuf" or spec.task in ("binary", "multiclass"):
         return read
     place = f"{source.origin}, column {source.target!r}"
-    found = find_format(place, dict.fromkeys(read.y), source.decimal, "say --task multiclass (task=)")
+    found = find_format(place, dict.fromkeys(read.y), source.reader.decimal, "say --task multiclass (task=)")
     if found is None:
         return read
     import pandas as pd
@@ -314,7 +314,7 @@ def _summarise(
     steps = [step for step in prepared.encoding.steps if isinstance(step, Date) and step.name in texts]
     dates = {step.name: (texts[step.name], step.format) for step in steps if step.format is not None}
     warnings = (
-        *source.notes,
+        *source.reader.notes,
         *read.notes,
         *prepared.notes,
         *warn_of_similar_classes(classes),

@@ -24,7 +24,7 @@ from gengap.data.encoding import Encoding, UnreadableValueError
 from gengap.data.preparation import PreparedTable, find_encoding, scale_of
 from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
-from gengap.data.sources.cache import cache_folder
+from gengap.data.sources.remote import cache_folder
 from gengap.data.sources.source import Source
 from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
 from gengap.errors import BadRowError, DataError

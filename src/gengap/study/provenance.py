@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gengap.analysis.summary import PLAN_FILE, Provenance
-from gengap.data.sources.source_names import redact_address, short_name
+from gengap.data.sources import redact_address, short_name
 from gengap.files.limits import usable_cores
 from gengap.models.model_function import ModelFunction
 from gengap.options.data_spec import DataSpec

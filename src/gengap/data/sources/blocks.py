@@ -11,9 +11,11 @@ import shlex
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from gengap.data.formatted_numbers import Decimal
 from gengap.errors import BadRowError, FormattedNumberError, SourceError, TooFewRowsError
@@ -21,9 +23,6 @@ from gengap.files.delimited import MISSING_VALUES
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes
 from gengap.options.choices import OnBadRow
 from gengap.text.catalog import Message
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Progress = Callable[[int, int | None], None]  # called with what is done, and what is expected or None
 TOO_LARGE = 3.4028235677973366e38  # the largest 32-bit number and half a step: from here on it rounds to infinity
@@ -94,8 +93,6 @@ class Reader:
     @property
     def dates(self) -> set[str]:
         """The columns that have a type of dates in the input."""
-        import pyarrow as pa
-
         return {name for name, kind in self.others.items() if pa.types.is_timestamp(kind)}
 
 
@@ -127,8 +124,6 @@ def number_problem(value: Any, binary: bool = False) -> str | None:
 
 def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
     """Return the columns of `raw` that `schema` names, in its types, without bad rows."""
-    import pyarrow as pa
-
     arrays = [_cast(raw.column(field.name), field.type) for field in schema]
     fine = {}
     with np.errstate(over="ignore"):
@@ -161,9 +156,6 @@ def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return the column in another type. Text is stripped, and null where it stands for a missing value."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if pa.types.is_dictionary(array.type):
         if (taken := text_bytes(array)) > LARGEST_UNPACKED:
             raise ValueError(f"the texts of {len(array):,} rows take {taken:,} bytes, at most {LARGEST_UNPACKED:,}")
@@ -185,15 +177,9 @@ def accept_rows(
     skipped: list[SkippedRow],
     progress: Progress | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the good rows of blocks.
+    """Yield the good rows of blocks, at most `rows`; later rows are not checked.
 
-    Args:
-        blocks: The blocks.
-        file: What errors call the input.
-        rows: Stop after this number of good rows; later rows are not checked. None for all.
-        on_bad_row: "fail" raises for a bad row, "skip" notes it in `skipped`. None also raises, and offers no skip.
-        skipped: Receives the bad rows.
-        progress: Is called with the number of rows.
+    A bad row is an error, or is added to `skipped` with `on_bad_row="skip"`; for None, the error offers no skip.
 
     Raises:
         BadRowError: A row can't be used.
@@ -219,9 +205,12 @@ def accept_rows(
                     return
     except StreamBrokenError as broken:
         raise SourceError(f"{file}: {broken.problem}, after row {read:,}. {broken.hint}") from broken
-    if rows is not None or skipped:
-        _too_few(file, good, rows, len(skipped))
-    elif not good:
+    without = f" ({len(skipped):,} bad row{'s' * (len(skipped) > 1)} left out)" if skipped else ""
+    if rows is not None:
+        raise TooFewRowsError(f"{file}: there are only {good:,} rows{without}, expected {rows:,}. Ask for fewer.")
+    if not good and skipped:
+        raise TooFewRowsError(f"{file}: there are no good rows{without}. Correct the bad rows.")
+    if not good:
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
 
 
@@ -242,11 +231,3 @@ def _refuse(fault: Fault, file: str, on_bad_row: OnBadRow | None, skipped: list[
             f"{fault.problem}; more than {MAX_SKIPPED:,} rows are bad",
             "Check the file: this many bad rows are a sign of a wrong column or format.",
         )
-
-
-def _too_few(file: str, good: int, rows: int | None, skipped: int) -> None:
-    without = f" ({skipped:,} bad row{'s' * (skipped > 1)} left out)" if skipped else ""
-    if rows is not None:
-        raise TooFewRowsError(f"{file}: there are only {good:,} rows{without}, expected {rows:,}. Ask for fewer.")
-    if not good:
-        raise TooFewRowsError(f"{file}: there are no good rows{without}. Correct the bad rows.")

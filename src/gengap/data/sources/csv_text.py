@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.formatted_numbers import looks_formatted
 from gengap.data.sources import byte_stream as stream
-from gengap.data.sources import higgs
 from gengap.data.sources.blocks import (
     NO_CLASS,
     Block,
@@ -178,8 +178,8 @@ def _invented(sample: list[list[str]]) -> tuple[str, ...]:
     """Return names for the columns of a file without header; those of HIGGS if it looks like it."""
     width = Counter(len(row) for row in sample).most_common(1)[0][0]
     labels = sum(bool(NUMBER.fullmatch(row[0])) and float(row[0]) in (0, 1) for row in sample)
-    if width == len(higgs.COLUMNS) and 2 * labels > len(sample):
-        return higgs.COLUMNS
+    if width == len(HIGGS_COLUMNS) and 2 * labels > len(sample):
+        return HIGGS_COLUMNS
     return tuple(f"column_{i}" for i in range(1, width + 1))
 
 

@@ -1,29 +1,26 @@
 """`open_source`: a word, a path, an address or a table becomes a `Source` of record batches.
 
 The other modules here read the formats: `csv_text` and `byte_stream` text, `tables` Parquet, Arrow, .npz and
-objects in memory, `cache` and `download` addresses.
+objects in memory, `remote` addresses.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
-from gengap.data.sources import higgs
+import pyarrow as pa
+
+from gengap.data import collider
+from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
+from gengap.data.sources import is_address, redact_address, remote, short_name, tables
 from gengap.data.sources.blocks import Block, Progress, Reader, SkippedRow, accept_rows, check_batch
-from gengap.data.sources.source_names import is_address, redact_address, short_name
 from gengap.errors import DataError, UsageError, did_you_mean
 from gengap.options.choices import OnBadRow
 from gengap.options.data_spec import DataOptions, DataSpec
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from gengap.data.formatted_numbers import Decimal
-    from gengap.text.catalog import Message
 
 EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
 CORRECT = "Correct the column, or say otherwise with --column"
@@ -44,6 +41,7 @@ class Source:
         extra: Columns that are read but are no features.
         dropped: Columns that are not read.
         texts: Columns that are read as text, whatever they hold.
+        reader: The opened input: its columns and types, how it is understood.
         skipped: The bad rows that the latest `batches()` left out.
     """
 
@@ -57,24 +55,9 @@ class Source:
     extra: tuple[str, ...]
     dropped: tuple[str, ...]
     texts: frozenset[str]
-    _reader: Reader = field(repr=False)
+    reader: Reader = field(repr=False)
     _progress: Progress | None = field(default=None, repr=False)
     skipped: list[SkippedRow] = field(default_factory=list)
-
-    @property
-    def others(self) -> Mapping[str, pa.DataType]:
-        """The columns that are no numbers, and their types."""
-        return self._reader.others
-
-    @property
-    def decimal(self) -> Decimal | None:
-        """The decimal sign of the numbers, if it is known."""
-        return self._reader.decimal
-
-    @property
-    def notes(self) -> tuple[Message, ...]:
-        """How the input is understood, where that may be wrong."""
-        return self._reader.notes
 
     @property
     def schema(self) -> pa.Schema:
@@ -82,11 +65,9 @@ class Source:
         return self._schema(exact=False)
 
     def _schema(self, *, exact: bool) -> pa.Schema:
-        import pyarrow as pa
-
         number = pa.float32() if self.higgs_layout else pa.float64()
         feature = number if exact else pa.float32()
-        types = {**self.others, **dict.fromkeys(self.texts, pa.string())}
+        types = {**self.reader.others, **dict.fromkeys(self.texts, pa.string())}
         fields = [pa.field(self.target, types.get(self.target, number), nullable=False)]
         fields += [pa.field(name, types.get(name, feature)) for name in self.columns]
         fields += [pa.field(name, types.get(name, pa.float64()), nullable=False) for name in self.extra]
@@ -108,7 +89,7 @@ class Source:
             SourceError: The stream breaks.
         """
         self.skipped.clear()
-        blocks = self._reader.blocks(self._schema(exact=exact), self.rows, self.higgs_layout)
+        blocks = self.reader.blocks(self._schema(exact=exact), self.rows, self.higgs_layout)
         return accept_rows(
             blocks,
             file=self.origin,
@@ -155,7 +136,11 @@ def open_source(
     spec = DataSpec.of(spec, **options)
     short, origin, reader = _find(source, spec.rows, seed, progress)
     target = _choose_target(spec.target, reader, origin)
-    _check_target(target, reader, origin)
+    if pa.types.is_timestamp(reader.others.get(target, pa.null())):
+        raise DataError(
+            f"{origin}, column {target!r}: the target is dates, expected classes or numbers. Turn them into a "
+            "number, such as days since a date, or name another column with --target"
+        )
     _check_columns(spec, target, reader, origin)
     dropped = tuple(name for name in reader.columns if spec.column.get(name) == "drop")
     features = tuple(name for name in reader.columns if name not in (target, *spec.extra_columns, *dropped))
@@ -165,9 +150,9 @@ def open_source(
         check_column(name, features, origin)
     if not features:
         raise UsageError(f"{origin}: {target!r} is the only column, expected features too.")
-    higgs_layout = set(reader.columns) == set(higgs.COLUMNS) and target == higgs.COLUMNS[0]
+    higgs_layout = set(reader.columns) == set(HIGGS_COLUMNS) and target == HIGGS_COLUMNS[0]
     if higgs_layout:
-        features = tuple(name for name in higgs.COLUMNS[1:] if name in features)
+        features = tuple(name for name in HIGGS_COLUMNS[1:] if name in features)
     texts = frozenset(
         name
         for name, kind in spec.column.items()
@@ -184,7 +169,7 @@ def open_source(
         extra=spec.extra_columns,
         dropped=dropped,
         texts=texts,
-        _reader=reader,
+        reader=reader,
         _progress=progress,
     )
 
@@ -220,8 +205,6 @@ def ingest(
         UsageError: An option is wrong.
         DataError: The rows can't be read.
     """
-    from gengap.data.sources.tables import write_reader
-
     spec = DataSpec(rows=rows, target=target, on_bad_row=on_bad_row)
     _, origin, reader = _find(source, spec.rows, seed, progress)
     if rows is None and origin == "collider":
@@ -229,7 +212,7 @@ def ingest(
     if target is not None:
         _choose_target(target, reader, origin)
     reader.refuse(reader.columns, "Leave the column out.")
-    return write_reader(reader, origin, Path(path), spec, progress)
+    return tables.write_reader(reader, origin, Path(path), spec, progress)
 
 
 def feature_batches(
@@ -250,8 +233,6 @@ def feature_batches(
         UsageError: A column is missing.
         DataError: A row can't be used; no row is left out.
     """
-    import pyarrow as pa
-
     _, origin, reader = _find(source, None, 0, progress)
     for name in ids:
         check_column(name, reader.columns, origin)
@@ -284,8 +265,6 @@ def feature_batches(
 
 def _unchanged(kind: pa.DataType) -> pa.DataType:
     """Return the type in which a column is copied; text is large_string, which readers don't change."""
-    import pyarrow as pa
-
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return pa.large_string() if pa.types.is_string(kind) or pa.types.is_string_view(kind) else kind
 
@@ -294,8 +273,6 @@ def _side_by_side(
     batches: Iterator[pa.RecordBatch], others: Iterator[pa.RecordBatch]
 ) -> Iterator[tuple[pa.RecordBatch, list[pa.Array]]]:
     """Yield each batch with the same rows of the others, whose batches have other sizes."""
-    import pyarrow as pa
-
     rest = None
     for batch in batches:
         parts: list[pa.RecordBatch] = []
@@ -308,8 +285,6 @@ def _side_by_side(
 
 def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -> tuple[str, str, Reader]:
     """Return the name, origin and reader of a source."""
-    from gengap.data.sources import cache, tables
-
     if isinstance(source, tuple):
         if len(source) != 2:
             raise UsageError(f"source is a tuple of {len(source)}, expected (X, y).")
@@ -323,29 +298,26 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
     if source == "collider":
         return origin, origin, _collider(rows, seed)
     if source == "higgs":
-        return origin, origin, cache.open_higgs(rows, progress)
+        return origin, origin, remote.open_higgs(rows, progress)
     if isinstance(source, str) and is_address(source):
-        return short_name(source), redact_address(origin), cache.open_address(origin, rows, progress)
+        return short_name(source), redact_address(origin), remote.open_address(origin, rows, progress)
     return short_name(origin), origin, tables.open_path(Path(source), origin)
 
 
 def _collider(rows: int | None, seed: int) -> Reader:
     """Return a reader of the built-in simulation, whose rows have no faults."""
-    import pyarrow as pa
 
     def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[Block, None, None]:
-        from gengap.data import collider
-
         for batch in collider.batches(rows, seed):
             yield check_batch(batch, schema, False)
 
-    return Reader(higgs.COLUMNS, blocks, types=dict.fromkeys(higgs.COLUMNS, pa.float32()))
+    return Reader(HIGGS_COLUMNS, blocks, types=dict.fromkeys(HIGGS_COLUMNS, pa.float32()))
 
 
 def _choose_target(target: str | None, reader: Reader, origin: str) -> str:
     columns = reader.columns
-    if target is None and set(columns) == set(higgs.COLUMNS):
-        target = higgs.COLUMNS[0]
+    if target is None and set(columns) == set(HIGGS_COLUMNS):
+        target = HIGGS_COLUMNS[0]
     target = target or reader.target
     if target is None:
         known = f"The columns are: {', '.join(columns)}."
@@ -359,14 +331,6 @@ def check_column(column: str, columns: Sequence[str], origin: str) -> None:
     if column not in columns:
         known = f"The columns are: {', '.join(columns)}."
         raise UsageError(f"{origin}: there is no column {column!r}.{did_you_mean(column, columns)} {known}")
-
-
-def _check_target(target: str, reader: Reader, origin: str) -> None:
-    if target in reader.others and str(reader.others[target]) != "string":
-        raise DataError(
-            f"{origin}, column {target!r}: the target is dates, expected classes or numbers. Turn them into a "
-            "number, such as days since a date, or name another column with --target"
-        )
 
 
 def _check_columns(spec: DataSpec, target: str, reader: Reader, origin: str) -> None:

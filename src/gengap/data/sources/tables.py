@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from gengap.data.sources import byte_stream, csv_text, higgs
+from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
+from gengap.data.sources import TEXT, byte_stream, csv_text, kind_of
 from gengap.data.sources.blocks import Block, Progress, Reader, accept_rows, check_batch
-from gengap.data.sources.source_names import TEXT, kind_of
 from gengap.errors import BadRowError, SourceError, UsageError, shown
 from gengap.files.atomic import atomic_write
 from gengap.files.limits import (
@@ -26,6 +26,7 @@ from gengap.files.limits import (
     check_arrow,
     check_column_count,
     explain_read_errors,
+    is_text,
     open_arrow,
     open_parquet,
 )
@@ -34,6 +35,10 @@ from gengap.options.data_spec import DataSpec
 BATCH_ROWS = 1 << 16
 SEARCHED_ROWS = 1_000  # of a column of another type, for a value to name
 GROUP_ROWS = 1 << 17  # rows of a Parquet row group
+NUMERIC = (
+    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean),
+    pa.types.is_null,
+)
 Batches = Callable[..., Iterator[pa.RecordBatch]]  # called with names of columns; each call reads from the start
 
 
@@ -91,8 +96,8 @@ def write_reader(
 ) -> int:
     """Write all columns as Parquet, the target first; numbers as float64 (HIGGS: float32). Return the rows."""
     spec = spec or DataSpec()
-    is_higgs = set(reader.columns) == set(higgs.COLUMNS)
-    first = higgs.COLUMNS[:1] if is_higgs else ((spec.target,) if spec.target else ())
+    is_higgs = set(reader.columns) == set(HIGGS_COLUMNS)
+    first = HIGGS_COLUMNS[:1] if is_higgs else ((spec.target,) if spec.target else ())
     names = (*first, *(name for name in reader.columns if name not in first))
     numbers = pa.float32() if is_higgs else pa.float64()
     schema = pa.schema([pa.field(name, reader.others.get(name, numbers), name != spec.target) for name in names])
@@ -196,7 +201,7 @@ def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
         kind = schema.field(name).type
         if (read_as := _read_as(kind)) is not None:
             others[name] = read_as
-        elif not _is_numeric(kind):
+        elif not any(test(kind) for test in NUMERIC):
             refusals[name] = partial(_refuse_type, name, kind, batches, file)
 
     def blocks(requested: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
@@ -217,21 +222,9 @@ def _pandas_index(schema: pa.Schema) -> set[str]:
 
 def _read_as(kind: pa.DataType) -> pa.DataType | None:
     """Return the type in which text or dates are read; None for numbers, and for what can't be used."""
-    if any(test(kind) for test in (pa.types.is_date, pa.types.is_timestamp)):
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return pa.timestamp("us")
-    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
-    return pa.string() if any(test(kind) for test in texts) else None
-
-
-def _is_numeric(kind: pa.DataType) -> bool:
-    tests = (
-        pa.types.is_integer,
-        pa.types.is_floating,
-        pa.types.is_decimal,
-        pa.types.is_boolean,
-        pa.types.is_null,
-    )
-    return any(test(kind) for test in tests)
+    return pa.string() if is_text(kind) or pa.types.is_dictionary(kind) else None
 
 
 def _refuse_type(name: str, kind: pa.DataType, batches: Batches, file: str, hint: str) -> None:

@@ -1,25 +1,35 @@
-"""Read an http(s) address: transfers resume after a break, and fetch little more than is read.
+"""Read an http(s) address: stream the rows that are needed, or keep the whole file, with text converted to Parquet.
 
 `RemoteFile.chunks` requests ranges that grow with what was received. So a reader that stops early caused a transfer
 of at most 1.4 times what it used. (A server that ignores ranges is slowed down by a small receive buffer.)
-`download` fetches the whole file, and continues where an earlier run stopped.
+Transfers resume after a break.
+
+Whole files are kept in GENGAP_CACHE, or the user's cache folder. A file's name contains a hash of its address and
+one of its version (ETag, date and length), so a changed file gets another name. Text with bad rows is kept
+unchanged, so that every reading reports them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
+from contextlib import contextmanager
+from http.client import responses
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
+from filelock import FileLock
 
-from gengap.errors import SourceError
+from gengap.data.sources import TABLES, TEXT, byte_stream, csv_text, kind_of, short_name, tables
+from gengap.data.sources.blocks import Progress, Reader
+from gengap.errors import BadRowError, SourceError
 
 FIRST = 4 << 10  # bytes of the first range
 GROWTH = 0.4  # size of each further range, relative to all before
@@ -29,6 +39,108 @@ BACKOFF = 0.5
 TIMEOUT = urllib3.Timeout(connect=10, read=30)
 WINDOW = 16 << 10  # receive buffer towards a server that ignores ranges
 SEGMENT = 1400
+
+# HIGGS: P. Baldi, P. Sadowski, D. Whiteson, "Searching for exotic particles in high-energy physics with deep
+# learning", Nature Communications 5 (2014), arXiv 1402.4735; data set doi 10.24432/C5V312, CC BY 4.0.
+HIGGS_ROWS = 11_000_000
+HIGGS_BYTES = 2_816_407_858  # of HIGGS.csv.gz
+# From a public loader; gengap's authors have not checked it against the whole file.
+HIGGS_SHA256 = "ea302c18164d4e3d916a1e2e83a9a8d07069fa6ebc7771e4c0540d54e593b698"
+HIGGS_MIRRORS: tuple[str, ...] = ("http://mlphysics.ics.uci.edu/data/higgs/HIGGS.csv.gz",)
+HIGGS_PAGE = "https://archive.ics.uci.edu/dataset/280/higgs"  # offers a zip archive, to unpack by hand
+
+
+def cache_folder() -> Path:
+    """Return the folder of whole files: GENGAP_CACHE, or the user's cache folder."""
+    import platformdirs
+
+    chosen = os.environ.get("GENGAP_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("gengap"))
+
+
+def open_address(url: str, rows: int | None, progress: Progress | None) -> Reader:
+    """Open the file at `url`: the first `rows` of text are streamed, anything else is kept as a whole file.
+
+    A kept file is used again while the server says that it has not changed, or, with a warning, does not answer.
+    """
+    kind = kind_of(urlsplit(url).path, url)
+    try:
+        remote = RemoteFile(url)
+    except SourceError as fault:
+        if (kept := _kept_table(url)) is None:
+            raise
+        warnings.warn(f"{fault} Using the copy kept in {kept}.", stacklevel=4)
+        return tables.open_table(kept, url)
+    ready = _entry(url, remote.version or "", kind)
+    raw = ready.with_suffix(kind)
+    if kind in TEXT and rows is not None and not raw.exists() and not ready.exists():
+        pieces = byte_stream.ByteStream(lambda: byte_stream.text(remote.chunks(), kind), by_wire=True)
+        return csv_text.open_csv(pieces, url)
+    remote.close()
+    with _exclusive():
+        if not raw.exists() and not ready.exists():
+            download(remote, raw, progress)
+        if not ready.exists():
+            reader = tables.open_file(raw, url)
+            try:
+                tables.write_reader(reader, url, ready)
+            except BadRowError:  # the reading will find it again, and refuse or skip it
+                return reader
+            raw.unlink()
+    return tables.open_table(ready, url)
+
+
+def open_higgs(rows: int | None, progress: Progress | None) -> Reader:
+    """Open HIGGS: the kept copy, or the first mirror that answers. Raises SourceError with the reason of each."""
+    if rows is not None and rows >= HIGGS_ROWS:
+        rows = None
+    faults = []
+    if found := kept_higgs():
+        return tables.open_table(*found)
+    for mirror in HIGGS_MIRRORS:
+        try:
+            return open_address(mirror, rows, progress)
+        except SourceError as fault:
+            faults.append(str(fault))
+    raise SourceError(
+        f"higgs: no mirror answers. {' '.join(faults)} "
+        f"Download HIGGS.csv.gz yourself ({HIGGS_BYTES:,} bytes; {HIGGS_PAGE}) and give its path, "
+        "or use the built-in source collider, which needs no network."
+    )
+
+
+def kept_higgs() -> tuple[Path, str] | None:
+    """Return the kept copy of HIGGS and its mirror, if there is one."""
+    return next(((kept, mirror) for mirror in HIGGS_MIRRORS if (kept := _kept_table(mirror))), None)
+
+
+@contextmanager
+def _exclusive() -> Iterator[None]:
+    """Let one process at a time download and parse into the folder; the others wait and find the result."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"{folder}: {error.strerror}. Set GENGAP_CACHE to another folder.") from error
+    with FileLock(folder / ".lock"):
+        yield
+
+
+def _entry(url: str, version: str, kind: str) -> Path:
+    """Return the file of one version of an address; text becomes Parquet."""
+    ending = ".parquet" if kind in TEXT else kind
+    return cache_folder() / f"{short_name(url)}-{_digest(url)}-{_digest(version)}{ending}"
+
+
+def _kept_table(url: str) -> Path | None:
+    """Return the newest kept table of `url`, of any version."""
+    stem = _entry(url, "", "").name.rpartition("-")[0]
+    found = (path for path in cache_folder().glob(f"{stem}-*") if path.suffix in TABLES)
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class _TemporaryError(Exception):
@@ -166,8 +278,7 @@ class RemoteFile:
 def download(remote: RemoteFile, path: Path, progress: Callable[[int, int | None], None] | None = None) -> None:
     """Download a file into `path`.part, continuing a part that exists, and rename it to `path`.
 
-    Raises:
-        SourceError: The transfer breaks for good, or its length is wrong; the part stays.
+    Raises SourceError if the transfer breaks for good; the part stays.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -206,10 +317,7 @@ def _finish(response: urllib3.BaseHTTPResponse) -> None:
 
 
 def _status(response: urllib3.BaseHTTPResponse) -> str:
-    try:
-        return f"{response.status} {HTTPStatus(response.status).phrase}"
-    except ValueError:
-        return str(response.status)
+    return f"{response.status} {responses.get(response.status, '')}".rstrip()
 
 
 def _words(fault: BaseException) -> str:
