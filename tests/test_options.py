@@ -16,11 +16,9 @@ from typer.testing import CliRunner
 import gengap
 from gengap.cli import app
 from gengap.errors import UsageError
-from gengap.options.choices import BackendName, Stop
 from gengap.options.command_line import spec_of
-from gengap.options.data_spec import DataSpec
-from gengap.options.run_spec import RunSpec, StudyOptions
-from gengap.options.spec import Field, Spec, fields_of
+from gengap.options.spec import BackendName, Field, Spec, Stop, fields_of
+from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
 from gengap.study import study
 from gengap.study.provenance import study_provenance
 

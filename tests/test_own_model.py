@@ -20,7 +20,7 @@ from gengap.errors import GengapWarning, PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
 from gengap.models.model_function import ModelFunction
 from gengap.models.user_model import UserModels, model_digest
-from gengap.options.run_spec import RunSpec
+from gengap.options.study_options import RunSpec
 from gengap.plan import Growth, Recipe
 from gengap.report.console import user_model_text
 from gengap.study.display import SilentDisplay

@@ -19,8 +19,8 @@ ELSEWHERE = {  # public, but too seldom wanted to be in `gengap` itself
     "gengap.diagnose.verdict.Finding",
     "gengap.diagnose.verdict.LogSummary",
     "gengap.history.Series",
-    "gengap.options.data_spec.DataSpec",
-    "gengap.options.run_spec.RunSpec",
+    "gengap.options.study_options.DataSpec",
+    "gengap.options.study_options.RunSpec",
     "gengap.plan.Recipe",
     "gengap.train.stopping.Stopping",
 }

@@ -19,10 +19,9 @@ from typing import Annotated, Any, NoReturn, get_args
 import typer
 
 from gengap import __version__
-from gengap.options.choices import VerdictName
 from gengap.options.command_line import choice_option, spec_of, with_options_of
-from gengap.options.data_spec import DataSpec
-from gengap.options.run_spec import RunSpec
+from gengap.options.spec import VerdictName
+from gengap.options.study_options import DataSpec, RunSpec
 
 app = typer.Typer(
     name="gengap",

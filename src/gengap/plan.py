@@ -17,7 +17,7 @@ import msgspec
 from gengap.errors import PlanError, did_you_mean
 from gengap.models.treatment_base import check_compatible, count_parameters
 from gengap.models.treatments import AnyTreatment
-from gengap.options.choices import Preparation, Stop
+from gengap.options.spec import Preparation, Stop
 from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask
 from gengap.train.schedules import Constant as Constant  # plans are written with these
 from gengap.train.schedules import Cosine as Cosine

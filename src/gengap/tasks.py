@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from gengap.errors import DataError, UsageError
-from gengap.options.choices import TaskName
+from gengap.options.spec import TaskName
 
 KerasSpec = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and its arguments
 MOST_CLASSES = 100  # a target of more values is most likely not classes

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gengap.data.dataset import load
 from gengap.errors import DataError, TooFewRowsError, UsageError
-from gengap.options.choices import TaskName
+from gengap.options.spec import TaskName
 
 
 def table(rows: int, seed: int = 0, share: float = 0.3) -> tuple[np.ndarray, np.ndarray]:

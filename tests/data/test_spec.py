@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from gengap.data.dataset import load
 from gengap.errors import UsageError
-from gengap.options.choices import ColumnKind
 from gengap.options.command_line import spec_of
-from gengap.options.data_spec import DataOptions, DataSpec
+from gengap.options.spec import ColumnKind
+from gengap.options.study_options import DataOptions, DataSpec
 
 counts = st.none() | st.integers(1, 10**9)
 names = st.none() | st.text(min_size=1, max_size=9)

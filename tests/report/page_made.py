@@ -17,7 +17,7 @@ from gengap.data.table_summary import PLAIN_NUMBER, ColumnSummary, TableSummary
 from gengap.diagnose.findings import too_little_capacity
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History, Series
-from gengap.options.choices import VerdictName
+from gengap.options.spec import VerdictName
 from gengap.stats.comparison import Comparison, Rank
 from gengap.stats.learning_curve import Forecast, LearningCurveForecast
 from gengap.tasks import BINARY

@@ -25,9 +25,8 @@ from gengap.data.sources import redact_address
 from gengap.errors import StudyFolderError, UsageError
 from gengap.files.atomic import atomic_write
 from gengap.history import History, Series
-from gengap.options.choices import VerdictName
-from gengap.options.data_spec import DataSpec
-from gengap.options.run_spec import RunSpec
+from gengap.options.spec import VerdictName
+from gengap.options.study_options import DataSpec, RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.html import render, render_main, script_json, write_report

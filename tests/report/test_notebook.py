@@ -17,7 +17,7 @@ from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.history import History, Series
-from gengap.options.choices import VerdictName
+from gengap.options.spec import VerdictName
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report.notebook import MOST_TRIALS, study_html
 from gengap.text.markup import COLOURS, TRAIN, VALIDATION, badge, bullets, element, sparkline, table

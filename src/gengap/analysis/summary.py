@@ -17,7 +17,7 @@ from gengap.analysis.sizes import SizeAnalysis
 from gengap.data.table_summary import TableSummary
 from gengap.diagnose.verdict import Finding, Verdict
 from gengap.history import History
-from gengap.options.choices import TaskName
+from gengap.options.spec import TaskName
 from gengap.stats.comparison import Comparison, Rank
 from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.tasks import LOSSES, SCORES

@@ -28,7 +28,7 @@ from gengap.data.encoding import (
 from gengap.data.formatted_numbers import FormatFound, NumberFormat, find_format, note_on_format
 from gengap.data.raw_table import RawTable
 from gengap.errors import DataError, shown
-from gengap.options.data_spec import DataSpec
+from gengap.options.study_options import DataSpec
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:

@@ -36,8 +36,8 @@ from gengap.data.table_summary import (
 )
 from gengap.errors import BadRowError, FormattedNumberError, TooFewRowsError, UsageError, shown
 from gengap.files.limits import TooLargeError, default_table_bytes
-from gengap.options.choices import Preparation
-from gengap.options.data_spec import DataOptions, DataSpec
+from gengap.options.spec import Preparation
+from gengap.options.study_options import DataOptions, DataSpec
 from gengap.tasks import AnyTask, Regression, task_of
 from gengap.text.catalog import Message
 
@@ -126,7 +126,7 @@ def load(
         seed: Seed of the random split.
         progress: Function that is called with the number of rows (or bytes of a download) read, and the number
             expected, or None if that is unknown.
-        **options: The fields of `gengap.options.data_spec.DataSpec` as keywords: `target`, `rows`, `train`,
+        **options: The fields of `gengap.options.study_options.DataSpec` as keywords: `target`, `rows`, `train`,
             `validation`, `test`, `task`, `on_bad_row`, `group`, `time`, `keep`, `weight`, `class_weight`, `column`,
             `memory`. They replace those of `spec`.
 

@@ -29,7 +29,7 @@ from gengap.data.sources.source import Source
 from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
 from gengap.errors import BadRowError, DataError
 from gengap.files.atomic import explain_write_errors
-from gengap.options.data_spec import DataSpec
+from gengap.options.study_options import DataSpec
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
 

@@ -14,7 +14,7 @@ from gengap.data.raw_table import RawTable
 from gengap.data.rows import Rows
 from gengap.data.table_summary import count_repeated_rows
 from gengap.errors import DataError
-from gengap.options.data_spec import DataSpec
+from gengap.options.study_options import DataSpec
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
 

@@ -17,7 +17,7 @@ import numpy as np
 from gengap.data.encoding import read_dates
 from gengap.data.sample_weights import source_row_number
 from gengap.errors import BadRowError, DataError, TooFewRowsError
-from gengap.options.data_spec import DataSpec
+from gengap.options.study_options import DataSpec
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from gengap.diagnose.evidence import Evidence, collect_evidence
 from gengap.diagnose.findings import advise, check_usable, find_reasons
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, LogSummary, Thresholds, Verdict
-from gengap.options.choices import VerdictName
+from gengap.options.spec import VerdictName
 from gengap.stats.row_losses import RowLosses
 
 

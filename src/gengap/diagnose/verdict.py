@@ -11,7 +11,7 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from gengap.errors import UsageError
-from gengap.options.choices import VerdictName
+from gengap.options.spec import VerdictName
 from gengap.text.catalog import Message
 from gengap.text.markup import Html, badge, bullets, element
 

@@ -17,7 +17,7 @@ from gengap.data.encoding import Encoding
 from gengap.errors import UsageError, reason
 from gengap.files.limits import LARGEST_CARD, TooLargeError, check_archive
 from gengap.models.model_function import BUILD_LOCK
-from gengap.options.choices import TaskName
+from gengap.options.spec import TaskName
 from gengap.tasks import BINARY, AnyTask, Binary, Multiclass, Regression
 
 if TYPE_CHECKING:

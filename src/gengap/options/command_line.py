@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar, get_origin
 import typer
 
 from gengap.errors import UsageError, did_you_mean
-from gengap.options.spec import Field, Spec, fields_of
+from gengap.options.spec import Field, Spec, fields_of, one_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 AnySpec = TypeVar("AnySpec", bound=Spec)
@@ -32,11 +32,10 @@ def with_options_of(*specs: type[Spec], only: Iterable[str] = ()) -> Callable[[C
 
     def decorate(command: Command) -> Command:
         signature = inspect.signature(command, eval_str=True)
-        names = [(spec, name) for spec in specs for name in fields_of(spec) if name in chosen or not chosen]
-        given = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-        arguments = [each for each in given if each.kind is not each.KEYWORD_ONLY]
-        last = [each for each in given if each.kind is each.KEYWORD_ONLY]
-        parameters = [*arguments, *(_parameter(spec, name) for spec, name in names), *last]
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        fields = [(spec, name) for spec in specs for name in fields_of(spec) if name in chosen or not chosen]
+        at = sum(each.kind is not each.KEYWORD_ONLY for each in own)
+        parameters = [*own[:at], *(_parameter(spec, name) for spec, name in fields), *own[at:]]
         command.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportFunctionMemberAccess]
         return command
 
@@ -49,10 +48,10 @@ def spec_of(spec: type[AnySpec], options: Mapping[str, Any], **others: Any) -> A
     Raises:
         UsageError: An option has a wrong value, or two options contradict each other.
     """
-    fields = {name: field for name, field in fields_of(spec).items() if options.get(name) is not None}
     values = {
         name: _by_name(name, options[name], field) if get_origin(field.kind) is dict else options[name]
-        for name, field in fields.items()
+        for name, field in fields_of(spec).items()
+        if options.get(name) is not None
     }
     return spec(**values | others)
 
@@ -62,8 +61,7 @@ def choice_option(choices: Sequence[str], help: str) -> Any:
 
     def check(value: str) -> str:
         if value not in choices:
-            expected = f"expected {' or '.join(map(repr, choices))}"
-            raise typer.BadParameter(f"{value!r}, {expected}.{did_you_mean(value, choices)}")
+            raise typer.BadParameter(f"{value!r}, expected {one_of(choices)}.{did_you_mean(value, choices)}")
         return value
 
     metavar = f"[{'|'.join(choices)}]"
@@ -75,7 +73,7 @@ def _parameter(spec: type[Spec], name: str) -> inspect.Parameter:
     field, default = fields_of(spec)[name], getattr(spec(), name)
     several = get_origin(field.kind) in (tuple, dict)
     kind = list[str] if several else str if field.choices or field.kind is Any else field.kind
-    if field.choices:
+    if field.choices and not several:
         option = choice_option(field.choices, field.help)
     else:
         option = typer.Option(

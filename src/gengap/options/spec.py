@@ -1,4 +1,4 @@
-"""`Spec`: what the specifications of options have in common. Fields are checked, and TOML holds them.
+"""`Spec`: a specification of options, whose fields are checked and can be written as TOML.
 
 A field says all about its option: its type and limits, its default, and the help of the command line.
 """
@@ -15,14 +15,23 @@ import msgspec
 
 from gengap.errors import UsageError, did_you_mean
 
+TaskName = Literal["binary", "multiclass", "regression"]
+OnBadRow = Literal["fail", "skip"]
+ClassWeight = Literal["balanced"]
+ColumnKind = Literal["category", "number", "text", "date", "drop"]
+Preparation = Literal["raw", "standardise"]
+Stop = Literal["patience", "verdict"]
+BackendName = Literal["dask", "ray"]
+VerdictName = Literal["underfit", "good", "near-overfit", "overfit", "inconclusive"]
+
 Count = Annotated[int, msgspec.Meta(ge=1, extra={"expected": "a whole number of at least 1"})]
 CountOrZero = Annotated[int, msgspec.Meta(ge=0, extra={"expected": "a whole number of at least 0"})]
-Gibibytes = Annotated[float, msgspec.Meta(gt=0, extra={"expected": "a number of GiB above 0", "metavar": "GIB"})]
+Gibibytes = Annotated[float, msgspec.Meta(gt=0, extra={"expected": "a number of GiB above 0"})]
 
 
 def describe(help: str, metavar: str | None = None) -> msgspec.Meta:
     """Return the help of an option, and what it calls its value."""
-    return msgspec.Meta(description=help, extra={} if metavar is None else {"metavar": metavar})
+    return msgspec.Meta(description=help, extra={"metavar": metavar})
 
 
 class Field(NamedTuple):
@@ -31,8 +40,7 @@ class Field(NamedTuple):
     Attributes:
         type: The annotation, with its metadata.
         kind: The type without None and without metadata, for example `int`.
-        optional: Whether None is allowed.
-        choices: The values that are allowed, if the type is a `Literal`.
+        choices: The values that are allowed, if the type, or that of a dict's values, is a `Literal`.
         least: The smallest number that is allowed.
         expected: What the value must be, for errors; "" if the type says it.
         help: The help of the option.
@@ -41,7 +49,6 @@ class Field(NamedTuple):
 
     type: Any
     kind: Any
-    optional: bool
     choices: tuple[str, ...]
     least: float | None
     expected: str
@@ -97,6 +104,12 @@ def fields_of(spec: type[Spec]) -> Mapping[str, Field]:
     return {name: _field(hint) for name, hint in get_type_hints(spec, include_extras=True).items()}
 
 
+def one_of(choices: Sequence[str]) -> str:
+    """Return names as in "'a', 'b' or 'c'"."""
+    *first, last = map(repr, choices)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def _field(hint: Any) -> Field:
     """Return what an annotation such as `Annotated[Count | None, describe("...")]` says."""
     bare, metas = _without_metadata(hint)
@@ -104,40 +117,37 @@ def _field(hint: Any) -> Field:
     kind, more = _without_metadata(next(each for each in members if each is not type(None)))
     metas = (*metas, *more)
     extra = {name: value for meta in metas for name, value in (meta.extra or {}).items()}
+    literal = get_args(kind)[1] if get_origin(kind) is dict else kind
+    choices = get_args(literal) if get_origin(literal) is Literal else ()
     return Field(
         type=hint,
         kind=kind,
-        optional=type(None) in members,
-        choices=get_args(kind) if get_origin(kind) is Literal else (),
+        choices=choices,
         least=next((meta.ge for meta in metas if meta.ge is not None), None),
-        expected=extra.get("expected", ""),
-        help=next((meta.description for meta in metas if meta.description), ""),
-        metavar=extra.get("metavar"),
+        expected=one_of(choices) if choices else extra.get("expected", ""),
+        help=next(meta.description for meta in metas if meta.description),
+        metavar=extra["metavar"],
     )
 
 
 def _without_metadata(hint: Any) -> tuple[Any, tuple[msgspec.Meta, ...]]:
-    if get_origin(hint) is not Annotated:
-        return hint, ()
-    return hint.__origin__, tuple(each for each in hint.__metadata__ if isinstance(each, msgspec.Meta))
+    return (hint.__origin__, hint.__metadata__) if get_origin(hint) is Annotated else (hint, ())
 
 
 def _convert(name: str, value: Any, field: Field) -> Any:
     """Return the field's value in its own type. Raises UsageError for a wrong one."""
     if field.kind is Any:
         return value
-    if get_origin(field.kind) is dict:
-        value = dict(value or {})
-        kinds = get_args(get_args(field.kind)[1])
-        for key, each in value.items():
-            _check_choice(f"{name} {key!r}: there is no kind {each!r}", each, kinds)
-    elif field.choices and not (value is None and field.optional):
-        _check_choice(f"{name} is {value!r}", value, field.choices)
+    value = dict(value or {}) if get_origin(field.kind) is dict else _plain(value)
     try:
-        return msgspec.convert(_plain(value), field.type)
+        return msgspec.convert(value, field.type)
     except msgspec.ValidationError as error:
-        problem = f"expected {field.expected}" if field.expected else error
-        raise UsageError(f"{name} is {value!r}, {problem}") from None
+        problem, found = f"{name} is", value
+        for key, kind in value.items() if isinstance(value, dict) else ():
+            if kind not in field.choices:
+                problem, found = f"{name} {key!r}: there is no kind", kind
+        fix = f"expected {field.expected}.{did_you_mean(found, field.choices)}" if field.expected else error
+        raise UsageError(f"{problem} {found!r}, {fix}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -145,10 +155,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     return value.item() if hasattr(value, "item") and value.shape == () else value
-
-
-def _check_choice(problem: str, value: object, choices: Sequence[str]) -> None:
-    if value not in choices:
-        *first, last = map(repr, choices)
-        expected = f"{', '.join(first)} or {last}" if first else last
-        raise UsageError(f"{problem}, expected {expected}.{did_you_mean(value, choices)}")

@@ -15,8 +15,7 @@ from gengap.analysis.summary import PLAN_FILE, Provenance
 from gengap.data.sources import redact_address, short_name
 from gengap.files.limits import usable_cores
 from gengap.models.model_function import ModelFunction
-from gengap.options.data_spec import DataSpec
-from gengap.options.run_spec import RunSpec
+from gengap.options.study_options import DataSpec, RunSpec
 
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
 

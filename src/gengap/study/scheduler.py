@@ -24,7 +24,7 @@ from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.diagnose.verdict import Verdict
 from gengap.models.saved_model import ModelCard
 from gengap.models.treatments import AnyTreatment
-from gengap.options.run_spec import RunSpec
+from gengap.options.study_options import RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.display import Display
 from gengap.study.folder import StudyFolder

@@ -30,8 +30,7 @@ from gengap.errors import did_you_mean
 from gengap.files.atomic import refuse_links
 from gengap.files.lock import study_lock
 from gengap.models.model_function import ModelFunction
-from gengap.options.data_spec import DataSpec
-from gengap.options.run_spec import RunSpec, StudyOptions
+from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
 from gengap.plan import Plan
 from gengap.presets import load_plan
 from gengap.study.artifacts import write_results
@@ -70,7 +69,7 @@ def study(
         data: Which rows and columns are used and how. Default: `DataSpec()`.
         run: Which trials are trained, and how and where. Default: `RunSpec()`.
         display: Shows the progress. Default: nothing is shown.
-        **options: The fields of `gengap.options.data_spec.DataSpec` and of `gengap.options.run_spec.RunSpec` as
+        **options: The fields of `DataSpec` and `RunSpec` in `gengap.options.study_options` as
             keywords: `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`,
             `keep`, `weight`, `class_weight`, `column`, `memory`, `seeds`, `max_epochs`, `only`, `stop`, `model`,
             `jobs`, `backend`, `address`, `out`. They replace those of `data` and `run`.

@@ -21,7 +21,7 @@ from gengap.data.formatted_numbers import Decimal
 from gengap.errors import BadRowError, FormattedNumberError, SourceError, TooFewRowsError
 from gengap.files.delimited import MISSING_VALUES
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes
-from gengap.options.choices import OnBadRow
+from gengap.options.spec import OnBadRow
 from gengap.text.catalog import Message
 
 Progress = Callable[[int, int | None], None]  # called with what is done, and what is expected or None

@@ -19,8 +19,8 @@ from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import is_address, redact_address, remote, short_name, tables
 from gengap.data.sources.blocks import Block, Progress, Reader, SkippedRow, accept_rows, check_batch
 from gengap.errors import DataError, UsageError, did_you_mean
-from gengap.options.choices import OnBadRow
-from gengap.options.data_spec import DataOptions, DataSpec
+from gengap.options.spec import OnBadRow
+from gengap.options.study_options import DataOptions, DataSpec
 
 EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
 CORRECT = "Correct the column, or say otherwise with --column"

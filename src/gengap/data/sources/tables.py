@@ -30,7 +30,7 @@ from gengap.files.limits import (
     open_arrow,
     open_parquet,
 )
-from gengap.options.data_spec import DataSpec
+from gengap.options.study_options import DataSpec
 
 BATCH_ROWS = 1 << 16
 SEARCHED_ROWS = 1_000  # of a column of another type, for a value to name
