@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gengap.analysis.summary import TrialSummary
+from gengap.analysis.summary import SCHEMA, TrialSummary
 from gengap.files.lock import study_lock
 from gengap.history import History, Series, write_histories
 from gengap.plan import Plan, Recipe, Trial
-from gengap.study.folder import SUMMARY, StudyFolder
+from gengap.study.folder import FINGERPRINT, SUMMARY, TRIAL_SCHEMA, StudyFolder
 from gengap.study.progress import LIVE, STATUS, StudyStatus
 from gengap.train.types import Progress
 
@@ -69,5 +69,6 @@ def write_finished(folder: Path, run: str, seed: int = 0, epochs: int = 3) -> tu
     path.parent.mkdir(parents=True, exist_ok=True)
     series = {("validation", "binary_crossentropy"): Series(np.arange(epochs), np.linspace(1, 0.5, epochs))}
     summary = msgspec.structs.replace(finished(run, seed), epochs=epochs, best_epoch=epochs)
-    write_histories([History(run, seed, series)], path, {SUMMARY: msgspec.json.encode(summary).decode()})
+    kept = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: "", TRIAL_SCHEMA: str(SCHEMA)}
+    write_histories([History(run, seed, series)], path, kept)
     return run, seed

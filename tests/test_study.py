@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from live_made import write_finished
 
 import gengap
 from gengap.analysis.summary import TrialSummary
@@ -20,6 +21,7 @@ from gengap.models.backend import keras
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
 from gengap.study.display import SilentDisplay
+from gengap.study.folder import TRIAL_SCHEMA, StudyFolder
 from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 400, "validation": 120}
@@ -228,6 +230,19 @@ def test_a_damaged_trial_file_is_named(tmp_path: Path) -> None:
     model.touch()
     with pytest.raises(StudyFolderError, match=r"Tiny\.seed0\.parquet can't be read.*delete it"):
         gengap.study("collider", PLAN, **ROWS, out=tmp_path / "s")
+
+
+def test_a_trial_of_an_earlier_format_is_refused_by_name(tmp_path: Path) -> None:
+    """Its best epoch counts from 0 and would be taken for the one before."""
+    write_finished(tmp_path, "sizes/Tiny")
+    folder = StudyFolder(tmp_path)
+    folder.write("models/sizes/Tiny.keras", b"")
+    path = folder.trial_file("sizes/Tiny", 0)
+    table = pq.read_table(path)
+    metadata = {name: value for name, value in table.schema.metadata.items() if name != TRIAL_SCHEMA.encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+    with pytest.raises(StudyFolderError, match=r"Tiny\.seed0\.parquet was .* \(schema 1; this one reads 2\)"):
+        folder.finished("sizes/Tiny", 0, "")
 
 
 def test_plot_draws_a_group(kept: Study) -> None:

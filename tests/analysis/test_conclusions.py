@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from gengap.analysis.summary import StudySummary
 from gengap.data.rows import Rows
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Trial
-from gengap.report.conclusions import conclusion_messages
+from gengap.report.conclusions import conclusion_messages, curve_messages
 from gengap.report.study_report import study_report
 from gengap.stats.comparison import choose_within_one_error
 from gengap.tasks import BINARY
@@ -106,6 +107,18 @@ def test_better_trees_are_told_and_are_the_first_thing_to_try() -> None:
 def test_who_is_better_within_chance_is_said_to_be_so(seed: int, place: str) -> None:
     made = outcomes(rungs(0.2, 0.4, 0.6, 0.6), baselines={"baselines/trees": logits(0.6, seed)})
     assert messages(conclude(made, 28, COUNTS, {}))["conclusion-baseline"]["place"] == place
+
+
+def test_two_baselines_in_one_place_share_a_sentence() -> None:
+    both = {"baselines/linear": logits(0.6, 5), "baselines/trees": logits(0.6, 5)}
+    made = outcomes(rungs(0.2, 0.4, 0.6, 0.6), baselines=both)
+    summary = summary_of(conclude(made, 28, COUNTS, {}))
+    (said,) = (each for each in curve_messages(summary) if each.code == "conclusion-baseline")
+    runs = [each.parameters["run"] for each in (*said.parameters["others"], said.parameters["last"])]
+    assert (runs, said.parameters["place"]) == (list(both), "maybe-higher")
+    names = r"baselines/linear \(0\.\d{4}\) and baselines/trees \(0\.\d{4}\)"
+    assert re.fullmatch(names + " have a higher .*", str(said))
+    assert catalog("ko").render(said).count("baselines/") == 2
 
 
 def test_models_no_better_than_one_answer_for_all_rows_are_told(found: Conclusions) -> None:

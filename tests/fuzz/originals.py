@@ -20,12 +20,12 @@ from live_made import status
 from report.page_made import study_made
 
 from gengap.analysis.evaluation import Evaluation
-from gengap.analysis.summary import StudySummary
+from gengap.analysis.summary import SCHEMA, StudySummary
 from gengap.history import History, Series, write_histories
 from gengap.models.saved_model import CARD_FILE, ModelCard
 from gengap.presets import load_plan
 from gengap.report import tensorboard
-from gengap.study.folder import FINGERPRINT, SUMMARY, StudyFolder
+from gengap.study.folder import FINGERPRINT, SUMMARY, TRIAL_SCHEMA, StudyFolder
 from gengap.study.progress import STATUS
 
 COUNT = 40
@@ -167,7 +167,7 @@ def study() -> dict[str, bytes]:
         folder.write("study.json", summary.to_json())
         folder.write("plan.toml", plans()[0])
         write_histories(histories, folder.path / "histories.parquet")
-        kept = {SUMMARY: msgspec.json.encode(trial).decode(), FINGERPRINT: PRINT}
+        kept = {SUMMARY: msgspec.json.encode(trial).decode(), FINGERPRINT: PRINT, TRIAL_SCHEMA: str(SCHEMA)}
         write_histories([history], folder.trial_file(FIRST, 0), kept)
         epochs = np.array([0, 1, (trial.best_epoch or 3) - 1])
         np.savez(folder.trial_file(FIRST, 0).with_suffix(".npz"), epochs=epochs, outputs=np.zeros((3, 9, 1)))

@@ -27,6 +27,7 @@ from fuzz import originals
 from live_made import PLAN, ROWS, write_status
 
 import gengap
+from gengap.analysis.summary import SCHEMA
 from gengap.data.dataset import load
 from gengap.data.sources.source import open_source
 from gengap.diagnose import diagnose_files
@@ -36,11 +37,12 @@ from gengap.files.atomic import atomic_write, safe_join
 from gengap.history import History, Series, write_histories
 from gengap.models.backend import keras
 from gengap.models.saved_model import ModelCard, load_saved, read_card, write_card
+from gengap.options.run_spec import RunSpec
 from gengap.presets import load_plan
 from gengap.report.html import render
 from gengap.report.page import study_page
 from gengap.study.display import SilentDisplay
-from gengap.study.folder import FINGERPRINT, SUMMARY, StudyFolder
+from gengap.study.folder import FINGERPRINT, SUMMARY, TRIAL_SCHEMA, StudyFolder
 from gengap.study.progress import ProgressFiles
 from gengap.study.scheduler import Scheduler
 from gengap.text.catalog import catalog
@@ -213,7 +215,7 @@ def tampered(folder: StudyFolder, run: str) -> None:
     summary = msgspec.json.decode(kept[SUMMARY.encode()])
     summary["run"] = run
     series = {("train", "loss"): Series(np.arange(3), np.ones(3))}
-    metadata = {SUMMARY: json.dumps(summary), FINGERPRINT: originals.PRINT}
+    metadata = {SUMMARY: json.dumps(summary), FINGERPRINT: originals.PRINT, TRIAL_SCHEMA: str(SCHEMA)}
     write_histories([History(run, 0, series)], path, metadata)
 
 
@@ -243,7 +245,7 @@ def test_groups_of_a_kept_trial_are_those_of_the_plan(tmp_path: Path) -> None:
         load_plan("quick").only(originals.FIRST),
         load("collider", **ROWS),
     )
-    training = Scheduler(plan, dataset, 1, 1, folder, SilentDisplay(), threading.Event(), ())
+    training = Scheduler(plan, dataset, RunSpec(jobs=1), folder, SilentDisplay(), threading.Event(), ())
     (trial,) = plan.trials
     with mock.patch.object(folder, "finished") as finished:
         summary = msgspec.structs.replace(originals.study_made()[0].trials[0], also=("../../../outside",))

@@ -109,10 +109,16 @@ def _baselines(summary: StudySummary) -> Iterator[Message]:
     if not networks:
         return
     best = min(networks, key=lambda rank: rank.loss)
+    places: dict[str, list[Message]] = {}
     for run, baseline in baselines.items():
         side = "lower" if baseline.loss < best.loss else "higher"
         clear = "maybe-" * _is_tied(summary, run, best.run)
-        yield Message("conclusion-baseline", {"run": run, "loss": baseline.loss, "place": clear + side})
+        places.setdefault(clear + side, []).append(
+            Message("conclusion-run-loss", {"run": run, "loss": baseline.loss})
+        )
+    for place, (*others, last) in places.items():
+        values = {"others": tuple(others) or None, "last": last, "place": place}
+        yield Message("conclusion-baseline", values)
 
 
 def _is_tied(summary: StudySummary, one: str, other: str) -> bool:
@@ -128,7 +134,7 @@ def _is_tied(summary: StudySummary, one: str, other: str) -> bool:
 def _finalists(summary: StudySummary) -> Iterator[Message]:
     if found := summary.cross_validation:
         shown = tuple(
-            Message("conclusion-finalist", {"run": each.run, "loss": each.loss[1]}) for each in found[:MAX_NAMES]
+            Message("conclusion-run-loss", {"run": each.run, "loss": each.loss[1]}) for each in found[:MAX_NAMES]
         )
         yield Message("conclusion-finalists", {"rows": found[0].rows, "finalists": shown})
 

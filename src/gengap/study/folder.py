@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import keras
 
 SUMMARY, FINGERPRINT, MAKER = "gengap.summary", "gengap.train.fingerprint", "gengap.version"
+TRIAL_SCHEMA = "gengap.schema"  # absent before 2, when epochs in summaries counted from 0
 EXPECTED = "expected the folder of a finished `gengap study`, such as runs/collider-quick"
 RESULTS, HISTORIES = "study.json", "histories.parquet"
 
@@ -86,7 +87,7 @@ class StudyFolder:
         if not path.is_file() or not self.model_file(run, seed).is_file():
             return None
         try:
-            summary, found, maker = _read_trial(path)
+            summary, found, maker = read_trial(path)
             (history,) = read_histories(path)
             epochs, outputs = _read_outputs(path.with_suffix(".npz"))
             if {(summary.run, summary.seed), (history.run, history.seed)} != {(run, seed)}:
@@ -94,6 +95,8 @@ class StudyFolder:
             best_epoch = None if summary.best_epoch is None else summary.best_epoch - 1  # as logged
             if best_epoch is not None and best_epoch not in epochs:
                 raise ValueError("the outputs of its best epoch are missing")
+        except StudyFolderError:
+            raise
         except Exception as error:  # on a damaged file NumPy, zipfile and Arrow raise all kinds of errors
             raise StudyFolderError(
                 f"{path} can't be read as a finished trial ({reason(error)}); delete it to train that trial again"
@@ -116,7 +119,7 @@ class StudyFolder:
             np.savez(part, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
         maker = import_module("gengap").__version__
         metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected, MAKER: maker}
-        write_histories([fitted.history], path, metadata)
+        write_histories([fitted.history], path, metadata | {TRIAL_SCHEMA: str(SCHEMA)})
         self.checkpoints(summary.run, summary.seed, expected).discard()
 
     def fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
@@ -214,13 +217,22 @@ def _read_summary(path: Path) -> StudySummary:
     return summary
 
 
-def _read_trial(path: Path) -> tuple[TrialSummary, str, str]:
-    """Return the summary of a finished trial, its fingerprint, and the gengap version that made it."""
+def read_trial(path: Path) -> tuple[TrialSummary, str, str]:
+    """Return the summary of a finished trial, its fingerprint, and the gengap version that made it.
+
+    Raises:
+        StudyFolderError: If another format of summaries wrote it.
+    """
     import pyarrow.parquet as pq
 
-    kept = pq.read_schema(path).metadata
-    summary = msgspec.json.decode(kept[SUMMARY.encode()], type=TrialSummary)
-    return summary, kept[FINGERPRINT.encode()].decode(), kept.get(MAKER.encode(), b"").decode()
+    kept = {name.decode(): value for name, value in pq.read_schema(path).metadata.items()}
+    maker, schema = kept.get(MAKER, b"").decode(), kept.get(TRIAL_SCHEMA, b"1").decode()
+    if SUMMARY in kept and schema != str(SCHEMA):
+        raise StudyFolderError(
+            f"{path} was written by another gengap{f', {maker}' if maker else ''} (schema {schema}; this one reads "
+            f"{SCHEMA}); name another folder with --out, or delete this one to start over"
+        )
+    return msgspec.json.decode(kept[SUMMARY], type=TrialSummary), kept[FINGERPRINT].decode(), maker
 
 
 def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:

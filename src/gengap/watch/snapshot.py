@@ -23,7 +23,7 @@ from gengap.history import History, read_histories
 from gengap.plan import Plan
 from gengap.report.page import ALL, GroupMember, Page, TrialRow, study_page
 from gengap.report.page.page_curves import EpochLine
-from gengap.study.folder import HISTORIES, RESULTS, SUMMARY, StudyFolder
+from gengap.study.folder import HISTORIES, RESULTS, StudyFolder, read_trial
 from gengap.study.progress import CURVES, LIVE, STATUS, StudyStatus, is_running, modified, read_status
 from gengap.text.catalog import Message
 
@@ -139,10 +139,7 @@ def _finished(folder: StudyFolder, trials: Iterable[tuple[str, int]]) -> Iterato
 @lru_cache(REMEMBERED)
 def _trial(path: Path, written: int) -> tuple[History, TrialSummary]:
     """Read the finished trial in a file; `written` is its modification time, for the cache."""
-    import pyarrow.parquet as pq
-
-    kept = pq.read_schema(path).metadata[SUMMARY.encode()]
-    return read_histories(path)[0], msgspec.json.decode(kept, type=TrialSummary)
+    return read_histories(path)[0], read_trial(path)[0]
 
 
 def _running(folder: Path) -> Iterator[History]:

@@ -355,13 +355,16 @@ conclusion-tie = Tie: { $count } of { $all } models are statistically equal ({ $
     [0] .
    *[other] {" "}and { $more } more.
 }
-conclusion-baseline = { $run } has validation loss { FIXED($loss) }, { $place ->
-    [lower] lower than every network, so the networks miss something in the data.
-    [maybe-lower] lower than every network, but the difference could be chance.
-    [maybe-higher] higher than the best network, but the difference could be chance.
-   *[higher] higher than the best network.
+conclusion-baseline = { $others ->
+    [none] { $last } has
+   *[some] { $others } and { $last } have
+} { $place ->
+    [lower] a lower validation loss than every network, so the networks miss something in the data.
+    [maybe-lower] a lower validation loss than every network, but the difference could be chance.
+    [maybe-higher] a higher validation loss than the best network, but the difference could be chance.
+   *[higher] a higher validation loss than the best network.
 }
-conclusion-finalist = { $run } ({ FIXED($loss) })
+conclusion-run-loss = { $run } ({ FIXED($loss) })
 conclusion-finalists = Cross-validated on { $rows } rows, these models have the lowest losses: { $finalists }.
 conclusion-expected = Expected on new rows: loss { ESTIMATE($loss) }{ $score ->
     [accuracy] , accuracy { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.

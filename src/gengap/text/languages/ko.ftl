@@ -314,13 +314,16 @@ conclusion-tie = 구별되지 않음: 검증 행 { $rows }개로는 { $all }개 
     [0] .
    *[other] {" "}외 { $more }개.
 }
-conclusion-baseline = { $run }: 검증 손실 { FIXED($loss) }. { $place ->
+conclusion-baseline = { $others ->
+    [none] { $last }
+   *[some] { $others }, { $last }
+}: 검증 손실이 { $place ->
     [lower] 모든 신경망보다 낮으므로, 신경망이 데이터에서 놓치는 것이 있습니다.
     [maybe-lower] 모든 신경망보다 낮지만, 그 차이는 우연일 수 있습니다.
     [maybe-higher] 가장 좋은 신경망보다 높지만, 그 차이는 우연일 수 있습니다.
    *[higher] 가장 좋은 신경망보다 높습니다.
 }
-conclusion-finalist = { $run } ({ FIXED($loss) })
+conclusion-run-loss = { $run } ({ FIXED($loss) })
 conclusion-finalists = 행 { $rows }개로 교차 검증한 손실이 가장 낮은 모델: { $finalists }.
 conclusion-expected = 새 행에서 예상되는 손실 { ESTIMATE($loss) }{ $score ->
     [accuracy] , 정확도 { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
