@@ -37,7 +37,7 @@ from gengap.files.atomic import atomic_write, safe_join
 from gengap.history import History, Series, write_histories
 from gengap.models.backend import keras
 from gengap.models.saved_model import ModelCard, load_saved, read_card, write_card
-from gengap.options.run_spec import RunSpec
+from gengap.options.study_options import RunSpec
 from gengap.presets import load_plan
 from gengap.report.html import render
 from gengap.report.page import study_page
