@@ -17,8 +17,8 @@ import pytest
 
 import gengap
 from gengap.callbacks import Monitor
-from gengap.data import adapters as given
-from gengap.data.adapters import to_rows
+from gengap.data import rows as given
+from gengap.data.rows import to_rows
 from gengap.errors import GengapWarning, UsageError
 from gengap.models.backend import keras
 from gengap.train.stopping import Stopping

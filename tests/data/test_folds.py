@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from gengap.data.dataset import Dataset, load
-from gengap.data.folds import folds
 from gengap.tasks import Multiclass
 
 
@@ -26,7 +25,7 @@ def dataset(classes: int = 2, **options: Any) -> Dataset:
 @pytest.mark.parametrize(("count", "validation"), [(2, 20), (4, 20), (4, 60), (7, 5)])
 def test_parts_of_the_training_rows_change_places_with_as_many_validation_rows(count: int, validation: int) -> None:
     whole = dataset(validation=validation)
-    found = list(folds(whole, count))
+    found = list(whole.folds(count))
     assert len(found) == count
     every = np.concatenate([held for held, _, _ in found])
     assert len(np.unique(every)) == len(every)
@@ -45,7 +44,7 @@ def test_parts_of_the_training_rows_change_places_with_as_many_validation_rows(c
 @pytest.mark.parametrize("classes", [2, 3])
 def test_classes_keep_their_shares(classes: int) -> None:
     whole = dataset(classes)
-    for _, _, validation in folds(whole, 4):
+    for _, _, validation in whole.folds(4):
         counts = np.bincount(whole.task.labels(validation.y).astype(int), minlength=classes)
         assert np.ptp(counts) <= 2
 
@@ -55,22 +54,18 @@ def test_other_classes_keep_their_shares_where_one_has_fewer_rows_than_there_are
     rare = np.zeros_like(whole.train.y)
     rare[:2], rare[2:30] = 1, 2
     task = Multiclass(("a", "b", "c"))
-    found = list(
-        folds(
-            replace(
-                whole,
-                task=task,
-                train=replace(whole.train, y=np.eye(3)[rare.astype(int)]),
-                validation=replace(whole.validation, y=np.eye(3)[np.zeros(20, int)]),
-            ),
-            4,
-        )
+    other = replace(
+        whole,
+        task=task,
+        train=replace(whole.train, y=np.eye(3)[rare.astype(int)]),
+        validation=replace(whole.validation, y=np.eye(3)[np.zeros(20, int)]),
     )
+    found = list(other.folds(4))
     assert [int(part.y[:, 2].sum()) for _, _, part in found] == pytest.approx([28 / 4] * 4, abs=2)
 
 
 def test_class_weights_are_of_the_rows_that_train() -> None:
-    for _, train, validation in folds(dataset(class_weight="balanced"), 4):
+    for _, train, validation in dataset(class_weight="balanced").folds(4):
         assert validation.class_factors is None and train.class_factors is not None
         assert train.class_factors[train.y == 0].sum() == pytest.approx(
             train.class_factors[train.y == 1].sum(), rel=1e-5

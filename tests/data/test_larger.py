@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import gengap
-from gengap.data import large_tables as larger
+from gengap.data import preparation as larger
 from gengap.data import stored_rows as stored
 from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
@@ -138,7 +138,7 @@ def test_a_study_goes_on_from_what_is_stored(tmp_path: Path) -> None:
 
 PEAK = """
 import sys, gengap
-from gengap.data import large_tables as larger, stored_rows as stored
+from gengap.data import preparation as larger, stored_rows as stored
 from pathlib import Path
 stored.BUCKET_BYTES, larger.SAMPLE_ROWS = 1 << 20, 10_000
 rows = int(sys.argv[1])

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from gengap.data.dataset import load
-from gengap.data.large_tables import on_disk_note
+from gengap.data.preparation import on_disk_note
 from gengap.data.sources.csv_text import DECIMAL_COMMA
 from gengap.data.table_summary import TableSummary
 from gengap.text.catalog import Message, catalog, languages

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
@@ -13,19 +15,20 @@ import numpy as np
 
 from gengap.data.encoding import Date, Encoding
 from gengap.data.formatted_numbers import find_format, note_on_format
-from gengap.data.large_tables import prepare_large_table
-from gengap.data.preparation import PreparedTable, prepare
+from gengap.data.preparation import PreparedTable, prepare, prepare_large_table
 from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
-from gengap.data.sample_weights import (
+from gengap.data.sources.source import Source, open_source
+from gengap.data.split import (
+    Split,
+    SplitRequest,
     balanced,
     check_weights,
     describe_weights,
     normalise_weights,
     source_row_number,
+    split_rows,
 )
-from gengap.data.sources.source import Source, open_source
-from gengap.data.split import Split, SplitRequest, split_rows
 from gengap.data.stored_rows import StoredRows
 from gengap.data.table_summary import (
     TableSummary,
@@ -104,6 +107,45 @@ class Dataset:
         """Return the dataset with classes of equal total weight in the training loss."""
         labels = self.task.labels(self.train.y)
         return replace(self, train=replace(self.train, class_factors=balanced(labels, self.train.weights)))
+
+    def folds(self, count: int, seed: int = 0) -> Iterator[tuple[np.ndarray, Rows, Rows]]:
+        """Yield folds for cross-validation: in each, some training rows change places with validation rows.
+
+        With a fifth of the rows in validation, the dataset and four folds make five-fold cross-validation. Classes
+        keep their shares. The preparation stays the same, so it was fitted to rows that validate here too.
+
+        Args:
+            count: Number of folds.
+            seed: Seed of the parts.
+
+        Yields:
+            Indices of the training rows that validate in this fold, its training rows and its validation rows.
+
+        >>> dataset = load("collider", train=100, validation=20)
+        >>> [(len(held), len(train), len(validation)) for held, train, validation in dataset.folds(4)]
+        [(20, 100, 20), (20, 100, 20), (20, 100, 20), (20, 100, 20)]
+        """
+        random, ours, theirs = np.random.default_rng(seed), self.train, self.validation
+        parts = max(count, -(-len(ours) // len(theirs)))
+        for validating in islice(self._parts(parts, seed), count):
+            staying = np.setdiff1d(np.arange(len(ours)), validating)
+            coming = np.sort(random.permutation(len(theirs))[: len(validating)])
+            x = np.concatenate([ours.x[staying], theirs.x[coming]])
+            y = np.concatenate([ours.y[staying], theirs.y[coming]])
+            other = replace(self, train=Rows(x, y))
+            train = other.balanced().train if ours.class_factors is not None else other.train
+            yield validating, train, Rows(ours.x[validating], ours.y[validating])
+
+    def _parts(self, count: int, seed: int) -> Iterator[np.ndarray]:
+        """Yield the training rows (indices) in `count` parts, with equal shares of classes if possible."""
+        from sklearn.model_selection import KFold, StratifiedKFold
+
+        labels = self.task.labels(self.train.y) if self.task.by_class else None
+        even = labels is not None and np.unique(labels, return_counts=True)[1].max() >= count
+        split = (StratifiedKFold if even else KFold)(count, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a class may have fewer rows than there are parts
+            yield from (validating for _, validating in split.split(self.train.y, labels if even else None))
 
 
 def load(

@@ -1,4 +1,4 @@
-"""Split rows into training, validation and test: in order, at random, by group or by time.
+"""Split rows into training, validation and test, and weight them.
 
 HIGGS-like tables are split as the tutorial splits HIGGS: the first rows validate, the next ones train, and the ones
 after them test. Other tables get a stratified random split. Groups and times exist because rows of one patient or
@@ -7,22 +7,21 @@ machine on both sides, and training on later rows, are the most common reasons f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gengap.data.encoding import read_dates
-from gengap.data.sample_weights import source_row_number
-from gengap.errors import BadRowError, DataError, TooFewRowsError
+from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
 from gengap.options.study_options import DataSpec
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gengap.data.sources.blocks import SkippedRow
     from gengap.data.sources.source import Source
     from gengap.data.table_summary import Dates
 
@@ -34,8 +33,7 @@ MAX_WORK = 200_000  # groups times folds; beyond it, equal shares of classes tak
 MIN_ROWS = 2  # in training and in validation
 
 
-@dataclass(frozen=True)
-class SplitSizes:
+class SplitSizes(NamedTuple):
     """Number of rows in each part; `train` is None for all rows that are left."""
 
     train: int | None
@@ -73,19 +71,9 @@ def split_rows(
     spec: DataSpec,
     seed: int,
 ) -> Split:
-    """Split the rows of a table as the options say.
+    """Split the rows of a table as the options say. Raises DataError if they can't be split like this.
 
-    Args:
-        source: Where the rows come from.
-        extra: The columns of groups or times.
-        labels: Classes or numbers of the target (rows,).
-        by_class: Whether they are classes.
-        request: How many rows each part should have.
-        spec: The options.
-        seed: Seed of random splits.
-
-    Raises:
-        DataError: The rows can't be split like this.
+    `extra` has the columns of groups or times, and `labels` are the target's values (rows,), classes if `by_class`.
     """
     rows = len(labels)
     if spec.group is not None or spec.time is not None:
@@ -112,10 +100,7 @@ def _split_by_column(
         problem = f"it is empty, expected a {'time' if spec.group is None else 'group'}"
         raise BadRowError(source.origin, row, column, problem, hint)
     if (sizes.train or 1) + sizes.validation + sizes.test > rows:
-        raise TooFewRowsError(
-            f"{source.origin} holds {rows} rows, too few for {sizes.train or 1} training, {sizes.validation} "
-            f"validation and {sizes.test} test rows. Ask for fewer with --train, --validation and --test."
-        )
+        raise _too_few_rows(source.origin, rows, sizes.train or 1, sizes.validation, sizes.test)
     if spec.group is not None:
         message = Message("table-split-group", {"column": column, "seed": seed})
         return Split(split_by_group(values, labels, sizes, seed, source.origin), message, {})
@@ -123,6 +108,13 @@ def _split_by_column(
     times, format = comparable_times(values, source.origin, column)
     dates = {} if format is None else {column: (values, format)}
     return Split(split_by_time(times, labels, sizes, source.origin), message, dates)
+
+
+def _too_few_rows(origin: str, rows: int, train: int, validation: int, test: int) -> TooFewRowsError:
+    return TooFewRowsError(
+        f"{origin} holds {rows} rows, too few for {train} training, {validation} validation and {test} test rows. "
+        "Ask for fewer with --train, --validation and --test."
+    )
 
 
 def split_at_random(
@@ -133,10 +125,7 @@ def split_at_random(
 
     train = sizes.train or rows - sizes.test - sizes.validation
     if train < 2 or sizes.validation < 2 or train + sizes.validation + sizes.test > rows:
-        raise TooFewRowsError(
-            f"{origin} holds {rows} rows, too few for {max(train, 2)} training, {max(sizes.validation, 2)} "
-            f"validation and {sizes.test} test rows. Ask for fewer with --train, --validation and --test."
-        )
+        raise _too_few_rows(origin, rows, max(train, 2), max(sizes.validation, 2), sizes.test)
     left = np.arange(rows)
     test_rows = left[:0]
     try:
@@ -164,10 +153,7 @@ def split_at_random(
 
 
 def split_by_group(groups: pd.Series, y: np.ndarray, sizes: SplitSizes, seed: int, origin: str) -> list[np.ndarray]:
-    """Return row numbers of train, validation and test; the rows of a group stay in one part.
-
-    The parts are as close to the sizes as the groups allow.
-    """
+    """Return row numbers of train, validation and test of about these sizes; a group stays in one part."""
     import pandas as pd
 
     codes, found = pd.factorize(np.asarray(groups))
@@ -216,10 +202,7 @@ def _any_groups(codes: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def split_by_time(times: np.ndarray, y: np.ndarray, sizes: SplitSizes, origin: str) -> list[np.ndarray]:
-    """Return row numbers of train, validation and test, from early to late by `times` (rows,).
-
-    Rows of one time stay in one part.
-    """
+    """Return row numbers of train, validation and test, from early to late; rows of one time stay in one part."""
     order = np.argsort(times, kind="stable")
     ordered = times[order]
     test = _nearest_change(ordered, len(y) - sizes.test) if sizes.test else len(y)
@@ -237,11 +220,7 @@ def _nearest_change(ordered: np.ndarray, place: int) -> int:
 
 
 def comparable_times(times: pd.Series, origin: str, column: str) -> tuple[np.ndarray, str | None]:
-    """Return times as numbers (dates as microseconds), and the format that dates of text were read in.
-
-    Raises:
-        BadRowError: A value is no number and no date.
-    """
+    """Return times as numbers (dates as microseconds), and the format that dates of text were read in."""
     if times.dtype.kind in "iuf":
         return times.to_numpy(np.float64), None
     import pandas as pd
@@ -274,3 +253,77 @@ def _check_parts(parts: list[np.ndarray], y: np.ndarray, origin: str, kind: str)
                 "more rows with --validation, or split by another column"
             )
     return parts
+
+
+def check_weights(values: pd.Series, origin: str, column: str, skipped: Sequence[SkippedRow]) -> np.ndarray:
+    """Return weights (rows,) float64. Raises UsageError for text and BadRowError for a negative weight."""
+    if values.dtype.kind not in "iuf":
+        raise UsageError(
+            f"{origin}, column {column!r}: it holds no numbers, expected the rows' weights. Name another column "
+            "with --weight"
+        )
+    weights = values.to_numpy(np.float64)
+    if (weights < 0).any():
+        index = int(np.argmax(weights < 0))
+        problem = f"the weight is {weights[index]:g}, expected 0 or more"
+        hint = "Correct the row, or name another column with --weight."
+        raise BadRowError(origin, source_row_number(index, skipped), column, problem, hint)
+    return weights
+
+
+def source_row_number(index: int, skipped: Sequence[SkippedRow]) -> int:
+    """Return the number in the table, from 1, of the good row `index`."""
+    row = index + 1
+    for bad in skipped:
+        row += bad.row <= row
+    return row
+
+
+def normalise_weights(weights: np.ndarray, parts: Sequence[np.ndarray], origin: str, column: str) -> np.ndarray:
+    """Return weights (rows,) float32 with the mean 1 in each of the parts, which are row numbers."""
+    found = np.zeros(len(weights), np.float32)
+    for name, rows in zip(("training", "validation", "test"), parts, strict=True):
+        if len(rows):
+            if not (mean := weights[rows].mean()) > 0:
+                raise DataError(
+                    f"{origin}, column {column!r}: all {len(rows):,} {name} rows have the weight 0, expected some "
+                    "above. Name another column with --weight, or split the rows otherwise"
+                )
+            found[rows] = weights[rows] / mean
+    return found
+
+
+def balanced(labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return a factor for each row (rows,) float32, inversely proportional to the frequency of its class.
+
+    This is scikit-learn's class_weight="balanced", n_samples / (n_classes * np.bincount(y)), after King & Zeng
+    (2001), "Logistic Regression in Rare Events Data". With `weights`, rows are counted by their weights.
+
+    >>> balanced(np.array([0, 0, 0, 1])).tolist()
+    [0.6666666865348816, 0.6666666865348816, 0.6666666865348816, 2.0]
+    """
+    labels = labels.astype(np.int64)
+    counts = np.bincount(labels, weights=weights)
+    factors = np.divide(
+        counts.sum(), np.count_nonzero(counts) * counts, out=np.zeros(len(counts)), where=counts > 0
+    )
+    return factors[labels].astype(np.float32)
+
+
+def describe_weights(column: str | None, weights: Mapping[str, np.ndarray], balanced: bool) -> tuple[Message, ...]:
+    """Return how rows and classes are weighted; `weights` are those of each part by its name."""
+    messages = [] if column is None else [Message("table-weights", {"column": column})]
+    for part, each in weights.items():
+        values = {"part": part, "rows": len(each), "effective": round(effective_rows(each))}
+        messages.append(Message("table-weights-effective", values))
+    return (*messages, *[Message("table-class-weights")] * balanced)
+
+
+def effective_rows(weights: np.ndarray) -> float:
+    """Return the effective sample size of weighted rows, (sum w)² / sum w² (Kish 1965).
+
+    >>> effective_rows(np.array([1.0, 1.0, 1.0, 1.0, 0.0])), effective_rows(np.array([3.0, 1.0]))
+    (4.0, 1.6)
+    """
+    exact = weights.astype(np.float64)
+    return float(exact.sum() ** 2 / (exact**2).sum())

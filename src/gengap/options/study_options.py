@@ -51,7 +51,7 @@ class DataSpec(Spec, frozen=True, kw_only=True):
         weight: Name of a column of numbers of 0 or more: the weight of each row in every loss and score. Only the
             ratios matter. It is not a feature.
         class_weight: "balanced" gives every class the same total weight in the training loss, see
-            `gengap.data.sample_weights`.
+            `gengap.data.split`.
         column: Kind of a column by name: "category", "number", "text" or "date", or "drop" to leave it out.
         memory: GiB of memory that the rows may take. Of a larger table the training rows are kept on disk.
             Default: a quarter of the machine's memory.

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 
 from gengap.analysis.results import OutOfFoldLosses
-from gengap.data.folds import folds
 from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
 from gengap.stats.learning_curve import cross_fit_rows
@@ -29,7 +28,7 @@ def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, Ou
     if not runs or growth is None or isinstance(dataset.train, StoredRows):
         return {}
     judged: dict[str, list[np.ndarray]] = {run: [] for run in runs}
-    for fold, (held, train, validation) in enumerate(folds(dataset, growth.folds)):
+    for fold, (held, train, validation) in enumerate(dataset.folds(growth.folds)):
         for run, found in _of_fold(scheduler, runs, fold, held, (train, validation)):
             judged[run].append(found)
             scheduler.display.cross_validating(sum(map(len, judged.values())), len(runs) * growth.folds)

@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gengap.data.adapters import to_rows
-from gengap.data.rows import Rows, list_arrays
+from gengap.data.rows import Rows, list_arrays, to_rows
 from gengap.data.stored_rows import StoredRows
 from gengap.errors import GengapWarning, UsageError, reason
 from gengap.history import History
