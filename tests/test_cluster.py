@@ -221,7 +221,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_call_goes_on(
     on_cluster: dict[str, str], tmp_path: Path
 ) -> None:
     first = Trial(run="sizes/4", units=(4,), max_epochs=12)
-    plan = Plan(name="long", trials=(first, *PLAN.trials[1:]), recipe=LONG).capped(10_000)
+    plan = Plan(name="long", trials=(first, *PLAN.trials[1:]), recipe=LONG).with_max_epochs(10_000)
 
     def press() -> None:
         wait_for((tmp_path / "trials" / "sizes" / "4.seed0.parquet").exists)

@@ -33,7 +33,7 @@ ROWS: dict[str, Any] = {"train": 200, "validation": 60}
 PLAN = Plan(
     name="little",
     trials=(
-        Trial(run="sizes/4", units=(4,), also=("regularizers/none",)),
+        Trial(run="sizes/4", units=(4,), aliases=("regularizers/none",)),
         Trial(run="regularizers/l2", units=(4,), treatments=(gengap.models.L2(0.01),)),
     ),
     recipe=Recipe(batch=100, max_epochs=3),
@@ -143,7 +143,7 @@ def test_a_study_of_the_users_models_from_the_command_line(here: Path) -> None:
     folder = here / "runs" / "collider-plan-their_models.build"
     found = gengap.study("collider", PLAN, **ROWS, test=30, model="their_models:build", out=folder)
     (trial,) = found.trials
-    assert (trial.run, trial.also, trial.parameters) == ("sizes/4", (), 28 * 4 + 4 + 32 + 1)
+    assert (trial.run, trial.aliases, trial.parameters) == ("sizes/4", (), 28 * 4 + 4 + 32 + 1)
     assert found.summary.test and found.summary.provenance
     assert "model='their_models:build'" in found.summary.provenance.call
     assert "--model their_models:build" in " ".join(found.summary.provenance.command)
@@ -302,12 +302,12 @@ def test_what_suits_is_taken() -> None:
 
 
 def test_a_plan_is_left_with_what_suits() -> None:
-    assert PLAN.treated == ("regularizers/l2",)
-    full = gengap.load_plan("full").untreated()
+    assert PLAN.runs_with_treatments == ("regularizers/l2",)
+    full = gengap.load_plan("full").without_treatments()
     assert full.trials == () and full.growth and full.growth.ladder and not full.growth.regularizers
     treated = Plan(name="a", trials=PLAN.trials[1:], growth=Growth(shares=(0.5,)))
     with pytest.raises(PlanError, match="has no trial without treatments"):
-        treated.untreated()
+        treated.without_treatments()
     many = UserModels(ModelFunction.of(sequential()), 3, BINARY, left_out=tuple("abcdefgh"))
     assert user_model_text(many).endswith("a, b, c, d, e, f and 2 more")
 

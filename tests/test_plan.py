@@ -67,7 +67,7 @@ def test_the_tutorials_protocol() -> None:
         "regularizers/dropout": 803_329,
         "regularizers/combined": 803_329,
     }
-    assert plan.trials[0].also == ("regularizers/Tiny",)
+    assert plan.trials[0].aliases == ("regularizers/Tiny",)
     assert plan.preparation == "raw"
     assert plan.recipe == Recipe(
         batch=500, max_epochs=10_000, schedule=InverseTime(0.001, 1000, 1), stopping=Stopping(patience=200)
@@ -107,7 +107,7 @@ HEAD = 'name = "p"\n[[trials]]\nrun = "a/b"\n'
         (HEAD + 'units = [1]\ntreatments = [{kind = "dropout", rate = 1.5}]', "< 1.0"),
         (HEAD.replace("a/b", "../b") + "units = [1]", r"run name '\.\./b'"),
         (HEAD.replace("a/b", "/etc/b") + "units = [1]", "run name"),
-        (HEAD + 'units = [1]\nalso = ["a/b"]', "used 2 times"),
+        (HEAD + 'units = [1]\naliases = ["a/b"]', "used 2 times"),
         ("name = ", "mine.toml"),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_misspelt_name_gets_a_suggestion(text: str, close: str) -> None:
 
 
 def test_only_and_capped_cut_a_plan_down() -> None:
-    plan = load_plan("quick").only("regularizers/*").capped(7)
+    plan = load_plan("quick").only("regularizers/*").with_max_epochs(7)
     assert [trial.run for trial in plan.trials] == [
         "sizes/Tiny",
         "regularizers/l2",
@@ -145,7 +145,10 @@ def test_only_and_capped_cut_a_plan_down() -> None:
         "regularizers/combined",
     ]
     assert {trial.recipe(plan.recipe).max_epochs for trial in plan.trials} == {7}
-    assert plan.trials[0].also == ("regularizers/Tiny",) and load_plan("quick").only("sizes/*").trials[0].also == ()
+    assert (
+        plan.trials[0].aliases == ("regularizers/Tiny",)
+        and load_plan("quick").only("sizes/*").trials[0].aliases == ()
+    )
 
 
 def test_a_partial_stopping_rule_keeps_the_other_defaults() -> None:
@@ -168,5 +171,5 @@ def test_one_fold_is_no_cross_validation() -> None:
 def test_folds_stay_where_the_trials_are_cut_down() -> None:
     trials = (Trial(run="a/x", units=(4,)), Trial(run="a/y", units=(8,)), Trial(run="b/z", units=(8,)))
     plan = Plan(name="mine", trials=trials, growth=Growth(folds=4))
-    for cut in (plan.only("a/*"), plan.untreated()):
+    for cut in (plan.only("a/*"), plan.without_treatments()):
         assert cut.growth is not None and cut.growth.folds == 4

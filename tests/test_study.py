@@ -28,7 +28,7 @@ ROWS: dict[str, Any] = {"train": 400, "validation": 120}
 PLAN = Plan(
     name="little",
     trials=(
-        Trial(run="sizes/Tiny", units=(16,), also=("regularizers/Tiny",)),
+        Trial(run="sizes/Tiny", units=(16,), aliases=("regularizers/Tiny",)),
         Trial(run="sizes/Wide", units=(64, 64), treatments=(gengap.models.L2(0.01), gengap.models.Dropout(0.2))),
     ),
     recipe=Recipe(batch=100, max_epochs=6),
@@ -171,13 +171,13 @@ def test_the_same_call_resumes_and_trains_nothing_again(kept: Study) -> None:
 
 def test_another_plan_or_other_data_is_never_mixed_in(kept: Study) -> None:
     with pytest.raises(StudyFolderError, match=r"sizes/Tiny trained with max_epochs 6 \(now 5\)"):
-        gengap.study("collider", PLAN.capped(5), **ROWS, test=50, out=kept.folder)
+        gengap.study("collider", PLAN.with_max_epochs(5), **ROWS, test=50, out=kept.folder)
     with pytest.raises(StudyFolderError, match="trained with other rows"):
         gengap.study("collider", PLAN, train=401, validation=120, out=kept.folder)
 
 
 def test_an_interrupt_keeps_finished_trials_and_the_next_call_ends_the_same(tmp_path: Path) -> None:
-    plan = PLAN.capped(40)
+    plan = PLAN.with_max_epochs(40)
     whole = gengap.study("collider", plan, **ROWS)
 
     class Impatient(SilentDisplay):

@@ -16,7 +16,7 @@ EPOCHS = 100
 
 def main(picture: str) -> gengap.Study:
     """Train the sizes of the plan `quick`, print their results, and draw their curves."""
-    plan = gengap.load_plan("quick").only("sizes/*").capped(EPOCHS)
+    plan = gengap.load_plan("quick").only("sizes/*").with_max_epochs(EPOCHS)
     study = gengap.study("collider", plan, train=500, validation=500)
     for trial in study.trials:
         print(trial.run, trial.metrics["validation"]["binary_crossentropy"], trial.verdict)

@@ -175,7 +175,7 @@ def _size(size: int) -> str:
 def _plan() -> Plan:
     from gengap.presets import load_plan
 
-    return load_plan("quick").only("sizes/Tiny").capped(EPOCHS)
+    return load_plan("quick").only("sizes/Tiny").with_max_epochs(EPOCHS)
 
 
 def _check_cache() -> None:

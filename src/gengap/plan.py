@@ -76,7 +76,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         run: The trial's name, a group and a name as in "sizes/Tiny".
         units: The widths of the hidden layers.
         treatments: Regularisers and other changes of the model or its training.
-        also: More names under which the trial is shown.
+        aliases: More names under which the trial is shown.
         max_epochs: Replaces the recipe's for this trial, as do the five that follow.
         patience: Replaces the stopping rule's.
         learning_rate: Replaces the rate at which the schedule starts.
@@ -89,7 +89,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     run: str
     units: tuple[Positive, ...]
     treatments: tuple[AnyTreatment, ...] = ()
-    also: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     max_epochs: Positive | None = None
     patience: Positive | None = None
     learning_rate: PositiveFloat | None = None
@@ -106,7 +106,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     @property
     def runs(self) -> tuple[str, ...]:
         """Every name under which the trial is shown."""
-        return (self.run, *self.also)
+        return (self.run, *self.aliases)
 
     def parameters(self, features: int, outputs: int = 1) -> int:
         """Return how many parameters the model has for this many features and outputs."""
@@ -182,11 +182,11 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         if self.folds == 1:
             raise ValueError("folds is 1; expected 0, for no cross-validation, or at least 2")
 
-    def rungs(self) -> tuple[Trial, ...]:
+    def size_trials(self) -> tuple[Trial, ...]:
         """Return the ladder's trials."""
         return tuple(Trial(run=f"{SIZES}/{size_name(units)}", units=units) for units in self.ladder)
 
-    def regularized(self, units: tuple[int, ...]) -> tuple[Trial, ...]:
+    def regularizer_trials(self, units: tuple[int, ...]) -> tuple[Trial, ...]:
         """Return the regularisers' trials, on a size."""
         names = [f"{REGULARIZERS}/{' + '.join(map(str, treatments))}" for treatments in self.regularizers]
         pairs = zip(names, self.regularizers, strict=True)
@@ -194,8 +194,8 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     def only(self, pattern: str) -> Growth | None:
         """Keep what adds trials with a matching name. Regularisers need the ladder, so it stays with them."""
-        ladder = tuple(t.units for t in self.rungs() if fnmatchcase(t.run, pattern))
-        regularizers = tuple(t.treatments for t in self.regularized((1,)) if fnmatchcase(t.run, pattern))
+        ladder = tuple(t.units for t in self.size_trials() if fnmatchcase(t.run, pattern))
+        regularizers = tuple(t.treatments for t in self.regularizer_trials((1,)) if fnmatchcase(t.run, pattern))
         shares = self.shares if fnmatchcase(f"{ROWS}/1", pattern) else ()
         ladder = self.ladder if regularizers else ladder
         if not (ladder or regularizers or shares or self.folds):
@@ -221,7 +221,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     growth: Growth | None = None
 
     def __post_init__(self) -> None:
-        grown = self.growth.rungs() + self.growth.regularized((1,)) if self.growth else ()
+        grown = self.growth.size_trials() + self.growth.regularizer_trials((1,)) if self.growth else ()
         trials = (*grown, *self.trials)
         if not trials:
             raise ValueError("a plan needs at least one trial")
@@ -254,18 +254,18 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             PlanError: If no trial matches.
         """
         chosen = tuple(
-            msgspec.structs.replace(t, also=tuple(run for run in t.also if fnmatchcase(run, pattern)))
+            msgspec.structs.replace(t, aliases=tuple(run for run in t.aliases if fnmatchcase(run, pattern)))
             for t in self.trials
             if any(fnmatchcase(run, pattern) for run in t.runs)
         )
         growth = self.growth.only(pattern) if self.growth else None
         if not chosen and not (growth and growth.ladder):
-            grown = (*self.growth.rungs(), *self.growth.regularized((1,))) if self.growth else ()
+            grown = (*self.growth.size_trials(), *self.growth.regularizer_trials((1,))) if self.growth else ()
             known = ", ".join(run for trial in (*grown, *self.trials) for run in trial.runs)
             raise PlanError(f"no trial matches {pattern!r}; the plan {self.name!r} has {known}")
         return msgspec.structs.replace(self, trials=chosen, growth=growth)
 
-    def capped(self, max_epochs: int) -> Plan:
+    def with_max_epochs(self, max_epochs: int) -> Plan:
         """Return the same plan with no trial longer than `max_epochs`."""
         recipe = msgspec.structs.replace(self.recipe, max_epochs=min(max_epochs, self.recipe.max_epochs))
         trials = tuple(
@@ -279,12 +279,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
 
     @property
-    def treated(self) -> tuple[str, ...]:
+    def runs_with_treatments(self) -> tuple[str, ...]:
         """The names of trials with treatments, those of the plan's growth included."""
-        grown = self.growth.regularized((1,)) if self.growth else ()
+        grown = self.growth.regularizer_trials((1,)) if self.growth else ()
         return tuple(trial.run for trial in (*grown, *self.trials) if trial.treatments)
 
-    def untreated(self) -> Plan:
+    def without_treatments(self) -> Plan:
         """Return the plan's trials without treatments, and its growth without them.
 
         Raises:
@@ -301,13 +301,13 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         groups = {trial.group for trial in plain}
         trials = tuple(
             msgspec.structs.replace(
-                trial, also=tuple(run for run in trial.also if group_and_label(run)[0] in groups)
+                trial, aliases=tuple(run for run in trial.aliases if group_and_label(run)[0] in groups)
             )
             for trial in plain
         )
         return msgspec.structs.replace(self, trials=trials, growth=growth)
 
-    def for_task(self, task: AnyTask) -> Plan:
+    def adapt_to_task(self, task: AnyTask) -> Plan:
         """Return the plan for a task: its loss is watched, and growth leaves out what does not apply to it.
 
         Raises:
@@ -329,7 +329,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         recipe = msgspec.structs.replace(self.recipe, stopping=msgspec.structs.replace(rule, monitor=monitor))
         growth = self.growth
         if growth is not None:
-            kept = tuple(t.treatments for t in growth.regularized((1,)) if t.suits(task))
+            kept = tuple(t.treatments for t in growth.regularizer_trials((1,)) if t.suits(task))
             growth = msgspec.structs.replace(growth, regularizers=kept)
         return msgspec.structs.replace(self, recipe=recipe, growth=growth)
 

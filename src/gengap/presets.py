@@ -33,7 +33,7 @@ from gengap.train.stopping import Stopping
 
 LARGE = (512, 512, 512, 512)
 SIZES_AND_REGULARIZERS = (
-    Trial(run="sizes/Tiny", units=(16,), also=("regularizers/Tiny",)),
+    Trial(run="sizes/Tiny", units=(16,), aliases=("regularizers/Tiny",)),
     Trial(run="sizes/Small", units=(16, 16)),
     Trial(run="sizes/Medium", units=(64, 64, 64)),
     Trial(run="sizes/large", units=LARGE),

@@ -248,10 +248,10 @@ def test_groups_of_a_kept_trial_are_those_of_the_plan(tmp_path: Path) -> None:
     training = Scheduler(plan, dataset, RunSpec(jobs=1), folder, SilentDisplay(), threading.Event(), ())
     (trial,) = plan.trials
     with mock.patch.object(folder, "finished") as finished:
-        summary = msgspec.structs.replace(originals.study_made()[0].trials[0], also=("../../../outside",))
+        summary = msgspec.structs.replace(originals.study_made()[0].trials[0], aliases=("../../../outside",))
         finished.return_value = (None, summary)
         training.train(plan.trials)
-    assert training.finished[trial.run, 0].summary.also == trial.also
+    assert training.finished[trial.run, 0].summary.aliases == trial.aliases
 
 
 @pytest.mark.parametrize("run", AWAY)
@@ -292,7 +292,7 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     folder = study(tmp_path / "study")
     document = json.loads((folder.path / "study.json").read_text())
     for trial in document["trials"]:
-        trial["run"], trial["also"] = "../../outside", ["/tmp/outside"]
+        trial["run"], trial["aliases"] = "../../outside", ["/tmp/outside"]
     folder.write("study.json", json.dumps(document).encode())
     write_status(folder.path, finished=(("../../outside", 0),))
     before = {path: path.read_bytes() for path in files_in(tmp_path)}

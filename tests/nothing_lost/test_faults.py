@@ -89,7 +89,7 @@ def small_disk(place: Path, size: str) -> Iterator[None]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
 def test_trials_finished_before_the_disk_was_full_survive(tmp_path: Path) -> None:
-    plan = PLAN.capped(8)
+    plan = PLAN.with_max_epochs(8)
     whole = gengap.study("collider", plan, **ROWS)
     with small_disk(tmp_path / "disk", "400k"):
         folder, filler = tmp_path / "disk" / "study", tmp_path / "disk" / "filler"
@@ -179,7 +179,7 @@ def test_what_changed_since_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "stopping.patience the default (now 7)"
     )
     assert refused(one, train=201) == "other rows or columns"
-    assert refused(one.capped(7)) == "max_epochs 8 (now 7)"
+    assert refused(one.with_max_epochs(7)) == "max_epochs 8 (now 7)"
     with monkeypatch.context() as patch:
         patch.setattr("gengap.study.scheduler.versions", lambda: {"keras": "9.9", "backend": "jax 9.9"})
         assert "backend jax" in (said := refused(one)) and "(now 9.9)" in said

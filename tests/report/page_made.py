@@ -53,7 +53,7 @@ def history(run: str, seed: int, epochs: int, best: int) -> History:
     return History(run, seed, {key: Series(at, values) for key, values in series.items()})
 
 
-def trial(of: History, best: int, verdict: VerdictName, also: Sequence[str] = ()) -> TrialSummary:
+def trial(of: History, best: int, verdict: VerdictName, aliases: Sequence[str] = ()) -> TrialSummary:
     """A finished trial of these curves; `best` counts from 0, as they do."""
     over = verdict == "overfit"
     said = Verdict(
@@ -71,7 +71,7 @@ def trial(of: History, best: int, verdict: VerdictName, also: Sequence[str] = ()
     )
     return TrialSummary(
         run=of.run,
-        also=tuple(also),
+        aliases=tuple(aliases),
         seed=of.seed,
         parameters=481,
         epochs=of.epochs,
@@ -103,8 +103,8 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
     trials = []
     for of in histories:
         run = of.run.removesuffix(hostile) if hostile else of.run
-        also = [f"regularizers/Tiny{hostile}"] if run == "sizes/Tiny" else []
-        trials.append(trial(of, BEST[run], VERDICTS[run], also))
+        aliases = [f"regularizers/Tiny{hostile}"] if run == "sizes/Tiny" else []
+        trials.append(trial(of, BEST[run], VERDICTS[run], aliases))
     tiny, large, treated = (run + hostile for run in ("sizes/Tiny", "sizes/large", "regularizers/l2 0.1"))
     summary = StudySummary(
         source=f"table{hostile}.csv",

@@ -42,7 +42,7 @@ RECIPE = Recipe(batch=100, max_epochs=4, schedule=Constant(0.01))
 PLAN = Plan(
     name="little",
     trials=(
-        Trial(run="sizes/Tiny", units=(16,), also=("regularizers/Tiny",)),
+        Trial(run="sizes/Tiny", units=(16,), aliases=("regularizers/Tiny",)),
         Trial(run="sizes/Two", units=(32, 8), treatments=(L2(0.001), Dropout(0.5)), batch=50),
     ),
     recipe=RECIPE,

@@ -30,12 +30,12 @@ def next_trials(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Tri
     """
     if plan.growth is None:
         return _untried(plan.trials, results)
-    rungs = plan.growth.rungs()
+    rungs = plan.growth.size_trials()
     tried = [rung for rung in rungs if rung.run in results.trials]
     if len(tried) < len(rungs) and should_try_larger(results, [rung.run for rung in tried]):
         return (rungs[len(tried)],)
     turning_size = tried[-1 - BEYOND :][:1]
-    regularized = [trial for rung in turning_size for trial in plan.growth.regularized(rung.units)]
+    regularized = [trial for rung in turning_size for trial in plan.growth.regularizer_trials(rung.units)]
     return (
         _untried(regularized, results)
         or _untried(plan.trials, results)
@@ -71,7 +71,7 @@ def _with_share(trial: Trial, share: float, plan: Plan, train_rows: int) -> Tria
     return msgspec.structs.replace(
         trial,
         run=f"{ROWS}/{round(share * train_rows)}",
-        also=(),
+        aliases=(),
         share=share,
         batch=max(round(min(recipe.batch, train_rows) * root), 1),
         max_epochs=math.ceil(recipe.max_epochs / root),

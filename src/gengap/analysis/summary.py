@@ -34,7 +34,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         run: Its run.
-        also: Further names under which it is shown.
+        aliases: Further names under which it is shown.
         seed: Its seed.
         parameters: Number of parameters.
         epochs: Number of epochs that were trained.
@@ -49,7 +49,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     run: str
-    also: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     seed: int
     parameters: int
     epochs: int

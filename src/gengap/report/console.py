@@ -43,7 +43,7 @@ READING, FOLDS = ("", -1), ("", -2)  # keys of the bars for rows and folds; tria
 
 def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | None = None) -> Table:
     """Return the plan as a table: each trial with its size, treatments, epochs and patience."""
-    trials = (*(plan.growth.rungs() if plan.growth else ()), *plan.trials)
+    trials = (*(plan.growth.size_trials() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
     count = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
     title = f"Plan {plan.name}: {count}{grows}, {plan.preparation} features"

@@ -33,7 +33,7 @@ def _write_logs(found: Study, logs: Path) -> None:
     for history, trial in zip(found.histories, found.trials, strict=True):
         span = (trial.began, trial.began + trial.seconds)
         seed = "" if history.seed == found.histories[0].seed else f".seed{history.seed}"
-        for run in (trial.run, *trial.also):
+        for run in (trial.run, *trial.aliases):
             tensorboard.write(history.renamed(run + seed), logs, span=span)
         planned = found.planned[trial.run]
         sessions.append(tensorboard_hparams.hparams_session(trial.run + seed, planned, found.plan.recipe, trial))

@@ -57,11 +57,11 @@ class Study:
 
     def groups(self) -> dict[str, list[History]]:
         """Return the histories of the first seed by group (the run name before "/"); epochs count from 1."""
-        also = {trial.run: trial.also for trial in self.trials}
+        aliases = {trial.run: trial.aliases for trial in self.trials}
         found: dict[str, list[History]] = {}
         for history in self.histories:
             if history.seed == self.histories[0].seed:
-                for run in (history.run, *also[history.run]):
+                for run in (history.run, *aliases[history.run]):
                     found.setdefault(group_and_label(run)[0], []).append(history.renamed(run).counted_from_one())
         return found
 
@@ -71,7 +71,7 @@ class Study:
             run: trial.best_epoch
             for trial in reversed(self.trials)
             if trial.best_epoch is not None
-            for run in (trial.run, *trial.also)
+            for run in (trial.run, *trial.aliases)
         }
 
     def plot(self, group: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:

@@ -131,7 +131,9 @@ class Scheduler:
         for key, expected in fingerprints.items():
             if (saved := self.folder.finished(*key, expected)) is not None:
                 fitted, summary = saved
-                summary = msgspec.structs.replace(summary, also=self.trials[summary.run].also)  # as this plan says
+                summary = msgspec.structs.replace(
+                    summary, aliases=self.trials[summary.run].aliases
+                )  # as this plan says
                 self.finished[key] = TrialRecord(fitted, summary)
                 self.display.finished(summary, kept=True)
 
@@ -180,7 +182,7 @@ class Scheduler:
         trial = self.trials[completed.pending.run]
         return TrialSummary(
             run=trial.run,
-            also=trial.also,
+            aliases=trial.aliases,
             seed=fitted.history.seed,
             parameters=completed.model.count_params(),
             epochs=fitted.history.epochs,

@@ -98,7 +98,7 @@ def study(
         display = display or SilentDisplay()
         display = stack.enter_context(ProgressFiles(Path(run.out), display)) if run.out else display
         dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
-        plan = plan.for_task(dataset.task)
+        plan = plan.adapt_to_task(dataset.task)
         own = _user_models(model, dataset, folder is not None, left_out) if model else None
         display.begin(plan, dataset, run.seeds, own)
         interrupt = stack.enter_context(interruptible(display))
@@ -133,9 +133,9 @@ def _with_options(data: DataSpec | None, run: RunSpec | None, options: StudyOpti
 def _adapt(plan: Plan, run: RunSpec) -> tuple[Plan, tuple[str, ...]]:
     """Return the plan as the options change it, and the runs that a user's models leave out."""
     plan = plan.only(run.only) if run.only else plan
-    plan = plan.capped(run.max_epochs) if run.max_epochs else plan
+    plan = plan.with_max_epochs(run.max_epochs) if run.max_epochs else plan
     plan = plan.with_stop(run.stop) if run.stop else plan
-    return (plan, ()) if run.model is None else (plan.untreated(), plan.treated)
+    return (plan, ()) if run.model is None else (plan.without_treatments(), plan.runs_with_treatments)
 
 
 def _open_folder(run: RunSpec, data: DataSpec, stack: contextlib.ExitStack) -> StudyFolder | None:

@@ -125,7 +125,7 @@ def _planned(plan: str) -> Sequence[str]:
         found = Plan.from_toml(plan)
     except PlanError:
         return ()
-    grown = (*found.growth.rungs(), *found.growth.regularized((1,))) if found.growth else ()
+    grown = (*found.growth.size_trials(), *found.growth.regularizer_trials((1,))) if found.growth else ()
     return [trial.run for trial in (*grown, *found.trials)]
 
 

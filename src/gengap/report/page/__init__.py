@@ -201,7 +201,7 @@ def _groups(
     found: dict[str, list[GroupMember]] = {}
     for run in runs:
         if run in curves:
-            for name in (run, *(trials[run][0].also if run in trials else ())):
+            for name in (run, *(trials[run][0].aliases if run in trials else ())):
                 group, label = group_and_label(name)
                 found.setdefault(group, []).append(GroupMember(run, label))
     if len(found) > 1:
