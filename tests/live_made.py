@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.summary import SCHEMA, TrialSummary
-from gengap.files.lock import study_lock
+from gengap.files.writing import study_lock
 from gengap.history import History, Series, write_histories
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.folder import FINGERPRINT, SUMMARY, TRIAL_SCHEMA, StudyFolder

@@ -12,7 +12,7 @@ from live_made import PLAN, ROWS, finished, status, told, write_status
 
 import gengap
 from gengap.errors import GengapError
-from gengap.files.lock import study_lock
+from gengap.files.writing import study_lock
 from gengap.history import read_histories
 from gengap.plan import Growth, Plan, Trial
 from gengap.study.display import SilentDisplay

@@ -24,7 +24,7 @@ from live_made import PLAN, ROWS, status, write_curves, write_finished, write_st
 import gengap
 from gengap import cli
 from gengap.errors import StudyFolderError, UsageError
-from gengap.files.lock import study_lock
+from gengap.files.writing import study_lock
 from gengap.plan import Growth, Plan, Trial
 from gengap.study.progress import LIVE, STATUS
 from gengap.text.catalog import catalog, languages

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.files.atomic import atomic_write
 from gengap.files.limits import TooLargeError, check_parquet
+from gengap.files.writing import atomic_write
 from gengap.tasks import LOSSES
 from gengap.text.markup import TRAIN, VALIDATION, drawable_values, sparkline, table
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.encoding import Category, UnreadableValueError
+from gengap.data.encoding import Category
 from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
+from gengap.data.value_formats import UnreadableValueError
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
 from gengap.models.saved_model import ModelCard, load_saved, predict_outputs, read_card
 
@@ -119,7 +120,7 @@ def _answers(
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
-    from gengap.data.raw_table import collect_columns
+    from gengap.data.encoding import collect_columns
 
     steps = card.encoding.steps if card.encoding else ()
     categories = [step for step in steps if isinstance(step, Category)]

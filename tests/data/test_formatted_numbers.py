@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengap.data.dataset import load
-from gengap.data.encoding import Encoding, UnreadableValueError
-from gengap.data.formatted_numbers import NumberFormat, detect_format, looks_formatted
-from gengap.data.raw_table import RawTable
+from gengap.data.encoding import Encoding, RawTable
+from gengap.data.value_formats import NumberFormat, UnreadableValueError, detect_format, looks_formatted
 from gengap.errors import BadRowError, DataError
 from gengap.text.catalog import Message
 

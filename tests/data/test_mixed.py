@@ -13,10 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from data.mixed_made import KINDS, ROWS, mixed
 
-from gengap.data import raw_table as raw_module
+from gengap.data import encoding as raw_module
 from gengap.data.dataset import Dataset, load
-from gengap.data.encoding import HASHED, Category, Encoding
-from gengap.data.raw_table import RawTable
+from gengap.data.encoding import HASHED, Category, Encoding, RawTable
 from gengap.data.sources.source import ingest
 from gengap.errors import BadRowError, DataError, UsageError
 from gengap.text.catalog import Message

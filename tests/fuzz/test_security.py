@@ -33,7 +33,7 @@ from gengap.data.sources.source import open_source
 from gengap.diagnose import diagnose_files
 from gengap.diagnose.readers import read
 from gengap.errors import GengapError, PlanError, StudyFolderError, UsageError
-from gengap.files.atomic import atomic_write, safe_join
+from gengap.files.writing import atomic_write, safe_join
 from gengap.history import History, Series, write_histories
 from gengap.models.backend import keras
 from gengap.models.saved_model import ModelCard, load_saved, read_card, write_card

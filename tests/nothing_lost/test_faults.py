@@ -18,7 +18,7 @@ import pytest
 import gengap
 from gengap.analysis.summary import TrialSummary
 from gengap.errors import PlaceError, StudyFolderError, WriteError
-from gengap.files.atomic import atomic_write
+from gengap.files.writing import atomic_write
 from gengap.models import Dropout
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.display import SilentDisplay

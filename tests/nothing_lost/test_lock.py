@@ -15,13 +15,13 @@ import pytest
 
 import gengap
 from gengap.errors import PlaceError, StudyFolderError
-from gengap.files import lock as module
-from gengap.files.lock import LOCK, lock_holder, study_lock
+from gengap.files import writing as module
+from gengap.files.writing import LOCK, lock_holder, study_lock
 
 HOLDING = """
 import sys
 from pathlib import Path
-from gengap.files.lock import study_lock
+from gengap.files.writing import study_lock
 with study_lock(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()

@@ -23,7 +23,7 @@ import gengap
 from gengap.analysis.summary import StudySummary
 from gengap.data.sources import redact_address
 from gengap.errors import StudyFolderError, UsageError
-from gengap.files.atomic import atomic_write
+from gengap.files.writing import atomic_write
 from gengap.history import History, Series
 from gengap.options.spec import VerdictName
 from gengap.options.study_options import DataSpec, RunSpec

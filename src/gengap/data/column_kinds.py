@@ -11,22 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gengap.data.encoding import (
-    Category,
-    Date,
-    Encoding,
-    Number,
-    Step,
-    Text,
+from gengap.data.encoding import Category, Date, Encoding, Number, RawTable, Step, Text, hash_text, is_missing
+from gengap.data.value_formats import (
+    FormatFound,
+    NumberFormat,
     date_parts,
-    hash_text,
-    is_missing,
+    find_format,
+    note_on_format,
     read_dates,
     read_numbers,
     resolve_date_format,
 )
-from gengap.data.formatted_numbers import FormatFound, NumberFormat, find_format, note_on_format
-from gengap.data.raw_table import RawTable
 from gengap.errors import DataError, shown
 from gengap.options.study_options import DataSpec
 from gengap.text.catalog import Message

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 import msgspec
 import numpy as np
 
-from gengap.data.encoding import Date, Encoding
-from gengap.data.formatted_numbers import find_format, note_on_format
+from gengap.data.encoding import Date, Encoding, RawTable, collect_columns
 from gengap.data.preparation import PreparedTable, prepare, prepare_large_table
-from gengap.data.raw_table import RawTable, collect_columns
 from gengap.data.rows import Rows
 from gengap.data.sources.source import Source, open_source
 from gengap.data.split import (
@@ -37,6 +35,7 @@ from gengap.data.table_summary import (
     warn_of_repeated_rows,
     warn_of_similar_classes,
 )
+from gengap.data.value_formats import find_format, note_on_format
 from gengap.errors import BadRowError, FormattedNumberError, TooFewRowsError, UsageError, shown
 from gengap.files.limits import TooLargeError, default_table_bytes
 from gengap.options.spec import Preparation

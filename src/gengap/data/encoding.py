@@ -1,4 +1,4 @@
-"""Encode a table's columns as the numbers that a model takes.
+"""Encode a table's columns, as they were read, as the numbers that a model takes.
 
 `Encoding` holds what the training rows teach (see `gengap.data.column_kinds`): categories, medians, components of
 text. It is saved as JSON in the model's file, never as a pickle, so that a model of a stranger can't run code.
@@ -6,31 +6,158 @@ text. It is saved as JSON in the model's file, never as a pickle, so that a mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
-from gengap.data.formatted_numbers import NumberFormat
-from gengap.data.raw_table import RawTable
-from gengap.errors import DataError, shown
+from gengap.data.value_formats import NumberFormat, date_parts, read_numbers
+from gengap.errors import DataError
+from gengap.files.limits import TooLargeError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 HASHED = 1 << 12  # columns that character sequences are hashed to; 30 x 4,096 numbers are half a megabyte
+MOST_CELLS = 50_000_000  # of a table with text or dates, all of which is in memory: some gigabytes
+BLOCK_ROWS = 1 << 16  # hashed at once
+LARGEST_EXACT = 1 << 24  # 32 bits hold every whole number up to it
+PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ratio
 
 
-class UnreadableValueError(DataError):
-    """A value that can't be read. `row` counts the rows given, from 0."""
+@dataclass(frozen=True, eq=False)
+class RawTable:
+    """Columns as read.
 
-    hint = "Correct it, empty the cell, or write the whole column in one way"
+    Attributes:
+        names: Names of the columns of numbers.
+        numbers: Their values (rows, names), float32; NaN where one is missing.
+        others: Columns of text and dates by name, as pandas holds them; null where a value is missing.
+        exact: Columns of whole numbers that 32 bits can't hold, such as keys, in float64 by name.
+    """
 
-    def __init__(self, row: int, column: str, problem: str) -> None:
-        self.row, self.column, self.problem = row, column, problem
-        super().__init__(f"column {column!r}: {problem}. {self.hint}")
+    names: tuple[str, ...]
+    numbers: np.ndarray
+    others: Mapping[str, pd.Series]
+    exact: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, rows: np.ndarray) -> RawTable:
+        """Return some of the rows."""
+        others = {name: column.iloc[rows] for name, column in self.others.items()}
+        return RawTable(
+            self.names, self.numbers[rows], others, {name: each[rows] for name, each in self.exact.items()}
+        )
+
+    def column(self, name: str) -> np.ndarray | pd.Series:
+        """Return one column: an array of numbers, or text or dates."""
+        return self.others[name] if name in self.others else self.numbers[:, self.names.index(name)]
+
+    def missing(self) -> dict[str, int]:
+        """Count the missing values of each column."""
+        counts = {name: int(np.isnan(self.numbers[:, i]).sum()) for i, name in enumerate(self.names)}
+        return counts | {name: int(column.isna().sum()) for name, column in self.others.items()}
+
+    def keys(self, rows: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+        """Return a 64-bit hash of each of these rows, equal for rows with equal values in these columns."""
+        chosen = set(columns)
+        numbers = [i for i, name in enumerate(self.names) if name in chosen]
+        texts = [name for name in self.others if name in chosen]
+        factors = np.random.default_rng(0).integers(1, 1 << 63, len(numbers), dtype=np.uint64) | np.uint64(1)
+        parts = (rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS))
+        blocks = [self._keys(part, numbers, factors, texts) for part in parts]
+        return np.concatenate([np.empty(0, np.uint64), *blocks])
+
+    def _keys(
+        self, rows: np.ndarray, numbers: Sequence[int], factors: np.ndarray, texts: Sequence[str]
+    ) -> np.ndarray:
+        some = self.numbers[rows][:, numbers] + np.float32(0)  # -0 becomes 0
+        bits = np.ascontiguousarray(some).view(np.uint32).astype(np.uint64)
+        # Multiply and shift, as hash functions mix: pandas' own takes ten times as long on numbers.
+        bits ^= bits << np.uint64(32)
+        bits *= factors
+        bits ^= bits >> np.uint64(29)
+        keys = bits.sum(axis=1, dtype=np.uint64)
+        if texts:
+            import pandas as pd
+
+            frame = pd.DataFrame({name: self.others[name].iloc[rows] for name in texts})
+            keys += pd.util.hash_pandas_object(frame, index=False).to_numpy() * np.uint64(PRIME)
+        return keys
+
+
+def collect_columns(
+    batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "", most: float = math.inf
+) -> RawTable:
+    """Return the named columns of all batches.
+
+    Raises TooLargeError if they take more than `most` bytes, and DataError for too many cells with text or dates.
+    """
+    blocks: list[np.ndarray] = []
+    texts_and_dates: dict[str, list[pa.Array]] = {}
+    whole = _ExactIntegers()
+    names: tuple[str, ...] = ()
+    rows = taken = 0
+    for batch in batches:
+        names = tuple(name for name in columns if pa.types.is_floating(batch.schema.field(name).type))
+        for name in columns:
+            if name not in names:
+                texts_and_dates.setdefault(name, []).append(batch.column(name))
+        numbers = [batch.column(name).to_numpy(zero_copy_only=False) for name in names]
+        block = np.empty((len(batch), len(names)), np.float32)
+        for i, column in enumerate(numbers):
+            block[:, i] = column
+        blocks.append(block)
+        whole.add(names, numbers, blocks)
+        rows += len(batch)
+        taken += batch.nbytes - sum(column.nbytes for column in numbers)
+        taken += block.nbytes + 8 * len(batch) * len(whole.exact)  # numbers take 32 bits each, except for keys
+        if taken > most:
+            raise TooLargeError(
+                f"{origin}: its first {rows:,} rows take {taken:,} bytes, expected at most {most:,}"
+            )
+        if texts_and_dates and rows * len(columns) > MOST_CELLS:
+            raise DataError(
+                f"{origin}: a table with text or dates may have {MOST_CELLS:,} cells, and this one has more. "
+                f"Use the first {MOST_CELLS // len(columns):,} rows with --rows, or fewer columns"
+            )
+    others = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in texts_and_dates.items()}
+    numbers = np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32)
+    return RawTable(names, numbers, others, {name: np.concatenate(parts) for name, parts in whole.exact.items()})
+
+
+class _ExactIntegers:
+    """Collects the columns of whole numbers that 32 bits can't hold, batch by batch."""
+
+    def __init__(self) -> None:
+        self.exact: dict[str, list[np.ndarray]] = {}
+        self._others: set[str] = set()
+
+    def add(self, names: Sequence[str], columns: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> None:
+        """Add a batch; `blocks` are all batches in 32 bits, with this one."""
+        for i, (name, values) in enumerate(zip(names, columns, strict=True)):
+            if name in self._others:
+                continue
+            if not _is_whole(values):
+                self._others.add(name)
+                self.exact.pop(name, None)
+            elif name in self.exact:
+                self.exact[name].append(values)
+            elif np.abs(values).max(initial=0) > LARGEST_EXACT:
+                self.exact[name] = [*(before[:, i].astype(np.float64) for before in blocks[:-1]), values]
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    """Return whether these are whole numbers in float64, none missing."""
+    if values.dtype != np.float64 or not (values[:1] == np.round(values[:1])).all():  # most columns end here
+        return False
+    return bool((values == np.round(values)).all())
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +195,7 @@ class Number(_Step, frozen=True, tag="number"):
 
     def encode(self, column: Any) -> np.ndarray:
         """Return the numbers, with the median for missing ones."""
-        values = column
-        if self.text:
-            values = read_numbers(self.name, column, self.format)
+        values = read_numbers(self.name, column, self.format) if self.text else column
         return np.where(np.isfinite(values), values, np.float32(self.median))[:, None]
 
 
@@ -182,8 +307,6 @@ class Encoding(msgspec.Struct, frozen=True):
     @property
     def schema(self) -> pa.Schema:
         """The types in which the columns are read."""
-        import pyarrow as pa
-
         numbers = {step.name for step in self.steps if isinstance(step, Number) and not step.text}
         return pa.schema([(name, pa.float32() if name in numbers else pa.string()) for name in self.columns])
 
@@ -216,94 +339,6 @@ def hash_text(column: pd.Series) -> Any:
         analyzer="char_wb", ngram_range=(3, 4), n_features=HASHED, alternate_sign=False, dtype=np.float32
     )
     return hashing.transform(column.astype(object).where(column.notna(), "").tolist())
-
-
-def read_dates(column: pd.Series) -> tuple[pd.Series, str | None]:
-    """Return the dates of a column and the format of their text, which is None for a column of dates.
-
-    Raises:
-        ValueError: The text has no known format of dates.
-    """
-    import pandas as pd
-    from skrub import ToDatetime
-
-    reader = ToDatetime()
-    dates = reader.fit_transform(column)
-    if reader.format_ is None or (written := resolve_date_format(column, reader.format_)) == reader.format_:
-        return dates, reader.format_
-    return pd.to_datetime(column, format=written, utc=True), written
-
-
-def resolve_date_format(column: pd.Series, written: str) -> str:
-    """Return the format that dates of text are read in, found as `written`: with points, the day comes first.
-
-    >>> import pandas as pd
-    >>> resolve_date_format(pd.Series(["03.04.2024"]), "%m.%d.%Y")
-    '%d.%m.%Y'
-    >>> resolve_date_format(pd.Series(["03.24.2024"]), "%m.%d.%Y")
-    '%m.%d.%Y'
-    >>> resolve_date_format(pd.Series(["2024.03.04."]), "%Y.%m.%d.")
-    '%Y.%m.%d.'
-    """
-    if not written.startswith("%m.%d."):
-        return written
-    other = written.replace("%m.%d.", "%d.%m.")
-    return other if parses_all(column, other) else written
-
-
-def parses_all(column: pd.Series, written: str) -> bool:
-    """Return whether all dates of text fit this format."""
-    import pandas as pd
-
-    return bool(pd.to_datetime(column.dropna(), format=written, errors="coerce", utc=True).notna().all())
-
-
-def date_parts(
-    name: str, column: pd.Series, written: str | None, origin: float | None = None
-) -> Mapping[str, np.ndarray]:
-    """Return year, month, day, hour, weekday and seconds of dates, by name.
-
-    Args:
-        name: The column's name in errors.
-        column: Dates, or text in the format `written`.
-        written: The format of text, or None.
-        origin: Count seconds from here, rounded to 32 bits. Default: from 1970, not rounded.
-
-    Raises:
-        UnreadableValueError: A value is no date.
-    """
-    import pandas as pd
-
-    dates = pd.to_datetime(column, format=written, errors="coerce", utc=True)
-    check_parsed(name, column, dates, "date" if written is None else f"date written as {written}")
-    parts = {part: getattr(dates.dt, part).to_numpy(np.float32) for part in ("year", "month", "day", "hour")}
-    parts["weekday"] = dates.dt.day_of_week.to_numpy(np.float32)
-    seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(np.float64)
-    return parts | {"total_seconds": seconds if origin is None else (seconds - origin).astype(np.float32)}
-
-
-def check_parsed(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> None:
-    """Raise UnreadableValueError for the first value that is not missing and could not be parsed."""
-    unread = (parsed.isna() & column.notna()).to_numpy()
-    if unread.any():
-        row = int(unread.argmax())
-        raise UnreadableValueError(row, name, f"{shown(column.iloc[row])} is no {kind}, as the training rows' are")
-
-
-def read_numbers(name: str, column: pd.Series, format: NumberFormat | None = None) -> np.ndarray:
-    """Return the numbers (rows,) float32 that a column writes as text; NaN for missing values.
-
-    Raises:
-        UnreadableValueError: A text is no number, or none in this format.
-    """
-    import pandas as pd
-
-    numbers = pd.to_numeric(column, errors="coerce") if format is None else format.read(column)
-    with np.errstate(over="ignore"):
-        narrow = numbers.astype(np.float32)
-    kind = "number" if format is None else f"number written as {format.pattern}"
-    check_parsed(name, column, narrow.where(np.isfinite(narrow)), kind)
-    return narrow.to_numpy()
 
 
 def is_missing(column: np.ndarray | pd.Series) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gengap.data.encoding import read_dates
+from gengap.data.value_formats import read_dates
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
 from gengap.options.study_options import DataSpec
 from gengap.text.catalog import Message

@@ -17,7 +17,7 @@ import numpy as np
 
 from gengap.data.rows import Rows, nested_subset
 from gengap.errors import WriteError
-from gengap.files.atomic import atomic_write
+from gengap.files.writing import atomic_write
 
 BUCKET_BYTES = 1 << 26  # shuffled in memory at once
 SAMPLE_ROWS = 200_000  # of stored rows, for methods that need all rows in memory

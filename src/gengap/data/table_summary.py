@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
-from gengap.data.encoding import Category, Date, Encoding, Number, Step, Text, features_of, parses_all
-from gengap.data.formatted_numbers import NumberFormat
-from gengap.data.raw_table import RawTable
+from gengap.data.encoding import Category, Date, Encoding, Number, RawTable, Step, Text, features_of
+from gengap.data.value_formats import NumberFormat, parses_all
 from gengap.errors import shown
 from gengap.text.catalog import Message
 

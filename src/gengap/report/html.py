@@ -25,7 +25,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gengap.analysis.sizes import SizeAnalysis
-from gengap.files.atomic import atomic_write
+from gengap.files.writing import atomic_write
 from gengap.report.page import GroupMember, Page, RankedRun
 from gengap.report.page.page_curves import RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER

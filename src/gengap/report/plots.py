@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gengap.errors import UsageError
-from gengap.files.atomic import atomic_write
+from gengap.files.writing import atomic_write
 from gengap.history import History, Series
 from gengap.report.labels import FONT, legend_labels, plain_text
 from gengap.text.markup import LARGEST_DRAWABLE, drawable_values

@@ -16,7 +16,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.files.atomic import explain_write_errors
+from gengap.files.writing import explain_write_errors
 from gengap.history import History, Series
 
 VERSION = "brain.Event:2"  # of the record format, which every file's first message tells

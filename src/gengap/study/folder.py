@@ -27,8 +27,8 @@ import numpy as np
 from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
 from gengap.errors import StudyFolderError, reason
-from gengap.files.atomic import PARTIAL_FILE, atomic_write, safe_join
 from gengap.files.limits import check_archive, read_document
+from gengap.files.writing import PARTIAL_FILE, atomic_write, safe_join
 from gengap.history import History, read_histories, write_histories
 from gengap.models.saved_model import ModelCard, write_card
 from gengap.train.checkpoint import CheckpointFile

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from gengap.data.table_summary import TableSummary
-from gengap.files.atomic import atomic_write, safe_join
 from gengap.files.limits import read_document
-from gengap.files.lock import lock_holder
+from gengap.files.writing import atomic_write, lock_holder, safe_join
 from gengap.history import write_histories
 
 if TYPE_CHECKING:

@@ -27,8 +27,7 @@ from gengap.analysis.summary import Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
 from gengap.data.stored_rows import sample_in_memory
 from gengap.errors import did_you_mean
-from gengap.files.atomic import refuse_links
-from gengap.files.lock import study_lock
+from gengap.files.writing import refuse_links, study_lock
 from gengap.models.model_function import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
 from gengap.plan import Plan

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gengap.files.atomic import atomic_write
 from gengap.files.limits import check_archive
+from gengap.files.writing import atomic_write
 from gengap.history import History, Series
 from gengap.train.types import PartialResult
 

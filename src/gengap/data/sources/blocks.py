@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gengap.data.formatted_numbers import Decimal
+from gengap.data.value_formats import Decimal
 from gengap.errors import BadRowError, FormattedNumberError, SourceError, TooFewRowsError
 from gengap.files.delimited import MISSING_VALUES
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
-from gengap.data.formatted_numbers import looks_formatted
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources.blocks import (
     NO_CLASS,
@@ -28,6 +27,7 @@ from gengap.data.sources.blocks import (
     check_batch,
     number_problem,
 )
+from gengap.data.value_formats import looks_formatted
 from gengap.errors import SourceError, shown
 from gengap.files.delimited import (
     DELIMITERS,

@@ -20,7 +20,6 @@ from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import TEXT, byte_stream, csv_text, kind_of
 from gengap.data.sources.blocks import Block, Progress, Reader, accept_rows, check_batch
 from gengap.errors import BadRowError, SourceError, UsageError, shown
-from gengap.files.atomic import atomic_write
 from gengap.files.limits import (
     check_archive,
     check_arrow,
@@ -30,6 +29,7 @@ from gengap.files.limits import (
     open_arrow,
     open_parquet,
 )
+from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
 
 BATCH_ROWS = 1 << 16

@@ -1,4 +1,4 @@
-"""Numbers written for people: "1,234.50", "(12)", "$12", "45%", "3,14", "1'234.5", "1 234".
+"""How text writes numbers for people, as "1,234.50", "(12)", "$12", "45%", "3,14", "1'234.5", "1 234", and dates.
 
 `detect_format` finds how a column of text writes its numbers, and `NumberFormat.read` turns the text into numbers.
 The format is saved with the model, so rows to predict are read in the same way. Other text is no number.
@@ -8,7 +8,7 @@ skrub's `ToFloat` only removes separators: it reads "1,5" as 15 if commas separa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -66,10 +66,20 @@ FORMATS: tuple[tuple[Decimal, Thousands], ...] = (
 )
 
 
+class UnreadableValueError(DataError):
+    """A value that can't be read. `row` counts the rows given, from 0."""
+
+    hint = "Correct it, empty the cell, or write the whole column in one way"
+
+    def __init__(self, row: int, column: str, problem: str) -> None:
+        self.row, self.column, self.problem = row, column, problem
+        super().__init__(f"column {column!r}: {problem}. {self.hint}")
+
+
 class NumberFormat(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a column writes its numbers.
 
-    Args:
+    Attributes:
         decimal: The sign before the decimals.
         thousands: The sign between groups of digits; "" for none.
         unit: What stands before or behind the numbers, such as "$", "EUR" or "%"; "" for nothing.
@@ -112,14 +122,9 @@ class NumberFormat(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FormatFound(NamedTuple):
-    """The format of a column.
+    """The format of a column, and one of its texts with the number that it is read as.
 
-    Args:
-        format: The format.
-        example: One of the column's texts.
-        value: The number that the example is read as.
-        other: The number it would be in another format that fits the column as well, or None.
-        reason: Why this format was chosen before the other.
+    `other` is the number it would be in another format that fits as well, or None; `reason` is why not that one.
     """
 
     format: NumberFormat
@@ -138,12 +143,8 @@ class _Parts(NamedTuple):
 def detect_format(values: Iterable[str], decimal: Decimal | None = None) -> FormatFound | None:
     """Return how texts write numbers, or None if they are no numbers or plain ones as 1234.5.
 
-    Args:
-        values: The column's texts.
-        decimal: The decimal sign of the file's other columns, if it is known.
-
-    Raises:
-        ValueError: They are numbers, but not all in one format or unit.
+    `decimal` is the sign of the file's other columns, if it is known. Raises ValueError for numbers in different
+    formats or units.
 
     >>> detect_format(["3,14", "2,5", "7"]).format
     NumberFormat(decimal=',', thousands='', unit='')
@@ -182,14 +183,7 @@ def find_format(
 ) -> FormatFound | None:
     """Return the format of a column's different values, or None for a single one, plain numbers and other text.
 
-    Args:
-        place: What errors call the column.
-        values: The column's values.
-        decimal: The decimal sign of the file's other columns, if it is known.
-        otherwise: What to do if they are no numbers.
-
-    Raises:
-        DataError: They are numbers that can't be read, because of different formats or units.
+    Raises DataError for different formats or units; `otherwise` says what to do if they are no numbers.
     """
     different = dict.fromkeys(str(value) for value in values)
     try:
@@ -284,3 +278,79 @@ def _two_formats(parts: dict[str, _Parts]) -> str:
         if not any(_fits([parts[text].digits], *each) for each in fitting):
             return f"{shown(first)} and {shown(text)}"
     return shown(first)
+
+
+def read_dates(column: pd.Series) -> tuple[pd.Series, str | None]:
+    """Return the dates of a column and the format of their text, or None. Raises ValueError for unknown formats."""
+    import pandas as pd
+    from skrub import ToDatetime
+
+    reader = ToDatetime()
+    dates = reader.fit_transform(column)
+    if reader.format_ is None or (written := resolve_date_format(column, reader.format_)) == reader.format_:
+        return dates, reader.format_
+    return pd.to_datetime(column, format=written, utc=True), written
+
+
+def resolve_date_format(column: pd.Series, written: str) -> str:
+    """Return the format that dates of text are read in, found as `written`: with points, the day comes first.
+
+    >>> import pandas as pd
+    >>> resolve_date_format(pd.Series(["03.04.2024"]), "%m.%d.%Y")
+    '%d.%m.%Y'
+    >>> resolve_date_format(pd.Series(["03.24.2024"]), "%m.%d.%Y")
+    '%m.%d.%Y'
+    >>> resolve_date_format(pd.Series(["2024.03.04."]), "%Y.%m.%d.")
+    '%Y.%m.%d.'
+    """
+    if not written.startswith("%m.%d."):
+        return written
+    other = written.replace("%m.%d.", "%d.%m.")
+    return other if parses_all(column, other) else written
+
+
+def parses_all(column: pd.Series, written: str) -> bool:
+    """Return whether all dates of text fit this format."""
+    import pandas as pd
+
+    return bool(pd.to_datetime(column.dropna(), format=written, errors="coerce", utc=True).notna().all())
+
+
+def date_parts(
+    name: str, column: pd.Series, written: str | None, origin: float | None = None
+) -> Mapping[str, np.ndarray]:
+    """Return year, month, day, hour, weekday and seconds of dates, or of text in the format `written`, by name.
+
+    Seconds count from 1970, or rounded to 32 bits from `origin`. Raises UnreadableValueError if a value is no date.
+    """
+    import pandas as pd
+
+    dates = pd.to_datetime(column, format=written, errors="coerce", utc=True)
+    check_parsed(name, column, dates, "date" if written is None else f"date written as {written}")
+    parts = {part: getattr(dates.dt, part).to_numpy(np.float32) for part in ("year", "month", "day", "hour")}
+    parts["weekday"] = dates.dt.day_of_week.to_numpy(np.float32)
+    seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(np.float64)
+    return parts | {"total_seconds": seconds if origin is None else (seconds - origin).astype(np.float32)}
+
+
+def check_parsed(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> None:
+    """Raise UnreadableValueError for the first value that is not missing and could not be parsed."""
+    unread = (parsed.isna() & column.notna()).to_numpy()
+    if unread.any():
+        row = int(unread.argmax())
+        raise UnreadableValueError(row, name, f"{shown(column.iloc[row])} is no {kind}, as the training rows' are")
+
+
+def read_numbers(name: str, column: pd.Series, format: NumberFormat | None = None) -> np.ndarray:
+    """Return the numbers (rows,) float32 that a column writes as text; NaN for missing values.
+
+    Raises UnreadableValueError if a text is no number, or none in this format.
+    """
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce") if format is None else format.read(column)
+    with np.errstate(over="ignore"):
+        narrow = numbers.astype(np.float32)
+    kind = "number" if format is None else f"number written as {format.pattern}"
+    check_parsed(name, column, narrow.where(np.isfinite(narrow)), kind)
+    return narrow.to_numpy()

@@ -1,0 +1,165 @@
+"""Write files in one step, into the right folder, and one study at a time.
+
+A file is written under a temporary name in the same folder, and then renamed. A study's folder is locked:
+
+    study.lock      locked (with `filelock`) while a study runs
+    study.lock.json the process, host and start time of that study
+
+The system unlocks the file however a process ends, so the next study simply locks what a killed one left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import re
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
+
+import msgspec
+from filelock import FileLock, Timeout, lock_descriptor
+
+from gengap.errors import GengapError, PlaceError, StudyFolderError, WriteError
+
+# Errors of a wrong place; any other error may happen in every place.
+BAD_PLACE_ERRORS = {
+    getattr(errno, name, None)
+    for name in ("EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "EINVAL")
+}
+
+PARTIAL_FILE = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file that is not complete
+LOCK, HOLDER = "study.lock", "study.lock.json"
+WAIT_SECONDS = 1.0  # `lock_holder` holds the lock for an instant, which is no reason to refuse a study
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
+    """Yield a temporary path to write to, which is renamed to `path` at the end; it is removed if anything fails.
+
+    Args:
+        path: The file to write. Its folders are created.
+        ending: An ending of the temporary name, for writers that require one.
+
+    Raises:
+        WriteError: The file can't be written.
+    """
+    if path.is_dir():
+        raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{ending}")
+    try:
+        with explain_write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)  # an old one may be a link, which writing would follow
+            yield part
+            part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into PlaceError if `path` is no place to write to, otherwise into WriteError."""
+    try:
+        yield
+    except GengapError:
+        raise
+    except OSError as error:
+        problem = f"{path}: can't be written ({error.strerror or error})"
+        if error.errno in BAD_PLACE_ERRORS:
+            raise PlaceError(f"{problem}. Name a place with room that may be written to") from error
+        raise WriteError(
+            f"{problem}. Make room there and run the same command again, or name another place"
+        ) from error
+
+
+def safe_join(folder: Path, name: str) -> Path:
+    """Join a name with "/" between its parts to a folder. Raises StudyFolderError if it leads out of the folder."""
+    if "\\" in name or "\0" in name or PureWindowsPath(name).anchor or ".." in name.split("/"):
+        raise StudyFolderError(f"{folder}: the name {name!r} leads out of this folder. Nothing was read or written")
+    return folder / name
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise StudyFolderError if a link in `folder` leads out of it, so that files would be written elsewhere."""
+    root = folder.resolve()
+    for inner, folders, names in os.walk(folder):
+        for path in (Path(inner, name) for name in (*folders, *names)):
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                raise StudyFolderError(
+                    f"{path} is a link that leads out of {folder}, but a study writes into its folder only. Use "
+                    "a folder or file in its place, or another folder with --out"
+                )
+
+
+class LockHolder(msgspec.Struct, frozen=True):
+    """The process that runs a study, its host, and its start as "YYYY-MM-DD HH:MM:SS"."""
+
+    pid: int
+    host: str
+    since: str
+
+
+def lock_holder(folder: Path) -> LockHolder | None:
+    """Return who runs a study in `folder`, or None if nobody does."""
+    try:
+        with (folder / LOCK).open("r+b") as file, contextlib.suppress(OSError):
+            if lock_descriptor(file.fileno(), blocking=False):
+                return None
+        return msgspec.json.decode((folder / HOLDER).read_bytes(), type=LockHolder)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+@contextlib.contextmanager
+def study_lock(folder: Path) -> Iterator[None]:
+    """Lock `folder` for one study. It is created, and removed again if nothing was put into it.
+
+    Raises:
+        StudyFolderError: Another study runs there, in this or another process.
+        WriteError: The folder can't be created.
+    """
+    path = folder / LOCK
+    with explain_write_errors(path):
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        lock = _acquire(path)
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without this information
+            since = time.strftime("%Y-%m-%d %H:%M:%S")
+            (folder / HOLDER).write_bytes(msgspec.json.encode(LockHolder(os.getpid(), platform.node(), since)))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / HOLDER).unlink()
+        if sys.platform != "win32":  # there `release` removes it: an open file can't be removed
+            with contextlib.suppress(OSError):
+                path.unlink()  # before the release: a study that waits for it then notices that it is gone
+        lock.release()
+        with contextlib.suppress(OSError):  # not empty
+            for each in missing:
+                each.rmdir()
+
+
+def _acquire(path: Path) -> FileLock:
+    lock = FileLock(path, timeout=WAIT_SECONDS, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StudyFolderError(_refusal(path)) from None
+    except OSError as error:
+        warnings.warn(f"{path} can't be locked ({error}): make sure that no other study runs there", stacklevel=4)
+    return lock
+
+
+def _refusal(path: Path) -> str:
+    found = lock_holder(path.parent)
+    who = f" (process {found.pid} on {found.host}, since {found.since})" if found else ""
+    return f"{path.parent}: another study is under way there{who}; wait for it, or name another folder with --out"
