@@ -86,7 +86,7 @@ def test_a_smaller_model_that_is_materially_worse_is_not_kept_however_wide_the_e
 def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:
     random = np.random.default_rng(3)
     made = outcomes(rungs(0.2, 0.4, 0.6, 0.6))
-    shuffled = type(made)(made.trials, made.fitted, random.permutation(Y), {})
+    shuffled = type(made)(made.trials, made.trained, random.permutation(Y), {})
     kept = conclude(shuffled, 28, COUNTS, {}).recommendation
     assert kept is not None and not kept.learnt
     assert kept.run == "sizes/4"
@@ -123,7 +123,7 @@ def test_two_baselines_in_one_place_share_a_sentence() -> None:
 
 def test_models_no_better_than_one_answer_for_all_rows_are_told(found: Conclusions) -> None:
     worse = outcomes([(trial, (3.0, 4.0)) for trial, _ in rungs(1.0, 1.0)])
-    for each in worse.fitted.values():
+    for each in worse.trained.values():
         each.outputs[:, :, 0] *= np.where(np.arange(ROWS) % 3, 1, -1)
     code = "conclusion-no-lower-than-constant"
     assert messages(conclude(worse, 28, COUNTS, {}))[code]["loss"] == pytest.approx(0.69, abs=0.01)
@@ -135,11 +135,11 @@ def test_the_expected_accuracy_is_free_of_the_luck_of_the_pick() -> None:
     trials = [Trial(run=f"sizes/{n}", units=(n,)) for n in range(1, 31)]
     lucky = np.random.default_rng(31)
     made = outcomes([(trial, (0.5,)) for trial in trials], seeds=1)
-    for each in made.fitted.values():
+    for each in made.trained.values():
         each.outputs[0, :, 0] = 2 * Y - 1 + 2 * HARDNESS + 1.5 * lucky.normal(size=ROWS)
     kept = conclude(made, 28, COUNTS, {}).recommendation
     assert kept is not None and kept.expected.accuracy is not None
-    by_run = {trial.run: np.asarray(made.correct(trial.run)) for trial in trials}
+    by_run = {trial.run: 1 - np.asarray(made.errors(trial.run)) for trial in trials}
     truth, right = np.mean(list(by_run.values())), by_run[kept.run]
     low, middle, high = kept.expected.accuracy
     assert right.mean() > truth + 0.01, "the pick was lucky in accuracy too"

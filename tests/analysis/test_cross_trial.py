@@ -9,7 +9,7 @@ import pytest
 from analysis.losses_made import exponential, made
 from analysis.outcomes_made import ROWS
 
-from gengap.analysis.cross_trial import cross_trial_findings
+from gengap.analysis.effects import cross_trial_findings
 
 SMALL = exponential(np.random.default_rng(0), 0.5, 1, ROWS)
 ERROR = 0.05  # of each row's difference

@@ -10,7 +10,7 @@ import pytest
 from analysis.outcomes_made import Y, cross_validated, logits, outcomes, rungs
 
 from gengap.analysis import conclude
-from gengap.analysis.finalists import FEW, FIRST, MOST, choose_finalists
+from gengap.analysis.growth import ENOUGH, FIRST, MOST, choose_finalists
 from gengap.models.treatments import L2
 from gengap.plan import Growth, Trial
 from gengap.presets import full
@@ -42,7 +42,7 @@ def test_they_meet_where_few_rows_validate(train_rows: int, folds: int, count: i
 
 def test_enough_validation_rows_or_one_model_need_no_final() -> None:
     found = outcomes(rungs(0.2, 0.3))
-    assert not choose_finalists(full(), replace(found, y=np.tile(Y, FEW // len(Y))), 4_000)
+    assert not choose_finalists(full(), replace(found, y=np.tile(Y, ENOUGH // len(Y))), 4_000)
     assert not choose_finalists(full(), outcomes(rungs(0.2)), 4_000)
 
 

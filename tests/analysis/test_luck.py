@@ -26,7 +26,7 @@ def thirty() -> tuple[TrialResults, Conclusions]:
     """Models that are equal but for what each makes of these rows."""
     found = outcomes([(Trial(run=f"sizes/{n}", units=(n,)), (0.5,)) for n in range(1, 31)], seeds=1)
     lucky = np.random.default_rng(31)
-    for each in found.fitted.values():
+    for each in found.trained.values():
         each.outputs[0, :, 0] = 2 * Y - 1 + 2 * HARDNESS + 1.5 * lucky.normal(size=ROWS)
     return found, concluded(found)
 

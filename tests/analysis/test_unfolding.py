@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from analysis.outcomes_made import Y, outcomes, rungs
 
+from gengap.analysis.effects import FEWEST_SIZES, analyse_sizes, should_try_larger
 from gengap.analysis.growth import next_trials
 from gengap.analysis.results import TrialResults
-from gengap.analysis.sizes import FEWEST, analyse_sizes, should_try_larger
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import load_plan
@@ -45,7 +45,7 @@ def test_a_plan_without_growth_is_trained_at_once_and_once() -> None:
 
 def test_the_ladder_is_climbed_one_step_beyond_where_gains_vanish() -> None:
     assert len(tried_with([0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0])) == 7
-    assert len(tried_with([0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8])) == FEWEST
+    assert len(tried_with([0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8])) == FEWEST_SIZES
     assert len(tried_with([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])) == len(LADDER)
     assert len(tried_with([0.2, 0.3, 0.4, 0.5, 0.4, 0.6, 0.6, 0.6])) == 8, "a worse rung is looked beyond"
 

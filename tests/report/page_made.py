@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from gengap.analysis import BaselineResult
+from gengap.analysis.effects import EffectKind, RegularizerEffect, SizeAnalysis, SizeResult
 from gengap.analysis.evaluation import Evaluation
-from gengap.analysis.finalists import Finalist
+from gengap.analysis.growth import Finalist
 from gengap.analysis.recommend import ExpectedScores, NextStep, Recommendation
-from gengap.analysis.regularizers import EffectKind, RegularizerEffect
-from gengap.analysis.sizes import SizeAnalysis, SizeResult
 from gengap.analysis.summary import Provenance, StudySummary, TrialSummary, metrics_at
 from gengap.data.table_summary import PLAIN_NUMBER, ColumnSummary, TableSummary
 from gengap.diagnose.findings import too_little_capacity

@@ -1,6 +1,6 @@
 """Conclusions from the finished trials of a study: one typed value that every renderer shows.
 
-results -> sizes, regularizers, more_rows -> comparisons and ranks -> recommend
+results -> effects of size, regularisers and training rows -> comparisons and ranks -> recommend
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gengap.analysis.effects import (
+    RegularizerEffect,
+    SizeAnalysis,
+    analyse_regularizers,
+    analyse_sizes,
+    analyse_training_rows,
+)
 from gengap.analysis.evaluation import compare_all_metrics
-from gengap.analysis.finalists import Finalist, analyse_finalists
+from gengap.analysis.growth import Finalist, analyse_finalists
 from gengap.analysis.recommend import Recommendation, recommend
-from gengap.analysis.regularizers import RegularizerEffect, analyse_regularizers
 from gengap.analysis.results import TrialResults
-from gengap.analysis.sizes import SizeAnalysis, analyse_sizes
-from gengap.analysis.training_rows import analyse_training_rows, next_step
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import Comparison, Rank, ranks
 from gengap.stats.learning_curve import LearningCurveForecast
@@ -69,9 +73,12 @@ def conclude(
     losses = {run: results.losses(run) for run in names}
     sizes, effects = analyse_sizes(results, features), analyse_regularizers(results)
     more_rows = analyse_training_rows(results, counts["train"])
-    steps = next_step(more_rows)
+    scores = {run: results.task.scores(each, results.y, results.weights) for run, each in results.baselines.items()}
     return Conclusions(
-        baselines=tuple(_baseline(results, run) for run in results.baselines),
+        baselines=tuple(
+            BaselineResult(run=run, loss=each[results.task.loss], accuracy=each.get("accuracy"), r2=each.get("r2"))
+            for run, each in scores.items()
+        ),
         sizes=sizes,
         regularizers=effects,
         more_rows=more_rows,
@@ -80,11 +87,5 @@ def conclude(
             losses, {run: results.outputs(run) for run in names}, results.y, results.task, results.weights
         ),
         cross_validation=analyse_finalists(results),
-        recommendation=recommend(results, features, counts["test"], sizes, effects, verdicts, steps),
+        recommendation=recommend(results, features, counts["test"], sizes, effects, verdicts, more_rows),
     )
-
-
-def _baseline(results: TrialResults, run: str) -> BaselineResult:
-    found = results.task.scores(results.outputs(run)[0], results.y, results.weights)
-    loss = found[results.task.loss]
-    return BaselineResult(run=run, loss=loss, accuracy=found.get("accuracy"), r2=found.get("r2"))

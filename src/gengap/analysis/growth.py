@@ -1,8 +1,12 @@
-"""Which trials a study adds: sizes, then regularisers, then the plan's own trials, then parts of the rows.
+"""Which trials a study adds: sizes, regularisers, the plan's own trials, parts of the rows, and cross-validation.
 
     next_trials(plan, results, ...) -> the trials to train next, or none
+    choose_finalists(plan, results, ...) -> runs -> cross_validate -> results.out_of_fold -> recommend
 
 This depends only on the plan and on the results so far. So an interrupted study continues in the same way.
+
+A few hundred validation rows are too few to separate good models, and the one that looks best on them is lucky. So
+the best few are cross-validated. Repeating the split for every model would cost as much as the study each time.
 """
 
 from __future__ import annotations
@@ -12,12 +16,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from gengap.analysis.results import TrialResults
-from gengap.analysis.sizes import BEYOND, should_try_larger
+from gengap.analysis.effects import BEYOND, should_try_larger
+from gengap.analysis.results import Interval, TrialResults, mean_interval
 from gengap.plan import ROWS, Plan, Trial
 from gengap.train.stopping import NEVER
 
 FEWEST_ROWS = 40  # training rows of the first point of a learning curve
+ENOUGH = 2_000  # validation rows that are enough without cross-validation
+FEWEST = 10  # validation rows of cross-validation, here and in each fold
+MOST = 20_000  # training rows: with more it would take long, and more of them can validate instead
+FIRST = 5  # best runs that are finalists, whatever their group
 
 
 def next_trials(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Trial, ...]:
@@ -28,36 +36,24 @@ def next_trials(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Tri
         results: The finished trials.
         train_rows: Number of training rows.
     """
-    if plan.growth is None:
-        return _untried(plan.trials, results)
-    rungs = plan.growth.size_trials()
-    tried = [rung for rung in rungs if rung.run in results.trials]
-    if len(tried) < len(rungs) and should_try_larger(results, [rung.run for rung in tried]):
-        return (rungs[len(tried)],)
+
+    def untried(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+        return tuple(trial for trial in trials if trial.run not in results.trials)
+
+    growth = plan.growth
+    if growth is None:
+        return untried(plan.trials)
+    sizes = growth.size_trials()
+    tried = [size for size in sizes if size.run in results.trials]
+    if len(tried) < len(sizes) and should_try_larger(results, [size.run for size in tried]):
+        return (sizes[len(tried)],)
     turning_size = tried[-1 - BEYOND :][:1]
-    regularized = [trial for rung in turning_size for trial in plan.growth.regularizer_trials(rung.units)]
-    return (
-        _untried(regularized, results)
-        or _untried(plan.trials, results)
-        or _untried(_on_fewer_rows(plan, results, train_rows), results)
-    )
-
-
-def best_run(results: TrialResults) -> str | None:
-    """Return the run on all training rows with the lowest mean validation loss."""
-    return min(results.full_runs, key=lambda run: float(results.losses(run).mean()), default=None)
-
-
-def _untried(trials: Iterable[Trial], results: TrialResults) -> tuple[Trial, ...]:
-    return tuple(trial for trial in trials if trial.run not in results.trials)
-
-
-def _on_fewer_rows(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Trial, ...]:
-    best = best_run(results)
-    if plan.growth is None or best is None:
-        return ()
-    shares = [share for share in plan.growth.shares if round(share * train_rows) >= FEWEST_ROWS]
-    return tuple(_with_share(results.trials[best], share, plan, train_rows) for share in shares)
+    regularized = [trial for size in turning_size for trial in growth.regularizer_trials(size.units)]
+    if trials := untried(regularized) or untried(plan.trials):
+        return trials
+    shares = [share for share in growth.shares if round(share * train_rows) >= FEWEST_ROWS]
+    best = [results.trials[run] for run in results.ranked[:1]]
+    return untried(_with_share(trial, share, plan, train_rows) for trial in best for share in shares)
 
 
 def _with_share(trial: Trial, share: float, plan: Plan, train_rows: int) -> Trial:
@@ -77,3 +73,41 @@ def _with_share(trial: Trial, share: float, plan: Plan, train_rows: int) -> Tria
         max_epochs=math.ceil(recipe.max_epochs / root),
         patience=min(math.ceil(recipe.stopping.patience / root), NEVER),
     )
+
+
+class Finalist(msgspec.Struct, frozen=True, kw_only=True):
+    """A cross-validated run.
+
+    Attributes:
+        run: The run.
+        loss: Mean loss as (low, middle, high) on rows that it did not train on. The interval is over rows, not
+            over repeated training.
+        rows: Number of these rows.
+    """
+
+    run: str
+    loss: Interval
+    rows: int
+
+
+def choose_finalists(plan: Plan, results: TrialResults, train_rows: int) -> tuple[str, ...]:
+    """Return the runs to cross-validate, the best first: the FIRST by validation loss and the best of each group.
+
+    The best of each group, because a group of many similar runs could take all first places. None if enough rows
+    validate, if nothing was learnt, or if there is nothing to choose.
+    """
+    folds = plan.growth.folds if plan.growth is not None else 0
+    if not folds or not FEWEST <= len(results.y) < ENOUGH or not FEWEST * folds <= train_rows <= MOST:
+        return ()
+    if not results.permutation_test.learnt:
+        return ()
+    groups = [results.trials[run].group for run in results.ranked]
+    chosen = [run for at, run in enumerate(results.ranked) if at < FIRST or groups.index(groups[at]) == at]
+    return tuple(chosen) if len(chosen) > 1 else ()
+
+
+def analyse_finalists(results: TrialResults) -> tuple[Finalist, ...]:
+    """Return the finalists with their losses on all rows that validated, the lowest first."""
+    losses = {run: results.pooled_losses(run) for run in results.out_of_fold}
+    found = [Finalist(run=run, loss=mean_interval(rows), rows=len(rows)) for run, rows in losses.items()]
+    return tuple(sorted(found, key=lambda each: each.loss[1]))

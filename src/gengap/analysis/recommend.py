@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from gengap.analysis.finalists import pooled_losses
-from gengap.analysis.regularizers import RegularizerEffect
-from gengap.analysis.results import TrialResults
-from gengap.analysis.sizes import Interval, SizeAnalysis
+from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
+from gengap.analysis.results import Interval, TrialResults, interval
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error
-from gengap.stats.paired import REACH, CrossFitEstimate, cross_fit
-from gengap.stats.permutation import PermutationTest
+from gengap.stats.learning_curve import LearningCurveForecast
+from gengap.stats.paired import CrossFitEstimate, cross_fit
 from gengap.tasks import weighted_variance
 from gengap.text.catalog import Message
 
@@ -85,7 +83,7 @@ def recommend(
     sizes: SizeAnalysis | None,
     effects: Sequence[RegularizerEffect],
     verdicts: Mapping[str, Verdict],
-    more_rows: NextStep | None = None,
+    more_rows: LearningCurveForecast | None = None,
 ) -> Recommendation | None:
     """Recommend the smallest model that is as good as the best; None if all diverged.
 
@@ -101,42 +99,35 @@ def recommend(
         sizes: Which size is enough.
         effects: Effects of the regularisers.
         verdicts: Verdicts by run.
-        more_rows: Training on more rows, as something to try.
+        more_rows: Forecast of the loss with more training rows.
     """
     if not results.full_runs:
         return None
     order = sorted(results.full_runs, key=lambda run: results.parameters(run, features))
     if results.out_of_fold:
         candidates = [run for run in order if run in results.out_of_fold]
-        losses = {run: pooled_losses(results, run)[None] for run in candidates}
+        choice = smallest_near_best({run: results.pooled_losses(run)[None] for run in candidates}, candidates)
     else:
-        candidates, losses = order, {run: results.losses(run) for run in order}
-    choice = smallest_near_best(losses, candidates)
-    learnt = results.permutation_test.learnt
-    run = choice.run if learnt else order[0]
+        choice = smallest_near_best({run: results.losses(run) for run in order}, order)
+    test = results.permutation_test
+    run = choice.run if test.learnt else order[0]
     seed = results.seeds(run)[int(results.losses(run).mean(axis=1).argmin())]
-    steps = list(_next_steps(results, run, sizes, effects, verdicts.get(run)))
-    steps += [more_rows] if more_rows is not None else []
+    steps = list(_next_steps(results, run, sizes, effects, verdicts.get(run), more_rows))
     steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
+    nothing_learnt = Message("conclusion-nothing-learnt", test._asdict())
     return Recommendation(
         run=run,
         seed=seed,
-        why=_why(choice, len(results.out_of_fold)) if learnt else _nothing_learnt(results.permutation_test),
-        learnt=learnt,
+        why=_why(choice, len(results.out_of_fold)) if test.learnt else nothing_learnt,
+        learnt=test.learnt,
         expected=_expected(results, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
     )
 
 
-def _nothing_learnt(test: PermutationTest) -> Message:
-    return Message("conclusion-nothing-learnt", test._asdict())
-
-
 def _why(choice: OneStandardErrorChoice, finalists: int) -> Message:
     """Why this run: it is the best, or the smallest that is close to the best."""
-    values: dict[str, object] = {"limit": MIN_EFFECT}
-    if finalists:
-        values["finalists"] = finalists
+    values: dict[str, object] = {"limit": MIN_EFFECT, **({"finalists": finalists} if finalists else {})}
     if choice.run == choice.best:
         return Message("conclusion-lowest-cross-validated" if finalists else "conclusion-lowest-loss", values)
     values |= {"best": choice.best, "difference": choice.difference, "error": choice.error}
@@ -150,59 +141,46 @@ def smallest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -
     return choose_within_one_error({run: losses[run] for run in near}, near)
 
 
-@dataclass(frozen=True, eq=False)
-class _CandidateLosses:
-    """Losses of all candidates, and of the chosen one, on the rows that estimate the expected loss.
+class _Candidates(NamedTuple):
+    """Losses (rows,) of all candidates, and of the chosen one, on the rows that estimate the expected loss.
 
-    Attributes:
-        lines: Losses of each candidate, (rows,).
-        of_chosen: Losses of the chosen one, (rows,).
-        wrong: Whether each class is wrong, for each candidate, (rows,); None for numbers.
-        wrong_of_chosen: The same of the chosen one.
-        picked_loss: The mean loss by which it was chosen.
+    `errors` says whether each row's class is wrong; it is empty for numbers.
     """
 
-    lines: Sequence[np.ndarray]
-    of_chosen: np.ndarray
-    wrong: Sequence[np.ndarray] | None
-    wrong_of_chosen: np.ndarray | None
-    picked_loss: float
+    losses: list[np.ndarray]
+    chosen_losses: np.ndarray
+    errors: list[np.ndarray]
+    chosen_errors: np.ndarray | None
 
-    @classmethod
-    def validating(cls, results: TrialResults, run: str, seed: int) -> _CandidateLosses:
-        """Return losses on the validation rows: all runs, seeds and epochs were candidates."""
-        at, right = results.seeds(run).index(seed), results.correct(run)
-        lines = [line for pair in results.keys for line in results.epoch_losses(*pair)]
-        of_chosen = results.losses(run)[at]
-        if right is None:
-            return cls(lines, of_chosen, None, None, float(of_chosen.mean()))
-        wrong = [line for pair in results.keys for line in results.epoch_errors(*pair)]
-        return cls(lines, of_chosen, wrong, 1 - right[at], float(of_chosen.mean()))
 
-    @classmethod
-    def out_of_fold(cls, results: TrialResults, run: str) -> _CandidateLosses:
-        """Return losses on training rows by models that did not train on them: these rows chose no finalist."""
-        found = results.out_of_fold
-        lines, kept = [each.losses for each in found.values()], found[run]
-        wrong = [each.wrong for each in found.values() if each.wrong is not None]
-        return cls(lines, kept.losses, wrong or None, kept.wrong, float(pooled_losses(results, run).mean()))
+def _candidates(results: TrialResults, run: str, seed: int) -> _Candidates:
+    """Return the candidates: cross-validated runs, or else all runs, seeds and epochs.
+
+    The rows of cross-validation chose no finalist: they trained the models that the finalists were chosen from.
+    """
+    if (chosen := results.out_of_fold.get(run)) is not None:
+        crossed = results.out_of_fold.values()
+        errors = [each.wrong for each in crossed if each.wrong is not None]
+        return _Candidates([each.losses for each in crossed], chosen.losses, errors, chosen.wrong)
+    at, wrong = results.seeds(run).index(seed), results.errors(run)
+    losses = [epoch for key in results.keys for epoch in results.epoch_losses(*key)]
+    errors = [epoch for key in results.keys for epoch in results.epoch_errors(*key)]
+    return _Candidates(losses, results.losses(run)[at], errors, None if wrong is None else wrong[at])
 
 
 def _expected(results: TrialResults, run: str, seed: int, test_rows: int) -> ExpectedScores:
     """Return what to expect of the chosen model, corrected for the luck of the choice."""
-    crossed = run in results.out_of_fold
-    by = _CandidateLosses.out_of_fold(results, run) if crossed else _CandidateLosses.validating(results, run, seed)
-    picked, rows = cross_fit(by.lines), by.of_chosen
-    loss, sd = float(rows.mean()) + max(picked.optimism, 0.0), float(rows.std(ddof=1))
-    error = _error(picked, rows)
-    expected = _around(loss, error)
-    on_test = _around(loss, float(np.hypot(error, sd / np.sqrt(test_rows)))) if test_rows else None
+    candidates = _candidates(results, run, seed)
+    picked, rows = cross_fit(candidates.losses), candidates.chosen_losses
+    chosen_on = results.pooled_losses(run) if run in results.out_of_fold else rows
+    loss, error = float(rows.mean()) + max(picked.optimism, 0.0), _error(picked, rows)
+    on_test = float(np.hypot(error, float(rows.std(ddof=1)) / np.sqrt(test_rows))) if test_rows else None
     return ExpectedScores(
-        loss=expected,
-        picked_loss=by.picked_loss,
-        accuracy=_accuracy(by),
-        r2=_explained(expected, results),
-        on_test=on_test,
+        loss=interval(loss, error),
+        picked_loss=float(chosen_on.mean()),
+        accuracy=_accuracy(candidates),
+        r2=_explained(interval(loss, error), results),
+        on_test=None if on_test is None else interval(loss, on_test),
         constant_loss=results.task.constant_loss(results.y, results.weights),
     )
 
@@ -212,13 +190,14 @@ def _error(picked: CrossFitEstimate, rows: np.ndarray) -> float:
     return float(max(picked.error, rows.std(ddof=1) / np.sqrt(len(rows))))
 
 
-def _accuracy(by: _CandidateLosses) -> Interval | None:
+def _accuracy(candidates: _Candidates) -> Interval | None:
     """Return the expected accuracy, corrected for the luck of a choice by losses."""
-    if by.wrong is None or by.wrong_of_chosen is None:
+    wrong = candidates.chosen_errors
+    if wrong is None:
         return None
-    picked = cross_fit(by.lines, by.wrong)
-    middle = 1 - float(by.wrong_of_chosen.mean()) - max(picked.optimism, 0.0)
-    low, middle, high = np.clip(_around(middle, _error(picked, by.wrong_of_chosen)), 0, 1).tolist()
+    picked = cross_fit(candidates.losses, candidates.errors)
+    middle = 1 - float(wrong.mean()) - max(picked.optimism, 0.0)
+    low, middle, high = np.clip(interval(middle, _error(picked, wrong)), 0, 1).tolist()
     return low, middle, high
 
 
@@ -230,16 +209,13 @@ def _explained(loss: Interval, results: TrialResults) -> Interval | None:
     return low, middle, high
 
 
-def _around(middle: float, error: float) -> Interval:
-    return middle - REACH * error, middle, middle + REACH * error
-
-
 def _next_steps(
     results: TrialResults,
     run: str,
     sizes: SizeAnalysis | None,
     effects: Sequence[RegularizerEffect],
     verdict: Verdict | None,
+    more_rows: LearningCurveForecast | None,
 ) -> Iterator[NextStep]:
     loss = float(results.losses(run).mean())
     if verdict is not None and verdict.verdict == "underfit" and verdict.ahead_percent is not None:
@@ -248,17 +224,20 @@ def _next_steps(
         before, last = sizes.rungs[-2:]
         gain = 100 * (1 - last.validation[1] / before.validation[1])
         yield NextStep(finding=Message("next-larger-model", {"run": last.run}), gain_percent=gain)
-    yield from _use_baseline(results, loss)
+    for baseline in results.baselines:
+        if (gain := _gain_percent(results, baseline, loss)) > 1:
+            yield NextStep(finding=Message("next-use-baseline", {"run": baseline}), gain_percent=gain)
     beaten = {run, *results.out_of_fold}  # by cross-validation, where they looked better on fewer rows
     better = [effect for effect in effects if effect.kind == "treatment" and effect.run not in beaten]
     best = min(better, key=lambda effect: effect.loss.difference, default=None)
-    if best is not None and (gain := 100 * (1 - float(results.losses(best.run).mean()) / loss)) > 0:
+    if best is not None and (gain := _gain_percent(results, best.run, loss)) > 0:
         finding = Message("next-try-treatment", {"treatment": best.treatment, "run": best.run})
         yield NextStep(finding=finding, gain_percent=gain)
+    twice = more_rows.forecasts[0] if more_rows is not None else None
+    if twice is not None and twice.loss and twice.better_percent and twice.better_percent[1] > 0:
+        values = {"times": twice.times, "rows": twice.rows, "loss": list(twice.loss)}
+        yield NextStep(finding=Message("next-more-rows", values), gain_percent=twice.better_percent[1])
 
 
-def _use_baseline(results: TrialResults, loss: float) -> Iterator[NextStep]:
-    for run in results.baselines:
-        gain = 100 * (1 - float(results.losses(run).mean()) / loss)
-        if gain > 1:
-            yield NextStep(finding=Message("next-use-baseline", {"run": run}), gain_percent=gain)
+def _gain_percent(results: TrialResults, run: str, loss: float) -> float:
+    return 100 * (1 - float(results.losses(run).mean()) / loss)

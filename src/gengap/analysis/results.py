@@ -8,14 +8,25 @@ from functools import cached_property
 
 import numpy as np
 
-from gengap.history import Series
-from gengap.plan import Trial
-from gengap.stats.paired import linearise
+from gengap.plan import SIZES, Trial
+from gengap.stats.learning_curve import cross_fit_rows
+from gengap.stats.paired import REACH, linearise
 from gengap.stats.permutation import PermutationTest, permutation_test
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.types import TrainResult
 
 Key = tuple[str, int]  # run and seed
+Interval = tuple[float, float, float]  # low, middle, high
+
+
+def interval(middle: float, error: float) -> Interval:
+    """Return the 90% interval of a mean with this standard error."""
+    return middle - REACH * error, middle, middle + REACH * error
+
+
+def mean_interval(rows: np.ndarray) -> Interval:
+    """Return the mean of the losses (rows,) with its 90% interval for new rows."""
+    return interval(float(rows.mean()), float(rows.std(ddof=1) / np.sqrt(len(rows))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +48,7 @@ class TrialResults:
 
     Attributes:
         trials: Trials by run, in the order in which they were trained.
-        fitted: Training results by run and seed.
+        trained: Training results by run and seed.
         y: Target of the rows, (rows,).
         baselines: Outputs (rows, outputs) of models without epochs, by run.
         task: The task.
@@ -47,7 +58,7 @@ class TrialResults:
     """
 
     trials: Mapping[str, Trial]
-    fitted: Mapping[Key, TrainResult]
+    trained: Mapping[Key, TrainResult]
     y: np.ndarray
     baselines: Mapping[str, np.ndarray]
     task: AnyTask = BINARY
@@ -71,13 +82,31 @@ class TrialResults:
         return [(run, seed) for run in self.full_runs for seed in self.seeds(run)]
 
     @cached_property
+    def ranked(self) -> tuple[str, ...]:
+        """The `full_runs` by mean validation loss, the lowest first."""
+        return tuple(sorted(self.full_runs, key=lambda run: float(self.losses(run).mean())))
+
+    @property
+    def untreated(self) -> dict[tuple[int, ...], str]:
+        """The `full_runs` without treatments, by the units of their layers."""
+        return {self.trials[run].units: run for run in self.full_runs if not self.trials[run].treatments}
+
+    @cached_property
     def permutation_test(self) -> PermutationTest:
         """Whether any of `full_runs`, with any seed, at any recorded epoch, learnt something."""
-        return permutation_test((self.fitted[pair].outputs for pair in self.keys), self.y, self.task)
+        return permutation_test((self.trained[pair].outputs for pair in self.keys), self.y, self.task)
+
+    def of_group(self, group: str) -> list[str]:
+        """Return the runs of a group, in the order of the trials."""
+        return [run for run in self.runs if self.trials[run].group == group]
+
+    def sizes(self, features: int) -> list[str]:
+        """Return the runs of the group `sizes`, from small to large."""
+        return sorted(self.of_group(SIZES), key=lambda run: self.parameters(run, features))
 
     def seeds(self, run: str) -> list[int]:
         """Return the seeds that are finished and did not diverge in the first epoch."""
-        return sorted(s for r, s in self.fitted if r == run and self.fitted[r, s].best_epoch is not None)
+        return sorted(s for r, s in self.trained if r == run and self.trained[r, s].best_epoch is not None)
 
     def parameters(self, run: str, features: int) -> int:
         """Return the number of parameters of the run's model."""
@@ -88,39 +117,50 @@ class TrialResults:
         """Return outputs (seeds, rows, outputs) at the best epoch of each seed; a baseline has one seed."""
         if run in self.baselines:
             return self.baselines[run][None]
-        return np.stack([self._best_outputs(run, seed) for seed in self.seeds(run)])
+        results = [self.trained[run, seed] for seed in self.seeds(run)]
+        best = [each.outputs[np.flatnonzero(each.output_epochs == each.best_epoch)[0]] for each in results]
+        return np.stack(best).astype(np.float64)
 
     def losses(self, run: str) -> np.ndarray:
         """Return the loss of every row, (seeds, rows), at the best epoch of each seed."""
         return linearise(self.task.row_losses(self.outputs(run), self.y), self.weights)
 
-    def correct(self, run: str) -> np.ndarray | None:
-        """Return whether the class of each row is correct, (seeds, rows); None without classes."""
-        return linearise(self.task.right(self.outputs(run), self.y), self.weights)
+    def errors(self, run: str) -> np.ndarray | None:
+        """Return whether the class of each row is wrong, (seeds, rows); None without classes."""
+        return self._errors(self.outputs(run))
 
     def epoch_losses(self, run: str, seed: int) -> np.ndarray:
         """Return the loss of every row at all recorded epochs, (epochs, rows)."""
-        return linearise(self.task.row_losses(self.fitted[run, seed].outputs, self.y), self.weights)
+        return linearise(self.task.row_losses(self.trained[run, seed].outputs, self.y), self.weights)
 
     def epoch_errors(self, run: str, seed: int) -> np.ndarray:
-        """Return whether each class is wrong at all recorded epochs, (epochs, rows). Only for classes."""
-        right = self.task.right(self.fitted[run, seed].outputs, self.y)
-        assert right is not None, "numbers have no classes"
-        return linearise(~right, self.weights)
+        """Return whether each class is wrong at all recorded epochs, (epochs, rows); (0, rows) without classes."""
+        errors = self._errors(self.trained[run, seed].outputs)
+        return np.empty((0, len(self.y))) if errors is None else errors
 
-    def _best_outputs(self, run: str, seed: int) -> np.ndarray:
-        fitted = self.fitted[run, seed]
-        at = int(np.flatnonzero(fitted.output_epochs == fitted.best_epoch)[0])
-        return fitted.outputs[at].astype(np.float64)
+    def _errors(self, outputs: np.ndarray) -> np.ndarray | None:
+        right = self.task.right(outputs, self.y)
+        return None if right is None else linearise(~right, self.weights)
 
-    def at_best(self, run: str, key: tuple[str, str]) -> np.ndarray:
-        """Return a logged metric at the best epoch of each seed, (seeds,)."""
-        return np.array([self._logged(run, seed, key) for seed in self.seeds(run)])
+    def cross_fit_losses(self, run: str) -> np.ndarray:
+        """Return the loss of every row, (seeds, rows), at the epoch that other rows choose."""
+        return np.stack([cross_fit_rows(self.epoch_losses(run, seed)) for seed in self.seeds(run)])
+
+    def pooled_losses(self, run: str) -> np.ndarray:
+        """Return the losses (rows,) of a cross-validated run on all rows that validated, seeds averaged."""
+        return np.concatenate([self.out_of_fold[run].losses, self.cross_fit_losses(run).mean(axis=0)])
+
+    def train_loss(self, run: str) -> np.ndarray:
+        """Return the training loss without penalties at the best epoch of each seed, (seeds,)."""
+        return self._at_best(run, self.clean_loss_key)
 
     def gap(self, run: str) -> float:
         """Return validation loss minus training loss without penalties at the best epochs, the mean over seeds."""
-        validation = self.at_best(run, ("validation", self.task.loss))
-        return float(np.mean(validation - self.at_best(run, self.clean_loss_key)))
+        return float(np.mean(self._at_best(run, ("validation", self.task.loss)) - self.train_loss(run)))
+
+    def _at_best(self, run: str, key: tuple[str, str]) -> np.ndarray:
+        results = [self.trained[run, seed] for seed in self.seeds(run)]
+        return np.array([each.history[key].at(each.best_epoch or 0) for each in results])
 
     @property
     def clean_loss_key(self) -> tuple[str, str]:
@@ -129,9 +169,4 @@ class TrialResults:
 
     def seconds(self, run: str) -> float:
         """Return the seconds of training, the mean over seeds."""
-        return float(np.mean([self.fitted[run, seed].seconds for seed in self.seeds(run)]))
-
-    def _logged(self, run: str, seed: int, key: tuple[str, str]) -> float:
-        fitted = self.fitted[run, seed]
-        series: Series = fitted.history[key]
-        return series.at(fitted.best_epoch or 0)
+        return float(np.mean([self.trained[run, seed].seconds for seed in self.seeds(run)]))

@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 
 from gengap.analysis import BaselineResult
+from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
 from gengap.analysis.evaluation import Evaluation
-from gengap.analysis.finalists import Finalist
+from gengap.analysis.growth import Finalist
 from gengap.analysis.recommend import Recommendation
-from gengap.analysis.regularizers import RegularizerEffect
-from gengap.analysis.sizes import SizeAnalysis
 from gengap.data.table_summary import TableSummary
 from gengap.diagnose.verdict import Finding, Verdict
 from gengap.history import History
@@ -200,21 +199,12 @@ def metrics_at(history: History, epoch: int | None, shown: Iterable[str]) -> dic
     found: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
     for metric in shown:
         for split, name in (("train", CLEAN + metric), ("validation", metric)):
-            if (split, name) in history:
-                value = _at(history, (split, name), epoch)
-                if value is not None:
-                    found[split][metric] = value
+            series = history.series.get((split, name))
+            if series is not None and epoch in series.epochs and math.isfinite(value := series.at(epoch)):
+                found[split][metric] = value
     return found
 
 
 def first_of(metrics: Mapping[str, float], names: Iterable[str]) -> float | None:
     """Return the value of the first of these metrics that exists."""
     return next((metrics[name] for name in names if name in metrics), None)
-
-
-def _at(history: History, key: tuple[str, str], epoch: int) -> float | None:
-    try:
-        value = history[key].at(epoch)
-    except KeyError:
-        return None
-    return value if math.isfinite(value) else None

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from gengap.analysis.regularizers import RegularizerEffect
-from gengap.analysis.sizes import SizeAnalysis
+from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
 from gengap.analysis.summary import StudySummary
 from gengap.models.treatment_base import strength_of
 from gengap.report.labels import plain_text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from gengap.analysis.effects import RegularizerEffect
 from gengap.analysis.recommend import Recommendation
-from gengap.analysis.regularizers import RegularizerEffect
 from gengap.analysis.summary import StudySummary, first_of
 from gengap.stats.comparison import LEVEL
 from gengap.tasks import LOSSES, SCORES

@@ -24,7 +24,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from gengap.analysis.sizes import SizeAnalysis
+from gengap.analysis.effects import SizeAnalysis
 from gengap.files.writing import atomic_write
 from gengap.report.page import GroupMember, Page, RankedRun
 from gengap.report.page.page_curves import RunCurves

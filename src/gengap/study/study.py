@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 import msgspec
 
 from gengap.analysis import conclude
-from gengap.analysis.cross_trial import cross_trial_findings
-from gengap.analysis.finalists import choose_finalists
-from gengap.analysis.growth import next_trials
+from gengap.analysis.effects import cross_trial_findings
+from gengap.analysis.growth import choose_finalists, next_trials
 from gengap.analysis.summary import Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
 from gengap.data.stored_rows import sample_in_memory

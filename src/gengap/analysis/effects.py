@@ -1,0 +1,251 @@
+"""What size, regularisers and training rows change, found by comparing trials on the same validation rows.
+
+Sizes are tried from small to large, until larger ones bring nothing. A run's own curves show whether more epochs
+would help, not that it is too small or regularised too much: other runs show that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from gengap.analysis.results import Interval, TrialResults, mean_interval
+from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
+from gengap.diagnose.verdict import Finding, Thresholds
+from gengap.models.treatment_base import count_parameters
+from gengap.models.treatments import AnyTreatment
+from gengap.plan import REGULARIZERS, ROWS
+from gengap.stats.comparison import Comparison, choose_within_one_error, compare
+from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, extrapolate
+from gengap.text.catalog import Message
+
+BEYOND = 1  # sizes to try after the first that brought nothing
+FEWEST_SIZES = 4  # to try in any case: fewer points are no curve
+LAST = "last epoch"  # the other side of the comparison of early stopping
+TIMES = (2.0, 4.0, 10.0)  # forecasts are for these multiples of the training rows
+
+EffectKind = Literal["treatment", "early-stopping", "smaller-model"]
+
+
+class SizeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Losses of one size at its best epochs, as (low, middle, high), with the mean over seeds in the middle.
+
+    Attributes:
+        run: The run.
+        parameters: Number of parameters.
+        train: Training loss; the interval is the range over seeds.
+        validation: Validation loss; the interval (90%) is for new rows.
+    """
+
+    run: str
+    parameters: int
+    train: Interval
+    validation: Interval
+
+
+class SizeAnalysis(msgspec.Struct, frozen=True, kw_only=True):
+    """Which size is enough.
+
+    Attributes:
+        rungs: The sizes, from small to large.
+        smallest: The smallest run within one standard error of the best.
+        best: The run with the lowest loss.
+        gaining: Whether the largest size is better than every smaller one by more than one standard error.
+        finding: The conclusion, to be written in a language.
+    """
+
+    rungs: tuple[SizeResult, ...]
+    smallest: str
+    best: str
+    gaining: bool
+    finding: Message
+
+
+class RegularizerEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """Effect of a treatment: a model compared with one without it, on the same validation rows.
+
+    Attributes:
+        run: Run of the model.
+        against: Run that it is compared with.
+        kind: "treatment"; "early-stopping": the best epoch of `against` compared with its last epoch; or
+            "smaller-model": a smaller model without treatments.
+        treatment: Names of the treatments.
+        treatments: The treatments themselves.
+        loss: Validation loss, `run` minus `against`: negative is better.
+        gap: Validation loss minus training loss at the best epoch.
+        gap_without: The same of `against`.
+        seconds: Training time of `run`.
+        cost: Training time as a multiple of that of `against`.
+    """
+
+    run: str
+    against: str
+    kind: EffectKind
+    treatment: str = ""
+    treatments: tuple[AnyTreatment, ...] = ()
+    loss: Comparison
+    gap: float
+    gap_without: float
+    seconds: float
+    cost: float
+
+
+def should_try_larger(results: TrialResults, tried: Sequence[str]) -> bool:
+    """Return whether to try the next size.
+
+    Yes while fewer than FEWEST_SIZES were tried, and until the last BEYOND + 1 sizes brought nothing: the
+    one-standard-error rule chooses a smaller one. A size that diverged brought nothing.
+
+    Args:
+        results: The finished trials.
+        tried: The runs of the sizes so far, from small to large.
+    """
+
+    def improves(runs: Sequence[str]) -> bool:
+        finite = [run for run in runs if run in results.runs]
+        if len(finite) < 2 or finite[-1] != runs[-1]:
+            return False
+        return choose_within_one_error({run: results.losses(run) for run in finite}, finite).run == runs[-1]
+
+    few = len(tried) < FEWEST_SIZES
+    return few or any(improves(tried[:count]) for count in range(len(tried) - BEYOND, len(tried) + 1))
+
+
+def analyse_sizes(results: TrialResults, features: int) -> SizeAnalysis | None:
+    """Return which size is enough; None for fewer than two sizes."""
+    order = results.sizes(features)
+    if len(order) < 2:
+        return None
+    sizes = {run: _size_result(results, run, features) for run in order}
+    choice = choose_within_one_error({run: results.losses(run) for run in order}, order)
+    gaining = choice.run == order[-1]
+    values: dict[str, object] = {"run": choice.run, "parameters": sizes[choice.run].parameters}
+    if gaining:
+        code = "conclusion-size-growing"
+    elif choice.run == choice.best:
+        code = "conclusion-size-best"
+    else:
+        code = "conclusion-size-smallest"
+        values |= {"best": choice.best, "best_parameters": sizes[choice.best].parameters}
+        values |= {"difference": choice.difference, "error": choice.error}
+    return SizeAnalysis(
+        rungs=tuple(sizes.values()),
+        smallest=choice.run,
+        best=choice.best,
+        gaining=gaining,
+        finding=Message(code, values),
+    )
+
+
+def _size_result(results: TrialResults, run: str, features: int) -> SizeResult:
+    train = results.train_loss(run)
+    return SizeResult(
+        run=run,
+        parameters=results.parameters(run, features),
+        train=(float(train.min()), float(train.mean()), float(train.max())),
+        validation=mean_interval(results.losses(run).mean(axis=0)),
+    )
+
+
+def analyse_regularizers(results: TrialResults) -> tuple[RegularizerEffect, ...]:
+    """Compare treated runs, and smaller models, with the untreated run of the size that most treated runs have."""
+    treated_sizes = [results.trials[run].units for run in results.of_group(REGULARIZERS)]
+    counts = {units: treated_sizes.count(units) for units in results.untreated if units in treated_sizes}
+    if not counts:
+        return ()
+    size = max(counts, key=lambda units: counts[units])
+    base = results.untreated[size]
+    treated = [run for run in results.full_runs if run != base and results.trials[run].units == size]
+    smaller = [
+        run
+        for run in results.full_runs
+        if not results.trials[run].treatments and results.trials[run].parameters(1) < count_parameters(1, size)
+    ]
+    losses = {run: results.losses(run) for run in (base, *treated, *smaller)}
+    found = {each.a: each for each in compare(losses, against=base, loss=results.task.loss)}
+    effects = (_effect(results, run, base, found[run]) for run in (*treated, *smaller))
+    return (*_early_stopping(results, base), *effects)
+
+
+def _effect(results: TrialResults, run: str, base: str, loss: Comparison) -> RegularizerEffect:
+    treatments, seconds = results.trials[run].treatments, results.seconds(run)
+    return RegularizerEffect(
+        run=run,
+        against=base,
+        kind="treatment" if treatments else "smaller-model",
+        treatment=" + ".join(map(str, treatments)),
+        treatments=treatments,
+        loss=loss,
+        gap=results.gap(run),
+        gap_without=results.gap(base),
+        seconds=seconds,
+        cost=seconds / max(results.seconds(base), 1e-9),
+    )
+
+
+def _early_stopping(results: TrialResults, base: str) -> tuple[RegularizerEffect, ...]:
+    """Return the effect of early stopping: the untreated model at its best epoch against its last."""
+    seeds = results.seeds(base)
+    last = np.stack([results.epoch_losses(base, seed)[-1] for seed in seeds])
+    if not np.isfinite(last).all():
+        return ()
+    (loss,) = compare({base: results.losses(base), LAST: last}, against=LAST, loss=results.task.loss)
+    train = [results.trained[base, seed].history[results.clean_loss_key].values[-1] for seed in seeds]
+    effect = RegularizerEffect(
+        run=base,
+        against=base,
+        kind="early-stopping",
+        loss=msgspec.structs.replace(loss, b=base),
+        gap=results.gap(base),
+        gap_without=float(last.mean() - np.mean(train)),
+        seconds=results.seconds(base),
+        cost=1.0,
+    )
+    return (effect,)
+
+
+def analyse_training_rows(results: TrialResults, train_rows: int) -> LearningCurveForecast | None:
+    """Return the learning curve of the best run and forecasts for more rows; None if no run had fewer rows.
+
+    The loss of a row is taken at the epoch that other rows choose, so that the choice makes no size look better.
+    """
+    parts = results.of_group(ROWS)
+    if not results.ranked or not parts:
+        return None
+    rows = {run: round(results.trials[run].share * train_rows) for run in (*parts, results.ranked[0])}
+    order = sorted(rows, key=lambda run: rows[run])
+    losses = [results.cross_fit_losses(run) for run in order]
+    return extrapolate(LearningCurve(np.array([rows[run] for run in order]), losses), TIMES)
+
+
+def cross_trial_findings(results: TrialResults, features: int) -> dict[str, Finding]:
+    """Return findings by run: other runs show that it is too small, or regularised too much."""
+    found: dict[str, Finding] = {}
+    order = results.sizes(features)
+    for i, run in enumerate(order):
+        if (lower := _much_lower(results, run, order[i + 1 :])) is not None:
+            found[run] = too_little_capacity(*lower)
+    treated = [run for run in results.full_runs if results.trials[run].treatments]
+    for run in treated:
+        plain = results.untreated.get(results.trials[run].units)
+        if plain and (lower := _much_lower(results, run, [plain])) is not None:
+            found[run] = too_much_regularisation(*lower)
+    return found
+
+
+def _much_lower(results: TrialResults, run: str, others: Sequence[str]) -> tuple[str, Interval] | None:
+    """Return the best other run, and by how many percent its loss is lower, if that matters and is not chance.
+
+    Holm's correction is for all other runs, because the best was chosen among them.
+    """
+    if not others:
+        return None
+    losses = {each: results.losses(each) for each in (run, *others)}
+    best = min(compare(losses, against=run), key=lambda each: each.difference)
+    mean = float(np.mean(losses[run]))
+    if best.adjusted >= 0.1 or -best.difference < Thresholds().min_effect * mean:
+        return None
+    return best.a, (-100 * best.interval[1] / mean, -100 * best.difference / mean, -100 * best.interval[0] / mean)
