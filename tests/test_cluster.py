@@ -145,7 +145,8 @@ def on_cluster(request: pytest.FixtureRequest, models: Path) -> Iterator[dict[st
 
 
 def trained(**options: Any) -> Study:
-    return gengap.study("collider", **{"plan": PLAN, **ROWS, **options})
+    settings: dict[str, Any] = {"plan": PLAN, **ROWS, **options}
+    return gengap.study("collider", **settings)
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def truth(x: np.ndarray) -> np.ndarray:
 def test_metrics_are_those_of_the_best_epoch_and_not_of_the_last(turning: Study) -> None:
     for trial, history in zip(turning.trials, turning.histories, strict=True):
         validation, train = history["validation", LOSS].values, history["train", f"clean_{LOSS}"].values
-        assert trial.best_epoch == validation.argmin() + 1
+        assert trial.best_epoch is not None and trial.best_epoch == validation.argmin() + 1
         assert trial.metrics["validation"][LOSS] == validation.min() < validation[-1]
         assert trial.metrics["train"][LOSS] == train[trial.best_epoch - 1] > train[-1]
         assert trial.gap == validation.min() - train[trial.best_epoch - 1] > 0

@@ -96,6 +96,7 @@ def test_the_server_shows_a_studys_settings_metrics_and_pictures(tmp_path: Path)
         assert (group["hparams"]["seed"], group["hparams"]["parameters"]) == (trial.seed, trial.parameters)
         validation = trial.metrics["validation"]
         expected = (validation["binary_crossentropy"], validation["accuracy"], trial.gap, validation["auc"])
+        assert trial.best_epoch is not None
         assert measured(group) == {
             tag: (pytest.approx(value, rel=1e-6), trial.best_epoch - 1)
             for tag, value in zip(of_classes, expected, strict=True)
