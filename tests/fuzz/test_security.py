@@ -257,7 +257,7 @@ def test_groups_of_a_kept_trial_are_those_of_the_plan(tmp_path: Path) -> None:
 @pytest.mark.parametrize("run", AWAY)
 def test_a_plan_can_name_no_place_elsewhere(tmp_path: Path, run: str) -> None:
     plan = tmp_path / "a.toml"
-    for line in (f"run = {json.dumps(run)}", f'run = "sizes/a"\nalso = [{json.dumps(run)}]'):
+    for line in (f"run = {json.dumps(run)}", f'run = "sizes/a"\naliases = [{json.dumps(run)}]'):
         plan.write_text(f'name = "x"\n[[trials]]\nunits = [4]\n{line}\n')
         with pytest.raises(PlanError, match="run name"):
             load_plan(plan)
