@@ -12,7 +12,7 @@ from benchmarks.judging.curve_families import SampledCurves
 from benchmarks.judging.trained_run import TrainedRun
 from gengap.diagnose import diagnose
 from gengap.diagnose.verdict import Verdict
-from gengap.stats.row_losses import RowLosses
+from gengap.stats.curves import RowLosses
 
 
 def verdict_on_sample(drawn: SampledCurves) -> Verdict:

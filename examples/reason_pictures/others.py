@@ -10,7 +10,7 @@ from examples.reason_pictures.worked import GREY, TRAINING, VALIDATION, WorkedEx
 from examples.verdict_gallery import EPOCHS, curves, falling, further_runs, shown_runs
 from gengap.diagnose.verdict import Thresholds
 from gengap.stats.comparison import compare
-from gengap.stats.row_losses import RowLosses
+from gengap.stats.curves import RowLosses
 
 ROWS = 1_000
 

@@ -18,7 +18,7 @@ from gengap.diagnose.run_curves import MetricCurves, choose_curves
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.history import Series
 from gengap.report.plots import COLOURS
-from gengap.stats.row_losses import RowLosses
+from gengap.stats.curves import RowLosses
 
 TRAINING, VALIDATION = COLOURS[0], COLOURS[1]
 REACH = 1.645  # standard deviations of a normal distribution that cover 90%

@@ -9,7 +9,7 @@ from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Verdict
 from gengap.history import Series
-from gengap.stats.row_losses import RowLosses
+from gengap.stats.curves import RowLosses
 
 EPOCHS = np.arange(200)
 LOG = np.log(EPOCHS + 1.0)

@@ -11,7 +11,7 @@ from gengap.diagnose.trial_verdicts import row_losses
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError
 from gengap.history import Series
-from gengap.stats.row_losses import RowLosses, smooth_row_losses
+from gengap.stats.curves import RowLosses, smooth_row_losses
 
 EPOCHS = np.arange(60)
 

@@ -8,7 +8,8 @@ import pytest
 from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule, trial_curves
 from gengap.history import History, Series
 from gengap.tasks import BINARY
-from gengap.train.types import PartialResult, recorded_epochs
+from gengap.train.checkpoint import PartialResult
+from gengap.train.types import recorded_epochs
 
 ROWS, PATIENCE = 1_000, 200
 Y = np.ones(ROWS, np.float32)

@@ -12,11 +12,11 @@ from trainer_table import make
 
 import gengap
 from gengap.data.dataset import load
-from gengap.train.checkpoint import CheckpointFile
+from gengap.train.checkpoint import CheckpointFile, PartialResult
 from gengap.train.jax import trainer as compiled
-from gengap.train.jax import vectorised_seeds as together
+from gengap.train.jax import trainer as together
 from gengap.train.stopping import Stopping
-from gengap.train.types import PartialResult, Progress, TrainConfig, TrainResult
+from gengap.train.types import Progress, TrainConfig, TrainResult
 
 DATA = load("collider", train=640, validation=300)  # five batches: a smaller last one compiles as much again
 SEEDS = (0, 1, 2)
@@ -39,7 +39,7 @@ def assert_close(one: TrainResult, other: TrainResult) -> None:
 @pytest.mark.parametrize("name", ["Small", "batch norm, noise and mixup"])
 def test_as_each_alone(name: str) -> None:
     models = [make(name, seed) for seed in SEEDS]
-    found = together.fit(models, DATA.train, DATA.validation, jobs())
+    found = together.fit_seeds(models, DATA.train, DATA.validation, jobs())
     for seed, job, model, one in zip(SEEDS, jobs(), models, found, strict=True):
         alone = make(name, seed)
         assert_close(one, compiled.fit(alone, DATA.train, DATA.validation, job))
@@ -52,7 +52,7 @@ def test_each_stops_when_it_would_alone() -> None:
         return known.history.seed == 1
 
     given = jobs(epochs=40, stopping=Stopping(patience=6), is_settled=certain)
-    found = together.fit([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, given)
+    found = together.fit_seeds([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, given)
     for seed, job, one in zip(SEEDS, given, found, strict=True):
         assert_close(one, compiled.fit(make("Small", seed), DATA.train, DATA.validation, job))
     assert len({one.history.epochs for one in found}) > 1  # some went on when others had stopped
@@ -68,13 +68,13 @@ def test_goes_on_from_where_one_was_kept(tmp_path: Path) -> None:
         def tell(self, _: Progress) -> None:
             self.told = True
 
-    whole = together.fit([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, jobs())
+    whole = together.fit_seeds([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, jobs())
     again, once = jobs(), Once()
     again[1] = replace(again[1], checkpoints=CheckpointFile(tmp_path / "one.npz", "print"))
     stopped: Any = {"interrupt": once, "on_progress": once.tell}
     broken = compiled.fit(make("Small", 1), DATA.train, DATA.validation, replace(again[1], **stopped))
     assert (broken.stopped, broken.history.epochs) == ("interrupted", 1)
-    found = together.fit([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, again)
+    found = together.fit_seeds([make("Small", seed) for seed in SEEDS], DATA.train, DATA.validation, again)
     for one, other in zip(found, whole, strict=True):
         assert_close(one, other)
 
@@ -83,14 +83,14 @@ def test_goes_on_from_where_one_was_kept(tmp_path: Path) -> None:
 def test_a_study_uses_it_where_the_device_gains(monkeypatch: pytest.MonkeyPatch) -> None:
     options: Any = {"plan": "quick", "only": "sizes/Tiny", "train": 300, "validation": 100, "seeds": 2}
     alone = gengap.study("collider", max_epochs=8, **options)
-    fit, used = together.fit, []
+    fit, used = together.fit_seeds, []
 
     def noted(models: Any, *given: Any) -> list[TrainResult]:
         used.append(len(models))
         return fit(models, *given)
 
-    monkeypatch.setattr(together, "is_faster", lambda: True)
-    monkeypatch.setattr(together, "fit", noted)
+    monkeypatch.setattr(together, "seeds_are_faster", lambda: True)
+    monkeypatch.setattr(together, "fit_seeds", noted)
     found = gengap.study("collider", max_epochs=8, **options)
     assert used == [2]
     for one, other in zip(found.histories, alone.histories, strict=True):

@@ -14,9 +14,10 @@ import trainer_table as table
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
+from gengap.train.checkpoint import PartialResult
 from gengap.train.local import with_auc
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.types import PartialResult, TrainConfig, TrainResult, clean_sample
+from gengap.train.types import TrainConfig, TrainResult, clean_sample
 
 SMALL = ["Tiny", "SGD with averaged weights", "everything"]
 never = Stopping(patience=NEVER, restore_best=False)

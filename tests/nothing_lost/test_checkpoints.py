@@ -17,9 +17,9 @@ from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.plan import Stopping
 from gengap.train import checkpoint as module
-from gengap.train.checkpoint import CheckpointFile
+from gengap.train.checkpoint import CheckpointFile, PartialResult
 from gengap.train.jax import trainer as compiled
-from gengap.train.types import PartialResult, Permutations, TrainConfig, TrainResult
+from gengap.train.types import Permutations, TrainConfig, TrainResult
 
 NAMES = ("SGD with averaged weights", "everything")
 JOB = TrainConfig(epochs=40, batch=50, stopping=Stopping(patience=15), seed=3)

@@ -27,7 +27,7 @@ from gengap.diagnose.run_curves import Log, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds
 from gengap.errors import UsageError
 from gengap.history import History, Series
-from gengap.stats.row_losses import RowLosses
+from gengap.stats.curves import RowLosses
 from gengap.train.types import check_epochs
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gengap.errors import UsageError
-from gengap.stats.row_losses import RowLosses
+from gengap.stats.curves import RowLosses
 from gengap.train.types import OUTPUT_EPOCHS, recorded_rows
 
 if TYPE_CHECKING:

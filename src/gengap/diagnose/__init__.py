@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gengap.diagnose.run_curves import MetricCurves
     from gengap.diagnose.verdict import Verdict
-    from gengap.stats.row_losses import RowLosses
+    from gengap.stats.curves import RowLosses
 
 
 def diagnose(

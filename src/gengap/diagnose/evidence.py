@@ -12,8 +12,7 @@ import numpy as np
 
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.stats import single_threaded
-from gengap.stats.curves import ScaledCurve, scale_curve
-from gengap.stats.row_losses import RowLosses, RowLossTrend, smooth_row_losses
+from gengap.stats.curves import RowLosses, RowLossTrend, ScaledCurve, scale_curve, smooth_row_losses
 from gengap.stats.trend import Mixture, Trend, fit_trend
 
 DRAWS = 400

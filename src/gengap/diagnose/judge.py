@@ -12,7 +12,7 @@ from gengap.diagnose.findings import advise, check_usable, find_reasons
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, LogSummary, Thresholds, Verdict
 from gengap.options.spec import VerdictName
-from gengap.stats.row_losses import RowLosses
+from gengap.stats.curves import RowLosses
 
 
 def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:

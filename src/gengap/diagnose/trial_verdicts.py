@@ -12,10 +12,11 @@ from gengap.diagnose.judge import judge, verdict_name, verdict_probabilities
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 from gengap.diagnose.verdict import Thresholds, Verdict
 from gengap.history import History
+from gengap.stats.curves import RowLosses
 from gengap.stats.paired import linearise
-from gengap.stats.row_losses import RowLosses
 from gengap.tasks import BINARY, AnyTask
-from gengap.train.types import PartialResult, recorded_rows
+from gengap.train.checkpoint import PartialResult
+from gengap.train.types import recorded_rows
 
 CERTAIN = 0.99  # the probability that ends a trial
 CERTAIN_RISE = 0.03  # the rise that must be certain: three times min_effect, so that the verdict will not change

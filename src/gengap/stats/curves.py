@@ -1,4 +1,9 @@
-"""Prepare a logged curve for statistics: finite, without spikes, on a scale where 0.01 is 1% everywhere."""
+"""Prepare a logged curve for statistics: finite, without spikes, on a scale where 0.01 is 1% everywhere.
+
+Each validation row's loss over epochs shows the sampling error of a curve. A rise of the mean over 500 rows may be
+luck in the choice of these rows. The same rows are measured at every epoch, so differences between epochs are taken
+row by row (paired), and their spread over rows is the sampling error.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from gengap.errors import UsageError
 from gengap.history import Series
 
 REACH = 3  # neighbours on each side that a spike is compared with
 SPIKE = 6.0  # robust standard deviations beyond which a lone epoch is a spike
 QUIET = 0.001  # the smallest standard deviation: being off by less than 0.6% does no harm
 AROUND = 51  # epochs around a value, whose spread it is compared with
+BANDWIDTH = 0.15  # log-epochs over which each row's losses are smoothed before they are compared
 PAST = 6  # epochs that predict the next one, if there are no later neighbours
 
 
@@ -149,3 +156,62 @@ def _local_spread(values: np.ndarray) -> np.ndarray:
 def _spread(values: np.ndarray) -> float:
     """Return a standard deviation that outliers don't change: the scaled median absolute deviation."""
     return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), QUIET)
+
+
+@dataclass(frozen=True, eq=False)
+class RowLosses:
+    """Each validation row's loss at some epochs.
+
+    Attributes:
+        epochs: Epochs as a history counts them, rising, of shape (m,).
+        losses: Losses of shape (m, rows), of at least two rows.
+
+    Raises:
+        UsageError: If the shapes don't fit or the epochs don't rise.
+    """
+
+    epochs: np.ndarray
+    losses: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.losses.ndim != 2 or len(self.losses) != len(self.epochs) or self.losses.shape[1] < 2:
+            raise UsageError(
+                f"row losses have the shape {self.losses.shape} for {len(self.epochs)} epochs; expected one line "
+                "per epoch and one column per row, with at least two rows"
+            )
+        if len(self.epochs) == 0 or (np.diff(self.epochs) <= 0).any():
+            raise UsageError("the epochs of the row losses don't rise; expected each epoch once, in order")
+
+
+@dataclass(frozen=True, eq=False)
+class RowLossTrend:
+    """Each row's smoothed loss at a trend's epochs, relative to the mean loss there: `shares` (g, rows)."""
+
+    shares: np.ndarray
+
+    def difference_error(self, a: int, b: int) -> float:
+        """Return the standard error of the mean loss at index a minus that at index b, paired by row."""
+        differences = self.shares[a] - self.shares[b]
+        return float(differences.std(ddof=1) / np.sqrt(len(differences)))
+
+    def resampled(self, count: int, seed: int = 0) -> np.ndarray:
+        """Return how far the mean at each epoch deviates if rows are resampled (bootstrap), of shape (count, g)."""
+        random = np.random.default_rng(seed)
+        rows = self.shares.shape[1]
+        centred = self.shares - self.shares.mean(axis=1, keepdims=True)
+        times = random.multinomial(rows, np.full(rows, 1 / rows), size=count)
+        return times @ centred.T / rows
+
+
+def smooth_row_losses(rows: RowLosses, positions: np.ndarray, at: np.ndarray) -> RowLossTrend | None:
+    """Smooth row losses, logged at `positions` (m,), to the positions `at` (g,); None if too few are finite."""
+    finite = np.isfinite(rows.losses).all(axis=1)
+    if finite.sum() < 3:
+        return None
+    losses = rows.losses[finite].astype(np.float64)
+    apart = np.log(at)[:, None] - np.log(positions[finite])[None]
+    nearest = np.abs(apart).min(axis=1, keepdims=True)
+    weights = np.exp(-0.5 * (apart / np.maximum(BANDWIDTH, nearest)) ** 2)
+    smoothed = (weights / weights.sum(axis=1, keepdims=True)) @ losses
+    level = np.abs(smoothed.mean(axis=1, keepdims=True))
+    return RowLossTrend(smoothed / np.maximum(level, np.finfo(float).tiny))

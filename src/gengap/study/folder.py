@@ -31,9 +31,8 @@ from gengap.files.limits import check_archive, read_document
 from gengap.files.writing import PARTIAL_FILE, atomic_write, safe_join
 from gengap.history import History, read_histories, write_histories
 from gengap.models.saved_model import ModelCard, write_card
-from gengap.train.checkpoint import CheckpointFile
-from gengap.train.fingerprint import difference
-from gengap.train.types import PartialResult, TrainResult
+from gengap.train.checkpoint import CheckpointFile, PartialResult, difference
+from gengap.train.types import TrainResult
 
 if TYPE_CHECKING:
     import keras

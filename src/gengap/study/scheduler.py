@@ -31,7 +31,7 @@ from gengap.study.folder import StudyFolder
 from gengap.tasks import AnyTask
 from gengap.train import versions
 from gengap.train.baselines import Baseline
-from gengap.train.fingerprint import fingerprint
+from gengap.train.checkpoint import fingerprint
 from gengap.train.local import BuiltTrial, CompletedTrial, PendingTrial, run_trials, steps_per_epoch, with_auc
 from gengap.train.types import TrainConfig, TrainResult, recorded_rows
 

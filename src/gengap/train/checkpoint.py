@@ -1,7 +1,8 @@
 """Checkpoints of a trial: a killed one resumes and ends as if it had not been killed, bit for bit.
 
 A `Checkpoint` holds all that later epochs depend on, and the result of the epochs done. `CheckpointFile` is where a
-trial saves its latest one: a .npz without pickle, written to a temporary file and renamed.
+trial saves its latest one: a .npz without pickle, written to a temporary file and renamed. A fingerprint holds what
+decides a trial's result, so that a folder can tell what has changed.
 """
 
 from __future__ import annotations
@@ -9,18 +10,30 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from gengap.files.limits import check_archive
 from gengap.files.writing import atomic_write
 from gengap.history import History, Series
-from gengap.train.types import PartialResult
 
 CHECKPOINT_SECONDS = 20.0  # between two checkpoints of a trial
+TRAINING = 8  # raise it with every change that makes the same trial train differently
+UNKNOWN = "another plan, other data or another version of the trainer"  # for a fingerprint in another format
+
+
+@dataclass(frozen=True, eq=False)
+class PartialResult:
+    """A trial so far: its history, and validation `outputs` (m, rows, ...) at `output_epochs` (m,), from 0."""
+
+    history: History
+    output_epochs: np.ndarray
+    outputs: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,3 +119,54 @@ def _from_arrays(saved: np.lib.npyio.NpzFile, run: str, seed: int) -> Checkpoint
         best if best >= 0 else None,
         float(saved["seconds"]),
     )
+
+
+def fingerprint(parts: Mapping[str, object]) -> str:
+    """Return the parts as JSON. `rows` is a digest, the others are as in a plan. Defaults are left out.
+
+    >>> fingerprint({"units": (16,), "rows": "0f"})
+    '{"rows":"0f","trainer":8,"units":[16]}'
+    """
+    return msgspec.json.encode({"trainer": TRAINING, **parts}, order="deterministic").decode()
+
+
+def difference(then: str, now: str, by: str | None = None) -> str:
+    """Describe what differs between a trial `then` (`by` a version of gengap) and `now`.
+
+    >>> old, new = ({"recipe": {"batch": 50}, "rows": rows} for rows in ("0f", "1f"))
+    >>> difference(fingerprint(old), fingerprint(new))
+    'other rows or columns'
+    >>> difference(fingerprint(old | {"units": [4]}), fingerprint({"recipe": {"patience": 5}, "rows": "0f"}))
+    'batch 50 (now the default), units 4 (now none), patience the default (now 5)'
+    >>> difference("0123456789abcdef", fingerprint(new))
+    'another plan, other data or another version of the trainer'
+    """
+    try:
+        before, after = (dict(_flat_items(msgspec.json.decode(each, type=dict[str, Any]))) for each in (then, now))
+    except msgspec.DecodeError:
+        return UNKNOWN
+    names = [name for name in before | after if before.get(name) != after.get(name)]
+    return ", ".join(_change_text(name, before.get(name), after.get(name), by) for name in names)
+
+
+def _flat_items(parts: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in parts.items():
+        if isinstance(value, dict):
+            yield from _flat_items(value, f"{inside}{name}.")
+        else:
+            yield f"{inside}{name}", value
+
+
+def _change_text(name: str, then: Any, now: Any, by: str | None) -> str:
+    if name == "rows":
+        return "other rows or columns"
+    if name == "model":
+        return "another model"
+    short, nothing = name.removeprefix("recipe."), "the default" if name.startswith("recipe.") else "none"
+    before, after = (nothing if v is None else _value_text(v) for v in (then, now))
+    maker = f" of gengap {by}" if name == "trainer" and by else ""
+    return f"{short} {before}{maker} (now {after})"
+
+
+def _value_text(value: Any) -> str:
+    return ", ".join(map(_value_text, value)) or "none" if isinstance(value, list) else str(value)

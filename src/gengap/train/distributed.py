@@ -25,7 +25,7 @@ from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
 from gengap.errors import ClusterError, GengapError, UsageError, reason
 from gengap.train import versions
-from gengap.train.fingerprint import TRAINING
+from gengap.train.checkpoint import TRAINING
 from gengap.train.fitting import train_model
 from gengap.train.local import WAKE_SECONDS, BuildTrial, CompletedTrial, PendingTrial, warn_if_slower
 from gengap.train.types import TrainResult

@@ -146,11 +146,11 @@ def train_seeds(
     """Train models of one structure as one program. Returns None, and trains none, if that is not possible."""
     if isinstance(train, StoredRows) or any(map(_why_slower, models, configs)):
         return None
-    from gengap.train.jax import vectorised_seeds as together
+    from gengap.train.jax import trainer as compiled
     from gengap.train.jax.compilation import UntraceableError
 
     try:
-        return together.fit(models, train, validation, configs)
+        return compiled.fit_seeds(models, train, validation, configs)
     except UntraceableError:
         return None
 
@@ -158,10 +158,11 @@ def train_seeds(
 def _why_slower(model: keras.Model, config: TrainConfig) -> str | None:
     """Return why a chunk of epochs can't be one program, or None if it can."""
     from gengap.models.backend import keras
-    from gengap.train.keras_loop import needs_batch_hooks
 
     if keras_backend() != "jax":
         return f"Keras runs on {keras_backend()}; set KERAS_BACKEND=jax before Keras is imported for the fast one"
+    from gengap.train.jax.loop import needs_batch_hooks
+
     if model.run_eagerly:
         return "the model was compiled with run_eagerly=True"
     for name in OWN_STEPS:

@@ -1,25 +1,20 @@
-"""The plain trainer, which is Keras' own `fit` on any backend, and Keras' callbacks in the compiled trainer.
+"""The plain trainer, which is Keras' own `fit` on any backend.
 
 The plain trainer is the oracle of the compiled one, and its fallback. It draws the same row orders, logs the same
 metrics and uses Keras' own EarlyStopping, so that the laws in tests/laws can compare the two step by step.
-
-In the compiled trainer a callback that only needs logs is called for a chunk's epochs once the chunk is done. For
-any other callback a chunk is one epoch: the model holds the weights while the callback runs, and what it changed is
-read back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.models.keras_internals import initial_epoch, overrides_hook, reset_initial_epoch
+from gengap.models.keras_internals import initial_epoch, reset_initial_epoch
 from gengap.train.stopping import Stopping, StopReason
 from gengap.train.types import (
     HistoryRecorder,
@@ -175,77 +170,3 @@ class _HistoryCallback(keras.callbacks.Callback):
         early = "patience" if self._stopping.stopped_epoch > 0 else early
         best_epoch = finite_best_epoch(self._best, self._stopping.best)
         return self._record.finish(best_epoch, self._ended or early, seconds)
-
-
-LOG_CALLBACKS = (
-    keras.callbacks.CSVLogger,
-    keras.callbacks.History,
-    keras.callbacks.ProgbarLogger,
-    keras.callbacks.RemoteMonitor,
-    keras.callbacks.TerminateOnNaN,  # a loss that isn't finite ends every trial
-)
-# Their hooks for batches do nothing that matters, if they save every epoch:
-EPOCH_CALLBACKS = (*LOG_CALLBACKS, keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
-BATCH_HOOKS = [f"on_{kind}batch_{end}" for kind in ("", "train_", "test_") for end in ("begin", "end")]
-BATCH_HOOKS += ["on_test_begin", "on_test_end"]
-
-
-def needs_batch_hooks(callback: Any) -> bool:
-    """Tell whether a callback has hooks that Keras calls within an epoch."""
-    if type(callback) in EPOCH_CALLBACKS:
-        return getattr(callback, "save_freq", "epoch") != "epoch" or bool(getattr(callback, "raise_error", False))
-    return any(overrides_hook(callback, hook) for hook in BATCH_HOOKS)
-
-
-def needs_only_logs(callback: Any) -> bool:
-    """Tell whether a callback neither reads nor changes the model: Keras' own such ones, or `logs_only` is True."""
-    return type(callback) in LOG_CALLBACKS or getattr(callback, "logs_only", False) is True
-
-
-class CallbackRunner:
-    """Calls a trial's callbacks as Keras' `fit` does.
-
-    `first` is the epoch to start with, from 0: a callback such as BackupAndRestore may resume a trial.
-    """
-
-    def __init__(self, model: keras.Model, callbacks: Sequence[Any], epochs: int, steps: int) -> None:
-        self._model, self.any = model, bool(callbacks)
-        self.every_epoch = not all(map(needs_only_logs, callbacks))
-        self._logs: dict[str, float] = {}
-        self.first = 0
-        if self.any:
-            options = {"verbose": 1, "epochs": epochs, "steps": steps}
-            self._list = keras.callbacks.CallbackList(list(callbacks), model=model, **options)
-            model.stop_training = False
-            reset_initial_epoch(model)
-            self._list.on_train_begin()
-            self.first = min(initial_epoch(model), epochs)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether a callback set `model.stop_training`."""
-        return self.any and bool(self._model.stop_training)
-
-    def begin(self, epoch: int) -> None:
-        """Call the callbacks before an epoch."""
-        if self.any:
-            self._list.on_epoch_begin(epoch)
-
-    def end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Call the callbacks after an epoch, with Keras' logs of it."""
-        if self.any:
-            self._logs = logs
-            self._list.on_epoch_end(epoch, logs)
-
-    def close(self) -> None:
-        """Call the callbacks after the last epoch; the model holds its weights."""
-        if self.any:
-            self._list.on_train_end(self._logs)
-
-
-def keras_logs(columns: Sequence[tuple[str, str]], row: Sequence[float]) -> dict[str, float]:
-    """Return a logged row under Keras' names, without the clean metrics and the learning rate."""
-    train_metrics = columns.index(("train", "learning_rate"))  # which come before it
-    named = zip(columns, row, strict=True)
-    kept = [pair for i, pair in enumerate(named) if i < train_metrics or pair[0][0] == "validation"]
-    return {f"val_{metric}" if split == "validation" else metric: value for (split, metric), value in kept}

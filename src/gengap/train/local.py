@@ -112,9 +112,9 @@ def run_trials(
 def _groups(due: Sequence[PendingTrial]) -> list[list[PendingTrial]]:
     """Group a trial's seeds where the device trains them faster together; else each is alone."""
     if keras_backend() == "jax":
-        from gengap.train.jax import vectorised_seeds
+        from gengap.train.jax import trainer
 
-        if vectorised_seeds.is_faster():
+        if trainer.seeds_are_faster():
             return [[each for each in due if each.run == run] for run in dict.fromkeys(each.run for each in due)]
     return [[each] for each in due]
 

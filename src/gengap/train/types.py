@@ -15,12 +15,11 @@ import numpy as np
 
 from gengap.data.rows import Rows, list_arrays, map_arrays
 from gengap.history import History, Series
+from gengap.train.checkpoint import CheckpointFile, PartialResult
 from gengap.train.stopping import Stopping, StopReason
 
 if TYPE_CHECKING:
     import keras
-
-    from gengap.train.checkpoint import CheckpointFile
 
 OUTPUT_EPOCHS = 64  # log-spaced epochs at which the validation rows' outputs are recorded
 OUTPUT_ROWS = 20_000  # the most validation rows whose outputs are recorded; of more, evenly spaced ones
@@ -55,15 +54,6 @@ class Progress:
     best_epoch: int | None
     seconds: float
     history: Callable[[], History]
-
-
-@dataclass(frozen=True, eq=False)
-class PartialResult:
-    """A trial so far: its history, and validation `outputs` (m, rows, ...) at `output_epochs` (m,), from 0."""
-
-    history: History
-    output_epochs: np.ndarray
-    outputs: np.ndarray
 
 
 @dataclass(frozen=True)

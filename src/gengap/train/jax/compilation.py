@@ -38,7 +38,13 @@ class UntraceableError(Exception):
 
 
 def chunk_program(
-    model: keras.Model, arguments: tuple[Any, ...], config: TrainConfig, capacity: int, monitor: str
+    model: keras.Model,
+    arguments: tuple[Any, ...],
+    config: TrainConfig,
+    capacity: int,
+    monitor: str,
+    *,
+    seeds: bool = False,
 ) -> tuple[Any, list[tuple[str, str]]]:
     """Return the compiled chunk program for a model, and the names of its logged columns.
 
@@ -48,6 +54,7 @@ def chunk_program(
         config: How the model is trained.
         capacity: The most epochs of a chunk.
         monitor: The metric that the stopping rule watches.
+        seeds: Train several seeds at once: all arguments but the rule and the rows have one more axis.
 
     Raises:
         UntraceableError: If the model can't be compiled.
@@ -56,9 +63,11 @@ def chunk_program(
 
     def compile_chunk() -> tuple[Any, list[tuple[str, str]]]:
         program = ChunkProgram(model, config.batch, capacity, monitor)
-        return compiled(program, program.chunk, arguments, hashed=hashed), program.columns
+        chunk = jax.vmap(program.chunk, in_axes=(0, 0, 0, None, None, 0, 0, 0)) if seeds else program.chunk
+        return compiled(program, chunk, arguments, hashed=hashed), program.columns
 
-    return cached_program(model, arguments, f"chunk {config.batch} {capacity} {monitor} {hashed}", compile_chunk)
+    settings = f"chunk {config.batch} {capacity} {monitor} {hashed} {seeds}"
+    return cached_program(model, arguments, settings, compile_chunk)
 
 
 def compiled(

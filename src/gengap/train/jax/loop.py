@@ -1,12 +1,15 @@
 """The host's side of a trial that runs as compiled programs: its record, its checkpoints and when it ends.
 
-All trainers use it: `trainer` (one trial), `vectorised_seeds` (a trial's seeds at once) and `out_of_core` (rows on
-disk).
+All compiled trainers use it: `trainer` (one trial, or a trial's seeds at once) and `out_of_core` (rows on disk).
+
+A callback that only needs logs is called for a chunk's epochs once the chunk is done. For any other callback a
+chunk is one epoch: the model holds the weights while the callback runs, and what it changed is read back.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -14,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gengap.models.backend import keras
+from gengap.models.keras_internals import initial_epoch, overrides_hook, reset_initial_epoch
 from gengap.train.checkpoint import Checkpoint
 from gengap.train.jax.program import ChunkResult, ModelState
 from gengap.train.stopping import EarlyStoppingState, StopReason
@@ -191,3 +195,77 @@ def _epoch_or_none(epoch: Any) -> int | None:
 def _assign(variables: list[Any], values: list[Any]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+LOG_CALLBACKS = (
+    keras.callbacks.CSVLogger,
+    keras.callbacks.History,
+    keras.callbacks.ProgbarLogger,
+    keras.callbacks.RemoteMonitor,
+    keras.callbacks.TerminateOnNaN,  # a loss that isn't finite ends every trial
+)
+# Their hooks for batches do nothing that matters, if they save every epoch:
+EPOCH_CALLBACKS = (*LOG_CALLBACKS, keras.callbacks.ModelCheckpoint, keras.callbacks.BackupAndRestore)
+BATCH_HOOKS = [f"on_{kind}batch_{end}" for kind in ("", "train_", "test_") for end in ("begin", "end")]
+BATCH_HOOKS += ["on_test_begin", "on_test_end"]
+
+
+def needs_batch_hooks(callback: Any) -> bool:
+    """Tell whether a callback has hooks that Keras calls within an epoch."""
+    if type(callback) in EPOCH_CALLBACKS:
+        return getattr(callback, "save_freq", "epoch") != "epoch" or bool(getattr(callback, "raise_error", False))
+    return any(overrides_hook(callback, hook) for hook in BATCH_HOOKS)
+
+
+def needs_only_logs(callback: Any) -> bool:
+    """Tell whether a callback neither reads nor changes the model: Keras' own such ones, or `logs_only` is True."""
+    return type(callback) in LOG_CALLBACKS or getattr(callback, "logs_only", False) is True
+
+
+class CallbackRunner:
+    """Calls a trial's callbacks as Keras' `fit` does.
+
+    `first` is the epoch to start with, from 0: a callback such as BackupAndRestore may resume a trial.
+    """
+
+    def __init__(self, model: keras.Model, callbacks: Sequence[Any], epochs: int, steps: int) -> None:
+        self._model, self.any = model, bool(callbacks)
+        self.every_epoch = not all(map(needs_only_logs, callbacks))
+        self._logs: dict[str, float] = {}
+        self.first = 0
+        if self.any:
+            options = {"verbose": 1, "epochs": epochs, "steps": steps}
+            self._list = keras.callbacks.CallbackList(list(callbacks), model=model, **options)
+            model.stop_training = False
+            reset_initial_epoch(model)
+            self._list.on_train_begin()
+            self.first = min(initial_epoch(model), epochs)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a callback set `model.stop_training`."""
+        return self.any and bool(self._model.stop_training)
+
+    def begin(self, epoch: int) -> None:
+        """Call the callbacks before an epoch."""
+        if self.any:
+            self._list.on_epoch_begin(epoch)
+
+    def end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Call the callbacks after an epoch, with Keras' logs of it."""
+        if self.any:
+            self._logs = logs
+            self._list.on_epoch_end(epoch, logs)
+
+    def close(self) -> None:
+        """Call the callbacks after the last epoch; the model holds its weights."""
+        if self.any:
+            self._list.on_train_end(self._logs)
+
+
+def keras_logs(columns: Sequence[tuple[str, str]], row: Sequence[float]) -> dict[str, float]:
+    """Return a logged row under Keras' names, without the clean metrics and the learning rate."""
+    train_metrics = columns.index(("train", "learning_rate"))  # which come before it
+    named = zip(columns, row, strict=True)
+    kept = [pair for i, pair in enumerate(named) if i < train_metrics or pair[0][0] == "validation"]
+    return {f"val_{metric}" if split == "validation" else metric: value for (split, metric), value in kept}

@@ -2,11 +2,16 @@
 
 `fit` sizes the chunks and calls callbacks. `gengap.train.jax.loop` keeps the trial's record between chunks;
 `gengap.train.jax.program` is what runs on the device.
+
+`fit_seeds` trains several seeds of one trial as one program, side by side on the device (`jax.vmap`). A small
+model's step leaves a GPU idle; its seeds together fill it. On a CPU threads do as well, and a trial trained alone
+gives the same bits whatever runs at the same time: so there this is not used (`seeds_are_faster`).
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -17,9 +22,8 @@ from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.train.jax.compilation import chunk_program
-from gengap.train.jax.loop import TrialLoop
+from gengap.train.jax.loop import CallbackRunner, ChunkState, TrialLoop, keras_logs
 from gengap.train.jax.program import ChunkResult, DeviceData, ModelState
-from gengap.train.keras_loop import CallbackRunner, keras_logs
 from gengap.train.stopping import EarlyStopping
 from gengap.train.types import Permutations, TrainConfig, TrainResult, build_variables, clean_sample, output_shape
 
@@ -156,3 +160,58 @@ def _call_back(
         if not callbacks.every_epoch:
             callbacks.begin(first + i)
         callbacks.end(first + i, keras_logs(columns, row))
+
+
+def seeds_are_faster() -> bool:
+    """Tell whether the device trains several seeds faster together."""
+    return jax.default_backend() != "cpu"
+
+
+def fit_seeds(
+    models: Sequence[keras.Model], train: Rows, validation: Rows, configs: Sequence[TrainConfig]
+) -> list[TrainResult]:
+    """Train compiled models of one structure, without callbacks; their configurations differ in the seed.
+
+    Each result is that of `fit` up to rounding. Raises the same errors.
+    """
+    started, model, config = time.perf_counter(), models[0], configs[0]
+    shape = output_shape(model, train)
+    train, validation = train.shaped_like(shape), validation.shaped_like(shape)
+    for each in models:
+        build_variables(each, train)
+    data = device_data(train, clean_sample(train, len(validation)), validation)
+    rule = EarlyStopping.of(config.stopping)
+    capacity = max(1, chunk_capacity(train, validation, shape) // len(models))
+    trials = [TrialLoop(*pair, started) for pair in zip(models, configs, strict=True)]
+    orders = [
+        RowOrders(len(train), *pair, capacity) for pair in zip(configs, (t.done for t in trials), strict=True)
+    ]
+    state: Any = jax.tree.map(lambda *parts: jnp.stack(parts), *(trial.state for trial in trials))
+    arguments = (*state, rule, data, *_arguments(trials, orders, 1))
+    monitor = monitored_metric(model, config)
+    program, columns = chunk_program(model, arguments, config, capacity, monitor, seeds=True)
+    for trial in trials:
+        trial.begin(columns)
+    length = 1
+    while running := [place for place, trial in enumerate(trials) if trial.stopped is None]:
+        length = min(length, capacity, *(trials[place].until_check for place in running))
+        begun = time.perf_counter()
+        chunk: ChunkResult = program(*state, rule, data, *_arguments(trials, orders, length))
+        for place in running:
+            orders[place].advance(length)
+        state = ChunkState.after(chunk)
+        for place in running:
+            part = jax.tree.map(lambda array, place=place: array[place], chunk)
+            trials[place].add(part)
+            trials[place].judge(part)
+        length = next_chunk_length(length, time.perf_counter() - begun)
+    for trial in trials:
+        trial.end()
+    return [trial.result() for trial in trials]
+
+
+def _arguments(trials: Sequence[TrialLoop], orders: Sequence[RowOrders], length: int) -> tuple[np.ndarray, ...]:
+    """Return every trial's row orders, its first epoch, and how many epochs to train: none if it has stopped."""
+    lengths = [length if trial.stopped is None else 0 for trial in trials]
+    first = np.array([trial.done for trial in trials], np.int32)
+    return np.stack([each.padded for each in orders]), first, np.array(lengths, np.int32)
