@@ -20,7 +20,7 @@ from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import MetricCurves, choose_curves
 from gengap.diagnose.verdict import Thresholds, Verdict
-from gengap.report.verdict_plot import save_verdict_figure
+from gengap.report.conclusion_plots import save_verdict_figure
 from gengap.stats.curves import RowLosses
 
 EPOCHS = np.arange(100)

@@ -35,7 +35,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     whole = {path.relative_to(ROOT / "src").as_posix() for path in package if ".egg-info" not in str(path)}
     assert {name for name in names if not name.startswith(about)} == whole
     assert f"{about}/licenses/LICENSE" in names
-    report = "gengap/report/page/templates/page.html", "gengap/report/page/templates/report.js"
+    report = "gengap/report/templates/page.html", "gengap/report/templates/report.js"
     assert {"gengap/py.typed", "gengap/text/languages/ko.ftl", *report} <= names
 
 

@@ -229,7 +229,7 @@ def diagnose(
     for error in batch.errors:
         typer.echo(f"gengap: {error}", err=True)
     if plot is not None and batch.judged:
-        from gengap.report.verdict_plot import save_verdict_figure
+        from gengap.report.conclusion_plots import save_verdict_figure
 
         save_verdict_figure(batch.judged, plot)
     failed = set(fail_on or ()) & {verdict.verdict for _, verdict in batch.judged}

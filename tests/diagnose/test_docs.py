@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gengap.cli import app
 from gengap.diagnose import findings
-from gengap.report.verdict_plot import save_verdict_figure
+from gengap.report.conclusion_plots import save_verdict_figure
 
 ROOT = Path(__file__).parents[2]
 README, DIAGNOSE, VERDICTS = (

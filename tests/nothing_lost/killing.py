@@ -21,7 +21,7 @@ from typing import Any
 import gengap
 from gengap.models import L2, Dropout
 from gengap.plan import Plan, Recipe, Stopping, Trial
-from gengap.report import conclusion_plots, html, plots, tensorboard_hparams  # noqa: F401
+from gengap.report import conclusion_plots, html, plots, tensorboard  # noqa: F401
 from gengap.study.display import SilentDisplay
 from gengap.train import checkpoint
 from gengap.train.jax import trainer as compiled

@@ -30,8 +30,15 @@ from gengap.options.study_options import DataSpec, RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.html import render, render_main, script_json, write_report
-from gengap.report.page import ALL, sparkline_svg, study_page
-from gengap.report.page.page_curves import epoch_table, part_starts, run_curves, thinned_positions
+from gengap.report.page import (
+    ALL,
+    epoch_table,
+    part_starts,
+    run_curves,
+    sparkline_svg,
+    study_page,
+    thinned_positions,
+)
 from gengap.study import Study
 from gengap.study.folder import StudyFolder
 from gengap.study.provenance import study_provenance
@@ -39,7 +46,7 @@ from gengap.text import markup
 from gengap.text.catalog import catalog
 
 ENGLISH = catalog("en")
-TEMPLATES = Path(html.__file__).parent / "page" / "templates"
+TEMPLATES = Path(html.__file__).parent / "templates"
 LABEL = "Training and validation loss by epoch, best at epoch 13"
 LITTLE = Plan(name="little", trials=(Trial(run="sizes/Tiny", units=(8,)),), recipe=Recipe(batch=100, max_epochs=5))
 

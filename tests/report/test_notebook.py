@@ -19,7 +19,7 @@ from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.options.spec import VerdictName
 from gengap.plan import Plan, Recipe, Trial
-from gengap.report.notebook import MOST_TRIALS, study_html
+from gengap.report.study_report import MOST_TRIALS, study_html
 from gengap.text.markup import COLOURS, TRAIN, VALIDATION, badge, bullets, element, sparkline, table
 
 HOSTILE = """<script>alert(1)</script>&amp;"'--><img src=x onerror=alert(1)>$x$ 한"""

@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.report import plots
-from gengap.report.labels import legend_labels
-from gengap.report.plots import smooth
+from gengap.report.plots import legend_labels
+from gengap.stats.curves import smooth
 
 HOSTILE = [
     "g/$x_1$",

@@ -20,7 +20,7 @@ from gengap.analysis.summary import StudySummary
 from gengap.history import History
 from gengap.report.html import render, render_main
 from gengap.report.page import study_page
-from gengap.report.plots import smooth
+from gengap.stats.curves import smooth
 from gengap.text.catalog import catalog, languages
 
 WIDE, PHONE = (1280, 850), (390, 844)

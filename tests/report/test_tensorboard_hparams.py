@@ -20,14 +20,16 @@ from gengap.history import History, Series
 from gengap.models import L2, Clip, Dropout, Ensemble, Ftrl, Periodic, WeightDecay
 from gengap.plan import Constant, Plan, Recipe, Trial
 from gengap.report import tensorboard
-from gengap.report.tensorboard import FIGURES_FILE, PNG, write_images
-from gengap.report.tensorboard_hparams import (
+from gengap.report.tensorboard import (
+    FIGURES_FILE,
     HPARAM_NAMES,
     METRICS,
+    PNG,
     STUDY_FILE,
     TRIAL_FILE,
     HparamsSession,
     hparams_session,
+    write_images,
     write_sessions,
 )
 
@@ -215,11 +217,11 @@ def test_only_pictures_are_shown_as_such(tmp_path: Path) -> None:
 def test_no_tensorflow_is_loaded(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from gengap.report import tensorboard, tensorboard_hparams\n"
+        "from gengap.report import tensorboard\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
-        "settings = dict.fromkeys(tensorboard_hparams.HPARAM_NAMES, 1.0)\n"
-        "one = tensorboard_hparams.HparamsSession('a', settings, {'best/loss': 0.5}, 1, 0.0, 1.0, False)\n"
-        "tensorboard_hparams.write_sessions([one], folder)\n"
+        "settings = dict.fromkeys(tensorboard.HPARAM_NAMES, 1.0)\n"
+        "one = tensorboard.HparamsSession('a', settings, {'best/loss': 0.5}, 1, 0.0, 1.0, False)\n"
+        "tensorboard.write_sessions([one], folder)\n"
         "tensorboard.write_images([], folder)\n"
         "print(sorted({'tensorflow', 'keras', 'jax', 'matplotlib'} & set(sys.modules)))"
     )

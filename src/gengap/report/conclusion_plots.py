@@ -1,23 +1,30 @@
-"""Plots of a study's conclusions: loss by size, by strength of regularisers, and by training rows.
+"""Plots of verdicts, and of a study's conclusions: loss by size, by strength of regularisers, and by rows.
 
-As in `gengap.report.plots`, each function draws on `ax`, or on new axes, and returns the axes.
+As in `gengap.report.plots`, each function draws on `ax` and returns it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
 from gengap.analysis.summary import StudySummary
+from gengap.diagnose.run_curves import MetricCurves
+from gengap.diagnose.verdict import Verdict
+from gengap.errors import UsageError
 from gengap.models.treatment_base import strength_of
-from gengap.report.labels import plain_text
-from gengap.report.plots import COLOURS, MARKERS, finish_axes, new_figure, save_figure
+from gengap.report.plots import COLOURS, FONT, MARKERS, finish_axes, new_figure, plain_text, save_figure
+from gengap.report.verdict_table import shorten
 from gengap.stats.learning_curve import LearningCurveForecast
+from gengap.text.markup import drawable_values
 
 FIGURE_NAMES = ("loss-by-size", "loss-by-strength", "loss-by-rows")  # of the pictures
+COLUMNS, MOST = 3, 30  # pictures in a row, and in all
+PANEL = (5.0, 3.4)  # inches of one run's picture
+LONGEST_TITLE = 40  # characters of a run in a title
 
 
 def plot_sizes(sizes: SizeAnalysis, ax: Axes | None = None) -> Axes:
@@ -116,3 +123,42 @@ def _saved(path: Path, draw: Callable[[Axes], Axes], title: str) -> Path:
     figure = new_figure()
     draw(figure.add_subplot()).set_title(plain_text(title))
     return save_figure(figure, path)
+
+
+def plot_verdict(curves: MetricCurves, verdict: Verdict, ax: Axes) -> Axes:
+    """Plot one run on `ax`, and return `ax`.
+
+    Training is solid, validation dashed, the best epoch dotted, and the onset's interval shaded.
+    """
+    if curves.train is not None:
+        ax.plot(curves.train.epochs, drawable_values(curves.train.values), color=COLOURS[0], label="training")
+    series = curves.validation
+    ax.plot(series.epochs, drawable_values(series.values), "--", color=COLOURS[1], label="validation")
+    if verdict.best_epoch is not None:
+        ax.axvline(verdict.best_epoch, color="0.4", linestyle=":", label=f"best epoch {verdict.best_epoch}")
+    if verdict.onset_interval is not None:
+        ax.axvspan(*verdict.onset_interval, color=COLOURS[1], alpha=0.15, label="onset")
+    sure = "" if verdict.verdict == "inconclusive" else f" {verdict.confidence:.0%}"
+    ax.set_title(
+        plain_text(f"{shorten(verdict.run, LONGEST_TITLE)}: {verdict.verdict}{sure}"),
+        fontproperties=FONT,
+        fontsize=11,
+    )
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(plain_text(curves.metric), fontproperties=FONT)
+    ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def save_verdict_figure(judged: Sequence[tuple[MetricCurves, Verdict]], path: Path) -> None:
+    """Save plots of all runs as one PNG, PDF or SVG, by the suffix of `path`. Raises UsageError for others."""
+    if path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"{path}: pictures are written as .png, .pdf or .svg; name such a file")
+    if len(judged) > MOST:
+        raise UsageError(f"{len(judged)} runs don't fit one picture; name at most {MOST} of them")
+    rows = -(-len(judged) // COLUMNS)
+    columns = min(len(judged), COLUMNS)
+    figure = new_figure((PANEL[0] * columns, PANEL[1] * rows))
+    for i, (curves, verdict) in enumerate(judged):
+        plot_verdict(curves, verdict, figure.add_subplot(rows, columns, i + 1))
+    save_figure(figure, path)

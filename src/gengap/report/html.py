@@ -26,8 +26,7 @@ from markupsafe import Markup, escape
 
 from gengap.analysis.effects import SizeAnalysis
 from gengap.files.writing import atomic_write
-from gengap.report.page import GroupMember, Page, RankedRun
-from gengap.report.page.page_curves import RunCurves
+from gengap.report.page import GroupMember, Page, RankedRun, RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
 from gengap.stats.comparison import Comparison
 from gengap.stats.learning_curve import LearningCurveForecast
@@ -164,7 +163,7 @@ def _policy(scripts: list[str], connect: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    loader = PackageLoader("gengap.report.page")
+    loader = PackageLoader("gengap.report")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -178,7 +177,7 @@ def _template(name: str):
 
 @cache
 def _text(name: str) -> str:
-    return files("gengap.report.page").joinpath("templates", name).read_text(encoding="utf-8")
+    return files("gengap.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def thousands(count: int) -> str:

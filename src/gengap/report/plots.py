@@ -7,21 +7,24 @@ objects that pyplot knows nothing of: they need no display, work in any thread a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.lines import Line2D
 
 from gengap.errors import UsageError
 from gengap.files.writing import atomic_write
 from gengap.history import History, Series
-from gengap.report.labels import FONT, legend_labels, plain_text
+from gengap.plan import group_and_label
+from gengap.stats.curves import smooth
 from gengap.text.markup import LARGEST_DRAWABLE, drawable_values
 
 # Okabe and Ito's palette, told apart with any colour vision, without the yellow that white paper swallows.
@@ -35,11 +38,22 @@ BELOW, ABOVE, MARGIN = 0.5, 0.4, 0.1
 WILD_START = 2.0  # no start reaches higher over the best than this many times the median run's
 FLAT = 1e-3  # of the best: where the starts are no higher, the whole range is shown
 LEGEND_RUNS, LEGEND_ROWS = 40, 23  # more runs than this go unnamed; what fits the height of a picture
-KERNEL_REACH = 3.0  # standard deviations of the smoothing kernel: 99.7% of the half Gaussian
 BINS = 101
 NARROW = 1e-9  # of the values: a range too small to part into bins
 SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
 SIZE, DPI = (12.0, 5.0), 100  # inches and pixels an inch: 1200 x 500
+LONGEST = 28  # characters of a name in a legend
+# DejaVu Sans comes with matplotlib; the others add Korean, Chinese and Japanese where they are installed.
+FAMILIES = ("DejaVu Sans", "Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans KR", "NanumGothic", "Malgun Gothic")
+FAMILIES += (
+    "Apple SD Gothic Neo",
+    "AppleGothic",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "WenQuanYi Zen Hei",
+    "Yu Gothic",
+)
+FONT = FontProperties(family=[f for f in FAMILIES if f in {font.name for font in fontManager.ttflist}])
 
 
 class RunStyle(NamedTuple):
@@ -78,13 +92,12 @@ def curves(
     Raises:
         UsageError: If no history logged the metric, or a run did not reach its best epoch.
     """
-    ax, metric = ax or _axes(), metric or _main_metric(histories)
+    ax, metric = ax or new_figure().add_subplot(), metric or _main_metric(histories)
     shown = [h for h in histories if any((split, metric) in h for split in ("train", "validation"))]
     if not shown:
         known = sorted({name for h in histories for _, name in h.series})
-        raise UsageError(
-            f"metric {metric!r}: no run logged it. Choose from: {', '.join(known) or 'nothing logged'}."
-        )
+        choices = ", ".join(known) or "nothing logged"
+        raise UsageError(f"metric {metric!r}: no run logged it. Choose from: {choices}.")
     styles, shift = _styles(shown), int(log_epochs and any(h.first_epoch == 0 for h in shown))
     for history in shown:
         _draw(ax, history, metric, styles[history.run], shift, smoothing)
@@ -114,8 +127,8 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
     Raises:
         UsageError: If no history logged train/learning_rate.
     """
-    ax = ax or _axes()
-    given = [histories] if isinstance(histories, History) else list(histories)
+    ax = ax or new_figure().add_subplot()
+    given = [histories] if isinstance(histories, History) else histories
     shown = [h for h in given if ("train", "learning_rate") in h and len(h["train", "learning_rate"])]
     if not shown:
         raise UsageError("learning rate: no run logged it. Train with gengap, or log train/learning_rate.")
@@ -134,12 +147,12 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
 
 
 def feature_histogram(x: np.ndarray, columns: Sequence[int] | None = None, ax: Axes | None = None) -> Axes:
-    """All feature values of `x`, (rows, features), in one histogram of 101 bins.
+    """Plot all feature values of `x`, (rows, features), or of some columns, in one histogram of 101 bins.
 
-    `columns` picks features by position. The bins span the middle 99.8% of the values; the axis says how many lie
-    outside, and how many are not finite. Raises UsageError if no value is finite.
+    The bins span the middle 99.8% of the values; the axis says how many lie outside, and how many are not finite.
+    Raises UsageError if no value is finite.
     """
-    ax = ax or _axes()
+    ax = ax or new_figure().add_subplot()
     values = np.asarray(x if columns is None else x[:, list(columns)], np.float64).ravel()
     finite = values[np.abs(values) < LARGEST_DRAWABLE]
     if not len(finite):
@@ -171,9 +184,9 @@ def save_figures(
 ) -> list[Path]:
     """Write the study's pictures as PNG files of 1200 x 500 pixels, and return their paths.
 
-    `<group>.png` shows a group's curves over linear and over logarithmic epochs; `learning_rate.png` is written if
-    any run logged it, `features.png` if the training features `x`, (rows, features), are given. Each file is
-    replaced whole or not at all. Raises UsageError if two would have the same name.
+    `<group>.png` shows a group's curves over linear and logarithmic epochs, `learning_rate.png` the runs that
+    logged it, and `features.png` the training features `x`, (rows, features).
+    Raises UsageError if two would have the same name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Figure] = {}
@@ -185,13 +198,14 @@ def save_figures(
         figures[name] = _group_figure(group, histories, metric, best)
     rated = {h.run: h for histories in groups.values() for h in histories if ("train", "learning_rate") in h}
     if rated:
-        figures["learning_rate"] = figure = new_figure()
-        ax = learning_rate(list(rated.values()), figure.add_subplot())
+        figures["learning_rate"] = new_figure()
+        ax = learning_rate(list(rated.values()), figures["learning_rate"].add_subplot())
         ax.set_title("Learning rate by epoch")
         _move_legend_outside(ax)
     if x is not None:
-        figures["features"] = figure = new_figure()
-        feature_histogram(x, ax=figure.add_subplot()).set_title(f"Values of all {np.shape(x)[1]} features")
+        figures["features"] = new_figure()
+        ax = feature_histogram(x, ax=figures["features"].add_subplot())
+        ax.set_title(f"Values of all {np.shape(x)[1]} features")
     return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
@@ -207,8 +221,7 @@ def _group_figure(group: str, histories: Sequence[History], metric: str, best: M
     left.get_legend().remove()
     _move_legend_outside(right)
     right.set_ylabel("")
-    title = plain_text(f"{group}: {metric.replace('_', ' ')} by epoch")
-    figure.suptitle(title, fontproperties=FONT, fontsize=13)
+    figure.suptitle(plain_text(f"{group}: {metric.replace('_', ' ')} by epoch"), fontproperties=FONT, fontsize=13)
     return figure
 
 
@@ -223,29 +236,24 @@ def _move_legend_outside(ax: Axes) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG in one step."""
-    with atomic_write(path) as part:
-        figure.savefig(part, format="png")
+    """Write a figure in one step, in the format that the file's ending names."""
+    with atomic_write(path, path.suffix) as part:
+        figure.savefig(part)
     return path
 
 
-def new_figure() -> Figure:
-    """Return a figure of SIZE that is not registered with pyplot."""
-    figure = Figure(SIZE, DPI, layout="constrained")
+def new_figure(size: tuple[float, float] = SIZE) -> Figure:
+    """Return a figure of `size` in inches that is not registered with pyplot."""
+    figure = Figure(size, DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _axes() -> Axes:
-    return new_figure().add_subplot()
-
-
 def _styles(histories: Sequence[History]) -> dict[str, RunStyle]:
     runs = list(dict.fromkeys(h.run for h in histories))
-    laps = [divmod(i, len(COLOURS)) for i in range(len(runs))]
     return {
-        run: RunStyle(COLOURS[colour], MARKERS[lap % len(MARKERS)])
-        for run, (lap, colour) in zip(runs, laps, strict=True)
+        run: RunStyle(COLOURS[i % len(COLOURS)], MARKERS[i // len(COLOURS) % len(MARKERS)])
+        for i, run in enumerate(runs)
     }
 
 
@@ -257,9 +265,8 @@ def _draw(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, 
         x, y = series.epochs + shift, drawable_values(series.values)
         if key[0] == "validation" and smoothing > 0:
             ax.plot(x, y, color=style.colour, linewidth=0.8, alpha=0.2, zorder=1, label="_raw")
-        (line,) = ax.plot(
-            x, smooth(y, _std(series, smoothing, history.first_epoch)), dash, color=style.colour, label=f"_{key[0]}"
-        )
+        smoothed = smooth(y, _std(series, smoothing, history.first_epoch))
+        (line,) = ax.plot(x, smoothed, dash, color=style.colour, label=f"_{key[0]}")
         line.set(linewidth=1.6, marker=style.marker, markevery=0.15)
 
 
@@ -282,9 +289,8 @@ def _mark(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, 
         logged = f"{series.epochs[0]} to {series.epochs[-1]}"
         raise UsageError(f"best epoch {epoch} of {history.run}: expected one of the epochs logged, {logged}.")
     y = np.interp(epoch, series.epochs[finite], values[finite])
-    ax.plot(
-        epoch + shift, y, "o", color=style.colour, markeredgecolor="white", markersize=8, zorder=5, label="_best"
-    )
+    dot = ax.plot(epoch + shift, y, "o", color=style.colour, zorder=5, label="_best")[0]
+    dot.set(markeredgecolor="white", markersize=8)
 
 
 def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
@@ -317,12 +323,10 @@ def _run_handles(styles: Mapping[str, RunStyle]) -> list[Line2D]:
 
 def _style_handles(histories: Sequence[History], metric: str, marked: bool) -> list[Line2D]:
     clean = any(h.training_key(metric) != ("train", metric) for h in histories)
-    handles = [
-        Line2D([], [], color="grey", linestyle="-", label="training, dropout off" if clean else "training"),
-        Line2D([], [], color="grey", linestyle="--", label="validation"),
-    ]
+    training = Line2D([], [], color="grey", label="training, dropout off" if clean else "training")
+    validation = Line2D([], [], color="grey", linestyle="--", label="validation")
     dot = Line2D([], [], color="grey", marker="o", linestyle="", markeredgecolor="white", label="best epoch")
-    return [*handles, dot] if marked else handles
+    return [training, validation, *[dot] * marked]
 
 
 def finish_axes(ax: Axes, handles: Sequence[Line2D] | None = None) -> None:
@@ -335,38 +339,41 @@ def finish_axes(ax: Axes, handles: Sequence[Line2D] | None = None) -> None:
         ax.legend(handles=handles, loc="upper right", framealpha=0.9, prop=FONT)
 
 
-def smooth(values: npt.ArrayLike, std: npt.ArrayLike) -> np.ndarray:
-    """Smooth a curve with half a Gaussian: each value becomes the mean of itself and the values before it.
+def legend_labels(runs: Sequence[str]) -> list[str]:
+    """Return a label for each run: its name without the group, or the whole name if that is ambiguous.
 
-    Weights are normalised over the values that exist, so the start is not pulled towards zero.
+    Long names are cut in the middle. Labels that look the same get the number of their run.
 
-    Args:
-        values: The curve, shape (n,). NaN and infinite values have no weight and become NaN.
-        std: Standard deviation of the Gaussian in values, a number or shape (n,); 0 for no smoothing.
-
-    Returns:
-        The smoothed curve, shape (n,), float64.
-
-    Raises:
-        UsageError: If `std` is negative or not finite.
-
-    >>> smooth([4.0, 0.0, 0.0], 0.5).round(2).tolist()
-    [4.0, 0.48, 0.0]
+    >>> legend_labels(["sizes/Tiny", "sizes/Large"])
+    ['Tiny', 'Large']
+    >>> legend_labels(["sizes/Tiny", "regularizers/Tiny"])
+    ['sizes/Tiny', 'regularizers/Tiny']
     """
-    values, std = np.asarray(values, np.float64), np.asarray(std, np.float64)
-    wrong = ~(np.isfinite(std) & (std >= 0))
-    if wrong.any():
-        raise UsageError(
-            f"smoothing over {std[wrong][0]}: expected a finite standard deviation of 0 (none) or more"
-        )
-    std = np.broadcast_to(std, values.shape)
-    finite = np.isfinite(values)
-    known, weight_of_known = np.where(finite, values, 0.0), finite.astype(np.float64)
-    total, weights = known.copy(), weight_of_known.copy()  # lag 0 has weight 1
-    furthest = min(len(values) - 1, int(np.ceil(KERNEL_REACH * std.max(initial=0.0))))
-    for lag in range(1, furthest + 1):
-        steps = lag / np.maximum(std[lag:], np.finfo(np.float64).tiny)
-        weight = np.where(steps <= KERNEL_REACH, np.exp(-0.5 * np.minimum(steps, KERNEL_REACH) ** 2), 0.0)
-        total[lag:] += weight * known[:-lag]
-        weights[lag:] += weight * weight_of_known[:-lag]
-    return np.divide(total, weights, out=np.full(values.shape, np.nan), where=finite)
+    short = [group_and_label(run)[1] for run in runs]
+    times = Counter(short)
+    names = [_drawable(name if times[name] == 1 else run) for name, run in zip(short, runs, strict=True)]
+    cut = [n if len(n) <= LONGEST else f"{n[: LONGEST // 2]}…{n[-LONGEST // 2 + 1 :]}" for n in names]
+    again = Counter(cut)
+    alike = [again[name] > 1 or not name.strip(" _?") for name in cut]
+    return [plain_text(f"{i}: " * alike[i - 1] + name) for i, name in enumerate(cut, 1)]
+
+
+def plain_text(text: str) -> str:
+    r"""Return text that matplotlib draws literally: no mathematics, and "?" for characters without a glyph.
+
+    >>> print(plain_text("cost in $ and _x_"))
+    cost in \$ and _x_
+    """
+    return _drawable(text).replace("$", r"\$")
+
+
+def _drawable(text: str) -> str:
+    return "".join(c if c.isprintable() and _has_glyph(c) else "?" for c in text)
+
+
+@cache
+def _has_glyph(character: str) -> bool:
+    return any(
+        get_font(findfont(FontProperties(family=[family]))).get_char_index(ord(character))
+        for family in FONT.get_family()
+    )

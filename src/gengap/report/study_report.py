@@ -1,8 +1,8 @@
-"""What `gengap study` prints at its end: one table, what the curves say, the recommendation and the next step."""
+"""The results of a study for people: what `gengap study` prints at its end, and the table of a notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -11,15 +11,36 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.analysis.summary import StudySummary, TrialSummary
-from gengap.report.conclusions import curve_messages, next_step_messages, recommendation_messages
+from gengap.history import History
+from gengap.report.conclusions import (
+    conclusion_messages,
+    curve_messages,
+    next_step_messages,
+    recommendation_messages,
+)
 from gengap.report.verdict_table import shorten, verdict_text
 from gengap.text.catalog import ENGLISH, Message, catalog
+from gengap.text.markup import TRAIN, VALIDATION, Html, bullets, element, sparkline, table
 from gengap.text.numbers import MISSING, fixed, minutes, percent
 
 WIDE = 100  # characters of a console with room for wide columns
 TABLE_DIGITS = 3  # decimals of losses in the table
 INDENT = (0, 0, 0, 2)  # spaces above, right, below and left of the texts under a heading
 MIN_NAME = 12  # characters of a run's name that are always shown
+MOST_TRIALS = 40  # trials shown in a notebook
+COLUMNS = (
+    "run",
+    "parameters",
+    "epochs",
+    "best",
+    "train loss",
+    "val loss",
+    "gap",
+    "val %",
+    "time",
+    "verdict",
+    "curves",
+)
 Row = tuple[str | Text, ...]
 
 
@@ -35,8 +56,8 @@ def study_report(summary: StudySummary, folder: Path | None, width: int = 80) ->
     if (chosen := summary.recommendation) is not None:
         title = english.text("conclusion-recommended", run=chosen.run)
         parts += _section(title, recommendation_messages(summary))
-        steps = [Message("conclusion-next", {"step": step}) for step in next_step_messages(summary)]
-        parts += [_indented(english.render(step)) for step in steps]
+        steps = next_step_messages(summary)
+        parts += [_indented(english.text("conclusion-next", step=step)) for step in steps]
     if folder is not None:
         parts += ["", Text(f"Report: {folder / 'report.html'}")]
         parts += [Text("Figures, models and TensorBoard logs are in the same folder.")]
@@ -66,7 +87,7 @@ def results_table(summary: StudySummary, width: int = 80) -> Table:
     seeds = len({trial.seed for trial in summary.trials}) > 1
     best = "best epoch" if wide else "best\nepoch"
     columns = ["Model", *["seed"] * seeds, "params", best, "train", "validation", score]
-    rows = [*_trial_rows(summary, seeds, wide), *_baseline_rows(summary, seeds)]
+    rows = list(_rows(summary, seeds, wide))
     cells = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
     titles = [max(map(len, title.split("\n"))) for title in (*columns, "verdict")]
     widths = list(map(max, cells, titles))
@@ -77,13 +98,10 @@ def results_table(summary: StudySummary, width: int = 80) -> Table:
         table.add_column(column, justify="right" if i else "left", no_wrap=True, vertical="top")
     table.add_column("verdict")
     lowest = _lowest(summary)
-    for (name, *cells), run in zip(rows, _runs(summary), strict=True):
+    runs = [each.run for each in (*summary.trials, *summary.baselines)]
+    for (name, *cells), run in zip(rows, runs, strict=True):
         table.add_row(Text(shorten(str(name), room)), *cells, style="bold green" if run == lowest else "")
     return table
-
-
-def _runs(summary: StudySummary) -> Iterable[str]:
-    return (each.run for each in (*summary.trials, *summary.baselines))
 
 
 def _lowest(summary: StudySummary) -> str | None:
@@ -93,7 +111,8 @@ def _lowest(summary: StudySummary) -> str | None:
     return min(losses, key=lambda run: losses[run], default=None)
 
 
-def _trial_rows(summary: StudySummary, seeds: bool, wide: bool) -> Iterator[Row]:
+def _rows(summary: StudySummary, seeds: bool, wide: bool) -> Iterator[Row]:
+    """Yield the cells of each trial, then those of each baseline."""
     errors = {rank.run: rank.error for rank in summary.ranks}
     for trial in summary.trials:
         yield (
@@ -106,10 +125,6 @@ def _trial_rows(summary: StudySummary, seeds: bool, wide: bool) -> Iterator[Row]
             percent(trial.score("validation"), 1),
             _verdict(trial, wide),
         )
-
-
-def _baseline_rows(summary: StudySummary, seeds: bool) -> Iterator[Row]:
-    errors = {rank.run: rank.error for rank in summary.ranks}
     for each in summary.baselines:
         score = each.r2 if each.accuracy is None else each.accuracy
         empty = [MISSING] * (3 + seeds)
@@ -133,3 +148,34 @@ def _verdict(trial: TrialSummary, wide: bool) -> Text:
     if wide and trial.verdict.onset_epoch is not None:
         text.append(f", from epoch {trial.verdict.onset_epoch:,}", style="default")
     return text
+
+
+def study_html(summary: StudySummary, histories: Sequence[History]) -> Html:
+    """Return the table and conclusions of a study; `histories` are those of its trials, in their order."""
+    pairs = list(zip(summary.trials, histories, strict=True))
+    seeds = len({trial.seed for trial in summary.trials}) > 1
+    rows = (tuple(_cells(trial, history, seeds)) for trial, history in pairs[:MOST_TRIALS])
+    rest = f", the first {MOST_TRIALS} of {len(pairs)} trials" if len(pairs) > MOST_TRIALS else ""
+    train, validation = (summary.rows.get(split, 0) for split in ("train", "validation"))
+    counts = f"{train:,} training and {validation:,} validation rows"
+    caption = f"{summary.source}, plan {summary.plan}: {counts}, {minutes(summary.seconds)}{rest}"
+    messages = [Message("conclusion-interrupted")] * summary.interrupted + conclusion_messages(summary)
+    return element("div", table(COLUMNS, rows, caption), bullets(map(catalog(ENGLISH).render, messages)))
+
+
+def _cells(trial: TrialSummary, history: History, seeds: bool) -> Iterator[object]:
+    score = trial.score("validation")
+    yield f"{trial.run} seed {trial.seed}" if seeds else trial.run
+    yield f"{trial.parameters:,}"
+    yield f"{trial.epochs:,}"
+    yield "" if trial.best_epoch is None else f"{trial.best_epoch:,}"
+    yield fixed(trial.loss("train"))
+    yield fixed(trial.loss("validation"))
+    yield "" if trial.gap is None else f"{trial.gap:+.3f}"
+    yield fixed(None if score is None else 100 * score, 1)
+    yield minutes(trial.seconds)
+    yield "" if trial.verdict is None else trial.verdict.badge()
+    metric = history.main_metric
+    shown = {TRAIN: history.training(metric), VALIDATION: history.series.get(("validation", metric))}
+    lines = {colour: series.values for colour, series in shown.items() if series is not None}
+    yield sparkline(lines, f"training and validation loss of {history.run}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from gengap.errors import UsageError
@@ -21,6 +22,8 @@ QUIET = 0.001  # the smallest standard deviation: being off by less than 0.6% do
 AROUND = 51  # epochs around a value, whose spread it is compared with
 BANDWIDTH = 0.15  # log-epochs over which each row's losses are smoothed before they are compared
 PAST = 6  # epochs that predict the next one, if there are no later neighbours
+
+KERNEL_REACH = 3.0  # standard deviations of the smoothing kernel: 99.7% of the half Gaussian
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,3 +218,40 @@ def smooth_row_losses(rows: RowLosses, positions: np.ndarray, at: np.ndarray) ->
     smoothed = (weights / weights.sum(axis=1, keepdims=True)) @ losses
     level = np.abs(smoothed.mean(axis=1, keepdims=True))
     return RowLossTrend(smoothed / np.maximum(level, np.finfo(float).tiny))
+
+
+def smooth(values: npt.ArrayLike, std: npt.ArrayLike) -> np.ndarray:
+    """Smooth a curve with half a Gaussian: each value becomes the mean of itself and the values before it.
+
+    Weights are normalised over the values that exist, so the start is not pulled towards zero.
+
+    Args:
+        values: The curve, shape (n,). NaN and infinite values have no weight and become NaN.
+        std: Standard deviation of the Gaussian in values, a number or shape (n,); 0 for no smoothing.
+
+    Returns:
+        The smoothed curve, shape (n,), float64.
+
+    Raises:
+        UsageError: If `std` is negative or not finite.
+
+    >>> smooth([4.0, 0.0, 0.0], 0.5).round(2).tolist()
+    [4.0, 0.48, 0.0]
+    """
+    values, std = np.asarray(values, np.float64), np.asarray(std, np.float64)
+    wrong = ~(np.isfinite(std) & (std >= 0))
+    if wrong.any():
+        raise UsageError(
+            f"smoothing over {std[wrong][0]}: expected a finite standard deviation of 0 (none) or more"
+        )
+    std = np.broadcast_to(std, values.shape)
+    finite = np.isfinite(values)
+    known, weight_of_known = np.where(finite, values, 0.0), finite.astype(np.float64)
+    total, weights = known.copy(), weight_of_known.copy()  # lag 0 has weight 1
+    furthest = min(len(values) - 1, int(np.ceil(KERNEL_REACH * std.max(initial=0.0))))
+    for lag in range(1, furthest + 1):
+        steps = lag / np.maximum(std[lag:], np.finfo(np.float64).tiny)
+        weight = np.where(steps <= KERNEL_REACH, np.exp(-0.5 * np.minimum(steps, KERNEL_REACH) ** 2), 0.0)
+        total[lag:] += weight * known[:-lag]
+        weights[lag:] += weight * weight_of_known[:-lag]
+    return np.divide(total, weights, out=np.full(values.shape, np.nan), where=finite)

@@ -27,7 +27,7 @@ def write_results(found: Study, folder: StudyFolder) -> None:
 
 def _write_logs(found: Study, logs: Path) -> None:
     """Write curves and hyperparameters of every trial and seed as TensorBoard logs."""
-    from gengap.report import tensorboard, tensorboard_hparams
+    from gengap.report import tensorboard
 
     sessions = []
     for history, trial in zip(found.histories, found.trials, strict=True):
@@ -36,8 +36,8 @@ def _write_logs(found: Study, logs: Path) -> None:
         for run in (trial.run, *trial.aliases):
             tensorboard.write(history.renamed(run + seed), logs, span=span)
         planned = found.planned[trial.run]
-        sessions.append(tensorboard_hparams.hparams_session(trial.run + seed, planned, found.plan.recipe, trial))
-    tensorboard_hparams.write_sessions(sessions, logs)
+        sessions.append(tensorboard.hparams_session(trial.run + seed, planned, found.plan.recipe, trial))
+    tensorboard.write_sessions(sessions, logs)
 
 
 def _write_figures(found: Study, folder: Path) -> None:

@@ -101,7 +101,7 @@ class Study:
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows."""
-        from gengap.report.notebook import study_html
+        from gengap.report.study_report import study_html
 
         return study_html(self.summary, self.histories)
 

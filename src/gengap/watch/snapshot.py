@@ -21,8 +21,7 @@ from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.errors import PlanError, StudyFolderError
 from gengap.history import History, read_histories
 from gengap.plan import Plan
-from gengap.report.page import ALL, GroupMember, Page, TrialRow, study_page
-from gengap.report.page.page_curves import EpochLine
+from gengap.report.page import ALL, EpochLine, GroupMember, Page, TrialRow, study_page
 from gengap.study.folder import HISTORIES, RESULTS, StudyFolder, read_trial
 from gengap.study.progress import CURVES, LIVE, STATUS, StudyStatus, is_running, modified, read_status
 from gengap.text.catalog import Message
