@@ -48,10 +48,7 @@ DISTINCT = 0.95  # of an identifier's values are different: some rows may be cop
 class ColumnsFound(NamedTuple):
     """What the training rows teach about the columns.
 
-    Attributes:
-        encoding: How the columns become features.
-        dropped: Why columns are left out, "constant" or "identifier", by name.
-        notes: How numbers with signs were read.
+    `dropped` says by name why columns are left out, "constant" or "identifier"; `notes` how numbers were read.
     """
 
     encoding: Encoding
@@ -59,23 +56,15 @@ class ColumnsFound(NamedTuple):
     notes: tuple[Message, ...]
 
 
-def find_formats(
-    raws: Sequence[RawTable], columns: Collection[str], spec: DataSpec, source: Source
-) -> dict[str, FormatFound]:
-    """Return how the text columns that hold numbers write them, found in the rows of all `raws`.
-
-    Args:
-        raws: Rows of the table.
-        columns: The features.
-        spec: Says what some columns are; only those that may be numbers are looked at.
-        source: Where the rows come from.
-
-    Raises:
-        DataError: A column's numbers can't be read.
-    """
+def find_formats(raws: Sequence[RawTable], columns: Collection[str], source: Source) -> dict[str, FormatFound]:
+    """Return how the text columns that may be numbers write them, found in the rows of all `raws`."""
     formats = {}
     for name in raws[0].others:
-        if name not in columns or spec.column.get(name, "number") != "number" or _is_date(raws[0].others[name]):
+        if (
+            name not in columns
+            or source.spec.column.get(name, "number") != "number"
+            or raws[0].others[name].dtype.kind == "M"
+        ):
             continue
         values = (value for raw in raws for value in raw.others[name].dropna().unique())
         if (found := find_format(f"{source.origin}, column {name!r}", values, source.reader.decimal)) is not None:
@@ -86,16 +75,9 @@ def find_formats(
 def fit_encoding(
     raw: RawTable, columns: Sequence[str], spec: DataSpec, formats: Mapping[str, FormatFound] | None = None
 ) -> ColumnsFound:
-    """Return the encoding of the training rows, and why columns are left out.
+    """Return the encoding of the training rows, and why columns are left out. Raises DataError if none is left.
 
-    Args:
-        raw: The training rows.
-        columns: The features, in the table's order.
-        spec: Says what some columns are. Those, and those to keep, are used though they look like identifiers.
-        formats: How columns of text write numbers.
-
-    Raises:
-        DataError: No column is left.
+    Columns that `spec` names are used though they look like identifiers; `formats` says how text writes numbers.
     """
     formats = {name: found for name, found in (formats or {}).items() if name in columns}
     overrides = {name: kind for name, kind in spec.column.items() if name in columns and name not in formats}
@@ -133,22 +115,15 @@ def fit_encoding(
 def _formatted(name: str, column: Any, format: NumberFormat) -> tuple[Number, np.ndarray]:
     """Return how a column of numbers written with signs is encoded, and its numbers."""
     numbers = read_numbers(name, column, format)
-    median = _median(numbers)
-    step = Number(name=name, missing=bool(np.isnan(numbers).any()), median=median, text=True, format=format)
+    missing = bool(np.isnan(numbers).any())
+    step = Number(name=name, missing=missing, median=_median(numbers), text=True, format=format)
     return step, format.read(column).to_numpy()
-
-
-def _is_date(column: pd.Series) -> bool:
-    return column.dtype.kind == "M"
 
 
 def _detect_kinds(
     raw: RawTable, known: Collection[str]
 ) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
-    """Return the kind of each text or date column, and its parsed values with the format of dates.
-
-    Columns in `known` are left out.
-    """
+    """Return the kind of each text or date column not in `known`, and its parsed values with the format of dates."""
     others = {name: column for name, column in raw.others.items() if name not in known}
     if not others:
         return {}, {}
@@ -165,9 +140,9 @@ def _detect_kinds(
     )
     clean = finder.fit_transform(pd.DataFrame(others))
     kinds = {name: kind for kind, names in finder.kind_to_columns_.items() for name in names}
-    kinds |= {
-        name: "low_cardinality" for name in kinds if kinds[name] == "high_cardinality" and _is_code(clean[name])
-    }
+    for name, kind in kinds.items():
+        if kind == "high_cardinality" and _is_code(clean[name]):
+            kinds[name] = "low_cardinality"
     formats = {
         name: next((step.format_ for step in steps if hasattr(step, "format_")), None)
         for name, steps in finder.all_processing_steps_.items()
@@ -189,10 +164,8 @@ def _step(
         return _date(name, missing, column, resolve_date_format(column, written) if written else None)
     if kind == "low_cardinality":
         categories = tuple(sorted(str(value) for value in parsed.dropna().unique()))
-        one_tells_the_other = len(categories) == 2 and not missing
-        other, *rest = categories
-        if one_tells_the_other:
-            return Category(name=name, missing=missing, categories=tuple(rest), other=other)
+        if len(categories) == 2 and not missing:  # one feature tells both
+            return Category(name=name, missing=missing, categories=categories[1:], other=categories[0])
         return Category(name=name, missing=missing, categories=categories)
     return _text(name, missing, column)
 
@@ -284,11 +257,7 @@ def _is_numbering(values: np.ndarray) -> bool:
 def apply_override(
     name: str, column: np.ndarray | pd.Series, kind: str
 ) -> tuple[str, tuple[pd.Series, str | None] | None]:
-    """Return a column's kind (as skrub calls it) after the user's word, and parsed text or dates with their format.
-
-    Raises:
-        DataError: The column can't be read as this kind.
-    """
+    """Return a column's kind (as skrub calls it) after the user's word, and parsed text or dates with their format."""
     import pandas as pd
 
     if isinstance(column, np.ndarray):

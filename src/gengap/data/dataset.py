@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from gengap.data.encoding import Date, Encoding, RawTable, collect_columns
 from gengap.data.preparation import PreparedTable, prepare, prepare_large_table
@@ -45,7 +46,6 @@ from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from gengap.data.sources.blocks import SkippedRow
 
@@ -184,28 +184,28 @@ def load(
     """
     spec = DataSpec.of(spec, **options)
     opened, request = _open_with_counts(source, spec, seed, progress)
-    opened, read = _read(opened, default_table_bytes() if spec.memory is None else spec.memory * 2**30)
+    opened, read = _read(opened)
     if read.raw is None and (spec.weight is not None or spec.class_weight is not None):
         raise UsageError(
             f"{opened.origin}: the table is larger than the memory it may use, and rows on disk can't have weights "
             "yet. Raise --memory (memory=), use fewer rows with --rows, or leave --weight and --class-weight out"
         )
-    read = _read_target(opened, read, spec)
-    task = _find_task(opened, read, spec)
-    split = split_rows(opened, read.extra, task.strata(read.y), task.by_class, request, spec, seed)
+    read = _read_target(opened, read)
+    task = _find_task(opened, read)
+    split = split_rows(opened, read.extra, task.strata(read.y), task.by_class, request, seed)
     if spec.weight is not None:
         weights = check_weights(read.extra[spec.weight], opened.origin, spec.weight, opened.skipped)
         weights = normalise_weights(weights, split.parts, opened.origin, spec.weight)
         read = replace(read, weights=weights)
-    dataset = _build_dataset(opened, read, task, split, preparation, spec)
+    dataset = _build_dataset(opened, read, task, split, preparation)
     return dataset.balanced() if spec.class_weight is not None else dataset
 
 
-def _find_task(source: Source, read: _TableRows, spec: DataSpec) -> AnyTask:
+def _find_task(source: Source, read: _TableRows) -> AnyTask:
     """Find the task from the target's values. Raises UsageError for options that don't fit it."""
     place = f"{source.origin}, column {source.target!r}"
-    task = task_of(read.y, spec.task, place)
-    if spec.class_weight is not None and not task.by_class:
+    task = task_of(read.y, source.spec.task, place)
+    if source.spec.class_weight is not None and not task.by_class:
         raise UsageError(
             f"{source.origin}: class weights are for classes, and {source.target!r} is a number. Leave "
             "--class-weight (class_weight=) out, or say --task multiclass"
@@ -213,9 +213,9 @@ def _find_task(source: Source, read: _TableRows, spec: DataSpec) -> AnyTask:
     return task
 
 
-def _read_target(source: Source, read: _TableRows, spec: DataSpec) -> _TableRows:
+def _read_target(source: Source, read: _TableRows) -> _TableRows:
     """Read a target of formatted numbers, such as "1,234.5". Texts that are classes stay."""
-    if read.y.dtype.kind in "biuf" or spec.task in ("binary", "multiclass"):
+    if read.y.dtype.kind in "biuf" or source.spec.task in ("binary", "multiclass"):
         return read
     place = f"{source.origin}, column {source.target!r}"
     found = find_format(place, dict.fromkeys(read.y), source.reader.decimal, "say --task multiclass (task=)")
@@ -229,7 +229,7 @@ def _read_target(source: Source, read: _TableRows, spec: DataSpec) -> _TableRows
         problem = f"{shown(read.y[index])} is no number written as {found.format.pattern}, as the others are"
         hint = "Correct it, or say --task multiclass (task=) if these are classes."
         raise BadRowError(source.origin, source_row_number(index, source.skipped), source.target, problem, hint)
-    if spec.task is None and task_of(numbers, None, place).by_class:
+    if source.spec.task is None and task_of(numbers, None, place).by_class:
         return read
     return replace(read, y=numbers, notes=(note_on_format(source.target, found),))
 
@@ -266,8 +266,10 @@ class _TableRows:
     notes: tuple[Message, ...] = ()
 
 
-def _read(source: Source, max_bytes: float) -> tuple[Source, _TableRows]:
+def _read(source: Source) -> tuple[Source, _TableRows]:
     """Read all rows. A column of plain numbers in which "1,234.5" turns up late is read again, as text."""
+    memory = source.spec.memory
+    max_bytes = default_table_bytes() if memory is None else memory * 2**30
     while True:
         try:
             return source, _read_once(source, max_bytes)
@@ -278,16 +280,14 @@ def _read(source: Source, max_bytes: float) -> tuple[Source, _TableRows]:
 
 
 def _read_once(source: Source, max_bytes: float) -> _TableRows:
-    import pyarrow as pa
-
     ys: list[np.ndarray] = []
-    extra: dict[str, list[pa.Array]] = {name: [] for name in source.extra}
+    extra: dict[str, list[pa.Array]] = {name: [] for name in source.spec.extra_columns}
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in source.batches(exact=True):
             ys.append(batch.column(0).to_numpy(zero_copy_only=False))
-            for name in source.extra:
-                extra[name].append(batch.column(name))
+            for name, arrays in extra.items():
+                arrays.append(batch.column(name))
             yield batch
 
     try:
@@ -307,7 +307,7 @@ def _read_once(source: Source, max_bytes: float) -> _TableRows:
 
 
 def _build_dataset(
-    source: Source, read: _TableRows, task: AnyTask, split: Split, preparation: Preparation, spec: DataSpec
+    source: Source, read: _TableRows, task: AnyTask, split: Split, preparation: Preparation
 ) -> Dataset:
     parts = split.parts
     weights = [None if read.weights is None else read.weights[part] for part in parts]
@@ -315,9 +315,9 @@ def _build_dataset(
         task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}", weights[0])
     standardise = preparation == "standardise"
     if read.raw is None:
-        prepared = prepare_large_table(source, read.y, task, parts, standardise, spec)
+        prepared = prepare_large_table(source, read.y, task, parts, standardise)
     else:
-        prepared = prepare(read.raw, read.y, weights, task, parts, standardise, source, spec)
+        prepared = prepare(read.raw, read.y, weights, task, parts, standardise, source)
     return Dataset(
         name=source.name,
         origin=source.origin,
@@ -331,22 +331,18 @@ def _build_dataset(
         mean=prepared.mean,
         scale=prepared.scale,
         encoding=prepared.encoding,
-        table=_summarise(source, read, prepared, split, task.classes, spec),
+        table=_summarise(source, read, prepared, split, task.classes),
         skipped=list(source.skipped),
     )
 
 
 def _summarise(
-    source: Source,
-    read: _TableRows,
-    prepared: PreparedTable,
-    split: Split,
-    classes: Sequence[str],
-    spec: DataSpec,
+    source: Source, read: _TableRows, prepared: PreparedTable, split: Split, classes: Sequence[str]
 ) -> TableSummary:
+    spec, extra = source.spec, source.spec.extra_columns
     roles = {spec.group: "group", spec.time: "time", spec.weight: "weight"}
-    unused = {column: roles[column] for column in source.extra} | dict.fromkeys(source.dropped, "dropped")
-    order = (*source.columns, *source.extra, *source.dropped)
+    unused = {column: roles[column] for column in extra} | dict.fromkeys(source.dropped, "dropped")
+    order = (*source.columns, *extra, *source.dropped)
     columns = summarise_columns(prepared.encoding, prepared.missing, {**prepared.dropped, **unused}, order)
     parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     counts = {part: len(rows) for part, rows in parts.items() if rows is not None}

@@ -66,12 +66,11 @@ def prepare(
     parts: Sequence[np.ndarray],
     standardise: bool,
     source: Source,
-    spec: DataSpec,
 ) -> PreparedTable:
     """Prepare all rows in memory; `y` (rows,) is the target, `parts` are row numbers, `weights` are by part."""
     training = raw.take(parts[0])
-    formats = find_formats([raw], source.columns, spec, source)
-    found = find_encoding(training, source.columns, spec, source.origin, formats)
+    formats = find_formats([raw], source.columns, source)
+    found = find_encoding(training, source.columns, source.spec, source.origin, formats)
     encoding = found.encoding
     train = encoding.encode(training)
     mean, scale = np.zeros(train.shape[1], np.float32), np.ones(train.shape[1], np.float32)
@@ -111,12 +110,7 @@ def scale_of(spread: np.ndarray) -> np.ndarray:
 
 
 def prepare_large_table(
-    source: Source,
-    y: np.ndarray,
-    task: AnyTask,
-    parts: Sequence[np.ndarray],
-    standardise: bool,
-    spec: DataSpec,
+    source: Source, y: np.ndarray, task: AnyTask, parts: Sequence[np.ndarray], standardise: bool
 ) -> PreparedTable:
     """Prepare as `prepare` does, in bounded memory. Raises DataError for a table with text or dates."""
     read = _TablePass(source)
@@ -124,7 +118,7 @@ def prepare_large_table(
     sample_rows = int(np.clip(SAMPLE_BYTES // (4 * len(source.columns)), STRETCH_ROWS, SAMPLE_ROWS))
     sampled = np.random.default_rng(0).choice(train, min(sample_rows, len(train)), replace=False)
     stretch, sample, *others = read.some([train[:STRETCH_ROWS], np.sort(sampled), *parts[1:]])
-    found = _find_columns(stretch, sample, others, source, spec)
+    found = _find_columns(stretch, sample, others, source)
     encoding = found.encoding
     keys = [raw.keys(np.arange(len(raw)), encoding.columns) for raw in others]
     passing = _RunningStatistics(encoding, standardise, keys)
@@ -165,14 +159,13 @@ def prepare_large_table(
     )
 
 
-def _find_columns(
-    stretch: RawTable, sample: RawTable, others: Sequence[RawTable], source: Source, spec: DataSpec
-) -> ColumnsFound:
+def _find_columns(stretch: RawTable, sample: RawTable, others: Sequence[RawTable], source: Source) -> ColumnsFound:
     """Fit the encoding to a sample of the training rows. A stretch of neighbouring rows shows numberings."""
+    spec = source.spec
     plain = [name for name in sample.names if name not in {*spec.keep, *spec.column}]
     numberings = [name for name in plain if is_identifier(stretch.exact.get(name, stretch.column(name)))]
     columns = [name for name in source.columns if name not in numberings]
-    formats = find_formats([sample, stretch, *others], columns, spec, source)
+    formats = find_formats([sample, stretch, *others], columns, source)
     if sample.others.keys() - formats.keys():
         raise DataError(
             f"{source.origin}: the table is larger than the memory it may use, and has text or dates. A table on "

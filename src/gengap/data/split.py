@@ -15,7 +15,6 @@ import numpy as np
 
 from gengap.data.value_formats import read_dates
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
-from gengap.options.study_options import DataSpec
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
@@ -68,7 +67,6 @@ def split_rows(
     labels: np.ndarray,
     by_class: bool,
     request: SplitRequest,
-    spec: DataSpec,
     seed: int,
 ) -> Split:
     """Split the rows of a table as the options say. Raises DataError if they can't be split like this.
@@ -76,8 +74,8 @@ def split_rows(
     `extra` has the columns of groups or times, and `labels` are the target's values (rows,), classes if `by_class`.
     """
     rows = len(labels)
-    if spec.group is not None or spec.time is not None:
-        return _split_by_column(source, extra, labels, request.of(rows), spec, seed)
+    if source.spec.group is not None or source.spec.time is not None:
+        return _split_by_column(source, extra, labels, request.of(rows), seed)
     if source.higgs_layout and request.validation is not None:
         seen, end = request.validation, rows - request.test
         order = np.arange(rows)
@@ -89,9 +87,9 @@ def split_rows(
 
 
 def _split_by_column(
-    source: Source, extra: Mapping[str, pd.Series], labels: np.ndarray, sizes: SplitSizes, spec: DataSpec, seed: int
+    source: Source, extra: Mapping[str, pd.Series], labels: np.ndarray, sizes: SplitSizes, seed: int
 ) -> Split:
-    """Split by the column of groups or times."""
+    spec = source.spec
     column = spec.group or spec.time or ""
     values, rows = extra[column], len(labels)
     if values.isna().any():

@@ -81,7 +81,7 @@ def open_address(url: str, rows: int | None, progress: Progress | None) -> Reade
         if not raw.exists() and not ready.exists():
             download(remote, raw, progress)
         if not ready.exists():
-            reader = tables.open_file(raw, url)
+            reader = tables.open_path(raw, url)
             try:
                 tables.write_reader(reader, url, ready)
             except BadRowError:  # the reading will find it again, and refuse or skip it

@@ -36,9 +36,7 @@ class Source:
         columns: The features, in order.
         target: The target.
         higgs_layout: Whether these are the 29 columns of HIGGS, with the label as target.
-        rows: Number of rows to read, or None for all.
-        on_bad_row: "fail" or "skip".
-        extra: Columns that are read but are no features.
+        spec: Which rows and columns are used; the extra columns of it are read but are no features.
         dropped: Columns that are not read.
         texts: Columns that are read as text, whatever they hold.
         reader: The opened input: its columns and types, how it is understood.
@@ -50,9 +48,7 @@ class Source:
     columns: tuple[str, ...]
     target: str
     higgs_layout: bool
-    rows: int | None
-    on_bad_row: OnBadRow
-    extra: tuple[str, ...]
+    spec: DataSpec
     dropped: tuple[str, ...]
     texts: frozenset[str]
     reader: Reader = field(repr=False)
@@ -70,7 +66,9 @@ class Source:
         types = {**self.reader.others, **dict.fromkeys(self.texts, pa.string())}
         fields = [pa.field(self.target, types.get(self.target, number), nullable=False)]
         fields += [pa.field(name, types.get(name, feature)) for name in self.columns]
-        fields += [pa.field(name, types.get(name, pa.float64()), nullable=False) for name in self.extra]
+        fields += [
+            pa.field(name, types.get(name, pa.float64()), nullable=False) for name in self.spec.extra_columns
+        ]
         return pa.schema(fields)
 
     def reading_as_text(self, column: str) -> Source:
@@ -85,16 +83,16 @@ class Source:
 
         Raises:
             BadRowError: A row can't be used.
-            TooFewRowsError: There are fewer rows than `rows`.
+            TooFewRowsError: There are fewer rows than requested.
             SourceError: The stream breaks.
         """
         self.skipped.clear()
-        blocks = self.reader.blocks(self._schema(exact=exact), self.rows, self.higgs_layout)
+        blocks = self.reader.blocks(self._schema(exact=exact), self.spec.rows, self.higgs_layout)
         return accept_rows(
             blocks,
             file=self.origin,
-            rows=self.rows,
-            on_bad_row=self.on_bad_row,
+            rows=self.spec.rows,
+            on_bad_row=self.spec.on_bad_row,
             skipped=self.skipped,
             progress=self._progress,
         )
@@ -164,9 +162,7 @@ def open_source(
         columns=features,
         target=target,
         higgs_layout=higgs_layout,
-        rows=spec.rows,
-        on_bad_row=spec.on_bad_row,
-        extra=spec.extra_columns,
+        spec=spec,
         dropped=dropped,
         texts=texts,
         reader=reader,
@@ -218,7 +214,7 @@ def ingest(
 def feature_batches(
     source: Any, wanted: pa.Schema, progress: Progress | None = None, ids: Sequence[str] = ()
 ) -> tuple[pa.Schema, Iterator[tuple[pa.RecordBatch, list[pa.Array]]]]:
-    """Read the features of a model from a table.
+    """Read the features of a model from a table; no row is left out.
 
     Args:
         source: As for `open_source`.
@@ -228,10 +224,6 @@ def feature_batches(
 
     Returns:
         The schema of the columns `ids`, and batches of the wanted columns with the same rows of `ids`.
-
-    Raises:
-        UsageError: A column is missing.
-        DataError: A row can't be used; no row is left out.
     """
     _, origin, reader = _find(source, None, 0, progress)
     for name in ids:
@@ -301,7 +293,7 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
         return origin, origin, remote.open_higgs(rows, progress)
     if isinstance(source, str) and is_address(source):
         return short_name(source), redact_address(origin), remote.open_address(origin, rows, progress)
-    return short_name(origin), origin, tables.open_path(Path(source), origin)
+    return short_name(origin), origin, tables.open_path(Path(source).expanduser(), origin)
 
 
 def _collider(rows: int | None, seed: int) -> Reader:
@@ -320,8 +312,10 @@ def _choose_target(target: str | None, reader: Reader, origin: str) -> str:
         target = HIGGS_COLUMNS[0]
     target = target or reader.target
     if target is None:
-        known = f"The columns are: {', '.join(columns)}."
-        raise UsageError(f"{origin}: which column is the target? Name it with --target (target=...). {known}")
+        raise UsageError(
+            f"{origin}: which column is the target? Name it with --target (target=...). The columns are: "
+            f"{', '.join(columns)}."
+        )
     check_column(target, columns, origin)
     return target
 

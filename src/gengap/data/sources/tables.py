@@ -43,17 +43,11 @@ Batches = Callable[..., Iterator[pa.RecordBatch]]  # called with names of column
 
 
 def open_path(path: Path, file: str) -> Reader:
-    """Open a local file, which errors call `file`. Raises SourceError if there is none."""
-    path = path.expanduser()
+    """Open a local file by its name's ending. Raises SourceError if there is none."""
     if path.is_dir():
         raise SourceError(f"{file}: this is a folder, expected a file. Give the path of one table.")
     if not path.exists():
         raise SourceError(f"{file}: there is no such file. Check the path.")
-    return open_file(path, file)
-
-
-def open_file(path: Path, file: str) -> Reader:
-    """Open a file that exists, by its name's ending."""
     kind = kind_of(path.name, file)
     if kind in TEXT:
         return csv_text.open_csv(byte_stream.read_file(path, kind), file)
