@@ -59,12 +59,9 @@ class ColumnsFound(NamedTuple):
 def find_formats(raws: Sequence[RawTable], columns: Collection[str], source: Source) -> dict[str, FormatFound]:
     """Return how the text columns that may be numbers write them, found in the rows of all `raws`."""
     formats = {}
-    for name in raws[0].others:
-        if (
-            name not in columns
-            or source.spec.column.get(name, "number") != "number"
-            or raws[0].others[name].dtype.kind == "M"
-        ):
+    for name, column in raws[0].others.items():
+        may_be_numbers = source.spec.column.get(name, "number") == "number" and column.dtype.kind != "M"
+        if name not in columns or not may_be_numbers:
             continue
         values = (value for raw in raws for value in raw.others[name].dropna().unique())
         if (found := find_format(f"{source.origin}, column {name!r}", values, source.reader.decimal)) is not None:
@@ -123,7 +120,7 @@ def _formatted(name: str, column: Any, format: NumberFormat) -> tuple[Number, np
 def _detect_kinds(
     raw: RawTable, known: Collection[str]
 ) -> tuple[dict[str, str], dict[str, tuple[pd.Series, str | None]]]:
-    """Return the kind of each text or date column not in `known`, and its parsed values with the format of dates."""
+    """Return the kind of each text or date column not in `known`, its parsed values, and the format of dates."""
     others = {name: column for name, column in raw.others.items() if name not in known}
     if not others:
         return {}, {}
@@ -257,7 +254,7 @@ def _is_numbering(values: np.ndarray) -> bool:
 def apply_override(
     name: str, column: np.ndarray | pd.Series, kind: str
 ) -> tuple[str, tuple[pd.Series, str | None] | None]:
-    """Return a column's kind (as skrub calls it) after the user's word, and parsed text or dates with their format."""
+    """Return a column's kind (as skrub calls it) as the user says, and parsed text or dates with their format."""
     import pandas as pd
 
     if isinstance(column, np.ndarray):

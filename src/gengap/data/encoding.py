@@ -161,18 +161,13 @@ def _is_whole(values: np.ndarray) -> bool:
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):
-    """How one column becomes features; one more feature marks missing values if any training row had one."""
+    """How one column becomes features; one more feature marks missing values if any training row had one.
+
+    Each kind has the names of its `features`, and `encode` returns them (rows, features), both without that one.
+    """
 
     name: str
     missing: bool = False
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        return ()
-
-    def encode(self, column: Any) -> np.ndarray:
-        """Return the features (rows, features), without the one that marks missing values."""
-        raise NotImplementedError
 
 
 class Number(_Step, frozen=True, tag="number"):

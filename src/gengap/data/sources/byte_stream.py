@@ -24,12 +24,10 @@ WORKERS = min(4, os.cpu_count() or 1)  # four parsers keep up with one gunzip
 
 
 class ByteStream:
-    """A stream of byte pieces that can be read again, and whose head can be read first.
+    """A stream of byte pieces that can be read again by `opener`, and whose head can be read first.
 
-    Args:
-        opener: Starts the stream from its beginning. The first reading continues after what `peek` read, so that no
-            second transfer is needed.
-        by_wire: Whether the stream is a transfer, so that its head should be short.
+    The first reading continues after what `peek` read, so that no second transfer is needed. `by_wire` says that it
+    is a transfer, so that its head should be short.
     """
 
     def __init__(self, opener: Callable[[], Iterator[bytes]], *, by_wire: bool = False) -> None:
@@ -68,8 +66,7 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 def gunzip(chunks: Iterable[bytes], piece: int = PIECE) -> Iterator[bytes]:
     """Yield the text of gzip `chunks` of one or more members, in pieces of at most `piece` bytes.
 
-    Raises:
-        StreamBrokenError: A member is cut off or damaged; everything before it was yielded.
+    Raises StreamBrokenError if a member is cut off or damaged; everything before it was yielded.
     """
     from isal import igzip_lib
 

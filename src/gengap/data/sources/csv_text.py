@@ -7,6 +7,7 @@ row, the column and the reason. Both give the same numbers.
 from __future__ import annotations
 
 import csv
+from codecs import BOM_UTF8 as BOM
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -57,23 +58,14 @@ OF_NUMBERS = b"+-0123456789.eE,;\t \r\n"
 
 @dataclass(frozen=True)
 class CsvLayout:
-    """How a CSV file is written.
-
-    Attributes:
-        columns: Names of the columns.
-        delimiter: What separates cells.
-        decimal: "." or ",".
-        booleans: Columns of true and false.
-        texts: Columns of text.
-        start: Number of bytes before the first row.
-    """
+    """How a CSV file is written: its columns, those of true and false, and those of text."""
 
     columns: tuple[str, ...]
     delimiter: str
-    decimal: str
+    decimal: str  # "." or ","
     booleans: frozenset[str]
     texts: frozenset[str]
-    start: int
+    start: int  # bytes before the first row
 
 
 def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) -> Reader:
@@ -134,14 +126,15 @@ def sniff(head: bytes, ended: bool, file: str) -> CsvLayout:
     if decimal == ",":
         sample = [[*map(with_point, row)] for row in sample]
     if has_header:
-        columns = _unique([name or f"column_{i}" for i, name in enumerate(names, 1)], file)
+        columns = tuple(name or f"column_{i}" for i, name in enumerate(names, 1))
+        if twice := [name for name, count in Counter(columns).items() if count > 1]:
+            raise SourceError(f"{file}: the header names {', '.join(twice)} twice. Give every column its own name.")
     else:
         columns = _invented(sample)
-    texts = frozenset(name for i, name in enumerate(columns) if _is_text([_at(row, i) for row in sample]))
-    booleans = frozenset(
-        name for i, name in enumerate(columns) if any(_at(row, i).lower() in BOOLEANS for row in sample)
-    )
-    start = sum(len(line) for line in lines[:body]) or _bom(head)
+    cells = {name: [row[i] if i < len(row) else "" for row in sample] for i, name in enumerate(columns)}
+    texts = frozenset(name for name, column in cells.items() if _is_text(column))
+    booleans = frozenset(name for name, column in cells.items() if any(cell.lower() in BOOLEANS for cell in column))
+    start = sum(len(line) for line in lines[:body]) or 3 * head.startswith(BOM)
     return CsvLayout(columns, delimiter, decimal, booleans - texts, texts, start)
 
 
@@ -157,21 +150,10 @@ def _head_lines(head: bytes, ended: bool, file: str) -> list[bytes]:
     return lines if ended or len(lines) == 1 else lines[:-1]  # the last one may be cut in the middle
 
 
-def _bom(head: bytes) -> int:
-    return 3 if head.startswith(b"\xef\xbb\xbf") else 0
-
-
 def _mostly_numbers(names: list[str]) -> bool:
     filled = [name for name in names if name]
     numbers = sum(bool(NUMBER.fullmatch(name) or NOT_FINITE.fullmatch(name)) for name in filled)
     return 2 * numbers > len(filled)
-
-
-def _unique(names: list[str], file: str) -> tuple[str, ...]:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise SourceError(f"{file}: the header names {', '.join(twice)} twice. Give every column its own name.")
-    return tuple(names)
 
 
 def _invented(sample: list[list[str]]) -> tuple[str, ...]:
@@ -205,7 +187,8 @@ def parse(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -
 
 
 def _parse_fast(text: bytearray, layout: CsvLayout, schema: pa.Schema, marks: Sequence[str]) -> pa.RecordBatch:
-    types = {field.name: pa.bool_() if _is_boolean(field, layout) else field.type for field in schema}
+    types = {field.name: field.type for field in schema}
+    types |= {name: pa.bool_() for name in layout.booleans if pa.types.is_floating(types.get(name, pa.null()))}
     lines = text.count(b"\n", 0, COUNTED)  # not in all of the text, which takes a tenth of the time to parse it
     inner = max(INNER, 4 * COUNTED // lines) if lines else len(text)
     table = pa_csv.read_csv(
@@ -214,17 +197,10 @@ def _parse_fast(text: bytearray, layout: CsvLayout, schema: pa.Schema, marks: Se
         # Without a quote in the text, not looking for any saves a quarter of the time.
         pa_csv.ParseOptions(delimiter=layout.delimiter, quote_char='"' if b'"' in text else False),
         pa_csv.ConvertOptions(
-            column_types=types,
-            include_columns=schema.names,
-            null_values=marks,
-            decimal_point=layout.decimal,
+            column_types=types, include_columns=schema.names, null_values=marks, decimal_point=layout.decimal
         ),
     )
     return table.combine_chunks().to_batches()[0]
-
-
-def _is_boolean(field: pa.Field, layout: CsvLayout) -> bool:
-    return field.name in layout.booleans and pa.types.is_floating(field.type)
 
 
 def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> Block:
@@ -299,7 +275,3 @@ def _problem(cell: str, boolean: bool, binary: bool) -> str | None:
     if NOT_FINITE.fullmatch(cell):
         return number_problem(float(cell))
     return f"{shown(cell)} is {'no plain number' if looks_formatted(cell) else 'not a number'}"
-
-
-def _at(row: list[str], i: int) -> str:
-    return row[i] if i < len(row) else ""
