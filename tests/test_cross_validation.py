@@ -18,8 +18,8 @@ from gengap.history import History
 from gengap.plan import Growth, Plan, Recipe
 from gengap.study import Study, cross_validation
 from gengap.study.cross_validation import out_of_fold
-from gengap.study.display import SilentDisplay
 from gengap.study.folder import StudyFolder
+from gengap.study.progress import SilentDisplay
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.types import TrainResult
 
@@ -142,7 +142,7 @@ def test_what_is_still_to_be_cross_validated_keeps_test_rows_unused(tmp_path: Pa
     """Interrupted as the last trial ends: all trials are finished, and who is to be kept isn't decided."""
 
     class Last(SilentDisplay):
-        def finished(self, trial: TrialSummary, kept: bool) -> None:
+        def finished(self, trial: TrialSummary, reused: bool) -> None:
             if trial.run == "sizes/8":
                 signal.raise_signal(signal.SIGINT)
 

@@ -15,8 +15,7 @@ from gengap.errors import GengapError
 from gengap.files.writing import study_lock
 from gengap.history import read_histories
 from gengap.plan import Growth, Plan, Trial
-from gengap.study.display import SilentDisplay
-from gengap.study.progress import LIVE, STATUS, ProgressFiles, is_running, read_status
+from gengap.study.progress import LIVE, STATUS, ProgressFiles, SilentDisplay, is_running, read_status
 from gengap.train.types import Progress
 
 ANOTHER = 1  # one that is there
@@ -44,7 +43,7 @@ def test_a_trials_curves_are_there_while_it_runs_and_gone_once_it_is_finished(tm
         assert names(tmp_path) == ["live/sizes/Tiny.seed0.parquet", STATUS]
         (history,) = read_histories(tmp_path / LIVE / "sizes" / "Tiny.seed0.parquet")
         assert (history.run, history.seed, history.epochs) == ("sizes/Tiny", 0, 2)
-        live.finished(finished(), kept=False)
+        live.finished(finished(), reused=False)
         assert names(tmp_path) == [STATUS]
         found = read_status(tmp_path)
         assert found and found.finished == (("sizes/Tiny", 0),)
@@ -99,7 +98,7 @@ def test_every_call_reaches_the_display_behind(tmp_path: Path) -> None:
         live.begin(PLAN, gengap.load("collider", **ROWS), 1)
         live.progress(told())
         live.progress(told())
-        live.finished(finished(), kept=False)
+        live.finished(finished(), reused=False)
         live.interrupted()
     assert behind.calls == ["reading", "begin", "progress", "progress", "finished", "interrupted"]
 
@@ -109,7 +108,7 @@ def test_files_that_cannot_be_written_end_no_trial(tmp_path: Path) -> None:
     with ProgressFiles(tmp_path, SilentDisplay()) as live:
         live.begin(PLAN, gengap.load("collider", **ROWS), 1)
         live.progress(told())
-        live.finished(finished(), kept=False)
+        live.finished(finished(), reused=False)
 
 
 def test_a_study_writes_its_trials_curves_and_leaves_none(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from gengap.models.user_model import UserModels, model_digest
 from gengap.options.study_options import RunSpec
 from gengap.plan import Growth, Recipe
 from gengap.report.console import user_model_text
-from gengap.study.display import SilentDisplay
+from gengap.study.progress import SilentDisplay
 from gengap.study.provenance import study_provenance
 from gengap.tasks import BINARY, Multiclass, Regression
 from gengap.train.types import Progress

@@ -20,8 +20,8 @@ from gengap.errors import PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
-from gengap.study.display import SilentDisplay
 from gengap.study.folder import TRIAL_SCHEMA, StudyFolder
+from gengap.study.progress import SilentDisplay
 from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 400, "validation": 120}
@@ -155,8 +155,8 @@ def test_the_same_call_resumes_and_trains_nothing_again(kept: Study) -> None:
     seen: list[tuple[str, bool]] = []
 
     class Watching(SilentDisplay):
-        def finished(self, trial: TrialSummary, kept: bool) -> None:
-            seen.append((trial.run, kept))
+        def finished(self, trial: TrialSummary, reused: bool) -> None:
+            seen.append((trial.run, reused))
 
         def progress(self, progress: Progress) -> None:
             raise AssertionError("trained again")

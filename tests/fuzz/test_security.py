@@ -41,9 +41,8 @@ from gengap.options.study_options import RunSpec
 from gengap.presets import load_plan
 from gengap.report.html import render
 from gengap.report.page import study_page
-from gengap.study.display import SilentDisplay
 from gengap.study.folder import FINGERPRINT, SUMMARY, TRIAL_SCHEMA, StudyFolder
-from gengap.study.progress import ProgressFiles
+from gengap.study.progress import ProgressFiles, SilentDisplay
 from gengap.study.scheduler import Scheduler
 from gengap.text.catalog import catalog
 from gengap.watch.server import serve_page
@@ -308,7 +307,7 @@ def test_a_live_file_is_deleted_in_the_folder_alone(tmp_path: Path) -> None:
     outside.touch()
     summary = msgspec.structs.replace(originals.study_made()[0].trials[0], run="../../outside")
     with pytest.raises(StudyFolderError, match="leads out"):
-        ProgressFiles(tmp_path / "inside", SilentDisplay()).finished(summary, kept=True)
+        ProgressFiles(tmp_path / "inside", SilentDisplay()).finished(summary, reused=True)
     assert outside.exists()
 
 

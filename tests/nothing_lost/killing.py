@@ -22,7 +22,7 @@ import gengap
 from gengap.models import L2, Dropout
 from gengap.plan import Plan, Recipe, Stopping, Trial
 from gengap.report import conclusion_plots, html, plots, tensorboard  # noqa: F401
-from gengap.study.display import SilentDisplay
+from gengap.study.progress import SilentDisplay
 from gengap.train import checkpoint
 from gengap.train.jax import trainer as compiled
 from gengap.train.types import Progress

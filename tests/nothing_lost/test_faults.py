@@ -21,7 +21,7 @@ from gengap.errors import PlaceError, StudyFolderError, WriteError
 from gengap.files.writing import atomic_write
 from gengap.models import Dropout
 from gengap.plan import Plan, Recipe, Trial
-from gengap.study.display import SilentDisplay
+from gengap.study.progress import SilentDisplay
 from gengap.train import fingerprint as prints
 from gengap.train.types import Progress
 
@@ -95,7 +95,7 @@ def test_trials_finished_before_the_disk_was_full_survive(tmp_path: Path) -> Non
         folder, filler = tmp_path / "disk" / "study", tmp_path / "disk" / "filler"
 
         class Filling(SilentDisplay):
-            def finished(self, trial: TrialSummary, kept: bool) -> None:
+            def finished(self, trial: TrialSummary, reused: bool) -> None:
                 with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
                     while True:
                         file.write(b"x" * 4096)

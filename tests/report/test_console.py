@@ -121,7 +121,7 @@ def test_without_a_terminal_one_line_per_hundred_epochs() -> None:
     with Terminal(console) as terminal:
         for epoch in range(10, 331, 10):
             terminal.progress(Progress("[red]run", 0, epoch, 1000, 0.6, 0.7, 0.65, 3, epoch / 50, nothing))
-        terminal.finished(trial("[red]run"), kept=False)
+        terminal.finished(trial("[red]run"), reused=False)
     lines = console.file.getvalue().splitlines()  # pyright: ignore[reportAttributeAccessIssue]
     assert [line.split("  ")[0] for line in lines[:3]] == [
         "[red]run: epoch 100/1,000",

@@ -41,7 +41,7 @@ SHOWN_LEFT_OUT = 6
 READING, FOLDS = ("", -1), ("", -2)  # keys of the bars for rows and folds; trials have their own
 
 
-def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | None = None) -> Table:
+def plan_table(plan: Plan, features: int, outputs: int = 1, user_models: UserModels | None = None) -> Table:
     """Return the plan as a table: each trial with its size, treatments, epochs and patience."""
     trials = (*(plan.growth.size_trials() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
@@ -51,11 +51,13 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | No
     for trial in trials:
         recipe = trial.recipe(plan.recipe)
         patience = recipe.stopping.patience
+        known = user_models.known(trial.units).parameters if user_models else None
+        parameters = trial.parameters(features, outputs) if known is None else known
         table.add_row(
             Text("\n".join(trial.runs)),
             "-".join(map(str, trial.units)),
             Text(" + ".join(map(str, trial.treatments))),
-            f"{own.known(trial.units).parameters if own else trial.parameters(features, outputs):,}",
+            f"{parameters:,}",
             f"{recipe.max_epochs:,}",
             f"{patience:,}" if patience < recipe.max_epochs else "",
         )
@@ -63,12 +65,12 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, own: UserModels | No
     return table
 
 
-def user_model_text(own: UserModels) -> str:
+def user_model_text(user_models: UserModels) -> str:
     """Return which function builds the models, and which trials are left out."""
-    left, count = ", ".join(own.left_out[:SHOWN_LEFT_OUT]), len(own.left_out)
+    left, count = ", ".join(user_models.left_out[:SHOWN_LEFT_OUT]), len(user_models.left_out)
     more = f" and {count - SHOWN_LEFT_OUT} more" if count > SHOWN_LEFT_OUT else ""
     without = f"; left out, since treatments are for gengap's own networks: {left}{more}" if left else ""
-    return f"models built by {own.builder.name}{without}"
+    return f"models built by {user_models.builder.name}{without}"
 
 
 def growth_text(growth: Growth) -> str:
@@ -86,10 +88,10 @@ def growth_text(growth: Growth) -> str:
     return "; ".join(parts)
 
 
-def _model_of(trial: Trial, plan: Plan, dataset: Dataset, own: UserModels | None) -> keras.Model:
+def _model_of(trial: Trial, plan: Plan, dataset: Dataset, user_models: UserModels | None) -> keras.Model:
     """Return the model of a trial before training."""
-    if own is not None:
-        return own.build(trial.units, 0.001, 0)
+    if user_models is not None:
+        return user_models.build(trial.units, 0.001, 0)
     return trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
 
 
@@ -152,7 +154,7 @@ class Terminal:
                 bar = self._bar(READING, "reading", expected)
                 self._progress.update(bar, total=expected, completed=done, facts=f"{done:,}{of}")
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: UserModels | None = None) -> None:
         """Print the rows, the plan and, if verbose, every model."""
         self._seeds = seeds
         self._remove(READING)
@@ -168,12 +170,12 @@ class Terminal:
         if dataset.skipped:
             self.console.print(skipped_rows_text(dataset.skipped), markup=False)
         self.console.print(table_text(dataset.table), markup=False)
-        self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs, own))
-        if own is not None:
-            self.console.print(user_model_text(own), markup=False)
+        self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs, user_models))
+        if user_models is not None:
+            self.console.print(user_model_text(user_models), markup=False)
         if self._verbose:
             for trial in plan.trials:
-                model = _model_of(trial, plan, dataset, own)
+                model = _model_of(trial, plan, dataset, user_models)
                 self.console.print(trial.run, markup=False)
                 model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))
         with self._lock:
@@ -204,10 +206,10 @@ class Terminal:
                 self._lines[key] = progress.epoch // LINE_EPOCHS
                 self.console.print(f"{name}: {facts}", markup=False, soft_wrap=True)
 
-    def finished(self, trial: TrialSummary, kept: bool) -> None:
+    def finished(self, trial: TrialSummary, reused: bool) -> None:
         """Print a line for a finished trial."""
         self._remove((trial.run, trial.seed))
-        how = "finished before" if kept else f"{trial.stopped}, {minutes(trial.seconds)}"
+        how = "finished before" if reused else f"{trial.stopped}, {minutes(trial.seconds)}"
         best = "no best epoch" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
         with self._lock:
             loss = fixed(trial.loss("validation"))

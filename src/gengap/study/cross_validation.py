@@ -15,6 +15,7 @@ from gengap.data.stored_rows import StoredRows
 from gengap.stats.learning_curve import cross_fit_rows
 from gengap.study.scheduler import Scheduler
 from gengap.tasks import AnyTask
+from gengap.train.local import PendingTrial
 from gengap.train.types import TrainResult
 
 
@@ -27,53 +28,55 @@ def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, Ou
     growth, dataset = scheduler.plan.growth, scheduler.dataset
     if not runs or growth is None or isinstance(dataset.train, StoredRows):
         return {}
-    judged: dict[str, list[np.ndarray]] = {run: [] for run in runs}
-    for fold, (held, train, validation) in enumerate(dataset.folds(growth.folds)):
-        for run, found in _of_fold(scheduler, runs, fold, held, (train, validation)):
-            judged[run].append(found)
-            scheduler.display.cross_validating(sum(map(len, judged.values())), len(runs) * growth.folds)
+    parts: dict[str, list[np.ndarray]] = {run: [] for run in runs}
+    for fold, (held_out, train, validation) in enumerate(dataset.folds(growth.folds)):
+        for run, part in _of_fold(scheduler, runs, fold, held_out, (train, validation)):
+            parts[run].append(part)
+            scheduler.display.cross_validating(sum(map(len, parts.values())), len(runs) * growth.folds)
         if scheduler.interrupt.is_set():
             return {}
-    to_rows = {run: np.concatenate(found, axis=1) for run, found in judged.items()}
-    by_class = dataset.task.by_class
+    by_run = {run: np.concatenate(each, axis=1) for run, each in parts.items()}
     found = {
-        run: OutOfFoldLosses(losses, wrong if by_class else None)
-        for run, (losses, wrong) in to_rows.items()
+        run: OutOfFoldLosses(losses, wrong if dataset.task.by_class else None)
+        for run, (losses, wrong) in by_run.items()
         if np.isfinite(losses).all()
     }
     return found if len(found) > 1 else {}
 
 
 def _of_fold(
-    scheduler: Scheduler, runs: Sequence[str], fold: int, held: np.ndarray, rows: tuple[Rows, Rows]
+    scheduler: Scheduler, runs: Sequence[str], fold: int, held_out: np.ndarray, rows: tuple[Rows, Rows]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each run with its losses on the rows `held` that validate in this fold.
+    """Yield each run with its losses on the rows `held_out` that validate in this fold.
 
     Each fold has its own seed, so that the mean over folds is also a mean over seeds.
     """
-    folder, whose = scheduler.folder, hashlib.sha256(held.astype(np.int64).tobytes()).hexdigest()[:16]
-    prints = {run: scheduler.fingerprint(scheduler.trials[run], fold, validating=whose) for run in runs}
-    kept = {run: folder.fold(run, fold, prints[run], len(held)) if folder else None for run in runs}
-    yield from ((run, found) for run, found in kept.items() if found is not None)
-    due = []
-    for run in (run for run, found in kept.items() if found is None):
-        checkpoints = folder.fold_checkpoints(run, fold, prints[run]) if folder else None
-        one = scheduler.pending(scheduler.trials[run], fold, prints[run])
-        due.append(replace(one, on_progress=None, on_start=None, checkpoints=checkpoints))
-    with closing(scheduler.run_pending(due, rows)) as running:
-        for finished in running:
-            if finished.result.stopped == "interrupted":
+    folder, digest = scheduler.folder, hashlib.sha256(held_out.astype(np.int64).tobytes()).hexdigest()[:16]
+    pending: list[PendingTrial] = []
+    fingerprints: dict[str, str] = {}
+    for run in runs:
+        trial = scheduler.trials[run]
+        fingerprints[run] = scheduler.fingerprint(trial, fold, validating=digest)
+        if folder and (saved := folder.fold(run, fold, fingerprints[run], len(held_out))) is not None:
+            yield run, saved
+            continue
+        checkpoints = folder.fold_checkpoints(run, fold, fingerprints[run]) if folder else None
+        one = scheduler.pending(trial, fold, fingerprints[run])
+        pending.append(replace(one, on_progress=None, on_start=None, checkpoints=checkpoints))
+    with closing(scheduler.run_pending(pending, rows)) as completed:
+        for each in completed:
+            if each.result.stopped == "interrupted":
                 continue
-            run, found = finished.pending.run, out_of_fold(finished.result, rows[1], scheduler.dataset.task)
+            run, part = each.pending.run, out_of_fold(each.result, rows[1], scheduler.dataset.task)
             if folder is not None:
-                folder.keep_fold(run, fold, prints[run], found)
-            yield run, found
+                folder.keep_fold(run, fold, fingerprints[run], part)
+            yield run, part
 
 
-def out_of_fold(fitted: TrainResult, rows: Rows, task: AnyTask) -> np.ndarray:
+def out_of_fold(result: TrainResult, rows: Rows, task: AnyTask) -> np.ndarray:
     """Return the loss of each validation row and whether its class is wrong, (2, rows); infinite if it diverged."""
-    if fitted.best_epoch is None:
+    if result.best_epoch is None:
         return np.full((2, len(rows)), np.inf)
-    losses, right = task.row_losses(fitted.outputs, rows.y), task.right(fitted.outputs, rows.y)
+    losses, right = task.row_losses(result.outputs, rows.y), task.right(result.outputs, rows.y)
     wrong = np.zeros(losses.shape) if right is None else 1.0 - right
     return np.stack([cross_fit_rows(losses, scores=each) for each in (losses, wrong)])

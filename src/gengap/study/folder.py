@@ -74,8 +74,8 @@ class StudyFolder:
 
     def tidy(self) -> None:
         """Remove incomplete files of a killed study."""
-        own = (self.path / name for name in ("trials", "models", "figures"))
-        for path in (*self.path.glob(".*"), *(path for place in own for path in place.rglob(".*"))):
+        folders = (self.path / name for name in ("trials", "models", "figures"))
+        for path in (*self.path.glob(".*"), *(path for folder in folders for path in folder.rglob(".*"))):
             if PARTIAL_FILE.fullmatch(path.name):
                 with contextlib.suppress(OSError):
                     path.unlink()
@@ -109,16 +109,16 @@ class StudyFolder:
         return TrainResult(history, epochs, outputs, best_epoch, summary.stopped, summary.seconds), summary
 
     def keep(
-        self, fitted: PartialResult, summary: TrialSummary, expected: str, model: keras.Model, card: ModelCard
+        self, result: PartialResult, summary: TrialSummary, expected: str, model: keras.Model, card: ModelCard
     ) -> None:
         """Save the model and outputs, then the trial: if its file exists, so do the others."""
         self.save_model(model, self.model_file(summary.run, summary.seed), card)
         path = self.trial_file(summary.run, summary.seed)
         with atomic_write(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
-            np.savez(part, allow_pickle=False, epochs=fitted.output_epochs, outputs=fitted.outputs)
+            np.savez(part, allow_pickle=False, epochs=result.output_epochs, outputs=result.outputs)
         maker = import_module("gengap").__version__
         metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected, MAKER: maker}
-        write_histories([fitted.history], path, metadata | {TRIAL_SCHEMA: str(SCHEMA)})
+        write_histories([result.history], path, metadata | {TRIAL_SCHEMA: str(SCHEMA)})
         self.checkpoints(summary.run, summary.seed, expected).discard()
 
     def fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:

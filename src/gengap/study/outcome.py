@@ -1,20 +1,28 @@
-"""`Study`: what `gengap.study` returns. Its verdicts, curves and report."""
+"""`Study`: what `gengap.study` returns, its figures on the test rows, and the files that it writes at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gengap.analysis.summary import StudySummary, TrialSummary
+import msgspec
+
+from gengap.analysis.evaluation import evaluate_on_test_rows, rows_digest
+from gengap.analysis.summary import PLAN_FILE, StudySummary, TrialSummary
 from gengap.data.dataset import Dataset
+from gengap.data.stored_rows import sample_in_memory
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError, did_you_mean
-from gengap.history import History
+from gengap.history import History, write_histories
+from gengap.models.saved_model import load_saved, predict_outputs
 from gengap.plan import Plan, Trial, group_and_label
+from gengap.study.folder import HISTORIES, RESULTS, StudyFolder
+from gengap.text.catalog import Message
+from gengap.train.baselines import TREES, Baseline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,3 +127,65 @@ class Study:
         from gengap.report.page import study_page
 
         return write_report(study_page(self.summary, self.histories, self.plan.to_toml()), Path(path), lang)
+
+
+def with_test_rows(study: Study, baselines: Sequence[Baseline], folder: StudyFolder) -> Study:
+    """Return the study with metrics on the test rows. Rows that were used before give the figures of that day."""
+    dataset, recommended = study.dataset, study.summary.recommendation
+    rows, trees = dataset.test, next((each for each in baselines if each.run == TREES), None)
+    if rows is None or recommended is None or trees is None:
+        return study
+    if (evaluation := folder.evaluation(rows_digest(rows))) is None:
+        run, seed = recommended.run, recommended.seed
+        outputs = predict_outputs(load_saved(folder.model_file(run, seed)), rows.x * dataset.scale + dataset.mean)
+        evaluation = evaluate_on_test_rows(rows, dataset.task, run, seed, outputs, trees.run, trees.outputs(rows.x))
+        folder.write_evaluation(evaluation)
+    else:
+        note = Message("conclusion-test-rows-reused", {"day": evaluation.used, "run": evaluation.run})
+        evaluation = msgspec.structs.replace(evaluation, note=note)
+    tested = (evaluation.run, evaluation.seed)
+    trials = tuple(
+        trial.with_test(evaluation.metrics) if (trial.run, trial.seed) == tested else trial
+        for trial in study.trials
+    )
+    return replace(study, summary=msgspec.structs.replace(study.summary, trials=trials, test=evaluation))
+
+
+def write_results(study: Study, folder: StudyFolder) -> None:
+    """Write all results. An old study.json is removed first, and the new one is written last."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    (folder.path / RESULTS).unlink(missing_ok=True)
+    write_histories(study.histories, folder.path / HISTORIES)
+    _write_logs(study, folder.path / "tensorboard")
+    _write_figures(study, folder.path)
+    if (recommended := study.summary.recommendation) is not None:
+        folder.copy_model(recommended.run, recommended.seed, "best")
+    folder.write(PLAN_FILE, study.plan.to_toml().encode())
+    study.report(folder.path / "report.html")
+    folder.write(RESULTS, study.summary.to_json())
+
+
+def _write_logs(study: Study, logs: Path) -> None:
+    """Write curves and hyperparameters of every trial and seed as TensorBoard logs."""
+    from gengap.report import tensorboard
+
+    sessions = []
+    for history, trial in zip(study.histories, study.trials, strict=True):
+        span = (trial.began, trial.began + trial.seconds)
+        seed = "" if history.seed == study.histories[0].seed else f".seed{history.seed}"
+        for run in (trial.run, *trial.aliases):
+            tensorboard.write(history.renamed(run + seed), logs, span=span)
+        planned = study.planned[trial.run]
+        sessions.append(tensorboard.hparams_session(trial.run + seed, planned, study.plan.recipe, trial))
+    tensorboard.write_sessions(sessions, logs)
+
+
+def _write_figures(study: Study, folder: Path) -> None:
+    """Write the figures as PNG files and as TensorBoard images."""
+    from gengap.report import conclusion_plots, plots, tensorboard
+
+    figures = folder / "figures"
+    x = sample_in_memory(study.dataset.train).x * study.dataset.scale + study.dataset.mean
+    pictures = plots.save_figures(study.groups(), figures, x=x, best=study.best_epochs())
+    pictures += conclusion_plots.save_conclusion_plots(study.summary, figures)
+    tensorboard.write_images(pictures, folder / "tensorboard")

@@ -1,4 +1,4 @@
-"""Progress files that a running study writes for `gengap watch`.
+"""Displays of a study's progress, and the progress files that a running study writes for `gengap watch`.
 
     live/status.json                   the study: its process, its plan, and which trials are finished
     live/<run>.seed<k>.parquet         a trial that is being trained: its curves so far
@@ -15,7 +15,7 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 
@@ -29,13 +29,41 @@ if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
     from gengap.models.user_model import UserModels
     from gengap.plan import Plan
-    from gengap.study.display import Display
     from gengap.train.types import Progress
 
 LIVE, STATUS, CURVES = "live", "live/status.json", "*.seed*.parquet"
 MOST_SEEDS = 100_000  # in a status file that is read
 EVERY_SECONDS = 1.0
 LARGEST_SHARE = 0.01  # of a trial's time for writing its curves
+
+
+class Display(Protocol):
+    """Shows the progress of a study. Several threads call it, one call at a time for each trial."""
+
+    def reading(self, done: int, expected: int | None) -> None:
+        """Report the rows (or bytes of a download) read so far."""
+
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: UserModels | None = None) -> None:
+        """Report that the rows are read and trials start. `user_models` builds the user's, if there are any."""
+
+    def starting(self, run: str, seed: int) -> None:
+        """Show that a trial starts: its model is built and compiled before the first epoch."""
+
+    def progress(self, progress: Progress) -> None:
+        """Report some epochs of a trial."""
+
+    def finished(self, trial: TrialSummary, reused: bool) -> None:
+        """Report a finished trial; `reused` if it was finished before."""
+
+    def cross_validating(self, done: int, of: int) -> None:
+        """Report the progress of cross-validation: `done` of `of` fits."""
+
+    def interrupted(self) -> None:
+        """Report Ctrl-C: trials end after the epochs that are being trained."""
+
+
+class SilentDisplay(Display):
+    """A display that shows nothing."""
 
 
 class StudyStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +124,9 @@ class ProgressFiles:
 
     def __init__(self, folder: Path, display: Display) -> None:
         self._folder, self._display = folder, display
-        self._due: dict[tuple[str, int], float] = {}
+        self.reading, self.starting = display.reading, display.starting
+        self.cross_validating, self.interrupted = display.cross_validating, display.interrupted
+        self._next_write: dict[tuple[str, int], float] = {}  # times of the monotonic clock
         self._status: StudyStatus | None = None
 
     def __enter__(self) -> ProgressFiles:
@@ -107,11 +137,7 @@ class ProgressFiles:
         if self._status is not None:
             self._clear()
 
-    def reading(self, done: int, expected: int | None) -> None:
-        """Pass it on."""
-        self._display.reading(done, expected)
-
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, own: UserModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: UserModels | None = None) -> None:
         """Write the first status, and remove what another study left."""
         self._clear()
         rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
@@ -132,39 +158,27 @@ class ProgressFiles:
                 planned=None if plan.growth else len(plan.trials) * seeds,
             )
         )
-        self._display.begin(plan, dataset, seeds, own)
-
-    def starting(self, run: str, seed: int) -> None:
-        """Pass on that a trial starts."""
-        self._display.starting(run, seed)
+        self._display.begin(plan, dataset, seeds, user_models)
 
     def progress(self, progress: Progress) -> None:
         """Write the curves of the trial so far, if the time has come."""
         key, now = (progress.run, progress.seed), time.monotonic()
-        if now >= self._due.get(key, 0.0):
+        if now >= self._next_write.get(key, 0.0):
             path = self._curves_file(*key)
             with contextlib.suppress(OSError):  # a trial must not fail because its progress can't be written
                 write_histories([progress.history()], path)
             took = time.monotonic() - now
-            self._due[key] = now + max(EVERY_SECONDS, took / LARGEST_SHARE)
+            self._next_write[key] = now + max(EVERY_SECONDS, took / LARGEST_SHARE)
         self._display.progress(progress)
 
-    def finished(self, trial: TrialSummary, kept: bool) -> None:
+    def finished(self, trial: TrialSummary, reused: bool) -> None:
         """Remove the curves of the trial, and add it to the status."""
         with contextlib.suppress(OSError):
             self._curves_file(trial.run, trial.seed).unlink(missing_ok=True)
         if self._status is not None:
             finished = (*self._status.finished, (trial.run, trial.seed))
             self._write(msgspec.structs.replace(self._status, finished=finished))
-        self._display.finished(trial, kept)
-
-    def cross_validating(self, done: int, of: int) -> None:
-        """Pass it on."""
-        self._display.cross_validating(done, of)
-
-    def interrupted(self) -> None:
-        """Pass it on."""
-        self._display.interrupted()
+        self._display.finished(trial, reused)
 
     def _clear(self) -> None:
         """Remove these files and no others: another program may have a `live` folder here."""

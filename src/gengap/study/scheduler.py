@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -26,8 +26,8 @@ from gengap.models.saved_model import ModelCard
 from gengap.models.treatments import AnyTreatment
 from gengap.options.study_options import RunSpec
 from gengap.plan import Plan, Recipe, Trial
-from gengap.study.display import Display
 from gengap.study.folder import StudyFolder
+from gengap.study.progress import Display
 from gengap.tasks import AnyTask
 from gengap.train import versions
 from gengap.train.baselines import Baseline
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 class TrialRecord:
     """A finished trial and seed: the result of training, and its summary."""
 
-    fitted: TrainResult
+    result: TrainResult
     summary: TrialSummary
 
 
@@ -53,7 +53,7 @@ class Scheduler:
     """Trains the trials of one study, and keeps what is finished.
 
     Attributes:
-        own: Builds the user's models in place of gengap's networks.
+        user_models: Builds the user's models in place of gengap's networks.
         cluster: Trains on these machines in place of this one.
         trials: Trials so far by run, finished or not.
         finished: Finished trials by run and seed.
@@ -67,7 +67,7 @@ class Scheduler:
     display: Display
     interrupt: threading.Event
     baselines: Sequence[Baseline]
-    own: UserModels | None = None
+    user_models: UserModels | None = None
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
@@ -80,15 +80,15 @@ class Scheduler:
     def results(self) -> TrialResults:
         """Return what is finished, for the analysis."""
         validation = self.dataset.validation
-        kept = recorded_rows(len(validation.y))
+        recorded = recorded_rows(len(validation.y))
         return TrialResults(
             self.trials,
-            {key: record.fitted for key, record in self.finished.items()},
-            validation.y[kept],
-            {run: outputs[kept] for run, outputs in self._baseline_outputs.items()},
+            {key: record.result for key, record in self.finished.items()},
+            validation.y[recorded],
+            {run: outputs[recorded] for run, outputs in self._baseline_outputs.items()},
             self.dataset.task,
             {run: record.summary.parameters for (run, _), record in self.finished.items()},
-            None if validation.weights is None else validation.weights[kept],
+            None if validation.weights is None else validation.weights[recorded],
             self.out_of_fold,
         )
 
@@ -130,67 +130,70 @@ class Scheduler:
             return
         for key, expected in fingerprints.items():
             if (saved := self.folder.finished(*key, expected)) is not None:
-                fitted, summary = saved
+                result, summary = saved
                 summary = msgspec.structs.replace(
                     summary, aliases=self.trials[summary.run].aliases
                 )  # as this plan says
-                self.finished[key] = TrialRecord(fitted, summary)
-                self.display.finished(summary, kept=True)
+                self.finished[key] = TrialRecord(result, summary)
+                self.display.finished(summary, reused=True)
 
     def _record(self, completed: CompletedTrial, fingerprints: Mapping[Key, str]) -> None:
         """Summarise a trained trial and save it with its model."""
-        dataset, fitted = self.dataset, completed.result
+        dataset, result = self.dataset, completed.result
         if dataset.task.name == "binary":
-            fitted = with_auc(fitted, dataset.validation)
+            result = with_auc(result, dataset.validation)
         validation = dataset.validation
-        verdict = judge_trial(fitted, validation.y, dataset.task, validation.weights)
-        summary = self._summarise(completed, fitted, verdict)
+        verdict = judge_trial(result, validation.y, dataset.task, validation.weights)
+        summary = self._summarise(completed, result, verdict)
         key = (summary.run, summary.seed)
         if self.folder is not None:
             from gengap.models.saved_model import export_model
 
             model = export_model(completed.model, dataset.mean, dataset.scale, dataset.task)
             card = ModelCard.of(dataset.encoding, dataset.target, dataset.task)
-            self.folder.keep(fitted, summary, fingerprints[key], model, card)
-        self.finished[key] = TrialRecord(fitted, summary)
-        self.display.finished(summary, kept=False)
+            self.folder.keep(result, summary, fingerprints[key], model, card)
+        self.finished[key] = TrialRecord(result, summary)
+        self.display.finished(summary, reused=False)
 
     def fingerprint(self, trial: Trial, seed: int, **others: str) -> str:
         """Return all that decides the result of a trial, with `others`, as text."""
-        parts: dict[str, object] = {"units": trial.units, "treatments": [_settings(t) for t in trial.treatments]}
+        treatments = [" ".join(_settings(each)) for each in trial.treatments]
+        parts: dict[str, object] = {"units": trial.units, "treatments": treatments}
         parts |= {"recipe": trial.recipe(self.plan.recipe), "preparation": self.plan.preparation, "seed": seed}
         parts |= {"rows": self.dataset.digest, **({"share": trial.share} if trial.share < 1 else {})}
         if self.dataset.train.class_factors is not None:
             parts |= {"class weight": "balanced"}
-        if self.own is not None:
-            parts |= {"model": self.own.known(trial.units).digest}
+        if self.user_models is not None:
+            parts |= {"model": self.user_models.known(trial.units).digest}
         return fingerprint(parts | others | versions())
 
     def pending(self, trial: Trial, seed: int, fingerprint: str) -> PendingTrial:
         """Return the trial with that seed, ready to be trained."""
-        task, features = self.dataset.task, len(self.dataset.columns)
-        own = self.own
-        parameters = trial.parameters(features, task.outputs) if own is None else own.known(trial.units).parameters
-        kept = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
-        build = TrialFactory(trial, self.plan.recipe, seed, task, own)
+        task, user_models = self.dataset.task, self.user_models
+        if user_models is None:
+            parameters = trial.parameters(len(self.dataset.columns), task.outputs)
+        else:
+            parameters = user_models.known(trial.units).parameters
+        checkpoints = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
+        build = TrialFactory(trial, self.plan.recipe, seed, task, user_models)
         start = partial(self.display.starting, trial.run, seed)
-        return PendingTrial(trial.run, seed, parameters, build, self.display.progress, kept, start)
+        return PendingTrial(trial.run, seed, parameters, build, self.display.progress, checkpoints, start)
 
-    def _summarise(self, completed: CompletedTrial, fitted: TrainResult, verdict: Verdict) -> TrialSummary:
+    def _summarise(self, completed: CompletedTrial, result: TrainResult, verdict: Verdict) -> TrialSummary:
         from gengap.models.mlp import share_below
 
         trial = self.trials[completed.pending.run]
         return TrialSummary(
             run=trial.run,
             aliases=trial.aliases,
-            seed=fitted.history.seed,
+            seed=result.history.seed,
             parameters=completed.model.count_params(),
-            epochs=fitted.history.epochs,
-            best_epoch=None if fitted.best_epoch is None else fitted.best_epoch + 1,
-            metrics=metrics_at(fitted.history, fitted.best_epoch, self.dataset.task.shown),
-            stopped=fitted.stopped,
-            seconds=fitted.seconds,
-            began=self._clock_offset + time.perf_counter() - fitted.seconds,
+            epochs=result.history.epochs,
+            best_epoch=None if result.best_epoch is None else result.best_epoch + 1,
+            metrics=metrics_at(result.history, result.best_epoch, self.dataset.task.shown),
+            stopped=result.stopped,
+            seconds=result.seconds,
+            began=self._clock_offset + time.perf_counter() - result.seconds,
             verdict=verdict,
             sparsity=share_below(completed.model),
         )
@@ -204,7 +207,7 @@ class TrialFactory:
     plan: Recipe
     seed: int
     task: AnyTask
-    own: UserModels | None
+    user_models: UserModels | None
 
     def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
         """Return the model with its rows and settings; the trial may use a share of the training rows."""
@@ -214,17 +217,18 @@ class TrialFactory:
         if recipe.stop == "verdict":
             is_settled = make_ending_rule(validation.y, recipe.stopping.patience, self.task, validation.weights)
         options = (recipe.max_epochs, recipe.batch, recipe.stopping, self.seed, trial.run)
-        config = TrainConfig(*options, is_settled=is_settled)
         steps = steps_per_epoch(len(train), recipe.batch)
-        if self.own is not None:
+        if self.user_models is not None:
             rate = recipe.schedule.build(steps, recipe.max_epochs)
-            return BuiltTrial(self.own.build(trial.units, rate, self.seed), train, config)
-        weighted, features = train.weights is not None, validation.x.shape[1]
-        model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
-        return BuiltTrial(model, train, config)
+            model = self.user_models.build(trial.units, rate, self.seed)
+        else:
+            weighted, features = train.weights is not None, validation.x.shape[1]
+            model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
+        return BuiltTrial(model, train, TrainConfig(*options, is_settled=is_settled))
 
 
-def _settings(treatment: AnyTreatment) -> str:
-    """Return all settings as text, such as "dropout rate 0.5", without rounding."""
-    kind, *settings = msgspec.to_builtins(treatment).items()
-    return " ".join((str(kind[1]), *(f"{name} {value}" for name, value in settings)))
+def _settings(treatment: AnyTreatment) -> Iterator[str]:
+    """Yield the kind and all settings, such as "dropout" and "rate 0.5", without rounding."""
+    (_, kind), *settings = msgspec.to_builtins(treatment).items()
+    yield str(kind)
+    yield from (f"{name} {value}" for name, value in settings)

@@ -31,15 +31,12 @@ from gengap.models.model_function import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
 from gengap.plan import Plan
 from gengap.presets import load_plan
-from gengap.study.artifacts import write_results
 from gengap.study.cross_validation import cross_validate
-from gengap.study.display import Display, SilentDisplay
 from gengap.study.folder import StudyFolder
-from gengap.study.outcome import Study
-from gengap.study.progress import ProgressFiles
+from gengap.study.outcome import Study, with_test_rows, write_results
+from gengap.study.progress import Display, ProgressFiles, SilentDisplay
 from gengap.study.provenance import study_provenance
 from gengap.study.scheduler import Scheduler
-from gengap.study.test_rows import with_test_rows
 from gengap.train.baselines import fit_baselines
 from gengap.train.distributed import Cluster
 
@@ -97,11 +94,11 @@ def study(
         display = stack.enter_context(ProgressFiles(Path(run.out), display)) if run.out else display
         dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
         plan = plan.adapt_to_task(dataset.task)
-        own = _user_models(model, dataset, folder is not None, left_out) if model else None
-        display.begin(plan, dataset, run.seeds, own)
+        user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
+        display.begin(plan, dataset, run.seeds, user_models)
         interrupt = stack.enter_context(interruptible(display))
         baselines = list(fit_baselines(sample_in_memory(dataset.train), dataset.task))
-        scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, baselines, own, cluster)
+        scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, baselines, user_models, cluster)
         while not interrupt.is_set() and (trials := next_trials(plan, scheduler.results(), len(dataset.train))):
             scheduler.train(trials)
         if not interrupt.is_set() and not data.extra_columns:  # such columns say that rows belong together
@@ -183,7 +180,7 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
         table=dataset.table,
         **msgspec.structs.asdict(conclusions),
     )
-    histories = tuple(each.fitted.history for each in finished)
+    histories = tuple(each.result.history for each in finished)
     folder = Path(run.out) if run.out is not None else None
     return Study(scheduler.plan, scheduler.trials, dataset, histories, summary, folder)
 
