@@ -14,8 +14,8 @@ from gengap.report.conclusions import conclusion_messages
 from gengap.study import Study
 
 ROWS = 1_000
-LADDER = Plan(
-    name="ladder",
+SIZES = Plan(
+    name="sizes",
     trials=tuple(Trial(run=f"sizes/{units}", units=(units,)) for units in (4, 32)),
     recipe=Recipe(batch=100, max_epochs=40),
     preparation="standardise",
@@ -33,7 +33,7 @@ def table() -> pd.DataFrame:
 
 
 def studied(frame: pd.DataFrame, test: int = 0) -> Study:
-    return gengap.study(frame, LADDER, target="y", test=test)
+    return gengap.study(frame, SIZES, target="y", test=test)
 
 
 def codes(found: Study) -> set[str]:

@@ -24,7 +24,7 @@ from gengap.tasks import BINARY, AnyTask
 from gengap.train.types import TrainResult
 
 PLAN = Plan(
-    name="little", trials=(), recipe=Recipe(batch=50, max_epochs=5), growth=Growth(ladder=((4,), (8,)), folds=4)
+    name="little", trials=(), recipe=Recipe(batch=50, max_epochs=5), growth=Growth(sizes=((4,), (8,)), folds=4)
 )
 FEATURES: dict[str, Any] = {"of": "drop", "w": "drop"}
 
@@ -103,7 +103,7 @@ def test_other_rows_or_folds_are_not_taken_for_these(tmp_path: Path) -> None:
 
 def test_folds_of_another_count_are_trained_anew(tmp_path: Path) -> None:
     display = Counting()
-    five = msgspec.structs.replace(PLAN, growth=Growth(ladder=((4,), (8,)), folds=5))
+    five = msgspec.structs.replace(PLAN, growth=Growth(sizes=((4,), (8,)), folds=5))
     studied(out=tmp_path)
     again = studied(five, out=tmp_path, display=display)
     alone = studied(five)

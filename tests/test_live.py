@@ -65,7 +65,7 @@ def test_curves_are_written_once_in_a_while(tmp_path: Path) -> None:
 
 
 def test_a_plan_that_grows_has_no_number_of_trials(tmp_path: Path) -> None:
-    plan = Plan(name="grows", trials=(), growth=Growth(ladder=((4,), (8,))))
+    plan = Plan(name="grows", trials=(), growth=Growth(sizes=((4,), (8,))))
     with ProgressFiles(tmp_path, SilentDisplay()) as live:
         live.begin(plan, gengap.load("collider", **ROWS), 2)
         found = read_status(tmp_path)

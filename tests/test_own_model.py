@@ -304,7 +304,7 @@ def test_what_suits_is_taken() -> None:
 def test_a_plan_is_left_with_what_suits() -> None:
     assert PLAN.runs_with_treatments == ("regularizers/l2",)
     full = gengap.load_plan("full").without_treatments()
-    assert full.trials == () and full.growth and full.growth.ladder and not full.growth.regularizers
+    assert full.trials == () and full.growth and full.growth.sizes and not full.growth.regularizers
     treated = Plan(name="a", trials=PLAN.trials[1:], growth=Growth(shares=(0.5,)))
     with pytest.raises(PlanError, match="has no trial without treatments"):
         treated.without_treatments()

@@ -165,7 +165,7 @@ def test_plans_built_in_python_are_checked_too() -> None:
 
 def test_one_fold_is_no_cross_validation() -> None:
     with pytest.raises(PlanError, match="folds is 1; expected 0"):
-        Plan.from_toml('name = "a"\ntrials = []\n[growth]\nladder = [[4]]\nfolds = 1\n')
+        Plan.from_toml('name = "a"\ntrials = []\n[growth]\nsizes = [[4]]\nfolds = 1\n')
 
 
 def test_folds_stay_where_the_trials_are_cut_down() -> None:

@@ -74,7 +74,7 @@ def test_the_kept_model_is_the_best_seed_of_its_run(turning: Study) -> None:
     assert kept.seed != 0, "the first seed is the best: another must be, to tell"
     best = (turning.folder / "models" / "best.keras").read_bytes()
     assert best == _model_file(turning.folder, kept.run, kept.seed).read_bytes()
-    assert kept.expected.picked_loss == pytest.approx(by_seed[kept.seed], rel=1e-5)
+    assert kept.expected.selection_loss == pytest.approx(by_seed[kept.seed], rel=1e-5)
 
 
 def test_nothing_knows_the_validation_rows_better_than_the_truth_does(turning: Study) -> None:

@@ -35,7 +35,7 @@ GONE = 2**22 + 1  # a process that Linux never gives
 HOSTILE = """</script><script>alert(1)</script>"'&<img src=x onerror=alert(1)>"""
 SEEN = ["depths/a", "sizes/a", "depths/b", "sizes/b", "rows/a"]  # two finished, three training
 PLANNED = Plan(name="any", trials=tuple(Trial(run=run, units=(4,)) for run in ("sizes/b", "sizes/a", "depths/b")))
-GROWN = msgspec.structs.replace(PLANNED, growth=Growth(ladder=((4,), (8,))))
+GROWN = msgspec.structs.replace(PLANNED, growth=Growth(sizes=((4,), (8,))))
 LONG = """
 name = "long"
 [[trials]]

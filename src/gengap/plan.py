@@ -167,13 +167,13 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Trials that a study adds to its plan as results come in: see `gengap.analysis.growth`.
 
     Args:
-        ladder: Sizes from small to large, tried until a larger one no longer lowers the validation loss.
-        regularizers: Each is tried on the last size but one that the ladder reached.
+        sizes: Sizes from small to large, tried until a larger one no longer lowers the validation loss.
+        regularizers: Each is tried on the last size but one that was tried.
         shares: The best model is trained again on each of these shares of the rows.
         folds: How many folds the best models are cross-validated on if few rows validate; 0 for none.
     """
 
-    ladder: tuple[tuple[Positive, ...], ...] = ()
+    sizes: tuple[tuple[Positive, ...], ...] = ()
     regularizers: tuple[tuple[AnyTreatment, ...], ...] = ()
     shares: tuple[Share, ...] = ()
     folds: Folds = 0
@@ -183,8 +183,8 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             raise ValueError("folds is 1; expected 0, for no cross-validation, or at least 2")
 
     def size_trials(self) -> tuple[Trial, ...]:
-        """Return the ladder's trials."""
-        return tuple(Trial(run=f"{SIZES}/{size_name(units)}", units=units) for units in self.ladder)
+        """Return the trials of the sizes."""
+        return tuple(Trial(run=f"{SIZES}/{size_name(units)}", units=units) for units in self.sizes)
 
     def regularizer_trials(self, units: tuple[int, ...]) -> tuple[Trial, ...]:
         """Return the regularisers' trials, on a size."""
@@ -193,14 +193,14 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         return tuple(Trial(run=name, units=units, treatments=treatments) for name, treatments in pairs)
 
     def only(self, pattern: str) -> Growth | None:
-        """Keep what adds trials with a matching name. Regularisers need the ladder, so it stays with them."""
-        ladder = tuple(t.units for t in self.size_trials() if fnmatchcase(t.run, pattern))
+        """Keep what adds trials with a matching name. Regularisers need the sizes, so these stay with them."""
+        sizes = tuple(t.units for t in self.size_trials() if fnmatchcase(t.run, pattern))
         regularizers = tuple(t.treatments for t in self.regularizer_trials((1,)) if fnmatchcase(t.run, pattern))
         shares = self.shares if fnmatchcase(f"{ROWS}/1", pattern) else ()
-        ladder = self.ladder if regularizers else ladder
-        if not (ladder or regularizers or shares or self.folds):
+        sizes = self.sizes if regularizers else sizes
+        if not (sizes or regularizers or shares or self.folds):
             return None
-        return msgspec.structs.replace(self, ladder=ladder, regularizers=regularizers, shares=shares)
+        return msgspec.structs.replace(self, sizes=sizes, regularizers=regularizers, shares=shares)
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -259,7 +259,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             if any(fnmatchcase(run, pattern) for run in t.runs)
         )
         growth = self.growth.only(pattern) if self.growth else None
-        if not chosen and not (growth and growth.ladder):
+        if not chosen and not (growth and growth.sizes):
             grown = (*self.growth.size_trials(), *self.growth.regularizer_trials((1,))) if self.growth else ()
             known = ", ".join(run for trial in (*grown, *self.trials) for run in trial.runs)
             raise PlanError(f"no trial matches {pattern!r}; the plan {self.name!r} has {known}")
@@ -292,8 +292,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         """
         plain = [trial for trial in self.trials if not trial.treatments]
         growth = msgspec.structs.replace(self.growth, regularizers=()) if self.growth else None
-        growth = growth if growth and (growth.ladder or growth.folds) else None
-        if not plain and not (growth and growth.ladder):
+        growth = growth if growth and (growth.sizes or growth.folds) else None
+        if not plain and not (growth and growth.sizes):
             raise PlanError(
                 f"the plan {self.name!r} has no trial without treatments, which are for gengap's own networks; "
                 "leave out --model, or change the plan or --only"

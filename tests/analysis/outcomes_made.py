@@ -67,8 +67,8 @@ def outcomes(
     )
 
 
-def rungs(*skills: float) -> list[tuple[Trial, Sequence[float]]]:
-    """A ladder of sizes 4, 8, 16, ... with these skills at their best epochs."""
+def size_trials(*skills: float) -> list[tuple[Trial, Sequence[float]]]:
+    """Trials of the sizes 4, 8, 16, ... with these skills at their best epochs."""
     names = [2 ** (i + 2) for i in range(len(skills))]
     return [
         (Trial(run=f"sizes/{n}", units=(n,)), (0.5 * s, s, 0.9 * s)) for n, s in zip(names, skills, strict=True)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from analysis.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, rungs
+from analysis.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, size_trials
 from rich.console import Console
 
 from gengap.analysis import Conclusions, conclude
@@ -36,7 +36,7 @@ BASELINES = {"baselines/linear": logits(0.1), "baselines/trees": logits(0.5)}
 
 @pytest.fixture(scope="module")
 def found() -> Conclusions:
-    made = outcomes([*rungs(0.2, 0.4, 0.6, 0.6), *TREATED], baselines=BASELINES)
+    made = outcomes([*size_trials(0.2, 0.4, 0.6, 0.6), *TREATED], baselines=BASELINES)
     return conclude(made, 28, COUNTS, {})
 
 
@@ -58,7 +58,7 @@ def test_the_best_is_kept_where_no_smaller_one_comes_near(found: Conclusions) ->
     assert kept is not None and kept.learnt
     assert kept.run == "regularizers/l2"
     low, middle, high = kept.expected.loss
-    assert low < kept.expected.picked_loss <= middle < high
+    assert low < kept.expected.selection_loss <= middle < high
     assert kept.expected.on_test is None
     assert len(kept.next_steps) <= 3
     gains = [step.gain_percent or 0.0 for step in kept.next_steps]
@@ -66,7 +66,7 @@ def test_the_best_is_kept_where_no_smaller_one_comes_near(found: Conclusions) ->
 
 
 def test_the_smallest_of_equals_is_kept() -> None:
-    found = conclude(outcomes(rungs(0.2, 0.6, 0.6, 0.6)), 28, COUNTS, {})
+    found = conclude(outcomes(size_trials(0.2, 0.6, 0.6, 0.6)), 28, COUNTS, {})
     assert found.recommendation is not None
     assert found.recommendation.run == "sizes/8"
     assert found.recommendation.why.code in ("conclusion-smallest-loss", "conclusion-lowest-loss")
@@ -85,7 +85,7 @@ def test_a_smaller_model_that_is_materially_worse_is_not_kept_however_wide_the_e
 
 def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:
     random = np.random.default_rng(3)
-    made = outcomes(rungs(0.2, 0.4, 0.6, 0.6))
+    made = outcomes(size_trials(0.2, 0.4, 0.6, 0.6))
     shuffled = type(made)(made.trials, made.trained, random.permutation(Y), {})
     kept = conclude(shuffled, 28, COUNTS, {}).recommendation
     assert kept is not None and not kept.learnt
@@ -94,7 +94,7 @@ def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:
 
 
 def test_better_trees_are_told_and_are_the_first_thing_to_try() -> None:
-    made = outcomes(rungs(0.2, 0.3, 0.3, 0.3), baselines={"baselines/trees": logits(1.0)})
+    made = outcomes(size_trials(0.2, 0.3, 0.3, 0.3), baselines={"baselines/trees": logits(1.0)})
     found = conclude(made, 28, COUNTS, {})
     assert found.recommendation is not None
     first = found.recommendation.next_steps[0].finding
@@ -105,13 +105,13 @@ def test_better_trees_are_told_and_are_the_first_thing_to_try() -> None:
 
 @pytest.mark.parametrize(("seed", "place"), [(5, "maybe-higher"), (6, "maybe-lower")])
 def test_who_is_better_within_chance_is_said_to_be_so(seed: int, place: str) -> None:
-    made = outcomes(rungs(0.2, 0.4, 0.6, 0.6), baselines={"baselines/trees": logits(0.6, seed)})
+    made = outcomes(size_trials(0.2, 0.4, 0.6, 0.6), baselines={"baselines/trees": logits(0.6, seed)})
     assert messages(conclude(made, 28, COUNTS, {}))["conclusion-baseline"]["place"] == place
 
 
 def test_two_baselines_in_one_place_share_a_sentence() -> None:
     both = {"baselines/linear": logits(0.6, 5), "baselines/trees": logits(0.6, 5)}
-    made = outcomes(rungs(0.2, 0.4, 0.6, 0.6), baselines=both)
+    made = outcomes(size_trials(0.2, 0.4, 0.6, 0.6), baselines=both)
     summary = summary_of(conclude(made, 28, COUNTS, {}))
     (said,) = (each for each in curve_messages(summary) if each.code == "conclusion-baseline")
     runs = [each.parameters["run"] for each in (*said.parameters["others"], said.parameters["last"])]
@@ -122,7 +122,7 @@ def test_two_baselines_in_one_place_share_a_sentence() -> None:
 
 
 def test_models_no_better_than_one_answer_for_all_rows_are_told(found: Conclusions) -> None:
-    worse = outcomes([(trial, (3.0, 4.0)) for trial, _ in rungs(1.0, 1.0)])
+    worse = outcomes([(trial, (3.0, 4.0)) for trial, _ in size_trials(1.0, 1.0)])
     for each in worse.trained.values():
         each.outputs[:, :, 0] *= np.where(np.arange(ROWS) % 3, 1, -1)
     code = "conclusion-no-lower-than-constant"
@@ -148,7 +148,7 @@ def test_the_expected_accuracy_is_free_of_the_luck_of_the_pick() -> None:
 
 
 def test_test_rows_widen_what_is_expected_of_them() -> None:
-    made = outcomes(rungs(0.2, 0.4, 0.6, 0.6))
+    made = outcomes(size_trials(0.2, 0.4, 0.6, 0.6))
     few, many = (conclude(made, 28, COUNTS | {"test": n}, {}).recommendation for n in (100, 100_000))
     assert few is not None and many is not None
     assert few.expected.on_test is not None and many.expected.on_test is not None
@@ -157,7 +157,7 @@ def test_test_rows_widen_what_is_expected_of_them() -> None:
 
 
 def test_a_study_where_all_diverged_concludes_nothing() -> None:
-    made = outcomes(rungs(0.2, 0.4), diverged=["sizes/4", "sizes/8"])
+    made = outcomes(size_trials(0.2, 0.4), diverged=["sizes/4", "sizes/8"])
     found = conclude(made, 28, COUNTS, {})
     assert found.recommendation is None and found.sizes is None and found.comparisons == ()
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from analysis.outcomes_made import Y, cross_validated, logits, outcomes, rungs
+from analysis.outcomes_made import Y, cross_validated, logits, outcomes, size_trials
 
 from gengap.analysis import conclude
 from gengap.analysis.growth import ENOUGH, FIRST, MOST, choose_finalists
@@ -23,7 +23,7 @@ OTHERS = [Trial(run=f"regularizers/l2 {n}", units=(16,), treatments=(L2(n / 100)
 def test_finalists_are_the_first_and_the_best_of_every_group() -> None:
     better = Trial(run="better/Ensemble", units=(64,))
     skills = [(trial, (0.9 - 0.01 * at,)) for at, trial in enumerate(OTHERS)]
-    found = outcomes([*rungs(0.2, 0.3), *skills, (better, (0.1,))])
+    found = outcomes([*size_trials(0.2, 0.3), *skills, (better, (0.1,))])
     assert choose_finalists(full(), found, 4_000) == (
         *(t.run for t in OTHERS[:FIRST]),
         "sizes/8",
@@ -37,18 +37,18 @@ def test_finalists_are_the_first_and_the_best_of_every_group() -> None:
 )
 def test_they_meet_where_few_rows_validate(train_rows: int, folds: int, count: int) -> None:
     plan = msgspec.structs.replace(full(), growth=Growth(folds=folds))
-    assert len(choose_finalists(plan, outcomes(rungs(0.2, 0.3)), train_rows)) == count
+    assert len(choose_finalists(plan, outcomes(size_trials(0.2, 0.3)), train_rows)) == count
 
 
 def test_enough_validation_rows_or_one_model_need_no_final() -> None:
-    found = outcomes(rungs(0.2, 0.3))
+    found = outcomes(size_trials(0.2, 0.3))
     assert not choose_finalists(full(), replace(found, y=np.tile(Y, ENOUGH // len(Y))), 4_000)
-    assert not choose_finalists(full(), outcomes(rungs(0.2)), 4_000)
+    assert not choose_finalists(full(), outcomes(size_trials(0.2)), 4_000)
 
 
 def test_all_rows_pick_where_a_few_would_pick_another() -> None:
     """On the validation rows the first looks better; on four times as many others it is worse."""
-    alone = outcomes(rungs(0.62, 0.6))
+    alone = outcomes(size_trials(0.62, 0.6))
     by_few = conclude(alone, 28, COUNTS, {}).recommendation
     found = conclude(cross_validated(alone, {"sizes/4": 0.3, "sizes/8": 0.6}), 28, COUNTS, {})
     by_all = found.recommendation
@@ -60,7 +60,7 @@ def test_all_rows_pick_where_a_few_would_pick_another() -> None:
 
 
 def test_the_smallest_of_equal_finalists_is_kept() -> None:
-    found = cross_validated(outcomes(rungs(0.2, 0.6, 0.6)), {"sizes/8": 0.6, "sizes/16": 0.608})
+    found = cross_validated(outcomes(size_trials(0.2, 0.6, 0.6)), {"sizes/8": 0.6, "sizes/16": 0.608})
     kept = conclude(found, 28, COUNTS, {}).recommendation
     assert kept is not None and kept.run == "sizes/8"
     assert kept.why.code == "conclusion-smallest-cross-validated"
@@ -69,7 +69,7 @@ def test_the_smallest_of_equal_finalists_is_kept() -> None:
 
 def test_what_to_expect_is_told_by_the_rows_that_picked_no_finalist() -> None:
     """The kept model was lucky on the validation rows; the others say what it is worth, and more surely."""
-    lucky = outcomes(rungs(0.2, 1.2))
+    lucky = outcomes(size_trials(0.2, 1.2))
     by_few = conclude(lucky, 28, COUNTS, {}).recommendation
     by_all = conclude(cross_validated(lucky, {"sizes/4": 0.2, "sizes/8": 0.6}), 28, COUNTS, {}).recommendation
     assert by_few is not None and by_all is not None
@@ -85,7 +85,7 @@ def test_what_to_expect_is_told_by_the_rows_that_picked_no_finalist() -> None:
 def test_what_lost_in_cross_validation_is_not_the_next_thing_to_try() -> None:
     """A treatment that looked better on the validation rows, and is worse on all."""
     l2 = Trial(run="regularizers/l2", units=(8,), treatments=(L2(0.01),))
-    alone = outcomes([*rungs(0.2, 0.6), (l2, (0.608,))])
+    alone = outcomes([*size_trials(0.2, 0.6), (l2, (0.608,))])
     lost = cross_validated(alone, {"sizes/8": 0.6, "regularizers/l2": 0.3})
     for found, tried in ((alone, True), (lost, False)):
         kept = conclude(found, 28, COUNTS, {}).recommendation
@@ -94,7 +94,7 @@ def test_what_lost_in_cross_validation_is_not_the_next_thing_to_try() -> None:
 
 
 def test_where_nothing_was_learnt_the_smallest_is_kept_all_the_same() -> None:
-    found = outcomes(rungs(0.2, 0.4))
+    found = outcomes(size_trials(0.2, 0.4))
     shuffled = replace(found, y=np.random.default_rng(3).permutation(Y))
     kept = conclude(cross_validated(shuffled, {"sizes/8": 0.6}), 28, COUNTS, {}).recommendation
     assert kept is not None and (kept.run, kept.learnt) == ("sizes/4", False)

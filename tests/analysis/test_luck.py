@@ -37,7 +37,7 @@ def test_the_expected_loss_is_free_of_the_luck_of_the_pick(thirty: tuple[TrialRe
     truth = np.mean([found.losses(run) for run in found.trials])
     picked = found.losses(kept.run).mean()
     low, middle, high = kept.expected.loss
-    assert kept.expected.picked_loss == pytest.approx(picked) and picked < 0.96 * truth, "the pick was lucky"
+    assert kept.expected.selection_loss == pytest.approx(picked) and picked < 0.96 * truth, "the pick was lucky"
     assert abs(middle - truth) < 0.5 * (truth - picked)
     assert low < truth < high
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysis.outcomes_made import Y, outcomes, rungs
+from analysis.outcomes_made import Y, outcomes, size_trials
 
 from gengap.analysis.effects import FEWEST_SIZES, analyse_sizes, should_try_larger
 from gengap.analysis.growth import next_trials
@@ -14,26 +14,26 @@ from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import load_plan
 from gengap.train.stopping import Stopping
 
-LADDER = tuple((2 ** (i + 2),) for i in range(8))
+UNITS = tuple((2 ** (i + 2),) for i in range(8))
 PLAN = Plan(
     name="grows",
     trials=(Trial(run="recipes/own", units=(7,)),),
     recipe=Recipe(batch=100, max_epochs=40, stopping=Stopping(patience=10)),
-    growth=Growth(ladder=LADDER, regularizers=((L2(0.01),), (L2(0.01), Dropout(0.5))), shares=(0.001, 0.25, 0.5)),
+    growth=Growth(sizes=UNITS, regularizers=((L2(0.01),), (L2(0.01), Dropout(0.5))), shares=(0.001, 0.25, 0.5)),
 )
 NOTHING = TrialResults({}, {}, Y, {})
 
 
 def tried_with(skills: list[float]) -> list[str]:
-    """The rungs that are climbed when rung i has skills[i]."""
-    every = rungs(*skills)
+    """The sizes that are tried when size i has skills[i]."""
+    every = size_trials(*skills)
     for count in range(len(every) + 1):
         so_far = outcomes(every[:count])
         (next_one, *others) = next_trials(PLAN, so_far, 1_000) or (None,)
         if next_one is None or next_one.run.split("/")[0] != "sizes":
             return list(so_far.trials)
-        assert not others and next_one.units == LADDER[count]
-    raise AssertionError("the ladder has no end")
+        assert not others and next_one.units == UNITS[count]
+    raise AssertionError("the sizes have no end")
 
 
 def test_a_plan_without_growth_is_trained_at_once_and_once() -> None:
@@ -46,18 +46,18 @@ def test_a_plan_without_growth_is_trained_at_once_and_once() -> None:
 def test_the_ladder_is_climbed_one_step_beyond_where_gains_vanish() -> None:
     assert len(tried_with([0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0])) == 7
     assert len(tried_with([0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8])) == FEWEST_SIZES
-    assert len(tried_with([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])) == len(LADDER)
-    assert len(tried_with([0.2, 0.3, 0.4, 0.5, 0.4, 0.6, 0.6, 0.6])) == 8, "a worse rung is looked beyond"
+    assert len(tried_with([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])) == len(UNITS)
+    assert len(tried_with([0.2, 0.3, 0.4, 0.5, 0.4, 0.6, 0.6, 0.6])) == 8, "a worse size is looked beyond"
 
 
 def test_a_rung_that_diverged_brings_nothing() -> None:
-    made = outcomes(rungs(0.3, 0.3, 0.3, 0.3, 0.9), diverged=["sizes/64"])
+    made = outcomes(size_trials(0.3, 0.3, 0.3, 0.3, 0.9), diverged=["sizes/64"])
     assert not should_try_larger(made, list(made.trials))
     assert "sizes/64" not in made.runs
 
 
 def test_regularizers_are_tried_where_gains_vanish_then_own_trials_then_fewer_rows() -> None:
-    climbed = rungs(0.8, 0.8, 0.8, 0.8)
+    climbed = size_trials(0.8, 0.8, 0.8, 0.8)
     treated = next_trials(PLAN, outcomes(climbed), 1_000)
     assert [trial.run for trial in treated] == ["regularizers/l2 0.01", "regularizers/l2 0.01 + dropout 0.5"]
     assert {trial.units for trial in treated} == {(16,)}
@@ -71,8 +71,8 @@ def test_regularizers_are_tried_where_gains_vanish_then_own_trials_then_fewer_ro
 
 def test_fewer_rows_get_as_many_steps() -> None:
     known = [
-        *rungs(0.8, 0.8, 0.8, 0.8),
-        *((t, (0.8,)) for t in next_trials(PLAN, outcomes(rungs(0.8, 0.8, 0.8, 0.8)), 1)),
+        *size_trials(0.8, 0.8, 0.8, 0.8),
+        *((t, (0.8,)) for t in next_trials(PLAN, outcomes(size_trials(0.8, 0.8, 0.8, 0.8)), 1)),
     ]
     quarter = next_trials(PLAN, outcomes([*known, (PLAN.trials[0], (1.2,))]), 1_000)[0]
     recipe = quarter.recipe(PLAN.recipe)
@@ -82,7 +82,7 @@ def test_fewer_rows_get_as_many_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skills", "smallest", "best", "gaining", "code"),
+    ("skills", "smallest", "best", "still_improving", "code"),
     [
         ([0.2, 0.5, 0.5, 0.5], "sizes/8", None, False, None),
         ([0.2, 0.3, 0.4, 0.6], "sizes/32", "sizes/32", True, "conclusion-size-growing"),
@@ -90,16 +90,16 @@ def test_fewer_rows_get_as_many_steps() -> None:
     ],
 )
 def test_sizes_name_the_smallest_that_is_as_good(
-    skills: list[float], smallest: str, best: str | None, gaining: bool, code: str | None
+    skills: list[float], smallest: str, best: str | None, still_improving: bool, code: str | None
 ) -> None:
-    found = analyse_sizes(outcomes(rungs(*skills)), 28)
+    found = analyse_sizes(outcomes(size_trials(*skills)), 28)
     assert found is not None
-    assert (found.smallest, found.gaining) == (smallest, gaining)
+    assert (found.smallest, found.still_improving) == (smallest, still_improving)
     assert best is None or found.best == best
     assert code is None or found.finding.code == code
     assert found.finding.parameters["run"] == smallest
-    assert [rung.parameters for rung in found.rungs] == sorted(rung.parameters for rung in found.rungs)
-    for rung in found.rungs:
-        low, middle, high = rung.validation
-        assert low < middle < high and np.isfinite(rung.train).all()
-    assert analyse_sizes(outcomes(rungs(0.5)), 28) is None
+    assert [size.parameters for size in found.results] == sorted(size.parameters for size in found.results)
+    for size in found.results:
+        low, middle, high = size.validation
+        assert low < middle < high and np.isfinite(size.train).all()
+    assert analyse_sizes(outcomes(size_trials(0.5)), 28) is None

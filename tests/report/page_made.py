@@ -158,15 +158,15 @@ def comparison(a: str, b: str, difference: float, metric: str = LOSS, adjusted: 
 
 
 def _sizes(tiny: str, large: str) -> SizeAnalysis:
-    rungs = tuple(
+    results = tuple(
         SizeResult(run=run, parameters=count, train=(0.41, 0.42, 0.43), validation=(0.45, 0.5, 0.55))
         for run, count in ((tiny, 481), (large, 803_329))
     )
     return SizeAnalysis(
-        rungs=rungs,
+        results=results,
         smallest=tiny,
         best=tiny,
-        gaining=False,
+        still_improving=False,
         finding=Message("conclusion-size-best", {"run": tiny, "parameters": 481}),
     )
 
@@ -220,7 +220,7 @@ def _recommendation(run: str, hostile: str) -> Recommendation:
             {"limit": 0.01, "best": f"sizes/Large{hostile}", "difference": 0.001, "error": 0.002},
         ),
         learnt=True,
-        expected=ExpectedScores(loss=(0.45, 0.5, 0.55), picked_loss=0.49, accuracy=(0.6, 0.7, 0.8)),
+        expected=ExpectedScores(loss=(0.45, 0.5, 0.55), selection_loss=0.49, accuracy=(0.6, 0.7, 0.8)),
         next_steps=(NextStep(finding=Message("next-larger-model", {"run": hostile or "more"}), gain_percent=1.5),),
     )
 

@@ -50,17 +50,17 @@ class SizeAnalysis(msgspec.Struct, frozen=True, kw_only=True):
     """Which size is enough.
 
     Attributes:
-        rungs: The sizes, from small to large.
+        results: The sizes, from small to large.
         smallest: The smallest run within one standard error of the best.
         best: The run with the lowest loss.
-        gaining: Whether the largest size is better than every smaller one by more than one standard error.
+        still_improving: Whether the largest size is better than every smaller one by more than one standard error.
         finding: The conclusion, to be written in a language.
     """
 
-    rungs: tuple[SizeResult, ...]
+    results: tuple[SizeResult, ...]
     smallest: str
     best: str
-    gaining: bool
+    still_improving: bool
     finding: Message
 
 
@@ -121,9 +121,9 @@ def analyse_sizes(results: TrialResults, features: int) -> SizeAnalysis | None:
         return None
     sizes = {run: _size_result(results, run, features) for run in order}
     choice = choose_within_one_error({run: results.losses(run) for run in order}, order)
-    gaining = choice.run == order[-1]
+    still_improving = choice.run == order[-1]
     values: dict[str, object] = {"run": choice.run, "parameters": sizes[choice.run].parameters}
-    if gaining:
+    if still_improving:
         code = "conclusion-size-growing"
     elif choice.run == choice.best:
         code = "conclusion-size-best"
@@ -132,10 +132,10 @@ def analyse_sizes(results: TrialResults, features: int) -> SizeAnalysis | None:
         values |= {"best": choice.best, "best_parameters": sizes[choice.best].parameters}
         values |= {"difference": choice.difference, "error": choice.error}
     return SizeAnalysis(
-        rungs=tuple(sizes.values()),
+        results=tuple(sizes.values()),
         smallest=choice.run,
         best=choice.best,
-        gaining=gaining,
+        still_improving=still_improving,
         finding=Message(code, values),
     )
 

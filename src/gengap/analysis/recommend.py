@@ -28,7 +28,7 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         loss: Expected loss.
-        picked_loss: Loss on the rows that chose the model.
+        selection_loss: Loss on the rows that chose the model.
         accuracy: Expected accuracy, for classes.
         r2: Expected R², for numbers.
         on_test: Expected mean loss of the study's test rows; few rows make this interval wider.
@@ -36,7 +36,7 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     loss: Interval
-    picked_loss: float
+    selection_loss: float
     accuracy: Interval | None = None
     r2: Interval | None = None
     on_test: Interval | None = None
@@ -177,7 +177,7 @@ def _expected(results: TrialResults, run: str, seed: int, test_rows: int) -> Exp
     on_test = float(np.hypot(error, float(rows.std(ddof=1)) / np.sqrt(test_rows))) if test_rows else None
     return ExpectedScores(
         loss=interval(loss, error),
-        picked_loss=float(chosen_on.mean()),
+        selection_loss=float(chosen_on.mean()),
         accuracy=_accuracy(candidates),
         r2=_explained(interval(loss, error), results),
         on_test=None if on_test is None else interval(loss, on_test),
@@ -220,8 +220,8 @@ def _next_steps(
     loss = float(results.losses(run).mean())
     if verdict is not None and verdict.verdict == "underfit" and verdict.ahead_percent is not None:
         yield NextStep(finding=Message("next-train-longer", {"run": run}), gain_percent=verdict.ahead_percent[1])
-    if sizes is not None and sizes.gaining:
-        before, last = sizes.rungs[-2:]
+    if sizes is not None and sizes.still_improving:
+        before, last = sizes.results[-2:]
         gain = 100 * (1 - last.validation[1] / before.validation[1])
         yield NextStep(finding=Message("next-larger-model", {"run": last.run}), gain_percent=gain)
     for baseline in results.baselines:

@@ -1,4 +1,4 @@
-"""Models to study: the size ladder and the treatments that compose with it.
+"""Models to study: the sizes and the treatments that compose with them.
 
 >>> from gengap import models
 >>> models.medium(treatments=[models.L2(0.001), models.Dropout(0.5)]).count_params()

@@ -1,4 +1,4 @@
-"""The size ladder: multilayer perceptrons as plain Keras models, from Tiny (481 parameters) to Large (803,329)."""
+"""Multilayer perceptrons as plain Keras models, from Tiny (481 parameters) to Large (803,329)."""
 
 from __future__ import annotations
 

@@ -34,12 +34,12 @@ def plot_sizes(sizes: SizeAnalysis, ax: Axes | None = None) -> Axes:
     size within one standard error of the best.
     """
     ax = ax or new_figure().add_subplot()
-    x = [rung.parameters for rung in sizes.rungs]
+    x = [size.parameters for size in sizes.results]
     for name, colour, line in (("train", COLOURS[0], "-"), ("validation", COLOURS[1], "--")):
-        low, middle, high = zip(*(getattr(rung, name) for rung in sizes.rungs), strict=True)
+        low, middle, high = zip(*(getattr(size, name) for size in sizes.results), strict=True)
         ax.plot(x, middle, line, marker="o", color=colour, label=name)
         ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-    smallest = next(rung for rung in sizes.rungs if rung.run == sizes.smallest)
+    smallest = next(size for size in sizes.results if size.run == sizes.smallest)
     (ring,) = ax.plot(
         [smallest.parameters], [smallest.validation[1]], "o", label="smallest within one error of the best"
     )

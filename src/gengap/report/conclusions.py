@@ -56,7 +56,7 @@ def _sizes(summary: StudySummary) -> Iterator[Message]:
         return
     verdicts = {trial.run: trial.verdict for trial in reversed(summary.trials)}
     turning: list[tuple[int, Message]] = []
-    for size in reversed(summary.sizes.rungs):
+    for size in reversed(summary.sizes.results):
         verdict = verdicts.get(size.run)
         if verdict is not None and verdict.onset_epoch is not None and verdict.onset_interval is not None:
             low, high = verdict.onset_interval
@@ -155,7 +155,7 @@ def _expected(chosen: Recommendation) -> Iterator[Message]:
     score = "accuracy" if expected.accuracy is not None else "r2" if expected.r2 is not None else None
     value = expected.accuracy if expected.accuracy is not None else expected.r2
     yield Message("conclusion-expected", {"loss": expected.loss, "score": score, "value": value})
-    yield Message("conclusion-picked-loss", {"loss": expected.picked_loss})
+    yield Message("conclusion-selection-loss", {"loss": expected.selection_loss})
     if expected.no_lower_than_constant:
         values = {"loss": expected.constant_loss, "learnt": chosen.learnt}
         yield Message("conclusion-no-lower-than-constant", values)

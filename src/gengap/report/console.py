@@ -76,7 +76,7 @@ def user_model_text(user_models: UserModels) -> str:
 def growth_text(growth: Growth) -> str:
     """Return how a plan grows beyond the trials that it names."""
     parts = ["sizes are tried from small to large until validation gains vanish, and one beyond"] * bool(
-        growth.ladder
+        growth.sizes
     )
     if growth.regularizers:
         parts.append(f"then {len(growth.regularizers)} treatments on the last but one")

@@ -163,13 +163,13 @@ const errors = (triples) => ({
 const told = (name, [low, middle, high]) => `${plain(name)}: ${digits(middle)} [${digits(low)}, ${digits(high)}]`;
 
 function sizesChart() {
-  const { rungs, smallest } = data.sizes, x = rungs.map(({ parameters }) => parameters);
+  const { results, smallest } = data.sizes, x = results.map(({ parameters }) => parameters);
   const traces = SPLITS.map((split, i) => ({
-    x, y: rungs.map((rung) => rung[split][1]), error_y: errors(rungs.map((rung) => rung[split])), mode: "lines+markers",
+    x, y: results.map((result) => result[split][1]), error_y: errors(results.map((result) => result[split])), mode: "lines+markers",
     name: split === "train" ? say("page-training") : say("page-validation"), line: { color: colour(`--run-${i}`), dash: DASH[split] },
-    marker: { size: 8, symbol: SYMBOLS[i + 1] }, text: rungs.map((rung) => told(rung.run, rung[split])), hoverinfo: "text",
+    marker: { size: 8, symbol: SYMBOLS[i + 1] }, text: results.map((result) => told(result.run, result[split])), hoverinfo: "text",
   }));
-  const kept = rungs.find(({ run }) => run === smallest);
+  const kept = results.find(({ run }) => run === smallest);
   const marker = { size: 18, symbol: "circle-open", color: colour("--ink"), line: { width: 1.5 } };
   traces.push({ x: [kept.parameters], y: [kept.validation[1]], mode: "markers", marker, hoverinfo: "skip",
     name: say("page-smallest") });

@@ -371,7 +371,7 @@ conclusion-expected = Expected on new rows: loss { ESTIMATE($loss) }{ $score ->
     [r2] , R² { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
    *[none] .
 }
-conclusion-picked-loss = Validation loss { FIXED($loss) } (optimistic: the model was chosen on these rows).
+conclusion-selection-loss = Validation loss { FIXED($loss) } (optimistic: the model was chosen on these rows).
 conclusion-no-lower-than-constant = The expected loss is no better than that of one constant prediction for every row, { FIXED($loss) }{ $learnt ->
     [true] , but the model ranks rows better than chance.
    *[false] .

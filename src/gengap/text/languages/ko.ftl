@@ -330,7 +330,7 @@ conclusion-expected = 새 행에서 예상되는 손실 { ESTIMATE($loss) }{ $sc
     [r2] , R² { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
    *[none] .
 }
-conclusion-picked-loss = 검증 손실 { FIXED($loss) }(모델을 고른 행에서 잰 값이라 실제보다 좋게 보입니다).
+conclusion-selection-loss = 검증 손실 { FIXED($loss) }(모델을 고른 행에서 잰 값이라 실제보다 좋게 보입니다).
 conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 답을 낼 때의 손실({ FIXED($loss) })보다 낮지 않습니다{ $learnt ->
     [true] . 다만 행의 순위는 우연보다 잘 매깁니다.
    *[false] .
