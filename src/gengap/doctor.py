@@ -5,6 +5,7 @@ Only the standard library is imported at first, so that one broken package doesn
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -83,16 +84,17 @@ class CheckFailedError(Exception):
 def facts() -> SystemInfo:
     """Collect what is installed. Raises nothing."""
     versions = {"gengap": gengap.__version__, "python": platform.python_version()}
-    backend, devices = _ask(_backend)
-    return SystemInfo(
-        versions=versions | {name: _version(name) for name in PACKAGES},
-        platform=platform.platform(),
-        backend=backend if backend is not None else f"none: {devices}",
-        devices=devices if backend is not None else [],
-        cores=usable_cores(),
-        memory=_ask(lambda: (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None))[0],
-        cache=_ask(lambda: (_cache(), None))[0],
-    )
+    backend, devices, memory, cache = "", [], None, None
+    try:
+        backend, devices = _backend()
+    except Exception as fault:  # facts must be shown for any machine, however broken
+        backend = f"none: {reason(fault)}"
+    with contextlib.suppress(Exception):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(Exception):
+        cache = _cache()
+    versions |= {name: _version(name) for name in PACKAGES}
+    return SystemInfo(versions, platform.platform(), backend, devices, usable_cores(), memory, cache)
 
 
 def checks() -> Iterator[CheckReport]:
@@ -134,14 +136,6 @@ def checked_text(checked: CheckReport) -> str:
     if checked.ok:
         return f"ok      {checked.check}"
     return f"failed  {checked.check}: {checked.problem}\n        > {checked.hint}"
-
-
-def _ask(question: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Return the answer, or (None, what went wrong)."""
-    try:
-        return question()
-    except Exception as fault:  # facts must be shown for any machine, however broken
-        return None, reason(fault)
 
 
 def _version(package: str) -> str:

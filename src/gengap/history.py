@@ -7,7 +7,8 @@ run, seed, epoch, split, metric, value. Epochs count from 0, as in Keras.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,11 +87,11 @@ class History:
         """Return the same curves with epochs counted from 1, as studies show them."""
         shift = 1 - self.first_epoch
         series = {key: Series(s.epochs + shift, s.values) for key, s in self.series.items()}
-        return History(self.run, self.seed, series, 1)
+        return replace(self, series=series, first_epoch=1)
 
     def renamed(self, run: str) -> History:
         """Return the same curves under another run's name, for a trial shown in two groups."""
-        return History(run, self.seed, self.series, self.first_epoch)
+        return replace(self, run=run)
 
     def training_key(self, metric: str) -> tuple[str, str]:
         """Return the key of the training curve that compares with validation.
@@ -172,38 +173,31 @@ def _extent(values: np.ndarray) -> tuple[str, ...]:
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
+    text, whole = pa.string(), pa.int64()
     return pa.schema(
-        [
-            ("run", pa.string()),
-            ("seed", pa.int64()),
-            ("epoch", pa.int64()),
-            ("split", pa.string()),
-            ("metric", pa.string()),
-            ("value", pa.float64()),
-        ]
+        {"run": text, "seed": whole, "epoch": whole, "split": text, "metric": text, "value": pa.float64()}
     )
 
 
 def _long_table(histories: Iterable[History]) -> pa.Table:
     import pyarrow as pa
 
-    schema = _schema()
     parts = [
         pa.table(
-            [
-                pa.repeat(pa.scalar(h.run), len(s)),
-                pa.repeat(pa.scalar(h.seed, pa.int64()), len(s)),
-                pa.array(s.epochs, pa.int64()),
-                pa.repeat(pa.scalar(split), len(s)),
-                pa.repeat(pa.scalar(metric), len(s)),
-                pa.array(s.values, pa.float64()),
-            ],
-            schema=schema,
+            {
+                "run": pa.repeat(h.run, len(s)),
+                "seed": pa.repeat(h.seed, len(s)),
+                "epoch": s.epochs,
+                "split": pa.repeat(split, len(s)),
+                "metric": pa.repeat(metric, len(s)),
+                "value": s.values,
+            },
+            schema=_schema(),
         )
         for h in histories
         for (split, metric), s in h.series.items()
     ]
-    return pa.concat_tables(parts) if parts else schema.empty_table()
+    return pa.concat_tables(parts) if parts else _schema().empty_table()
 
 
 def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[str, str] | None = None) -> None:
@@ -224,20 +218,16 @@ def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[
 def read_histories(path: Path) -> list[History]:
     """Return the histories of a file that `write_histories` wrote, in the same order."""
     table = _read(path)
-    runs, splits, metrics = (table[c].to_pylist() for c in ("run", "split", "metric"))
-    seeds = table["seed"].to_numpy()
+    keys = zip(*(table[name].to_pylist() for name in ("run", "seed", "split", "metric")), strict=True)
     epochs, values = table["epoch"].to_numpy(), table["value"].to_numpy()
     found: dict[tuple[str, int], dict[tuple[str, str], Series]] = {}
-    start = 0
-    for end in range(1, len(runs) + 1):
-        here = (runs[start], seeds[start], splits[start], metrics[start])
-        if end < len(runs) and (runs[end], seeds[end], splits[end], metrics[end]) == here:
-            continue
-        of_run = found.setdefault((runs[start], int(seeds[start])), {})
-        if (np.diff(epochs[start:end], prepend=-1) <= 0).any() or (splits[start], metrics[start]) in of_run:
-            raise ValueError(f"{runs[start]} has epochs that do not rise from 0 on")
-        of_run[splits[start], metrics[start]] = Series(epochs[start:end], values[start:end])
-        start = end
+    end = 0
+    for (run, seed, split, metric), rows in groupby(keys):
+        start, end = end, end + sum(1 for _ in rows)
+        of_run = found.setdefault((run, seed), {})
+        if (np.diff(epochs[start:end], prepend=-1) <= 0).any() or (split, metric) in of_run:
+            raise ValueError(f"{run} has epochs that do not rise from 0 on")
+        of_run[split, metric] = Series(epochs[start:end], values[start:end])
     return [History(run, seed, series) for (run, seed), series in found.items()]
 
 
@@ -252,9 +242,7 @@ def _read(path: Path) -> pa.Table:
             raise TooLargeError(f"{path}: holds more than {MOST_VALUES:,} values, at most so many are read.")
         if not found.schema_arrow.remove_metadata().equals(schema):
             raise ValueError(f"it holds other columns than {', '.join(schema.names)}")
-    with pq.ParquetFile(
-        path, read_dictionary=TEXTS
-    ) as opened:  # a long name in every row is stored, and held, once
+    with pq.ParquetFile(path, read_dictionary=TEXTS) as opened:  # a name in every row is held once
         table = opened.read()
     table.validate(full=True)
     if any(column.null_count for column in table.columns):
