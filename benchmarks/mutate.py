@@ -51,7 +51,7 @@ TARGETS: dict[str, Sequence[str]] = {
     "diagnose/trial_verdicts.py": CURVES,
     "train/baselines.py": ("tests/test_turning_study.py", "tests/test_tasks.py"),
     "train/local.py": TRAINING,
-    "train/schedules.py": ("tests/test_plan.py", *TRAINING),
+    "train/recipe.py": ("tests/test_plan.py", *TRAINING),
     "train/stopping.py": STOPPING,
     "train/types.py": TRAINING,
     "train/jax/loop.py": TRAINING,

@@ -23,11 +23,12 @@ from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.models.saved_model import predict_outputs
 from gengap.models.treatments import LabelSmoothing, Mixup, Treatment
-from gengap.plan import Constant, FlatCosine, Recipe, Trial
+from gengap.plan import Recipe, Trial
 from gengap.presets import BETTER, better
 from gengap.tasks import BINARY
 from gengap.train import trainer
 from gengap.train.local import steps_per_epoch
+from gengap.train.recipe import Constant, FlatCosine
 from gengap.train.types import TrainConfig
 
 MOMENTA = (0.5, 0.8)  # of running means of the weights, by epoch

@@ -249,7 +249,7 @@ def test_where_nobody_answers(backend: str, scheme: str, monkeypatch: pytest.Mon
 def test_what_can_not_be_meant() -> None:
     with pytest.raises(UsageError, match="without a backend; give the backend"):
         trained(address="tcp://127.0.0.1:1")
-    with pytest.raises(UsageError, match="'spark', expected dask or ray"):
+    with pytest.raises(UsageError, match="'spark', expected 'dask' or 'ray'"):
         trained(backend="spark")
     with pytest.raises(UsageError, match="without an address"):
         trained(backend="dask")

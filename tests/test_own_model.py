@@ -18,8 +18,7 @@ from gengap import Plan, Trial
 from gengap.cli import app
 from gengap.errors import GengapWarning, PlanError, StudyFolderError, UsageError
 from gengap.models.backend import keras
-from gengap.models.model_function import ModelFunction
-from gengap.models.user_model import UserModels, model_digest
+from gengap.models.user_model import ModelFunction, UserModels, model_digest
 from gengap.options.study_options import RunSpec
 from gengap.plan import Growth, Recipe
 from gengap.report.console import user_model_text

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gengap.errors import PlanError
 from gengap.models.treatments import L2, Dropout
-from gengap.plan import Constant, Growth, InverseTime, Plan, Recipe, Trial
+from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import load_plan
+from gengap.train.recipe import Constant, InverseTime
 from gengap.train.stopping import Stopping
 
 positive = st.integers(1, 10**6)

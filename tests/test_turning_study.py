@@ -14,8 +14,9 @@ import pytest
 import gengap
 from gengap.models import BatchNorm
 from gengap.models.backend import keras
-from gengap.plan import Constant, Plan, Recipe, Stopping, Trial
+from gengap.plan import Plan, Recipe, Stopping, Trial
 from gengap.study import Study
+from gengap.train.recipe import Constant
 
 LOSS = "binary_crossentropy"
 NOISE = 0.8

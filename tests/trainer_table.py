@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from gengap import models
 from gengap.models.backend import keras
-from gengap.plan import Cosine, FlatCosine, Recipe, Schedule, Trial
+from gengap.plan import Recipe, Trial
 from gengap.train import keras_loop as plain
 from gengap.train.jax import trainer as compiled
+from gengap.train.recipe import Cosine, FlatCosine, Schedule
 
 TRAINERS = {"compiled": compiled.fit, "keras": plain.fit}
 

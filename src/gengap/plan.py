@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -19,11 +19,8 @@ from gengap.models.treatment_base import check_compatible, count_parameters
 from gengap.models.treatments import AnyTreatment
 from gengap.options.spec import Preparation, Stop
 from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask
-from gengap.train.schedules import Constant as Constant  # plans are written with these
-from gengap.train.schedules import Cosine as Cosine
-from gengap.train.schedules import FlatCosine as FlatCosine
-from gengap.train.schedules import InverseTime, Schedule
-from gengap.train.stopping import NEVER, Stopping
+from gengap.train.recipe import Activation, Recipe, Schedule
+from gengap.train.stopping import NEVER
 
 if TYPE_CHECKING:
     import keras
@@ -32,41 +29,12 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=NEVER)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 # The metrics that a stopping rule can watch
 MODES = {"loss": "min", **dict.fromkeys(LOSSES, "min"), **dict.fromkeys(SCORES, "max")}
-RESERVED = (
-    "best",
-    "features",
-    "learning_rate",
-    "loss-by-size",
-    "loss-by-strength",
-    "loss-by-rows",
-)  # names of files that a study writes
+# Names of files that a study writes
+RESERVED = ("best", "features", "learning_rate", "loss-by-size", "loss-by-strength", "loss-by-rows")
 SIZES, REGULARIZERS, ROWS = "sizes", "regularizers", "rows"  # the groups that a growing plan adds to
 RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
-
-
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Folds = Annotated[int, msgspec.Meta(ge=0, le=20)]
-Activation = Literal["elu", "relu", "silu"]
-
-
-class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """How every trial of a plan is trained, with Adam.
-
-    Args:
-        batch: Rows of a batch.
-        max_epochs: The most epochs of a trial.
-        schedule: The learning rate over the epochs.
-        stopping: When a trial stops early.
-        stop: "patience", or "verdict" to end a trial also once its verdict is settled.
-        activation: The activation of the hidden layers.
-    """
-
-    batch: Positive = 500
-    max_epochs: Positive = 10_000
-    schedule: Schedule = msgspec.field(default_factory=InverseTime)
-    stopping: Stopping = Stopping()
-    stop: Stop = "patience"
-    activation: Activation = "elu"
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -107,6 +75,10 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     def runs(self) -> tuple[str, ...]:
         """Every name under which the trial is shown."""
         return (self.run, *self.aliases)
+
+    def with_aliases(self, wanted: Callable[[str], bool]) -> Trial:
+        """Return the trial with only the aliases that are wanted."""
+        return msgspec.structs.replace(self, aliases=tuple(filter(wanted, self.aliases)))
 
     def parameters(self, features: int, outputs: int = 1) -> int:
         """Return how many parameters the model has for this many features and outputs."""
@@ -192,6 +164,11 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         pairs = zip(names, self.regularizers, strict=True)
         return tuple(Trial(run=name, units=units, treatments=treatments) for name, treatments in pairs)
 
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials that may be added. The size of those with regularisers is not known yet."""
+        return self.size_trials() + self.regularizer_trials((1,))
+
     def only(self, pattern: str) -> Growth | None:
         """Keep what adds trials with a matching name. Regularisers need the sizes, so these stay with them."""
         sizes = tuple(t.units for t in self.size_trials() if fnmatchcase(t.run, pattern))
@@ -221,8 +198,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     growth: Growth | None = None
 
     def __post_init__(self) -> None:
-        grown = self.growth.size_trials() + self.growth.regularizer_trials((1,)) if self.growth else ()
-        trials = (*grown, *self.trials)
+        trials = self.all_trials
         if not trials:
             raise ValueError("a plan needs at least one trial")
         names = [run for trial in trials for run in trial.runs]
@@ -241,6 +217,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
                 "restore_best is false; a study keeps each model with its best weights, so leave it out"
             )
 
+    @property
+    def all_trials(self) -> tuple[Trial, ...]:
+        """The trials, after those that the plan's growth may add."""
+        return (self.growth.trials if self.growth else ()) + self.trials
+
     def only(self, pattern: str) -> Plan:
         """Keep only the trials whose name matches a shell pattern.
 
@@ -254,14 +235,13 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             PlanError: If no trial matches.
         """
         chosen = tuple(
-            msgspec.structs.replace(t, aliases=tuple(run for run in t.aliases if fnmatchcase(run, pattern)))
+            t.with_aliases(lambda run: fnmatchcase(run, pattern))
             for t in self.trials
             if any(fnmatchcase(run, pattern) for run in t.runs)
         )
         growth = self.growth.only(pattern) if self.growth else None
         if not chosen and not (growth and growth.sizes):
-            grown = (*self.growth.size_trials(), *self.growth.regularizer_trials((1,))) if self.growth else ()
-            known = ", ".join(run for trial in (*grown, *self.trials) for run in trial.runs)
+            known = ", ".join(run for trial in self.all_trials for run in trial.runs)
             raise PlanError(f"no trial matches {pattern!r}; the plan {self.name!r} has {known}")
         return msgspec.structs.replace(self, trials=chosen, growth=growth)
 
@@ -281,8 +261,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     @property
     def runs_with_treatments(self) -> tuple[str, ...]:
         """The names of trials with treatments, those of the plan's growth included."""
-        grown = self.growth.regularizer_trials((1,)) if self.growth else ()
-        return tuple(trial.run for trial in (*grown, *self.trials) if trial.treatments)
+        return tuple(trial.run for trial in self.all_trials if trial.treatments)
 
     def without_treatments(self) -> Plan:
         """Return the plan's trials without treatments, and its growth without them.
@@ -290,7 +269,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         Raises:
             PlanError: If no trial is left.
         """
-        plain = [trial for trial in self.trials if not trial.treatments]
+        plain = tuple(trial for trial in self.trials if not trial.treatments)
         growth = msgspec.structs.replace(self.growth, regularizers=()) if self.growth else None
         growth = growth if growth and (growth.sizes or growth.folds) else None
         if not plain and not (growth and growth.sizes):
@@ -299,12 +278,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
                 "leave out --model, or change the plan or --only"
             )
         groups = {trial.group for trial in plain}
-        trials = tuple(
-            msgspec.structs.replace(
-                trial, aliases=tuple(run for run in trial.aliases if group_and_label(run)[0] in groups)
-            )
-            for trial in plain
-        )
+        trials = tuple(trial.with_aliases(lambda run: group_and_label(run)[0] in groups) for trial in plain)
         return msgspec.structs.replace(self, trials=trials, growth=growth)
 
     def adapt_to_task(self, task: AnyTask) -> Plan:
@@ -329,8 +303,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         recipe = msgspec.structs.replace(self.recipe, stopping=msgspec.structs.replace(rule, monitor=monitor))
         growth = self.growth
         if growth is not None:
-            kept = tuple(t.treatments for t in growth.regularizer_trials((1,)) if t.suits(task))
-            growth = msgspec.structs.replace(growth, regularizers=kept)
+            suited_treatments = tuple(t.treatments for t in growth.regularizer_trials((1,)) if t.suits(task))
+            growth = msgspec.structs.replace(growth, regularizers=suited_treatments)
         return msgspec.structs.replace(self, recipe=recipe, growth=growth)
 
     def to_toml(self) -> str:

@@ -28,7 +28,7 @@ from gengap.models.treatments import (
     WeightDecay,
 )
 from gengap.plan import Growth, Plan, Recipe, Trial
-from gengap.train.schedules import Cosine, InverseTime
+from gengap.train.recipe import Cosine, InverseTime
 from gengap.train.stopping import Stopping
 
 LARGE = (512, 512, 512, 512)

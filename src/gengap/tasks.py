@@ -208,7 +208,7 @@ class Regression(Task, frozen=True, tag="regression"):
     by_class: ClassVar[bool] = False
     classes: ClassVar[tuple[str, ...]] = ()
 
-    def fitted(self, values: np.ndarray, place: str, weights: np.ndarray | None = None) -> Regression:
+    def standardised_by(self, values: np.ndarray, place: str, weights: np.ndarray | None = None) -> Regression:
         """Return the task with the mean and scale of the training rows' `values` (rows,).
 
         Raises:
@@ -277,27 +277,27 @@ def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:
         DataError: If all values are equal.
         UsageError: If the values don't fit the named task.
     """
-    found = np.unique(values)
-    numbers = np.issubdtype(found.dtype, np.number)
-    names = tuple(_name(value) for value in found[: MOST_CLASSES + 1])
-    shown = ", ".join(names[:6]) + (", …" if len(found) > 6 else "")
-    if len(found) < 2:
+    distinct = np.unique(values)
+    numbers = np.issubdtype(distinct.dtype, np.number)
+    names = tuple(_name(value) for value in distinct[: MOST_CLASSES + 1])
+    shown = ", ".join(names[:6]) + (", …" if len(distinct) > 6 else "")
+    if len(distinct) < 2:
         raise DataError(
             f"{place}: all {len(values)} rows have the label {shown}; expected at least two classes, or numbers "
             "that differ. Name another column with --target, or take more rows"
         )
     if name is None:
-        classes = not numbers or (len(found) <= CLASSES_GUESSED and bool((found == np.round(found)).all()))
-        name = "binary" if len(found) == 2 else "multiclass" if classes else "regression"
+        classes = not numbers or (len(distinct) <= CLASSES_GUESSED and bool((distinct == np.round(distinct)).all()))
+        name = "binary" if len(distinct) == 2 else "multiclass" if classes else "regression"
     if name == "regression" and not numbers:
         raise UsageError(f"{place}: the values are {shown}; expected numbers for --task regression")
-    fewest, most = {"binary": (2, 2), "multiclass": (3, MOST_CLASSES), "regression": (2, len(found))}[name]
-    if not fewest <= len(found) <= most:
-        other = "binary" if len(found) == 2 else "multiclass" if len(found) <= MOST_CLASSES else "regression"
+    fewest, most = {"binary": (2, 2), "multiclass": (3, MOST_CLASSES), "regression": (2, len(distinct))}[name]
+    if not fewest <= len(distinct) <= most:
+        other = "binary" if len(distinct) == 2 else "multiclass" if len(distinct) <= MOST_CLASSES else "regression"
         expected = str(fewest) if fewest == most else f"{fewest} to {most}"
         hint = f"Try --task {other}, or name" if numbers or other != "regression" else "Name"
         raise UsageError(
-            f"{place}: there are {len(found)} values ({shown}); expected {expected} classes for --task {name}. "
+            f"{place}: there are {len(distinct)} values ({shown}); expected {expected} classes for --task {name}. "
             f"{hint} another column with --target"
         )
     return Regression() if name == "regression" else Binary(names) if name == "binary" else Multiclass(names)

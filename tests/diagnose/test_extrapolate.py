@@ -60,8 +60,8 @@ def power(a: float, b: float, c: float, n: np.ndarray | float = SIZES) -> np.nda
 
 
 def particles_of(fit: LearningCurveFit) -> Particles:
-    assert isinstance(fit.found, Particles)
-    return fit.found
+    assert isinstance(fit.result, Particles)
+    return fit.result
 
 
 @pytest.mark.parametrize(("a", "b", "c"), [(0.4, 2.0, 0.5), (0.0, 3.0, 0.3), (0.2, 20.0, 0.9), (1.5, 4.0, 0.25)])
@@ -339,4 +339,4 @@ def test_no_curve_crashes_it(data: st.DataObject) -> None:
             continue
         assert 0 <= found.loss[0] <= found.loss[1] <= found.loss[2] < np.inf
         assert 0 <= found.better_percent[0] <= found.better_percent[1] <= found.better_percent[2] <= 100
-    assert isinstance(fit.found, Message) or len(particles_of(fit).level) == power_law.PARTICLES
+    assert isinstance(fit.result, Message) or len(particles_of(fit).level) == power_law.PARTICLES

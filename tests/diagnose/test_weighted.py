@@ -95,7 +95,7 @@ def test_scores_are_those_of_scikit_learn(seed: int) -> None:
     several = classes.scores(outputs, np.eye(3)[codes], weights)
     assert several["accuracy"] == pytest.approx(accuracy_score(codes, outputs.argmax(1), sample_weight=weights))
     numbers = random.normal(5, 2, size=60)
-    task = Regression().fitted(numbers, "here", weights)
+    task = Regression().standardised_by(numbers, "here", weights)
     constant = task.scores(np.zeros((60, 1)), task.encoded(numbers), weights)
     assert constant["mean_squared_error"] == pytest.approx(1, rel=1e-5)  # what the mean alone reaches
     found = task.scores(outputs[:, :1], task.encoded(numbers), weights)

@@ -10,7 +10,8 @@ import trainer_table as table
 
 from gengap.data.rows import Rows
 from gengap.models import BatchNorm
-from gengap.plan import Constant, Recipe, Trial
+from gengap.plan import Recipe, Trial
+from gengap.train.recipe import Constant
 from gengap.train.stopping import Stopping
 from gengap.train.types import TrainConfig
 

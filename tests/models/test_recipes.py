@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from gengap.errors import PlanError
 from gengap.models import treatments as t
-from gengap.plan import Constant, Cosine, FlatCosine, InverseTime, Plan, Recipe, Trial
+from gengap.plan import Plan, Recipe, Trial
 from gengap.presets import BETTER, better, load_plan
+from gengap.train.recipe import Constant, Cosine, FlatCosine, InverseTime
 
 rates, counts, strengths = st.floats(1e-6, 0.99), st.integers(2, 99), st.floats(0, 9)
 KINDS: dict[type[t.Treatment], st.SearchStrategy[t.Treatment]] = {

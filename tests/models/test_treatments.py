@@ -14,7 +14,7 @@ from gengap.models.backend import keras
 from gengap.models.layers import MixupLayer
 from gengap.models.treatment_base import Treatment, count_parameters
 from gengap.train.jax import trainer as compiled
-from gengap.train.schedules import Cosine
+from gengap.train.recipe import Cosine
 from gengap.train.stopping import NEVER, Stopping
 from gengap.train.types import TrainConfig
 

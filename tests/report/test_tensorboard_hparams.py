@@ -18,7 +18,7 @@ from gengap.analysis.summary import TrialSummary
 from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.models import L2, Clip, Dropout, Ensemble, Ftrl, Periodic, WeightDecay
-from gengap.plan import Constant, Plan, Recipe, Trial
+from gengap.plan import Plan, Recipe, Trial
 from gengap.report import tensorboard
 from gengap.report.tensorboard import (
     FIGURES_FILE,
@@ -32,6 +32,7 @@ from gengap.report.tensorboard import (
     write_images,
     write_sessions,
 )
+from gengap.train.recipe import Constant
 
 ALL_GROUPS = json.dumps(
     {

@@ -27,6 +27,7 @@ from gengap.diagnose.run_curves import Log, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds
 from gengap.errors import UsageError
 from gengap.history import History, Series
+from gengap.models import backend
 from gengap.stats.curves import RowLosses
 from gengap.train.types import check_epochs
 
@@ -183,9 +184,7 @@ class Monitor:
 
     @cached_property
     def _callback(self) -> keras.callbacks.Callback:
-        from gengap.models.backend import keras
-
-        return keras.callbacks.Callback()
+        return backend.keras.callbacks.Callback()
 
     def __getattr__(self, name: str) -> Any:
         """Return what else Keras needs of a callback, from a Keras callback made at first use."""
@@ -231,12 +230,12 @@ def _next_epoch(epoch: Any, last: int) -> int:
 
 def _numbers(place: str, split: str, given: Values | None) -> dict[tuple[str, str], float]:
     named: Mapping[str, Any] = given if isinstance(given, Mapping) else {} if given is None else {"loss": given}
-    found = {}
+    numbers = {}
     for name, value in named.items():
         try:
             if isinstance(value, (str, bytes, bool)) or np.ndim(value) != 0:
                 raise TypeError("not a number")
-            found[split, str(name).removeprefix("val_" if split == "validation" else "")] = float(value)
+            numbers[split, str(name).removeprefix("val_" if split == "validation" else "")] = float(value)
         except (TypeError, ValueError):
             raise UsageError(f"{place}: {split} {name} is {repr(value)[:40]}; expected a number") from None
-    return found
+    return numbers

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gengap.errors import UsageError
+from gengap.models import backend
 from gengap.stats.curves import RowLosses
 from gengap.train.types import OUTPUT_EPOCHS, recorded_rows
 
@@ -58,22 +59,18 @@ def model_losses(model: keras.Model, x: Any, y: np.ndarray, batch_size: int) -> 
 
 def _as_input(array: np.ndarray) -> np.ndarray:
     """Convert an array to the float type that `fit` gives a model."""
-    from gengap.models.backend import keras
-
-    return array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array
+    return array.astype(backend.keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array
 
 
 def _losses(loss: Any, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    from gengap.models.backend import keras
-
     if y.ndim + 1 == outputs.ndim and outputs.shape[-1] == 1:  # as Keras matches them
         y = y[..., None]
     elif outputs.ndim + 1 == y.ndim and y.shape[-1] == 1:
         outputs = outputs[..., None]
-    dtype = getattr(loss, "dtype", keras.config.floatx())
-    function = loss.call if isinstance(loss, keras.losses.Loss) else loss
-    tensors = (keras.ops.convert_to_tensor(array, dtype) for array in (y, outputs))
-    losses = np.asarray(keras.ops.convert_to_numpy(function(*tensors)), np.float32)
+    dtype = getattr(loss, "dtype", backend.keras.config.floatx())
+    function = loss.call if isinstance(loss, backend.keras.losses.Loss) else loss
+    tensors = (backend.keras.ops.convert_to_tensor(array, dtype) for array in (y, outputs))
+    losses = np.asarray(backend.keras.ops.convert_to_numpy(function(*tensors)), np.float32)
     if losses.ndim == 0 or len(losses) != len(y):
         raise UsageError(
             f"the model's loss gives the shape {losses.shape} for {len(y)} rows, not one each. {CURVES_ALONE}"
@@ -83,10 +80,8 @@ def _losses(loss: Any, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 
 def compiled_loss(model: keras.Model) -> Any:
     """Return the compiled loss: a Keras Loss, or a function of targets and outputs."""
-    from gengap.models.backend import keras
-
     try:
-        loss = keras.losses.get(_only(model.loss))
+        loss = backend.keras.losses.get(_only(model.loss))
     except ValueError as error:
         if isinstance(error, UsageError):
             raise
@@ -119,7 +114,9 @@ class RowLossHistory:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[int, np.ndarray]] = {}  # by how many epochs were done: the epoch and its losses
+        self._losses: dict[
+            int, tuple[int, np.ndarray]
+        ] = {}  # by how many epochs were done: the epoch and its losses
         self._spaced: list[int] = []
         self._best, self._lowest = 0, math.inf
         self._rows: int | None = None
@@ -155,12 +152,12 @@ class RowLossHistory:
         if level < self._lowest:
             self._best, self._lowest = done, level
         self._rows = len(losses)
-        self._kept[done] = epoch, losses[recorded_rows(len(losses))]
-        self._kept = {d: kept for d, kept in self._kept.items() if d in (*self._spaced, self._best, done)}
+        self._losses[done] = epoch, losses[recorded_rows(len(losses))]
+        self._losses = {d: stored for d, stored in self._losses.items() if d in (*self._spaced, self._best, done)}
 
     def losses(self) -> RowLosses | None:
         """Return the stored losses, or None."""
-        if not self._kept:
+        if not self._losses:
             return None
-        epochs, losses = zip(*self._kept.values(), strict=True)
+        epochs, losses = zip(*self._losses.values(), strict=True)
         return RowLosses(np.array(epochs, np.int64), np.stack(losses))

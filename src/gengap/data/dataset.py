@@ -312,7 +312,7 @@ def _build_dataset(
     parts = split.parts
     weights = [None if read.weights is None else read.weights[part] for part in parts]
     if isinstance(task, Regression):
-        task = task.fitted(read.y[parts[0]], f"{source.origin}, column {source.target!r}", weights[0])
+        task = task.standardised_by(read.y[parts[0]], f"{source.origin}, column {source.target!r}", weights[0])
     standardise = preparation == "standardise"
     if read.raw is None:
         prepared = prepare_large_table(source, read.y, task, parts, standardise)

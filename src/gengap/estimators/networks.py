@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
+from gengap.models import backend
 from gengap.models.treatments import Treatment
 from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
 
@@ -68,13 +69,13 @@ class NetworkEstimator(BaseEstimator):
         x = self._prepared(X)
         rows = [Rows(x[part], y[part], None if weights is None else weights[part]) for part in (train, held)]
         self.model_ = self._compiled(task, x.shape[1], seed)
-        fitted = self._fitted(rows[0], rows[1], task, seed)
-        self.history_, self.best_epoch_ = fitted.history, 1 + (fitted.best_epoch or 0)
-        self.n_iter_ = fitted.history.epochs
-        verdict = judge_trial(fitted, rows[1].y, task, rows[1].weights)
-        self.verdict_ = msgspec.structs.replace(verdict, run=fitted.history.run)
+        result = self._train_network(rows[0], rows[1], task, seed)
+        self.history_, self.best_epoch_ = result.history, 1 + (result.best_epoch or 0)
+        self.n_iter_ = result.history.epochs
+        verdict = judge_trial(result, rows[1].y, task, rows[1].weights)
+        self.verdict_ = msgspec.structs.replace(verdict, run=result.history.run)
 
-    def _fitted(self, train: Rows, validation: Rows, task: AnyTask, seed: int) -> TrainResult:
+    def _train_network(self, train: Rows, validation: Rows, task: AnyTask, seed: int) -> TrainResult:
         from gengap.train.fitting import train_model
         from gengap.train.stopping import Stopping
         from gengap.train.types import TrainConfig
@@ -127,16 +128,14 @@ class NetworkEstimator(BaseEstimator):
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the network's outputs (n, outputs) float64 on rows (n, features) as `fit` takes them."""
-        from gengap.models.backend import keras
-
         check_is_fitted(self)
         x = self._prepared(validate_data(self, X, reset=False, dtype=np.float64))
-        size, found = (BLOCK if len(x) <= BLOCK else ROWS_AT_ONCE), []
+        size, parts = (BLOCK if len(x) <= BLOCK else ROWS_AT_ONCE), []
         for start in range(0, len(x), size):
             part = x[start : start + size]
             padded = np.concatenate([part, np.zeros((size - len(part), x.shape[1]), np.float32)])
-            found.append(keras.ops.convert_to_numpy(self.model_(padded, training=False))[: len(part)])
-        return np.concatenate(found).astype(np.float64)
+            parts.append(backend.keras.ops.convert_to_numpy(self.model_(padded, training=False))[: len(part)])
+        return np.concatenate(parts).astype(np.float64)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with the network as the bytes of a .keras file."""
@@ -173,10 +172,10 @@ def validate_rows(
     if sample_weight is None:
         return X, y, None
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    kept = weights > 0
-    if kept.sum() < 2:
-        raise UsageError(f"sample_weight leaves {kept.sum()} rows; expected at least 2 with a weight above 0")
-    return X[kept], y[kept], weights[kept] / weights[kept].mean()
+    counted = weights > 0
+    if counted.sum() < 2:
+        raise UsageError(f"sample_weight leaves {counted.sum()} rows; expected at least 2 with a weight above 0")
+    return X[counted], y[counted], weights[counted] / weights[counted].mean()
 
 
 class GengapClassifier(ClassifierMixin, NetworkEstimator):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 BACKENDS = ("jax", "tensorflow", "torch")
 KERAS_DEFAULT = "tensorflow"  # Keras writes this into keras.json by itself, so there it is nobody's choice
+BUILD_LOCK = threading.Lock()  # the seed is the whole process's: only one thread may draw first weights
 
 
 def choose_backend() -> None:

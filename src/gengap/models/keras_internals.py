@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gengap.models.backend import keras
+if TYPE_CHECKING:
+    import keras
 
 
 def all_layers(model: keras.Model) -> list[keras.Layer]:

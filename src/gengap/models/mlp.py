@@ -59,8 +59,8 @@ def perceptron(
     heads = [layer for t in treatments for layer in t.head(width, task, not units, start)]
     first = keras.initializers.GlorotUniform(seed=start)
     layers.extend(heads or [keras.layers.Dense(task.outputs, kernel_initializer=first)])
-    own = any(isinstance(layer, (MixupLayer, MemberMean)) for layer in layers)
-    return (TreatedSequential if own else keras.Sequential)(layers, name=name)
+    special = any(isinstance(layer, (MixupLayer, MemberMean)) for layer in layers)
+    return (TreatedSequential if special else keras.Sequential)(layers, name=name)
 
 
 def _hidden(
@@ -136,8 +136,8 @@ def compile_for(
 
 def task_loss(task: AnyTask, **options: float) -> keras.losses.Loss:
     """Return a task's loss as a Keras loss."""
-    name, own = task.keras_loss
-    return getattr(keras.losses, name)(**own, **options)
+    name, settings = task.keras_loss
+    return getattr(keras.losses, name)(**settings, **options)
 
 
 def task_metrics(task: AnyTask) -> list[keras.metrics.Metric]:

@@ -16,7 +16,7 @@ import numpy as np
 from gengap.data.encoding import Encoding
 from gengap.errors import UsageError, reason
 from gengap.files.limits import LARGEST_CARD, TooLargeError, check_archive
-from gengap.models.model_function import BUILD_LOCK
+from gengap.models import backend
 from gengap.options.spec import TaskName
 from gengap.tasks import BINARY, AnyTask, Binary, Multiclass, Regression
 
@@ -75,12 +75,12 @@ def read_card(path: Path) -> ModelCard:
     except (TooLargeError, UsageError):
         raise
     except OSError as error:
-        said = str(error.strerror or error)
+        why = str(error.strerror or error)
     except zipfile.BadZipFile:
-        said = "it is no .keras file"
+        why = "it is no .keras file"
     except Exception:  # on a damaged archive zipfile and its unpackers raise almost anything
-        said = "it does not say which columns it reads"
-    raise UsageError(f"{path}: can't be used to predict ({said}); expected a model that `gengap study` saved")
+        why = "it does not say which columns it reads"
+    raise UsageError(f"{path}: can't be used to predict ({why}); expected a model that `gengap study` saved")
 
 
 def _bounded(member: IO[bytes]) -> bytes:
@@ -93,12 +93,11 @@ def _bounded(member: IO[bytes]) -> bytes:
 def load_saved(path: Path) -> keras.Model:
     """Load a saved model in Keras' safe mode. Raises UsageError if Keras can't load it."""
     import gengap.models  # noqa: F401 - registers gengap's own layers
-    from gengap.models.backend import keras
 
     if path.suffix != ".keras":  # Keras goes by the name, and other formats have no safe mode
         raise UsageError(f"{path}: this is no .keras file; expected a model that `gengap study` saved")
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return backend.keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a model may be made of anything, and fail in any of its parts
         raise UsageError(f"{path}: Keras can't load this model ({reason(error)})") from None
 
@@ -108,10 +107,8 @@ def predict_outputs(model: keras.Model, x: np.ndarray) -> np.ndarray:
 
     Numbers are standardised, as they were learnt: in their own units, 32 bits may not tell them apart.
     """
-    from gengap.models.backend import keras
-
     if model.layers[-1].name == UNITS_LAYER:
-        model = keras.Model(model.inputs, model.layers[-1].input)
+        model = backend.keras.Model(model.inputs, model.layers[-1].input)
     return np.asarray(model.predict(x, batch_size=8_192, verbose=0), np.float64)  # pyright: ignore[reportArgumentType]
 
 
@@ -124,32 +121,36 @@ def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: 
     logged loss. A model of a number (a `task` that is a Regression) gives it in the target's own units, and so does
     its loss.
     """
-    from gengap.models import layers as own
-    from gengap.models.backend import keras
+    from gengap.models.layers import MemberFactors, MemberMean, MixupLayer, PeriodicFeatures, TreatedSequential
 
-    replaced = (own.MixupLayer, own.PeriodicFeatures, own.MemberFactors, own.MemberMean)
+    replaced = (
+        MixupLayer,
+        PeriodicFeatures,
+        MemberFactors,
+        MemberMean,
+    )
     # Not `Normalization`: that divides by at least 1e-7, and columns in small units have less spread.
-    centre = keras.layers.Rescaling(1.0, offset=(-mean).tolist(), name="centre")
-    spread = keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist(), name="spread")
-    start = keras.Input((len(mean),))
+    centre = backend.keras.layers.Rescaling(1.0, offset=(-mean).tolist(), name="centre")
+    spread = backend.keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist(), name="spread")
+    start = backend.keras.Input((len(mean),))
     copy = None
-    if type(model) not in (keras.Sequential, own.TreatedSequential):
-        with BUILD_LOCK:  # `model` itself would be saved with an optimizer of its own
+    if type(model) not in (backend.keras.Sequential, TreatedSequential):
+        with backend.BUILD_LOCK:  # `model` itself would be saved with an optimizer of its own
             copy = type(model).from_config(model.get_config())
     layers = model.layers if copy is None else [copy]
-    kept = [centre, spread, *(layer for layer in layers if not isinstance(layer, own.MixupLayer))]
+    stack = [centre, spread, *(layer for layer in layers if not isinstance(layer, MixupLayer))]
     if isinstance(task, Regression):
-        kept.append(keras.layers.Rescaling(task.scale, offset=task.mean, name=UNITS_LAYER))
-    if any(isinstance(layer, replaced) for layer in kept):
+        stack.append(backend.keras.layers.Rescaling(task.scale, offset=task.mean, name=UNITS_LAYER))
+    if any(isinstance(layer, replaced) for layer in stack):
         x = start
-        for layer in kept:
+        for layer in stack:
             x = layer.plain(x) if isinstance(layer, replaced) else layer(x)
-        whole = keras.Model(start, x)
+        whole = backend.keras.Model(start, x)
     else:
-        whole = keras.Sequential([start, *kept])
+        whole = backend.keras.Sequential([start, *stack])
     if copy is not None:
         copy.set_weights(model.get_weights())
     loss = model.loss if hasattr(model.loss, "__name__") else type(model.loss)
-    with keras.saving.custom_object_scope({each.__name__: each for each in (loss, type(model.optimizer))}):
+    with backend.keras.saving.custom_object_scope({each.__name__: each for each in (loss, type(model.optimizer))}):
         whole.compile_from_config(model.get_compile_config())
     return whole

@@ -110,9 +110,9 @@ def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> No
     ValueError: a model has 2 penalties on its weights (l1 0.1, l2 0.1); expected at most one
     """
     for role in dict.fromkeys(t.role for t in treatments if t.role):
-        found = [str(t) for t in treatments if t.role == role]
-        if len(found) > 1:
-            raise ValueError(f"{of} has {len(found)} {role} ({', '.join(found)}); expected at most one")
+        same = [str(t) for t in treatments if t.role == role]
+        if len(same) > 1:
+            raise ValueError(f"{of} has {len(same)} {role} ({', '.join(same)}); expected at most one")
 
 
 def count_parameters(

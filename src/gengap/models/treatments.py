@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
+from gengap.models import backend
 from gengap.models.treatment_base import Count, Positive, Rate, Strength, Treatment
 from gengap.tasks import AnyTask
 
@@ -32,9 +33,7 @@ class L1(Penalty, frozen=True, tag="l1"):
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer:
         """Return Keras' L1 penalty with this strength."""
-        from gengap.models.backend import keras
-
-        return keras.regularizers.L1(self.strength)
+        return backend.keras.regularizers.L1(self.strength)
 
 
 class L2(Penalty, frozen=True, tag="l2"):
@@ -51,9 +50,7 @@ class L2(Penalty, frozen=True, tag="l2"):
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer:
         """Return Keras' L2 penalty with this strength."""
-        from gengap.models.backend import keras
-
-        return keras.regularizers.L2(self.strength)
+        return backend.keras.regularizers.L2(self.strength)
 
 
 class L1L2(Penalty, frozen=True, tag="l1_l2"):
@@ -69,9 +66,7 @@ class L1L2(Penalty, frozen=True, tag="l1_l2"):
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer:
         """Return Keras' L1L2 penalty with these strengths."""
-        from gengap.models.backend import keras
-
-        return keras.regularizers.L1L2(self.l1, self.l2)
+        return backend.keras.regularizers.L1L2(self.l1, self.l2)
 
 
 class Dropout(Treatment, frozen=True, tag="dropout"):
@@ -85,9 +80,7 @@ class Dropout(Treatment, frozen=True, tag="dropout"):
 
     def after_hidden(self, seed: int) -> list[keras.Layer]:
         """Return one Keras `Dropout` layer."""
-        from gengap.models.backend import keras
-
-        return [keras.layers.Dropout(self.rate, seed=seed)]
+        return [backend.keras.layers.Dropout(self.rate, seed=seed)]
 
 
 class BatchNorm(Treatment, frozen=True, tag="batch-norm"):
@@ -106,9 +99,7 @@ class BatchNorm(Treatment, frozen=True, tag="batch-norm"):
 
     def before_activation(self, width: int) -> list[keras.Layer]:
         """Return one Keras `BatchNormalization` layer."""
-        from gengap.models.backend import keras
-
-        return [keras.layers.BatchNormalization(momentum=self.momentum)]
+        return [backend.keras.layers.BatchNormalization(momentum=self.momentum)]
 
     def parameters(self, before: int, width: int) -> int:
         """Return a scale, shift, average and variance for each unit."""
@@ -133,9 +124,7 @@ class WeightDecay(Treatment, frozen=True, tag="weight-decay"):
 
     def optimizer(self, rate: keras.optimizers.schedules.LearningRateSchedule | float) -> keras.Optimizer:
         """Return Keras' AdamW, which decays the kernels only."""
-        from gengap.models.backend import keras
-
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=self.strength)
+        optimizer = backend.keras.optimizers.AdamW(rate, weight_decay=self.strength)
         optimizer.exclude_from_weight_decay(var_names=[KERNELS_ONLY])
         return optimizer
 
@@ -163,9 +152,7 @@ class Ftrl(Treatment, frozen=True, tag="ftrl"):
         With Keras' initial accumulator of 0.1 the first step would set every weight to about 0, and the units of a
         layer would be equal.
         """
-        from gengap.models.backend import keras
-
-        return keras.optimizers.Ftrl(
+        return backend.keras.optimizers.Ftrl(
             self.learning_rate,
             initial_accumulator_value=1e-18,
             l1_regularization_strength=self.l1,
@@ -203,9 +190,7 @@ class Noise(Treatment, frozen=True, tag="noise"):
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
         """Return one Keras `GaussianNoise` layer."""
-        from gengap.models.backend import keras
-
-        return [keras.layers.GaussianNoise(self.deviation, seed=seed)]
+        return [backend.keras.layers.GaussianNoise(self.deviation, seed=seed)]
 
 
 class Mixup(Treatment, frozen=True, tag="mixup"):
@@ -242,10 +227,8 @@ class Clip(Treatment, frozen=True, tag="clip"):
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
         """Return Keras' hard or smooth tangent, between two rescalings."""
-        from gengap.models.backend import keras
-
-        bend = keras.layers.Activation("hard_tanh" if self.how == "hard" else "tanh")
-        return [keras.layers.Rescaling(1 / self.at), bend, keras.layers.Rescaling(self.at)]
+        bend = backend.keras.layers.Activation("hard_tanh" if self.how == "hard" else "tanh")
+        return [backend.keras.layers.Rescaling(1 / self.at), bend, backend.keras.layers.Rescaling(self.at)]
 
 
 class Periodic(Treatment, frozen=True, tag="periodic"):
@@ -269,17 +252,16 @@ class Periodic(Treatment, frozen=True, tag="periodic"):
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
         """Return sines and cosines (n, features, 2 frequencies), then the maps (n, features, width), flattened."""
-        from gengap.models.backend import keras
         from gengap.models.layers import PeriodicFeatures
 
         bound = (2 * self.frequencies) ** -0.5
-        linear = keras.layers.EinsumDense(
+        linear = backend.keras.layers.EinsumDense(
             "nfi,fio->nfo",
             (features, self.width),
             bias_axes="fo",
-            kernel_initializer=keras.initializers.RandomUniform(-bound, bound, seed=seed),
+            kernel_initializer=backend.keras.initializers.RandomUniform(-bound, bound, seed=seed),
         )
-        return [PeriodicFeatures(self.frequencies, self.sigma, seed=seed), linear, keras.layers.Flatten()]
+        return [PeriodicFeatures(self.frequencies, self.sigma, seed=seed), linear, backend.keras.layers.Flatten()]
 
     def embedded(self, features: int) -> tuple[int, int]:
         """Count `width` inputs for each feature, and its frequencies and linear map."""
@@ -315,13 +297,12 @@ class Ensemble(Treatment, frozen=True, tag="ensemble"):
 
     def head(self, width: int, task: AnyTask, first: bool, seed: int) -> list[keras.Layer]:
         """Return each member's outputs (n, members, outputs), then their average (n, outputs)."""
-        from gengap.models.backend import keras
         from gengap.models.layers import MemberMean
 
-        start = keras.initializers.RandomUniform(-(width**-0.5), width**-0.5, seed=seed)
+        start = backend.keras.initializers.RandomUniform(-(width**-0.5), width**-0.5, seed=seed)
         equation = "ni,kio->nko" if first else "nki,kio->nko"
         shape = (self.members, task.outputs)
-        last = keras.layers.EinsumDense(equation, shape, bias_axes="ko", kernel_initializer=start)
+        last = backend.keras.layers.EinsumDense(equation, shape, bias_axes="ko", kernel_initializer=start)
         return [last, MemberMean(task.name)]
 
     def parameters(self, before: int, width: int) -> int:

@@ -1,31 +1,42 @@
-"""The models that a user's own function builds: checked, compiled for the task, counted and identified."""
+"""The user's own function that builds models, and its models: checked, compiled for the task and identified."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
 import inspect
 import json
+import random
 import re
+import sys
+import sysconfig
 import tempfile
 import textwrap
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gengap.errors import UsageError, reason
-from gengap.models.backend import keras
+from gengap.models import backend
 from gengap.models.keras_internals import all_layers
-from gengap.models.mlp import compile_for, task_loss, task_metrics
-from gengap.models.model_function import ModelFunction
 from gengap.models.saved_model import export_model
 from gengap.tasks import AnyTask
 
+if TYPE_CHECKING:
+    import keras
+
+    Rate = keras.optimizers.schedules.LearningRateSchedule | float
+
+EXPECTED = "expected build(size, features, outputs), which returns a keras.Model"
+NOT_THEIRS = ("<frozen", str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
 LIBRARIES = ("keras", "builtins", "gengap")  # packages whose classes do what their configurations say
 CHECK_ROWS = 8
 LONGEST_REASON = 200  # characters of Keras' own message, which may be pages
@@ -34,7 +45,113 @@ REGISTER = (
     "instead of a Lambda write a layer"
 )
 LINEAR = "expected log-odds: leave the last activation out, and give the loss from_logits=True"
-Rate = keras.optimizers.schedules.LearningRateSchedule | float
+
+
+@dataclass(frozen=True)
+class ModelFunction:
+    """A function of the user's. `name` is its module:function; it is `importable` if that name leads to it."""
+
+    name: str
+    function: Callable[..., Any]
+    importable: bool = True
+
+    @classmethod
+    def of(cls, model: str | Callable[..., Any]) -> ModelFunction:
+        """Return the function, or import it from "module:function". Raises UsageError if there is none."""
+        function = _import_function(model) if isinstance(model, str) else model
+        module = getattr(function, "__module__", "")
+        qualified = getattr(function, "__qualname__", type(function).__name__)
+        name = model if isinstance(model, str) else f"{module}:{qualified}"
+        if not callable(function) or (hasattr(function, "count_params") and not isinstance(function, type)):
+            raise UsageError(f"model {name}: it is {_kind_text(function)}; {EXPECTED}, for each size anew")
+        try:
+            inspect.signature(function).bind((), 1, 1)
+        except TypeError:
+            raise UsageError(f"model {name}: it takes {inspect.signature(function)}; {EXPECTED}") from None
+        except ValueError:  # a function written in C has no signature
+            pass
+        importable = module != "__main__" and getattr(sys.modules.get(module), qualified, None) is function
+        return cls(name, function, isinstance(model, str) or importable)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the function by its name if it has one: another machine imports it, or raises the same errors."""
+        arguments = (self.name, self.function, self.importable)
+        return (ModelFunction.of, (self.name,)) if self.importable else (ModelFunction, arguments)
+
+    def __call__(self, size: tuple[int, ...], features: int, outputs: int, seed: int) -> keras.Model:
+        """Build the model of a size. The same `seed` gives the same first weights. Raises UsageError."""
+        from gengap.models.backend import keras
+
+        try:
+            with backend.BUILD_LOCK, _seeded(seed):
+                model = self.function(size, features, outputs)
+                if isinstance(model, keras.Model) and not model.built:  # its weights must be of this seed too
+                    model(np.zeros((1, features), np.float32))
+        except Exception as fault:
+            arguments = f"size={size}, features={features}, outputs={outputs}"
+            raise UsageError(f"model {self.name}: for {arguments} it raised {_error_text(fault)}") from fault
+        if not isinstance(model, keras.Model):
+            raise UsageError(f"model {self.name}: it returned {_kind_text(model)}; {EXPECTED}")
+        return model
+
+
+def _import_function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    if not (module and all(map(str.isidentifier, (*module.split("."), *function.split("."))))):
+        raise UsageError(f"model {name!r}: expected module:function, as my_models:build for build in my_models.py")
+    try:
+        with _current_folder_first():
+            imported = importlib.import_module(module)
+    except (Exception, SystemExit) as fault:
+        if isinstance(fault, ModuleNotFoundError) and f"{module}.".startswith(f"{fault.name}."):
+            places = f"neither in {Path.cwd()} nor in Python's path"
+            raise UsageError(f"model {name}: there is no module {fault.name!r}, {places}") from None
+        raise UsageError(f"model {name}: importing {module} raised {_error_text(fault)}") from fault
+    try:
+        return attrgetter(function)(imported)
+    except AttributeError:
+        names = [name for name, value in vars(imported).items() if inspect.isfunction(value) and name[0] != "_"]
+        has = f"it has {', '.join(names)}" if names else "it has no functions"
+        raise UsageError(f"model {name}: {module} has no {function!r}; {has}") from None
+
+
+@contextmanager
+def _current_folder_first() -> Iterator[None]:
+    """Import modules from the current folder too: a command's own path doesn't contain it."""
+    here = str(Path.cwd())
+    importlib.invalidate_caches()
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            sys.path.remove(here)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw Keras' first weights by the seed, and leave Python's and NumPy's own generators as they were."""
+    before, arrays = random.getstate(), np.random.get_state()
+    backend.keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+        np.random.set_state(arrays)
+
+
+def _error_text(fault: BaseException) -> str:
+    """Describe an error and the line of the user's code that raised it."""
+    text = f"{type(fault).__name__}: {reason(fault)}"
+    frames = traceback.extract_tb(fault.__traceback__)
+    theirs = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
+    if isinstance(fault, SyntaxError) or not theirs:  # a SyntaxError names its line itself
+        return text
+    return f"{text} ({theirs[-1].filename}, line {theirs[-1].lineno})"
+
+
+def _kind_text(value: object) -> str:
+    return "nothing" if value is None else f"of type {type(value).__name__}"
 
 
 @dataclass(frozen=True)
@@ -66,8 +183,8 @@ class UserModels:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments alone: another machine builds models itself."""
-        given = (self.builder, self.features, self.task, self.saved, self.left_out, self.weighted)
-        return UserModels, given
+        arguments = (self.builder, self.features, self.task, self.saved, self.left_out, self.weighted)
+        return UserModels, arguments
 
     def build(self, size: tuple[int, ...], rate: Rate, seed: int) -> keras.Model:
         """Compile a model. A compiled one keeps its optimizer and loss. Metrics are always the task's.
@@ -88,13 +205,15 @@ class UserModels:
             return self._known[size]
 
     def _compiled(self, model: keras.Model, rate: Rate) -> keras.Model:
+        from gengap.models.mlp import compile_for, task_loss, task_metrics
+
         if not model.compiled:
             compile_for(self.task, model, rate=rate, weighted=self.weighted)
             return model
-        own = {"run_eagerly": model.run_eagerly, "jit_compile": model.jit_compile}
+        unchanged = {"run_eagerly": model.run_eagerly, "jit_compile": model.jit_compile}
         metrics = {"weighted_metrics" if self.weighted else "metrics": task_metrics(self.task)}
         loss = task_loss(self.task) if model.loss is None else model.loss
-        model.compile(optimizer=model.optimizer, loss=loss, **metrics, **own)
+        model.compile(optimizer=model.optimizer, loss=loss, **metrics, **unchanged)
         return model
 
     def _checked(self, size: tuple[int, ...], seed: int) -> keras.Model:
@@ -116,10 +235,10 @@ class UserModels:
         if model.compiled and model.loss is not None:
             y = np.eye(max(2, self.task.outputs), dtype=np.float32)[np.arange(CHECK_ROWS) % 2, : self.task.outputs]
             try:
-                model.compute_loss(x=rows, y=keras.ops.convert_to_tensor(y), y_pred=outputs)
+                model.compute_loss(x=rows, y=backend.keras.ops.convert_to_tensor(y), y_pred=outputs)
             except Exception as fault:
-                told = f"its loss can't take targets of shape {y.shape} ({reason(fault)})"
-                raise UsageError(f"model {name}: {told}; leave the loss out to have the task's") from fault
+                problem = f"its loss can't take targets of shape {y.shape} ({reason(fault)})"
+                raise UsageError(f"model {name}: {problem}; leave the loss out to have the task's") from fault
         return model
 
     def _check_saving(self, model: keras.Model) -> None:
@@ -129,8 +248,8 @@ class UserModels:
             path = Path(place) / "model.keras"
             try:
                 export_model(model, np.zeros(self.features), np.ones(self.features)).save(path)
-                again = keras.saving.load_model(path, compile=False, safe_mode=True)
-                outputs = (keras.ops.convert_to_numpy(each(rows)) for each in (model, again))
+                again = backend.keras.saving.load_model(path, compile=False, safe_mode=True)
+                outputs = (backend.keras.ops.convert_to_numpy(each(rows)) for each in (model, again))
                 why = "" if np.allclose(*outputs, atol=1e-4) else "its outputs change"
             except Exception as fault:  # of layers that may do anything
                 missing = re.search(r"Could not locate \w+ '[^']*'", str(fault))  # Keras says it far down
@@ -146,13 +265,13 @@ def _probabilities(model: keras.Model) -> str:
     """Return why the outputs are not log-odds, or an empty text if nothing shows that."""
     last = model.layers[-1] if model.layers and not _of_the_user(type(model)) else None
     ends = getattr(getattr(last, "activation", None), "__name__", "")
-    if ends in ("sigmoid", "softmax") or isinstance(last, keras.layers.Softmax):
+    if ends in ("sigmoid", "softmax") or isinstance(last, backend.keras.layers.Softmax):
         return f"it ends with {ends or 'softmax'}"
     if not model.compiled or model.loss is None:
         return ""
-    loss = keras.losses.get(model.loss) if isinstance(model.loss, str) else model.loss
+    loss = backend.keras.losses.get(model.loss) if isinstance(model.loss, str) else model.loss
     plain = "crossentropy" in getattr(loss, "__name__", "") and not _of_the_user(loss)
-    if plain or (isinstance(loss, keras.losses.Loss) and loss.get_config().get("from_logits") is False):
+    if plain or (isinstance(loss, backend.keras.losses.Loss) and loss.get_config().get("from_logits") is False):
         return "its loss takes probabilities"
     return ""
 
@@ -160,7 +279,7 @@ def _probabilities(model: keras.Model) -> str:
 def model_digest(model: keras.Model) -> str:
     """Return a digest of a model's configuration, without the counters in names, and of the user's own code."""
     try:
-        config: Any = keras.saving.serialize_keras_object(model)
+        config: Any = backend.keras.saving.serialize_keras_object(model)
     except Exception:  # whatever a get_config raises, or that there is none
         config = [[weight.name, list(weight.shape)] for weight in model.weights]
     names = {name: f"#{i}" for i, name in enumerate(dict.fromkeys(_names(config)))}

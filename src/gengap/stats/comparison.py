@@ -126,13 +126,15 @@ def compare(
             areas = {run: auc_components(each, labels, weights) for run, each in scores.items()}
     if not others:
         return ()
-    found = _of_means(by_metric, others, reference, seed)
-    found += [_found(run, reference, "auc", *delong(areas[run], areas[reference])) for run in others if areas]
-    metrics = len(found) // len(others)
+    comparisons = _of_means(by_metric, others, reference, seed)
+    comparisons += [
+        _uncorrected(run, reference, "auc", *delong(areas[run], areas[reference])) for run in others if areas
+    ]
+    metrics = len(comparisons) // len(others)
     family = metrics * (len(others) if against is not None else _pairs(len(losses)))
-    adjusted = holm([each.p_value for each in found], family).tolist()
-    found = [msgspec.structs.replace(each, adjusted=p) for each, p in zip(found, adjusted, strict=True)]
-    return tuple(sorted(found, key=lambda each: others.index(each.a)))
+    adjusted = holm([each.p_value for each in comparisons], family).tolist()
+    comparisons = [msgspec.structs.replace(each, adjusted=p) for each, p in zip(comparisons, adjusted, strict=True)]
+    return tuple(sorted(comparisons, key=lambda each: others.index(each.a)))
 
 
 def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
@@ -208,18 +210,18 @@ def _of_means(
     pairs = [(metric, run) for metric in by_metric for run in others]
     both = [(by_metric[metric][run], by_metric[metric][reference]) for metric, run in pairs]
     apart = np.stack([a.mean(axis=0) - b.mean(axis=0) for a, b in both])
-    found = []
+    comparisons = []
     for (metric, run), (a, b), row, means in zip(
         pairs, both, apart, bootstrap_means(apart, seed=seed).T, strict=True
     ):
         one_answer_each = a.dtype == bool and len(a) == len(b) == 1
         p_value = mcnemar(a[0], b[0]) if one_answer_each else paired_t(row)
         interval = bootstrap_interval(means, len(row))
-        found.append(_found(run, reference, metric, float(row.mean()), interval, p_value))
-    return found
+        comparisons.append(_uncorrected(run, reference, metric, float(row.mean()), interval, p_value))
+    return comparisons
 
 
-def _found(
+def _uncorrected(
     a: str, b: str, metric: str, difference: float, interval: tuple[float, float], p_value: float
 ) -> Comparison:
     """Return a comparison that is not yet corrected for others."""

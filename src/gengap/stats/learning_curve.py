@@ -154,7 +154,7 @@ def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed:
     return LearningCurveForecast(
         sizes=tuple(curve.sizes.tolist()),
         losses=tuple(curve.means.tolist()),
-        exponent=None if isinstance(fit.found, Message) else _triple(fit.found.decay),
+        exponent=None if isinstance(fit.result, Message) else _triple(fit.result.decay),
         forecasts=tuple(fit.forecast(each) for each in times),
     )
 
@@ -175,7 +175,7 @@ class LearningCurveFit:
     """A learning curve with its particles, or why it can't be extended."""
 
     curve: LearningCurve
-    found: Particles | Message
+    result: Particles | Message
     seed: int
 
     def forecast(self, times: float) -> Forecast:
@@ -186,9 +186,9 @@ class LearningCurveFit:
                 "times the present rows, as in 2 for twice"
             )
         rows = round(times * int(self.curve.sizes[-1]))
-        if isinstance(self.found, Message):
-            return _refused(times, rows, self.found)
-        losses, gains = self.found.continued(times, np.random.default_rng([self.seed, 1]))
+        if isinstance(self.result, Message):
+            return _refused(times, rows, self.result)
+        losses, gains = self.result.continued(times, np.random.default_rng([self.seed, 1]))
         loss, better = _triple(losses * self.curve.means[-1]), _triple(100 * gains)
         if (why := _unbounded(self.curve, better)) is not None:
             return _refused(times, rows, why)

@@ -53,14 +53,14 @@ def bootstrap_means(values: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np
     gives them ten times faster than `Generator.multinomial`.
     """
     random = np.random.default_rng(seed)
-    rows, found = values.shape[1], []
+    rows, means = values.shape[1], []
     step = max(BLOCK // rows, 1)
     for start in range(0, draws, step):
         size = min(step, draws - start)
         drawn = random.integers(rows, size=(size, rows)) + rows * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
-        found.append(times.astype(np.float64) @ values.T / rows)
-    return np.concatenate(found)
+        means.append(times.astype(np.float64) @ values.T / rows)
+    return np.concatenate(means)
 
 
 def bootstrap_interval(means: np.ndarray, rows: int) -> tuple[float, float]:

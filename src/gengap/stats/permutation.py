@@ -66,8 +66,8 @@ def permutation_test(
         for lines in outputs:
             finite = lines[np.isfinite(lines).all(axis=(1, 2))]
             centred = rankdata(finite, axis=1).astype(np.float32) - np.float32((len(weights) + 1) / 2)  # small sums
-            found = chance + np.tensordot(centred, by_order, axes=([1, 2], [0, 1]))
-            best = np.maximum(best, found.max(axis=0, initial=chance))
+            measures = chance + np.tensordot(centred, by_order, axes=([1, 2], [0, 1]))
+            best = np.maximum(best, measures.max(axis=0, initial=chance))
     p_value = float((best >= best[0] - 1e-6).mean())
     return PermutationTest(float(best[0]), p_value, "auc" if task.by_class else "rank-correlation")
 

@@ -14,7 +14,7 @@ from typing import Any
 from gengap.analysis.summary import PLAN_FILE, Provenance
 from gengap.data.sources import redact_address, short_name
 from gengap.files.limits import usable_cores
-from gengap.models.model_function import ModelFunction
+from gengap.models.user_model import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec
 
 PACKAGES = ("keras", "jax", "numpy", "scikit-learn")

@@ -27,7 +27,7 @@ from gengap.data.dataset import Dataset, load
 from gengap.data.stored_rows import sample_in_memory
 from gengap.errors import did_you_mean
 from gengap.files.writing import refuse_links, study_lock
-from gengap.models.model_function import ModelFunction
+from gengap.models.user_model import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
 from gengap.plan import Plan
 from gengap.presets import load_plan

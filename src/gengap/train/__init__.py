@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+from gengap.models import backend
+
 
 def keras_backend() -> str:
     """Return the backend that Keras runs on: "jax" unless the user chose another."""
-    from gengap.models.backend import keras
-
-    return keras.backend.backend()
+    return backend.keras.backend.backend()
 
 
 def trainer() -> ModuleType:
@@ -26,7 +26,6 @@ def trainer() -> ModuleType:
 
 def versions() -> dict[str, str]:
     """Return the versions of what trains: another version may add numbers in another order."""
-    from gengap.models.backend import keras
-
-    backend = keras_backend()
-    return {"keras": keras.__version__, "backend": f"{backend} {getattr(sys.modules[backend], '__version__', '')}"}
+    name = keras_backend()
+    version = getattr(sys.modules[name], "__version__", "")
+    return {"keras": backend.keras.__version__, "backend": f"{name} {version}"}

@@ -73,6 +73,6 @@ def _outputs(model: Any, task: AnyTask, x: np.ndarray) -> np.ndarray:
         return model.predict(x)[:, None]
     if task.outputs == 1:
         return model.decision_function(x)[:, None]
-    found = np.full((len(x), task.outputs), LEAST_LOG)  # a class that no training row has
-    found[:, model.classes_] = np.log(np.maximum(model.predict_proba(x), np.exp(LEAST_LOG)))
-    return found
+    logs = np.full((len(x), task.outputs), LEAST_LOG)  # a class that no training row has
+    logs[:, model.classes_] = np.log(np.maximum(model.predict_proba(x), np.exp(LEAST_LOG)))
+    return logs

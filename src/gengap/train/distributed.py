@@ -17,20 +17,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
 from gengap.errors import ClusterError, GengapError, UsageError, reason
+from gengap.options.spec import BackendName
 from gengap.train import versions
 from gengap.train.checkpoint import TRAINING
 from gengap.train.fitting import train_model
 from gengap.train.local import WAKE_SECONDS, BuildTrial, CompletedTrial, PendingTrial, warn_if_slower
 from gengap.train.types import TrainResult
 
-Backend = Literal["dask", "ray"]
 ANSWER_SECONDS = 15  # how long a cluster may take to answer and to offer a worker
 POLL_SECONDS = 0.05  # between two questions whether Dask has finished a trial
 TRIES = 3  # how often a trial is tried again when its worker dies; Dask's schedulers have the same default
@@ -49,11 +49,11 @@ class Cluster:
         address: The scheduler's address; None means the Ray cluster of this machine.
     """
 
-    backend: Backend
+    backend: BackendName
     address: str | None = None
 
     @classmethod
-    def of(cls, backend: str | None, address: str | None) -> Cluster | None:
+    def of(cls, backend: BackendName | None, address: str | None) -> Cluster | None:
         """Return the cluster that the options name, or None without a backend.
 
         Raises:
@@ -63,18 +63,15 @@ class Cluster:
             if address is not None:
                 raise UsageError(f"address is {address!r} without a backend; give the backend too: dask or ray")
             return None
-        if backend not in get_args(Backend):
-            raise UsageError(f"backend is {backend!r}, expected dask or ray")
         if backend == "dask" and address is None:
             raise UsageError("backend is dask without an address; give the scheduler's, as tcp://127.0.0.1:8786")
-        found: Backend = "dask" if backend == "dask" else "ray"
         try:
             import_module("cloudpickle")
-            import_module("distributed" if found == "dask" else "ray")
+            import_module("distributed" if backend == "dask" else "ray")
         except ImportError as fault:
-            hint = f"install it with pip install 'gengap[{found}]'"
-            raise UsageError(f"backend is {found}, but {fault.name} is not installed; {hint}") from None
-        return cls(found, address)
+            hint = f"install it with pip install 'gengap[{backend}]'"
+            raise UsageError(f"backend is {backend}, but {fault.name} is not installed; {hint}") from None
+        return cls(backend, address)
 
 
 def run_on_cluster(
@@ -267,7 +264,7 @@ def _check_listening(address: str | None) -> None:
 
 
 @contextmanager
-def _clear_error(backend: Backend, address: str | None) -> Iterator[None]:
+def _clear_error(backend: BackendName, address: str | None) -> Iterator[None]:
     """Raise ClusterError if the cluster does not answer."""
     try:
         yield
@@ -289,8 +286,8 @@ def _train(packed: bytes, run: str, seed: int, expected: dict[str, str], rows: t
     """Train one trial, on a worker."""
     import cloudpickle
 
-    if (found := _machine_versions()) != expected:
-        return _TaskResult(run, seed, ClusterError(_version_error(found, expected)))
+    if (actual := _machine_versions()) != expected:
+        return _TaskResult(run, seed, ClusterError(_version_error(actual, expected)))
     try:
         train, validation = rows
         built = cloudpickle.loads(packed)(train, validation)
@@ -311,9 +308,9 @@ def _machine_versions() -> dict[str, str]:
     return {"gengap": gengap, "trainer": str(TRAINING), "numpy": np.__version__, **versions()}
 
 
-def _version_error(found: Mapping[str, str], expected: Mapping[str, str]) -> str:
+def _version_error(actual: Mapping[str, str], expected: Mapping[str, str]) -> str:
     differing = [
-        f"{name} {found.get(name)} (here {here})" for name, here in expected.items() if found.get(name) != here
+        f"{name} {actual.get(name)} (here {here})" for name, here in expected.items() if actual.get(name) != here
     ]
     return f"a worker has {', '.join(differing)}; expected the same versions everywhere. Install them there"
 

@@ -10,6 +10,7 @@ from gengap.data.rows import Rows, list_arrays, to_rows
 from gengap.data.stored_rows import StoredRows
 from gengap.errors import GengapWarning, UsageError, reason
 from gengap.history import History
+from gengap.models import backend
 from gengap.train import keras_backend
 from gengap.train.types import TrainConfig, TrainResult
 
@@ -68,12 +69,11 @@ def fit(
     >>> history["validation", "loss"].values.shape
     (3,)
     """
-    from gengap.models.backend import keras
     from gengap.train.stopping import NEVER, Stopping
 
     if not getattr(model, "compiled", False):
         raise UsageError("the model isn't compiled; call model.compile(optimizer=..., loss=...) first")
-    floats = keras.config.floatx()
+    floats = backend.keras.config.floatx()
     rows, size = to_rows("train", train, floats)
     held, _ = to_rows("validation", validation, floats)
     batch = batch_size or size or 32 if batch_size != 0 else 0
@@ -157,8 +157,6 @@ def train_seeds(
 
 def _why_slower(model: keras.Model, config: TrainConfig) -> str | None:
     """Return why a chunk of epochs can't be one program, or None if it can."""
-    from gengap.models.backend import keras
-
     if keras_backend() != "jax":
         return f"Keras runs on {keras_backend()}; set KERAS_BACKEND=jax before Keras is imported for the fast one"
     from gengap.train.jax.loop import needs_batch_hooks
@@ -166,7 +164,7 @@ def _why_slower(model: keras.Model, config: TrainConfig) -> str | None:
     if model.run_eagerly:
         return "the model was compiled with run_eagerly=True"
     for name in OWN_STEPS:
-        if getattr(type(model), name) is not getattr(keras.Model, name):
+        if getattr(type(model), name) is not getattr(backend.keras.Model, name):
             return f"{type(model).__name__} has a {name} of its own"
     wanting = [type(callback).__name__ for callback in config.callbacks if needs_batch_hooks(callback)]
     return f"{' and '.join(wanting)} is called within epochs" if wanting else None

@@ -15,6 +15,7 @@ import numpy as np
 
 from gengap.data.rows import Rows, list_arrays, map_arrays
 from gengap.history import History, Series
+from gengap.models import backend
 from gengap.train.checkpoint import CheckpointFile, PartialResult
 from gengap.train.stopping import Stopping, StopReason
 
@@ -126,13 +127,13 @@ class HistoryRecorder:
 
     def keep(self, epoch: int, outputs: np.ndarray, *, last: bool = True, best: bool = False) -> None:
         """Keep an epoch's outputs (rows, ...) if it is a spaced one, and while it is the last or the best."""
-        kept = outputs.copy() if last or best or epoch in self._spaced else outputs
+        copied = outputs.copy() if last or best or epoch in self._spaced else outputs
         if epoch in self._spaced:
-            self._outputs[epoch] = kept
+            self._outputs[epoch] = copied
         if last:
-            self._last = {epoch: kept}
+            self._last = {epoch: copied}
         if best:
-            self._best = {epoch: kept}
+            self._best = {epoch: copied}
 
     def resume(self, result: PartialResult, best_epoch: int | None) -> None:
         """Take over a result so far, with its best epoch."""
@@ -152,9 +153,9 @@ class HistoryRecorder:
 
     def partial(self) -> PartialResult:
         """Return the history and outputs so far."""
-        kept = self._outputs | self._last | self._best
-        epochs = np.array(sorted(kept), dtype=np.int64)
-        outputs = np.stack([kept[e] for e in epochs.tolist()]) if kept else np.empty((0, 0))
+        by_epoch = self._outputs | self._last | self._best
+        epochs = np.array(sorted(by_epoch), dtype=np.int64)
+        outputs = np.stack([by_epoch[e] for e in epochs.tolist()]) if by_epoch else np.empty((0, 0))
         return PartialResult(self.history(), epochs, outputs)
 
     def finish(self, best_epoch: int | None, stopped: StopReason, seconds: float) -> TrainResult:
@@ -241,17 +242,15 @@ def build_variables(model: keras.Model, train: Rows) -> None:
 
 def keras_tensor(array: np.ndarray) -> keras.KerasTensor:
     """Return one row of an array (n, ...) as a Keras tensor, which has a shape and a type only."""
-    from gengap.models.backend import keras
-
-    return keras.KerasTensor((1, *array.shape[1:]), str(array.dtype))
+    return backend.keras.KerasTensor((1, *array.shape[1:]), str(array.dtype))
 
 
 def concatenate_outputs(outputs: Any) -> np.ndarray:
     """Return a model's outputs as one array; several outputs are joined, (n, values)."""
-    found = list_arrays(outputs)
-    if len(found) == 1:
-        return np.asarray(found[0])
-    return np.concatenate([np.reshape(part, (len(part), -1)) for part in found], axis=1)
+    arrays = list_arrays(outputs)
+    if len(arrays) == 1:
+        return np.asarray(arrays[0])
+    return np.concatenate([np.reshape(part, (len(part), -1)) for part in arrays], axis=1)
 
 
 def check_epochs(growth: float, before: float) -> list[int]:

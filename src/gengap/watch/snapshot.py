@@ -121,11 +121,9 @@ def _as_planned(page: Page) -> Page:
 def _planned(plan: str) -> Sequence[str]:
     """Return the names of a plan's trials in training order; none if the plan can't be read."""
     try:
-        found = Plan.from_toml(plan)
+        return [trial.run for trial in Plan.from_toml(plan).all_trials]
     except PlanError:
         return ()
-    grown = (*found.growth.size_trials(), *found.growth.regularizer_trials((1,))) if found.growth else ()
-    return [trial.run for trial in (*grown, *found.trials)]
 
 
 def _finished(folder: StudyFolder, trials: Iterable[tuple[str, int]]) -> Iterator[tuple[History, TrialSummary]]:

@@ -95,20 +95,20 @@ def cached_program(
     shapes = jax.tree.map(lambda a: (np.shape(a), str(jnp.asarray(a).dtype)), arguments)
     key = f"{cache_key(model)} {shapes} {settings}"
     with _lookup:
-        lock, found = _programs.setdefault(key, (threading.Lock(), []))
+        lock, cached = _programs.setdefault(key, (threading.Lock(), []))
         _programs.move_to_end(key)
         while len(_programs) > PROGRAMS_KEPT:
             _programs.popitem(last=False)
     with lock:
-        if not found:
+        if not cached:
             # The model stays with its program: `cache_key` may hold its id, which Python must not give to another.
             try:
-                found.extend((compile_program(), model))
+                cached.extend((compile_program(), model))
             except Exception as error:  # the user's code may raise anything
                 forget_losses(model)
                 first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise UntraceableError(f"{type(error).__name__}: {first_line}") from error
-    return found[0]
+    return cached[0]
 
 
 def compiler_options(parameters: int, short: bool) -> dict[str, Any]:
@@ -134,8 +134,8 @@ def compiler_options(parameters: int, short: bool) -> dict[str, Any]:
 def _flops(lowered: jax.stages.Lowered) -> float:
     """Return XLA's count for a program, with loops counted once; infinity if there is no count."""
     try:
-        found: Any = lowered.cost_analysis()
-        return float(found["flops"])
+        costs: Any = lowered.cost_analysis()
+        return float(costs["flops"])
     except Exception:  # JAX promises neither its form nor that there is one
         return math.inf
 

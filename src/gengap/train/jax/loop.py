@@ -267,5 +267,5 @@ def keras_logs(columns: Sequence[tuple[str, str]], row: Sequence[float]) -> dict
     """Return a logged row under Keras' names, without the clean metrics and the learning rate."""
     train_metrics = columns.index(("train", "learning_rate"))  # which come before it
     named = zip(columns, row, strict=True)
-    kept = [pair for i, pair in enumerate(named) if i < train_metrics or pair[0][0] == "validation"]
-    return {f"val_{metric}" if split == "validation" else metric: value for (split, metric), value in kept}
+    shown = [pair for i, pair in enumerate(named) if i < train_metrics or pair[0][0] == "validation"]
+    return {f"val_{metric}" if split == "validation" else metric: value for (split, metric), value in shown}

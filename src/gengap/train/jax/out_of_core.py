@@ -120,8 +120,8 @@ class BufferPlan:
 
     def read(self, epoch: int, number: int) -> tuple[Rows, np.ndarray]:
         """Read a buffer's rows, and return them with their order."""
-        found = self.train.read(*self.blocks(epoch, number))
-        return found.shaped_like(self.shape), self.order(epoch, number)
+        rows = self.train.read(*self.blocks(epoch, number))
+        return rows.shaped_like(self.shape), self.order(epoch, number)
 
 
 class _PartialEpoch(NamedTuple):

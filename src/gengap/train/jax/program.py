@@ -293,5 +293,5 @@ def values_per_row(rows: Any) -> int:
 
 def _concatenated(outputs: Any) -> Any:
     """Do what `gengap.train.types.concatenate_outputs` does, on the device."""
-    found = jax.tree.leaves(outputs)
-    return found[0] if len(found) == 1 else jnp.concatenate([p.reshape(len(p), -1) for p in found], axis=1)
+    arrays = jax.tree.leaves(outputs)
+    return arrays[0] if len(arrays) == 1 else jnp.concatenate([p.reshape(len(p), -1) for p in arrays], axis=1)

@@ -105,9 +105,9 @@ class RowOrders:
 
         They overwrite those of the chunk before, which has ended: the device may still read the present ones.
         """
-        orders, kept = self._before, len(self._orders) - length
-        orders[:kept] = self._orders[length:]
-        self._permutations.fill(orders[kept:])
+        orders, left = self._before, len(self._orders) - length
+        orders[:left] = self._orders[length:]
+        self._permutations.fill(orders[left:])
         self._orders, self._before = orders, self._orders
 
 

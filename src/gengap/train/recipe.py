@@ -1,15 +1,24 @@
-"""Learning-rate schedules as small values, in epochs. Keras' own, which count steps, are built from them."""
+"""How a trial is trained: its recipe, with the learning-rate schedule in epochs.
+
+Keras' own schedules, which count steps, are built from these.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
+
+from gengap.models import backend
+from gengap.options.spec import Stop
+from gengap.train.stopping import NEVER, Stopping
 
 if TYPE_CHECKING:
     import keras
 
+Count = Annotated[int, msgspec.Meta(ge=1, le=NEVER)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+Activation = Literal["elu", "relu", "silu"]
 
 
 class ScheduleBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
@@ -34,10 +43,9 @@ class InverseTime(ScheduleBase, frozen=True, tag="inverse-time"):
 
     def build(self, steps_per_epoch: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """Return Keras' schedule."""
-        from gengap.models.backend import keras
-
         steps = self.decay_epochs * steps_per_epoch
-        return keras.optimizers.schedules.InverseTimeDecay(self.initial, decay_steps=steps, decay_rate=self.rate)
+        schedules = backend.keras.optimizers.schedules
+        return schedules.InverseTimeDecay(self.initial, decay_steps=steps, decay_rate=self.rate)
 
 
 class Cosine(ScheduleBase, frozen=True, tag="cosine"):
@@ -48,9 +56,7 @@ class Cosine(ScheduleBase, frozen=True, tag="cosine"):
 
     def build(self, steps_per_epoch: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """Return Keras' schedule."""
-        from gengap.models.backend import keras
-
-        return keras.optimizers.schedules.CosineDecay(self.initial, decay_steps=steps_per_epoch * epochs)
+        return backend.keras.optimizers.schedules.CosineDecay(self.initial, decay_steps=steps_per_epoch * epochs)
 
 
 class FlatCosine(ScheduleBase, frozen=True, tag="flat-cosine"):
@@ -63,12 +69,31 @@ class FlatCosine(ScheduleBase, frozen=True, tag="flat-cosine"):
 
     def build(self, steps_per_epoch: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """Return Keras' CosineDecay, whose warm-up starts at its target here."""
-        from gengap.models.backend import keras
-
         steps = steps_per_epoch * epochs
         level = round(steps * self.flat)
         options: dict[str, Any] = {"warmup_target": self.initial, "warmup_steps": level} if level else {}
-        return keras.optimizers.schedules.CosineDecay(self.initial, decay_steps=max(1, steps - level), **options)
+        schedules = backend.keras.optimizers.schedules
+        return schedules.CosineDecay(self.initial, decay_steps=max(1, steps - level), **options)
 
 
 Schedule = InverseTime | Constant | Cosine | FlatCosine
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """How every trial of a plan is trained, with Adam.
+
+    Args:
+        batch: Rows of a batch.
+        max_epochs: The most epochs of a trial.
+        schedule: The learning rate over the epochs.
+        stopping: When a trial stops early.
+        stop: "patience", or "verdict" to end a trial also once its verdict is settled.
+        activation: The activation of the hidden layers.
+    """
+
+    batch: Count = 500
+    max_epochs: Count = 10_000
+    schedule: Schedule = msgspec.field(default_factory=InverseTime)
+    stopping: Stopping = Stopping()
+    stop: Stop = "patience"
+    activation: Activation = "elu"
