@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -20,7 +20,6 @@ from gengap.data.rows import Rows
 from gengap.data.sources.source import Source, open_source
 from gengap.data.split import (
     Split,
-    SplitRequest,
     balanced,
     check_weights,
     describe_weights,
@@ -47,7 +46,7 @@ from gengap.text.catalog import Message
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gengap.data.sources.blocks import SkippedRow
+    from gengap.data.sources.blocks import Progress, SkippedRow
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000  # defaults for HIGGS-like tables
 
@@ -153,7 +152,7 @@ def load(
     *,
     preparation: Preparation = "standardise",
     seed: int = 0,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
     **options: Unpack[DataOptions],
 ) -> Dataset:
     """Read a table, split its rows and prepare its features.
@@ -183,7 +182,7 @@ def load(
     ((300, 28), 100)
     """
     spec = DataSpec.of(spec, **options)
-    opened, request = _open_with_counts(source, spec, seed, progress)
+    opened = _open_with_counts(source, spec, seed, progress)
     opened, read = _read(opened)
     if read.raw is None and (spec.weight is not None or spec.class_weight is not None):
         raise UsageError(
@@ -192,7 +191,7 @@ def load(
         )
     read = _read_target(opened, read)
     task = _find_task(opened, read)
-    split = split_rows(opened, read.extra, task.strata(read.y), task.by_class, request, seed)
+    split = split_rows(opened, read.extra, task.strata(read.y), task.by_class, seed)
     if spec.weight is not None:
         weights = check_weights(read.extra[spec.weight], opened.origin, spec.weight, opened.skipped)
         weights = normalise_weights(weights, split.parts, opened.origin, spec.weight)
@@ -234,21 +233,19 @@ def _read_target(source: Source, read: _TableRows) -> _TableRows:
     return replace(read, y=numbers, notes=(note_on_format(source.target, found),))
 
 
-def _open_with_counts(
-    source: Any, spec: DataSpec, seed: int, progress: Callable[[int, int | None], None] | None
-) -> tuple[Source, SplitRequest]:
-    """Open the source with the rows that are needed, and return the parts' sizes for a table of its kind."""
+def _open_with_counts(source: Any, spec: DataSpec, seed: int, progress: Progress | None) -> Source:
+    """Open the source; for a HIGGS table, with the counts of the tutorial and the rows that they need."""
     # A HIGGS table may be a remote file of gigabytes, so it is opened for just the rows that its split needs.
-    request = SplitRequest(spec.train or TUTORIAL_TRAIN, spec.validation or TUTORIAL_VALIDATION, spec.test)
-    needed = sum(filter(None, request))
-    few = DataSpec.of(spec, rows=needed if spec.rows is None else min(spec.rows, needed))
+    train, validation = spec.train or TUTORIAL_TRAIN, spec.validation or TUTORIAL_VALIDATION
+    needed = train + validation + spec.test
+    rows = needed if spec.rows is None else min(spec.rows, needed)
+    few = DataSpec.of(spec, rows=rows, train=train, validation=validation)
     opened = open_source(source, few, seed=seed, progress=progress)
     if not opened.higgs_layout:
-        opened = open_source(source, spec, seed=seed, progress=progress)
-        return opened, SplitRequest(spec.train, spec.validation, spec.test)
+        return open_source(source, spec, seed=seed, progress=progress)
     if spec.rows is not None and needed > spec.rows:
         raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {spec.rows}")
-    return opened, request
+    return opened
 
 
 @dataclass(frozen=True, eq=False)

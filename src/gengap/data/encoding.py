@@ -31,18 +31,12 @@ PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ra
 
 @dataclass(frozen=True, eq=False)
 class RawTable:
-    """Columns as read.
+    """Columns as read."""
 
-    Attributes:
-        names: Names of the columns of numbers.
-        numbers: Their values (rows, names), float32; NaN where one is missing.
-        others: Columns of text and dates by name, as pandas holds them; null where a value is missing.
-        exact: Columns of whole numbers that 32 bits can't hold, such as keys, in float64 by name.
-    """
-
-    names: tuple[str, ...]
-    numbers: np.ndarray
-    others: Mapping[str, pd.Series]
+    names: tuple[str, ...]  # of the columns of numbers
+    numbers: np.ndarray  # their values (rows, names), float32; NaN where one is missing
+    others: Mapping[str, pd.Series]  # columns of text and dates; null where a value is missing
+    # Columns of whole numbers that 32 bits can't hold, such as keys, in float64.
     exact: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -171,17 +165,11 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Number(_Step, frozen=True, tag="number"):
-    """A number.
+    """A number."""
 
-    Attributes:
-        median: What stands for missing values.
-        text: Whether the table holds it as text.
-        format: How the text writes it, if not as 1234.5.
-    """
-
-    median: float
-    text: bool = False
-    format: NumberFormat | None = None
+    median: float  # stands for missing values
+    text: bool = False  # whether the table holds it as text
+    format: NumberFormat | None = None  # how the text writes it, if not as 1234.5
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -197,9 +185,8 @@ class Number(_Step, frozen=True, tag="number"):
 class Category(_Step, frozen=True, tag="category"):
     """A column of few different values.
 
-    Attributes:
-        categories: Values with a feature each, which is 1 for the value and otherwise 0.
-        other: The second of two values that have one feature together. (Models of the first 0.1.0 don't name it.)
+    Each of `categories` has a feature, which is 1 for the value and otherwise 0. `other` is the second of two
+    values that have one feature together. (Models of the first 0.1.0 don't name it.)
     """
 
     categories: tuple[str, ...]
@@ -225,19 +212,12 @@ class Category(_Step, frozen=True, tag="category"):
 
 
 class Date(_Step, frozen=True, tag="date"):
-    """A date or time.
+    """A date or time."""
 
-    Attributes:
-        format: How text writes it; None for a column of dates.
-        origin: Where seconds are counted from, in seconds since 1970: in 32 bits, today's look the same.
-        parts: The parts that vary, one feature each.
-        medians: What stands for missing values in each part.
-    """
-
-    format: str | None
-    origin: float
-    parts: tuple[str, ...]
-    medians: tuple[float, ...]
+    format: str | None  # how text writes it; None for a column of dates
+    origin: float  # where seconds are counted from, in seconds since 1970: in 32 bits, today's look the same
+    parts: tuple[str, ...]  # those that vary, one feature each
+    medians: tuple[float, ...]  # stand for missing values in each part
 
     def __post_init__(self) -> None:
         if len(self.parts) != len(self.medians):
@@ -256,15 +236,10 @@ class Date(_Step, frozen=True, tag="date"):
 
 
 class Text(_Step, frozen=True, tag="text"):
-    """Free text: principal components of its hashed character sequences.
+    """Free text: principal components of its hashed character sequences, one feature each."""
 
-    Attributes:
-        number: Number of components, one feature each.
-        components: The components, float32 (number, HASHED) as bytes.
-    """
-
-    number: int
-    components: bytes
+    number: int  # of components
+    components: bytes  # float32 (number, HASHED)
 
     def __post_init__(self) -> None:
         if len(self.components) != 4 * self.number * HASHED:

@@ -15,6 +15,7 @@ import numpy as np
 
 from gengap.data.value_formats import read_dates
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
+from gengap.options.study_options import DataSpec
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
@@ -39,18 +40,11 @@ class SplitSizes(NamedTuple):
     validation: int
     test: int
 
-
-class SplitRequest(NamedTuple):
-    """How many rows each part of the split shall have, as the options say."""
-
-    train: int | None
-    validation: int | None
-    test: int
-
-    def of(self, rows: int) -> SplitSizes:
-        """Return the sizes of the parts of a table of `rows` rows, with the default for validation."""
-        validation = self.validation or min(MAX_VALIDATION, max(1, int((rows - self.test) * VALIDATION_SHARE)))
-        return SplitSizes(self.train, validation, self.test)
+    @classmethod
+    def of(cls, spec: DataSpec, rows: int) -> SplitSizes:
+        """Return the sizes that the options ask for, with the default for validation."""
+        validation = spec.validation or min(MAX_VALIDATION, max(1, int((rows - spec.test) * VALIDATION_SHARE)))
+        return cls(spec.train, validation, spec.test)
 
 
 class Split(NamedTuple):
@@ -62,26 +56,21 @@ class Split(NamedTuple):
 
 
 def split_rows(
-    source: Source,
-    extra: Mapping[str, pd.Series],
-    labels: np.ndarray,
-    by_class: bool,
-    request: SplitRequest,
-    seed: int,
+    source: Source, extra: Mapping[str, pd.Series], labels: np.ndarray, by_class: bool, seed: int
 ) -> Split:
     """Split the rows of a table as the options say. Raises DataError if they can't be split like this.
 
     `extra` has the columns of groups or times, and `labels` are the target's values (rows,), classes if `by_class`.
     """
-    rows = len(labels)
-    if source.spec.group is not None or source.spec.time is not None:
-        return _split_by_column(source, extra, labels, request.of(rows), seed)
-    if source.higgs_layout and request.validation is not None:
-        seen, end = request.validation, rows - request.test
-        order = np.arange(rows)
-        message = Message("table-split-order", {"test": request.test > 0})
-        return Split([order[seen:end], order[:seen], order[end:]], message, {})
-    parts = split_at_random(labels if by_class else None, rows, request.of(rows), seed, source.origin)
+    spec, rows = source.spec, len(labels)
+    sizes = SplitSizes.of(spec, rows)
+    if spec.group is not None or spec.time is not None:
+        return _split_by_column(source, extra, labels, sizes, seed)
+    if source.higgs_layout:
+        order, first, end = np.arange(rows), sizes.validation, rows - sizes.test
+        message = Message("table-split-order", {"test": sizes.test > 0})
+        return Split([order[first:end], order[:first], order[end:]], message, {})
+    parts = split_at_random(labels if by_class else None, rows, sizes, seed, source.origin)
     code = "table-split-stratified" if by_class else "table-split-random"
     return Split(parts, Message(code, {"seed": seed}), {})
 

@@ -35,16 +35,11 @@ class StoredRows(Rows):
 
     The file is read and not memory-mapped, because mapped pages count as memory of this process. Code that knows
     only `Rows` works too: `x` and `y` read all rows, each time.
-
-    Attributes:
-        path: The file.
-        rows: Number of rows.
-        places: Where the features and the targets are.
     """
 
     path: Path
     rows: int
-    places: tuple[ArrayPlace, ArrayPlace]
+    places: tuple[ArrayPlace, ArrayPlace]  # of the features and the targets
 
     def __init__(self, path: Path, rows: int, places: tuple[ArrayPlace, ArrayPlace]) -> None:
         vars(self).update(path=path, rows=rows, places=places)
@@ -152,12 +147,9 @@ def write_stored_rows(
     Args:
         path: The file.
         blocks: Features and targets (x, y).
-        rows: Number of rows of all blocks.
+        rows: Number of rows of all blocks; another number is a WriteError.
         statistics: Function that returns the statistics of all blocks; it is called after the last one.
         seed: Seed of the order.
-
-    Raises:
-        WriteError: The file can't be written, or the blocks have another number of rows.
     """
     random = np.random.default_rng(seed)
     with atomic_write(path) as half, ExitStack() as stack:

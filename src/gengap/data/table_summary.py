@@ -27,23 +27,14 @@ MAX_NAMES = 10  # classes that a warning names
 
 
 class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One column of the table.
-
-    Attributes:
-        name: The column's name.
-        kind: What it is, or why it is left out.
-        missing: Number of missing values.
-        features: Number of features that are made of it.
-        how: How they are made.
-        gaps: What stands for missing values; None if there are none.
-    """
+    """One column of the table, with its numbers of missing values and of features that are made of it."""
 
     name: str
-    kind: Kind
+    kind: Kind  # or why it is left out
     missing: int
     features: int
-    how: Message
-    gaps: Message | None = None
+    how: Message  # how the features are made
+    gaps: Message | None = None  # what stands for missing values
 
     @property
     def plain(self) -> bool:
@@ -52,20 +43,12 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TableSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found in a table and what was made of it.
-
-    Attributes:
-        split: How the rows were split.
-        columns: The columns, in the table's order.
-        repeated: Number of rows that are also training rows, by part of the split.
-        warnings: What makes the results doubtful, or may have been misread.
-        weighting: How rows and classes are weighted.
-    """
+    """What was found in a table and what was made of it."""
 
     split: Message
-    columns: tuple[ColumnSummary, ...]
-    repeated: dict[str, int]
-    warnings: tuple[Message, ...] = ()
+    columns: tuple[ColumnSummary, ...]  # in the table's order
+    repeated: dict[str, int]  # number of rows that are also training rows, by part of the split
+    warnings: tuple[Message, ...] = ()  # what makes the results doubtful, or may have been misread
     weighting: tuple[Message, ...] = ()
 
 
@@ -84,8 +67,11 @@ def _column(name: str, step: Step | None, dropped: str | None, missing: int) -> 
     if step is None:
         kind, how = msgspec.convert(dropped, Kind), Message(f"column-{dropped}")
         return ColumnSummary(name=name, kind=kind, missing=missing, features=0, how=how)
-    kind, how = _how(step)
-    gaps, features = _gaps(step, missing), len(features_of(step))
+    (kind, how), gaps = _how(step), None
+    if missing:
+        code = "column-gaps-median" if isinstance(step, Number | Date) else "column-gaps-zero"
+        gaps = Message(code, {"count": missing, "marked": step.missing})
+    features = len(features_of(step))
     return ColumnSummary(name=name, kind=kind, missing=missing, features=features, how=how, gaps=gaps)
 
 
@@ -105,13 +91,6 @@ def _how(step: Step) -> tuple[Kind, Message]:
             return "text", Message("column-text", {"count": step.number})
 
 
-def _gaps(step: Step, missing: int) -> Message | None:
-    if not missing:
-        return None
-    code = "column-gaps-median" if isinstance(step, Number | Date) else "column-gaps-zero"
-    return Message(code, {"count": missing, "marked": step.missing})
-
-
 def count_repeated_rows(raw: RawTable, columns: Sequence[str], parts: Mapping[str, np.ndarray]) -> dict[str, int]:
     """Count the rows of each part that have the same values in `columns` as a training row; no part has 0."""
     keys = {name: raw.keys(rows, columns) for name, rows in parts.items() if len(rows)}
@@ -121,12 +100,10 @@ def count_repeated_rows(raw: RawTable, columns: Sequence[str], parts: Mapping[st
 
 def warn_of_repeated_rows(repeated: Mapping[str, int], rows: Mapping[str, int]) -> tuple[Message, ...]:
     """Return a warning for each part with rows that are also training rows; `rows` counts the rows of each part."""
-    return tuple(
-        Message(
-            "table-repeated-rows", {"part": part, "count": count, "rows": rows[part], "share": count / rows[part]}
-        )
-        for part, count in repeated.items()
+    found = (
+        {"part": part, "count": n, "rows": rows[part], "share": n / rows[part]} for part, n in repeated.items()
     )
+    return tuple(Message("table-repeated-rows", values) for values in found)
 
 
 def warn_of_similar_classes(classes: Sequence[str]) -> tuple[Message, ...]:

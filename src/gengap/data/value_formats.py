@@ -8,7 +8,7 @@ skrub's `ToFloat` only removes separators: it reads "1,5" as 15 if commas separa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -166,7 +166,9 @@ def detect_format(values: Iterable[str], decimal: Decimal | None = None) -> Form
     fitting = [each for each in FORMATS if used.issuperset(each[1]) and _fits(digits, *each)]
     if not fitting:
         raise ValueError(f"its numbers are not all in one format, {_two_formats(parts)}")
-    formats = [NumberFormat(*each, unit) for each in _preferred(fitting, unit, decimal)]
+    # The likeliest first: like the file's other numbers, and an amount of euros has no three decimals.
+    fitting.sort(key=lambda each: (decimal not in (None, each[0]), each != (",", ".") or unit not in EUROS))
+    formats = [NumberFormat(*each, unit) for each in fitting]
     first, example = formats[0], max(filter(SIGN.search, texts), key=len)
     for other in formats[1:]:
         for text in texts:
@@ -250,24 +252,11 @@ def _fits(digits: Iterable[str], decimal: str, thousands: str) -> bool:
     return all(map(_pattern(decimal, thousands).fullmatch, digits))
 
 
-def _preferred(
-    fitting: Sequence[tuple[Decimal, Thousands]], unit: str, decimal: Decimal | None
-) -> list[tuple[Decimal, Thousands]]:
-    """Return the formats that fit, the likeliest first: like the file's other numbers, then as in `FORMATS`."""
-
-    def unlikely(each: tuple[Decimal, Thousands]) -> tuple[bool, bool]:
-        point_groups = each == (",", ".") and unit in EUROS  # an amount of euros has no three decimals
-        return (decimal is not None and each[0] != decimal, not point_groups)
-
-    return sorted(fitting, key=unlikely)
-
-
 def _reason(chosen: NumberFormat, decimal: Decimal | None) -> Reason:
     if decimal == chosen.decimal:
         return "file"
-    if chosen.thousands == ",":
-        return "comma-groups"
-    return "point-groups" if chosen.thousands == "." else "decimal-point"
+    reasons: dict[str, Reason] = {",": "comma-groups", ".": "point-groups"}
+    return reasons.get(chosen.thousands, "decimal-point")
 
 
 def _two_formats(parts: dict[str, _Parts]) -> str:

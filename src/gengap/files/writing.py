@@ -153,13 +153,11 @@ def _acquire(path: Path) -> FileLock:
     try:
         lock.acquire()
     except Timeout:
-        raise StudyFolderError(_refusal(path)) from None
+        found = lock_holder(path.parent)
+        who = f" (process {found.pid} on {found.host}, since {found.since})" if found else ""
+        raise StudyFolderError(
+            f"{path.parent}: another study is under way there{who}; wait for it, or name another folder with --out"
+        ) from None
     except OSError as error:
         warnings.warn(f"{path} can't be locked ({error}): make sure that no other study runs there", stacklevel=4)
     return lock
-
-
-def _refusal(path: Path) -> str:
-    found = lock_holder(path.parent)
-    who = f" (process {found.pid} on {found.host}, since {found.since})" if found else ""
-    return f"{path.parent}: another study is under way there{who}; wait for it, or name another folder with --out"

@@ -148,18 +148,12 @@ class _TemporaryError(Exception):
 
 
 class RemoteFile:
-    """A file at an http(s) address. Its head is fetched at once; SourceError if that fails.
-
-    Attributes:
-        url: The address.
-        length: Size in bytes, or None if the server does not say.
-        version: Changes when the file changes.
-    """
+    """A file at an http(s) address. Its head is fetched at once; SourceError if that fails."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.length: int | None = None
-        self.version: str | None = None
+        self.length: int | None = None  # in bytes, if the server says it
+        self.version: str | None = None  # changes when the file changes
         self._validator: str | None = None
         self._ranges = False
         self._narrow, self._wide = _pool(url, narrow=True), _pool(url, narrow=False)
