@@ -57,23 +57,23 @@ def predict(
 
     path, out = Path(model), Path(out)
     if (ending := out.suffix.lower()) not in WRITERS:
-        so = out.with_suffix(".parquet") if out.suffix else f"{out}.parquet"
-        raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {so}")
+        named = out.with_suffix(".parquet") if out.suffix else f"{out}.parquet"
+        raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {named}")
     card = read_card(path)
-    needed = [pa.field(column, pa.float32(), nullable=False) for column in card.columns]
-    wanted = card.encoding.schema if card.encoding else pa.schema(needed)
-    copied, batches = feature_batches(table, wanted, progress, ids)
-    answers = _schema(card)
-    if twice := [name for name in copied.names if name in answers.names]:
-        raise UsageError(
-            f"{twice[0]!r} is what the model's own column is called, so --id can't copy one of that name"
-        )
-    schema, unseen = pa.schema([*copied, *answers]), UnseenCategories()
+    numbers = pa.schema([pa.field(column, pa.float32(), nullable=False) for column in card.columns])
+    needed = card.encoding.schema if card.encoding else numbers
+    copied, batches = feature_batches(table, needed, progress, ids)
+    example = card.answers(np.zeros((1, max(len(card.classes), 1))))
+    if twice := [name for name in copied.names if name in example]:
+        called = f"{twice[0]!r} is what the model's own column is called"
+        raise UsageError(f"{called}, so --id can't copy one of that name")
+    added = [pa.field(name, pa.from_numpy_dtype(values.dtype)) for name, values in example.items()]
+    schema, unseen = pa.schema([*copied, *added]), UnseenCategories()
     origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
-    batches_of_answers = _answers(load_saved(path), card, batches, schema, unseen, origin)
-    rows = write_batches(batches_of_answers, schema, out, ending)
+    predictions = _predictions(load_saved(path), card, batches, schema, unseen, origin)
+    rows = write_batches(predictions, schema, out, ending)
     if unseen:
-        warnings.warn(unseen.told(), GengapWarning, stacklevel=2)
+        warnings.warn(unseen.message(), GengapWarning, stacklevel=2)
     return rows
 
 
@@ -87,14 +87,14 @@ class UnseenCategories(dict[str, tuple[int, str, str | None]]):
     """Categories that training never saw, by column: in how many rows, one of them, and what it is taken for."""
 
     def add(self, step: Category, column: Any) -> None:
-        """Those of some more rows."""
+        """Add those of more rows."""
         found = step.unseen(column)
         if found.any():
             count, example, _ = self.get(step.name, (0, str(column.iloc[int(found.argmax())]), None))
             self[step.name] = count + int(found.sum()), example, step.other
 
-    def told(self) -> str:
-        """All of them in words."""
+    def message(self) -> str:
+        """Return all of them in words."""
         columns = (
             f"column {name!r} in {count:,} row{'s' * (count > 1)}, as {shown(value)}"
             f" (taken for {'none' if other is None else shown(other)})"
@@ -103,14 +103,7 @@ class UnseenCategories(dict[str, tuple[int, str, str | None]]):
         return f"there are categories that training never saw: {'; '.join(columns)}"
 
 
-def _schema(card: ModelCard) -> pa.Schema:
-    import pyarrow as pa
-
-    answers = card.answers(np.zeros((1, max(len(card.classes), 1))))
-    return pa.schema([(name, pa.from_numpy_dtype(values.dtype)) for name, values in answers.items()])
-
-
-def _answers(
+def _predictions(
     model: keras.Model,
     card: ModelCard,
     batches: Iterator[tuple[pa.RecordBatch, list[pa.Array]]],

@@ -26,12 +26,10 @@ from gengap.text.catalog import catalog
 from gengap.text.numbers import fixed, minutes
 
 if TYPE_CHECKING:
-    import keras
-
     from gengap.data.dataset import Dataset
     from gengap.data.table_summary import TableSummary
     from gengap.models.user_model import UserModels
-    from gengap.plan import Growth, Plan, Trial
+    from gengap.plan import Growth, Plan
     from gengap.train.types import Progress
 
 LINE_EPOCHS = 100
@@ -47,7 +45,11 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, user_models: UserMod
     grows = " and what they lead to" if plan.growth else ""
     count = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
     title = f"Plan {plan.name}: {count}{grows}, {plan.preparation} features"
-    table = _table(title, "run", "hidden layers", "treatments", "parameters", "epochs", "patience", left=3)
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("run", "hidden layers", "treatments"):
+        table.add_column(column, no_wrap=column != "treatments")
+    for column in ("parameters", "epochs", "patience"):
+        table.add_column(column, justify="right", no_wrap=True)
     for trial in trials:
         recipe = trial.recipe(plan.recipe)
         patience = recipe.stopping.patience
@@ -75,9 +77,9 @@ def user_model_text(user_models: UserModels) -> str:
 
 def growth_text(growth: Growth) -> str:
     """Return how a plan grows beyond the trials that it names."""
-    parts = ["sizes are tried from small to large until validation gains vanish, and one beyond"] * bool(
-        growth.sizes
-    )
+    parts: list[str] = []
+    if growth.sizes:
+        parts.append("sizes are tried from small to large until validation gains vanish, and one beyond")
     if growth.regularizers:
         parts.append(f"then {len(growth.regularizers)} treatments on the last but one")
     if growth.shares:
@@ -88,32 +90,15 @@ def growth_text(growth: Growth) -> str:
     return "; ".join(parts)
 
 
-def _model_of(trial: Trial, plan: Plan, dataset: Dataset, user_models: UserModels | None) -> keras.Model:
-    """Return the model of a trial before training."""
-    if user_models is not None:
-        return user_models.build(trial.units, 0.001, 0)
-    return trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
-
-
-def _table(title: str, *columns: str, left: int) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i < left else "right", no_wrap=i != 2 or left == 1)
-    return table
-
-
 def target_text(dataset: Dataset) -> str:
     """Return how the target was read, and the option that changes it."""
     if isinstance(dataset.task, Regression):
         return f"target {dataset.target}: a number (--task multiclass if its values are classes)"
     classes = dataset.task.classes
     shown = ", ".join(classes[:SHOWN_CLASSES]) + (", …" if len(classes) > SHOWN_CLASSES else "")
-    numbers = " (--task regression if they are a number)" if len(classes) > 2 and _whole(classes) else ""
+    whole = len(classes) > 2 and all(name.lstrip("-").isdecimal() for name in classes)
+    numbers = " (--task regression if they are a number)" if whole else ""
     return f"target {dataset.target}: {len(classes)} classes, {shown}{numbers}"
-
-
-def _whole(classes: Sequence[str]) -> bool:
-    return all(name.lstrip("-").isdecimal() for name in classes)
 
 
 class Terminal:
@@ -158,26 +143,25 @@ class Terminal:
         """Print the rows, the plan and, if verbose, every model."""
         self._seeds = seeds
         self._remove(READING)
+        rows = f"{len(dataset.train):,} training and {len(dataset.validation):,} validation rows"
         test = f", {len(dataset.test):,} test rows held out" if dataset.test else ""
         of_seeds = f", {seeds} seeds" if seeds > 1 else ""
-        self.console.print(
-            f"{dataset.origin}: {len(dataset.train):,} training and {len(dataset.validation):,} validation rows"
-            f"{test}, {len(dataset.columns)} features{of_seeds}",
-            markup=False,
-        )
+        texts = [f"{dataset.origin}: {rows}{test}, {len(dataset.columns)} features{of_seeds}"]
         if dataset.task != BINARY:
-            self.console.print(target_text(dataset), markup=False)
+            texts.append(target_text(dataset))
         if dataset.skipped:
-            self.console.print(skipped_rows_text(dataset.skipped), markup=False)
-        self.console.print(table_text(dataset.table), markup=False)
+            texts.append(skipped_rows_text(dataset.skipped))
+        self.console.print(*texts, table_text(dataset.table), sep="\n", markup=False)
         self.console.print(plan_table(plan, len(dataset.columns), dataset.task.outputs, user_models))
         if user_models is not None:
             self.console.print(user_model_text(user_models), markup=False)
-        if self._verbose:
-            for trial in plan.trials:
-                model = _model_of(trial, plan, dataset, user_models)
-                self.console.print(trial.run, markup=False)
-                model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))
+        for trial in plan.trials if self._verbose else ():
+            self.console.print(trial.run, markup=False)
+            if user_models is not None:
+                model = user_models.build(trial.units, 0.001, 0)
+            else:
+                model = trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
+            model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))
         with self._lock:
             if self._live is not None:
                 self._bar(READING, "fitting baselines", None)
@@ -211,15 +195,10 @@ class Terminal:
         self._remove((trial.run, trial.seed))
         how = "finished before" if reused else f"{trial.stopped}, {minutes(trial.seconds)}"
         best = "no best epoch" if trial.best_epoch is None else f"best epoch {trial.best_epoch:,}"
+        verdict = f", {trial.verdict.verdict}" if trial.verdict else ""
+        facts = f"{trial.epochs:,} epochs, {best}, val {fixed(trial.loss('validation'))}{verdict} ({how})"
         with self._lock:
-            loss = fixed(trial.loss("validation"))
-            verdict = f", {trial.verdict.verdict}" if trial.verdict else ""
-            name = self._name(trial.run, trial.seed)
-            self.console.print(
-                f"{name}: {trial.epochs:,} epochs, {best}, val {loss}{verdict} ({how})",
-                markup=False,
-                soft_wrap=True,
-            )
+            self.console.print(f"{self._name(trial.run, trial.seed)}: {facts}", markup=False, soft_wrap=True)
 
     def cross_validating(self, done: int, of: int) -> None:
         """Show the progress of cross-validation: `done` of `of` fits."""

@@ -15,7 +15,6 @@ import hashlib
 import re
 import shlex
 import time
-from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -37,13 +36,6 @@ SCRIPT_LABEL = re.compile(r'\bsay\("([^"]+)"')
 JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-class ChartEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """One regulariser in the chart: its name and its effect."""
-
-    name: str
-    loss: Comparison
-
-
 class PageDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON document in the page: all that its script draws, and the labels it uses by their ids."""
 
@@ -51,7 +43,7 @@ class PageDocument(msgspec.Struct, frozen=True, kw_only=True):
     curves: dict[str, RunCurves]
     rising: tuple[str, ...]
     sizes: SizeAnalysis | None
-    effects: list[ChartEffect]
+    effects: list[dict[str, str | Comparison]]  # of regularisers: name and loss
     more_rows: LearningCurveForecast | None
     ranked_runs: list[RankedRun]
     labels: dict[str, str]
@@ -67,15 +59,19 @@ def render(page: Page, catalog: Catalog, *, script: str = "", connect: str = "'n
         connect: Where that script may connect to, as a source of a Content-Security-Policy such as "'self'".
     """
     scripts = [plotly(), _text("report.js"), *([script] if script else [])]
-    return _template("page.html").render(
-        say=catalog.text,
-        lang=catalog.code,
-        page=page,
-        main=render_main(page, catalog),
-        colours=COLOURS,
-        style=Markup(_text("report.css")),
-        scripts=[Markup(each) for each in scripts],
-        policy=_policy(scripts, connect),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            say=catalog.text,
+            lang=catalog.code,
+            page=page,
+            main=render_main(page, catalog),
+            colours=COLOURS,
+            style=Markup(_text("report.css")),
+            scripts=[Markup(each) for each in scripts],
+            policy=_policy(scripts, connect),
+        )
     )
 
 
@@ -88,7 +84,7 @@ def render_main(page: Page, catalog: Catalog) -> Markup:
         rising=HIGHER_IS_BETTER,
         sizes=summary.sizes,
         effects=[
-            ChartEffect(name=each.treatment or each.run, loss=each.loss)
+            {"name": each.treatment or each.run, "loss": each.loss}
             for each in summary.regularizers
             if each.kind != "early-stopping"  # compared with the model's own last epoch, on a scale of its own
         ],
@@ -97,7 +93,9 @@ def render_main(page: Page, catalog: Catalog) -> Markup:
         labels={id: catalog.text(id) for id in SCRIPT_LABEL.findall(_text("report.js"))},
     )
     return Markup(
-        _template("main.html").render(
+        _environment()
+        .get_template("main.html")
+        .render(
             say=catalog.text,
             say_metric=lambda metric: metric_text(catalog, metric),
             render=catalog.render,
@@ -167,12 +165,8 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= FILTERS
+    environment.filters |= {each.__name__: each for each in FILTERS}
     return environment
-
-
-def _template(name: str):
-    return _environment().get_template(name)
 
 
 @cache
@@ -207,6 +201,4 @@ def utc_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
-FILTERS: dict[str, Callable[..., str]] = {
-    each.__name__: each for each in (fixed, bounds, percent, p_value, minutes, thousands, breakable, utc_time)
-}
+FILTERS = (fixed, bounds, percent, p_value, minutes, thousands, breakable, utc_time)

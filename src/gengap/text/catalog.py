@@ -158,13 +158,13 @@ def catalog(code: str) -> Catalog:
         if isinstance(entry, Junk):
             raise ValueError(f"{code}.ftl can't be read here: {entry.content}")
     functions: dict[str, Callable[..., str]] = {
-        "FIXED": _fixed,
-        "SIGNIFICANT": _significant,
-        "PERCENT": _percent,
-        "BOUNDS": _bounds,
-        "ESTIMATE": _estimate,
-        "PROBABILITY": lambda p: _probability(code, p),
-        "P_VALUE": _p_value,
+        "FIXED": _of_number(numbers.fixed),
+        "SIGNIFICANT": _of_number(numbers.significant),
+        "PERCENT": _of_number(numbers.percent),
+        "P_VALUE": _of_number(numbers.p_value),
+        "PROBABILITY": _of_number(lambda p: _probability(code, p)),
+        "BOUNDS": _of_interval(numbers.bounds),
+        "ESTIMATE": _of_interval(numbers.estimate),
     }
     bundle = FluentBundle([code], functions=functions, use_isolating=False)  # pyright: ignore[reportArgumentType]
     bundle.add_resource(resource)
@@ -208,48 +208,26 @@ def _fluent_types() -> tuple[type, type]:
     return Text, Numbers
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+def _of_number(write: Callable[..., str]) -> Callable[..., str]:
+    """Return a function of Fluent that writes a number; any other value is missing."""
+
+    def written(value: Any, scale: float = 1, **options: Any) -> str:
+        return write(float(value) * float(scale) if isinstance(value, (int, float)) else None, **options)
+
+    return written
 
 
-def _scaled(value: Any, scale: float) -> float | None:
-    number = _number(value)
-    return None if number is None else number * float(scale)
+def _of_interval(write: Callable[..., str]) -> Callable[..., str]:
+    """Return a function of Fluent that writes an interval, unless it is missing."""
+
+    def written(values: Any, **options: Any) -> str:
+        return numbers.MISSING if isinstance(values, str) else write(values, **options)
+
+    return written
 
 
-def _fixed(value: Any, digits: float = numbers.LOSS_DIGITS, signed: float = 0, scale: float = 1) -> str:
-    return numbers.fixed(_scaled(value, scale), int(digits), signed=bool(signed))
-
-
-def _significant(value: Any, digits: float = 3) -> str:
-    return numbers.significant(_number(value), int(digits))
-
-
-def _percent(value: Any, digits: float = 0) -> str:
-    return numbers.percent(_number(value), int(digits))
-
-
-def _bounds(values: Any, digits: float = numbers.LOSS_DIGITS, signed: float = 0, scale: float = 1) -> str:
-    if isinstance(values, str):
-        return numbers.MISSING
-    return numbers.bounds(values, int(digits), signed=bool(signed), scale=float(scale))
-
-
-def _estimate(
-    values: Any, digits: float = numbers.LOSS_DIGITS, signed: float = 0, scale: float = 1, unit: str = ""
-) -> str:
-    if isinstance(values, str):
-        return numbers.MISSING
-    return numbers.estimate(values, int(digits), signed=bool(signed), scale=float(scale), unit=unit)
-
-
-def _p_value(value: Any) -> str:
-    return numbers.p_value(_number(value))
-
-
-def _probability(code: str, value: Any) -> str:
+def _probability(code: str, p: float | None) -> str:
     """Write a probability; one that is nearly 0 or 1 in the words of the language."""
-    number = _number(value)
-    if number is None or numbers.LEAST_PROBABILITY <= number <= 1 - numbers.LEAST_PROBABILITY:
-        return numbers.fixed(number, 2)
-    return catalog(code).text("number-above" if number > 0.5 else "number-below")
+    if p is None or numbers.LEAST_PROBABILITY <= p <= 1 - numbers.LEAST_PROBABILITY:
+        return numbers.fixed(p, 2)
+    return catalog(code).text("number-above" if p > 0.5 else "number-below")

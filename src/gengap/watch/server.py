@@ -19,6 +19,7 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,31 +50,33 @@ HEADERS = {
 }
 
 
+@dataclass(eq=False)
 class PageVersion:
     """The page for one state of the folder: its version, its <main>, and the whole page."""
 
-    def __init__(self, version: str, seen: StudySnapshot, page: Page, catalog: Catalog) -> None:
-        self.version, self.seen = version, seen
-        self._page, self._catalog = page, catalog
+    version: str
+    snapshot: StudySnapshot
+    page: Page
+    catalog: Catalog
 
     @cached_property
     def news(self) -> dict[str, str]:
         """The version and state, which an open page asks for every second."""
-        return {"version": self.version, "state": self.seen.state, "text": self._catalog.render(self.seen.message)}
+        text = self.catalog.render(self.snapshot.message)
+        return {"version": self.version, "state": self.snapshot.state, "text": text}
 
     @cached_property
     def main(self) -> bytes:
         """The part of the page that an open page replaces."""
-        return render_main(self._page, self._catalog).encode()
+        return render_main(self.page, self.catalog).encode()
 
     @cached_property
     def whole(self) -> bytes:
         """The whole page, with the script that updates it."""
-        known = script_json(
-            {**self.news, "away": self._catalog.text("live-away"), "ended": self._catalog.text("live-complete")}
-        )
-        script = f"const LIVE = {known};\n" + files("gengap.watch").joinpath("live.js").read_text(encoding="utf-8")
-        return render(self._page, self._catalog, script=script, connect="'self'").encode()
+        texts = {"away": self.catalog.text("live-away"), "ended": self.catalog.text("live-complete")}
+        updates = files("gengap.watch").joinpath("live.js").read_text(encoding="utf-8")
+        script = f"const LIVE = {script_json(self.news | texts)};\n{updates}"
+        return render(self.page, self.catalog, script=script, connect="'self'").encode()
 
 
 class PageCache:
@@ -83,40 +86,35 @@ class PageCache:
         self._folder, self._catalog = folder, catalog
         self._lock = threading.Lock()
         self._due = 0.0
-        self._edition: PageVersion | None = None
+        self._newest: PageVersion | None = None
 
     def current(self, *, fresh: bool = False) -> PageVersion:
         """Return the page of the files as they are now or, unless `fresh`, were a moment ago."""
         with self._lock:
             began = time.monotonic()
-            if self._edition is not None and began < self._due and not fresh:
-                return self._edition
-            version = folder_version(
-                self._folder
-            )  # before the files are read, so that later writes make the next version
-            if self._edition is None or version != self._edition.version:
-                self._edition = self._made(version)
+            if self._newest is not None and began < self._due and not fresh:
+                return self._newest
+            version = folder_version(self._folder)  # before the files are read: later writes make the next version
+            if self._newest is None or version != self._newest.version:
+                snapshot = take_snapshot(self._folder)
+                nothing = StudySummary(source=self._folder.name, rows={}, plan="", seconds=0.0, trials=())
+                page = snapshot.page or study_page(nothing, [])
+                self._newest = PageVersion(version, snapshot, page, self._catalog)
+                self._newest.main  # noqa: B018  # rendered here, so that its time is counted
                 now = time.monotonic()
                 self._due = now + REST * (now - began)
-            return self._edition
-
-    def _made(self, version: str) -> PageVersion:
-        seen = take_snapshot(self._folder)
-        nothing = StudySummary(source=self._folder.name, rows={}, plan="", seconds=0.0, trials=())
-        edition = PageVersion(version, seen, seen.page or study_page(nothing, []), self._catalog)
-        edition.main  # noqa: B018  # rendered here, so that its time is counted
-        return edition
+            return self._newest
 
 
 class Server(ThreadingHTTPServer):
-    """Serve the page of one folder. `heard` is when a page last asked, `given` the version that it got."""
+    """Serve the page of one folder. `asked` is when a page last asked, `sent` the version that it got."""
 
     daemon_threads = True
     allow_reuse_address = os.name == "posix"  # elsewhere it would share the port with another server
 
-    def __init__(self, port: int, editions: PageCache) -> None:
-        self.editions = editions
-        self.heard, self.given = float("-inf"), ""
+    def __init__(self, port: int, pages: PageCache) -> None:
+        self.pages = pages
+        self.asked, self.sent = float("-inf"), ""
         self._ended = threading.Event()
         super().__init__((ADDRESS, port), _Handler)
 
@@ -132,7 +130,7 @@ class Server(ThreadingHTTPServer):
             while not when():
                 if self._ended.wait(WAKE_SECONDS):
                     return
-            self.heard = time.monotonic()  # it will ask soon
+            self.asked = time.monotonic()  # it will ask soon
             webbrowser.open(self.address)
 
         if sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & set(os.environ):
@@ -141,8 +139,8 @@ class Server(ThreadingHTTPServer):
     def send_last_version(self) -> None:
         """Wait until an open page has the newest version, for at most LAST_SECONDS."""
         until = time.monotonic() + LAST_SECONDS
-        while time.monotonic() < min(until, self.heard + LAST_SECONDS):
-            if self.given == self.editions.current(fresh=True).version:
+        while time.monotonic() < min(until, self.asked + LAST_SECONDS):
+            if self.sent == self.pages.current(fresh=True).version:
                 return
             time.sleep(WAKE_SECONDS)
 
@@ -167,16 +165,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self._is_for_us():
             return
-        self.server.heard = time.monotonic()
-        edition = self.server.editions.current()
+        self.server.asked = time.monotonic()
+        page = self.server.pages.current()
         if self.path == "/version":
-            self._answer("application/json", msgspec.json.encode(edition.news))
+            self._answer("application/json", msgspec.json.encode(page.news))
         elif self.path in ("/", "/main"):
-            self.server.given = edition.version
-            if self.headers.get("If-None-Match") == f'"{edition.version}"':
-                self._answer("text/html", b"", edition.version, HTTPStatus.NOT_MODIFIED)
+            self.server.sent = page.version
+            if self.headers.get("If-None-Match") == f'"{page.version}"':
+                self._answer("text/html", b"", page.version, HTTPStatus.NOT_MODIFIED)
             else:
-                self._answer("text/html", edition.whole if self.path == "/" else edition.main, edition.version)
+                self._answer("text/html", page.whole if self.path == "/" else page.main, page.version)
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
@@ -223,12 +221,12 @@ def page_server(folder: Path, port: int | None = None, lang: str | None = None) 
         UsageError: If the port can't be used or the language is unknown.
         StudyFolderError: If the folder is a file.
     """
-    editions = PageCache(StudyFolder(folder).path, catalog(lang or default_language()))
+    pages = PageCache(StudyFolder(folder).path, catalog(lang or default_language()))
     try:
-        return Server(PORT if port is None else port, editions)
+        return Server(PORT if port is None else port, pages)
     except OSError as error:
         if port is None:
-            return Server(0, editions)
+            return Server(0, pages)
         raise UsageError(f"port {port} can't be used ({error.strerror}); name another with --port") from None
 
 
