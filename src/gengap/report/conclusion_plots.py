@@ -40,15 +40,10 @@ def plot_sizes(sizes: SizeAnalysis, ax: Axes | None = None) -> Axes:
         ax.plot(x, middle, line, marker="o", color=colour, label=name)
         ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     smallest = next(size for size in sizes.results if size.run == sizes.smallest)
-    (ring,) = ax.plot(
-        [smallest.parameters], [smallest.validation[1]], "o", label="smallest within one error of the best"
-    )
-    ring.set(markersize=14, markerfacecolor="none", markeredgecolor="black")
+    (ring,) = ax.plot([smallest.parameters], [smallest.validation[1]], "o", markersize=14, markerfacecolor="none")
+    ring.set(markeredgecolor="black", label="smallest within one error of the best")
     ax.set_xscale("log")
-    ax.set_xlabel("parameters (log scale)")
-    ax.set_ylabel("loss at the best epoch")
-    finish_axes(ax)
-    return ax
+    return finish_axes(ax, "parameters (log scale)", "loss at the best epoch")
 
 
 def plot_strengths(effects: Iterable[RegularizerEffect], ax: Axes | None = None) -> Axes:
@@ -71,10 +66,7 @@ def plot_strengths(effects: Iterable[RegularizerEffect], ax: Axes | None = None)
         ax.errorbar(x, middle, [down, up], capsize=3, label=plain_text(kind), color=colour, marker=marker)
     ax.axhline(0, color="grey", linewidth=1)
     ax.set_xscale("log")
-    ax.set_xlabel("strength (log scale)")
-    ax.set_ylabel("validation loss, minus that without")
-    finish_axes(ax)
-    return ax
+    return finish_axes(ax, "strength (log scale)", "validation loss, minus that without")
 
 
 def plot_learning_curve(found: LearningCurveForecast, ax: Axes | None = None) -> Axes:
@@ -87,10 +79,7 @@ def plot_learning_curve(found: LearningCurveForecast, ax: Axes | None = None) ->
         ax.plot(x, middle, "o--", color=COLOURS[1], label="forecast")
         ax.fill_between(x, low, high, color=COLOURS[1], alpha=0.15, linewidth=0, label="90% interval")
     ax.set_xscale("log")
-    ax.set_xlabel("training rows (log scale)")
-    ax.set_ylabel("validation loss")
-    finish_axes(ax)
-    return ax
+    return finish_axes(ax, "training rows (log scale)", "validation loss")
 
 
 def save_conclusion_plots(summary: StudySummary, folder: Path) -> list[Path]:

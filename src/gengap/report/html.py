@@ -50,14 +50,7 @@ class PageDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(page: Page, catalog: Catalog, *, script: str = "", connect: str = "'none'") -> str:
-    """Return the whole file.
-
-    Args:
-        page: What the page shows.
-        catalog: The language of its texts.
-        script: A script to run after the page's own.
-        connect: Where that script may connect to, as a source of a Content-Security-Policy such as "'self'".
-    """
+    """Return the whole file. A further `script` runs after the page's own and may connect to `connect` of CSP."""
     scripts = [plotly(), _text("report.js"), *([script] if script else [])]
     return (
         _environment()
@@ -114,19 +107,7 @@ def metric_text(catalog: Catalog, metric: str) -> str:
 
 
 def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
-    """Write the page to a file, which is replaced in one step.
-
-    Args:
-        page: What the page shows.
-        path: The file.
-        lang: Language code; by default that of the locale.
-
-    Returns:
-        The path.
-
-    Raises:
-        UsageError: If there is no such language, or if the file can't be written.
-    """
+    """Write the page to a file in one step, in the language `lang` or that of the locale, and return its path."""
     text = render(page, catalog(lang or default_language()))
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")

@@ -62,19 +62,18 @@ class RunCurves(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_curves(history: History, trial: TrialSummary | None) -> RunCurves:
     """Return the curves of a history whose epochs count from 1, with the best epoch and onset of its trial."""
-    best = trial.best_epoch if trial is not None else None
-    verdict = trial.verdict if trial is not None else None
+    best, onset = _best_and_onset(trial)
     found: dict[str, dict[str, PageCurve]] = {}
     for metric in metrics_of(history):
         keys = {"train": history.training_key(metric), "validation": ("validation", metric)}
         found[metric] = {split: _curve(history[key], best, split) for split, key in keys.items() if key in history}
-    return RunCurves(
-        seed=history.seed,
-        epochs=history.epochs,
-        best=best,
-        onset=verdict.onset_interval if verdict is not None else None,
-        metrics=found,
-    )
+    return RunCurves(seed=history.seed, epochs=history.epochs, best=best, onset=onset, metrics=found)
+
+
+def _best_and_onset(trial: TrialSummary | None) -> tuple[int | None, tuple[int, int] | None]:
+    if trial is None:
+        return None, None
+    return trial.best_epoch, trial.verdict.onset_interval if trial.verdict is not None else None
 
 
 def metrics_of(history: History) -> list[str]:
@@ -313,14 +312,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def study_page(
     summary: StudySummary, histories: Sequence[History], plan: str = "", *, under_way: bool = False
 ) -> Page:
-    """Return the page of a study.
-
-    Args:
-        summary: Summary of the study.
-        histories: Histories of the trials, as logged. A run without a trial in the summary is still training.
-        plan: The plan as TOML.
-        under_way: Whether the study is running.
-    """
+    """Return the page of a study; `histories` are as logged, and a run without a trial still trains."""
     trials: dict[str, list[TrialSummary]] = {}
     for trial in sorted(summary.trials, key=lambda trial: trial.seed):  # a stable sort: the plan's order stays
         trials.setdefault(trial.run, []).append(trial)
@@ -389,8 +381,7 @@ def sparkline_svg(history: History, trial: TrialSummary | None) -> SparklineSvg 
     def x(epoch: float) -> float:
         return round(picture.x(float((epoch - first) / (last - first))), 1)
 
-    best = trial.best_epoch if trial is not None else None
-    onset = trial.verdict.onset_interval if trial is not None and trial.verdict is not None else None
+    best, onset = _best_and_onset(trial)
     lowest = 0.0 if best is None else float(np.interp(best, series.epochs[drawn], series.values[drawn]))
     return SparklineSvg(
         paths=dict(picture.paths),

@@ -104,28 +104,17 @@ def curves(
     for run, history in {h.run: h for h in reversed(shown)}.items():
         if best and run in best:
             _mark(ax, history, metric, styles[run], shift, best[run])
-    ax.set_xlabel(("epoch + 1 (log scale)" if shift else "epoch (log scale)") if log_epochs else "epoch")
     ax.set_xscale("log" if log_epochs else "linear")
-    ax.set_ylabel(plain_text(metric.replace("_", " ")), fontproperties=FONT)
     _limit(ax, shown, metric)
-    finish_axes(ax, [*_run_handles(styles), *_style_handles(shown, metric, bool(best))])
-    return ax
+    epochs = "epoch" + " + 1" * shift + " (log scale)" * log_epochs
+    handles = [*_run_handles(styles), *_style_handles(shown, metric, bool(best))]
+    return finish_axes(ax, epochs, metric.replace("_", " "), handles)
 
 
 def learning_rate(histories: History | Sequence[History], ax: Axes | None = None) -> Axes:
     """Plot the learning rate by epoch, one line for each run with a dot at its end.
 
-    Longer runs are drawn first, so that equal schedules stay visible.
-
-    Args:
-        histories: One history or several.
-        ax: Axes to draw on; by default new ones.
-
-    Returns:
-        The axes.
-
-    Raises:
-        UsageError: If no history logged train/learning_rate.
+    Longer runs are drawn first, so that equal schedules stay visible. Raises UsageError if no run logged it.
     """
     ax = ax or new_figure().add_subplot()
     given = [histories] if isinstance(histories, History) else histories
@@ -140,10 +129,7 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
         ax.plot(series.epochs, values, linewidth=2, color=colour, label="_rate")
         ax.plot(series.epochs[-1:], values[-1:], styles[history.run].marker or "o", color=colour, label="_end")
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("epoch")
-    ax.set_ylabel("learning rate")
-    finish_axes(ax, _run_handles(styles))
-    return ax
+    return finish_axes(ax, "epoch", "learning rate", _run_handles(styles))
 
 
 def feature_histogram(x: np.ndarray, columns: Sequence[int] | None = None, ax: Axes | None = None) -> Axes:
@@ -168,10 +154,7 @@ def feature_histogram(x: np.ndarray, columns: Sequence[int] | None = None, ax: A
     odd = int((~np.isfinite(values)).sum())
     outside = len(values) - odd - int(counts.sum())
     notes = [f"{outside:,} of {len(values):,} lie outside"] + ([f"{odd:,} are not finite"] if odd else [])
-    ax.set_xlabel(f"value of a feature ({', '.join(notes)})")
-    ax.set_ylabel("values in a bin")
-    finish_axes(ax, [])
-    return ax
+    return finish_axes(ax, f"value of a feature ({', '.join(notes)})", "values in a bin", [])
 
 
 def save_figures(
@@ -329,14 +312,17 @@ def _style_handles(histories: Sequence[History], metric: str, marked: bool) -> l
     return [training, validation, *[dot] * marked]
 
 
-def finish_axes(ax: Axes, handles: Sequence[Line2D] | None = None) -> None:
-    """Add grid and legend: of the handles, or of the labelled lines if there are none."""
+def finish_axes(ax: Axes, x: str, y: str, handles: Sequence[Line2D] | None = None) -> Axes:
+    """Add labels, grid and legend: of the handles, or of the labelled lines if there are none; return the axes."""
+    ax.set_xlabel(x)
+    ax.set_ylabel(plain_text(y), fontproperties=FONT)
     ax.grid(alpha=0.25, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     if handles is None:
         ax.legend(loc="best", framealpha=0.9, prop=FONT)
     elif handles:
         ax.legend(handles=handles, loc="upper right", framealpha=0.9, prop=FONT)
+    return ax
 
 
 def legend_labels(runs: Sequence[str]) -> list[str]:

@@ -75,15 +75,7 @@ def write(history: History, folder: Path, *, span: tuple[float, float] | None = 
     """Write the event files of a history, one for each split, in place of earlier ones of the run.
 
     Values are stored as float32, as Keras stores them. Seeds of one run need different names (`History.renamed`).
-
-    Args:
-        history: The history.
-        folder: Folder of the logs; the files are below `<folder>/<run>`.
-        span: Start and end of training, in seconds since 1970; wall times of epochs are spread evenly between them.
-            By default every epoch has the time of writing.
-
-    Raises:
-        UsageError: If the run's name can't be a folder below this one.
+    Wall times are spread evenly over `span`, in seconds since 1970; by default all are the time of writing.
     """
     run = folder / safe_run_name(history.run)
     splits: dict[str, dict[str, Series]] = {}
@@ -233,11 +225,7 @@ def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) ->
 
 
 def write_sessions(sessions: Sequence[HparamsSession], folder: Path) -> None:
-    """Write the sessions of a study below a folder, in place of earlier ones.
-
-    Raises:
-        UsageError: If a run's name can't be a folder below this one.
-    """
+    """Write the sessions of a study below a folder, in place of earlier ones."""
     for each in sessions:
         run = folder / safe_run_name(each.run)
         replace_file(run / TRIAL_FILE, _session_events(each))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Verdict
+from gengap.text.markup import part_means
 
 SCHEMA = 2
 STYLES = {
@@ -33,8 +34,7 @@ def sparkline(values: np.ndarray, width: int = WIDTH) -> str:
     >>> sparkline(np.array([3.0, 2.0, 1.0, 2.0]), 4)
     '█▅▁▅'
     """
-    parts = [part[np.isfinite(part)] for part in np.array_split(values, min(width, len(values)))]
-    means = np.array([part.mean() if len(part) else np.nan for part in parts])
+    means = part_means(values, width)
     if not np.isfinite(means).any():
         return " " * len(means)
     low, span = np.nanmin(means), np.nanmax(means) - np.nanmin(means)
@@ -89,11 +89,6 @@ def shorten(name: str, room: int) -> str:
     return f"{name[:head]}…{name[len(name) - (max(room - 1, 0) - head) :]}"
 
 
-def verdict_details(verdicts: Iterable[Verdict]) -> RenderableType:
-    """Return each run's findings with their codes, and the advice."""
-    return Group(*(_details(verdict) for verdict in verdicts))
-
-
 def onset_text(verdict: Verdict, interval: bool = True) -> str:
     """Return the onset, with its interval if requested; empty without an onset."""
     if verdict.onset_epoch is None or verdict.onset_interval is None:
@@ -110,14 +105,14 @@ def rise_text(verdict: Verdict, interval: bool = True) -> str:
     return f"{middle:.1f} [{low:.1f}, {high:.1f}]" if interval else f"{middle:.1f}"
 
 
-def _details(verdict: Verdict) -> Text:
-    text = Text(f"\n{verdict.run}: ")
-    text.append(verdict.verdict, style=STYLES[verdict.verdict])
-    for finding in verdict.findings:
-        text.append(f"\n  - {finding} [{finding.code}]")
-    for advice in verdict.advice:
-        text.append(f"\n  > {advice}")
-    return text
+def verdict_details(verdicts: Iterable[Verdict]) -> RenderableType:
+    """Return each run's findings with their codes, and the advice."""
+    texts: list[Text] = []
+    for verdict in verdicts:
+        text = Text.assemble(f"\n{verdict.run}: ", (verdict.verdict, STYLES[verdict.verdict]))
+        text.append("".join(f"\n  - {finding} [{finding.code}]" for finding in verdict.findings))
+        texts.append(text.append("".join(f"\n  > {advice}" for advice in verdict.advice)))
+    return Group(*texts)
 
 
 def verdicts_json(answers: Sequence[Verdict | Mapping[str, str]]) -> bytes:

@@ -45,12 +45,7 @@ NONE = "none"  # the variant that None selects
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A text that is not yet written in a language: the id in the catalogue and the parameters of its text.
-
-    Attributes:
-        code: Id of the message in the catalogue, for example "finding-rise".
-        parameters: Values by the names that the text uses.
-    """
+    """A text that is not yet written in a language: its id in the catalogue and the values that it uses."""
 
     code: str
     parameters: dict[str, Any] = {}
@@ -61,11 +56,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Catalog:
-    """The texts of one language.
-
-    Attributes:
-        code: Language code, for example "ko".
-    """
+    """The texts of one language, such as "ko"."""
 
     def __init__(self, code: str, bundle: FluentBundle) -> None:
         self.code = code
@@ -79,18 +70,7 @@ class Catalog:
         return self.text(message.code, **message.parameters)
 
     def text(self, id: str, /, **parameters: Any) -> str:
-        """Write the text of an id.
-
-        Args:
-            id: Id in the catalogue.
-            **parameters: A value for each name that the text uses.
-
-        Returns:
-            The text, as plain text.
-
-        Raises:
-            LookupError: If the id, or a parameter that its text needs, is missing.
-        """
+        """Write the text of an id as plain text. Raises LookupError without the id or a parameter that it needs."""
         if id not in self:
             raise LookupError(f"no text {id!r} in the language {self.code!r}")
         text, faults = self._format(id, parameters)
@@ -140,14 +120,7 @@ class Catalog:
 
 @cache
 def catalog(code: str) -> Catalog:
-    """Return the texts of a language.
-
-    Args:
-        code: Language code, one of `languages()`.
-
-    Raises:
-        UsageError: If there is no such language.
-    """
+    """Return the texts of a language. Raises UsageError if it is not one of `languages()`."""
     from fluent.runtime import FluentBundle, FluentResource
     from fluent.syntax.ast import Junk
 

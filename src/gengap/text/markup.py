@@ -71,6 +71,13 @@ def drawable_values(values: np.ndarray) -> np.ndarray:
     return np.where(np.abs(values) < LARGEST_DRAWABLE, values, np.nan)
 
 
+def part_means(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the means of at most `count` equal parts of a curve; NaN for a part where nothing can be drawn."""
+    values = drawable_values(values)
+    parts = (part[np.isfinite(part)] for part in np.array_split(values, max(1, min(count, len(values)))))
+    return np.array([part.mean() if len(part) else np.nan for part in parts])
+
+
 @dataclass(frozen=True)
 class SparklinePaths:
     """SVG paths of curves in a box of WIDTH x HEIGHT, by name, and the values at its bottom and top."""
@@ -94,13 +101,12 @@ def sparkline_paths(curves: Mapping[str, np.ndarray]) -> SparklinePaths:
 
     The box is as high as the curves after their START.
     """
-    thinned = {name: _thinned(values) for name, values in curves.items()}
+    thinned = {name: part_means(values, POINTS) for name, values in curves.items()}
     every = np.concatenate([np.empty(0), *thinned.values()])
     settled = np.concatenate([np.empty(0), *(values[int(START * len(values)) :] for values in thinned.values())])
     every, settled = every[np.isfinite(every)], settled[np.isfinite(settled)]
-    low, high = (
-        (float(every.min()), float((settled if len(settled) else every).max())) if len(every) else (0.0, 1.0)
-    )
+    low, high = every.min(initial=np.inf), (settled if len(settled) else every).max(initial=-np.inf)
+    low, high = (float(low), float(high)) if len(every) else (0.0, 1.0)
     picture = SparklinePaths({}, low, high)
     return SparklinePaths({name: _path(values, picture) for name, values in thinned.items()}, low, high)
 
@@ -119,13 +125,6 @@ def sparkline(curves: Mapping[str, np.ndarray], title: str) -> Html:
 def _escaped(value: object) -> str:
     """Escape a text, and replace halves of surrogate pairs, which no notebook can save."""
     return html.escape(str(value).encode("utf-8", "replace").decode())
-
-
-def _thinned(values: np.ndarray) -> np.ndarray:
-    """Return means over equal parts; NaN for a part without a finite value."""
-    values = drawable_values(values)
-    parts = (part[np.isfinite(part)] for part in np.array_split(values, max(1, min(POINTS, len(values)))))
-    return np.array([part.mean() if len(part) else np.nan for part in parts])
 
 
 def _path(values: np.ndarray, picture: SparklinePaths) -> str:

@@ -210,16 +210,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def page_server(folder: Path, port: int | None = None, lang: str | None = None) -> Server:
-    """Return a server for the page of a folder, not yet serving.
+    """Return a server for the page of a folder, not yet serving; `folder` may be created later.
 
-    Args:
-        folder: Study folder; it may be created later.
-        port: Port; by default PORT, or a free one if that is in use.
-        lang: Language code; by default that of the locale.
-
-    Raises:
-        UsageError: If the port can't be used or the language is unknown.
-        StudyFolderError: If the folder is a file.
+    The port is PORT by default, or a free one if that is in use; the language is by default that of the locale.
     """
     pages = PageCache(StudyFolder(folder).path, catalog(lang or default_language()))
     try:
