@@ -14,9 +14,10 @@ import pytest
 import gengap
 from gengap.models import BatchNorm
 from gengap.models.backend import keras
-from gengap.plan import Plan, Recipe, Stopping, Trial
+from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
 from gengap.train.recipe import Constant
+from gengap.train.stopping import Stopping
 
 LOSS = "binary_crossentropy"
 NOISE = 0.8

@@ -20,11 +20,12 @@ from typing import Any
 
 import gengap
 from gengap.models import L2, Dropout
-from gengap.plan import Plan, Recipe, Stopping, Trial
+from gengap.plan import Plan, Recipe, Trial
 from gengap.report import conclusion_plots, html, plots, tensorboard  # noqa: F401
 from gengap.study.progress import SilentDisplay
 from gengap.train import checkpoint
 from gengap.train.jax import trainer as compiled
+from gengap.train.stopping import Stopping
 from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 300, "validation": 100, "test": 40}

@@ -15,10 +15,10 @@ import trainer_table as table
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.plan import Stopping
 from gengap.train import checkpoint as module
 from gengap.train.checkpoint import CheckpointFile, PartialResult
 from gengap.train.jax import trainer as compiled
+from gengap.train.stopping import Stopping
 from gengap.train.types import Permutations, TrainConfig, TrainResult
 
 NAMES = ("SGD with averaged weights", "everything")

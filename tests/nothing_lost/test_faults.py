@@ -22,7 +22,7 @@ from gengap.files.writing import atomic_write
 from gengap.models import Dropout
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.progress import SilentDisplay
-from gengap.train import fingerprint as prints
+from gengap.train import checkpoint as prints
 from gengap.train.types import Progress
 
 ROWS: dict[str, Any] = {"train": 200, "validation": 60}
