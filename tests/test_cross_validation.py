@@ -92,13 +92,13 @@ def test_folds_are_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_other_rows_or_folds_are_not_taken_for_these(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
-    folder.keep_fold("sizes/4", 0, "mine", np.ones((2, 3)))
-    assert folder.fold("sizes/4", 0, "mine", 3) is not None
-    assert folder.fold("sizes/4", 0, "other", 3) is None
-    assert folder.fold("sizes/4", 1, "mine", 3) is None
-    assert folder.fold("sizes/4", 0, "mine", 4) is None
-    folder.keep_fold("sizes/4", 0, "mine", np.array([["a"] * 3] * 2))
-    assert folder.fold("sizes/4", 0, "mine", 3) is None
+    folder.save_fold("sizes/4", 0, "mine", np.ones((2, 3)))
+    assert folder.read_fold("sizes/4", 0, "mine", 3) is not None
+    assert folder.read_fold("sizes/4", 0, "other", 3) is None
+    assert folder.read_fold("sizes/4", 1, "mine", 3) is None
+    assert folder.read_fold("sizes/4", 0, "mine", 4) is None
+    folder.save_fold("sizes/4", 0, "mine", np.array([["a"] * 3] * 2))
+    assert folder.read_fold("sizes/4", 0, "mine", 3) is None
 
 
 def test_folds_of_another_count_are_trained_anew(tmp_path: Path) -> None:

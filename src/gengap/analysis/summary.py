@@ -166,11 +166,6 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def loss_name(self) -> str:
-        """Name of the task's loss."""
-        return "mean squared error" if self.task == "regression" else "cross-entropy"
-
-    @property
     def score_name(self) -> str:
         """Name of the task's score."""
         return "R²" if self.task == "regression" else "accuracy"

@@ -87,6 +87,12 @@ class Dataset:
     table: TableSummary
     skipped: list[SkippedRow] = field(default_factory=list)
 
+    @property
+    def row_counts(self) -> dict[str, int]:
+        """The number of rows of each split."""
+        counts = {"train": len(self.train), "validation": len(self.validation)}
+        return counts | {"test": 0 if self.test is None else len(self.test)}
+
     @cached_property
     def digest(self) -> str:
         """A hash of all training and validation rows, and of what a saved model holds of the table."""

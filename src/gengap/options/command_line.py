@@ -32,10 +32,10 @@ def with_options_of(*specs: type[Spec], only: Iterable[str] = ()) -> Callable[[C
 
     def decorate(command: Command) -> Command:
         signature = inspect.signature(command, eval_str=True)
-        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        arguments = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
         fields = [(spec, name) for spec in specs for name in fields_of(spec) if name in chosen or not chosen]
-        at = sum(each.kind is not each.KEYWORD_ONLY for each in own)
-        parameters = [*own[:at], *(_parameter(spec, name) for spec, name in fields), *own[at:]]
+        at = sum(each.kind is not each.KEYWORD_ONLY for each in arguments)
+        parameters = [*arguments[:at], *(_parameter(spec, name) for spec, name in fields), *arguments[at:]]
         command.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportFunctionMemberAccess]
         return command
 

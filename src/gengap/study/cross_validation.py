@@ -57,7 +57,7 @@ def _of_fold(
     for run in runs:
         trial = scheduler.trials[run]
         fingerprints[run] = scheduler.fingerprint(trial, fold, validating=digest)
-        if folder and (saved := folder.fold(run, fold, fingerprints[run], len(held_out))) is not None:
+        if folder and (saved := folder.read_fold(run, fold, fingerprints[run], len(held_out))) is not None:
             yield run, saved
             continue
         checkpoints = folder.fold_checkpoints(run, fold, fingerprints[run]) if folder else None
@@ -69,7 +69,7 @@ def _of_fold(
                 continue
             run, part = each.pending.run, out_of_fold(each.result, rows[1], scheduler.dataset.task)
             if folder is not None:
-                folder.keep_fold(run, fold, fingerprints[run], part)
+                folder.save_fold(run, fold, fingerprints[run], part)
             yield run, part
 
 

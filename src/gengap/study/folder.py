@@ -108,12 +108,14 @@ class StudyFolder:
         self.checkpoints(run, seed, expected).discard()
         return TrainResult(history, epochs, outputs, best_epoch, summary.stopped, summary.seconds), summary
 
-    def keep(
+    def save_trial(
         self, result: PartialResult, summary: TrialSummary, expected: str, model: keras.Model, card: ModelCard
     ) -> None:
         """Save the model and outputs, then the trial: if its file exists, so do the others."""
-        self.save_model(model, self.model_file(summary.run, summary.seed), card)
-        path = self.trial_file(summary.run, summary.seed)
+        path, model_file = self.trial_file(summary.run, summary.seed), self.model_file(summary.run, summary.seed)
+        with atomic_write(model_file, ".keras") as part:  # Keras insists on the ending
+            model.save(part)
+            write_card(part, card)
         with atomic_write(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
             np.savez(part, allow_pickle=False, epochs=result.output_epochs, outputs=result.outputs)
         maker = import_module("gengap").__version__
@@ -121,8 +123,8 @@ class StudyFolder:
         write_histories([result.history], path, metadata | {TRIAL_SCHEMA: str(SCHEMA)})
         self.checkpoints(summary.run, summary.seed, expected).discard()
 
-    def fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
-        """Return what `keep_fold` saved; None if it is missing, damaged, or of another run."""
+    def read_fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
+        """Return what `save_fold` saved; None if it is missing, damaged, or of another run."""
         path = self._fold_file(run, fold)
         with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise all kinds of errors
             check_archive(path, str(path))
@@ -132,7 +134,7 @@ class StudyFolder:
                     return found
         return None
 
-    def keep_fold(self, run: str, fold: int, expected: str, found: np.ndarray) -> None:
+    def save_fold(self, run: str, fold: int, expected: str, found: np.ndarray) -> None:
         """Save losses and errors of a run on the rows of a fold, (2, rows)."""
         with atomic_write(self._fold_file(run, fold), ".npz") as part:
             np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
@@ -144,12 +146,6 @@ class StudyFolder:
 
     def _fold_file(self, run: str, fold: int) -> Path:
         return safe_join(self.path / "trials", f"{run}.fold{fold}.npz")
-
-    def save_model(self, model: keras.Model, path: Path, card: ModelCard) -> None:
-        """Save a .keras file with its card."""
-        with atomic_write(path, ".keras") as part:  # Keras insists on the ending
-            model.save(part)
-            write_card(part, card)
 
     def copy_model(self, run: str, seed: int, name: str) -> None:
         """Copy the trial's model to models/<name>.keras."""
@@ -224,14 +220,14 @@ def read_trial(path: Path) -> tuple[TrialSummary, str, str]:
     """
     import pyarrow.parquet as pq
 
-    kept = {name.decode(): value for name, value in pq.read_schema(path).metadata.items()}
-    maker, schema = kept.get(MAKER, b"").decode(), kept.get(TRIAL_SCHEMA, b"1").decode()
-    if SUMMARY in kept and schema != str(SCHEMA):
+    stored = {name.decode(): value for name, value in pq.read_schema(path).metadata.items()}
+    maker, schema = stored.get(MAKER, b"").decode(), stored.get(TRIAL_SCHEMA, b"1").decode()
+    if SUMMARY in stored and schema != str(SCHEMA):
         raise StudyFolderError(
             f"{path} was written by another gengap{f', {maker}' if maker else ''} (schema {schema}; this one reads "
             f"{SCHEMA}); name another folder with --out, or delete this one to start over"
         )
-    return msgspec.json.decode(kept[SUMMARY], type=TrialSummary), kept[FINGERPRINT].decode(), maker
+    return msgspec.json.decode(stored[SUMMARY], type=TrialSummary), stored[FINGERPRINT].decode(), maker
 
 
 def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -140,14 +140,13 @@ class ProgressFiles:
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: UserModels | None = None) -> None:
         """Write the first status, and remove what another study left."""
         self._clear()
-        rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
         self._write(
             StudyStatus(
                 pid=os.getpid(),
                 host=platform.node(),
                 started=time.time(),
                 source=dataset.origin,
-                rows={name: 0 if each is None else len(each) for name, each in rows.items()},
+                rows=dataset.row_counts,
                 columns=dataset.columns,
                 target=dataset.target,
                 plan=plan.to_toml(),

@@ -151,7 +151,7 @@ class Scheduler:
 
             model = export_model(completed.model, dataset.mean, dataset.scale, dataset.task)
             card = ModelCard.of(dataset.encoding, dataset.target, dataset.task)
-            self.folder.keep(result, summary, fingerprints[key], model, card)
+            self.folder.save_trial(result, summary, fingerprints[key], model, card)
         self.finished[key] = TrialRecord(result, summary)
         self.display.finished(summary, reused=False)
 

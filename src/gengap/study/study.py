@@ -157,14 +157,12 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
     dataset, finished = scheduler.dataset, scheduler.in_order()
     trials = tuple(each.summary for each in finished)
     verdicts = {trial.run: trial.verdict for trial in reversed(trials) if trial.verdict is not None}
-    rows = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    counts = {name: 0 if each is None else len(each) for name, each in rows.items()}
     results, features = scheduler.results(), len(dataset.columns)
-    conclusions = conclude(results, features, counts, verdicts)
+    conclusions = conclude(results, features, dataset.row_counts, verdicts)
     findings = cross_trial_findings(results, features)
     summary = StudySummary(
         source=dataset.origin,
-        rows=counts,
+        rows=dataset.row_counts,
         plan=scheduler.plan.name,
         seconds=perf_counter() - started,
         trials=tuple(each.with_finding(findings[each.run]) if each.run in findings else each for each in trials),
