@@ -87,15 +87,13 @@ def fit_encoding(
     dropped = {}
     for name in columns:
         column, kind = raw.column(name), kinds.get(name, "numeric")
-        if name in formats:
-            step, values = _formatted(name, column, formats[name].format)
-        else:
-            step, values = None, raw.exact.get(name, column)
+        format = formats[name].format if name in formats else None
+        values = raw.exact.get(name, column) if format is None else format.read(column).to_numpy()
         if name not in keep and kind != "datetime" and is_identifier(values):
             dropped[name] = "identifier"
         elif _is_constant(column):
             dropped[name] = "constant"
-        elif (step := step or _step(name, column, kind, clean.get(name))) is not None:
+        elif (step := _step(name, column, kind, clean.get(name), format)) is not None:
             steps.append(step)
         else:
             dropped[name] = "constant"
@@ -107,14 +105,6 @@ def fit_encoding(
         )
     notes = (note_on_format(name, found) for name, found in formats.items() if name not in dropped)
     return ColumnsFound(Encoding(tuple(steps)), dropped, tuple(notes))
-
-
-def _formatted(name: str, column: Any, format: NumberFormat) -> tuple[Number, np.ndarray]:
-    """Return how a column of numbers written with signs is encoded, and its numbers."""
-    numbers = read_numbers(name, column, format)
-    missing = bool(np.isnan(numbers).any())
-    step = Number(name=name, missing=missing, median=_median(numbers), text=True, format=format)
-    return step, format.read(column).to_numpy()
 
 
 def _detect_kinds(
@@ -148,10 +138,13 @@ def _detect_kinds(
 
 
 def _step(
-    name: str, column: np.ndarray | pd.Series, kind: str, clean: tuple[pd.Series, str | None] | None
+    name: str, column: Any, kind: str, clean: tuple[pd.Series, str | None] | None, format: NumberFormat | None
 ) -> Step | None:
     """Return how a column is encoded; None if nothing in it varies."""
     missing = bool(is_missing(column).any())
+    if format is not None:
+        median = _median(read_numbers(name, column, format))
+        return Number(name=name, missing=missing, median=median, text=True, format=format)
     if clean is None:
         return Number(name=name, missing=missing, median=_median(np.asarray(column)))
     parsed, written = clean

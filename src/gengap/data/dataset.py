@@ -279,7 +279,7 @@ def _read(source: Source) -> tuple[Source, _TableRows]:
         except FormattedNumberError as error:
             if source.higgs_layout or error.column is None or error.column in source.texts:
                 raise
-            source = source.reading_as_text(error.column)
+            source = replace(source, texts=source.texts | {error.column}, skipped=[])
 
 
 def _read_once(source: Source, max_bytes: float) -> _TableRows:

@@ -56,13 +56,6 @@ class ByteStream:
         return self._opener() if live is None else chain(self._head, live)
 
 
-def read_chunks(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a file in chunks."""
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
-
-
 def gunzip(chunks: Iterable[bytes], piece: int = PIECE) -> Iterator[bytes]:
     """Yield the text of gzip `chunks` of one or more members, in pieces of at most `piece` bytes.
 
@@ -99,7 +92,12 @@ def text(chunks: Iterator[bytes], kind: str) -> Iterator[bytes]:
 
 def read_file(path: Path, kind: str) -> ByteStream:
     """Return the text of a file as a stream; it is gzip if `kind`, the file's ending, says so."""
-    return ByteStream(lambda: text(read_chunks(path), kind))
+
+    def opened() -> Iterator[bytes]:
+        with path.open("rb") as file:
+            yield from text(iter(lambda: file.read(CHUNK), b""), kind)
+
+    return ByteStream(opened)
 
 
 def dropped(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -70,10 +70,6 @@ class Source:
             pa.field(name, types.get(name, pa.float64()), nullable=False) for name in self.spec.extra_columns
         ]
         return pa.schema(fields)
-
-    def reading_as_text(self, column: str) -> Source:
-        """Return the same source with a column read as text."""
-        return replace(self, texts=self.texts | {column}, skipped=[])
 
     def batches(self, *, exact: bool = False) -> Iterator[pa.RecordBatch]:
         """Yield batches of `schema`; every number is finite in 32 bits or missing, and HIGGS labels are 0 or 1.

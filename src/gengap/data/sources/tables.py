@@ -119,13 +119,9 @@ def write_batches(
     return rows
 
 
-def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    # A dictionary does not help with numbers that differ in every row.
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False)
-
-
 WRITERS: Mapping[str, Callable[[Path, pa.Schema], Any]] = {
-    ".parquet": _parquet_writer,
+    # A dictionary does not help with numbers that differ in every row.
+    ".parquet": lambda path, schema: pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False),
     ".csv": lambda path, schema: pa_csv.CSVWriter(path, schema),
     ".arrow": lambda path, schema: pa.ipc.new_file(path, schema),
     ".feather": lambda path, schema: pa.ipc.new_file(path, schema),
