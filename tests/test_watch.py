@@ -28,8 +28,7 @@ from gengap.files.writing import study_lock
 from gengap.plan import Growth, Plan, Trial
 from gengap.study.progress import LIVE, STATUS
 from gengap.text.catalog import catalog, languages
-from gengap.watch.server import Server, page_server, serve_page
-from gengap.watch.snapshot import State, StudySnapshot, folder_version, take_snapshot
+from gengap.watch import Server, State, StudySnapshot, folder_version, page_server, serve_page, take_snapshot
 
 GONE = 2**22 + 1  # a process that Linux never gives
 HOSTILE = """</script><script>alert(1)</script>"'&<img src=x onerror=alert(1)>"""
@@ -145,7 +144,7 @@ def test_a_study_that_has_yet_to_begin_is_not_the_killed_one_before(tmp_path: Pa
 def test_a_status_that_goes_while_it_is_looked_at_is_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gengap.watch.snapshot.read_status", lambda _: status(pid=GONE))
+    monkeypatch.setattr("gengap.watch.read_status", lambda _: status(pid=GONE))
     seen = take_snapshot(tmp_path)
     assert seen.page and (seen.state, seen.page.summary.seconds) == ("stopped", 0.0)
 
@@ -366,7 +365,7 @@ def test_an_open_page_gets_what_is_new_before_the_server_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got = []
-    monkeypatch.setattr("gengap.watch.server.REST", 1e9)  # the edition that the page has rests
+    monkeypatch.setattr("gengap.watch.REST", 1e9)  # the edition that the page has rests
     write_status(tmp_path)
     with serve_page(tmp_path, 0) as server:
         before = news(server)

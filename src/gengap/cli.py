@@ -128,7 +128,7 @@ def watch(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
     """Show the report of the study in FOLDER in a browser while it runs, until Ctrl-C."""
-    from gengap.watch.server import serve_page
+    from gengap.watch import serve_page
 
     with contextlib.suppress(KeyboardInterrupt), serve_page(folder, port, lang) as server:
         typer.echo(f"{server.address} shows {folder} while it runs. Ctrl-C ends it", err=True)
@@ -142,7 +142,7 @@ def watch(
 def _live_page(folder: Path) -> Iterator[None]:
     """Serve the report of the study in `folder`, and open it in a browser once the study runs."""
     from gengap.study.progress import is_running
-    from gengap.watch.server import serve_page
+    from gengap.watch import serve_page
 
     with serve_page(folder) as server:
         typer.echo(f"{server.address} shows the report while trials run", err=True)

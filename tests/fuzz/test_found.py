@@ -23,7 +23,7 @@ from gengap.history import read_histories
 from gengap.presets import load_plan
 from gengap.study.folder import StudyFolder
 from gengap.study.progress import STATUS, read_status
-from gengap.watch.snapshot import take_snapshot
+from gengap.watch import take_snapshot
 
 
 def test_a_message_is_one_line_of_bounded_length() -> None:

@@ -26,7 +26,7 @@ from gengap.report.html import render_main
 from gengap.report.page import study_page
 from gengap.study.folder import StudyFolder
 from gengap.text.catalog import catalog
-from gengap.watch.snapshot import take_snapshot
+from gengap.watch import take_snapshot
 
 LONGEST = 2_000  # characters of what is said, besides the file's name
 

@@ -45,8 +45,7 @@ from gengap.study.folder import FINGERPRINT, SUMMARY, TRIAL_SCHEMA, StudyFolder
 from gengap.study.progress import ProgressFiles, SilentDisplay
 from gengap.study.scheduler import Scheduler
 from gengap.text.catalog import catalog
-from gengap.watch.server import serve_page
-from gengap.watch.snapshot import take_snapshot
+from gengap.watch import serve_page, take_snapshot
 
 SOURCES = Path(gengap.__file__).parent
 FORBIDDEN = (  # what runs or unpickles what it is given

@@ -17,7 +17,7 @@ from gengap.history import write_histories
 from gengap.study.folder import HISTORIES, RESULTS
 from gengap.study.progress import LIVE
 from gengap.text.catalog import catalog
-from gengap.watch.server import Server, serve_page
+from gengap.watch import Server, serve_page
 
 HOSTILE = """sizes/</script><img src=x onerror=alert(1)><script>alert(2)</script>"'&"""
 POINTS = """() => Math.max(0, ...[...document.querySelectorAll('[data-chart="curves"]')]
