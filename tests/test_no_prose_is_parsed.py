@@ -28,12 +28,13 @@ TEXTS = {"reasons", "text", "message", "sentences"}  # attributes that hold text
 ALLOWED = {  # file and function: the reason
     ("data/sources/remote.py", "_understand"): "a server's weak ETag",
     ("data/sources/remote.py", "_words"): "urllib3's error: the address of an object is cut off for people",
-    ("files/atomic.py", "safe_join"): "the parts of a path",
+    ("files/writing.py", "safe_join"): "the parts of a path",
     ("models/user_model.py", "_check_saving"): "Keras' error, which names the missing class nowhere else",
     ("plan.py", "group_and_label"): "the one place that defines the group of a run",
     ("plan.py", "_check_run_name"): "the parts of a path",
     ("report/tensorboard.py", "_fault"): "the parts of a path",
     ("report/verdict_table.py", "shorten"): "cuts a long name in its middle for people",
+    ("report/verdict_table.py", "shorten_all"): "drops the folders that all names share, for people",
     ("train/jax/compilation.py", "_is_configured"): "the name of a module of Python",
 }
 

@@ -19,8 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.analysis.summary import TrialSummary
-from gengap.report.study_report import MIN_NAME, WIDE
-from gengap.report.verdict_table import shorten
+from gengap.report.study_report import WIDE
+from gengap.report.verdict_table import MIN_NAME, shorten
 from gengap.tasks import BINARY, Regression
 from gengap.text.catalog import catalog
 from gengap.text.numbers import fixed, minutes

@@ -18,7 +18,7 @@ from gengap.report.conclusions import (
     next_step_messages,
     recommendation_messages,
 )
-from gengap.report.verdict_table import shorten, verdict_text
+from gengap.report.verdict_table import MIN_NAME, shorten, verdict_text
 from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.text.markup import TRAIN, VALIDATION, Html, bullets, element, sparkline, table
 from gengap.text.numbers import MISSING, fixed, minutes, percent
@@ -26,7 +26,6 @@ from gengap.text.numbers import MISSING, fixed, minutes, percent
 WIDE = 100  # characters of a console with room for wide columns
 TABLE_DIGITS = 3  # decimals of losses in the table
 INDENT = (0, 0, 0, 2)  # spaces above, right, below and left of the texts under a heading
-MIN_NAME = 12  # characters of a run's name that are always shown
 MOST_TRIALS = 40  # trials shown in a notebook
 COLUMNS = (
     "run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from gengap.diagnose.verdict import Verdict
 from gengap.text.markup import part_means
 
 SCHEMA = 2
+MIN_NAME = 12  # characters of a run's name that stay in a narrow terminal
 STYLES = {
     "underfit": "yellow",
     "good": "bold green",
@@ -61,10 +63,11 @@ def verdict_table(
     for column in ("run", "verdict", "validation", "best", "onset", "rise %"):
         table.add_column(column, no_wrap=True)
     wide = width >= WIDE
-    room = width - (90 if wide else 64)
-    for curves, verdict in judged:
+    room = max(width - (90 if wide else 64), MIN_NAME)
+    names = shorten_all([verdict.run for _, verdict in judged], room)
+    for name, (curves, verdict) in zip(names, judged, strict=True):
         table.add_row(
-            Text(shorten(verdict.run, room)),
+            Text(name),
             verdict_text(verdict),
             sparkline(curves.validation.values),
             "" if verdict.best_epoch is None else str(verdict.best_epoch),
@@ -79,14 +82,31 @@ def shorten(name: str, room: int) -> str:
 
     >>> shorten("regularizers/large/dropout", 22), shorten("regularizers/combined", 18), shorten("sizes/Tiny", 12)
     ('regularizers/…/dropout', 'regul…ers/combined', 'sizes/Tiny')
+    >>> shorten("training_log_of_my_resnet.csv", 16), shorten("log.csv", 0)
+    ('train…resnet.csv', '…')
     """
     if len(name) <= room:
         return name
-    first, *_, last = name.split("/")
-    if len(whole := f"{first}/…/{last}") <= room and name.count("/") > 1:
+    first, _, rest = name.partition("/")
+    _, middle, last = rest.rpartition("/")
+    if middle and len(whole := f"{first}/…/{last}") <= room:
         return whole
-    head = max(room - 1, 0) // 3
-    return f"{name[:head]}…{name[len(name) - (max(room - 1, 0) - head) :]}"
+    kept = max(room - 1, 0)
+    head = kept // 3
+    return f"{name[:head]}…{name[len(name) - (kept - head) :]}"
+
+
+def shorten_all(names: Sequence[str], room: int) -> list[str]:
+    """Cut names to `room` characters; folders that all of them share go first, because they tell nothing apart.
+
+    >>> shorten_all(["runs/shop/sizes/Tiny", "runs/euro/sizes/Tiny"], 18)
+    ['…/shop/sizes/Tiny', '…/euro/sizes/Tiny']
+    """
+    folders = zip(*(name.split("/")[:-1] for name in names), strict=False)
+    shared = list(takewhile(lambda level: len(set(level)) == 1, folders))
+    if shared and len(names) > 1 and any(len(name) > room for name in names):
+        names = [f"…/{'/'.join(name.split('/')[len(shared) :])}" for name in names]
+    return [shorten(name, room) for name in names]
 
 
 def onset_text(verdict: Verdict, interval: bool = True) -> str:

@@ -1,0 +1,37 @@
+"""Names cut for a terminal: any name, any room."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gengap.report.verdict_table import shorten, shorten_all
+
+names = st.text("ab/.-_[", min_size=1, max_size=60)
+
+
+@given(names, st.integers(-20, 80))
+def test_a_name_fits_its_room_and_keeps_its_ends(name: str, room: int) -> None:
+    cut = shorten(name, room)
+    assert cut == name if len(name) <= room else len(cut) <= max(room, 1)
+    start, _, end = cut.partition("…")
+    assert cut == name or (name.startswith(start) and name.endswith(end))
+
+
+def test_a_file_name_without_a_folder_is_cut_as_well() -> None:
+    assert shorten("training_log_of_my_resnet.csv", 16) == "train…resnet.csv"
+
+
+@given(st.lists(names, min_size=1, max_size=5), st.integers(1, 40))
+def test_names_that_fit_stay_as_they_are(runs: list[str], room: int) -> None:
+    cut = shorten_all(runs, room)
+    assert len(cut) == len(runs) and all(len(name) <= room for name in cut)
+    if all(len(name) <= room for name in runs):
+        assert cut == runs
+
+
+def test_studies_with_the_same_runs_are_told_apart() -> None:
+    cut = shorten_all(
+        [f"runs/{study}/sizes/{size}" for study in ("shop", "euro") for size in ("Tiny", "Small")], 20
+    )
+    assert len(set(cut)) == 4
