@@ -45,6 +45,17 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
         (["study", "--rows", "50", "--train", "100"], 2, "but rows is 50"),
         (["plan", "absent.toml"], 2, "absent.toml"),
         (["ingest", "collider", "-o", "x.parquet"], 2, "rows"),
+        (
+            ["ingest", "collider", "-o", "x.csv"],
+            2,
+            "x.csv: expected a name that ends in .parquet",
+        ),
+        (
+            ["predict", "none.keras", "collider", "-o", "p.csv"],
+            1,
+            "none.keras: there is no such file. Check",
+        ),
+        (["diagnose", "nothing.csv", "--plot", "picture.bmp"], 2, "written as .png, .pdf or .svg"),
     ],
 )
 def test_a_mistake_is_one_clear_line(words: list[str], status: int, said: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import gengap
 from gengap.cli import app
 from gengap.data.sources import tables
-from gengap.errors import BadRowError, UsageError
+from gengap.errors import BadRowError, SourceError, UsageError
 from gengap.models.saved_model import read_card
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
@@ -118,7 +118,7 @@ def test_what_is_no_model_of_a_study_is_refused(content: str, tmp_path: Path) ->
                 archive.writestr("gengap.json", json.dumps(card))
     with pytest.raises(UsageError, match=r"m\.keras: .*(can't be used to predict|can't load this model)"):
         gengap.predict(path, pa.table({"a": [1.0]}), tmp_path / "p.parquet")
-    with pytest.raises(UsageError, match="can't be used to predict"):
+    with pytest.raises(SourceError, match=r"none\.keras: there is no such file. Check the path"):
         gengap.predict(tmp_path / "none.keras", pa.table({"a": [1.0]}), tmp_path / "p.parquet")
 
 
@@ -183,6 +183,23 @@ def test_keys_are_copied_unchanged_whatever_they_are(
     assert (tmp_path / "q.csv").read_text().splitlines()[1:3] == [
         f"{json.dumps(code)},{p}" for code, p in zip(("NA", " 001"), _written(tmp_path / "q.csv"), strict=False)
     ]
+
+
+def test_whole_numbers_of_a_text_file_stay_whole(model: Path, table: pa.Table, tmp_path: Path) -> None:
+    columns = {"id": list(range(1, 401)), "gaps": [None, *range(399)], "zip": [f"0{i}" for i in range(400)]}
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    pyarrow.csv.write_csv(table.drop_columns(["is it"]), tmp_path / "t.csv")
+    for ending in (".parquet", ".csv"):
+        gengap.predict(model, tmp_path / "t.csv", tmp_path / f"p{ending}", ids=[*columns])
+    found = pq.read_table(tmp_path / "p.parquet")
+    assert [str(found.schema.field(name).type) for name in columns] == ["int64", "int64", "large_string"]
+    assert {name: found[name].to_pylist() for name in columns} == columns
+    assert _lines_of(tmp_path / "p.csv")[1].startswith('1,,"00",')
+
+
+def _lines_of(path: Path) -> list[str]:
+    return path.read_text().splitlines()
 
 
 def _written(path: Path) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn, get_args
 import typer
 
 from gengap import __version__
+from gengap.errors import UsageError, did_you_mean
 from gengap.options.command_line import choice_option, spec_of, with_options_of
 from gengap.options.spec import VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
@@ -131,6 +132,9 @@ def watch(
     from gengap.watch import serve_page
 
     with contextlib.suppress(KeyboardInterrupt), serve_page(folder, port, lang) as server:
+        if not folder.exists():
+            hint = did_you_mean(folder.name, [each.name for each in folder.parent.glob("*") if each.is_dir()])
+            typer.echo(f"there is no folder {folder} yet; waiting for it.{hint}", err=True)
         typer.echo(f"{server.address} shows {folder} while it runs. Ctrl-C ends it", err=True)
         if browser:
             server.open_browser()
@@ -210,6 +214,8 @@ def diagnose(
     """Give the verdict on the training curves in FILE: Keras, TensorBoard, Lightning, Hugging Face, XGBoost, ..."""
     from gengap.diagnose import diagnose_files
 
+    if plot is not None and plot.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise UsageError(f"{plot}: pictures are written as .png, .pdf or .svg; name such a file")
     batch = diagnose_files(files, metric, min_effect)
     if json:
         from gengap.report.verdict_table import verdicts_json

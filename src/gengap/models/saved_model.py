@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from gengap.data.encoding import Encoding
-from gengap.errors import UsageError, reason
+from gengap.errors import SourceError, UsageError, reason
 from gengap.files.limits import LARGEST_CARD, TooLargeError, check_archive
 from gengap.models import backend
 from gengap.options.spec import TaskName
@@ -65,7 +65,9 @@ def write_card(path: Path, card: ModelCard) -> None:
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read a saved model's card. Raises UsageError if gengap did not save the file."""
+    """Read a saved model's card. Raises SourceError if there is no file, UsageError for one of others."""
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file. Check the path")
     try:
         if path.is_dir() and (inside := path / "models" / "best.keras").is_file():
             raise UsageError(f"{path}: this is a study's folder, expected a model. Name its best, {inside}")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -80,6 +81,31 @@ class StudyFolder:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
+    def check_trials(self, expected: Mapping[tuple[str, int], str] | None = None) -> None:
+        """Raise StudyFolderError if a trial saved here has another format, or another fingerprint than expected.
+
+        Args:
+            expected: Fingerprints by run and seed. Default: only formats are checked, those of all trials.
+        """
+        paths = {self.trial_file(*key): text for key, text in (expected or {}).items()}
+        for path in paths if expected is not None else (self.path / "trials").rglob("*.parquet"):
+            if not path.is_file() or PARTIAL_FILE.fullmatch(path.name):
+                continue
+            try:
+                summary, found, maker = read_trial(path)
+            except StudyFolderError:
+                raise
+            except Exception:  # a damaged file is reported when its trial is needed
+                continue
+            if expected is not None and found != paths[path]:
+                raise self._other_trial(summary.run, found, paths[path], maker)
+
+    def _other_trial(self, run: str, found: str, expected: str, maker: str) -> StudyFolderError:
+        return StudyFolderError(
+            f"{self.path} holds {run} trained with {difference(found, expected, maker)}; name another folder "
+            "with --out, or delete this one to start over"
+        )
+
     def finished(self, run: str, seed: int, expected: str) -> tuple[TrainResult, TrialSummary] | None:
         """Return the finished trial saved here, or None. Raises StudyFolderError for other trials or data."""
         path = self.trial_file(run, seed)
@@ -101,10 +127,7 @@ class StudyFolder:
                 f"{path} can't be read as a finished trial ({reason(error)}); delete it to train that trial again"
             ) from None
         if found != expected:
-            raise StudyFolderError(
-                f"{self.path} holds {run} trained with {difference(found, expected, maker)}; name another folder "
-                "with --out, or delete this one to start over"
-            )
+            raise self._other_trial(run, found, expected, maker)
         self.checkpoints(run, seed, expected).discard()
         return TrainResult(history, epochs, outputs, best_epoch, summary.stopped, summary.seconds), summary
 
@@ -224,8 +247,9 @@ def read_trial(path: Path) -> tuple[TrialSummary, str, str]:
     maker, schema = stored.get(MAKER, b"").decode(), stored.get(TRIAL_SCHEMA, b"1").decode()
     if SUMMARY in stored and schema != str(SCHEMA):
         raise StudyFolderError(
-            f"{path} was written by another gengap{f', {maker}' if maker else ''} (schema {schema}; this one reads "
-            f"{SCHEMA}); name another folder with --out, or delete this one to start over"
+            f"{path} has an older format; name another folder with --out, or delete this one to start over"
+            if schema < str(SCHEMA)
+            else f"{path} has the newer format of gengap {maker}; update gengap, or name another folder with --out"
         )
     return msgspec.json.decode(stored[SUMMARY], type=TrialSummary), stored[FINGERPRINT].decode(), maker
 

@@ -167,6 +167,13 @@ class Scheduler:
             parts |= {"model": self.user_models.known(trial.units).digest}
         return fingerprint(parts | others | versions())
 
+    def check_folder(self) -> None:
+        """Raise StudyFolderError if the folder holds trials of another plan or other data."""
+        if self.folder is not None:
+            keys = [(trial, seed) for trial in self.plan.all_trials for seed in range(self.run.seeds)]
+            saved = [(trial, seed) for trial, seed in keys if self.folder.trial_file(trial.run, seed).is_file()]
+            self.folder.check_trials({(trial.run, seed): self.fingerprint(trial, seed) for trial, seed in saved})
+
     def pending(self, trial: Trial, seed: int, fingerprint: str) -> PendingTrial:
         """Return the trial with that seed, ready to be trained."""
         task, user_models = self.dataset.task, self.user_models

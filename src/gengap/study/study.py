@@ -95,8 +95,9 @@ def study(
         dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
         plan = plan.adapt_to_task(dataset.task)
         user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
-        display.begin(plan, dataset, run.seeds, user_models)
         interrupt = stack.enter_context(interruptible(display))
+        Scheduler(plan, dataset, run, folder, display, interrupt, (), user_models, cluster).check_folder()
+        display.begin(plan, dataset, run.seeds, user_models)
         baselines = list(fit_baselines(sample_in_memory(dataset.train), dataset.task))
         scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, baselines, user_models, cluster)
         while not interrupt.is_set() and (trials := next_trials(plan, scheduler.results(), len(dataset.train))):
@@ -142,6 +143,7 @@ def _open_folder(run: RunSpec, data: DataSpec, stack: contextlib.ExitStack) -> S
     refuse_links(path)
     stack.enter_context(study_lock(path))
     folder.tidy()
+    folder.check_trials()
     return folder
 
 

@@ -7,12 +7,13 @@ objects in memory, `remote` addresses.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gengap.data import collider
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
@@ -23,6 +24,7 @@ from gengap.options.spec import OnBadRow
 from gengap.options.study_options import DataOptions, DataSpec
 
 EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
+WHOLE = r"^(-?[1-9][0-9]{0,17}|0|)$"  # of 18 digits at most, which 64 bits hold
 CORRECT = "Correct the column, or say otherwise with --column"
 
 
@@ -198,13 +200,15 @@ def ingest(
         DataError: The rows can't be read.
     """
     spec = DataSpec(rows=rows, target=target, on_bad_row=on_bad_row)
+    if (path := Path(path)).suffix.lower() != ".parquet":
+        raise UsageError(f"{path}: expected a name that ends in .parquet, such as {path.with_suffix('.parquet')}")
     _, origin, reader = _find(source, spec.rows, seed, progress)
     if rows is None and origin == "collider":
         raise UsageError("collider has no end: say how many rows, as --rows 100000 (rows=100_000).")
     if target is not None:
         _choose_target(target, reader, origin)
     reader.refuse(reader.columns, "Leave the column out.")
-    return tables.write_reader(reader, origin, Path(path), spec, progress)
+    return tables.write_reader(reader, origin, path, spec, progress)
 
 
 def feature_batches(
@@ -216,7 +220,7 @@ def feature_batches(
         source: As for `open_source`.
         wanted: The columns to read, with their types. A column of dates may come where text is wanted.
         progress: As for `open_source`.
-        ids: Columns to copy unchanged.
+        ids: Columns to copy. Whole numbers in a file of text are copied as numbers, other text unchanged.
 
     Returns:
         The schema of the columns `ids`, and batches of the wanted columns with the same rows of `ids`.
@@ -240,15 +244,36 @@ def feature_batches(
         else field
         for field in wanted
     )
-    schema = pa.schema([(name, _unchanged(reader.types.get(name, pa.string()))) for name in dict.fromkeys(ids)])
+    texts = pa.schema([(name, _unchanged(reader.types.get(name, pa.string()))) for name in dict.fromkeys(ids)])
 
     def read(schema: pa.Schema, progress: Progress | None) -> Iterator[pa.RecordBatch]:
         blocks = reader.blocks(schema, None, False)
         return accept_rows(blocks, file=origin, rows=None, on_bad_row=None, skipped=[], progress=progress)
 
+    untyped = [name for name in texts.names if name not in reader.types]
+    whole = _whole_number_columns(read(pa.schema([texts.field(name) for name in untyped]), None), untyped)
+    schema = pa.schema([field.with_type(pa.int64()) if field.name in whole else field for field in texts])
+    copied = (_with_whole_numbers(batch, schema) for batch in read(texts, None))
     features = read(pa.schema(list(fields)), progress)
     # A column may be a feature too, with another type, so the table is read twice in parallel.
-    return schema, _side_by_side(features, read(schema, None)) if ids else ((batch, []) for batch in features)
+    return schema, _side_by_side(features, copied) if ids else ((batch, []) for batch in features)
+
+
+def _whole_number_columns(batches: Iterator[pa.RecordBatch], names: Iterable[str]) -> set[str]:
+    """Return the columns of text that hold only whole numbers without leading zeros, and empty cells."""
+    left = set(names)
+    while left and (batch := next(batches, None)) is not None:
+        left = {name for name in left if pc.all(pc.match_substring_regex(batch.column(name), WHOLE)).as_py()}
+    return left
+
+
+def _with_whole_numbers(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the batch in the types of `schema`; an empty cell of a column of whole numbers is null."""
+    arrays = (
+        array if array.type == field.type else pc.if_else(pc.equal(array, ""), None, array).cast(field.type)
+        for array, field in zip(batch.columns, schema, strict=True)
+    )
+    return pa.RecordBatch.from_arrays(list(arrays), schema=schema)
 
 
 def _unchanged(kind: pa.DataType) -> pa.DataType:
