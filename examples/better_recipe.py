@@ -26,7 +26,7 @@ from gengap.models.treatments import LabelSmoothing, Mixup, Treatment
 from gengap.plan import Recipe, Trial
 from gengap.presets import BETTER, better
 from gengap.tasks import BINARY
-from gengap.train import trainer
+from gengap.train.fitting import train_model
 from gengap.train.local import steps_per_epoch
 from gengap.train.recipe import Constant, FlatCosine
 from gengap.train.types import TrainConfig
@@ -108,10 +108,11 @@ def measure(trial: Trial, dataset: gengap.Dataset, seed: int, momentum: float | 
     )
     job = replace(job, callbacks=(averages,) if averages else ())
     started = time.perf_counter()
-    result = trainer().fit(model, dataset.train, dataset.validation, job)
+    result, _ = train_model(model, dataset.train, dataset.validation, job)
     seconds = time.perf_counter() - started
     if averages:
         return RecipeResult(averages.loss, *scores(averages.averaged, dataset.test), averages.epoch, seconds)
+    assert result.best_epoch is not None, "the validation loss was never finite"
     best = result.history["validation", "binary_crossentropy"].at(result.best_epoch)
     return RecipeResult(best, *scores(model, dataset.test), result.best_epoch, seconds)
 

@@ -17,7 +17,7 @@ import pytest
 
 import gengap.diagnose as diagnose
 from gengap.callbacks import Monitor
-from gengap.callbacks.row_losses import RowLossHistory, model_losses
+from gengap.callbacks.monitor import RowLossHistory, model_losses
 from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.train.types import OUTPUT_EPOCHS, OUTPUT_ROWS

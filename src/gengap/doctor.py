@@ -199,12 +199,13 @@ def _check_trainers() -> None:
 
     from gengap.data.stored_rows import sample_in_memory
     from gengap.train import keras_loop as keras
-    from gengap.train import trainer
+    from gengap.train.fitting import train_model
     from gengap.train.types import TrainConfig
 
     data, job = _data(), TrainConfig(epochs=EPOCHS, batch=BATCH)
     train = sample_in_memory(data.train)
-    ours, theirs = (fit(_model(data), train, data.validation, job).history for fit in (trainer().fit, keras.fit))
+    ours = train_model(_model(data), train, data.validation, job)[0].history
+    theirs = keras.fit(_model(data), train, data.validation, job).history
     for key, series in ours.series.items():
         row = 1.01 / VALIDATION if "accuracy" in key[1] else 0  # an output near 0 may fall on the other side
         if not np.allclose(series.values, theirs[key].values, rtol=TOLERANCE, atol=row):

@@ -321,9 +321,11 @@ def roc_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None =
     """Return the area under the ROC curve as {"auc": ...}; nothing without both classes."""
     from sklearn.metrics import roc_auc_score
 
-    there = labels if weights is None else labels[weights > 0]
+    weighted_labels = labels if weights is None else labels[weights > 0]
     return (
-        {"auc": float(roc_auc_score(labels, scores, sample_weight=weights))} if len(np.unique(there)) == 2 else {}
+        {"auc": float(roc_auc_score(labels, scores, sample_weight=weights))}
+        if len(np.unique(weighted_labels)) == 2
+        else {}
     )
 
 

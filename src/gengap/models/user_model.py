@@ -118,14 +118,14 @@ def _import_function(name: str) -> Any:
 @contextmanager
 def _current_folder_first() -> Iterator[None]:
     """Import modules from the current folder too: a command's own path doesn't contain it."""
-    here = str(Path.cwd())
+    folder = str(Path.cwd())
     importlib.invalidate_caches()
-    sys.path.insert(0, here)
+    sys.path.insert(0, folder)
     try:
         yield
     finally:
         with suppress(ValueError):
-            sys.path.remove(here)
+            sys.path.remove(folder)
 
 
 @contextmanager
@@ -144,10 +144,10 @@ def _error_text(fault: BaseException) -> str:
     """Describe an error and the line of the user's code that raised it."""
     text = f"{type(fault).__name__}: {reason(fault)}"
     frames = traceback.extract_tb(fault.__traceback__)
-    theirs = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
-    if isinstance(fault, SyntaxError) or not theirs:  # a SyntaxError names its line itself
+    user_frames = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
+    if isinstance(fault, SyntaxError) or not user_frames:  # a SyntaxError names its line itself
         return text
-    return f"{text} ({theirs[-1].filename}, line {theirs[-1].lineno})"
+    return f"{text} ({user_frames[-1].filename}, line {user_frames[-1].lineno})"
 
 
 def _kind_text(value: object) -> str:

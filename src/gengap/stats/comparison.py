@@ -121,8 +121,8 @@ def compare(
         by_metric["accuracy"] = {
             run: linearise((each > 0) == (labels == 1), weights) for run, each in scores.items()
         }
-        there = labels if weights is None else labels[weights > 0]
-        if min((there == 1).sum(), (there == 0).sum()) >= 2:
+        weighted_labels = labels if weights is None else labels[weights > 0]
+        if min((weighted_labels == 1).sum(), (weighted_labels == 0).sum()) >= 2:
             areas = {run: auc_components(each, labels, weights) for run, each in scores.items()}
     if not others:
         return ()

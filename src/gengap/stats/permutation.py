@@ -82,5 +82,5 @@ def _weights(task: AnyTask, y: np.ndarray) -> tuple[np.ndarray, float]:
         return ranks[:, None] / max(spread, 1.0), 0.0
     labels = y.reshape(len(y), -1) == 1
     pairs = labels.sum(axis=0) * (len(y) - labels.sum(axis=0))
-    there = np.count_nonzero(pairs)
-    return labels * (pairs > 0) / np.maximum(pairs, 1) / max(there, 1), 0.5
+    classes = np.count_nonzero(pairs)
+    return labels * (pairs > 0) / np.maximum(pairs, 1) / max(classes, 1), 0.5

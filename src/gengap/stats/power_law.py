@@ -172,9 +172,11 @@ class _Target:
         slope, decay, wander, error = self.parameters(z)
         walk = np.cumsum(z[:, 4:] * self.roots, axis=1)
         above = slope[:, None] * _exp(decay[:, None] * self.back + wander[:, None] * walk) @ self.until
-        seen = (self.y - above) @ self.turn
+        residuals = (self.y - above) @ self.turn
         variances = self.variances + error[:, None] ** 2
-        squares, crossed, ones = ((a / variances).sum(axis=1) for a in (seen**2, seen * self.ones, self.ones**2))
+        squares, crossed, ones = (
+            (a / variances).sum(axis=1) for a in (residuals**2, residuals * self.ones, self.ones**2)
+        )
         known = -0.5 * (squares - crossed**2 / ones + np.log(variances).sum(axis=1) + np.log(ones))
         return known, crossed / ones, 1 / np.sqrt(ones)
 
@@ -194,10 +196,10 @@ def posterior(measured: MeanLosses, random: np.random.Generator) -> Particles:
         for _ in range(3 * MOVES if heat == HEATS[-1] else MOVES):
             fresh = random.standard_normal(z.shape) @ root.T
             moved = centre + np.sqrt(1 - stride**2) * (z - centre) + stride * fresh
-            there = target.weigh(moved)[0]
-            gain = heat * (there - known) + _apart(moved, centre, root) - _apart(z, centre, root)
+            proposed = target.weigh(moved)[0]
+            gain = heat * (proposed - known) + _apart(moved, centre, root) - _apart(z, centre, root)
             accepted = np.log(random.random(PARTICLES)) < gain
-            z[accepted], known[accepted] = moved[accepted], there[accepted]
+            z[accepted], known[accepted] = moved[accepted], proposed[accepted]
             stride = float(np.clip(stride * np.exp(accepted.mean() - ACCEPTED), 0.05, 1.0))
     slope, decay, wander, _ = target.parameters(z)
     _, mean, sd = target.weigh(z)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
 
 from gengap.models import backend
 
@@ -11,17 +10,6 @@ from gengap.models import backend
 def keras_backend() -> str:
     """Return the backend that Keras runs on: "jax" unless the user chose another."""
     return backend.keras.backend.backend()
-
-
-def trainer() -> ModuleType:
-    """Return the trainer for Keras' backend: its `fit(model, train, validation, config)`."""
-    if keras_backend() == "jax":
-        from gengap.train.jax import trainer as compiled
-
-        return compiled
-    from gengap.train import keras_loop as plain
-
-    return plain
 
 
 def versions() -> dict[str, str]:

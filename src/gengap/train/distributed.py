@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from gengap.options.spec import BackendName
 from gengap.train import versions
 from gengap.train.checkpoint import TRAINING
 from gengap.train.fitting import train_model
-from gengap.train.local import WAKE_SECONDS, BuildTrial, CompletedTrial, PendingTrial, warn_if_slower
+from gengap.train.local import WAKE_SECONDS, CompletedTrial, PendingTrial, warn_if_slower
 from gengap.train.types import TrainResult
 
 ANSWER_SECONDS = 15  # how long a cluster may take to answer and to offer a worker
@@ -76,7 +76,7 @@ class Cluster:
 
 def run_on_cluster(
     cluster: Cluster,
-    due: Sequence[PendingTrial],
+    trials: Sequence[PendingTrial],
     rows: tuple[Rows, Rows],
     jobs: int | None,
     interrupt: threading.Event,
@@ -85,7 +85,7 @@ def run_on_cluster(
 
     Args:
         cluster: Where to train.
-        due: The trials.
+        trials: The trials.
         rows: The training rows and the validation rows.
         jobs: The most trials at once; None sends all of them to the cluster.
         interrupt: Once set, the trials that run are given up.
@@ -93,7 +93,7 @@ def run_on_cluster(
     Raises:
         ClusterError: If no worker answers, if one has other versions, or if a trial's workers die again and again.
     """
-    if not due:
+    if not trials:
         return
     if isinstance(rows[0], StoredRows):
         raise UsageError(
@@ -101,15 +101,16 @@ def run_on_cluster(
             "or use fewer with --rows"
         )
     faults: list[Exception] = []
-    left = {(trial.run, trial.seed): trial for trial in due}
+    left = {(trial.run, trial.seed): trial for trial in trials}
     for again in range(TRIES + 1):
         try:
             for result in _run_tasks(cluster, left, rows, jobs, interrupt):
                 trial = left.pop((result.run, result.seed))
                 if isinstance(result.outcome, Exception):
                     faults.append(result.outcome)
-                else:
-                    yield _completed(trial, result.outcome, rows)
+                    continue
+                warn_if_slower(trial.run, result.slower)
+                yield _completed(trial, result.outcome, result.weights, rows)
             break
         except _WorkersLostError as lost:  # all workers that had the rows are gone; others may have come
             if again == TRIES:
@@ -119,21 +120,17 @@ def run_on_cluster(
 
 
 @dataclass(frozen=True, eq=False)
-class _WorkerResult:
-    """A trial that a worker trained; `slower` says why Keras' own loop trained it, if so."""
-
-    result: TrainResult
-    weights: list[np.ndarray]
-    slower: str | None
-
-
-@dataclass(frozen=True, eq=False)
 class _TaskResult:
-    """The outcome of one trial and seed. An error is a value, so that it ends no other trial."""
+    """The outcome of one trial and seed. An error is a value, so that it ends no other trial.
+
+    `slower` says why Keras' own loop trained it, if so.
+    """
 
     run: str
     seed: int
-    outcome: _WorkerResult | Exception
+    outcome: TrainResult | Exception
+    weights: Sequence[np.ndarray] = ()
+    slower: str | None = None
 
 
 def _run_tasks(
@@ -144,8 +141,10 @@ def _run_tasks(
     interrupt: threading.Event,
 ) -> Iterator[_TaskResult]:
     """Yield the results of all trials as they arrive. Raises _WorkersLostError and ClusterError."""
-    here = _machine_versions()
-    waiting = iter([(_pickled(trial.build), trial.run, trial.seed, here) for trial in left.values()])
+    import cloudpickle  # by value, because a notebook may define the model; workers report what they lack
+
+    expected = _machine_versions()
+    waiting = iter([(cloudpickle.dumps(trial.build), trial.run, trial.seed, expected) for trial in left.values()])
     with (_dask if cluster.backend == "dask" else _ray)(cluster.address, rows) as tasks:
         try:
             for task in islice(waiting, jobs or len(left)):
@@ -159,23 +158,9 @@ def _run_tasks(
             raise _explained(cluster, fault) from fault
 
 
-class _Tasks(Protocol):
-    """Tasks on a connected cluster."""
-
-    @property
-    def running(self) -> int:
-        """How many tasks were submitted and have not returned."""
-        ...
-
-    def submit(self, *arguments: Any) -> None:
-        """Submit `_train` with these arguments; the rows are added."""
-
-    def results(self) -> Sequence[_TaskResult]:
-        """Return results that arrived, after a wait of at most WAKE_SECONDS. Raises the cluster's own errors."""
-        ...
-
-
 class _DaskTasks:
+    """Tasks on a Dask cluster; `running` is how many were submitted and have not returned."""
+
     def __init__(self, client: Any, rows: tuple[Rows, Rows]) -> None:
         from distributed import as_completed
 
@@ -195,6 +180,8 @@ class _DaskTasks:
 
 
 class _RayTasks:
+    """The same on a Ray cluster."""
+
     def __init__(self, rows: tuple[Rows, Rows]) -> None:
         import ray
 
@@ -223,7 +210,7 @@ class _RayTasks:
 
 
 @contextmanager
-def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_Tasks]:
+def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_DaskTasks]:
     """Connect to Dask. What still runs at the end is given up: its scheduler drops what no client waits for."""
     from distributed import Client
 
@@ -236,12 +223,12 @@ def _dask(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_Tasks]:
 
 
 @contextmanager
-def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_Tasks]:
+def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_RayTasks]:
     """Connect to Ray, unless the program is connected already. What still runs at the end is given up."""
     import ray
 
-    ours = not ray.is_initialized()
-    if ours:
+    connects = not ray.is_initialized()
+    if connects:
         with _clear_error("ray", address):
             _check_listening(address)
             ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
@@ -252,7 +239,7 @@ def _ray(address: str | None, rows: tuple[Rows, Rows]) -> Iterator[_Tasks]:
         finally:
             tasks.cancel()
     finally:
-        if ours:
+        if connects:
             ray.shutdown()
 
 
@@ -275,13 +262,6 @@ def _clear_error(backend: BackendName, address: str | None) -> Iterator[None]:
         ) from fault
 
 
-def _pickled(build: BuildTrial) -> bytes:
-    """Pickle by value what a notebook defined. `_train` unpickles it, so that it can report what is missing."""
-    import cloudpickle
-
-    return cloudpickle.dumps(build)
-
-
 def _train(packed: bytes, run: str, seed: int, expected: dict[str, str], rows: tuple[Rows, Rows]) -> _TaskResult:
     """Train one trial, on a worker."""
     import cloudpickle
@@ -292,7 +272,7 @@ def _train(packed: bytes, run: str, seed: int, expected: dict[str, str], rows: t
         train, validation = rows
         built = cloudpickle.loads(packed)(train, validation)
         result, slower = train_model(built.model, built.train, validation, built.config)
-        return _TaskResult(run, seed, _WorkerResult(result, built.model.get_weights(), slower))
+        return _TaskResult(run, seed, result, built.model.get_weights(), slower)
     except GengapError as fault:
         return _TaskResult(run, seed, fault)
     except ModuleNotFoundError as fault:
@@ -315,15 +295,16 @@ def _version_error(actual: Mapping[str, str], expected: Mapping[str, str]) -> st
     return f"a worker has {', '.join(differing)}; expected the same versions everywhere. Install them there"
 
 
-def _completed(trial: PendingTrial, result: _WorkerResult, rows: tuple[Rows, Rows]) -> CompletedTrial:
+def _completed(
+    trial: PendingTrial, result: TrainResult, weights: Sequence[np.ndarray], rows: tuple[Rows, Rows]
+) -> CompletedTrial:
     """Build the trial's model here and give it the worker's weights."""
     from gengap.train.types import output_shape
 
-    warn_if_slower(trial.run, result.slower)
     built = trial.build(*rows)
     output_shape(built.model, built.train)  # creates the weights
-    built.model.set_weights(result.weights)
-    return CompletedTrial(trial, built.model, result.result)
+    built.model.set_weights(list(weights))
+    return CompletedTrial(trial, built.model, result)
 
 
 class _WorkersLostError(Exception):

@@ -75,15 +75,15 @@ def fit(
         raise UsageError("the model isn't compiled; call model.compile(optimizer=..., loss=...) first")
     floats = backend.keras.config.floatx()
     rows, size = to_rows("train", train, floats)
-    held, _ = to_rows("validation", validation, floats)
+    held_out, _ = to_rows("validation", validation, floats)
     batch = batch_size or size or 32 if batch_size != 0 else 0
     if epochs < 1 or batch < 1:
         raise UsageError(f"epochs is {epochs} and batch_size {batch}; expected whole numbers of at least 1")
-    _check(model, rows, held)
+    _check(model, rows, held_out)
     rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
     options: dict[str, Any] = {"seed": seed, "run": run, "callbacks": tuple(callbacks)}
     config = TrainConfig(epochs=epochs, batch=batch, stopping=rule, **options)
-    result, why_slower = train_model(model, rows, held, config)
+    result, why_slower = train_model(model, rows, held_out, config)
     if why_slower is not None:
         message = f"gengap.fit trains by Keras' own loop, with the same history but slower: {why_slower}"
         warnings.warn(message, GengapWarning, stacklevel=2)
@@ -166,5 +166,5 @@ def _why_slower(model: keras.Model, config: TrainConfig) -> str | None:
     for name in OWN_STEPS:
         if getattr(type(model), name) is not getattr(backend.keras.Model, name):
             return f"{type(model).__name__} has a {name} of its own"
-    wanting = [type(callback).__name__ for callback in config.callbacks if needs_batch_hooks(callback)]
-    return f"{' and '.join(wanting)} is called within epochs" if wanting else None
+    hooked = [type(callback).__name__ for callback in config.callbacks if needs_batch_hooks(callback)]
+    return f"{' and '.join(hooked)} is called within epochs" if hooked else None

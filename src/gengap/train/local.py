@@ -77,17 +77,17 @@ class CompletedTrial:
 
 
 def run_trials(
-    due: Sequence[PendingTrial], rows: tuple[Rows, Rows], jobs: int | None, interrupt: threading.Event
+    trials: Sequence[PendingTrial], rows: tuple[Rows, Rows], jobs: int | None, interrupt: threading.Event
 ) -> Generator[CompletedTrial]:
     """Train trials, and yield each when it is done. A KeyboardInterrupt does not wait for the epochs that run.
 
     Args:
-        due: The trials.
+        trials: The trials.
         rows: The training rows and the validation rows.
         jobs: How many small trials to train at once; None is one for each core.
         interrupt: Once set, no other trial starts, and those that run end after their chunk.
     """
-    groups = _groups(due)
+    groups = _groups(trials)
     small = [group for group in groups if group[0].parameters <= SMALL]
     large = [group for group in groups if group[0].parameters > SMALL]
     faults: list[BaseException] = []
@@ -109,14 +109,16 @@ def run_trials(
             raise faults[0]
 
 
-def _groups(due: Sequence[PendingTrial]) -> list[list[PendingTrial]]:
+def _groups(trials: Sequence[PendingTrial]) -> list[list[PendingTrial]]:
     """Group a trial's seeds where the device trains them faster together; else each is alone."""
     if keras_backend() == "jax":
         from gengap.train.jax import trainer
 
         if trainer.seeds_are_faster():
-            return [[each for each in due if each.run == run] for run in dict.fromkeys(each.run for each in due)]
-    return [[each] for each in due]
+            return [
+                [each for each in trials if each.run == run] for run in dict.fromkeys(each.run for each in trials)
+            ]
+    return [[each] for each in trials]
 
 
 def _as_completed(futures: Sequence[Future[list[CompletedTrial]]]) -> Iterator[Future[list[CompletedTrial]]]:
@@ -151,8 +153,8 @@ def _built(trial: PendingTrial, rows: tuple[Rows, Rows], interrupt: threading.Ev
     if trial.on_start is not None:
         trial.on_start()
     built = trial.build(*rows)
-    here = {"on_progress": trial.on_progress, "checkpoints": trial.checkpoints, "interrupt": interrupt}
-    return replace(built, config=replace(built.config, **here))
+    local = {"on_progress": trial.on_progress, "checkpoints": trial.checkpoints, "interrupt": interrupt}
+    return replace(built, config=replace(built.config, **local))
 
 
 def warn_if_slower(run: str, why_slower: str | None) -> None:
