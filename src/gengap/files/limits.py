@@ -172,10 +172,7 @@ def check_arrow(path: Path, file: str) -> None:
 
 
 def _has_index(mapped: pa.MemoryMappedFile) -> bool:
-    mapped.seek(0)
-    found = mapped.read(len(ARROW_MAGIC)) == ARROW_MAGIC
-    mapped.seek(0)
-    return found
+    return mapped.read_at(len(ARROW_MAGIC), 0) == ARROW_MAGIC
 
 
 def _indexed(mapped: pa.MemoryMappedFile) -> Iterator[pa.Message]:
@@ -184,10 +181,8 @@ def _indexed(mapped: pa.MemoryMappedFile) -> Iterator[pa.Message]:
 
     pa.ipc.open_file(mapped)  # refuses a broken index
     end = struct.calcsize("<i") + len(ARROW_MAGIC)
-    mapped.seek(mapped.size() - end)
-    (length,) = struct.unpack_from("<i", mapped.read(end))
-    mapped.seek(mapped.size() - end - length)
-    index = memoryview(mapped.read(length))
+    (length,) = struct.unpack_from("<i", mapped.read_at(end, mapped.size() - end))
+    index = memoryview(mapped.read_at(length, mapped.size() - end - length))
     (table,) = struct.unpack_from("<I", index)
     for field in (_field(index, table, 2), _field(index, table, 3)):  # dictionaries and batches
         blocks = _followed(index, field) if field else 0
