@@ -13,6 +13,7 @@ Each message says what was received and where, what was expected, and how to fix
     │   │   └── FormattedNumberError    a number such as "1,234.5" in a column of plain numbers
     │   └── TooFewRowsError     the source has fewer rows than requested
     ├── StudyFolderError        a study folder is in use, or belongs to another plan or other data
+    ├── TextError               a value has no text in a language (also a LookupError)
     └── ClusterError            machines don't answer, have other versions, or die
 
     GengapWarning               a warning: the work continues in another way than requested
@@ -123,6 +124,10 @@ class TooFewRowsError(DataError):
 
 class StudyFolderError(GengapError):
     """A study folder is in use, or belongs to another plan or other data."""
+
+
+class TextError(GengapError, LookupError):
+    """A message has no text in a language: its file is damaged, or another version wrote it."""
 
 
 class ClusterError(GengapError):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gengap
-from gengap.errors import UsageError
+from gengap.errors import TextError, UsageError
 from gengap.text.catalog import Message, catalog, default_language, languages
 
 SOURCE = Path(gengap.__file__).parent
@@ -105,9 +105,9 @@ def test_a_long_name_breaks_no_sentence(name: str) -> None:
 
 
 def test_a_missing_id_or_parameter_is_an_error() -> None:
-    with pytest.raises(LookupError, match="no-such-id"):
+    with pytest.raises(TextError, match="no-such-id"):
         catalog("en").text("no-such-id")
-    with pytest.raises(LookupError, match="run"):
+    with pytest.raises(TextError, match="run"):
         catalog("en").text("page-headline-recommended")
 
 

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gengap.errors import UsageError
+from gengap.errors import TextError, UsageError
 from gengap.text import numbers
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 ENGLISH = "en"
 SHORT = 200  # characters of each text in a message that is too long for Fluent
+HINT = "The file that names it is damaged, or another version of gengap wrote it"
 NONE = "none"  # the variant that None selects
 
 
@@ -70,14 +71,14 @@ class Catalog:
         return self.text(message.code, **message.parameters)
 
     def text(self, id: str, /, **parameters: Any) -> str:
-        """Write the text of an id as plain text. Raises LookupError without the id or a parameter that it needs."""
+        """Write the text of an id as plain text. Raises TextError without the id or a parameter that it needs."""
         if id not in self:
-            raise LookupError(f"no text {id!r} in the language {self.code!r}")
+            raise TextError(f"no text {id!r} in the language {self.code!r}. {HINT}")
         text, faults = self._format(id, parameters)
         if any(isinstance(fault, ValueError) for fault in faults):
             text, faults = self._format(id, parameters, SHORT)
         if faults:
-            raise LookupError(f"text {id!r} in the language {self.code!r}: {faults[0]}")
+            raise TextError(f"text {id!r} in the language {self.code!r}: {faults[0]}. {HINT}")
         return text
 
     def _format(
