@@ -21,7 +21,7 @@ def refused() -> Figure:
     noisy = curves(falling(0.38, 0.3, 8), falling(0.40, 0.3, 8) + 0.001 * EPOCHS, noise=0.15)
     runs = {
         "not-finite": WorkedExample(shown_runs()["diverged"]),
-        "too-short": WorkedExample(further_runs()["five epochs"]),
+        "too-short": WorkedExample(further_runs()["two epochs"]),
         "constant": WorkedExample(further_runs()["constant"]),
         "too-noisy": WorkedExample(noisy, thresholds=demanding),
     }

@@ -46,8 +46,8 @@ def test_the_unit_does_not_matter(family: Family) -> None:
 @pytest.mark.parametrize(
     ("values", "code", "numbers"),
     [
-        ([0.5], "too-short", {"count": 1, "least": 8}),
-        ([0.5, 0.4, 0.3, 0.3, 0.3, 0.3, 0.2], "too-short", {"count": 7, "least": 8}),
+        ([0.5], "too-short", {"count": 1, "least": 3}),
+        ([0.5, np.nan, 0.4], "too-short", {"count": 2, "least": 3}),
         ([np.nan] * 20, "not-finite", {"count": 20, "since_epoch": None}),
         ([*np.linspace(1, 0.5, 20), np.nan, np.inf], "not-finite", {"count": 22, "since_epoch": 20}),
         ([0.7] * 30, "constant", {"value": 0.7}),
@@ -131,3 +131,26 @@ def test_no_numbers_make_it_crash(validation: list[float], train: list[float]) -
     assert verdict.verdict in ("underfit", "good", "near-overfit", "overfit", "inconclusive")
     assert verdict.findings and all(map(str, verdict.findings))
     assert all(np.isfinite(p) for p in verdict.probabilities.values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(3, 7), st.floats(0.05, 1.0), st.floats(0.1, 2.0))
+def test_a_short_log_that_turns_never_trains_longer_and_one_that_falls_never_overfits(
+    epochs: int, rise: float, fall: float
+) -> None:
+    steps = np.arange(epochs)
+    train = np.exp(-fall * steps)
+    turned = judged(SampledCurves(train, 0.5 * (1 + rise * steps / (epochs - 1))))
+    assert turned.verdict == "overfit" if rise > fall * (epochs - 1) / 4 else turned.verdict != "underfit"
+    falling = judged(SampledCurves(train, 0.5 * (1 - 0.5 * rise * steps / (epochs - 1))))
+    assert falling.verdict != "overfit"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(3, 60), st.floats(-0.05, 0.05))
+def test_no_interval_has_zero_width(epochs: int, slope: float) -> None:
+    verdict = judged(
+        SampledCurves(None, 0.5 * np.exp(slope * np.sqrt(np.arange(epochs)) + 1e-6 * np.arange(epochs)))
+    )
+    assert verdict.rise_percent is not None
+    assert verdict.rise_percent[2] - verdict.rise_percent[0] > 0.1

@@ -21,8 +21,15 @@ SHORTEST_TRAIN = 3  # values of a training curve that has a trend
 # log 2 = 0.7 for a curve that falls evenly in log-epochs, 1 if evenly in epochs, and less if it levels off.
 AHEAD = 0.7  # the median of that factor ...
 AHEAD_SPREAD = 1.0  # ... and the sd of its logarithm, from real runs of known truth
-# The prior of a curve's end: level within about half a percent, or moving by about ten, equally likely.
+# The prior of a curve's end: level within about half a percent, or moving by about ten. They are equally likely
+# from LONG epochs on. In fewer epochs, being level is less likely in proportion.
 LEVEL_OR_MOVING = (0.006, 0.1)
+LONG = 30
+# All epochs share the same few validation rows. A model that has changed by more since may be better or worse on
+# them by luck: the sd is this share of how far training fell. Without a training curve it is the least.
+LUCK, LEAST_LUCK = 0.05, 0.0005
+POSSIBLE = 0.05  # a rise that is less probable than this is measured from the lowest point
+ABOUT = 0.95  # rises whose probability is this share of the largest are about as probable
 QUANTILES = (-1.47, -0.79, -0.37, 0.0, 0.37, 0.79, 1.47)  # of the standard normal, at (i - 1/2)/7
 
 
@@ -36,7 +43,8 @@ class Evidence:
         trend: The trend under the validation curve.
         rows: The trend of each validation row's loss, if rows are given.
         min_effect: The smallest change that matters.
-        rise: How far the validation trend rises from its lowest point to the end.
+        turn: Index of the trend from which it has most likely risen; never the last.
+        rise: How far the validation trend rises from there to the end.
         pace: How far it falls per e-fold of epochs, near the end.
         train_trend: The trend under the training curve, once it is fitted: see `with_training_trend`.
     """
@@ -46,6 +54,7 @@ class Evidence:
     trend: Trend
     rows: RowLossTrend | None
     min_effect: float
+    turn: int
     rise: Mixture
     pace: Mixture
     train_trend: Trend | None = None
@@ -92,10 +101,10 @@ class Evidence:
 
     def with_training_trend(self) -> Evidence:
         """Return the evidence with the trend under the training curve too."""
-        if self.train is None or len(self.train) < SHORTEST_TRAIN:
+        if self.train_trend is not None:
             return self
         with single_threaded():
-            return replace(self, train_trend=fit_trend(self.train.positions, self.train.values))
+            return replace(self, train_trend=_training_trend(self.train))
 
     @property
     def bump(self) -> tuple[float, int]:
@@ -110,7 +119,7 @@ class Evidence:
     @property
     def sampling_error(self) -> float | None:
         """The standard error of the rise from the choice of validation rows, if rows are given."""
-        return None if self.rows is None else self.rows.difference_error(-1, self.trend.lowest_index)
+        return None if self.rows is None else self.rows.difference_error(-1, self.turn)
 
 
 def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min_effect: float = 0.01) -> Evidence:
@@ -128,12 +137,59 @@ def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min
     with single_threaded():
         trend = fit_trend(validation.positions, validation.values)
         smoothed = _rows(rows, validation, trend)
-        error = 0.0 if smoothed is None else smoothed.difference_error(-1, trend.lowest_index)
-        rise = trend.difference(-1, trend.lowest_index).with_prior(LEVEL_OR_MOVING).with_error(error)
+        train_trend = _training_trend(train) if rows is None else None
+        luck = _luck(validation, train, trend, train_trend)
+        turn = _turning_point(trend, luck, float(np.log1p(min_effect)))
+        error = float(luck[turn]) if smoothed is None else smoothed.difference_error(-1, turn)
+        rise = trend.difference(-1, turn).with_prior(LEVEL_OR_MOVING, _level_chances(trend))
         pace = _pace(trend, smoothed)
     return Evidence(
-        validation=validation, train=train, trend=trend, rows=smoothed, min_effect=min_effect, rise=rise, pace=pace
+        validation=validation,
+        train=train,
+        trend=trend,
+        rows=smoothed,
+        min_effect=min_effect,
+        turn=turn,
+        rise=rise.with_error(max(error, LEAST_LUCK)),
+        pace=pace,
+        train_trend=train_trend,
     )
+
+
+def _training_trend(train: ScaledCurve | None) -> Trend | None:
+    """Return the trend under a training curve, if it has enough values."""
+    if train is None or len(train) < SHORTEST_TRAIN:
+        return None
+    return fit_trend(train.positions, train.values)
+
+
+def _luck(
+    validation: ScaledCurve, train: ScaledCurve | None, trend: Trend, train_trend: Trend | None
+) -> np.ndarray:
+    """Return the sd of the rise since each epoch of the trend but the last, from the luck of the rows."""
+    if train is None or train_trend is None:
+        return np.full(len(trend.epochs) - 1, LEAST_LUCK)
+    epochs = np.interp(trend.epochs, validation.positions, validation.epochs)
+    level = np.interp(np.interp(epochs, train.epochs, train.positions), train_trend.epochs, train_trend.mean)
+    return np.maximum(LUCK * np.abs(level[:-1] - level[-1]), LEAST_LUCK)
+
+
+def _turning_point(trend: Trend, luck: np.ndarray, limit: float) -> int:
+    """Return the index since which a rise above `limit` is most probable, or the lowest if none is possible.
+
+    Among those that are about as probable, it is the lowest.
+    """
+    rises = trend.rises().with_prior(LEVEL_OR_MOVING, _level_chances(trend)).with_error(luck)
+    chances = rises.each_above(limit)
+    if chances.max() < POSSIBLE:
+        return min(trend.lowest_index, len(chances) - 1)
+    return int(np.where(chances >= ABOUT * chances.max(), trend.mean[:-1], np.inf).argmin())
+
+
+def _level_chances(trend: Trend) -> tuple[float, float]:
+    """Return the prior probabilities of LEVEL_OR_MOVING for a trend of so many logged epochs."""
+    level = 0.5 * min(trend.count / LONG, 1.0)
+    return level, 1 - level
 
 
 def _epoch(curve: ScaledCurve, position: float) -> int:

@@ -15,9 +15,9 @@ from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, Interval, Thresholds, Verdict
 from gengap.text.catalog import Message
 
-SHORTEST = 8  # finite validation values; fewer show no trend
+SHORTEST = 3  # finite validation values; fewer show no trend
 SEEN = 0.8  # probability from which a side remark is made
-NO_CHANGE = 0.05  # percent; a smaller change is shown as none
+NO_CHANGE = 0.1  # percent; a smaller change is shown as none
 MULTIPLE = 3.0  # times training from which a gap is shown as a multiple
 
 

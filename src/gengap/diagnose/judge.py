@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thres
     evidence = collect_evidence(curves, rows, min_effect=thresholds.min_effect).with_training_trend()
     auxiliary = None
     if curves.auxiliary is not None and check_usable(curves.auxiliary) is None:
-        auxiliary = collect_evidence(curves.auxiliary, min_effect=thresholds.min_effect)
+        auxiliary = collect_evidence(replace(curves.auxiliary, train=None), min_effect=thresholds.min_effect)
     verdict = _measure(curves, evidence, thresholds)
     findings = find_reasons(verdict, curves, evidence, auxiliary, thresholds)
     return msgspec.structs.replace(verdict, findings=findings, advice=advise(findings))

@@ -28,6 +28,8 @@ CORRELATIONS = (0.5, 0.8, 0.92, 0.97, 0.99)  # of neighbouring epochs' noise
 SPANS = 6  # correlation times that a curve should contain: slower changes are more likely its trend,
 DOUBT = 3  # increasingly so with fewer: the noise has the prior weight (contained / SPANS) ** DOUBT
 WANDER = 0.02  # sd of noise that drifts from epoch to epoch; much larger drifts are the trend
+USUAL_NOISE = 0.005  # what noise is before any is seen ...
+USUAL_COUNT = 3  # ... which counts as much as this number of second differences: few epochs show little noise
 TINY = 1e-300  # keeps logarithms of weights finite
 LARGEST = 24  # settings with the largest weights, which are used
 LEVEL_SD = 2.0  # of the trend's unknown level, in natural logarithms
@@ -68,7 +70,10 @@ def settings() -> Settings:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A weighted mixture of normal distributions of one number: weights, means and sds have the shape (K,)."""
+    """A weighted mixture of normal distributions of one number: weights, means and sds have the shape (K,).
+
+    `above`, `with_prior` and `with_error` also take n numbers at once: all three are then (K, n).
+    """
 
     weights: np.ndarray
     means: np.ndarray
@@ -76,8 +81,12 @@ class Mixture:
 
     def above(self, threshold: float) -> float:
         """Return the probability of a value above `threshold`."""
-        chance = float(self.weights @ ndtr((self.means - threshold) / self.sds))
-        return min(chance, 1.0)  # the weights sum to about 1
+        return float(self.each_above(threshold))
+
+    def each_above(self, threshold: float) -> np.ndarray:
+        """Return the probability of a value above `threshold`, of each of the n numbers."""
+        chances = (self.weights * ndtr((self.means - threshold) / self.sds)).sum(axis=0)
+        return np.minimum(chances, 1.0)  # the weights sum to about 1
 
     @property
     def mean(self) -> float:
@@ -106,22 +115,25 @@ class Mixture:
         """Return the number plus `by`."""
         return Mixture(self.weights, self.means + by, self.sds)
 
-    def with_prior(self, sds: Sequence[float]) -> Mixture:
-        """Return the posterior under a prior around 0, with one of the standard deviations `sds`, equally likely.
+    def with_prior(self, sds: Sequence[float], chances: Sequence[float] | None = None) -> Mixture:
+        """Return the posterior under a prior around 0, with one of the standard deviations `sds`.
 
-        A small sd states that most curves end level. Only data that contradict it make a large one likely. (Normal
-        distributions times normal likelihoods, weighted by their evidence: Gelman et al. 2013, "Bayesian Data
-        Analysis", sections 2.5 and 7.4.)
+        `chances` are the prior probabilities of the `sds` (default: equal). A small sd states that most curves end
+        level. Only data that contradict it make a large one likely. (Normal distributions times normal
+        likelihoods, weighted by their evidence: Gelman et al. 2013, "Bayesian Data Analysis", sections 2.5, 7.4.)
         """
-        variances = np.square(sds)[:, None]
+        apart = (-1, *[1] * self.means.ndim)
+        variances = np.square(sds).reshape(apart)
         total = self.sds**2 + variances
         evidence = np.log(self.weights + TINY) - 0.5 * (self.means**2 / total + np.log(total))
-        weights = np.exp(evidence - evidence.max())
+        if chances is not None:
+            evidence = evidence + np.log(chances).reshape(apart)
+        weights = np.exp(evidence - evidence.max(axis=(0, 1)))
         shrink = variances / total
-        parts = (weights / weights.sum(), self.means * shrink, self.sds * np.sqrt(shrink))
-        return Mixture(*(part.ravel() for part in parts))
+        parts = (weights / weights.sum(axis=(0, 1)), self.means * shrink, self.sds * np.sqrt(shrink))
+        return Mixture(*(part.reshape(-1, *self.means.shape[1:]) for part in parts))
 
-    def with_error(self, sd: float) -> Mixture:
+    def with_error(self, sd: float | np.ndarray) -> Mixture:
         """Return the number plus an independent error with the standard deviation `sd`."""
         return Mixture(self.weights, self.means, np.sqrt(self.sds**2 + sd**2))
 
@@ -139,6 +151,7 @@ class Trend:
         means: Mean of the trend for each setting, of shape (K, g).
         covariances: Its covariance for each setting, of shape (K, g, g).
         noise: Standard deviation between neighbouring epochs.
+        count: Number of logged values.
     """
 
     epochs: np.ndarray
@@ -147,6 +160,7 @@ class Trend:
     means: np.ndarray
     covariances: np.ndarray
     noise: float
+    count: int
 
     @property
     def mean(self) -> np.ndarray:
@@ -163,6 +177,13 @@ class Trend:
         c = self.covariances
         variance = c[:, a, a] + c[:, b, b] - 2 * c[:, a, b]
         return Mixture(self.weights, self.means[:, a] - self.means[:, b], np.sqrt(np.maximum(variance, 1e-14)))
+
+    def rises(self) -> Mixture:
+        """Return the last value of the trend minus each of the g - 1 earlier ones."""
+        c = self.covariances
+        variance = np.einsum("kii->ki", c) + c[:, -1:, -1] - 2 * c[:, -1]
+        rise, sd = self.means[:, -1:] - self.means, np.sqrt(np.maximum(variance, 1e-14))
+        return Mixture(self.weights[:, None], rise[:, :-1], sd[:, :-1])
 
     def draws(self, count: int, seed: int = 0) -> np.ndarray:
         """Return `count` random draws of the trend, of shape (count, g)."""
@@ -214,6 +235,7 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
         means=level + np.einsum("kmg,km->kg", gain, z[chosen]),
         covariances=_prior(used, np.log(epochs), np.log(epochs), end) - gain.transpose(0, 2, 1) @ gain,
         noise=noise,
+        count=len(values),
     )
 
 
@@ -231,10 +253,13 @@ def _bins(n: int) -> tuple[np.ndarray, np.ndarray]:
 def _bending_noise(values: np.ndarray) -> float:
     """Return the sd of white noise with such second differences, by their median absolute deviation.
 
-    Second differences are used because neither a curve's slope nor a turning point is noise.
+    Second differences are used because neither a curve's slope nor a turning point is noise. The variance is
+    averaged with USUAL_NOISE's.
     """
     bends = np.diff(values[len(values) // 4 :], 2)
-    return max(1.4826 * float(np.median(np.abs(bends - np.median(bends)))) / np.sqrt(6), 1e-5)
+    own = 1.4826 * float(np.median(np.abs(bends - np.median(bends)))) / np.sqrt(6)
+    count = len(bends)
+    return float(np.sqrt((USUAL_COUNT * USUAL_NOISE**2 + count * own**2) / (USUAL_COUNT + count)))
 
 
 def _prior(s: Settings, a: np.ndarray, b: np.ndarray, end: float) -> np.ndarray:
