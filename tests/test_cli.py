@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from gengap.cli import app
 
 SMALL = ["--train", "200", "--validation", "50", "--max-epochs", "3", "--only", "sizes/Tiny"]
 
@@ -38,10 +42,15 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
     [
         (["study", "nothing.csv"], 1, "there is no such file"),
         (["study", "--plan", "fast"], 2, "there is no plan 'fast', expected quick"),
-        (["study", "--rows", "0"], 2, "--rows"),
+        (["study", "--rows", "0"], 2, "'--rows': 0 is not a whole number of at least 1"),
+        (["study", "--train", "abc"], 2, "'--train': 'abc' is not a whole number"),
+        (["study", "--memory", "abc"], 2, "'--memory': 'abc' is not a number"),
+        (["study", "higs"], 1, "there is no such file. Check the path. Did you mean 'higgs'?"),
+        (["diagnose", "x.csv", "--min-effect", "1%"], 2, "'1%' is not a number; write 0.01"),
         (["study", "--colour", "red"], 2, "No such option"),
         (["study", "--on-bad-row", "hide"], 2, "expected 'fail' or 'skip'"),
         (["study", "--only", "x", "--plan", "tutorial"], 2, "no trial matches 'x'"),
+        (["study", "--only", "tyny"], 2, "no trial matches 'tyny'. Did you mean '*/Tiny'?"),
         (["study", "--rows", "50", "--train", "100"], 2, "but rows is 50"),
         (["plan", "absent.toml"], 2, "absent.toml"),
         (["ingest", "collider", "-o", "x.parquet"], 2, "rows"),
@@ -104,6 +113,15 @@ def test_a_plan_prints_as_toml_that_runs_on_a_table_that_ingest_wrote(tmp_path: 
     done = gengap("study", "toy.parquet", *SMALL, "--plan", "mine.toml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "toy-mine" / "study.json").exists()
+
+
+def test_help_fits_80_columns_and_names_no_python_types() -> None:
+    said = CliRunner().invoke(app, ["-h"], terminal_width=80).output
+    assert "..." not in said.partition("Commands:")[2] and "  -h, --help" in said
+    for command in ("study", "report", "watch", "ingest", "predict", "diagnose", "plan", "doctor"):
+        text = CliRunner().invoke(app, [command, "-h"], terminal_width=80).output
+        assert re.search(r"<(?!source|plan)|[{}]", text) is None, text
+        assert len(text.splitlines()[2].strip()) <= 60
 
 
 def test_help_and_import_stay_light(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def predicted(model: Path, table: object, out: Path) -> np.ndarray:
 def test_a_study_says_what_was_made_of_the_table(folder: Path, output: str) -> None:
     for said in (
         "split: drawn at random with seed 0, with the same share of each class in every part",
-        "age (number): unchanged; 24 missing, replaced by the median of the training rows; one more feature",
+        "age (number): a number; 24 missing values replaced by the median of the training rows; one more feature",
         "colour (category): one feature for each of 3 categories; 14 missing: 0 in each feature",
         "number (identifier): left out",
         "unit (constant): left out: all training rows have the same value",

@@ -89,7 +89,7 @@ HEAD = 'name = "p"\n[[trials]]\nrun = "a/b"\n'
     ("text", "said"),
     [
         ('name = "p"\ntrials = []', "at least one trial"),
-        (HEAD + 'units = ["many"]', r"Expected `int`, got `str` - at `\$.trials\[0\].units\[0\]`"),
+        (HEAD + 'units = ["many"]', r"trials\[0\].units\[0\]: 'many' is not a whole number"),
         (HEAD + "units = [0]", r">= 1"),
         (
             HEAD + "units = [1]\ntreatments = [{kind = 'l2', strength = 1.0}, {kind = 'l2', strength = 2.0}]",
@@ -103,7 +103,7 @@ HEAD = 'name = "p"\n[[trials]]\nrun = "a/b"\n'
         (HEAD.replace("a/b", "features/b") + "units = [1]", "run name 'features/b' would take"),
         (HEAD.replace("a/b", "a/b.seed1") + "units = [1]", "seed1"),
         (HEAD.replace("a/b", "best") + "units = [1]", "'best'"),
-        (HEAD + "units = [1]\ncolour = 3", "unknown field `colour`"),
+        (HEAD + "units = [1]\ncolour = 3", r"there is no field 'colour' in trials\[0\]"),
         (HEAD + 'units = [1]\ntreatments = [{kind = "l3", strength = 1.0}]', "Invalid value 'l3'"),
         (HEAD + 'units = [1]\ntreatments = [{kind = "dropout", rate = 1.5}]', "< 1.0"),
         (HEAD.replace("a/b", "../b") + "units = [1]", r"run name '\.\./b'"),

@@ -211,7 +211,7 @@ def test_a_target_of_texts(tmp_path: Path, kind: str) -> None:
     frame.loc[6, "y"] = None
     if kind != "pandas":
         frame.to_csv(source, index=False) if kind == "csv" else frame.to_parquet(source)  # pyright: ignore
-    with pytest.raises(BadRowError, match="row 7, column 'y': the cell is empty, expected a class"):
+    with pytest.raises(BadRowError, match="row 7, column 'y': this row has no target value"):
         load(source, target="y")
     assert len(load(source, target="y", on_bad_row="skip").skipped) == 1
     dates = frame.assign(y=pd.Timestamp("2020-01-01"))

@@ -20,7 +20,7 @@ import typer
 
 from gengap import __version__
 from gengap.errors import UsageError, did_you_mean
-from gengap.options.command_line import choice_option, spec_of, with_options_of
+from gengap.options.command_line import PlainCommand, choice_option, number_option, spec_of, with_options_of
 from gengap.options.spec import VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
 
@@ -29,6 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 INTERRUPTED = 130
@@ -38,15 +39,16 @@ WAIT_SECONDS = 1.0
 SourceArgument = Annotated[
     str,
     typer.Argument(
+        metavar="SOURCE",
         help="collider (built in), higgs, or the path or http(s) address of a .csv, .tsv, .csv.gz, .parquet, "
-        ".arrow, .feather or .npz file."
+        ".arrow, .feather or .npz file.",
     ),
 ]
 PLAN_HELP = "quick, tutorial, full, or a TOML file."
-FolderArgument = Annotated[Path, typer.Argument(help="The folder of a study, such as runs/collider-quick.")]
-Language = Annotated[
-    str | None, typer.Option(help="Language code, such as en or ko (default: the locale's language).")
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="The folder of a study, such as runs/collider-quick.")
 ]
+Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language: en or ko (default: the locale's).")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 
 
@@ -65,11 +67,11 @@ def options(
     """Tells whether a model underfits, fits or overfits, how certain that is, and what to do next."""
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @with_options_of(DataSpec, RunSpec)
 def study(
     source: SourceArgument = "collider",
-    plan: Annotated[str, typer.Option(help=PLAN_HELP)] = "quick",
+    plan: Annotated[str, typer.Option(metavar="PLAN", help=PLAN_HELP)] = "quick",
     *,
     json: Json = False,
     open_page: Annotated[
@@ -78,7 +80,10 @@ def study(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each model's Keras summary.")] = False,
     **options: Any,
 ) -> None:
-    """Train the plan's models on SOURCE, compare them, recommend one, and save everything in a folder."""
+    """Train models on SOURCE, compare them and recommend one.
+
+    PLAN says which models. The results are saved in a folder; the same command again resumes.
+    """
     typer.echo(f"gengap {__version__}: loading libraries, then reading the table", err=True)
     from gengap.report.console import Terminal
     from gengap.report.study_report import study_report
@@ -101,13 +106,18 @@ def study(
         raise typer.Exit(INTERRUPTED)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def report(
     folder: FolderArgument,
     lang: Language = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write (default: report.html in FOLDER).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file to write (default: report.html in FOLDER).")
+    ] = None,
 ) -> None:
-    """Write the finished study in FOLDER as one HTML page: verdicts, curves, comparisons, how to reproduce it."""
+    """Write the finished study in FOLDER as one HTML page.
+
+    It shows verdicts, curves and comparisons, and how to reproduce them.
+    """
     from gengap.report.html import write_report
     from gengap.report.page import study_page
     from gengap.study.folder import StudyFolder
@@ -119,16 +129,19 @@ def report(
     typer.echo(f"{written}: open it in a browser", err=True)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def watch(
     folder: FolderArgument,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port on 127.0.0.1 (default: 8642, or a free one).")
+        int | None, number_option("Port on 127.0.0.1 (default: 8642, or a free one).", least=1, most=65535)
     ] = None,
     lang: Language = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
-    """Show the report of the study in FOLDER in a browser while it runs, until Ctrl-C."""
+    """Show the study in FOLDER in a browser while it runs.
+
+    Ctrl-C ends it.
+    """
     from gengap.watch import serve_page
 
     with contextlib.suppress(KeyboardInterrupt), serve_page(folder, port, lang) as server:
@@ -154,11 +167,11 @@ def _live_page(folder: Path) -> Iterator[None]:
         yield
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @with_options_of(DataSpec, only=("rows", "target", "on_bad_row"))
 def ingest(
     source: SourceArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The Parquet file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The Parquet file to write.")],
     **options: Any,
 ) -> None:
     """Read SOURCE once and write it as a Parquet file."""
@@ -169,18 +182,26 @@ def ingest(
     typer.echo(f"{out}: {count:,} rows", err=True)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def predict(
-    model: Annotated[Path, typer.Argument(help="A model of a study, such as runs/.../models/best.keras.")],
-    table: Annotated[str, typer.Argument(help="The rows to predict: a source as for `gengap study`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .parquet, .csv, .arrow or .feather file to write.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model of a study, such as runs/.../models/best.keras.")
+    ],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="The rows to predict: a source as for `gengap study`.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="The .parquet, .csv, .arrow or .feather file to write."),
+    ],
     ids: Annotated[
-        list[str] | None, typer.Option("--id", help="A column of TABLE to copy into the result; may be repeated.")
+        list[str] | None,
+        typer.Option("--id", metavar="COLUMN", help="A column of TABLE to copy into the result; may be repeated."),
     ] = None,
 ) -> None:
-    """Predict every row of TABLE with MODEL: probabilities and the most likely class, or a number.
+    """Predict every row of TABLE with MODEL.
 
-    TABLE may be with or without the target column.
+    The result is probabilities and the most likely class, or a number. TABLE needs no target column.
     """
     from gengap.errors import GengapWarning
     from gengap.prediction import predict as run
@@ -195,23 +216,29 @@ def predict(
         typer.echo(f"probability: of class {name!r}; predicted: the more likely class", err=True)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def diagnose(
-    files: Annotated[
-        list[str], typer.Argument(help="Logs of any framework, or folders of them.", metavar="FILE...")
-    ],
-    metric: Annotated[str | None, typer.Option(help="The curves to judge (default: the loss).")] = None,
+    files: Annotated[list[str], typer.Argument(help="Logs of any framework, or folders of them.", metavar="FILE")],
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The curves to judge (default: the loss).")
+    ] = None,
     min_effect: Annotated[
-        float, typer.Option(help="The smallest change that matters, as a share of the loss.")
+        float,
+        number_option("The smallest change of the loss that matters; 0.01 is 1%.", whole=False, percent=True),
     ] = 0.01,
     fail_on: Annotated[
         list[str] | None,
         choice_option(get_args(VerdictName), help="Exit with 1 if a run has this verdict; may be repeated."),
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the curves into a .png, .pdf or .svg.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the curves into a .png, .pdf or .svg.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Give the verdict on the training curves in FILE: Keras, TensorBoard, Lightning, Hugging Face, XGBoost, ..."""
+    """Give the verdict on the training curves in FILE.
+
+    FILE is a log of Keras, TensorBoard, Lightning, Hugging Face, XGBoost or another framework.
+    """
     from gengap.diagnose import diagnose_files
 
     if plot is not None and plot.suffix.lower() not in (".png", ".pdf", ".svg"):
@@ -243,22 +270,28 @@ def diagnose(
         raise typer.Exit(1)
 
 
-@app.command()
-def plan(name: Annotated[str, typer.Argument(help=PLAN_HELP)] = "quick") -> None:
-    """Print a plan as TOML. Change it and pass it to `gengap study --plan`."""
+@app.command(cls=PlainCommand)
+def plan(name: Annotated[str, typer.Argument(metavar="PLAN", help=PLAN_HELP)] = "quick") -> None:
+    """Print a plan as TOML.
+
+    Change it and pass it to `gengap study --plan`.
+    """
     from gengap.presets import load_plan
 
     typer.echo(load_plan(name).to_toml(), nl=False)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def doctor(
     quick: Annotated[
         bool, typer.Option("--quick", "--no-check", help="Only print what is installed, without the checks.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print what is installed, and check in under a minute that training, repeating, saving and loading work."""
+    """Print what is installed and check that training works.
+
+    The checks train, repeat, save and load a model, in under a minute.
+    """
     from gengap import doctor as run
 
     found, checked = run.facts(), []

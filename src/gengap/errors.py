@@ -25,6 +25,7 @@ import difflib
 from collections.abc import Iterable
 
 LONGEST = 2_000  # characters of a message: a strange file may have millions of names, or names of megabytes
+SHORTEST = 3  # characters of a part of a name that may be meant
 ENDING = 400  # of these characters are the end of the message, where the hint is
 
 
@@ -44,9 +45,15 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
     >>> did_you_mean("tumour", ["tumor", "age"])
     " Did you mean 'tumor'?"
+    >>> did_you_mean("acc", ["loss", "accuracy"])
+    " Did you mean 'accuracy'?"
     """
-    close = difflib.get_close_matches(str(name), list(known), 1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    text, names = str(name), list(known)
+    holding = (each for each in names if len(text) >= SHORTEST and text.casefold() in each.casefold())
+    folded = {each.casefold(): each for each in reversed(names)}
+    similar = (folded[each] for each in difflib.get_close_matches(text.casefold(), folded, 1))
+    close = next(similar, None) or next(holding, None)
+    return f" Did you mean {close!r}?" if close else ""
 
 
 def reason(fault: BaseException) -> str:

@@ -241,8 +241,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         )
         growth = self.growth.only(pattern) if self.growth else None
         if not chosen and not (growth and growth.sizes):
-            known = ", ".join(run for trial in self.all_trials for run in trial.runs)
-            raise PlanError(f"no trial matches {pattern!r}; the plan {self.name!r} has {known}")
+            runs = [run for trial in self.all_trials for run in trial.runs]
+            hint = did_you_mean(pattern, [*runs, *(f"*/{group_and_label(run)[1]}" for run in runs)])
+            raise PlanError(f"no trial matches {pattern!r}.{hint} The plan {self.name!r} has {', '.join(runs)}")
         return msgspec.structs.replace(self, trials=chosen, growth=growth)
 
     def with_max_epochs(self, max_epochs: int) -> Plan:
@@ -332,7 +333,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             hint = (
                 "see `gengap plan quick` for an example" if isinstance(error, msgspec.ValidationError) else "fix it"
             )
-            raise PlanError(f"{origin}: {error}; {hint}.{_suggestion(str(error))}") from None
+            problem = _explained(str(error), text)
+            raise PlanError(f"{origin}: {problem}; {hint}.{_suggestion(str(error))}") from None
 
 
 def size_name(units: tuple[int, ...]) -> str:
@@ -344,6 +346,20 @@ def size_name(units: tuple[int, ...]) -> str:
     first, *others = units
     same = others and set(others) == {first}
     return f"{first}x{len(units)}" if same else "-".join(map(str, units))
+
+
+def _explained(message: str, text: str) -> str:
+    """Return msgspec's message on a plan's TOML in plain words."""
+    place = re.search(r" - at `\$\.?(.*)`", message)
+    where = f" in {place[1]}" if place else ""
+    if unknown := re.search("unknown field `([^`]*)`", message):
+        return f"there is no field {unknown[1]!r}{where}"
+    if not place or not message.startswith("Expected `int`, got"):
+        return message
+    value = msgspec.toml.decode(text)
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", re.sub(r"\[(\d+)\]", r".[\1]", place[1])):
+        value = value[int(index)] if index else value[name]
+    return f"{place[1]}: {value!r} is not a whole number"
 
 
 def _suggestion(message: str) -> str:

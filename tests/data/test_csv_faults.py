@@ -48,7 +48,7 @@ FAULTS = [
     ("1,2,3,4", None, "4 fields, expected 3"),
     ("1,red,3", "a", "'red' is not a number"),
     ("1,1_000,3", "a", "'1_000' is not a number"),
-    (",2,3", "y", "the cell is empty, expected a number"),
+    (",2,3", "y", "this row has no target value"),
     ("nan,2,3", "y", "nan is not finite, expected a number"),
     ("1,2,-inf", "b", "-inf is not finite, expected a number"),
     ("1,n.a.,3", "a", "'n.a.' is not a number"),
@@ -122,7 +122,7 @@ def test_missing_values_are_no_fault_but_in_the_target(write: Write, block: int)
     table = pa.Table.from_batches(open_source(write(rows), target="y").batches())
     columns = [table[name].to_numpy() for name in "ab"]
     assert [np.flatnonzero(np.isnan(column)).tolist() for column in columns] == [[50, 51, 52, 53], [51, 52, 53]]
-    with pytest.raises(BadRowError, match=r"row 1, column 'y': the cell is empty, expected a number"):
+    with pytest.raises(BadRowError, match=r"row 1, column 'y': this row has no target value"):
         list(open_source(write([",1,1", *GOOD]), target="y").batches())
 
 

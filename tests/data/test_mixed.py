@@ -213,7 +213,7 @@ def test_a_column_can_be_left_out_and_says_so() -> None:
         ({"patient": "number"}, r"split or weighted by 'patient'"),
         ({"number": "drop"}, r"'number' is both to be kept and dropped"),
         ({"day": "text"}, r"column 'day': it holds dates and can't be taken for a text"),
-        ({"colour": "number"}, r"column 'colour': 'red' is no number"),
+        ({"colour": "number"}, r"column 'colour': 'red' is not a number"),
         ({"colour": "date"}, r"column 'colour': its values, such as .*, don't share one date format"),
         ({"note": "date", "key": "drop"}, r"column 'note'"),
     ],
@@ -287,7 +287,7 @@ def test_seconds_of_today_are_told_apart() -> None:
 def test_a_date_that_is_none_is_no_missing_one() -> None:
     frame = pd.DataFrame({"x": VALUES["day"], "when": np.arange(400), "y": np.arange(400) % 2})
     frame.loc[390, "x"] = "soon"
-    with pytest.raises(DataError, match=r"column 'x': 'soon' is no date written as .*, as the training rows' are"):
+    with pytest.raises(DataError, match=r"column 'x': 'soon' is not written like .*, for example .*2024"):
         load(frame, target="y", time="when")
 
 

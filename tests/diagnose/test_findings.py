@@ -11,6 +11,7 @@ import pytest
 
 from gengap.diagnose import diagnose
 from gengap.diagnose.verdict import Verdict
+from gengap.report.verdict_table import verdict_text
 from gengap.text.catalog import catalog, languages
 
 NAMES = re.compile(r"NaN|L2|\S+/\S+|val_\w+")  # the same in every language
@@ -66,6 +67,8 @@ def test_a_verdict_that_is_less_likely_than_not_names_its_runner_up(verdicts: li
         numbers = verdict.findings[verdict.codes.index("runner-up")].parameters
         assert numbers["other"] == verdict.runner_up != verdict.verdict
         assert numbers["other_probability"] == sorted(verdict.probabilities.values())[-1]
+        (first, most), (_, least) = verdict.ranked
+        assert most >= least and verdict_text(verdict).plain.startswith(f"{first} {most:.0%} or ")
 
 
 def test_a_curve_that_ends_at_its_best_is_said_to() -> None:

@@ -230,7 +230,8 @@ def test_without_validation_the_error_lists_what_is_there() -> None:
         choose_curves(log(loss=FALLING, accuracy=RISING, learning_rate=FALLING, mystery=RISING))
     assert str(caught.value) == (
         "dict: there is no validation curve. Log the validation loss as well, in a column such as val_loss. "
-        "It holds train: loss, accuracy; not understood: learning_rate, mystery."
+        "Found only training curves: loss, accuracy. "
+        "These columns were not recognised: learning_rate, mystery."
     )
 
 
@@ -250,7 +251,8 @@ def test_a_metric_that_is_not_there_is_said_so() -> None:
 
 def test_a_misspelt_metric_gets_a_suggestion() -> None:
     both = log(loss=FALLING, val_loss=FALLING, val_accuracy=RISING)
-    for asked, close in (("acuracy", "accuracy"), ("val_acuracy", "val_accuracy"), ("Loos", "loss")):
+    meant = {"acuracy": "accuracy", "val_acuracy": "val_accuracy", "Loos": "loss", "accu": "accuracy"}
+    for asked, close in meant.items():
         with pytest.raises(UsageError, match=f"there is no metric '{asked}'. Did you mean '{close}'?"):
             choose_curves(both, asked)
 

@@ -132,7 +132,7 @@ def test_a_column_of_text_is_left_out(tmp_path: Path) -> None:
         Message("read-text-column", {"column": "loss", "unit": "line", "number": 2, "value": "'mse'"}),
     )
     with pytest.raises(
-        UsageError, match=r"no validation curve.*understood: val_loss\. val_loss was left out: '0,5' in line 2"
+        UsageError, match=r"no validation curve.*recognised: val_loss\. val_loss was left out: '0,5' in line 2"
     ):
         choose_curves(one(write(tmp_path, "a.csv", 'loss,val_loss\n1,"0,5"\n')))
 
@@ -282,7 +282,7 @@ def test_objects_of_other_kinds(source: object, said: str) -> None:
 
 def test_a_model_fitted_without_validation_says_so() -> None:
     x, y = np.arange(8.0)[:, None], np.arange(8) % 2
-    with pytest.raises(UsageError, match=r"there is no validation curve.*It holds train: train_score_"):
+    with pytest.raises(UsageError, match=r"there is no validation curve.*Found only training curves: train_score_"):
         choose_curves(one(GradientBoostingClassifier(n_estimators=3).fit(x, y)))
 
     class Booster:

@@ -104,6 +104,7 @@ def recommend(
     if not results.full_runs:
         return None
     order = sorted(results.full_runs, key=lambda run: results.parameters(run, features))
+    candidates = order
     if results.out_of_fold:
         candidates = [run for run in order if run in results.out_of_fold]
         choice = smallest_near_best({run: results.pooled_losses(run)[None] for run in candidates}, candidates)
@@ -118,19 +119,20 @@ def recommend(
     return Recommendation(
         run=run,
         seed=seed,
-        why=_why(choice, len(results.out_of_fold)) if test.learnt else nothing_learnt,
+        why=_why(choice, len(results.out_of_fold), run != candidates[0]) if test.learnt else nothing_learnt,
         learnt=test.learnt,
         expected=_expected(results, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
     )
 
 
-def _why(choice: OneStandardErrorChoice, finalists: int) -> Message:
-    """Why this run: it is the best, or the smallest that is close to the best."""
-    values: dict[str, object] = {"limit": MIN_EFFECT, **({"finalists": finalists} if finalists else {})}
+def _why(choice: OneStandardErrorChoice, finalists: int, smaller: bool) -> Message:
+    """Why this run: it is the best, with or without a `smaller` one, or the smallest that is close to the best."""
+    values: dict[str, object] = {"finalists": finalists} if finalists else {}
     if choice.run == choice.best:
-        return Message("conclusion-lowest-cross-validated" if finalists else "conclusion-lowest-loss", values)
-    values |= {"best": choice.best, "difference": choice.difference, "error": choice.error}
+        code = "conclusion-lowest-cross-validated" if finalists else "conclusion-lowest-loss"
+        return Message(code, values | {"smaller": smaller})
+    values |= {"limit": MIN_EFFECT, "best": choice.best, "difference": choice.difference, "error": choice.error}
     return Message("conclusion-smallest-cross-validated" if finalists else "conclusion-smallest-loss", values)
 
 

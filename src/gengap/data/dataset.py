@@ -231,7 +231,7 @@ def _read_target(source: Source, read: _TableRows) -> _TableRows:
     numbers = found.format.read(pd.Series(read.y)).to_numpy()
     if np.isnan(numbers).any():
         index = int(np.isnan(numbers).argmax())
-        problem = f"{shown(read.y[index])} is no number written as {found.format.pattern}, as the others are"
+        problem = f"{shown(read.y[index])} is not written like the other rows, for example {found.format.example}"
         hint = "Correct it, or say --task multiclass (task=) if these are classes."
         raise BadRowError(source.origin, source_row_number(index, source.skipped), source.target, problem, hint)
     if source.spec.task is None and task_of(numbers, None, place).by_class:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Dates = dict[str, tuple[pd.Series, str]]
 
 Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight", "dropped"]
+MONTHS = 12
 MAX_NAMES = 10  # classes that a warning names
 
 
@@ -127,16 +128,32 @@ def warn_of_ambiguous_dates(dates: Dates) -> tuple[Message, ...]:
 
     >>> import pandas as pd
     >>> column = pd.Series(["03/04/2024", "11/12/2024", None])
-    >>> [warning.parameters["other"] for warning in warn_of_ambiguous_dates({"since": (column, "%m/%d/%Y")})]
-    ['%d/%m/%Y']
+    >>> str(warn_of_ambiguous_dates({"since": (column, "%m/%d/%Y")})[0]).partition(".")[0]
+    "'03/04/2024' in since is read as 4 March (month first) but could be 3 April"
     """
     warnings = []
     for name, (column, format) in dates.items():
         other = format.replace("%m", "%%").replace("%d", "%m").replace("%%", "%d")
         if format.startswith("%Y") or "%d.%m." in format or "%m" not in format or "%d" not in format:
             continue
-        if parses_all(column, other):
-            example = shown(column.dropna().iloc[0])
-            values = {"column": name, "example": example, "format": format, "other": other}
-            warnings.append(Message("table-ambiguous-dates", values))
+        if parses_all(column, other) and (found := _ambiguous_date(column.dropna(), format)):
+            order = "month" if format.index("%m") < format.index("%d") else "day"
+            warnings.append(Message("table-ambiguous-dates", {"column": name, "order": order, **found}))
     return tuple(warnings)
+
+
+def _ambiguous_date(column: pd.Series, format: str) -> dict[str, object] | None:
+    """Return a date whose day and month differ and are both 12 at most, as read and as it could be."""
+    import pandas as pd
+
+    dates = pd.to_datetime(column, format=format, utc=True)
+    ambiguous = (dates.dt.day <= MONTHS) & (dates.dt.day != dates.dt.month)
+    if not ambiguous.any():
+        return None
+    at = int(ambiguous.to_numpy().argmax())
+    day, month = int(dates.iloc[at].day), int(dates.iloc[at].month)
+    return {
+        "example": shown(column.iloc[at]),
+        "date": Message("calendar-day", {"day": day, "month": month}),
+        "other": Message("calendar-day", {"day": month, "month": day}),
+    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -21,6 +22,7 @@ from gengap.text.catalog import Message
 if TYPE_CHECKING:
     import pandas as pd
 
+EXAMPLE_DAY = datetime(2024, 6, 25)
 MIN_SHARE = 0.9  # of the different values that must look like numbers: the others may be typos or stand for gaps
 MAX_LENGTH = 60  # characters of a number
 
@@ -109,7 +111,18 @@ class NumberFormat(msgspec.Struct, frozen=True, omit_defaults=True):
         >>> NumberFormat(thousands=",", unit="$").pattern, NumberFormat(decimal=",", unit="%").pattern
         ('$1,234.5', '1234,5%')
         """
-        number = f"1{self.thousands}234{self.decimal}5"
+        return self._with_unit(f"1{self.thousands}234{self.decimal}5")
+
+    @property
+    def example(self) -> str:
+        """A number in this format.
+
+        >>> NumberFormat(unit="%").example, NumberFormat(thousands=",", unit="$").example
+        ('45%', '$1,234.5')
+        """
+        return self.pattern if self.thousands else self._with_unit("45" if self.decimal == "." else "4,5")
+
+    def _with_unit(self, number: str) -> str:
         return f"{self.unit}{number}" if len(self.unit) == 1 and self.unit != "%" else f"{number}{self.unit}"
 
     def read(self, column: pd.Series) -> pd.Series:
@@ -191,7 +204,7 @@ def find_format(
     try:
         return detect_format(different, decimal) if len(different) > 1 else None
     except ValueError as error:
-        hint = f"Write them all in one way, such as -1234.5, or if they are no numbers, {otherwise}"
+        hint = f"Write them all in one way, such as -1234.5, or if these are not numbers, {otherwise}"
         raise DataError(f"{place}: {error}. {hint}") from None
 
 
@@ -315,19 +328,20 @@ def date_parts(
     import pandas as pd
 
     dates = pd.to_datetime(column, format=written, errors="coerce", utc=True)
-    check_parsed(name, column, dates, "date" if written is None else f"date written as {written}")
+    check_parsed(name, column, dates, "a date", None if written is None else f"{EXAMPLE_DAY:{written}}")
     parts = {part: getattr(dates.dt, part).to_numpy(np.float32) for part in ("year", "month", "day", "hour")}
     parts["weekday"] = dates.dt.day_of_week.to_numpy(np.float32)
     seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(np.float64)
     return parts | {"total_seconds": seconds if origin is None else (seconds - origin).astype(np.float32)}
 
 
-def check_parsed(name: str, column: pd.Series, parsed: pd.Series, kind: str) -> None:
+def check_parsed(name: str, column: pd.Series, parsed: pd.Series, kind: str, example: str | None) -> None:
     """Raise UnreadableValueError for the first value that is not missing and could not be parsed."""
     unread = (parsed.isna() & column.notna()).to_numpy()
     if unread.any():
         row = int(unread.argmax())
-        raise UnreadableValueError(row, name, f"{shown(column.iloc[row])} is no {kind}, as the training rows' are")
+        expected = kind if example is None else f"written like the training rows, for example {example}"
+        raise UnreadableValueError(row, name, f"{shown(column.iloc[row])} is not {expected}")
 
 
 def read_numbers(name: str, column: pd.Series, format: NumberFormat | None = None) -> np.ndarray:
@@ -340,6 +354,6 @@ def read_numbers(name: str, column: pd.Series, format: NumberFormat | None = Non
     numbers = pd.to_numeric(column, errors="coerce") if format is None else format.read(column)
     with np.errstate(over="ignore"):
         narrow = numbers.astype(np.float32)
-    kind = "number" if format is None else f"number written as {format.pattern}"
-    check_parsed(name, column, narrow.where(np.isfinite(narrow)), kind)
+    example = None if format is None else format.example
+    check_parsed(name, column, narrow.where(np.isfinite(narrow)), "a number", example)
     return narrow.to_numpy()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from gengap.diagnose.metric_names import (
     rank_in,
     split_and_metric,
 )
-from gengap.errors import UsageError
+from gengap.errors import UsageError, did_you_mean
 from gengap.history import History, Series
 from gengap.text.catalog import Message
 
@@ -115,8 +114,8 @@ def _find_metric(log: Log, judged: list[str], requested: str) -> str:
     if requested.lower() in trained or spelt in trained:
         problem = f"there is no validation curve of {requested!r}, only one of training."
     else:
-        close = get_close_matches(requested.lower(), [*judged, *by_column], n=1)
-        problem = f"there is no metric {requested!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+        known = [*judged, *by_column]
+        problem = f"there is no metric {requested!r}.{did_you_mean(requested.lower(), known)}"
     raise UsageError(f"{_title(log)}: {problem} {_listed(log)}")
 
 
@@ -167,9 +166,13 @@ def _listed(log: Log) -> str:
     for key in log.history.series:
         of_split.setdefault(key[0], []).append(log.names.get(key, key[1]))
     parts = [f"{split}: {_join(of_split[split])}" for split in ("validation", "train", "test") if split in of_split]
+    if set(of_split) == {"train"}:
+        texts = [f"Found only training curves: {_join(of_split['train'])}."]
+    else:
+        texts = [f"It holds {'; '.join(parts) or 'no curves'}."] if parts or not log.other else []
     if log.other:
-        parts.append(f"not understood: {_join(log.other)}")
-    return " ".join([f"It holds {'; '.join(parts) or 'no curves'}.", *map(str, log.notes)])
+        texts.append(f"These columns were not recognised: {_join(log.other)}.")
+    return " ".join([*texts, *map(str, log.notes)])
 
 
 def _join(names: Iterable[str], most: int = 20) -> str:

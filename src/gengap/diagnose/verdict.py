@@ -140,10 +140,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         others = {name: p for name, p in self.probabilities.items() if name != self.verdict}
         return cast(VerdictName, max(others, key=lambda name: others[name])) if others else None
 
+    @property
+    def ranked(self) -> tuple[tuple[VerdictName, float], ...]:
+        """This verdict and its runner-up, if there is one, with their probabilities, the more probable first."""
+        both: list[tuple[VerdictName, float]] = [(self.verdict, self.confidence)]
+        if (other := self.runner_up) is not None:
+            both.append((other, self.probabilities[other]))
+        return tuple(sorted(both, key=lambda each: -each[1]))
+
     def badge(self) -> Html:
         """Return the verdict with its probability, and with its runner-up, as HTML for notebooks."""
-        other = self.runner_up
-        return badge(self.verdict, self.confidence, other and (other, self.probabilities[other]))
+        return badge(self.verdict, self.ranked)
 
     def __str__(self) -> str:
         probability = "" if self.verdict == "inconclusive" else f" ({self.confidence:.0%})"

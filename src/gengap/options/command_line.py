@@ -9,10 +9,13 @@ def study(source: str, **options: Any) -> None:
 from __future__ import annotations
 
 import inspect
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_origin
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 from gengap.errors import UsageError, did_you_mean
 from gengap.options.spec import Field, Spec, fields_of, one_of
@@ -68,6 +71,56 @@ def choice_option(choices: Sequence[str], help: str) -> Any:
     return typer.Option(parser=check, metavar=metavar, autocompletion=lambda: [*choices], help=help)
 
 
+def number_option(
+    help: str,
+    metavar: str = "N",
+    *,
+    whole: bool = True,
+    least: float = -math.inf,
+    most: float = math.inf,
+    percent: bool = False,
+) -> Any:
+    """Return an option that takes a number, with errors in plain words.
+
+    Args:
+        help: The help of the option.
+        metavar: What the help calls the value.
+        whole: Whether the number must be an integer.
+        least: The smallest number that is allowed.
+        most: The largest number that is allowed.
+        percent: Whether the error for a percentage says how to write it.
+    """
+
+    def check(value: str) -> float:
+        kind = "whole number" if whole else "number"
+        try:
+            number = int(value) if whole else float(value)
+        except ValueError:
+            share = re.fullmatch(r"([0-9.]+) ?%", str(value)) if percent else None
+            hint = f"; write {float(share[1]) / 100:g}" if share else ""
+            raise typer.BadParameter(f"{value!r} is not a {kind}{hint}") from None
+        if not least <= number <= most:
+            limits = f"at least {least:g}" if most == math.inf else f"{least:g} to {most:g}"
+            raise typer.BadParameter(f"{value} is not a {kind} of {limits}")
+        return number
+
+    return typer.Option(parser=check, metavar=metavar, help=help)
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help names its arguments as people write them, without Python types and braces."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for each in self.params:
+            if isinstance(each, TyperArgument):
+                each.display_type_rich = lambda ctx: None  # pyright: ignore[reportAttributeAccessIssue]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words after the name of the command in its usage."""
+        return [re.sub(r"[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
+
+
 def _parameter(spec: type[Spec], name: str) -> inspect.Parameter:
     """Return the field as a parameter of a command."""
     field, default = fields_of(spec)[name], getattr(spec(), name)
@@ -75,10 +128,11 @@ def _parameter(spec: type[Spec], name: str) -> inspect.Parameter:
     kind = list[str] if several else str if field.choices or field.kind is Any else field.kind
     if field.choices and not several:
         option = choice_option(field.choices, field.help)
+    elif field.kind in (int, float):
+        least = -math.inf if field.least is None else field.least
+        option = number_option(field.help, field.metavar or "N", whole=field.kind is int, least=least)
     else:
-        option = typer.Option(
-            help=field.help, metavar=field.metavar or ("N" if field.kind is int else None), min=field.least
-        )
+        option = typer.Option(help=field.help, metavar=field.metavar)
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

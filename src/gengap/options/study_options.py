@@ -59,8 +59,12 @@ class DataSpec(Spec, frozen=True, kw_only=True):
 
     target: Annotated[str | None, describe("The label column (not needed for HIGGS files).", "COLUMN")] = None
     rows: Annotated[Count | None, describe("Use only the first N rows.")] = None
-    train: Annotated[Count | None, describe("Number of training rows.")] = None
-    validation: Annotated[Count | None, describe("Number of validation rows.")] = None
+    train: Annotated[
+        Count | None, describe("Training rows (default: all that are left; for HIGGS and collider 10,000).")
+    ] = None
+    validation: Annotated[
+        Count | None, describe("Validation rows (default: a fifth, at most 10,000; for HIGGS and collider 1,000).")
+    ] = None
     test: Annotated[CountOrZero, describe("Number of test rows, which no trial sees.")] = 0
     task: Annotated[TaskName | None, describe("Kind of target (default: found from its values).")] = None
     on_bad_row: Annotated[OnBadRow, describe("What to do with a bad row: stop, or skip it and report it.")] = "fail"
@@ -129,7 +133,7 @@ class RunSpec(Spec, frozen=True, kw_only=True):
     max_epochs: Annotated[Count | None, describe("Train no trial for more than N epochs.")] = None
     only: Annotated[str | None, describe('Only trials whose name matches, as in "sizes/*".', "PATTERN")] = None
     stop: Annotated[
-        Stop | None, describe("When a trial ends: after its patience, or as soon as its verdict is certain.")
+        Stop | None, describe("When a trial ends: patience, or verdict: once it is certain (default: the plan's).")
     ] = None
     model: Annotated[
         Any,

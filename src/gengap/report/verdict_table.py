@@ -48,11 +48,9 @@ def verdict_text(verdict: Verdict | None) -> Text:
     """Return a verdict with its probability, and the verdict that competes with an unlikely one."""
     if verdict is None:
         return Text("")
-    probability = f" {verdict.confidence:.0%}" if verdict.verdict != "inconclusive" else ""
-    text = Text(verdict.verdict + probability, style=STYLES[verdict.verdict])
-    if (other := verdict.runner_up) is not None:
-        text.append(f" or {other} {verdict.probabilities[other]:.0%}", style=STYLES[other])
-    return text
+    if verdict.verdict == "inconclusive":
+        return Text(verdict.verdict, style=STYLES[verdict.verdict])
+    return Text(" or ").join(Text(f"{name} {share:.0%}", style=STYLES[name]) for name, share in verdict.ranked)
 
 
 def verdict_table(

@@ -41,12 +41,11 @@ def element(tag: str, *content: object, **attributes: object) -> Html:
     return Html(f"<{tag}{names}>{inside}</{tag}>")
 
 
-def badge(verdict: str, probability: float, runner_up: tuple[str, float] | None = None) -> Html:
-    """Return a verdict with its probability on its colour, and the verdict that competes with an unlikely one."""
-    shown = f" {probability:.0%}" if verdict != "inconclusive" else ""
-    other = "" if runner_up is None else f" or {runner_up[0]} {runner_up[1]:.0%}"
+def badge(verdict: str, ranked: Iterable[tuple[str, float]]) -> Html:
+    """Return a verdict on its colour, as its name or the names that compete, with their probabilities."""
+    shown = " or ".join(f"{name} {p:.0%}" if name != "inconclusive" else name for name, p in ranked)
     style = f"background: {COLOURS[verdict]}; color: white; border-radius: 0.6em; padding: 0.1em 0.5em"
-    return element("span", verdict + shown + other, style=f"{style}; white-space: nowrap")
+    return element("span", shown, style=f"{style}; white-space: nowrap")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> Html:

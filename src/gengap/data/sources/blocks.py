@@ -26,7 +26,7 @@ from gengap.text.catalog import Message
 
 Progress = Callable[[int, int | None], None]  # called with what is done, and what is expected or None
 TOO_LARGE = 3.4028235677973366e38  # the largest 32-bit number and half a step: from here on it rounds to infinity
-NO_CLASS = "the cell is empty, expected a class"
+NO_TARGET = "this row has no target value"
 MAX_SKIPPED = 100_000  # a file with more bad rows has another fault, and the list must not fill memory
 
 
@@ -146,8 +146,9 @@ def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
     for row in np.flatnonzero(~good):
         name = names[int(np.argmin(table[:, row]))]
         value = raw.column(name)[int(row)].as_py()
-        if not pa.types.is_floating(schema.field(name).type):
-            problem = NO_CLASS
+        is_target = name == schema.names[0] and not schema.field(name).nullable
+        if not pa.types.is_floating(schema.field(name).type) or (is_target and value is None):
+            problem = NO_TARGET
         else:
             problem = number_problem(value, binary and name == schema.names[0]) or f"{value} is out of range"
         faults.append(Fault(int(row) + 1, name, problem))

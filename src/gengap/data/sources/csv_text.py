@@ -20,7 +20,7 @@ import pyarrow.csv as pa_csv
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources.blocks import (
-    NO_CLASS,
+    NO_TARGET,
     Block,
     Fault,
     Reader,
@@ -238,8 +238,9 @@ def _fault(cells: list[str], layout: CsvLayout, schema: pa.Schema, at: list[int]
     if len(cells) != len(layout.columns):
         return Fault(0, None, f"{len(cells)} fields, expected {len(layout.columns)}")
     for place, (i, field) in enumerate(zip(at, schema, strict=True)):
-        if place == 0 and not field.nullable and pa.types.is_string(field.type) and cells[i] in MISSING_VALUES:
-            return Fault(0, field.name, NO_CLASS)
+        is_text = pa.types.is_string(field.type)
+        if place == 0 and not field.nullable and (cells[i] in MISSING_VALUES if is_text else not cells[i]):
+            return Fault(0, field.name, NO_TARGET)
         if (text := _undecoded(cells[i])) is not None:
             return Fault(0, field.name, f"{shown(text)} is {NOT_UTF8}")
         if not pa.types.is_floating(field.type) or (field.nullable and is_missing(cells[i])):

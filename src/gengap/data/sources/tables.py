@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import TEXT, byte_stream, csv_text, kind_of
 from gengap.data.sources.blocks import Block, Progress, Reader, accept_rows, check_batch
-from gengap.errors import BadRowError, SourceError, UsageError, shown
+from gengap.errors import BadRowError, SourceError, UsageError, did_you_mean, shown
 from gengap.files.limits import (
     check_archive,
     check_arrow,
@@ -32,6 +32,7 @@ from gengap.files.limits import (
 from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
 
+WORDS = ("collider", "higgs")  # sources with a name
 BATCH_ROWS = 1 << 16
 SEARCHED_ROWS = 1_000  # of a column of another type, for a value to name
 GROUP_ROWS = 1 << 17  # rows of a Parquet row group
@@ -47,7 +48,7 @@ def open_path(path: Path, file: str) -> Reader:
     if path.is_dir():
         raise SourceError(f"{file}: this is a folder, expected a file. Give the path of one table.")
     if not path.exists():
-        raise SourceError(f"{file}: there is no such file. Check the path.")
+        raise SourceError(f"{file}: there is no such file. Check the path.{did_you_mean(file, WORDS)}")
     kind = kind_of(path.name, file)
     if kind in TEXT:
         return csv_text.open_csv(byte_stream.read_file(path, kind), file)

@@ -60,6 +60,7 @@ page-rise = rise
 page-onset = turns at epoch
 page-best-epoch = best epoch
 page-parameters = parameters
+page-verdict-or = { $verdict } { PERCENT($probability) } or
 page-or-verdict = or { $verdict } { PERCENT($probability) }
 page-of-epochs = of { $epochs }
 page-seeds-agree = { $count } of { $all } seeds
@@ -393,9 +394,15 @@ conclusion-next-step = { $step }{ $gain_percent ->
 conclusion-size-growing = { $run } ({ $parameters } parameters), the largest model tried, is better than every smaller one by more than one standard error. A larger model may be better still.
 conclusion-size-best = { $run } ({ $parameters } parameters) is best. No smaller model is within one standard error of it.
 conclusion-size-smallest = { $run } ({ $parameters } parameters) is the smallest model within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-lowest-loss = Lowest validation loss of the networks. No smaller one is at most one standard error and { PERCENT($limit) } worse.
+conclusion-lowest-loss = Lowest validation loss of the networks.{ $smaller ->
+    [true] {" "}Every smaller network is clearly worse.
+   *[false] {""}
+}
 conclusion-smallest-loss = Smallest model at most one standard error and { PERCENT($limit) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists. No smaller one is at most one standard error and { PERCENT($limit) } worse.
+conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists.{ $smaller ->
+    [true] {" "}Every smaller network is clearly worse.
+   *[false] {""}
+}
 conclusion-smallest-cross-validated = Smallest of { $finalists } finalists at most one standard error and { PERCENT($limit) } worse than the best, { $best }. Their cross-validated losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-nothing-learnt = No network clearly beats guessing here (best { $measure ->
     [rank-correlation] rank correlation
@@ -447,15 +454,15 @@ column-kind-group = group
 column-kind-time = time
 column-kind-weight = weight
 column-kind-dropped = left out
-column-number = unchanged
+column-number = a number
 column-number-formatted = written as { $pattern }
-column-numbers-read = { $column }: numbers such as { $example } are read as { $value }. If they are no numbers, use --column "{ $column }=text" (or category, or drop)
+column-numbers-read = { $column }: numbers such as { $example } are read as { $value }. If these are not numbers, use --column "{ $column }=text" (or category, or drop)
 column-numbers-ambiguous = { $column }: { $example } is read as { $value }, not as { $other }, because { $reason ->
     [comma-groups] every comma is followed by three digits
     [point-groups] amounts in euros have no three decimals
     [file] other columns of the file have this decimal sign
    *[decimal-point] a point usually comes before decimals
-}. If that is wrong, write these numbers with digits and a decimal point only; if they are no numbers, use --column "{ $column }=text" (or category, or drop)
+}. If that is wrong, write these numbers with digits and a decimal point only; if these are not numbers, use --column "{ $column }=text" (or category, or drop)
 column-category-one = 1 for { $category }, otherwise 0
 column-category = one feature for each of { $count } categories
 column-date = its parts as numbers
@@ -469,7 +476,10 @@ column-group = left out: it says which rows stay together in the split
 column-time = left out: it gives the order of the rows in the split
 column-weight = left out: it holds the weights of the rows
 column-dropped = left out, as requested
-column-gaps-median = { $count } missing, replaced by the median of the training rows{ $marked ->
+column-gaps-median = { $count } missing { $count ->
+    [one] value
+   *[other] values
+} replaced by the median of the training rows{ $marked ->
     [true] ; one more feature marks them
    *[other] {""}
 }
@@ -500,9 +510,26 @@ table-repeated-rows = { $count } of { $rows } { $part ->
    *[validation] validation
 } rows ({ PERCENT($share, digits: 1) }) are also training rows, so the results look better than on new rows. Use --group, or remove them
 table-similar-classes = the classes { $classes } differ only in capitals or spaces and count as different. Write equal classes in the same way
-table-ambiguous-dates = the dates of { $column }, such as { $example }, are read as { $format }, but could be { $other }. Write them as year, month, day
+calendar-day = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+}
+table-ambiguous-dates = { $example } in { $column } is read as { $date } ({ $order ->
+    [month] month
+   *[day] day
+} first) but could be { $other }. Write dates as year, month, day
 table-on-disk = the { $rows } training rows are on disk and are shuffled in blocks. Kinds of columns were found from { $sampled } of them, and baselines are fitted to { $fitted } of them
-table-decimal-comma = numbers are read with a decimal comma
+table-decimal-comma = Numbers are read with a decimal comma.
 
 
 ## Errors and warnings

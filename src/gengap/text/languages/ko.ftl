@@ -61,6 +61,7 @@ page-rise = 상승
 page-onset = 돌아선 에포크
 page-best-epoch = 가장 좋은 에포크
 page-parameters = 매개변수
+page-verdict-or = { $verdict } { PERCENT($probability) } 또는
 page-or-verdict = 또는 { $verdict } { PERCENT($probability) }
 page-of-epochs = / { $epochs }
 page-seeds-agree = 시드 { $all }개 가운데 { $count }개
@@ -352,9 +353,15 @@ conclusion-next-step = { $step }{ $gain_percent ->
 conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
 conclusion-size-best = { $run }(매개변수 { $parameters }개)이 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
 conclusion-size-smallest = { $run }(매개변수 { $parameters }개)이 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-lowest-loss = 신경망 중에서 검증 손실이 가장 낮습니다. 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 더 작은 모델은 없습니다.
+conclusion-lowest-loss = 신경망 중에서 검증 손실이 가장 낮습니다.{ $smaller ->
+    [true] {" "}더 작은 신경망은 모두 뚜렷이 더 나쁩니다.
+   *[false] {""}
+}
 conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다. 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 더 작은 모델은 없습니다.
+conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다.{ $smaller ->
+    [true] {" "}더 작은 신경망은 모두 뚜렷이 더 나쁩니다.
+   *[false] {""}
+}
 conclusion-smallest-cross-validated = 최종 후보 { $finalists }개 중에서 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 가장 작은 모델입니다. 교차 검증한 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-nothing-learnt = 여기서는 어떤 신경망도 추측보다 뚜렷이 낫지 않습니다(가장 좋은 { $measure ->
     [rank-correlation] 순위 상관
@@ -396,7 +403,7 @@ column-kind-group = 그룹
 column-kind-time = 시간
 column-kind-weight = 가중치
 column-kind-dropped = 뺀 열
-column-number = 그대로
+column-number = 숫자
 column-number-formatted = { $pattern } 형식으로 쓴 숫자
 column-numbers-read = { $column }: { $example } 같은 숫자를 { $value }(으)로 읽었습니다. 숫자가 아니라면 --column "{ $column }=text"를 쓰세요(또는 category, drop)
 column-numbers-ambiguous = { $column }: { $example }, 읽은 값은 { $other } 아닌 { $value }입니다. 이유: { $reason ->
@@ -446,9 +453,13 @@ table-repeated-rows = { $part ->
    *[validation] 검증
 } 행 { $rows }개 가운데 { $count }개({ PERCENT($share, digits: 1) })가 훈련 행에도 있어, 결과가 새 행에서보다 좋아 보입니다. --group을 쓰거나 그 행들을 빼세요
 table-similar-classes = 클래스 { $classes }은(는) 대소문자나 공백만 다르지만 서로 다른 클래스로 셉니다. 같은 클래스라면 똑같이 쓰세요
-table-ambiguous-dates = { $column }의 날짜(예: { $example })를 { $format } 형식으로 읽지만 { $other } 형식일 수도 있습니다. 연, 월, 일 순서로 쓰세요
+calendar-day = { $month }월 { $day }일
+table-ambiguous-dates = { $column }의 { $example } 값, 읽은 날짜: { $date }({ $order ->
+    [month] 월
+   *[day] 일
+} 먼저). { $other }일 수도 있습니다. 날짜를 연, 월, 일 순서로 쓰세요
 table-on-disk = 훈련 행 { $rows }개는 디스크에 두고 블록 단위로 섞습니다. 열의 종류는 그중 { $sampled }개로 판단했고, 기준 모델은 { $fitted }개로 학습했습니다
-table-decimal-comma = 쉼표를 소수점으로 보고 숫자를 읽었습니다
+table-decimal-comma = 쉼표를 소수점으로 보고 숫자를 읽었습니다.
 
 
 ## Errors and warnings
