@@ -116,7 +116,7 @@ def test_a_date_that_cant_be_read_is_named_by_its_row_in_the_whole_table(folder:
     bad = mixed().assign(day=pd.to_datetime(mixed()["day"]).dt.strftime("%Y-%m-%d"))
     bad.loc[250, "day"] = "soon"
     parts = pa.Table.from_pandas(bad[["age", "colour", "member", "day", "note", "patient"]])
-    said = r"the table, row 251, column 'day': 'soon' is no date written as .*\. Correct it, empty the cell"
+    said = r"the table, row 251, column 'day': 'soon' is not written like .*\. Correct it, empty the cell"
     with pytest.raises(BadRowError, match=said):
         gengap.predict(model, pa.Table.from_batches(parts.to_batches(max_chunksize=100)), folder / "no.parquet")
     bad.to_csv(folder / "soon.csv", index=False)

@@ -122,6 +122,12 @@ def number_problem(value: Any, binary: bool = False) -> str | None:
     return None
 
 
+def target_of(schema: pa.Schema) -> str | None:
+    """Return the target that a schema begins with: it can't be missing, but features can. None without one."""
+    first_two = [schema.field(i).nullable for i in range(min(2, len(schema)))]
+    return schema.names[0] if first_two == [False, True] else None
+
+
 def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
     """Return the columns of `raw` that `schema` names, in its types, without bad rows."""
     arrays = [_cast(raw.column(field.name), field.type) for field in schema]
@@ -146,8 +152,7 @@ def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
     for row in np.flatnonzero(~good):
         name = names[int(np.argmin(table[:, row]))]
         value = raw.column(name)[int(row)].as_py()
-        is_target = name == schema.names[0] and not schema.field(name).nullable
-        if not pa.types.is_floating(schema.field(name).type) or (is_target and value is None):
+        if not pa.types.is_floating(schema.field(name).type) or (value is None and name == target_of(schema)):
             problem = NO_TARGET
         else:
             problem = number_problem(value, binary and name == schema.names[0]) or f"{value} is out of range"

@@ -27,6 +27,7 @@ from gengap.data.sources.blocks import (
     StreamBrokenError,
     check_batch,
     number_problem,
+    target_of,
 )
 from gengap.data.value_formats import looks_formatted
 from gengap.errors import SourceError, shown
@@ -238,8 +239,8 @@ def _fault(cells: list[str], layout: CsvLayout, schema: pa.Schema, at: list[int]
     if len(cells) != len(layout.columns):
         return Fault(0, None, f"{len(cells)} fields, expected {len(layout.columns)}")
     for place, (i, field) in enumerate(zip(at, schema, strict=True)):
-        is_text = pa.types.is_string(field.type)
-        if place == 0 and not field.nullable and (cells[i] in MISSING_VALUES if is_text else not cells[i]):
+        missing = cells[i] in MISSING_VALUES if pa.types.is_string(field.type) else not cells[i]
+        if missing and field.name == target_of(schema):
             return Fault(0, field.name, NO_TARGET)
         if (text := _undecoded(cells[i])) is not None:
             return Fault(0, field.name, f"{shown(text)} is {NOT_UTF8}")
