@@ -69,6 +69,8 @@ def further_runs() -> dict[str, Columns]:
         "spikes": change_loss(level, [41, 77], 0.6),
         "values lost": change_loss(level, [12, 50, 51], np.nan),
         "two epochs": {name: values[:2] for name, values in level.items()},
+        "nothing learnt": curves(0.0 * EPOCHS + 0.693, 0.0 * EPOCHS + 0.6932, noise=0.002),
+        "diverging": curves(falling(0.38, 0.3, 8) + 0.004 * EPOCHS, falling(0.40, 0.3, 8) + 0.004 * EPOCHS),
         "constant": change_loss(level, slice(None), 0.693),
     }
 

@@ -16,16 +16,18 @@ ROWS = 1_000
 
 
 def refused() -> Figure:
-    """Draw four runs without a verdict."""
+    """Draw six runs without a verdict."""
     demanding = Thresholds(fit_probability=0.9)
     noisy = curves(falling(0.38, 0.3, 8), falling(0.40, 0.3, 8) + 0.001 * EPOCHS, noise=0.15)
     runs = {
         "not-finite": WorkedExample(shown_runs()["diverged"]),
         "too-short": WorkedExample(further_runs()["two epochs"]),
         "constant": WorkedExample(further_runs()["constant"]),
+        "nothing-learned": WorkedExample(further_runs()["nothing learnt"]),
+        "diverging": WorkedExample(further_runs()["diverging"]),
         "too-noisy": WorkedExample(noisy, thresholds=demanding),
     }
-    drawn, axes = figure(4, width=10, height=2.6)
+    drawn, axes = figure(6, width=14, height=2.6)
     for ax, (code, worked) in zip(axes, runs.items(), strict=True):
         assert worked.verdict.codes[0] == code
         worked.draw_logged(ax)

@@ -154,3 +154,45 @@ def test_no_interval_has_zero_width(epochs: int, slope: float) -> None:
     )
     assert verdict.rise_percent is not None
     assert verdict.rise_percent[2] - verdict.rise_percent[0] > 0.1
+
+
+def noisy(curve: np.ndarray, seed: int, sd: float = 0.001) -> np.ndarray:
+    return curve * np.exp(sd * np.random.default_rng(seed).normal(size=len(curve)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(8, 60), st.floats(0.05, 5.0), st.integers(0, 99))
+def test_a_level_log_learned_nothing_and_one_that_fell_is_a_fit(epochs: int, level: float, seed: int) -> None:
+    flat = np.full(epochs, level)
+    still = judged(SampledCurves(noisy(flat, seed), noisy(flat, seed + 1)))
+    assert (still.verdict, still.codes) == ("inconclusive", ("nothing-learned",))
+    fell = level * (1 + np.exp(-np.arange(epochs) / (epochs / 12)))
+    assert judged(SampledCurves(noisy(fell, seed), noisy(fell, seed + 1))).verdict in ("good", "near-overfit")
+    memorised = judged(SampledCurves(level * np.exp(-np.arange(epochs) / epochs), noisy(flat, seed + 1)))
+    assert memorised.verdict == "near-overfit"
+
+
+@pytest.mark.parametrize(
+    ("classes", "accuracy", "found"), [(2, None, 2), (10, 0.1, 10), (10, None, 0), (10, 0.5, 0)]
+)
+def test_guessing_is_recognised(classes: int, accuracy: float | None, found: int) -> None:
+    columns = {"val_loss": noisy(np.full(30, np.log(classes)), 0)}
+    if accuracy is not None:
+        columns["val_accuracy"] = noisy(np.full(30, accuracy), 1)
+    verdict = diagnose(columns)
+    assert verdict.findings[0].parameters["classes"] == found
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(12, 60), st.floats(0.1, 3.0), st.floats(0.5, 2.0), st.integers(0, 99))
+def test_both_curves_rising_diverge_and_validation_alone_overfits(
+    epochs: int, rise: float, share: float, seed: int
+) -> None:
+    steps = np.arange(epochs)
+    fall = 0.5 + 0.4 * np.exp(-steps / (epochs / 12))
+    up = np.maximum(steps - epochs // 3, 0) / (epochs - 1 - epochs // 3)
+    validation = noisy(fall * (1 + rise * up), seed)
+    diverging = judged(SampledCurves(noisy(fall * (1 + share * rise * up), seed + 1), validation))
+    assert (diverging.verdict, diverging.codes) == ("inconclusive", ("diverging",))
+    alone = judged(SampledCurves(noisy(fall * np.exp(-0.5 * up), seed + 1), validation))
+    assert alone.verdict == "overfit"

@@ -80,6 +80,20 @@ class Evidence:
         return np.interp(positions, self.validation.positions, self.validation.epochs)
 
     @property
+    def turn_epoch(self) -> int:
+        """The epoch from which validation has most likely risen."""
+        return _epoch(self.validation, self.trend.epochs[self.turn])
+
+    @property
+    def training_rise(self) -> Mixture | None:
+        """How far training rose since that epoch; None without a training curve."""
+        if self.train is None or self.train_trend is None:
+            return None
+        own = self.train_trend
+        since = np.interp(self.turn_epoch, self.train.epochs, self.train.positions)
+        return own.difference(-1, min(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 2))
+
+    @property
     def overlearning(self) -> Mixture | None:
         """How much more training fell than validation since validation was first near its lowest point."""
         if self.train is None or self.train_trend is None:

@@ -13,12 +13,16 @@ import numpy as np
 from gengap.diagnose.evidence import Evidence
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, Interval, Thresholds, Verdict
+from gengap.options.spec import VerdictName
 from gengap.text.catalog import Message
 
 SHORTEST = 3  # finite validation values; fewer show no trend
 SEEN = 0.8  # probability from which a side remark is made
 NO_CHANGE = 0.1  # percent; a smaller change is shown as none
 MULTIPLE = 3.0  # times training from which a gap is shown as a multiple
+TOGETHER = 0.25  # share of validation's rise from which training rises with it
+MOST_CLASSES = 1_000  # whose chance level is recognised
+AT_CHANCE = 0.01  # how far a loss may be from the logarithm of the number of classes, as a share of it
 
 
 def check_usable(curves: MetricCurves) -> Finding | None:
@@ -37,6 +41,72 @@ def check_usable(curves: MetricCurves) -> Finding | None:
         numbers = {"metric": name, "value": float(series.values[finite][0])}
         return Finding("constant", "problem", numbers, ("check-training",))
     return None
+
+
+def find_failure(
+    name: VerdictName, curves: MetricCurves, evidence: Evidence, thresholds: Thresholds
+) -> Finding | None:
+    """Return why training itself failed, so that no verdict on the fit makes sense; None if it did not.
+
+    Args:
+        name: The verdict that the curves would get otherwise.
+        curves: The curves that were judged.
+        evidence: The evidence in them, with the training trend.
+        thresholds: What counts as what.
+    """
+    if name == "overfit":
+        return _diverging(curves, evidence, thresholds)
+    if name in ("good", "near-overfit"):
+        return _nothing_learned(curves, evidence, thresholds)
+    return None
+
+
+def _diverging(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -> Finding | None:
+    """Return the finding that training rises together with validation."""
+    rise = evidence.training_rise
+    if rise is None or rise.above(float(np.log1p(thresholds.min_effect))) < SEEN:
+        return None
+    if rise.mean < TOGETHER * evidence.rise.mean:
+        return None
+    curve = evidence.validation
+    numbers = {
+        "metric": curves.metric,
+        "better": "higher" if curves.higher_is_better else "lower",
+        "rise_percent": curve.worse(evidence.rise.mean),
+        "train_percent": curve.worse(rise.mean),
+        "since_epoch": evidence.turn_epoch,
+    }
+    return Finding("diverging", "problem", numbers, ("stabilise-training",))
+
+
+def _nothing_learned(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -> Finding | None:
+    """Return the finding that neither validation nor training ever improved by what matters."""
+    limit = float(np.log1p(thresholds.min_effect))
+    trends = [evidence.trend, *filter(None, [evidence.train_trend])]
+    if any(float(trend.mean[0] - trend.mean.min()) >= limit for trend in trends):
+        return None
+    finite = curves.validation.values[np.isfinite(curves.validation.values)]
+    value = float(np.median(finite))
+    numbers = {
+        "metric": curves.metric,
+        "value": value,
+        "classes": 0 if curves.higher_is_better else _guessed_classes(value, curves.auxiliary),
+        "limit_percent": 100 * thresholds.min_effect,
+    }
+    return Finding("nothing-learned", "problem", numbers, ("check-training",))
+
+
+def _guessed_classes(loss: float, score: MetricCurves | None) -> int:
+    """Return the number of classes whose guessing has this cross-entropy; 0 if there is none.
+
+    More than two are recognised only if the score is about the accuracy of guessing.
+    """
+    classes = round(float(np.exp(min(loss, 10.0))))
+    if not 2 <= classes <= MOST_CLASSES or abs(loss - np.log(classes)) > AT_CHANCE * np.log(classes):
+        return 0
+    if classes == 2 or (score is not None and abs(np.nanmedian(score.validation.values) * classes - 1) < 0.25):
+        return classes
+    return 0
 
 
 def find_reasons(

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence, collect_evidence
-from gengap.diagnose.findings import advise, check_usable, find_reasons
+from gengap.diagnose.findings import advise, check_usable, find_failure, find_reasons
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, LogSummary, Thresholds, Verdict
 from gengap.options.spec import VerdictName
@@ -32,6 +32,16 @@ def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thres
     if curves.auxiliary is not None and check_usable(curves.auxiliary) is None:
         auxiliary = collect_evidence(replace(curves.auxiliary, train=None), min_effect=thresholds.min_effect)
     verdict = _measure(curves, evidence, thresholds)
+    if (failure := find_failure(verdict.verdict, curves, evidence, thresholds)) is not None:
+        return msgspec.structs.replace(
+            verdict,
+            verdict="inconclusive",
+            confidence=0.0,
+            onset_epoch=None,
+            onset_interval=None,
+            findings=(failure,),
+            advice=advise((failure,)),
+        )
     findings = find_reasons(verdict, curves, evidence, auxiliary, thresholds)
     return msgspec.structs.replace(verdict, findings=findings, advice=advise(findings))
 

@@ -251,6 +251,14 @@ finding-too-short = { $metric } has { $count } finite { $count ->
    *[other] values
 }; a trend needs at least { $least }
 finding-constant = { $metric } is { SIGNIFICANT($value, digits: 6) } at every epoch: nothing is learnt, or the wrong value is logged
+finding-nothing-learned = { $metric } stays within { SIGNIFICANT($limit_percent) }% of where it started, { SIGNIFICANT($value) }{ $classes ->
+    [0] {""}
+   *[other] {" "}(guessing among { $classes } classes)
+}: nothing is learnt
+finding-diverging = { $metric } and training { $better ->
+    [higher] fell
+   *[lower] rose
+} together since epoch { $since_epoch }, by { FIXED($rise_percent, digits: 1) }% and { FIXED($train_percent, digits: 1) }%: training diverges
 finding-rise = { $metric } { $better ->
     [higher] fell
    *[lower] rose

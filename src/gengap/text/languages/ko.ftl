@@ -219,6 +219,14 @@ finding-not-finite = { $since_epoch ->
 }
 finding-too-short = { $metric }: 유한한 값이 { $count }개입니다. 추세를 보려면 적어도 { $least }개가 필요합니다
 finding-constant = { $metric }: 모든 에포크에서 값이 { SIGNIFICANT($value, digits: 6) }입니다. 아무것도 학습하지 못했거나 기록이 잘못되었습니다
+finding-nothing-learned = { $metric }: 시작한 값 { SIGNIFICANT($value) }에서 { SIGNIFICANT($limit_percent) }% 넘게 움직이지 않았습니다{ $classes ->
+    [0] {""}
+   *[other] (클래스 { $classes }개를 찍어서 맞히는 수준)
+}. 아무것도 학습하지 못했습니다
+finding-diverging = { $metric }: 에포크 { $since_epoch }부터 훈련과 함께 { $better ->
+    [higher] 떨어졌습니다
+   *[lower] 올랐습니다
+}({ FIXED($rise_percent, digits: 1) }%, 훈련 { FIXED($train_percent, digits: 1) }%). 훈련이 발산하고 있습니다
 finding-rise = { $better ->
     [higher] { $metric }: 가장 높았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 떨어졌습니다(하락폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
    *[lower] { $metric }: 가장 낮았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 올랐습니다(상승폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
