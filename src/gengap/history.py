@@ -239,7 +239,7 @@ def _read(path: Path) -> pa.Table:
     with pq.ParquetFile(path) as found:
         check_parquet(found.metadata, path, str(path))
         if found.metadata.num_rows > MOST_VALUES:
-            raise TooLargeError(f"{path}: holds more than {MOST_VALUES:,} values, at most so many are read.")
+            raise TooLargeError(f"{path}: holds more than {MOST_VALUES:,} values, the most that are read.")
         if not found.schema_arrow.remove_metadata().equals(schema):
             raise ValueError(f"it holds other columns than {', '.join(schema.names)}")
     with pq.ParquetFile(path, read_dictionary=TEXTS) as opened:  # a name in every row is held once

@@ -94,7 +94,7 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
 
 
 class Binary(Task, frozen=True, tag="binary"):
-    """Two `classes`, the second of which is label 1; a model's output is its log-odds."""
+    """Two `classes`; the second is label 1, and a model's output is its log-odds."""
 
     classes: tuple[str, ...] = ("0", "1")
     loss: ClassVar[str] = "binary_crossentropy"

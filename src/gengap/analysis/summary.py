@@ -94,7 +94,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
         cores: Number of CPU cores.
         command: Words of the shell command; none for rows in memory. A plan without a name or file is the study
             folder's plan.toml.
-        call: The same call from Python.
+        call: The Python call that repeats the study.
     """
 
     versions: dict[str, str]

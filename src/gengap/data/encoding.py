@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HASHED = 1 << 12  # columns that character sequences are hashed to; 30 x 4,096 numbers are half a megabyte
-MOST_CELLS = 50_000_000  # of a table with text or dates, all of which is in memory: some gigabytes
+MOST_CELLS = 50_000_000  # of a table with text or dates, which is held in memory: some gigabytes
 BLOCK_ROWS = 1 << 16  # hashed at once
 LARGEST_EXACT = 1 << 24  # 32 bits hold every whole number up to it
 PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ratio

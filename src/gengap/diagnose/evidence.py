@@ -201,7 +201,7 @@ def _turning_point(trend: Trend, luck: np.ndarray, limit: float) -> int:
 
 
 def _level_chances(trend: Trend) -> tuple[float, float]:
-    """Return the prior probabilities of LEVEL_OR_MOVING for a trend of so many logged epochs."""
+    """Return the prior probabilities of LEVEL_OR_MOVING for the number of epochs that the trend has."""
     level = 0.5 * min(trend.count / LONG, 1.0)
     return level, 1 - level
 

@@ -95,7 +95,7 @@ def strength_of(treatment: Treatment) -> float | None:
 
 
 def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> None:
-    """Check that no two treatments share a role of which a model has one.
+    """Check that no two treatments share a role that a model has only once.
 
     Args:
         treatments: The treatments.

@@ -126,7 +126,7 @@ class RunSpec(Spec, frozen=True, kw_only=True):
         jobs: Number of small trials that train at the same time. Default: one for each core.
         backend: "dask" or "ray" trains on the machines of a cluster.
         address: Address of the cluster, such as "tcp://host:8786".
-        out: Folder in which results are saved. The same call again resumes. Default: nothing is saved.
+        out: Folder in which results are saved. Repeat the call to resume. Default: nothing is saved.
     """
 
     seeds: Annotated[Count, describe("Repeat each trial with N seeds.")] = 1

@@ -1,4 +1,4 @@
-"""The study folder: what is saved of each trial, so that the same call again resumes.
+"""The study folder: what is saved of each trial, so that a repeated call resumes.
 
     study.json  histories.parquet  plan.toml                 results, written at the end
     report.html  figures/  tensorboard/                      and what is drawn from them

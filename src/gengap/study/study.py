@@ -55,8 +55,8 @@ def study(
 ) -> Study:
     """Train a plan's models on a table, compare them and recommend one.
 
-    Ctrl-C stops after the epochs that are being trained and returns what is finished. With `out`, the same call
-    again resumes.
+    Ctrl-C stops after the epochs that are being trained and returns what is finished. With `out`, a repeated
+    call resumes.
 
     Args:
         source: The rows: "collider", "higgs", a path or address, `(X, y)`, or a table. See `gengap.load`.

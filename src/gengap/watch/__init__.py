@@ -154,7 +154,7 @@ def _planned(plan: str) -> Sequence[str]:
 
 def _finished(folder: StudyFolder, trials: Iterable[tuple[str, int]]) -> Iterator[tuple[History, TrialSummary]]:
     for run, seed in trials:
-        with contextlib.suppress(Exception):  # not there, or not yet whole, of which Arrow may say anything
+        with contextlib.suppress(Exception):  # missing or not yet complete: Arrow may raise anything
             path = folder.trial_file(run, seed)
             yield _trial(path, path.stat().st_mtime_ns)
 

@@ -54,7 +54,7 @@ class TrialLoop:
         config: How to train it. If it has checkpoints, the trial resumes from the latest.
         started: When the trial started, as `time.perf_counter` counts.
         first: The epoch to start with, from 0, if there is no checkpoint.
-        epoch_state: What an epoch under way carries beside the chunk's state, for rows that come in buffers.
+        epoch_state: What an unfinished epoch carries, for rows that come in buffers.
 
     Attributes:
         state: What the next chunk starts from.
