@@ -31,6 +31,9 @@ PAGE = """# How good the verdicts are
 Made by `python -m benchmarks.verdicts --corpus FILE --docs FILE` from one run. Don't edit it.
 [What a verdict says](verdicts.md) explains the verdicts.
 
+The judge's thresholds and priors were set on runs of this kind. The figures on
+[processes that chose nothing](verdicts-kinds.md) are lower.
+
 {tables}
 
 ## How it is measured
