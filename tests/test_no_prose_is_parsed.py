@@ -28,6 +28,7 @@ TEXTS = {"reasons", "text", "message", "sentences"}  # attributes that hold text
 ALLOWED = {  # file and function: the reason
     ("data/sources/remote.py", "_understand"): "a server's weak ETag",
     ("data/sources/remote.py", "_words"): "urllib3's error: the address of an object is cut off for people",
+    ("options/command_line.py", "check"): "what a person wrote for a number",
     ("files/writing.py", "safe_join"): "the parts of a path",
     ("models/user_model.py", "_check_saving"): "Keras' error, which names the missing class nowhere else",
     ("plan.py", "group_and_label"): "the one place that defines the group of a run",

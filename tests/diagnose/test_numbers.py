@@ -9,7 +9,7 @@ from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Verdict
 from gengap.history import Series
-from gengap.stats.curves import RowLosses
+from gengap.stats.curves import RowLosses, scale_curve
 
 EPOCHS = np.arange(200)
 LOG = np.log(EPOCHS + 1.0)
@@ -70,3 +70,9 @@ def test_where_validation_turned_is_as_unsure_as_its_rows_make_it() -> None:
     assert without is not None
     alone = np.log(without[1] / without[0])
     assert widths[0] > 2 * widths[1] and widths[0] > 1.5 * alone
+
+
+@pytest.mark.parametrize("difference", [1e6, -1e6, 1e300])
+def test_a_change_of_any_size_has_a_finite_percentage(difference: float) -> None:
+    curve = scale_curve(Series(np.arange(1, 9), np.geomspace(1.0, 0.5, 8)))
+    assert np.isfinite(curve.worse(difference)) and np.isfinite(curve.better(difference))

@@ -22,6 +22,7 @@ from gengap.files.writing import atomic_write
 from gengap.models import Dropout
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.progress import SilentDisplay
+from gengap.study.study import interruptible
 from gengap.train import checkpoint as prints
 from gengap.train.types import Progress
 
@@ -194,3 +195,17 @@ def test_a_folder_of_before_is_refused_whole(tmp_path: Path, monkeypatch: pytest
     monkeypatch.undo()
     with pytest.raises(StudyFolderError, match="another plan, other data or another version of the trainer"):
         gengap.study("collider", PLAN, **ROWS, only="sizes/A", out=tmp_path)
+
+
+def test_a_ctrl_c_that_comes_while_an_object_is_freed_is_not_lost() -> None:
+    class Freed:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), interruptible(SilentDisplay()) as event:
+        event.set()
+        freed = Freed()
+        del freed
+        for _ in range(100):
+            time.sleep(0.05)
+        pytest.fail("nothing was raised")

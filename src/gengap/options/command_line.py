@@ -96,7 +96,7 @@ def number_option(
         try:
             number = int(value) if whole else float(value)
         except ValueError:
-            share = re.fullmatch(r"([0-9.]+) ?%", str(value)) if percent else None
+            share = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(value)) if percent else None
             hint = f"; write {float(share[1]) / 100:g}" if share else ""
             raise typer.BadParameter(f"{value!r} is not a {kind}{hint}") from None
         if not least <= number <= most:

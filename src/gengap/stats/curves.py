@@ -24,6 +24,7 @@ BANDWIDTH = 0.15  # log-epochs over which each row's losses are smoothed before 
 PAST = 6  # epochs that predict the next one, if there are no later neighbours
 
 KERNEL_REACH = 3.0  # standard deviations of the smoothing kernel: 99.7% of the half Gaussian
+LARGEST_LOG = 700.0  # natural logarithm; percents of a larger factor are no float
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,9 @@ class ScaledCurve:
         Unlike logarithms, percents are not symmetric: half a loss is 50% better, a doubled loss 100% worse.
         """
         sign = -1 if self.rising else 1
-        return 100 * sign * float(np.expm1(sign * difference)) if self.logarithmic else 100 * difference
+        if not self.logarithmic:
+            return 100 * difference
+        return 100 * sign * float(np.expm1(min(sign * difference, LARGEST_LOG)))
 
     def better(self, difference: float) -> float:
         """Return by how many percent the metric is better if this scale falls by `difference`."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import tempfile
 import threading
+from _thread import interrupt_main
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -185,6 +187,9 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
     return Study(scheduler.plan, scheduler.trials, dataset, histories, summary, folder)
 
 
+AGAIN_SECONDS = 0.05  # until a Ctrl-C that Python dropped is raised again
+
+
 @contextlib.contextmanager
 def interruptible(display: Display) -> Iterator[threading.Event]:
     """Give an event that the first Ctrl-C sets; the second raises KeyboardInterrupt. Only in the main thread."""
@@ -199,8 +204,17 @@ def interruptible(display: Display) -> Iterator[threading.Event]:
         event.set()
         display.interrupted()
 
+    def press_again(unraisable: sys.UnraisableHookArgs) -> None:
+        # Python drops an exception that is raised while an object is being freed, so the Ctrl-C would be lost.
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            threading.Timer(AGAIN_SECONDS, interrupt_main).start()
+        else:
+            hook(unraisable)
+
+    hook, sys.unraisablehook = sys.unraisablehook, press_again
     before = signal.signal(signal.SIGINT, pressed)
     try:
         yield event
     finally:
         signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = hook
