@@ -49,6 +49,9 @@ FolderArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="The folder of a study, such as runs/collider-quick.")
 ]
 Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language: en or ko (default: the locale's).")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the file if it is an input, or not from this command.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 
 
@@ -113,6 +116,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The file to write (default: report.html in FOLDER).")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the finished study in FOLDER as one HTML page.
 
@@ -123,9 +127,8 @@ def report(
     from gengap.study.folder import StudyFolder
 
     found = StudyFolder(folder).results()
-    written = write_report(
-        study_page(found.summary, found.histories, found.plan), out or folder / "report.html", lang
-    )
+    page = study_page(found.summary, found.histories, found.plan)
+    written = write_report(page, out or folder / "report.html", lang, overwrite=overwrite)
     typer.echo(f"{written}: open it in a browser", err=True)
 
 
@@ -172,13 +175,14 @@ def _live_page(folder: Path) -> Iterator[None]:
 def ingest(
     source: SourceArgument,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The Parquet file to write.")],
+    overwrite: Overwrite = False,
     **options: Any,
 ) -> None:
     """Read SOURCE once and write it as a Parquet file."""
     from gengap.data.sources.source import ingest as run
 
     spec = spec_of(DataSpec, options)
-    count = run(source, out, rows=spec.rows, target=spec.target, on_bad_row=spec.on_bad_row)
+    count = run(source, out, rows=spec.rows, target=spec.target, on_bad_row=spec.on_bad_row, overwrite=overwrite)
     typer.echo(f"{out}: {count:,} rows", err=True)
 
 
@@ -198,6 +202,7 @@ def predict(
         list[str] | None,
         typer.Option("--id", metavar="COLUMN", help="A column of TABLE to copy into the result; may be repeated."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Predict every row of TABLE with MODEL.
 
@@ -210,7 +215,7 @@ def predict(
     with warnings.catch_warnings():
         warnings.simplefilter("default", GengapWarning)
         warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
-        count = run(model, table, out, ids=ids or ())
+        count = run(model, table, out, ids=ids or (), overwrite=overwrite)
     typer.echo(f"{out}: {count:,} rows", err=True)
     if (name := probability_class(model)) is not None:
         typer.echo(f"probability: of class {name!r}; predicted: the more likely class", err=True)
@@ -233,6 +238,7 @@ def diagnose(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the curves into a .png, .pdf or .svg.")
     ] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Give the verdict on the training curves in FILE.
@@ -240,9 +246,12 @@ def diagnose(
     FILE is a log of Keras, TensorBoard, Lightning, Hugging Face, XGBoost or another framework.
     """
     from gengap.diagnose import diagnose_files
+    from gengap.files.outputs import check_output
 
     if plot is not None and plot.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise UsageError(f"{plot}: pictures are written as .png, .pdf or .svg; name such a file")
+    if plot is not None:
+        check_output(plot, "diagnose", files, overwrite=overwrite)
     batch = diagnose_files(files, metric, min_effect)
     if json:
         from gengap.report.verdict_table import verdicts_json

@@ -15,6 +15,7 @@ from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
 from gengap.data.value_formats import UnreadableValueError
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
+from gengap.files.outputs import check_output
 from gengap.models.saved_model import ModelCard, load_saved, predict_outputs, read_card
 
 if TYPE_CHECKING:
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: str | Path, table: Any, out: str | Path, *, ids: Sequence[str] = (), progress: Progress | None = None
+    model: str | Path,
+    table: Any,
+    out: str | Path,
+    *,
+    ids: Sequence[str] = (),
+    overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> int:
     """Predict every row of a table with a saved model, and write a table in the same order.
 
@@ -39,13 +46,14 @@ def predict(
             missing values are prepared as in training. A category that training never had counts as a missing one.
         out: File to write; it ends in .parquet, .csv, .arrow or .feather, and is replaced in one step.
         ids: Columns of the table to copy unchanged before the predictions.
+        overwrite: Replace `out` even if it is the table, or a file that `predict` did not write.
         progress: Called with the bytes read so far and the bytes expected, if known.
 
     Returns:
         The number of rows.
 
     Raises:
-        UsageError: If the model was not saved by gengap, or a column is missing.
+        UsageError: If the model was not saved by gengap, a column is missing, or `out` is a file that should stay.
         DataError: If a value can't be used; it names the row and the column.
 
     Warns:
@@ -56,9 +64,10 @@ def predict(
     from gengap.data.sources.tables import WRITERS, write_batches
 
     path, out = Path(model), Path(out)
-    if (ending := out.suffix.lower()) not in WRITERS:
+    if out.suffix.lower() not in WRITERS:
         named = out.with_suffix(".parquet") if out.suffix else f"{out}.parquet"
         raise UsageError(f"{out}: expected a name that ends in {', '.join(WRITERS)}. Name the file so, as {named}")
+    check_output(out, "predict", [table], overwrite=overwrite)
     card = read_card(path)
     numbers = pa.schema([pa.field(column, pa.float32(), nullable=False) for column in card.columns])
     needed = card.encoding.schema if card.encoding else numbers
@@ -71,7 +80,7 @@ def predict(
     schema, unseen = pa.schema([*copied, *added]), UnseenCategories()
     origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
     predictions = _predictions(load_saved(path), card, batches, schema, unseen, origin)
-    rows = write_batches(predictions, schema, out, ending)
+    rows = write_batches(predictions, schema, out, "predict")
     if unseen:
         warnings.warn(unseen.message(), GengapWarning, stacklevel=2)
     return rows

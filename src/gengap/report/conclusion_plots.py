@@ -148,4 +148,4 @@ def save_verdict_figure(judged: Sequence[tuple[MetricCurves, Verdict]], path: Pa
     figure = new_figure((PANEL[0] * columns, PANEL[1] * rows))
     for i, (curves, verdict) in enumerate(judged):
         plot_verdict(curves, verdict, figure.add_subplot(rows, columns, i + 1))
-    save_figure(figure, path)
+    save_figure(figure, path, "diagnose")

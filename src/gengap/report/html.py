@@ -24,6 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gengap.analysis.effects import SizeAnalysis
+from gengap.files.outputs import check_output
 from gengap.files.writing import atomic_write
 from gengap.report.page import GroupMember, Page, RankedRun, RunCurves
 from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
@@ -106,8 +107,12 @@ def metric_text(catalog: Catalog, metric: str) -> str:
     return catalog.text(id) if id in catalog else metric.replace("_", " ")
 
 
-def write_report(page: Page, path: Path, lang: str | None = None) -> Path:
-    """Write the page to a file in one step, in the language `lang` or that of the locale, and return its path."""
+def write_report(page: Page, path: Path, lang: str | None = None, *, overwrite: bool = False) -> Path:
+    """Write the page to a file in one step, in the language `lang` or that of the locale, and return its path.
+
+    Raises PlaceError if another file is there, unless it may be overwritten.
+    """
+    check_output(path, "report", overwrite=overwrite)
     text = render(page, catalog(lang or default_language()))
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")

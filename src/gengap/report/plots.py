@@ -21,6 +21,7 @@ from matplotlib.font_manager import FontProperties, findfont, fontManager, get_f
 from matplotlib.lines import Line2D
 
 from gengap.errors import UsageError
+from gengap.files.outputs import mark
 from gengap.files.writing import atomic_write
 from gengap.history import History, Series
 from gengap.plan import group_and_label
@@ -218,10 +219,11 @@ def _move_legend_outside(ax: Axes) -> None:
         legend.remove()
 
 
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure in one step, in the format that the file's ending names."""
+def save_figure(figure: Figure, path: Path, command: str = "study") -> Path:
+    """Write a figure in one step, in the format that the file's ending names, with the mark of a command."""
+    key = "Software" if path.suffix.lower() == ".png" else "Creator"
     with atomic_write(path, path.suffix) as part:
-        figure.savefig(part)
+        figure.savefig(part, metadata={key: mark(command)})
     return path
 
 

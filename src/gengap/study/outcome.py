@@ -113,20 +113,25 @@ class Study:
 
         return study_html(self.summary, self.histories)
 
-    def report(self, path: str | Path, lang: str | None = None) -> Path:
+    def report(self, path: str | Path, lang: str | None = None, *, overwrite: bool = False) -> Path:
         """Write the study as one self-contained HTML page.
 
         Args:
             path: The file to write.
             lang: "en" or "ko". Default: the locale's language.
+            overwrite: Replace the file even if gengap did not write it as a report.
 
         Returns:
             The path.
+
+        Raises:
+            UsageError: `path` is a file that should stay.
         """
         from gengap.report.html import write_report
         from gengap.report.page import study_page
 
-        return write_report(study_page(self.summary, self.histories, self.plan.to_toml()), Path(path), lang)
+        page = study_page(self.summary, self.histories, self.plan.to_toml())
+        return write_report(page, Path(path), lang, overwrite=overwrite)
 
 
 def with_test_rows(study: Study, baselines: Sequence[Baseline], folder: StudyFolder) -> Study:

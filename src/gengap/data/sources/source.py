@@ -20,6 +20,7 @@ from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import is_address, redact_address, remote, short_name, tables
 from gengap.data.sources.blocks import Block, Progress, Reader, SkippedRow, accept_rows, check_batch
 from gengap.errors import DataError, UsageError, did_you_mean
+from gengap.files.outputs import check_output
 from gengap.options.spec import OnBadRow
 from gengap.options.study_options import DataOptions, DataSpec
 
@@ -176,6 +177,7 @@ def ingest(
     target: str | None = None,
     on_bad_row: OnBadRow = "fail",
     seed: int = 0,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> int:
     """Write the rows of a source as a Parquet file.
@@ -190,18 +192,20 @@ def ingest(
         target: Name of the column to put first.
         on_bad_row: "fail" raises an error for a bad row, "skip" leaves the row out.
         seed: Seed of "collider".
+        overwrite: Replace `path` even if it is the source, or a file that `ingest` did not write.
         progress: As for `open_source`.
 
     Returns:
         The number of rows written.
 
     Raises:
-        UsageError: An option is wrong.
+        UsageError: An option is wrong, or `path` is a file that should stay.
         DataError: The rows can't be read.
     """
     spec = DataSpec(rows=rows, target=target, on_bad_row=on_bad_row)
     if (path := Path(path)).suffix.lower() != ".parquet":
         raise UsageError(f"{path}: expected a name that ends in .parquet, such as {path.with_suffix('.parquet')}")
+    check_output(path, "ingest", [source], overwrite=overwrite)
     _, origin, reader = _find(source, spec.rows, seed, progress)
     if rows is None and origin == "collider":
         raise UsageError("collider has no end: say how many rows, as --rows 100000 (rows=100_000).")

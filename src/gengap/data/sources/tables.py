@@ -29,6 +29,7 @@ from gengap.files.limits import (
     open_arrow,
     open_parquet,
 )
+from gengap.files.outputs import mark
 from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
 
@@ -100,16 +101,24 @@ def write_reader(
     batches = accept_rows(
         blocks, file=file, rows=spec.rows, on_bad_row=spec.on_bad_row, skipped=[], progress=progress
     )
-    return write_batches(batches, schema, path)
+    return write_batches(batches, schema, path, "ingest")
 
 
-def write_batches(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, ending: str = ".parquet"
-) -> int:
-    """Write batches with the writer for `ending`; the file appears when it is complete. Return the rows."""
+def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, command: str) -> int:
+    """Write batches with the writer for the file's ending. The file appears when it is complete.
+
+    Args:
+        batches: The rows.
+        schema: Their columns.
+        path: The file to write.
+        command: The command of gengap that writes it. A Parquet file is marked with it.
+
+    Returns:
+        The number of rows.
+    """
     pending: list[pa.RecordBatch] = []
     waiting = rows = 0
-    with atomic_write(path) as part, WRITERS[ending](part, schema) as writer:
+    with atomic_write(path) as part, WRITERS[path.suffix.lower()](part, schema) as writer:
         for batch in batches:
             pending.append(batch)
             waiting, rows = waiting + len(batch), rows + len(batch)
@@ -117,6 +126,8 @@ def write_batches(
                 writer.write_table(pa.Table.from_batches(pending, schema))
                 pending, waiting = [], 0
         writer.write_table(pa.Table.from_batches(pending, schema))
+        if isinstance(writer, pq.ParquetWriter):
+            writer.add_key_value_metadata({"gengap": mark(command)})
     return rows
 
 

@@ -1,0 +1,126 @@
+"""No command replaces a file of the user's: one law over every option that names a file to write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import gengap
+from gengap.cli import app
+from gengap.errors import PlaceError
+
+# The words of each command, and the option that names the file. `{}` is a folder with the inputs below.
+OUTPUTS = {
+    "ingest --out .parquet": ["ingest", "{}/table.csv", "--out"],
+    "predict --out .parquet": ["predict", "{}/study/models/best.keras", "{}/table.csv", "--out"],
+    "predict --out .csv": ["predict", "{}/study/models/best.keras", "{}/table.csv", "--out"],
+    "predict --out .arrow": ["predict", "{}/study/models/best.keras", "{}/table.csv", "--out"],
+    "report --out .html": ["report", "{}/study", "--out"],
+    "diagnose --plot .png": ["diagnose", "{}/log.csv", "--plot"],
+    "diagnose --plot .pdf": ["diagnose", "{}/log.csv", "--plot"],
+    "diagnose --plot .svg": ["diagnose", "{}/log.csv", "--plot"],
+}
+USERS = b"the user's"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, a study of it, and a log."""
+    folder = tmp_path_factory.mktemp("outputs")
+    rows = "\n".join(f"{i},{i % 3},{i % 2}" for i in range(60))
+    (folder / "table.csv").write_text(f"a,b,y\n{rows}\n")
+    table = folder / "table.csv"
+    gengap.study(table, target="y", train=40, validation=20, only="sizes/Tiny", max_epochs=2, out=folder / "study")
+    losses = "\n".join(f"{i},{1 / (i + 1)},{1 / (i + 1) + i / 100}" for i in range(20))
+    (folder / "log.csv").write_text(f"epoch,loss,val_loss\n{losses}\n")
+    return folder
+
+
+def run(place: Path, case: str, out: Path, *more: str) -> BaseException | None:
+    words = [word.format(place) for word in OUTPUTS[case]]
+    return CliRunner().invoke(app, [*words, str(out), *more]).exception
+
+
+def test_the_table_has_every_option_that_names_a_file_to_write() -> None:
+    commands = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+    found = {
+        f"{name} {option.opts[0]}": command
+        for name, command in commands.items()
+        for option in command.params
+        if option.metavar == "FILE" and option.param_type_name == "option" and option.name in ("out", "plot")
+    }
+    assert found.keys() == {case.rpartition(" ")[0] for case in OUTPUTS}
+    for command in found.values():
+        assert "overwrite" in [option.name for option in command.params]
+    written = {"FILE", "FOLDER", "DIR"}
+    others = {
+        f"{name} {option.opts[0]}"
+        for name, command in commands.items()
+        for option in command.params
+        if option.param_type_name == "option" and option.metavar in written
+    }
+    assert others - found.keys() == {"study --out"}  # its own test is in test_study_folder.py
+
+
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_a_users_file_stays_unless_it_may_be_overwritten(case: str, place: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"out{case.rpartition(' ')[2]}"
+    out.write_bytes(USERS)
+    refused = run(place, case, out)
+    assert isinstance(refused, PlaceError)
+    assert str(out) in str(refused) and "exists already" in str(refused) and "--overwrite" in str(refused)
+    assert out.read_bytes() == USERS and list(tmp_path.iterdir()) == [out]
+    assert run(place, case, out, "--overwrite") is None
+    assert out.read_bytes() != USERS
+
+
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_a_file_that_the_same_command_wrote_is_replaced(case: str, place: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"out{case.rpartition(' ')[2]}"
+    assert run(place, case, out) is None
+    again = run(place, case, out)
+    if out.suffix in (".csv", ".arrow"):  # such a file has no place for a mark
+        assert isinstance(again, PlaceError) and str(again).startswith(f"{out} exists already. Name another")
+    else:
+        assert again is None
+
+
+@pytest.mark.parametrize("case", ["ingest --out .parquet", "predict --out .parquet"])
+@pytest.mark.parametrize("alias", ["itself", "link", "hard link"])
+def test_an_input_is_never_the_output(case: str, alias: str, place: Path, tmp_path: Path) -> None:
+    table, out = tmp_path / "table.parquet", tmp_path / "out.parquet"
+    gengap.ingest(place / "table.csv", table)
+    if alias == "itself":
+        out = table
+    else:
+        (os.link if alias == "hard link" else os.symlink)(table, out)
+    before, file = table.read_bytes(), out.lstat().st_ino
+    words = [word.format(place) for word in OUTPUTS[case]]
+    words[-2] = str(table)
+    refused = CliRunner().invoke(app, [*words, str(out)]).exception
+    assert isinstance(refused, PlaceError) and f"{out} is an input of this command" in str(refused)
+    assert table.read_bytes() == before
+    assert CliRunner().invoke(app, [*words, str(out), "--overwrite"]).exit_code == 0
+    assert out.lstat().st_ino != file
+
+
+def test_what_another_command_wrote_is_the_users(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    assert run(place, "ingest --out .parquet", out) is None
+    refused = run(place, "predict --out .parquet", out)
+    assert str(refused).startswith(f"{out} exists already, and `gengap predict` did not write it. Name another")
+
+
+def test_a_report_in_a_study_folder_is_written_again_but_a_users_page_stays(place: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(place / "study", tmp_path / "study")
+    assert CliRunner().invoke(app, ["report", str(folder)]).exit_code == 0
+    (folder / "report.html").write_text("<p>mine</p>")
+    assert isinstance(CliRunner().invoke(app, ["report", str(folder)]).exception, PlaceError)
+    assert (folder / "report.html").read_text() == "<p>mine</p>"
+    refused = CliRunner().invoke(app, ["report", str(folder), "--out", str(folder / "study.json")]).exception
+    assert isinstance(refused, PlaceError)
