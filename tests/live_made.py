@@ -65,10 +65,10 @@ def write_curves(folder: Path, run: str = "sizes/Two", epochs: int = 3, name: st
 
 def write_finished(folder: Path, run: str, seed: int = 0, epochs: int = 3) -> tuple[str, int]:
     """A finished trial as the study folder keeps it; gives its run and seed, for a status."""
-    path = StudyFolder(folder).trial_file(run, seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
     series = {("validation", "binary_crossentropy"): Series(np.arange(epochs), np.linspace(1, 0.5, epochs))}
     summary = msgspec.structs.replace(finished(run, seed), epochs=epochs, best_epoch=epochs)
     kept = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: "", TRIAL_SCHEMA: str(SCHEMA)}
-    write_histories([History(run, seed, series)], path, kept)
+    written = StudyFolder(folder)
+    with written.writing(written.trial_file(run, seed)) as part:
+        write_histories([History(run, seed, series)], part, kept)
     return run, seed

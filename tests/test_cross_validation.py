@@ -14,6 +14,7 @@ import pytest
 import gengap
 from gengap.analysis.summary import TrialSummary
 from gengap.data.rows import Rows
+from gengap.errors import GengapWarning
 from gengap.history import History
 from gengap.plan import Growth, Plan, Recipe
 from gengap.study import Study, cross_validation
@@ -83,10 +84,12 @@ def test_folds_are_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert again.summary.cross_validation == first.summary.cross_validation
     damaged = tmp_path / "here" / "trials" / "sizes" / "4.fold1.npz"
     damaged.write_bytes(damaged.read_bytes()[:100])
-    with pytest.raises(AssertionError, match="trained again"):
+    again = r"4\.fold1\.npz is damaged or was changed: sizes/4 is trained on this fold again"
+    with pytest.warns(GengapWarning, match=again), pytest.raises(AssertionError, match="trained again"):
         studied(out=tmp_path / "here")
     monkeypatch.undo()
-    mended = studied(out=tmp_path / "here").summary
+    with pytest.warns(GengapWarning, match=again):
+        mended = studied(out=tmp_path / "here").summary
     assert mended.cross_validation == first.summary.cross_validation
 
 

@@ -221,26 +221,17 @@ def test_wrong_calls_fail_before_any_row_is_read(tmp_path: Path) -> None:
         gengap.study("nowhere.csv", out=tmp_path / "file")
 
 
-def test_a_damaged_trial_file_is_named(tmp_path: Path) -> None:
-    damaged = tmp_path / "s" / "trials" / "sizes" / "Tiny.seed0.parquet"
-    damaged.parent.mkdir(parents=True)
-    damaged.write_bytes(b"PAR1 no")
-    model = tmp_path / "s" / "models" / "sizes" / "Tiny.keras"
-    model.parent.mkdir(parents=True)
-    model.touch()
-    with pytest.raises(StudyFolderError, match=r"Tiny\.seed0\.parquet can't be read.*delete it"):
-        gengap.study("collider", PLAN, **ROWS, out=tmp_path / "s")
-
-
 def test_a_trial_of_an_earlier_format_is_refused_by_name(tmp_path: Path) -> None:
     """Its best epoch counts from 0 and would be taken for the one before."""
     write_finished(tmp_path, "sizes/Tiny")
     folder = StudyFolder(tmp_path)
-    folder.write("models/sizes/Tiny.keras", b"")
+    for name in ("models/sizes/Tiny.keras", "trials/sizes/Tiny.seed0.npz"):
+        folder.write(name, b"")
     path = folder.trial_file("sizes/Tiny", 0)
     table = pq.read_table(path)
     metadata = {name: value for name, value in table.schema.metadata.items() if name != TRIAL_SCHEMA.encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), path)
+    with folder.writing(path) as part:
+        pq.write_table(table.replace_schema_metadata(metadata), part)
     with pytest.raises(StudyFolderError, match=r"Tiny\.seed0\.parquet has an older format; name"):
         folder.finished("sizes/Tiny", 0, "")
     with pytest.raises(StudyFolderError, match="has an older format"):  # before the table is read

@@ -96,7 +96,7 @@ def study(
     folder = Path(options["out"] or default_study_folder(source, plan, options["model"]))
     data, run = spec_of(DataSpec, options), spec_of(RunSpec, options, out=folder)
     page = _live_page(folder) if open_page else contextlib.nullcontext()
-    with _interrupt_message(), page, Terminal(verbose=verbose) as terminal:
+    with _interrupt_message(), _plain_warnings(), page, Terminal(verbose=verbose) as terminal:
         found = run_study(source, plan, data=data, run=run, display=terminal)
     console = terminal.console
     if found.trials:
@@ -208,13 +208,10 @@ def predict(
 
     The result is probabilities and the most likely class, or a number. TABLE needs no target column.
     """
-    from gengap.errors import GengapWarning
     from gengap.prediction import predict as run
     from gengap.prediction import probability_class
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", GengapWarning)
-        warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
+    with _plain_warnings():
         count = run(model, table, out, ids=ids or (), overwrite=overwrite)
     typer.echo(f"{out}: {count:,} rows", err=True)
     if (name := probability_class(model)) is not None:
@@ -314,6 +311,25 @@ def doctor(
         sys.stdout.write(run.document(found, checked))
     if not all(each.ok for each in checked):
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print gengap's warnings as one line each, without the line of code."""
+    from gengap.errors import GengapWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", GengapWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *others: Any, **options: Any) -> None:
+            if issubclass(category, GengapWarning):
+                typer.echo(f"warning: {message}", err=True)
+            else:
+                usual(message, category, *others, **options)
+
+        warnings.showwarning = show
+        yield
 
 
 @contextlib.contextmanager

@@ -218,6 +218,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             )
 
     @property
+    def figure_names(self) -> set[str]:
+        """The names, without ending, that pictures of a study of this plan may have."""
+        groups = {group_and_label(run)[0] for trial in self.all_trials for run in trial.runs}
+        return {figure_name(group) for group in (*groups, ROWS)} | {*RESERVED}
+
+    @property
     def all_trials(self) -> tuple[Trial, ...]:
         """The trials, after those that the plan's growth may add."""
         return (self.growth.trials if self.growth else ()) + self.trials
@@ -389,6 +395,15 @@ def group_and_label(run: str) -> tuple[str, str]:
     """
     group, _, label = run.partition("/")
     return group, label or group
+
+
+def figure_name(group: str) -> str:
+    """Return the name, without ending, of the picture of a group of runs.
+
+    >>> figure_name("my sizes")
+    'my-sizes'
+    """
+    return re.sub(r"[^\w.-]+", "-", group).strip("-.") or "runs"
 
 
 def _check_run_name(name: str) -> None:

@@ -21,6 +21,7 @@ from report.page_made import study_made
 
 from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.summary import SCHEMA, StudySummary
+from gengap.files.checksums import LIST, Checksums
 from gengap.history import History, Series, write_histories
 from gengap.models.saved_model import CARD_FILE, ModelCard
 from gengap.presets import load_plan
@@ -157,6 +158,14 @@ def card() -> list[bytes]:
     return [_written(write)]
 
 
+def relist(folder: Path) -> None:
+    """List all files of a study folder with their checksums, as somebody who changed them may."""
+    listed = Checksums(folder)
+    for path in folder.rglob("*"):
+        if path.is_file() and path != listed.path:
+            listed.add(path, path)
+
+
 @cache
 def study() -> dict[str, bytes]:
     """Every file of a finished study's folder that is ever read again, by its name."""
@@ -177,5 +186,5 @@ def study() -> dict[str, bytes]:
         running = status(source="here", plan=plans()[0].decode(), finished=((FIRST, 0),))
         folder.write(STATUS, msgspec.json.encode(running))
         write_histories([History("sizes/Two", 0, history.series)], folder.path / "live" / "Two.seed0.parquet")
-        files = [path for path in folder.path.rglob("*") if path.is_file()]
+        files = [path for path in folder.path.rglob("*") if path.is_file() and path.name != LIST]
         return {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in files}

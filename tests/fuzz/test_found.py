@@ -67,6 +67,7 @@ def test_a_broken_archive_of_outputs_is_closed(tmp_path: Path) -> None:
     for name, content in originals.study().items():
         StudyFolder(tmp_path).write(name, content)
     StudyFolder(tmp_path).trial_file(originals.FIRST, 0).with_suffix(".npz").write_bytes(b"PK\x03\x04")
+    originals.relist(tmp_path)
     with warnings.catch_warnings(), pytest.raises(StudyFolderError, match="can't be read as a finished trial"):
         warnings.simplefilter("error")
         StudyFolder(tmp_path).finished(originals.FIRST, 0, originals.PRINT)

@@ -64,6 +64,7 @@ def report(folder: Path) -> None:
 
 
 def resume(folder: Path) -> None:
+    originals.relist(folder)
     StudyFolder(folder).finished(originals.FIRST, 0, originals.PRINT)
 
 

@@ -119,6 +119,7 @@ def test_outputs_of_a_study_are_not_unpickled(tmp_path: Path) -> None:
     study(tmp_path)
     harm = np.array([Harm(tmp_path / "touched")] * 3, object)
     np.savez(StudyFolder(tmp_path).trial_file(originals.FIRST, 0).with_suffix(".npz"), epochs=harm, outputs=harm)
+    originals.relist(tmp_path)
     with pytest.raises(StudyFolderError, match="allow_pickle=False"):
         StudyFolder(tmp_path).finished(originals.FIRST, 0, originals.PRINT)
     assert not (tmp_path / "touched").exists()
@@ -215,6 +216,7 @@ def tampered(folder: StudyFolder, run: str) -> None:
     series = {("train", "loss"): Series(np.arange(3), np.ones(3))}
     metadata = {SUMMARY: json.dumps(summary), FINGERPRINT: originals.PRINT, TRIAL_SCHEMA: str(SCHEMA)}
     write_histories([History(run, 0, series)], path, metadata)
+    originals.relist(folder.path)
 
 
 @pytest.mark.parametrize("run", AWAY)

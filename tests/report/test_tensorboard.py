@@ -108,11 +108,12 @@ def test_wall_times_spread_over_the_span(tmp_path: Path) -> None:
 def test_writing_again_replaces(tmp_path: Path) -> None:
     tensorboard.write(history("a", 5), tmp_path)
     other = tmp_path / "a" / "validation" / "events.out.tfevents.1.elsewhere"
-    other.write_bytes(b"")
+    other.write_bytes(b"another program's")
     longer = history("a", 7)
     tensorboard.write(longer, tmp_path)
     assert scalars(tmp_path / "a" / "train")["epoch_loss"][-1][0] == 6
-    assert not other.exists()
+    assert other.exists()
+    other.unlink()
     only_train = History("a", 0, {("train", "loss"): longer["train", "loss"]})
     tensorboard.write(only_train, tmp_path)
     files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]

@@ -172,9 +172,6 @@ def test_regularisers_are_told_by_kind_and_strength(
 
 
 def test_writing_again_replaces(tmp_path: Path) -> None:
-    other = tmp_path / "a" / "events.out.tfevents.1.elsewhere"
-    other.parent.mkdir()
-    other.touch()
     write_sessions([made(seed=1)], tmp_path)
     write_sessions([made(seed=2)], tmp_path)
     assert names(tmp_path) == {STUDY_FILE, f"a/{TRIAL_FILE}"}

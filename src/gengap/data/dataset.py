@@ -140,8 +140,8 @@ class Dataset:
             train = other.balanced().train if ours.class_factors is not None else other.train
             yield validating, train, Rows(ours.x[validating], ours.y[validating])
 
-    def _parts(self, count: int, seed: int) -> Iterator[np.ndarray]:
-        """Yield the training rows (indices) in `count` parts, with equal shares of classes if possible."""
+    def _parts(self, count: int, seed: int) -> list[np.ndarray]:
+        """Return the training rows (indices) in `count` parts, with equal shares of classes if possible."""
         from sklearn.model_selection import KFold, StratifiedKFold
 
         labels = self.task.labels(self.train.y) if self.task.by_class else None
@@ -149,7 +149,7 @@ class Dataset:
         split = (StratifiedKFold if even else KFold)(count, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a class may have fewer rows than there are parts
-            yield from (validating for _, validating in split.split(self.train.y, labels if even else None))
+            return [validating for _, validating in split.split(self.train.y, labels if even else None)]
 
 
 def load(

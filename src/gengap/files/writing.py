@@ -35,6 +35,7 @@ BAD_PLACE_ERRORS = {
 
 PARTIAL_FILE = re.compile(r"\..+\.\d+-\d+\.part(\.\w+)?")  # the name of a file that is not complete
 LOCK, HOLDER = "study.lock", "study.lock.json"
+ELSEWHERE = "Move it, or name another folder with --out"
 WAIT_SECONDS = 1.0  # `lock_holder` holds the lock for an instant, which is no reason to refuse a study
 
 
@@ -126,14 +127,15 @@ def study_lock(folder: Path) -> Iterator[None]:
         WriteError: The folder can't be created.
     """
     path = folder / LOCK
+    _refuse_others(folder)
     with explain_write_errors(path):
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         path.touch()
         lock = _acquire(path)
-        with contextlib.suppress(OSError):  # on a full disk the lock holds without this information
+        with contextlib.suppress(OSError), atomic_write(folder / HOLDER) as part:  # a lock on a full disk has none
             since = time.strftime("%Y-%m-%d %H:%M:%S")
-            (folder / HOLDER).write_bytes(msgspec.json.encode(LockHolder(os.getpid(), platform.node(), since)))
+            part.write_bytes(msgspec.json.encode(LockHolder(os.getpid(), platform.node(), since)))
     try:
         yield
     finally:
@@ -146,6 +148,21 @@ def study_lock(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):  # not empty
             for each in missing:
                 each.rmdir()
+
+
+def _refuse_others(folder: Path) -> None:
+    """Raise StudyFolderError if a file of the user's has the name of one of the lock's files."""
+    foreign = []
+    with contextlib.suppress(OSError):
+        foreign += [LOCK] * ((folder / LOCK).stat().st_size > 0)
+    with contextlib.suppress(OSError):
+        content = (folder / HOLDER).read_bytes()
+        try:
+            msgspec.json.decode(content, type=LockHolder)
+        except msgspec.DecodeError:
+            foreign += [HOLDER]
+    for name in foreign:
+        raise StudyFolderError(f"{folder / name} is not by gengap, and the study would replace it. {ELSEWHERE}")
 
 
 def _acquire(path: Path) -> FileLock:

@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 
 from gengap.data.encoding import Encoding
-from gengap.errors import SourceError, UsageError, reason
-from gengap.files.limits import LARGEST_CARD, TooLargeError, check_archive
+from gengap.errors import GengapError, SourceError, UsageError, reason
+from gengap.files.checksums import check_unchanged
+from gengap.files.limits import LARGEST_CARD, check_archive
 from gengap.models import backend
 from gengap.options.spec import TaskName
 from gengap.tasks import BINARY, AnyTask, Binary, Multiclass, Regression
@@ -71,10 +72,11 @@ def read_card(path: Path) -> ModelCard:
     try:
         if path.is_dir() and (inside := path / "models" / "best.keras").is_file():
             raise UsageError(f"{path}: this is a study's folder, expected a model. Name its best, {inside}")
+        check_unchanged(path)
         check_archive(path, str(path))
         with zipfile.ZipFile(path) as archive, archive.open(CARD_FILE) as member:
             return msgspec.json.decode(_bounded(member), type=ModelCard)
-    except (TooLargeError, UsageError):
+    except GengapError:
         raise
     except OSError as error:
         why = str(error.strerror or error)

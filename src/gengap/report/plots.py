@@ -6,7 +6,6 @@ objects that pyplot knows nothing of: they need no display, work in any thread a
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -24,7 +23,7 @@ from gengap.errors import UsageError
 from gengap.files.outputs import mark
 from gengap.files.writing import atomic_write
 from gengap.history import History, Series
-from gengap.plan import group_and_label
+from gengap.plan import figure_name, group_and_label
 from gengap.stats.curves import smooth
 from gengap.text.markup import LARGEST_DRAWABLE, drawable_values
 
@@ -176,7 +175,7 @@ def save_figures(
     figures: dict[str, Figure] = {}
     metric = metric or _main_metric([history for of in groups.values() for history in of])
     for group, histories in groups.items():
-        name = re.sub(r"[^\w.-]+", "-", group).strip("-.") or "runs"
+        name = figure_name(group)
         if name in {*figures, "learning_rate", "features"}:
             raise UsageError(f"group {group!r}: another picture is called {name}.png. Rename the group.")
         figures[name] = _group_figure(group, histories, metric, best)

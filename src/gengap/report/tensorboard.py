@@ -85,8 +85,8 @@ def write(history: History, folder: Path, *, span: tuple[float, float] | None = 
     per_epoch = (ended - began) / max(history.epochs, 1)
     for split, metrics in splits.items():
         replace_file(run / split / FILE, _scalar_events(metrics, began, per_epoch))
-    for stale in run.glob("*/events.out.tfevents.*"):  # a split no longer logged, or another writer's file
-        if stale.name != FILE or stale.parent.name not in splits:
+    for stale in run.glob(f"*/{FILE}"):
+        if stale.parent.name not in splits:
             stale.unlink()
 
 
@@ -229,9 +229,6 @@ def write_sessions(sessions: Sequence[HparamsSession], folder: Path) -> None:
     for each in sessions:
         run = folder / safe_run_name(each.run)
         replace_file(run / TRIAL_FILE, _session_events(each))
-        for stale in run.glob("events.out.tfevents.*"):  # FILE is another run's, one of whose splits is called so
-            if stale.name not in (FILE, TRIAL_FILE):
-                stale.unlink()
     replace_file(folder / STUDY_FILE, _study_events(sessions))
 
 

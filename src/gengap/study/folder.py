@@ -8,15 +8,19 @@
     trials/<run>.seed<k>.checkpoint.npz                      a trial that is being trained
     trials/<run>.fold<k>.npz                                 losses of a cross-validated run on the rows of a fold
     test.json                                                figures of the test rows, once they were used
+    files.sha256                                            these files with their checksums
 
-Every file is written next to its place and then renamed, so a file that exists is complete.
+Every file is written next to its place and then renamed, so a file that exists is complete. A file that gengap did
+not write is never replaced. A damaged one is made again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -27,11 +31,14 @@ import numpy as np
 
 from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
-from gengap.errors import StudyFolderError, reason
+from gengap.errors import GengapWarning, StudyFolderError, reason
+from gengap.files.checksums import LIST, Checksums
 from gengap.files.limits import check_archive, read_document
-from gengap.files.writing import PARTIAL_FILE, atomic_write, safe_join
+from gengap.files.outputs import has_mark
+from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, safe_join
 from gengap.history import History, read_histories, write_histories
 from gengap.models.saved_model import ModelCard, write_card
+from gengap.plan import Plan
 from gengap.train.checkpoint import CheckpointFile, PartialResult, difference
 from gengap.train.types import TrainResult
 
@@ -41,7 +48,9 @@ if TYPE_CHECKING:
 SUMMARY, FINGERPRINT, MAKER = "gengap.summary", "gengap.train.fingerprint", "gengap.version"
 TRIAL_SCHEMA = "gengap.schema"  # absent before 2, when epochs in summaries counted from 0
 EXPECTED = "expected the folder of a finished `gengap study`, such as runs/collider-quick"
-RESULTS, HISTORIES = "study.json", "histories.parquet"
+RESULTS, HISTORIES, TEST, PAGE = "study.json", "histories.parquet", "test.json", "report.html"
+BEST_MODEL = "best"
+MARKS = {".html": "report", ".png": "study"}  # the commands that mark the page and the figures
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +67,7 @@ class StudyFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._checksums = Checksums(path)
         if path.exists() and not path.is_dir():
             raise StudyFolderError(f"{path} is a file; expected a folder. Name another with --out")
 
@@ -80,6 +90,49 @@ class StudyFolder:
             if PARTIAL_FILE.fullmatch(path.name):
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+    def check_places(self, plan: Plan, seeds: int) -> None:
+        """Raise StudyFolderError for a file of the user's in a place of the study, and warn of damaged results.
+
+        Trials that the plan's growth adds are checked when they are saved.
+        """
+        names = (RESULTS, HISTORIES, TEST, PLAN_FILE, f"models/{BEST_MODEL}.keras")
+        results = [self.path / name for name in names]
+        keys = [(trial.run, seed) for trial in plan.all_trials for seed in range(seeds)]
+        for path in (*results, *(path for key in keys for path in self._trial_files(*key))):
+            self._check_place(path)
+        figures = [self.path / "figures" / f"{name}.png" for name in sorted(plan.figure_names)]
+        for path in (self.path / PAGE, *figures):
+            if os.path.lexists(path) and not (path.is_file() and has_mark(path, MARKS[path.suffix])):
+                raise StudyFolderError(f"{path} is not by gengap, and the study may replace it. {ELSEWHERE}")
+        changed = [path for path in results if self._checksums.state(path) == "changed"]
+        if self.path / PLAN_FILE in changed:
+            raise StudyFolderError(
+                f"{self.path / PLAN_FILE} was changed, and the study would replace it. Move it and use it with "
+                "--plan, or name another folder with --out"
+            )
+        for path in changed:
+            _warn(f"{path} is damaged or was changed: it is made again")
+
+    def _check_place(self, path: Path) -> None:
+        """Raise StudyFolderError if something is at `path` that gengap did not write."""
+        if self._checksums.is_foreign(path):
+            raise StudyFolderError(
+                f"{path} is not by gengap ({LIST} does not list it), and the study would replace it. {ELSEWHERE}"
+            )
+
+    @contextlib.contextmanager
+    def writing(self, path: Path, ending: str = "") -> Iterator[Path]:
+        """Yield a temporary path; at the end the file is listed and renamed to `path`. See `atomic_write`."""
+        self._check_place(path)
+        with atomic_write(path, ending) as part:
+            yield part
+            self._checksums.add(path, part)
+
+    def _trial_files(self, run: str, seed: int) -> tuple[Path, Path, Path]:
+        """Return the files of a finished trial, in the order in which they are written."""
+        trial = self.trial_file(run, seed)
+        return self.model_file(run, seed), trial.with_suffix(".npz"), trial
 
     def check_trials(self, expected: Mapping[tuple[str, int], str] | None = None) -> None:
         """Raise StudyFolderError if a trial saved here has another format, or another fingerprint than expected.
@@ -107,9 +160,17 @@ class StudyFolder:
         )
 
     def finished(self, run: str, seed: int, expected: str) -> tuple[TrainResult, TrialSummary] | None:
-        """Return the finished trial saved here, or None. Raises StudyFolderError for other trials or data."""
-        path = self.trial_file(run, seed)
-        if not path.is_file() or not self.model_file(run, seed).is_file():
+        """Return the finished trial saved here, or None if it has to be trained.
+
+        Raises StudyFolderError for other trials or data.
+        """
+        files, path = self._trial_files(run, seed), self.trial_file(run, seed)
+        states = {each: self._checksums.state(each) for each in files}
+        for each, state in states.items():
+            self._check_place(each)
+            if state == "changed":
+                _warn(f"{each} is damaged or was changed: {run} is trained again")
+        if set(states.values()) != {"intact"}:
             return None
         try:
             summary, found, maker = read_trial(path)
@@ -135,20 +196,24 @@ class StudyFolder:
         self, result: PartialResult, summary: TrialSummary, expected: str, model: keras.Model, card: ModelCard
     ) -> None:
         """Save the model and outputs, then the trial: if its file exists, so do the others."""
-        path, model_file = self.trial_file(summary.run, summary.seed), self.model_file(summary.run, summary.seed)
-        with atomic_write(model_file, ".keras") as part:  # Keras insists on the ending
+        model_file, outputs_file, path = self._trial_files(summary.run, summary.seed)
+        with self.writing(model_file, ".keras") as part:  # Keras insists on the ending
             model.save(part)
             write_card(part, card)
-        with atomic_write(path.with_suffix(".npz"), ".npz") as part:  # NumPy insists on the ending
+        with self.writing(outputs_file, ".npz") as part:  # NumPy insists on the ending
             np.savez(part, allow_pickle=False, epochs=result.output_epochs, outputs=result.outputs)
         maker = import_module("gengap").__version__
         metadata = {SUMMARY: msgspec.json.encode(summary).decode(), FINGERPRINT: expected, MAKER: maker}
-        write_histories([result.history], path, metadata | {TRIAL_SCHEMA: str(SCHEMA)})
+        with self.writing(path) as part:
+            write_histories([result.history], part, metadata | {TRIAL_SCHEMA: str(SCHEMA)})
         self.checkpoints(summary.run, summary.seed, expected).discard()
 
     def read_fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
         """Return what `save_fold` saved; None if it is missing, damaged, or of another run."""
         path = self._fold_file(run, fold)
+        if self._checksums.state(path) == "changed":
+            _warn(f"{path} is damaged or was changed: {run} is trained on this fold again")
+            return None
         with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise all kinds of errors
             check_archive(path, str(path))
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
@@ -159,7 +224,7 @@ class StudyFolder:
 
     def save_fold(self, run: str, fold: int, expected: str, found: np.ndarray) -> None:
         """Save losses and errors of a run on the rows of a fold, (2, rows)."""
-        with atomic_write(self._fold_file(run, fold), ".npz") as part:
+        with self.writing(self._fold_file(run, fold), ".npz") as part:
             np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
         self.fold_checkpoints(run, fold, expected).discard()
 
@@ -170,13 +235,13 @@ class StudyFolder:
     def _fold_file(self, run: str, fold: int) -> Path:
         return safe_join(self.path / "trials", f"{run}.fold{fold}.npz")
 
-    def copy_model(self, run: str, seed: int, name: str) -> None:
-        """Copy the trial's model to models/<name>.keras."""
+    def copy_best_model(self, run: str, seed: int) -> None:
+        """Copy the trial's model to models/best.keras."""
         source = self.model_file(run, seed)
         if not source.is_file():
             trial = self.trial_file(run, seed)
             raise StudyFolderError(f"{source}: the model is missing; delete {trial} to train it again")
-        with atomic_write(self.path / "models" / f"{name}.keras") as part:
+        with self.writing(self.path / "models" / f"{BEST_MODEL}.keras") as part:
             shutil.copyfile(source, part)
 
     def results(self) -> Results:
@@ -213,19 +278,23 @@ class StudyFolder:
     def evaluation(self, digest: str) -> Evaluation | None:
         """Return the figures of the test rows with this digest, if they were used; else None."""
         try:
-            found = msgspec.json.decode(read_document(self.path / "test.json"), type=Evaluation)
+            found = msgspec.json.decode(read_document(self.path / TEST), type=Evaluation)
         except (OSError, ValueError, RecursionError):
             return None
         return found if found.digest == digest else None
 
     def write_evaluation(self, found: Evaluation) -> None:
         """Save the figures of the test rows."""
-        self.write("test.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        self.write(TEST, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file of the folder."""
-        with atomic_write(self.path / name) as part:
+        with self.writing(self.path / name) as part:
             part.write_bytes(content)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, GengapWarning, stacklevel=4)
 
 
 def _read_summary(path: Path) -> StudySummary:

@@ -20,7 +20,7 @@ from gengap.errors import UsageError, did_you_mean
 from gengap.history import History, write_histories
 from gengap.models.saved_model import load_saved, predict_outputs
 from gengap.plan import Plan, Trial, group_and_label
-from gengap.study.folder import HISTORIES, RESULTS, StudyFolder
+from gengap.study.folder import HISTORIES, PAGE, RESULTS, StudyFolder
 from gengap.text.catalog import Message
 from gengap.train.baselines import TREES, Baseline
 
@@ -160,13 +160,14 @@ def write_results(study: Study, folder: StudyFolder) -> None:
     """Write all results. An old study.json is removed first, and the new one is written last."""
     folder.path.mkdir(parents=True, exist_ok=True)
     (folder.path / RESULTS).unlink(missing_ok=True)
-    write_histories(study.histories, folder.path / HISTORIES)
+    with folder.writing(folder.path / HISTORIES) as part:
+        write_histories(study.histories, part)
     _write_logs(study, folder.path / "tensorboard")
     _write_figures(study, folder.path)
     if (recommended := study.summary.recommendation) is not None:
-        folder.copy_model(recommended.run, recommended.seed, "best")
+        folder.copy_best_model(recommended.run, recommended.seed)
     folder.write(PLAN_FILE, study.plan.to_toml().encode())
-    study.report(folder.path / "report.html")
+    study.report(folder.path / PAGE)
     folder.write(RESULTS, study.summary.to_json())
 
 

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import msgspec
 
 from gengap.data.table_summary import TableSummary
+from gengap.errors import StudyFolderError
 from gengap.files.limits import read_document
-from gengap.files.writing import atomic_write, lock_holder, safe_join
+from gengap.files.writing import ELSEWHERE, atomic_write, lock_holder, safe_join
 from gengap.history import write_histories
 
 if TYPE_CHECKING:
@@ -130,6 +131,9 @@ class ProgressFiles:
         self._status: StudyStatus | None = None
 
     def __enter__(self) -> ProgressFiles:
+        """Raise StudyFolderError if the status is a file of the user's."""
+        if (path := self._folder / STATUS).exists() and read_status(self._folder) is None:
+            raise StudyFolderError(f"{path} is not by gengap, and the study would replace it. {ELSEWHERE}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -138,7 +142,7 @@ class ProgressFiles:
             self._clear()
 
     def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: UserModels | None = None) -> None:
-        """Write the first status, and remove what another study left."""
+        """Write the first status, and remove what a killed study left."""
         self._clear()
         self._write(
             StudyStatus(
@@ -183,7 +187,7 @@ class ProgressFiles:
         """Remove these files and no others: another program may have a `live` folder here."""
         live = self._folder / LIVE
         with contextlib.suppress(OSError):
-            for path in [*live.rglob(f"{CURVES}*"), *live.glob("*status.json*")]:
+            for path in [*live.rglob(CURVES), *live.rglob(".*.part"), live / Path(STATUS).name]:
                 path.unlink(missing_ok=True)
             for path in sorted((path for path in live.rglob("*") if path.is_dir()), reverse=True):
                 with contextlib.suppress(OSError):  # not empty

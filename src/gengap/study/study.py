@@ -91,7 +91,7 @@ def study(
     cluster = Cluster.of(run.backend, run.address)
     plan, left_out = _adapt(load_plan(plan), run)
     with contextlib.ExitStack() as stack:
-        folder = _open_folder(run, data, stack)
+        folder = _open_folder(run, data, plan, stack)
         display = display or SilentDisplay()
         display = stack.enter_context(ProgressFiles(Path(run.out), display)) if run.out else display
         dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
@@ -136,7 +136,7 @@ def _adapt(plan: Plan, run: RunSpec) -> tuple[Plan, tuple[str, ...]]:
     return (plan, ()) if run.model is None else (plan.without_treatments(), plan.runs_with_treatments)
 
 
-def _open_folder(run: RunSpec, data: DataSpec, stack: contextlib.ExitStack) -> StudyFolder | None:
+def _open_folder(run: RunSpec, data: DataSpec, plan: Plan, stack: contextlib.ExitStack) -> StudyFolder | None:
     """Open and lock the study folder. Test rows need a saved model, so they need a folder, if only for now."""
     if run.out is None and not data.test:
         return None
@@ -146,6 +146,7 @@ def _open_folder(run: RunSpec, data: DataSpec, stack: contextlib.ExitStack) -> S
     stack.enter_context(study_lock(path))
     folder.tidy()
     folder.check_trials()
+    folder.check_places(plan, run.seeds)
     return folder
 
 

@@ -1,0 +1,87 @@
+"""The list of the files that gengap wrote into a study folder, with their SHA-256 checksums.
+
+    files.sha256    a line for each file, as `sha256sum` prints it
+
+A file is listed before it is renamed to its name. So a file that is not listed is the user's, and one with another
+checksum is damaged or was changed. A file that was written twice has two lines, and either may be true of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from gengap.errors import StudyFolderError
+from gengap.files.limits import read_document
+from gengap.files.writing import ELSEWHERE
+
+LIST = "files.sha256"
+HEADER = "# SHA-256 checksums of the files that gengap wrote into this folder"
+LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+
+State = Literal["missing", "foreign", "changed", "intact"]
+
+
+class Checksums:
+    """The list of a study folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.path = folder, folder / LIST
+
+    def state(self, path: Path) -> State:
+        """Return whether a file of the folder is missing, not listed, other than listed, or as listed."""
+        if not os.path.lexists(path):
+            return "missing"
+        if (digests := self._listed.get(self._name(path))) is None:
+            return "foreign"
+        return "intact" if path.is_file() and _digest(path) in digests else "changed"
+
+    def is_foreign(self, path: Path) -> bool:
+        """Return whether something is at `path` that gengap did not write."""
+        return os.path.lexists(path) and self._name(path) not in self._listed
+
+    def add(self, path: Path, content: Path) -> None:
+        """List a file whose content is still in another one."""
+        name, digest = self._name(path), _digest(content)
+        if digest not in self._listed.get(name, ()):
+            start = "" if self.path.exists() else HEADER
+            with self.path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(f"{start}\n{digest}  {name}")  # a line that a full disk cut does not touch the next
+            self._listed[name].add(digest)
+
+    @cached_property
+    def _listed(self) -> defaultdict[str, set[str]]:
+        """The checksums of each name."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        if not os.path.lexists(self.path):
+            return found
+        text = read_document(self.path).decode("utf-8", "replace")
+        if not text.startswith(HEADER):
+            raise StudyFolderError(f"{self.path} is not the list of a study's files. {ELSEWHERE}")
+        for line in text.splitlines():
+            if match := LINE.fullmatch(line):
+                found[match[2]].add(match[1])
+        return found
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+
+def check_unchanged(path: Path) -> None:
+    """Raise StudyFolderError if `path` is in a study folder and differs from what gengap wrote."""
+    folder = next((each for each in path.absolute().parents if (each / LIST).is_file()), None)
+    if folder is not None and Checksums(folder).state(path.absolute()) == "changed":
+        raise StudyFolderError(
+            f"{path}: the file is damaged or was changed (its checksum is not in {folder / LIST}). Run the same "
+            "`gengap study` again to make it again"
+        )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
