@@ -14,6 +14,7 @@ import os
 import random
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -244,6 +245,77 @@ def sklearn(folder: Path, data: Table) -> None:
     write(folder / "mlp.json", {"loss_curve_": mlp.loss_curve_, "validation_scores_": mlp.validation_scores_})
 
 
+def mlflow(folder: Path, data: Table) -> None:
+    """MLflow's folder: a run with two runs nested in it, which log one loss in a folder of metrics."""
+    import mlflow
+
+    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    mlflow.set_tracking_uri((folder.absolute() / "mlruns").as_uri())
+    with mlflow.start_run(run_name="sweep"):
+        for rate in (0.5, 2.0):
+            with mlflow.start_run(run_name=f"rate-{rate}", nested=True):
+                mlflow.log_param("rate", rate)
+                for epoch, train, validation in plain_epochs(data, rate):
+                    mlflow.log_metrics({"train/loss": train, "val/loss": validation}, step=epoch)
+
+
+def wandb(folder: Path, data: Table) -> None:
+    """Weights & Biases' files of a run without a network, in wandb/offline-run-*."""
+    import wandb
+
+    run = wandb.init(project="gengap", name="swift-sun-3", dir=folder, mode="offline")
+    for epoch, train, validation in plain_epochs(data):
+        run.log({"epoch": epoch, "train": {"loss": train}, "val/loss": validation})
+    run.finish()
+
+
+def dvclive(folder: Path, data: Table) -> None:
+    """DVCLive's folder: a table for each metric."""
+    from dvclive import Live
+
+    # Without chdir, it makes a DVC repository of the Git repository that this runs in.
+    with chdir(folder), Live(save_dvc_exp=False, dvcyaml=None) as live:
+        for _, train, validation in plain_epochs(data):
+            live.log_metric("train/loss", train)
+            live.log_metric("eval/loss", validation)
+            live.next_step()
+
+
+def catboost(folder: Path, data: Table) -> None:
+    """CatBoost's folder with one validation set, with two of them, and what catboost.cv returns."""
+    import catboost
+
+    one, *others = ((data.x_validation[part], data.y_validation[part]) for part in (slice(80), slice(80, None)))
+    for name, sets in (("catboost_info", [one]), ("two-sets", [one, *others])):
+        model = catboost.CatBoostClassifier(
+            iterations=EPOCHS, custom_metric=["AUC"], verbose=False, train_dir=str(folder / name)
+        )
+        model.fit(data.x, data.y, eval_set=sets)
+    options = {
+        "iterations": EPOCHS,
+        "loss_function": "Logloss",
+        "train_dir": str(folder / "folds"),
+        "verbose": False,
+    }
+    folds: Any = catboost.cv(catboost.Pool(data.x, data.y), options, fold_count=3, as_pandas=True)
+    folds.to_csv(folder / "cv.csv")
+
+
+def plain_epochs(data: Table, rate: float = 1.0) -> list[tuple[int, float, float]]:
+    """A logistic regression by gradient descent: epoch, training loss and validation loss."""
+    weights = np.zeros(COLUMNS)
+    found = []
+    for epoch in range(EPOCHS):
+        probability = 1 / (1 + np.exp(-data.x @ weights))
+        weights = weights - rate * data.x.T @ (probability - data.y) / ROWS
+        losses = [
+            float(np.mean(np.log1p(np.exp(-(2 * y - 1) * (x @ weights)))))
+            for x, y in ((data.x, data.y), (data.x_validation, data.y_validation))
+        ]
+        found.append((epoch, *losses))
+    return found
+
+
 MAKERS: dict[str, tuple[Callable[[Path, Table], None], tuple[str, ...]]] = {
     "keras": (keras, ("keras",)),
     "torch": (torch, ("torch", "tensorboard")),
@@ -253,6 +325,10 @@ MAKERS: dict[str, tuple[Callable[[Path, Table], None], tuple[str, ...]]] = {
     "xgboost": (xgboost, ("xgboost",)),
     "lightgbm": (lightgbm, ("lightgbm",)),
     "sklearn": (sklearn, ("scikit-learn",)),
+    "mlflow": (mlflow, ("mlflow",)),
+    "wandb": (wandb, ("wandb",)),
+    "dvclive": (dvclive, ("dvclive",)),
+    "catboost": (catboost, ("catboost",)),
 }
 
 

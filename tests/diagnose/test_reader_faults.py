@@ -16,9 +16,9 @@ from diagnose.curves_expected import LOGS, VALIDATION, by_epoch, expect, judged,
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.neural_network import MLPClassifier
 
+from gengap.diagnose.readers import folders, read
 from gengap.diagnose.readers import log_table as table
 from gengap.diagnose.readers import paths as files
-from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import DataError, UsageError
 from gengap.history import History, Series
@@ -255,7 +255,7 @@ def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(files, "MAX_BYTES", 5)
     with pytest.raises(DataError, match="has 26 bytes, at most 5 are read"):
         read(tmp_path / "a.csv")
-    monkeypatch.setattr(files, "MAX_FILES", 5)
+    monkeypatch.setattr(folders, "MAX_FILES", 5)
     with pytest.raises(DataError, match=r"holds more than 5 files\. Name the folder of the logs themselves"):
         read(tmp_path)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
+from diagnose.wandb_made import logged, wandb_file
 from live_made import status
 from report.page_made import study_made
 
@@ -132,6 +135,24 @@ def trainer_state() -> list[bytes]:
 
 def curves_jsonl() -> list[bytes]:
     return [b"\n".join(json.dumps(record).encode() for record in json.loads(curves_json()[1]))]
+
+
+def database() -> list[bytes]:
+    """A tracker's SQLite file with a metric, a value and a step in each row."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "runs.db")
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE metrics (key TEXT, value FLOAT, step INTEGER)")
+            for name, values in LOSSES.items():
+                rows = [(name, value, i) for i, value in enumerate(values.tolist())]
+                connection.executemany("INSERT INTO metrics VALUES (?, ?, ?)", rows)
+            connection.commit()
+        return [path.read_bytes()]
+
+
+def wandb() -> list[bytes]:
+    curves = zip(*(values.tolist() for values in LOSSES.values()), strict=True)
+    return [wandb_file([logged(i, loss=a, val_loss=b) for i, (a, b) in enumerate(curves)])]
 
 
 def curves_csv() -> list[bytes]:

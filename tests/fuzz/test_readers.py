@@ -95,6 +95,8 @@ READERS = {
     "log-parquet": Reader("a.parquet", judge, lambda: originals.parquet(text=True)),
     "log-arrow": Reader("a.arrow", judge, lambda: originals.arrow(text=True)),
     "log-events": Reader("events.out.tfevents.1", judge, originals.events),
+    "log-sqlite": Reader("a.db", judge, originals.database),
+    "log-wandb": Reader("run-1.wandb", judge, originals.wandb),
     "plan": Reader("a.toml", plan, originals.plans),
     "card": Reader("a.keras", read_card, originals.card),
 }

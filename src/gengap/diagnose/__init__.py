@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gengap.diagnose.run_curves import MetricCurves
+    from gengap.diagnose.run_curves import Log, MetricCurves
     from gengap.diagnose.verdict import Verdict
     from gengap.stats.curves import RowLosses
 
@@ -120,26 +120,30 @@ def diagnose_files(files: Sequence[str], metric: str | None, min_effect: float) 
     """
     from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read
+    from gengap.diagnose.readers.file_names import join_parts
     from gengap.diagnose.run_curves import choose_curves
     from gengap.diagnose.verdict import make_thresholds
     from gengap.errors import GengapError
 
     thresholds, batch = make_thresholds(min_effect), BatchResult()
+    read_or_failed: list[Log | dict[str, str]] = []
     for file in files:
         try:
-            logs = read(file, metric)
+            read_or_failed += read(file, metric)
         except GengapError as error:
-            batch.results.append({"run": file, "error": str(error)})
+            read_or_failed.append({"run": file, "error": str(error)})
+    for log in join_parts(read_or_failed):
+        if isinstance(log, dict):
+            batch.results.append(log)
             continue
-        for log in logs:
-            try:
-                curves = choose_curves(log, metric)
-            except GengapError as error:
-                batch.results.append({"run": log.history.run, "error": str(error)})
-                continue
-            verdict = judge(curves, None, thresholds)
-            batch.results.append(verdict)
-            batch.judged.append((curves, verdict))
+        try:
+            curves = choose_curves(log, metric)
+        except GengapError as error:
+            batch.results.append({"run": log.history.run, "error": str(error)})
+            continue
+        verdict = judge(curves, None, thresholds)
+        batch.results.append(verdict)
+        batch.judged.append((curves, verdict))
     return batch
 
 

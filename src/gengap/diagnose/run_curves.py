@@ -34,6 +34,7 @@ class Log:
         other: Columns that are no curve of a known split.
         notes: What the reader had to decide, for example about epochs that were logged twice.
         reader: The kind of source, for example "csv"; empty for curves that were not read from a log.
+        part: What the logs of one run have in common, if its curves may be in several files; else empty.
     """
 
     history: History
@@ -41,6 +42,7 @@ class Log:
     other: tuple[str, ...] = ()
     notes: tuple[Message, ...] = ()
     reader: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, eq=False)

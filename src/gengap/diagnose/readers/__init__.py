@@ -45,7 +45,7 @@ def read(source: object, metric: str | None = None) -> list[Log]:
         UsageError: If the object is of an unknown kind.
     """
     if isinstance(source, (str, os.PathLike)):
-        from gengap.diagnose.readers.paths import read_path
+        from gengap.diagnose.readers.folders import read_path
 
         file = os.fsdecode(source)
         if not file:

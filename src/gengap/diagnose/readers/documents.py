@@ -6,6 +6,8 @@
 {"a": {"loss": [...], "val_loss": [...]}, "b": ...}       several runs
 {"log_history": [{"step": 5, "loss": ...}, ...]}          Hugging Face's trainer_state.json
 [{"epoch": 0, "loss": ..., "val_loss": ...}, ...]         records, wide or long
+
+`json_forms` has the forms that trackers write.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gengap.diagnose.metric_names import parse
+from gengap.diagnose.readers.json_forms import find_points, find_records, points_of
 from gengap.diagnose.readers.log_table import LogTable, check_points
 from gengap.diagnose.readers.table_layouts import read_log_table
+from gengap.diagnose.readers.tracker_points import log_of_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 from gengap.text.catalog import Message
@@ -29,7 +33,12 @@ def read_nested(document: object, file: str, run: str = "") -> list[Log]:
     """Return the runs in nested dicts and lists. Raises DataError if they hold no columns."""
     if isinstance(document, Mapping):
         return _logs_of_mapping({str(name): value for name, value in document.items()}, file, run)
+    if (points := find_points(document)) is not None:
+        return [log_of_points(file, run, points)]
     records = items(document)
+    if (curve := points_of(records)) is not None:
+        steps, values = zip(*curve, strict=True)
+        return read_log_table(LogTable(file, {"step": steps, "value": values}, run=run))
     if records and all(isinstance(record, Mapping) for record in records):
         return read_log_table(table_of_records(records, file, run=run))
     held = "an empty list" if records == [] else f"{type(document).__name__} of other things than records"
@@ -44,6 +53,10 @@ def _logs_of_mapping(mapping: Mapping[str, Any], file: str, run: str) -> list[Lo
             f"{file}: it is a study's summary, which holds no curves. Give the study's folder, or the "
             "histories.parquet in it."
         )
+    if (records := find_records(mapping)) is not None:
+        return read_log_table(table_of_records(records, file, run=run))
+    if (points := find_points(mapping)) is not None:
+        return [log_of_points(file, run, points)]
     if isinstance(history := mapping.get("history"), Mapping):
         epoch = mapping.get("epoch")
         return read_log_table(
@@ -105,7 +118,8 @@ def _table_of_lists(mapping: Mapping[Any, Any], file: str, run: str) -> LogTable
     lists = {name: cells for name, cells in found.items() if isinstance(cells, list)}
     indexed = {name: cells for name, cells in found.items() if isinstance(cells, dict)}
     if not lists and not indexed:
-        return table_of_records([mapping] if mapping else [], file, run=run)
+        note = Message("read-final-values")
+        return table_of_records([mapping] if mapping else [], file, run=run, notes=(note,))
     if indexed:
         index = sorted({i for cells in indexed.values() for i in cells})
         check_points(file, len(index) * len(indexed))

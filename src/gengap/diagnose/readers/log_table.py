@@ -40,6 +40,7 @@ class LogTable:
         run: Name of the run, if no column names it.
         ragged: Whether None may stand for a key that a record does not have.
         notes: What the reader had to decide.
+        part: What the tables of one run have in common, if its curves may be in several tables.
 
     Raises:
         DataError: If it has more than `MAX_POINTS` cells.
@@ -52,6 +53,7 @@ class LogTable:
     run: str = ""
     ragged: bool = False
     notes: tuple[Message, ...] = ()
+    part: str = ""
 
     def __post_init__(self) -> None:
         check_points(self.file, sum(len(cells) for cells in self.columns.values()))

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.diagnose.metric_names import SPLITS, CurveKey, assign, parse
+from gengap.diagnose.readers.file_names import name_by_file
 from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers
+from gengap.diagnose.readers.run_columns import split_by_run
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, printable, shown
 from gengap.history import History, Series
@@ -35,6 +37,11 @@ def read_log_table(table: LogTable) -> list[Log]:
     """Return the runs in a table, in the order in which they begin. Raises DataError for text in a curve."""
     if not len(table):
         raise DataError(f"{table.file}: there are no rows in it. Give a log of at least one epoch.")
+    tables = [name_by_file(each) for each in split_by_run(table)]
+    return [replace(log, part=each.part) for each in tables for log in _logs(each)]
+
+
+def _logs(table: LogTable) -> list[Log]:
     roles = table.roles()
     long = "metric" in roles and "value" in roles
     read = _long if long else _wide

@@ -38,10 +38,11 @@ def decoded(content: bytes, file: str) -> str:
 
 def read_csv_log(text: str, file: str) -> list[Log]:
     """Return the runs in CSV text; its first line names the columns."""
-    return read_log_table(_csv_table(text, file))
+    return read_log_table(csv_table(text, file))
 
 
-def _csv_table(text: str, file: str) -> LogTable:
+def csv_table(text: str, file: str) -> LogTable:
+    """Return CSV text as a table."""
     head = find_head(list(islice(_lines(text), HEAD_LINES)))
     if head is None:
         raise DataError(f"{file}: no line names the columns. Add a line with their names.")

@@ -325,6 +325,15 @@ read-cut-off = The last line, { $line }, is cut off and was left out.
 read-fewer-values = { $column } has { $count } values for { $rows } epochs: read as one every { $every }.
 read-broken-events = { $file } is cut off or broken after { $events } events: those were read.
 read-no-events = { $file } is not an event file of TensorBoard, or is broken at its start.
+read-no-steps = { $columns }: every value has the same step, or a step is not whole. The values are counted in logged order.
+read-no-curves = { $count } { $count ->
+    [one] run holds
+   *[other] runs hold
+} no curve and { $count ->
+    [one] was
+   *[other] were
+} left out: { $runs }.
+read-final-values = It holds one value for each name and no curve. Give the log of all epochs (Hugging Face: trainer_state.json).
 
 ## Advice
 

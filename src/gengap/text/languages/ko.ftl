@@ -284,6 +284,9 @@ read-cut-off = 마지막 줄({ $line }번째)은 잘려 있어 뺐습니다.
 read-fewer-values = { $column }: 에포크 { $rows }개에 값이 { $count }개입니다. { $every }개마다 하나로 읽었습니다.
 read-broken-events = { $file }: 이벤트 { $events }개 뒤에서 잘렸거나 깨져 있습니다. 그 앞까지 읽었습니다.
 read-no-events = { $file }: 텐서보드의 이벤트 파일이 아니거나 시작부터 깨져 있습니다.
+read-no-steps = { $columns }: 모든 값의 스텝이 같거나 정수가 아닌 스텝이 있어, 기록된 순서로 셌습니다.
+read-no-curves = 곡선이 없는 실행 { $count }개를 뺐습니다: { $runs }.
+read-final-values = 이름마다 값이 하나뿐이고 곡선이 없습니다. 모든 에포크의 기록을 주세요(Hugging Face: trainer_state.json).
 
 ## Advice
 

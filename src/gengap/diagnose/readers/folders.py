@@ -1,0 +1,157 @@
+"""Find the logs in a folder, and read the runs in them.
+
+KINDS lists the kinds of logs in order of preference. The first kind that holds curves is read, because a training
+often writes the same curves in several forms. A run without curves is left out with a note, if others have curves.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from gengap.diagnose.readers import events, mlflow, sqlite
+from gengap.diagnose.readers.file_names import join_parts
+from gengap.diagnose.readers.paths import read_file
+from gengap.diagnose.readers.text_tables import csv_table, decoded
+from gengap.diagnose.readers.tracker_points import log_of_points, points_of_table, with_curves
+from gengap.diagnose.run_curves import Log
+from gengap.errors import DataError
+
+MAX_FILES = 100_000  # in a folder
+KNOWN = (
+    "histories.parquet, trainer_state.json, metrics.csv, the files of MLflow, W&B, CatBoost, DVCLive or TensorBoard"
+)
+
+CATBOOST = "catboost_training.json"
+
+Paths = list[Path]
+Reader = Callable[[Paths, Path, str], list[Log]]  # all files below a folder, the folder, and what errors call it
+
+
+def read_path(path: Path, file: str) -> list[Log]:
+    """Return the runs in a file or folder, which errors call `file`. Raises DataError if it can't be read."""
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            return _read_folder(path, file)
+        if not path.exists():
+            raise DataError(f"{file}: there is no such file or folder. Check the path.")
+        return read_file(path, file)
+    except (OSError, RuntimeError) as fault:  # RuntimeError: the home folder is unknown
+        problem = getattr(fault, "strerror", None) or fault
+        raise DataError(f"{file}: can't be read ({problem}). Check the path and its rights.") from None
+
+
+def _read_folder(folder: Path, file: str) -> list[Log]:
+    paths, faults = _walk(folder, file), []
+    for read in KINDS:
+        try:
+            logs = read(paths, folder, file)
+        except DataError as fault:
+            faults.append(fault)
+            continue
+        if logs:
+            return with_curves(logs)
+    if faults:
+        raise faults[0]
+    store = folder.parent / "mlflow.db"
+    hint = f"MLflow's metrics are in {store}: name that." if store.exists() else "Name other files to read them."
+    raise DataError(f"{file}: no log is in this folder, expected {KNOWN}. {hint}")
+
+
+def _named(name: str) -> Reader:
+    """Return a reader of all files with this name."""
+
+    def read(paths: Paths, folder: Path, file: str) -> list[Log]:
+        found = [path for path in paths if path.name == name]
+        found = _last_checkpoints(found) if name == "trainer_state.json" else found
+        own = folder / "histories.parquet"
+        return [log for p in found for log in read_file(p, file if p == own else _joined(file, folder, p))]
+
+    return read
+
+
+def _events(paths: Paths, folder: Path, file: str) -> list[Log]:
+    found = [path for path in paths if events.is_event_file(path) and path.is_file()]
+    logs = events.read_event_files(found, folder, file) if found else []
+    return [replace(log, reader="tensorboard") for log in logs]
+
+
+def _mlflow(paths: Paths, folder: Path, file: str) -> list[Log]:
+    stores = [path for path in paths if path.suffix in (".db", ".sqlite") and sqlite.is_database(path)]
+    in_databases = [log for path in stores for log in sqlite.read_database(path, _joined(file, folder, path))]
+    return [*mlflow.read_runs(mlflow.find_runs(paths), file), *in_databases]
+
+
+def _catboost(paths: Paths, folder: Path, file: str) -> list[Log]:
+    """Return the runs of CatBoost: the JSON file is whole only after training, and its tables at any time."""
+    logs = []
+    for inner in dict.fromkeys(path.parent for path in paths if path.name in ("learn_error.tsv", CATBOOST)):
+        try:
+            found = read_file(inner / CATBOOST, _joined(file, folder, inner))
+        except (DataError, OSError):
+            tables = (path for path in paths if path.parent == inner and path.name.endswith("_error.tsv"))
+            found = join_parts(log for path in tables for log in read_file(path, _joined(file, folder, path)))
+        logs += [replace(log, reader="catboost") for log in found]
+    return logs
+
+
+def _wandb(paths: Paths, folder: Path, file: str) -> list[Log]:
+    """Return the runs of Weights & Biases: their files, or the history that old versions wrote."""
+    found = [path for path in paths if path.suffix == ".wandb" or path.name == "wandb-history.jsonl"]
+    logs = [log for path in found for log in read_file(path, _joined(file, folder, path))]
+    return [replace(log, reader="wandb") for log in logs]
+
+
+def _dvclive(paths: Paths, folder: Path, file: str) -> list[Log]:
+    """Return the runs of DVCLive: RUN/plots/metrics/NAME.tsv holds the steps and values of a curve."""
+    runs: dict[Path, dict[str, list[tuple[float, float]]]] = {}
+    for path in paths:
+        root = next(
+            (p for p in path.parents if p.name in ("metrics", "scalars") and p.parent.name == "plots"), None
+        )
+        if root and path.suffix == ".tsv":
+            table = csv_table(decoded(path.read_bytes(), _joined(file, folder, path)), _joined(file, folder, path))
+            name = path.relative_to(root).with_suffix("").as_posix()
+            runs.setdefault(root.parent.parent, {})[name] = points_of_table(table)
+    return [log_of_points(_joined(file, folder, run), "", curves, reader="dvclive") for run, curves in runs.items()]
+
+
+KINDS: tuple[Reader, ...] = (
+    *map(_named, ("histories.parquet", "trainer_state.json", "metrics.csv")),
+    _mlflow,
+    _catboost,
+    _dvclive,
+    _wandb,
+    _events,
+)
+
+
+def _joined(file: str, folder: Path, path: Path) -> str:
+    return str(Path(file) / path.relative_to(folder))
+
+
+def _walk(folder: Path, file: str) -> Paths:
+    """Return every file below a folder, version_2 before version_10."""
+    paths: Paths = []
+    for inner, _, names in os.walk(folder):
+        paths += (Path(inner, name) for name in names)
+        if len(paths) > MAX_FILES:
+            raise DataError(f"{file}: holds more than {MAX_FILES:,} files. Name the folder of the logs themselves.")
+    return sorted(paths, key=lambda path: [_natural(part) for part in path.parts])
+
+
+def _natural(part: str) -> list[tuple[int, str]]:
+    return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in re.split(r"(\d+)", part)]
+
+
+def _last_checkpoints(states: Iterable[Path]) -> Paths:
+    """Return the last state of each training: each checkpoint repeats the log up to it."""
+    last: dict[Path, Path] = {}
+    for path in states:
+        in_checkpoint = re.fullmatch(r"checkpoint-\d+", path.parent.name)
+        last[path.parent.parent if in_checkpoint else path.parent] = path
+    return list(last.values())

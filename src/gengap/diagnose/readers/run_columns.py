@@ -1,0 +1,40 @@
+"""Exports with a column for each run and curve, such as Weights & Biases' panels, as a table for each run.
+
+    Step, swift-sun-3 - loss, swift-sun-3 - loss__MIN, swift-sun-3 - loss__MAX, brave-sky-4 - loss, ...
+
+The curves of a run may be in several exports, a panel each.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import PurePath
+
+from gengap.diagnose.metric_names import parse
+from gengap.diagnose.readers.log_table import LogTable
+
+COLUMN = re.compile(r"(?P<run>.+) - (?P<curve>.+)")
+SPREAD = re.compile(r".+__(MIN|MAX)")  # of the values that were averaged for a point of the panel
+AXES = {"step", "epoch", "relative time (process)", "relative time (wall)", "wall time"}
+
+
+def split_by_run(table: LogTable) -> list[LogTable]:
+    """Return a table for each run whose name is in the columns' names; else only the table itself."""
+    places = set(table.roles().values())
+    axes = [name for name in table.columns if name.strip().lower() in AXES or name in places]
+    columns = [name for name in table.columns if name not in axes]
+    found = {name: match for name in columns if (match := COLUMN.fullmatch(name))}
+    if not columns or len(found) < len(columns) or not any(parse(match["curve"]) for match in found.values()):
+        return [table]
+    runs: dict[str, dict[str, str]] = {}  # by run: the columns by the curves' names
+    for name, match in found.items():
+        if not SPREAD.fullmatch(name):
+            runs.setdefault(match["run"].strip(), {})[match["curve"].strip()] = name
+    tables = []
+    for run, curves in runs.items():
+        cells = {name: table.columns[name] for name in axes}
+        cells |= {curve: table.columns[name] for curve, name in curves.items()}
+        part = f"{PurePath(table.file).parent}/{run}"
+        tables.append(replace(table, columns=cells, run=run, ragged=True, part=part))
+    return tables
