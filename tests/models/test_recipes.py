@@ -30,6 +30,13 @@ KINDS: dict[type[t.Treatment], st.SearchStrategy[t.Treatment]] = {
     t.Clip: st.builds(t.Clip, rates, st.sampled_from(["hard", "smooth"])),
     t.Periodic: st.builds(t.Periodic, counts, counts, rates),
     t.Ensemble: st.builds(t.Ensemble, counts),
+    t.SpatialDropout: st.builds(t.SpatialDropout, rates),
+    t.RecurrentDropout: st.builds(t.RecurrentDropout, rates),
+    t.LayerNorm: st.builds(t.LayerNorm),
+    t.Augment: st.builds(t.Augment, st.sampled_from(["none", "horizontal", "both"]), rates, rates, rates, rates),
+    t.WordDropout: st.builds(t.WordDropout, rates),
+    t.TimeMask: st.builds(t.TimeMask, rates),
+    t.Freeze: st.builds(t.Freeze, counts),
 }
 schedules = st.one_of(
     st.builds(Constant, rates),

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gengap.models.clone import scaled
     from gengap.models.mlp import (
         SIZES,
         compile_binary,
@@ -22,21 +23,29 @@ if TYPE_CHECKING:
         small,
         tiny,
     )
+    from gengap.models.treated_clone import treated
     from gengap.models.treatments import (
         L1,
         L1L2,
         L2,
+        Augment,
         BatchNorm,
         Clip,
         Dropout,
         Ensemble,
+        Freeze,
         Ftrl,
         LabelSmoothing,
+        LayerNorm,
         Mixup,
         Noise,
         Periodic,
+        RecurrentDropout,
+        SpatialDropout,
+        TimeMask,
         Treatment,
         WeightDecay,
+        WordDropout,
     )
 
 __all__ = [
@@ -44,34 +53,44 @@ __all__ = [
     "L1L2",
     "L2",
     "SIZES",
+    "Augment",
     "BatchNorm",
     "Clip",
     "Dropout",
     "Ensemble",
+    "Freeze",
     "Ftrl",
     "LabelSmoothing",
+    "LayerNorm",
     "Mixup",
     "Noise",
     "Periodic",
+    "RecurrentDropout",
+    "SpatialDropout",
+    "TimeMask",
     "Treatment",
     "WeightDecay",
+    "WordDropout",
     "compile_binary",
     "compile_for",
     "large",
     "medium",
     "perceptron",
+    "scaled",
     "share_below",
     "small",
     "tiny",
+    "treated",
 ]
 
 
 _TREATMENTS = {name for name in __all__ if name[0].isupper() and name != "SIZES"}
+_HOMES = {"scaled": "clone", "treated": "treated_clone"}
 
 
 def __getattr__(name: str) -> object:
     """Import what is asked for, and no more: plans read treatments without Keras."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "treatments" if name in _TREATMENTS else "mlp"
+    home = "treatments" if name in _TREATMENTS else _HOMES.get(name, "mlp")
     return getattr(import_module(f"gengap.models.{home}"), name)

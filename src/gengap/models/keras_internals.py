@@ -5,7 +5,7 @@ Keras offers nothing public for these. `pyproject.toml` bounds its version by wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -72,3 +72,17 @@ def initial_epoch(model: keras.Model) -> int:
 def overrides_hook(callback: Any, hook: str) -> bool:
     """Tell whether a callback defines this hook itself, or has none by that name."""
     return not getattr(getattr(callback, hook, None), "_is_default", False)
+
+
+def run_graph(model: Any, inputs: Any, call: Callable[..., Any]) -> Any:
+    """Run `call(operation, *args, **kwargs)` for each node of a functional model, from the inputs to the outputs.
+
+    The values may be anything that is no list, tuple or dict, for example shapes. `call` returns one for each
+    output of the operation. The result has the structure of the model's outputs.
+    """
+    return model._run_through_graph(inputs, call_fn=call)
+
+
+def is_functional(model: Any) -> bool:
+    """Tell whether it is a model whose layers are connected in a graph that Keras knows; a Sequential is not."""
+    return hasattr(model, "_nodes_by_depth") and hasattr(model, "operations")

@@ -42,14 +42,25 @@ class MixupLayer(keras.layers.Layer):
 
     def mix_again(self, labels: Any) -> Any:
         """Mix the labels (n, ...) by the share that the last call drew."""
-        state = self.seed_generator.state
-        state.assign(state - keras.ops.convert_to_tensor(np.array([0, 1]), dtype=state.dtype))
+        self._rewind()
         return self._mixed(labels)
 
-    def _mixed(self, rows: Any) -> Any:
+    def last_share(self) -> Any:
+        """Return the share that the last call drew."""
+        self._rewind()
+        return self._share()
+
+    def _rewind(self) -> None:
+        state = self.seed_generator.state
+        state.assign(state - keras.ops.convert_to_tensor(np.array([0, 1]), dtype=state.dtype))
+
+    def _share(self) -> Any:
         drawn = keras.random.uniform((), 0.0, SHARES, seed=self.seed_generator)
         place = keras.ops.minimum(keras.ops.cast(drawn, "int32"), SHARES - 1)
-        share = keras.ops.cast(keras.ops.take(self._shares, place), rows.dtype)
+        return keras.ops.take(self._shares, place)
+
+    def _mixed(self, rows: Any) -> Any:
+        share = keras.ops.cast(self._share(), rows.dtype)
         return share * rows + (1 - share) * keras.ops.roll(rows, -1, axis=0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

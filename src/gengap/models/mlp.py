@@ -47,6 +47,8 @@ def perceptron(
     481
     """
     check_compatible(treatments)
+    if unsuited := [str(each) for each in treatments if each.own_models_only]:
+        raise ValueError(f"{', '.join(unsuited)}: for models of your own; gengap's networks lack such layers")
     layers: list[keras.Layer] = [keras.Input((features,))]
     width = features
     for place, treatment in enumerate(treatments):

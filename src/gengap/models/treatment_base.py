@@ -38,6 +38,7 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     role: ClassVar[str] = ""
     classes_only: ClassVar[bool] = False  # it has no effect on a regression
     adds_bias: ClassVar[bool] = False  # a layer after the Dense layer acts as its bias
+    own_models_only: ClassVar[bool] = False  # it needs layers that gengap's networks don't have
 
     def __str__(self) -> str:
         """Return the kind and its settings, as in "l2 0.001"."""

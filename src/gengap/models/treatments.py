@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import msgspec
 
 from gengap.models import backend
+from gengap.models.model_treatments import (
+    Augment,
+    Freeze,
+    LayerNorm,
+    RecurrentDropout,
+    SpatialDropout,
+    TimeMask,
+    WordDropout,
+)
 from gengap.models.treatment_base import Count, Positive, Rate, Strength, Treatment
 from gengap.tasks import AnyTask
 
@@ -328,5 +337,12 @@ AnyTreatment = (
     | Clip
     | Periodic
     | Ensemble
+    | SpatialDropout
+    | RecurrentDropout
+    | LayerNorm
+    | Augment
+    | WordDropout
+    | TimeMask
+    | Freeze
 )
 TREATMENTS: tuple[type[Treatment], ...] = AnyTreatment.__args__
