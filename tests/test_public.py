@@ -28,6 +28,7 @@ ELSEWHERE = {  # public, but too seldom wanted to be in `gengap` itself
 
 def test_public_names_are_these() -> None:
     assert gengap.__all__ == [
+        "CheckResult",
         "Dataset",
         "GengapClassifier",
         "GengapError",
@@ -38,6 +39,7 @@ def test_public_names_are_these() -> None:
         "Trial",
         "Verdict",
         "callbacks",
+        "check",
         "diagnose",
         "fit",
         "ingest",

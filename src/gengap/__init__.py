@@ -12,6 +12,8 @@ from gengap.models.backend import choose_backend
 
 if TYPE_CHECKING:
     from gengap import callbacks, models
+    from gengap.check import check
+    from gengap.check.result import CheckResult
     from gengap.data.dataset import Dataset, load
     from gengap.data.sources.source import ingest
     from gengap.diagnose import diagnose
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from gengap.train.fitting import fit
 
 _HOMES = {
+    "CheckResult": "gengap.check.result",
     "Dataset": "gengap.data.dataset",
     "GengapClassifier": "gengap.estimators",
     "GengapError": "gengap.errors",
@@ -36,6 +39,7 @@ _HOMES = {
     "Trial": "gengap.plan",
     "Verdict": "gengap.diagnose.verdict",
     "callbacks": "gengap.callbacks",
+    "check": "gengap.check",
     "diagnose": "gengap.diagnose",
     "fit": "gengap.train.fitting",
     "ingest": "gengap.data.sources.source",
@@ -47,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CheckResult",
     "Dataset",
     "GengapClassifier",
     "GengapError",
@@ -57,6 +62,7 @@ __all__ = [
     "Trial",
     "Verdict",
     "callbacks",
+    "check",
     "diagnose",
     "fit",
     "ingest",

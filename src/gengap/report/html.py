@@ -15,6 +15,7 @@ import hashlib
 import re
 import shlex
 import time
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -119,6 +120,24 @@ def write_report(page: Page, path: Path, lang: str | None = None, *, overwrite: 
     return path
 
 
+def write_static(template: str, path: Path, catalog: Catalog, values: Mapping[str, object]) -> Path:
+    """Write a page without scripts to a file in one step, and return its path.
+
+    Args:
+        template: Name of the template.
+        path: The file to write.
+        catalog: The texts of the page's language.
+        values: What the template shows.
+    """
+    page = _environment().get_template(template)
+    style = Markup(_text("report.css"))
+    shared = {"say": catalog.text, "render": catalog.render, "lang": catalog.code, "style": style}
+    text = page.render(**shared, policy=_policy([], "'none'"), **values)
+    with atomic_write(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
 def script_json(document: object) -> Markup:
     r"""Encode JSON so that no name in it can end the script element.
 
@@ -139,6 +158,7 @@ def plotly() -> str:
 def _policy(scripts: list[str], connect: str) -> str:
     digests = (base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    allowed = allowed or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
         f"connect-src {connect}; base-uri 'none'; form-action 'none'"

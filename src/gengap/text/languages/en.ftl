@@ -306,6 +306,68 @@ finding-lost = { $count } { $count ->
 finding-too-little-capacity = The larger model { $run } has a validation loss { ESTIMATE($lower_percent, digits: 1, unit: "%") } lower on the same rows: this model is too small for the data
 finding-too-much-regularisation = { $run }, the same model without these treatments, has a validation loss { ESTIMATE($lower_percent, digits: 1, unit: "%") } lower on the same rows: this model is regularised too much
 
+## The page of a check
+
+check-what = { $rows } rows, { $fits } fits
+check-path-title = Simpler and more flexible settings
+check-path-text = The estimator overfits if a simpler setting does better, and underfits if a more flexible one does. Brackets hold 90% intervals, paired by row.
+check-setting = setting
+check-better = better by, %
+check-as-is = as it is
+check-reference-constant = a constant prediction
+check-reference-linear = a regularised linear model
+check-reference-trees = boosted trees
+
+## Findings of a check of an estimator
+
+finding-simpler-better = A simpler setting does better: { $changes }. Its loss is { ESTIMATE($better_percent, digits: 1, unit: "%") } lower on the same rows, without the luck of choosing among { $tried } simpler { $tried ->
+    [one] setting
+   *[other] settings
+}. Probability that this matters: { PROBABILITY($probability) }
+finding-flexible-better = A more flexible setting does better: { $changes }. Its loss is { ESTIMATE($better_percent, digits: 1, unit: "%") } lower on the same rows, without the luck of choosing among { $tried } more flexible { $tried ->
+    [one] setting
+   *[other] settings
+}. Probability that this matters: { PROBABILITY($probability) }
+finding-nothing-better = No other setting is better by what matters ({ SIGNIFICANT($limit_percent) }% of the loss or more). Tried: { $simpler } simpler, { $flexible } more flexible
+finding-training-ahead = The training loss is { FIXED($ahead_percent, digits: 0) }% below the validation loss. That alone is no overfitting: no simpler setting does better
+finding-unknown-path = It is unknown which settings make { $estimator } simpler or more flexible
+finding-undecided = { $rows } rows are too few to decide. Probabilities: underfit { PROBABILITY($underfit) }, good { PROBABILITY($good) }, near-overfit { PROBABILITY($near_overfit) }, overfit { PROBABILITY($overfit) }
+finding-no-better-than-constant = No setting is clearly better than a constant prediction: the best one's loss is { ESTIMATE($better_percent, digits: 1, unit: "%") } lower
+finding-interrupted = Interrupted after { $fits } { $fits ->
+    [one] fit
+   *[other] fits
+}: the verdict uses what was finished
+finding-equal-rows = { $count } of { $rows } rows have an equal row, target included, in the training rows of their fold: the loss looks better than on new rows
+finding-one-feature = { $feature } alone predicts the target ({ $kind ->
+    [auc] area under the ROC curve
+   *[correlation] rank correlation
+} { FIXED($strength, digits: 3) })
+finding-too-good = The validation loss is only { PERCENT($share, digits: 1) } of a constant prediction's: too good to be true, unless the target follows from the features
+finding-other-kind-better = A different kind of model does better: { $model ->
+    [linear] a regularised linear model
+   *[trees] boosted trees with default settings
+}, with a loss { ESTIMATE($better_percent, digits: 1, unit: "%") } lower than the best setting
+finding-unfinished = Training of { $estimator } stopped before it converged
+finding-loss-kind = { $kind ->
+    [calibrated-log-loss] There are no probabilities: the loss is the log loss of decision values, calibrated on the other folds
+   *[zero-one] There are neither probabilities nor decision values: the loss is the share of wrong classes
+}
+finding-more-rows = { $times } times as many rows ({ $rows } training rows) should lower the loss by { ESTIMATE($better_percent, digits: 1, unit: "%") }
+advice-set-parameters = Set { $changes }: loss { ESTIMATE($better_percent, digits: 0, unit: "%") } lower
+advice-name-complexity = Name a parameter and its values from the simplest to the most flexible: complexity=("alpha", [10, 1, 0.1]), or --complexity alpha=10,1,0.1
+advice-keep-estimator = Keep these settings
+advice-check-signal = Check the target and the features: nothing here predicts the target
+advice-try-other-kind = Try { $model ->
+    [linear] a regularised linear model
+   *[trees] boosted trees
+}: loss { ESTIMATE($better_percent, digits: 0, unit: "%") } lower
+advice-train-to-convergence = Raise max_iter, or scale the features, until training converges
+advice-group-equal-rows = Remove equal rows, or keep them together with groups
+advice-check-feature = Check whether { $feature } is known before the target is
+advice-check-leak = Look for a feature that is computed from the target
+advice-train-on-more-rows = Train on more rows: { $times } times as many should lower the loss by { ESTIMATE($better_percent, digits: 0, unit: "%") }
+advice-add-rows-or-folds = Check on more rows: the noise is larger than the change that matters
+
 ## What a reader of logs had to decide
 
 read-text-column = { $column } was left out: { $value } in { $unit ->

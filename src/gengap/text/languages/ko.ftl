@@ -268,6 +268,59 @@ finding-lost = NaN 또는 무한대인 값 { $count }개를 뺐습니다
 finding-too-little-capacity = 더 큰 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델은 이 데이터에 너무 작습니다
 finding-too-much-regularisation = 규제 기법을 뺀 같은 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델에는 규제가 지나칩니다
 
+## 점검의 페이지
+
+check-what = 행 { $rows }개, 적합 { $fits }번
+check-path-title = 더 단순한 설정과 더 유연한 설정
+check-path-text = 더 단순한 설정이 더 나으면 과대적합, 더 유연한 설정이 더 나으면 과소적합입니다. 괄호는 행별로 짝지은 90% 구간입니다.
+check-setting = 설정
+check-better = 나아진 정도, %
+check-as-is = 지금 설정
+check-reference-constant = 상수 예측
+check-reference-linear = 규제한 선형 모델
+check-reference-trees = 부스팅 트리
+
+## 추정기 점검에서 찾은 점
+
+finding-simpler-better = 더 단순한 설정이 더 낫습니다: { $changes }. 같은 행에서 손실이 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다. 더 단순한 설정 { $tried }개 가운데 고른 운은 뺐습니다. 이 차이가 뜻있을 확률: { PROBABILITY($probability) }
+finding-flexible-better = 더 유연한 설정이 더 낫습니다: { $changes }. 같은 행에서 손실이 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다. 더 유연한 설정 { $tried }개 가운데 고른 운은 뺐습니다. 이 차이가 뜻있을 확률: { PROBABILITY($probability) }
+finding-nothing-better = 손실을 { SIGNIFICANT($limit_percent) }% 넘게 낮추는 다른 설정이 없습니다. 시도한 설정: 더 단순한 것 { $simpler }개, 더 유연한 것 { $flexible }개
+finding-training-ahead = 훈련 손실이 검증 손실보다 { FIXED($ahead_percent, digits: 0) }% 낮습니다. 이것만으로는 과대적합이 아닙니다. 더 단순한 설정이 더 낫지 않기 때문입니다
+finding-unknown-path = 어떤 설정이 더 단순하거나 더 유연한지 알려지지 않은 추정기입니다: { $estimator }
+finding-undecided = 행이 { $rows }개뿐이라 정할 수 없습니다. 확률: 과소적합 { PROBABILITY($underfit) }, 양호 { PROBABILITY($good) }, 과대적합 근접 { PROBABILITY($near_overfit) }, 과대적합 { PROBABILITY($overfit) }
+finding-no-better-than-constant = 상수 예측보다 뚜렷이 나은 설정이 없습니다. 가장 나은 설정의 손실은 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다
+finding-interrupted = 적합 { $fits }번 뒤에 중단되었습니다. 판정은 끝난 것만 씁니다
+finding-equal-rows = { $rows }개 행 가운데 { $count }개는 목표까지 같은 행이 자기 폴드의 훈련 행에 있습니다. 손실이 새 행에서보다 좋아 보입니다
+finding-one-feature = 목표를 혼자서 예측하는 특성이 있습니다: { $feature } ({ $kind ->
+    [auc] ROC 곡선 아래 넓이
+   *[correlation] 순위 상관
+} { FIXED($strength, digits: 3) })
+finding-too-good = 검증 손실이 상수 예측의 { PERCENT($share, digits: 1) }밖에 되지 않습니다. 특성에서 목표가 바로 나오는 것이 아니라면 너무 좋습니다
+finding-other-kind-better = 다른 종류의 모델이 더 낫습니다. { $model ->
+    [linear] 규제한 선형 모델
+   *[trees] 기본 설정의 부스팅 트리
+}의 손실이 가장 나은 설정보다 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다
+finding-unfinished = 훈련이 수렴하기 전에 멈췄습니다: { $estimator }
+finding-loss-kind = { $kind ->
+    [calibrated-log-loss] 확률을 주지 않는 추정기입니다. 손실은 다른 폴드에서 보정한 결정값의 로그 손실입니다
+   *[zero-one] 확률도 결정값도 주지 않는 추정기입니다. 손실은 틀린 클래스의 비율입니다
+}
+finding-more-rows = 행을 { $times }배로 늘리면(훈련 행 { $rows }개) 손실이 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮아질 것입니다
+advice-set-parameters = 설정을 바꾸세요: { $changes }. 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮아집니다
+advice-name-complexity = 매개변수와 그 값을 가장 단순한 것부터 가장 유연한 것까지 차례로 주세요: complexity=("alpha", [10, 1, 0.1]) 또는 --complexity alpha=10,1,0.1
+advice-keep-estimator = 이 설정을 그대로 쓰세요
+advice-check-signal = 목표와 특성을 확인하세요. 여기에는 목표를 예측하는 것이 없습니다
+advice-try-other-kind = 다른 모델을 시도하세요: { $model ->
+    [linear] 규제한 선형 모델
+   *[trees] 부스팅 트리
+}. 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮습니다
+advice-train-to-convergence = 훈련이 수렴할 때까지 max_iter를 늘리거나 특성의 크기를 맞추세요
+advice-group-equal-rows = 같은 행을 없애거나 groups로 묶으세요
+advice-check-feature = 목표보다 먼저 알 수 있는 특성인지 확인하세요: { $feature }
+advice-check-leak = 목표에서 계산된 특성이 있는지 찾아보세요
+advice-train-on-more-rows = 더 많은 행으로 훈련하세요. { $times }배로 늘리면 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮아질 것입니다
+advice-add-rows-or-folds = 더 많은 행으로 점검하세요. 지금은 잡음이 더 커서 변화가 보이지 않습니다
+
 ## What a reader of logs had to decide
 
 read-text-column = { $column }: { $unit ->

@@ -1,0 +1,433 @@
+"""Which parameters make an estimator simpler or more flexible: a table of known estimators.
+
+    ladders(estimator, facts) -> for each axis, settings from the nearest to the farthest, on both sides
+
+An axis changes one parameter, or several limits together. A new estimator is one line in TABLE.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gengap.check.estimators import Part, families, parts
+from gengap.errors import UsageError, did_you_mean
+
+STEPS = 20  # settings on each side of an axis, at most
+Changes = dict[str, Any]
+Facts = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The settings of one axis, from the nearest to the farthest.
+
+    Attributes:
+        axis: Name of the parameter that is changed.
+        simpler: Changed parameters of ever simpler settings.
+        flexible: Changed parameters of ever more flexible settings.
+        rounds: Whether the axis is the number of boosting rounds, which one fit shows.
+    """
+
+    axis: str
+    simpler: Sequence[Changes] = ()
+    flexible: Sequence[Changes] = ()
+    rounds: bool = False
+
+
+Rule = Callable[[Mapping[str, Any], Facts], Ladder]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Estimators with the same complexity: the axes, the most telling first."""
+
+    library: str
+    names: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+
+def number(
+    name: str,
+    more: str,
+    *,
+    factor: float = 4.0,
+    least: float = 1e-8,
+    most: float = 1e8,
+    start: float | None = None,
+    whole: bool = False,
+) -> Rule:
+    """Return the rule of a number: it is multiplied and divided by `factor`.
+
+    Args:
+        name: The parameter.
+        more: "larger" or "smaller": which values are more flexible.
+        factor: The ratio of neighbours.
+        least: The smallest value.
+        most: The largest value.
+        start: The value in place of one that is no number above 0, such as None or "scale".
+        whole: Whether values are whole numbers.
+    """
+
+    def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+        now = parameters.get(name)
+        usable = isinstance(now, (int, float)) and not isinstance(now, bool) and 0 < now < math.inf
+        origin = now if usable else facts.get(name, start)
+        if origin is None:
+            return Ladder(name)
+        top = min(most, facts.get(f"most_{name}", most))
+        up = [origin * factor**k for k in range(1, STEPS + 1) if origin * factor**k <= top]
+        down = [origin / factor**k for k in range(1, STEPS + 1) if origin / factor**k >= least]
+        if not usable and now == 0:
+            up, down = [origin, *up], []
+        elif not usable and now == math.inf:
+            up, down = [], [origin, *down]
+        values = {"larger": _rounded(up, whole, origin), "smaller": _rounded(down, whole, origin)}
+        other = "smaller" if more == "larger" else "larger"
+        return Ladder(name, [{name: v} for v in values[other]], [{name: v} for v in values[more]])
+
+    return rule
+
+
+def _rounded(values: list[float], whole: bool, origin: float) -> list[Any]:
+    """Return values as people write them, without repetitions."""
+    if whole:
+        return [each for each in dict.fromkeys(round(v) for v in values) if each != round(origin)]
+    return [float(f"{v:.3g}") for v in values]
+
+
+def added(name: str, *, least: int, default: int | None = None, most: int = 64) -> Rule:
+    """Return the rule of a whole number of which one more is much more flexible, such as a depth or a degree."""
+
+    def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+        now = parameters.get(name)
+        now = default if now is None else now
+        if not isinstance(now, (int, np.integer)):
+            return Ladder(name)
+        simpler = [{name: v} for v in range(int(now) - 1, least - 1, -1)]
+        return Ladder(name, simpler, [{name: v} for v in range(int(now) + 1, min(now + 8, most) + 1)])
+
+    return rule
+
+
+def tree_size(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of a tree or forest: fewer leaves are simpler; its own limits are relaxed together."""
+    leaves, simpler = facts.get("leaves", 0.0), []
+    while leaves >= 3 and len(simpler) < STEPS:
+        leaves /= 2
+        simpler.append({"max_leaf_nodes": max(round(leaves), 2)})
+    return Ladder("max_leaf_nodes", simpler, relaxed(parameters, facts))
+
+
+def relaxed(parameters: Mapping[str, Any], facts: Facts, most: int = 12) -> list[Changes]:
+    """Return settings in which all limits on the size of trees are relaxed more and more, until there is none."""
+    rows, found = facts.get("rows", 1e9), []
+    for k in range(1, most + 1):
+        changes = {name: _relax(name, parameters[name], k, rows) for name in LIMITS if name in parameters}
+        changes = {name: value for name, value in changes.items() if value != parameters[name]}
+        if not changes or (found and changes == found[-1]):
+            break
+        found.append(changes)
+    return found
+
+
+LIMITS = {  # of a tree's size, with the values that mean no limit
+    "max_depth": None,
+    "max_leaf_nodes": None,
+    "min_samples_leaf": 1,
+    "min_samples_split": 2,
+    "min_child_samples": 1,
+    "min_child_weight": 0.0,
+    "ccp_alpha": 0.0,
+    "min_impurity_decrease": 0.0,
+}
+
+
+def _relax(name: str, now: Any, k: int, rows: float) -> Any:
+    """Return a limit after k steps of relaxing it."""
+    end = LIMITS[name]
+    if now is None or now == end or (name == "max_depth" and now < 0):
+        return now
+    if name == "max_depth":
+        return end if 2.0 ** (now + k) > rows else int(now) + k
+    if name == "max_leaf_nodes":
+        return end if now * 2**k > rows / 2 else int(now) * 2**k
+    if name in ("ccp_alpha", "min_impurity_decrease"):
+        return end if k > 4 else float(f"{now / 4**k:.3g}")
+    if isinstance(now, float) and now < 1:  # a share of the rows
+        return end if now / 2**k * rows < 2 else now / 2**k
+    return max(now / 2**k if isinstance(now, float) else now // 2**k, end)
+
+
+def rounds(*names: str, default: int = 100) -> Rule:
+    """Return the rule of boosting rounds, under the first of `names` that is set."""
+
+    def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+        name = next((each for each in names if parameters.get(each) is not None), names[0])
+        nominal = parameters.get(name) or default
+        made = round(facts.get("rounds", nominal))
+        lower = [round(made / 2 ** (k / 2)) for k in range(1, 21)]
+        simpler = [{name: v} for v in dict.fromkeys(lower) if 1 <= v < made]
+        higher = [round(made * 2 ** (k / 2)) for k in range(1, 5)] if made >= nominal else []
+        return Ladder(name, simpler, [{name: v} for v in dict.fromkeys(higher) if v > made], rounds=True)
+
+    return rule
+
+
+def boosted_tree_size(name: str, default: int | None, *, leaves: bool) -> Rule:
+    """Return the rule of the size of boosted trees: their leaves by doubling, or their depth by one."""
+    size = number(name, "larger", factor=2, least=2, most=4096, start=default, whole=True)
+    depth = added(name, least=1, default=default, most=16)
+
+    def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+        ladder = (size if leaves else depth)(parameters, facts)
+        free = relaxed({key: value for key, value in parameters.items() if key != name}, facts)
+        paired = [
+            changes | (free[min(k, len(free) - 1)] if free else {}) for k, changes in enumerate(ladder.flexible)
+        ]
+        return Ladder(name, ladder.simpler, paired or free)
+
+    return rule
+
+
+def hidden_layers(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of a network's widths: all layers halve or double."""
+    name, now = "hidden_layer_sizes", parameters.get("hidden_layer_sizes", (100,))
+    widths = [int(each) for each in np.atleast_1d(now)]
+    simpler = [tuple(max(w // 2**k, 1) for w in widths) for k in range(1, 8) if max(widths) // 2**k >= 1]
+    flexible = [tuple(w * 2**k for w in widths) for k in range(1, 7) if max(widths) * 2**k <= 1024]
+    return Ladder(name, [{name: v} for v in simpler], [{name: v} for v in flexible])
+
+
+def iterations(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of training iterations: fewer are simpler; more help if training used them all."""
+    now, used = parameters.get("max_iter"), facts.get("iterations", 0.0)
+    if now is None or not used:
+        return Ladder("max_iter")
+    simpler = [{"max_iter": v} for v in (round(used / 2**k) for k in range(1, 8)) if v >= 1]
+    return Ladder("max_iter", simpler, [{"max_iter": now * 4**k} for k in (1, 2)] if used >= now else [])
+
+
+def kernel_width(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of a kernel's `gamma`; a linear kernel has none."""
+    if parameters.get("kernel") not in ("rbf", "poly", "sigmoid", "laplacian"):
+        return Ladder("gamma")
+    start = 1 / facts["features"] if "features" in facts else None
+    return number("gamma", "larger", least=1e-6, most=1e4, start=start)(parameters, facts)
+
+
+def penalised(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of a linear regression without penalty: ridge regressions are simpler."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    strengths = [float(f"{facts.get('rows', 1000) * 4.0**k / 1000:.3g}") for k in range(10)]
+    return Ladder("alpha", [{"": make_pipeline(StandardScaler(), Ridge(alpha=each))} for each in strengths])
+
+
+def base_depth(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of the depth of an ensemble's base trees."""
+    return added("estimator__max_depth", least=1, most=16)(parameters, facts)
+
+
+C = number("C", "larger", least=1e-7, most=1e7, start=100.0)
+ALPHA = number("alpha", "smaller", start=1e-4)
+SKLEARN_ROUNDS = (rounds("n_estimators"), boosted_tree_size("max_depth", 3, leaves=False))
+
+TABLE = (
+    Family(
+        "sklearn",
+        ("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"),
+        (tree_size,),
+    ),
+    Family(
+        "sklearn",
+        ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),
+        (tree_size,),
+    ),
+    Family("sklearn", ("GradientBoostingClassifier", "GradientBoostingRegressor"), SKLEARN_ROUNDS),
+    Family(
+        "sklearn",
+        ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
+        (rounds("max_iter"), boosted_tree_size("max_leaf_nodes", 31, leaves=True)),
+    ),
+    Family(
+        "sklearn", ("AdaBoostClassifier", "AdaBoostRegressor"), (rounds("n_estimators", default=50), base_depth)
+    ),
+    Family("sklearn", ("BaggingClassifier", "BaggingRegressor"), (base_depth,)),
+    Family(
+        "xgboost",
+        ("XGBClassifier", "XGBRegressor"),
+        (rounds("n_estimators"), boosted_tree_size("max_depth", 6, leaves=False)),
+    ),
+    Family("xgboost", ("XGBRFClassifier", "XGBRFRegressor"), (added("max_depth", least=1, default=6, most=24),)),
+    Family(
+        "lightgbm",
+        ("LGBMClassifier", "LGBMRegressor"),
+        (rounds("n_estimators"), boosted_tree_size("num_leaves", 31, leaves=True)),
+    ),
+    Family(
+        "catboost",
+        ("CatBoostClassifier", "CatBoostRegressor"),
+        (
+            rounds("iterations", "n_estimators", "num_boost_round", "num_trees", default=1000),
+            added("depth", least=1, default=6, most=12),
+        ),
+    ),
+    Family("sklearn", ("LinearRegression",), (penalised,)),
+    Family(
+        "sklearn",
+        ("Ridge", "RidgeClassifier", "Lasso", "LassoLars", "ElasticNet", "MultiTaskLasso", "MultiTaskElasticNet"),
+        (ALPHA,),
+    ),
+    Family("sklearn", ("SGDClassifier", "SGDRegressor", "Perceptron"), (number("alpha", "smaller", start=1e-4),)),
+    Family("sklearn", ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "HuberRegressor"), (ALPHA,)),
+    Family("sklearn", ("LogisticRegression", "LinearSVC", "LinearSVR"), (C,)),
+    Family("sklearn", ("SVC", "SVR"), (C, kernel_width)),
+    Family("sklearn", ("NuSVC", "NuSVR"), (kernel_width,)),
+    Family("sklearn", ("KernelRidge",), (ALPHA, kernel_width)),
+    Family(
+        "sklearn",
+        ("KNeighborsClassifier", "KNeighborsRegressor"),
+        (number("n_neighbors", "smaller", factor=2, least=1, most=1e6, whole=True),),
+    ),
+    Family(
+        "sklearn",
+        ("MLPClassifier", "MLPRegressor"),
+        (
+            number("alpha", "smaller", factor=10, least=1e-6, most=100, start=1e-3),
+            hidden_layers,
+            iterations,
+        ),
+    ),
+    Family(
+        "sklearn", ("GaussianProcessRegressor",), (number("alpha", "smaller", factor=10, least=1e-8, most=1e3),)
+    ),
+    Family("sklearn", ("GaussianNB",), (number("var_smoothing", "smaller", factor=10, least=1e-12, most=1e3),)),
+    Family("sklearn", ("MultinomialNB", "BernoulliNB", "ComplementNB", "CategoricalNB"), (ALPHA,)),
+    Family("sklearn", ("QuadraticDiscriminantAnalysis",), (number("reg_param", "smaller", most=1, start=0.01),)),
+    Family(
+        "sklearn",
+        ("PLSRegression",),
+        (added("n_components", least=1, default=2),),
+    ),
+    Family("sklearn", ("PolynomialFeatures",), (added("degree", least=1, default=2, most=12),)),
+    Family(
+        "sklearn", ("SplineTransformer",), (number("n_knots", "larger", factor=1.5, least=2, most=200, whole=True),)
+    ),
+    Family(
+        "sklearn",
+        ("Nystroem", "PCA", "TruncatedSVD"),
+        (number("n_components", "larger", factor=2, least=1, most=512, whole=True),),
+    ),
+    Family("gengap", ("GengapClassifier", "GengapRegressor"), (hidden_layers,)),
+)
+
+
+def family_of(estimator: Any) -> Family | None:
+    """Return the family of an estimator; None if it is unknown."""
+    known = {(family.library, name): family for family in TABLE for name in family.names}
+    return next((known[each] for each in families(estimator) if each in known), None)
+
+
+def ladders(estimator: Any, facts: Facts) -> list[Ladder]:
+    """Return the axes of an estimator and of the transformers before it; none if it is unknown.
+
+    Args:
+        estimator: The estimator, unfitted.
+        facts: What its fits showed, and `rows`, the number of training rows.
+    """
+    return [ladder for part in parts(estimator) for ladder in _of_part(part, facts)]
+
+
+def _of_part(part: Part, facts: Facts) -> list[Ladder]:
+    family = family_of(part.estimator)
+    if family is None:
+        return []
+    parameters = part.estimator.get_params()
+    found = [rule(parameters, {**facts, "most_n_neighbors": facts.get("rows", 1e6) / 2}) for rule in family.rules]
+    return [_with_prefix(ladder, part.prefix) for ladder in found if ladder.simpler or ladder.flexible]
+
+
+def _with_prefix(ladder: Ladder, prefix: str) -> Ladder:
+    """Return the ladder with the parameters of the whole estimator; "" stands for the part itself."""
+
+    def named(changes: Changes) -> Changes:
+        whole = prefix.removesuffix("__")
+        return {f"{prefix}{name}" if name else whole: value for name, value in changes.items()}
+
+    return Ladder(
+        f"{prefix}{ladder.axis}", [*map(named, ladder.simpler)], [*map(named, ladder.flexible)], ladder.rounds
+    )
+
+
+def chosen_ladders(
+    complexity: str | tuple[str, Sequence[Any]] | None, estimator: Any, facts: Facts
+) -> list[Ladder]:
+    """Return the axes to walk: all known ones, the one that `complexity` names, or its values.
+
+    Args:
+        complexity: None, the name of a parameter, or its name and its values from the simplest to the most
+            flexible.
+        estimator: The estimator, unfitted.
+        facts: What its fits showed.
+
+    Raises:
+        UsageError: If there is no such parameter, or it is unknown which of its values are simpler.
+    """
+    if complexity is None:
+        return ladders(estimator, facts)
+    name = complexity if isinstance(complexity, str) else complexity[0]
+    parameters = estimator.get_params()
+    if name not in parameters:
+        raise UsageError(
+            f"complexity: {type(estimator).__name__} has no parameter {name!r}.{did_you_mean(name, parameters)}"
+        )
+    if not isinstance(complexity, str):
+        return [_of_values(name, list(complexity[1]), parameters[name])]
+    found = [each for each in ladders(estimator, facts) if each.axis == name]
+    if not found:
+        raise UsageError(
+            f"complexity: it is unknown which values of {name!r} are simpler; give them from the simplest to the "
+            f'most flexible: complexity=("{name}", [...]), or --complexity {name}=1,10,100'
+        )
+    return found
+
+
+def check_complexity(complexity: Any) -> None:
+    """Raise UsageError unless `complexity` is None, a name, or a name with at least two values."""
+    if complexity is None or isinstance(complexity, str):
+        return
+    pair = isinstance(complexity, (tuple, list)) and len(complexity) == 2 and isinstance(complexity[0], str)
+    if not pair or isinstance(complexity[1], str) or not hasattr(complexity[1], "__len__"):
+        raise UsageError(
+            f"complexity is {complexity!r}; expected the name of a parameter, or its name and its values from the "
+            'simplest to the most flexible, as in ("max_depth", [2, 4, 8])'
+        )
+    if len(complexity[1]) < 1:
+        raise UsageError(f"complexity: {complexity[0]!r} has no values; give at least one")
+
+
+def _of_values(name: str, values: list[Any], now: Any) -> Ladder:
+    """Return the ladder of values that are given from the simplest to the most flexible.
+
+    The present value is in its place, or, if it is not among them, in that of the nearest in order.
+    """
+    at = next((i for i, value in enumerate(values) if type(value) is type(now) and value == now), None)
+    if at is not None:
+        lower, upper = values[:at], values[at + 1 :]
+    else:
+        numbers = [value for value in (*values, now) if isinstance(value, (int, float))]
+        if len(numbers) != len(values) + 1:
+            raise UsageError(
+                f"complexity: the present value of {name!r}, {now!r}, is not among {values!r}; add it at its place"
+            )
+        rising = values[-1] >= values[0]
+        lower = [value for value in values if (value < now) == rising]
+        upper = [value for value in values if (value < now) != rising]
+    return Ladder(name, [{name: value} for value in reversed(lower)], [{name: value} for value in upper])

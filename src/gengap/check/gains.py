@@ -1,0 +1,152 @@
+"""How much better another setting is: the gain with its interval, without the luck of choosing the best.
+
+Gains are paired by row. Training sets of different folds overlap, so losses of different folds are correlated;
+Nadeau & Bengio (2003, "Inference for the generalization error", Machine Learning 52) correct the variance for it.
+The best of several settings is lucky: so the rows of the other folds choose the setting that a fold's rows judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from gengap.check.inputs import Inputs
+from gengap.stats.paired import LEVEL
+
+FULL = 4.0  # a gain of so many times the smallest one that matters counts in full; half of it at 2.5 times
+GRID = (np.arange(400) + 0.5) / 400  # quantiles for means over a distribution
+LEAST_FREEDOM = 4
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How far a loss is below another, as a share of the other: a Student distribution.
+
+    Attributes:
+        mean: The estimate.
+        error: Its standard error.
+        freedom: Degrees of freedom.
+    """
+
+    mean: float
+    error: float
+    freedom: float
+
+    @property
+    def percent(self) -> Triple:
+        """The gain in percent: (low, middle, high)."""
+        reach = float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * self.error
+        return 100 * (self.mean - reach), 100 * self.mean, 100 * (self.mean + reach)
+
+    def above(self, limit: float) -> float:
+        """Return the probability of a gain above a limit."""
+        if self.error == 0:
+            return float(self.mean > limit)
+        return float(stdtr(self.freedom, (self.mean - limit) / self.error))
+
+    def matters(self, min_effect: float) -> float:
+        """Return to what degree the gain matters, from 0 to 1, on average over its distribution.
+
+        A gain of up to `min_effect` does not count, one of FULL times `min_effect` counts in full, and between them
+        it counts in part.
+        """
+        values = self.mean + self.error * stdtrit(self.freedom, GRID)
+        return float(np.clip((values - min_effect) / ((FULL - 1) * min_effect), 0, 1).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The units that losses are means of: validation rows, or folds.
+
+    Attributes:
+        fold: Number of each unit's fold in each repetition, of shape (repeats, units); -1 for rows without one.
+        weights: Weight of each unit, of mean 1; None without weights.
+        ratio: Validation rows per training row of a fold.
+        folds: Number of folds.
+    """
+
+    fold: np.ndarray
+    weights: np.ndarray | None
+    ratio: float
+    folds: int
+
+    @classmethod
+    def of(cls, inputs: Inputs, by_row: bool) -> Units:
+        """Return the units of a check whose loss is by row, or by fold."""
+        count = max(map(len, inputs.repeats))
+        pairs = [fold for folds in inputs.repeats for fold in folds]
+        ratio = float(np.mean([len(test) / len(train) for train, test in pairs]))
+        if not by_row:
+            return cls(np.tile(np.arange(count), (len(inputs.repeats), 1)), None, ratio, count)
+        fold = np.full((len(inputs.repeats), inputs.rows), -1)
+        for repeat, folds in enumerate(inputs.repeats):
+            for at, (_, test) in enumerate(folds):
+                fold[repeat, test] = at
+        tested = (fold >= 0).all(axis=0)
+        fold[:, ~tested] = -1
+        return cls(fold, inputs.weights, ratio, count)
+
+    @property
+    def tested(self) -> np.ndarray:
+        """Whether each unit was validated."""
+        return np.asarray((self.fold >= 0).all(axis=0))
+
+    def mean(self, losses: np.ndarray) -> float:
+        """Return the weighted mean of losses (repeats, units) over units and repetitions."""
+        tested = self.tested
+        weights = None if self.weights is None else self.weights[tested]
+        return float(np.average(losses[:, tested].mean(axis=0), weights=weights))
+
+
+def chosen_losses(candidates: Sequence[np.ndarray], units: Units) -> np.ndarray:
+    """Return the losses (repeats, units) of the candidate that the units of the other folds choose.
+
+    Args:
+        candidates: Losses of shape (repeats, units) of each candidate.
+        units: What the losses are means of.
+    """
+    stacked = np.stack(candidates)
+    weights = np.ones(stacked.shape[-1]) if units.weights is None else units.weights
+    found = np.full(stacked.shape[1:], np.nan)
+    for repeat in range(stacked.shape[1]):
+        fold = units.fold[repeat]
+        for each in range(units.folds):
+            others, inside = (fold >= 0) & (fold != each), fold == each
+            sums = stacked[:, repeat, others] @ weights[others]
+            found[repeat, inside] = stacked[int(np.argmin(sums)), repeat, inside]
+    return found
+
+
+def gain(losses: np.ndarray, reference: np.ndarray, units: Units) -> Gain:
+    """Return how far `losses` are below `reference`, both (repeats, units), as a share of the reference.
+
+    The error is that of a ratio of means (by linearisation), with the correction of Nadeau & Bengio: the variance
+    of the mean over folds is (1 / folds + validation rows / training rows) times the variance of one fold's mean.
+    """
+    tested = units.tested
+    mine, other = losses[:, tested].mean(axis=0), reference[:, tested].mean(axis=0)
+    weights = np.ones(len(mine)) if units.weights is None else units.weights[tested]
+    weights = weights / weights.mean()
+    base = float((weights * other).mean())
+    if not np.isfinite(base) or base <= 0:
+        return Gain(0.0, 0.0, LEAST_FREEDOM)
+    share = float((weights * (other - mine)).mean()) / base
+    parts = weights * ((other - mine) - share * other) / base
+    count = len(parts)
+    correction = 1 + units.folds * units.ratio
+    variance = float(parts.var(ddof=1)) / count * correction
+    return Gain(share, float(np.sqrt(variance)), float(max(count - 1, LEAST_FREEDOM)))
+
+
+def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: Units) -> tuple[int, Gain]:
+    """Return the best candidate and the gain of choosing it, without the luck of the choice.
+
+    The reference is among the choices, so a choice without a better candidate gains nothing.
+    """
+    means = [units.mean(each) for each in candidates]
+    nested = chosen_losses([reference, *candidates], units)
+    return int(np.argmin(means)), gain(nested, reference, units)

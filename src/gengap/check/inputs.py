@@ -1,0 +1,235 @@
+"""The rows of a check: features and target as given, checked, with folds and weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gengap.errors import DataError, TooFewRowsError, UsageError
+
+FEW_ROWS = 400  # below, the folds are drawn twice
+FEWEST_ROWS = 10
+Fold = tuple[np.ndarray, np.ndarray]  # indices of training rows and of validation rows
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """The rows and their folds.
+
+    Attributes:
+        X: Features as they were given: an array, a sparse matrix or a DataFrame.
+        y: The target as it was given, as an array.
+        labels: Class indices (rows,) or numbers (rows,) or (rows, targets).
+        classes: The classes in sorted order; None for numbers.
+        weights: Weight of each row, of shape (rows,); None without weights.
+        repeats: The folds of each repetition.
+        split: How the rows were split: "random", "stratified", "group", "time" or "own".
+    """
+
+    X: Any
+    y: np.ndarray
+    labels: np.ndarray
+    classes: np.ndarray | None
+    weights: np.ndarray | None
+    repeats: tuple[tuple[Fold, ...], ...]
+    split: str
+    names: tuple[str, ...] = field(default=())
+
+    @property
+    def by_class(self) -> bool:
+        """Whether the target has classes."""
+        return self.classes is not None
+
+    @property
+    def class_count(self) -> int:
+        """The number of classes; 0 for numbers."""
+        return 0 if self.classes is None else len(self.classes)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.labels)
+
+    @property
+    def train_rows(self) -> int:
+        """The mean number of training rows of a fold."""
+        return round(float(np.mean([len(train) for folds in self.repeats for train, _ in folds])))
+
+    @property
+    def least_probability(self) -> float:
+        """The smallest probability that so many rows can show."""
+        return 1 / (2 * self.rows)
+
+
+def take(values: Any, indices: np.ndarray) -> Any:
+    """Return the rows of an array, a sparse matrix or a DataFrame."""
+    if hasattr(values, "iloc"):
+        return values.iloc[indices]
+    if hasattr(values, "select") and hasattr(values, "columns"):  # polars
+        return values[indices.tolist()]
+    return values[indices]
+
+
+def row_count(values: Any) -> int:
+    """Return the number of rows of an array, a sparse matrix or a DataFrame."""
+    return values.shape[0] if hasattr(values, "shape") else len(values)
+
+
+def read_inputs(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    cv: Any = 5,
+    groups: Any = None,
+    time: Any = None,
+    sample_weight: Any = None,
+    seed: int = 0,
+) -> Inputs:
+    """Check the rows and split them into folds.
+
+    Raises:
+        UsageError: If arguments contradict each other or are wrong.
+        DataError: If the rows can't be used.
+    """
+    X, y = _features(X), _target(y)
+    count = row_count(X)
+    if count != len(y):
+        raise DataError(f"X has {count:,} rows and y has {len(y):,}; expected a target for each row")
+    if count < FEWEST_ROWS:
+        raise TooFewRowsError(f"there are {count} rows; a check needs at least {FEWEST_ROWS}")
+    labels, classes = _labels(estimator, y)
+    weights = _column("sample_weight", sample_weight, count)
+    if weights is not None:
+        weights = weights.astype(np.float64)
+        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+            raise DataError("sample_weight: expected numbers of 0 or more, not all 0")
+        weights = weights / weights.mean()
+    group, times = _column("groups", groups, count), _column("time", time, count)
+    if group is not None and times is not None:
+        raise UsageError("groups and time are both given; rows are split by one of them. Leave one out")
+    if times is not None:
+        order = np.argsort(times, kind="stable")
+        X, y, labels = take(X, order), y[order], labels[order]
+        weights = None if weights is None else weights[order]
+    repeats, split = _folds(cv, X, y, classes is not None, group, times is not None, seed)
+    names = tuple(map(str, X.columns)) if hasattr(X, "columns") else ()
+    return Inputs(X, y, labels, classes, weights, repeats, split, names)
+
+
+def _features(X: Any) -> Any:
+    if hasattr(X, "tocsr"):
+        return X.tocsr()
+    if hasattr(X, "iloc") or (hasattr(X, "select") and hasattr(X, "columns")):
+        return X
+    array = np.asarray(X)
+    if array.ndim < 2:
+        raise DataError(
+            f"X has the shape {array.shape}; expected rows and columns: X.reshape(-1, 1) for one column"
+        )
+    return array
+
+
+def _target(y: Any) -> np.ndarray:
+    if y is None:
+        raise UsageError("y is missing; a check needs the target of each row")
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(
+            f"y: {int((~np.isfinite(array)).sum()):,} values are missing or infinite; leave these rows out"
+        )
+    return array
+
+
+def _labels(estimator: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return class indices and classes, or numbers and None."""
+    from sklearn.base import is_classifier, is_regressor
+    from sklearn.utils.multiclass import type_of_target
+
+    by_class = is_classifier(estimator)
+    if not by_class and not is_regressor(estimator):
+        by_class = type_of_target(y) in ("binary", "multiclass")
+    if not by_class:
+        if y.dtype.kind not in "biuf":
+            raise DataError(
+                f"y: {type(estimator).__name__} predicts numbers, but the target has the type {y.dtype}"
+            )
+        return y.astype(np.float64), None
+    if y.ndim != 1:
+        raise DataError(f"y has the shape {y.shape}; a check needs one class for each row, not several labels")
+    try:
+        classes, labels = np.unique(y, return_inverse=True)
+    except TypeError:
+        raise DataError(
+            "y: the classes have several types; make all of them text, or all of them numbers"
+        ) from None
+    if len(classes) < 2:
+        raise DataError(f"y: all rows have the class {classes[0]!r}; a check needs at least two classes")
+    if y.dtype.kind == "f" and len(classes) > max(20, len(y) // 2):
+        raise DataError(f"y has {len(classes):,} different numbers, but {type(estimator).__name__} is a classifier")
+    return labels.reshape(-1), classes
+
+
+def _column(name: str, values: Any, count: int) -> np.ndarray | None:
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.shape != (count,):
+        raise DataError(f"{name} has the shape {array.shape}; expected one value for each of the {count:,} rows")
+    return array
+
+
+def _folds(
+    cv: Any, X: Any, y: np.ndarray, by_class: bool, group: np.ndarray | None, by_time: bool, seed: int
+) -> tuple[tuple[tuple[Fold, ...], ...], str]:
+    """Return the folds of each repetition, and how rows were split."""
+    from sklearn.model_selection import TimeSeriesSplit
+
+    if not isinstance(cv, (int, np.integer)):
+        return (_own_folds(cv, X, y, group),), "own"
+    if cv < 2 or cv > len(y):
+        raise UsageError(f"cv is {cv}; expected at least 2 folds, and at most one for each of the {len(y):,} rows")
+    if by_time:
+        return (tuple(TimeSeriesSplit(int(cv)).split(y)),), "time"
+    times = 2 if len(y) < FEW_ROWS else 1
+    if group is not None and len(np.unique(group)) < cv:
+        raise UsageError(f"groups: there are {len(np.unique(group))} groups for {cv} folds; give a smaller cv")
+    repeats = tuple(_drawn(int(cv), y, by_class, group, seed + each) for each in range(times))
+    return repeats, "group" if group is not None else "stratified" if by_class else "random"
+
+
+def _drawn(cv: int, y: np.ndarray, by_class: bool, group: np.ndarray | None, seed: int) -> tuple[Fold, ...]:
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    enough = by_class and np.unique(y, return_counts=True)[1].max() >= cv
+    if group is not None:
+        split = (StratifiedGroupKFold if enough else GroupKFold)(cv, shuffle=True, random_state=seed)
+    else:
+        split = (StratifiedKFold if enough else KFold)(cv, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class may have fewer rows than there are folds
+        return tuple(split.split(y[:, None], y if enough else None, group))
+
+
+def _own_folds(cv: Any, X: Any, y: np.ndarray, group: np.ndarray | None) -> tuple[Fold, ...]:
+    """Return the folds of a splitter, or of an iterable of pairs of indices."""
+    if hasattr(cv, "split"):
+        folds: Sequence[Any] = list(cv.split(X, y, group))
+    elif isinstance(cv, Iterable):
+        folds = list(cv)
+    else:
+        raise UsageError(f"cv is {cv!r}; expected a number of folds, a splitter, or pairs of row indices")
+    try:
+        pairs = tuple((np.asarray(train), np.asarray(test)) for train, test in folds)
+    except (TypeError, ValueError):
+        raise UsageError("cv: expected pairs of indices: training rows and validation rows") from None
+    tested = np.concatenate([test for _, test in pairs]) if pairs else np.empty(0, int)
+    if len(pairs) < 2 or tested.dtype.kind not in "iu":
+        raise UsageError(f"cv gives {len(pairs)} folds; expected at least two, as indices of rows")
+    return pairs

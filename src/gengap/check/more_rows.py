@@ -1,0 +1,90 @@
+"""Would more rows help? The estimator as it is, trained on parts of each fold's training rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from gengap.check.evaluation import Evaluation, Evaluator, Setting
+from gengap.check.gains import Units
+from gengap.check.inputs import Inputs
+from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, extrapolate
+
+SHARES = (1 / 8, 1 / 4, 1 / 2)  # of the training rows
+FEWEST_ROWS = 16  # training rows of a point of the curve
+TIMES = (2, 4, 10)  # forecasts for so many times the rows
+
+
+@dataclass(frozen=True, eq=False)
+class RowsCurve:
+    """The learning curve over training rows.
+
+    Attributes:
+        sizes: Numbers of training rows, rising; the last is that of the check itself.
+        losses: Validation losses of shape (units,) at each size.
+        means: Mean loss at each size.
+        forecast: The forecast for more rows; None without enough sizes.
+    """
+
+    sizes: tuple[int, ...]
+    losses: tuple[np.ndarray, ...]
+    means: tuple[float, ...]
+    forecast: LearningCurveForecast | None
+
+
+def measure_rows(evaluator: Evaluator, base: Evaluation, units: Units) -> RowsCurve:
+    """Return the learning curve of the estimator as it is, with its forecast."""
+    inputs, sizes, losses = evaluator.inputs, [], []
+    for share in SHARES:
+        smaller = _with_share(inputs, share, evaluator.seed)
+        if smaller is None:
+            continue
+        other = Evaluator(evaluator.estimator, smaller, evaluator.loss, evaluator.n_jobs, evaluator.seed)
+        evaluated = other.evaluate([Setting({}, "rows")], repeats=1)
+        evaluator.fits += other.fits
+        if evaluated:
+            sizes.append(smaller.train_rows)
+            losses.append(evaluated[0].losses[0])
+    sizes.append(inputs.train_rows)
+    losses.append(base.losses[0])
+    tested = units.tested
+    weights = None if units.weights is None else units.weights[tested]
+    kept = [each[tested] for each in losses]
+    means = tuple(float(np.average(each, weights=weights)) for each in kept)
+    rising = all(a < b for a, b in pairwise(sizes))
+    forecast = _forecast(sizes, kept, weights) if rising else None
+    return RowsCurve(tuple(sizes), tuple(kept), means, forecast)
+
+
+def _forecast(
+    sizes: list[int], losses: list[np.ndarray], weights: np.ndarray | None
+) -> LearningCurveForecast | None:
+    from gengap.stats.paired import linearise
+
+    rows = [linearise(each, weights)[None] for each in losses]
+    return extrapolate(LearningCurve(np.array(sizes), rows), TIMES)
+
+
+def _with_share(inputs: Inputs, share: float, seed: int) -> Inputs | None:
+    """Return the inputs with a share of each fold's training rows; None if these are too few."""
+    random, folds = np.random.default_rng(seed), []
+    for train, test in inputs.repeats[0]:
+        kept = train[_nested(inputs, train, random)[: round(share * len(train))]]
+        if len(kept) < FEWEST_ROWS or (inputs.by_class and len(np.unique(inputs.labels[kept])) < 2):
+            return None
+        folds.append((kept, test))
+    return replace(inputs, repeats=(tuple(folds),))
+
+
+def _nested(inputs: Inputs, train: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return an order of the training rows of which every start has about the same share of each class."""
+    if inputs.split == "time":
+        return np.arange(len(train))[::-1]  # the latest rows are kept
+    place = random.random(len(train))
+    if inputs.by_class:
+        for label in np.unique(inputs.labels[train]):
+            mine = np.flatnonzero(inputs.labels[train] == label)
+            place[mine] = (random.permutation(len(mine)) + random.random(len(mine))) / len(mine)
+    return np.argsort(place)

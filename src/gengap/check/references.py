@@ -1,0 +1,90 @@
+"""Reference models on the same folds: a constant, a regularised linear model and boosted trees with defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from gengap.check.evaluation import Evaluation, Evaluator, Setting
+from gengap.check.inputs import Inputs
+from gengap.check.losses import Loss
+
+ReferenceName = Literal["constant", "linear", "trees"]
+DENSE_CELLS = 50_000_000  # of a sparse matrix that boosted trees may take as a dense one
+
+
+def fit_references(evaluator: Evaluator) -> dict[ReferenceName, Evaluation]:
+    """Return the reference models' losses by name; those that can't be fitted are left out."""
+    found: dict[ReferenceName, Evaluation] = {}
+    for name, model in _models(evaluator.inputs, evaluator.loss):
+        other = Evaluator(model, evaluator.inputs, _loss(evaluator.loss), evaluator.n_jobs, evaluator.seed)
+        evaluated = other.evaluate([Setting({}, "reference")])
+        evaluator.fits += other.fits
+        if evaluated:
+            found[name] = evaluated[0]
+    return found
+
+
+def _loss(loss: Loss) -> Loss:
+    """Return the same loss for models with probabilities."""
+    return Loss("log-loss", "predict_proba", loss.label) if loss.name == "calibrated-log-loss" else loss
+
+
+def _models(inputs: Inputs, loss: Loss) -> Iterator[tuple[ReferenceName, Any]]:
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    several = inputs.labels.ndim == 2
+    if inputs.by_class:
+        yield "constant", DummyClassifier(strategy="prior")
+        linear = LogisticRegression(max_iter=200)
+        trees = HistGradientBoostingClassifier(early_stopping=_enough(inputs))
+    else:
+        yield "constant", DummyRegressor(strategy="median" if loss.name == "absolute-error" else "mean")
+        linear, trees = Ridge(alpha=1.0), HistGradientBoostingRegressor(early_stopping=_enough(inputs))
+    if inputs.weights is None:  # a pipeline would need the weights of its last step
+        yield "linear", _prepared(linear, inputs, scale=True)
+    if not several and not (hasattr(inputs.X, "tocsr") and np.prod(inputs.X.shape) > DENSE_CELLS):
+        yield "trees", _prepared(trees, inputs, scale=False)
+
+
+def _enough(inputs: Inputs) -> bool:
+    """Return whether boosting may hold out a tenth of the training rows to stop early."""
+    counts = np.unique(inputs.labels, return_counts=True)[1] if inputs.by_class else np.array([inputs.rows])
+    return inputs.train_rows >= 100 and int(counts.min()) >= 20
+
+
+def _prepared(model: Any, inputs: Inputs, *, scale: bool) -> Any:
+    """Return the model behind the preparation that these columns need."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
+
+    if hasattr(inputs.X, "tocsr"):
+        return make_pipeline(MaxAbsScaler(), model) if scale else make_pipeline(FunctionTransformer(_dense), model)
+    if _is_numeric(inputs.X):
+        return make_pipeline(SimpleImputer(), StandardScaler(), model) if scale else model
+    from skrub import TableVectorizer
+
+    first = TableVectorizer()
+    return make_pipeline(first, SimpleImputer(), StandardScaler(), model) if scale else make_pipeline(first, model)
+
+
+def _dense(X: Any) -> Any:
+    return X.toarray()
+
+
+def _is_numeric(X: Any) -> bool:
+    kinds = (
+        [np.dtype(str(t)).kind if _is_dtype(t) else "O" for t in X.dtypes]
+        if hasattr(X, "dtypes")
+        else [X.dtype.kind]
+    )
+    return all(kind in "biuf" for kind in kinds)
+
+
+def _is_dtype(kind: Any) -> bool:
+    return isinstance(kind, np.dtype)

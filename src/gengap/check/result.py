@@ -1,0 +1,185 @@
+"""`CheckResult`: what a check found, as a verdict, tables, a picture, a page and JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gengap.check.evaluation import Evaluation
+from gengap.check.gains import gain
+from gengap.check.judge import Facts, changes_text
+from gengap.diagnose.verdict import Verdict
+from gengap.report.verdict_table import SCHEMA, verdict_document
+from gengap.text.markup import Html, bullets, element, table
+from gengap.text.numbers import bounds, fixed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+ORDER = {"simpler": -1, "as-is": 0, "flexible": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class CheckResult:
+    """What a check found.
+
+    Attributes:
+        verdict: Whether the estimator under- or overfits, with probabilities, findings and advice.
+        facts: The losses behind it.
+        seconds: How long the check took.
+    """
+
+    verdict: Verdict
+    facts: Facts
+    seconds: float
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the check early. What was finished then is kept."""
+        return self.facts.interrupted
+
+    @property
+    def path(self) -> pd.DataFrame:
+        """The settings that were tried, from the simplest to the most flexible.
+
+        Columns: `side` ("simpler", "as-is" or "flexible"), `axis`, `step`, `setting`, `loss`, and by how many
+        percent the loss is below that of the estimator as it is, as `better_low`, `better` and `better_high` (90%
+        interval, paired by row, before the luck of a choice is removed).
+        """
+        import pandas as pd
+
+        return pd.DataFrame(list(self._path_rows()))
+
+    def _path_rows(self) -> Iterator[dict[str, Any]]:
+        facts, walk = self.facts, self.facts.walk
+        ordered = sorted((walk.base, *walk.found), key=_place)
+        for each in ordered:
+            low, middle, high = gain(each.losses, walk.base.losses, facts.units).percent
+            setting = each.setting
+            yield {
+                "side": setting.side,
+                "axis": setting.axis,
+                "step": ORDER[setting.side] * setting.step,
+                "setting": changes_text(setting.changes, walk.evaluator.estimator) or "as it is",
+                "loss": facts.units.mean(each.losses),
+                "better_low": low,
+                "better": middle,
+                "better_high": high,
+            }
+
+    @property
+    def references(self) -> pd.DataFrame:
+        """The reference models: `model`, `loss`, and `better_low`, `better`, `better_high` as in `path`."""
+        import pandas as pd
+
+        rows = []
+        for name, each in self.facts.references.items():
+            low, middle, high = gain(each.losses, self.facts.walk.base.losses, self.facts.units).percent
+            loss = self.facts.units.mean(each.losses)
+            rows.append({"model": name, "loss": loss, "better_low": low, "better": middle, "better_high": high})
+        return pd.DataFrame(rows, columns=["model", "loss", "better_low", "better", "better_high"])
+
+    @property
+    def learning_curve(self) -> pd.DataFrame:
+        """The loss by training rows: `rows`, `kind` ("measured" or "forecast"), `loss_low`, `loss`, `loss_high`.
+
+        A measured loss has no interval of its own: all sizes share the validation rows.
+        """
+        import pandas as pd
+
+        curve, rows = self.facts.rows, []
+        for size, mean in zip(curve.sizes, curve.means, strict=True) if curve is not None else ():
+            rows.append({"rows": size, "kind": "measured", "loss_low": mean, "loss": mean, "loss_high": mean})
+        for each in curve.forecast.forecasts if curve is not None and curve.forecast is not None else ():
+            if each.loss is not None:
+                low, middle, high = each.loss
+                rows.append(
+                    {"rows": each.rows, "kind": "forecast", "loss_low": low, "loss": middle, "loss_high": high}
+                )
+        return pd.DataFrame(rows, columns=["rows", "kind", "loss_low", "loss", "loss_high"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict's document with the path, the reference models and the learning curve."""
+        tables = {
+            "path": self.path.to_dict("records"),
+            "references": self.references.to_dict("records"),
+            "learning_curve": self.learning_curve.to_dict("records"),
+        }
+        facts = {
+            "loss": self.facts.loss,
+            "train_loss": self.facts.walk.base.train_loss,
+            "rows": self.facts.walk.evaluator.inputs.rows,
+            "split": self.facts.walk.evaluator.inputs.split,
+            "fits": self.facts.walk.evaluator.fits,
+            "seconds": self.seconds,
+            "interrupted": self.interrupted,
+        }
+        return verdict_document(self.verdict) | facts | tables
+
+    def to_json(self) -> bytes:
+        """Return the document that `gengap check --json` prints."""
+        document = {"schema": SCHEMA, "runs": [self.to_dict()]}
+        return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+    def plot(self, ax: Axes | None = None, *, kind: str = "path") -> Axes:
+        """Plot the losses along the path, or the learning curve, and return the axes.
+
+        Args:
+            ax: The axes to draw on. Default: those of a new figure.
+            kind: "path" or "rows".
+
+        Raises:
+            UsageError: If there is no such plot.
+        """
+        from gengap.check.plots import plot_path, plot_rows
+        from gengap.errors import UsageError
+
+        if kind == "path":
+            return plot_path(self.path, self.facts.walk.base.train_loss, self.verdict.metric, ax)
+        if kind == "rows":
+            return plot_rows(self.learning_curve, self.verdict.metric, ax)
+        raise UsageError(f"kind is {kind!r}; expected 'path' or 'rows'")
+
+    def report(self, path: str | os.PathLike[str], lang: str | None = None) -> Path:
+        """Write everything as one HTML page that needs no network, and return its path.
+
+        Args:
+            path: The file to write.
+            lang: "en" or "ko". Default: the locale's language.
+        """
+        from gengap.check.page import write_page
+
+        kinds = ("path", "rows") if len(self.learning_curve) > 1 else ("path",)
+        plots = {kind: self.plot(kind=kind) for kind in kinds}
+        return write_page(self.verdict, self.to_dict(), plots, Path(path), lang)
+
+    def __str__(self) -> str:
+        return str(self.verdict)
+
+    def _repr_html_(self) -> str:
+        """Return what Jupyter shows: the verdict, its findings, the advice and the path."""
+        verdict = self.verdict
+        findings = (element("span", str(each), " ", element("code", each.code)) for each in verdict.findings)
+        title = element("p", element("b", verdict.run), " ", verdict.badge(), f" by {verdict.metric}")
+        rows = [
+            (row["setting"], fixed(row["loss"]), f"{fixed(row['better'], 1)}% {_interval(row)}")
+            for row in self._path_rows()
+        ]
+        shown = table(("setting", "loss", "better by"), rows)
+        return element("div", title, bullets(findings), bullets(map(str, verdict.advice), "›"), Html(shown))
+
+
+def _interval(row: dict[str, Any]) -> str:
+    return bounds((row["better_low"], row["better_high"]), 1)
+
+
+def _place(each: Evaluation) -> tuple[int, str, int]:
+    """Return where a setting is on the path: simpler ones first, the farthest of them at the start."""
+    side = ORDER[each.setting.side]
+    return side, each.setting.axis, side * each.setting.step

@@ -1,0 +1,60 @@
+"""Runs a check: rows and folds, the walk along the path, reference models, the learning curve, and the verdict."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable
+from typing import Any
+
+from gengap.check.complexity import check_complexity
+from gengap.check.estimators import name_of, resolve
+from gengap.check.evaluation import Evaluator
+from gengap.check.gains import Units
+from gengap.check.inputs import read_inputs
+from gengap.check.judge import Facts, judge
+from gengap.check.leaks import find_leaks
+from gengap.check.losses import choose_loss
+from gengap.check.more_rows import RowsCurve, measure_rows
+from gengap.check.references import fit_references
+from gengap.check.result import CheckResult
+from gengap.check.walk import Walk
+from gengap.diagnose.verdict import make_thresholds
+
+
+def run_check(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    scoring: str | Callable[..., float] | None,
+    complexity: Any,
+    min_effect: float,
+    n_jobs: int | None,
+    seed: int,
+    progress: Callable[[int, str], None] | None,
+    **rows: Any,
+) -> CheckResult:
+    """Check an estimator: see `gengap.check`."""
+    started = clock.perf_counter()
+    make_thresholds(min_effect)
+    check_complexity(complexity)
+    estimator = resolve(estimator, X, y)
+    inputs = read_inputs(estimator, X, y, seed=seed, **rows)
+    loss = choose_loss(estimator, inputs, scoring)
+    evaluator = Evaluator(estimator, inputs, loss, n_jobs, seed, progress)
+    units = Units.of(inputs, loss.by_row)
+    walk = Walk(evaluator, units, min_effect, complexity)
+    walk.start()  # without it there is nothing to keep
+    references: dict[Any, Any] = {}
+    curve: RowsCurve | None = None
+    interrupted = False
+    try:
+        references |= fit_references(evaluator)
+        walk.run()
+        curve = measure_rows(evaluator, walk.base, units)
+    except KeyboardInterrupt:
+        interrupted = True
+    constant = units.mean(references["constant"].losses) if "constant" in references else None
+    leaks = tuple(find_leaks(inputs, units.mean(walk.base.losses), constant))
+    facts = Facts(name_of(estimator), walk, units, min_effect, references, curve, leaks, interrupted)
+    return CheckResult(judge(facts), facts, clock.perf_counter() - started)

@@ -1,0 +1,327 @@
+"""`gengap.check`: verdicts on estimators whose truth is plain, and the inputs that it takes."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+import gengap
+from gengap.check.gains import Gain, Units, best_gain, chosen_losses, gain
+from gengap.check.result import CheckResult
+from gengap.errors import DataError, TooFewRowsError, UsageError
+
+ROWS = 240
+
+
+@cache
+def classes(rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
+    """Two classes by a product of two features, with a tenth of the labels wrong."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(rows, 4))
+    return x, ((x[:, 0] + x[:, 1] > 0) ^ (random.random(rows) < 0.1)).astype(int)
+
+
+@cache
+def numbers(rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(1)
+    x = random.uniform(-2, 2, size=(rows, 3))
+    return x, np.sin(2 * x[:, 0]) + 0.3 * x[:, 1] + random.normal(0, 0.3, rows)
+
+
+CASES = [  # estimator, rows, the verdicts that are right
+    (DecisionTreeClassifier(), classes, {"overfit"}),
+    (KNeighborsClassifier(1), classes, {"overfit"}),
+    (LogisticRegression(), classes, {"good", "near-overfit"}),
+    (LogisticRegression(C=1e-4), classes, {"underfit"}),
+    (DecisionTreeRegressor(max_depth=1), numbers, {"underfit"}),
+    (DecisionTreeRegressor(), numbers, {"overfit"}),
+    (GradientBoostingRegressor(n_estimators=3), numbers, {"underfit"}),
+    (GradientBoostingRegressor(n_estimators=60, max_depth=6), numbers, {"overfit"}),
+    (make_pipeline(PolynomialFeatures(1), StandardScaler(), Ridge(1e-3)), numbers, {"underfit"}),
+]
+
+
+@pytest.mark.parametrize(("estimator", "rows", "right"), CASES, ids=lambda each: type(each).__name__)
+def test_plain_cases_get_their_verdict(estimator: Any, rows: Any, right: set[str]) -> None:
+    before = str(estimator.get_params())
+    result = gengap.check(estimator, *rows())
+    verdict = result.verdict
+    assert verdict.verdict in right, verdict
+    assert str(estimator.get_params()) == before and not hasattr(estimator, "n_features_in_")
+    assert sum(verdict.probabilities.values()) == pytest.approx(1)
+    if verdict.verdict in ("overfit", "underfit"):
+        assert verdict.codes[0] == ("simpler-better" if verdict.verdict == "overfit" else "flexible-better")
+        assert str(verdict.advice[0]).startswith("Set ") and "(now " in str(verdict.advice[0])
+
+
+@pytest.fixture(scope="module")
+def tree() -> CheckResult:
+    return gengap.check(DecisionTreeClassifier(), *classes())
+
+
+def test_the_same_check_gives_the_same_result(tree: CheckResult) -> None:
+    again = gengap.check(DecisionTreeClassifier(), *classes())
+    assert again.verdict == tree.verdict
+    pd.testing.assert_frame_equal(again.path, tree.path)
+
+
+def test_tables_are_in_order(tree: CheckResult) -> None:
+    path, curve = tree.path, tree.learning_curve
+    assert path["step"].is_monotonic_increasing and (path["side"] == "as-is").sum() == 1
+    own = path[path["side"] == "as-is"].iloc[0]
+    assert own["better"] == 0 and own["loss"] == pytest.approx(tree.facts.loss)
+    assert ((path["better_low"] <= path["better"]) & (path["better"] <= path["better_high"])).all()
+    assert curve["rows"].is_monotonic_increasing and set(curve["kind"]) <= {"measured", "forecast"}
+    assert list(tree.references["model"]) == ["constant", "linear", "trees"]
+
+
+def test_json_has_the_keys_of_a_diagnosis(tree: CheckResult) -> None:
+    document = json.loads(tree.to_json())
+    (run,) = document["runs"]
+    diagnosed = gengap.diagnose({"loss": [3.0, 2.0, 1.5], "val_loss": [3.0, 2.5, 2.4]})
+    assert set(run) > set(diagnosed.__struct_fields__) and document["schema"] == 2
+    assert run["verdict"] == "overfit" and run["path"] and run["references"] and run["learning_curve"]
+    assert run["findings"][0]["text"] == str(tree.verdict.findings[0])
+
+
+def test_plots_draw_the_tables_on_the_axes_given(tree: CheckResult) -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().add_subplot()
+    assert tree.plot(axes) is axes
+    drawn = [np.asarray(line.get_ydata()) for line in axes.lines]
+    assert any(np.array_equal(values, tree.path["loss"]) for values in drawn if len(values) == len(tree.path))
+    assert np.size(tree.plot(kind="rows").lines[0].get_xdata()) == (tree.learning_curve["kind"] == "measured").sum()
+    with pytest.raises(UsageError, match="kind is 'losses'; expected 'path' or 'rows'"):
+        tree.plot(kind="losses")
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_the_page_holds_everything(tree: CheckResult, lang: str, tmp_path: Any) -> None:
+    text = tree.report(tmp_path / "check.html", lang).read_text(encoding="utf-8")
+    assert f'<html lang="{lang}">' in text and text.count("data:image/png") == 2
+    assert "max_leaf_nodes=" in text and "http://" not in text and "https://" not in text
+    assert "script-src &#39;none&#39;" in text
+
+
+def test_names_are_escaped_for_people() -> None:
+    class Odd(DecisionTreeClassifier):
+        pass
+
+    Odd.__name__ = "<b>Odd"
+    result = gengap.check(Odd(max_depth=1), *classes(), cv=2)
+    assert "<b>Odd" not in result._repr_html_() and "&lt;b&gt;Odd" in result._repr_html_()
+
+
+def test_a_search_is_checked_by_its_best_estimator() -> None:
+    search = GridSearchCV(KNeighborsRegressor(), {"n_neighbors": [1, 2]}, cv=2)
+    result = gengap.check(search, *numbers(), cv=3)
+    assert not hasattr(search, "best_params_")
+    assert result.verdict.run == "KNeighborsRegressor"
+    assert result.facts.walk.evaluator.estimator.n_neighbors == 2
+
+
+def test_the_last_step_of_pipelines_and_wrappers_is_changed() -> None:
+    inner = make_pipeline(StandardScaler(), KNeighborsRegressor(1))
+    result = gengap.check(
+        TransformedTargetRegressor(inner, func=np.sinh, inverse_func=np.arcsinh), *numbers(), cv=3
+    )
+    assert result.verdict.verdict == "overfit"
+    assert set(result.path["axis"]) == {"", "regressor__kneighborsregressor__n_neighbors"}
+
+
+def test_frames_with_text_and_missing_numbers() -> None:
+    x, y = classes()
+    frame = pd.DataFrame(x, columns=list("abcd")).assign(shop=np.where(x[:, 0] > 0, "north", "south"))
+    frame.loc[::7, "b"] = np.nan
+    encoder = make_column_transformer((OneHotEncoder(), ["shop"]), remainder="drop")
+    result = gengap.check(make_pipeline(encoder, LogisticRegression()), frame, np.where(y, "yes", "no"), cv=3)
+    assert list(result.references["model"]) == ["constant", "linear", "trees"]
+
+
+def test_sparse_rows_give_the_same_as_dense_ones() -> None:
+    x, y = numbers()
+    x = np.where(np.abs(x) < 1, 0.0, x)
+    dense, sparse = (gengap.check(Ridge(), each, y, cv=3) for each in (x, csr_array(x)))
+    assert sparse.facts.loss == pytest.approx(dense.facts.loss)
+
+
+def test_groups_stay_together_and_time_is_respected() -> None:
+    x, y = numbers()
+    group = np.arange(len(y)) // 20
+    result = gengap.check(Ridge(), x, y, groups=group, cv=3)
+    for train, test in result.facts.walk.evaluator.inputs.repeats[0]:
+        assert not set(group[train]) & set(group[test])
+    by_time = gengap.check(Ridge(), x, y, time=np.arange(len(y))[::-1], cv=3).facts.walk.evaluator.inputs
+    assert by_time.split == "time" and np.array_equal(by_time.y, y[::-1])
+    assert all(train.max() < test.min() for train, test in by_time.repeats[0])
+
+
+def test_a_row_of_weight_two_counts_like_two_rows_in_the_loss() -> None:
+    x, y = numbers()
+    weights = np.where(np.arange(len(y)) % 2, 1.0, 3.0)
+    result = gengap.check(make_pipeline(StandardScaler(), Ridge()), x, y, sample_weight=weights, cv=3)
+    losses = result.facts.walk.base.losses.mean(axis=0)
+    assert result.facts.loss == pytest.approx(np.average(losses, weights=weights))
+    with pytest.raises(DataError, match="sample_weight: expected numbers of 0 or more"):
+        gengap.check(Ridge(), x, y, sample_weight=-weights)
+
+
+def test_decision_values_are_calibrated_and_wrong_classes_counted() -> None:
+    class Rule(ClassifierMixin, BaseEstimator):
+        def __init__(self, limit: float = 0.0) -> None:
+            self.limit = limit
+
+        def fit(self, X: Any, y: Any) -> Rule:
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict(self, X: Any) -> Any:
+            return self.classes_[(X[:, 0] + X[:, 1] > self.limit).astype(int)]
+
+    x, y = classes()
+    decided = gengap.check(LinearSVC(), x, y, cv=3)
+    proba = gengap.check(LogisticRegression(), x, y, cv=3)
+    assert "loss-kind" in decided.verdict.codes
+    assert decided.facts.loss == pytest.approx(proba.facts.loss, rel=0.1)
+    counted = gengap.check(Rule(), x, y, cv=3)
+    assert counted.verdict.metric == "accuracy" and counted.facts.loss == pytest.approx(0.1, abs=0.05)
+    assert counted.verdict.verdict == "inconclusive" and counted.verdict.codes[0] == "unknown-path"
+    assert "complexity=(" in str(counted.verdict.advice[0])
+    named = gengap.check(Rule(3.0), x, y, cv=3, complexity=("limit", [3.0, 2.0, 1.0, 0.0]))
+    assert named.verdict.verdict == "underfit" and "limit=0" in str(named.verdict.advice[0])
+
+
+@pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", "neg_root_mean_squared_error", "r2", "max_error"])
+def test_scorers_lead_to_the_same_verdict(scoring: str) -> None:
+    scoring = "explained_variance" if scoring == "max_error" else scoring
+    result = gengap.check(DecisionTreeRegressor(), *numbers(), scoring=scoring, cv=4)
+    assert result.verdict.verdict == "overfit" and result.verdict.metric == scoring
+
+
+def test_a_scorer_of_the_users_own() -> None:
+    def largest(estimator: Any, X: Any, y: Any) -> float:
+        return -float(np.abs(estimator.predict(X) - y).max())
+
+    assert gengap.check(Ridge(), *numbers(), scoring=largest, cv=3).facts.loss > 0
+
+    def failing(estimator: Any, X: Any, y: Any) -> float:
+        raise RuntimeError("no such column")
+
+    with pytest.raises(UsageError, match="scoring score: it failed with 'no such column'"):
+        gengap.check(Ridge(), *numbers(), scoring=failing)
+    with pytest.raises(UsageError, match="expected scores of at most 1"):
+        gengap.check(Ridge(), *numbers(), scoring=lambda *_: 7.0)
+
+
+def test_pure_noise_is_never_good() -> None:
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=(200, 5)), random.integers(2, size=200)
+    for estimator in (GaussianNB(), LogisticRegression(C=1e-5), DecisionTreeClassifier()):
+        verdict = gengap.check(estimator, x, y, cv=3).verdict
+        assert verdict.verdict in ("inconclusive", "overfit"), verdict
+    verdict = gengap.check(LogisticRegression(C=1e-5), x, y, cv=3).verdict
+    assert verdict.codes[0] == "no-better-than-constant"
+
+
+def test_leaks_are_found() -> None:
+    x, y = classes()
+    twice = gengap.check(LogisticRegression(), np.concatenate([x, x[:60]]), np.concatenate([y, y[:60]]), cv=3)
+    assert "equal-rows" in twice.verdict.codes
+    leak = np.column_stack([x, y + np.random.default_rng(0).normal(0, 0.01, len(y))])
+    codes = gengap.check(DecisionTreeClassifier(max_depth=3), leak, y, cv=3).verdict.findings
+    found = {finding.code: finding.parameters for finding in codes}
+    assert found["one-feature"]["feature"] == "column 4" and found["one-feature"]["strength"] == 1.0
+    assert "too-good" in found
+    counts = np.random.default_rng(0).integers(3, size=(len(y), 2))  # equal rows are common by chance
+    assert "equal-rows" not in gengap.check(LogisticRegression(), counts, y, cv=3).verdict.codes
+
+
+def test_ctrl_c_keeps_what_is_done() -> None:
+    def stop(fits: int, name: str) -> None:
+        if fits > 12:
+            raise KeyboardInterrupt
+
+    result = gengap.check(DecisionTreeClassifier(), *classes(), progress=stop, cv=3)
+    assert result.interrupted and "interrupted" in result.verdict.codes and len(result.path) >= 1
+    json.loads(result.to_json())
+
+
+def test_jobs_change_nothing(tree: CheckResult) -> None:
+    from joblib import parallel_config
+
+    with parallel_config("threading", n_jobs=2):
+        again = gengap.check(DecisionTreeClassifier(), *classes())
+    assert again.verdict == tree.verdict
+
+
+ERRORS = [
+    (lambda x, y: gengap.check(Ridge, x, y), UsageError, r"give an instance: Ridge\(\)"),
+    (lambda x, y: gengap.check("tree", x, y), UsageError, "str is no scikit-learn estimator"),
+    (lambda x, y: gengap.check(Ridge(), x, y[:-1]), DataError, "X has 240 rows and y has 239"),
+    (lambda x, y: gengap.check(Ridge(), x[:5], y[:5]), TooFewRowsError, "needs at least 10"),
+    (lambda x, y: gengap.check(Ridge(), x[:, 0], y), DataError, "expected rows and columns"),
+    (lambda x, y: gengap.check(Ridge(), x, y, cv=1), UsageError, "cv is 1; expected at least 2"),
+    (lambda x, y: gengap.check(Ridge(), x, np.where(y > 0, y, np.nan)), DataError, "leave these rows out"),
+    (lambda x, y: gengap.check(Ridge(), x, y, scoring="neg_log_loss"), UsageError, "is for a classifier"),
+    (lambda x, y: gengap.check(Ridge(), x, y, scoring="acuracy"), UsageError, "Did you mean 'accuracy'"),
+    (lambda x, y: gengap.check(Ridge(), x, y, complexity="alfa"), UsageError, "Did you mean 'alpha'"),
+    (lambda x, y: gengap.check(Ridge(), x, y, complexity="tol"), UsageError, "unknown which values of 'tol'"),
+    (lambda x, y: gengap.check(Ridge(), x, y, complexity=cast(Any, ("alpha", 3))), UsageError, "complexity is"),
+    (lambda x, y: gengap.check(Ridge(), x, y, groups=y, time=y), UsageError, "Leave one out"),
+    (lambda x, y: gengap.check(Ridge(), x, y, min_effect=2), UsageError, "min_effect is 2"),
+    (lambda x, y: gengap.check(DecisionTreeClassifier(), x, y * 0), DataError, "at least two classes"),
+    (lambda x, y: gengap.check(DecisionTreeRegressor(max_depth=-3), x, y), DataError, "can't be fitted"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), ERRORS)
+def test_errors_are_in_plain_words(call: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        call(*numbers())
+
+
+def units(rows: int, folds: int = 5) -> Units:
+    return Units(np.arange(rows)[None] % folds, None, 1 / (folds - 1), folds)
+
+
+def test_the_luck_of_the_best_of_many_equal_settings_is_removed() -> None:
+    random = np.random.default_rng(0)
+    means, naive = [], []
+    for _ in range(40):
+        base = 1 + random.normal(0, 0.2, size=(1, 200))
+        others = [1 + random.normal(0, 0.2, size=(1, 200)) for _ in range(10)]
+        at, found = best_gain(others, base, units(200))
+        means.append(found.mean)
+        naive.append(gain(others[at], base, units(200)).mean)
+    assert abs(np.mean(means)) < 0.01 < np.mean(naive)
+
+
+def test_the_choice_of_a_fold_ignores_its_own_rows() -> None:
+    low, high = np.zeros((1, 10)), np.ones((1, 10))
+    low[0, 0], low[0, 5] = 100.0, 100.0  # only fold 0 sees that it is bad
+    chosen = chosen_losses([high, low], units(10))
+    assert chosen[0, 0] == 100.0 and chosen[0, 1] == 1.0
+
+
+def test_a_gain_matters_by_degrees() -> None:
+    exact = [Gain(mean, 1e-9, 100).matters(0.01) for mean in (0.01, 0.025, 0.04)]
+    assert exact == pytest.approx([0, 0.5, 1], abs=1e-6)
+    assert 0.3 < Gain(0.025, 0.05, 100).matters(0.01) < 0.7

@@ -1,0 +1,89 @@
+"""The table of complexity paths: every known estimator has settings that it accepts, in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import all_estimators
+
+from gengap.check.complexity import TABLE, chosen_ladders, ladders
+from gengap.check.estimators import clone_values, facts, name_of
+
+KNOWN = dict(all_estimators())
+NAMES = [name for family in TABLE if family.library == "sklearn" for name in family.names]
+FACTS = {"rows": 400.0, "leaves": 60.0, "rounds": 100.0, "iterations": 200.0, "features": 5.0}
+
+
+def test_every_name_is_an_estimator_of_scikit_learn() -> None:
+    assert set(NAMES) <= set(KNOWN) and len(NAMES) == len(set(NAMES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_known_estimator_accepts_its_settings(name: str) -> None:
+    estimator = KNOWN[name]()
+    if hasattr(estimator, "get_params") and "estimator" in estimator.get_params():
+        estimator.set_params(estimator=DecisionTreeClassifier(max_depth=4))
+    if "n_components" in estimator.get_params():
+        estimator.set_params(n_components=4)
+    made = {**FACTS, "rounds": float(estimator.get_params().get("n_estimators") or 100)}
+    found = ladders(estimator, made)
+    assert found, name
+    for ladder in found:
+        for changes in (*ladder.simpler, *ladder.flexible):
+            if "" not in changes:
+                clone(estimator).set_params(**clone_values(dict(changes)))
+        values = [tuple(changes.items()) for changes in (*ladder.simpler, *ladder.flexible)]
+        if not any(hasattr(value, "fit") for each in values for _, value in each):
+            assert len(values) == len(set(map(str, values))), ladder
+
+
+def leaves_of(changes: dict[str, Any]) -> float:
+    return changes["max_leaf_nodes"] or np.inf
+
+
+def test_a_tree_gets_fewer_leaves_or_loses_its_limits() -> None:
+    tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=8)
+    (ladder,) = ladders(tree, {"rows": 500.0, "leaves": 8.0})
+    assert [leaves_of(each) for each in ladder.simpler] == [4, 2]
+    assert ladder.flexible[0] == {"max_depth": 4, "min_samples_leaf": 4}
+    assert ladder.flexible[-1] == {"max_depth": None, "min_samples_leaf": 1}
+    (free,) = ladders(DecisionTreeClassifier(), {"rows": 500.0, "leaves": 100.0})
+    assert not free.flexible
+
+
+def test_parts_of_a_pipeline_have_their_prefixes() -> None:
+    pipeline = make_pipeline(PolynomialFeatures(3), SplineTransformer(), SVC(gamma=0.5))
+    axes = [ladder.axis for ladder in ladders(pipeline, FACTS)]
+    assert axes == ["svc__C", "svc__gamma", "polynomialfeatures__degree", "splinetransformer__n_knots"]
+    assert name_of(pipeline) == "Pipeline(SVC)"
+
+
+@pytest.mark.parametrize(
+    ("values", "now", "simpler", "flexible"),
+    [
+        ([1, 2, 4, 8], 4, [2, 1], [8]),
+        ([100.0, 10.0, 1.0], 10.0, [100.0], [1.0]),
+        ([100.0, 10.0, 1.0], 30.0, [100.0], [10.0, 1.0]),
+        (["low", "mid", "high"], "mid", ["low"], ["high"]),
+    ],
+)
+def test_given_values_are_split_at_the_present_one(values: list, now: Any, simpler: list, flexible: list) -> None:
+    tree = DecisionTreeClassifier(max_depth=now)  # no fit, so any value will do
+    (ladder,) = chosen_ladders(("max_depth", values), tree, FACTS)
+    assert [each["max_depth"] for each in ladder.simpler] == simpler
+    assert [each["max_depth"] for each in ladder.flexible] == flexible
+
+
+def test_facts_are_those_of_the_last_step() -> None:
+    x, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2
+    pipeline = make_pipeline(PolynomialFeatures(2), DecisionTreeClassifier(max_leaf_nodes=5, random_state=0)).fit(
+        x, y
+    )
+    assert facts(pipeline)["leaves"] == 5
