@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from gengap import cli
 from gengap.cli import app
 
 SMALL = ["--train", "200", "--validation", "50", "--max-epochs", "3", "--only", "sizes/Tiny"]
@@ -101,6 +103,18 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
     document = json.loads((tmp_path / "kept" / "study.json").read_text())
     assert [trial["run"] for trial in document["trials"]] == ["sizes/first"]
     assert document["interrupted"] is True
+
+
+def test_a_command_that_is_ended_leaves_as_after_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(cli, "app", lambda: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60))
+    monkeypatch.setattr(cli, "_leave", lambda: ended.append(True))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended
 
 
 def test_a_plan_prints_as_toml_that_runs_on_a_table_that_ingest_wrote(tmp_path: Path) -> None:

@@ -176,16 +176,23 @@ def test_another_plan_or_other_data_is_never_mixed_in(kept: Study) -> None:
         gengap.study("collider", PLAN, train=401, validation=120, out=kept.folder)
 
 
-def test_an_interrupt_keeps_finished_trials_and_the_next_call_ends_the_same(tmp_path: Path) -> None:
-    plan = PLAN.with_max_epochs(40)
-    whole = gengap.study("collider", plan, **ROWS)
+@pytest.fixture(scope="module")
+def undisturbed() -> Study:
+    return gengap.study("collider", PLAN.with_max_epochs(40), **ROWS)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_finished_trials_and_the_next_call_ends_the_same(
+    sent: signal.Signals, undisturbed: Study, tmp_path: Path
+) -> None:
+    plan, whole = PLAN.with_max_epochs(40), undisturbed
 
     class Impatient(SilentDisplay):
         heard = threading.Event()
 
         def progress(self, progress: Progress) -> None:
             if progress.run == "sizes/Wide" and not self.heard.is_set():
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                signal.pthread_kill(threading.main_thread().ident or 0, sent)
                 assert self.heard.wait(60)
 
         def interrupted(self) -> None:

@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 WAIT_SECONDS = 1.0
 
 
@@ -337,15 +338,17 @@ def _interrupt_message() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more would cut the line off
+        before = {each: signal.signal(each, signal.SIG_IGN) for each in INTERRUPTS}  # one more would cut the line
         typer.echo("gengap: interrupted; finished trials are kept. Run the same command to continue", err=True)
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler or signal.SIG_DFL)
         raise
 
 
 def _leave() -> NoReturn:
     """Exit at once. An orderly exit would wait for running epochs, and another Ctrl-C would print a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in INTERRUPTS:
+        signal.signal(each, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -356,6 +359,7 @@ def main() -> None:
     """Run the command line. An error that gengap can explain is one line, never a traceback."""
     from gengap.errors import GengapError
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a program that is ended, ends as after Ctrl-C
     try:
         app()
     except SystemExit as ended:

@@ -245,7 +245,7 @@ def test_groups_of_a_kept_trial_are_those_of_the_plan(tmp_path: Path) -> None:
         load_plan("quick").only(originals.FIRST),
         load("collider", **ROWS),
     )
-    training = Scheduler(plan, dataset, RunSpec(jobs=1), folder, SilentDisplay(), threading.Event(), ())
+    training = Scheduler(plan, dataset, RunSpec(jobs=1), folder, SilentDisplay(), threading.Event())
     (trial,) = plan.trials
     with mock.patch.object(folder, "finished") as finished:
         summary = msgspec.structs.replace(originals.study_made()[0].trials[0], aliases=("../../../outside",))

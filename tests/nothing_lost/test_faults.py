@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from itertools import cycle
@@ -202,7 +203,8 @@ def test_a_ctrl_c_that_comes_while_an_object_is_freed_is_not_lost() -> None:
         def __del__(self) -> None:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), interruptible(SilentDisplay()) as event:
+    event = threading.Event()
+    with pytest.raises(KeyboardInterrupt), interruptible(event, SilentDisplay()):
         event.set()
         freed = Freed()
         del freed

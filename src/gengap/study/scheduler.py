@@ -14,12 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from gengap.analysis.results import Key, OutOfFoldLosses, TrialResults
 from gengap.analysis.summary import TrialSummary, metrics_at
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import take_share
+from gengap.data.stored_rows import sample_in_memory, take_share
 from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.diagnose.verdict import Verdict
 from gengap.models.saved_model import ModelCard
@@ -30,7 +31,7 @@ from gengap.study.folder import StudyFolder
 from gengap.study.progress import Display
 from gengap.tasks import AnyTask
 from gengap.train import versions
-from gengap.train.baselines import Baseline
+from gengap.train.baselines import Baseline, fit_baselines
 from gengap.train.checkpoint import fingerprint
 from gengap.train.local import BuiltTrial, CompletedTrial, PendingTrial, run_trials, steps_per_epoch, with_auc
 from gengap.train.types import TrainConfig, TrainResult, recorded_rows
@@ -66,16 +67,21 @@ class Scheduler:
     folder: StudyFolder | None
     display: Display
     interrupt: threading.Event
-    baselines: Sequence[Baseline]
     user_models: UserModels | None = None
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
-        self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in self.baselines}
+        self._baseline_outputs: dict[str, np.ndarray] = {}
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, TrialRecord] = {}
         self.out_of_fold: Mapping[str, OutOfFoldLosses] = {}
         self._clock_offset = time.time() - time.perf_counter()  # the clock of the day may jump during a study
+
+    def fit_baselines(self) -> list[Baseline]:
+        """Fit the models without epochs, and return them."""
+        baselines = list(fit_baselines(sample_in_memory(self.dataset.train), self.dataset.task))
+        self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in baselines}
+        return baselines
 
     def results(self) -> TrialResults:
         """Return what is finished, for the analysis."""

@@ -26,7 +26,6 @@ from gengap.analysis.effects import cross_trial_findings
 from gengap.analysis.growth import choose_finalists, next_trials
 from gengap.analysis.summary import Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
-from gengap.data.stored_rows import sample_in_memory
 from gengap.errors import did_you_mean
 from gengap.files.writing import refuse_links, study_lock
 from gengap.models.user_model import ModelFunction
@@ -39,7 +38,6 @@ from gengap.study.outcome import Study, with_test_rows, write_results
 from gengap.study.progress import Display, ProgressFiles, SilentDisplay
 from gengap.study.provenance import study_provenance
 from gengap.study.scheduler import Scheduler
-from gengap.train.baselines import fit_baselines
 from gengap.train.distributed import Cluster
 
 if TYPE_CHECKING:
@@ -57,8 +55,8 @@ def study(
 ) -> Study:
     """Train a plan's models on a table, compare them and recommend one.
 
-    Ctrl-C stops after the epochs that are being trained and returns what is finished. With `out`, a repeated
-    call resumes.
+    Ctrl-C or SIGTERM stops after the epochs that are being trained and returns what is finished. Before the first
+    training it raises KeyboardInterrupt. With `out`, a repeated call resumes.
 
     Args:
         source: The rows: "collider", "higgs", a path or address, `(X, y)`, or a table. See `gengap.load`.
@@ -97,11 +95,12 @@ def study(
         dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
         plan = plan.adapt_to_task(dataset.task)
         user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
-        interrupt = stack.enter_context(interruptible(display))
-        Scheduler(plan, dataset, run, folder, display, interrupt, (), user_models, cluster).check_folder()
+        interrupt = threading.Event()
+        scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, user_models, cluster)
+        scheduler.check_folder()
         display.begin(plan, dataset, run.seeds, user_models)
-        baselines = list(fit_baselines(sample_in_memory(dataset.train), dataset.task))
-        scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, baselines, user_models, cluster)
+        baselines = scheduler.fit_baselines()
+        stack.enter_context(interruptible(interrupt, display))
         while not interrupt.is_set() and (trials := next_trials(plan, scheduler.results(), len(dataset.train))):
             scheduler.train(trials)
         if not interrupt.is_set() and not data.extra_columns:  # such columns say that rows belong together
@@ -188,15 +187,15 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
     return Study(scheduler.plan, scheduler.trials, dataset, histories, summary, folder)
 
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)  # SIGTERM is how a machine or a batch system ends a program
 AGAIN_SECONDS = 0.05  # until a Ctrl-C that Python dropped is raised again
 
 
 @contextlib.contextmanager
-def interruptible(display: Display) -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C sets; the second raises KeyboardInterrupt. Only in the main thread."""
-    event = threading.Event()
+def interruptible(event: threading.Event, display: Display) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM set an event, and the second raise KeyboardInterrupt, in the main thread."""
     if threading.current_thread() is not threading.main_thread():
-        yield event
+        yield
         return
 
     def pressed(signum: int, frame: object) -> None:
@@ -213,9 +212,10 @@ def interruptible(display: Display) -> Iterator[threading.Event]:
             hook(unraisable)
 
     hook, sys.unraisablehook = sys.unraisablehook, press_again
-    before = signal.signal(signal.SIGINT, pressed)
+    before = {each: signal.signal(each, pressed) for each in INTERRUPTS}
     try:
-        yield event
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler or signal.SIG_DFL)  # None if another language set it
         sys.unraisablehook = hook

@@ -59,10 +59,15 @@ class CheckpointFile:
     def __init__(self, path: Path, fingerprint: str) -> None:
         self.path, self.fingerprint = path, fingerprint
         self._written = time.monotonic()
+        self._closed = False
+
+    def close(self) -> None:
+        """Write nothing more, because another study may use the folder now."""
+        self._closed = True
 
     def offer(self, checkpoint: Callable[[], Checkpoint], *, now: bool = False) -> None:
         """Save the checkpoint if the last is old, or `now`. A full disk is a warning, and ends no trial."""
-        if not now and time.monotonic() - self._written < CHECKPOINT_SECONDS:
+        if self._closed or (not now and time.monotonic() - self._written < CHECKPOINT_SECONDS):
             return
         try:
             with atomic_write(self.path, ".npz") as part:  # NumPy insists on the ending

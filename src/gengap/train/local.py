@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,75 +86,115 @@ def run_trials(
         trials: The trials.
         rows: The training rows and the validation rows.
         jobs: How many small trials to train at once; None is one for each core.
-        interrupt: Once set, no other trial starts, and those that run end after their chunk.
+        interrupt: Once set, no other trial starts, and those that run end after their chunk. Nobody waits for
+            trials that have no chunk yet, for example while they are compiled.
     """
     groups = _groups(trials)
-    small = [group for group in groups if group[0].parameters <= SMALL]
-    large = [group for group in groups if group[0].parameters > SMALL]
+    small = [group for group in groups if group.trials[0].parameters <= SMALL]
+    large = [group for group in groups if group.trials[0].parameters > SMALL]
     faults: list[BaseException] = []
     for equally_big, threads in ((small, jobs or usable_cores()), (large, 1)):
         pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
-        futures = [pool.submit(_train_group, group, rows, interrupt) for group in equally_big]
+        futures = {pool.submit(_train_group, group, rows, interrupt): group for group in equally_big}
         try:
-            for future in _as_completed(futures):
+            for future in _as_completed(futures, interrupt):
                 if fault := future.exception():
                     faults.append(fault)
                 else:
                     yield from future.result()
         except BaseException as fault:
             interrupt.set()  # the other threads stop after their chunk
-            pool.shutdown(wait=not isinstance(fault, KeyboardInterrupt), cancel_futures=True)
+            _end(pool, futures, wait=not isinstance(fault, KeyboardInterrupt))
             raise
-        pool.shutdown()
+        _end(pool, futures, wait=not interrupt.is_set())
         if faults:  # raised only now, so that the other trials are kept
             raise faults[0]
 
 
-def _groups(trials: Sequence[PendingTrial]) -> list[list[PendingTrial]]:
+@dataclass(eq=False)
+class _Group:
+    """Trials that one thread trains.
+
+    Attributes:
+        trials: The trials.
+        begun: Whether a trial has finished a chunk, so that there is something to keep.
+        abandoned: Whether nobody waits for the thread any more. It then writes and shows nothing.
+    """
+
+    trials: Sequence[PendingTrial]
+    begun: bool = False
+    abandoned: bool = False
+
+    def on_progress(self, trial: PendingTrial, progress: Progress) -> None:
+        """Pass on the progress of a trial."""
+        self.begun = True
+        if trial.on_progress is not None and not self.abandoned:
+            trial.on_progress(progress)
+
+    def abandon(self) -> None:
+        """Leave the thread to itself."""
+        self.abandoned = True
+        for trial in self.trials:
+            if trial.checkpoints is not None:
+                trial.checkpoints.close()
+
+
+def _end(pool: ThreadPoolExecutor, futures: Mapping[Future[list[CompletedTrial]], _Group], *, wait: bool) -> None:
+    """End the threads of a pool, or abandon those that still run."""
+    for future, group in futures.items():
+        if not wait and not future.done():
+            group.abandon()
+    pool.shutdown(wait=wait, cancel_futures=True)
+
+
+def _groups(trials: Sequence[PendingTrial]) -> list[_Group]:
     """Group a trial's seeds where the device trains them faster together; else each is alone."""
     if keras_backend() == "jax":
         from gengap.train.jax import trainer
 
         if trainer.seeds_are_faster():
-            return [
-                [each for each in trials if each.run == run] for run in dict.fromkeys(each.run for each in trials)
-            ]
-    return [[each] for each in trials]
+            runs = dict.fromkeys(each.run for each in trials)
+            return [_Group([each for each in trials if each.run == run]) for run in runs]
+    return [_Group([each]) for each in trials]
 
 
-def _as_completed(futures: Sequence[Future[list[CompletedTrial]]]) -> Iterator[Future[list[CompletedTrial]]]:
-    """Yield each future once it is done. Waits are short, because Python handles signals only between them."""
-    left = set(futures)
-    while left:
+def _as_completed(
+    futures: Mapping[Future[list[CompletedTrial]], _Group], interrupt: threading.Event
+) -> Iterator[Future[list[CompletedTrial]]]:
+    """Yield each future once it is done, but after an interrupt only those that are worth the wait.
+
+    Waits are short, because Python handles signals only between them.
+    """
+    left, order = set(futures), list(futures)
+    while left and not (interrupt.is_set() and not any(futures[each].begun for each in left)):
         done, left = wait(left, timeout=WAKE_SECONDS, return_when=FIRST_COMPLETED)
-        yield from sorted(done, key=futures.index)
+        yield from sorted(done, key=order.index)
 
 
-def _train_group(
-    group: Sequence[PendingTrial], rows: tuple[Rows, Rows], interrupt: threading.Event
-) -> list[CompletedTrial]:
+def _train_group(group: _Group, rows: tuple[Rows, Rows], interrupt: threading.Event) -> list[CompletedTrial]:
     """Train the trials of a group, as one program if possible. Returns nothing after an interrupt."""
     if interrupt.is_set():
         return []
-    built = [_built(trial, rows, interrupt) for trial in group]
+    built = [_built(trial, group, rows, interrupt) for trial in group.trials]
     # Trials on a share of the rows differ in their rows, because each seed draws its own.
-    if len(group) > 1 and all(one.train is built[0].train for one in built):
+    if len(built) > 1 and all(one.train is built[0].train for one in built):
         models, configs = [one.model for one in built], [one.config for one in built]
         if results := train_seeds(models, built[0].train, rows[1], configs):
-            return [CompletedTrial(*each) for each in zip(group, models, results, strict=True)]
+            return [CompletedTrial(*each) for each in zip(group.trials, models, results, strict=True)]
     completed = []
-    for trial, one in zip(group, built, strict=True):
+    for trial, one in zip(group.trials, built, strict=True):
         result, why_slower = train_model(one.model, one.train, rows[1], one.config)
         warn_if_slower(trial.run, why_slower)
         completed.append(CompletedTrial(trial, one.model, result))
     return completed
 
 
-def _built(trial: PendingTrial, rows: tuple[Rows, Rows], interrupt: threading.Event) -> BuiltTrial:
+def _built(trial: PendingTrial, group: _Group, rows: tuple[Rows, Rows], interrupt: threading.Event) -> BuiltTrial:
     if trial.on_start is not None:
         trial.on_start()
     built = trial.build(*rows)
-    local = {"on_progress": trial.on_progress, "checkpoints": trial.checkpoints, "interrupt": interrupt}
+    progress = partial(group.on_progress, trial)
+    local = {"on_progress": progress, "checkpoints": trial.checkpoints, "interrupt": interrupt}
     return replace(built, config=replace(built.config, **local))
 
 
