@@ -18,6 +18,7 @@ from typing import Any
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.json_forms import find_points, find_records, points_of
 from gengap.diagnose.readers.log_table import LogTable, check_points
+from gengap.diagnose.readers.record_order import name_validation, place_records
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.readers.tracker_points import log_of_points
 from gengap.diagnose.run_curves import Log
@@ -97,6 +98,9 @@ def table_of_records(
 ) -> LogTable:
     """Return a table with a row for each record; dicts in a record become columns named outer/inner."""
     flat = [dict(_leaves(record)) for record in records]
+    name_validation(flat)
+    if place_records(flat):
+        notes = (*notes, Message("read-steps-moved"))
     names = dict.fromkeys(name for record in flat for name in record)
     check_points(file, len(names) * len(flat))
     columns = {name: [record.get(name) for record in flat] for name in names}

@@ -21,6 +21,8 @@ from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
 MAX_FILES = 100_000  # in a folder
+MAX_TEXTS = 200  # files that are tried one by one
+TEXTS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".log", ".out")
 KNOWN = (
     "histories.parquet, trainer_state.json, metrics.csv, the files of MLflow, W&B, CatBoost, DVCLive or TensorBoard"
 )
@@ -46,15 +48,20 @@ def read_path(path: Path, file: str) -> list[Log]:
 
 
 def _read_folder(folder: Path, file: str) -> list[Log]:
-    paths, faults = _walk(folder, file), []
+    paths = _walk(folder, file)
+    faults: list[DataError] = []
+    short: list[Log] = []  # of one value each
     for read in KINDS:
         try:
             logs = read(paths, folder, file)
         except DataError as fault:
             faults.append(fault)
             continue
-        if logs:
+        if any(len(series) > 1 for log in logs for series in log.history.series.values()):
             return with_curves(logs)
+        short = short or logs
+    if short:
+        return short
     if faults:
         raise faults[0]
     store = folder.parent / "mlflow.db"
@@ -120,13 +127,32 @@ def _dvclive(paths: Paths, folder: Path, file: str) -> list[Log]:
     return [log_of_points(_joined(file, folder, run), "", curves, reader="dvclive") for run, curves in runs.items()]
 
 
+def _texts(paths: Paths, folder: Path, file: str) -> list[Log]:
+    """Return the runs in any text file, if there are not too many; files that are no logs are passed over."""
+    found = [path for path in paths if path.suffix.lower() in TEXTS and not _is_hidden(path.relative_to(folder))]
+    logs = []
+    for path in found if len(found) <= MAX_TEXTS else []:
+        try:
+            logs += read_file(path, _joined(file, folder, path))
+        except DataError:
+            continue
+    curves = [log for log in logs if any(len(series) > 1 for series in log.history.series.values())]
+    return join_parts(curves)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 KINDS: tuple[Reader, ...] = (
     *map(_named, ("histories.parquet", "trainer_state.json", "metrics.csv")),
     _mlflow,
     _catboost,
     _dvclive,
     _wandb,
+    *map(_named, ("results.csv", "scalars.json", "metrics.json", "history.json")),  # Ultralytics, MMEngine, ...
     _events,
+    _texts,
 )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from gengap.diagnose.metric_names import SPLITS
 from gengap.errors import DataError, shown
 from gengap.files.delimited import NO_VALUE
 from gengap.text.catalog import Message
@@ -16,14 +18,20 @@ from gengap.text.catalog import Message
 MAX_POINTS = 10_000_000  # values of one source; a log of 10,000 epochs, 20 metrics and 50 runs
 MAX_TEXT = 256 << 20  # bytes of text in the columns of one source, which a packed file may repeat at no cost
 MAX_RUNS = 10_000  # of one source: each is judged, and a run for every row is a misread column
-ROLES = {  # what a column may be called that is no metric itself, in order of preference
-    "run": ("run", "run_name", "run_id"),
+ROLES = {  # what a column may be called that is no metric itself, in words joined by "_", in order of preference
+    "run": ("run", "run_name", "run_id", "run_hash", "run_uuid", "experiment_name", "experiment_key", "experiment"),
     "seed": ("seed",),
-    "epoch": ("epoch", "epochs"),
-    "step": ("step", "global_step", "trainer/global_step", "_step", "iteration", "iter", "round"),
-    "split": ("split", "subset", "phase", "dataset"),
-    "metric": ("metric", "metric_name", "variable", "tag", "key", "name"),
-    "value": ("value",),
+    "epoch": ("epoch", "epochs", "epoch_number", "epoch_num", "epoch_idx"),
+    "step": (
+        *("step", "steps", "global_step", "trainer_global_step", "iteration", "iterations", "iter", "iters"),
+        *("round", "rounds", "boosting_round", "num_updates"),
+    ),
+    "split": (
+        *("split", "subset", "phase", "mode", "stage", "dataset", "context", "context_subset"),
+        *("metric_context", "metric_context_subset", "run_context", "runcontext"),
+    ),
+    "metric": ("metric", "metric_name", "metricname", "variable", "tag", "key", "name"),
+    "value": ("value", "metric_value", "metricvalue"),
 }
 NOT_LOGGED = {"-", *map(str.lower, NO_VALUE)}  # "nan" is a value: the run diverged
 
@@ -71,9 +79,21 @@ class LogTable:
 
     def roles(self) -> dict[str, str]:
         """Return the columns that say where a value belongs, by role."""
-        names = {name.strip().lower(): name for name in reversed(list(self.columns))}
+        names = {joined_words(name): name for name in reversed(list(self.columns))}
         found = {role: [names[n] for n in known if n in names] for role, known in ROLES.items()}
         return {role: columns[0] for role, columns in found.items() if columns}
+
+
+def joined_words(name: str) -> str:
+    """Return a name's words in lower case, joined by "_": trainer/global_step and Global Step are the same role."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def split_word(cell: object) -> str:
+    """Return the word for a split in a cell such as "val" or 'subset="val"'; the cell's text if there is none."""
+    text = "" if cell is None else str(cell).strip()
+    words = [word for word in joined_words(text[:200]).split("_") if word in SPLITS]
+    return words[0] if len(words) == 1 else text
 
 
 def check_points(file: str, points: int) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gengap.diagnose.metric_names import SPLITS, CurveKey, assign, parse
 from gengap.diagnose.readers.file_names import name_by_file
-from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers
+from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
 from gengap.diagnose.readers.run_columns import split_by_run
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, printable, shown
@@ -45,7 +45,7 @@ def _logs(table: LogTable) -> list[Log]:
     roles = table.roles()
     long = "metric" in roles and "value" in roles
     read = _long if long else _wide
-    if not any(str(cell).strip().lower() in SPLITS for cell in table.columns.get(roles.get("split", ""), ())):
+    if not any(split_word(cell).lower() in SPLITS for cell in table.columns.get(roles.get("split", ""), ())):
         roles.pop("split", None)  # a column of data sets' names, or the like
     if "split" in roles and not long:
         table = _pivoted(table, roles)
@@ -71,7 +71,7 @@ def _seed(table: LogTable, cell: object, i: int) -> int:
 
 def _pivoted(table: LogTable, roles: Mapping[str, str]) -> LogTable:
     """Return a table with a row for each split as one with a column for each split, named split/metric."""
-    splits = ["" if cell is None else str(cell).strip() for cell in table.columns[roles["split"]]]
+    splits = list(map(split_word, table.columns[roles["split"]]))
     columns: dict[str, Sequence[object]] = {}
     check_points(table.file, len(set(splits)) * len(table) * (len(table.columns) - len(roles)))
     for name, cells in table.columns.items():
@@ -161,7 +161,7 @@ def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
     splits = table.columns[roles["split"]] if "split" in roles else None
     places: dict[tuple[str, str], list[int]] = {}
     for j, k in enumerate(at.tolist()):
-        split = "" if splits is None or splits[rows[k]] is None else str(splits[rows[k]]).strip()
+        split = "" if splits is None else split_word(splits[rows[k]])
         places.setdefault((split, str(metrics[rows[k]]).strip()), []).append(j)
     of_rows = {key: at[js] for key, js in places.items()}
     x, notes = _positions(table, roles, rows, list(of_rows.values()))
@@ -169,13 +169,19 @@ def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
     curves, other = [], []
     for (split, metric), js in places.items():
         known = SPLITS.get(split.lower())
-        key = (known, metric) if known else by_name.get(metric) if not split else None
+        key = (known, _without(known, metric)) if known else by_name.get(metric) if not split else None
         if key is None:
             other.append(f"{split}/{metric}" if split else metric)
         else:
             name = column_name(key) if split else metric
             curves.append(LoggedColumn(name, key, x[of_rows[split, metric]], values[js]))
     return build_log(table.file, run, seed, curves, other, [*notes, *table.notes])
+
+
+def _without(split: str, metric: str) -> str:
+    """Return a metric's name without its split, which Comet writes both in the name and in a column."""
+    named = parse(metric)
+    return named[1] if named and named[0] == split and named[1] else metric
 
 
 def build_log(

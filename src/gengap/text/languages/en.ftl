@@ -396,6 +396,7 @@ read-no-curves = { $count } { $count ->
    *[other] were
 } left out: { $runs }.
 read-final-values = It holds one value for each name and no curve. Give the log of all epochs (Hugging Face: trainer_state.json).
+read-steps-moved = Validation counts steps in another way than training: each value is placed at the last training step before it.
 
 ## Advice
 
