@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -25,6 +28,8 @@ OUTPUTS = {
     "diagnose --plot .pdf": ["diagnose", "{}/log.csv", "--plot"],
     "diagnose --plot .svg": ["diagnose", "{}/log.csv", "--plot"],
 }
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+STUDY = shlex.split("--target y --train 40 --validation 20 --only sizes/Tiny --max-epochs 2")
 USERS = b"the user's"
 
 
@@ -47,10 +52,9 @@ def run(place: Path, case: str, out: Path, *more: str) -> BaseException | None:
 
 
 def test_the_table_has_every_option_that_names_a_file_to_write() -> None:
-    commands = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
     found = {
         f"{name} {option.opts[0]}": command
-        for name, command in commands.items()
+        for name, command in COMMANDS.items()
         for option in command.params
         if option.metavar == "FILE" and option.param_type_name == "option" and option.name in ("out", "plot")
     }
@@ -60,7 +64,7 @@ def test_the_table_has_every_option_that_names_a_file_to_write() -> None:
     written = {"FILE", "FOLDER", "DIR"}
     others = {
         f"{name} {option.opts[0]}"
-        for name, command in commands.items()
+        for name, command in COMMANDS.items()
         for option in command.params
         if option.param_type_name == "option" and option.metavar in written
     }
@@ -124,3 +128,36 @@ def test_a_report_in_a_study_folder_is_written_again_but_a_users_page_stays(plac
     assert (folder / "report.html").read_text() == "<p>mine</p>"
     refused = CliRunner().invoke(app, ["report", str(folder), "--out", str(folder / "study.json")]).exception
     assert isinstance(refused, PlaceError)
+
+
+# The words of each command, and what is in its answer. `{}` is a folder as above.
+ANSWERS = {
+    "study": (["{}/table.csv", *STUDY, "--out", "{}/study"], "Recommended: sizes/Tiny"),
+    "report": (["{}/study"], "report.html: open it in a browser"),
+    "ingest": (["{}/table.csv", "--out", "{}/ingested.parquet"], "ingested.parquet: 60 rows"),
+    "predict": (["{}/study/models/best.keras", "{}/table.csv", "--out", "{}/predicted.parquet"], "60 rows"),
+    "diagnose": (["{}/log.csv"], "log.csv: overfit"),
+    "plan": (["tutorial"], 'name = "tutorial"'),
+    "doctor": (["--quick"], "gengap"),
+}
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_the_answer_and_nothing_else_goes_to_standard_output(command: str, place: Path) -> None:
+    words, answer = ANSWERS[command]
+    words = [command, *(word.format(place) for word in words)]
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert answer in done.stdout and answer not in done.stderr
+    if command == "study":  # its progress
+        assert "finished before" in done.stderr and "finished before" not in done.stdout
+    else:
+        assert done.stderr == ""
+    options = {name for each in COMMANDS[command].params for name in each.opts}
+    if "--json" in options:
+        done = CliRunner().invoke(app, [*words, "--json"])
+        assert isinstance(json.loads(done.stdout), dict)
+
+
+def test_every_command_has_an_answer() -> None:
+    assert COMMANDS.keys() == ANSWERS.keys() | {"watch"}  # which ends when nobody watches any more

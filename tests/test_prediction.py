@@ -85,7 +85,7 @@ def test_columns_are_found_by_name_with_or_without_the_target(model: Path, table
         app, ["predict", str(model), str(tmp_path / "turned.csv"), "-o", str(tmp_path / "turned.parquet")]
     )
     assert result.exit_code == 0, result.output
-    assert "400 rows" in result.stderr
+    assert "400 rows" in result.stdout
     np.testing.assert_allclose(
         probabilities(tmp_path / "turned.parquet"), probabilities(tmp_path / "whole.parquet"), rtol=1e-5
     )
@@ -179,7 +179,7 @@ def test_keys_are_copied_unchanged_whatever_they_are(
     words = ["predict", str(model), str(tmp_path / "t.csv"), "-o", str(tmp_path / "q.csv"), "--id", "code"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0 and "warning" not in done.stderr
-    assert "probability: of class '1'; predicted: the more likely class" in done.stderr
+    assert "probability: of class '1'; predicted: the more likely class" in done.stdout
     assert (tmp_path / "q.csv").read_text().splitlines()[1:3] == [
         f"{json.dumps(code)},{p}" for code, p in zip(("NA", " 001"), _written(tmp_path / "q.csv"), strict=False)
     ]

@@ -1,7 +1,7 @@
 """The command line: thin commands that call the Python functions of the same names.
 
-Text for people goes to standard error, data to standard output. Exit status: 0 done, 1 the work failed, 2 wrong
-usage, 130 interrupted.
+The answer goes to standard output: text for people, or one JSON document. Progress, warnings and errors go to
+standard error. Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ def study(
     PLAN says which models. The results are saved in a folder; the same command again resumes.
     """
     typer.echo(f"gengap {__version__}: loading libraries, then reading the table", err=True)
+    from rich.console import Console
+
     from gengap.report.console import Terminal
     from gengap.report.study_report import study_report
     from gengap.study import study as run_study
@@ -99,14 +101,14 @@ def study(
     page = _live_page(folder) if open_page else contextlib.nullcontext()
     with _interrupt_message(), _plain_warnings(), page, Terminal(verbose=verbose) as terminal:
         found = run_study(source, plan, data=data, run=run, display=terminal)
-    console = terminal.console
+    console = terminal.console if json else Console()
     if found.trials:
         console.print(study_report(found.summary, folder, console.width))
     if json:
         sys.stdout.write(found.summary.to_json().decode())
     if found.summary.interrupted:
         if not found.trials:
-            console.print("interrupted: no trial is finished; run the same command to continue", markup=False)
+            typer.echo("interrupted: no trial is finished; run the same command to continue", err=True)
         raise typer.Exit(INTERRUPTED)
 
 
@@ -130,7 +132,7 @@ def report(
     found = StudyFolder(folder).results()
     page = study_page(found.summary, found.histories, found.plan)
     written = write_report(page, out or folder / "report.html", lang, overwrite=overwrite)
-    typer.echo(f"{written}: open it in a browser", err=True)
+    typer.echo(f"{written}: open it in a browser")
 
 
 @app.command(cls=PlainCommand)
@@ -184,7 +186,7 @@ def ingest(
 
     spec = spec_of(DataSpec, options)
     count = run(source, out, rows=spec.rows, target=spec.target, on_bad_row=spec.on_bad_row, overwrite=overwrite)
-    typer.echo(f"{out}: {count:,} rows", err=True)
+    typer.echo(f"{out}: {count:,} rows")
 
 
 @app.command(cls=PlainCommand)
@@ -214,9 +216,9 @@ def predict(
 
     with _plain_warnings():
         count = run(model, table, out, ids=ids or (), overwrite=overwrite)
-    typer.echo(f"{out}: {count:,} rows", err=True)
+    typer.echo(f"{out}: {count:,} rows")
     if (name := probability_class(model)) is not None:
-        typer.echo(f"probability: of class {name!r}; predicted: the more likely class", err=True)
+        typer.echo(f"probability: of class {name!r}; predicted: the more likely class")
 
 
 @app.command(cls=PlainCommand)

@@ -466,7 +466,7 @@ def test_the_command_writes_the_report(kept: Study, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     done = CliRunner().invoke(app, ["report", str(kept.folder), "--lang", "ko", "--out", str(out)])
     assert done.exit_code == 0, done.output
-    assert '<html lang="ko">' in out.read_text(encoding="utf-8") and str(out) in done.stderr
+    assert '<html lang="ko">' in out.read_text(encoding="utf-8") and str(out) in done.stdout
 
 
 def test_an_interrupted_study_says_so() -> None:

@@ -1,7 +1,7 @@
 """What the terminal shows of a study before its end: the plan, and the progress of its trials.
 
 A terminal gets a live display with a line for every running trial; other output gets a line for each trial and
-100 epochs. Everything goes to standard error: standard output is for `--json`.
+100 epochs. Everything goes to standard error: standard output is for the answer.
 """
 
 from __future__ import annotations
