@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn, get_args
 import typer
 
 from gengap import __version__
+from gengap.check.command import check
 from gengap.errors import UsageError, did_you_mean
 from gengap.options.command_line import PlainCommand, choice_option, number_option, spec_of, with_options_of
 from gengap.options.spec import VerdictName
@@ -277,6 +278,9 @@ def diagnose(
     failed = set(fail_on or ()) & {verdict.verdict for _, verdict in batch.judged}
     if batch.errors or failed:
         raise typer.Exit(1)
+
+
+app.command(cls=PlainCommand)(check)
 
 
 @app.command(cls=PlainCommand)

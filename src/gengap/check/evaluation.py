@@ -159,6 +159,7 @@ class Evaluator:
         facts: What the fits of the estimator as it is showed.
         unfinished: Whether one of its fits stopped before it converged.
         fits: Number of fits so far.
+        doing: What they are for, in words.
     """
 
     estimator: Any
@@ -170,6 +171,7 @@ class Evaluator:
     facts: dict[str, float] = field(default_factory=dict)
     unfinished: bool = False
     fits: int = 0
+    doing: str = ""
 
     def evaluate(
         self,
@@ -209,7 +211,7 @@ class Evaluator:
                 fitted.append(None if isinstance(result, str) else result)
                 self.fits += 1
                 if self.progress is not None:
-                    self.progress(self.fits, "")
+                    self.progress(self.fits, self.doing)
         found: list[Evaluation] = []
         for at, setting in enumerate(settings):
             mine = fitted[at * len(folds) : (at + 1) * len(folds)]

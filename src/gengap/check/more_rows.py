@@ -41,9 +41,9 @@ def measure_rows(evaluator: Evaluator, base: Evaluation, units: Units) -> RowsCu
         smaller = _with_share(inputs, share, evaluator.seed)
         if smaller is None:
             continue
-        other = Evaluator(evaluator.estimator, smaller, evaluator.loss, evaluator.n_jobs, evaluator.seed)
+        other = replace(evaluator, inputs=smaller, doing="fewer rows")
         evaluated = other.evaluate([Setting({}, "rows")], repeats=1)
-        evaluator.fits += other.fits
+        evaluator.fits = other.fits
         if evaluated:
             sizes.append(smaller.train_rows)
             losses.append(evaluated[0].losses[0])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.diagnose.verdict import Verdict
+from gengap.files.outputs import check_output
 from gengap.report.html import write_static
 from gengap.text.catalog import catalog, default_language
 
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def write_page(
-    verdict: Verdict, document: Mapping[str, Any], plots: Mapping[str, Axes], path: Path, lang: str | None
+    verdict: Verdict,
+    document: Mapping[str, Any],
+    plots: Mapping[str, Axes],
+    path: Path,
+    lang: str | None,
+    overwrite: bool,
 ) -> Path:
     """Write the page of a check to a file in one step, and return its path.
 
@@ -27,7 +33,9 @@ def write_page(
         plots: The plots "path" and, if there is one, "rows".
         path: The file to write.
         lang: Code of the language. Default: the locale's.
+        overwrite: Whether another file may be replaced.
     """
+    check_output(path, "check", overwrite=overwrite)
     pictures = {kind: _picture(axes) for kind, axes in plots.items()}
     values = {"verdict": verdict, "document": document, "pictures": pictures}
     return write_static("check.html", path, catalog(lang or default_language()), values)

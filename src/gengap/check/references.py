@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +20,9 @@ def fit_references(evaluator: Evaluator) -> dict[ReferenceName, Evaluation]:
     """Return the reference models' losses by name; those that can't be fitted are left out."""
     found: dict[ReferenceName, Evaluation] = {}
     for name, model in _models(evaluator.inputs, evaluator.loss):
-        other = Evaluator(model, evaluator.inputs, _loss(evaluator.loss), evaluator.n_jobs, evaluator.seed)
+        other = replace(evaluator, estimator=model, loss=_loss(evaluator.loss), doing="reference models")
         evaluated = other.evaluate([Setting({}, "reference")])
-        evaluator.fits += other.fits
+        evaluator.fits = other.fits
         if evaluated:
             found[name] = evaluated[0]
     return found

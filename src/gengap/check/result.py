@@ -146,18 +146,22 @@ class CheckResult:
             return plot_rows(self.learning_curve, self.verdict.metric, ax)
         raise UsageError(f"kind is {kind!r}; expected 'path' or 'rows'")
 
-    def report(self, path: str | os.PathLike[str], lang: str | None = None) -> Path:
+    def report(self, path: str | os.PathLike[str], lang: str | None = None, *, overwrite: bool = False) -> Path:
         """Write everything as one HTML page that needs no network, and return its path.
 
         Args:
             path: The file to write.
             lang: "en" or "ko". Default: the locale's language.
+            overwrite: Whether a file that no check wrote may be replaced.
+
+        Raises:
+            PlaceError: If such a file is there.
         """
         from gengap.check.page import write_page
 
         kinds = ("path", "rows") if len(self.learning_curve) > 1 else ("path",)
         plots = {kind: self.plot(kind=kind) for kind in kinds}
-        return write_page(self.verdict, self.to_dict(), plots, Path(path), lang)
+        return write_page(self.verdict, self.to_dict(), plots, Path(path), lang, overwrite)
 
     def __str__(self) -> str:
         return str(self.verdict)

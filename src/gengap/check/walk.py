@@ -50,6 +50,7 @@ class Walk:
     def start(self) -> None:
         """Evaluate the estimator as it is, with the earlier stages of a booster."""
         evaluator = self.evaluator
+        evaluator.doing = "the estimator as it is"
         first = next((each for each in ladders(evaluator.estimator, {}) if each.rounds), None)
         staged = first is not None and evaluator.loss.by_row and self._follows(first.axis)
         stages = {share: Setting({}, "simpler") for share in STAGES} if staged else {}
@@ -112,6 +113,7 @@ class Walk:
             if side == "flexible":
                 self._more_rounds(ladder)
             return
+        self.evaluator.doing = f"{'simpler' if side == 'simpler' else 'more flexible'} settings, {ladder.axis}"
         changes = ladder.simpler if side == "simpler" else ladder.flexible
         settings = [Setting(each, side, ladder.axis, step) for step, each in enumerate(changes, start=1)]
         walked: dict[int, Evaluation] = {}
@@ -157,6 +159,7 @@ class Walk:
         last, mean = self._last_stage(ladder), self.units.mean
         if not ladder.flexible or (last is not None and mean(self.base.losses) > mean(last.losses)):
             return
+        self.evaluator.doing = "more rounds"
         rounds = self.evaluator.facts.get("rounds", 0.0)
         for factor in (2, 4):
             setting = Setting({ladder.axis: round(rounds * factor)}, "flexible", ladder.axis, factor)

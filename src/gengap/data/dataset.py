@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from gengap.data.column_kinds import find_formats
 from gengap.data.encoding import Date, Encoding, RawTable, collect_columns
-from gengap.data.preparation import PreparedTable, prepare, prepare_large_table
+from gengap.data.preparation import PreparedTable, find_encoding, prepare, prepare_large_table
 from gengap.data.rows import Rows
 from gengap.data.sources.source import Source, open_source
 from gengap.data.split import (
@@ -204,6 +205,53 @@ def load(
         read = replace(read, weights=weights)
     dataset = _build_dataset(opened, read, task, split, preparation)
     return dataset.balanced() if spec.class_weight is not None else dataset
+
+
+@dataclass(frozen=True, eq=False)
+class WholeTable:
+    """All rows of a table as features, without a split.
+
+    Attributes:
+        origin: The path, address or word that was given, without passwords.
+        x: Features of shape (rows, features), a DataFrame of numbers.
+        y: Class numbers or numbers, of shape (rows,).
+        task: What the target is.
+        extra: The columns of groups, times and weights, by name.
+    """
+
+    origin: str
+    x: pd.DataFrame
+    y: np.ndarray
+    task: AnyTask
+    extra: Mapping[str, pd.Series]
+
+
+def load_whole(source: Any, spec: DataSpec | None = None, *, seed: int = 0) -> WholeTable:
+    """Read all rows of a table, with every column turned into numbers as `load` does.
+
+    The encoding (categories, medians of missing values) is fitted to all rows; it does not see the target.
+
+    Args:
+        source: As for `load`.
+        spec: Which rows and columns are used. Default: `DataSpec()`.
+        seed: Seed of the built-in data.
+
+    Raises:
+        UsageError: An option is wrong.
+        DataError: The rows can't be used, or don't fit into memory.
+    """
+    import pandas as pd
+
+    opened, read = _read(_open_with_counts(source, DataSpec.of(spec), seed, None))
+    raw = read.raw
+    if raw is None:
+        raise TooLargeError(f"{opened.origin}: the rows don't fit into the memory that they may take. Use --rows")
+    read = _read_target(opened, read)
+    task = _find_task(opened, read)
+    formats = find_formats([raw], opened.columns, opened)
+    encoding = find_encoding(raw, opened.columns, opened.spec, opened.origin, formats).encoding
+    x = pd.DataFrame(encoding.encode(raw), columns=list(encoding.features), copy=False)
+    return WholeTable(opened.origin, x, task.strata(read.y), task, read.extra)
 
 
 def _find_task(source: Source, read: _TableRows) -> AnyTask:

@@ -1,0 +1,43 @@
+"""What the terminal shows of a check: the verdict, the path as a table, the findings and the advice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gengap.report.verdict_table import verdict_details, verdict_text
+from gengap.text.catalog import catalog
+from gengap.text.numbers import bounds, fixed, minutes
+
+if TYPE_CHECKING:
+    from gengap.check.result import CheckResult
+
+
+def result_text(result: CheckResult) -> RenderableType:
+    """Return the verdict, the path and the reference models, the findings and the advice."""
+    facts, verdict = result.facts, result.verdict
+    head = Text.assemble(f"{verdict.run} · ", verdict_text(verdict))
+    rows = facts.walk.evaluator.inputs.rows
+    about = f"{rows:,} rows · {facts.walk.evaluator.fits} fits · {minutes(result.seconds)}"
+    return Group(head, Text(about), Text(""), _path_table(result), verdict_details([verdict]))
+
+
+def _path_table(result: CheckResult) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("setting", overflow="fold")
+    for column in ("loss", "lower by, %"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in result.path.to_dict("records"):
+        own = row["side"] == "as-is"
+        interval = "" if own else f"{fixed(row['better'], 1)} {bounds((row['better_low'], row['better_high']), 1)}"
+        name = Text("as it is" if own else row["setting"], style="bold" if own else "")
+        table.add_row(name, fixed(row["loss"]), interval)
+    table.add_section()
+    for row in result.references.to_dict("records"):
+        name = catalog("en").text(f"check-reference-{row['model']}")
+        interval = f"{fixed(row['better'], 1)} {bounds((row['better_low'], row['better_high']), 1)}"
+        table.add_row(Text(name, style="italic"), fixed(row["loss"]), interval)
+    return table

@@ -1,0 +1,97 @@
+"""From the command line's texts to an estimator and its complexity path. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import sys
+from collections.abc import Sequence
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from gengap.errors import UsageError, did_you_mean, reason
+
+EXAMPLE = "as in sklearn.ensemble:RandomForestClassifier, or my_models:build for build in my_models.py"
+
+
+def import_estimator(name: str, settings: Sequence[str]) -> Any:
+    """Return the estimator that "module:name" leads to: an instance, a class, or a function that returns one.
+
+    Args:
+        name: The module and the name in it.
+        settings: Parameters as "name=value"; values are Python literals, or text.
+
+    Raises:
+        UsageError: If there is no such estimator or parameter.
+    """
+    named = found = _imported(name)
+    if inspect.isclass(named) or (callable(named) and not hasattr(named, "get_params")):
+        try:
+            found: Any = named()
+        except Exception as fault:
+            raise UsageError(f"estimator {name}: calling it without arguments raised {reason(fault)!r}") from fault
+    if not (hasattr(found, "fit") and hasattr(found, "get_params")):
+        raise UsageError(f"estimator {name}: it is of the type {type(found).__name__}, no scikit-learn estimator")
+    values = dict(map(_setting, settings))
+    known = found.get_params()
+    for parameter in values:
+        if parameter not in known:
+            hint = did_you_mean(parameter, known)
+            raise UsageError(f"--set {parameter}: {type(found).__name__} has no such parameter.{hint}")
+    return found.set_params(**values) if values else found
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    if not (module and all(map(str.isidentifier, (*module.split("."), *attribute.split("."))))):
+        raise UsageError(f"estimator {name!r}: expected module:name, {EXAMPLE}")
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)  # a command's own path doesn't contain the current folder
+    try:
+        imported = importlib.import_module(module)
+    except (Exception, SystemExit) as fault:
+        if isinstance(fault, ModuleNotFoundError) and f"{module}.".startswith(f"{fault.name}."):
+            raise UsageError(
+                f"estimator {name}: there is no module {fault.name!r}, neither in {folder} nor in Python's path"
+            ) from None
+        raise UsageError(f"estimator {name}: importing {module} raised {reason(fault)!r}") from fault
+    finally:
+        sys.path.remove(folder)
+    try:
+        return attrgetter(attribute)(imported)
+    except AttributeError:
+        hint = did_you_mean(attribute, [each for each in vars(imported) if each[0] != "_"])
+        raise UsageError(f"estimator {name}: {module} has no {attribute!r}.{hint}") from None
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise UsageError(f"--set {text}: expected NAME=VALUE, as in max_depth=5")
+    return name, literal(value)
+
+
+def literal(text: str) -> Any:
+    """Return the Python value that a text writes, or the text itself.
+
+    >>> literal("5"), literal("None"), literal("(64, 64)"), literal("sqrt")
+    (5, None, (64, 64), 'sqrt')
+    """
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def parse_complexity(text: str | None) -> str | tuple[str, list[Any]] | None:
+    """Return the path that `--complexity` names: a parameter, or a parameter and its values.
+
+    >>> parse_complexity("max_depth"), parse_complexity("alpha=10,1,0.1")
+    ('max_depth', ('alpha', [10, 1, 0.1]))
+    """
+    if text is None or "=" not in text:
+        return text
+    name, _, values = text.partition("=")
+    return name, [literal(each) for each in values.split(",")]
