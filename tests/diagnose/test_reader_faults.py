@@ -157,7 +157,7 @@ def test_names_can_be_printed() -> None:
         ("a.csv", "", "the file is empty"),
         ("a.csv", "\ufeff \n\u2028", "the file is empty"),
         ("a.parquet", "", "the file is empty"),
-        ("a.csv", b"\x00\x01\x02", "this is not text in UTF-8. Check that it is the log"),
+        ("a.csv", b"\x00\x01\x02", "this is no text, and no kind of file that is known here"),
         ("a.csv", b"val_loss\n\xff", "this is not text in UTF-8"),
         ("a.csv", "val_loss,loss\n", "there are no rows in it"),
         ("a.csv", "1,2\n3,4\n", "the first line holds numbers, expected the columns' names"),
@@ -186,7 +186,7 @@ def test_names_can_be_printed() -> None:
         ("a.feather", "no feather", "can't be read ("),
         ("a.tfevents.1", "no events", "a.tfevents.1 is not an event file of TensorBoard, or is broken"),
         ("a.npz", b"PK", ".npz files can hold pickled code, which runs when it is opened, so gengap"),
-        ("a.xlsx", b"PK", "this kind of file is not known, expected .csv, .tsv"),
+        ("a.xlsx", b"PK", "no training curve was found in this text"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, name: str, content: str | bytes, said: str) -> None:

@@ -113,6 +113,7 @@ def _summarise(curves: MetricCurves) -> LogSummary | None:
         reader=curves.log.reader,
         validation=curves.metric,
         train=curves.train_column,
+        not_judged=curves.not_judged,
         points=len(values),
         first=float(values[0]) if len(values) else None,
         last=float(values[-1]) if len(values) else None,

@@ -11,36 +11,20 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-CurveKey = tuple[str, str]  # split and metric
+from gengap.diagnose.metric_words import (
+    AVERAGED,
+    CAMEL,
+    EVALUATION_ONLY,
+    GLUED,
+    LOSSES,
+    NOT_A_METRIC,
+    NUMBERED,
+    SCORES,
+    SPLITS,
+    in_english,
+)
 
-SPLITS = {
-    **dict.fromkeys(("train", "training", "trn", "learn", "dtrain", "trainset"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "dval", "dvalid"), "validation"),
-    **dict.fromkeys(("eval", "evaluation", "deval", "dev", "holdout", "heldout"), "validation"),
-    **dict.fromkeys(("test", "testing", "dtest", "testset"), "test"),
-}
-# In order of preference. Words of five or more letters are also found inside other words.
-LOSSES = (
-    *("loss", "logloss", "crossentropy", "nll", "nloglik", "deviance", "bce", "ce", "xent", "entropy"),
-    *("perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "mphe", "error", "err", "hinge"),
-    *("huber", "logcosh", "poisson", "quantile", "pinball", "tweedie", "divergence", "kullback", "kl", "kld"),
-    *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "cost", "penalty"),
-    *("falsepositive", "falsenegative", "fpr", "fnr"),
-)
-SCORES = (
-    *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
-    *("precision", "recall", "map", "ap", "ndcg", "iou", "miou", "dice", "jaccard", "bleu", "rouge", "meteor"),
-    *("top", "sensitivity", "specificity", "tpr", "tnr", "truepositive", "truenegative", "mcc", "matthews"),
-    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "hits", "mrr", "gini"),
-    *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
-)
-NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"
-    r"(^|_)(lr|learning_rate|runtime|per_second|flos|grad_norm|(wall_?)?time|timestamp|seconds?|memory|momentum|"
-    r"hp_metric|vs_iterations|std|stdv|stddev|best|weight_decay|num_\w+)(_|$)"
-    r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$"
-)
-CAMEL = re.compile(r"^(train|training|val|valid|validation|eval|test)(?=[A-Z])")
-NUMBERED = re.compile(r"^(validation|valid|val|eval)_(\d+)(?=[^a-z0-9]|$)", re.IGNORECASE)
+CurveKey = tuple[str, str]  # split and metric
 
 
 def split_and_metric(name: str) -> CurveKey | None:
@@ -64,7 +48,8 @@ def split_and_metric(name: str) -> CurveKey | None:
 @lru_cache(maxsize=4096)  # the runs of one log share their columns
 def parse(name: str) -> CurveKey | None:
     """Return what `split_and_metric` does, with "" for a missing split. None for two splits, and for no metric."""
-    parts = re.split(r"([^a-z0-9]+)", CAMEL.sub(r"\1_", name.strip()).lower())  # words at even places
+    plain = AVERAGED.sub("", in_english(CAMEL.sub(r"\1_", name.strip()).lower())) or name.lower()
+    parts = re.split(r"([^a-z0-9]+)", GLUED.sub(r"\1_", plain))  # words at even places
     splits = {SPLITS[word] for word in parts[::2] if word in SPLITS}
     if len(splits) > 1:
         return None
@@ -73,7 +58,7 @@ def parse(name: str) -> CurveKey | None:
         number_of_split = parts[i].isdigit() and i > 0 and parts[i - 2] in SPLITS and parts[i - 1] == "_"
         if parts[i] not in SPLITS and not number_of_split:
             words += parts[i : i + 2]
-    bare = re.sub(r"/dataloader_idx_\d+$", "", "".join(words).strip(" /_-.:[]"))
+    bare = re.sub(r"/dataloader_idx_\d+$", "", "".join(words).strip(" /_-.:[]()"))
     bare = bare.removeprefix("epoch_").removesuffix("_epoch")
     no_metric = NOT_A_METRIC.search(re.sub(r"[^a-z0-9]+", "_", bare).strip("_"))
     if no_metric and not (splits and not bare):
@@ -87,7 +72,7 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
     Names explain each other. `my_score` is a training metric if there is `val_my_score`. If a log has `train_loss`,
     a plain `accuracy` is not of training. Of `X_step` and `X_epoch` the latter counts. XGBoost's `validation_0` is
     training if there is a `validation_1` and nothing else is training. The test set is used as validation if there
-    is none.
+    is none, and so are scores that are only computed on held-out rows, such as `coco/bbox_mAP`.
     """
     names = list(names)
     parsed = {name: parse(name) for name in names} | _numbered(names)
@@ -103,10 +88,23 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
             found[name] = split, metric
         elif metric in judged or (not explicit and split_and_metric(name)):
             found[name] = "train", metric
+    found = _with_evaluations(found, keys)
     if all(split != "validation" for split, _ in found.values()):
         test_as_validation = {"test": "validation"}
         return {name: (test_as_validation.get(split, split), metric) for name, (split, metric) in found.items()}
     return found
+
+
+def _with_evaluations(found: dict[str, CurveKey], keys: dict[str, CurveKey]) -> dict[str, CurveKey]:
+    """Return the keys with those scores as validation that no framework computes on training rows."""
+    if any(split in ("validation", "test") and metric for split, metric in found.values()):
+        return found | {name: ("validation", key[1]) for name, key in keys.items() if name.startswith("metrics/")}
+    alone = {name: ("validation", key[1]) for name, key in keys.items() if not key[0] and _held_out(key[1])}
+    return found | alone
+
+
+def _held_out(metric: str) -> bool:
+    return metric.startswith(("metrics/", "coco/")) or rank_in(metric, EVALUATION_ONLY) is not None
 
 
 def _numbered(names: list[str]) -> dict[str, CurveKey | None]:

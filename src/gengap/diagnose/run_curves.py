@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gengap.diagnose.metric_names import (
-    LOSSES,
-    SCORES,
     CurveKey,
     direction,
     higher_is_better,
@@ -17,11 +16,17 @@ from gengap.diagnose.metric_names import (
     rank_in,
     split_and_metric,
 )
+from gengap.diagnose.metric_words import LOSSES, SCORES
+from gengap.diagnose.validation_hints import validation_hint
 from gengap.errors import UsageError, did_you_mean
 from gengap.history import History, Series
 from gengap.text.catalog import Message
 
 __all__ = ["Log", "MetricCurves", "choose_curves", "higher_is_better", "split_and_metric"]
+
+
+REWARD = re.compile(r"(^|[^a-z])(reward|rew|return)s?([^a-z]|$)")
+SAME = {"acc": "accuracy", "ppl": "perplexity", "error": "err", "cross_entropy": "crossentropy", "xent": "loss"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,8 @@ class Log:
         notes: What the reader had to decide, for example about epochs that were logged twice.
         reader: The kind of source, for example "csv"; empty for curves that were not read from a log.
         part: What the logs of one run have in common, if its curves may be in several files; else empty.
+        unassigned: Curves of those columns of no known split that hold numbers, by column.
+        empty: Columns without any value.
     """
 
     history: History
@@ -43,6 +50,8 @@ class Log:
     notes: tuple[Message, ...] = ()
     reader: str = ""
     part: str = ""
+    unassigned: Mapping[str, Series] = field(default_factory=dict)
+    empty: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +78,13 @@ class MetricCurves:
     train_column: str | None = None
     log: Log | None = None
 
+    @property
+    def not_judged(self) -> tuple[str, ...]:
+        """The log's other curves of a known split, as their source called them."""
+        judged = {self.metric, self.train_column}
+        names = () if self.log is None else self.log.names.values()
+        return tuple(name for name in names if name not in judged)
+
 
 def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     """Return the curves to judge: those of `metric`, or of the loss that the run logged.
@@ -85,16 +101,39 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     """
     judged = [m for split, m in log.history.series if split == "validation"]
     if metric is not None:
+        if metric in log.unassigned:
+            return _unassigned_curves(log, metric)
         return _curves(log, _find_metric(log, judged, metric))
     ranked = sorted((rank, m) for m in judged if (rank := _rank(log, m)) is not None)
+    trained = any(split == "train" for split, _ in log.history.series)
+    if ranked and trained and all(len(log.history["validation", m]) == 1 for _, m in ranked):
+        only = log.names.get(("validation", ranked[0][1]), ranked[0][1])
+        found = f"there is no validation curve, only one value of {only}."
+        raise UsageError(f"{_title(log)}: {found} {_hint(log)} {_listed(log)}")
     if not ranked:
-        raise UsageError(f"{_title(log)}: {_no_curves(judged)} {_listed(log)}")
+        raise UsageError(f"{_title(log)}: {_no_curves(log, judged)} {_listed(log)}")
     return _curves(log, ranked[0][1])
+
+
+def _unassigned_curves(log: Log, column: str) -> MetricCurves:
+    """Return the curves to judge for a column of no known split."""
+    series = log.unassigned[column]
+    higher = direction(column)
+    return MetricCurves(
+        run=_title(log),
+        metric=column,
+        validation=series,
+        train=None,
+        higher_is_better=_climbs(series) if higher is None else higher,
+        log=log,
+    )
 
 
 def _rank(log: Log, metric: str) -> tuple[int, int] | None:
     """Return the order in which metrics are judged; None for one that is judged only by request."""
     series, higher = log.history.series, direction(metric)
+    if REWARD.search(metric):  # no measure of how well a model generalises
+        return None
     if metric == "loss":
         return 1, 0
     if higher is False:
@@ -125,6 +164,7 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     series = log.history.series
     clean = ("train", f"clean_{metric}")  # clean_loss lacks the penalties that validation's loss holds
     keys = [clean] if metric != "loss" and clean in series else [("train", metric), ("train", f"{metric}_step")]
+    keys += [("train", other) for other in _spellings(metric)]
     train_key = next((key for key in keys if key in series), None)
     train = None if train_key is None else series[train_key]
     higher = direction(metric)
@@ -144,6 +184,11 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     )
 
 
+def _spellings(metric: str) -> list[str]:
+    """Return other spellings of a metric, such as accuracy for acc."""
+    return [b for one, other in SAME.items() for a, b in ((one, other), (other, one)) if a == metric]
+
+
 def _climbs(train: Series) -> bool:
     """Return whether the last quarter lies above the first: training improves its own metric."""
     finite = train.values[np.isfinite(train.values)]
@@ -156,10 +201,14 @@ def _title(log: Log) -> str:
     return f"{run}.seed{seed}" if seed else run
 
 
-def _no_curves(judged: list[str]) -> str:
+def _no_curves(log: Log, judged: list[str]) -> str:
     if judged:
         return "none of its validation curves is a known loss or score. Name one with --metric (metric=...)."
-    return "there is no validation curve. Log the validation loss as well, in a column such as val_loss."
+    return f"there is no validation curve. {_hint(log)}"
+
+
+def _hint(log: Log) -> str:
+    return validation_hint([*log.names.values(), *log.other])
 
 
 def _listed(log: Log) -> str:
@@ -172,8 +221,11 @@ def _listed(log: Log) -> str:
         texts = [f"Found only training curves: {_join(of_split['train'])}."]
     else:
         texts = [f"It holds {'; '.join(parts) or 'no curves'}."] if parts or not log.other else []
-    if log.other:
-        texts.append(f"These columns were not recognised: {_join(log.other)}.")
+    unknown = [name for name in log.other if name not in log.empty]
+    if log.empty:
+        texts.append(f"These columns are empty: {_join(log.empty)}.")
+    if unknown:
+        texts.append(f"These columns were not recognised: {_join(unknown)}.")
     return " ".join([*texts, *map(str, log.notes)])
 
 

@@ -77,6 +77,7 @@ class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
         reader: The kind of source, for example "csv".
         validation: The validation column that was judged, as its source called it.
         train: The training column, if there is one.
+        not_judged: The other columns that are curves of a known split.
         points: Number of validation values.
         first: The first of them.
         last: The last of them.
@@ -86,6 +87,7 @@ class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
     reader: str
     validation: str
     train: str | None
+    not_judged: tuple[str, ...] = ()
     points: int
     first: float | None
     last: float | None

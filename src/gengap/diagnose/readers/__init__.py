@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 from gengap.diagnose.metric_names import parse
+from gengap.diagnose.readers.restarts import restart_mode
 from gengap.diagnose.run_curves import Log
 from gengap.errors import UsageError
 from gengap.history import History
@@ -20,7 +20,7 @@ from gengap.history import History
 __all__ = ["Log", "read"]
 
 
-def read(source: object, metric: str | None = None) -> list[Log]:
+def read(source: object, metric: str | None = None, restart: str = "auto") -> list[Log]:
     """Return the runs in a log.
 
     Files: CSV, TSV, JSON, JSON lines, Parquet, Arrow, Feather, TensorBoard's event files. Folders: those of a
@@ -39,6 +39,8 @@ def read(source: object, metric: str | None = None) -> list[Log]:
         source: Path of a file or folder, or a Python object.
         metric: Metric of curves that are named only by their split, as in {"train": [...], "validation": [...]}
             (default: the loss).
+        restart: What to do where epochs start again: "continue" the run, "split" it into two, or "auto" for what
+            the curves say.
 
     Raises:
         DataError: If the log can't be read.
@@ -50,11 +52,13 @@ def read(source: object, metric: str | None = None) -> list[Log]:
         file = os.fsdecode(source)
         if not file:
             raise UsageError("the path is empty, expected a file or a folder. Name a log.")
-        logs = read_path(Path(file), file)
+        with restart_mode(restart):
+            logs = read_path(file)
     else:
         from gengap.diagnose.readers.objects import read_object
 
-        logs = read_object(source)
+        with restart_mode(restart):
+            logs = read_object(source)
     bare = (parse(metric) or ("", ""))[1] if metric else ""
     return [_with_metric(log, bare or "loss") for log in logs]
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from gengap.diagnose.metric_names import SPLITS, assign
+from gengap.diagnose.metric_names import assign
+from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.log_table import check_points
 from gengap.diagnose.readers.table_layouts import LoggedColumn, build_log
 from gengap.diagnose.run_curves import Log

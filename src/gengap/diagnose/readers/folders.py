@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gengap.diagnose.readers import events, mlflow, sqlite
+from gengap.diagnose.readers.entrances import expand, local_copy
 from gengap.diagnose.readers.file_names import join_parts
 from gengap.diagnose.readers.paths import read_file
 from gengap.diagnose.readers.text_tables import csv_table, decoded
@@ -33,18 +34,27 @@ Paths = list[Path]
 Reader = Callable[[Paths, Path, str], list[Log]]  # all files below a folder, the folder, and what errors call it
 
 
-def read_path(path: Path, file: str) -> list[Log]:
-    """Return the runs in a file or folder, which errors call `file`. Raises DataError if it can't be read."""
+def read_path(source: str) -> list[Log]:
+    """Return the runs at a path, an http(s) address, "-" (standard input) or a pattern of names.
+
+    Raises:
+        DataError: If it can't be read, or nothing in it is a training curve.
+        SourceError: If an address does not answer.
+    """
     try:
-        path = path.expanduser()
+        return [log for each in expand(source) for log in _read_one(each)]
+    except (OSError, RuntimeError) as fault:  # RuntimeError: the home folder is unknown
+        problem = getattr(fault, "strerror", None) or fault
+        raise DataError(f"{source}: can't be read ({problem}). Check the path and its rights.") from None
+
+
+def _read_one(source: str) -> list[Log]:
+    with local_copy(source) as (path, file):
         if path.is_dir():
             return _read_folder(path, file)
         if not path.exists():
             raise DataError(f"{file}: there is no such file or folder. Check the path.")
         return read_file(path, file)
-    except (OSError, RuntimeError) as fault:  # RuntimeError: the home folder is unknown
-        problem = getattr(fault, "strerror", None) or fault
-        raise DataError(f"{file}: can't be read ({problem}). Check the path and its rights.") from None
 
 
 def _read_folder(folder: Path, file: str) -> list[Log]:

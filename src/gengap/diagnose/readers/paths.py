@@ -1,4 +1,4 @@
-"""Choose the reader of a file by its name. Nothing is unpickled."""
+"""Read one file: choose the reader by the file's content. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -6,20 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from gengap.diagnose.readers import events, frames, sqlite, wandb
-from gengap.diagnose.readers import text_tables as text
+from gengap.diagnose.readers.entrances import MAX_BYTES
+from gengap.diagnose.readers.text_kinds import read_text_log
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
-MAX_BYTES = 256 << 20  # of one file that is read at once
-TEXTS = {  # by suffix: the reader's name and the reader
-    **dict.fromkeys((".csv", ".tsv", ".txt"), ("csv", text.read_csv_log)),
-    **dict.fromkeys((".jsonl", ".ndjson"), ("json-lines", text.read_json_lines)),
-    ".json": ("json", text.read_json),
-}
-TABLES = {
-    ".parquet": ("parquet", frames.read_parquet_log),
-    **dict.fromkeys((".arrow", ".feather"), ("arrow", frames.read_arrow_log)),
-}
+TABLES = {b"PAR1": ("parquet", frames.read_parquet_log), b"ARROW1": ("arrow", frames.read_arrow_log)}
+TABLE_ENDINGS = {"parquet": (".parquet",), "arrow": (".arrow", ".feather")}
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz")
 
 
@@ -44,16 +37,12 @@ def read_file(path: Path, file: str) -> list[Log]:
         return _named("sqlite", sqlite.read_database(path, file))
     if wandb.is_run_file(path):
         return _named("wandb", wandb.read_run_file(path, file))
-    if suffix in TABLES:
-        reader, read_table = TABLES[suffix]
-        return _named(reader, read_table(path, file))
-    if suffix in TEXTS:
-        reader, read_text = TEXTS[suffix]
-        return _named(reader, read_text(text.decoded(path.read_bytes(), file), file))
-    known = ", ".join((*TEXTS, *TABLES))
-    raise DataError(
-        f"{file}: this kind of file is not known, expected {known} or TensorBoard's events. Convert it."
-    )
+    with path.open("rb") as opened:
+        start = opened.read(8)
+    for magic, (reader, read_table) in TABLES.items():
+        if start.startswith(magic) or suffix in TABLE_ENDINGS[reader]:
+            return _named(reader, read_table(path, file))
+    return read_text_log(path, file)
 
 
 def _named(reader: str, logs: list[Log]) -> list[Log]:

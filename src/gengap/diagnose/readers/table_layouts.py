@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.diagnose.metric_names import SPLITS, CurveKey, assign, parse
+from gengap.diagnose.metric_names import CurveKey, assign, parse
+from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.file_names import name_by_file
 from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
+from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.run_columns import split_by_run
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, printable, shown
@@ -25,12 +27,16 @@ WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
 
 class LoggedColumn(NamedTuple):
-    """One column's values in logged order: whole epochs or steps `x` (n,), and `y` (n,)."""
+    """One column's values in logged order: whole epochs or steps `x` (n,), and `y` (n,).
+
+    `often` says that it is logged several times an epoch, as by a progress bar, so that the last value counts.
+    """
 
     name: str
     key: CurveKey
     x: np.ndarray
     y: np.ndarray
+    often: bool = False
 
 
 def read_log_table(table: LogTable) -> list[Log]:
@@ -57,7 +63,7 @@ def _logs(table: LogTable) -> list[Log]:
         groups.setdefault((run, 0 if seeds is None else _seed(table, seeds[i], i)), []).append(i)
         if len(groups) > MAX_RUNS:
             raise DataError(f"{table.file}: holds more than {MAX_RUNS:,} runs. Give fewer of them in one file.")
-    return [read(table, roles, run, seed, rows) for (run, seed), rows in groups.items()]
+    return [log for (run, seed), rows in groups.items() for log in read(table, roles, run, seed, rows)]
 
 
 def _seed(table: LogTable, cell: object, i: int) -> int:
@@ -83,7 +89,7 @@ def _pivoted(table: LogTable, roles: Mapping[str, str]) -> LogTable:
     return replace(table, columns=columns, ragged=True)
 
 
-def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> Log:
+def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> list[Log]:
     places = {roles.get(role) for role in ("run", "seed", "epoch", "step", "split")}
     metrics = [name for name in table.columns if name not in places]
     keys = assign(metrics)
@@ -97,12 +103,41 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
         if len(at):
             found[name] = at, values
     x, axis_note = _positions(table, roles, rows, [at for at, _ in found.values()])
-    curves = [LoggedColumn(name, keys[name], x[at], values) for name, (at, values) in found.items()]
-    if not table.ragged:
-        curves, more = _diverged(curves, x)
-        notes += more
+    notes = [*axis_note, *notes]
     other = [name for name in metrics if name not in found]
-    return build_log(table.file, run, seed, curves, other, [*axis_note, *notes])
+    empty = [name for name in other if all(cell is None or cell == "" for cell in table.columns[name])]
+    unassigned = _unassigned(table, [name for name in other if name not in empty], rows)
+    parts, more = divide(x, [PlacedCurve(keys[name], at, values) for name, (at, values) in found.items()])
+    logs = []
+    for i, part in enumerate(parts, 1):
+        inside = {name: (part.start <= at) & (at < part.end) for name, (at, _) in found.items()}
+        curves = [
+            LoggedColumn(name, keys[name], part.x[at[inside[name]]], values[inside[name]])
+            for name, (at, values) in found.items()
+            if inside[name].any()
+        ]
+        diverged: list[Message] = []
+        if not table.ragged:
+            curves, diverged = _diverged(curves, part.x[part.start : part.end])
+        title = run if len(parts) == 1 else f"{run} {i}".strip()
+        inner = {
+            name: last_of_each_epoch(part.x[at[mine]], values[mine])
+            for name, (at, values) in unassigned.items()
+            if (mine := (part.start <= at) & (at < part.end) & np.isfinite(part.x[at])).any()
+        }
+        decided = [*notes, *more, *diverged]
+        logs.append(build_log(table.file, title, seed, curves, other, decided, inner, empty))
+    return logs
+
+
+def _unassigned(table: LogTable, names: list[str], rows: list[int]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return rows and values of those columns of numbers that are no known curve."""
+    found = {}
+    for name in names:
+        at, values, fault = numbers(table, name, rows)
+        if len(at) and not fault:
+            found[name] = at, values
+    return found
 
 
 def _positions(
@@ -153,7 +188,7 @@ def _diverged(curves: list[LoggedColumn], x: np.ndarray) -> tuple[list[LoggedCol
     return longer, notes
 
 
-def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> Log:
+def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> list[Log]:
     at, values, fault = numbers(table, roles["value"], rows)
     if fault:
         raise DataError(f"{table.file}, {fault}. Put a number there, or leave it empty.")
@@ -175,7 +210,7 @@ def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
         else:
             name = column_name(key) if split else metric
             curves.append(LoggedColumn(name, key, x[of_rows[split, metric]], values[js]))
-    return build_log(table.file, run, seed, curves, other, [*notes, *table.notes])
+    return [build_log(table.file, run, seed, curves, other, [*notes, *table.notes])]
 
 
 def _without(split: str, metric: str) -> str:
@@ -191,6 +226,8 @@ def build_log(
     curves: Iterable[LoggedColumn],
     other: Iterable[str] = (),
     notes: Iterable[Message] = (),
+    unassigned: Mapping[str, Series] | None = None,
+    empty: Iterable[str] = (),
 ) -> Log:
     """Return one run with its curves sorted by epoch. Of values for the same epoch the last counts, with a note.
 
@@ -201,7 +238,7 @@ def build_log(
     names: dict[CurveKey, str] = {}
     for curve in curves:
         x, last = np.unique(curve.x[::-1], return_index=True)
-        if len(x) < len(curve.x):
+        if len(x) < len(curve.x) and not curve.often:
             decided.append(Message("read-repeated", {"column": curve.name, "count": len(curve.x) - len(x)}))
         if curve.key[0] == "validation" and (parse(curve.name) or ("", ""))[0] == "test":
             decided.append(Message("read-test-as-validation", {"column": curve.name}))
@@ -215,7 +252,20 @@ def build_log(
         names[key] = printable(curve.name)
     title = printable(f"{file}:{run}" if run and file else file or run)
     shown = tuple(dict.fromkeys(printable(name) for name in left_out))
-    return Log(History(title, seed, series), names, shown, tuple(map(_printable, decided)))
+    return Log(
+        History(title, seed, series),
+        names,
+        shown,
+        tuple(map(_printable, decided)),
+        unassigned={printable(name): curve for name, curve in (unassigned or {}).items()},
+        empty=tuple(map(printable, empty)),
+    )
+
+
+def last_of_each_epoch(x: np.ndarray, values: np.ndarray) -> Series:
+    """Return a curve sorted by epoch; of values for the same epoch the last counts."""
+    epochs, last = np.unique(x[::-1], return_index=True)
+    return Series(epochs.astype(np.int64), values[::-1][last])
 
 
 def _printable(note: Message) -> Message:

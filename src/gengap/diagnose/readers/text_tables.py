@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
@@ -22,11 +23,12 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
 def decoded(content: bytes, file: str) -> str:
-    """Return the text of a file. Raises DataError if there is none, or if it is not UTF-8."""
+    """Return the text of a file, in UTF-8 or UTF-16. Raises DataError if there is none, or if it is no text."""
+    encoding = encoding_of(content)
     try:
-        if b"\0" in content:
+        if encoding == "utf-8-sig" and b"\0" in content:
             raise ValueError
-        text = content.decode("utf-8-sig")
+        text = content.decode(encoding)
     except ValueError:
         raise DataError(
             f"{file}: this is not text in UTF-8. Check that it is the log, and save it as UTF-8."
@@ -34,6 +36,18 @@ def decoded(content: bytes, file: str) -> str:
     if not text.strip():
         raise DataError(f"{file}: the file is empty. Give a log of at least one epoch.")
     return text
+
+
+def encoding_of(start: bytes) -> str:
+    """Return the encoding of a text that starts with these bytes: UTF-8, or UTF-16 as PowerShell writes it."""
+    start = start[:4096]
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(start) > 3 and start[1::2].count(0) > len(start) * 0.4:
+        return "utf-16-le"
+    if len(start) > 3 and start[::2].count(0) > len(start) * 0.4:
+        return "utf-16-be"
+    return "utf-8-sig"
 
 
 def read_csv_log(text: str, file: str) -> list[Log]:

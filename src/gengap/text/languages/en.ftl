@@ -383,6 +383,8 @@ read-repeated = { $count } { $count ->
 } of { $column } repeat an epoch or step: the last one logged counts.
 read-test-as-validation = { $column } is used as validation, because no validation is logged.
 read-header-again = Line { $line } repeats the column names and was left out.
+read-restart-continued = Epochs start again at { $epoch } after { $after }: counted on, as one run (--restart split for two).
+read-restart-split = Epochs start again: read as { $count } runs (--restart continue for one).
 read-cut-off = The last line, { $line }, is cut off and was left out.
 read-fewer-values = { $column } has { $count } values for { $rows } epochs: read as one every { $every }.
 read-broken-events = { $file } is cut off or broken after { $events } events: those were read.

@@ -1,0 +1,85 @@
+"""Words in the names of curves: splits, losses, scores, what is no metric, and words of other languages."""
+
+from __future__ import annotations
+
+import re
+
+SPLITS = {
+    **dict.fromkeys(("train", "training", "trn", "learn", "dtrain", "trainset", "tr", "trained"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dval", "dvalid", "valset", "vld"), "validation"),
+    **dict.fromkeys(("eval", "evaluation", "deval", "dev", "holdout", "heldout", "devset"), "validation"),
+    **dict.fromkeys(("crossval", "crossvalidation", "validating", "evaluating", "validset"), "validation"),
+    **dict.fromkeys(("test", "testing", "dtest", "testset", "tst"), "test"),
+}
+# In order of preference. Words of five or more letters are also found inside other words.
+LOSSES = (
+    *("loss", "logloss", "crossentropy", "nll", "nloglik", "deviance", "bce", "ce", "xent", "entropy"),
+    *("perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "mphe", "error", "err", "hinge"),
+    *("huber", "logcosh", "poisson", "quantile", "pinball", "tweedie", "divergence", "kullback", "kl", "kld"),
+    *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "cost", "penalty"),
+    *("falsepositive", "falsenegative", "fpr", "fnr"),
+)
+SCORES = (
+    *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
+    *("precision", "recall", "map", "ap", "ndcg", "iou", "miou", "dice", "jaccard", "bleu", "rouge", "meteor"),
+    *("top", "sensitivity", "specificity", "tpr", "tnr", "truepositive", "truenegative", "mcc", "matthews"),
+    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "hits", "mrr", "gini"),
+    *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
+)
+EVALUATION_ONLY = ("map", "bleu", "sacrebleu", "rouge", "meteor", "fid", "miou")  # never computed on training rows
+NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"
+    r"(^|_)(lr|learning_rate|runtime|per_second|flos|grad_norm|(wall_?)?time|timestamp|seconds?|memory|momentum|"
+    r"hp_metric|vs_iterations|std|stdv|stddev|best|weight_decay|num_\w+)(_|$)"
+    r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$"
+)
+CAMEL = re.compile(r"^(?i:(train|training|val|valid|validation|eval|test))(?=[A-Z][a-z])")
+GLUED = re.compile(  # trainloss, valacc
+    r"^(train|training|val|valid|validation|eval|dev|test)(?=(loss|acc|accuracy|error|err|mse|mae|rmse|ppl|auc|f1)$)"
+)
+NUMBERED = re.compile(r"^(validation|valid|val|eval)_(\d+)(?=[^a-z0-9]|$)", re.IGNORECASE)
+AVERAGED = re.compile(r"\b(?:(?:avg|average|averaged|running|overall)(?:[^a-z0-9]+|$)|mean[^a-z0-9]+(?=loss))")
+
+# Other languages, the longer word first where one begins another
+_TRAIN = "entraînement|entrainement|apprentissage|entrenamiento|treinamento|treino|addestramento|eğitim|trening"
+_TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练集|訓練集|训练|訓練|学習|훈련|학습"
+_VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidacj\\w*|валидаци\\w*|проверк\\w*"
+_VALIDATION += "|验证集|驗證集|验证|驗證|検証|검증"
+_TEST = "prueba|teste|тестов\\w*|тест|测试集|測試集|测试|測試|テスト|테스트"
+_LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실"
+_ACCURACY = "genauigkeit|exactitude|exactitud|acurácia|accuratezza|doğruluk|dokładność|точност\\w*"
+_ACCURACY += "|准确率|準確率|准确度|正确率|精度|正解率|정확도"
+TRANSLATIONS = (  # in this order: a rate of learning is not training
+    (r"学习率|學習率|学習率|학습률|학습율|lernrate|taux d.apprentissage|tasa de aprendizaje", "learning_rate"),
+    (r"耗时|用时|時間|时间|시간|dauer|durée|tiempo|tempo|время", "time"),
+    (r"最佳|最好|最良|最小|최고|최저|최적|beste[rs]?|meilleure?|mejor|melhor|лучш\w*", "best"),
+    (r"平均|평균|mittlerer?|moyenne?|promedio|média|средн\w*", "average"),
+    (_LOSS, "loss"),
+    (r"误差|誤差|오차|오류|fehler|erreur|ошибк\w*", "error"),
+    (_ACCURACY, "accuracy"),
+    (r"召回率|再現率|재현율", "recall"),
+    (_TRAIN, "train"),
+    (r"trainings?", "train"),
+    (_VALIDATION, "validation"),
+    (_TEST, "test"),
+    (r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoche|époque|época|epoca|epoka|эпох\w*", "epoch"),
+    (r"ステップ|스텝|步数|步|schritt|étape|шаг", "step"),
+    (r"迭代|反復|반복|итераци\w*|itération|iteración", "iteration"),
+)
+_ASCII_WORDS = re.compile(
+    r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?e|epoca|epoka|prueba|teste|fehler|schritt|"
+    r"validierung|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
+)
+_COMPILED = tuple((re.compile(rf"(?:{pattern})"), word) for pattern, word in TRANSLATIONS)
+
+
+def in_english(text: str) -> str:
+    """Return lower-case text with the words of other languages for splits, metrics and counters in English.
+
+    >>> in_english("验证损失").split(), in_english("trainingsverlust").split(), in_english("val_loss")
+    (['validation', 'loss'], ['train', 'loss'], 'val_loss')
+    """
+    if text.isascii() and not _ASCII_WORDS.search(text):
+        return text
+    for pattern, word in _COMPILED:
+        text = pattern.sub(f" {word} ", text)
+    return text

@@ -1,0 +1,45 @@
+"""Console text of any framework: one reader of lines, by one grammar.
+
+    text -> screen (what a terminal shows) -> template (what each number means) -> collector -> curves -> Log
+
+The grammar, line by line:
+
+- **Number**: everything written together. `0.53`, `33.7%`, `0.52+0.01` (mean and spread) and `nan` are values;
+  `3/20`, `12:30:01`, `5.3s/it` are counters, times and rates. In `6.9 (7.1)` the average counts.
+- **Name**: the words before a number, back to a boundary (comma, bar, tab, two blanks, dash, bracket, colon), then
+  a separator: blanks, `:`, `=`, `|`. A name that is none of a metric is left out.
+- **Place**: a number named epoch, step, iteration, round, fold or run says where values belong, on its own line and
+  on the lines below, until the next one. A first number without a name counts too (`[20]`, `39:`).
+- **Split**: words such as train, val, dev, test, in a name (`val_loss`) or before it on the line (`Val: loss 0.5,
+  acc 0.9`), or as a heading above (`Validating`), until the next epoch. Names without one are training.
+- **Table**: a line of names, with rows of as many cells. See `tables`.
+- **Left out**: best and previous values, rates, times, counters, settings, checkpoint messages.
+- **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
+- A value is counted once: of several phrases for one metric, the log's most frequent one counts.
+
+Words of ten other languages are known (`metric_words`). Nothing in a log is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gengap.diagnose.readers.console.collector import Collector
+from gengap.diagnose.readers.console.curves import console_logs
+from gengap.diagnose.readers.console.screen import screen_lines
+from gengap.diagnose.run_curves import Log
+
+__all__ = ["read_console"]
+
+
+def read_console(blocks: Iterable[str], file: str) -> list[Log]:
+    """Return the runs in console text, given in blocks of any size; an empty list if there are no curves.
+
+    Args:
+        blocks: The text.
+        file: What errors call it.
+    """
+    collector = Collector(file)
+    for line, overwritten in screen_lines(blocks):
+        collector.feed(line, overwritten)
+    return console_logs(collector)

@@ -1,0 +1,253 @@
+"""Collects the values of console lines, each at its epoch and step, in columns by name."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass, field
+
+from gengap.diagnose.readers.console import numbers as n
+from gengap.diagnose.readers.console.phrases import metric_name
+from gengap.diagnose.readers.console.screen import without_bars
+from gengap.diagnose.readers.console.tables import NONE, TableReader, role
+from gengap.diagnose.readers.console.template import (
+    Named,
+    Template,
+    canonical_name,
+    in_plain_english,
+    parse_template,
+    split_of,
+    splits_in_order,
+)
+from gengap.diagnose.readers.log_table import check_points
+
+FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those that come again
+MOST_TEMPLATES = 100_000  # that are remembered
+MOST_COLUMNS = 2_000
+NAN = math.nan
+
+
+@dataclass
+class Column:
+    """Values of one name.
+
+    Attributes:
+        name: As the log calls it, with its split.
+        canonical: What `metric_names` reads.
+        form: The phrase that the values stand in.
+        rows: Row of each value.
+        values: The values.
+        progress: How many values stand beside a progress bar or a batch number.
+    """
+
+    name: str
+    canonical: str
+    form: str
+    rows: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    progress: int = 0
+
+
+class Collector:
+    """Reads lines one by one; `columns` and the rows' positions hold what was found.
+
+    Attributes:
+        columns: By canonical name and form.
+        epoch, step, count: Position of each row; NaN where the log says none.
+        run: Number of the fold, run or trial of each row; 0 before the first.
+        runs: Names of the runs.
+        tabular: Number of values that stood in tables.
+        best: The last number called "best" beside a metric without a name, or None.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.columns: dict[tuple[str, str], Column] = {}
+        self.epoch, self.step, self.count = array("d"), array("d"), array("d")
+        self.run = array("q")
+        self.runs: list[str] = [""]
+        self.tabular = self.points = 0
+        self.best: float | None = None
+        self._at = [NAN, NAN, NAN]
+        self._run = 0
+        self._context: str | None = None
+        self._new_row = True
+        self._overwritten = False
+        self._in_row: set[int] = set()
+        self._templates: dict[tuple[str, ...], Template] = {}
+        self._seen: set[int] = set()
+        self._lookup: dict[tuple[Named, str | None, bool], Column] = {}
+        self._tables = TableReader()
+        self._last_numbers: dict[tuple[str, ...], list[str]] = {}
+
+    def feed(self, line: str, overwritten: bool = False) -> None:
+        """Read one line; `overwritten` if the next one replaces it on the screen."""
+        parts = n.NUMBER.split(without_bars(line))
+        texts = tuple(parts[::2])
+        template = self._templates.get(texts)
+        if template is None:
+            template = self._parse(texts, line)
+            if template is None:
+                return
+        found = parts[1::2]
+        if (self._tables.headers or len(found) >= 15) and found and self._table_row(line):
+            return
+        if not template.values and len(found) <= 2 and self._tables.header(line):
+            return
+        if found:
+            self._place(template, found)
+        if template.context is not None:
+            self._context = template.context
+        if template.values:
+            self._take(template, found)
+        self._overwritten = overwritten
+
+    def _parse(self, texts: tuple[str, ...], line: str) -> Template | None:
+        if len(self._templates) >= FREE_TEMPLATES and "oss" not in line and "cc" not in line:
+            key = hash(texts)
+            if key not in self._seen:
+                if len(self._seen) > MOST_TEMPLATES:
+                    self._seen.clear()
+                self._seen.add(key)
+                return None
+        if len(self._templates) > MOST_TEMPLATES:
+            self._templates.clear()
+        template = self._templates[texts] = parse_template(texts)
+        return template
+
+    def _place(self, template: Template, found: list[str]) -> None:
+        """Move to the epoch and step that a line names."""
+        named = {place.kind for place in template.places}
+        for kind, index, label in template.places:
+            number = n.counted(found[index])
+            if number is None or kind == "batch":
+                continue
+            if kind == "run":
+                self._begin_run(f"{label} {found[index]}")
+            elif kind == "epoch":
+                if number != self._at[0]:
+                    self._at = [number, NAN, self._at[2]]
+                    self._context, self._new_row = None, True
+            elif kind == "step":
+                self._step(1, number)
+            elif "epoch" not in named:
+                self._step(2, number)
+
+    def _step(self, which: int, number: float) -> None:
+        if number != self._at[which]:
+            self._at[which] = number
+            self._new_row = True
+            if math.isnan(self._at[0]) and which == 1:
+                self._context = None
+
+    def _begin_run(self, label: str) -> None:
+        if label != self.runs[self._run]:
+            self.runs.append(label)
+            self._run = len(self.runs) - 1
+            self._at, self._context, self._new_row = [NAN, NAN, NAN], None, True
+
+    def _take(self, template: Template, found: list[str]) -> None:
+        unnamed = any(place.kind == "batch" for place in template.places)
+        progress = unnamed or any("/" in number and n.RATIO.fullmatch(number) for number in found[1:])
+        for named in template.values:
+            text = found[named.number]
+            number = n.value(text)
+            if named.second and (two := n.pair(text)) is not None:
+                self._add(self._column(named, False), two[0], progress)
+                self._add(self._column(named, True), two[1], progress)
+                continue
+            if named.average and (average := self._average(text, found[named.average])) is not None:
+                number = average
+            if number is not None:
+                self._add(self._column(named, False), number, progress)
+        if template.best >= 0 and (best := n.value(found[template.best])) is not None:
+            self.best = best
+
+    @staticmethod
+    def _average(text: str, behind: str) -> float | None:
+        """Return the number in parentheses behind a value, if it may be its average or its percentage."""
+        if (behind[0] in "+-" and text[0] not in "+-") or not ("." in behind or "%" in behind):
+            return None
+        number = n.value(behind)
+        return number if n.value(text) is None or "." in text or "%" in behind else None
+
+    def _column(self, named: Named, second: bool) -> Column:
+        context = None if named.split else self._context
+        key = named, context, second
+        column = self._lookup.get(key)
+        if column is None:
+            canonical, name = named.second if second else named.canonical, named.name
+            if context:
+                canonical, name = canonical_name(context, canonical), f"{context} {name}"
+            column = self._lookup[key] = self._new_column(name, canonical, named.form)
+        return column
+
+    def _new_column(self, name: str, canonical: str, form: str) -> Column:
+        key = canonical.lower(), form.lower()
+        if key not in self.columns and len(self.columns) >= MOST_COLUMNS:
+            return Column(name, canonical, form)
+        return self.columns.setdefault(key, Column(name, canonical, form))
+
+    def _add(self, column: Column, number: float, progress: bool = False) -> None:
+        row = len(self.run) - 1
+        again = bool(column.rows) and column.rows[-1] == row
+        if self._overwritten and row >= 0 and self._same_epoch(row):
+            self.epoch[row], self.step[row], self.count[row] = self._at
+            self._new_row = False
+            if again:
+                column.values[-1] = number
+                return
+        elif self._new_row or again:
+            self.epoch.append(self._at[0])
+            self.step.append(self._at[1])
+            self.count.append(self._at[2])
+            self.run.append(self._run)
+            self._new_row = False
+            row += 1
+        column.rows.append(row)
+        column.values.append(number)
+        column.progress += progress
+        self.points += 1
+        if self.points % 65536 == 0:
+            check_points(self.file, self.points)
+
+    def _same_epoch(self, row: int) -> bool:
+        before, now = self.epoch[row], self._at[0]
+        return self.run[row] == self._run and (before == now or (math.isnan(before) and math.isnan(now)))
+
+    def _table_row(self, line: str) -> bool:
+        row = self._tables.row(line)
+        if row is None:
+            return False
+        names, cells = row
+        lower = [name.lower() for name in names]
+        held_out = lower[:2] == ["e", "#"]  # spaCy's table: all but the losses are scores on the development set
+        split = next((split_of(cell) for cell in cells if not n.NUMBER.fullmatch(cell) and split_of(cell)), None)
+        self._overwritten, self._new_row = False, True
+        places: set[str] = set()
+        for name, cell in zip(names, cells, strict=True):
+            kind = role(name)
+            if kind == "run" or kind == "batch":
+                continue
+            if kind is not None and kind not in places and (number := n.counted(cell)) is not None:
+                places.add(kind)
+                self._at[("epoch", "step", "count").index(kind)] = number
+        for name, cell in zip(names, cells, strict=True):
+            if cell.lower() in NONE - {"nan"} or role(name) is not None:
+                continue
+            number = n.value(cell)
+            if number is not None:
+                self._add(self._table_column(name, split, held_out), number)
+                self.tabular += 1
+        return True
+
+    def _table_column(self, name: str, split: str | None, held_out: bool) -> Column:
+        plain = in_plain_english(name)
+        own = splits_in_order(plain)
+        if own or metric_name(name) is None:
+            return self._new_column(name, canonical_name(None, plain), name)
+        if held_out and not plain.lower().startswith("loss"):
+            split = "validation"
+        if split:
+            return self._new_column(f"{split} {name}", canonical_name(split, plain), name)
+        return self._new_column(name, canonical_name(None, plain), name)

@@ -1,0 +1,167 @@
+"""From collected columns to runs: which phrases belong together, which axis counts, where a run starts again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from gengap.diagnose.metric_names import CurveKey, assign
+from gengap.diagnose.readers.console.collector import Collector, Column
+from gengap.diagnose.readers.restarts import PlacedCurve, divide
+from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_of_each_epoch
+from gengap.diagnose.run_curves import Log
+from gengap.text.catalog import Message
+
+
+class Curve(NamedTuple):
+    """Values of one column at rows: both (n,)."""
+
+    name: str
+    key: CurveKey
+    rows: np.ndarray
+    values: np.ndarray
+    progress: bool
+
+
+def console_logs(found: Collector) -> list[Log]:
+    """Return the runs that a collector found; none if there is no curve."""
+    columns = _one_form_each(found)
+    columns = _direction_by_best(found, columns)
+    keys = assign(columns)
+    run = np.asarray(found.run, np.int64)
+    logs: list[Log] = []
+    labels = np.unique(run).tolist() if len(found.runs) > 2 else [None]
+    for label in labels:
+        curves, other = [], []
+        for canonical, column in columns.items():
+            rows, values = np.asarray(column.rows, np.int64), np.asarray(column.values, np.float64)
+            if label is not None:
+                rows, values = rows[run[rows] == label], values[run[rows] == label]
+            if canonical in keys and len(rows):
+                progress = column.progress > len(column.rows) / 2
+                curves.append(Curve(column.name, keys[canonical], rows, values, progress))
+            elif len(rows):
+                other.append(Curve(column.name, ("", canonical), rows, values, False))
+        curves, twice = _one_column_each(curves)
+        other += twice
+        if curves:
+            name = "" if label is None else found.runs[label].strip()
+            logs += _logs(found, name, curves, other)
+    return logs
+
+
+def _one_form_each(found: Collector) -> dict[str, Column]:
+    """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
+    forms: dict[str, list[Column]] = {}
+    for column in found.columns.values():
+        if column.rows:
+            forms.setdefault(column.canonical.lower(), []).append(column)
+    chosen = {}
+    for name, columns in forms.items():
+        columns.sort(key=lambda column: -len(column.rows))
+        main = columns[0]
+        for column in columns[1:]:
+            if len(column.rows) >= max(3, len(main.rows) // 10) and _apart(found, main, column):
+                order = np.argsort(np.concatenate([main.rows, column.rows]), kind="stable")
+                rows = np.concatenate([main.rows, column.rows])[order]
+                values = np.concatenate([main.values, column.values])[order]
+                main = Column(main.name, main.canonical, main.form, rows, values, main.progress)  # pyright: ignore
+        chosen[name] = main
+    return chosen
+
+
+def _one_column_each(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:
+    """Return the longest column that is no progress bar for each split and metric; and the other columns."""
+    best: dict[CurveKey, Curve] = {}
+    for curve in curves:
+        other = best.get(curve.key)
+        if other is None or _preference(curve) > _preference(other):
+            best[curve.key] = curve
+    return list(best.values()), [curve for curve in curves if best[curve.key] is not curve]
+
+
+def _preference(curve: Curve) -> tuple[bool, int]:
+    return not curve.progress and len(curve.rows) > 2, len(curve.rows)
+
+
+def _apart(found: Collector, main: Column, other: Column) -> bool:
+    """Return whether two phrases tell of different epochs, or of different parts of the log."""
+    first, last = other.rows[0], other.rows[-1]
+    if first > main.rows[-1] or last < main.rows[0]:
+        return True
+    epoch = np.asarray(found.epoch)
+    own, others = epoch[np.asarray(main.rows)], epoch[np.asarray(other.rows)]
+    return bool(np.isfinite(others).all()) and np.isin(others, own).mean() < 0.1
+
+
+def _direction_by_best(found: Collector, columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Return columns with an unnamed metric called "score" if the log's own "best" is its highest value."""
+    validation = columns.get("test") or columns.get("validation")
+    if found.best is None or validation is None:
+        return dict(columns)
+    highest, lowest = max(validation.values), min(validation.values)
+    if abs(found.best - highest) > abs(found.best - lowest):
+        return dict(columns)
+    unnamed = ("train", "validation", "test")
+    return {f"{name}_score" if name in unnamed else name: column for name, column in columns.items()}
+
+
+def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -> list[Log]:
+    x, curves, notes = _axis(found, curves)
+    parts, more = divide(x, [PlacedCurve(curve.key, curve.rows, curve.values) for curve in curves])
+    logs = []
+    for number, part in enumerate(parts, 1):
+        logged = []
+        for curve in curves:
+            inside = (curve.rows >= part.start) & (curve.rows < part.end)
+            if inside.any():
+                at = part.x[curve.rows[inside]]
+                quiet = curve.progress or curve.key[0] == "train"
+                logged.append(LoggedColumn(curve.name, curve.key, at, curve.values[inside], quiet))
+        name = run if len(parts) == 1 else f"{run} {number}".strip()
+        unassigned = {}
+        for curve in other:
+            inside = (curve.rows >= part.start) & (curve.rows < part.end) & np.isfinite(part.x[curve.rows])
+            if inside.any():
+                unassigned[curve.name] = last_of_each_epoch(part.x[curve.rows[inside]], curve.values[inside])
+        names = [curve.name for curve in other]
+        log = build_log(found.file, name, 0, logged, names, [*notes, *more], unassigned)
+        logs.append(replace(log, reader="text-table" if 2 * found.tabular > found.points else "console"))
+    return logs
+
+
+def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve], list[Message]]:
+    """Return each row's epoch, step or count, whichever places validation best, and the curves that it places."""
+    judged = [curve for curve in curves if curve.key[0] == "validation"] or curves
+    axes = {"epoch": found.epoch, "step": found.step, "count": found.count}
+    ranked = []
+    for order, cells in enumerate(axes.values()):
+        x = np.asarray(cells, np.float64)
+        lost, total = _lost(x, judged)
+        ranked.append((lost > 0.2 * total, order, x))
+    bad, _, x = min(ranked, key=lambda each: each[:2])
+    if bad:
+        return np.arange(len(found.run), dtype=np.float64), curves, []
+    kept = []
+    for curve in curves:
+        usable = np.isfinite(x[curve.rows]) & (x[curve.rows] < WHOLE)
+        if usable.any():
+            kept.append(curve._replace(rows=curve.rows[usable], values=curve.values[usable]))
+    return x, kept, []
+
+
+def _lost(x: np.ndarray, judged: list[Curve]) -> tuple[int, int]:
+    """Return how many values of the curves have no whole position of their own, and how many there are."""
+    lost = total = 0
+    for curve in judged:
+        at = x[curve.rows]
+        usable = np.isfinite(at) & (at == np.floor(at))
+        total += len(at)
+        lost += int((~usable).sum())
+        at, values = at[usable], curve.values[usable]
+        if len(at) > 1 and not curve.progress:
+            lost += int(((at[1:] == at[:-1]) & (values[1:] != values[:-1])).sum())
+    return lost, total

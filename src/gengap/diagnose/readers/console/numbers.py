@@ -1,0 +1,62 @@
+"""Numbers in console text: where they are in a line, and their values.
+
+A number is everything that is written together: `0.53`, `33.7%`, `1/50`, `0.52+0.01`, `12:30:01`, `5.3s/it`, `nan`.
+Only plain numbers, percents and means with a spread are values. The others are counters, times and sizes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+_PLAIN = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_START = r"(?:(?<![\w.@%])|(?<=epoch)|(?<=step)|(?<=iter)|(?<=ep)(?<!\w\wep))(?<!\w[-/'])"
+_JOINED = rf"(?:(?:\+/-|[:/<,+×±x-]){_PLAIN}|\.\d+)*"
+_UNIT = r"(?:%|[A-Za-zµ][A-Za-z0-9µ/%]*)?"
+NUMBER = re.compile(
+    rf"({_START}[+-]?{_PLAIN}{_JOINED}{_UNIT}|(?<![\w.-])[+-]?(?:nan|inf(?:inity)?)(?!\w))", re.IGNORECASE
+)
+VALUE = re.compile(rf"([+-]?{_PLAIN})(?:%|f0|(?:\+/-|[+±]){_PLAIN})?")  # f0: Julia's Float32
+DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+)(%?)")
+RATIO = re.compile(r"(\d+)/(\d+)")
+PAIR = re.compile(rf"([+-]?{_PLAIN})[/,]([+-]?{_PLAIN})%?")
+
+
+def value(text: str) -> float | None:
+    """Return the value of a number, or None for times, sizes and counters.
+
+    >>> [value(text) for text in ("0.53", "33.7%", "0.52+0.01", "12:30:01", "1/50", "5.3s", "0,53", "NaN")]
+    [0.53, 33.7, 0.52, None, None, None, 0.53, nan]
+    """
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if found := VALUE.fullmatch(text):
+        return float(found[1])
+    if found := DECIMAL_COMMA.fullmatch(text):
+        return float(f"{found[1]}.{found[2]}")
+    return None
+
+
+def counted(text: str) -> float | None:
+    """Return the number of an epoch or step: of `3`, `3.0` and `3/20` it is 3; None if it counts nothing.
+
+    >>> counted("3/20"), counted("1.5"), counted("12:30")
+    (3.0, 1.5, None)
+    """
+    if text.isdecimal():
+        return float(text[:15])
+    if found := RATIO.fullmatch(text):
+        return float(found[1][:15])
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if number >= 0 and math.isfinite(number) else None
+
+
+def pair(text: str) -> tuple[float, float] | None:
+    """Return the two values of a number such as `0.51/0.62`, or None."""
+    found = PAIR.fullmatch(text)
+    return (float(found[1]), float(found[2])) if found else None

@@ -1,0 +1,189 @@
+"""Names in console text: what the words before a number say about it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from gengap.diagnose.metric_names import direction
+from gengap.diagnose.metric_words import SPLITS, in_english
+
+EPOCH = {"epoch", "ep", "epochs_trained"}
+STEP = {"step", "iter", "iteration", "it", "round", "update", "updates", "num_updates", "itr", "boosting_round"}
+BATCH = {"batch", "minibatch", "mb"}
+RUN = {"fold", "run", "trial"}
+# Beside a counter or a metric these words make it another number: a setting, a best value, a duration
+NOT_A_COUNTER = {"total", "max", "num", "n", "best", "last", "warmup", "per", "time", "until", "every", "patience"}
+NOT_A_COUNTER |= {"min", "remaining", "number", "previous", "speed", "size", "limit", "early", "each"}
+SUMMARY = {"best", "lowest", "highest", "min", "max", "minimum", "maximum", "optimal", "previous", "prev", "final"}
+SUMMARY |= {
+    "from",
+    "tol",
+    "patience",
+    "threshold",
+    "target",
+    "delta",
+    "improvement",
+    "smallest",
+    "largest",
+    "prior",
+}
+SUMMARY |= {"baseline", "remaining", "elapsed", "eta", "speed", "weight", "weights", "scale", "coef", "coefficient"}
+COUNTED = {"images", "samples", "size", "batches", "rows", "files", "examples", "seed", "workers", "port", "pid"}
+COUNTED |= {
+    "length",
+    "count",
+    "steps",
+    "epochs",
+    "params",
+    "parameters",
+    "line",
+    "version",
+    "classes",
+    "gpu",
+    "rank",
+}
+MODIFIERS = {
+    "avg",
+    "average",
+    "averaged",
+    "mean",
+    "total",
+    "running",
+    "epoch",
+    "batch",
+    "minibatch",
+    "mini",
+    "macro",
+}
+MODIFIERS |= {"micro", "weighted", "class", "per", "binary", "categorical", "squared", "absolute", "root", "cross"}
+MODIFIERS |= {"set", "data", "dataset", "rate", "coef", "coefficient", "box", "cls", "obj", "mask", "global", "log"}
+MODIFIERS |= {"reconstruction", "classification", "regression", "generator", "discriminator", "sparse", "pixel"}
+EVALUATION = ("saving dict", "eval begin")  # phrases of frameworks that say "validation" without the word
+QUOTES = re.compile(r"[\"`*]|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(", re.ASCII)
+SEPARATOR = re.compile(r"(?:[\s:=|>~≈,\[({<#\"'-]|\b(?:is|was|are|of|at|equals|to)\b)*$")
+BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
+WORD = re.compile(r"[a-z][a-z]*\d*|\d+")
+
+
+class Phrase(NamedTuple):
+    """The text before a number: earlier segments, the name, and the text between name and number."""
+
+    context: tuple[str, ...]
+    name: str
+    separator: str
+
+
+def cut(text: str) -> Phrase:
+    """Cut the text before a number into segments; the last one names the number.
+
+    >>> cut(" - Train: loss = ")
+    Phrase(context=('Train',), name='loss', separator=' = ')
+    """
+    text = QUOTES.sub("", text.replace("#011", "\t"))
+    found = SEPARATOR.search(text)
+    end = found.start() if found else len(text)
+    body = _unbalanced(text[:end])
+    segments = [segment.strip() for segment in BOUNDARY.split(body)]
+    *context, name = segments
+    return Phrase(tuple(filter(None, context)), name, text[end:])
+
+
+def _unbalanced(text: str) -> str:
+    """Return text with brackets that are not closed, or not opened, as boundaries."""
+    if not any(c in text for c in "()[]"):
+        return text
+    found, opened = list(text), []
+    for i, c in enumerate(text):
+        if c in "([":
+            opened.append(i)
+        elif c in ")]":
+            if opened:
+                opened.pop()
+            else:
+                found[i] = "\0"
+    for i in opened:
+        found[i] = "\0"
+    return "".join(found)
+
+
+def words(text: str) -> list[str]:
+    """Return the lower-case words of a text, in English where they are known."""
+    return WORD.findall(in_english(_uncamel(text).lower()))
+
+
+def _uncamel(text: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", text)
+
+
+def split_of(text: str) -> str | None:
+    """Return the split that a text names as a word of its own, or None for none and for several.
+
+    >>> split_of("Validation Loss"), split_of("phase train"), split_of("train/val loss")
+    ('validation', 'train', None)
+    """
+    lower = text.lower()
+    if any(phrase in lower for phrase in EVALUATION):
+        return "validation"
+    found = {SPLITS[word] for word in words(text) if word in SPLITS}
+    return found.pop() if len(found) == 1 else None
+
+
+def splits_in_order(text: str) -> list[str]:
+    """Return all splits that a text names, in its order."""
+    return [SPLITS[word] for word in words(text) if word in SPLITS]
+
+
+def counter(name: str) -> str | None:
+    """Return "epoch", "step", "batch" or "run" if a name is that of a counter, else None.
+
+    >>> counter("Train Epoch"), counter("max_epoch"), counter("Epoch time"), counter("Iteration")
+    ('epoch', None, None, 'step')
+    """
+    listed = (
+        in_english(name.lower()).replace("(", " ").replace(")", " ").replace("[", " ").replace("]", " ").split()
+    )
+    if not listed:
+        return None
+    last = re.split(r"[/.]", listed[-1].strip("#:."))[-1]
+    last = last.removeprefix("global_").removeprefix("current_").removeprefix("cur_")
+    if NOT_A_COUNTER & set(WORD.findall(" ".join(listed))):
+        return None
+    kinds = (("epoch", EPOCH), ("step", STEP), ("batch", BATCH), ("run", RUN))
+    return next((kind for kind, known in kinds if last in known), None)
+
+
+def is_metric(text: str) -> bool:
+    """Return whether a word is a known loss or score."""
+    return direction(in_english(text.lower())) is not None
+
+
+def metric_name(segment: str) -> str | None:
+    """Return the end of a segment that names a metric or a split; None if it names something else.
+
+    >>> metric_name("model saved with Val Loss"), metric_name("best loss"), metric_name("Time"), metric_name("DEV")
+    ('Val Loss', None, 'Time', 'DEV')
+    """
+    listed = segment.split()
+    if not listed or len(segment) > 200:
+        return None
+    taken: list[str] = [listed.pop()]
+    while (taken[0].startswith(("(", "[")) and listed) or (
+        taken[0].endswith(")") and "(" not in taken[0] and listed
+    ):
+        taken.insert(0, listed.pop())
+    while listed and len(taken) < 6 and _belongs(listed[-1]):
+        taken.insert(0, listed.pop())
+    found = set(words(" ".join([*listed[-3:], *taken])))
+    ends = set(words(taken[-1])[-1:])
+    if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
+        return None
+    name = " ".join(taken).strip(" :-=.[]")
+    return name if re.match(r"[^\W\d_]", name) and not re.search(r"\.[a-z]{2,4}$", name) else None
+
+
+def _belongs(word: str) -> bool:
+    found = words(word.removesuffix("'s"))
+    return bool(found) and all(
+        each in SPLITS or each in MODIFIERS or each.isdigit() or is_metric(each) for each in found
+    )

@@ -1,0 +1,86 @@
+"""Console text as lines, as a terminal shows them: without colours, and with each state of a progress bar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+LONGEST = 20_000  # characters of a line; the rest is no log line
+ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|(?<=\S)?\[\d{1,2}(?:;\d{1,3})*m"
+)
+BACKSPACES = re.compile(r"\x08+")
+BARS = re.compile(r"\[[=>.#~ -]{3,}\]|[=.#~_*-]{3,}")
+PERCENT_BAR = re.compile(r"\d{1,3}(?:\.\d+)?% ?\|[^|]*(?:\||$)")
+GLYPHS = str.maketrans(
+    dict.fromkeys("█▉▊▋▌▍▎▏▓▒░━╸╺╾╼─═⠿■□▪▫●○", "=")
+    | dict.fromkeys("│┃║┆┊╎", "|")
+    | {"：": ":", "，": ",", "；": ";", "（": "(", "）": ")", "＝": "=", "％": "%", "【": "[", "】": "]", "、": ","}
+    | {"–": "-", "−": "-", "\xa0": " ", "\u3000": " ", "→": ">", "➜": ">", "·": ";", "•": ";", "\ufeff": None}
+)
+GLUED = re.compile(r"(?<=\d)(?=Epoch[ \d])")
+
+
+def screen_lines(blocks: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    r"""Yield each line, and whether the next one is written over it.
+
+    A carriage return or a row of backspaces starts the same line again: each state is yielded, the last one with
+    False.
+
+    >>> list(screen_lines(["1/2 loss: 0.9\r2/2 loss: 0.8\n", "done"]))
+    [('1/2 loss: 0.9', True), ('2/2 loss: 0.8', False), ('done', False)]
+    """
+    for line in _raw_lines(blocks):
+        if "\r" in line or "\x08" in line:
+            states = [state for state in re.split(r"\r|\x08+", line) if state.strip()]
+            for state in states[:-1]:
+                yield clean(state), True
+            if states:
+                yield clean(states[-1]), False
+        else:
+            yield clean(line), False
+
+
+def _raw_lines(blocks: Iterable[str]) -> Iterator[str]:
+    rest = ""
+    for block in blocks:
+        text = rest + block
+        lines = text.split("\n")
+        rest = lines.pop()
+        for line in lines:
+            yield line.rstrip("\r")
+        while len(rest) > 2 * LONGEST:  # a bar of many states, or no text at all
+            end = max(rest.rfind("\r", 0, LONGEST), rest.rfind("\x08", 0, LONGEST)) + 1 or LONGEST
+            yield rest[:end]
+            rest = rest[end:]
+    if rest:
+        yield rest
+
+
+def clean(line: str) -> str:
+    """Return a line without colours and progress bars, with plain signs for other alphabets' signs."""
+    if len(line) > LONGEST:
+        line = line[:LONGEST]
+    if "\x1b" in line or ("m" in line and "[" in line):
+        line = ESCAPE.sub(_gap, line)
+    if not line.isascii():
+        line = line.translate(GLYPHS)
+    if "Epoch" in line:
+        line = GLUED.sub(" ", line)
+    return line
+
+
+def without_bars(line: str) -> str:
+    """Return a line with a boundary in place of each progress bar or rule."""
+    if "%|" in line or "% |" in line:
+        line = PERCENT_BAR.sub(" | ", line)
+    if "==" in line or "--" in line or ".." in line or "##" in line or "__" in line or "**" in line:
+        return BARS.sub(" | ", line)
+    return line
+
+
+def _gap(found: re.Match[str]) -> str:
+    """Keep words apart that only a colour told apart."""
+    text, start, end = found.string, found.start(), found.end()
+    apart = start > 0 and end < len(text) and text[start - 1].isalnum() and text[end].isalnum()
+    return " " if apart else ""

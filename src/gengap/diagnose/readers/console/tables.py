@@ -1,0 +1,153 @@
+"""Text tables in console text: Markdown, boxes, columns of blanks or tabs, with headers of one or two lines.
+
+A header is a line of names of which at least one is a metric. Lines below it with as many cells, mostly numbers,
+are its rows. Rules of dashes and lines of other text may stand between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gengap.diagnose.readers.console.numbers import NUMBER
+from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
+
+RULE = re.compile(r"[\s|+:=─━═╌┄-]+|[\s+|]*[-=]{3,}[\s\S]*[-=]{2,}[\s+|]*")
+NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--"}
+STALE = 6  # lines without a row, after which a header that had none is forgotten
+COUNTERS = {"e": "epoch", "#": "step", "no.": "count", "no": "count", "index": "count", "id": "count"}
+YOLOV5 = (  # results.txt of YOLOv5 before 4.0, which has no header
+    *("epoch", "gpu_mem", "train/box_loss", "train/obj_loss", "train/cls_loss", "train/loss", "labels", "img_size"),
+    *("metrics/precision", "metrics/recall", "metrics/mAP_0.5", "metrics/mAP_0.5:0.95"),
+    *("val/box_loss", "val/obj_loss", "val/cls_loss"),
+)
+
+
+@dataclass
+class Header:
+    """The names of a table's columns, and how its lines are cut into cells."""
+
+    names: list[str]
+    cut: Callable[[str], list[str]]
+    rows: int = 0
+    age: int = 0
+
+
+def _by_pipes(line: str) -> list[str]:
+    return [cell.strip(" *`") for cell in line.strip().strip("|").split("|")]
+
+
+def _by_tabs(line: str) -> list[str]:
+    return [cell.strip() for cell in line.rstrip("\r\n").split("\t")]
+
+
+def _by_filled_tabs(line: str) -> list[str]:
+    """Cut at tabs, of which several may stand together."""
+    return [cell.strip() for cell in line.strip().split("\t") if cell.strip()]
+
+
+def _by_gaps(line: str) -> list[str]:
+    return re.split(r"\s{2,}|\s*\t\s*", line.strip())
+
+
+def _by_blanks(line: str) -> list[str]:
+    return line.split()
+
+
+def _by_commas(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split(",")]
+
+
+class TableReader:
+    """Finds tables in lines and cuts their rows into cells."""
+
+    def __init__(self) -> None:
+        self.headers: list[Header] = []
+        self._last_candidates: list[Header] = []
+
+    def header(self, line: str) -> bool:
+        """Take a line without numbers as a header if it can be one; return whether it is."""
+        if RULE.fullmatch(line) and line.strip():
+            return bool(self.headers)
+        found = [h for h in _candidates(line) if any(map(_is_known, h.names))]
+        previous, self._last_candidates = self._last_candidates, found
+        if not found:
+            merged = _merged(previous, [h for h in _candidates(line) if h.cut is _by_pipes])
+            if merged:
+                self.headers = merged
+            return bool(merged)
+        self.headers = _merged(previous, found) or found
+        return True
+
+    def row(self, line: str) -> tuple[list[str], list[str]] | None:
+        """Return the names and cells of a line that is a row of the present table, or None."""
+        self._last_candidates = []
+        for header in self.headers:
+            if (cells := _row(header, line)) is not None:
+                header.rows += 1
+                header.age = 0
+                self.headers = [header]
+                return header.names, cells
+        for header in self.headers:
+            header.age += 1
+        self.headers = [h for h in self.headers if h.rows or h.age < STALE]
+        return _without_header(line)
+
+
+def _candidates(line: str) -> list[Header]:
+    """Return the headers that a line may be, cut in each way that gives at least two names."""
+    plain = line.strip().removeprefix("#").strip() if not line.lstrip().startswith("#\t") else line
+    found: list[Header] = []
+    if plain.count("|") >= 1:
+        found.append(Header(_by_pipes(plain), _by_pipes))
+    if "\t" in plain:
+        found += [Header(_by_tabs(plain), _by_tabs), Header(_by_filled_tabs(plain), _by_filled_tabs)]
+    if "," in plain:
+        found.append(Header(_by_commas(plain), _by_commas))
+    if "|" not in plain:
+        found += [Header(_by_gaps(plain), _by_blanks), Header(_by_blanks(plain), _by_blanks)]
+        found += [Header(_by_gaps(plain), _by_gaps)]
+    return [h for h in found if 2 <= len(h.names) <= 200 and not any(":" in n[:-1] and " " in n for n in h.names)]
+
+
+def _merged(upper: list[Header], lower: list[Header]) -> list[Header]:
+    """Return a header of two lines: those of boxes that have as many cells, joined cell by cell."""
+    return [
+        Header([f"{a} {b}".strip() for a, b in zip(one.names, two.names, strict=True)], one.cut)
+        for one in upper
+        for two in lower
+        if one.cut is two.cut is _by_pipes and len(one.names) == len(two.names) and one.names != two.names
+    ]
+
+
+def _is_known(name: str) -> bool:
+    return len(name) <= 60 and (is_metric(name) or (split_of(name) is not None and len(name.split()) == 1))
+
+
+def _row(header: Header, line: str) -> list[str] | None:
+    cells = header.cut(_without_bar(line))
+    if len(cells) == len(header.names) + 1 and header.cut in (_by_blanks, _by_gaps) and cells[0].isdecimal():
+        cells = cells[1:]  # the index that pandas and R print
+    if len(cells) != len(header.names):
+        return None
+    filled = [cell for cell in cells if cell.lower() not in NONE]
+    numbers = sum(NUMBER.fullmatch(cell) is not None for cell in filled)
+    return cells if numbers and numbers >= len(filled) / 2 else None
+
+
+def _without_bar(line: str) -> str:
+    """Return a row without the progress bar behind it, as YOLO prints it."""
+    return re.sub(r":?\s*\d+%\s?\|.*$|:\s+\d+%.*$", "", line) if "%" in line and "it" in line else line
+
+
+def _without_header(line: str) -> tuple[list[str], list[str]] | None:
+    cells = line.split()
+    if len(cells) == len(YOLOV5) and re.fullmatch(r"\d+/\d+", cells[0]) and re.fullmatch(r"[\d.]+G", cells[1]):
+        return list(YOLOV5), cells
+    return None
+
+
+def role(name: str) -> str | None:
+    """Return what a column counts: "epoch", "step" or "count"; None for other columns."""
+    return COUNTERS.get(name.lower()) or counter(name)

@@ -1,0 +1,215 @@
+"""What the numbers of a line mean. Lines with the same words share one `Template`, so each form is parsed once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gengap.diagnose.metric_words import GLUED, NUMBERED, SPLITS, in_english
+from gengap.diagnose.readers.console.phrases import (
+    Phrase,
+    counter,
+    cut,
+    is_metric,
+    metric_name,
+    split_of,
+    splits_in_order,
+    words,
+)
+
+SKIPPED = re.compile(
+    r"improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve", re.I
+)
+NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
+SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
+AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
+TAGGED = re.compile(r"%?\s*[(\[]\s*(\w+)\s*[)\]]")
+REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
+INDEX = re.compile(r"#\s*$")
+
+
+class Place(NamedTuple):
+    """A number that says where values belong: "epoch", "step", "run", or "count" for one without a name."""
+
+    kind: str
+    number: int
+    label: str
+
+
+class Named(NamedTuple):
+    """A number that is a metric's value.
+
+    Attributes:
+        number: Which number of the line.
+        name: The words that name it, with the words of its split.
+        canonical: What `metric_names` reads.
+        split: Whether the line itself says the split.
+        form: The whole phrase, which tells a log's own lines from others that repeat a value.
+        average: The number in parentheses behind it, which is its average; 0 for none.
+        second: What `metric_names` reads of the second value in `0.5/0.6`; "" for none.
+    """
+
+    number: int
+    name: str
+    canonical: str
+    split: bool
+    form: str
+    average: int = 0
+    second: str = ""
+
+
+@dataclass(frozen=True)
+class Template:
+    """What the numbers of lines with the same words mean.
+
+    Attributes:
+        places: Numbers that say where values belong.
+        values: Numbers that are values.
+        context: The split of the lines below, if this one is a heading.
+        best: The number called "best", or -1: it shows which direction is better.
+    """
+
+    places: tuple[Place, ...] = ()
+    values: tuple[Named, ...] = ()
+    context: str | None = None
+    best: int = -1
+
+
+def parse_template(texts: Sequence[str]) -> Template:
+    """Return what the numbers between `texts` mean."""
+    line = "#".join(texts)
+    if SKIPPED.search(line):
+        return Template()
+    phrases = [cut(text) for text in texts[:-1]]
+    places, values = _places(texts, phrases), _values(texts, phrases)
+    context = None if values or not _is_heading(line) else split_of(line)
+    best = next((i for i, phrase in enumerate(phrases) if phrase.name.lower() == "best"), -1)
+    return Template(tuple(places), tuple(values), context, best)
+
+
+def _is_heading(line: str) -> bool:
+    return len(words(line)) <= SENTENCE and not NO_CONTEXT.search(line)
+
+
+def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
+    found: list[Place] = []
+    for i, phrase in enumerate(phrases):
+        kind = counter(phrase.name) if phrase.name else None
+        if kind == "batch":
+            found.append(Place("batch", i, ""))
+        elif kind is not None:
+            found.append(Place(kind, i, phrase.name))
+        elif not phrase.name and not phrase.context and not any(p.kind in ("epoch", "step") for p in found):
+            starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
+            if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s", texts[i + 1]):
+                found.append(Place("count", i, ""))
+        if not phrase.name and _ends_in_epoch(texts, i):
+            found.append(Place("epoch", i, ""))
+    return found
+
+
+def _ends_in_epoch(texts: Sequence[str], i: int) -> bool:
+    """Return whether the word behind a number says that it is an epoch (`3. epoch`), and names no other number."""
+    after = re.match(r"(?:st|nd|rd|th|\.|-)?\s*(\w+)", texts[i + 1])
+    names_next = i + 2 < len(texts) and counter(cut(texts[i + 1]).name) is not None
+    return after is not None and counter(after[1]) == "epoch" and not names_next
+
+
+def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
+    carried: str | None = None  # the split that the line named before, as a word of its own
+    glued: str | None = None  # the split in a name such as val_loss
+    metric = ""  # the metric that the line named before
+    found: list[Named] = []
+    taken: set[tuple[str, str]] = set()
+    again = _repeated(phrases)
+    for i, phrase in enumerate(phrases):
+        for segment in phrase.context:
+            carried = split_of(segment) or carried
+            metric = segment if is_metric(segment) and not split_of(segment) else metric
+        if not phrase.name:
+            if found and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
+                found[-1] = found[-1]._replace(average=i) if found[-1].number == i - 1 else found[-1]
+            elif found and found[-1].second and re.fullmatch(r"\s*[/,|]\s*", texts[i]):
+                last = found[-1]
+                found.append(last._replace(number=i, canonical=last.second, second=""))
+            elif (named := _reversed(texts, i)) is not None:
+                found.append(named)
+            continue
+        if INDEX.search(phrase.separator) or counter(phrase.name):
+            carried = split_of(phrase.name) or carried
+            continue
+        name = metric_name(phrase.name)
+        if name is None:
+            carried = carried or split_of(phrase.name)
+            continue
+        plain = in_plain_english(name)
+        own = splits_in_order(plain)
+        tag = TAGGED.match(texts[i + 1])
+        if not own and tag and tag[1].lower() in SPLITS:
+            own = [SPLITS[tag[1].lower()]]
+            name = f"{own[0]} {name}"
+        if len(set(own)) == 2:
+            bare = _without_splits(plain)
+            canonical, second = (canonical_name(split, bare) for split in dict.fromkeys(own))
+            found.append(Named(i, name, canonical, True, phrase.name, 0, second))
+            continue
+        split = own[0] if own else None
+        bare = _without_splits(plain) if own else plain
+        if own and not bare:
+            bare = _without_splits(in_plain_english(metric))
+            name = f"{name} {bare}" if bare else name
+        elif not own:
+            guess = carried or (glued if name.lower() in again else None)
+            if guess and (guess, bare.lower()) not in taken:
+                split, name = guess, f"{guess} {name}"
+        metric = bare
+        if own and (" " in plain or not re.search(r"[_/.-]", plain)):
+            carried = split
+        glued = split or glued
+        taken.add((split or "", bare.lower()))
+        found.append(Named(i, name, canonical_name(split, bare), split is not None, phrase.name))
+    return found
+
+
+def canonical_name(split: str | None, bare: str) -> str:
+    """Return what `metric_names` reads: the split, and the metric's words joined by underscores."""
+    plain = re.sub(r"\s+", "_", bare.strip())
+    if NUMBERED.match(plain):
+        return plain
+    return f"{split}_{plain}" if split and plain else split or plain
+
+
+def in_plain_english(name: str) -> str:
+    """Return a name in English words with its split as a word of its own: `valLoss` as `val_Loss`."""
+    name = re.sub(r"'s\s+", "-", name)
+    if (english := in_english(name.lower())) != name.lower():
+        name = " ".join(english.split())
+    name = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)
+    return GLUED.sub(r"\1_", name) if GLUED.match(name) else name
+
+
+def _without_splits(name: str) -> str:
+    """Return a name without the words of its split; `valid_1-auc` stays whole: its number tells sets apart."""
+    if NUMBERED.match(name):
+        return name
+    kept = re.sub(r"(?i)[(\[]?\b(?:" + "|".join(map(re.escape, SPLITS)) + r")\b[)\]]?", " ", name)
+    kept = re.sub(r"(?i)(?<![a-z])(?:" + "|".join(map(re.escape, SPLITS)) + r")(?![a-z])", " ", kept)
+    return " ".join(kept.split()).strip(" _/-.:()[]")
+
+
+def _repeated(phrases: Sequence[Phrase]) -> set[str]:
+    """Return the names without a split that a line has twice."""
+    names = [phrase.name.lower() for phrase in phrases if phrase.name and not splits_in_order(phrase.name)]
+    return {name for name in names if names.count(name) > 1}
+
+
+def _reversed(texts: Sequence[str], i: int) -> Named | None:
+    """Return the value that stands before its name, as in `1387.5 avg loss, 0.001 rate`."""
+    found = REVERSED.match(texts[i + 1])
+    if not found or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
+        return None
+    name = metric_name(found[1])
+    known = name is not None and name == found[1] and is_metric(name)
+    return Named(i, name, canonical_name(None, name), False, found[1]) if known and name else None

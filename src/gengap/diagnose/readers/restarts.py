@@ -1,0 +1,128 @@
+"""Logs whose epochs start again: training in phases, which goes on, or several runs in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import numpy as np
+
+from gengap.diagnose.metric_names import CurveKey, direction
+from gengap.errors import UsageError
+from gengap.text.catalog import Message
+
+RESTARTS = ("auto", "continue", "split")
+_mode = ContextVar("restart", default="auto")
+MIN_ROWS = 2  # of a phase; fewer are no training that starts again
+
+
+class PlacedCurve(NamedTuple):
+    """A curve in logged order: its key, the rows of its values (n,), and the values (n,)."""
+
+    key: CurveKey
+    rows: np.ndarray
+    values: np.ndarray
+
+
+class Part(NamedTuple):
+    """Rows of one run, from `start` up to `end`; `x` (rows,) has the epochs of all rows of the log."""
+
+    start: int
+    end: int
+    x: np.ndarray
+
+
+@contextmanager
+def restart_mode(restart: str) -> Iterator[None]:
+    """Decide what all readers do where epochs start again: "continue", "split", or "auto" for what the curves say.
+
+    Raises UsageError for another word.
+    """
+    if restart not in RESTARTS:
+        raise UsageError(f"restart is {restart!r}; expected {', '.join(RESTARTS)}")
+    token = _mode.set(restart)
+    try:
+        yield
+    finally:
+        _mode.reset(token)
+
+
+def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[Part], tuple[Message, ...]]:
+    """Return the runs of a log whose rows have the epochs `x`, and notes on what was decided.
+
+    Epochs start again where a curve comes back to the first epoch of its phase, or to one before it. If the curves
+    go on from where they were, it is the same run, in phases: later epochs are counted on. If they start again from
+    where the phase before started, these are several runs.
+
+    Args:
+        x: Epoch or step of each row (rows,); NaN where there is none.
+        curves: Curves in logged order.
+    """
+    restart = _mode.get()
+    starts = find_restarts(x, curves)
+    if not starts:
+        return [Part(0, len(x), x)], ()
+    bounds = [0, *starts, len(x)]
+    parts: list[Part] = []
+    first, counted = 0, x.copy()
+    notes: list[Message] = []
+    for i, start in enumerate(starts, 1):
+        if restart == "split" or (restart == "auto" and _is_new_run(curves, bounds[i - 1], start, bounds[i + 1])):
+            parts.append(Part(first, start, counted))
+            first = start
+            continue
+        before, after = counted[first:start], slice(start, bounds[i + 1])
+        last, begin = np.nanmax(before), np.nanmin(x[after])
+        gaps = np.diff(np.unique(x[after][np.isfinite(x[after])]))
+        counted[after] = x[after] - begin + last + (gaps.min() if len(gaps) else 1)
+        notes.append(Message("read-restart-continued", {"epoch": int(begin), "after": int(last)}))
+    parts.append(Part(first, len(x), counted))
+    if len(parts) > 1:
+        notes.append(Message("read-restart-split", {"count": len(parts)}))
+    return parts, tuple(notes)
+
+
+def find_restarts(x: np.ndarray, curves: Sequence[PlacedCurve]) -> list[int]:
+    """Return the rows in which epochs start again."""
+    candidates: list[tuple[int, int]] = []  # last row of the old phase, first row of the new one
+    for curve in curves:
+        candidates += _of_one(x, curve.rows)
+    found: list[int] = []
+    for before, after in sorted(candidates, key=lambda each: each[1]):
+        if not any(before < start <= after for start in found):
+            found.append(after)
+    return found
+
+
+def _of_one(x: np.ndarray, rows: np.ndarray) -> list[tuple[int, int]]:
+    at = x[rows]
+    keep = np.isfinite(at)
+    at, rows = at[keep], rows[keep]
+    backward = np.flatnonzero(np.diff(at) < 0) + 1
+    found, begin = [], 0
+    for i in backward.tolist():
+        phase = at[begin:i]
+        distinct = len(np.unique(phase))
+        rising = bool((np.diff(phase) >= 0).all())
+        again = at[i] == phase[0] or (at[i] < phase[0] and distinct > 2)
+        if distinct >= MIN_ROWS and rising and again and len(at) - i >= MIN_ROWS and at[i + 1] >= at[i]:
+            found.append((int(rows[i - 1]), int(rows[i])))
+            begin = i
+    return found
+
+
+def _is_new_run(curves: Sequence[PlacedCurve], start: int, middle: int, end: int) -> bool:
+    """Return whether the curves start again from where they started before, and don't go on."""
+    votes = both = 0.0
+    for curve in curves:
+        old = curve.values[(curve.rows >= start) & (curve.rows < middle)]
+        new = curve.values[(curve.rows >= middle) & (curve.rows < end)]
+        old, new = old[np.isfinite(old)], new[np.isfinite(new)]
+        if len(old) < MIN_ROWS or not len(new) or curve.key[0] == "test" or direction(curve.key[1]) is None:
+            continue
+        weight = 2.0 if curve.key[1] == "loss" else 1.0
+        both += weight
+        votes += weight * np.sign(abs(new[0] - old[-1]) - abs(new[0] - old[0]))
+    return votes > 0 or not both
