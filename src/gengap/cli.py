@@ -22,7 +22,7 @@ from gengap import __version__
 from gengap.check.command import check
 from gengap.errors import UsageError, did_you_mean
 from gengap.options.command_line import PlainCommand, choice_option, number_option, spec_of, with_options_of
-from gengap.options.spec import VerdictName
+from gengap.options.spec import RESTARTS, VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
 
 app = typer.Typer(
@@ -224,7 +224,14 @@ def predict(
 
 @app.command(cls=PlainCommand)
 def diagnose(
-    files: Annotated[list[str], typer.Argument(help="Logs of any framework, or folders of them.", metavar="FILE")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Logs of any framework, as text or files, or folders of them; http(s) addresses; - for standard "
+            "input.",
+            metavar="FILE",
+        ),
+    ],
     metric: Annotated[
         str | None, typer.Option(metavar="NAME", help="The curves to judge (default: the loss).")
     ] = None,
@@ -232,6 +239,12 @@ def diagnose(
         float,
         number_option("The smallest change of the loss that matters; 0.01 is 1%.", whole=False, percent=True),
     ] = 0.01,
+    restart: Annotated[
+        str,
+        choice_option(
+            RESTARTS, help="Where epochs start again: continue the run, split it, or decide by its curves."
+        ),
+    ] = "auto",
     fail_on: Annotated[
         list[str] | None,
         choice_option(get_args(VerdictName), help="Exit with 1 if a run has this verdict; may be repeated."),
@@ -244,7 +257,7 @@ def diagnose(
 ) -> None:
     """Give the verdict on the training curves in FILE.
 
-    FILE is a log of Keras, TensorBoard, Lightning, Hugging Face, XGBoost or another framework.
+    FILE is what you have: console output of any framework, also pasted, a CSV, a model card, a log folder.
     """
     from gengap.diagnose import diagnose_files
     from gengap.files.outputs import check_output
@@ -253,7 +266,7 @@ def diagnose(
         raise UsageError(f"{plot}: pictures are written as .png, .pdf or .svg; name such a file")
     if plot is not None:
         check_output(plot, "diagnose", files, overwrite=overwrite)
-    batch = diagnose_files(files, metric, min_effect)
+    batch = diagnose_files(files, metric, min_effect, restart)
     if json:
         from gengap.report.verdict_table import verdicts_json
 

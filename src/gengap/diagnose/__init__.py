@@ -25,6 +25,7 @@ def diagnose(
     run: str | None = None,
     rows: RowLosses | None = None,
     min_effect: float = 0.01,
+    restart: str = "auto",
 ) -> Verdict:
     """Return whether one run underfits, fits or overfits, and how certain that is.
 
@@ -41,6 +42,7 @@ def diagnose(
         rows: Loss of each validation row, if known (`gengap.callbacks.Monitor` records it). It separates luck in
             the choice of rows from overfitting.
         min_effect: The smallest change that matters, as a share of the loss.
+        restart: What to do where epochs start again: "continue" the run, "split" it into two, or "auto".
 
     Returns:
         The verdict with its probabilities, intervals, findings and advice.
@@ -56,7 +58,7 @@ def diagnose(
     from gengap.errors import UsageError
 
     thresholds = make_thresholds(min_effect)
-    logs = read(source, metric)
+    logs = read(source, metric, restart)
     if run is not None:
         logs = [log for log in logs if log.history.run == run or log.history.run.endswith(f":{run}")] or logs
     if len(logs) != 1:
@@ -65,13 +67,16 @@ def diagnose(
     return judge(choose_curves(logs[0], metric), rows, thresholds)
 
 
-def every(source: object, *, metric: str | None = None, min_effect: float = 0.01) -> list[Verdict]:
+def every(
+    source: object, *, metric: str | None = None, min_effect: float = 0.01, restart: str = "auto"
+) -> list[Verdict]:
     """Return the verdicts on all runs of `source`, in its order.
 
     Args:
         source: A log's path or a Python object.
         metric: The curves to judge (default: the loss).
         min_effect: The smallest change that matters, as a share of the loss.
+        restart: What to do where epochs start again: "continue" the run, "split" it into two, or "auto".
 
     Returns:
         One verdict for each run.
@@ -86,7 +91,7 @@ def every(source: object, *, metric: str | None = None, min_effect: float = 0.01
     from gengap.diagnose.verdict import make_thresholds
 
     thresholds = make_thresholds(min_effect)
-    return [judge(choose_curves(log, metric), None, thresholds) for log in read(source, metric)]
+    return [judge(choose_curves(log, metric), None, thresholds) for log in read(source, metric, restart)]
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,9 @@ class BatchResult:
         return [f"{each.run}: {note}" for _, each in self.judged if each.read for note in each.read.notes]
 
 
-def diagnose_files(files: Sequence[str], metric: str | None, min_effect: float) -> BatchResult:
+def diagnose_files(
+    files: Sequence[str], metric: str | None, min_effect: float, restart: str = "auto"
+) -> BatchResult:
     """Return the verdict on every run in `files`; files that can't be read don't stop the others.
 
     Raises:
@@ -129,7 +136,7 @@ def diagnose_files(files: Sequence[str], metric: str | None, min_effect: float) 
     read_or_failed: list[Log | dict[str, str]] = []
     for file in files:
         try:
-            read_or_failed += read(file, metric)
+            read_or_failed += read(file, metric, restart)
         except GengapError as error:
             read_or_failed.append({"run": file, "error": str(error)})
     for log in join_parts(read_or_failed):

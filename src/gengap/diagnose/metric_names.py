@@ -16,6 +16,7 @@ from gengap.diagnose.metric_words import (
     CAMEL,
     EVALUATION_ONLY,
     GLUED,
+    HELD_OUT,
     LOSSES,
     NOT_A_METRIC,
     NUMBERED,
@@ -98,13 +99,13 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
 def _with_evaluations(found: dict[str, CurveKey], keys: dict[str, CurveKey]) -> dict[str, CurveKey]:
     """Return the keys with those scores as validation that no framework computes on training rows."""
     if any(split in ("validation", "test") and metric for split, metric in found.values()):
-        return found | {name: ("validation", key[1]) for name, key in keys.items() if name.startswith("metrics/")}
+        return found | {name: ("validation", key[1]) for name, key in keys.items() if HELD_OUT.match(name)}
     alone = {name: ("validation", key[1]) for name, key in keys.items() if not key[0] and _held_out(key[1])}
     return found | alone
 
 
 def _held_out(metric: str) -> bool:
-    return metric.startswith(("metrics/", "coco/")) or rank_in(metric, EVALUATION_ONLY) is not None
+    return HELD_OUT.match(metric) is not None or rank_in(metric, EVALUATION_ONLY) is not None
 
 
 def _numbered(names: list[str]) -> dict[str, CurveKey | None]:

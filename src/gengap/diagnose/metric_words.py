@@ -6,7 +6,9 @@ import re
 
 SPLITS = {
     **dict.fromkeys(("train", "training", "trn", "learn", "dtrain", "trainset", "tr", "trained"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "dval", "dvalid", "valset", "vld"), "validation"),
+    **dict.fromkeys(
+        ("val", "valid", "validation", "validate", "dval", "dvalid", "valset", "vld", "vl"), "validation"
+    ),
     **dict.fromkeys(("eval", "evaluation", "deval", "dev", "holdout", "heldout", "devset"), "validation"),
     **dict.fromkeys(("crossval", "crossvalidation", "validating", "evaluating", "validset"), "validation"),
     **dict.fromkeys(("test", "testing", "dtest", "testset", "tst"), "test"),
@@ -27,6 +29,7 @@ SCORES = (
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
 )
 EVALUATION_ONLY = ("map", "bleu", "sacrebleu", "rouge", "meteor", "fid", "miou")  # never computed on training rows
+HELD_OUT = re.compile(r"(metrics|coco)/")  # YOLO's and MMDetection's scores on validation images
 NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"
     r"(^|_)(lr|learning_rate|runtime|per_second|flos|grad_norm|(wall_?)?time|timestamp|seconds?|memory|momentum|"
     r"hp_metric|vs_iterations|std|stdv|stddev|best|weight_decay|num_\w+)(_|$)"
@@ -37,7 +40,9 @@ GLUED = re.compile(  # trainloss, valacc
     r"^(train|training|val|valid|validation|eval|dev|test)(?=(loss|acc|accuracy|error|err|mse|mae|rmse|ppl|auc|f1)$)"
 )
 NUMBERED = re.compile(r"^(validation|valid|val|eval)_(\d+)(?=[^a-z0-9]|$)", re.IGNORECASE)
-AVERAGED = re.compile(r"\b(?:(?:avg|average|averaged|running|overall)(?:[^a-z0-9]+|$)|mean[^a-z0-9]+(?=loss))")
+AVERAGED = re.compile(
+    r"(?<![a-z0-9])(?:mini-?batch[^a-z0-9]+|(?:avg|average|averaged|running|overall)(?:[^a-z0-9]+|$)|mean[^a-z0-9]+(?=loss))"
+)
 
 # Other languages, the longer word first where one begins another
 _TRAIN = "entraînement|entrainement|apprentissage|entrenamiento|treinamento|treino|addestramento|eğitim|trening"

@@ -106,7 +106,7 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
         return _curves(log, _find_metric(log, judged, metric))
     ranked = sorted((rank, m) for m in judged if (rank := _rank(log, m)) is not None)
     trained = any(split == "train" for split, _ in log.history.series)
-    if ranked and trained and all(len(log.history["validation", m]) == 1 for _, m in ranked):
+    if ranked and trained and all(direction(m) and len(log.history["validation", m]) == 1 for _, m in ranked):
         only = log.names.get(("validation", ranked[0][1]), ranked[0][1])
         found = f"there is no validation curve, only one value of {only}."
         raise UsageError(f"{_title(log)}: {found} {_hint(log)} {_listed(log)}")
@@ -208,7 +208,7 @@ def _no_curves(log: Log, judged: list[str]) -> str:
 
 
 def _hint(log: Log) -> str:
-    return validation_hint([*log.names.values(), *log.other])
+    return validation_hint([*log.names.values(), *log.other], log.reader)
 
 
 def _listed(log: Log) -> str:

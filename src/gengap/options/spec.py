@@ -23,6 +23,7 @@ Preparation = Literal["raw", "standardise"]
 Stop = Literal["patience", "verdict"]
 BackendName = Literal["dask", "ray"]
 VerdictName = Literal["underfit", "good", "near-overfit", "overfit", "inconclusive"]
+RESTARTS = ("auto", "continue", "split")  # what to do where the epochs of a log start again
 
 Count = Annotated[int, msgspec.Meta(ge=1, extra={"expected": "a whole number of at least 1"})]
 CountOrZero = Annotated[int, msgspec.Meta(ge=0, extra={"expected": "a whole number of at least 0"})]

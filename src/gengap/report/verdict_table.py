@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.diagnose.run_curves import MetricCurves
-from gengap.diagnose.verdict import Verdict
+from gengap.diagnose.verdict import LogSummary, Verdict
+from gengap.text.catalog import Message
 from gengap.text.markup import part_means
 
 SCHEMA = 2
@@ -128,9 +129,16 @@ def verdict_details(verdicts: Iterable[Verdict]) -> RenderableType:
     texts: list[Text] = []
     for verdict in verdicts:
         text = Text.assemble(f"\n{verdict.run}: ", (verdict.verdict, STYLES[verdict.verdict]))
+        if verdict.read is not None:
+            text.append(f"\n  {read_line(verdict.read)}", style="dim")
         text.append("".join(f"\n  - {finding} [{finding.code}]" for finding in verdict.findings))
         texts.append(text.append("".join(f"\n  > {advice}" for advice in verdict.advice)))
     return Group(*texts)
+
+
+def read_line(read: LogSummary) -> str:
+    """Return one line that says what was read of a log, so that a misreading is seen at once."""
+    return str(Message("read-summary", msgspec.structs.asdict(read)))
 
 
 def verdicts_json(answers: Sequence[Verdict | Mapping[str, str]]) -> bytes:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gengap.diagnose.metric_names import SPLITS
+from gengap.diagnose.metric_words import SPLITS
 
 STEPS = ("steps", "step", "x", "iterations", "iteration", "epochs", "epoch")
 VALUES = ("values", "value", "y")

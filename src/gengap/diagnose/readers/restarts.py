@@ -11,9 +11,9 @@ import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, direction
 from gengap.errors import UsageError
+from gengap.options.spec import RESTARTS
 from gengap.text.catalog import Message
 
-RESTARTS = ("auto", "continue", "split")
 _mode = ContextVar("restart", default="auto")
 MIN_ROWS = 2  # of a phase; fewer are no training that starts again
 

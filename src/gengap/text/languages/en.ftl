@@ -370,6 +370,22 @@ advice-add-rows-or-folds = Check on more rows: the noise is larger than the chan
 
 ## What a reader of logs had to decide
 
+read-summary = Read as { $reader ->
+        [console] console text
+        [text-table] a text table
+        [printed-dict] a printed dict
+        [csv] CSV
+        [json] JSON
+        [json-lines] JSON lines
+        [tensorboard] TensorBoard events
+       *[other] { $reader }
+    }: { $points } { $points ->
+        [one] value
+       *[other] values
+    } of { $validation }, from { SIGNIFICANT($first, digits: 4) } to { SIGNIFICANT($last, digits: 4) }{ $train ->
+        [none] . No training curve of the same metric
+       *[other] , beside { $train }
+    }.
 read-text-column = { $column } was left out: { $value } in { $unit ->
     [line] line
     [record] record

@@ -323,6 +323,19 @@ advice-add-rows-or-folds = 더 많은 행으로 점검하세요. 지금은 잡�
 
 ## What a reader of logs had to decide
 
+read-summary = { $reader ->
+        [console] 콘솔 출력
+        [text-table] 텍스트 표
+        [printed-dict] 출력된 dict
+        [csv] CSV
+        [json] JSON
+        [json-lines] JSON 줄
+        [tensorboard] 텐서보드 이벤트
+       *[other] { $reader }
+    }(으)로 읽음: { $validation } 값 { $points }개, { SIGNIFICANT($first, digits: 4) }에서 { SIGNIFICANT($last, digits: 4) }까지{ $train ->
+        [none] . 같은 지표의 훈련 곡선은 없습니다
+       *[other] , 훈련은 { $train }
+    }.
 read-text-column = { $column }: { $unit ->
     [line] { $number }번째 줄
     [record] { $number }번째 레코드

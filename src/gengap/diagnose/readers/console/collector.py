@@ -76,6 +76,7 @@ class Collector:
         self._in_row: set[int] = set()
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
+        self._no_headers: set[tuple[str, ...]] = set()
         self._lookup: dict[tuple[Named, str | None, bool], Column] = {}
         self._tables = TableReader()
         self._last_numbers: dict[tuple[str, ...], list[str]] = {}
@@ -90,10 +91,10 @@ class Collector:
             if template is None:
                 return
         found = parts[1::2]
-        if (self._tables.headers or len(found) >= 15) and found and self._table_row(line):
+        if (self._tables.headers or len(found) >= 14) and found and self._table_row(line):
             return
-        if not template.values and len(found) <= 2 and self._tables.header(line):
-            return
+        if texts not in self._no_headers and ((not template.values and len(found) <= 2) or "%" in line):
+            self._look_for_header(texts, line)
         if found:
             self._place(template, found)
         if template.context is not None:
@@ -101,6 +102,10 @@ class Collector:
         if template.values:
             self._take(template, found)
         self._overwritten = overwritten
+
+    def _look_for_header(self, texts: tuple[str, ...], line: str) -> None:
+        if not self._tables.header(line):
+            self._no_headers.add(texts)
 
     def _parse(self, texts: tuple[str, ...], line: str) -> Template | None:
         if len(self._templates) >= FREE_TEMPLATES and "oss" not in line and "cc" not in line:
@@ -112,6 +117,7 @@ class Collector:
                 return None
         if len(self._templates) > MOST_TEMPLATES:
             self._templates.clear()
+            self._no_headers.clear()
         template = self._templates[texts] = parse_template(texts)
         return template
 
@@ -220,6 +226,11 @@ class Collector:
         if row is None:
             return False
         names, cells = row
+        if len(cells) == len(names) + 1:  # a metric in each row, a split in each column
+            for name, cell in zip(names, cells[1:], strict=True):
+                if (number := n.value(cell)) is not None:
+                    self._add(self._table_column(cells[0], split_of(name), False), number)
+            return True
         lower = [name.lower() for name in names]
         held_out = lower[:2] == ["e", "#"]  # spaCy's table: all but the losses are scores on the development set
         split = next((split_of(cell) for cell in cells if not n.NUMBER.fullmatch(cell) and split_of(cell)), None)
@@ -244,10 +255,11 @@ class Collector:
     def _table_column(self, name: str, split: str | None, held_out: bool) -> Column:
         plain = in_plain_english(name)
         own = splits_in_order(plain)
+        form = f"table: {name}"
         if own or metric_name(name) is None:
-            return self._new_column(name, canonical_name(None, plain), name)
+            return self._new_column(name, canonical_name(None, plain), form)
         if held_out and not plain.lower().startswith("loss"):
             split = "validation"
         if split:
-            return self._new_column(f"{split} {name}", canonical_name(split, plain), name)
-        return self._new_column(name, canonical_name(None, plain), name)
+            return self._new_column(f"{split} {name}", canonical_name(split, plain), form)
+        return self._new_column(name, canonical_name(None, plain), form)

@@ -57,12 +57,28 @@ MODIFIERS = {
     "macro",
 }
 MODIFIERS |= {"micro", "weighted", "class", "per", "binary", "categorical", "squared", "absolute", "root", "cross"}
-MODIFIERS |= {"set", "data", "dataset", "rate", "coef", "coefficient", "box", "cls", "obj", "mask", "global", "log"}
+MODIFIERS |= {
+    "cv",
+    "agg",
+    "set",
+    "data",
+    "dataset",
+    "rate",
+    "coef",
+    "coefficient",
+    "box",
+    "cls",
+    "obj",
+    "mask",
+    "global",
+    "log",
+}
 MODIFIERS |= {"reconstruction", "classification", "regression", "generator", "discriminator", "sparse", "pixel"}
 EVALUATION = ("saving dict", "eval begin")  # phrases of frameworks that say "validation" without the word
 QUOTES = re.compile(r"[\"`*]|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(", re.ASCII)
 SEPARATOR = re.compile(r"(?:[\s:=|>~≈,\[({<#\"'-]|\b(?:is|was|are|of|at|equals|to)\b)*$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
+LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
 WORD = re.compile(r"[a-z][a-z]*\d*|\d+")
 
 
@@ -80,7 +96,7 @@ def cut(text: str) -> Phrase:
     >>> cut(" - Train: loss = ")
     Phrase(context=('Train',), name='loss', separator=' = ')
     """
-    text = QUOTES.sub("", text.replace("#011", "\t"))
+    text = QUOTES.sub("", text)
     found = SEPARATOR.search(text)
     end = found.start() if found else len(text)
     body = _unbalanced(text[:end])
@@ -122,6 +138,7 @@ def split_of(text: str) -> str | None:
     >>> split_of("Validation Loss"), split_of("phase train"), split_of("train/val loss")
     ('validation', 'train', None)
     """
+    text = LOGGER.sub(" ", text)
     lower = text.lower()
     if any(phrase in lower for phrase in EVALUATION):
         return "validation"
@@ -167,6 +184,8 @@ def metric_name(segment: str) -> str | None:
     listed = segment.split()
     if not listed or len(segment) > 200:
         return None
+    if len(listed) > 1 and listed[-1].lower() in ("value", "values"):
+        listed.pop()
     taken: list[str] = [listed.pop()]
     while (taken[0].startswith(("(", "[")) and listed) or (
         taken[0].endswith(")") and "(" not in taken[0] and listed

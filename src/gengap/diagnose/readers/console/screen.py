@@ -65,6 +65,8 @@ def clean(line: str) -> str:
         line = ESCAPE.sub(_gap, line)
     if not line.isascii():
         line = line.translate(GLYPHS)
+    if "#011" in line:  # a tab, as syslog writes it
+        line = line.replace("#011", "\t")
     if "Epoch" in line:
         line = GLUED.sub(" ", line)
     return line

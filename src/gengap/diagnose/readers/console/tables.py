@@ -15,6 +15,8 @@ from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
 
 RULE = re.compile(r"[\s|+:=─━═╌┄-]+|[\s+|]*[-=]{3,}[\s\S]*[-=]{2,}[\s+|]*")
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--"}
+TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
+LONGEST_NAME = 60
 STALE = 6  # lines without a row, after which a header that had none is forgotten
 COUNTERS = {"e": "epoch", "#": "step", "no.": "count", "no": "count", "index": "count", "id": "count"}
 YOLOV5 = (  # results.txt of YOLOv5 before 4.0, which has no header
@@ -35,7 +37,8 @@ class Header:
 
 
 def _by_pipes(line: str) -> list[str]:
-    return [cell.strip(" *`") for cell in line.strip().strip("|").split("|")]
+    cells = [cell.strip(" *`") for cell in line.strip().strip("|").split("|")]
+    return [cells[0].rpartition(" - ")[2], *cells[1:]]  # without the prefix of a logger
 
 
 def _by_tabs(line: str) -> list[str]:
@@ -67,18 +70,28 @@ class TableReader:
         self._last_candidates: list[Header] = []
 
     def header(self, line: str) -> bool:
-        """Take a line without numbers as a header if it can be one; return whether it is."""
+        """Take a line that is no row as a header, as its second line or as the rule below it.
+
+        Return whether it is one of these.
+        """
+        line = _without_bar(line)
         if RULE.fullmatch(line) and line.strip():
-            return bool(self.headers)
-        found = [h for h in _candidates(line) if any(map(_is_known, h.names))]
-        previous, self._last_candidates = self._last_candidates, found
-        if not found:
-            merged = _merged(previous, [h for h in _candidates(line) if h.cut is _by_pipes])
-            if merged:
-                self.headers = merged
-            return bool(merged)
-        self.headers = _merged(previous, found) or found
-        return True
+            groups = [found.span() for found in re.finditer(r"[-=]{2,}", line)]
+            ruled = [h for h in self._last_candidates if h.cut is _by_blanks and len(h.names) == len(groups)]
+            if ruled:
+                self.headers = [Header(ruled[0].names, _Spans(groups))]
+            return True
+        possible = _candidates(line)
+        if possible and all(name.lower() in TYPES for name in possible[0].names):
+            return True
+        found = [h for h in possible if any(map(_is_known, h.names)) or _has_splits(h)]
+        upper = [h for h in possible if h in found or h.cut is _by_pipes]
+        previous, self._last_candidates = self._last_candidates, upper
+        if merged := _merged(previous, found or [h for h in possible if h.cut is _by_pipes]):
+            self.headers = merged
+        elif found:
+            self.headers = found
+        return bool(upper)
 
     def row(self, line: str) -> tuple[list[str], list[str]] | None:
         """Return the names and cells of a line that is a row of the present table, or None."""
@@ -108,7 +121,11 @@ def _candidates(line: str) -> list[Header]:
     if "|" not in plain:
         found += [Header(_by_gaps(plain), _by_blanks), Header(_by_blanks(plain), _by_blanks)]
         found += [Header(_by_gaps(plain), _by_gaps)]
-    return [h for h in found if 2 <= len(h.names) <= 200 and not any(":" in n[:-1] and " " in n for n in h.names)]
+    return [h for h in found if 2 <= len(h.names) <= 200 and not any(map(_is_phrase, h.names))]
+
+
+def _is_phrase(name: str) -> bool:
+    return name.endswith((":", ".", "?", "!")) or (":" in name and " " in name)
 
 
 def _merged(upper: list[Header], lower: list[Header]) -> list[Header]:
@@ -122,11 +139,36 @@ def _merged(upper: list[Header], lower: list[Header]) -> list[Header]:
 
 
 def _is_known(name: str) -> bool:
-    return len(name) <= 60 and (is_metric(name) or (split_of(name) is not None and len(name.split()) == 1))
+    return len(name) <= LONGEST_NAME and is_metric(name)
+
+
+def _has_splits(header: Header) -> bool:
+    """Return whether the columns are splits, so that each row is a metric: `Training | Validation`."""
+    return header.cut is _by_pipes and all(split_of(name) and len(name) <= LONGEST_NAME for name in header.names)
+
+
+class _Spans:
+    """Cuts a line into the columns that a rule of dashes shows; a column may be empty."""
+
+    def __init__(self, spans: list[tuple[int, int]]) -> None:
+        self.spans = spans
+
+    def __call__(self, line: str) -> list[str]:
+        cells = [""] * len(self.spans)
+        for found in re.finditer(r"\S+", line):
+            start, end = found.span()
+            overlap = [min(end, right) - max(start, left) for left, right in self.spans]
+            at = overlap.index(max(overlap))
+            cells[at] = f"{cells[at]} {found[0]}".strip()
+        return cells
 
 
 def _row(header: Header, line: str) -> list[str] | None:
     cells = header.cut(_without_bar(line))
+    if len(cells) == len(header.names) + 1 and header.cut is _by_pipes and _has_splits(header):
+        return cells if is_metric(cells[0]) and NUMBER.fullmatch(cells[1]) else None
+    if header.cut is _by_pipes and _has_splits(header):
+        return None
     if len(cells) == len(header.names) + 1 and header.cut in (_by_blanks, _by_gaps) and cells[0].isdecimal():
         cells = cells[1:]  # the index that pandas and R print
     if len(cells) != len(header.names):
@@ -138,7 +180,7 @@ def _row(header: Header, line: str) -> list[str] | None:
 
 def _without_bar(line: str) -> str:
     """Return a row without the progress bar behind it, as YOLO prints it."""
-    return re.sub(r":?\s*\d+%\s?\|.*$|:\s+\d+%.*$", "", line) if "%" in line and "it" in line else line
+    return re.sub(r":?\s*\d+%\s?\|.*$|:\s+\d+%.*$", "", line) if "%" in line and "/s" in line else line
 
 
 def _without_header(line: str) -> tuple[list[str], list[str]] | None:

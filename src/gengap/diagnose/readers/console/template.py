@@ -184,6 +184,8 @@ def canonical_name(split: str | None, bare: str) -> str:
 def in_plain_english(name: str) -> str:
     """Return a name in English words with its split as a word of its own: `valLoss` as `val_Loss`."""
     name = re.sub(r"'s\s+", "-", name)
+    if name.startswith("cv_agg-"):  # LightGBM's cross-validation
+        name = re.sub(r"^cv_agg-(?=train|valid)", "", name).replace("cv_agg-", "validation-")
     if (english := in_english(name.lower())) != name.lower():
         name = " ".join(english.split())
     name = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)
