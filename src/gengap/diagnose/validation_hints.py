@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 GENERAL = "Log the validation loss as well, in a column such as val_loss."
@@ -25,7 +26,7 @@ def validation_hint(names: Iterable[str], reader: str = "") -> str:
     >>> validation_hint(["loss", "grad_norm", "learning_rate", "epoch"])
     "In Hugging Face's Trainer, set eval_strategy='epoch' and an eval_dataset."
     """
-    held = {name.lower() for name in names}
+    held = {re.sub(r"^train/", "", name.lower()) for name in names}
     if reader == "console" and held in KERAS_NAMES:
         return f"{GENERAL} {KERAS}"
     return next((hint for columns, hint in HINTS.items() if columns <= held), GENERAL)

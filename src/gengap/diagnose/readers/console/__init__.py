@@ -40,6 +40,6 @@ def read_console(blocks: Iterable[str], file: str) -> list[Log]:
         file: What errors call it.
     """
     collector = Collector(file)
-    for line, overwritten in screen_lines(blocks):
-        collector.feed(line, overwritten)
+    for line in screen_lines(blocks):
+        collector.feed(line)
     return console_logs(collector)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gengap.diagnose.readers.console import numbers as n
 from gengap.diagnose.readers.console.phrases import metric_name
-from gengap.diagnose.readers.console.screen import without_bars
+from gengap.diagnose.readers.console.screen import Line, without_bars
 from gengap.diagnose.readers.console.tables import NONE, TableReader, role
 from gengap.diagnose.readers.console.template import (
     Named,
@@ -48,6 +48,10 @@ class Column:
     progress: int = 0
 
 
+def _decimals(number: str) -> int:
+    return len(number) - number.find(".") if "." in number else 0
+
+
 class Collector:
     """Reads lines one by one; `columns` and the rows' positions hold what was found.
 
@@ -68,6 +72,8 @@ class Collector:
         self.runs: list[str] = [""]
         self.tabular = self.points = 0
         self.best: float | None = None
+        self.cut_off = False
+        self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
         self._at = [NAN, NAN, NAN]
         self._run = 0
         self._context: str | None = None
@@ -79,19 +85,22 @@ class Collector:
         self._no_headers: set[tuple[str, ...]] = set()
         self._lookup: dict[tuple[Named, str | None, bool], Column] = {}
         self._tables = TableReader()
-        self._last_numbers: dict[tuple[str, ...], list[str]] = {}
 
-    def feed(self, line: str, overwritten: bool = False) -> None:
-        """Read one line; `overwritten` if the next one replaces it on the screen."""
+    def feed(self, shown: Line) -> None:
+        """Read one line."""
+        line = shown.text
         parts = n.NUMBER.split(without_bars(line))
         texts = tuple(parts[::2])
         template = self._templates.get(texts)
+        if shown.open_end and self._is_cut_off(texts, parts, template):
+            self.cut_off = True
+            return
         if template is None:
             template = self._parse(texts, line)
             if template is None:
                 return
         found = parts[1::2]
-        if (self._tables.headers or len(found) >= 14) and found and self._table_row(line):
+        if (self._tables.headers or len(found) >= 14) and found and self._table_row(line, shown.open_end):
             return
         if texts not in self._no_headers and ((not template.values and len(found) <= 2) or "%" in line):
             self._look_for_header(texts, line)
@@ -101,7 +110,23 @@ class Collector:
             self._context = template.context
         if template.values:
             self._take(template, found)
-        self._overwritten = overwritten
+            self._note_decimals(texts, found)
+        self._overwritten = shown.overwritten
+
+    def _note_decimals(self, texts: tuple[str, ...], found: list[str]) -> None:
+        if not texts[-1]:
+            decimals = _decimals(found[-1])
+            if decimals < self._decimals.get(texts, 99):
+                self._decimals[texts] = decimals
+
+    def _is_cut_off(self, texts: tuple[str, ...], parts: list[str], template: Template | None) -> bool:
+        """Return whether a last line without an end says less than earlier lines of its form."""
+        if len(parts) == 1:
+            return False
+        if not texts[-1] and texts in self._decimals:
+            return _decimals(parts[-2]) < self._decimals[texts]
+        known = template is not None and bool(template.values)
+        return not known and bool(self._decimals or self.points) and bool(parse_template(texts).values)
 
     def _look_for_header(self, texts: tuple[str, ...], line: str) -> None:
         if not self._tables.header(line):
@@ -118,6 +143,7 @@ class Collector:
         if len(self._templates) > MOST_TEMPLATES:
             self._templates.clear()
             self._no_headers.clear()
+            self._decimals.clear()
         template = self._templates[texts] = parse_template(texts)
         return template
 
@@ -221,10 +247,15 @@ class Collector:
         before, now = self.epoch[row], self._at[0]
         return self.run[row] == self._run and (before == now or (math.isnan(before) and math.isnan(now)))
 
-    def _table_row(self, line: str) -> bool:
+    def _table_row(self, line: str, open_end: bool) -> bool:
         row = self._tables.row(line)
         if row is None:
             return False
+        last = _decimals(row[1][-1])
+        if open_end and last < self._decimals.get(("table",), 0):
+            self.cut_off = True
+            return True
+        self._decimals["table",] = min(last, self._decimals.get(("table",), 99))
         names, cells = row
         if len(cells) == len(names) + 1:  # a metric in each row, a split in each column
             for name, cell in zip(names, cells[1:], strict=True):

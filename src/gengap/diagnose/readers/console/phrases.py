@@ -79,6 +79,7 @@ QUOTES = re.compile(r"[\"`*]|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|ar
 SEPARATOR = re.compile(r"(?:[\s:=|>~≈,\[({<#\"'-]|\b(?:is|was|are|of|at|equals|to)\b)*$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
 LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
+CODE = re.compile(r"\.[a-z]{2,4}$|::|\.py\b|[\\<>;?$]|/.*/.*/")  # files, functions, addresses
 WORD = re.compile(r"[a-z][a-z]*\d*|\d+")
 
 
@@ -197,8 +198,8 @@ def metric_name(segment: str) -> str | None:
     ends = set(words(taken[-1])[-1:])
     if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
         return None
-    name = " ".join(taken).strip(" :-=.[]")
-    return name if re.match(r"[^\W\d_]", name) and not re.search(r"\.[a-z]{2,4}$", name) else None
+    name = re.sub(r"^[(\[](\w+)[)\]]", r"\1", " ".join(taken)).strip(" :-=.[]")
+    return name if re.match(r"[^\W\d_]", name) and not CODE.search(name) else None
 
 
 def _belongs(word: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 LONGEST = 20_000  # characters of a line; the rest is no log line
 ESCAPE = re.compile(
@@ -21,40 +22,45 @@ GLYPHS = str.maketrans(
 GLUED = re.compile(r"(?<=\d)(?=Epoch[ \d])")
 
 
-def screen_lines(blocks: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    r"""Yield each line, and whether the next one is written over it.
+class Line(NamedTuple):
+    """A line, whether the next one is written over it, and whether it has no end, so that it may be cut off."""
 
-    A carriage return or a row of backspaces starts the same line again: each state is yielded, the last one with
-    False.
+    text: str
+    overwritten: bool = False
+    open_end: bool = False
 
-    >>> list(screen_lines(["1/2 loss: 0.9\r2/2 loss: 0.8\n", "done"]))
-    [('1/2 loss: 0.9', True), ('2/2 loss: 0.8', False), ('done', False)]
+
+def screen_lines(blocks: Iterable[str]) -> Iterator[Line]:
+    r"""Yield each line; a carriage return or a row of backspaces begins the same line again.
+
+    >>> [line.text for line in screen_lines(["1/2 loss: 0.9\r2/2 loss: 0.8\n", "done\n"])]
+    ['1/2 loss: 0.9', '2/2 loss: 0.8', 'done']
     """
-    for line in _raw_lines(blocks):
+    for line, open_end in _raw_lines(blocks):
         if "\r" in line or "\x08" in line:
             states = [state for state in re.split(r"\r|\x08+", line) if state.strip()]
             for state in states[:-1]:
-                yield clean(state), True
+                yield Line(clean(state), True)
             if states:
-                yield clean(states[-1]), False
+                yield Line(clean(states[-1]), False, open_end)
         else:
-            yield clean(line), False
+            yield Line(clean(line), False, open_end)
 
 
-def _raw_lines(blocks: Iterable[str]) -> Iterator[str]:
+def _raw_lines(blocks: Iterable[str]) -> Iterator[tuple[str, bool]]:
     rest = ""
     for block in blocks:
         text = rest + block
         lines = text.split("\n")
         rest = lines.pop()
         for line in lines:
-            yield line.rstrip("\r")
+            yield line.rstrip("\r"), False
         while len(rest) > 2 * LONGEST:  # a bar of many states, or no text at all
             end = max(rest.rfind("\r", 0, LONGEST), rest.rfind("\x08", 0, LONGEST)) + 1 or LONGEST
-            yield rest[:end]
+            yield rest[:end], False
             rest = rest[end:]
     if rest:
-        yield rest
+        yield rest, True
 
 
 def clean(line: str) -> str:

@@ -1,0 +1,168 @@
+"""Forms in which frameworks and people print curves: each a function of one epoch, its losses and its accuracies.
+
+A form is a list of lines. `{e}` is the epoch from 1, `{n}` their number, `{t}` and `{v}` are the losses, `{a}` and
+`{b}` the accuracies of training and validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Form(NamedTuple):
+    """Lines before the first epoch, lines of each epoch, and lines behind the last one."""
+
+    lines: Sequence[str]
+    before: Sequence[str] = ()
+    after: Sequence[str] = ()
+
+
+BAR = "[==============================]"
+RULE = "-------"
+FORMS = {
+    "keras-bars": Form(
+        (
+            "Epoch {e}/{n}",
+            f"\r 32/800 [>......] - ETA: 1s - loss: 9.9 - acc: 0.1\r800/800 {BAR} - 3s 2ms/step"
+            " - loss: {t} - acc: {a} - val_loss: {v} - val_acc: {b}",
+            "Epoch {e:05d}: val_loss improved from 9.99 to 8.88, saving model to weights.{e:02d}.hdf5",
+        ),
+        ("Train on 800 samples, validate on 200 samples",),
+        ("Test loss: 0.5120", "Test accuracy: 0.8123"),
+    ),
+    "keras-lines": Form(("Epoch {e}/{n}", "25/25 - 1s - 43ms/step - accuracy: {a} - loss: {t} - val_loss: {v}")),
+    "epoch-dots": Form(
+        ("", "Epoch: {e}, accuracy:{a},  loss:{t},  val_accuracy:{b},  val_loss:{v},  ", "...................."),
+    ),
+    "phases": Form(
+        ("Epoch {e}/{n}", "----------", "train Loss: {t} Acc: {a}", "val Loss: {v} Acc: {b}", ""),
+        after=("Training complete in 1m 7s", "Best val Acc: 0.941176"),
+    ),
+    "mnist": Form(
+        (
+            "Train Epoch: {e} [0/60000 (0%)]\tLoss: 9.123456",
+            "Train Epoch: {e} [32000/60000 (53%)]\tLoss: {t}",
+            "Test set: Average loss: {v}, Accuracy: 9312/10000 (93%)",
+        ),
+    ),
+    "quickstart": Form(
+        ("Epoch {e}", RULE, "loss: {t}  [   64/60000]", "Test Error: ", " Accuracy: 50.9%, Avg loss: {v} ", ""),
+        after=("Done!",),
+    ),
+    "averages": Form(
+        (
+            "Epoch: [{e}][100/300]\tTime  0.351 ( 0.412)\tLoss 9.1234 ({t})\tAcc@1  70.00 ( 71.00)",
+            "Test: [40/50]\tTime  0.200 ( 0.200)\tLoss 9.4321 ({v})\tAcc@1  60.00 ( 61.00)",
+        ),
+    ),
+    "lightning": Form(
+        (
+            "\rEpoch {e}:  50%|█████     | 50/100 [00:02<00:01, 25.11it/s, v_num=3, train_loss=9.123]"
+            "\rEpoch {e}: 100%|██████████| 100/100 [00:04<00:00, 22.11it/s, v_num=3, train_loss={t}, val_loss={v}]",
+        ),
+    ),
+    "bars-of-each-split": Form(
+        (
+            "\rTrain epoch {e}:  50%|█████     | 5/10 [00:01, 30.1it/s, loss=9.1]"
+            "\rTrain epoch {e}: 100%|██████████| 10/10 [00:02, 30.1it/s, loss={t}]",
+            "Valid epoch {e}: 100%|██████████| 10/10 [00:01<00:00, 9.1it/s, loss={v}]",
+        ),
+    ),
+    "results-lines": Form(
+        (
+            "Training Results - Epoch: {e}  Avg accuracy: {a} Avg loss: {t}",
+            "Validation Results - Epoch: {e}  Avg accuracy: {b} Avg loss: {v}",
+        ),
+    ),
+    "boosting": Form(("[{e}]\tvalidation_0-logloss:{t}\tvalidation_1-logloss:{v}",)),
+    "boosting-cv": Form(("[{e}]\ttrain-rmse:{t}+0.000417\ttest-rmse:{v}+0.002922",)),
+    "boosting-sets": Form(
+        ("[{e}]\ttraining's binary_logloss: {t}\tvalid_1's binary_logloss: {v}",),
+        ("[LightGBM] [Info] Total Bins 6132", "Training until validation scores don't improve for 50 rounds"),
+    ),
+    "boosting-best": Form(("{e}:\tlearn: {t}\ttest: {v}\tbest: 0.0000001 (7)\ttotal: 25.2s\tremaining: 2h 56s",)),
+    "dicts": Form(
+        (
+            "{{'loss': {t}, 'grad_norm': 3.25, 'learning_rate': 4.5e-05, 'epoch': {e}.0}}",
+            "{{'eval_loss': {v}, 'eval_runtime': 1.2, 'eval_samples_per_second': 850.2, 'epoch': {e}.0}}",
+        ),
+        after=("{{'train_runtime': 581.2, 'train_samples_per_second': 176.5, 'train_loss': 0.35, 'epoch': 12.0}}",),
+    ),
+    "bars-between": Form(
+        (
+            "2021-03-01 10:02:00 | INFO | valid | epoch {e:03d} | valid on 'valid' subset | loss {v} | ppl 337.2",
+            "2021-03-01 10:04:00 | INFO | train | epoch {e:03d} | loss {t} | ppl 512 | wps 30111 | lr 0.0001",
+        ),
+    ),
+    "time-stamps": Form(
+        (
+            "2023-05-04 11:21:01.234567: Epoch {e}",
+            "2023-05-04 11:21:01.23: Current learning rate: 0.01",
+            "2023-05-04 11:22:01.5: train_loss {t}",
+            "2023-05-04 11:22:01.6: val_loss {v}",
+            "2023-05-04 11:22:01.7: Pseudo dice [0.8123, 0.7123]",
+            "2023-05-04 11:22:01.8: Epoch time: 60.12 s",
+        ),
+    ),
+    "equals": Form(
+        (
+            "INFO:root:Epoch[{e}] Batch [0-100]\tSpeed: 13012.11 samples/sec\taccuracy={a}",
+            "INFO:root:Epoch[{e}] Train-cross-entropy={t}",
+            "INFO:root:Epoch[{e}] Time cost=4.123",
+            "INFO:root:Epoch[{e}] Validation-cross-entropy={v}",
+        ),
+    ),
+    "dashes": Form(
+        (
+            "2020-06-23 12:11:12,547 EPOCH {e} done: loss {t} - lr 0.1000",
+            "2020-06-23 12:11:31,969 DEV : loss {v} - score {b}",
+            "2020-06-23 12:11:32,118 BAD EPOCHS (no improvement): 0",
+        ),
+    ),
+    "nets": Form(
+        (
+            "I0823 12:33:44.123456 12345 solver.cpp:330] Iteration {e}, Testing net (#0)",
+            "I0823 12:33:46.123457 12345 solver.cpp:397]     Test net output #1: loss = {v} (* 1 = {v} loss)",
+            "I0823 12:33:47.1 12345 solver.cpp:218] Iteration {e} (8.3 iter/s, 12.1s/100 iters), loss = {t}",
+        ),
+    ),
+    "rates": Form(
+        (
+            "[2019-03-08 17:12:01,123 INFO] Step {e}00/100000; acc:  45.12; xent: {t}; 3041/2888 tok/s;  60 sec",
+            "[2019-03-08 17:12:19,123 INFO] Validation xent: {v}",
+        ),
+    ),
+    "step": Form(("step {e}: train loss {t}, val loss {v}",)),
+    "pairs": Form(("Epoch {e:02d}  loss (train/val): {t}/{v}  acc (train/val): {a}/{b}",)),
+    "metric-first": Form(("[{e}/{n}] Loss: train={t}, val={v} | Acc: train={a}, val={b}",)),
+    "tuples": Form(("[ Info: Epoch: {e} \t Train: (loss = {t}f0, acc = {a}) \t Test: (loss = {v}f0, acc = {b})",)),
+    "epoch-last": Form(("train loss: {t}; test loss: {v} (epoch {e})",)),
+    "headings": Form(("Epoch {e}", "Training", "loss: {t}", "Validating", "loss: {v}")),
+    "chinese": Form(("第{e}轮: 训练损失: {t}, 训练准确率: {a}, 验证损失: {v}, 验证准确率: {b}, 耗时: 12.3s",)),
+    "korean": Form(("에포크 {e}/{n} - 훈련 손실: {t} - 검증 손실: {v} - 검증 정확도: {b}",)),
+    "japanese": Form(("エポック {e}/{n}　学習損失：{t}　検証損失：{v}",)),
+    "german": Form(("Epoche {e} von {n} | Trainingsverlust: {t} | Validierungsverlust: {v}",)),
+    "spanish": Form(("Época {e}/{n} - pérdida de entrenamiento: {t} - pérdida de validación: {v}",)),
+    "russian": Form(("Эпоха {e}: потери на обучении = {t}, потери на валидации = {v}",)),
+    "markdown": Form(("| {e} | {t} | {v} |",), ("| epoch | train loss | val loss |", "| :----| ----: | :----: |")),
+    "box": Form(
+        ("| {e:5d} | {t:>10} | {v:>10} |",),
+        ("+-------+------------+--+", "| epoch | train_loss | valid_loss |", "+-------+------------+--+"),
+        ("+-------+------------+------------+",),
+    ),
+    "columns": Form(
+        ("{e:7d}  {t:>12}  {v:>12}",),
+        ("  epoch    train_loss    valid_loss", "-------  ------------  ------------"),
+    ),
+    "two-line-header": Form(
+        ("|  {e:5d}  | {t:>10} | {v:>10} |",),
+        (
+            "|=========================================|",
+            "|  Epoch  | Mini-batch | Validation |",
+            "|         |    Loss    |    Loss    |",
+            "|=========================================|",
+        ),
+    ),
+    "tabs": Form(("{e}\t{t}\t{v}\t00:38",), ("epoch\ttrain_loss\tvalid_loss\ttime",)),
+}  # fmt: skip

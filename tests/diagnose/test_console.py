@@ -1,0 +1,137 @@
+"""Console text: one law over every form, real logs, and texts that are no training logs."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from diagnose.console_forms import FORMS, Form
+from diagnose.curves_expected import LOGS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gengap.diagnose.readers import read
+from gengap.diagnose.readers.console import read_console
+from gengap.diagnose.readers.console.screen import screen_lines
+from gengap.diagnose.run_curves import choose_curves
+from gengap.errors import DataError, UsageError
+
+CASES = list(csv.DictReader((LOGS / "console" / "expected.csv").read_text(encoding="utf-8").splitlines()))
+LOSS = st.floats(0.0001, 99)
+LOSSES = st.lists(st.tuples(LOSS, LOSS), min_size=4, max_size=12)
+NOISE = (
+    "",
+    "/usr/lib/python3.11/site-packages/torch/nn/modules/lazy.py:180: UserWarning: Lazy modules are a new feature",
+    "  warnings.warn('lr_scheduler.step() was called before optimizer.step()')",
+    "W0000 00:00:1712345678.123456    1234 gpu_device.cc:2344] Cannot dlopen some GPU libraries",
+    "| N/A   45C    P0    52W /  70W |   3021MiB / 15360MiB |     98%      Default |",
+    "batch_size: 32, learning_rate: 0.001, dropout: 0.5",
+    "Model saved to runs/exp3/model_12.pt",
+    "학습을 계속합니다. 잠시 기다려 주세요.",
+    "正在保存模型到 output/ 目录",
+    "Downloading: 100%|██████████| 45.0M/45.0M [00:01<00:00, 30.1MB/s]",
+    "\x1b[33mwandb\x1b[0m: Network error (ConnectTimeout), entering retry loop.",
+)
+
+
+def written(form: Form, train: list[float], validation: list[float], noise: list[str], newline: str) -> str:
+    lines = [line.format(n=len(train)) for line in form.before]
+    for i, (t, v) in enumerate(zip(train, validation, strict=True)):
+        values = {"t": f"{t:.4f}", "v": f"{v:.4f}", "a": f"{0.5 + i / 40:.4f}", "b": f"{0.4 + i / 50:.4f}"}
+        lines += [line.format(e=i + 1, n=len(train), **values) for line in form.lines]
+        if noise and i:  # a table begins in one piece
+            lines.append(noise[i % len(noise)])
+    return newline.join([*lines, *(line.format() for line in form.after), ""])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=12, deadline=None)
+@given(
+    losses=LOSSES, noise=st.lists(st.sampled_from(NOISE), max_size=3), size=st.integers(7, 4000), crlf=st.booleans()
+)
+def test_every_form_is_read_back(
+    form: str, losses: list[tuple[float, float]], noise: list[str], size: int, crlf: bool
+) -> None:
+    train, validation = ([round(value, 4) for value in values] for values in zip(*losses, strict=True))
+    text = written(FORMS[form], train, validation, noise, "\r\n" if crlf else "\n")
+    (log,) = read_console([text[i : i + size] for i in range(0, len(text), size)], "log")
+    found = choose_curves(log)
+    assert found.validation.values.tolist() == validation
+    assert found.train is not None and found.train.values.tolist() == train
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_text_that_is_cut_off_gives_a_part_of_the_values(form: str) -> None:
+    values = [round(0.9 - i / 30, 4) for i in range(8)]
+    text = written(FORMS[form], values, values, [], "\n")
+    for end in range(len(text) * 3 // 5, len(text), 7):
+        (log,) = read_console([text[:end]], "log")
+        found = choose_curves(log).validation.values.tolist()
+        assert found == values[: len(found)], text[:end][-80:]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
+def test_real_logs(case: dict[str, str]) -> None:
+    (log,) = read(LOGS / "console" / case["file"])
+    found = choose_curves(log)
+    assert (found.metric, found.train_column or "") == (case["validation"], case["train"])
+    values = found.validation.values
+    assert [len(values), values[0], values[-1]] == [int(case["points"]), float(case["first"]), float(case["last"])]
+
+
+def test_train_only_logs_say_how_to_log_validation() -> None:
+    (log,) = read(LOGS / "console" / "train-only.jsonl")
+    with pytest.raises(UsageError, match=r"there is no validation curve. In MMDetection and MMCV, add"):
+        choose_curves(log)
+
+
+SERVER = """127.0.0.1 - - [10/Oct/2024:13:55:36 +0000] "GET /test/loss.php?val=3 HTTP/1.1" 200 2326 "Mozilla/5.0"
+127.0.0.1 - - [10/Oct/2024:13:55:37 +0000] "POST /api/train/5/score HTTP/1.1" 404 12 "-" "curl/8.4.0"
+2024/10/10 13:55:38 [error] 1234#1234: *5 connect() failed (111: Connection refused) while connecting to upstream
+"""
+COMPILER = """[ 12%] Building CXX object CMakeFiles/test_loss.dir/test_loss.cpp.o
+src/train.cpp:31:12: warning: unused variable 'val_loss' [-Wunused-variable]
+src/eval.cpp:44:7: error: expected ';' before 'return'
+2 warnings and 1 error generated.
+test result: FAILED. 12 passed; 1 failed; 0 ignored; 0 measured; finished in 0.53s
+"""
+PIP = """Collecting scikit-learn==1.5.0
+  Downloading scikit_learn-1.5.0-cp311-cp311-manylinux_2_17_x86_64.whl (13.3 MB)
+     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 13.3/13.3 MB 42.1 MB/s eta 0:00:00
+Successfully installed numpy-1.26.4 scikit-learn-1.5.0 threadpoolctl-3.5.0
+"""
+PYTEST = """tests/test_loss.py::test_validation_error[0.5] PASSED                        [  3%]
+tests/test_train.py::test_eval_score[1] PASSED                               [ 10%]
+=================== 12 passed, 3 warnings in 4.56s ===================
+"""
+AGENT = """| eval/               |          |
+|    mean_ep_length   | 200      |
+|    mean_reward      | {i}.5     |
+| train/              |          |
+|    loss             | 0.{i}    |
+|    value_loss       | 12.{i}   |
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [SERVER, COMPILER, PIP, PYTEST, AGENT], ids=["web", "compiler", "pip", "tests", "rl"]
+)
+def test_no_verdict_on_what_is_no_training_log(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "some.log"
+    path.write_text("".join(text.replace("{i}", str(i)) for i in range(1, 30)), encoding="utf-8")
+    with pytest.raises(
+        (DataError, UsageError), match=r"no training curve|no validation curve|none of its validation"
+    ):
+        for log in read(path):
+            choose_curves(log)
+
+
+def test_a_line_that_is_written_over_is_shown_in_each_state() -> None:
+    lines = list(screen_lines(["a\rb", "\rc\r\nd\x08\x08e\n", "f"]))
+    assert "".join(line.text for line in lines) == "abcdef"
+    assert [line.overwritten for line in lines] == [True, True, False, True, False, False]
+    assert [line.open_end for line in lines] == [False, False, False, False, False, True]
+    assert [line.text for line in screen_lines(["\x1b[1m5/8\x1b[0m \x1b[32m━━━━\x1b[0m loss: 0.5"])] == [
+        "5/8 ==== loss: 0.5"
+    ]
