@@ -64,7 +64,7 @@ def _readers(head: str, suffix: str) -> Iterator[tuple[str, Reader, bool]]:
     if suffix == ".json" or (start in ("{", "[") and not lines):
         yield "json", _whole(text_tables.read_json), suffix == ".json"
     if lines:
-        yield "json-lines", _whole(text_tables.read_json_lines), start == "{"
+        yield "json-lines", _whole(text_tables.read_json_lines), start in ("{", "[")
     if _is_csv(head) or (suffix in (".csv", ".tsv") and len(head.splitlines()) < SHORT):
         yield "csv", _whole(text_tables.read_csv_log), True
     if has_literals(head):
