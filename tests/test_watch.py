@@ -467,7 +467,9 @@ def test_watch_says_where_and_ends_quietly(tmp_path: Path) -> None:
     with running("watch", "later", "--no-browser", "--lang", "ko", cwd=tmp_path) as watch:
         assert watch.stderr
         line = watch.stderr.readline()
-        assert line == "there is no folder later yet; waiting for it. Did you mean 'latter'?\n"
+        assert (
+            line == "there is no folder later yet: waiting until a study writes into it. Did you mean 'latter'?\n"
+        )
         line = watch.stderr.readline()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/ shows later while it runs. Ctrl-C ends it\n", line)
         watch.send_signal(signal.SIGINT)

@@ -128,7 +128,7 @@ def _predictions(
     categories = [step for step in steps if isinstance(step, Category)]
     before = 0
     for batch, copied in batches:
-        raw = collect_columns([batch], card.columns)
+        raw = collect_columns([batch], card.columns, exact=card.encoding.exact if card.encoding else ())
         for step in categories:
             unseen.add(step, raw.column(step.name))
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gengap.data.dataset import load
+from gengap.data.encoding import collect_columns
+from gengap.data.sources.source import feature_batches
 from gengap.errors import DataError, TooFewRowsError, UsageError
 from gengap.options.spec import TaskName
 
@@ -95,10 +99,13 @@ def test_labels_that_make_no_such_task(labels: np.ndarray, task: TaskName, said:
 
 
 def test_too_few_rows_say_how_many_there_are() -> None:
-    with pytest.raises(TooFewRowsError, match="holds 30 rows, too few for 25 training, 10 validation"):
+    asked = "holds 30 rows, too few for 25 training and 10 validation rows. Ask for fewer with --train and --valid"
+    with pytest.raises(TooFewRowsError, match=asked):
         load(table(30), train=25, validation=10)
-    with pytest.raises(TooFewRowsError):
+    nothing = "holds 3 rows, too few for 2 training and 2 validation rows. Use a table with more rows"
+    with pytest.raises(TooFewRowsError, match=nothing):
         load(table(3))
+    assert len(load((table(5)[0], np.arange(5) % 2)).validation) == 2
     with pytest.raises(UsageError, match="validation is 0"):
         load("collider", validation=0)
     with pytest.raises(UsageError, match="test is -1"):
@@ -115,3 +122,38 @@ def test_a_class_of_a_single_row_is_told_of_and_that_numbers_may_be_none() -> No
     assert len(load(frame, target="y", task="regression").train) == 98
     with pytest.raises(DataError, match=r"4 classes don't fit into 3 rows\. Ask for more with .*--validation"):
         load(frame[:120], target="y", validation=3)
+
+
+def test_numbers_keep_their_differences_though_they_are_large(tmp_path: Path) -> None:
+    steps = np.random.default_rng(0).integers(0, 50, 200)
+    frame = pd.DataFrame({"whole": 10**12 + steps**2, "time": 1.7e9 + steps / 64, "plain": steps, "y": steps > 25})
+    frame.loc[3, "time"] = np.nan
+    path = tmp_path / "large.csv"
+    frame.to_csv(path, index=False)
+    dataset = load(path, target="y", train=150, validation=50)
+    x = np.concatenate([dataset.train.x, dataset.validation.x]).astype(np.float64)
+    assert dataset.columns == ("whole", "time", "time is missing", "plain")
+    order = np.argsort(x[:, 3])
+    for i in (0, 1):  # as many values as there are, in the order of the steps
+        known = x[order][x[order, 2] == x[:, 2].min()]
+        assert len(np.unique(known[:, i])) == len(np.unique(known[:, 3]))
+        assert (np.diff(known[:, i]) >= 0).all()
+    encoding = dataset.encoding
+    _, batches = feature_batches(path, encoding.schema)  # as a saved model reads them
+    again = encoding.encode(
+        collect_columns([batch for batch, _ in batches], encoding.columns, exact=encoding.exact)
+    )
+    again = (again - dataset.mean) / dataset.scale
+    assert {row.tobytes() for row in again} >= {row.tobytes() for row in dataset.train.x}
+
+
+def test_a_column_without_values_and_one_beyond_64_bits_are_left_out_for_their_reasons(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i % 7},,{10**30 + i},5,{i % 2}" for i in range(200))
+    (tmp_path / "t.csv").write_text(f"a,empty,huge,same,y\n{rows}\n")
+    table = load(tmp_path / "t.csv", target="y").table
+    assert {column.name: (column.kind, column.how.code) for column in table.columns} == {
+        "a": ("number", "column-number"),
+        "empty": ("empty", "column-empty"),
+        "huge": ("constant", "column-same-digits"),
+        "same": ("constant", "column-constant"),
+    }

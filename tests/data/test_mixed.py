@@ -159,7 +159,7 @@ def test_identifiers_can_be_kept_and_a_table_of_nothing_else_is_refused() -> Non
         ([str(i % 7) for i in range(ROWS)], "number"),  # numbers written as text
         (pd.date_range("2020-01-01", periods=ROWS).strftime("%d/%m/%Y"), "date"),
         (pd.date_range("2020-01-01", periods=ROWS, tz="Asia/Seoul"), "date"),
-        ([None] * ROWS, "constant"),
+        ([None] * ROWS, "empty"),
         ([*["x"] * (ROWS // 2), *[None] * (ROWS // 2)], "category"),
         ([True, False] * (ROWS // 2), "number"),
     ],

@@ -49,8 +49,8 @@ from gengap.watch import serve_page, take_snapshot
 
 SOURCES = Path(gengap.__file__).parent
 FORBIDDEN = (  # what runs or unpickles what it is given
-    r"^\s*(import|from) (pickle|joblib|marshal|shelve|dill|cloudpickle)",
-    r"\b(pickle|joblib|marshal|dill)\.\w",
+    r"^\s*(import|from) (pickle|marshal|shelve|dill|cloudpickle)",
+    r"\b(pickle|marshal|dill)\.\w|joblib\.(load|dump)|from joblib import .*\b(load|dump)",
     r"(?<![\w.])(eval|exec|__import__)\(",
     r"allow_pickle=True",
     r"safe_mode=False|enable_unsafe_deserialization",

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gengap.data.encoding import Category, Date, Encoding, Number, RawTable, Step, Text, hash_text, is_missing
+from gengap.data.encoding import (
+    Category,
+    Date,
+    Encoding,
+    Number,
+    RawTable,
+    Step,
+    Text,
+    hash_text,
+    is_missing,
+    is_narrow,
+)
 from gengap.data.value_formats import (
     FormatFound,
     NumberFormat,
@@ -42,13 +53,15 @@ MEDIAN_ROWS = 200_000  # used for a median; more rows move it less than its erro
 FEWEST_NAMED = 30  # with fewer rows, "every row has its own value" means nothing
 LONGEST_STEP = 10  # of a numbering with rows left out, in median steps
 ONE_WORD = 0.9  # of an identifier's values are one word; free text has more
+LARGEST_WHOLE = 1 << 53  # 64 bits hold every whole number up to it
 DISTINCT = 0.95  # of an identifier's values are different: some rows may be copies
 
 
 class ColumnsFound(NamedTuple):
     """What the training rows teach about the columns.
 
-    `dropped` says by name why columns are left out, "constant" or "identifier"; `notes` how numbers were read.
+    `dropped` says by name why columns are left out: "empty", "constant", "identifier", or "same-digits" for numbers
+    that 64 bits can't tell apart. `notes` say how numbers were read.
     """
 
     encoding: Encoding
@@ -88,11 +101,11 @@ def fit_encoding(
     for name in columns:
         column, kind = raw.column(name), kinds.get(name, "numeric")
         format = formats[name].format if name in formats else None
-        values = raw.exact.get(name, column) if format is None else format.read(column).to_numpy()
+        values = column if format is None else format.read(column).to_numpy()
         if name not in keep and kind != "datetime" and is_identifier(values):
             dropped[name] = "identifier"
-        elif _is_constant(column):
-            dropped[name] = "constant"
+        elif (why := _why_constant(column)) is not None:
+            dropped[name] = why
         elif (step := _step(name, column, kind, clean.get(name), format)) is not None:
             steps.append(step)
         else:
@@ -146,7 +159,9 @@ def _step(
         median = _median(read_numbers(name, column, format))
         return Number(name=name, missing=missing, median=median, text=True, format=format)
     if clean is None:
-        return Number(name=name, missing=missing, median=_median(np.asarray(column)))
+        values = np.asarray(column)
+        median = _median(values)
+        return Number(name=name, missing=missing, median=median, origin=median if is_narrow(values) else 0.0)
     parsed, written = clean
     if kind == "numeric":
         return Number(name=name, missing=missing, median=_median(parsed.to_numpy(np.float32)), text=True)
@@ -193,12 +208,15 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(sample)) if len(sample) else 0.0
 
 
-def _is_constant(column: np.ndarray | pd.Series) -> bool:
-    """Return whether all rows have the same value, or none has one."""
+def _why_constant(column: np.ndarray | pd.Series) -> str | None:
+    """Return why nothing varies in a column, as `ColumnsFound` calls it; None if something does."""
     missing = is_missing(column)
     if missing.any():
-        return bool(missing.all())
-    return bool((column == (column[0] if isinstance(column, np.ndarray) else column.iloc[0])).all())
+        return "empty" if missing.all() else None
+    first = column[0] if isinstance(column, np.ndarray) else column.iloc[0]
+    if not bool((column == first).all()):
+        return None
+    return "same-digits" if isinstance(column, np.ndarray) and abs(first) > LARGEST_WHOLE else "constant"
 
 
 def _is_code(column: pd.Series) -> bool:

@@ -7,7 +7,7 @@ text. It is saved as JSON in the model's file, never as a pickle, so that a mode
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -26,6 +26,7 @@ HASHED = 1 << 12  # columns that character sequences are hashed to; 30 x 4,096 n
 MOST_CELLS = 50_000_000  # of a table with text or dates, which is held in memory: some gigabytes
 BLOCK_ROWS = 1 << 16  # hashed at once
 LARGEST_EXACT = 1 << 24  # 32 bits hold every whole number up to it
+NARROW = 2.0**-12  # of 24 bits, the differences of numbers in a range of this share of their size keep 12
 PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ratio
 
 
@@ -36,7 +37,7 @@ class RawTable:
     names: tuple[str, ...]  # of the columns of numbers
     numbers: np.ndarray  # their values (rows, names), float32; NaN where one is missing
     others: Mapping[str, pd.Series]  # columns of text and dates; null where a value is missing
-    # Columns of whole numbers that 32 bits can't hold, such as keys, in float64.
+    # Columns of numbers that 32 bits can't tell apart, such as keys, in float64.
     exact: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -51,6 +52,8 @@ class RawTable:
 
     def column(self, name: str) -> np.ndarray | pd.Series:
         """Return one column: an array of numbers, or text or dates."""
+        if name in self.exact:
+            return self.exact[name]
         return self.others[name] if name in self.others else self.numbers[:, self.names.index(name)]
 
     def missing(self) -> dict[str, int]:
@@ -87,15 +90,28 @@ class RawTable:
 
 
 def collect_columns(
-    batches: Iterable[pa.RecordBatch], columns: Sequence[str], origin: str = "", most: float = math.inf
+    batches: Iterable[pa.RecordBatch],
+    columns: Sequence[str],
+    origin: str = "",
+    most: float = math.inf,
+    exact: Collection[str] | None = None,
 ) -> RawTable:
     """Return the named columns of all batches.
 
-    Raises TooLargeError if they take more than `most` bytes, and DataError for too many cells with text or dates.
+    Args:
+        batches: The batches.
+        columns: The names of the columns.
+        origin: What errors call the table.
+        most: The most bytes that the columns may take.
+        exact: The columns of numbers to hold in 64 bits too. Default: those that 32 bits can't tell apart.
+
+    Raises:
+        TooLargeError: The columns take more bytes.
+        DataError: There are too many cells with text or dates.
     """
     blocks: list[np.ndarray] = []
     texts_and_dates: dict[str, list[pa.Array]] = {}
-    whole = _ExactIntegers()
+    whole = _ExactNumbers(exact)
     names: tuple[str, ...] = ()
     rows = taken = 0
     for batch in batches:
@@ -126,11 +142,17 @@ def collect_columns(
     return RawTable(names, numbers, others, {name: np.concatenate(parts) for name, parts in whole.exact.items()})
 
 
-class _ExactIntegers:
-    """Collects the columns of whole numbers that 32 bits can't hold, batch by batch."""
+class _ExactNumbers:
+    """Collects the columns of numbers that 32 bits can't tell apart, batch by batch.
 
-    def __init__(self) -> None:
+    Args:
+        chosen: Names of these columns. Default: whole numbers above `LARGEST_EXACT`, and columns whose first batch
+            `is_narrow`.
+    """
+
+    def __init__(self, chosen: Collection[str] | None) -> None:
         self.exact: dict[str, list[np.ndarray]] = {}
+        self._chosen = chosen
         self._others: set[str] = set()
 
     def add(self, names: Sequence[str], columns: Sequence[np.ndarray], blocks: Sequence[np.ndarray]) -> None:
@@ -138,13 +160,32 @@ class _ExactIntegers:
         for i, (name, values) in enumerate(zip(names, columns, strict=True)):
             if name in self._others:
                 continue
-            if not _is_whole(values):
-                self._others.add(name)
-                self.exact.pop(name, None)
-            elif name in self.exact:
+            if name in self.exact:
                 self.exact[name].append(values)
-            elif np.abs(values).max(initial=0) > LARGEST_EXACT:
+            elif self._is_exact(name, values, first=len(blocks) == 1):
                 self.exact[name] = [*(before[:, i].astype(np.float64) for before in blocks[:-1]), values]
+
+    def _is_exact(self, name: str, values: np.ndarray, *, first: bool) -> bool:
+        if self._chosen is not None:
+            return name in self._chosen
+        if values.dtype == np.float64 and first and is_narrow(values):
+            return True
+        if not _is_whole(values):
+            self._others.add(name)
+        return name not in self._others and np.abs(values).max(initial=0) > LARGEST_EXACT
+
+
+def is_narrow(values: np.ndarray) -> bool:
+    """Return whether numbers differ so little from each other that 32 bits lose much of their differences.
+
+    >>> is_narrow(1e9 + np.arange(200.0)), is_narrow(np.arange(200.0))
+    (True, False)
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return False
+    low, high = float(known.min()), float(known.max())
+    return high - low < NARROW * max(abs(low), abs(high))
 
 
 def _is_whole(values: np.ndarray) -> bool:
@@ -168,6 +209,7 @@ class Number(_Step, frozen=True, tag="number"):
     """A number."""
 
     median: float  # stands for missing values
+    origin: float = 0.0  # subtracted in 64 bits, for numbers that 32 bits can't tell apart
     text: bool = False  # whether the table holds it as text
     format: NumberFormat | None = None  # how the text writes it, if not as 1234.5
 
@@ -179,7 +221,10 @@ class Number(_Step, frozen=True, tag="number"):
     def encode(self, column: Any) -> np.ndarray:
         """Return the numbers, with the median for missing ones."""
         values = read_numbers(self.name, column, self.format) if self.text else column
-        return np.where(np.isfinite(values), values, np.float32(self.median))[:, None]
+        if not self.origin:
+            return np.where(np.isfinite(values), values, np.float32(self.median))[:, None]
+        known = np.where(np.isfinite(values), values.astype(np.float64), self.median)
+        return (known - self.origin).astype(np.float32)[:, None]
 
 
 class Category(_Step, frozen=True, tag="category"):
@@ -278,12 +323,18 @@ class Encoding(msgspec.Struct, frozen=True):
     def schema(self) -> pa.Schema:
         """The types in which the columns are read."""
         numbers = {step.name for step in self.steps if isinstance(step, Number) and not step.text}
-        return pa.schema([(name, pa.float32() if name in numbers else pa.string()) for name in self.columns])
+        types = dict.fromkeys(numbers, pa.float32()) | dict.fromkeys(self.exact, pa.float64())
+        return pa.schema([(name, types.get(name, pa.string())) for name in self.columns])
+
+    @property
+    def exact(self) -> frozenset[str]:
+        """The columns of numbers that are read in 64 bits."""
+        return frozenset(step.name for step in self.steps if isinstance(step, Number) and step.origin)
 
     def encode(self, raw: RawTable) -> np.ndarray:
         """Return the features (rows, features), float32 and finite."""
         plain = all(isinstance(step, Number) and not step.missing and not step.text for step in self.steps)
-        if plain and raw.names == self.columns and not np.isnan(raw.numbers).any():
+        if plain and not self.exact and raw.names == self.columns and not np.isnan(raw.numbers).any():
             return raw.numbers  # a table of complete numbers may be large, so it is not copied
         blocks = []
         for step in self.steps:

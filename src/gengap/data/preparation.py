@@ -163,7 +163,7 @@ def _find_columns(stretch: RawTable, sample: RawTable, others: Sequence[RawTable
     """Fit the encoding to a sample of the training rows. A stretch of neighbouring rows shows numberings."""
     spec = source.spec
     plain = [name for name in sample.names if name not in {*spec.keep, *spec.column}]
-    numberings = [name for name in plain if is_identifier(stretch.exact.get(name, stretch.column(name)))]
+    numberings = [name for name in plain if is_identifier(stretch.column(name))]
     columns = [name for name in source.columns if name not in numberings]
     formats = find_formats([sample, stretch, *others], columns, source)
     if sample.others.keys() - formats.keys():
@@ -261,7 +261,7 @@ class _RunningStatistics:
         for first, batch in batches:
             rows = np.flatnonzero(is_train[first : first + len(batch)])
             if len(rows):
-                raw = collect_columns([batch.take(rows)], self._encoding.columns)
+                raw = collect_columns([batch.take(rows)], self._encoding.columns, exact=self._encoding.exact)
                 try:
                     x = self._encoding.encode(raw)
                 except UnreadableValueError as error:

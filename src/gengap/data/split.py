@@ -34,17 +34,20 @@ MIN_ROWS = 2  # in training and in validation
 
 
 class SplitSizes(NamedTuple):
-    """Number of rows in each part; `train` is None for all rows that are left."""
+    """Number of rows in each part; `train` is None for all rows that are left. `options` are those that say so."""
 
     train: int | None
     validation: int
     test: int
+    options: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: DataSpec, rows: int) -> SplitSizes:
         """Return the sizes that the options ask for, with the default for validation."""
-        validation = spec.validation or min(MAX_VALIDATION, max(1, int((rows - spec.test) * VALIDATION_SHARE)))
-        return cls(spec.train, validation, spec.test)
+        share = int((rows - spec.test) * VALIDATION_SHARE)
+        validation = spec.validation or min(MAX_VALIDATION, max(MIN_ROWS, share))
+        options = tuple(f"--{name}" for name in ("train", "validation", "test") if getattr(spec, name))
+        return cls(spec.train, validation, spec.test, options)
 
 
 class Split(NamedTuple):
@@ -87,7 +90,7 @@ def _split_by_column(
         problem = f"it is empty, expected a {'time' if spec.group is None else 'group'}"
         raise BadRowError(source.origin, row, column, problem, hint)
     if (sizes.train or 1) + sizes.validation + sizes.test > rows:
-        raise _too_few_rows(source.origin, rows, sizes.train or 1, sizes.validation, sizes.test)
+        raise _too_few_rows(source.origin, rows, sizes)
     if spec.group is not None:
         message = Message("table-split-group", {"column": column, "seed": seed})
         return Split(split_by_group(values, labels, sizes, seed, source.origin), message, {})
@@ -97,11 +100,12 @@ def _split_by_column(
     return Split(split_by_time(times, labels, sizes, source.origin), message, dates)
 
 
-def _too_few_rows(origin: str, rows: int, train: int, validation: int, test: int) -> TooFewRowsError:
-    return TooFewRowsError(
-        f"{origin} holds {rows} rows, too few for {train} training, {validation} validation and {test} test rows. "
-        "Ask for fewer with --train, --validation and --test."
-    )
+def _too_few_rows(origin: str, rows: int, sizes: SplitSizes) -> TooFewRowsError:
+    train, validation = sizes.train or MIN_ROWS, max(sizes.validation, MIN_ROWS)
+    parts = f"{train} training and {validation} validation rows"
+    parts += f" and {sizes.test} test rows" if sizes.test else ""
+    hint = f"Ask for fewer with {' and '.join(sizes.options)}" if sizes.options else "Use a table with more rows"
+    return TooFewRowsError(f"{origin} holds {rows} rows, too few for {parts}. {hint}.")
 
 
 def split_at_random(
@@ -111,8 +115,8 @@ def split_at_random(
     from sklearn.model_selection import train_test_split
 
     train = sizes.train or rows - sizes.test - sizes.validation
-    if train < 2 or sizes.validation < 2 or train + sizes.validation + sizes.test > rows:
-        raise _too_few_rows(origin, rows, max(train, 2), max(sizes.validation, 2), sizes.test)
+    if train < MIN_ROWS or sizes.validation < MIN_ROWS or train + sizes.validation + sizes.test > rows:
+        raise _too_few_rows(origin, rows, sizes)
     left = np.arange(rows)
     test_rows = left[:0]
     try:

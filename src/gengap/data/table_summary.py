@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     # Columns of dates that are text, with the format that they are read in.
     Dates = dict[str, tuple[pd.Series, str]]
 
-Kind = Literal["number", "category", "date", "text", "constant", "identifier", "group", "time", "weight", "dropped"]
+UsedKind = Literal["number", "category", "date", "text"]
+LeftOutKind = Literal["empty", "constant", "identifier", "group", "time", "weight", "dropped"]
+Kind = UsedKind | LeftOutKind
 MONTHS = 12
 MAX_NAMES = 10  # classes that a warning names
 
@@ -66,7 +68,8 @@ def summarise_columns(
 
 def _column(name: str, step: Step | None, dropped: str | None, missing: int) -> ColumnSummary:
     if step is None:
-        kind, how = msgspec.convert(dropped, Kind), Message(f"column-{dropped}")
+        kind: Kind = "constant" if dropped == "same-digits" else msgspec.convert(dropped, Kind)
+        how = Message(f"column-{dropped}")
         return ColumnSummary(name=name, kind=kind, missing=missing, features=0, how=how)
     (kind, how), gaps = _how(step), None
     if missing:
@@ -80,6 +83,8 @@ def _how(step: Step) -> tuple[Kind, Message]:
     match step:
         case Number(format=NumberFormat() as format):
             return "number", Message("column-number-formatted", {"pattern": format.pattern})
+        case Number(origin=float(origin)) if origin:
+            return "number", Message("column-number-centred", {"origin": origin})
         case Number():
             return "number", PLAIN_NUMBER
         case Category(categories=(only,)):

@@ -50,11 +50,11 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
     Raises:
         WriteError: The file can't be written.
     """
-    if path.is_dir():
-        raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{ending}")
     try:
         with explain_write_errors(path):
+            if path.is_dir():
+                raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
             path.parent.mkdir(parents=True, exist_ok=True)
             part.unlink(missing_ok=True)  # an old one may be a link, which writing would follow
             yield part
@@ -74,10 +74,20 @@ def explain_write_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         problem = f"{path}: can't be written ({error.strerror or error})"
         if error.errno in BAD_PLACE_ERRORS:
-            raise PlaceError(f"{problem}. Name a place with room that may be written to") from error
+            raise PlaceError(f"{problem}. {_place_hint(path, error)}") from error
         raise WriteError(
             f"{problem}. Make room there and run the same command again, or name another place"
         ) from error
+
+
+def _place_hint(path: Path, error: OSError) -> str:
+    """Return what to do about a place that can't be written to."""
+    if error.errno == errno.ENAMETOOLONG:
+        return "Name a shorter path"
+    file = next((each for each in path.parents if each.is_file()), None)
+    if file is not None:
+        return f"{file} is a file, so nothing can be below it. Name another place"
+    return "Name a place that you may write to"
 
 
 def safe_join(folder: Path, name: str) -> Path:

@@ -35,7 +35,7 @@ from gengap.errors import GengapWarning, StudyFolderError, reason
 from gengap.files.checksums import LIST, Checksums
 from gengap.files.limits import check_archive, read_document
 from gengap.files.outputs import has_mark
-from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, safe_join
+from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, explain_write_errors, safe_join
 from gengap.history import History, read_histories, write_histories
 from gengap.models.saved_model import ModelCard, write_card
 from gengap.plan import Plan
@@ -68,7 +68,9 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._checksums = Checksums(path)
-        if path.exists() and not path.is_dir():
+        with explain_write_errors(path):  # a name that is too long
+            exists = path.exists()
+        if exists and not path.is_dir():
             raise StudyFolderError(f"{path} is a file; expected a folder. Name another with --out")
 
     def trial_file(self, run: str, seed: int) -> Path:

@@ -46,9 +46,13 @@ Batches = Callable[..., Iterator[pa.RecordBatch]]  # called with names of column
 
 def open_path(path: Path, file: str) -> Reader:
     """Open a local file by its name's ending. Raises SourceError if there is none."""
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:  # a name that is too long
+        raise SourceError(f"{file}: can't be read ({error.strerror}). Check the path.") from None
+    if is_folder:
         raise SourceError(f"{file}: this is a folder, expected a file. Give the path of one table.")
-    if not path.exists():
+    if not exists:
         raise SourceError(f"{file}: there is no such file. Check the path.{did_you_mean(file, WORDS)}")
     kind = kind_of(path.name, file)
     if kind in TEXT:

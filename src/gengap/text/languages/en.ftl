@@ -546,6 +546,7 @@ column-kind-number = number
 column-kind-category = category
 column-kind-date = date
 column-kind-text = text
+column-kind-empty = empty
 column-kind-constant = constant
 column-kind-identifier = identifier
 column-kind-group = group
@@ -553,6 +554,7 @@ column-kind-time = time
 column-kind-weight = weight
 column-kind-dropped = left out
 column-number = a number
+column-number-centred = a number, minus { SIGNIFICANT($origin, digits: 16) }: its values differ in late digits only
 column-number-formatted = written as { $pattern }
 column-numbers-read = { $column }: numbers such as { $example } are read as { $value }. If these are not numbers, use --column "{ $column }=text" (or category, or drop)
 column-numbers-ambiguous = { $column }: { $example } is read as { $value }, not as { $other }, because { $reason ->
@@ -568,6 +570,8 @@ column-text = its character sequences, as { $count ->
     [one] { $count } feature
    *[other] { $count } features
 }
+column-empty = left out: no training row has a value
+column-same-digits = left out: the values of all training rows have the same first 15 digits, and no more can be used
 column-constant = left out: all training rows have the same value
 column-identifier = left out: nearly every training row has its own value, like a row number or a key. Use --keep to keep it
 column-group = left out: it says which rows stay together in the split
