@@ -185,6 +185,54 @@ def test_a_model_that_can_not_take_the_rows_says_their_shapes() -> None:
         gengap.fit(build(), TRAIN, VALIDATION, epochs=1, batch_size=0)
 
 
+SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=9)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "loss", "y", "said"),
+    [
+        (2, "mse", Y[:40, 0], r"train: y has the shape \(40,\), expected \(40, 2\) like the model's output"),
+        (
+            3,
+            SPARSE,
+            np.arange(40) % 4,
+            "y holds the label 3, but the model has outputs for 3 classes, with the labels",
+        ),
+        (3, "sparse_categorical_crossentropy", np.arange(40) % 3 - 1, "y holds the label -1, but the model has"),
+        (3, SPARSE, Y[:40, 0] / 2, r"y holds the label 0.5, but the model has outputs for 3 classes"),
+        (1, "binary_crossentropy", 7 * Y[:40], "values from 0 to 7, but BinaryCrossentropy expects 0 to 1"),
+        (1, keras.losses.BinaryCrossentropy(), np.full(40, np.nan), "values from nan to nan, but Bin"),
+    ],
+)
+def test_targets_that_the_loss_does_not_take_are_refused_before_training(
+    outputs: int, loss: Any, y: np.ndarray, said: str
+) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(outputs)])
+    model.compile("sgd", loss)
+    with pytest.raises(UsageError, match=said):
+        gengap.fit(model, (X[:40], y), (X[:40], y), epochs=1)
+    assert int(model.optimizer.iterations.numpy()) == 0
+
+
+def test_targets_that_the_loss_takes_are_trained_on() -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("sgd", SPARSE)
+    y = np.array([0, 1, 2, 9] * 10)  # 9 is ignored
+    assert gengap.fit(model, (X[:40], y), (X[:40], y), epochs=1).epochs == 1
+
+
+def test_batches_without_an_end_are_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "UNSIZED_BYTES", 1 << 16)
+
+    def endless() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while True:
+            yield X, Y
+
+    with pytest.raises(UsageError, match=r"train gave .* it may have no end\. Give a list"):
+        gengap.fit(build(), endless(), VALIDATION, epochs=1)
+    assert len(to_rows("train", [(X, Y)] * 100)[0]) == 6_000  # a list has an end
+
+
 class StudySnapshot(keras.callbacks.Callback):
     """Writes down every call, its logs and the weights that it finds."""
 

@@ -216,7 +216,7 @@ def test_a_key_that_can_not_be_copied_is_refused(model: Path, table: pa.Table, t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_categories_that_training_never_saw_are_named_once(tmp_path: Path) -> None:
+def test_categories_and_numbers_that_training_never_saw_are_named_once(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     rows = pd.DataFrame({"a": random.normal(size=200), "y": np.arange(200) % 2})
     rows["two"], rows["shop"] = np.where(random.random(200) < 0.5, "yes", "no"), random.integers(0, 5, 200)
@@ -227,11 +227,13 @@ def test_categories_that_training_never_saw_are_named_once(tmp_path: Path) -> No
         warnings.simplefilter("error")
         gengap.predict(model, rows.assign(two=["yes", None] * 100), tmp_path / "p.parquet")
     rows.loc[:4, "two"], rows.loc[7:8, "shop"] = "perhaps", 77
+    rows.loc[9, "a"], rows.loc[10:11, "a"] = 5.0, 1e30
     rows.to_csv(tmp_path / "t.csv", index=False)
     words = ["predict", str(model), str(tmp_path / "t.csv"), "-o", str(tmp_path / "p.parquet")]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0
-    assert done.stderr.count("warning") == 1
+    assert done.stderr.count("warning") == 2
+    assert "column 'a' in 2 rows, as 1e+30 (training had -" in done.stderr
     assert (
         "'two' in 5 rows, as 'perhaps' (taken for 'no'); column 'shop' in 2 rows, as '77' (taken for none)"
         in " ".join(done.stderr.split())

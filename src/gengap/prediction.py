@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.data.encoding import Category
+from gengap.data.encoding import Category, Number, Step
 from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
 from gengap.data.value_formats import UnreadableValueError
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
 from gengap.files.outputs import check_output
 from gengap.models.saved_model import ModelCard, load_saved, predict_outputs, read_card
+from gengap.text.numbers import significant
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +58,7 @@ def predict(
         DataError: If a value can't be used; it names the row and the column.
 
     Warns:
-        GengapWarning: If there are categories that training never had.
+        GengapWarning: If there are categories that training never had, or numbers far outside those of training.
     """
     import pyarrow as pa
 
@@ -77,12 +78,12 @@ def predict(
         called = f"{twice[0]!r} is what the model's own column is called"
         raise UsageError(f"{called}, so --id can't copy one of that name")
     added = [pa.field(name, pa.from_numpy_dtype(values.dtype)) for name, values in example.items()]
-    schema, unseen = pa.schema([*copied, *added]), UnseenCategories()
+    schema, unseen = pa.schema([*copied, *added]), UnseenValues()
     origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
     predictions = _predictions(load_saved(path), card, batches, schema, unseen, origin)
     rows = write_batches(predictions, schema, out, "predict")
-    if unseen:
-        warnings.warn(unseen.message(), GengapWarning, stacklevel=2)
+    for message in unseen.messages():
+        warnings.warn(message, GengapWarning, stacklevel=2)
     return rows
 
 
@@ -92,24 +93,47 @@ def probability_class(model: str | Path) -> str | None:
     return card.classes[1] if card.task == "binary" and card.classes else None
 
 
-class UnseenCategories(dict[str, tuple[int, str, str | None]]):
-    """Categories that training never saw, by column: in how many rows, one of them, and what it is taken for."""
+class UnseenValues:
+    """Values that training never saw, by column: in how many rows, one of them, and what training had."""
 
-    def add(self, step: Category, column: Any) -> None:
+    def __init__(self) -> None:
+        self._categories: dict[str, tuple[int, str, str]] = {}
+        self._numbers: dict[str, tuple[int, str, str]] = {}
+
+    def add(self, step: Step, column: Any) -> None:
         """Add those of more rows."""
-        found = step.unseen(column)
-        if found.any():
-            count, example, _ = self.get(step.name, (0, str(column.iloc[int(found.argmax())]), None))
-            self[step.name] = count + int(found.sum()), example, step.other
+        if isinstance(step, Category):
+            had = f"taken for {'none' if step.other is None else shown(step.other)}"
+            self._count(self._categories, step.name, column, step.unseen(column), had)
+        if isinstance(step, Number):
+            had = f"training had {significant(step.low)} to {significant(step.high)}"
+            self._count(self._numbers, step.name, column, step.far_outside(column), had)
 
-    def message(self) -> str:
-        """Return all of them in words."""
-        columns = (
-            f"column {name!r} in {count:,} row{'s' * (count > 1)}, as {shown(value)}"
-            f" (taken for {'none' if other is None else shown(other)})"
-            for name, (count, value, other) in self.items()
-        )
-        return f"there are categories that training never saw: {'; '.join(columns)}"
+    def _count(
+        self, found: dict[str, tuple[int, str, str]], name: str, column: Any, unseen: np.ndarray, had: str
+    ) -> None:
+        if unseen.any():
+            first = np.asarray(column)[int(unseen.argmax())]
+            example = shown(str(first)) if isinstance(first, str) else f"{first:g}"
+            count, example, _ = found.get(name, (0, example, had))
+            found[name] = count + int(unseen.sum()), example, had
+
+    def messages(self) -> Iterator[str]:
+        """Yield one message for categories and one for numbers, if there are any."""
+        if self._categories:
+            yield f"there are categories that training never saw: {_columns(self._categories)}"
+        if self._numbers:
+            yield (
+                f"there are numbers far outside those of training, so predictions are guesses: "
+                f"{_columns(self._numbers)}"
+            )
+
+
+def _columns(found: Mapping[str, tuple[int, str, str]]) -> str:
+    return "; ".join(
+        f"column {name!r} in {count:,} row{'s' * (count > 1)}, as {example} ({had})"
+        for name, (count, example, had) in found.items()
+    )
 
 
 def _predictions(
@@ -117,7 +141,7 @@ def _predictions(
     card: ModelCard,
     batches: Iterator[tuple[pa.RecordBatch, list[pa.Array]]],
     schema: pa.Schema,
-    unseen: UnseenCategories,
+    unseen: UnseenValues,
     origin: str,
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
@@ -125,13 +149,12 @@ def _predictions(
     from gengap.data.encoding import collect_columns
 
     steps = card.encoding.steps if card.encoding else ()
-    categories = [step for step in steps if isinstance(step, Category)]
     before = 0
     for batch, copied in batches:
         raw = collect_columns([batch], card.columns, exact=card.encoding.exact if card.encoding else ())
-        for step in categories:
-            unseen.add(step, raw.column(step.name))
         try:
+            for step in steps:
+                unseen.add(step, raw.column(step.name))
             x = card.encoding.encode(raw) if card.encoding else raw.numbers
         except UnreadableValueError as unread:
             row = before + unread.row + 1

@@ -92,6 +92,7 @@ def tables() -> list[TableSummary]:
     last += [load(base.assign(y=[*["val_x", "val_X", "val_y", "val_y"] * 100]), target="y")]
     last += [load(base.assign(val_d=["01/02/2020", "03/04/2021"] * 200), target="y")]
     last += [load(base.assign(y=base["l1"]), target="y")]
+    last += [load(base.assign(l1=1e9 + base["l1"], val_f=2.0**60, val_a=None), target="y")]
     last += [
         load(base.assign(l1=[f"{i * 7.7 + 3:,.{1 + i % digits}f}" for i in range(400)]), target="y")
         for digits in (2, 3)

@@ -156,15 +156,13 @@ def _step(
     """Return how a column is encoded; None if nothing in it varies."""
     missing = bool(is_missing(column).any())
     if format is not None:
-        median = _median(read_numbers(name, column, format))
-        return Number(name=name, missing=missing, median=median, text=True, format=format)
+        return _number(name, missing, read_numbers(name, column, format), text=True, format=format)
     if clean is None:
         values = np.asarray(column)
-        median = _median(values)
-        return Number(name=name, missing=missing, median=median, origin=median if is_narrow(values) else 0.0)
+        return _number(name, missing, values, origin=_median(values) if is_narrow(values) else 0.0)
     parsed, written = clean
     if kind == "numeric":
-        return Number(name=name, missing=missing, median=_median(parsed.to_numpy(np.float32)), text=True)
+        return _number(name, missing, parsed.to_numpy(np.float32), text=True)
     if kind == "datetime":
         return _date(name, missing, column, resolve_date_format(column, written) if written else None)
     if kind == "low_cardinality":
@@ -173,6 +171,12 @@ def _step(
             return Category(name=name, missing=missing, categories=categories[1:], other=categories[0])
         return Category(name=name, missing=missing, categories=categories)
     return _text(name, missing, column)
+
+
+def _number(name: str, missing: bool, values: np.ndarray, **options: Any) -> Number:
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
+    return Number(name=name, missing=missing, median=_median(values), low=low, high=high, **options)
 
 
 def _date(name: str, missing: bool, column: Any, written: str | None) -> Date | None:

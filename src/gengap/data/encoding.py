@@ -26,6 +26,7 @@ HASHED = 1 << 12  # columns that character sequences are hashed to; 30 x 4,096 n
 MOST_CELLS = 50_000_000  # of a table with text or dates, which is held in memory: some gigabytes
 BLOCK_ROWS = 1 << 16  # hashed at once
 LARGEST_EXACT = 1 << 24  # 32 bits hold every whole number up to it
+FAR = 10.0  # ranges of the training rows; a number further away is far outside
 NARROW = 2.0**-12  # of 24 bits, the differences of numbers in a range of this share of their size keep 12
 PRIME = 0x9E3779B97F4A7C15  # an odd number without a pattern: 2**64 / golden ratio
 
@@ -206,12 +207,26 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Number(_Step, frozen=True, tag="number"):
-    """A number."""
+    """A number. `low` and `high` are the least and the greatest of the training rows."""
 
     median: float  # stands for missing values
     origin: float = 0.0  # subtracted in 64 bits, for numbers that 32 bits can't tell apart
     text: bool = False  # whether the table holds it as text
     format: NumberFormat | None = None  # how the text writes it, if not as 1234.5
+    low: float | None = None
+    high: float | None = None
+
+    def values(self, column: Any) -> np.ndarray:
+        """Return the numbers as read; NaN where one is missing."""
+        return read_numbers(self.name, column, self.format) if self.text else column
+
+    def far_outside(self, column: Any) -> np.ndarray:
+        """Return which rows have a number far outside those of the training rows, (rows,)."""
+        if self.low is None or self.high is None:
+            return np.zeros(len(column), bool)
+        values = np.asarray(self.values(column), np.float64)
+        room = FAR * (self.high - self.low)
+        return (values < self.low - room) | (values > self.high + room)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -220,7 +235,7 @@ class Number(_Step, frozen=True, tag="number"):
 
     def encode(self, column: Any) -> np.ndarray:
         """Return the numbers, with the median for missing ones."""
-        values = read_numbers(self.name, column, self.format) if self.text else column
+        values = self.values(column)
         if not self.origin:
             return np.where(np.isfinite(values), values, np.float32(self.median))[:, None]
         known = np.where(np.isfinite(values), values.astype(np.float64), self.median)

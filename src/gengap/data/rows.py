@@ -18,6 +18,7 @@ from gengap.errors import UsageError
 MAX_STRATA = 100  # a target with more different values has no classes whose shares could be kept
 
 MAX_BYTES = 4 * 2**30  # of the batches that are read into memory
+UNSIZED_BYTES = 2**29  # of batches from an iterator without a length, which may have no end
 EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of these"
 ENDLESS = "has no end; leave out repeat(), or take a number of batches"
 
@@ -134,6 +135,11 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
     for batch in _batches(name, data):
         found.append(_rows(f"{name}, batch {len(found)}", batch, floats))
         read += sum(part.nbytes for part in _flat(found[-1]))
+        if read > UNSIZED_BYTES and _may_be_endless(data):
+            raise UsageError(
+                f"{name} gave {read / 2**30:.1f} GB of batches and does not say how many there are: it may have no "
+                "end. Give a list of the batches, or an object with a length (__len__)"
+            )
         if read > MAX_BYTES:
             raise UsageError(
                 f"{name} has more than {MAX_BYTES / 2**30:g} GB of batches, which are read into memory once. Give "
@@ -142,6 +148,11 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
     if not found:
         raise UsageError(f"{name} has no batches; expected {EXPECTED}. An iterator can be read only once")
     return _join_batches(name, found), len(found[0])
+
+
+def _may_be_endless(data: Any) -> bool:
+    """Return whether an iterator does not say how many batches it has."""
+    return not hasattr(data, "__len__") and not hasattr(data, "cardinality") and not hasattr(data, "num_batches")
 
 
 def _is_pair(data: Any) -> bool:

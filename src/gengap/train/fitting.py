@@ -92,6 +92,7 @@ def fit(
 
 def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
     """Check before training that the model can take the rows. Raises UsageError if not."""
+    from gengap.train.targets import check_targets
     from gengap.train.types import build_variables, output_shape
 
     shapes = [[array.shape[1:] for array in list_arrays(rows.x)] for rows in (train, validation)]
@@ -105,6 +106,8 @@ def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
             f"the model can't be trained on x of the shapes {x} and y of {y}: {reason(error)} (Keras' own "
             "model.fit on one batch shows where)"
         ) from error
+    check_targets(model, "train", train)
+    check_targets(model, "validation", validation)
 
 
 def train_model(
