@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: study check unit test lint mutate bench docs notebooks wheel-test clean
+.PHONY: study check unit test test-frameworks lint mutate bench docs notebooks wheel-test clean
 
 study: $(VENV)/.runs
 	$(BIN)/gengap study
@@ -21,6 +21,10 @@ unit: $(VENV)/.tests
 # One worker runs all tests of a file, which share what they start and compile.
 test: $(VENV)/.tests lint
 	$(BIN)/pytest -n auto --dist loadfile
+
+# The callbacks and logs of the real frameworks, in an environment of its own. Their warnings are not gengap's.
+test-frameworks: .venv-frameworks/.frameworks
+	.venv-frameworks/bin/pytest -W ignore tests/frameworks
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
@@ -67,10 +71,18 @@ $(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
 	.venv-bench/bin/python -m pip install $(PIP) --editable '.[bench]'
 	touch $@
 
+# PyTorch from the index is built for CUDA, which takes several GB. A CPU build of the same version in pip's find-links
+# comes first.
+.venv-frameworks/.frameworks: pyproject.toml constraints-frameworks.txt
+	$(PYTHON) -m venv .venv-frameworks
+	.venv-frameworks/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints-frameworks.txt --editable '.[frameworks]'
+	touch $@
+
 .venv-mutate/.mutate: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-mutate
 	.venv-mutate/bin/python -m pip install $(PIP) --editable '.[mutate]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-mutate build dist docs/_build
+	rm -rf $(VENV) .venv-bench .venv-frameworks .venv-mutate build dist docs/_build

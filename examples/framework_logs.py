@@ -267,6 +267,7 @@ def wandb(folder: Path, data: Table) -> None:
     for epoch, train, validation in plain_epochs(data):
         run.log({"epoch": epoch, "train": {"loss": train}, "val/loss": validation})
     run.finish()
+    wandb.teardown()  # waits until the file is complete
 
 
 def dvclive(folder: Path, data: Table) -> None:

@@ -56,6 +56,12 @@ FORMS: dict[str, tuple[str, Callable[[Curve, Curve], str]]] = {
         "comet.csv",
         table("metricName,metricValue,timestamp,step,runContext", "{split}_loss,{y},17{step},{epoch},{split}"),
     ),
+    "a chart": ("chart.csv", table("name,x,y", "{split}_loss,{epoch},{y}")),
+    "Ray Tune": (
+        "progress.csv",
+        lambda train, validation: "train_loss,val_loss,training_iteration,time_total_s,config/lr\n"
+        + "".join(f"{a},{b},{i},1.5,0.1\n" for i, (a, b) in enumerate(zip(train, validation, strict=True))),
+    ),
     "MLflow's page": ("a.csv", table("Run ID,metric,step,timestamp,value", "a1,{split}_loss,{epoch},17,{y}")),
     "MMDetection": (
         "20240101.log.json",

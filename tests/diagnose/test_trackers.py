@@ -297,6 +297,13 @@ FORMS: dict[str, Callable[[tuple[float, ...], tuple[float, ...]], object]] = {
         {"name": "swift-sun train_loss", "x": steps(train), "y": list(train)},
         {"name": "swift-sun val_loss", "x": steps(train), "y": list(validation)},
     ],
+    "chart": lambda train, validation: {
+        "data": [
+            {"name": "train loss", "x": steps(train), "y": list(train), "type": "scatter"},
+            {"name": "val loss", "x": steps(train), "y": list(validation), "type": "scatter"},
+        ],
+        "layout": {"title": "Loss", "margin": {"l": 1}},
+    },
     "pairs": lambda train, validation: {
         "train": {"loss": list(zip(steps(train), train, strict=True))},
         "val": {"loss": list(zip(steps(train), validation, strict=True))},

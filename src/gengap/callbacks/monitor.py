@@ -120,6 +120,16 @@ class Monitor:
         """Whether overfitting was certain at a check. Always False without `stop=True`."""
         return self._run.certain
 
+    @property
+    def last_epoch(self) -> int:
+        """The epoch that was logged last; -1 before the first."""
+        return self._run.last
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a live verdict is worth its time after the last epoch: at log-spaced epochs."""
+        return self._run.done in CHECKS
+
     def log(
         self, epoch: int, *, train: Values | None = None, validation: Values | None = None, rows: Any = None
     ) -> None:

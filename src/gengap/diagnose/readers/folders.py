@@ -29,6 +29,9 @@ KNOWN = (
 )
 
 CATBOOST = "catboost_training.json"
+FRAMEWORKS = (  # Ultralytics, MMEngine, Detectron2, skorch, Ray Tune
+    *("results.csv", "scalars.json", "metrics.json", "history.json", "progress.csv"),
+)
 
 Paths = list[Path]
 Reader = Callable[[Paths, Path, str], list[Log]]  # all files below a folder, the folder, and what errors call it
@@ -160,7 +163,7 @@ KINDS: tuple[Reader, ...] = (
     _catboost,
     _dvclive,
     _wandb,
-    *map(_named, ("results.csv", "scalars.json", "metrics.json", "history.json")),  # Ultralytics, MMEngine, ...
+    *map(_named, FRAMEWORKS),
     _events,
     _texts,
 )

@@ -5,6 +5,7 @@
 {"epochs": [{"loss": ..., "val_loss": ...}]}                 records under any name, such as log_history
 {"meta": ..., "iterations": [{"learn": [...]}]}              CatBoost's catboost_training.json
 {"val.loss": {"steps": [...], "values": [...]}}              Sacred; x and y from Plotly and Comet
+{"data": [{"name": "val", "x": [...], "y": [...]}]}           charts of ClearML and Plotly
 {"val_loss": [[0, 0.5], [1, 0.4]]}                           pairs of step and value, or time, step and value
 {"val_loss": [{"step": 0, "value": 0.5}, ...]}               points as records
 [[1700000000.1, 0, 0.5], ...]                                TensorBoard's download: time, step and value
@@ -36,7 +37,11 @@ def find_records(mapping: Mapping[str, Any]) -> Records | None:
     numbers = [NUMBERED.fullmatch(name) for name in mapping]
     if mapping and all(numbers) and all(isinstance(value, Mapping) for value in mapping.values()):
         return [{"epoch": int(m[1]), **record} for m, record in zip(numbers, mapping.values(), strict=True) if m]
-    lists = {name: value for name, value in mapping.items() if _are_records(value) and points_of(value) is None}
+    lists = {
+        name: value
+        for name, value in mapping.items()
+        if _are_records(value) and not (points_of(value) or find_points(value))
+    }
     splits = [name for name in lists if name.lower() in SPLITS]
     if splits:
         return [{"split": name, **record} for name in splits for record in lists[name]]
@@ -85,6 +90,8 @@ def _named(mapping: Mapping[Any, Any], prefix: str = "", depth: int = 1) -> Iter
     for name, value in mapping.items():
         if (points := points_of(value)) is not None:
             yield f"{prefix}{name}", points
+        elif isinstance(value, list) and (several := find_points(value)):
+            yield from several.items()
         elif isinstance(value, Mapping) and depth < DEEPEST:
             yield from _named(value, f"{prefix}{name}/", depth + 1)
 

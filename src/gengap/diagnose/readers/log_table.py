@@ -24,14 +24,14 @@ ROLES = {  # what a column may be called that is no metric itself, in words join
     "epoch": ("epoch", "epochs", "epoch_number", "epoch_num", "epoch_idx"),
     "step": (
         *("step", "steps", "global_step", "trainer_global_step", "iteration", "iterations", "iter", "iters"),
-        *("round", "rounds", "boosting_round", "num_updates"),
+        *("round", "rounds", "boosting_round", "num_updates", "training_iteration", "x"),
     ),
     "split": (
         *("split", "subset", "phase", "mode", "stage", "dataset", "context", "context_subset"),
         *("metric_context", "metric_context_subset", "run_context", "runcontext"),
     ),
     "metric": ("metric", "metric_name", "metricname", "variable", "tag", "key", "name"),
-    "value": ("value", "metric_value", "metricvalue"),
+    "value": ("value", "metric_value", "metricvalue", "y"),
 }
 NOT_LOGGED = {"-", *map(str.lower, NO_VALUE)}  # "nan" is a value: the run diverged
 
