@@ -6,6 +6,7 @@ import inspect
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -161,12 +162,20 @@ def test_several_runs_need_a_name() -> None:
     assert gengap.diagnose(table, run="b").verdict == "underfit"
 
 
-def test_a_study_folder_is_diagnosed_like_any_log(tmp_path: Path) -> None:
-    found = gengap.study("collider", train=300, validation=100, only="sizes/Tiny", max_epochs=12, out=tmp_path)
-    (again,) = every(tmp_path)
-    assert again.metric == "val_binary_crossentropy"
-    assert again.best_epoch is not None
-    assert again.best_epoch + 1 == found.verdicts["sizes/Tiny"].best_epoch  # histories count from 0
+def test_a_study_folder_is_diagnosed_as_the_study_did_with_its_rows(tmp_path: Path) -> None:
+    options = {"train": 300, "validation": 100, "only": "sizes/Tiny", "max_epochs": 12, "seeds": 2}
+    found = gengap.study("collider", **options, out=tmp_path)
+    again = every(tmp_path)
+    titles = [f"{tmp_path}:sizes/Tiny", f"{tmp_path}:sizes/Tiny.seed1"]
+    assert [each.run for each in again] == titles
+    for verdict, trial in zip(again, found.trials, strict=True):
+        assert trial.verdict is not None and verdict.read is not None
+        assert msgspec.structs.replace(verdict, run=trial.verdict.run, read=None) == trial.verdict
+    assert again[0].read and [note.code for note in again[0].read.notes] == ["read-study-verdict"]
+    by_accuracy = every(tmp_path, metric="val_accuracy")  # the study judged the loss
+    assert {each.metric for each in by_accuracy} == {"val_accuracy"}
+    (tmp_path / "study.json").write_text("{}")
+    assert every(tmp_path)[0].best_epoch == (again[0].best_epoch or 0) - 1  # histories count from 0
 
 
 def test_a_studys_summary_leads_to_its_curves(tmp_path: Path) -> None:

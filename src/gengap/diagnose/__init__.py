@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gengap.diagnose.run_curves import Log, MetricCurves
-    from gengap.diagnose.verdict import Verdict
+    from gengap.diagnose.verdict import Thresholds, Verdict
     from gengap.stats.curves import RowLosses
 
 
@@ -51,9 +51,7 @@ def diagnose(
         UsageError: If an argument is wrong, or there are several runs and `run` names none.
         DataError: If the log can't be read.
     """
-    from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read
-    from gengap.diagnose.run_curves import choose_curves
     from gengap.diagnose.verdict import make_thresholds
     from gengap.errors import UsageError
 
@@ -64,7 +62,7 @@ def diagnose(
     if len(logs) != 1:
         names = ", ".join(log.history.run for log in logs[:10])
         raise UsageError(f"there are {len(logs)} runs: {names}; name one with run=, or use diagnose.every")
-    return judge(choose_curves(logs[0], metric), rows, thresholds)
+    return _judge_log(logs[0], metric, rows, thresholds)[1]
 
 
 def every(
@@ -85,13 +83,27 @@ def every(
         UsageError: If an argument is wrong.
         DataError: If the log can't be read.
     """
-    from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read
-    from gengap.diagnose.run_curves import choose_curves
     from gengap.diagnose.verdict import make_thresholds
 
     thresholds = make_thresholds(min_effect)
-    return [judge(choose_curves(log, metric), None, thresholds) for log in read(source, metric, restart)]
+    return [_judge_log(log, metric, None, thresholds)[1] for log in read(source, metric, restart)]
+
+
+def _judge_log(
+    log: Log, metric: str | None, rows: RowLosses | None, thresholds: Thresholds
+) -> tuple[MetricCurves, Verdict]:
+    """Return a run's curves and verdict. A study's own verdict is repeated, unless another one is asked for."""
+    from gengap.diagnose.judge import judge
+    from gengap.diagnose.run_curves import choose_curves
+    from gengap.diagnose.study_verdicts import stored_verdict
+    from gengap.diagnose.verdict import Thresholds
+
+    as_studied = metric is None and rows is None and thresholds == Thresholds()
+    if as_studied and (found := stored_verdict(log)) is not None:
+        return found
+    curves = choose_curves(log, metric)
+    return curves, judge(curves, rows, thresholds)
 
 
 @dataclass(frozen=True)
@@ -125,10 +137,8 @@ def diagnose_files(
     Raises:
         UsageError: If `min_effect` is wrong.
     """
-    from gengap.diagnose.judge import judge
     from gengap.diagnose.readers import read
     from gengap.diagnose.readers.file_names import join_parts
-    from gengap.diagnose.run_curves import choose_curves
     from gengap.diagnose.verdict import make_thresholds
     from gengap.errors import GengapError
 
@@ -144,11 +154,10 @@ def diagnose_files(
             batch.results.append(log)
             continue
         try:
-            curves = choose_curves(log, metric)
+            curves, verdict = _judge_log(log, metric, None, thresholds)
         except GengapError as error:
             batch.results.append({"run": log.history.run, "error": str(error)})
             continue
-        verdict = judge(curves, None, thresholds)
         batch.results.append(verdict)
         batch.judged.append((curves, verdict))
     return batch

@@ -95,7 +95,7 @@ def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -
         confidence=probabilities.get(name, 0.0),
         probabilities=probabilities,
         best_epoch=best_epoch(curves),
-        read=_summarise(curves),
+        read=summarise_log(curves),
         onset_epoch=onset if overfit else None,
         onset_interval=(low, high) if overfit else None,
         rise_percent=(rise[0], rise[1], rise[2]),
@@ -104,7 +104,7 @@ def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -
     )
 
 
-def _summarise(curves: MetricCurves) -> LogSummary | None:
+def summarise_log(curves: MetricCurves) -> LogSummary | None:
     """Return what was read of the curves' log; None for curves that were not read from one."""
     values = curves.validation.values
     if curves.log is None or not curves.log.reader:
@@ -130,7 +130,7 @@ def _unknown(curves: MetricCurves, obstacle: Finding) -> Verdict:
         confidence=0.0,
         probabilities=dict.fromkeys(("underfit", "good", "near-overfit", "overfit"), 0.25),
         best_epoch=best_epoch(curves),
-        read=_summarise(curves),
+        read=summarise_log(curves),
         findings=(obstacle,),
         advice=advise((obstacle,)),
     )

@@ -18,6 +18,7 @@ from gengap.diagnose.metric_names import (
 )
 from gengap.diagnose.metric_words import LOSSES, SCORES
 from gengap.diagnose.validation_hints import validation_hint
+from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError, did_you_mean
 from gengap.history import History, Series
 from gengap.text.catalog import Message
@@ -42,6 +43,7 @@ class Log:
         part: What the logs of one run have in common, if its curves may be in several files; else empty.
         unassigned: Curves of those columns of no known split that hold numbers, by column.
         empty: Columns without any value.
+        verdict: The verdict of the study that trained the run, if it is known.
     """
 
     history: History
@@ -52,6 +54,7 @@ class Log:
     part: str = ""
     unassigned: Mapping[str, Series] = field(default_factory=dict)
     empty: tuple[str, ...] = ()
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, eq=False)

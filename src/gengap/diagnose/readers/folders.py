@@ -19,6 +19,7 @@ from gengap.diagnose.readers.paths import read_file
 from gengap.diagnose.readers.text_tables import csv_table, decoded
 from gengap.diagnose.readers.tracker_points import log_of_points, points_of_table, with_curves
 from gengap.diagnose.run_curves import Log
+from gengap.diagnose.study_verdicts import with_study_verdicts
 from gengap.errors import DataError
 
 MAX_FILES = 100_000  # in a folder
@@ -89,7 +90,10 @@ def _named(name: str) -> Reader:
         found = [path for path in paths if path.name == name]
         found = _last_checkpoints(found) if name == "trainer_state.json" else found
         own = folder / "histories.parquet"
-        return [log for p in found for log in read_file(p, file if p == own else _joined(file, folder, p))]
+        read_as = {p: read_file(p, file if p == own else _joined(file, folder, p)) for p in found}
+        if name == own.name:
+            read_as = {p: with_study_verdicts(logs, p) for p, logs in read_as.items()}
+        return [log for logs in read_as.values() for log in logs]
 
     return read
 

@@ -414,6 +414,7 @@ read-no-curves = { $count } { $count ->
    *[other] were
 } left out: { $runs }.
 read-final-values = It holds one value for each name and no curve. Give the log of all epochs (Hugging Face: trainer_state.json).
+read-study-verdict = Verdicts are those of the study, which knows the loss of every validation row. Epochs count from 1, as in the study.
 read-steps-moved = Validation counts steps in another way than training: each value is placed at the last training step before it.
 
 ## Advice

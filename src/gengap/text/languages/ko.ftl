@@ -355,6 +355,7 @@ read-no-events = { $file }: 텐서보드의 이벤트 파일이 아니거나 시
 read-no-steps = { $columns }: 모든 값의 스텝이 같거나 정수가 아닌 스텝이 있어, 기록된 순서로 셌습니다.
 read-no-curves = 곡선이 없는 실행 { $count }개를 뺐습니다: { $runs }.
 read-final-values = 이름마다 값이 하나뿐이고 곡선이 없습니다. 모든 에포크의 기록을 주세요(Hugging Face: trainer_state.json).
+read-study-verdict = 모든 검증 행의 손실을 아는 스터디의 판정입니다. 에포크는 스터디처럼 1부터 셉니다.
 read-steps-moved = 검증의 스텝은 훈련과 다르게 세어져 있어, 각 값을 바로 앞 훈련 스텝에 놓았습니다.
 
 ## Advice
