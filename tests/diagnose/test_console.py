@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
+import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from diagnose.console_forms import FORMS, Form
@@ -11,12 +15,16 @@ from diagnose.curves_expected import LOGS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gengap.diagnose.readers import read
-from gengap.diagnose.readers.console import read_console
-from gengap.diagnose.readers.console.screen import screen_lines
+from gengap.diagnose import metric_words
+from gengap.diagnose.readers import literals, read
+from gengap.diagnose.readers.console import collector, forms, phrases, read_console, screen, tables, template
+from gengap.diagnose.readers.console import numbers as log_numbers
+from gengap.diagnose.readers.console.screen import clean, screen_lines
+from gengap.diagnose.readers.console.template import Template
 from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import DataError, UsageError
 
+sre, sre_parse = import_module("re._constants"), import_module("re._parser")
 CASES = list(csv.DictReader((LOGS / "console" / "expected.csv").read_text(encoding="utf-8").splitlines()))
 LOSS = st.floats(0.0001, 99)
 LOSSES = st.lists(st.tuples(LOSS, LOSS), min_size=4, max_size=12)
@@ -132,6 +140,76 @@ def test_a_line_that_is_written_over_is_shown_in_each_state() -> None:
     assert "".join(line.text for line in lines) == "abcdef"
     assert [line.overwritten for line in lines] == [True, True, False, True, False, False]
     assert [line.open_end for line in lines] == [False, False, False, False, False, True]
-    assert [line.text for line in screen_lines(["\x1b[1m5/8\x1b[0m \x1b[32m━━━━\x1b[0m loss: 0.5"])] == [
-        "5/8 ==== loss: 0.5"
-    ]
+    assert clean("\x1b[1m5/8\x1b[0m \x1b[32m━━━━\x1b[0m loss: 0.5") == "5/8 ==== loss: 0.5"
+
+
+def patterns() -> dict[str, re.Pattern[str]]:
+    """All patterns of the modules that read text."""
+    modules = (forms, literals, log_numbers, metric_words, phrases, screen, tables, template)
+    held = {f"{module.__name__}.{name}": each for module in modules for name, each in vars(module).items()}
+    return {name: each for name, each in held.items() if isinstance(each, re.Pattern)}
+
+
+def repeats_in_repeats(parsed: Any, inside: bool = False) -> bool:
+    """Whether something is repeated without limit inside of another such repetition, which may never end.
+
+    A repetition that begins with a sign of its own, such as a comma, is none: it can be cut in one way only.
+    """
+    return any(_repeats(kind, value, inside) for kind, value in parsed)
+
+
+def _repeats(kind: Any, value: Any, inside: bool) -> bool:
+    if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+        unlimited = value[1] is sre.MAXREPEAT
+        first = value[2][0][0] if len(value[2]) else None
+        return (inside and unlimited) or repeats_in_repeats(value[2], unlimited and first is not sre.LITERAL)
+    if kind is sre.SUBPATTERN:
+        return repeats_in_repeats(value[3], inside)
+    return kind is sre.BRANCH and any(repeats_in_repeats(branch, inside) for branch in value[1])
+
+
+@pytest.mark.parametrize("name", patterns())
+def test_no_pattern_repeats_repetitions(name: str) -> None:
+    pattern = patterns()[name]
+    allowed = {
+        "NUMBER",
+        "VALUE",
+        "PAIR",
+        "LIST",
+        "LOGGER",
+    }  # each repetition begins with a sign or is at most 60 long
+    if name.rpartition(".")[2] not in allowed:
+        assert not repeats_in_repeats(sre_parse.parse(pattern.pattern, pattern.flags & ~re.UNICODE)), (
+            pattern.pattern
+        )
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["- ", "( ", "= ", "a ", "1.", "1:", ".1", "|", "\t", "a.b", "loss: ", "0 ", "\u2588", "'x", "{'a':["],
+)
+def test_twice_the_text_takes_twice_the_calls(unit: str) -> None:
+    def calls(length: int) -> int:
+        count = 0
+
+        def counting(frame: object, event: str, argument: object) -> None:
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        line = (unit * length)[: length * 2]
+        sys.setprofile(counting)
+        try:
+            read_console([f"{line}x {line}\n"] * 3, "log")
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert calls(4000) < 2.5 * calls(2000) + 2000
+
+
+def test_lines_that_never_come_again_are_not_all_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+    monkeypatch.setattr(collector, "parse_template", lambda texts: parsed.append(texts) or Template())
+    words = (f"{chr(100 + i % 26)}{chr(100 + i // 26 % 26)}{chr(100 + i // 676)}x" for i in range(15_000))
+    read_console([f"served {word} to {i}\n" for i, word in enumerate(words)], "log")
+    assert len(parsed) <= collector.FREE_TEMPLATES + 100

@@ -114,10 +114,12 @@ def _numbered(names: list[str]) -> dict[str, CurveKey | None]:
     in_order = sorted(set(sets.values()))
     if len(in_order) < 2:
         return {}
-    trained = any((key := parse(name)) is not None and key[0] == "train" for name in names)
+    bare = {name: (parse(name) or ("", ""))[1] for name in sets}
+    trained = any(
+        (key := parse(name)) is not None and key[0] == "train" and key[1] in bare.values() for name in names
+    )
     xgboost = in_order[0][0] == "validation" and not trained
     splits = dict(zip(in_order, ("train", "validation", "test") if xgboost else ("validation",), strict=False))
-    bare = {name: (parse(name) or ("", ""))[1] for name in sets}
     return {name: (splits[one], bare[name]) if one in splits else None for name, one in sets.items()}
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import numbers as n
+from gengap.diagnose.readers.console.forms import Forms
 from gengap.diagnose.readers.console.phrases import metric_name
-from gengap.diagnose.readers.console.screen import Line, without_bars
+from gengap.diagnose.readers.console.screen import Line, clean, without_bars
 from gengap.diagnose.readers.console.tables import NONE, TableReader, role
 from gengap.diagnose.readers.console.template import (
     Named,
@@ -23,6 +26,7 @@ from gengap.diagnose.readers.log_table import check_points
 
 FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those that come again
 MOST_TEMPLATES = 100_000  # that are remembered
+MOST_NUMBERS = 300  # of a line that is no row of a table
 MOST_COLUMNS = 2_000
 NAN = math.nan
 
@@ -85,12 +89,23 @@ class Collector:
         self._no_headers: set[tuple[str, ...]] = set()
         self._lookup: dict[tuple[Named, str | None, bool], Column] = {}
         self._tables = TableReader()
+        self._forms = Forms()
 
     def feed(self, shown: Line) -> None:
         """Read one line."""
-        line = shown.text
+        if not self._tables.headers and not shown.open_end and (known := self._forms.match(shown.text)):
+            form, numbers = known
+            self._apply(form.texts, form.template, numbers)
+        else:
+            self._parse_line(shown)
+        self._overwritten = shown.overwritten
+
+    def _parse_line(self, shown: Line) -> None:
+        line = clean(shown.text)
         parts = n.NUMBER.split(without_bars(line))
         texts = tuple(parts[::2])
+        if len(texts) > MOST_NUMBERS and not self._tables.headers:
+            return
         template = self._templates.get(texts)
         if shown.open_end and self._is_cut_off(texts, parts, template):
             self.cut_off = True
@@ -104,16 +119,21 @@ class Collector:
             return
         if texts not in self._no_headers and ((not template.values and len(found) <= 2) or "%" in line):
             self._look_for_header(texts, line)
-        if found:
+        self._apply(texts, template, found)
+        if not self._tables.headers and (template.values or texts in self._no_headers):
+            self._forms.add(shown.text, texts, found, template)
+
+    def _apply(self, texts: tuple[str, ...], template: Template, found: Sequence[str]) -> None:
+        """Take the places and values of a line."""
+        if template.places:
             self._place(template, found)
         if template.context is not None:
             self._context = template.context
         if template.values:
             self._take(template, found)
             self._note_decimals(texts, found)
-        self._overwritten = shown.overwritten
 
-    def _note_decimals(self, texts: tuple[str, ...], found: list[str]) -> None:
+    def _note_decimals(self, texts: tuple[str, ...], found: Sequence[str]) -> None:
         if not texts[-1]:
             decimals = _decimals(found[-1])
             if decimals < self._decimals.get(texts, 99):
@@ -147,12 +167,14 @@ class Collector:
         template = self._templates[texts] = parse_template(texts)
         return template
 
-    def _place(self, template: Template, found: list[str]) -> None:
+    def _place(self, template: Template, found: Sequence[str]) -> None:
         """Move to the epoch and step that a line names."""
         named = {place.kind for place in template.places}
         for kind, index, label in template.places:
+            if kind == "batch" or (kind == "count" and not math.isnan(self._at[0])):
+                continue
             number = n.counted(found[index])
-            if number is None or kind == "batch":
+            if number is None:
                 continue
             if kind == "run":
                 self._begin_run(f"{label} {found[index]}")
@@ -178,7 +200,7 @@ class Collector:
             self._run = len(self.runs) - 1
             self._at, self._context, self._new_row = [NAN, NAN, NAN], None, True
 
-    def _take(self, template: Template, found: list[str]) -> None:
+    def _take(self, template: Template, found: Sequence[str]) -> None:
         unnamed = any(place.kind == "batch" for place in template.places)
         progress = unnamed or any("/" in number and n.RATIO.fullmatch(number) for number in found[1:])
         for named in template.values:
@@ -204,12 +226,12 @@ class Collector:
         return number if n.value(text) is None or "." in text or "%" in behind else None
 
     def _column(self, named: Named, second: bool) -> Column:
-        context = None if named.split else self._context
+        context = None if named.split or self._context == "train" else self._context  # training needs no word
         key = named, context, second
         column = self._lookup.get(key)
         if column is None:
             canonical, name = named.second if second else named.canonical, named.name
-            if context:
+            if context and parse(canonical) is not None:
                 canonical, name = canonical_name(context, canonical), f"{context} {name}"
             column = self._lookup[key] = self._new_column(name, canonical, named.form)
         return column

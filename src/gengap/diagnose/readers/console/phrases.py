@@ -76,7 +76,8 @@ MODIFIERS |= {
 MODIFIERS |= {"reconstruction", "classification", "regression", "generator", "discriminator", "sparse", "pixel"}
 EVALUATION = ("saving dict", "eval begin")  # phrases of frameworks that say "validation" without the word
 QUOTES = re.compile(r"[\"`*]|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(", re.ASCII)
-SEPARATOR = re.compile(r"(?:[\s:=|>~≈,\[({<#\"'-]|\b(?:is|was|are|of|at|equals|to)\b)*$")
+SEPARATORS = " \t\r\f\v\xa0:=|>~≈,[({<#\"'-"
+VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
 LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
 CODE = re.compile(r"\.[a-z]{2,4}$|::|\.py\b|[\\<>;?$]|/.*/.*/")  # files, functions, addresses
@@ -98,8 +99,9 @@ def cut(text: str) -> Phrase:
     Phrase(context=('Train',), name='loss', separator=' = ')
     """
     text = QUOTES.sub("", text)
-    found = SEPARATOR.search(text)
-    end = found.start() if found else len(text)
+    end = len(text.rstrip(SEPARATORS))
+    while found := VERB.search(text[max(end - 8, 0) : end]):
+        end = len(text[: end - len(found[1])].rstrip(SEPARATORS))
     body = _unbalanced(text[:end])
     segments = [segment.strip() for segment in BOUNDARY.split(body)]
     *context, name = segments

@@ -40,11 +40,11 @@ def screen_lines(blocks: Iterable[str]) -> Iterator[Line]:
         if "\r" in line or "\x08" in line:
             states = [state for state in re.split(r"\r|\x08+", line) if state.strip()]
             for state in states[:-1]:
-                yield Line(clean(state), True)
+                yield Line(state, True)
             if states:
-                yield Line(clean(states[-1]), False, open_end)
+                yield Line(states[-1], False, open_end)
         else:
-            yield Line(clean(line), False, open_end)
+            yield Line(line, False, open_end)
 
 
 def _raw_lines(blocks: Iterable[str]) -> Iterator[tuple[str, bool]]:
@@ -67,7 +67,7 @@ def clean(line: str) -> str:
     """Return a line without colours and progress bars, with plain signs for other alphabets' signs."""
     if len(line) > LONGEST:
         line = line[:LONGEST]
-    if "\x1b" in line or ("m" in line and "[" in line):
+    if "\x1b" in line or "[0m" in line or "[m" in line:
         line = ESCAPE.sub(_gap, line)
     if not line.isascii():
         line = line.translate(GLYPHS)

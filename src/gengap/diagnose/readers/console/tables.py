@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from gengap.diagnose.readers.console.numbers import NUMBER
 from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
 
-RULE = re.compile(r"[\s|+:=─━═╌┄-]+|[\s+|]*[-=]{3,}[\s\S]*[-=]{2,}[\s+|]*")
+RULE = re.compile(r"[\s|+:=─━═╌┄-]+")
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--"}
 TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
 LONGEST_NAME = 60
@@ -180,7 +180,10 @@ def _row(header: Header, line: str) -> list[str] | None:
 
 def _without_bar(line: str) -> str:
     """Return a row without the progress bar behind it, as YOLO prints it."""
-    return re.sub(r":?\s*\d+%\s?\|.*$|:\s+\d+%.*$", "", line) if "%" in line and "/s" in line else line
+    if "/s" not in line:
+        return line
+    end = line.find("%|")
+    return line if end < 0 else line[:end].rstrip("0123456789").rstrip().removesuffix(":")
 
 
 def _without_header(line: str) -> tuple[list[str], list[str]] | None:

@@ -23,6 +23,7 @@ SKIPPED = re.compile(
     r"improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve", re.I
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
+LONGEST_NAME = 60
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
 AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
 TAGGED = re.compile(r"%?\s*[(\[]\s*(\w+)\s*[)\]]")
@@ -209,7 +210,7 @@ def _repeated(phrases: Sequence[Phrase]) -> set[str]:
 
 def _reversed(texts: Sequence[str], i: int) -> Named | None:
     """Return the value that stands before its name, as in `1387.5 avg loss, 0.001 rate`."""
-    found = REVERSED.match(texts[i + 1])
+    found = REVERSED.match(texts[i + 1][:LONGEST_NAME])
     if not found or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
         return None
     name = metric_name(found[1])
