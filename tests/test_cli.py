@@ -74,13 +74,32 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
         (["diagnose", "nothing.csv", "--plot", "picture.bmp"], 2, "written as .png, .pdf or .svg"),
     ],
 )
-def test_a_mistake_is_one_clear_line(words: list[str], status: int, said: str, tmp_path: Path) -> None:
-    done = gengap(*words, cwd=tmp_path)
-    assert done.returncode == status
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+def test_a_mistake_is_one_clear_line(
+    words: list[str],
+    status: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["gengap", *words])
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    signal.signal(signal.SIGTERM, before)
+    printed = capsys.readouterr()
+    assert ended.value.code == status
+    assert said in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
     assert not any(tmp_path.iterdir())
+
+
+def test_a_mistake_ends_the_process_with_its_status(tmp_path: Path) -> None:
+    done = gengap("study", "nothing.csv", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "gengap: nothing.csv: there is no such file" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from gengap.plan import Trial
 from gengap.report.conclusions import conclusion_messages, curve_messages
 from gengap.report.study_report import study_report
 from gengap.stats.comparison import choose_within_one_error
-from gengap.tasks import BINARY
+from gengap.tasks import BINARY, Regression
 from gengap.text.catalog import catalog
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
@@ -145,6 +146,16 @@ def test_the_expected_accuracy_is_free_of_the_luck_of_the_pick() -> None:
     assert right.mean() > truth + 0.01, "the pick was lucky in accuracy too"
     assert abs(middle - truth) < 0.5 * (right.mean() - truth)
     assert low < middle < right.mean() and middle - low == pytest.approx(high - middle)
+
+
+def test_explained_variance_is_expected_of_numbers_that_vary() -> None:
+    numbers = outcomes(size_trials(1.0, 1.5), task=Regression())
+    kept = conclude(numbers, 28, COUNTS, {}).recommendation
+    assert kept is not None and kept.expected.r2 is not None
+    assert kept.expected.r2 == pytest.approx([1 - loss / Y.var() for loss in reversed(kept.expected.loss)])
+    for other in (replace(numbers, y=np.ones(ROWS)), outcomes(size_trials(1.0, 1.5))):
+        kept = conclude(other, 28, COUNTS, {}).recommendation
+        assert kept is not None and kept.expected.r2 is None
 
 
 def test_test_rows_widen_what_is_expected_of_them() -> None:

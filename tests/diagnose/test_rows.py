@@ -67,6 +67,8 @@ def test_losses_from_logits_are_cross_entropies() -> None:
     [
         ([0, 1], (3, 5), r"shape \(3, 5\) for 2 epochs"),
         ([0, 1], (2, 1), "with at least two rows"),
+        ([0, 1], (2,), r"shape \(2,\) for 2 epochs"),
+        ([0, 1], (2, 5, 1), r"shape \(2, 5, 1\) for 2 epochs"),
         ([1, 1], (2, 5), "don't rise"),
         ([], (0, 5), "don't rise"),
     ],

@@ -14,7 +14,7 @@ from gengap.models.backend import keras
 from gengap.train.jax import compilation, fast_ops
 from gengap.train.jax import trainer as compiled
 from gengap.train.stopping import Stopping
-from gengap.train.types import Rows, TrainConfig
+from gengap.train.types import Rows, TrainConfig, clean_sample
 
 SPLIT = "outer_dimension_partitions"  # as XLA's text names work that is split among threads
 
@@ -70,3 +70,22 @@ def test_a_trial_trains_with_the_vectorised_elu(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(fast_ops, "elu", spy)
     compiled_for(models.tiny(), 28, monkeypatch)
     assert seen
+
+
+def test_losses_that_layers_add_and_penalties_are_in_the_right_logs() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(60, 3)).astype(np.float32)
+    y = (x[:, :1] > 0).astype(np.float32)
+    hidden = keras.layers.Dense(4, "relu", activity_regularizer="l2", kernel_regularizer="l2")
+    model = keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dense(1)])
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    train, validation = Rows(x[:40], y[:40]), Rows(x[40:], y[40:])
+    history = compiled.fit(model, train, validation, TrainConfig(1, 40, Stopping(monitor="loss"))).history
+    weights = model.layers[0].kernel.numpy()
+    penalties = 0.01 * float((weights**2).sum())
+    sample = clean_sample(train, len(validation))
+    clean = model.evaluate(sample.x, sample.y, verbose=0) - penalties
+    assert history["train", "clean_loss"].values[0] == pytest.approx(clean, rel=1e-5)
+    assert history["validation", "loss"].values[0] == pytest.approx(
+        model.evaluate(x[40:], y[40:], verbose=0), rel=1e-5
+    )
