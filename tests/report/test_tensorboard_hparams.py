@@ -91,7 +91,9 @@ def test_the_server_shows_a_studys_settings_metrics_and_pictures(tmp_path: Path)
             (key,) = parse_qs(image["query"])["blob_key"]
             pictures[tag] = fetch(address, "images/individualImage", blob_key=key)
     assert {info["name"] for info in experiment["hparamInfos"]} == set(HPARAM_NAMES)
-    of_classes = {tag: name for tag, (name, _) in METRICS.items() if tag != "best/r2"}  # a metric of numbers
+    of_classes = {
+        tag: name for tag, (name, _) in METRICS.items() if tag != "of_best_epoch/r2"
+    }  # a metric of numbers
     assert [info["displayName"] for info in experiment["metricInfos"]] == list(of_classes.values())
     assert set(shown) == {"sizes/Tiny", "sizes/Two", "sizes/Tiny.seed1", "sizes/Two.seed1"}
     for trial in found.trials:
@@ -130,7 +132,7 @@ def test_a_trial_that_diverged_failed_and_has_no_metrics(tmp_path: Path) -> None
         1000,
         1008,
     )
-    assert measured(shown["good"])["best/gap"] == (0.125, 1)
+    assert measured(shown["good"])["of_best_epoch/gap"] == (0.125, 1)
     assert shown["bad"]["sessions"][0]["status"] == "STATUS_FAILURE"
     assert measured(shown["bad"]) == {}
 
@@ -218,10 +220,15 @@ def test_no_tensorflow_is_loaded(tmp_path: Path) -> None:
         "from gengap.report import tensorboard\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "settings = dict.fromkeys(tensorboard.HPARAM_NAMES, 1.0)\n"
-        "one = tensorboard.HparamsSession('a', settings, {'best/loss': 0.5}, 1, 0.0, 1.0, False)\n"
+        "one = tensorboard.HparamsSession('a', settings, {'of_best_epoch/loss': 0.5}, 1, 0.0, 1.0, False)\n"
         "tensorboard.write_sessions([one], folder)\n"
         "tensorboard.write_images([], folder)\n"
         "print(sorted({'tensorflow', 'keras', 'jax', 'matplotlib'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_curves_come_before_single_dots_in_tensorboards_order() -> None:
+    curves = [f"epoch_{metric}" for metric in ("accuracy", "binary_crossentropy", "loss", "val_zzz")]
+    assert sorted([*METRICS, *curves])[: len(curves)] == sorted(curves)

@@ -71,8 +71,16 @@ def test_a_trial_with_a_chunk_is_waited_for_and_its_state_is_kept(tmp_path: Path
     def build(train: Rows, validation: Rows) -> BuiltTrial:
         return built(train, 10**6)
 
-    pending = PendingTrial("a", 0, 3, build, lambda _: interrupt.set(), file)
+    told: list[Progress] = []
+
+    def tell(progress: Progress) -> None:
+        told.append(progress)
+        interrupt.set()
+
+    pending = PendingTrial("a", 0, 3, build, tell, file)
     (completed,) = run_trials([pending], (RANDOM_ROWS, RANDOM_ROWS), 1, interrupt)
     assert completed.result.stopped == "interrupted"
+    losses = completed.result.history["validation", "loss"].values
+    assert told[-1].best == losses[: told[-1].epoch].min()
     kept = file.latest("a", 0)
     assert kept is not None and kept.result.history.epochs == completed.result.history.epochs

@@ -48,13 +48,15 @@ PNG = b"\x89PNG\r\n\x1a\n"
 SIZE = struct.Struct(">II")  # width and height, after the signature and the first chunk's length and name
 SIZE_AT = len(PNG) + 8
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# "best" in a tag keeps these from being read as curves again: see gengap.diagnose.metric_names.
+# These dots come after the curves, "epoch_...", because TensorBoard sorts tags. "best" in a tag keeps them from
+# being read as curves again: see gengap.diagnose.metric_words.
+AT_BEST = "of_best_epoch"
 METRICS = {
-    "best/loss": ("best validation loss", "of the validation rows at the best epoch"),
-    "best/accuracy": ("accuracy", "of the validation rows at the best epoch"),
-    "best/gap": ("gap", "validation minus training loss at the best epoch"),
-    "best/r2": ("R²", "share of the validation target's variance that is explained, at the best epoch"),
-    "best/auc": ("AUC", "area under the ROC curve of the validation rows at the best epoch"),
+    f"{AT_BEST}/loss": ("best validation loss", "of the validation rows at the best epoch"),
+    f"{AT_BEST}/accuracy": ("accuracy", "of the validation rows at the best epoch"),
+    f"{AT_BEST}/gap": ("gap", "validation minus training loss at the best epoch"),
+    f"{AT_BEST}/r2": ("R²", "share of the validation target's variance that is explained, at the best epoch"),
+    f"{AT_BEST}/auc": ("AUC", "area under the ROC curve of the validation rows at the best epoch"),
 }
 HPARAM_NAMES = {
     "size": "hidden layers",
@@ -217,8 +219,8 @@ def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) ->
         "seed": of.seed,
     }
     validation = of.metrics.get("validation", {})
-    known = {f"best/{name}": validation.get(name) for name in ("accuracy", "r2", "auc")}
-    known |= {"best/loss": of.loss("validation"), "best/gap": of.gap}
+    known = {f"{AT_BEST}/{name}": validation.get(name) for name in ("accuracy", "r2", "auc")}
+    known |= {f"{AT_BEST}/loss": of.loss("validation"), f"{AT_BEST}/gap": of.gap}
     metrics = {tag: value for tag, value in known.items() if value is not None}
     ended, step = of.began + of.seconds, (of.best_epoch or 1) - 1  # steps count from 0, as Keras logs them
     return HparamsSession(run, settings, metrics, step, of.began, ended, of.stopped == "diverged")
