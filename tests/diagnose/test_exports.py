@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import choose_curves
+from gengap.errors import DataError
 from gengap.text.catalog import Message
 
 Curve = tuple[float, ...]
@@ -153,9 +154,19 @@ def test_the_last_record_of_a_training_is_no_validation(tmp_path: Path) -> None:
     assert [split for split, _ in log.history.series] == ["train", "train"]
 
 
+def test_points_without_names_have_their_file_name_and_may_be_cut_off(tmp_path: Path) -> None:
+    log = one(write(tmp_path, "val_loss.csv", "0,1700000000000,0.9\n5,1700000000001,0.8\n10,17000"))
+    assert log.history["validation", "loss"].epochs.tolist() == [0, 5]
+    assert log.notes == (Message("read-cut-off", {"line": 3}),)
+    with pytest.raises(DataError, match="expected a time, a step and a value in each line"):
+        read(write(tmp_path, "val_loss.csv", "0,1700000000000,0.9\n" * 30 + "5,late,0.8\n" * 3))
+
+
 def test_the_texts_in_a_folder_are_tried(tmp_path: Path) -> None:
     write(tmp_path, "notes.txt", "nothing to read here\nat all\n")
     write(tmp_path, "broken.json", "{")
+    write(tmp_path, "README.md", "| epoch | val_loss |\n|---|---|\n| 0 | 1 |\n| 1 | 2 |\n| 2 | 2 |\n")
+    assert one(tmp_path).history["validation", "loss"].values.tolist() == [1, 2, 2]
     write(tmp_path, "train.csv", "epoch,loss\n0,3\n1,2\n")
     write(tmp_path, "val.csv", "epoch,loss\n0,3\n1,4\n")
     write(tmp_path, "other.csv", "epoch,val_loss\n0,5\n1,6\n")

@@ -236,6 +236,14 @@ TWO_FILES: dict[str, tuple[str, str, Callable[[tuple[float, ...]], str]]] = {
     "split as file": ("train.csv", "val.csv", lambda values: csv("loss", values)),
     "split in the name": ("net_train.csv", "net_test.csv", lambda values: csv("loss", values)),
     "metric as file": ("loss.csv", "val_loss.csv", lambda values: csv("value", values)),
+    "Neptune's": (
+        *("train_loss.csv", "val_loss.csv"),
+        lambda values: "".join(f"{i},{1000 * WALL:.0f},{y}\n" for i, y in enumerate(values)),
+    ),
+    "metrics of MLflow": (
+        *("loss", "val_loss"),
+        lambda values: "".join(f"{1000 * WALL:.0f} {y} {i}\n" for i, y in enumerate(values)),
+    ),
     "CatBoost's": ("learn_error.tsv", "test_error.tsv", lambda values: csv("Logloss", values).replace(",", "\t")),
     "panels": (
         *("chart.csv", "chart (1).csv"),

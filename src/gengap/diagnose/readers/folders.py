@@ -24,9 +24,11 @@ from gengap.errors import DataError
 
 MAX_FILES = 100_000  # in a folder
 MAX_TEXTS = 200  # files that are tried one by one
-TEXTS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".log", ".out")
+TEXTS = ("", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".log", ".out", ".err")
+CARDS = (".md",)  # may be a model card, or about the project
 KNOWN = (
-    "histories.parquet, trainer_state.json, metrics.csv, the files of MLflow, W&B, CatBoost, DVCLive or TensorBoard"
+    "histories.parquet, trainer_state.json, metrics.csv, the files of MLflow, W&B, CatBoost, DVCLive or "
+    "TensorBoard, or texts with curves"
 )
 
 CATBOOST = "catboost_training.json"
@@ -144,21 +146,24 @@ def _dvclive(paths: Paths, folder: Path, file: str) -> list[Log]:
     return [log_of_points(_joined(file, folder, run), "", curves, reader="dvclive") for run, curves in runs.items()]
 
 
-def _texts(paths: Paths, folder: Path, file: str) -> list[Log]:
-    """Return the runs in any text file, if there are not too many; files that are no logs are passed over."""
-    found = [path for path in paths if path.suffix.lower() in TEXTS and not _is_hidden(path.relative_to(folder))]
-    logs = []
-    for path in found if len(found) <= MAX_TEXTS else []:
-        try:
-            logs += read_file(path, _joined(file, folder, path))
-        except DataError:
-            continue
-    curves = [log for log in logs if any(len(series) > 1 for series in log.history.series.values())]
-    return join_parts(curves)
+def _texts(endings: tuple[str, ...]) -> Reader:
+    """Return a reader of any text files, if there are not too many; files that are no logs are passed over."""
+
+    def read(paths: Paths, folder: Path, file: str) -> list[Log]:
+        found = [path for path in paths if path.suffix.lower() in endings and not _is_hidden(path, folder)]
+        logs = []
+        for path in found if len(found) <= MAX_TEXTS else []:
+            try:
+                logs += read_file(path, _joined(file, folder, path))
+            except DataError:
+                continue
+        return join_parts(log for log in logs if any(len(series) > 1 for series in log.history.series.values()))
+
+    return read
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 KINDS: tuple[Reader, ...] = (
@@ -169,7 +174,8 @@ KINDS: tuple[Reader, ...] = (
     _wandb,
     *map(_named, FRAMEWORKS),
     _events,
-    _texts,
+    _texts(TEXTS),
+    _texts(CARDS),
 )
 
 

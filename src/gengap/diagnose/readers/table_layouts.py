@@ -85,7 +85,9 @@ def _pivoted(table: LogTable, roles: Mapping[str, str]) -> LogTable:
             columns[name] = cells
             continue
         for split in dict.fromkeys(splits):
-            columns[f"{split}/{name}"] = [c if s == split else None for s, c in zip(splits, cells, strict=True)]
+            logged = [c if s == split else None for s, c in zip(splits, cells, strict=True)]
+            if any(cell is not None for cell in logged):
+                columns[f"{split}/{name}"] = logged
     return replace(table, columns=columns, ragged=True)
 
 

@@ -15,6 +15,7 @@ from gengap.diagnose.readers import text_tables
 from gengap.diagnose.readers.console import read_console
 from gengap.diagnose.readers.console.numbers import NUMBER
 from gengap.diagnose.readers.literals import has_literals, read_literals
+from gengap.diagnose.readers.tracker_points import are_points, read_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, GengapError
 from gengap.files.delimited import find_head, split_cells
@@ -65,6 +66,8 @@ def _readers(head: str, suffix: str) -> Iterator[tuple[str, Reader, bool]]:
         yield "json", _whole(text_tables.read_json), suffix == ".json"
     if lines:
         yield "json-lines", _whole(text_tables.read_json_lines), start in ("{", "[")
+    if are_points(head):
+        yield "points", _whole(read_points), True
     if _is_csv(head) or (suffix in (".csv", ".tsv") and len(head.splitlines()) < SHORT):
         yield "csv", _whole(text_tables.read_csv_log), True
     if has_literals(head):
