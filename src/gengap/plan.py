@@ -18,7 +18,7 @@ from gengap.errors import PlanError, did_you_mean
 from gengap.models.treatment_base import check_compatible, count_parameters
 from gengap.models.treatments import AnyTreatment
 from gengap.options.spec import Preparation, Stop
-from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask
+from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask, OwnLoss
 from gengap.train.recipe import Activation, Recipe, Schedule
 from gengap.train.stopping import NEVER
 
@@ -34,6 +34,7 @@ RESERVED = ("best", "features", "learning_rate", "loss-by-size", "loss-by-streng
 SIZES, REGULARIZERS, ROWS = "sizes", "regularizers", "rows"  # the groups that a growing plan adds to
 RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Size = tuple[tuple[int, ...], float, float]
 Folds = Annotated[int, msgspec.Meta(ge=0, le=20)]
 
 
@@ -42,7 +43,9 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     Args:
         run: The trial's name, a group and a name as in "sizes/Tiny".
-        units: The widths of the hidden layers.
+        units: The widths of the hidden layers; none for a model of the user's that is cloned.
+        width: Clones: the factor on all widths.
+        depth: Clones: the factor on how often blocks repeat.
         treatments: Regularisers and other changes of the model or its training.
         aliases: More names under which the trial is shown.
         max_epochs: Replaces the recipe's for this trial, as do the five that follow.
@@ -55,7 +58,9 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """
 
     run: str
-    units: tuple[Positive, ...]
+    units: tuple[Positive, ...] = ()
+    width: PositiveFloat = 1.0
+    depth: PositiveFloat = 1.0
     treatments: tuple[AnyTreatment, ...] = ()
     aliases: tuple[str, ...] = ()
     max_epochs: Positive | None = None
@@ -79,6 +84,11 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     def with_aliases(self, wanted: Callable[[str], bool]) -> Trial:
         """Return the trial with only the aliases that are wanted."""
         return msgspec.structs.replace(self, aliases=tuple(filter(wanted, self.aliases)))
+
+    @property
+    def size(self) -> Size:
+        """What trials of one size have in common: units, width and depth."""
+        return self.units, self.width, self.depth
 
     def parameters(self, features: int, outputs: int = 1) -> int:
         """Return how many parameters the model has for this many features and outputs."""
@@ -132,7 +142,11 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     def suits(self, task: AnyTask) -> bool:
         """Tell whether all treatments apply to a model for this task."""
-        return task.by_class or not any(treatment.classes_only for treatment in self.treatments)
+        return (
+            task.by_class
+            or isinstance(task, OwnLoss)
+            or not any(treatment.classes_only for treatment in self.treatments)
+        )
 
 
 class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -140,12 +154,14 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     Args:
         sizes: Sizes from small to large, tried until a larger one no longer lowers the validation loss.
+        widths: In place of sizes, for a model of the user's that is cloned: factors on all widths.
         regularizers: Each is tried on the last size but one that was tried.
         shares: The best model is trained again on each of these shares of the rows.
         folds: How many folds the best models are cross-validated on if few rows validate; 0 for none.
     """
 
     sizes: tuple[tuple[Positive, ...], ...] = ()
+    widths: tuple[PositiveFloat, ...] = ()
     regularizers: tuple[tuple[AnyTreatment, ...], ...] = ()
     shares: tuple[Share, ...] = ()
     folds: Folds = 0
@@ -153,31 +169,40 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     def __post_init__(self) -> None:
         if self.folds == 1:
             raise ValueError("folds is 1; expected 0, for no cross-validation, or at least 2")
+        if self.sizes and self.widths:
+            raise ValueError("growth has sizes and widths; expected sizes, or widths for a model that is cloned")
 
     def size_trials(self) -> tuple[Trial, ...]:
         """Return the trials of the sizes."""
-        return tuple(Trial(run=f"{SIZES}/{size_name(units)}", units=units) for units in self.sizes)
+        named = tuple(Trial(run=f"{SIZES}/{size_name(units)}", units=units) for units in self.sizes)
+        return named + tuple(Trial(run=f"{SIZES}/{width:g}x", width=width) for width in self.widths)
 
-    def regularizer_trials(self, units: tuple[int, ...]) -> tuple[Trial, ...]:
+    def regularizer_trials(self, size: Size = ((1,), 1.0, 1.0)) -> tuple[Trial, ...]:
         """Return the regularisers' trials, on a size."""
+        units, width, depth = size
         names = [f"{REGULARIZERS}/{' + '.join(map(str, treatments))}" for treatments in self.regularizers]
         pairs = zip(names, self.regularizers, strict=True)
-        return tuple(Trial(run=name, units=units, treatments=treatments) for name, treatments in pairs)
+        return tuple(
+            Trial(run=name, units=units, width=width, depth=depth, treatments=treatments)
+            for name, treatments in pairs
+        )
 
     @property
     def trials(self) -> tuple[Trial, ...]:
         """All trials that may be added. The size of those with regularisers is not known yet."""
-        return self.size_trials() + self.regularizer_trials((1,))
+        return self.size_trials() + self.regularizer_trials()
 
     def only(self, pattern: str) -> Growth | None:
         """Keep what adds trials with a matching name. Regularisers need the sizes, so these stay with them."""
-        sizes = tuple(t.units for t in self.size_trials() if fnmatchcase(t.run, pattern))
-        regularizers = tuple(t.treatments for t in self.regularizer_trials((1,)) if fnmatchcase(t.run, pattern))
+        sizes = tuple(t for t in self.size_trials() if fnmatchcase(t.run, pattern))
+        regularizers = tuple(t.treatments for t in self.regularizer_trials() if fnmatchcase(t.run, pattern))
         shares = self.shares if fnmatchcase(f"{ROWS}/1", pattern) else ()
-        sizes = self.sizes if regularizers else sizes
+        sizes = self.size_trials() if regularizers else sizes
         if not (sizes or regularizers or shares or self.folds):
             return None
-        return msgspec.structs.replace(self, sizes=sizes, regularizers=regularizers, shares=shares)
+        kept: dict[str, Any] = {"sizes": tuple(t.units for t in sizes if t.units)}
+        kept["widths"] = tuple(t.width for t in sizes if not t.units)
+        return msgspec.structs.replace(self, **kept, regularizers=regularizers, shares=shares)
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -246,7 +271,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             if any(fnmatchcase(run, pattern) for run in t.runs)
         )
         growth = self.growth.only(pattern) if self.growth else None
-        if not chosen and not (growth and growth.sizes):
+        if not chosen and not (growth and (growth.sizes or growth.widths)):
             runs = [run for trial in self.all_trials for run in trial.runs]
             hint = did_you_mean(pattern, [*runs, *(f"*/{group_and_label(run)[1]}" for run in runs)])
             raise PlanError(f"no trial matches {pattern!r}.{hint} The plan {self.name!r} has {', '.join(runs)}")
@@ -288,6 +313,24 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         trials = tuple(trial.with_aliases(lambda run: group_and_label(run)[0] in groups) for trial in plain)
         return msgspec.structs.replace(self, trials=trials, growth=growth)
 
+    def with_applicable(self, applies: Callable[[tuple[AnyTreatment, ...]], bool], *, depth: bool) -> Plan:
+        """Return the plan for a model that is cloned: with the treatments that apply, and without cross-validation.
+
+        Args:
+            applies: Tells whether treatments apply.
+            depth: Whether the depth of the model can be scaled.
+        """
+        trials = tuple(
+            t for t in self.trials if (depth or t.depth == 1) and (not t.treatments or applies(t.treatments))
+        )
+        growth = self.growth
+        if growth is not None:
+            regularizers = tuple(each for each in growth.regularizers if applies(each))
+            growth = msgspec.structs.replace(growth, regularizers=regularizers, folds=0)
+        if not trials and growth is None:
+            raise PlanError(f"the plan {self.name!r}: no trial applies to the model; see `gengap plan quick`")
+        return msgspec.structs.replace(self, trials=trials, growth=growth)
+
     def adapt_to_task(self, task: AnyTask) -> Plan:
         """Return the plan for a task: its loss is watched, and growth leaves out what does not apply to it.
 
@@ -310,7 +353,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         recipe = msgspec.structs.replace(self.recipe, stopping=msgspec.structs.replace(rule, monitor=monitor))
         growth = self.growth
         if growth is not None:
-            suited_treatments = tuple(t.treatments for t in growth.regularizer_trials((1,)) if t.suits(task))
+            suited_treatments = tuple(t.treatments for t in growth.regularizer_trials() if t.suits(task))
             growth = msgspec.structs.replace(growth, regularizers=suited_treatments)
         return msgspec.structs.replace(self, recipe=recipe, growth=growth)
 

@@ -16,19 +16,26 @@ from gengap.models.treatments import (
     L1L2,
     L2,
     AnyTreatment,
+    Augment,
     BatchNorm,
     Clip,
     Dropout,
     Ensemble,
+    Freeze,
     Ftrl,
     LabelSmoothing,
+    LayerNorm,
     Mixup,
     Noise,
     Periodic,
+    RecurrentDropout,
+    SpatialDropout,
+    TimeMask,
     WeightDecay,
+    WordDropout,
 )
 from gengap.plan import Growth, Plan, Recipe, Trial
-from gengap.train.recipe import Cosine, InverseTime
+from gengap.train.recipe import Constant, Cosine, InverseTime
 from gengap.train.stopping import Stopping
 
 LARGE = (512, 512, 512, 512)
@@ -109,6 +116,79 @@ def full() -> Plan:
     recipe = Recipe(max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0), stopping=Stopping(patience=25))
     growth = Growth(sizes=SIZE_UNITS, regularizers=SWEEPS, shares=(1 / 16, 1 / 8, 1 / 4, 1 / 2), folds=4)
     return Plan(name="full", trials=(better(),), recipe=recipe, growth=growth)
+
+
+CLONE_WIDTHS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4)
+CLONE_TREATMENTS: tuple[tuple[AnyTreatment, ...], ...] = (
+    (L2(0.001),),
+    (Dropout(0.3),),
+    (Augment(),),
+    (WordDropout(0.2),),
+    (TimeMask(0.2),),
+)
+CLONE_SWEEPS: tuple[tuple[AnyTreatment, ...], ...] = (
+    *((L1(strength),) for strength in (1e-5, 1e-4)),
+    *((L2(strength),) for strength in (1e-4, 1e-3, 1e-2)),
+    (L1L2(1e-5, 1e-4),),
+    *((Dropout(rate),) for rate in (0.2, 0.5)),
+    (SpatialDropout(0.2),),
+    (RecurrentDropout(0.2),),
+    (L2(1e-4), Dropout(0.3)),
+    *((WeightDecay(strength),) for strength in (0.01, 0.1)),
+    (BatchNorm(),),
+    (LayerNorm(),),
+    (Noise(0.1),),
+    (Mixup(0.2),),
+    (LabelSmoothing(0.1),),
+    (Augment(),),
+    (Augment(shift=0.1, rotation=0.05, zoom=0.1),),
+    (Augment(flip="horizontal"),),
+    *((WordDropout(rate),) for rate in (0.1, 0.3)),
+    (TimeMask(0.3),),
+    (Freeze(1),),
+)
+CLONE_DEPTHS = tuple(Trial(run=f"depth/{depth:g}x", depth=depth) for depth in (0.5, 2))
+CLONE_RECIPE = Recipe(batch=32, max_epochs=60, schedule=Constant(0.001), stopping=Stopping(patience=8))
+
+
+def clones_quick() -> Plan:
+    """Return the plan `quick` for a model that is cloned: four widths and a treatment of each kind."""
+    sizes = tuple(
+        Trial(run=f"sizes/{width:g}x", width=width, aliases=("regularizers/none",) if width == 1 else ())
+        for width in (0.25, 0.5, 1, 2)
+    )
+    treated = tuple(
+        Trial(run=f"regularizers/{treatments[0].__struct_config__.tag}", treatments=treatments)
+        for treatments in CLONE_TREATMENTS
+    )
+    return Plan(name="quick", trials=(*sizes, *treated), recipe=CLONE_RECIPE, preparation="raw")
+
+
+def clones_full() -> Plan:
+    """Return the plan `full` for a model that is cloned: widths, all treatments on the best width, fewer rows."""
+    growth = Growth(widths=CLONE_WIDTHS, regularizers=CLONE_SWEEPS, shares=(1 / 8, 1 / 4, 1 / 2))
+    return Plan(name="full", trials=CLONE_DEPTHS, recipe=CLONE_RECIPE, preparation="raw", growth=growth)
+
+
+CLONE_PLANS = {"quick": clones_quick, "full": clones_full}
+
+
+def load_clones_plan(plan: Plan | str | Path) -> Plan:
+    """Return a plan for a model that is cloned: "quick", "full", a TOML file or a `Plan` of widths.
+
+    Raises:
+        PlanError: There is no such plan, or its trials are sizes of gengap's networks.
+    """
+    if isinstance(plan, str) and plan in CLONE_PLANS:
+        return CLONE_PLANS[plan]()
+    found = load_plan(plan)
+    units = [trial.run for trial in found.all_trials if trial.units and trial.units != (1,)]
+    if units:
+        raise PlanError(
+            f"{', '.join(units[:4])} of the plan {found.name!r}: units are for gengap's networks, and the model is "
+            "cloned. Give trials a width, such as width = 0.5, or use the plans quick and full"
+        )
+    return found
 
 
 PLANS = {"quick": quick, "tutorial": tutorial, "full": full}

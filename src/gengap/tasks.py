@@ -241,6 +241,44 @@ class Regression(Task, frozen=True, tag="regression"):
         return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
 
 
+class OwnLoss(Task, frozen=True, tag="own-loss"):
+    """Whatever the loss of a user's model asks: labels, masks, sequences, numbers of any shape.
+
+    What trials record as outputs are not the model's: they are, for each row, its loss and the share of its labels
+    that are predicted wrongly, (rows, 2). Without classes, the second is 0.
+
+    Attributes:
+        has_classes: Whether the loss is one of classes.
+        constant: The least mean loss of one answer for all validation rows; NaN if that is unknown.
+    """
+
+    has_classes: bool = False
+    constant: float = float("nan")
+    loss: ClassVar[str] = "row_loss"
+    score: ClassVar[str] = "accuracy"
+    shown: ClassVar[tuple[str, ...]] = ("row_loss", "accuracy")
+    by_class: ClassVar[bool] = False
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the recorded losses."""
+        return outputs[..., 0].astype(np.float64)
+
+    def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+        """Return the share of a row's labels that are right; None without classes."""
+        return 1.0 - outputs[..., 1].astype(np.float64) if self.has_classes else None
+
+    def constant_loss(self, y: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Return the loss that the constant answer has."""
+        return self.constant
+
+    def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
+        """Return the loss, and the accuracy of classes."""
+        right = self.right(outputs, y)
+        values = {self.loss: self.row_losses(outputs, y)} | ({} if right is None else {"accuracy": right})
+        return {name: float(np.average(each, weights=weights)) for name, each in values.items()}
+
+
 def class_values(classes: tuple[str, ...]) -> np.ndarray:
     """Return the classes (classes,) as a table holds them: integers if all names are integers, else texts.
 
@@ -255,11 +293,12 @@ def class_values(classes: tuple[str, ...]) -> np.ndarray:
     return numbers if (numbers.astype(str) == texts).all() else texts
 
 
-AnyTask = Binary | Multiclass | Regression
+AnyTask = Binary | Multiclass | Regression | OwnLoss
 BINARY = Binary()
 TASKS: dict[TaskName, type[Task]] = {"binary": Binary, "multiclass": Multiclass, "regression": Regression}
-LOSSES = tuple(task.loss for task in TASKS.values())
-SCORES = tuple(dict.fromkeys(task.score for task in TASKS.values()))
+ALL_TASKS = (*TASKS.values(), OwnLoss)
+LOSSES = tuple(task.loss for task in ALL_TASKS)
+SCORES = tuple(dict.fromkeys(task.score for task in ALL_TASKS))
 
 
 def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:

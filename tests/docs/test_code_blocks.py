@@ -33,7 +33,7 @@ from gengap.cli import app
 ROOT = Path(__file__).parents[2]
 DOCS = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in page.parts]
 PAGES = [*ROOT.glob("README*.md"), ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *DOCS]
-BLOCK = re.compile(r"(?:^<!-- (not run|file): (.*) -->\n+)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"(?:^<!-- (not run|file): ([^\n]*) -->\n+)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PRINTED = re.compile(r"^ *print\(.*\)  # (.*)", re.MULTILINE)  # what a line says that it prints
 COMMANDS: Any = typer.main.get_command(app)
 TINY = shlex.split("--train 200 --validation 50 --max-epochs 2 --only 'sizes/*[y6]' --stop patience")  # Tiny, or 16

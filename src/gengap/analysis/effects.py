@@ -15,7 +15,6 @@ import numpy as np
 from gengap.analysis.results import Interval, TrialResults, mean_interval
 from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
 from gengap.diagnose.verdict import Finding, Thresholds
-from gengap.models.treatment_base import count_parameters
 from gengap.models.treatments import AnyTreatment
 from gengap.plan import REGULARIZERS, ROWS
 from gengap.stats.comparison import Comparison, choose_within_one_error, compare
@@ -152,17 +151,17 @@ def _size_result(results: TrialResults, run: str, features: int) -> SizeResult:
 
 def analyse_regularizers(results: TrialResults) -> tuple[RegularizerEffect, ...]:
     """Compare treated runs, and smaller models, with the untreated run of the size that most treated runs have."""
-    treated_sizes = [results.trials[run].units for run in results.of_group(REGULARIZERS)]
-    counts = {units: treated_sizes.count(units) for units in results.untreated if units in treated_sizes}
+    treated_sizes = [results.trials[run].size for run in results.of_group(REGULARIZERS)]
+    counts = {size: treated_sizes.count(size) for size in results.untreated if size in treated_sizes}
     if not counts:
         return ()
-    size = max(counts, key=lambda units: counts[units])
+    size = max(counts, key=lambda each: counts[each])
     base = results.untreated[size]
-    treated = [run for run in results.full_runs if run != base and results.trials[run].units == size]
+    treated = [run for run in results.full_runs if run != base and results.trials[run].size == size]
     smaller = [
         run
         for run in results.full_runs
-        if not results.trials[run].treatments and results.trials[run].parameters(1) < count_parameters(1, size)
+        if not results.trials[run].treatments and results.parameters(run, 1) < results.parameters(base, 1)
     ]
     losses = {run: results.losses(run) for run in (base, *treated, *smaller)}
     found = {each.a: each for each in compare(losses, against=base, loss=results.task.loss)}
@@ -230,7 +229,7 @@ def cross_trial_findings(results: TrialResults, features: int) -> dict[str, Find
             found[run] = too_little_capacity(*lower)
     treated = [run for run in results.full_runs if results.trials[run].treatments]
     for run in treated:
-        plain = results.untreated.get(results.trials[run].units)
+        plain = results.untreated.get(results.trials[run].size)
         if plain and (lower := _much_lower(results, run, [plain])) is not None:
             found[run] = too_much_regularisation(*lower)
     return found

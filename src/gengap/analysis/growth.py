@@ -48,7 +48,7 @@ def next_trials(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Tri
     if len(tried) < len(sizes) and should_try_larger(results, [size.run for size in tried]):
         return (sizes[len(tried)],)
     turning_size = tried[-1 - BEYOND :][:1]
-    regularized = [trial for size in turning_size for trial in growth.regularizer_trials(size.units)]
+    regularized = [trial for size in turning_size for trial in growth.regularizer_trials(size.size)]
     if trials := untried(regularized) or untried(plan.trials):
         return trials
     shares = [share for share in growth.shares if round(share * train_rows) >= FEWEST_ROWS]

@@ -8,15 +8,16 @@ from functools import cached_property
 
 import numpy as np
 
-from gengap.plan import SIZES, Trial
+from gengap.plan import SIZES, Size, Trial
 from gengap.stats.learning_curve import cross_fit_rows
 from gengap.stats.paired import REACH, linearise
-from gengap.stats.permutation import PermutationTest, permutation_test
-from gengap.tasks import BINARY, AnyTask
+from gengap.stats.permutation import PermutationTest, better_than_constant, permutation_test
+from gengap.tasks import BINARY, AnyTask, OwnLoss
 from gengap.train.types import TrainResult
 
 Key = tuple[str, int]  # run and seed
 Interval = tuple[float, float, float]  # low, middle, high
+CONSTANT = "baselines/constant"
 
 
 def interval(middle: float, error: float) -> Interval:
@@ -87,13 +88,17 @@ class TrialResults:
         return tuple(sorted(self.full_runs, key=lambda run: float(self.losses(run).mean())))
 
     @property
-    def untreated(self) -> dict[tuple[int, ...], str]:
-        """The `full_runs` without treatments, by the units of their layers."""
-        return {self.trials[run].units: run for run in self.full_runs if not self.trials[run].treatments}
+    def untreated(self) -> dict[Size, str]:
+        """The `full_runs` without treatments, by their size."""
+        return {self.trials[run].size: run for run in self.full_runs if not self.trials[run].treatments}
 
     @cached_property
     def permutation_test(self) -> PermutationTest:
         """Whether any of `full_runs`, with any seed, at any recorded epoch, learnt something."""
+        if isinstance(self.task, OwnLoss):
+            constant = self.baselines.get(CONSTANT)
+            losses = {run: self.losses(run).mean(axis=0) for run in self.full_runs}
+            return better_than_constant(losses, None if constant is None else constant[:, 0])
         return permutation_test((self.trained[pair].outputs for pair in self.keys), self.y, self.task)
 
     def of_group(self, group: str) -> list[str]:
@@ -140,7 +145,7 @@ class TrialResults:
 
     def _errors(self, outputs: np.ndarray) -> np.ndarray | None:
         right = self.task.right(outputs, self.y)
-        return None if right is None else linearise(~right, self.weights)
+        return None if right is None else linearise(1.0 - right, self.weights)
 
     def cross_fit_losses(self, run: str) -> np.ndarray:
         """Return the loss of every row, (seeds, rows), at the epoch that other rows choose."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -130,7 +130,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int = SCHEMA
     source: str
-    task: TaskName = "binary"
+    task: TaskName | Literal["own-loss"] = "binary"
     rows: dict[str, int]
     plan: str
     seconds: float

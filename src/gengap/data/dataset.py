@@ -17,7 +17,7 @@ import pyarrow as pa
 from gengap.data.column_kinds import find_formats
 from gengap.data.encoding import Date, Encoding, RawTable, collect_columns
 from gengap.data.preparation import PreparedTable, find_encoding, prepare, prepare_large_table
-from gengap.data.rows import Rows
+from gengap.data.rows import Rows, list_arrays
 from gengap.data.sources.source import Source, open_source
 from gengap.data.split import (
     Split,
@@ -104,7 +104,7 @@ class Dataset:
             if isinstance(rows, StoredRows):
                 digest.update(rows.path.name.encode())
                 continue
-            for part in filter(lambda part: part is not None, (rows.x, rows.y, rows.weights)):
+            for part in list_arrays((rows.x, rows.y, rows.weights)):
                 digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()[:16]
 

@@ -116,6 +116,16 @@ def predict_outputs(model: keras.Model, x: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict(x, batch_size=8_192, verbose=0), np.float64)  # pyright: ignore[reportArgumentType]
 
 
+def export_clone(model: keras.Model) -> keras.Model:
+    """Return a trained clone of a user's model as it is saved: without layers that act in training only."""
+    from gengap.models.treated_clone import for_inference
+
+    plain = for_inference(model).model
+    plain.compile(optimizer=type(model.optimizer).from_config(model.optimizer.get_config()), loss=model.loss)
+    plain.optimizer.build(plain.trainable_variables)  # so that the file holds all that Keras loads
+    return plain
+
+
 def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: AnyTask = BINARY) -> keras.Model:
     """Return a model for raw rows: layers that subtract `mean` and divide by `scale` (features,), then `model`.
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -58,10 +58,8 @@ class ModelFunction:
     @classmethod
     def of(cls, model: str | Callable[..., Any]) -> ModelFunction:
         """Return the function, or import it from "module:function". Raises UsageError if there is none."""
-        function = _import_function(model) if isinstance(model, str) else model
-        module = getattr(function, "__module__", "")
-        qualified = getattr(function, "__qualname__", type(function).__name__)
-        name = model if isinstance(model, str) else f"{module}:{qualified}"
+        function = import_model(model) if isinstance(model, str) else model
+        name = model if isinstance(model, str) else cls.name_of(function)
         if not callable(function) or (hasattr(function, "count_params") and not isinstance(function, type)):
             raise UsageError(f"model {name}: it is {_kind_text(function)}; {EXPECTED}, for each size anew")
         try:
@@ -70,8 +68,19 @@ class ModelFunction:
             raise UsageError(f"model {name}: it takes {inspect.signature(function)}; {EXPECTED}") from None
         except ValueError:  # a function written in C has no signature
             pass
-        importable = module != "__main__" and getattr(sys.modules.get(module), qualified, None) is function
-        return cls(name, function, isinstance(model, str) or importable)
+        return cls(name, function, isinstance(model, str) or cls.is_importable(function))
+
+    @staticmethod
+    def name_of(function: Any) -> str:
+        """Return the name of a function, module:function."""
+        qualified = getattr(function, "__qualname__", type(function).__name__)
+        return f"{getattr(function, '__module__', '')}:{qualified}"
+
+    @classmethod
+    def is_importable(cls, function: Any) -> bool:
+        """Tell whether the name of a function leads to it."""
+        module, _, qualified = cls.name_of(function).partition(":")
+        return module != "__main__" and getattr(sys.modules.get(module), qualified, None) is function
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the function by its name if it has one: another machine imports it, or raises the same errors."""
@@ -83,7 +92,7 @@ class ModelFunction:
         from gengap.models.backend import keras
 
         try:
-            with backend.BUILD_LOCK, _seeded(seed):
+            with backend.BUILD_LOCK, seeded(seed):
                 model = self.function(size, features, outputs)
                 if isinstance(model, keras.Model) and not model.built:  # its weights must be of this seed too
                     model(np.zeros((1, features), np.float32))
@@ -95,7 +104,8 @@ class ModelFunction:
         return model
 
 
-def _import_function(name: str) -> Any:
+def import_model(name: str) -> Any:
+    """Import "module:name". Raises UsageError."""
     module, _, function = name.partition(":")
     if not (module and all(map(str.isidentifier, (*module.split("."), *function.split("."))))):
         raise UsageError(f"model {name!r}: expected module:function, as my_models:build for build in my_models.py")
@@ -129,7 +139,7 @@ def _current_folder_first() -> Iterator[None]:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Draw Keras' first weights by the seed, and leave Python's and NumPy's own generators as they were."""
     before, arrays = random.getstate(), np.random.get_state()
     backend.keras.utils.set_random_seed(seed)
@@ -154,6 +164,51 @@ def _kind_text(value: object) -> str:
     return "nothing" if value is None else f"of type {type(value).__name__}"
 
 
+class AnyTrial(Protocol):
+    """What models need of `gengap.plan.Trial`."""
+
+    @property
+    def units(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def width(self) -> float: ...  # noqa: D102
+    @property
+    def depth(self) -> float: ...  # noqa: D102
+    @property
+    def treatments(self) -> tuple[Any, ...]: ...  # noqa: D102
+
+
+class TrialModels(Protocol):
+    """The models of a study that are the user's.
+
+    Attributes:
+        row_values: As in `TrainConfig`.
+        baselines: Baselines for the rows of clones.
+        clones: Whether they are clones of one model.
+    """
+
+    row_values: Any
+    baselines: tuple[Any, ...]
+    clones: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the model, or of the function that builds models."""
+        ...
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The trials or treatments that don't apply."""
+        ...
+
+    def build_trial(self, trial: AnyTrial, rate: Rate, seed: int) -> keras.Model:
+        """Compile a trial's model."""
+        ...
+
+    def known_trial(self, trial: AnyTrial) -> ModelInfo:
+        """Return the properties of a trial's model."""
+        ...
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """The model of one size: how many `parameters` it has, and a `digest` of its configuration and code."""
@@ -176,6 +231,9 @@ class UserModels:
     saved: bool = False
     left_out: tuple[str, ...] = ()
     weighted: bool = False
+    row_values: Any = None  # the outputs themselves are recorded
+    baselines: tuple[Any, ...] = ()
+    clones = False
 
     def __post_init__(self) -> None:
         self._known: dict[tuple[int, ...], ModelInfo] = {}
@@ -185,6 +243,19 @@ class UserModels:
         """Pickle the arguments alone: another machine builds models itself."""
         arguments = (self.builder, self.features, self.task, self.saved, self.left_out, self.weighted)
         return UserModels, arguments
+
+    @property
+    def name(self) -> str:
+        """The name of the function that builds the models."""
+        return self.builder.name
+
+    def build_trial(self, trial: AnyTrial, rate: Rate, seed: int) -> keras.Model:
+        """Compile a trial's model, as `build` does."""
+        return self.build(trial.units, rate, seed)
+
+    def known_trial(self, trial: AnyTrial) -> ModelInfo:
+        """Return the properties of a trial's model, as `known` does."""
+        return self.known(trial.units)
 
     def build(self, size: tuple[int, ...], rate: Rate, seed: int) -> keras.Model:
         """Compile a model. A compiled one keeps its optimizer and loss. Metrics are always the task's.

@@ -120,9 +120,10 @@ class RunSpec(Spec, frozen=True, kw_only=True):
         only: Shell pattern of run names, such as `sizes/*`. Other trials are left out.
         stop: When a trial ends: "patience", or "verdict" as soon as its verdict is certain. Default: as the plan
             says.
-        model: Your own models in place of gengap's networks: a function `build(size, features, outputs)` that
-            returns a Keras model, or its name as "module:function". `size` holds the units of a trial's hidden
-            layers. Trials with treatments are left out.
+        model: Your own models in place of gengap's networks: a Keras model or a function that returns one, which
+            is cloned in all sizes and with all treatments; or a function `build(size, features, outputs)`, where
+            `size` holds the units of a trial's hidden layers and trials with treatments are left out. Also its
+            name as "module:function".
         jobs: Number of small trials that train at the same time. Default: one for each core.
         backend: "dask" or "ray" trains on the machines of a cluster.
         address: Address of the cluster, such as "tcp://host:8786".
@@ -138,7 +139,7 @@ class RunSpec(Spec, frozen=True, kw_only=True):
     model: Annotated[
         Any,
         describe(
-            "Your own models: a function build(size, features, outputs) that returns a Keras model.",
+            "Your own Keras model, or a function that returns it: see the docs.",
             "MODULE:FUNCTION",
         ),
     ] = None
@@ -161,7 +162,7 @@ class DataOptions(TypedDict, total=False):
     target: str | None
     rows: int | None
     train: int | None
-    validation: int | None
+    validation: Any
     test: int
     task: TaskName | None
     on_bad_row: OnBadRow

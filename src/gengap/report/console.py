@@ -28,8 +28,9 @@ from gengap.text.numbers import fixed, minutes
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
     from gengap.data.table_summary import TableSummary
-    from gengap.models.user_model import UserModels
-    from gengap.plan import Growth, Plan
+    from gengap.models.cloned_models import ClonedModels
+    from gengap.models.user_model import TrialModels
+    from gengap.plan import Growth, Plan, Trial
     from gengap.train.types import Progress
 
 LINE_EPOCHS = 100
@@ -39,25 +40,26 @@ SHOWN_LEFT_OUT = 6
 READING, FOLDS = ("", -1), ("", -2)  # keys of the bars for rows and folds; trials have their own
 
 
-def plan_table(plan: Plan, features: int, outputs: int = 1, user_models: UserModels | None = None) -> Table:
+def plan_table(plan: Plan, features: int, outputs: int = 1, user_models: TrialModels | None = None) -> Table:
     """Return the plan as a table: each trial with its size, treatments, epochs and patience."""
     trials = (*(plan.growth.size_trials() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
     count = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
     title = f"Plan {plan.name}: {count}{grows}, {plan.preparation} features"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in ("run", "hidden layers", "treatments"):
+    size = "size" if user_models is not None and user_models.clones else "hidden layers"
+    for column in ("run", size, "treatments"):
         table.add_column(column, no_wrap=column != "treatments")
     for column in ("parameters", "epochs", "patience"):
         table.add_column(column, justify="right", no_wrap=True)
     for trial in trials:
         recipe = trial.recipe(plan.recipe)
         patience = recipe.stopping.patience
-        known = user_models.known(trial.units).parameters if user_models else None
+        known = user_models.known_trial(trial).parameters if user_models else None
         parameters = trial.parameters(features, outputs) if known is None else known
         table.add_row(
             Text("\n".join(trial.runs)),
-            "-".join(map(str, trial.units)),
+            size_text(trial),
             Text(" + ".join(map(str, trial.treatments))),
             f"{parameters:,}",
             f"{recipe.max_epochs:,}",
@@ -67,18 +69,44 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, user_models: UserMod
     return table
 
 
-def user_model_text(user_models: UserModels) -> str:
+def size_text(trial: Trial) -> str:
+    """Return the hidden layers of a trial, or the factors on the width and depth of a clone."""
+    if trial.units:
+        return "-".join(map(str, trial.units))
+    return f"{trial.width:g}x" + (f", {trial.depth:g}x deep" if trial.depth != 1 else "")
+
+
+def cloned_models_text(models: ClonedModels) -> str:
+    """Return which model is cloned, what keeps its size, on which layers treatments act, and what is left out."""
+    lines = [f"clones of {models.name}, loss {models.row_values.name}"]
+    if models.unscaled:
+        lines.append(
+            f"layers that keep their size: {_some([f'{n} ({why})' for n, why in models.unscaled.items()])}"
+        )
+    lines += [f"{name} acts on {_some(layers)}" for name, layers in models.acted.items()]
+    lines += [f"{name} is left out: {why}" for name, why in models.reasons.items()]
+    return "\n".join(lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_LEFT_OUT
+    return ", ".join(names[:SHOWN_LEFT_OUT]) + (f" and {more} more" if more > 0 else "")
+
+
+def user_model_text(user_models: TrialModels) -> str:
     """Return which function builds the models, and which trials are left out."""
+    if user_models.clones:
+        return cloned_models_text(user_models)  # pyright: ignore[reportArgumentType]
     left, count = ", ".join(user_models.left_out[:SHOWN_LEFT_OUT]), len(user_models.left_out)
     more = f" and {count - SHOWN_LEFT_OUT} more" if count > SHOWN_LEFT_OUT else ""
     without = f"; left out, since treatments are for gengap's own networks: {left}{more}" if left else ""
-    return f"models built by {user_models.builder.name}{without}"
+    return f"models built by {user_models.name}{without}"
 
 
 def growth_text(growth: Growth) -> str:
     """Return how a plan grows beyond the trials that it names."""
     parts: list[str] = []
-    if growth.sizes:
+    if growth.sizes or growth.widths:
         parts.append("sizes are tried from small to large until validation gains vanish, and one beyond")
     if growth.regularizers:
         parts.append(f"then {len(growth.regularizers)} treatments on the last but one")
@@ -139,15 +167,16 @@ class Terminal:
                 bar = self._bar(READING, "reading", expected)
                 self._progress.update(bar, total=expected, completed=done, facts=f"{done:,}{of}")
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: UserModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: TrialModels | None = None) -> None:
         """Print the rows, the plan and, if verbose, every model."""
         self._seeds = seeds
         self._remove(READING)
         rows = f"{len(dataset.train):,} training and {len(dataset.validation):,} validation rows"
         test = f", {len(dataset.test):,} test rows held out" if dataset.test else ""
         of_seeds = f", {seeds} seeds" if seeds > 1 else ""
-        texts = [f"{dataset.origin}: {rows}{test}, {len(dataset.columns)} features{of_seeds}"]
-        if dataset.task != BINARY:
+        features = f", {len(dataset.columns)} features" if dataset.columns else ""
+        texts = [f"{dataset.origin}: {rows}{test}{features}{of_seeds}"]
+        if dataset.task != BINARY and dataset.columns:
             texts.append(target_text(dataset))
         if dataset.skipped:
             texts.append(skipped_rows_text(dataset.skipped))
@@ -158,7 +187,7 @@ class Terminal:
         for trial in plan.trials if self._verbose else ():
             self.console.print(trial.run, markup=False)
             if user_models is not None:
-                model = user_models.build(trial.units, 0.001, 0)
+                model = user_models.build_trial(trial, 0.001, 0)
             else:
                 model = trial.build(len(dataset.columns), 1, plan.recipe, 0, dataset.task)
             model.summary(print_fn=lambda text: self.console.print(Text.from_ansi(text)))

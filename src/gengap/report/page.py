@@ -23,7 +23,7 @@ from gengap.diagnose.verdict import Verdict
 from gengap.history import History, Series
 from gengap.plan import ROWS, group_and_label
 from gengap.stats.comparison import Comparison
-from gengap.tasks import TASKS
+from gengap.tasks import ALL_TASKS
 from gengap.text.markup import LARGEST_DRAWABLE, sparkline_paths
 
 THINNING_LENGTH = 2_000  # values, from which on a series is cut down
@@ -79,7 +79,7 @@ def _best_and_onset(trial: TrialSummary | None) -> tuple[int | None, tuple[int, 
 def metrics_of(history: History) -> list[str]:
     """Return the metrics that were logged, the most important first, without the prefix `clean_`."""
     logged = dict.fromkeys(metric.removeprefix(CLEAN) for _, metric in history.series)
-    first = dict.fromkeys(metric for task in TASKS.values() for metric in task.shown if metric in logged)
+    first = dict.fromkeys(metric for task in ALL_TASKS for metric in task.shown if metric in logged)
     return list(first | logged)
 
 

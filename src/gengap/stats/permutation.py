@@ -9,7 +9,7 @@ problem: there, even models that rank well hardly beat the loss of a constant ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,12 +26,12 @@ class PermutationTest(NamedTuple):
     Attributes:
         value: The largest AUC or rank correlation.
         p_value: Probability of a value at least as large if nothing was learnt.
-        measure: "auc" or "rank-correlation".
+        measure: "auc", "rank-correlation", or "loss": the loss as a share of that of a constant answer.
     """
 
     value: float
     p_value: float
-    measure: Literal["auc", "rank-correlation"] = "auc"
+    measure: Literal["auc", "rank-correlation", "loss"] = "auc"
 
     @property
     def learnt(self) -> bool:
@@ -70,6 +70,26 @@ def permutation_test(
             best = np.maximum(best, measures.max(axis=0, initial=chance))
     p_value = float((best >= best[0] - 1e-6).mean())
     return PermutationTest(float(best[0]), p_value, "auc" if task.by_class else "rank-correlation")
+
+
+def better_than_constant(losses: Mapping[str, np.ndarray], constant: np.ndarray | None) -> PermutationTest:
+    """Test whether any run has a lower mean loss than a constant answer, by a one-sided paired t-test.
+
+    For losses of which the labels are unknown, so that these can't be ordered anew. The p-value is multiplied by
+    the number of runs (Bonferroni).
+
+    Args:
+        losses: Losses (rows,) by run.
+        constant: Losses (rows,) of the constant answer; without them the test is passed.
+    """
+    from scipy.stats import ttest_rel
+
+    if constant is None or not losses:
+        return PermutationTest(0.0 if losses else 1.0, 0.0 if losses else 1.0, "loss")
+    p_values = [float(ttest_rel(each, constant, alternative="less").pvalue) for each in losses.values()]
+    lowest = min(float(each.mean()) for each in losses.values()) / max(float(constant.mean()), 1e-12)
+    known = [p for p in p_values if np.isfinite(p)]
+    return PermutationTest(lowest, min(1.0, len(losses) * min(known, default=1.0)), "loss")
 
 
 def _weights(task: AnyTask, y: np.ndarray) -> tuple[np.ndarray, float]:

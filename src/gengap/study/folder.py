@@ -195,13 +195,19 @@ class StudyFolder:
         return TrainResult(history, epochs, outputs, best_epoch, summary.stopped, summary.seconds), summary
 
     def save_trial(
-        self, result: PartialResult, summary: TrialSummary, expected: str, model: keras.Model, card: ModelCard
+        self,
+        result: PartialResult,
+        summary: TrialSummary,
+        expected: str,
+        model: keras.Model,
+        card: ModelCard | None,
     ) -> None:
         """Save the model and outputs, then the trial: if its file exists, so do the others."""
         model_file, outputs_file, path = self._trial_files(summary.run, summary.seed)
         with self.writing(model_file, ".keras") as part:  # Keras insists on the ending
             model.save(part)
-            write_card(part, card)
+            if card is not None:
+                write_card(part, card)
         with self.writing(outputs_file, ".npz") as part:  # NumPy insists on the ending
             np.savez(part, allow_pickle=False, epochs=result.output_epochs, outputs=result.outputs)
         maker = import_module("gengap").__version__

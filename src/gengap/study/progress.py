@@ -28,7 +28,7 @@ from gengap.history import write_histories
 if TYPE_CHECKING:
     from gengap.analysis.summary import TrialSummary
     from gengap.data.dataset import Dataset
-    from gengap.models.user_model import UserModels
+    from gengap.models.user_model import TrialModels
     from gengap.plan import Plan
     from gengap.train.types import Progress
 
@@ -44,7 +44,7 @@ class Display(Protocol):
     def reading(self, done: int, expected: int | None) -> None:
         """Report the rows (or bytes of a download) read so far."""
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: UserModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: TrialModels | None = None) -> None:
         """Report that the rows are read and trials start. `user_models` builds the user's, if there are any."""
 
     def starting(self, run: str, seed: int) -> None:
@@ -141,7 +141,7 @@ class ProgressFiles:
         if self._status is not None:
             self._clear()
 
-    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: UserModels | None = None) -> None:
+    def begin(self, plan: Plan, dataset: Dataset, seeds: int, user_models: TrialModels | None = None) -> None:
         """Write the first status, and remove what a killed study left."""
         self._clear()
         self._write(

@@ -14,6 +14,7 @@ from typing import Any
 from gengap.analysis.summary import PLAN_FILE, Provenance
 from gengap.data.sources import redact_address, short_name
 from gengap.files.limits import usable_cores
+from gengap.models.model_source import ModelSource
 from gengap.models.user_model import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec
 
@@ -25,7 +26,7 @@ def study_provenance(
     plan: Any,
     data: DataSpec | None = None,
     run: RunSpec | None = None,
-    model: ModelFunction | None = None,
+    model: ModelFunction | ModelSource | None = None,
 ) -> Provenance:
     """Return versions, and how to call `gengap.study` again. Secrets in an address are left out.
 

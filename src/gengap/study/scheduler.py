@@ -29,7 +29,7 @@ from gengap.options.study_options import RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.folder import StudyFolder
 from gengap.study.progress import Display
-from gengap.tasks import AnyTask
+from gengap.tasks import AnyTask, OwnLoss
 from gengap.train import versions
 from gengap.train.baselines import Baseline, fit_baselines
 from gengap.train.checkpoint import fingerprint
@@ -37,7 +37,9 @@ from gengap.train.local import BuiltTrial, CompletedTrial, PendingTrial, run_tri
 from gengap.train.types import TrainConfig, TrainResult, recorded_rows
 
 if TYPE_CHECKING:
-    from gengap.models.user_model import UserModels
+    import keras
+
+    from gengap.models.user_model import TrialModels
     from gengap.train.distributed import Cluster
 
 
@@ -67,7 +69,7 @@ class Scheduler:
     folder: StudyFolder | None
     display: Display
     interrupt: threading.Event
-    user_models: UserModels | None = None
+    user_models: TrialModels | None = None
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
@@ -79,7 +81,10 @@ class Scheduler:
 
     def fit_baselines(self) -> list[Baseline]:
         """Fit the models without epochs, and return them."""
-        baselines = list(fit_baselines(sample_in_memory(self.dataset.train), self.dataset.task))
+        if self.user_models is not None and self.user_models.clones:
+            baselines = list(self.user_models.baselines)
+        else:
+            baselines = list(fit_baselines(sample_in_memory(self.dataset.train), self.dataset.task))
         self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in baselines}
         return baselines
 
@@ -153,24 +158,31 @@ class Scheduler:
         summary = self._summarise(completed, result, verdict)
         key = (summary.run, summary.seed)
         if self.folder is not None:
-            from gengap.models.saved_model import export_model
-
-            model = export_model(completed.model, dataset.mean, dataset.scale, dataset.task)
-            card = ModelCard.of(dataset.encoding, dataset.target, dataset.task)
-            self.folder.save_trial(result, summary, fingerprints[key], model, card)
+            self.folder.save_trial(result, summary, fingerprints[key], *self._exported(completed.model))
         self.finished[key] = TrialRecord(result, summary)
         self.display.finished(summary, reused=False)
+
+    def _exported(self, model: keras.Model) -> tuple[keras.Model, ModelCard | None]:
+        """Return a trained model as it is saved, and its card; a clone of the user's model has none."""
+        from gengap.models.saved_model import export_clone, export_model
+
+        dataset = self.dataset
+        if isinstance(dataset.task, OwnLoss):
+            return export_clone(model), None
+        card = ModelCard.of(dataset.encoding, dataset.target, dataset.task)
+        return export_model(model, dataset.mean, dataset.scale, dataset.task), card
 
     def fingerprint(self, trial: Trial, seed: int, **others: str) -> str:
         """Return all that decides the result of a trial, with `others`, as text."""
         treatments = [" ".join(_settings(each)) for each in trial.treatments]
         parts: dict[str, object] = {"units": trial.units, "treatments": treatments}
+        parts |= {"width": trial.width, "depth": trial.depth} if (trial.width, trial.depth) != (1, 1) else {}
         parts |= {"recipe": trial.recipe(self.plan.recipe), "preparation": self.plan.preparation, "seed": seed}
         parts |= {"rows": self.dataset.digest, **({"share": trial.share} if trial.share < 1 else {})}
         if self.dataset.train.class_factors is not None:
             parts |= {"class weight": "balanced"}
         if self.user_models is not None:
-            parts |= {"model": self.user_models.known(trial.units).digest}
+            parts |= {"model": self.user_models.known_trial(trial).digest}
         return fingerprint(parts | others | versions())
 
     def check_folder(self) -> None:
@@ -186,7 +198,7 @@ class Scheduler:
         if user_models is None:
             parameters = trial.parameters(len(self.dataset.columns), task.outputs)
         else:
-            parameters = user_models.known(trial.units).parameters
+            parameters = user_models.known_trial(trial).parameters
         checkpoints = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
         build = TrialFactory(trial, self.plan.recipe, seed, task, user_models)
         start = partial(self.display.starting, trial.run, seed)
@@ -220,7 +232,7 @@ class TrialFactory:
     plan: Recipe
     seed: int
     task: AnyTask
-    user_models: UserModels | None
+    user_models: TrialModels | None
 
     def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
         """Return the model with its rows and settings; the trial may use a share of the training rows."""
@@ -233,11 +245,12 @@ class TrialFactory:
         steps = steps_per_epoch(len(train), recipe.batch)
         if self.user_models is not None:
             rate = recipe.schedule.build(steps, recipe.max_epochs)
-            model = self.user_models.build(trial.units, rate, self.seed)
+            model = self.user_models.build_trial(trial, rate, self.seed)
         else:
             weighted, features = train.weights is not None, validation.x.shape[1]
             model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
-        return BuiltTrial(model, train, TrainConfig(*options, is_settled=is_settled))
+        values = self.user_models.row_values if self.user_models is not None else None
+        return BuiltTrial(model, train, TrainConfig(*options, is_settled=is_settled, row_values=values))
 
 
 def _settings(treatment: AnyTreatment) -> Iterator[str]:

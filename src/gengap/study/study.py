@@ -26,12 +26,14 @@ from gengap.analysis.effects import cross_trial_findings
 from gengap.analysis.growth import choose_finalists, next_trials
 from gengap.analysis.summary import Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
-from gengap.errors import did_you_mean
+from gengap.errors import UsageError, did_you_mean
 from gengap.files.writing import refuse_links, study_lock
+from gengap.models.model_source import find_model
 from gengap.models.user_model import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
 from gengap.plan import Plan
-from gengap.presets import load_plan
+from gengap.presets import load_clones_plan, load_plan
+from gengap.study.clones import load_for_clones
 from gengap.study.cross_validation import cross_validate
 from gengap.study.folder import StudyFolder
 from gengap.study.outcome import Study, with_test_rows, write_results
@@ -59,7 +61,9 @@ def study(
     training it raises KeyboardInterrupt. With `out`, a repeated call resumes.
 
     Args:
-        source: The rows: "collider", "higgs", a path or address, `(X, y)`, or a table. See `gengap.load`.
+        source: The rows: "collider", "higgs", a path or address, `(X, y)`, or a table. See `gengap.load`. For a
+            model that is cloned: arrays of any shape `(x, y)` or `(x, y, sample_weight)`, a loader of batches, or
+            an .npz file; then `validation` may be rows too.
         plan: "quick", "tutorial", "full", a TOML file, or a `Plan`.
         data: Which rows and columns are used and how. Default: `DataSpec()`.
         run: Which trials are trained, and how and where. Default: `RunSpec()`.
@@ -83,18 +87,25 @@ def study(
     [('sizes/Tiny', 481, 3)]
     """
     started = perf_counter()
+    held_out = _given_validation(options)
     data, run = _with_options(data, run, options)
-    model = ModelFunction.of(run.model) if run.model is not None else None
+    model = find_model(run.model) if run.model is not None else None
     provenance = study_provenance(source, plan, data, run, model)
     cluster = Cluster.of(run.backend, run.address)
-    plan, left_out = _adapt(load_plan(plan), run)
+    cloned = model is not None and not isinstance(model, ModelFunction)
+    if held_out is not None and not cloned:
+        raise UsageError("validation: expected a number of rows; validation rows are for a model that is cloned")
+    plan, left_out = _adapt(load_clones_plan(plan) if cloned else load_plan(plan), run, cloned=cloned)
     with contextlib.ExitStack() as stack:
         folder = _open_folder(run, data, plan, stack)
         display = display or SilentDisplay()
         display = stack.enter_context(ProgressFiles(Path(run.out), display)) if run.out else display
-        dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
+        if model is not None and not isinstance(model, ModelFunction):
+            dataset, user_models, plan = load_for_clones(source, held_out, data, plan, model)
+        else:
+            dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
+            user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
         plan = plan.adapt_to_task(dataset.task)
-        user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
         interrupt = threading.Event()
         scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, user_models, cluster)
         scheduler.check_folder()
@@ -114,6 +125,15 @@ def study(
     return found
 
 
+def _given_validation(options: StudyOptions) -> Any:
+    """Take given validation rows out of the options; a number of rows stays."""
+    value: Any = options.get("validation")
+    if value is None or isinstance(value, int) or hasattr(value, "__index__"):
+        return None
+    del options["validation"]
+    return value
+
+
 def _with_options(data: DataSpec | None, run: RunSpec | None, options: StudyOptions) -> tuple[DataSpec, RunSpec]:
     """Return both specifications with the keywords that replace their fields."""
     known = (*DataSpec.__struct_fields__, *RunSpec.__struct_fields__)
@@ -127,12 +147,12 @@ def _with_options(data: DataSpec | None, run: RunSpec | None, options: StudyOpti
     return DataSpec.of(data, **of_data), RunSpec.of(run, **of_run)
 
 
-def _adapt(plan: Plan, run: RunSpec) -> tuple[Plan, tuple[str, ...]]:
+def _adapt(plan: Plan, run: RunSpec, *, cloned: bool) -> tuple[Plan, tuple[str, ...]]:
     """Return the plan as the options change it, and the runs that a user's models leave out."""
     plan = plan.only(run.only) if run.only else plan
     plan = plan.with_max_epochs(run.max_epochs) if run.max_epochs else plan
     plan = plan.with_stop(run.stop) if run.stop else plan
-    return (plan, ()) if run.model is None else (plan.without_treatments(), plan.runs_with_treatments)
+    return (plan, ()) if run.model is None or cloned else (plan.without_treatments(), plan.runs_with_treatments)
 
 
 def _open_folder(run: RunSpec, data: DataSpec, plan: Plan, stack: contextlib.ExitStack) -> StudyFolder | None:

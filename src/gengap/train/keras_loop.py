@@ -133,9 +133,12 @@ class _HistoryCallback(keras.callbacks.Callback):
         self._record.log((split, metric), [value])
 
     def _keep(self, epoch: int) -> None:
-        outputs = concatenate_outputs(
-            self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0)
-        )
+        predicted = self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0)
+        values = self._config.row_values
+        if values is None:
+            outputs = concatenate_outputs(predicted)
+        else:
+            outputs = keras.ops.convert_to_numpy(values(predicted, self._validation.y))
         improved = self._stopping.best_epoch == epoch and epoch >= self._config.stopping.start_from_epoch
         self._best = epoch if improved else self._best
         self._record.keep(epoch, outputs[recorded_rows(len(outputs))], best=improved)

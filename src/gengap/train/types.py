@@ -73,6 +73,8 @@ class TrainConfig:
         is_settled: Tells at `checks` whether the verdict on the trial is settled; then the trial ends.
         checkpoints: Where the compiled trainer saves checkpoints, and resumes from the latest.
         callbacks: Keras callbacks: see `gengap.train.keras_loop`.
+        row_values: What to record of the validation rows in place of the model's outputs: a function of outputs
+            and targets with values (rows, ...).
     """
 
     epochs: int
@@ -86,6 +88,7 @@ class TrainConfig:
     is_settled: Callable[[PartialResult], bool] | None = None
     checkpoints: CheckpointFile | None = None
     callbacks: tuple[Any, ...] = ()
+    row_values: Callable[[Any, Any], Any] | None = None
 
     @property
     def interrupted(self) -> bool:

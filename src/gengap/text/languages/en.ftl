@@ -17,6 +17,7 @@ number-below = below 0.01
 
 metric-binary-crossentropy = cross-entropy
 metric-categorical-crossentropy = cross-entropy
+metric-row-loss = loss without penalties
 metric-mean-squared-error = mean squared error
 metric-mean-absolute-error = mean absolute error
 metric-r2 = R²
@@ -158,6 +159,7 @@ page-target = target
 page-task = task
 page-task-binary = two classes
 page-task-multiclass = several classes
+page-task-own-loss = by the model's own loss
 page-task-regression = regression
 page-split = split
 page-weights = weights
@@ -505,6 +507,7 @@ conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists 
 conclusion-smallest-cross-validated = Smallest of { $finalists } finalists at most one standard error and { PERCENT($limit) } worse than the best, { $best }. Their cross-validated losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-nothing-learnt = No network clearly beats guessing here (best { $measure ->
     [rank-correlation] rank correlation
+    [loss] loss / constant answer's loss
    *[auc] AUC
 } { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }), so this is the smallest.
 conclusion-early-stopping = early stopping
@@ -590,6 +593,7 @@ column-gaps-zero = { $count } missing: 0 in each feature{ $marked ->
     [true] ; one more feature marks them
    *[other] {""}
 }
+rows-split-given = validation rows were given
 table-split-random = drawn at random with seed { $seed }
 table-split-stratified = drawn at random with seed { $seed }, with the same share of each class in every part
 table-split-order = in the order of the table: the first rows validate, the next ones train{ $test ->

@@ -18,6 +18,7 @@ number-below = 0.01 미만
 
 metric-binary-crossentropy = 크로스 엔트로피
 metric-categorical-crossentropy = 크로스 엔트로피
+metric-row-loss = 벌점을 뺀 손실
 metric-mean-squared-error = 평균 제곱 오차
 metric-mean-absolute-error = 평균 절대 오차
 metric-r2 = R²
@@ -159,6 +160,7 @@ page-target = 타깃
 page-task = 과제
 page-task-binary = 이진 분류
 page-task-multiclass = 다중 분류
+page-task-own-loss = 모델 자체의 손실
 page-task-regression = 회귀
 page-split = 분할
 page-weights = 가중치
@@ -446,6 +448,7 @@ conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 �
 conclusion-smallest-cross-validated = 최종 후보 { $finalists }개 중에서 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 가장 작은 모델입니다. 교차 검증한 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-nothing-learnt = 여기서는 어떤 신경망도 추측보다 뚜렷이 낫지 않습니다(가장 좋은 { $measure ->
     [rank-correlation] 순위 상관
+    [loss] 손실 / 상수 답의 손실
    *[auc] AUC
 } { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }). 그래서 가장 작은 모델을 골랐습니다.
 conclusion-early-stopping = 조기 종료
@@ -515,6 +518,7 @@ column-gaps-zero = 빠진 값 { $count }개는 모든 특성에서 0입니다{ $
     [true] . 빠진 곳을 표시하는 특성을 더했습니다
    *[other] {""}
 }
+rows-split-given = 검증 행이 따로 주어졌습니다
 table-split-random = 시드 { $seed }번으로 무작위 추출
 table-split-stratified = 시드 { $seed }번으로 무작위 추출, 클래스 비율 유지
 table-split-order = 표의 순서대로: 처음 행들로 검증하고, 다음 행들로 훈련{ $test ->

@@ -62,11 +62,11 @@ def chunk_program(
     hashed = config.randomness == "hashed"
 
     def compile_chunk() -> tuple[Any, list[tuple[str, str]]]:
-        program = ChunkProgram(model, config.batch, capacity, monitor)
+        program = ChunkProgram(model, config.batch, capacity, monitor, config.row_values)
         chunk = jax.vmap(program.chunk, in_axes=(0, 0, 0, None, None, 0, 0, 0)) if seeds else program.chunk
         return compiled(program, chunk, arguments, hashed=hashed), program.columns
 
-    settings = f"chunk {config.batch} {capacity} {monitor} {hashed} {seeds}"
+    settings = f"chunk {config.batch} {capacity} {monitor} {hashed} {seeds} {config.row_values}"
     return cached_program(model, arguments, settings, compile_chunk)
 
 

@@ -8,6 +8,7 @@ program. `gengap.train.jax.compilation` compiles and keeps it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -75,14 +76,23 @@ class ChunkProgram:
         batch: Rows of a batch.
         capacity: The most epochs of a chunk.
         monitor: The metric that the stopping rule watches.
+        row_values: As in `TrainConfig`.
 
     Attributes:
         columns: Names of the logged values in order, (split, metric); known once an epoch is traced.
         batch_values: How many values a batch has; known once an epoch is traced.
     """
 
-    def __init__(self, model: keras.Model, batch: int, capacity: int, monitor: str) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        batch: int,
+        capacity: int,
+        monitor: str,
+        row_values: Callable[[Any, Any], Any] | None = None,
+    ) -> None:
         self.model, self.batch, self.capacity, self.monitor = model, batch, capacity, monitor
+        self._row_values = row_values
         self._fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
         self._value_and_grad = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
         self._adds_losses = False
@@ -230,7 +240,11 @@ class ChunkProgram:
                 )
             logs.append({"loss": loss, **self._results(self._update(metrics, x, y, out, weights))})
         validation, clean = logs
-        return validation, clean | {"loss": clean["loss"] - penalties}, _concatenated(outputs)[:validation_rows]
+        clean |= {"loss": clean["loss"] - penalties}
+        if self._row_values is None:
+            return validation, clean, _concatenated(outputs)[:validation_rows]
+        held_out = jax.tree.map(lambda part: part[:validation_rows], outputs)
+        return validation, clean, self._row_values(held_out, data.y_validation)
 
     def _call(self, state: ModelState, x: Any) -> tuple[Any, Any, Any]:
         """Return inference outputs, the sum of the penalties on weights, and the sum of what `add_loss` added."""

@@ -1,0 +1,160 @@
+"""Rows of any shape for a user's own model: arrays, nested arrays, loaders and .npz files, as a `Dataset`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gengap.data.dataset import Dataset
+from gengap.data.encoding import Encoding
+from gengap.data.rows import MAX_STRATA, Rows, list_arrays, to_rows
+from gengap.data.sources import short_name
+from gengap.data.split import SplitSizes, split_at_random
+from gengap.data.table_summary import TableSummary
+from gengap.errors import SourceError, UsageError, reason
+from gengap.files.limits import check_archive
+from gengap.options.study_options import DataSpec
+from gengap.tasks import OwnLoss
+from gengap.text.catalog import Message
+
+NPZ_PARTS = {"x": ("x", "X"), "y": ("y",), "sample_weight": ("sample_weight",)}
+NOT_FOR_ARRAYS = ("target", "task", "group", "time", "keep", "weight", "class_weight", "column", "memory", "test")
+EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader of batches, or an .npz file with x and y"
+
+
+@dataclass(frozen=True, eq=False)
+class GivenRows:
+    """Rows as they were given.
+
+    Attributes:
+        name: A short name, safe as a folder.
+        origin: The path, or what kind of object was given.
+        train: Training rows.
+        validation: Validation rows.
+        split: How they were split.
+        batch: Rows of a batch of the loader, if one was given.
+    """
+
+    name: str
+    origin: str
+    train: Rows
+    validation: Rows
+    split: Message
+    batch: int | None = None
+
+
+def load_given_rows(source: Any, validation: Any, spec: DataSpec, seed: int = 0) -> GivenRows:
+    """Read rows of any shape and split them.
+
+    Args:
+        source: Arrays `(x, y)`, nested as the model takes them, a loader, or the path of an .npz file.
+        validation: Validation rows in the same forms; None splits the source.
+        spec: `rows`, `train` and `validation`; options for tables are refused.
+        seed: Seed of the split.
+
+    Raises:
+        UsageError: The rows can't be used, or an option is for tables only.
+    """
+    if given := [name for name in NOT_FOR_ARRAYS if name in spec.changed()]:
+        raise UsageError(f"{', '.join(given)}: for tables only. A model that is cloned takes arrays: leave it out")
+    path = Path(source) if isinstance(source, (str, os.PathLike)) else None
+    if path is not None:
+        source, held_out = _read_npz(path)
+        validation = held_out if validation is None else validation
+    if isinstance(validation, (str, os.PathLike)):
+        validation, _ = _read_npz(Path(validation))
+    rows, batch = to_rows("the rows", source)
+    rows = rows if spec.rows is None else rows.map(lambda array: array[: spec.rows])
+    origin = str(path) if path is not None else _kind(source)
+    name = short_name(str(path)) if path is not None else "arrays"
+    if validation is not None:
+        other, _ = to_rows("validation", validation)
+        _check_equal(rows, other)
+        split = Message("rows-split-given")
+        return GivenRows(name, origin, rows, other, split, batch)
+    sizes = SplitSizes.of(spec, len(rows))
+    labels = _labels(rows)
+    parts = split_at_random(labels, len(rows), sizes, seed, origin)
+    chosen, held = np.sort(parts[0]), np.sort(parts[1])
+    train, held_out = rows.map(lambda array: array[chosen]), rows.map(lambda array: array[held])
+    code = "table-split-random" if labels is None else "table-split-stratified"
+    return GivenRows(name, origin, train, held_out, Message(code, {"seed": seed}), batch)
+
+
+def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
+    """Return the rows as a dataset, whose features are not prepared."""
+    return Dataset(
+        name=rows.name,
+        origin=rows.origin,
+        columns=(),
+        target="y",
+        task=task,
+        train=rows.train,
+        validation=rows.validation,
+        test=None,
+        preparation="raw",
+        mean=np.zeros(0),
+        scale=np.ones(0),
+        encoding=Encoding(()),
+        table=TableSummary(split=rows.split, columns=(), repeated={}),
+    )
+
+
+def _read_npz(path: Path) -> tuple[Any, Any]:
+    """Return the rows of a file, and its validation rows if it has any."""
+    if path.suffix.lower() != ".npz":
+        raise UsageError(f"{path}: a model that is cloned takes {EXPECTED}")
+    try:
+        check_archive(path, str(path))
+        with np.load(path, allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise SourceError(f"{path}: can't be read ({error.strerror or error}). Check the path") from None
+    except Exception as error:  # on a damaged archive NumPy and zipfile raise all kinds of errors
+        raise SourceError(f"{path}: can't be read ({reason(error)}); expected an .npz file") from None
+    train = _parts(found, lambda name: name)
+    if len(train) < 2:
+        raise SourceError(
+            f"{path}: holds {', '.join(found) or 'nothing'}; expected x and y, and for validation rows "
+            "x_validation and y_validation. Save it with np.savez(file, x=..., y=...)"
+        )
+    held_out = _parts(found, lambda name: f"{name}_validation")
+    return train, held_out if len(held_out) > 1 else None
+
+
+def _parts(found: dict[str, np.ndarray], name_of: Callable[[str], str]) -> tuple[Any, ...]:
+    parts = [[found[name_of(name)] for name in names if name_of(name) in found] for names in NPZ_PARTS.values()]
+    return tuple(part[0] for part in parts if part) if parts[0] and parts[1] else ()
+
+
+def _kind(source: Any) -> str:
+    return "arrays" if isinstance(source, (tuple, list, Rows)) else type(source).__name__
+
+
+def _check_equal(rows: Rows, other: Rows) -> None:
+    for part in ("x", "y"):
+        shapes = [[array.shape[1:] for array in list_arrays(getattr(each, part))] for each in (rows, other)]
+        if shapes[0] != shapes[1]:
+            raise UsageError(
+                f"{part} has rows of the shapes {shapes[0]} for training and {shapes[1]} for validation; expected "
+                "equal shapes"
+            )
+
+
+def _labels(rows: Rows) -> np.ndarray | None:
+    """Return the class of each row if there are few: a split keeps their shares."""
+    arrays = list_arrays(rows.y)
+    if len(arrays) != 1:
+        return None
+    y = arrays[0].reshape(len(rows), -1)
+    if y.shape[1] > 1:
+        one_hot = bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
+        return y.argmax(axis=1) if one_hot and y.shape[1] < MAX_STRATA else None
+    values, labels, counts = np.unique(y[:, 0], return_inverse=True, return_counts=True)
+    whole = bool((values == np.round(values)).all())
+    return labels if whole and len(values) < MAX_STRATA and counts.min() > 1 else None

@@ -1,0 +1,70 @@
+"""What a user gives as `model`: a model to clone, or a function that builds models of any size."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gengap.errors import UsageError
+from gengap.models import backend
+from gengap.models.user_model import ModelFunction, import_model, seeded
+
+
+@dataclass(frozen=True, eq=False)
+class ModelSource:
+    """A model of the user's to clone: a `given` one, or a function without arguments that `make`s it.
+
+    `importable` if `name`, module:name, leads to it.
+    """
+
+    name: str
+    make: Callable[[], Any] | None
+    given: Any = None
+    importable: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the source by its name if it has one: another machine imports it."""
+        if self.importable:
+            return find_model, (self.name,)
+        return ModelSource, (self.name, self.make, self.given, self.importable)
+
+    def model(self, seed: int) -> Any:
+        """Return the model; one that a function makes has first weights of the seed."""
+        if self.make is None:
+            return self.given
+        with seeded(seed):
+            made = self.make()
+        if not isinstance(made, backend.keras.Model):
+            raise UsageError(f"model {self.name}: it returned {type(made).__name__}; expected a keras.Model")
+        return made
+
+
+def find_model(model: Any) -> ModelFunction | ModelSource:
+    """Return what a user's `model` is: a model to clone, or a function that builds one of any size.
+
+    Args:
+        model: A Keras model, a function without arguments that returns one, a function
+            `build(size, features, outputs)`, or "module:name" of any of these.
+
+    Raises:
+        UsageError: It is nothing of that kind.
+    """
+    found = import_model(model) if isinstance(model, str) else model
+    name = model if isinstance(model, str) else ModelFunction.name_of(found)
+    if hasattr(found, "count_params") and not isinstance(found, type):
+        return ModelSource(model if isinstance(model, str) else found.name, None, found, isinstance(model, str))
+    if callable(found) and _takes_nothing(found):
+        importable = isinstance(model, str) or ModelFunction.is_importable(found)
+        return ModelSource(name, found, importable=importable)
+    return ModelFunction.of(model)
+
+
+def _takes_nothing(function: Callable[..., Any]) -> bool:
+    try:
+        signature = inspect.signature(function)
+        signature.bind()
+    except (TypeError, ValueError):
+        return False
+    return next(iter(signature.parameters), "") != "size" and not isinstance(function, type)
