@@ -203,15 +203,14 @@ class Evaluator:
             for fold in folds
         ]
         fitted: list[_Fitted | None] = []
-        with _few_threads(self.inputs):
-            results = Parallel(self.n_jobs, return_as="generator")(delayed(_attempt)(task) for task in tasks)
-            for result, task in zip(results, tasks, strict=True):
-                if isinstance(result, str):
-                    self._refuse(result, settings[len(fitted) // len(folds)], task)
-                fitted.append(None if isinstance(result, str) else result)
-                self.fits += 1
-                if self.progress is not None:
-                    self.progress(self.fits, self.doing)
+        results = Parallel(self.n_jobs, return_as="generator")(delayed(_attempt)(task) for task in tasks)
+        for result, task in zip(results, tasks, strict=True):
+            if isinstance(result, str):
+                self._refuse(result, settings[len(fitted) // len(folds)], task)
+            fitted.append(None if isinstance(result, str) else result)
+            self.fits += 1
+            if self.progress is not None:
+                self.progress(self.fits, self.doing)
         found: list[Evaluation] = []
         for at, setting in enumerate(settings):
             mine = fitted[at * len(folds) : (at + 1) * len(folds)]
@@ -286,7 +285,7 @@ class Evaluator:
         return float(np.nanmean(means))
 
 
-def _few_threads(inputs: Inputs) -> AbstractContextManager[object]:
+def few_threads(inputs: Inputs) -> AbstractContextManager[object]:
     """Limit OpenMP and BLAS to one thread for few rows: threads that wait for each other are slower."""
     return threadpool_limits(1) if inputs.rows < MANY_ROWS else nullcontext()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from gengap.errors import DataError, TooFewRowsError, UsageError
 
-FEW_ROWS = 400  # below, the folds are drawn twice
+FEW_ROWS = 250  # below, the folds are drawn twice
 FEWEST_ROWS = 10
 Fold = tuple[np.ndarray, np.ndarray]  # indices of training rows and of validation rows
 

@@ -16,16 +16,14 @@ ReferenceName = Literal["constant", "linear", "trees"]
 DENSE_CELLS = 50_000_000  # of a sparse matrix that boosted trees may take as a dense one
 
 
-def fit_references(evaluator: Evaluator) -> dict[ReferenceName, Evaluation]:
-    """Return the reference models' losses by name; those that can't be fitted are left out."""
-    found: dict[ReferenceName, Evaluation] = {}
+def fit_references(evaluator: Evaluator, found: dict[ReferenceName, Evaluation]) -> None:
+    """Add the reference models' losses by name to `found`; those that can't be fitted are left out."""
     for name, model in _models(evaluator.inputs, evaluator.loss):
         other = replace(evaluator, estimator=model, loss=_loss(evaluator.loss), doing="reference models")
-        evaluated = other.evaluate([Setting({}, "reference")])
+        evaluated = other.evaluate([Setting({}, "reference")], repeats=1)
         evaluator.fits = other.fits
         if evaluated:
             found[name] = evaluated[0]
-    return found
 
 
 def _loss(loss: Loss) -> Loss:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gengap.check.complexity import check_complexity
 from gengap.check.estimators import name_of, resolve
-from gengap.check.evaluation import Evaluator
-from gengap.check.gains import Units
+from gengap.check.evaluation import Evaluation, Evaluator, few_threads
+from gengap.check.gains import Units, gain
 from gengap.check.inputs import read_inputs
 from gengap.check.judge import Facts, judge
 from gengap.check.leaks import find_leaks
 from gengap.check.losses import choose_loss
 from gengap.check.more_rows import RowsCurve, measure_rows
-from gengap.check.references import fit_references
+from gengap.check.references import ReferenceName, fit_references
 from gengap.check.result import CheckResult
 from gengap.check.walk import Walk
 from gengap.diagnose.verdict import make_thresholds
@@ -44,17 +44,27 @@ def run_check(
     evaluator = Evaluator(estimator, inputs, loss, n_jobs, seed, progress)
     units = Units.of(inputs, loss.by_row)
     walk = Walk(evaluator, units, min_effect, complexity)
-    walk.start()  # without it there is nothing to keep
-    references: dict[Any, Any] = {}
+    references: dict[ReferenceName, Evaluation] = {}
     curve: RowsCurve | None = None
     interrupted = False
-    try:
-        references |= fit_references(evaluator)
-        walk.run()
-        curve = measure_rows(evaluator, walk.base, units)
-    except KeyboardInterrupt:
-        interrupted = True
+    with few_threads(inputs):
+        walk.start()  # without it there is nothing to keep
+        try:
+            fit_references(evaluator, references)
+            walk.learns = _learns(walk, references)
+            walk.run()
+            curve = measure_rows(evaluator, walk.base, units)
+        except KeyboardInterrupt:
+            interrupted = True
     constant = units.mean(references["constant"].losses) if "constant" in references else None
     leaks = tuple(find_leaks(inputs, units.mean(walk.base.losses), constant))
     facts = Facts(name_of(estimator), walk, units, min_effect, references, curve, leaks, interrupted)
     return CheckResult(judge(facts), facts, clock.perf_counter() - started)
+
+
+def _learns(walk: Walk, references: Mapping[ReferenceName, Evaluation]) -> bool:
+    """Return whether the estimator as it is differs from a constant by more than matters."""
+    constant = references.get("constant")
+    if constant is None:
+        return True
+    return abs(gain(walk.base.losses, constant.losses, walk.units).mean) > walk.min_effect

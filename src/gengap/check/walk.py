@@ -21,7 +21,7 @@ DECIDED = 0.95  # probability from which a side is decided
 CLEARLY = 0.95  # probability from which a setting is worse than another
 NEAR = -0.04  # gain from which the nearest setting is worth a look although the next one is worse
 AHEAD = 0.1  # share of the validation loss by which training is ahead, so that simpler settings come first
-FLAT = 4  # a fall of the loss by less than min_effect over this ends boosting
+FLAT = 4  # a change of the loss by less than min_effect over this is none
 STAGES = tuple(2 ** (-k / 2) for k in range(1, 15))  # shares of the boosting rounds
 
 
@@ -37,6 +37,7 @@ class Walk:
         base: The estimator as it is.
         found: All other settings.
         ladders: The axes.
+        learns: Whether the estimator as it is differs from a constant.
     """
 
     evaluator: Evaluator
@@ -46,6 +47,7 @@ class Walk:
     base: Evaluation = field(init=False)
     found: list[Evaluation] = field(default_factory=list)
     ladders: list[Ladder] = field(default_factory=list)
+    learns: bool = True
 
     def start(self) -> None:
         """Evaluate the estimator as it is, with the earlier stages of a booster."""
@@ -127,8 +129,21 @@ class Walk:
                 and gain(losses, self.base.losses, self.units).mean < 0
             ):
                 break
+            if self._is_level(side, walked):
+                break
             best = losses if self.units.mean(losses) < self.units.mean(best) else best
         self._refine(settings, walked)
+
+    def _is_level(self, side: str, walked: dict[int, Evaluation]) -> bool:
+        """Return whether the last two of several more flexible settings change nothing.
+
+        Weaker penalties of a model without any learning change nothing at first, so its path goes on.
+        """
+        if side != "flexible" or not self.learns or len(walked) < 2:
+            return False
+        base = self.units.mean(self.base.losses)
+        last = [self.units.mean(each.losses) for each in list(walked.values())[-2:]]
+        return all(abs(each - base) < self.min_effect / FLAT * base for each in last)
 
     def _visit(self, settings: Sequence[Setting], at: int, walked: dict[int, Evaluation]) -> bool:
         """Evaluate the setting at a position; return whether it could be fitted."""

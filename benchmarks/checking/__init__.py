@@ -1,0 +1,1 @@
+"""Measures `gengap check` against the truth on fresh rows: see `python -m benchmarks.checking --help`."""

@@ -1,0 +1,143 @@
+"""The tables of the benchmark, for the terminal and for docs/check-results.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.checking.scores import Outcome, counted, shares
+
+PAGE = """# How good the verdicts of a check are
+
+Made by `python -m benchmarks.checking --docs FILE` from one run. Don't edit it.
+[Check an estimator](check.md) explains the verdicts.
+
+{tables}
+
+## How it is measured
+
+- A case is an estimator on 150 to 5,000 rows of one task of a process (`benchmarks/checking/processes.py` and
+  `benchmarks/checking/cases.py`). Every estimator is built too simple, about right and too flexible.
+- The truth comes from fresh rows. Settings along the whole complexity path are trained on two new training sets of
+  the same size, and their loss is measured on 5,000 new rows. If a simpler setting (or a constant) is at least 4%
+  better, the truth is overfit. If a more flexible one is, it is underfit; if both are, the larger gain decides. If
+  none is more than 1.5% better, the estimator is fine. Cases between are left out.
+- Thresholds were chosen on the processes "chose" alone. The figures to quote are those of "reported".
+- The simple rule says overfit if the mean training score is more than 0.1 above the mean validation score (accuracy
+  or R2). It has no word for underfit, so it is right on "fine" if it says nothing.
+- The interval is that of the advised gain, for the setting that the advice names.
+- The cost is the time of `gengap.check` divided by that of one 5-fold `cross_val_score`, in turn in one process.
+
+{counts}
+"""
+
+
+def page(outcomes: Sequence[Outcome]) -> str:
+    """Return the documentation's page."""
+    return PAGE.format(tables=summary(outcomes), counts=_counts(outcomes))
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """Return all tables as Markdown."""
+    return "\n\n".join([_verdicts(outcomes), _apart(outcomes), _numbers(outcomes), _wrong(outcomes)])
+
+
+def _counts(outcomes: Sequence[Outcome]) -> str:
+    """Return how many cases there are, and how many are left out."""
+    lines = []
+    for role, mine in _roles(outcomes).items():
+        between = sum(each.truth.verdict is None and not each.noise for each in mine)
+        noise = sum(each.noise for each in mine)
+        lines.append(
+            f"- {role}: {len(mine)} cases, of them {len(counted(mine))} with a clear truth, {between} between, "
+            f"{noise} with pure noise."
+        )
+    return "\n".join(lines)
+
+
+def _share(right: int, count: int) -> str:
+    return f"{right / count:.1%} ({right} of {count})" if count else "-"
+
+
+def _roles(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    return {role: [each for each in outcomes if each.role == role] for role in ("chose", "reported")}
+
+
+def _verdicts(outcomes: Sequence[Outcome]) -> str:
+    lines = [
+        "## Verdicts",
+        "",
+        "| processes | rule | right | overfit | underfit | fine |",
+        "|---|---|---|---|---|---|",
+    ]
+    for role, mine in _roles(outcomes).items():
+        clear = counted(mine)
+        if not clear:
+            continue
+        found = shares(clear)
+        cells = " | ".join(_share(*found[truth]) for truth in ("overfit", "underfit", "fine"))
+        lines.append(
+            f"| {role} | gengap check | {_share(sum(each.right for each in clear), len(clear))} | {cells} |"
+        )
+        naive = {
+            truth: (sum(e.naive == truth for e in clear if e.truth.verdict == truth), found[truth][1])
+            for truth in found
+        }
+        cells = " | ".join(_share(*naive[truth]) for truth in ("overfit", "underfit", "fine"))
+        right = sum(each.naive == each.truth.verdict for each in clear)
+        lines.append(
+            f"| {role} | training score - validation score > 0.1 | {_share(right, len(clear))} | {cells} |"
+        )
+    return "\n".join(lines)
+
+
+def _apart(outcomes: Sequence[Outcome]) -> str:
+    """Return what must not happen with pure noise and with default forests."""
+    lines = ["## Pure noise and default forests", "", "| processes | cases | answers |", "|---|---|---|"]
+    for role, mine in _roles(outcomes).items():
+        noise = [each for each in mine if each.noise]
+        forests = [each for each in mine if each.default_forest]
+        fine = [each for each in forests if each.truth.verdict == "fine"]
+        good = sum(each.answer == "fine" for each in noise)
+        wrong = sum(each.answer == "overfit" and each.truth.verdict != "overfit" for each in noise)
+        if noise:
+            lines.append(
+                f"| {role} | {len(noise)} with pure noise | {good} good, {wrong} overfit without being so |"
+            )
+        if forests:
+            false = sum(each.answer == "overfit" and each.truth.gains[0] < 0.04 for each in forests)
+            lines.append(
+                f"| {role} | {len(forests)} default forests, {len(fine)} of them fine | {false} false overfit |"
+            )
+    return "\n".join(lines)
+
+
+def _numbers(outcomes: Sequence[Outcome]) -> str:
+    lines = [
+        "## Intervals and cost",
+        "",
+        "| processes | advised gains | interval covers | cost, median | a quarter costs more than |",
+        "|---|---|---|---|---|",
+    ]
+    for role, mine in _roles(outcomes).items():
+        covered = [each.covered for each in mine if each.covered is not None]
+        costs = [each.cost for each in mine]
+        if costs:
+            cells = f"{len(covered)} | {_share(sum(covered), len(covered))}"
+            lines.append(f"| {role} | {cells} | {np.median(costs):.1f} | {np.quantile(costs, 0.75):.1f} |")
+    return "\n".join(lines)
+
+
+def _wrong(outcomes: Sequence[Outcome]) -> str:
+    lines = [
+        "## Wrong verdicts",
+        "",
+        "| case | verdict | truth | gain of simpler | gain of more flexible |",
+        "|---|---|---|---|---|",
+    ]
+    for each in counted(outcomes):
+        if not each.right and each.role == "reported":
+            over, under = each.truth.gains
+            lines.append(f"| {each.name} | {each.verdict} | {each.truth.verdict} | {over:.1%} | {under:.1%} |")
+    return "\n".join(lines)
