@@ -170,6 +170,17 @@ def test_other_databases_are_read_by_their_columns(
     assert log.history["validation", "loss"].values.tolist() == [8, 4, 8 / 3]
 
 
+def test_a_folder_without_logs_leads_to_the_metrics(tmp_path: Path) -> None:
+    mlflow_database(tmp_path / "mlflow.db")
+    (tmp_path / "mlruns").mkdir()
+    with pytest.raises(DataError, match=r"MLflow's metrics are in \S+mlflow\.db: name that"):
+        read(tmp_path / "mlruns")
+    (tmp_path / "work" / ".aim").mkdir(parents=True)
+    write(tmp_path / "work" / ".aim", "VERSION", "1")
+    with pytest.raises(DataError, match="Aim keeps metrics in a form that can't be read here: export them as CSV"):
+        read(tmp_path / "work")
+
+
 def test_a_database_without_curves_is_refused(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db", "CREATE TABLE users (name TEXT)", rows={"users": [("Ann",)]})
     with pytest.raises(DataError, match=r"a\.db: this database holds users, expected a table of metrics"):
@@ -217,6 +228,19 @@ def test_panels_of_weights_and_biases(tmp_path: Path) -> None:
     assert sun.history["train", "loss"].values.tolist() == [0.9, 0.5]
     assert sun.history["validation", "loss"].values.tolist() == [1, 0.7]
     assert lr.history["validation", "loss"].values.tolist() == [1.5]  # another run ended later: no divergence
+
+
+def test_the_axis_of_a_panel_may_be_any_logged_value(tmp_path: Path) -> None:
+    for axis, expected in (("train/global_step", [500, 1000]), ("images seen", [500, 1000]), ("Wall Time", [0, 1])):
+        path = write(tmp_path, "a.csv", f'"{axis}","sun-3 - eval/loss"\n"500","1"\n"1000","0.7"\n')
+        assert one(path).history["validation", "loss"].epochs.tolist() == expected
+
+
+def test_a_history_may_be_text_in_json(tmp_path: Path) -> None:
+    history = str({"loss": [0.9, 0.5], "val_loss": [1.0, math.nan]})
+    for content in (history, json.dumps(history)):
+        log = one(write(tmp_path, "history.json", content))
+        np.testing.assert_array_equal(log.history["validation", "loss"].values, [1, math.nan])
 
 
 def csv(column: str, values: tuple[float, ...]) -> str:

@@ -23,7 +23,9 @@ from gengap.diagnose.study_verdicts import with_study_verdicts
 from gengap.errors import DataError
 
 MAX_FILES = 100_000  # in a folder
+NO_LOGS = {".git", ".venv", "__pycache__", "node_modules", "site-packages"}
 MAX_TEXTS = 200  # files that are tried one by one
+CLOSED = {".aim": "Aim", ".neptune": "Neptune", ".cometml-runs": "Comet"}
 TEXTS = ("", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".log", ".out", ".err")
 CARDS = (".md",)  # may be a model card, or about the project
 KNOWN = (
@@ -82,6 +84,8 @@ def _read_folder(folder: Path, file: str) -> list[Log]:
         raise faults[0]
     store = folder.parent / "mlflow.db"
     hint = f"MLflow's metrics are in {store}: name that." if store.exists() else "Name other files to read them."
+    if tracker := next((CLOSED[part] for path in (folder, *paths) for part in path.parts if part in CLOSED), ""):
+        hint = f"{tracker} keeps metrics in a form that can't be read here: export them as CSV."
     raise DataError(f"{file}: no log is in this folder, expected {KNOWN}. {hint}")
 
 
@@ -186,7 +190,8 @@ def _joined(file: str, folder: Path, path: Path) -> str:
 def _walk(folder: Path, file: str) -> Paths:
     """Return every file below a folder, version_2 before version_10."""
     paths: Paths = []
-    for inner, _, names in os.walk(folder):
+    for inner, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in NO_LOGS]
         paths += (Path(inner, name) for name in names)
         if len(paths) > MAX_FILES:
             raise DataError(f"{file}: holds more than {MAX_FILES:,} files. Name the folder of the logs themselves.")

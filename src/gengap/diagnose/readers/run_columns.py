@@ -16,13 +16,14 @@ from gengap.diagnose.readers.log_table import LogTable
 
 COLUMN = re.compile(r"(?P<run>.+) - (?P<curve>.+)")
 SPREAD = re.compile(r".+__(MIN|MAX)")  # of the values that were averaged for a point of the panel
-AXES = {"step", "epoch", "relative time (process)", "relative time (wall)", "wall time"}
+TIMES = {"relative time (process)", "relative time (wall)", "wall time"}
 
 
 def split_by_run(table: LogTable) -> list[LogTable]:
     """Return a table for each run whose name is in the columns' names; else only the table itself."""
     places = set(table.roles().values())
-    axes = [name for name in table.columns if name.strip().lower() in AXES or name in places]
+    first = next(iter(table.columns), "")  # any logged value may be a panel's axis
+    axes = [name for name in table.columns if name in places or (name == first and not COLUMN.fullmatch(name))]
     columns = [name for name in table.columns if name not in axes]
     found = {name: match for name in columns if (match := COLUMN.fullmatch(name))}
     if not columns or len(found) < len(columns) or not any(parse(match["curve"]) for match in found.values()):
@@ -33,7 +34,8 @@ def split_by_run(table: LogTable) -> list[LogTable]:
             runs.setdefault(match["run"].strip(), {})[match["curve"].strip()] = name
     tables = []
     for run, curves in runs.items():
-        cells = {name: table.columns[name] for name in axes}
+        unknown = first in axes and first not in places and first.strip().lower() not in TIMES
+        cells = {"step" if unknown and name == first else name: table.columns[name] for name in axes}
         cells |= {curve: table.columns[name] for curve, name in curves.items()}
         part = f"{PurePath(table.file).parent}/{run}"
         tables.append(replace(table, columns=cells, run=run, ragged=True, part=part))

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from gengap.diagnose.readers.documents import read_nested, table_of_records
+from gengap.diagnose.readers.literals import read_literals
 from gengap.diagnose.readers.log_table import NOT_LOGGED, LogTable, check_points, number
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
@@ -19,6 +20,7 @@ from gengap.errors import DataError
 from gengap.files.delimited import HEAD_LINES, find_head, has_decimal_commas, with_point
 from gengap.text.catalog import Message
 
+PYTHON = re.compile(r"\s*\{\s*'")  # a printed dict, where JSON was meant
 LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
@@ -136,7 +138,11 @@ def read_json(text: str, file: str) -> list[Log]:
     except ValueError as fault:
         if text.lstrip().startswith("{") and "Extra data" in str(fault):
             return read_json_lines(text, file)
+        if PYTHON.match(text):
+            return read_literals(text, file)
         raise DataError(f"{file}: this is not JSON ({fault}). Check that it was written to its end.") from None
+    if isinstance(document, str):  # json.dump(str(history.history), file)
+        return read_literals(document, file)
     return read_nested(document, file)
 
 
