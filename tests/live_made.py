@@ -57,10 +57,17 @@ def write_status(folder: Path, runs: bool = True, **changed: Any) -> None:
         _running.pop(folder).close()
 
 
-def write_curves(folder: Path, run: str = "sizes/Two", epochs: int = 3, name: str = "any", seed: int = 0) -> None:
+def write_curves(
+    folder: Path,
+    run: str = "sizes/Two",
+    epochs: int = 3,
+    name: str = "any",
+    seed: int = 0,
+    metadata: dict[str, str] | None = None,
+) -> None:
     (folder / LIVE).mkdir(parents=True, exist_ok=True)
     series = {("validation", "binary_crossentropy"): Series(np.arange(epochs), np.linspace(1, 0.5, epochs))}
-    write_histories([History(run, seed, series)], folder / LIVE / f"{name}.seed{seed}.parquet")
+    write_histories([History(run, seed, series)], folder / LIVE / f"{name}.seed{seed}.parquet", metadata)
 
 
 def write_finished(folder: Path, run: str, seed: int = 0, epochs: int = 3) -> tuple[str, int]:

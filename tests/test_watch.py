@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,14 +20,15 @@ from typing import get_args
 
 import msgspec
 import pytest
-from live_made import PLAN, ROWS, status, write_curves, write_finished, write_status
+from live_made import PLAN, ROWS, status, told, write_curves, write_finished, write_status
 
 import gengap
 from gengap import cli
 from gengap.errors import StudyFolderError, UsageError
 from gengap.files.writing import study_lock
 from gengap.plan import Growth, Plan, Trial
-from gengap.study.progress import LIVE, STATUS
+from gengap.report.html import render_main
+from gengap.study.progress import LIVE, MOST_EPOCHS, SECONDS, STATUS, ProgressFiles, SilentDisplay
 from gengap.text.catalog import catalog, languages
 from gengap.watch import Server, State, StudySnapshot, folder_version, page_server, serve_page, take_snapshot
 
@@ -108,6 +110,31 @@ def test_a_study_under_way_shows_finished_trials_and_curves_so_far(studied: Path
         ("sizes/Two", 3, False),
     ]
     assert seen.page.under_way
+
+
+def test_running_trials_are_shown_with_their_epochs_and_the_time_left(tmp_path: Path) -> None:
+    write_status(tmp_path)
+    with ProgressFiles(tmp_path / "study", SilentDisplay()) as live:  # as a study writes them
+        live.progress(told(epochs=2))
+        (written,) = (tmp_path / "study").rglob("*.parquet")
+        shutil.copy(written, tmp_path / LIVE / "real.seed0.parquet")
+    odd: dict[str, tuple[str, str]] = {
+        "none": ("", ""),
+        "less": ("2", "1"),
+        "endless": ("9", "inf"),
+        "text": ("a", "b"),
+    }
+    for name, (most, seconds) in odd.items():
+        write_curves(tmp_path, name, name=name, metadata={MOST_EPOCHS: most, SECONDS: seconds})
+    page = take_snapshot(tmp_path).page
+    assert page is not None
+    (running,) = page.running
+    assert (running.run, running.epochs, running.most_epochs, running.seconds_left) == ("sizes/Tiny", 2, 10, 4.0)
+    text = render_main(page, catalog("en"))
+    assert "epoch 2 of at most 10" in text and "at most 0:04 left" in text
+    write_status(tmp_path, runs=False)
+    stopped = take_snapshot(tmp_path).page
+    assert stopped is not None and not stopped.running
 
 
 def test_curves_of_a_finished_trial_are_not_shown_twice(studied: Path, tmp_path: Path) -> None:

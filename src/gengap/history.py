@@ -215,6 +215,14 @@ def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[
         pq.write_table(table, part, compression="zstd")
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the key-value metadata of a Parquet file."""
+    import pyarrow.parquet as pq
+
+    found = pq.read_schema(path).metadata or {}
+    return {name.decode(): value.decode() for name, value in found.items()}
+
+
 def read_histories(path: Path) -> list[History]:
     """Return the histories of a file that `write_histories` wrote, in the same order."""
     table = _read(path)

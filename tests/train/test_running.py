@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
@@ -13,7 +14,7 @@ from gengap.train.checkpoint import CheckpointFile
 from gengap.train.jax.trainer import RowOrders
 from gengap.train.local import BuiltTrial, PendingTrial, run_trials
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.types import Permutations, Progress, TrainConfig
+from gengap.train.types import Permutations, Progress, TrainConfig, finite_best_epoch
 
 ROWS, CAPACITY = 30, 5
 
@@ -84,3 +85,13 @@ def test_a_trial_with_a_chunk_is_waited_for_and_its_state_is_kept(tmp_path: Path
     assert told[-1].best == losses[: told[-1].epoch].min()
     kept = file.latest("a", 0)
     assert kept is not None and kept.result.history.epochs == completed.result.history.epochs
+
+
+@pytest.mark.parametrize(
+    ("epoch", "best", "expected"),
+    [(3, 0.5, 3), (3, np.nan, None), (3, np.inf, None), (3, None, None), (None, 0.5, None)],
+)
+def test_there_is_no_best_epoch_where_nothing_was_finite(
+    epoch: int | None, best: float | None, expected: int | None
+) -> None:
+    assert finite_best_epoch(epoch, best) == expected

@@ -86,6 +86,21 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
         return None if train is None or validation is None else validation - train
 
 
+class RunningTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial that is being trained: its epochs so far, the most it may have, and its seconds so far."""
+
+    run: str
+    seed: int
+    epochs: int
+    most_epochs: int
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float:
+        """The seconds that all other epochs would take. The trial may stop earlier."""
+        return self.seconds * (self.most_epochs - self.epochs) / max(self.epochs, 1)
+
+
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """How to reproduce a study.
 

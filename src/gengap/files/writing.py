@@ -50,11 +50,12 @@ def atomic_write(path: Path, ending: str = "") -> Iterator[Path]:
     Raises:
         WriteError: The file can't be written.
     """
+    with explain_write_errors(path):  # a name that is too long
+        if path.is_dir():
+            raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part{ending}")
     try:
         with explain_write_errors(path):
-            if path.is_dir():
-                raise PlaceError(f"{path} is a folder, expected a file to write. Name one in it")
             path.parent.mkdir(parents=True, exist_ok=True)
             part.unlink(missing_ok=True)  # an old one may be a link, which writing would follow
             yield part

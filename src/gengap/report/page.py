@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from gengap.analysis.summary import CLEAN, StudySummary, TrialSummary
+from gengap.analysis.summary import CLEAN, RunningTrial, StudySummary, TrialSummary
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History, Series
 from gengap.plan import ROWS, group_and_label
@@ -266,6 +266,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         curves: Curves by run, of its first finished seed, or of its first seed while none is finished.
         values: The numbers in the curves at a few epochs.
         under_way: Whether trials are still training.
+        running: These trials, if their progress is known.
     """
 
     summary: StudySummary
@@ -275,6 +276,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     curves: dict[str, RunCurves]
     values: EpochTable
     under_way: bool = False
+    running: tuple[RunningTrial, ...] = ()
 
     @property
     def seeds(self) -> int:

@@ -1,7 +1,7 @@
 """Displays of a study's progress, and the progress files that a running study writes for `gengap watch`.
 
     live/status.json                   the study: its process, its plan, and which trials are finished
-    live/<run>.seed<k>.parquet         a trial that is being trained: its curves so far
+    live/<run>.seed<k>.parquet         a trial that is being trained: its curves, seconds and most epochs
 
 `ProgressFiles` is a display in front of another one. Curves of a trial are written at most once a second, and in
 a small share of its time. Every file is written next to its place and then renamed. All are removed when the study
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gengap.train.types import Progress
 
 LIVE, STATUS, CURVES = "live", "live/status.json", "*.seed*.parquet"
+SECONDS, MOST_EPOCHS = "gengap.seconds", "gengap.epochs"  # in the metadata of a running trial's curves
 MOST_SEEDS = 100_000  # in a status file that is read
 EVERY_SECONDS = 1.0
 LARGEST_SHARE = 0.01  # of a trial's time for writing its curves
@@ -169,7 +170,8 @@ class ProgressFiles:
         if now >= self._next_write.get(key, 0.0):
             path = self._curves_file(*key)
             with contextlib.suppress(OSError):  # a trial must not fail because its progress can't be written
-                write_histories([progress.history()], path)
+                so_far = {SECONDS: str(progress.seconds), MOST_EPOCHS: str(progress.of)}
+                write_histories([progress.history()], path, so_far)
             took = time.monotonic() - now
             self._next_write[key] = now + max(EVERY_SECONDS, took / LARGEST_SHARE)
         self._display.progress(progress)

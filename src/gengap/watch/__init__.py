@@ -25,7 +25,7 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -37,17 +37,28 @@ from typing import Literal
 
 import msgspec
 
-from gengap.analysis.summary import StudySummary, TrialSummary
+from gengap.analysis.summary import RunningTrial, StudySummary, TrialSummary
 from gengap.errors import PlanError, StudyFolderError, UsageError
-from gengap.history import History, read_histories
+from gengap.history import History, read_histories, read_metadata
 from gengap.plan import Plan
 from gengap.report.html import render, render_main, script_json
 from gengap.report.page import ALL, EpochLine, GroupMember, Page, TrialRow, study_page
 from gengap.study.folder import HISTORIES, RESULTS, StudyFolder, read_trial
-from gengap.study.progress import CURVES, LIVE, STATUS, StudyStatus, is_running, modified, read_status
+from gengap.study.progress import (
+    CURVES,
+    LIVE,
+    MOST_EPOCHS,
+    SECONDS,
+    STATUS,
+    StudyStatus,
+    is_running,
+    modified,
+    read_status,
+)
 from gengap.text.catalog import Catalog, Message, catalog, default_language
 
 State = Literal["waiting", "running", "stopped", "finished"]
+MOST_SHOWN = 1e12  # epochs and seconds
 REMEMBERED = 1024  # finished trials, which are read once
 ADDRESS, PORT = "127.0.0.1", 8642
 LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)  # a Host that is this machine
@@ -111,7 +122,8 @@ def _under_way(state: State, folder: Path, status: StudyStatus) -> StudySnapshot
     kept = StudyFolder(folder)
     finished = list(_finished(kept, status.finished))
     known = set(status.finished)
-    running = [history for history in _running(folder) if (history.run, history.seed) not in known]
+    pairs = [each for each in _running(folder) if (each[0].run, each[0].seed) not in known]
+    running = [history for history, _ in pairs]
     ended = time.time() if state == "running" else max(map(modified, (folder / STATUS, *_curves_files(folder))))
     summary = StudySummary(
         source=status.source,
@@ -128,6 +140,9 @@ def _under_way(state: State, folder: Path, status: StudyStatus) -> StudySnapshot
     )
     histories = [*(history for history, _ in finished), *running]
     page = study_page(summary, histories, status.plan, under_way=state == "running")
+    if state == "running":
+        trials = tuple(trial for _, trial in pairs if trial is not None)
+        page = msgspec.structs.replace(page, running=trials)
     return StudySnapshot(state, _as_planned(page), len(finished), status.planned)
 
 
@@ -165,10 +180,24 @@ def _trial(path: Path, written: int) -> tuple[History, TrialSummary]:
     return read_histories(path)[0], read_trial(path)[0]
 
 
-def _running(folder: Path) -> Iterator[History]:
+def _running(folder: Path) -> Iterator[tuple[History, RunningTrial | None]]:
+    """Yield the curves of each trial that is being trained, and its progress if it is known."""
     for path in _curves_files(folder):
         with contextlib.suppress(Exception):
-            yield read_histories(path)[0]
+            history = read_histories(path)[0]
+            yield history, _progress(history, read_metadata(path))
+
+
+def _progress(history: History, known: Mapping[str, str]) -> RunningTrial | None:
+    try:
+        most, seconds = int(known[MOST_EPOCHS]), float(known[SECONDS])
+    except (KeyError, ValueError):
+        return None
+    if not (history.epochs <= most < MOST_SHOWN and 0 <= seconds < MOST_SHOWN):
+        return None
+    return RunningTrial(
+        run=history.run, seed=history.seed, epochs=history.epochs, most_epochs=most, seconds=seconds
+    )
 
 
 def _curves_files(folder: Path) -> list[Path]:
