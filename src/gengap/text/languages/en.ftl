@@ -375,6 +375,16 @@ advice-add-rows-or-folds = Check on more rows: the noise is larger than the chan
 
 ## What a reader of logs had to decide
 
+watch-line = { $verdict }{ $probability ->
+        [none] {""}
+       *[other] {" "}{ PERCENT($probability) }
+    } · { $line } · { $metric } { SIGNIFICANT($last, digits: 4) } after { $points } { $points ->
+        [one] value
+       *[other] values
+    }{ $best ->
+        [none] {""}
+       *[other] , best at { $best }
+    }
 read-summary = Read as { $reader ->
         [console] console text
         [text-table] a text table

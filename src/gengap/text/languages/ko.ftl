@@ -328,6 +328,13 @@ advice-add-rows-or-folds = 더 많은 행으로 점검하세요. 지금은 잡�
 
 ## What a reader of logs had to decide
 
+watch-line = { $verdict }{ $probability ->
+        [none] {""}
+       *[other] {" "}{ PERCENT($probability) }
+    } · { $line } · { $metric } { SIGNIFICANT($last, digits: 4) }, 값 { $points }개{ $best ->
+        [none] {""}
+       *[other] , 가장 좋은 곳 { $best }
+    }
 read-summary = { $reader ->
         [console] 콘솔 출력
         [text-table] 텍스트 표

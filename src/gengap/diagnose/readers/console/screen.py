@@ -41,10 +41,11 @@ def screen_lines(blocks: Iterable[str]) -> Iterator[Line]:
             states = [state for state in re.split(r"\r|\x08+", line) if state.strip()]
             for state in states[:-1]:
                 yield Line(state, True)
-            if states:
-                yield Line(states[-1], False, open_end)
-        else:
-            yield Line(line, False, open_end)
+            line = states[-1] if states else ""
+        if "Epoch" in line and GLUED.search(line):  # a process was killed in a line, and another went on with it
+            *cut, line = GLUED.split(line)
+            yield from (Line(text, False, True) for text in cut)
+        yield Line(line, False, open_end)
 
 
 def _raw_lines(blocks: Iterable[str]) -> Iterator[tuple[str, bool]]:
@@ -73,8 +74,6 @@ def clean(line: str) -> str:
         line = line.translate(GLYPHS)
     if "#011" in line:  # a tab, as syslog writes it
         line = line.replace("#011", "\t")
-    if "Epoch" in line:
-        line = GLUED.sub(" ", line)
     return line
 
 
