@@ -202,7 +202,7 @@ def _watch_study(folder: Path, port: int | None, lang: str | None, browser: bool
     with contextlib.suppress(KeyboardInterrupt), serve_page(folder, port, lang) as server:
         if not folder.exists():
             hint = did_you_mean(folder.name, [each.name for each in folder.parent.glob("*") if each.is_dir()])
-            typer.echo(f"there is no folder {folder} yet; waiting for it.{hint}", err=True)
+            typer.echo(f"there is no folder {folder} yet: waiting until a study writes into it.{hint}", err=True)
         typer.echo(f"{server.address} shows {folder} while it runs. Ctrl-C ends it", err=True)
         if browser:
             server.open_browser()
