@@ -196,10 +196,10 @@ class Case:
         return draw(count, np.random.default_rng((self.seed, stream)))
 
 
-def cases(role: Role, passes: int = 1) -> Iterator[Case]:
+def cases(role: Role, passes: int = 1, seed: int = 0) -> Iterator[Case]:
     """Yield the cases of a role: every family and level, then pure noise, then default forests."""
     mine = [each for each in PROCESSES if each.role == role]
-    for number in range(passes):
+    for number in range(100 * seed, 100 * seed + passes):
         turns = {
             kind: cycle([p for p in mine if p.kind == kind and not p.noise]) for kind in ("classes", "numbers")
         }
@@ -211,10 +211,12 @@ def cases(role: Role, passes: int = 1) -> Iterator[Case]:
     for process in (each for each in mine if each.noise):
         for at, name in enumerate(("tree", "forest", "neighbours", "hist-boosting", "network")):
             family = by_name[process.kind, name]
-            yield _case(process, family, LEVELS[(at + 1) % 3], (150, 300, 600)[at % 3], 7)
+            yield _case(process, family, LEVELS[(at + 1) % 3], (150, 300, 600)[at % 3], 100 * seed + 97)
     for at, process in enumerate(each for each in mine if not each.noise):
         rows = (200, 400, 800)[at % 3]
-        yield _case(process, by_name[process.kind, "forest"], "flexible", rows, 8, default_forest=True)
+        yield _case(
+            process, by_name[process.kind, "forest"], "flexible", rows, 100 * seed + 98, default_forest=True
+        )
 
 
 def _case(process: Process, family: Family, level: Level, rows: int, number: int, **more: Any) -> Case:

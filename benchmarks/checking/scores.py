@@ -122,9 +122,14 @@ class Truths:
         return self.kept[key]
 
 
+def without_signal(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the outcomes of pure noise, and of estimators that can't beat a constant at any setting."""
+    return [each for each in outcomes if each.noise or not each.truth.learns]
+
+
 def counted(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Return the outcomes that have a clear truth and a signal."""
-    return [each for each in outcomes if each.truth.verdict is not None and not each.noise]
+    return [e for e in outcomes if e.truth.verdict is not None and not e.noise and e.truth.learns]
 
 
 def shares(outcomes: Sequence[Outcome]) -> dict[str, tuple[int, int]]:

@@ -43,6 +43,12 @@ class Truth(msgspec.Struct, frozen=True):
         return 1 - simpler / self.loss, 1 - min(self.flexible.values(), default=self.loss) / self.loss
 
     @property
+    def learns(self) -> bool:
+        """Whether any setting is better than a constant by more than what is none."""
+        best = min([self.loss, *self.simpler.values(), *self.flexible.values()])
+        return best < (1 - NONE) * self.constant
+
+    @property
     def verdict(self) -> str | None:
         """ "overfit", "underfit" or "fine"; None for a case between them."""
         over, under = self.gains

@@ -50,4 +50,4 @@ def test_one_case_is_measured_and_shown() -> None:
     truth = measure(case)
     outcome: Outcome = run(case, truth)
     assert outcome.noise and outcome.cost > 0 and outcome.verdict in ("overfit", "inconclusive", "underfit")
-    assert "1 with pure noise" in page([outcome]) and "| 0 good" in page([outcome])
+    assert "1 without a signal" in page([outcome]) and "| 0 good" in page([outcome])

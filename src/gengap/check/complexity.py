@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,14 @@ class Ladder:
         simpler: Changed parameters of ever simpler settings.
         flexible: Changed parameters of ever more flexible settings.
         rounds: Whether the axis is the number of boosting rounds, which one fit shows.
+        coarse: Whether neighbours differ a lot, such as the degrees of a polynomial.
     """
 
     axis: str
     simpler: Sequence[Changes] = ()
     flexible: Sequence[Changes] = ()
     rounds: bool = False
+    coarse: bool = False
 
 
 Rule = Callable[[Mapping[str, Any], Facts], Ladder]
@@ -109,7 +111,7 @@ def added(name: str, *, least: int, default: int | None = None, most: int = 64) 
         if not isinstance(now, (int, np.integer)):
             return Ladder(name)
         simpler = [{name: v} for v in range(int(now) - 1, least - 1, -1)]
-        return Ladder(name, simpler, [{name: v} for v in range(int(now) + 1, min(now + 8, most) + 1)])
+        return Ladder(name, simpler, [{name: v} for v in range(int(now) + 1, min(now + 8, most) + 1)], coarse=True)
 
     return rule
 
@@ -120,7 +122,7 @@ def tree_size(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
     while leaves >= 3 and len(simpler) < STEPS:
         leaves /= 2
         simpler.append({"max_leaf_nodes": max(round(leaves), 2)})
-    return Ladder("max_leaf_nodes", simpler, relaxed(parameters, facts))
+    return Ladder("max_leaf_nodes", simpler, relaxed(parameters, facts), coarse=True)
 
 
 def relaxed(parameters: Mapping[str, Any], facts: Facts, most: int = 12) -> list[Changes]:
@@ -189,7 +191,7 @@ def boosted_tree_size(name: str, default: int | None, *, leaves: bool) -> Rule:
         paired = [
             changes | (free[min(k, len(free) - 1)] if free else {}) for k, changes in enumerate(ladder.flexible)
         ]
-        return Ladder(name, ladder.simpler, paired or free)
+        return Ladder(name, ladder.simpler, paired or free, coarse=ladder.coarse)
 
     return rule
 
@@ -361,9 +363,8 @@ def _with_prefix(ladder: Ladder, prefix: str) -> Ladder:
         whole = prefix.removesuffix("__")
         return {f"{prefix}{name}" if name else whole: value for name, value in changes.items()}
 
-    return Ladder(
-        f"{prefix}{ladder.axis}", [*map(named, ladder.simpler)], [*map(named, ladder.flexible)], ladder.rounds
-    )
+    simpler, flexible = ([named(changes) for changes in side] for side in (ladder.simpler, ladder.flexible))
+    return replace(ladder, axis=f"{prefix}{ladder.axis}", simpler=simpler, flexible=flexible)
 
 
 def chosen_ladders(

@@ -120,7 +120,7 @@ class Walk:
         settings = [Setting(each, side, ladder.axis, step) for step, each in enumerate(changes, start=1)]
         walked: dict[int, Evaluation] = {}
         best = self.base.losses
-        for at in _positions(len(settings)):
+        for at in _positions(len(settings), ladder.coarse and side == "flexible"):
             if not self._visit(settings, at, walked):
                 continue
             losses = walked[at].losses
@@ -194,16 +194,18 @@ class Walk:
         return min(stages, key=lambda each: each.setting.step, default=None)
 
 
-def _positions(count: int) -> Iterator[int]:
+def _positions(count: int, coarse: bool = False) -> Iterator[int]:
     """Yield the positions on a ladder of `count` settings, in growing steps, ending with the last one.
 
-    >>> list(_positions(2)), list(_positions(9))
-    ([0, 1], [1, 3, 5, 8])
+    A coarse ladder starts with the nearest setting: the next one may be far too flexible.
+
+    >>> list(_positions(2)), list(_positions(9)), list(_positions(9, coarse=True))
+    ([0, 1], [1, 3, 5, 8], [0, 1, 3, 5, 8])
     """
     if count <= SHORT:
         yield from range(count)
         return
-    inside = [at for at in STRIDES if at < count]
+    inside = [at for at in ((0, *STRIDES) if coarse else STRIDES) if at < count]
     yield from inside
     if inside[-1] != count - 1:
         yield count - 1
