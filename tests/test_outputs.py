@@ -18,7 +18,9 @@ from gengap.cli import app
 from gengap.errors import PlaceError
 
 # The words of each command, and the option that names the file. `{}` is a folder with the inputs below.
+CHECK = shlex.split("check {}/table.csv --target y --estimator sklearn.tree:DecisionTreeClassifier --cv 2 --jobs 1")
 OUTPUTS = {
+    "check --report .html": [*CHECK, "--report"],
     "ingest --out .parquet": ["ingest", "{}/table.csv", "--out"],
     "predict --out .parquet": ["predict", "{}/study/models/best.keras", "{}/table.csv", "--out"],
     "predict --out .csv": ["predict", "{}/study/models/best.keras", "{}/table.csv", "--out"],
@@ -56,7 +58,9 @@ def test_the_table_has_every_option_that_names_a_file_to_write() -> None:
         f"{name} {option.opts[0]}": command
         for name, command in COMMANDS.items()
         for option in command.params
-        if option.metavar == "FILE" and option.param_type_name == "option" and option.name in ("out", "plot")
+        if option.metavar == "FILE"
+        and option.param_type_name == "option"
+        and option.name in ("out", "plot", "report")
     }
     assert found.keys() == {case.rpartition(" ")[0] for case in OUTPUTS}
     for command in found.values():
@@ -68,7 +72,7 @@ def test_the_table_has_every_option_that_names_a_file_to_write() -> None:
         for option in command.params
         if option.param_type_name == "option" and option.metavar in written
     }
-    assert others - found.keys() == {"study --out"}  # its own test is in test_study_folder.py
+    assert others - found.keys() == {"study --out"}  # its own tests are in nothing_lost/test_folder.py
 
 
 @pytest.mark.parametrize("case", OUTPUTS)
@@ -132,6 +136,7 @@ def test_a_report_in_a_study_folder_is_written_again_but_a_users_page_stays(plac
 
 # The words of each command, and what is in its answer. `{}` is a folder as above.
 ANSWERS = {
+    "check": (CHECK[1:], "DecisionTreeClassifier"),
     "study": (["{}/table.csv", *STUDY, "--out", "{}/study"], "Recommended: sizes/Tiny"),
     "report": (["{}/study"], "report.html: open it in a browser"),
     "ingest": (["{}/table.csv", "--out", "{}/ingested.parquet"], "ingested.parquet: 60 rows"),
