@@ -286,6 +286,7 @@ def test_the_curves_of_a_run_may_be_in_two_files(tmp_path: Path, form: str) -> N
     assert curves.validation.values.tolist() == list(VALIDATION)
     assert curves.train is not None and curves.train.values.tolist() == list(TRAIN)
     assert train in verdict.run and validation in verdict.run
+    assert one(files).history.run == verdict.run
 
 
 def test_files_of_two_runs_stay_apart(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from diagnose.curves_expected import LOGS
 from fuzz import originals
 from fuzz.damage import EXAMPLES, damaged, odd
 from hypothesis import HealthCheck, given, settings
@@ -157,6 +158,28 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("read", [read for read, _ in FOLDERS.values()])
 def test_a_whole_folder_is_read(folder: Path, read: Callable[[Path], object]) -> None:
     read(folder)
+
+
+TRACKERS = {
+    "mlflow": "**/metrics/**/loss",
+    "mlflow-meta": "**/meta.yaml",
+    "catboost": "catboost_info/*",
+    "dvclive": "**/*.tsv",
+}
+
+
+@pytest.mark.parametrize("kind", TRACKERS)
+@fuzzed
+@given(data=st.data())
+def test_a_damaged_folder_of_a_tracker_is_read_or_refused_in_one_line(
+    tmp_path: Path, kind: str, data: st.DataObject
+) -> None:
+    original = LOGS / kind.partition("-")[0]
+    shutil.copytree(original, tmp_path / "log", dirs_exist_ok=True)
+    files = sorted(path for path in original.glob(TRACKERS[kind]) if path.is_file())
+    file = data.draw(st.sampled_from(files))
+    (tmp_path / "log" / file.relative_to(original)).write_bytes(data.draw(damaged([file.read_bytes()])))
+    law(judge, tmp_path / "log")
 
 
 @pytest.mark.parametrize(("name", "file"), CASES)

@@ -1,7 +1,8 @@
 r"""Read any framework's curves into `Log`s, one for each run.
 
-    paths (which reader)  ->  text_tables, frames, events  \
-    objects (which kind)  ->  documents, frames            -> log_table -> table_layouts -> Log
+    folders (which logs)  ->  paths, mlflow, wandb, events  \
+    paths (which reader)  ->  text_kinds, frames, sqlite     -> log_table -> table_layouts -> Log
+    objects (which kind)  ->  documents, frames             /
 
 `read` is the entry point. Nothing here imports another framework, and nothing is ever unpickled.
 """
@@ -23,20 +24,21 @@ __all__ = ["Log", "read"]
 def read(source: object, metric: str | None = None, restart: str = "auto") -> list[Log]:
     """Return the runs in a log.
 
-    Files: CSV, TSV, JSON, JSON lines, Parquet, Arrow, Feather, TensorBoard's event files. Folders: those of a
-        study,
-    TensorBoard, Hugging Face and Lightning. Objects: dicts of lists, lists of records, data frames, a Keras
-    History, fitted scikit-learn, XGBoost and LightGBM models, gengap's own History and Study. Tables may be wide (a
-    column for each metric) or long (columns run, seed, epoch or step, split, metric, value).
+    Files: console text, CSV, TSV, JSON, JSON lines, Parquet, Arrow, Feather, SQLite, and those of TensorBoard and
+    Weights & Biases. Folders: those of a study, of trackers and of frameworks, or any with such files. Objects:
+    dicts of lists, lists of records, data frames, a Keras History, fitted scikit-learn, XGBoost and LightGBM
+    models, gengap's own History and Study. Tables may be wide (a column for each metric) or long (columns run,
+    seed, epoch or step, split, metric, value).
 
-    A run in a file is called FILE, or FILE:run if the file names its runs.
+    A run in a file is called FILE, or FILE:run if the file names its runs. The curves of a run may be in several
+    files: give a list of their paths.
 
     >>> (log,) = read({"loss": [0.9, 0.5, 0.3], "val_loss": [1.0, 0.7, 0.8]})
     >>> log.history["validation", "loss"].values
     array([1. , 0.7, 0.8])
 
     Args:
-        source: Path of a file or folder, or a Python object.
+        source: Path of a file or folder, a list of paths, or a Python object.
         metric: Metric of curves that are named only by their split, as in {"train": [...], "validation": [...]}
             (default: the loss).
         restart: What to do where epochs start again: "continue" the run, "split" it into two, or "auto" for what
@@ -46,6 +48,14 @@ def read(source: object, metric: str | None = None, restart: str = "auto") -> li
         DataError: If the log can't be read.
         UsageError: If the object is of an unknown kind.
     """
+    if (
+        isinstance(source, (list, tuple))
+        and source
+        and all(isinstance(path, (str, os.PathLike)) for path in source)
+    ):
+        from gengap.diagnose.readers.file_names import join_parts
+
+        return join_parts(log for path in paths for log in read(path, metric, restart))
     if isinstance(source, (str, os.PathLike)):
         from gengap.diagnose.readers.folders import read_path
 

@@ -84,8 +84,7 @@ def tracked_logs(runs: list[TrackedRun], file: str) -> list[Log]:
     titles = _titles(kept)
     logs = []
     for run, title in zip(kept, titles, strict=True):
-        points = {name: curve for name, curve in run.points.items() if curve}
-        logs.append(log_of_points(file, title, points, reader="mlflow"))
+        logs.append(log_of_points(file, title, run.points, reader="mlflow"))
     return with_curves(logs)
 
 

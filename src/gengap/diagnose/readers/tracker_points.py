@@ -27,6 +27,7 @@ def log_of_points(file: str, run: str, points: Points, *, reader: str = "", note
     A curve whose steps are all the same, or not whole numbers, is counted in logged order, with a note: people
     often forget to give the step, and trackers then store 0.
     """
+    points = {name: curve for name, curve in points.items() if len(curve)}
     keys, curves, uncounted = assign(points), [], []
     for name, key in keys.items():
         steps, values = (np.array(column, np.float64) for column in zip(*points[name], strict=True))
