@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from gengap.data.rows import Rows
+from gengap.history import History, Series
 from gengap.models.backend import keras
 from gengap.train.checkpoint import CheckpointFile
 from gengap.train.jax.trainer import RowOrders
-from gengap.train.local import BuiltTrial, PendingTrial, run_trials
+from gengap.train.local import BuiltTrial, PendingTrial, run_trials, with_auc
 from gengap.train.stopping import NEVER, Stopping
-from gengap.train.types import Permutations, Progress, TrainConfig, finite_best_epoch
+from gengap.train.types import Permutations, Progress, TrainConfig, TrainResult, finite_best_epoch
 
 ROWS, CAPACITY = 30, 5
 
@@ -95,3 +96,25 @@ def test_there_is_no_best_epoch_where_nothing_was_finite(
     epoch: int | None, best: float | None, expected: int | None
 ) -> None:
     assert finite_best_epoch(epoch, best) == expected
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "known"),
+    [
+        (np.array([[0.1, 0.9], [0.2, 0.8]]), [0, 1], True),
+        (np.array([[np.nan, np.nan], [0.2, 0.8]]), [0, 1], True),
+        (np.full((2, 2), np.nan), [0, 1], False),
+        (np.array([[0.1, 0.9], [0.2, 0.8]]), [1, 1], False),
+    ],
+)
+def test_there_is_an_auc_where_outputs_are_finite_and_there_are_two_classes(
+    outputs: np.ndarray, labels: list[int], known: bool
+) -> None:
+    history = History("a", 0, {("validation", "loss"): Series(np.arange(2), np.ones(2))})
+    result = TrainResult(history, np.arange(2), outputs[..., None], 0, "max-epochs", 1.0)
+    found = with_auc(result, Rows(np.zeros((2, 1)), np.array(labels))).history
+    assert (("validation", "auc") in found) == known
+    if known:
+        finite = np.isfinite(outputs).all(axis=1)
+        np.testing.assert_array_equal(found["validation", "auc"].epochs, np.flatnonzero(finite))
+        np.testing.assert_array_equal(found["validation", "auc"].values, 1.0)
