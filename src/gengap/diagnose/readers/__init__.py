@@ -48,11 +48,8 @@ def read(source: object, metric: str | None = None, restart: str = "auto") -> li
         DataError: If the log can't be read.
         UsageError: If the object is of an unknown kind.
     """
-    if (
-        isinstance(source, (list, tuple))
-        and source
-        and all(isinstance(path, (str, os.PathLike)) for path in source)
-    ):
+    paths = source if isinstance(source, (list, tuple)) else ()
+    if paths and all(isinstance(path, (str, os.PathLike)) for path in paths):
         from gengap.diagnose.readers.file_names import join_parts
 
         return join_parts(log for path in source for log in read(path, metric, restart))
