@@ -81,6 +81,14 @@ def test_given_values_are_split_at_the_present_one(values: list, now: Any, simpl
     assert [each["max_depth"] for each in ladder.flexible] == flexible
 
 
+def test_a_polynomial_never_needs_more_features_than_fit_into_memory() -> None:
+    pipeline = make_pipeline(PolynomialFeatures(2), SVC())
+    degrees = {ladder.axis: ladder for ladder in ladders(pipeline, {**FACTS, "features": 231.0})}  # of 20 columns
+    assert [each["polynomialfeatures__degree"] for each in degrees["polynomialfeatures__degree"].flexible] == [3]
+    few = {ladder.axis: ladder for ladder in ladders(pipeline, {**FACTS, "features": 6.0})}  # of 2 columns
+    assert len(few["polynomialfeatures__degree"].flexible) == 8
+
+
 def test_facts_are_those_of_the_last_step() -> None:
     x, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2
     pipeline = make_pipeline(PolynomialFeatures(2), DecisionTreeClassifier(max_leaf_nodes=5, random_state=0)).fit(

@@ -17,6 +17,7 @@ import numpy as np
 from gengap.check.estimators import Part, families, parts
 from gengap.errors import UsageError, did_you_mean
 
+MOST_FEATURES = 3_000  # that a polynomial of a higher degree may have
 STEPS = 20  # settings on each side of an axis, at most
 Changes = dict[str, Any]
 Facts = Mapping[str, float]
@@ -114,6 +115,17 @@ def added(name: str, *, least: int, default: int | None = None, most: int = 64) 
         return Ladder(name, simpler, [{name: v} for v in range(int(now) + 1, min(now + 8, most) + 1)], coarse=True)
 
     return rule
+
+
+def polynomial_degree(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of a polynomial's degree, as far as its features stay few enough for the memory."""
+    ladder = added("degree", least=1, default=2, most=12)(parameters, facts)
+    now, made = parameters.get("degree"), facts.get("features")
+    if not isinstance(now, int) or made is None:
+        return replace(ladder, flexible=ladder.flexible[:1])
+    columns = next(p for p in range(1, 100_000) if math.comb(p + now, now) >= made)
+    few = [each for each in ladder.flexible if math.comb(columns + each["degree"], columns) <= MOST_FEATURES]
+    return replace(ladder, flexible=few)
 
 
 def tree_size(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
@@ -318,7 +330,7 @@ TABLE = (
         ("PLSRegression",),
         (added("n_components", least=1, default=2),),
     ),
-    Family("sklearn", ("PolynomialFeatures",), (added("degree", least=1, default=2, most=12),)),
+    Family("sklearn", ("PolynomialFeatures",), (polynomial_degree,)),
     Family(
         "sklearn", ("SplineTransformer",), (number("n_knots", "larger", factor=1.5, least=2, most=200, whole=True),)
     ),
