@@ -26,7 +26,7 @@ Made by `python -m benchmarks.checking --docs FILE` from one run. Don't edit it.
   better, the truth is overfit. If a more flexible one is, it is underfit; if both are, the larger gain decides. If
   none is more than 1.5% better, the estimator is fine. Cases between are left out. Pure noise, and estimators
   that beat a constant by 1.5% at no setting, are kept apart: the right answers are inconclusive and overfit.
-- Thresholds were chosen on the processes "chose" alone. The figures to quote are those of "reported".
+- Thresholds may be chosen on the processes "chose" alone. The figures to quote are those of "reported".
 - The simple rule says overfit if the mean training score is more than 0.1 above the mean validation score (accuracy
   or R2). It has no word for underfit, so it is right on "fine" if it says nothing.
 - The interval is that of the advised gain, for the setting that the advice names.
