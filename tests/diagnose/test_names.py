@@ -120,9 +120,13 @@ def test_losses_are_better_when_lower(name: str) -> None:
     [
         (["my_own", "val_my_own"], {"my_own": ("train", "my_own"), "val_my_own": ("validation", "my_own")}),
         (["my_own", "loss"], {"loss": ("train", "loss")}),
-        (  # fastai's CSVLogger: its bare accuracy is validation's, and not said to be
+        (  # fastai's CSVLogger: its bare accuracy is validation's
             ["epoch", "train_loss", "valid_loss", "accuracy"],
-            {"train_loss": ("train", "loss"), "valid_loss": ("validation", "loss")},
+            {
+                "train_loss": ("train", "loss"),
+                "valid_loss": ("validation", "loss"),
+                "accuracy": ("validation", "accuracy"),
+            },
         ),
         (
             ["train_loss_step", "train_loss_epoch", "val_loss"],

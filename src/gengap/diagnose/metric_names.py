@@ -20,6 +20,7 @@ from gengap.diagnose.metric_words import (
     LOSSES,
     NOT_A_METRIC,
     NUMBERED,
+    RATES,
     SCORES,
     SPLITS,
     in_english,
@@ -71,9 +72,10 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
     """Return the split and metric of each of one log's columns, without columns that are no curves.
 
     Names explain each other. `my_score` is a training metric if there is `val_my_score`. If a log has `train_loss`,
-    a plain `accuracy` is not of training. Of `X_step` and `X_epoch` the latter counts. XGBoost's `validation_0` is
-    training if there is a `validation_1` and nothing else is training. The test set is used as validation if there
-    is none, and so are scores that are only computed on held-out rows, such as `coco/bbox_mAP`.
+    a plain `accuracy` is not of training. If it has `val_loss` too, `accuracy` is of validation, as in fastai. Of
+    `X_step` and `X_epoch` the latter counts. XGBoost's `validation_0` is training if there is a `validation_1` and
+    nothing else is training. The test set is used as validation if there is none, and so are scores that are only
+    computed on held-out rows, such as `coco/bbox_mAP`.
     """
     names = list(names)
     parsed = {name: parse(name) for name in names} | _numbered(names)
@@ -83,10 +85,13 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
     keys = {name: key for name, key in parsed.items() if key is not None and name not in repeated}
     judged = {metric for split, metric in keys.values() if split in ("validation", "test")}
     explicit = any(split == "train" for split, _ in keys.values())
+    paired = judged & {metric for split, metric in keys.values() if split == "train"}
     found: dict[str, CurveKey] = {}
     for name, (split, metric) in keys.items():
         if split:
             found[name] = split, metric
+        elif paired and metric not in judged and split_and_metric(name) and (direction(metric) or metric in RATES):
+            found[name] = "validation", metric
         elif metric in judged or (not explicit and split_and_metric(name)):
             found[name] = "train", metric
     found = _with_evaluations(found, keys)

@@ -28,6 +28,7 @@ SCORES = (
     *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "hits", "mrr", "gini"),
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
 )
+RATES = ("wer", "cer")  # errors that are evaluated as scores are, beside a loss
 EVALUATION_ONLY = ("map", "bleu", "sacrebleu", "rouge", "meteor", "fid", "miou")  # never computed on training rows
 HELD_OUT = re.compile(r"(metrics|coco)/")  # YOLO's and MMDetection's scores on validation images
 NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"

@@ -93,7 +93,9 @@ def _is_csv(head: str) -> bool:
     if first is None or len(lines) < first.line + 2:
         return False
     names = split_cells(lines[first.line], first.delimiter)
-    if any(len(name) > LONGEST_NAME for name in names) or any(map(_is_number, names)):
+    if any(len(name) > LONGEST_NAME or "=" in name or name.count("[") != name.count("]") for name in names):
+        return False
+    if any(map(_is_number, names)):
         return False
     if len(names) == 1 and re.search(r"\s", names[0]):
         return False
