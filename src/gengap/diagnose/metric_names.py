@@ -85,7 +85,8 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
     keys = {name: key for name, key in parsed.items() if key is not None and name not in repeated}
     judged = {metric for split, metric in keys.values() if split in ("validation", "test")}
     explicit = any(split == "train" for split, _ in keys.values())
-    paired = judged & {metric for split, metric in keys.values() if split == "train"}
+    of_split = {one: {metric for split, metric in keys.values() if split == one} for one in ("train", "validation")}
+    paired = of_split["train"] & of_split["validation"]
     found: dict[str, CurveKey] = {}
     for name, (split, metric) in keys.items():
         if split:
