@@ -52,7 +52,7 @@ def read(source: object, metric: str | None = None, restart: str = "auto") -> li
     if paths and all(isinstance(path, (str, os.PathLike)) for path in paths):
         from gengap.diagnose.readers.file_names import join_parts
 
-        return join_parts(log for path in source for log in read(path, metric, restart))
+        return join_parts(log for path in paths for log in read(path, metric, restart))
     if isinstance(source, (str, os.PathLike)):
         from gengap.diagnose.readers.folders import read_path
 
