@@ -61,16 +61,21 @@ def shown_runs() -> dict[str, Columns]:
 def further_runs() -> dict[str, Columns]:
     """Return runs for the codes that are not in the figure."""
     turned, level = shown_runs()["turned"], shown_runs()["level"]
+    late, random = np.maximum(EPOCHS - 40, 0) / 59, np.random.default_rng(0)
     return {
         "accuracy goes on": {**turned, "val_accuracy": 0.70 + 0.1 * (1 - np.exp(-EPOCHS / 40))},
         "no training curve": {"val_loss": level["val_loss"]},
-        "hardly falling": curves(falling(0.38, 0.02, 50), falling(0.40, 0.02, 50)),
+        "hardly rising": curves(falling(0.30, 0.38, 30), falling(0.40, 0.3, 8) * (1 + 0.016 * late)),
         "no gap": curves(falling(0.3985, 0.3, 8), falling(0.40, 0.3, 8)),
         "spikes": change_loss(level, [41, 77], 0.6),
         "values lost": change_loss(level, [12, 50, 51], np.nan),
         "two epochs": {name: values[:2] for name, values in level.items()},
         "nothing learnt": curves(0.0 * EPOCHS + 0.693, 0.0 * EPOCHS + 0.6932, noise=0.002),
         "diverging": curves(falling(0.38, 0.3, 8) + 0.004 * EPOCHS, falling(0.40, 0.3, 8) + 0.004 * EPOCHS),
+        "jumping": curves(falling(0.05, 0.3, 20), 0.4 * np.exp(0.7 * random.normal(size=len(EPOCHS)))),
+        "a late step": change_loss(level, slice(97, None), 0.6),
+        "far ahead": curves(falling(0.02, 1.0, 5), falling(0.58, 0.5, 4) * (1 - 0.0005 * EPOCHS)),
+        "parts of a loss": {f"val/{part}_loss": run["val_loss"] for part, run in (("box", level), ("cls", turned))},
         "constant": change_loss(level, slice(None), 0.693),
     }
 

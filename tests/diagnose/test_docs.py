@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gengap.cli import app
-from gengap.diagnose import findings
+from gengap.diagnose import failures, findings, judge
 from gengap.report.conclusion_plots import save_verdict_figure
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,8 @@ SECTIONS = {
 }
 NUMBERS = {  # where docs/verdicts.md finds the named numbers in its tables
     "gengap.diagnose.verdict": "Thresholds",
-    "gengap.diagnose.findings": "SHORTEST SEEN",
+    "gengap.diagnose.failures": "SHORTEST",
+    "gengap.diagnose.findings": "SEEN",
     "gengap.diagnose.trial_verdicts": "CERTAIN CERTAIN_RISE UNLIKELY",
     "gengap.train.types": "FIRST_CHECK CHECK_GROWTH",
 }
@@ -34,8 +35,9 @@ gallery = import_module("examples.verdict_gallery")
 
 def codes() -> set[str]:
     """The first argument of every Finding(...) in the source."""
-    tree = ast.parse(Path(findings.__file__).read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    modules = (failures, findings, judge)
+    trees = [ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")) for module in modules]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     first = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Finding"]
     assert all(isinstance(code, ast.Constant) for code in first)
     return {str(code.value) for code in first if isinstance(code, ast.Constant)}

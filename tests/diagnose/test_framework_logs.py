@@ -54,7 +54,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "framework_logs.py"
         ("transformers/events", "eval/loss", (20, 120, 6), (5, 120, 24), "eval/accuracy"),
         ("lightning/version_0/metrics.csv", "val_loss", (0, 11, 12), (0, 11, 12), "val_acc"),
         ("lightning/events", "val_loss", (9, 119, 12), (9, 119, 12), "val_acc"),
-        ("xgboost/evals_result.json", "validation_1-logloss", (0, 35, 36), (0, 35, 36), None),
+        ("xgboost/evals_result.json", "validation_1-logloss", (0, 35, 36), (0, 35, 36), "validation_1-error"),
         ("xgboost/train.json", "eval-logloss", (0, 35, 36), (0, 35, 36), "eval-auc"),
         ("xgboost/cv.csv", "test-logloss-mean", (0, 35, 36), (0, 35, 36), "test-auc-mean"),
         ("lightgbm/evals_result.json", "valid_1-binary_logloss", (0, 35, 36), (0, 35, 36), None),

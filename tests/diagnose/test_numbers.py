@@ -50,8 +50,8 @@ def test_the_gap_is_how_far_validation_ends_above_training(train: float, percent
 
 def test_a_gap_of_several_times_the_training_loss_is_told_as_such() -> None:
     levelled = 0.5 + 0.2 * np.exp(-EPOCHS / 20)
-    (gap,) = (each.parameters for each in verdict(levelled, levelled / 5).findings if each.code == "gap")
-    assert gap["side"] == "times" and gap["times"] == pytest.approx(5, rel=0.02)
+    (gap,) = (each.parameters for each in verdict(levelled, levelled / 4).findings if each.code == "gap")
+    assert gap["side"] == "times" and gap["times"] == pytest.approx(4, rel=0.02)
 
 
 def test_where_validation_turned_is_as_unsure_as_its_rows_make_it() -> None:

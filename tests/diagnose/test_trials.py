@@ -85,7 +85,7 @@ def test_a_single_validation_row_ends_no_trial() -> None:
 
 
 def test_a_rise_that_may_yet_be_material_leaves_near_overfit_open() -> None:
-    trial = known(LEARNS_ON, turned(400, 0.009), noise=0.008)
+    trial = known(LEARNS_ON, turned(400, 0.008), noise=0.008)
     verdict = judge_trial(trial, Y, BINARY)
     assert verdict.verdict == "near-overfit"
     assert 0.15 < verdict.probabilities["overfit"] < 0.5

@@ -159,7 +159,8 @@ def diagnose_files(
             batch.results.append({"run": log.history.run, "error": str(error)})
             continue
         batch.results.append(verdict)
-        batch.judged.append((curves, verdict))
+        judged = next((part for part in curves.parts if part.metric == verdict.metric), curves)
+        batch.judged.append((judged, verdict))
     return batch
 
 

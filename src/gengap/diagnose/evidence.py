@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.special import expit
 
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.stats import single_threaded
 from gengap.stats.curves import RowLosses, RowLossTrend, ScaledCurve, scale_curve, smooth_row_losses
-from gengap.stats.trend import Mixture, Trend, fit_trend
+from gengap.stats.trend import USUAL_NOISE, Mixture, Trend, fit_trend
 
 DRAWS = 400
 SHORTEST_TRAIN = 3  # values of a training curve that has a trend
@@ -21,15 +22,20 @@ SHORTEST_TRAIN = 3  # values of a training curve that has a trend
 # log 2 = 0.7 for a curve that falls evenly in log-epochs, 1 if evenly in epochs, and less if it levels off.
 AHEAD = 0.7  # the median of that factor ...
 AHEAD_SPREAD = 1.0  # ... and the sd of its logarithm, from real runs of known truth
-# The prior of a curve's end: level within about half a percent, or moving by about ten. They are equally likely
-# from LONG epochs on. In fewer epochs, being level is less likely in proportion.
+# The prior of a curve's end: level within about half a percent, or moving by about ten.
 LEVEL_OR_MOVING = (0.006, 0.1)
-LONG = 30
+LEVEL = 0.8  # probability of a level end
+# Validation fluctuates from epoch to epoch because the model itself changes, or because its few rows are luck. The
+# model's own changes show in the training curve too: the log-odds that fluctuations are its own rise with the
+# logarithm of the training curve's noise.
+OWN_ODDS, OWN_SLOPE = -1.5, 3.0
+OWN_WITHOUT = 0.3  # that probability without a training curve
 # All epochs share the same few validation rows. A model that has changed by more since may be better or worse on
 # them by luck: the sd is this share of how far training fell. Without a training curve it is the least.
-LUCK, LEAST_LUCK = 0.05, 0.0005
-POSSIBLE = 0.05  # a rise that is less probable than this is measured from the lowest point
-ABOUT = 0.95  # rises whose probability is this share of the largest are about as probable
+LUCK, LEAST_LUCK = 0.11, 0.0005
+ROUNDED = 5.0  # sds of the rounding error, 1.4 units of the last digit, that a rise of rounded values must exceed
+SMALL_GAIN = 0.05  # of twice as many epochs
+FAR_AHEAD = float(np.log(5))  # how far validation is above training where generalisation is the limit
 QUANTILES = (-1.47, -0.79, -0.37, 0.0, 0.37, 0.79, 1.47)  # of the standard normal, at (i - 1/2)/7
 
 
@@ -43,8 +49,8 @@ class Evidence:
         trend: The trend under the validation curve.
         rows: The trend of each validation row's loss, if rows are given.
         min_effect: The smallest change that matters.
-        turn: Index of the trend from which it has most likely risen; never the last.
-        rise: How far the validation trend rises from there to the end.
+        turn: Index of the trend's lowest point; never the last.
+        rise: How far validation ends above its lowest point. It is negative if the trend falls to the last epoch.
         pace: How far it falls per e-fold of epochs, near the end.
         train_trend: The trend under the training curve, once it is fitted: see `with_training_trend`.
     """
@@ -64,10 +70,15 @@ class Evidence:
         """Return the epoch at which the expected trend is lowest."""
         return _epoch(self.validation, self.trend.epochs[self.trend.lowest_index])
 
+    @property
+    def height(self) -> float:
+        """How far the expected trend ends above its lowest point; at least 0."""
+        return max(float(self.trend.mean[-1] - self.trend.mean[self.turn]), 0.0)
+
     @cached_property
     def ahead(self) -> Mixture:
         """How far validation would fall below its lowest point with twice as many epochs."""
-        return expected_gain(self.pace, self.rise.mean)
+        return expected_gain(self.pace, self.height)
 
     @cached_property
     def turns(self) -> np.ndarray:
@@ -113,6 +124,16 @@ class Evidence:
         comparable = self.train.logarithmic and self.validation.logarithmic
         return float(self.trend.mean[-1] - self.train_trend.mean[-1]) if comparable else None
 
+    @property
+    def far_ahead(self) -> bool:
+        """Whether the training loss is so far below validation's that generalisation is what limits the model."""
+        return not self.validation.rising and self.gap is not None and self.gap > FAR_AHEAD
+
+    @property
+    def generalisation_limits(self) -> bool:
+        """Whether, besides, more epochs gain little."""
+        return self.far_ahead and self.ahead.quantile(0.5) < SMALL_GAIN
+
     def with_training_trend(self) -> Evidence:
         """Return the evidence with the trend under the training curve too."""
         if self.train_trend is not None:
@@ -149,14 +170,13 @@ def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min
     if curves.train is not None:
         train = scale_curve(curves.train, higher_is_better=curves.higher_is_better)
     with single_threaded():
-        trend = fit_trend(validation.positions, validation.values)
+        steady = slice(len(validation) - validation.late_step)
+        trend = fit_trend(validation.positions[steady], validation.values[steady])
         smoothed = _rows(rows, validation, trend)
-        train_trend = _training_trend(train) if rows is None else None
-        luck = _luck(validation, train, trend, train_trend)
-        turn = _turning_point(trend, luck, float(np.log1p(min_effect)))
-        error = float(luck[turn]) if smoothed is None else smoothed.difference_error(-1, turn)
-        rise = trend.difference(-1, turn).with_prior(LEVEL_OR_MOVING, _level_chances(trend))
-        pace = _pace(trend, smoothed)
+        train_trend = _training_trend(train)
+        turn = int(trend.mean[:-1].argmin())
+        rise = _rise(validation, train, trend, train_trend, smoothed)
+        pace = _pace(trend, smoothed, validation.rounding_error)
     return Evidence(
         validation=validation,
         train=train,
@@ -164,10 +184,30 @@ def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min
         rows=smoothed,
         min_effect=min_effect,
         turn=turn,
-        rise=rise.with_error(max(error, LEAST_LUCK)),
+        rise=rise,
         pace=pace,
         train_trend=train_trend,
     )
+
+
+def _rise(
+    validation: ScaledCurve,
+    train: ScaledCurve | None,
+    trend: Trend,
+    train_trend: Trend | None,
+    smoothed: RowLossTrend | None,
+) -> Mixture:
+    """Return how far validation ends above its lowest point."""
+    if validation.late_step:
+        above = validation.values[-validation.late_step :]
+        height, sd = above.mean() - trend.mean.min(), np.hypot(trend.noise, above.std())
+        return Mixture(np.ones(1), np.array([height]), np.array([sd]))
+    turn = int(trend.mean[:-1].argmin())
+    error = None if smoothed is None else smoothed.difference_error(-1, turn)
+    settled = trend.difference(-1, turn).with_error(validation.rounding_error)
+    settled = settled.with_prior(LEVEL_OR_MOVING, (LEVEL, 1 - LEVEL)).with_error(max(error or 0.0, LEAST_LUCK))
+    own = _own_fluctuations(validation, train, trend, train_trend, error)
+    return settled.mixed_with(own, _own_probability(train_trend))
 
 
 def _training_trend(train: ScaledCurve | None) -> Trend | None:
@@ -177,33 +217,28 @@ def _training_trend(train: ScaledCurve | None) -> Trend | None:
     return fit_trend(train.positions, train.values)
 
 
-def _luck(
-    validation: ScaledCurve, train: ScaledCurve | None, trend: Trend, train_trend: Trend | None
-) -> np.ndarray:
-    """Return the sd of the rise since each epoch of the trend but the last, from the luck of the rows."""
-    if train is None or train_trend is None:
-        return np.full(len(trend.epochs) - 1, LEAST_LUCK)
-    epochs = np.interp(trend.epochs, validation.positions, validation.epochs)
-    level = np.interp(np.interp(epochs, train.epochs, train.positions), train_trend.epochs, train_trend.mean)
-    return np.maximum(LUCK * np.abs(level[:-1] - level[-1]), LEAST_LUCK)
+def _own_probability(train_trend: Trend | None) -> float:
+    """Return the probability that validation's fluctuations are changes of the model itself."""
+    if train_trend is None:
+        return OWN_WITHOUT
+    return float(expit(OWN_ODDS + OWN_SLOPE * np.log(train_trend.noise / USUAL_NOISE)))
 
 
-def _turning_point(trend: Trend, luck: np.ndarray, limit: float) -> int:
-    """Return the index since which a rise above `limit` is most probable, or the lowest if none is possible.
+def _own_fluctuations(
+    validation: ScaledCurve, train: ScaledCurve | None, trend: Trend, train_trend: Trend | None, error: float | None
+) -> Mixture:
+    """Return how far the end is above the lowest epoch, if fluctuations are changes of the model itself.
 
-    Among those that are about as probable, it is the lowest.
+    Each random draw of the curve with its fluctuations is compared with its own lowest epoch. The `error` from the
+    choice of rows is estimated from the fall of training since that epoch if it is not known.
     """
-    rises = trend.rises().with_prior(LEVEL_OR_MOVING, _level_chances(trend)).with_error(luck)
-    chances = rises.each_above(limit)
-    if chances.max() < POSSIBLE:
-        return min(trend.lowest_index, len(chances) - 1)
-    return int(np.where(chances >= ABOUT * chances.max(), trend.mean[:-1], np.inf).argmin())
-
-
-def _level_chances(trend: Trend) -> tuple[float, float]:
-    """Return the prior probabilities of LEVEL_OR_MOVING for the number of epochs that the trend has."""
-    level = 0.5 * min(trend.count / LONG, 1.0)
-    return level, 1 - level
+    draws = trend.state.draws(DRAWS)
+    lowest = draws.argmin(axis=1)
+    if error is None:
+        level = _training_levels(validation, train, train_trend, trend.state.epochs)
+        error = LUCK * abs(float(level[lowest].mean() - level[-1]))
+    rises = np.maximum(draws[:, -1] - draws.min(axis=1) - ROUNDED * validation.rounding_error, 0.0)
+    return Mixture(np.full(DRAWS, 1 / DRAWS), rises, np.full(DRAWS, max(error, LEAST_LUCK)))
 
 
 def _epoch(curve: ScaledCurve, position: float) -> int:
@@ -218,24 +253,33 @@ def _rows(rows: RowLosses | None, validation: ScaledCurve, trend: Trend) -> RowL
     return smooth_row_losses(rows, positions, trend.epochs)
 
 
-def _pace(trend: Trend, smoothed: RowLossTrend | None) -> Mixture:
+def _pace(trend: Trend, smoothed: RowLossTrend | None, rounding_error: float) -> Mixture:
     """Return the fall per e-fold of epochs, over the late ones."""
     last = len(trend.epochs) - 1
     span = np.log(trend.epochs[last] / trend.epochs[trend.late])
-    pace = (
-        trend.difference(trend.late, last).scaled_by(np.array([1 / span]), np.ones(1)).with_prior(LEVEL_OR_MOVING)
-    )
+    fall = trend.difference(trend.late, last).with_error(rounding_error)
+    pace = fall.scaled_by(np.array([1 / span]), np.ones(1)).with_prior(LEVEL_OR_MOVING)
     error = 0.0 if smoothed is None else smoothed.difference_error(trend.late, last) / span
     return pace.with_error(error)
 
 
-def expected_gain(pace: Mixture, rise: float, folds: float = 1.0) -> Mixture:
+def _training_levels(
+    validation: ScaledCurve, train: ScaledCurve | None, train_trend: Trend | None, positions: np.ndarray
+) -> np.ndarray:
+    """Return the trend of training at these positions of the validation curve; zeros without a training curve."""
+    if train is None or train_trend is None:
+        return np.zeros(len(positions))
+    epochs = np.interp(positions, validation.positions, validation.epochs)
+    return np.interp(np.interp(epochs, train.epochs, train.positions), train_trend.epochs, train_trend.mean)
+
+
+def expected_gain(pace: Mixture, height: float, folds: float = 1.0) -> Mixture:
     """Return how far more epochs would lower validation below its lowest point so far.
 
     Args:
         pace: Fall per e-fold of epochs near the end.
-        rise: How far the end is above the lowest point.
+        height: How far the end is above the lowest point.
         folds: 1 for twice as many epochs (see AHEAD); log(1 + more / epochs) in general.
     """
     factors = folds * AHEAD * np.exp(AHEAD_SPREAD * np.array(QUANTILES))
-    return pace.scaled_by(factors, np.full(len(factors), 1 / len(factors))).shifted(-max(rise, 0.0))
+    return pace.scaled_by(factors, np.full(len(factors), 1 / len(factors))).shifted(-height)

@@ -13,100 +13,11 @@ import numpy as np
 from gengap.diagnose.evidence import Evidence
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, Interval, Thresholds, Verdict
-from gengap.options.spec import VerdictName
 from gengap.text.catalog import Message
 
-SHORTEST = 3  # finite validation values; fewer show no trend
 SEEN = 0.8  # probability from which a side remark is made
 NO_CHANGE = 0.1  # percent; a smaller change is shown as none
 MULTIPLE = 3.0  # times training from which a gap is shown as a multiple
-TOGETHER = 0.25  # share of validation's rise from which training rises with it
-MOST_CLASSES = 1_000  # whose chance level is recognised
-AT_CHANCE = 0.01  # how far a loss may be from the logarithm of the number of classes, as a share of it
-
-
-def check_usable(curves: MetricCurves) -> Finding | None:
-    """Return why these curves can't be judged, or None if they can."""
-    name, series = curves.metric, curves.validation
-    finite = np.isfinite(series.values)
-    count = int(finite.sum())
-    if count == 0 or not finite[-1]:
-        since = None if count == 0 else int(series.epochs[np.flatnonzero(finite)[-1] + 1])
-        numbers = {"metric": name, "count": len(series), "since_epoch": since}
-        return Finding("not-finite", "problem", numbers, ("stabilise-training",))
-    if count < SHORTEST:
-        numbers = {"metric": name, "count": count, "least": SHORTEST}
-        return Finding("too-short", "warning", numbers, ("log-more-epochs",))
-    if np.ptp(series.values[finite]) == 0:
-        numbers = {"metric": name, "value": float(series.values[finite][0])}
-        return Finding("constant", "problem", numbers, ("check-training",))
-    return None
-
-
-def find_failure(
-    name: VerdictName, curves: MetricCurves, evidence: Evidence, thresholds: Thresholds
-) -> Finding | None:
-    """Return why training itself failed, so that no verdict on the fit makes sense; None if it did not.
-
-    Args:
-        name: The verdict that the curves would get otherwise.
-        curves: The curves that were judged.
-        evidence: The evidence in them, with the training trend.
-        thresholds: What counts as what.
-    """
-    if name == "overfit":
-        return _diverging(curves, evidence, thresholds)
-    if name in ("good", "near-overfit"):
-        return _nothing_learned(curves, evidence, thresholds)
-    return None
-
-
-def _diverging(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -> Finding | None:
-    """Return the finding that training rises together with validation."""
-    rise = evidence.training_rise
-    if rise is None or rise.above(float(np.log1p(thresholds.min_effect))) < SEEN:
-        return None
-    if rise.mean < TOGETHER * evidence.rise.mean:
-        return None
-    curve = evidence.validation
-    numbers = {
-        "metric": curves.metric,
-        "better": "higher" if curves.higher_is_better else "lower",
-        "rise_percent": curve.worse(evidence.rise.mean),
-        "train_percent": curve.worse(rise.mean),
-        "since_epoch": evidence.turn_epoch,
-    }
-    return Finding("diverging", "problem", numbers, ("stabilise-training",))
-
-
-def _nothing_learned(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -> Finding | None:
-    """Return the finding that neither validation nor training ever improved by what matters."""
-    limit = float(np.log1p(thresholds.min_effect))
-    trends = [evidence.trend, *filter(None, [evidence.train_trend])]
-    if any(float(trend.mean[0] - trend.mean.min()) >= limit for trend in trends):
-        return None
-    finite = curves.validation.values[np.isfinite(curves.validation.values)]
-    value = float(np.median(finite))
-    numbers = {
-        "metric": curves.metric,
-        "value": value,
-        "classes": 0 if curves.higher_is_better else _guessed_classes(value, curves.auxiliary),
-        "limit_percent": 100 * thresholds.min_effect,
-    }
-    return Finding("nothing-learned", "problem", numbers, ("check-training",))
-
-
-def _guessed_classes(loss: float, score: MetricCurves | None) -> int:
-    """Return the number of classes whose guessing has this cross-entropy; 0 if there is none.
-
-    More than two are recognised only if the score is about the accuracy of guessing.
-    """
-    classes = round(float(np.exp(min(loss, 10.0))))
-    if not 2 <= classes <= MOST_CLASSES or abs(loss - np.log(classes)) > AT_CHANCE * np.log(classes):
-        return 0
-    if classes == 2 or (score is not None and abs(np.nanmedian(score.validation.values) * classes - 1) < 0.25):
-        return classes
-    return 0
 
 
 def find_reasons(
@@ -189,6 +100,9 @@ def _overfit(case: _Case) -> Iterator[Finding]:
         "probability": verdict.probabilities["overfit"],
     }
     yield Finding("rise", "problem", numbers, ("keep-best-weights", "more-rows-or-regularise"))
+    best, onset = verdict.best_epoch, verdict.onset_epoch
+    if best is not None and onset is not None and onset < best:
+        yield Finding("onset-before-best", "info", {"onset_epoch": onset, "best_epoch": best})
     if fall is not None and fall.above(float(np.log1p(case.thresholds.min_effect))) >= SEEN:
         yield Finding("learns-on", "warning", {"since": "rise", "more_percent": case.more_percent})
     yield from _disagreement(case)
@@ -202,13 +116,21 @@ def _underfit(case: _Case) -> Iterator[Finding]:
         "limit_percent": case.limit_percent,
         "probability": case.verdict.probabilities["underfit"],
     }
-    yield Finding("too-few-epochs", "problem", numbers, ("train-longer", "larger-model-if-level"))
+    gap = case.verdict.gap_percent
+    if gap is None or not case.evidence.far_ahead:
+        yield Finding("too-few-epochs", "problem", numbers, ("train-longer", "larger-model-if-level"))
+        return
+    yield Finding("too-few-epochs", "problem", numbers, ("train-longer", "more-rows-or-some-regularisation"))
+    yield _far_ahead(case, gap)
 
 
 def _fit(case: _Case) -> Iterator[Finding]:
     """Yield the findings of a validation curve that has levelled off."""
     verdict, gap = case.verdict, case.verdict.gap_percent
     near = verdict.verdict == "near-overfit"
+    if near and case.evidence.generalisation_limits and gap is not None:
+        yield _far_ahead(case, gap)
+        return
     rise, ahead = verdict.rise_percent or (0.0, 0.0, 0.0), verdict.ahead_percent or (0.0, 0.0, 0.0)
     numbers = {
         **case.metric,
@@ -224,6 +146,12 @@ def _fit(case: _Case) -> Iterator[Finding]:
         yield Finding("no-training-curve", "warning")
     elif gap is not None and abs(gap) < case.limit_percent:
         yield Finding("small-gap", "info", {"gap_percent": abs(gap)})
+
+
+def _far_ahead(case: _Case, gap_percent: float) -> Finding:
+    """Return the finding that training is so far ahead that generalisation is what limits the model."""
+    numbers = {**case.metric, "times": 1 + gap_percent / 100, "ahead_percent": case.verdict.ahead_percent}
+    return Finding("generalisation-limits", "warning", numbers, ("more-rows-or-some-regularisation",))
 
 
 def _noisy(case: _Case) -> Iterator[Finding]:
@@ -250,7 +178,7 @@ def _remarks(case: _Case, reasons: Sequence[Finding]) -> Iterator[Finding]:
         yield Finding("runner-up", "warning", numbers)
     if evidence.sampling_error is not None:
         yield Finding("sampling-error", "info", {"error_percent": 100 * evidence.sampling_error})
-    if verdict.gap_percent is not None and all(reason.code != "small-gap" for reason in reasons):
+    if verdict.gap_percent is not None and not {"small-gap", "generalisation-limits"} & {r.code for r in reasons}:
         gap = verdict.gap_percent
         times = 1 + gap / 100
         side = "times" if times > MULTIPLE else "worse" if gap > 0 else "better"

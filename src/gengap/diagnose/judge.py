@@ -9,15 +9,18 @@ import msgspec
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence, collect_evidence
-from gengap.diagnose.findings import advise, check_usable, find_failure, find_reasons
+from gengap.diagnose.failures import check_usable, find_failure
+from gengap.diagnose.findings import advise, find_reasons
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, LogSummary, Thresholds, Verdict
 from gengap.options.spec import VerdictName
 from gengap.stats.curves import RowLosses
 
+NARROW = 0.0005  # the least upper end of a rise's interval: it never has zero width
+
 
 def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:
-    """Return the verdict on one run's curves.
+    """Return the verdict on one run's curves. Of several losses, the one that overfits most leads.
 
     Args:
         curves: Curves of one metric.
@@ -25,6 +28,9 @@ def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thres
         thresholds: What counts as what (default: `Thresholds()`).
     """
     thresholds = thresholds or Thresholds()
+    if curves.parts:
+        each = (replace(part, run=curves.run, parts=()) for part in (curves, *curves.parts))
+        return _worst([judge(part, rows, thresholds) for part in each])
     if (obstacle := check_usable(curves)) is not None:
         return _unknown(curves, obstacle)
     evidence = collect_evidence(curves, rows, min_effect=thresholds.min_effect).with_training_trend()
@@ -51,12 +57,15 @@ def verdict_probabilities(evidence: Evidence, thresholds: Thresholds) -> dict[st
 
     A rise that matters is overfitting. Without it, a gain that matters from more epochs is underfitting. The rest
     is a fit: near-overfit as far as training improves by more than matters while validation does not, else good.
+    Where training is far ahead, more epochs or a larger model are not what is missing: that is near-overfit too.
     """
     limit = float(np.log1p(thresholds.min_effect))
     over = evidence.rise.above(limit)
     under = (1 - over) * evidence.ahead.above(limit)
     learns_on = 0.0 if evidence.overlearning is None else evidence.overlearning.above(limit)
     fit = max(1 - over - under, 0.0)
+    if evidence.generalisation_limits:
+        return {"underfit": 0.0, "good": 0.0, "near-overfit": fit + under, "overfit": over}
     return {"underfit": under, "good": fit * (1 - learns_on), "near-overfit": fit * learns_on, "overfit": over}
 
 
@@ -78,16 +87,31 @@ def best_epoch(curves: MetricCurves) -> int | None:
     return int(curves.validation.epochs[np.where(finite, values, np.inf).argmin()]) if finite.any() else None
 
 
+def _worst(verdicts: list[Verdict]) -> Verdict:
+    """Return the verdict that is most probably overfit, or else the first, with the others as a finding."""
+    judged = [each for each in verdicts if each.verdict != "inconclusive"]
+    worst = max(judged, key=lambda each: each.probabilities["overfit"], default=verdicts[0])
+    if worst.verdict != "overfit" and verdicts[0] in judged:
+        worst = verdicts[0]
+    others = tuple(f"{each.metric} {each.probabilities['overfit']:.0%}" for each in verdicts if each is not worst)
+    finding = Finding("other-losses", "info", {"metric": worst.metric, "others": others})
+    return msgspec.structs.replace(worst, findings=(*worst.findings, finding))
+
+
 def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -> Verdict:
     """Return the verdict with its numbers, without findings."""
     probabilities = verdict_probabilities(evidence, thresholds)
     name = verdict_name(probabilities, thresholds)
     tails = ((1 - thresholds.interval) / 2, 0.5, (1 + thresholds.interval) / 2)
     curve = evidence.validation
-    rise = [curve.worse(evidence.rise.quantile(q)) for q in tails]
+    rise = [
+        curve.worse(max(evidence.rise.quantile(q), least)) for q, least in zip(tails, (0, 0, NARROW), strict=True)
+    ]
     ahead = [curve.better(evidence.ahead.quantile(q)) for q in tails]
     low, onset, high = np.round(np.quantile(evidence.turns, tails)).astype(int).tolist()
-    overfit = name == "overfit"
+    overfit, best = name == "overfit", best_epoch(curves)
+    if best is not None:
+        onset = max(onset, min(best, high))  # the best logged epoch, if the interval allows it
     return Verdict(
         run=curves.run,
         metric=curves.metric,

@@ -21,6 +21,7 @@ LOSSES = (
     *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "cost", "penalty"),
     *("falsepositive", "falsenegative", "fpr", "fnr"),
 )
+ERROR_RATES = ("wer", "cer", "error", "err", "perplexity", "ppl")  # lower is better, but not what is minimised
 SCORES = (
     *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
     *("precision", "recall", "map", "ap", "ndcg", "iou", "miou", "dice", "jaccard", "bleu", "rouge", "meteor"),

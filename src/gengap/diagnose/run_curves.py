@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from gengap.diagnose.metric_names import (
     rank_in,
     split_and_metric,
 )
-from gengap.diagnose.metric_words import LOSSES, SCORES
+from gengap.diagnose.metric_words import ERROR_RATES, LOSSES, SCORES
 from gengap.diagnose.validation_hints import validation_hint
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError, did_you_mean
@@ -28,6 +28,9 @@ __all__ = ["Log", "MetricCurves", "choose_curves", "higher_is_better", "split_an
 
 REWARD = re.compile(r"(^|[^a-z])(reward|rew|return)s?([^a-z]|$)")
 SAME = {"acc": "accuracy", "ppl": "perplexity", "error": "err", "cross_entropy": "crossentropy", "xent": "loss"}
+
+
+PART = "loss"  # how the names of parts of a loss end
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,7 @@ class MetricCurves:
         auxiliary: Curves of a score of the same run, such as accuracy, if the judged metric is a loss.
         train_column: The training column, as its source called it.
         log: The log that they come from.
+        parts: Curves of the run's other losses, if none of them is the sum: parts of the loss, or evaluation sets.
     """
 
     run: str
@@ -80,6 +84,7 @@ class MetricCurves:
     auxiliary: MetricCurves | None = None
     train_column: str | None = None
     log: Log | None = None
+    parts: tuple[MetricCurves, ...] = ()
 
     @property
     def not_judged(self) -> tuple[str, ...]:
@@ -115,7 +120,9 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
         raise UsageError(f"{_title(log)}: {found} {_hint(log)} {_listed(log)}")
     if not ranked:
         raise UsageError(f"{_title(log)}: {_no_curves(log, judged)} {_listed(log)}")
-    return _curves(log, ranked[0][1])
+    first, others = ranked[0][1], [m for _, m in ranked[1:]]
+    parts = [m for m in others if first.endswith(PART) and m.endswith(PART) and first != "loss"]
+    return replace(_curves(log, first), parts=tuple(_curves(log, m) for m in parts))
 
 
 def _unassigned_curves(log: Log, column: str) -> MetricCurves:
@@ -173,18 +180,26 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     higher = direction(metric)
     if higher is None:
         higher = train is not None and _climbs(train)
-    scores = [m for split, m in series if split == "validation" and direction(m)]
-    best = min(scores, key=lambda m: _rank(log, m) or (9, 9), default=None)
     return MetricCurves(
         run=_title(log),
         metric=log.names.get(("validation", metric), metric),
         validation=series["validation", metric],
         train=train,
         higher_is_better=higher,
-        auxiliary=_curves(log, best) if best is not None and not higher else None,
+        auxiliary=None if higher else _score(log, metric),
         train_column=None if train_key is None else log.names.get(train_key, train_key[1]),
         log=log,
     )
+
+
+def _score(log: Log, loss: str) -> MetricCurves | None:
+    """Return the curves of the run's main score, such as accuracy; else of an error rate, such as that of words."""
+    judged = [m for split, m in log.history.series if split == "validation" and m != loss]
+    scores = [m for m in judged if direction(m)]
+    if scores:
+        return _curves(log, min(scores, key=lambda m: _rank(log, m) or (9, 9)))
+    rates = [m for m in judged if rank_in(m, ERROR_RATES) is not None and rank_in(loss, ERROR_RATES) is None]
+    return _curves(log, rates[0]) if rates else None
 
 
 def _spellings(metric: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence, collect_evidence, expected_gain
-from gengap.diagnose.findings import check_usable
+from gengap.diagnose.failures import check_usable
 from gengap.diagnose.judge import judge, verdict_name, verdict_probabilities
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 from gengap.diagnose.verdict import Thresholds, Verdict
@@ -85,7 +85,7 @@ def make_ending_rule(
         if epochs < patience:
             return False
         folds = max(1.0, float(np.log1p(max(epochs, 2 * patience) / epochs)))
-        better = expected_gain(evidence.pace, evidence.rise.mean, folds).above(_standard_error(rows))
+        better = expected_gain(evidence.pace, evidence.height, folds).above(_standard_error(rows))
         return better <= UNLIKELY and _is_final(evidence.with_training_trend())
 
     return settled

@@ -21,6 +21,8 @@ SPIKE = 6.0  # robust standard deviations beyond which a lone epoch is a spike
 QUIET = 0.001  # the smallest standard deviation: being off by less than 0.6% does no harm
 AROUND = 51  # epochs around a value, whose spread it is compared with
 BANDWIDTH = 0.15  # log-epochs over which each row's losses are smoothed before they are compared
+MOST_DIGITS, ROUND = 1e9, 1e-7  # multiples of a unit that floats can tell apart, and how close they are, as a share
+STEP_FROM, LEAST_STEP = 6, 0.1  # values before a late step, and its least height on the curve's scale
 PAST = 6  # epochs that predict the next one, if there are no later neighbours
 
 KERNEL_REACH = 3.0  # standard deviations of the smoothing kernel: 99.7% of the half Gaussian
@@ -39,6 +41,8 @@ class ScaledCurve:
         lost: Number of values that were NaN or infinite.
         logarithmic: Whether values are logarithms.
         rising: Whether the metric is a score; its values are then negated.
+        rounding: The unit of the last digit that was logged, in the metric's units; 0 if values are not rounded.
+        late_step: Number of last values on a step above all before; 0 without such a step.
     """
 
     epochs: np.ndarray
@@ -48,6 +52,16 @@ class ScaledCurve:
     lost: int
     logarithmic: bool
     rising: bool = False
+    rounding: float = 0.0
+    late_step: int = 0
+
+    @property
+    def rounding_error(self) -> float:
+        """The sd that rounding gives the last values on this scale."""
+        if not self.logarithmic or not len(self):
+            return 0.0
+        value = float(np.exp(-self.values[-1] if self.rising else self.values[-1]))
+        return min(self.rounding / value, 1.0) / np.sqrt(12)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -86,12 +100,41 @@ def scale_curve(series: Series, *, higher_is_better: bool = False) -> ScaledCurv
         values = sign * np.log(np.maximum(raw, floor))
     else:
         values = sign * raw / max(float(np.median(np.abs(raw))), float(np.ptp(raw)) / 4, np.finfo(float).tiny)
-    spikes = find_spikes(values)
+    step = find_late_step(values)
+    spikes = find_spikes(values[: len(values) - step])
     if len(spikes):
         others = np.setdiff1d(np.arange(len(values)), spikes)
         values = values.copy()
         values[spikes] = np.interp(spikes, others, values[others])
-    return ScaledCurve(epochs, _positions(epochs), values, spikes, lost, logarithmic, higher_is_better)
+    unit = find_rounding(raw)
+    return ScaledCurve(epochs, _positions(epochs), values, spikes, lost, logarithmic, higher_is_better, unit, step)
+
+
+def find_rounding(values: np.ndarray) -> float:
+    """Return the power of ten that all values are multiples of; 0 if there is none from 1e-6 to 1."""
+    for unit in 10.0 ** -np.arange(7):
+        if np.abs(values).max() > MOST_DIGITS * unit:
+            return 0.0
+        multiples = values / unit
+        if (np.abs(multiples - np.round(multiples)) <= ROUND * np.abs(multiples)).all():
+            return float(unit)
+    return 0.0
+
+
+def find_late_step(values: np.ndarray) -> int:
+    """Return how many of the last 2 to 4 values lie on a step above the STEP_FROM before them; 0 without a step.
+
+    A step is a jump between two epochs by at least LEAST_STEP, more than twice as high as the values on either side
+    of it differ.
+    """
+    for count in (2, 3, 4):
+        if len(values) < count + STEP_FROM:
+            return 0
+        before, after = values[-count - STEP_FROM : -count], values[-count:]
+        jump = after.min() - before.max()
+        if jump >= LEAST_STEP and jump > 2 * max(np.ptp(before), np.ptp(after)):
+            return count
+    return 0
 
 
 def _positions(epochs: np.ndarray) -> np.ndarray:

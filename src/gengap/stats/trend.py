@@ -30,7 +30,9 @@ DOUBT = 3  # increasingly so with fewer: the noise has the prior weight (contain
 WANDER = 0.02  # sd of noise that drifts from epoch to epoch; much larger drifts are the trend
 USUAL_NOISE = 0.005  # what noise is before any is seen ...
 USUAL_COUNT = 3  # ... which counts as much as this number of second differences: few epochs show little noise
+OWN = 0.6  # share of the noise that further rows would show too, where the model itself changes from epoch to epoch
 TINY = 1e-300  # keeps logarithms of weights finite
+JITTER = 1e-9  # added to variances, so that rounding leaves covariances positive
 LARGEST = 24  # settings with the largest weights, which are used
 LEVEL_SD = 2.0  # of the trend's unknown level, in natural logarithms
 SLOPE_SD = 0.15  # of its linear part, per e-fold of epochs
@@ -70,10 +72,7 @@ def settings() -> Settings:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A weighted mixture of normal distributions of one number: weights, means and sds have the shape (K,).
-
-    `above`, `with_prior` and `with_error` also take n numbers at once: all three are then (K, n).
-    """
+    """A weighted mixture of normal distributions of one number: weights, means and sds have the shape (K,)."""
 
     weights: np.ndarray
     means: np.ndarray
@@ -81,12 +80,7 @@ class Mixture:
 
     def above(self, threshold: float) -> float:
         """Return the probability of a value above `threshold`."""
-        return float(self.each_above(threshold))
-
-    def each_above(self, threshold: float) -> np.ndarray:
-        """Return the probability of a value above `threshold`, of each of the n numbers."""
-        chances = (self.weights * ndtr((self.means - threshold) / self.sds)).sum(axis=0)
-        return np.minimum(chances, 1.0)  # the weights sum to about 1
+        return min(float(self.weights @ ndtr((self.means - threshold) / self.sds)), 1.0)  # weights sum to about 1
 
     @property
     def mean(self) -> float:
@@ -122,80 +116,91 @@ class Mixture:
         level. Only data that contradict it make a large one likely. (Normal distributions times normal
         likelihoods, weighted by their evidence: Gelman et al. 2013, "Bayesian Data Analysis", sections 2.5, 7.4.)
         """
-        apart = (-1, *[1] * self.means.ndim)
-        variances = np.square(sds).reshape(apart)
+        variances = np.square(sds)[:, None]
         total = self.sds**2 + variances
         evidence = np.log(self.weights + TINY) - 0.5 * (self.means**2 / total + np.log(total))
         if chances is not None:
-            evidence = evidence + np.log(chances).reshape(apart)
-        weights = np.exp(evidence - evidence.max(axis=(0, 1)))
+            evidence = evidence + np.log(chances)[:, None]
+        weights = np.exp(evidence - evidence.max())
         shrink = variances / total
-        parts = (weights / weights.sum(axis=(0, 1)), self.means * shrink, self.sds * np.sqrt(shrink))
-        return Mixture(*(part.reshape(-1, *self.means.shape[1:]) for part in parts))
+        return Mixture(
+            (weights / weights.sum()).ravel(), (self.means * shrink).ravel(), (self.sds * np.sqrt(shrink)).ravel()
+        )
 
-    def with_error(self, sd: float | np.ndarray) -> Mixture:
+    def mixed_with(self, other: Mixture, probability: float) -> Mixture:
+        """Return a mixture that is `other` with this probability and otherwise this one."""
+        pairs = (
+            ((1 - probability) * self.weights, probability * other.weights),
+            (self.means, other.means),
+            (self.sds, other.sds),
+        )
+        return Mixture(*map(np.concatenate, pairs))
+
+    def with_error(self, sd: float) -> Mixture:
         """Return the number plus an independent error with the standard deviation `sd`."""
         return Mixture(self.weights, self.means, np.sqrt(self.sds**2 + sd**2))
 
 
 @dataclass(frozen=True, eq=False)
-class Trend:
-    """The distribution of a trend at some of the logged epochs, which are log-spaced and include the last.
-
-    It is a mixture over K settings.
+class Posterior:
+    """The distribution of a curve at some epochs, the last included: a mixture over K settings.
 
     Attributes:
         epochs: The epochs, of shape (g,).
-        late: Index of the epoch about LATE times before the last.
         weights: Weights of the settings, of shape (K,).
-        means: Mean of the trend for each setting, of shape (K, g).
+        means: Mean of the curve for each setting, of shape (K, g).
         covariances: Its covariance for each setting, of shape (K, g, g).
-        noise: Standard deviation between neighbouring epochs.
-        count: Number of logged values.
     """
 
     epochs: np.ndarray
-    late: int
     weights: np.ndarray
     means: np.ndarray
     covariances: np.ndarray
-    noise: float
-    count: int
 
     @property
     def mean(self) -> np.ndarray:
-        """The expected trend, of shape (g,)."""
+        """The expected curve, of shape (g,)."""
         return self.weights @ self.means
 
     @property
     def lowest_index(self) -> int:
-        """The index where the expected trend is lowest."""
+        """The index where the expected curve is lowest."""
         return int(np.argmin(self.mean))
 
     def difference(self, a: int, b: int) -> Mixture:
-        """Return the trend at index a minus that at index b."""
+        """Return the curve at index a minus that at index b."""
         c = self.covariances
         variance = c[:, a, a] + c[:, b, b] - 2 * c[:, a, b]
         return Mixture(self.weights, self.means[:, a] - self.means[:, b], np.sqrt(np.maximum(variance, 1e-14)))
 
-    def rises(self) -> Mixture:
-        """Return the last value of the trend minus each of the g - 1 earlier ones."""
-        c = self.covariances
-        variance = np.einsum("kii->ki", c) + c[:, -1:, -1] - 2 * c[:, -1]
-        rise, sd = self.means[:, -1:] - self.means, np.sqrt(np.maximum(variance, 1e-14))
-        return Mixture(self.weights[:, None], rise[:, :-1], sd[:, :-1])
-
     def draws(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return `count` random draws of the trend, of shape (count, g)."""
+        """Return `count` random draws of the curve, of shape (count, g)."""
         random = np.random.default_rng(seed)
         chosen = random.choice(len(self.weights), size=count, p=self.weights)
         return np.concatenate(list(self._drawn(random, np.bincount(chosen, minlength=len(self.weights)))))
 
     def _drawn(self, random: np.random.Generator, counts: np.ndarray) -> Iterator[np.ndarray]:
         for k in np.flatnonzero(counts):
-            values, vectors = np.linalg.eigh(self.covariances[k])
-            root = vectors * np.sqrt(np.maximum(values, 0))
+            root = np.linalg.cholesky(self.covariances[k] + JITTER * np.eye(len(self.epochs)))
             yield self.means[k] + random.standard_normal((counts[k], len(root))) @ root.T
+
+
+@dataclass(frozen=True, eq=False)
+class Trend(Posterior):
+    """The smooth trend under a curve, at some of its log-spaced epochs.
+
+    Attributes:
+        late: Index of the epoch about LATE times before the last.
+        noise: Standard deviation between neighbouring epochs.
+        count: Number of logged values.
+        state: The trend with the share OWN of the noise, at the bins' mean epochs: what further rows would show if
+            the model itself changes that much from epoch to epoch.
+    """
+
+    late: int
+    noise: float
+    count: int
+    state: Posterior
 
 
 def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
@@ -211,13 +216,13 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     y = np.add.reduceat(values, starts) / counts
     u = np.add.reduceat(np.log(positions), starts) / counts
     end = float(np.log(positions[-1]))
-    noise = _bending_noise(values)
+    noise = _usual_noise(values)
     level = y[-1]
     s = settings()
     doubt = DOUBT * np.log(np.minimum(len(values) * (1 - s.correlation) / SPANS, 1.0))
     doubt -= 0.5 * _drifting_variance(s, noise) / WANDER**2
-    covariance = _prior(s, u, u, end) + _noise(s, noise, starts, counts)
-    root = np.linalg.cholesky(covariance)
+    smooth, rough = _prior(s, u, u, end), _noise(s, noise, starts, counts)
+    root = np.linalg.cholesky(smooth + rough)
     z = np.linalg.solve(root, np.broadcast_to((y - level)[None, :, None], (len(root), len(y), 1)))[..., 0]
     evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1) + doubt
     chosen = np.argsort(-evidence)[:LARGEST]
@@ -226,16 +231,24 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     requested = np.append(np.geomspace(first, last, GRID), last / LATE)
     epochs = positions[np.unique(_nearest(positions, requested))]  # the trend is unknown between early epochs
     used = Settings(*(part[chosen] for part in s))
-    across = _prior(used, u, np.log(epochs), end)
-    gain = np.linalg.solve(root[chosen], across)
+    weights /= weights.sum()
+
+    def posterior(across: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gain = np.linalg.solve(root[chosen], across)
+        return level + np.einsum("kmg,km->kg", gain, z[chosen]), own - gain.transpose(0, 2, 1) @ gain
+
+    state = smooth[chosen] + OWN * rough[chosen]
+    logs = np.log(epochs)
+    means, covariances = posterior(_prior(used, u, logs, end), _prior(used, logs, logs, end))
     return Trend(
         epochs=epochs,
         late=min(int(_nearest(epochs, np.array([last / LATE]))[0]), len(epochs) - 2),  # never the last epoch
-        weights=weights / weights.sum(),
-        means=level + np.einsum("kmg,km->kg", gain, z[chosen]),
-        covariances=_prior(used, np.log(epochs), np.log(epochs), end) - gain.transpose(0, 2, 1) @ gain,
+        weights=weights,
+        means=means,
+        covariances=covariances,
         noise=noise,
         count=len(values),
+        state=Posterior(np.exp(u), weights, *posterior(state, state)),
     )
 
 
@@ -250,16 +263,23 @@ def _bins(n: int) -> tuple[np.ndarray, np.ndarray]:
     return edges[:-1], np.diff(edges)
 
 
-def _bending_noise(values: np.ndarray) -> float:
+def bending_noise(values: np.ndarray) -> float:
     """Return the sd of white noise with such second differences, by their median absolute deviation.
 
-    Second differences are used because neither a curve's slope nor a turning point is noise. The variance is
-    averaged with USUAL_NOISE's.
+    Second differences are used because neither a curve's slope nor a turning point is noise. The first quarter of
+    the epochs is left out.
     """
     bends = np.diff(values[len(values) // 4 :], 2)
-    own = 1.4826 * float(np.median(np.abs(bends - np.median(bends)))) / np.sqrt(6)
-    count = len(bends)
-    return float(np.sqrt((USUAL_COUNT * USUAL_NOISE**2 + count * own**2) / (USUAL_COUNT + count)))
+    if not len(bends):
+        return 0.0
+    return 1.4826 * float(np.median(np.abs(bends - np.median(bends)))) / np.sqrt(6)
+
+
+def _usual_noise(values: np.ndarray) -> float:
+    """Return the bending noise, its variance averaged with USUAL_NOISE's."""
+    count = max(len(values) - len(values) // 4 - 2, 0)
+    total = USUAL_COUNT * USUAL_NOISE**2 + count * bending_noise(values) ** 2
+    return float(np.sqrt(total / (USUAL_COUNT + count)))
 
 
 def _prior(s: Settings, a: np.ndarray, b: np.ndarray, end: float) -> np.ndarray:

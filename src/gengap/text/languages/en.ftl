@@ -264,6 +264,20 @@ finding-diverging = { $metric } and training { $better ->
     [higher] fell
    *[lower] rose
 } together since epoch { $since_epoch }, by { FIXED($rise_percent, digits: 1) }% and { FIXED($train_percent, digits: 1) }%: training diverges
+finding-unstable = { $metric } jumps by a factor of two or more at { $count } epochs, between { SIGNIFICANT($low) } and { SIGNIFICANT($high) }: a verdict on such a curve means nothing
+finding-late-step = { $metric } { $better ->
+    [higher] fell
+   *[lower] rose
+} by { FIXED($rise_percent, digits: 0) }% at once, at epoch { $epoch }, and stayed there for the last { $count } epochs. Overfitting comes gradually
+finding-generalisation-limits = Validation ends at { FIXED($times, digits: 1) } times training: generalisation is the limit, not the model's size. { $metric } still { $better ->
+    [higher] rises
+   *[lower] falls
+} slowly: twice as many epochs should { $better ->
+    [higher] raise
+   *[lower] lower
+} it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }
+finding-onset-before-best = Validation is level within its noise from epoch { $onset_epoch } on; epoch { $best_epoch } is the best logged one
+finding-other-losses = { $metric } is the worst of the losses. The others overfit with the probability: { $others }
 finding-rise = { $metric } { $better ->
     [higher] fell
    *[lower] rose
@@ -445,6 +459,8 @@ advice-more-rows-or-some-regularisation = Try more rows or some regularisation: 
 advice-keep-model = Keep this model
 advice-try-larger-model = Try a larger one: if it is no better, this size is enough
 advice-log-more-epochs = Train for more epochs, or log validation more often
+advice-keep-weights-before = Keep the weights from before the jump
+advice-look-at-change = Find out what changed at that epoch: the learning rate, the data, a restart
 advice-stabilise-training = Lower the learning rate or clip gradients, and look for NaN and extreme values in the input
 advice-check-training = Check that the model trains at all: its learning rate, its labels, dead units
 advice-validate-on-more-rows = Validate on more rows, or train longer: the noise is larger than the change that matters

@@ -232,6 +232,17 @@ finding-diverging = { $metric }: 에포크 { $since_epoch }부터 훈련과 함�
     [higher] 떨어졌습니다
    *[lower] 올랐습니다
 }({ FIXED($rise_percent, digits: 1) }%, 훈련 { FIXED($train_percent, digits: 1) }%). 훈련이 발산하고 있습니다
+finding-unstable = { $metric }: 에포크 { $count }개에서 두 배 이상 오르내립니다({ SIGNIFICANT($low) }~{ SIGNIFICANT($high) }). 이런 곡선으로는 판정할 수 없습니다
+finding-late-step = { $metric }: 에포크 { $epoch }에서 한 번에 { FIXED($rise_percent, digits: 0) }% { $better ->
+    [higher] 떨어져
+   *[lower] 올라
+} 마지막 에포크 { $count }개 동안 그대로입니다. 과대적합은 서서히 나타납니다
+finding-generalisation-limits = 검증이 훈련의 { FIXED($times, digits: 1) }배로 끝납니다. 모델의 크기가 아니라 일반화가 한계입니다. { $metric }: 에포크를 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
+    [higher] 높아질
+   *[lower] 낮아질
+} 것으로 보입니다
+finding-onset-before-best = 검증은 에포크 { $onset_epoch }부터 잡음 안에서 평평합니다. 기록된 가장 좋은 값은 에포크 { $best_epoch }에 있습니다
+finding-other-losses = 여러 손실 가운데 { $metric }이(가) 가장 나쁩니다. 나머지가 과대적합일 확률: { $others }
 finding-rise = { $better ->
     [higher] { $metric }: 가장 높았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 떨어졌습니다(하락폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
    *[lower] { $metric }: 가장 낮았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 올랐습니다(상승폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
@@ -383,6 +394,8 @@ advice-more-rows-or-some-regularisation = 행을 늘리거나 적당히 규제�
 advice-keep-model = 이 모델을 그대로 쓰세요
 advice-try-larger-model = 더 큰 모델을 시도해 보세요. 나아지지 않으면 이 크기로 충분합니다
 advice-log-more-epochs = 더 많은 에포크 동안 훈련하거나 검증을 더 자주 기록하세요
+advice-keep-weights-before = 뛰어오르기 전의 가중치를 쓰세요
+advice-look-at-change = 그 에포크에 무엇이 바뀌었는지 찾아보세요. 학습률, 데이터, 다시 시작 등입니다
 advice-stabilise-training = 학습률을 낮추거나 그레이디언트를 자르고, 입력에 NaN이나 극단적인 값이 있는지 살펴보세요
 advice-check-training = 모델이 훈련되고 있기는 한지 학습률, 레이블, 죽은 유닛을 살펴보세요
 advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 훈련하세요. 지금은 잡음이 더 커서 변화가 보이지 않습니다
