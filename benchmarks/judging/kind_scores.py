@@ -1,11 +1,12 @@
 """Score gengap's verdicts on runs of several kinds with known truth.
 
-    python -m benchmarks.judging.kind_scores FILE.npz [--every N]
+    python -m benchmarks.judging.kind_scores FILE.npz [--every N] [--python PYTHON]
 
 FILE is what `benchmarks.judging.kinds` writes, or another file of the same form whose settings are called `cfg`.
 For the processes that chose something and for those that are only reported, and by length, it prints the balanced
 accuracy for overfit and underfit, the share of false alarms, and the calibration errors. It also prints the share
-of runs whose 90% interval of the rise covers the population's rise.
+of runs whose 90% interval of the rise covers the population's rise. With a PYTHON that has other tools (see
+`benchmarks.judging.peer_verdicts`), it prints their balanced accuracy for overfit on the same runs.
 
 A run overfits if the population's loss, smoothed over a twentieth of the epochs, ends at least 2% above its
 lowest. It underfits if it does not, and three times the epochs lower it by at least 2%. It is fine if it ends at
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from benchmarks.judging.peer_verdicts import peer_judgements
 from benchmarks.judging.scores import balanced_accuracy, reliability
 from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import MetricCurves
@@ -45,6 +47,7 @@ class Judged:
     overfit: float  # probability
     underfit: float  # probability
     interval: tuple[float, float] | None  # of the rise, in percent
+    losses: tuple[list[float], list[float]]  # of training and of validation, as a judge sees them
 
 
 def true_state(population: np.ndarray, visible: int) -> tuple[str, float]:
@@ -67,9 +70,9 @@ def judge_run(curves: np.ndarray, visible: int, reported: bool) -> Judged:
     verdict = judge(MetricCurves("run", "val_loss", validation, train, False))
     truth, rise = true_state(curves[:, 2].astype(float), visible)
     low_high = None if verdict.rise_percent is None else (verdict.rise_percent[0], verdict.rise_percent[2])
-    chances = verdict.probabilities
+    chances, losses = verdict.probabilities, (train.values.tolist(), validation.values.tolist())
     return Judged(
-        visible, reported, truth, rise, verdict.verdict, chances["overfit"], chances["underfit"], low_high
+        visible, reported, truth, rise, verdict.verdict, chances["overfit"], chances["underfit"], low_high, losses
     )
 
 
@@ -101,10 +104,20 @@ def scores(runs: list[Judged]) -> str:
     return ", ".join(texts)
 
 
+def peer_scores(runs: list[Judged], said: dict[str, list[bool | None]]) -> str:
+    """Return the balanced accuracy for overfit of each peer on these runs, in a line."""
+    true = np.array([run.truth == "overfit" for run in runs])
+    if not 0 < true.sum() < len(true):
+        return "–"
+    each = {peer: balanced_accuracy(np.array([bool(a) for a in answers]), true) for peer, answers in said.items()}
+    return ", ".join(f"{peer} {found.value:.3f}" for peer, found in each.items())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judging.kind_scores")
     parser.add_argument("file", type=Path)
     parser.add_argument("--every", type=int, default=1, help="Judge every n-th run.")
+    parser.add_argument("--python", help="A Python that has the other tools.")
     options = parser.parse_args()
     judged = judge_file(options.file, options.every)
     for reported in sorted({run.reported for run in judged}):
@@ -113,6 +126,9 @@ def main() -> int:
         for low, high in BANDS:
             if chosen := [run for run in group if low <= run.epochs <= high and run.truth != "between"]:
                 print(f"{name}, {low} to {high} epochs: {scores(chosen)}")
+                if options.python:
+                    said = peer_judgements([run.losses for run in chosen], options.python)
+                    print(f"    {peer_scores(chosen, said)}")
         covered = [run.interval[0] <= run.rise <= run.interval[1] for run in group if run.interval is not None]
         print(f"{name}: the interval covers the population's rise in {np.mean(covered):.2f} of {len(covered)} runs")
     return 0

@@ -16,11 +16,12 @@ from gengap.diagnose.verdict import Finding, LogSummary, Thresholds, Verdict
 from gengap.options.spec import VerdictName
 from gengap.stats.curves import RowLosses
 
+LEADS = 0.9  # probability of overfit from which a part of the loss leads
 NARROW = 0.0005  # the least upper end of a rise's interval: it never has zero width
 
 
 def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thresholds | None = None) -> Verdict:
-    """Return the verdict on one run's curves. Of several losses, the one that overfits most leads.
+    """Return the verdict on one run's curves. Of several losses, one that certainly overfits leads.
 
     Args:
         curves: Curves of one metric.
@@ -88,10 +89,10 @@ def best_epoch(curves: MetricCurves) -> int | None:
 
 
 def _worst(verdicts: list[Verdict]) -> Verdict:
-    """Return the verdict that is most probably overfit, or else the first, with the others as a finding."""
+    """Return the verdict that is almost certainly overfit, or else the first, with the others as a finding."""
     judged = [each for each in verdicts if each.verdict != "inconclusive"]
     worst = max(judged, key=lambda each: each.probabilities["overfit"], default=verdicts[0])
-    if worst.verdict != "overfit" and verdicts[0] in judged:
+    if worst.probabilities["overfit"] < LEADS and verdicts[0] in judged:
         worst = verdicts[0]
     others = tuple(f"{each.metric} {each.probabilities['overfit']:.0%}" for each in verdicts if each is not worst)
     finding = Finding("other-losses", "info", {"metric": worst.metric, "others": others})

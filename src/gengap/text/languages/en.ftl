@@ -277,7 +277,7 @@ finding-generalisation-limits = Validation ends at { FIXED($times, digits: 1) } 
    *[lower] lower
 } it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }
 finding-onset-before-best = Validation is level within its noise from epoch { $onset_epoch } on; epoch { $best_epoch } is the best logged one
-finding-other-losses = { $metric } is the worst of the losses. The others overfit with the probability: { $others }
+finding-other-losses = { $metric } stands for several losses. The others overfit with the probability: { $others }
 finding-rise = { $metric } { $better ->
     [higher] fell
    *[lower] rose

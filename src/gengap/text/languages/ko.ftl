@@ -242,7 +242,7 @@ finding-generalisation-limits = 검증이 훈련의 { FIXED($times, digits: 1) }
    *[lower] 낮아질
 } 것으로 보입니다
 finding-onset-before-best = 검증은 에포크 { $onset_epoch }부터 잡음 안에서 평평합니다. 기록된 가장 좋은 값은 에포크 { $best_epoch }에 있습니다
-finding-other-losses = 여러 손실 가운데 { $metric }이(가) 가장 나쁩니다. 나머지가 과대적합일 확률: { $others }
+finding-other-losses = 여러 손실을 { $metric }(으)로 판정했습니다. 나머지가 과대적합일 확률: { $others }
 finding-rise = { $better ->
     [higher] { $metric }: 가장 높았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 떨어졌습니다(하락폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
    *[lower] { $metric }: 가장 낮았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 올랐습니다(상승폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
