@@ -68,7 +68,7 @@ def _options() -> argparse.Namespace:
         prog="python -m benchmarks.checking", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--role", choices=ROLES, help="only the processes of this role")
-    parser.add_argument("--first", type=int, help="only so many cases of each role, of all kinds")
+    parser.add_argument("--first", type=int, help="use only the first N cases of each role, of all kinds")
     parser.add_argument("--passes", type=int, default=1, help="how often every estimator and level is drawn")
     parser.add_argument("--seed", type=int, default=0, help="seed of the tasks and their rows")
     parser.add_argument("--truths", type=Path, help="keep the measured truths in this JSON file")

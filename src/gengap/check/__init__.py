@@ -32,8 +32,8 @@ def check(
 ) -> CheckResult:
     """Return whether an estimator under- or overfits, and which setting would do better.
 
-    An estimator overfits if a simpler version of it does materially better on new rows. It underfits if a more
-    flexible one does. It fits if neither does, however far training is ahead.
+    An estimator overfits if a simpler version of it does better on new rows by more than `min_effect`. It underfits
+    if a more flexible one does. It fits if neither does, however far training is ahead.
 
     Args:
         estimator: A scikit-learn estimator, pipeline or search, or one of XGBoost, LightGBM or CatBoost. It is

@@ -142,7 +142,7 @@ def _extra(rows: WholeTable, spec: DataSpec) -> dict[str, Any]:
 
 
 def _progress(stack: ExitStack) -> Any:
-    """Show what runs on standard error, and return the function that is told; None if that is no terminal."""
+    """Show what runs on standard error, and return the function that reports progress; None without a terminal."""
     from rich.console import Console
 
     console = Console(stderr=True)

@@ -16,7 +16,7 @@ from scipy.special import stdtr, stdtrit
 from gengap.check.inputs import Inputs
 from gengap.stats.paired import LEVEL
 
-FULL = 4.0  # a gain of so many times the smallest one that matters counts in full; half of it at 2.5 times
+FULL = 4.0  # a gain of this many times the smallest one that matters counts in full; half of it at 2.5 times
 GRID = (np.arange(400) + 0.5) / 400  # quantiles for means over a distribution
 LEAST_FREEDOM = 4
 Triple = tuple[float, float, float]

@@ -61,7 +61,7 @@ class Inputs:
 
     @property
     def least_probability(self) -> float:
-        """The smallest probability that so many rows can show."""
+        """The smallest probability that this number of rows can show."""
         return 1 / (2 * self.rows)
 
 

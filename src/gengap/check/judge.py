@@ -211,7 +211,7 @@ def _remarks(facts: Facts, name: VerdictName) -> Iterator[Finding]:
 
 
 def _other_kind(facts: Facts) -> Iterator[Finding]:
-    """Yield the finding that a reference model is materially better than every setting of the path."""
+    """Yield the finding that a reference model is better than all settings by more than `min_effect`."""
     walk, units = facts.walk, facts.units
     own = chosen_losses([walk.base.losses, *(each.losses for each in walk.found)], units)
     found = {name: gain(each.losses, own, units) for name, each in facts.references.items() if name != "constant"}

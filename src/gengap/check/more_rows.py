@@ -14,7 +14,7 @@ from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, ex
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)  # of the training rows
 FEWEST_ROWS = 16  # training rows of a point of the curve
-TIMES = (2, 4, 10)  # forecasts for so many times the rows
+TIMES = (2, 4, 10)  # forecasts for this many times the rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,7 @@ class Walk:
         return mine[at], found
 
     def probability(self, side: str) -> float:
-        """Return how probable it is that a setting of this side is materially better."""
+        """Return how probable it is that a setting of this side is better by more than `min_effect`."""
         found = self.gain(side)
         return 0.0 if found is None else found[1].matters(self.min_effect)
 
