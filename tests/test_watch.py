@@ -481,10 +481,10 @@ def test_study_open_shows_the_page_and_ends_with_the_study(tmp_path: Path) -> No
     words = ["study", "--train", "300", "--validation", "100", "--max-epochs", "5", "--only", "sizes/Tiny"]
     command = f"{sys.executable} {browser} %s"
     with running(*words, "--out", "kept", "--open", cwd=tmp_path, BROWSER=command) as study:
-        _, said = study.communicate()
+        answer, said = study.communicate()
     assert study.returncode == 0
     assert re.search(r"http://127\.0\.0\.1:\d+/ shows the report while trials run", said)
-    assert str(Path("kept") / "report.html") in said
+    assert str(Path("kept") / "report.html") in answer
     eventually((tmp_path / "page.html").exists)
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 

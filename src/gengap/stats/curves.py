@@ -96,10 +96,11 @@ def scale_curve(series: Series, *, higher_is_better: bool = False) -> ScaledCurv
     sign = -1.0 if higher_is_better else 1.0
     logarithmic = bool((raw >= 0).all() and raw.max() > 0)
     if logarithmic:
-        floor = 1e-6 * float(np.median(raw[raw > 0]))
+        floor = 2e-6 * float(np.median(raw[raw > 0] / 2))  # halves, because the mean of two may overflow
         values = sign * np.log(np.maximum(raw, floor))
     else:
-        values = sign * raw / max(float(np.median(np.abs(raw))), float(np.ptp(raw)) / 4, np.finfo(float).tiny)
+        spread = float((raw / 4).max() - (raw / 4).min())
+        values = sign * raw / max(2 * float(np.median(np.abs(raw) / 2)), spread, np.finfo(float).tiny)
     step = find_late_step(values)
     spikes = find_spikes(values[: len(values) - step])
     if len(spikes):
