@@ -414,10 +414,11 @@ def test_an_open_page_gets_what_is_new_before_the_server_ends(
 
 @contextmanager
 def running(
-    *words: str | Path, cwd: Path, stderr: int = subprocess.PIPE, **environment: str
+    *words: str | Path, cwd: Path, stdout: int | None = None, stderr: int = subprocess.PIPE, **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "gengap", *map(str, words)]
-    with subprocess.Popen(command, cwd=cwd, stderr=stderr, text=True, env=os.environ | environment) as process:
+    streams = {"stdout": stdout, "stderr": stderr}
+    with subprocess.Popen(command, cwd=cwd, text=True, env=os.environ | environment, **streams) as process:
         try:
             yield process
         finally:
@@ -480,7 +481,7 @@ def test_study_open_shows_the_page_and_ends_with_the_study(tmp_path: Path) -> No
     )
     words = ["study", "--train", "300", "--validation", "100", "--max-epochs", "5", "--only", "sizes/Tiny"]
     command = f"{sys.executable} {browser} %s"
-    with running(*words, "--out", "kept", "--open", cwd=tmp_path, BROWSER=command) as study:
+    with running(*words, "--out", "kept", "--open", cwd=tmp_path, stdout=subprocess.PIPE, BROWSER=command) as study:
         answer, said = study.communicate()
     assert study.returncode == 0
     assert re.search(r"http://127\.0\.0\.1:\d+/ shows the report while trials run", said)
