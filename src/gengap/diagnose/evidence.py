@@ -5,7 +5,7 @@ All numbers are on the curves' own scale, where 0.01 is 1% of the metric (see `g
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -52,7 +52,7 @@ class Evidence:
         turn: Index of the trend's lowest point; never the last.
         rise: How far validation ends above its lowest point. It is negative if the trend falls to the last epoch.
         pace: How far it falls per e-fold of epochs, near the end.
-        train_trend: The trend under the training curve, once it is fitted: see `with_training_trend`.
+        train_trend: The trend under the training curve, if it has enough values.
     """
 
     validation: ScaledCurve
@@ -134,13 +134,6 @@ class Evidence:
         """Whether, besides, more epochs gain little."""
         return self.far_ahead and self.ahead.quantile(0.5) < SMALL_GAIN
 
-    def with_training_trend(self) -> Evidence:
-        """Return the evidence with the trend under the training curve too."""
-        if self.train_trend is not None:
-            return self
-        with single_threaded():
-            return replace(self, train_trend=_training_trend(self.train))
-
     @property
     def bump(self) -> tuple[float, int]:
         """The largest rise of the expected trend that is followed by an equal fall, and the epoch of its top."""
@@ -175,7 +168,7 @@ def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min
         smoothed = _rows(rows, validation, trend)
         train_trend = _training_trend(train)
         turn = int(trend.mean[:-1].argmin())
-        rise = _rise(validation, train, trend, train_trend, smoothed)
+        rise = _rise(validation, train, trend, train_trend, smoothed, turn)
         pace = _pace(trend, smoothed, validation.rounding_error)
     return Evidence(
         validation=validation,
@@ -196,13 +189,13 @@ def _rise(
     trend: Trend,
     train_trend: Trend | None,
     smoothed: RowLossTrend | None,
+    turn: int,
 ) -> Mixture:
     """Return how far validation ends above its lowest point."""
     if validation.late_step:
         above = validation.values[-validation.late_step :]
         height, sd = above.mean() - trend.mean.min(), np.hypot(trend.noise, above.std())
         return Mixture(np.ones(1), np.array([height]), np.array([sd]))
-    turn = int(trend.mean[:-1].argmin())
     error = None if smoothed is None else smoothed.difference_error(-1, turn)
     settled = trend.difference(-1, turn).with_error(validation.rounding_error)
     settled = settled.with_prior(LEVEL_OR_MOVING, (LEVEL, 1 - LEVEL)).with_error(max(error or 0.0, LEAST_LUCK))

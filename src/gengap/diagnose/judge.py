@@ -34,7 +34,7 @@ def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thres
         return _worst([judge(part, rows, thresholds) for part in each])
     if (obstacle := check_usable(curves)) is not None:
         return _unknown(curves, obstacle)
-    evidence = collect_evidence(curves, rows, min_effect=thresholds.min_effect).with_training_trend()
+    evidence = collect_evidence(curves, rows, min_effect=thresholds.min_effect)
     auxiliary = None
     if curves.auxiliary is not None and check_usable(curves.auxiliary) is None:
         auxiliary = collect_evidence(replace(curves.auxiliary, train=None), min_effect=thresholds.min_effect)

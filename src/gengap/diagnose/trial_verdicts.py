@@ -86,7 +86,7 @@ def make_ending_rule(
             return False
         folds = max(1.0, float(np.log1p(max(epochs, 2 * patience) / epochs)))
         better = expected_gain(evidence.pace, evidence.height, folds).above(_standard_error(rows))
-        return better <= UNLIKELY and _is_final(evidence.with_training_trend())
+        return better <= UNLIKELY and _is_final(evidence)
 
     return settled
 

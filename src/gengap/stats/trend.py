@@ -263,7 +263,7 @@ def _bins(n: int) -> tuple[np.ndarray, np.ndarray]:
     return edges[:-1], np.diff(edges)
 
 
-def bending_noise(values: np.ndarray) -> float:
+def _bending_noise(values: np.ndarray) -> float:
     """Return the sd of white noise with such second differences, by their median absolute deviation.
 
     Second differences are used because neither a curve's slope nor a turning point is noise. The first quarter of
@@ -278,7 +278,7 @@ def bending_noise(values: np.ndarray) -> float:
 def _usual_noise(values: np.ndarray) -> float:
     """Return the bending noise, its variance averaged with USUAL_NOISE's."""
     count = max(len(values) - len(values) // 4 - 2, 0)
-    total = USUAL_COUNT * USUAL_NOISE**2 + count * bending_noise(values) ** 2
+    total = USUAL_COUNT * USUAL_NOISE**2 + count * _bending_noise(values) ** 2
     return float(np.sqrt(total / (USUAL_COUNT + count)))
 
 
