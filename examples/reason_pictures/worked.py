@@ -51,7 +51,7 @@ class WorkedExample:
 
     @property
     def evidence(self) -> Evidence:
-        return collect_evidence(self.curves, self.rows).with_training_trend()
+        return collect_evidence(self.curves, self.rows)
 
     @property
     def train(self) -> Series:
