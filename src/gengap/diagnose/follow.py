@@ -94,9 +94,9 @@ class StreamLog(FollowedLog):
             for line in screen_lines([self._rest]):
                 self._collector.feed(line)
             self._rest = ""
-        if self._collector.points == self._points or (time.monotonic() < self._due and not end):
+        if self._collector.rows.points == self._points or (time.monotonic() < self._due and not end):
             return False
-        began, self._points = time.monotonic(), self._collector.points
+        began, self._points = time.monotonic(), self._collector.rows.points
         found = self.judge(console_logs(self._collector))
         self._due = time.monotonic() + REST * (time.monotonic() - began)
         return found

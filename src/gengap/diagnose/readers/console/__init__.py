@@ -42,4 +42,5 @@ def read_console(blocks: Iterable[str], file: str) -> list[Log]:
     collector = Collector(file)
     for line in screen_lines(blocks):
         collector.feed(line)
+    collector.end()
     return console_logs(collector)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, assign
-from gengap.diagnose.readers.console.collector import Collector, Column
+from gengap.diagnose.readers.console.collector import Collector
+from gengap.diagnose.readers.console.rows import Column
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_of_each_epoch
 from gengap.diagnose.run_curves import Log
@@ -31,9 +32,9 @@ def console_logs(found: Collector) -> list[Log]:
     columns = _one_form_each(found)
     columns = _direction_by_best(found, columns)
     keys = assign(columns)
-    run = np.asarray(found.run, np.int64)
+    run = np.asarray(found.rows.run, np.int64)
     logs: list[Log] = []
-    labels = np.unique(run).tolist() if len(found.runs) > 2 else [None]
+    labels = np.unique(run).tolist() if len(found.rows.runs) > 2 else [None]
     for label in labels:
         curves, other = [], []
         for canonical, column in columns.items():
@@ -48,7 +49,7 @@ def console_logs(found: Collector) -> list[Log]:
         curves, twice = _one_column_each(curves)
         other += twice
         if curves:
-            name = "" if label is None else found.runs[label].strip()
+            name = "" if label is None else found.rows.runs[label].strip()
             logs += _logs(found, name, curves, other)
     return logs
 
@@ -56,7 +57,7 @@ def console_logs(found: Collector) -> list[Log]:
 def _one_form_each(found: Collector) -> dict[str, Column]:
     """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
     forms: dict[str, list[Column]] = {}
-    for column in found.columns.values():
+    for column in found.rows.columns.values():
         if column.rows:
             forms.setdefault(column.canonical.lower(), []).append(column)
     chosen = {}
@@ -92,7 +93,7 @@ def _apart(found: Collector, main: Column, other: Column) -> bool:
     first, last = other.rows[0], other.rows[-1]
     if first > main.rows[-1] or last < main.rows[0]:
         return True
-    epoch = np.asarray(found.epoch)
+    epoch = np.asarray(found.rows.epoch)
     own, others = epoch[np.asarray(main.rows)], epoch[np.asarray(other.rows)]
     return bool(np.isfinite(others).all()) and np.isin(others, own).mean() < 0.1
 
@@ -128,15 +129,15 @@ def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -
             if inside.any():
                 unassigned[curve.name] = last_of_each_epoch(part.x[curve.rows[inside]], curve.values[inside])
         names = [curve.name for curve in other]
-        log = build_log(found.file, name, 0, logged, names, [*notes, *more], unassigned)
-        logs.append(replace(log, reader="text-table" if 2 * found.tabular > found.points else "console"))
+        log = build_log(found.rows.file, name, 0, logged, names, [*notes, *more], unassigned)
+        logs.append(replace(log, reader="text-table" if 2 * found.tabular > found.rows.points else "console"))
     return logs
 
 
 def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve], list[Message]]:
     """Return each row's epoch, step or count, whichever places validation best, and the curves that it places."""
     judged = [curve for curve in curves if curve.key[0] == "validation"] or curves
-    axes = {"epoch": found.epoch, "step": found.step, "count": found.count}
+    axes = {"epoch": found.rows.epoch, "step": found.rows.step, "count": found.rows.count}
     ranked = []
     for order, cells in enumerate(axes.values()):
         x = np.asarray(cells, np.float64)
@@ -144,7 +145,7 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
         ranked.append((lost > 0.2 * total, order, x))
     bad, _, x = min(ranked, key=lambda each: each[:2])
     if bad:
-        return np.arange(len(found.run), dtype=np.float64), curves, []
+        return np.arange(len(found.rows.run), dtype=np.float64), curves, []
     kept = []
     for curve in curves:
         usable = np.isfinite(x[curve.rows]) & (x[curve.rows] < WHOLE)

@@ -38,14 +38,21 @@ def screen_lines(blocks: Iterable[str]) -> Iterator[Line]:
     """
     for line, open_end in _raw_lines(blocks):
         if "\r" in line or "\x08" in line:
-            states = [state for state in re.split(r"\r|\x08+", line) if state.strip()]
+            states = line.split("\r") if "\x08" not in line else re.split(r"\r|\x08+", line)
+            states = [state for state in states if state.strip()]
             for state in states[:-1]:
                 yield Line(state, True)
             line = states[-1] if states else ""
-        if "Epoch" in line and GLUED.search(line):  # a process was killed in a line, and another went on with it
+        if line.find("Epoch", 1) > 0 and _is_glued(line):  # a process was killed in a line, another went on with it
             *cut, line = GLUED.split(line)
             yield from (Line(text, False, True) for text in cut)
         yield Line(line, False, open_end)
+
+
+def _is_glued(line: str) -> bool:
+    at = line.find("Epoch", 1)
+    often = line.find("Epoch", at + 1) > 0
+    return (often or line[at - 1].isdigit()) and GLUED.search(line) is not None
 
 
 def _raw_lines(blocks: Iterable[str]) -> Iterator[tuple[str, bool]]:
