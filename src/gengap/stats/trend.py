@@ -32,42 +32,46 @@ USUAL_NOISE = 0.005  # what noise is before any is seen ...
 USUAL_COUNT = 3  # ... which counts as much as this number of second differences: few epochs show little noise
 OWN = 0.6  # share of the noise that further rows would show too, where the model itself changes from epoch to epoch
 TINY = 1e-300  # keeps logarithms of weights finite
+HUGE = 1e12  # larger than any sum of squared standardised values
 JITTER = 1e-9  # added to variances, so that rounding leaves covariances positive
 LARGEST = 24  # settings with the largest weights, which are used
 LEVEL_SD = 2.0  # of the trend's unknown level, in natural logarithms
 SLOPE_SD = 0.15  # of its linear part, per e-fold of epochs
 
 
-class Settings(NamedTuple):
-    """Hyperparameters, each of shape (K,).
+class TrendSettings(NamedTuple):
+    """Hyperparameters of the trend, each of shape (T,).
 
     Attributes:
         length: Length of the trend in log-epochs.
         amplitude: Standard deviation of the trend.
+    """
+
+    length: np.ndarray
+    amplitude: np.ndarray
+
+
+class NoiseSettings(NamedTuple):
+    """Hyperparameters of the noise, each of shape (N,).
+
+    Attributes:
         scale: Factor on the noise that second differences show.
         correlation: Correlation of neighbouring epochs' autoregressive noise.
         share: Share of the noise that is autoregressive.
     """
 
-    length: np.ndarray
-    amplitude: np.ndarray
     scale: np.ndarray
     correlation: np.ndarray
     share: np.ndarray
 
 
 @cache
-def settings() -> Settings:
-    """Return the grid of settings that are averaged."""
-    noises = [(0.0, 0.0), *((r, share) for r in CORRELATIONS for share in (0.4, 1.0))]
-    rows = [
-        (length, amplitude, scale, *noise)
-        for length in (0.7, 1.4, 2.8)
-        for amplitude in (0.01, 0.03, 0.1, 0.3, 1.0)
-        for scale in SCALES
-        for noise in noises
-    ]
-    return Settings(*np.array(rows).T)
+def settings() -> tuple[TrendSettings, NoiseSettings]:
+    """Return the settings of trend and noise. All T x N pairs of them are averaged."""
+    trends = np.array([(length, a) for length in (0.7, 1.4, 2.8) for a in (0.01, 0.03, 0.1, 0.3, 1.0)])
+    correlated = [(0.0, 0.0), *((r, share) for r in CORRELATIONS for share in (0.4, 1.0))]
+    noises = np.array([(scale, *noise) for scale in SCALES for noise in correlated])
+    return TrendSettings(*trends.T), NoiseSettings(*noises.T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,28 +220,27 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     y = np.add.reduceat(values, starts) / counts
     u = np.add.reduceat(np.log(positions), starts) / counts
     end = float(np.log(positions[-1]))
-    noise = _usual_noise(values)
-    level = y[-1]
-    s = settings()
-    doubt = DOUBT * np.log(np.minimum(len(values) * (1 - s.correlation) / SPANS, 1.0))
-    doubt -= 0.5 * _drifting_variance(s, noise) / WANDER**2
-    smooth, rough = _prior(s, u, u, end), _noise(s, noise, starts, counts)
-    root = np.linalg.cholesky(smooth + rough)
-    z = np.linalg.solve(root, np.broadcast_to((y - level)[None, :, None], (len(root), len(y), 1)))[..., 0]
-    evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1) + doubt
+    noise, level = _usual_noise(values), float(y[-1])
+    trends, noises = settings()
+    doubt = DOUBT * np.log(np.minimum(len(values) * (1 - noises.correlation) / SPANS, 1.0))
+    doubt -= 0.5 * _drifting_variance(noises, noise) / WANDER**2
+    smooth, rough = _prior(trends, u, u, end), _noise(noises, noise, starts, counts)
+    root, z = _roots(smooth, rough, y - level)
+    evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1) + np.tile(doubt, len(smooth))
     chosen = np.argsort(-evidence)[:LARGEST]
     weights = np.exp(evidence[chosen] - evidence.max())
     first, last = positions[0], positions[-1]
     requested = np.append(np.geomspace(first, last, GRID), last / LATE)
     epochs = positions[np.unique(_nearest(positions, requested))]  # the trend is unknown between early epochs
-    used = Settings(*(part[chosen] for part in s))
+    trend_of, noise_of = np.divmod(chosen, len(rough))
+    used = TrendSettings(*(part[trend_of] for part in trends))
     weights /= weights.sum()
 
     def posterior(across: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gain = np.linalg.solve(root[chosen], across)
         return level + np.einsum("kmg,km->kg", gain, z[chosen]), own - gain.transpose(0, 2, 1) @ gain
 
-    state = smooth[chosen] + OWN * rough[chosen]
+    state = smooth[trend_of] + OWN * rough[noise_of]
     logs = np.log(epochs)
     means, covariances = posterior(_prior(used, u, logs, end), _prior(used, logs, logs, end))
     return Trend(
@@ -250,6 +253,28 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
         count=len(values),
         state=Posterior(np.exp(u), weights, *posterior(state, state)),
     )
+
+
+def _roots(smooth: np.ndarray, rough: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Cholesky factors L of all sums of two covariances, and L⁻¹ y.
+
+    A row and column of y, with a huge last element, give L⁻¹ y as the factor's last row: no system is solved.
+
+    Args:
+        smooth: Covariances of the trend, of shape (T, m, m).
+        rough: Covariances of the noise, of shape (N, m, m).
+        y: Values of shape (m,).
+
+    Returns:
+        The factors, of shape (T N, m, m), and the solutions, of shape (T N, m).
+    """
+    m = len(y)
+    whole = np.empty((len(smooth), len(rough), m + 1, m + 1))
+    np.add(smooth[:, None], rough[None], out=whole[..., :m, :m])
+    whole[..., m, :m] = whole[..., :m, m] = y
+    whole[..., m, m] = HUGE
+    root = np.linalg.cholesky(whole.reshape(-1, m + 1, m + 1))
+    return root[:, :m, :m], root[:, m, :m]
 
 
 def _nearest(positions: np.ndarray, requested: np.ndarray) -> np.ndarray:
@@ -282,8 +307,8 @@ def _usual_noise(values: np.ndarray) -> float:
     return float(np.sqrt(total / (USUAL_COUNT + count)))
 
 
-def _prior(s: Settings, a: np.ndarray, b: np.ndarray, end: float) -> np.ndarray:
-    """Return the trend's prior covariance between log-epochs a (m,) and b (g,), of shape (K, m, g)."""
+def _prior(s: TrendSettings, a: np.ndarray, b: np.ndarray, end: float) -> np.ndarray:
+    """Return the trend's prior covariance between log-epochs a (m,) and b (g,), of shape (T, m, g)."""
     apart = np.abs(a[:, None] - b[None])
     lengths, which = np.unique(s.length, return_inverse=True)
     z = np.sqrt(5) * apart / lengths[:, None, None]
@@ -292,18 +317,20 @@ def _prior(s: Settings, a: np.ndarray, b: np.ndarray, end: float) -> np.ndarray:
     return s.amplitude[:, None, None] ** 2 * matern[which] + linear
 
 
-def _noise(s: Settings, noise: float, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the covariance of the noise between the bins' means, of shape (K, m, m)."""
+def _noise(s: NoiseSettings, noise: float, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the covariance of the noise between the bins' means, of shape (N, m, m)."""
     variance = (s.scale * noise) ** 2
     white = variance * (1 - s.share)
     drifting = _drifting_variance(s, noise)
     correlations, which = np.unique(s.correlation, return_inverse=True)
     between = np.stack([_autoregressive(r, starts, counts) for r in correlations])[which]
-    return drifting[:, None, None] * between + (white[:, None] / counts + 1e-10)[:, :, None] * np.eye(len(counts))
+    covariance = drifting[:, None, None] * between
+    np.einsum("kii->ki", covariance)[...] += white[:, None] / counts + 1e-10  # a view of the diagonals
+    return covariance
 
 
-def _drifting_variance(s: Settings, noise: float) -> np.ndarray:
-    """Return the variance of the noise's autoregressive part, of shape (K,).
+def _drifting_variance(s: NoiseSettings, noise: float) -> np.ndarray:
+    """Return the variance of the noise's autoregressive part, of shape (N,).
 
     Second differences of a first-order autoregression have 2 (1 - r) (3 - r) times its variance; white noise's 6.
     """
