@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_wine
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_info
 
 from gengap import Plan, Trial, load, models, study
 from gengap.errors import BadRowError, DataError, PlanError, StudyFolderError, UsageError
+from gengap.files.limits import usable_cores
 from gengap.models.mlp import compile_for, perceptron
 from gengap.models.saved_model import export_model, load_saved, predict_outputs, read_card
 from gengap.plan import Recipe
 from gengap.prediction import predict
 from gengap.presets import full
 from gengap.tasks import BINARY, TASKS, AnyTask, Binary, Multiclass, Regression, task_of
-from gengap.train.baselines import fit_baselines
+from gengap.train.baselines import _outputs, bounded_openmp_threads, fit_baselines
 from gengap.train.stopping import Stopping
 
 RANDOM = np.random.default_rng(0)
@@ -138,11 +143,34 @@ def test_a_model_that_stands_alone_says_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_baselines_learn_every_task(name: str) -> None:
     data = load(table(name))
-    for baseline in fit_baselines(data.train, data.task):
+    for baseline in fit_baselines(data.train, data.validation, data.task):
         outputs = baseline.outputs(data.validation.x)
         assert outputs.shape == (len(data.validation), data.task.outputs)
         better = {"binary": 0.6, "multiclass": 1.0, "regression": 0.8}[name]
         assert data.task.scores(outputs, data.validation.y)[data.task.loss] < better
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_trees_are_the_better_of_two(name: str) -> None:
+    data = load(table(name))
+    _, trees = fit_baselines(data.train, data.validation, data.task)
+    kind = HistGradientBoostingClassifier if data.task.by_class else HistGradientBoostingRegressor
+    best = data.task.scores(trees.outputs(data.validation.x), data.validation.y)[data.task.loss]
+    losses = []
+    for stopping in (False, True):
+        model = kind(early_stopping=stopping, random_state=0).fit(data.train.x, data.task.labels(data.train.y))
+        by_model = replace(trees, outputs=partial(_outputs, model, data.task))
+        losses.append(data.task.scores(by_model.outputs(data.validation.x), data.validation.y)[data.task.loss])
+    assert losses[0] != losses[1]
+    assert best == pytest.approx(min(losses))
+
+
+def test_trees_of_few_rows_use_one_thread() -> None:
+    with bounded_openmp_threads(1_000):
+        assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "openmp"} == {1}
+    with bounded_openmp_threads(10**9):
+        threads = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "openmp"}
+    assert threads == {max(usable_cores() - 1, 1)}
 
 
 def test_a_class_that_no_training_row_has_is_improbable_but_possible() -> None:
@@ -150,7 +178,7 @@ def test_a_class_that_no_training_row_has_is_improbable_but_possible() -> None:
     data = load((x, y))
     seen = data.train.y[:, 2] == 0
     rows = type(data.train)(data.train.x[seen], data.train.y[seen])
-    for baseline in fit_baselines(rows, data.task):
+    for baseline in fit_baselines(rows, data.validation, data.task):
         losses = data.task.row_losses(baseline.outputs(data.validation.x), data.validation.y)
         assert np.isfinite(losses).all()
 

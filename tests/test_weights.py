@@ -100,7 +100,7 @@ def test_the_saved_model_needs_no_weights(found: Study, tmp_path: Path) -> None:
 
 def test_weights_reach_the_baselines(found: Study) -> None:
     train, task = found.dataset.train, found.dataset.task
-    linear = next(fit_baselines(train, task))
+    linear = next(fit_baselines(train, found.dataset.validation, task))
     theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
     theirs.fit(train.x, train.y, logisticregression__sample_weight=train.weights)
     np.testing.assert_allclose(linear.outputs(train.x)[:, 0], theirs.decision_function(train.x))

@@ -84,7 +84,8 @@ class Scheduler:
         if self.user_models is not None and self.user_models.clones:
             baselines = list(self.user_models.baselines)
         else:
-            baselines = list(fit_baselines(sample_in_memory(self.dataset.train), self.dataset.task))
+            train, validation = sample_in_memory(self.dataset.train), self.dataset.validation
+            baselines = list(fit_baselines(train, validation, self.dataset.task))
         self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in baselines}
         return baselines
 
