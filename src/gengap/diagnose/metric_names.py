@@ -105,7 +105,8 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
 def _with_evaluations(found: dict[str, CurveKey], keys: dict[str, CurveKey]) -> dict[str, CurveKey]:
     """Return the keys with those scores as validation that no framework computes on training rows."""
     if any(split in ("validation", "test") and metric for split, metric in found.values()):
-        return found | {name: ("validation", key[1]) for name, key in keys.items() if HELD_OUT.match(name)}
+        scores = {name: key[1] for name, key in keys.items() if not key[0] and HELD_OUT.match(name)}
+        return found | {name: ("validation", metric) for name, metric in scores.items()}
     alone = {name: ("validation", key[1]) for name, key in keys.items() if not key[0] and _held_out(key[1])}
     return found | alone
 

@@ -175,6 +175,7 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     clean = ("train", f"clean_{metric}")  # clean_loss lacks the penalties that validation's loss holds
     keys = [clean] if metric != "loss" and clean in series else [("train", metric), ("train", f"{metric}_step")]
     keys += [("train", other) for other in _spellings(metric)]
+    keys += [("train", "total_loss")] if metric == "loss" else [("train", "loss")] if metric == "total_loss" else []
     train_key = next((key for key in keys if key in series), None)
     train = None if train_key is None else series[train_key]
     higher = direction(metric)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from gengap.diagnose.metric_names import parse
@@ -13,6 +14,7 @@ from gengap.diagnose.readers.console.rows import Column, Rows
 from gengap.diagnose.readers.console.screen import Line, clean, without_bars
 from gengap.diagnose.readers.console.tables import NONE, TableReader, role
 from gengap.diagnose.readers.console.template import (
+    FINAL,
     Named,
     Template,
     canonical_name,
@@ -24,11 +26,18 @@ from gengap.diagnose.readers.console.template import (
 
 FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those that come again
 MOST_TEMPLATES = 100_000  # that are remembered
+LABEL = re.compile(r"[^\W\d_]{2}")
+OVERALL = NONE | {"all", "mean", "total", "average", "overall"}
 MOST_NUMBERS = 300  # of a line that is no row of a table
 
 
 def _decimals(number: str) -> int:
     return len(number) - number.find(".") if "." in number else 0
+
+
+def _is_label(cell: str) -> bool:
+    """Return whether a cell names something that is no split, such as a class."""
+    return LABEL.match(cell) is not None and cell.lower() not in OVERALL and split_of(cell) is None
 
 
 class Collector:
@@ -96,7 +105,7 @@ class Collector:
             self._place(template, numbers)
         if template.context is not None:
             self.rows.context = template.context
-        if not template.values:
+        if not template.values or self.rows.context == FINAL:
             return
         if not (form.plain and self._take_plain(form, numbers)):
             self._take(template, numbers)
@@ -149,7 +158,7 @@ class Collector:
             self._place(template, found)
         if template.context is not None:
             self.rows.context = template.context
-        if template.values:
+        if template.values and self.rows.context != FINAL:
             self._take(template, found)
             self._note_decimals(texts, found)
 
@@ -260,6 +269,8 @@ class Collector:
         lower = [name.lower() for name in names]
         held_out = lower[:2] == ["e", "#"]  # spaCy's table: all but the losses are scores on the development set
         split = next((split_of(cell) for cell in cells if not n.NUMBER.fullmatch(cell) and split_of(cell)), None)
+        if not any(map(role, names)) and any(map(_is_label, cells)):
+            return True  # a row for each class
         self.rows.overwritten, self.rows.new = False, True
         places: set[str] = set()
         for name, cell in zip(names, cells, strict=True):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.diagnose.metric_names import CurveKey, assign
+from gengap.diagnose.metric_names import CurveKey, assign, parse
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.rows import Column
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
@@ -29,6 +29,8 @@ class Curve(NamedTuple):
 
 def console_logs(found: Collector) -> list[Log]:
     """Return the runs that a collector found; none if there is no curve."""
+    if not _is_training(found):
+        return []
     columns = _one_form_each(found)
     columns = _direction_by_best(found, columns)
     keys = assign(columns)
@@ -54,15 +56,24 @@ def console_logs(found: Collector) -> list[Log]:
     return logs
 
 
+def _is_training(found: Collector) -> bool:
+    """Return whether anything is logged twice, or at an epoch or step; results of a test are neither."""
+    placed = any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step))
+    return placed or any(len(column.rows) > 1 for column in found.rows.columns.values())
+
+
 def _one_form_each(found: Collector) -> dict[str, Column]:
     """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
+    epochs = max((len(c.rows) for c in found.rows.columns.values() if _names(c.canonical, "validation")), default=0)
     forms: dict[str, list[Column]] = {}
     for column in found.rows.columns.values():
         if column.rows:
             forms.setdefault(column.canonical.lower(), []).append(column)
     chosen = {}
     for name, columns in forms.items():
-        columns.sort(key=lambda column: -len(column.rows))
+        columns.sort(
+            key=lambda column: (_has_split(column.form, len(column.rows), epochs), len(column.rows)), reverse=True
+        )
         main = columns[0]
         for column in columns[1:]:
             if len(column.rows) >= max(3, len(main.rows) // 10) and _apart(found, main, column):
@@ -76,16 +87,28 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
 
 def _one_column_each(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:
     """Return the longest column that is no progress bar for each split and metric; and the other columns."""
+    epochs = max((len(curve.rows) for curve in curves if curve.key[0] == "validation"), default=0)
     best: dict[CurveKey, Curve] = {}
     for curve in curves:
         other = best.get(curve.key)
-        if other is None or _preference(curve) > _preference(other):
+        if other is None or _preference(curve, epochs) > _preference(other, epochs):
             best[curve.key] = curve
     return list(best.values()), [curve for curve in curves if best[curve.key] is not curve]
 
 
-def _preference(curve: Curve) -> tuple[bool, int]:
-    return not curve.progress and len(curve.rows) > 2, len(curve.rows)
+def _preference(curve: Curve, epochs: int) -> tuple[bool, bool, int]:
+    """Order columns of one split and metric: those that are no progress, name the split, and have more values."""
+    named = _has_split(curve.name, len(curve.rows), epochs)
+    return not curve.progress and len(curve.rows) > 2, named, len(curve.rows)
+
+
+def _has_split(name: str, values: int, epochs: int) -> bool:
+    """Return whether a name says its split, in a column of a value for at least every second epoch."""
+    return bool((parse(name) or ("", ""))[0]) and 2 * values >= epochs
+
+
+def _names(canonical: str, split: str) -> bool:
+    return (parse(canonical) or ("", ""))[0] == split
 
 
 def _apart(found: Collector, main: Column, other: Column) -> bool:

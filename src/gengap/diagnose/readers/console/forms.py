@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from gengap.diagnose.readers.console import numbers as n
 from gengap.diagnose.readers.console.rows import Column
+from gengap.diagnose.readers.console.screen import GLYPHS
 from gengap.diagnose.readers.console.template import Template
 
 MOST = 20_000  # forms that are remembered
@@ -74,7 +75,7 @@ class Forms:
         misses = 0 if known is None else known.misses + 1
         if known is not None and misses not in RENEWED:
             known.misses = misses
-        elif (pattern := _pattern(line, numbers)) is not None:
+        elif (pattern := _pattern(line, texts, numbers)) is not None:
             self._forms[key] = _form(pattern, texts, numbers, template, misses)
 
 
@@ -105,16 +106,24 @@ def stands_in_bar(template: Template, numbers: Sequence[str]) -> bool:
     return named or any("/" in number and n.RATIO.fullmatch(number) is not None for number in numbers[1:])
 
 
-def _pattern(line: str, numbers: Sequence[str]) -> re.Pattern[str] | None:
+def _pattern(line: str, texts: Sequence[str], numbers: Sequence[str]) -> re.Pattern[str] | None:
     """Return a pattern for lines with other digits, or None if the numbers are not in the line as it is."""
     at, parts = 0, []
-    for number in numbers:
+    for i, number in enumerate(numbers):
         start = line.find(number, at)
+        while start >= 0 and not _fits(line, start, start + len(number), texts[i], texts[i + 1]):
+            start = line.find(number, start + 1)
         if start < 0:
             return None
         parts += [_with_any_digits(line[at:start]), VALUE_WITH_COMMA if "," in number else VALUE]
         at = start + len(number)
     return re.compile("".join([*parts, _with_any_digits(line[at:])]))
+
+
+def _fits(line: str, start: int, end: int, before: str, after: str) -> bool:
+    """Return whether the characters around a number are those of the parsed line, which lacks bars and colours."""
+    left, right = line[max(start - 1, 0) : start].translate(GLYPHS), line[end : end + 1].translate(GLYPHS)
+    return left == before[-1:] and right == after[:1]
 
 
 def _with_any_digits(text: str) -> str:

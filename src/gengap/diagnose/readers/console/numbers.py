@@ -12,7 +12,7 @@ import re
 _PLAIN = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _START = r"(?:(?<![\w.@%])|(?<=epoch)|(?<=step)|(?<=iter)|(?<=ep)(?<!\w\wep))(?<!\w[-/'])"
 _JOINED = rf"(?:(?:\+/-|[:/<,+×±x-]){_PLAIN}|\.\d+)*"
-_UNIT = r"(?:%|[A-Za-zµ][A-Za-z0-9µ/%]*)?"
+_UNIT = r"(?:%|(?!epoch)[A-Za-zµ][A-Za-z0-9µ/%]*)?"  # in 3epoch the word says what is counted
 NUMBER = re.compile(
     rf"({_START}[+-]?{_PLAIN}{_JOINED}{_UNIT}|(?<![\w.-])[+-]?(?:nan|inf(?:inity)?)(?!\w))", re.IGNORECASE
 )

@@ -79,8 +79,10 @@ QUOTES = re.compile(r"[\"`*]|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|ar
 SEPARATORS = " \t\r\f\v\xa0:=|>~≈,[({<#\"'-"
 VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
+SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
 LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
 CODE = re.compile(r"\.[a-z]{2,4}$|::|\.py\b|[\\<>;?$]|/.*/.*/")  # files, functions, addresses
+LOGGED_BY = re.compile(r"_(?:step|epoch)$")  # Lightning's train_loss_epoch
 WORD = re.compile(r"[a-z][a-z]*\d*|\d+")
 
 
@@ -99,6 +101,8 @@ def cut(text: str) -> Phrase:
     Phrase(context=('Train',), name='loss', separator=' = ')
     """
     text = QUOTES.sub("", text)
+    if "=" in text:
+        text = SETTING.sub(r"\g<0>, ", text)
     end = len(text.rstrip(SEPARATORS))
     while found := VERB.search(text[max(end - 8, 0) : end]):
         end = len(text[: end - len(found[1])].rstrip(SEPARATORS))
@@ -197,7 +201,8 @@ def metric_name(segment: str) -> str | None:
     while listed and len(taken) < 6 and _belongs(listed[-1]):
         taken.insert(0, listed.pop())
     found = set(words(" ".join([*listed[-3:], *taken])))
-    ends = set(words(taken[-1])[-1:])
+    last = LOGGED_BY.sub("", taken[-1])
+    ends = set(words(last if is_metric(last) else taken[-1])[-1:])
     if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
         return None
     name = re.sub(r"^[(\[](\w+)[)\]]", r"\1", " ".join(taken)).strip(" :-=.[]")

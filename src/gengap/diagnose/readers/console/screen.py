@@ -19,6 +19,7 @@ GLYPHS = str.maketrans(
     | {"：": ":", "，": ",", "；": ";", "（": "(", "）": ")", "＝": "=", "％": "%", "【": "[", "】": "]", "、": ","}
     | {"–": "-", "−": "-", "\xa0": " ", "\u3000": " ", "→": ">", "➜": ">", "·": ";", "•": ";", "\ufeff": None}
 )
+PLACE_IN_CODE = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+):\d+(?=\]|\)|:|\s|$)")  # engine.py:88
 GLUED = re.compile(r"(?<=\d)(?=Epoch[ \d])")
 
 
@@ -79,6 +80,8 @@ def clean(line: str) -> str:
         line = ESCAPE.sub(_gap, line)
     if not line.isascii():
         line = line.translate(GLYPHS)
+    if "." in line and ":" in line:
+        line = PLACE_IN_CODE.sub(r"\1 | ", line)
     if "#011" in line:  # a tab, as syslog writes it
         line = line.replace("#011", "\t")
     return line

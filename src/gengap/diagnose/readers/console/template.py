@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gengap.diagnose.metric_names import parse
 from gengap.diagnose.metric_words import GLUED, NUMBERED, SPLITS, in_english
 from gengap.diagnose.readers.console.phrases import (
     Phrase,
@@ -29,6 +30,10 @@ AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
 TAGGED = re.compile(r"%?\s*[(\[]\s*(\w+)\s*[)\]]")
 REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
 INDEX = re.compile(r"#\s*$")
+EPOCH_OF_SPLIT = re.compile(r"\s*(?:train|val|valid|eval|test)\w*:\s*", re.I)  # Train: 3 [ 50/100]
+FINAL_HEADING = re.compile(r"\W*final\s+(?:epoch|results?|evaluation|metrics?|scores?|performance)\b", re.I)
+FINAL = "final"  # the context of values that were logged before
+BAR_BEFORE = re.compile(r"\|\s*$")
 
 
 class Place(NamedTuple):
@@ -68,7 +73,7 @@ class Template:
     Attributes:
         places: Numbers that say where values belong.
         values: Numbers that are values.
-        context: The split of the lines below, if this one is a heading.
+        context: The split of the lines below, if this one is a heading; `FINAL` for results that come again.
         best: The number called "best", or -1: it shows which direction is better.
     """
 
@@ -85,7 +90,9 @@ def parse_template(texts: Sequence[str]) -> Template:
         return Template()
     phrases = [cut(text) for text in texts[:-1]]
     places, values = _places(texts, phrases), _values(texts, phrases)
-    context = None if values or not _is_heading(line) else split_of(line)
+    if (epoch := _bar_of_epochs(texts, places, values)) is not None:
+        places = [epoch]
+    context = None if values or not _is_heading(line) else FINAL if FINAL_HEADING.match(line) else split_of(line)
     best = next((i for i, phrase in enumerate(phrases) if phrase.name.lower() == "best"), -1)
     return Template(tuple(places), tuple(values), context, best)
 
@@ -106,9 +113,22 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
             if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s", texts[i + 1]):
                 found.append(Place("count", i, ""))
-        if not phrase.name and _ends_in_epoch(texts, i):
+        elif i == 0 and EPOCH_OF_SPLIT.fullmatch(texts[0]) and re.match(r"\s*\[", texts[1]):
+            found.append(Place("epoch", i, phrase.name))
+        glued = texts[i + 1].lower().startswith("epoch")
+        if (not phrase.name or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))
     return found
+
+
+def _bar_of_epochs(texts: Sequence[str], places: Sequence[Place], values: Sequence[Named]) -> Place | None:
+    """Return the epoch in `7/14 [..., loss=0.5, val_loss=0.6]`, a bar of epochs as both splits show."""
+    splits = {parse(named.canonical) for named in values}
+    held_out = any(key is not None and key[0] == "validation" for key in splits)
+    if any(place.kind != "count" for place in places) or not held_out or len(splits) < 2:
+        return None
+    bars = (i for i in range(len(texts) - 1) if BAR_BEFORE.search(texts[i]) and texts[i + 1].startswith(" ["))
+    return next((Place("epoch", i, "") for i in bars), None)
 
 
 def _ends_in_epoch(texts: Sequence[str], i: int) -> bool:
