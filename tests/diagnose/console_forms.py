@@ -41,7 +41,7 @@ FORMS = {
     ),
     "mnist": Form(
         (
-            "Train Epoch: {e} [0/60000 (0%)]\tLoss: 9.123456",
+            "Train Epoch: {e} [0/60000 (0%)]\tLoss: {t}",
             "Train Epoch: {e} [32000/60000 (53%)]\tLoss: {t}",
             "Test set: Average loss: {v}, Accuracy: 9312/10000 (93%)",
         ),

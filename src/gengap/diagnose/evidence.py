@@ -168,7 +168,7 @@ def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min
         smoothed = _rows(rows, validation, trend)
         train_trend = _training_trend(train)
         turn = int(trend.mean[:-1].argmin())
-        rise = _rise(validation, train, trend, train_trend, smoothed, turn)
+        rise = _rise(validation, train, trend, train_trend, smoothed, turn, curves.single_batches)
         pace = _pace(trend, smoothed, validation.rounding_error)
     return Evidence(
         validation=validation,
@@ -190,8 +190,12 @@ def _rise(
     train_trend: Trend | None,
     smoothed: RowLossTrend | None,
     turn: int,
+    single_batches: bool,
 ) -> Mixture:
-    """Return how far validation ends above its lowest point."""
+    """Return how far validation ends above its lowest point.
+
+    The noise of losses of single batches is their own: it says nothing on the model's changes.
+    """
     if validation.late_step:
         above = validation.values[-validation.late_step :]
         height, sd = above.mean() - trend.mean.min(), np.hypot(trend.noise, above.std())
@@ -200,7 +204,7 @@ def _rise(
     settled = trend.difference(-1, turn).with_error(validation.rounding_error)
     settled = settled.with_prior(LEVEL_OR_MOVING, (LEVEL, 1 - LEVEL)).with_error(max(error or 0.0, LEAST_LUCK))
     own = _own_fluctuations(validation, train, trend, train_trend, error)
-    return settled.mixed_with(own, _own_probability(train_trend))
+    return settled.mixed_with(own, _own_probability(None if single_batches else train_trend))
 
 
 def _training_trend(train: ScaledCurve | None) -> Trend | None:

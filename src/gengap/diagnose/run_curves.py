@@ -27,6 +27,7 @@ __all__ = ["Log", "MetricCurves", "choose_curves", "higher_is_better", "split_an
 
 
 REWARD = re.compile(r"(^|[^a-z])(reward|rew|return)s?([^a-z]|$)")
+OF_A_BATCH = re.compile(r"mini-?batch|(?:^|[_/. ])(?:step|batch|iter)$")  # MATLAB's columns, Lightning's loss_step
 SAME = {"acc": "accuracy", "ppl": "perplexity", "error": "err", "cross_entropy": "crossentropy", "xent": "loss"}
 
 
@@ -73,6 +74,7 @@ class MetricCurves:
         auxiliary: Curves of a score of the same run, such as accuracy, if the judged metric is a loss.
         train_column: The training column, as its source called it.
         log: The log that they come from.
+        single_batches: Whether each training value is of one batch, so that its noise is not the model's.
         parts: Curves of the run's other losses, if none of them is the sum: parts of the loss, or evaluation sets.
     """
 
@@ -85,6 +87,7 @@ class MetricCurves:
     train_column: str | None = None
     log: Log | None = None
     parts: tuple[MetricCurves, ...] = ()
+    single_batches: bool = False
 
     @property
     def not_judged(self) -> tuple[str, ...]:
@@ -178,6 +181,7 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     keys += [("train", "total_loss")] if metric == "loss" else [("train", "loss")] if metric == "total_loss" else []
     train_key = next((key for key in keys if key in series), None)
     train = None if train_key is None else series[train_key]
+    trained = None if train_key is None else log.names.get(train_key, train_key[1])
     higher = direction(metric)
     if higher is None:
         higher = train is not None and _climbs(train)
@@ -188,7 +192,8 @@ def _curves(log: Log, metric: str) -> MetricCurves:
         train=train,
         higher_is_better=higher,
         auxiliary=None if higher else _score(log, metric),
-        train_column=None if train_key is None else log.names.get(train_key, train_key[1]),
+        train_column=trained,
+        single_batches=trained is not None and OF_A_BATCH.search(trained.lower()) is not None,
         log=log,
     )
 

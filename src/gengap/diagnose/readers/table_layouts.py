@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, assign, parse
-from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.metric_words import AVERAGED, SPLITS
+from gengap.diagnose.readers.epoch_values import are_batches, last_of_each_epoch, mean_of_each_epoch
 from gengap.diagnose.readers.file_names import name_by_file
 from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
@@ -123,7 +124,7 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
             curves, diverged = _diverged(curves, part.x[part.start : part.end])
         title = run if len(parts) == 1 else f"{run} {i}".strip()
         inner = {
-            name: last_of_each_epoch(part.x[at[mine]], values[mine])
+            name: last_series(part.x[at[mine]], values[mine])
             for name, (at, values) in unassigned.items()
             if (mine := (part.start <= at) & (at < part.end) & np.isfinite(part.x[at])).any()
         }
@@ -231,7 +232,7 @@ def build_log(
     unassigned: Mapping[str, Series] | None = None,
     empty: Iterable[str] = (),
 ) -> Log:
-    """Return one run with its curves sorted by epoch. Of values for the same epoch the last counts, with a note.
+    """Return one run with its curves sorted by epoch. Of values for the same epoch one counts, with a note.
 
     Of two columns for one split and metric the longer one is used, and the first of equally long ones.
     """
@@ -239,9 +240,8 @@ def build_log(
     series: dict[CurveKey, Series] = {}
     names: dict[CurveKey, str] = {}
     for curve in curves:
-        x, last = np.unique(curve.x[::-1], return_index=True)
-        if len(x) < len(curve.x) and not curve.often:
-            decided.append(Message("read-repeated", {"column": curve.name, "count": len(curve.x) - len(x)}))
+        x, values, note = _one_each(curve)
+        decided += [note] if note else []
         if curve.key[0] == "validation" and (parse(curve.name) or ("", ""))[0] == "test":
             decided.append(Message("read-test-as-validation", {"column": curve.name}))
         key = curve.key[0], printable(curve.key[1])
@@ -250,7 +250,7 @@ def build_log(
             continue
         if key in series:
             left_out.append(names[key])
-        series[key] = Series(x.astype(np.int64), curve.y[::-1][last])
+        series[key] = Series(x.astype(np.int64), values)
         names[key] = printable(curve.name)
     title = printable(f"{file}:{run}" if run and file else file or run)
     shown = tuple(dict.fromkeys(printable(name) for name in left_out))
@@ -264,10 +264,25 @@ def build_log(
     )
 
 
-def last_of_each_epoch(x: np.ndarray, values: np.ndarray) -> Series:
+def _one_each(curve: LoggedColumn) -> tuple[np.ndarray, np.ndarray, Message | None]:
+    """Return a column's epochs and one value for each; and a note if there were several, on which one was taken."""
+    x, values = last_of_each_epoch(curve.x, curve.y)
+    again = len(curve.x) - len(x)
+    if not again:
+        return x, values, None
+    trained = curve.key[0] == "train"
+    numbers = {"column": curve.name, "count": again}
+    if trained and not AVERAGED.search(curve.name.lower()) and are_batches(curve.x, curve.y):
+        return *mean_of_each_epoch(curve.x, curve.y), Message("read-epoch-mean", numbers)
+    if trained and curve.often and 2 * len(x) <= len(curve.x):
+        return x, values, Message("read-epoch-last", numbers)
+    return x, values, None if curve.often else Message("read-repeated", numbers)
+
+
+def last_series(x: np.ndarray, values: np.ndarray) -> Series:
     """Return a curve sorted by epoch; of values for the same epoch the last counts."""
-    epochs, last = np.unique(x[::-1], return_index=True)
-    return Series(epochs.astype(np.int64), values[::-1][last])
+    epochs, last = last_of_each_epoch(x, values)
+    return Series(epochs.astype(np.int64), last)
 
 
 def _printable(note: Message) -> Message:

@@ -426,6 +426,8 @@ read-repeated = { $count } { $count ->
     [one] value
    *[other] values
 } of { $column } repeat an epoch or step: the last one logged counts.
+read-epoch-mean = { $column } is logged several times an epoch, as losses of single batches: their mean counts.
+read-epoch-last = { $column } is logged several times an epoch: its last value counts, as for a running mean.
 read-test-as-validation = { $column } is used as validation, because no validation is logged.
 read-header-again = Line { $line } repeats the column names and was left out.
 read-restart-continued = Epochs start again at { $epoch } after { $after }: counted on, as one run (--restart split for two).

@@ -26,6 +26,7 @@ from gengap.diagnose.readers.console.template import (
 
 FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those that come again
 MOST_TEMPLATES = 100_000  # that are remembered
+BAR = " in a bar"  # behind the form of values that show progress
 LABEL = re.compile(r"[^\W\d_]{2}")
 OVERALL = NONE | {"all", "mean", "total", "average", "overall"}
 MOST_NUMBERS = 300  # of a line that is no row of a table
@@ -59,7 +60,7 @@ class Collector:
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
         self._no_headers: set[tuple[str, ...]] = set()
-        self._lookup: dict[tuple[Named, str | None, bool], Column] = {}
+        self._lookup: dict[tuple[Named, str | None, bool, bool], Column] = {}
         self._tables = TableReader()
         self._forms = Forms()
         self._state: tuple[Form, tuple[str, ...]] | None = None  # of a bar that the next line is written over
@@ -118,7 +119,7 @@ class Collector:
         context = self.rows.context
         columns = form.columns.get(context)
         if columns is None:
-            columns = tuple(self._column(named, False) for named in form.template.values)
+            columns = tuple(self._column(named, False, form.progress) for named in form.template.values)
             if len({id(column) for column in columns}) < len(columns):
                 form.plain = False
                 return False
@@ -220,13 +221,13 @@ class Collector:
             text = found[named.number]
             number = n.value(text)
             if named.second and (two := n.pair(text)) is not None:
-                self.rows.add(self._column(named, False), two[0], progress)
-                self.rows.add(self._column(named, True), two[1], progress)
+                self.rows.add(self._column(named, False, progress), two[0], progress)
+                self.rows.add(self._column(named, True, progress), two[1], progress)
                 continue
             if named.average and (average := self._average(text, found[named.average])) is not None:
                 number = average
             if number is not None:
-                self.rows.add(self._column(named, False), number, progress)
+                self.rows.add(self._column(named, False, progress), number, progress)
         if template.best >= 0 and (best := n.value(found[template.best])) is not None:
             self.best = best
 
@@ -238,17 +239,18 @@ class Collector:
         number = n.value(behind)
         return number if n.value(text) is None or "." in text or "%" in behind else None
 
-    def _column(self, named: Named, second: bool) -> Column:
+    def _column(self, named: Named, second: bool, progress: bool) -> Column:
+        """Return the column of a value; a line that shows progress has columns of its own."""
         context = (
             None if named.split or self.rows.context == "train" else self.rows.context
         )  # training needs no word
-        key = named, context, second
+        key = named, context, second, progress
         column = self._lookup.get(key)
         if column is None:
             canonical, name = named.second if second else named.canonical, named.name
             if context and parse(canonical) is not None:
                 canonical, name = canonical_name(context, canonical), f"{context} {name}"
-            column = self._lookup[key] = self.rows.column(name, canonical, named.form)
+            column = self._lookup[key] = self.rows.column(name, canonical, f"{named.form}{BAR * progress}")
         return column
 
     def _table_row(self, line: str, open_end: bool) -> bool:

@@ -12,7 +12,7 @@ from gengap.diagnose.metric_names import CurveKey, assign, parse
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.rows import Column
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
-from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_of_each_epoch
+from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_series
 from gengap.diagnose.run_curves import Log
 from gengap.text.catalog import Message
 
@@ -71,9 +71,7 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
             forms.setdefault(column.canonical.lower(), []).append(column)
     chosen = {}
     for name, columns in forms.items():
-        columns.sort(
-            key=lambda column: (_has_split(column.form, len(column.rows), epochs), len(column.rows)), reverse=True
-        )
+        columns.sort(key=lambda column: _form_preference(column, epochs), reverse=True)
         main = columns[0]
         for column in columns[1:]:
             if len(column.rows) >= max(3, len(main.rows) // 10) and _apart(found, main, column):
@@ -100,6 +98,12 @@ def _preference(curve: Curve, epochs: int) -> tuple[bool, bool, int]:
     """Order columns of one split and metric: those that are no progress, name the split, and have more values."""
     named = _has_split(curve.name, len(curve.rows), epochs)
     return not curve.progress and len(curve.rows) > 2, named, len(curve.rows)
+
+
+def _form_preference(column: Column, epochs: int) -> tuple[bool, bool, int]:
+    """Order the phrases of one name: those that show no progress, name the split, and have more values."""
+    values = len(column.rows)
+    return not column.progress and 2 * values >= max(epochs, 2), _has_split(column.form, values, epochs), values
 
 
 def _has_split(name: str, values: int, epochs: int) -> bool:
@@ -150,7 +154,7 @@ def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -
         for curve in other:
             inside = (curve.rows >= part.start) & (curve.rows < part.end) & np.isfinite(part.x[curve.rows])
             if inside.any():
-                unassigned[curve.name] = last_of_each_epoch(part.x[curve.rows[inside]], curve.values[inside])
+                unassigned[curve.name] = last_series(part.x[curve.rows[inside]], curve.values[inside])
         names = [curve.name for curve in other]
         log = build_log(found.rows.file, name, 0, logged, names, [*notes, *more], unassigned)
         logs.append(replace(log, reader="text-table" if 2 * found.tabular > found.rows.points else "console"))
