@@ -59,9 +59,10 @@ def test_every_row_judges_the_finalists_once(tmp_path: Path) -> None:
     display = Counting()
     found = gengap.study(table("class"), PLAN, target="y", column=FEATURES, out=tmp_path, display=display)
     assert display.told == [(done, 8) for done in range(1, 9)]
-    assert [each.rows for each in found.summary.cross_validation] == [240, 240]
+    finalists = {each.run: each.rows for each in found.summary.cross_validation}
+    assert {"sizes/4", "sizes/8"} <= finalists.keys() and set(finalists.values()) == {240}
     assert found.summary.recommendation is not None
-    assert found.summary.recommendation.why.parameters["finalists"] == 2
+    assert found.summary.recommendation.why.parameters["finalists"] == len(finalists)
     assert not found.summary.interrupted
 
 
@@ -127,7 +128,7 @@ def test_an_interrupted_final_uses_no_test_rows_and_goes_on_where_it_was(tmp_pat
 def test_any_task(target: str) -> None:
     found = gengap.study(table(target), PLAN, target="y", column=FEATURES)
     kept = found.summary.recommendation
-    assert kept is not None and len(found.summary.cross_validation) == 2
+    assert kept is not None and len(found.summary.cross_validation) >= 2
     assert (kept.expected.accuracy is None, kept.expected.r2 is None) == (target == "number", target == "class")
 
 
@@ -161,7 +162,8 @@ def test_one_that_is_left_is_no_winner(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(cross_validation, "out_of_fold", diverged)
     found = gengap.study(table("class"), PLAN, target="y", column=FEATURES)
-    assert not found.summary.cross_validation and found.summary.recommendation is not None
+    networks = {each.run for each in found.summary.cross_validation} & set(found.planned)
+    assert networks <= {"sizes/4"} and found.summary.recommendation is not None
 
 
 def test_a_run_that_diverged_has_no_finite_loss() -> None:

@@ -41,7 +41,7 @@ def output(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def model(folder: Path, output: str) -> Path:
-    return folder / "s" / "models" / "best.keras"
+    return folder / "s" / "models" / "best"
 
 
 def predicted(model: Path, table: object, out: Path) -> np.ndarray:
@@ -139,7 +139,7 @@ def test_a_model_saved_before_encodings_still_wants_complete_numbers(model: Path
     from gengap.models.saved_model import load_saved
 
     plain = tmp_path / "old.keras"
-    load_saved(old.folder / "models" / "best.keras").save(plain)
+    load_saved(old.folder / "models" / "sizes" / "Tiny.keras").save(plain)
     write_card(plain, ModelCard(("a", "b"), "y"))
     assert gengap.predict(plain, pa.table({"b": [1.0], "a": [2.0]}), tmp_path / "p.parquet") == 1
     with pytest.raises(DataError, match="row 1, column 'a': the cell is empty"):

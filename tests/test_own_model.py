@@ -152,7 +152,7 @@ def test_a_study_of_the_users_models_from_the_command_line(here: Path) -> None:
 def test_a_saved_model_predicts_what_was_logged(tmp_path: Path) -> None:
     found = gengap.study("collider", PLAN, **ROWS, model=Subclassed, out=tmp_path)
     raw = gengap.load("collider", **ROWS, preparation="raw").validation
-    model = keras.saving.load_model(tmp_path / "models" / "best.keras")
+    model = keras.saving.load_model(tmp_path / "models" / f"{found.trials[0].run}.keras")
     logged = found.trials[0].metrics["validation"]["binary_crossentropy"]
     result = model.evaluate(raw.x, raw.y[:, None], verbose=0, return_dict=True)
     assert result["binary_crossentropy"] == pytest.approx(logged, rel=1e-4)
@@ -182,7 +182,7 @@ def test_several_classes_and_numbers(target: Any, outputs: int, tmp_path: Path) 
     found = gengap.study((x, target(x[:, 0])), PLAN, validation=60, model=own, out=tmp_path)
     assert found.trials[0].parameters == 16 + 5 * outputs
     table = (x[:7], target(x[:7, 0]))
-    assert gengap.predict(tmp_path / "models" / "best.keras", table, tmp_path / "p.parquet") == 7
+    assert gengap.predict(tmp_path / "models" / "best", table, tmp_path / "p.parquet") == 7
     answers = pq.read_table(tmp_path / "p.parquet")
     assert answers.num_columns == outputs + (outputs > 1)  # and the predicted class
     if outputs == 1:

@@ -44,7 +44,7 @@ def kept(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture(scope="module")
 def model(kept: Study) -> Path:
     assert kept.folder
-    return kept.folder / "models" / "best.keras"
+    return kept.folder / "models" / "best"
 
 
 def probabilities(path: Path) -> np.ndarray:
@@ -222,7 +222,7 @@ def test_categories_and_numbers_that_training_never_saw_are_named_once(tmp_path:
     rows["two"], rows["shop"] = np.where(random.random(200) < 0.5, "yes", "no"), random.integers(0, 5, 200)
     rows.to_csv(tmp_path / "t.csv", index=False)
     gengap.study(tmp_path / "t.csv", PLAN, target="y", column={"shop": "category"}, out=tmp_path / "s")
-    model = tmp_path / "s" / "models" / "best.keras"
+    model = tmp_path / "s" / "models" / "best"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         gengap.predict(model, rows.assign(two=["yes", None] * 100), tmp_path / "p.parquet")

@@ -72,9 +72,6 @@ def test_histories_are_one_long_table(kept: Study) -> None:
 def test_each_saved_model_predicts_the_logged_validation_loss_from_raw_rows(kept: Study) -> None:
     assert kept.folder
     raw = gengap.load("collider", **ROWS, preparation="raw").validation
-    best = kept.folder / "models" / "best.keras"
-    chosen = kept.summary.recommendation
-    assert chosen
     for trial in kept.trials:
         suffix = "" if trial.seed == 0 else f".seed{trial.seed}"
         model = keras.saving.load_model(kept.folder / "models" / f"{trial.run}{suffix}.keras", safe_mode=True)
@@ -84,8 +81,6 @@ def test_each_saved_model_predicts_the_logged_validation_loss_from_raw_rows(kept
         logged = next(h for h in kept.histories if (h.run, h.seed) == (trial.run, trial.seed))
         assert trial.best_epoch is not None
         assert result["loss"] == pytest.approx(logged["validation", "loss"].at(trial.best_epoch - 1), rel=1e-4)
-        if (trial.run, trial.seed) == (chosen.run, chosen.seed):
-            assert best.read_bytes() == (kept.folder / "models" / f"{trial.run}{suffix}.keras").read_bytes()
 
 
 def test_a_column_in_tiny_units_is_prepared_the_same_in_the_saved_model(tmp_path: Path) -> None:

@@ -21,12 +21,14 @@ from gengap import Plan, Trial, load, models, study
 from gengap.errors import BadRowError, DataError, PlanError, StudyFolderError, UsageError
 from gengap.files.limits import usable_cores
 from gengap.models.mlp import compile_for, perceptron
-from gengap.models.saved_model import export_model, load_saved, predict_outputs, read_card
+from gengap.models.predictor import load_predictor
+from gengap.models.saved_baseline import baseline_outputs, bounded_openmp_threads
+from gengap.models.saved_model import export_model, predict_outputs, read_card
 from gengap.plan import Recipe
 from gengap.prediction import predict
 from gengap.presets import full
 from gengap.tasks import BINARY, TASKS, AnyTask, Binary, Multiclass, Regression, task_of
-from gengap.train.baselines import _outputs, bounded_openmp_threads, fit_baselines
+from gengap.train.baselines import fit_baselines
 from gengap.train.stopping import Stopping
 
 RANDOM = np.random.default_rng(0)
@@ -159,7 +161,7 @@ def test_trees_are_the_better_of_two(name: str) -> None:
     losses = []
     for stopping in (False, True):
         model = kind(early_stopping=stopping, random_state=0).fit(data.train.x, data.task.labels(data.train.y))
-        by_model = replace(trees, outputs=partial(_outputs, model, data.task))
+        by_model = replace(trees, outputs=partial(baseline_outputs, model, data.task))
         losses.append(data.task.scores(by_model.outputs(data.validation.x), data.validation.y)[data.task.loss])
     assert losses[0] != losses[1]
     assert best == pytest.approx(min(losses))
@@ -208,7 +210,7 @@ def test_a_whole_study_of_a_real_table(tmp_path: Path, name: str, loader: type[l
     page = (out / "report.html").read_text("utf-8")
     assert ("Expected R²" in page) == (name == "regression")
     # The saved model's answers on the raw table are those that the test rows were judged by.
-    assert predict(out / "models" / "best.keras", path, tmp_path / "answers.parquet") == len(frame)
+    assert predict(out / "models" / "best", path, tmp_path / "answers.parquet") == len(frame)
     answers = pq.read_table(tmp_path / "answers.parquet")
     truth = frame["target"].to_numpy()
     if name == "regression":
@@ -254,8 +256,8 @@ def test_the_same_folder_resumes(tmp_path: Path) -> None:
     again = study(rows, "quick", only="sizes/Tiny", max_epochs=5, out=out)
     assert [t.metrics for t in first.trials] == [t.metrics for t in again.trials]
     assert first.trials[0].began == again.trials[0].began
-    assert read_card(out / "models" / "best.keras").classes == ("2", "5", "9")
-    assert load_saved(out / "models" / "best.keras").output_shape == (None, 3)
+    assert read_card(out / "models" / "best").classes == ("2", "5", "9")
+    assert load_predictor(out / "models" / "best").outputs(rows[0][:1]).shape == (1, 3)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from sklearn.utils import compute_sample_weight
 
 import gengap
 from gengap.errors import BadRowError, DataError, UsageError
-from gengap.models.saved_model import load_saved, predict_outputs
+from gengap.models.predictor import load_predictor
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
 from gengap.text.catalog import Message
@@ -65,7 +65,7 @@ def test_curves_are_weighted_means_of_the_rows_that_are_kept(found: Study) -> No
 def test_what_is_concluded_is_of_the_same_means(found: Study) -> None:
     summary = found.summary
     losses = {trial.run: trial.loss("validation") for trial in found.trials}
-    losses |= {each.run: each.loss for each in summary.baselines}
+    losses |= {each.run: each.loss for each in (*summary.baselines, *summary.mixtures)}
     assert {rank.run: pytest.approx(rank.loss, rel=1e-4) for rank in summary.ranks} == losses
     for comparison in summary.comparisons:
         if comparison.metric == "binary_crossentropy":
@@ -74,7 +74,7 @@ def test_what_is_concluded_is_of_the_same_means(found: Study) -> None:
     test, rows = summary.test, found.dataset.test
     assert test is not None and rows is not None and found.folder is not None and summary.table is not None
     raw = rows.x * found.dataset.scale + found.dataset.mean
-    outputs = predict_outputs(load_saved(found.folder / "models" / "best.keras"), raw)
+    outputs = load_predictor(found.folder / "models" / "best").outputs(raw)
     scores = found.dataset.task.scores(outputs, rows.y, rows.weights)
     assert test.metrics == pytest.approx(scores, rel=1e-5)
     assert summary.table.weighting[0] == Message("table-weights", {"column": "w"})
@@ -95,7 +95,7 @@ def test_the_unit_of_weights_does_not_matter(found: Study) -> None:
 def test_the_saved_model_needs_no_weights(found: Study, tmp_path: Path) -> None:
     assert found.folder is not None
     rows = table(20, 1).drop(columns=["w", "y"])
-    assert gengap.predict(found.folder / "models" / "best.keras", rows, tmp_path / "out.parquet") == 20
+    assert gengap.predict(found.folder / "models" / "best", rows, tmp_path / "out.parquet") == 20
 
 
 def test_weights_reach_the_baselines(found: Study) -> None:

@@ -241,7 +241,7 @@ def ingest(
 @app.command(cls=PlainCommand)
 def predict(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A model of a study, such as runs/.../models/best.keras.")
+        Path, typer.Argument(metavar="MODEL", help="A model of a study, such as runs/.../models/best.")
     ],
     table: Annotated[
         str, typer.Argument(metavar="TABLE", help="The rows to predict: a source as for `gengap study`.")
@@ -260,12 +260,14 @@ def predict(
 
     The result is probabilities and the most likely class, or a number. TABLE needs no target column.
     """
+    from gengap.prediction import model_members, probability_class
     from gengap.prediction import predict as run
-    from gengap.prediction import probability_class
 
     with _plain_warnings():
         count = run(model, table, out, ids=ids or (), overwrite=overwrite)
     typer.echo(f"{out}: {count:,} rows")
+    if members := model_members(model):
+        typer.echo(f"model: {', '.join(f'{each} {weight:.0%}' for each, weight in members.items())}")
     if (name := probability_class(model)) is not None:
         typer.echo(f"probability: of class {name!r}; predicted: the more likely class")
 

@@ -16,11 +16,11 @@ from gengap.data.sources.source import feature_batches
 from gengap.data.value_formats import UnreadableValueError
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
 from gengap.files.outputs import check_output
-from gengap.models.saved_model import ModelCard, load_saved, predict_outputs, read_card
+from gengap.models.predictor import Predictor, load_predictor
+from gengap.models.saved_model import read_card
 from gengap.text.numbers import significant
 
 if TYPE_CHECKING:
-    import keras
     import pyarrow as pa
 
     from gengap.data.sources.blocks import Progress
@@ -42,7 +42,8 @@ def predict(
     `prediction`, in the target's units. The memory that this takes does not grow with the table.
 
     Args:
-        model: A .keras file of a study, such as models/best.keras. It prepares raw features itself.
+        model: A model of a study, such as models/best. Its ending (.keras, .skops, or .zip for the mean of several)
+            may be left out. It prepares raw features itself.
         table: Any source of `gengap.load`, with or without the target. Columns are found by name. Text, dates and
             missing values are prepared as in training. A category that training never had counts as a missing one.
         out: File to write; it ends in .parquet, .csv, .arrow or .feather, and is replaced in one step.
@@ -80,7 +81,7 @@ def predict(
     added = [pa.field(name, pa.from_numpy_dtype(values.dtype)) for name, values in example.items()]
     schema, unseen = pa.schema([*copied, *added]), UnseenValues()
     origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
-    predictions = _predictions(load_saved(path), card, batches, schema, unseen, origin)
+    predictions = _predictions(load_predictor(path), batches, schema, unseen, origin)
     rows = write_batches(predictions, schema, out, "predict")
     for message in unseen.messages():
         warnings.warn(message, GengapWarning, stacklevel=2)
@@ -91,6 +92,11 @@ def probability_class(model: str | Path) -> str | None:
     """Return the class that the column `probability` is the probability of; None if there is no such column."""
     card = read_card(Path(model))
     return card.classes[1] if card.task == "binary" and card.classes else None
+
+
+def model_members(model: str | Path) -> dict[str, float]:
+    """Return the weight of each run in a saved model's prediction; one run unless it is the mean of several."""
+    return read_card(Path(model)).weights
 
 
 class UnseenValues:
@@ -137,8 +143,7 @@ def _columns(found: Mapping[str, tuple[int, str, str]]) -> str:
 
 
 def _predictions(
-    model: keras.Model,
-    card: ModelCard,
+    model: Predictor,
     batches: Iterator[tuple[pa.RecordBatch, list[pa.Array]]],
     schema: pa.Schema,
     unseen: UnseenValues,
@@ -148,6 +153,7 @@ def _predictions(
 
     from gengap.data.encoding import collect_columns
 
+    card = model.card
     steps = card.encoding.steps if card.encoding else ()
     before = 0
     for batch, copied in batches:
@@ -160,5 +166,5 @@ def _predictions(
             row = before + unread.row + 1
             raise BadRowError(origin, row, unread.column, unread.problem, unread.hint) from None
         before += len(raw)
-        answers = card.answers(predict_outputs(model, x))
+        answers = card.answers(model.outputs(x))
         yield pa.RecordBatch.from_arrays([*copied, *(pa.array(each) for each in answers.values())], schema=schema)

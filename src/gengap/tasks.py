@@ -88,6 +88,18 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         """Return metrics by name of one model's outputs (rows, outputs), the loss first. All are weighted means."""
         raise NotImplementedError
 
+    def mix(self, outputs: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+        """Return the outputs (rows, outputs) of a model that predicts the weighted mean of several predictions.
+
+        Numbers are averaged. Of classes the probabilities are averaged, not the logits.
+
+        Args:
+            outputs: Outputs of each model, (rows, outputs).
+            weights: Weight of each model, above 0; their sum may be anything.
+        """
+        shares = np.asarray(weights, np.float64) / np.sum(weights)
+        return np.tensordot(shares, np.stack(outputs).astype(np.float64), axes=1)
+
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return predictions by column, (rows,), from a model's outputs (rows, outputs)."""
         raise NotImplementedError
@@ -125,6 +137,17 @@ class Binary(Task, frozen=True, tag="binary"):
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return cross-entropy and accuracy, and AUC if both classes are there."""
         return _of_classes(self, outputs, y, weights) | roc_auc(outputs[..., 0], y.reshape(-1), weights)
+
+    def mix(self, outputs: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+        """Return the log-odds of the mean probability.
+
+        >>> round(float(Binary().mix([np.array([[0.0]]), np.array([[2.0]])], [1, 1])[0, 0]), 4)
+        0.8372
+        """
+        from scipy.special import log_expit
+
+        z = np.stack(outputs).astype(np.float64)
+        return _log_mean(log_expit(z), weights) - _log_mean(log_expit(-z), weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return the probability of the second class, and the class that is more likely."""
@@ -177,6 +200,12 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return cross-entropy and accuracy."""
         return _of_classes(self, outputs, y, weights)
+
+    def mix(self, outputs: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+        """Return the logarithms of the mean probabilities."""
+        from scipy.special import log_softmax
+
+        return _log_mean(log_softmax(np.stack(outputs).astype(np.float64), axis=-1), weights)
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return the probability of every class, and the most likely class."""
@@ -366,6 +395,14 @@ def roc_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None =
         if len(np.unique(weighted_labels)) == 2
         else {}
     )
+
+
+def _log_mean(logs: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    """Return the logarithm of the weighted mean of probabilities, from their logarithms (models, ...)."""
+    from scipy.special import logsumexp
+
+    shares = np.asarray(weights, np.float64) / np.sum(weights)
+    return logsumexp(logs, axis=0, b=shares.reshape(-1, *[1] * (logs.ndim - 1)))
 
 
 def _name(value: Any) -> str:

@@ -93,7 +93,7 @@ def test_the_first_screen_says_what_overfits_and_what_to_keep() -> None:
     assert (
         "1 of 3 models overfits; recommended: sizes/Tiny" in text
     )  # one on part of the rows is no model to choose
-    assert text.index("recommended: sizes/Tiny") < text.index("Smallest model at most one standard error")
+    assert text.index("recommended: sizes/Tiny") < text.index("Simplest model at most one standard error")
     assert "0.5000 [0.4500, 0.5500]" in text and "70.0% [60.0, 80.0]" in text
     badges = [attrs for tag, attrs in page.tags if tag == "a" and "badge" in (attrs.get("class") or "")]
     assert len(badges) == 4 and badges[1]["class"] == "badge overfit"

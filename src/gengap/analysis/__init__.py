@@ -18,6 +18,7 @@ from gengap.analysis.effects import (
 )
 from gengap.analysis.evaluation import compare_all_metrics
 from gengap.analysis.growth import Finalist, analyse_finalists
+from gengap.analysis.mixture import with_mixture
 from gengap.analysis.recommend import Recommendation, recommend
 from gengap.analysis.results import TrialResults
 from gengap.diagnose.verdict import Verdict
@@ -26,7 +27,7 @@ from gengap.stats.learning_curve import LearningCurveForecast
 
 
 class BaselineResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Validation loss of a baseline, and its accuracy or, for numbers, R²."""
+    """Validation loss of a baseline or a mixture, and its accuracy or, for numbers, R²."""
 
     run: str
     loss: float
@@ -39,6 +40,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         baselines: Losses of models without epochs.
+        mixtures: Losses of weighted means of several models.
         sizes: Which size is enough.
         regularizers: Effect of each regulariser.
         more_rows: Forecast of the loss with more training rows.
@@ -49,6 +51,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     baselines: tuple[BaselineResult, ...] = ()
+    mixtures: tuple[BaselineResult, ...] = ()
     sizes: SizeAnalysis | None = None
     regularizers: tuple[RegularizerEffect, ...] = ()
     more_rows: LearningCurveForecast | None = None
@@ -69,16 +72,14 @@ def conclude(
         counts: Number of rows of each split.
         verdicts: Verdicts by run.
     """
-    names = [*results.full_runs, *results.baselines]
+    results = with_mixture(results)
+    names = [*results.full_runs, *results.baselines, *results.mixtures]
     losses = {run: results.losses(run) for run in names}
     sizes, effects = analyse_sizes(results, features), analyse_regularizers(results)
     more_rows = analyse_training_rows(results, counts["train"])
-    scores = {run: results.task.scores(each, results.y, results.weights) for run, each in results.baselines.items()}
     return Conclusions(
-        baselines=tuple(
-            BaselineResult(run=run, loss=each[results.task.loss], accuracy=each.get("accuracy"), r2=each.get("r2"))
-            for run, each in scores.items()
-        ),
+        baselines=tuple(_scored(results, run) for run in results.baselines),
+        mixtures=tuple(_scored(results, run) for run in results.mixtures),
         sizes=sizes,
         regularizers=effects,
         more_rows=more_rows,
@@ -89,3 +90,10 @@ def conclude(
         cross_validation=analyse_finalists(results),
         recommendation=recommend(results, features, counts["test"], sizes, effects, verdicts, more_rows),
     )
+
+
+def _scored(results: TrialResults, run: str) -> BaselineResult:
+    """Return the scores of a baseline or a mixture on the validation rows."""
+    scores = results.task.scores(results.outputs(run)[0], results.y, results.weights)
+    loss = scores[results.task.loss]
+    return BaselineResult(run=run, loss=loss, accuracy=scores.get("accuracy"), r2=scores.get("r2"))

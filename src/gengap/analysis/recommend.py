@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
-from gengap.analysis.results import Interval, TrialResults, interval
-from gengap.diagnose.verdict import Thresholds, Verdict
+from gengap.analysis.results import Interval, Member, TrialResults, interval
+from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error
 from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.stats.paired import CrossFitEstimate, cross_fit
@@ -18,7 +18,7 @@ from gengap.tasks import weighted_variance
 from gengap.text.catalog import Message
 
 STEPS = 3
-MIN_EFFECT = Thresholds().min_effect
+NEAR = 0.003  # share of the loss that simplicity may cost
 
 
 class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,11 +57,12 @@ class NextStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """The model to use, saved as models/best.keras.
+    """The model to use, saved as models/best with an ending that says what it is.
 
     Attributes:
-        run: Its run.
-        seed: Its seed.
+        run: Its run, or the names of the runs that it averages.
+        seed: Its best seed, of a trial.
+        members: The runs whose predictions it averages, with their weights; one run if it is no mixture.
         why: The reason.
         learnt: Whether any network clearly beats guessing.
         expected: What to expect on new rows.
@@ -70,6 +71,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
 
     run: str
     seed: int
+    members: tuple[Member, ...] = ()
     why: Message
     learnt: bool
     expected: ExpectedScores
@@ -85,12 +87,13 @@ def recommend(
     verdicts: Mapping[str, Verdict],
     more_rows: LearningCurveForecast | None = None,
 ) -> Recommendation | None:
-    """Recommend the smallest model that is as good as the best; None if all diverged.
+    """Recommend the simplest model that is as good as the best; None if all networks diverged.
 
-    As good means: at most one standard error (of paired losses) and MIN_EFFECT worse. With few rows the standard
-    error is wide, and a small size is no reason to accept a loss that is clearly higher. Cross-validated runs are
-    compared by the losses of all rows that validated. If no model ranks the validation rows better than chance,
-    the smallest of all is recommended, because nothing was learnt.
+    Networks from small to large, the linear model, the trees and the mixture of all are candidates. As good means:
+    at most one standard error (of paired losses) and NEAR worse. With few rows the standard error is wide, and
+    simplicity is no reason to accept a loss that is clearly higher. Cross-validated runs are compared by the losses
+    of all rows that validated. If no network ranks the validation rows better than chance, the smallest of all is
+    recommended, because nothing was learnt.
 
     Args:
         results: The finished trials.
@@ -104,42 +107,45 @@ def recommend(
     if not results.full_runs:
         return None
     order = sorted(results.full_runs, key=lambda run: results.parameters(run, features))
-    candidates = order
+    candidates = [*order, *results.savable, *results.mixtures]
     if results.out_of_fold:
-        candidates = [run for run in order if run in results.out_of_fold]
-        choice = smallest_near_best({run: results.pooled_losses(run)[None] for run in candidates}, candidates)
+        candidates = [run for run in candidates if run in results.out_of_fold]
+        choice = simplest_near_best({run: results.pooled_losses(run)[None] for run in candidates}, candidates)
     else:
-        choice = smallest_near_best({run: results.losses(run) for run in order}, order)
+        choice = simplest_near_best({run: results.losses(run) for run in candidates}, candidates)
     test = results.permutation_test
     run = choice.run if test.learnt else order[0]
-    seed = results.seeds(run)[int(results.losses(run).mean(axis=1).argmin())]
+    seeds = results.seeds(run)
+    seed = seeds[int(results.losses(run).mean(axis=1).argmin())] if seeds else 0
     steps = list(_next_steps(results, run, sizes, effects, verdicts.get(run), more_rows))
     steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
     nothing_learnt = Message("conclusion-nothing-learnt", test._asdict())
     return Recommendation(
         run=run,
         seed=seed,
-        why=_why(choice, len(results.out_of_fold), run != candidates[0]) if test.learnt else nothing_learnt,
+        members=results.mixtures[run].members if run in results.mixtures else (Member(run, 1.0),),
+        why=_why(results, choice, candidates) if test.learnt else nothing_learnt,
         learnt=test.learnt,
         expected=_expected(results, run, seed, test_rows),
         next_steps=tuple(steps[:STEPS]),
     )
 
 
-def _why(choice: OneStandardErrorChoice, finalists: int, smaller: bool) -> Message:
-    """Why this run: it is the best, with or without a `smaller` one, or the smallest that is close to the best."""
+def _why(results: TrialResults, choice: OneStandardErrorChoice, candidates: Sequence[str]) -> Message:
+    """Return why it was chosen: it is the best, or the simplest that is close to the best."""
+    finalists = len(results.out_of_fold)
     values: dict[str, object] = {"finalists": finalists} if finalists else {}
     if choice.run == choice.best:
         code = "conclusion-lowest-cross-validated" if finalists else "conclusion-lowest-loss"
-        return Message(code, values | {"smaller": smaller})
-    values |= {"limit": MIN_EFFECT, "best": choice.best, "difference": choice.difference, "error": choice.error}
+        return Message(code, values | {"smaller": choice.run in results.trials and choice.run != candidates[0]})
+    values |= {"limit": NEAR, "best": choice.best, "difference": choice.difference, "error": choice.error}
     return Message("conclusion-smallest-cross-validated" if finalists else "conclusion-smallest-loss", values)
 
 
-def smallest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneStandardErrorChoice:
-    """Return the first run in `order` at most one standard error and MIN_EFFECT worse than the best."""
+def simplest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneStandardErrorChoice:
+    """Return the first run in `order` at most one standard error and NEAR worse than the best."""
     means = {run: float(losses[run].mean()) for run in order}
-    near = [run for run in order if means[run] <= (1 + MIN_EFFECT) * min(means.values())]
+    near = [run for run in order if means[run] <= (1 + NEAR) * min(means.values())]
     return choose_within_one_error({run: losses[run] for run in near}, near)
 
 
@@ -156,7 +162,7 @@ class _Candidates(NamedTuple):
 
 
 def _candidates(results: TrialResults, run: str, seed: int) -> _Candidates:
-    """Return the candidates: cross-validated runs, or else all runs, seeds and epochs.
+    """Return the candidates: cross-validated runs, or else all runs, seeds, epochs and other models.
 
     The rows of cross-validation chose no finalist: they trained the models that the finalists were chosen from.
     """
@@ -164,9 +170,12 @@ def _candidates(results: TrialResults, run: str, seed: int) -> _Candidates:
         crossed = results.out_of_fold.values()
         errors = [each.wrong for each in crossed if each.wrong is not None]
         return _Candidates([each.losses for each in crossed], chosen.losses, errors, chosen.wrong)
-    at, wrong = results.seeds(run).index(seed), results.errors(run)
+    at, wrong = results.seeds(run).index(seed) if run in results.trials else 0, results.errors(run)
+    others = [*results.savable, *results.mixtures]
     losses = [epoch for key in results.keys for epoch in results.epoch_losses(*key)]
+    losses += [results.losses(each)[0] for each in others]
     errors = [epoch for key in results.keys for epoch in results.epoch_errors(*key)]
+    errors += [each[0] for each in map(results.errors, others) if each is not None]
     return _Candidates(losses, results.losses(run)[at], errors, None if wrong is None else wrong[at])
 
 
@@ -226,9 +235,10 @@ def _next_steps(
         before, last = sizes.results[-2:]
         gain = 100 * (1 - last.validation[1] / before.validation[1])
         yield NextStep(finding=Message("next-larger-model", {"run": last.run}), gain_percent=gain)
-    for baseline in results.baselines:
+    for baseline in (each for each in results.baselines if each not in results.out_of_fold):
         if (gain := _gain_percent(results, baseline, loss)) > 1:
-            yield NextStep(finding=Message("next-use-baseline", {"run": baseline}), gain_percent=gain)
+            values = {"run": baseline, "saved": baseline in results.savable}
+            yield NextStep(finding=Message("next-use-baseline", values), gain_percent=gain)
     beaten = {run, *results.out_of_fold}  # by cross-validation, where they looked better on fewer rows
     better = [effect for effect in effects if effect.kind == "treatment" and effect.run not in beaten]
     best = min(better, key=lambda effect: effect.loss.difference, default=None)

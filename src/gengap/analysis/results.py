@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import msgspec
 import numpy as np
 
 from gengap.plan import SIZES, Size, Trial
@@ -18,6 +19,7 @@ from gengap.train.types import TrainResult
 Key = tuple[str, int]  # run and seed
 Interval = tuple[float, float, float]  # low, middle, high
 CONSTANT = "baselines/constant"
+NAMED = 2  # members of a mixture that its name names
 
 
 def interval(middle: float, error: float) -> Interval:
@@ -37,10 +39,49 @@ class OutOfFoldLosses:
     Attributes:
         losses: Loss of each row, (rows,).
         wrong: Whether the class of each row is wrong, (rows,); None for numbers.
+        outputs: Outputs of each row, (rows, outputs); None if they were not kept.
+        y: Target of each row.
     """
 
     losses: np.ndarray
     wrong: np.ndarray | None = None
+    outputs: np.ndarray | None = None
+    y: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, task: AnyTask, outputs: np.ndarray, y: np.ndarray) -> OutOfFoldLosses:
+        """Return the losses that outputs (rows, outputs) have."""
+        right = task.right(outputs, y)
+        return cls(task.row_losses(outputs, y), None if right is None else 1.0 - right, outputs, y)
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A run whose predictions a mixture averages, and its weight."""
+
+    run: str
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A model whose prediction is the weighted mean of several runs' predictions.
+
+    Attributes:
+        members: The runs with their weights, the largest first.
+        outputs: Outputs (rows, outputs) on the validation rows, each row with weights that other rows chose.
+        out_of_fold: The same on the rows of cross-validation.
+    """
+
+    members: tuple[Member, ...]
+    outputs: np.ndarray
+    out_of_fold: OutOfFoldLosses | None = None
+
+    @property
+    def run(self) -> str:
+        """Name of the mixture: its largest members."""
+        names = [each.run for each in self.members]
+        more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+        return " + ".join([*names[:NAMED], *more])
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +97,8 @@ class TrialResults:
         parameter_counts: Numbers of parameters by run, of models that were built.
         weights: Weights of the rows, (rows,). Losses are then `linearise`d: their plain means are weighted means.
         out_of_fold: Losses of the cross-validated runs.
+        savable: Baselines that can be saved, and so be recommended.
+        mixtures: Weighted means of runs, by their names.
     """
 
     trials: Mapping[str, Trial]
@@ -66,6 +109,8 @@ class TrialResults:
     parameter_counts: Mapping[str, int] = field(default_factory=dict)
     weights: np.ndarray | None = None
     out_of_fold: Mapping[str, OutOfFoldLosses] = field(default_factory=dict)
+    savable: tuple[str, ...] = ()
+    mixtures: Mapping[str, Mixture] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> tuple[str, ...]:
@@ -119,9 +164,11 @@ class TrialResults:
         return self.trials[run].parameters(features, self.task.outputs) if known is None else known
 
     def outputs(self, run: str) -> np.ndarray:
-        """Return outputs (seeds, rows, outputs) at the best epoch of each seed; a baseline has one seed."""
+        """Return outputs (seeds, rows, outputs) at the best epoch of each seed; all but trials have one seed."""
         if run in self.baselines:
             return self.baselines[run][None]
+        if run in self.mixtures:
+            return self.mixtures[run].outputs[None]
         results = [self.trained[run, seed] for seed in self.seeds(run)]
         best = [each.outputs[np.flatnonzero(each.output_epochs == each.best_epoch)[0]] for each in results]
         return np.stack(best).astype(np.float64)
@@ -149,7 +196,20 @@ class TrialResults:
 
     def cross_fit_losses(self, run: str) -> np.ndarray:
         """Return the loss of every row, (seeds, rows), at the epoch that other rows choose."""
+        if run not in self.trials:
+            return self.losses(run)
         return np.stack([cross_fit_rows(self.epoch_losses(run, seed)) for seed in self.seeds(run)])
+
+    def cross_fit_outputs(self, run: str) -> np.ndarray:
+        """Return the mean prediction of the seeds, (rows, outputs), each at the epoch that other rows choose."""
+        if run not in self.trials:
+            return self.outputs(run)[0]
+        found = []
+        for seed in self.seeds(run):
+            losses, outputs = self.epoch_losses(run, seed), self.trained[run, seed].outputs
+            columns = [cross_fit_rows(losses, scores=outputs[..., i]) for i in range(outputs.shape[-1])]
+            found.append(np.stack(columns, axis=-1).astype(np.float64))
+        return found[0] if len(found) == 1 else self.task.mix(found, [1.0] * len(found))
 
     def pooled_losses(self, run: str) -> np.ndarray:
         """Return the losses (rows,) of a cross-validated run on all rows that validated, seeds averaged."""

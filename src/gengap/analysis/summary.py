@@ -132,8 +132,8 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         preparation: How features were prepared.
         skipped_rows: Number of bad rows that were left out.
         interrupted: Whether trials of the plan are missing.
-        baselines, sizes, regularizers, more_rows, ranks, comparisons, cross_validation, recommendation: See
-            `gengap.analysis.Conclusions`.
+        baselines, mixtures, sizes, regularizers, more_rows, ranks, comparisons, cross_validation, recommendation:
+            See `gengap.analysis.Conclusions`.
         test: The recommended model on the test rows.
         columns: Names of the features.
         target: Name of the target column.
@@ -154,6 +154,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     skipped_rows: int = 0
     interrupted: bool = False
     baselines: tuple[BaselineResult, ...] = ()
+    mixtures: tuple[BaselineResult, ...] = ()
     sizes: SizeAnalysis | None = None
     regularizers: tuple[RegularizerEffect, ...] = ()
     more_rows: LearningCurveForecast | None = None

@@ -25,14 +25,23 @@ if TYPE_CHECKING:
     import keras
 
 CARD_FILE = "gengap.json"
+ENDINGS = (".keras", ".skops", ".zip")  # of a network, a model of scikit-learn, and the mean of several
 UNITS_LAYER = "units"  # the name of a regression's last layer, which converts to the target's own units
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A part of a saved model: the run that trained it, its weight, and its file in a .zip."""
+
+    run: str
+    weight: float = 1.0
+    file: str = ""
 
 
 class ModelCard(msgspec.Struct, frozen=True):
     """The `columns` of the table that it reads, the `target` it was trained on, the `task` and its classes.
 
     `encoding` makes the model's inputs of those columns; without one, they are the columns themselves. `mean` and
-    `scale` are those of a target that is a number.
+    `scale` are those of a target that is a number. `members` are the models whose predictions are averaged.
     """
 
     columns: tuple[str, ...]
@@ -42,21 +51,40 @@ class ModelCard(msgspec.Struct, frozen=True):
     encoding: Encoding | None = None
     mean: float = 0.0
     scale: float = 1.0
+    members: tuple[Member, ...] = ()
 
     @classmethod
-    def of(cls, encoding: Encoding, target: str, task: AnyTask) -> ModelCard:
-        """Return the card of a model for a task."""
+    def of(cls, encoding: Encoding, target: str, task: AnyTask, run: str = "") -> ModelCard:
+        """Return the card of a run's model for a task."""
+        members = (Member(run),) if run else ()
         if isinstance(task, Regression):
-            return cls(encoding.columns, target, task.name, (), encoding, task.mean, task.scale)
-        return cls(encoding.columns, target, task.name, task.classes, encoding)
+            return cls(encoding.columns, target, task.name, (), encoding, task.mean, task.scale, members)
+        return cls(encoding.columns, target, task.name, task.classes, encoding, members=members)
+
+    @property
+    def features(self) -> int:
+        """Number of the model's inputs."""
+        return len(self.encoding.features) if self.encoding else len(self.columns)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of each run in the prediction; the seeds and folds of a run together."""
+        found: dict[str, float] = {}
+        for each in self.members:
+            found[each.run] = found.get(each.run, 0.0) + each.weight
+        return found
+
+    def as_task(self) -> Binary | Multiclass | Regression:
+        """Return the task that the model was trained for."""
+        if self.task == "regression":
+            return Regression(self.mean, self.scale)
+        if self.task == "multiclass":
+            return Multiclass(self.classes)
+        return Binary(self.classes) if self.classes else BINARY
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Convert the outputs (rows, outputs) to predictions by column; numbers in the target's units."""
-        if self.task == "regression":
-            return Regression(self.mean, self.scale).answers(outputs)
-        if self.task == "multiclass":
-            return Multiclass(self.classes).answers(outputs)
-        return (Binary(self.classes) if self.classes else BINARY).answers(outputs)
+        return self.as_task().answers(outputs)
 
 
 def write_card(path: Path, card: ModelCard) -> None:
@@ -65,13 +93,21 @@ def write_card(path: Path, card: ModelCard) -> None:
         archive.writestr(CARD_FILE, msgspec.json.encode(card))
 
 
+def resolve(path: Path) -> Path:
+    """Return the file of a model that is named without its ending, such as models/best; else the path."""
+    named = [path.with_name(path.name + ending) for ending in ENDINGS]
+    return path if path.exists() else next((each for each in named if each.is_file()), path)
+
+
 def read_card(path: Path) -> ModelCard:
     """Read a saved model's card. Raises SourceError if there is no file, UsageError for one of others."""
+    path = resolve(path)
     if not path.exists():
         raise SourceError(f"{path}: there is no such file. Check the path")
     try:
-        if path.is_dir() and (inside := path / "models" / "best.keras").is_file():
-            raise UsageError(f"{path}: this is a study's folder, expected a model. Name its best, {inside}")
+        if path.is_dir() and any((path / "models").glob("best.*")):
+            best = path / "models" / "best"
+            raise UsageError(f"{path}: this is a study's folder, expected a model. Name its best, {best}")
         check_unchanged(path)
         check_archive(path, str(path))
         with zipfile.ZipFile(path) as archive, archive.open(CARD_FILE) as member:
@@ -81,7 +117,7 @@ def read_card(path: Path) -> ModelCard:
     except OSError as error:
         why = str(error.strerror or error)
     except zipfile.BadZipFile:
-        why = "it is no .keras file"
+        why = "it is no model file"
     except Exception:  # on a damaged archive zipfile and its unpackers raise almost anything
         why = "it does not say which columns it reads"
     raise UsageError(f"{path}: can't be used to predict ({why}); expected a model that `gengap study` saved")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+import msgspec
+
 from gengap.analysis.effects import RegularizerEffect
 from gengap.analysis.recommend import Recommendation
 from gengap.analysis.summary import StudySummary, first_of
@@ -40,7 +42,7 @@ def recommendation_messages(summary: StudySummary) -> list[Message]:
     chosen = summary.recommendation
     if chosen is None:
         return []
-    return [chosen.why, *_expected(chosen), *_test(summary)]
+    return [chosen.why, *_members(chosen), *_expected(chosen), *_test(summary)]
 
 
 def next_step_messages(summary: StudySummary) -> list[Message]:
@@ -105,7 +107,8 @@ def _tie(summary: StudySummary) -> Iterator[Message]:
 
 def _baselines(summary: StudySummary) -> Iterator[Message]:
     baselines = {each.run: each for each in summary.baselines}
-    networks = [rank for rank in summary.ranks if rank.run not in baselines]
+    others = {*baselines, *(each.run for each in summary.mixtures)}
+    networks = [rank for rank in summary.ranks if rank.run not in others]
     if not networks:
         return
     best = min(networks, key=lambda rank: rank.loss)
@@ -148,6 +151,12 @@ def _more_rows(summary: StudySummary) -> Iterator[Message]:
     for forecast in summary.more_rows.forecasts:
         if forecast.finding.parameters.get("times") not in shown:
             yield forecast.finding
+
+
+def _members(chosen: Recommendation) -> Iterator[Message]:
+    if len(chosen.members) > 1:
+        parts = (Message("conclusion-member", msgspec.structs.asdict(each)) for each in chosen.members)
+        yield Message("conclusion-members", {"members": tuple(parts)})
 
 
 def _expected(chosen: Recommendation) -> Iterator[Message]:

@@ -80,7 +80,7 @@ def _indented(text: str) -> Padding:
 
 
 def results_table(summary: StudySummary, width: int = 80) -> Table:
-    """Return a table with one line for each trial and baseline, for a console of `width` characters."""
+    """Return a table with one line for each trial, baseline and mixture, for a console of `width` characters."""
     wide = width >= WIDE
     score = ("R²" if summary.task == "regression" else "accuracy") if wide else "score"
     seeds = len({trial.seed for trial in summary.trials}) > 1
@@ -97,7 +97,7 @@ def results_table(summary: StudySummary, width: int = 80) -> Table:
         table.add_column(column, justify="right" if i else "left", no_wrap=True, vertical="top")
     table.add_column("verdict")
     lowest = _lowest(summary)
-    runs = [each.run for each in (*summary.trials, *summary.baselines)]
+    runs = [each.run for each in (*summary.trials, *summary.baselines, *summary.mixtures)]
     for (name, *cells), run in zip(rows, runs, strict=True):
         table.add_row(Text(shorten(str(name), room)), *cells, style="bold green" if run == lowest else "")
     return table
@@ -106,12 +106,12 @@ def results_table(summary: StudySummary, width: int = 80) -> Table:
 def _lowest(summary: StudySummary) -> str | None:
     """Return the run with the lowest validation loss."""
     losses = {trial.run: loss for trial in summary.trials if (loss := trial.loss("validation")) is not None}
-    losses |= {each.run: each.loss for each in summary.baselines}
+    losses |= {each.run: each.loss for each in (*summary.baselines, *summary.mixtures)}
     return min(losses, key=lambda run: losses[run], default=None)
 
 
 def _rows(summary: StudySummary, seeds: bool, wide: bool) -> Iterator[Row]:
-    """Yield the cells of each trial, then those of each baseline."""
+    """Yield the cells of each trial, then those of each baseline and mixture."""
     errors = {rank.run: rank.error for rank in summary.ranks}
     for trial in summary.trials:
         yield (
@@ -124,7 +124,7 @@ def _rows(summary: StudySummary, seeds: bool, wide: bool) -> Iterator[Row]:
             percent(trial.score("validation"), 1),
             _verdict(trial, wide),
         )
-    for each in summary.baselines:
+    for each in (*summary.baselines, *summary.mixtures):
         score = each.r2 if each.accuracy is None else each.accuracy
         empty = [MISSING] * (3 + seeds)
         yield each.run, *empty, _with_error(each.loss, errors.get(each.run)), percent(score, 1), ""

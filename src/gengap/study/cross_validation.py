@@ -20,7 +20,7 @@ from gengap.train.types import TrainResult
 
 
 def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, OutOfFoldLosses]:
-    """Return the losses of each run on training rows that it did not train on, by run.
+    """Return the losses of each run and each baseline on training rows that it did not train on, by run.
 
     Nothing for fewer than two runs, and for rows on disk. Not for rows with a group, a time or weights. A run that
     diverges on a fold is left out. If the study is interrupted, finished folds are reused the next time.
@@ -29,19 +29,29 @@ def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, Ou
     if not runs or growth is None or isinstance(dataset.train, StoredRows):
         return {}
     parts: dict[str, list[np.ndarray]] = {run: [] for run in runs}
+    held: list[np.ndarray] = []
     for fold, (held_out, train, validation) in enumerate(dataset.folds(growth.folds)):
+        held.append(validation.y)
         for run, part in _of_fold(scheduler, runs, fold, held_out, (train, validation)):
             parts[run].append(part)
-            scheduler.display.cross_validating(sum(map(len, parts.values())), len(runs) * growth.folds)
+            scheduler.display.cross_validating(sum(len(parts[each]) for each in runs), len(runs) * growth.folds)
         if scheduler.interrupt.is_set():
             return {}
-    by_run = {run: np.concatenate(each, axis=1) for run, each in parts.items()}
+        for each in scheduler.fit_fold_baselines(train, fold):
+            parts.setdefault(each.run, []).append(each.outputs(validation.x).T)
+    y = np.concatenate(held)
+    by_run = {run: np.concatenate(each, axis=1).T for run, each in parts.items() if len(each) == growth.folds}
+    finite = {run: each for run, each in by_run.items() if np.isfinite(each).all()}
     found = {
-        run: OutOfFoldLosses(losses, wrong if dataset.task.by_class else None)
-        for run, (losses, wrong) in by_run.items()
-        if np.isfinite(losses).all()
+        run: _losses(each, dataset.task, y) if run in runs else OutOfFoldLosses.of(dataset.task, each, y)
+        for run, each in finite.items()
     }
     return found if len(found) > 1 else {}
+
+
+def _losses(part: np.ndarray, task: AnyTask, y: np.ndarray) -> OutOfFoldLosses:
+    """Return what `out_of_fold` found for all folds, (rows, 2 + outputs), as losses."""
+    return OutOfFoldLosses(part[:, 0], part[:, 1] if task.by_class else None, part[:, 2:], y)
 
 
 def _of_fold(
@@ -57,7 +67,8 @@ def _of_fold(
     for run in runs:
         trial = scheduler.trials[run]
         fingerprints[run] = scheduler.fingerprint(trial, fold, validating=digest)
-        if folder and (saved := folder.read_fold(run, fold, fingerprints[run], len(held_out))) is not None:
+        saved = folder.read_fold(run, fold, fingerprints[run], len(held_out)) if folder else None
+        if saved is not None and len(saved) == 2 + scheduler.dataset.task.outputs:
             yield run, saved
             continue
         checkpoints = folder.fold_checkpoints(run, fold, fingerprints[run]) if folder else None
@@ -69,14 +80,18 @@ def _of_fold(
                 continue
             run, part = each.pending.run, out_of_fold(each.result, rows[1], scheduler.dataset.task)
             if folder is not None:
-                folder.save_fold(run, fold, fingerprints[run], part)
+                folder.save_fold(run, fold, fingerprints[run], part, *scheduler.exported(run, each.model))
             yield run, part
 
 
 def out_of_fold(result: TrainResult, rows: Rows, task: AnyTask) -> np.ndarray:
-    """Return the loss of each validation row and whether its class is wrong, (2, rows); infinite if it diverged."""
+    """Return the loss of each validation row, whether its class is wrong, and its outputs, (2 + outputs, rows).
+
+    They are those of the epoch that other rows choose. All are infinite if the training diverged.
+    """
     if result.best_epoch is None:
-        return np.full((2, len(rows)), np.inf)
+        return np.full((2 + task.outputs, len(rows)), np.inf)
     losses, right = task.row_losses(result.outputs, rows.y), task.right(result.outputs, rows.y)
     wrong = np.zeros(losses.shape) if right is None else 1.0 - right
-    return np.stack([cross_fit_rows(losses, scores=each) for each in (losses, wrong)])
+    outputs = np.moveaxis(result.outputs.astype(np.float64), -1, 0)
+    return np.stack([cross_fit_rows(losses, scores=each) for each in (losses, wrong, *outputs)])

@@ -2,11 +2,12 @@
 
     study.json  histories.parquet  plan.toml                 results, written at the end
     report.html  figures/  tensorboard/                      and what is drawn from them
-    models/<run>.keras, models/best.keras                    the models, with their preparation
+    models/<run>.keras, models/baselines/<name>.skops        the models, with their preparation
+    models/best.keras, .skops or .zip                        the recommended one; a .zip holds several
     trials/<run>.seed<k>.npz                                 validation outputs at about 64 epochs
     trials/<run>.seed<k>.parquet                             a finished trial: history and summary
     trials/<run>.seed<k>.checkpoint.npz                      a trial that is being trained
-    trials/<run>.fold<k>.npz                                 losses of a cross-validated run on the rows of a fold
+    trials/<run>.fold<k>.npz, .keras or .skops               a cross-validated run on a fold: its outputs and model
     test.json                                                figures of the test rows, once they were used
     files.sha256                                            these files with their checksums
 
@@ -20,7 +21,7 @@ import contextlib
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -37,8 +38,11 @@ from gengap.files.limits import check_archive, read_document
 from gengap.files.outputs import has_mark
 from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, explain_write_errors, safe_join
 from gengap.history import History, read_histories, write_histories
-from gengap.models.saved_model import ModelCard, write_card
+from gengap.models.predictor import write_mixture
+from gengap.models.saved_baseline import save_baseline
+from gengap.models.saved_model import ENDINGS, ModelCard, write_card
 from gengap.plan import Plan
+from gengap.train.baselines import LINEAR, TREES
 from gengap.train.checkpoint import CheckpointFile, PartialResult, difference
 from gengap.train.types import TrainResult
 
@@ -98,7 +102,8 @@ class StudyFolder:
 
         Trials that the plan's growth adds are checked when they are saved.
         """
-        names = (RESULTS, HISTORIES, TEST, PLAN_FILE, f"models/{BEST_MODEL}.keras")
+        names = (RESULTS, HISTORIES, TEST, PLAN_FILE, *(f"models/{BEST_MODEL}{ending}" for ending in ENDINGS))
+        names += tuple(f"models/{run}.skops" for run in (LINEAR, TREES))
         results = [self.path / name for name in names]
         keys = [(trial.run, seed) for trial in plan.all_trials for seed in range(seeds)]
         for path in (*results, *(path for key in keys for path in self._trial_files(*key))):
@@ -204,10 +209,7 @@ class StudyFolder:
     ) -> None:
         """Save the model and outputs, then the trial: if its file exists, so do the others."""
         model_file, outputs_file, path = self._trial_files(summary.run, summary.seed)
-        with self.writing(model_file, ".keras") as part:  # Keras insists on the ending
-            model.save(part)
-            if card is not None:
-                write_card(part, card)
+        self._save_model(model_file, model, card)
         with self.writing(outputs_file, ".npz") as part:  # NumPy insists on the ending
             np.savez(part, allow_pickle=False, epochs=result.output_epochs, outputs=result.outputs)
         maker = import_module("gengap").__version__
@@ -218,39 +220,86 @@ class StudyFolder:
 
     def read_fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
         """Return what `save_fold` saved; None if it is missing, damaged, or of another run."""
-        path = self._fold_file(run, fold)
-        if self._checksums.state(path) == "changed":
-            _warn(f"{path} is damaged or was changed: {run} is trained on this fold again")
-            return None
+        path = self.fold_file(run, fold)
+        states = {each: self._checksums.state(each) for each in (self.fold_file(run, fold, ".keras"), path)}
+        for each, state in states.items():
+            if state == "changed":
+                _warn(f"{each} is damaged or was changed: {run} is trained on this fold again")
+                return None
         with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise all kinds of errors
             check_archive(path, str(path))
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as saved:
                 found = saved["rows"]
-                if str(saved["fingerprint"]) == expected and (found.shape, found.dtype.kind) == ((2, rows), "f"):
+                if str(saved["fingerprint"]) == expected and (found.shape[1:], found.dtype.kind) == ((rows,), "f"):
                     return found
         return None
 
-    def save_fold(self, run: str, fold: int, expected: str, found: np.ndarray) -> None:
-        """Save losses and errors of a run on the rows of a fold, (2, rows)."""
-        with self.writing(self._fold_file(run, fold), ".npz") as part:
+    def save_fold(
+        self,
+        run: str,
+        fold: int,
+        expected: str,
+        found: np.ndarray,
+        model: keras.Model | None = None,
+        card: ModelCard | None = None,
+    ) -> None:
+        """Save the model of a run on a fold, and its losses, errors and outputs on the fold's rows, (n, rows)."""
+        if model is not None:
+            self._save_model(self.fold_file(run, fold, ".keras"), model, card)
+        with self.writing(self.fold_file(run, fold), ".npz") as part:
             np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
         self.fold_checkpoints(run, fold, expected).discard()
 
+    def _save_model(self, path: Path, model: keras.Model, card: ModelCard | None) -> None:
+        with self.writing(path, ".keras") as part:  # Keras insists on the ending
+            model.save(part)
+            if card is not None:
+                write_card(part, card)
+
     def fold_checkpoints(self, run: str, fold: int, fingerprint: str) -> CheckpointFile:
         """Return the checkpoint of the training on a fold."""
-        return CheckpointFile(self._fold_file(run, fold).with_suffix(".checkpoint.npz"), fingerprint)
+        return CheckpointFile(self.fold_file(run, fold).with_suffix(".checkpoint.npz"), fingerprint)
 
-    def _fold_file(self, run: str, fold: int) -> Path:
-        return safe_join(self.path / "trials", f"{run}.fold{fold}.npz")
+    def fold_file(self, run: str, fold: int, ending: str = ".npz") -> Path:
+        """Return a file of a cross-validated run on a fold."""
+        return safe_join(self.path / "trials", f"{run}.fold{fold}{ending}")
 
-    def copy_best_model(self, run: str, seed: int) -> None:
-        """Copy the trial's model to models/best.keras."""
-        source = self.model_file(run, seed)
-        if not source.is_file():
-            trial = self.trial_file(run, seed)
-            raise StudyFolderError(f"{source}: the model is missing; delete {trial} to train it again")
-        with self.writing(self.path / "models" / f"{BEST_MODEL}.keras") as part:
-            shutil.copyfile(source, part)
+    def start_results(self) -> None:
+        """Create the folder, and remove an old study.json: the new one is written last."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / RESULTS).unlink(missing_ok=True)
+
+    def save_baseline(self, path: Path, model: Any, card: ModelCard) -> None:
+        """Save a pipeline for raw rows at a path of the folder."""
+        with self.writing(path, ".skops") as part:
+            save_baseline(part, model)
+            write_card(part, card)
+
+    def baseline_file(self, run: str) -> Path:
+        """Return the file of a baseline."""
+        return safe_join(self.path / "models", f"{run}.skops")
+
+    def save_best(self, files: Sequence[tuple[Path, str, float]], card: ModelCard | None) -> Path:
+        """Save the recommended model, and return its path. Files of an earlier recommendation are removed.
+
+        Args:
+            files: The files of its models, with their runs and weights.
+            card: What a mean of several models reads and predicts.
+        """
+        for path, run, _ in files:
+            if not path.is_file():
+                raise StudyFolderError(f"{path}: the model is missing; delete the files of {run} to train it again")
+        ending = files[0][0].suffix if len(files) == 1 else ".zip"
+        best = self.path / "models" / f"{BEST_MODEL}{ending}"
+        for other in (best.with_suffix(each) for each in ENDINGS if each != ending):
+            self._check_place(other)
+            other.unlink(missing_ok=True)
+        with self.writing(best) as part:
+            if card is None or len(files) == 1:
+                shutil.copyfile(files[0][0], part)
+            else:
+                write_mixture(part, card, files)
+        return best
 
     def results(self) -> Results:
         """Return the results of the finished study. Raises StudyFolderError, which names the file at fault."""

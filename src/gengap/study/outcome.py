@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,11 @@ from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError, did_you_mean
 from gengap.history import History, write_histories
-from gengap.models.saved_model import load_saved, predict_outputs
+from gengap.models.predictor import load_predictor
 from gengap.plan import Plan, Trial, group_and_label
 from gengap.study.folder import HISTORIES, PAGE, RESULTS, StudyFolder
 from gengap.text.catalog import Message
-from gengap.train.baselines import TREES, Baseline
+from gengap.train.baselines import Baseline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,15 +134,18 @@ class Study:
         return write_report(page, Path(path), lang, overwrite=overwrite)
 
 
-def with_test_rows(study: Study, baselines: Sequence[Baseline], folder: StudyFolder) -> Study:
-    """Return the study with metrics on the test rows. Rows that were used before give the figures of that day."""
+def with_test_rows(study: Study, trees: Baseline | None, best: Path | None, folder: StudyFolder) -> Study:
+    """Return the study with metrics of the model `best` on the test rows, beside those of the trees.
+
+    Rows that were used before give the figures of that day.
+    """
     dataset, recommended = study.dataset, study.summary.recommendation
-    rows, trees = dataset.test, next((each for each in baselines if each.run == TREES), None)
-    if rows is None or recommended is None or trees is None:
+    rows = dataset.test
+    if rows is None or recommended is None or trees is None or best is None:
         return study
     if (evaluation := folder.evaluation(rows_digest(rows))) is None:
         run, seed = recommended.run, recommended.seed
-        outputs = predict_outputs(load_saved(folder.model_file(run, seed)), rows.x * dataset.scale + dataset.mean)
+        outputs = load_predictor(best).outputs(rows.x * dataset.scale + dataset.mean)
         evaluation = evaluate_on_test_rows(rows, dataset.task, run, seed, outputs, trees.run, trees.outputs(rows.x))
         folder.write_evaluation(evaluation)
     else:
@@ -157,15 +160,11 @@ def with_test_rows(study: Study, baselines: Sequence[Baseline], folder: StudyFol
 
 
 def write_results(study: Study, folder: StudyFolder) -> None:
-    """Write all results. An old study.json is removed first, and the new one is written last."""
-    folder.path.mkdir(parents=True, exist_ok=True)
-    (folder.path / RESULTS).unlink(missing_ok=True)
+    """Write all results but the models; study.json is written last."""
     with folder.writing(folder.path / HISTORIES) as part:
         write_histories(study.histories, part)
     _write_logs(study, folder.path / "tensorboard")
     _write_figures(study, folder.path)
-    if (recommended := study.summary.recommendation) is not None:
-        folder.copy_best_model(recommended.run, recommended.seed)
     folder.write(PLAN_FILE, study.plan.to_toml().encode())
     study.report(folder.path / PAGE)
     folder.write(RESULTS, study.summary.to_json())

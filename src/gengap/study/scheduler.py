@@ -31,7 +31,7 @@ from gengap.study.folder import StudyFolder
 from gengap.study.progress import Display
 from gengap.tasks import AnyTask, OwnLoss
 from gengap.train import versions
-from gengap.train.baselines import Baseline, fit_baselines
+from gengap.train.baselines import Baseline, fit_baselines, refit
 from gengap.train.checkpoint import fingerprint
 from gengap.train.local import BuiltTrial, CompletedTrial, PendingTrial, run_trials, steps_per_epoch, with_auc
 from gengap.train.types import TrainConfig, TrainResult, recorded_rows
@@ -61,6 +61,8 @@ class Scheduler:
         trials: Trials so far by run, finished or not.
         finished: Finished trials by run and seed.
         out_of_fold: Results of cross-validation by run.
+        baselines: The fitted baselines by run.
+        fold_baselines: Baselines that were fitted on folds, by run and fold.
     """
 
     plan: Plan
@@ -74,6 +76,8 @@ class Scheduler:
 
     def __post_init__(self) -> None:
         self._baseline_outputs: dict[str, np.ndarray] = {}
+        self.baselines: dict[str, Baseline] = {}
+        self.fold_baselines: dict[tuple[str, int], Baseline] = {}
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, TrialRecord] = {}
         self.out_of_fold: Mapping[str, OutOfFoldLosses] = {}
@@ -86,8 +90,22 @@ class Scheduler:
         else:
             train, validation = sample_in_memory(self.dataset.train), self.dataset.validation
             baselines = list(fit_baselines(train, validation, self.dataset.task))
+        self.baselines = {each.run: each for each in baselines}
         self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in baselines}
         return baselines
+
+    def fit_fold_baselines(self, train: Rows, fold: int) -> list[Baseline]:
+        """Fit the baselines on the training rows of a fold, and keep them."""
+        found = [refit(self.baselines[run], train, self.dataset.task) for run in self.savable_baselines]
+        self.fold_baselines |= {(each.run, fold): each for each in found}
+        return found
+
+    @property
+    def savable_baselines(self) -> tuple[str, ...]:
+        """The runs of the baselines that can be saved."""
+        from gengap.models.saved_baseline import can_save_baselines
+
+        return tuple(run for run, each in self.baselines.items() if each.model is not None and can_save_baselines())
 
     def results(self) -> TrialResults:
         """Return what is finished, for the analysis."""
@@ -102,6 +120,7 @@ class Scheduler:
             {run: record.summary.parameters for (run, _), record in self.finished.items()},
             None if validation.weights is None else validation.weights[recorded],
             self.out_of_fold,
+            self.savable_baselines,
         )
 
     def in_order(self) -> list[TrialRecord]:
@@ -159,18 +178,18 @@ class Scheduler:
         summary = self._summarise(completed, result, verdict)
         key = (summary.run, summary.seed)
         if self.folder is not None:
-            self.folder.save_trial(result, summary, fingerprints[key], *self._exported(completed.model))
+            self.folder.save_trial(result, summary, fingerprints[key], *self.exported(summary.run, completed.model))
         self.finished[key] = TrialRecord(result, summary)
         self.display.finished(summary, reused=False)
 
-    def _exported(self, model: keras.Model) -> tuple[keras.Model, ModelCard | None]:
+    def exported(self, run: str, model: keras.Model) -> tuple[keras.Model, ModelCard | None]:
         """Return a trained model as it is saved, and its card; a clone of the user's model has none."""
         from gengap.models.saved_model import export_clone, export_model
 
         dataset = self.dataset
         if isinstance(dataset.task, OwnLoss):
             return export_clone(model), None
-        card = ModelCard.of(dataset.encoding, dataset.target, dataset.task)
+        card = ModelCard.of(dataset.encoding, dataset.target, dataset.task, run)
         return export_model(model, dataset.mean, dataset.scale, dataset.task), card
 
     def fingerprint(self, trial: Trial, seed: int, **others: str) -> str:

@@ -33,6 +33,7 @@ from gengap.models.user_model import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
 from gengap.plan import Plan
 from gengap.presets import load_clones_plan, load_plan
+from gengap.study.best_model import save_models
 from gengap.study.clones import load_for_clones
 from gengap.study.cross_validation import cross_validate
 from gengap.study.folder import StudyFolder
@@ -40,6 +41,7 @@ from gengap.study.outcome import Study, with_test_rows, write_results
 from gengap.study.progress import Display, ProgressFiles, SilentDisplay
 from gengap.study.provenance import study_provenance
 from gengap.study.scheduler import Scheduler
+from gengap.train.baselines import TREES
 from gengap.train.distributed import Cluster
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ def study(
         scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, user_models, cluster)
         scheduler.check_folder()
         display.begin(plan, dataset, run.seeds, user_models)
-        baselines = scheduler.fit_baselines()
+        scheduler.fit_baselines()
         stack.enter_context(interruptible(interrupt, display))
         while not interrupt.is_set() and (trials := next_trials(plan, scheduler.results(), len(dataset.train))):
             scheduler.train(trials)
@@ -118,10 +120,13 @@ def study(
             runs = choose_finalists(plan, scheduler.results(), len(dataset.train))
             scheduler.out_of_fold = cross_validate(scheduler, runs)
         found = _conclude(scheduler, run, started, provenance)
-        if folder is not None and not found.summary.interrupted:
-            found = with_test_rows(found, baselines, folder)
-        if folder is not None and run.out and found.trials:
-            write_results(found, folder)
+        if folder is not None and found.trials:
+            folder.start_results()
+            best = save_models(scheduler, found.summary.recommendation, folder)
+            if not found.summary.interrupted:
+                found = with_test_rows(found, scheduler.baselines.get(TREES), best, folder)
+            if run.out:
+                write_results(found, folder)
     return found
 
 

@@ -5,7 +5,6 @@ If every network is worse than these, the networks underfit, whatever their own 
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,23 +14,29 @@ from typing import Any, Literal
 import numpy as np
 
 from gengap.data.rows import Rows
-from gengap.files.limits import usable_cores
+from gengap.models.saved_baseline import baseline_outputs, bounded_openmp_threads
 from gengap.tasks import AnyTask
 
 LINEAR, TREES = "baselines/linear", "baselines/trees"
-LEAST_LOG = -27.6  # the logarithm of 1e-12: no class has the probability 0
 EARLY_STOPPING_ROWS = 100  # training rows from which on a tenth may be held out to stop early
 AUTO_ROWS = 10_000  # training rows above which scikit-learn's default stops early
-ONE_THREAD_CELLS = 5_000_000  # training values below which more threads of boosted trees gain nothing
 
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """A fitted baseline. `outputs(x)` maps features (n, columns) to outputs (n, outputs) float64."""
+    """A fitted baseline.
+
+    Attributes:
+        run: Its run.
+        outputs: Maps features (n, columns) to outputs (n, outputs) float64.
+        seconds: Seconds of fitting.
+        model: The fitted scikit-learn pipeline, which can be saved; None if there is none.
+    """
 
     run: str
     outputs: Callable[[np.ndarray], np.ndarray]
     seconds: float
+    model: Any = None
 
 
 def fit_baselines(train: Rows, validation: Rows, task: AnyTask, seed: int = 0) -> Iterator[Baseline]:
@@ -64,11 +69,18 @@ def fit_baselines(train: Rows, validation: Rows, task: AnyTask, seed: int = 0) -
     yield replace(best, seconds=sum(each.seconds for each in fitted))
 
 
+def refit(baseline: Baseline, train: Rows, task: AnyTask) -> Baseline:
+    """Fit a baseline with the same settings on other rows."""
+    from sklearn.base import clone
+
+    return _fit(baseline.run, clone(baseline.model), train, task)
+
+
 def _fit(run: str, model: Any, train: Rows, task: AnyTask) -> Baseline:
     started, weights = time.perf_counter(), {f"{model.steps[-1][0]}__sample_weight": train.trained_weights}
     with bounded_openmp_threads(train.x.size):
         model.fit(train.x, task.labels(train.y), **weights)
-    return Baseline(run, partial(_outputs, model, task), time.perf_counter() - started)
+    return Baseline(run, partial(baseline_outputs, model, task), time.perf_counter() - started, model)
 
 
 def _linear(task: AnyTask) -> Any:
@@ -86,28 +98,3 @@ def _trees(task: AnyTask, early_stopping: bool | Literal["auto"], seed: int) -> 
 
 def _loss(baseline: Baseline, rows: Rows, task: AnyTask) -> float:
     return float(np.average(task.row_losses(baseline.outputs(rows.x), rows.y), weights=rows.weights))
-
-
-@contextlib.contextmanager
-def bounded_openmp_threads(cells: int) -> Iterator[None]:
-    """Limit the threads of boosted trees: one for tables of few cells, else one core stays free.
-
-    OpenMP's threads spin while they wait for each other. If another program uses one of their cores, 7,000 rows of
-    28 features take 19 seconds with two threads and 0.6 with one.
-    """
-    from threadpoolctl import threadpool_limits
-
-    threads = 1 if cells < ONE_THREAD_CELLS else max(usable_cores() - 1, 1)
-    with threadpool_limits(threads, user_api="openmp"):
-        yield
-
-
-def _outputs(model: Any, task: AnyTask, x: np.ndarray) -> np.ndarray:
-    with bounded_openmp_threads(x.size):
-        if not task.by_class:
-            return model.predict(x)[:, None]
-        if task.outputs == 1:
-            return model.decision_function(x)[:, None]
-        logs = np.full((len(x), task.outputs), LEAST_LOG)  # a class that no training row has
-        logs[:, model.classes_] = np.log(np.maximum(model.predict_proba(x), np.exp(LEAST_LOG)))
-        return logs

@@ -519,6 +519,8 @@ conclusion-test = { $rows } test rows, used by no trial: { $run } has loss { FIX
 conclusion-gain = gain: { FIXED($percent, digits: 1) }% of the loss
 conclusion-next = Next: { $step }
 conclusion-recommended = Recommended: { $run }
+conclusion-member = { $run } ({ PERCENT($weight) })
+conclusion-members = It predicts the weighted mean of these predictions: { $members }. Rows that were not used for training chose the weights.
 conclusion-next-step = { $step }{ $gain_percent ->
     [none] {""}
    *[known] {" "}Gain: { FIXED($gain_percent, digits: 1) }% of the loss.
@@ -526,16 +528,16 @@ conclusion-next-step = { $step }{ $gain_percent ->
 conclusion-size-growing = { $run } ({ $parameters } parameters), the largest model tried, is better than every smaller one by more than one standard error. A larger model may be better still.
 conclusion-size-best = { $run } ({ $parameters } parameters) is best. No smaller model is within one standard error of it.
 conclusion-size-smallest = { $run } ({ $parameters } parameters) is the smallest model within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-lowest-loss = Lowest validation loss of the networks.{ $smaller ->
+conclusion-lowest-loss = Lowest validation loss of all models.{ $smaller ->
     [true] {" "}Every smaller network is clearly worse.
    *[false] {""}
 }
-conclusion-smallest-loss = Smallest model at most one standard error and { PERCENT($limit) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
+conclusion-smallest-loss = Simplest model at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists.{ $smaller ->
     [true] {" "}Every smaller network is clearly worse.
    *[false] {""}
 }
-conclusion-smallest-cross-validated = Smallest of { $finalists } finalists at most one standard error and { PERCENT($limit) } worse than the best, { $best }. Their cross-validated losses differ by { FIXED($difference) } ± { FIXED($error) }.
+conclusion-smallest-cross-validated = Simplest of { $finalists } finalists at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their cross-validated losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-nothing-learnt = No network clearly beats guessing here (best { $measure ->
     [rank-correlation] rank correlation
     [loss] loss / constant answer's loss
@@ -571,7 +573,10 @@ conclusion-rows-flat = { conclusion-rows-unknown } the loss does not clearly fal
 conclusion-rows-unbounded = { conclusion-rows-unknown } the losses at { $first } to { $last } rows don't fix the curve's exponent: the loss may be anything from { FIXED($low, digits: 1) }% to { FIXED($high, digits: 0) }% lower.
 next-train-longer = Train { $run } for twice as many epochs: its validation loss still falls.
 next-larger-model = Try a larger model than { $run }: the last increase in size still lowered the loss.
-next-use-baseline = Use { $run }, whose validation loss is lower, or look for a better network: there is more to learn.
+next-use-baseline = { $saved ->
+    [true] Use models/{ $run }.skops, whose validation loss is lower, or look
+   *[false] { $run } has a lower validation loss. Look
+} for a better network: there is more to learn.
 next-try-treatment = Try { $treatment } ({ $run }): better on these rows, but the difference could be chance.
 next-more-rows = Train on more rows. { conclusion-rows-times } should bring the loss on new rows to { ESTIMATE($loss) }.
 

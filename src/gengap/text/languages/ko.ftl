@@ -454,6 +454,8 @@ conclusion-test = 어떤 실험에도 쓰지 않은 테스트 행 { $rows }개: 
 conclusion-gain = 개선: 손실의 { FIXED($percent, digits: 1) }%
 conclusion-next = 다음: { $step }
 conclusion-recommended = 추천 모델: { $run }
+conclusion-member = { $run } ({ PERCENT($weight) })
+conclusion-members = 다음 예측의 가중 평균으로 예측합니다: { $members }. 가중치는 훈련에 쓰지 않은 행으로 정했습니다.
 conclusion-next-step = { $step }{ $gain_percent ->
     [none] {""}
    *[known] {" "}개선: 손실의 { FIXED($gain_percent, digits: 1) }%.
@@ -461,16 +463,16 @@ conclusion-next-step = { $step }{ $gain_percent ->
 conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
 conclusion-size-best = { $run }(매개변수 { $parameters }개)이 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
 conclusion-size-smallest = { $run }(매개변수 { $parameters }개)이 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-lowest-loss = 신경망 중에서 검증 손실이 가장 낮습니다.{ $smaller ->
+conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습니다.{ $smaller ->
     [true] {" "}더 작은 신경망은 모두 뚜렷이 더 나쁩니다.
    *[false] {""}
 }
-conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
+conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다.{ $smaller ->
     [true] {" "}더 작은 신경망은 모두 뚜렷이 더 나쁩니다.
    *[false] {""}
 }
-conclusion-smallest-cross-validated = 최종 후보 { $finalists }개 중에서 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit) } 안에도 드는 가장 작은 모델입니다. 교차 검증한 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
+conclusion-smallest-cross-validated = 최종 후보 { $finalists }개 중에서 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 교차 검증한 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-nothing-learnt = 여기서는 어떤 신경망도 추측보다 뚜렷이 낫지 않습니다(가장 좋은 { $measure ->
     [rank-correlation] 순위 상관
     [loss] 손실 / 상수 답의 손실
@@ -496,7 +498,10 @@ conclusion-rows-flat = { conclusion-rows-unknown } 손실이 뚜렷이 내려가
 conclusion-rows-unbounded = { conclusion-rows-unknown } { $first }행에서 { $last }행까지의 손실로는 지수의 범위를 정할 수 없습니다. 손실이 { FIXED($low, digits: 1) }%에서 { FIXED($high, digits: 0) }%까지 얼마든지 낮아질 수 있습니다.
 next-train-longer = 에포크를 두 배로 늘려 훈련하세요({ $run }). 검증 손실이 아직 내려가고 있습니다.
 next-larger-model = { $run }보다 큰 모델을 시도하세요. 마지막으로 키웠을 때에도 손실이 낮아졌습니다.
-next-use-baseline = 검증 손실이 더 낮은 기준 모델 { $run }: 이 모델을 쓰거나 더 나은 신경망을 찾으세요. 배울 것이 더 있습니다.
+next-use-baseline = { $saved ->
+    [true] 검증 손실이 더 낮은 models/{ $run }.skops를 쓰거나
+   *[false] 기준 모델 { $run }의 검증 손실이 더 낮습니다.
+} 더 나은 신경망을 찾으세요. 배울 것이 더 있습니다.
 next-try-treatment = { $treatment }({ $run })도 시도해 보세요. 이 행들에서는 더 좋지만 우연일 수 있습니다.
 next-more-rows = 더 많은 행으로 훈련하세요. { conclusion-rows-times } 새 행에서 예상되는 손실은 { ESTIMATE($loss) }입니다.
 

@@ -1,0 +1,147 @@
+"""Save scikit-learn's models as .skops files, and load them without trusting the file.
+
+skops writes JSON and arrays, never a pickle, and constructs only types that it knows. Its own list leaves out the
+trees of gradient boosting: their nodes name other nodes and columns by number, and scikit-learn follows these
+numbers without a check, so a malicious file could crash the program. `TRUSTED` adds the trees, and every number is
+checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gengap.errors import UsageError, reason
+from gengap.files.limits import usable_cores
+from gengap.tasks import AnyTask
+
+TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)  # and the types that skops trusts
+LINEAR = ("LogisticRegression", "Ridge")
+BOOSTED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+ONE_THREAD_CELLS = 5_000_000  # training values below which more threads of boosted trees gain nothing
+LEAST_LOG = -27.6  # the logarithm of 1e-12: no class has the probability 0
+
+
+def can_save_baselines() -> bool:
+    """Return whether skops is installed. Without it, baselines are compared, but neither saved nor recommended."""
+    return find_spec("skops") is not None
+
+
+def save_baseline(path: Path, model: Any) -> None:
+    """Write a pipeline of `for_raw_rows` as a .skops file."""
+    import skops.io  # pyright: ignore[reportMissingImports]
+
+    with path.open("wb") as file:
+        skops.io.dump(model, file)
+
+
+def load_baseline(path: Path, features: int) -> Any:
+    """Load a pipeline that `save_baseline` wrote, for rows with this many features.
+
+    Raises:
+        UsageError: The file is damaged, holds other types than such a pipeline, or trees that lead nowhere.
+    """
+    if not can_save_baselines():
+        raise UsageError(f"{path}: the package skops is needed to load it. Install it: pip install skops")
+    import skops.io  # pyright: ignore[reportMissingImports]
+    from skops.io.exceptions import UntrustedTypesFoundException  # pyright: ignore[reportMissingImports]
+
+    try:
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an older scikit-learn; what matters is checked below
+            model = skops.io.load(file, trusted=list(TRUSTED))
+        _check(model, features)
+        model.predict(np.zeros((1, features), np.float32))  # parts that don't fit together fail here
+    except UntrustedTypesFoundException:
+        types = ", ".join(each for each in skops.io.get_untrusted_types(file=path) if each not in TRUSTED)
+        raise UsageError(
+            f"{path}: refused, because it holds {types}; expected a model that `gengap study` saved"
+        ) from None
+    except Exception as error:  # a damaged or malicious file fails in any part of zipfile, NumPy or scikit-learn
+        raise UsageError(
+            f"{path}: can't be loaded ({reason(error)}); expected a model that `gengap study` saved. Run the study "
+            "again to make it again"
+        ) from None
+    return model
+
+
+def _check(model: Any, features: int) -> None:
+    """Raise ValueError unless the model is one of gengap's pipelines, and its trees stay within their arrays."""
+    from sklearn import ensemble, linear_model, pipeline, preprocessing
+
+    allowed = {getattr(linear_model, name) for name in LINEAR} | {getattr(ensemble, name) for name in BOOSTED}
+    if type(model) is not pipeline.Pipeline or type(model.steps) is not list:
+        raise ValueError("it holds no pipeline")
+    *scalers, last = (step for _, step in model.steps)
+    if type(last) not in allowed or any(type(each) is not preprocessing.StandardScaler for each in scalers):
+        raise ValueError(f"it holds a pipeline of {', '.join(type(step).__name__ for _, step in model.steps)}")
+    if last.n_features_in_ != features:
+        raise ValueError(f"it is for {last.n_features_in_} features, expected {features}")
+    if type(last).__name__ in BOOSTED:
+        if last._preprocessor is not None:  # it could change the number of columns
+            raise ValueError("it holds a preprocessor of columns")
+        for tree in (tree for iteration in last._predictors for tree in iteration):
+            _check_nodes(tree.nodes, features)
+
+
+def _check_nodes(nodes: Any, features: int) -> None:
+    """Raise ValueError unless every node leads to later nodes and to a feature.
+
+    Later nodes, so that a walk from the root ends.
+    """
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+
+    if type(nodes) is not np.ndarray or nodes.dtype != PREDICTOR_RECORD_DTYPE or nodes.ndim != 1 or not len(nodes):
+        raise ValueError("a tree's nodes are no table of nodes")
+    number = np.arange(len(nodes))
+    left, right, feature = (nodes[name].astype(np.int64) for name in ("left", "right", "feature_idx"))
+    later = (left > number) & (left < len(nodes)) & (right > number) & (right < len(nodes))
+    inside = later & (feature >= 0) & (feature < features) & (nodes["is_categorical"] == 0)
+    if not (inside | (nodes["is_leaf"] == 1)).all():
+        raise ValueError("a tree names nodes or columns that it doesn't have")
+
+
+def for_raw_rows(model: Any, mean: np.ndarray, scale: np.ndarray) -> Any:
+    """Return a pipeline for rows that are not standardised: `mean` and `scale` (features,), then the model's steps.
+
+    The arithmetic is that of the study, in 32 bits, so that no row falls on the other side of a tree's threshold.
+    """
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler()
+    scaler.mean_, scaler.scale_, scaler.var_ = mean, scale, scale**2
+    scaler.n_features_in_, scaler.n_samples_seen_ = len(mean), 1
+    return Pipeline([("standardise", scaler), *model.steps])
+
+
+@contextlib.contextmanager
+def bounded_openmp_threads(cells: int) -> Iterator[None]:
+    """Limit the threads of boosted trees: one for tables of few cells, else one core stays free.
+
+    OpenMP's threads spin while they wait for each other. If another program uses one of their cores, 7,000 rows of
+    28 features take 19 seconds with two threads and 0.6 with one.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threads = 1 if cells < ONE_THREAD_CELLS else max(usable_cores() - 1, 1)
+    with threadpool_limits(threads, user_api="openmp"):
+        yield
+
+
+def baseline_outputs(model: Any, task: AnyTask, x: np.ndarray) -> np.ndarray:
+    """Return a fitted model's outputs (n, outputs) float64 for features x (n, features), as networks give them."""
+    with bounded_openmp_threads(x.size):
+        if not task.by_class:
+            return model.predict(x)[:, None].astype(np.float64)
+        if task.outputs == 1:
+            return model.decision_function(x)[:, None]
+        logs = np.full((len(x), task.outputs), LEAST_LOG)  # a class that no training row has
+        logs[:, model.classes_] = np.log(np.maximum(model.predict_proba(x), np.exp(LEAST_LOG)))
+        return logs

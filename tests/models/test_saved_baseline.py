@@ -1,0 +1,164 @@
+"""Saved baselines predict what the study measured; a damaged or malicious file is an error and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gengap.data.rows import Rows
+from gengap.errors import UsageError
+from gengap.models.predictor import load_predictor, write_mixture
+from gengap.models.saved_baseline import baseline_outputs, for_raw_rows, load_baseline, save_baseline
+from gengap.models.saved_model import Member, ModelCard, resolve, write_card
+from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
+from gengap.train.baselines import fit_baselines
+
+skops = pytest.importorskip("skops.io")
+
+TASKS: dict[str, AnyTask] = {"two": BINARY, "three": Multiclass(("a", "b", "c")), "number": Regression()}
+ROWS = 400
+
+
+def rows(task: AnyTask) -> Rows:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(ROWS, 3)).astype(np.float32)
+    value = x[:, 0] + 0.3 * random.normal(size=ROWS)
+    if task.name == "regression":
+        return Rows(x, value.astype(np.float32))
+    return Rows(
+        x, task.encoded(np.array(task.classes)[np.digitize(value, (0,) if task.outputs == 1 else (-0.5, 0.5))])
+    )
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_saved_baseline_predicts_from_raw_rows(name: str, tmp_path: Path) -> None:
+    task = TASKS[name]
+    train = rows(task)
+    mean, scale = np.array([3, -1e5, 0.5], np.float32), np.array([0.1, 1e4, 7], np.float32)
+    for each in fit_baselines(train, train, task):
+        path = tmp_path / "a.skops"
+        save_baseline(path, for_raw_rows(each.model, mean, scale))
+        raw = train.x * scale + mean
+        exact = (raw - mean) / scale  # as a study prepares them
+        found = baseline_outputs(load_baseline(path, 3), task, raw)
+        np.testing.assert_array_equal(found, each.outputs(exact))
+
+
+@functools.cache
+def trees() -> Pipeline:
+    train = rows(BINARY)
+    model = HistGradientBoostingClassifier(max_iter=2, early_stopping=False).fit(train.x, train.y.reshape(-1))
+    return make_pipeline(StandardScaler().fit(train.x), model)
+
+
+def saved(path: Path, change: Callable[[Any], None] | None = None, model: Any = None) -> Path:
+    save_baseline(path, trees() if model is None else model)
+    if change is not None:
+        changed = skops.load(path, trusted=skops.get_untrusted_types(file=path))
+        change(changed)
+        save_baseline(path, changed)
+    return path
+
+
+def set_node(name: str, value: int) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        model.steps[-1][1]._predictors[0][0].nodes[name][0] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("left", 10**6), ("right", 10**9), ("left", 0), ("feature_idx", 10**6), ("feature_idx", -5)]
+)
+def test_trees_that_lead_out_of_their_arrays_are_refused(name: str, value: int, tmp_path: Path) -> None:
+    """scikit-learn would follow these numbers without a check, and crash or never end."""
+    path = saved(tmp_path / "a.skops", set_node(name, value))
+    with pytest.raises(UsageError, match=r"a\.skops: can't be loaded \(a tree names nodes or columns"):
+        load_baseline(path, 3)
+
+
+def use_preprocessor(model: Any) -> None:
+    model.steps[-1][1]._preprocessor = StandardScaler()
+
+
+def lose_nodes(model: Any) -> None:
+    model.steps[-1][1]._predictors[0][0].nodes = np.zeros(3)
+
+
+@pytest.mark.parametrize("change", [use_preprocessor, lose_nodes])
+def test_other_contents_are_refused(change: Callable[[Any], None], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't be loaded"):
+        load_baseline(saved(tmp_path / "a.skops", change), 3)
+
+
+def test_other_models_and_functions_are_refused(tmp_path: Path) -> None:
+    from sklearn.preprocessing import FunctionTransformer
+
+    touched = tmp_path / "touched"
+    path = saved(tmp_path / "a.skops", model=make_pipeline(FunctionTransformer(touched.touch)))
+    with pytest.raises(UsageError, match=r"a\.skops: refused, because it holds .*[Pp]ath"):
+        load_baseline(path, 3)
+    assert not touched.exists()
+    with pytest.raises(UsageError, match="it holds a pipeline of StandardScaler, StandardScaler"):
+        load_baseline(saved(path, model=make_pipeline(StandardScaler(), StandardScaler())), 3)
+    with pytest.raises(UsageError, match="it is for 3 features, expected 5"):
+        load_baseline(saved(path), 5)
+
+
+def test_a_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.skops")
+    whole = path.read_bytes()
+    for content in (b"", b"text", whole[: len(whole) // 2], whole[: len(whole) // 3] + whole[len(whole) // 2 :]):
+        path.write_bytes(content)
+        with pytest.raises(UsageError, match=r"a\.skops: can't be loaded"):
+            load_baseline(path, 3)
+
+
+def card(*members: Member) -> ModelCard:
+    return ModelCard(("a", "b", "c"), "y", members=members)
+
+
+def test_a_mixture_predicts_the_weighted_mean_of_probabilities(tmp_path: Path) -> None:
+    task, x = BINARY, rows(BINARY).x
+    linear, boosted = fit_baselines(rows(task), rows(task), task)
+    files = []
+    for each, weight in ((linear, 1.0), (boosted, 3.0)):
+        path = tmp_path / f"{each.run.split('/')[1]}.skops"
+        save_baseline(path, for_raw_rows(each.model, np.zeros(3, np.float32), np.ones(3, np.float32)))
+        files.append((path, each.run, weight))
+    write_mixture(tmp_path / "best.zip", card(), files)
+    found = load_predictor(tmp_path / "best")
+    assert found.card.weights == {"baselines/linear": 1.0, "baselines/trees": 3.0}
+    p, q = (1 / (1 + np.exp(-each.outputs(x).astype(np.float64))) for each in (linear, boosted))
+    np.testing.assert_allclose(1 / (1 + np.exp(-found.outputs(x))), (p + 3 * q) / 4)
+    assert resolve(tmp_path / "linear") == tmp_path / "linear.skops"
+
+
+def archive_of(path: Path, file: str, named: str) -> Path:
+    """An archive with one empty file, whose card names a file."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(file, b"")
+    write_card(path, card(Member("a", 1.0, named)))
+    return path
+
+
+@pytest.mark.parametrize("named", ["../0.keras", "0.exe", "", "/etc/0.keras", "0.keras\n"])
+def test_an_archive_that_names_other_files_is_refused(named: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"best\.zip: its gengap\.json names no models"):
+        load_predictor(archive_of(tmp_path / "best.zip", "0.keras", named))
+
+
+def test_an_archive_without_its_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"best\.zip: 0\.keras in it can't be read"):
+        load_predictor(archive_of(tmp_path / "best.zip", "1.keras", "0.keras"))
+    with pytest.raises(UsageError, match="Keras can't load this model"):
+        load_predictor(archive_of(tmp_path / "best.zip", "0.keras", "0.keras"))
