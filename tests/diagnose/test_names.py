@@ -278,3 +278,19 @@ def test_a_later_seed_is_part_of_the_runs_name() -> None:
     series = {("validation", "loss"): Series(np.arange(3), np.ones(3))}
     runs = [choose_curves(Log(History("Tiny", seed, series), {})).run for seed in (0, 1)]
     assert runs == ["Tiny", "Tiny.seed1"]
+
+
+@pytest.mark.parametrize(
+    ("train", "validation"),
+    [("t_loss", "v_loss"), ("tloss", "vloss"), ("loss_t", "loss_v"), ("trn_loss", "vld_loss"), ("T_Acc", "V_Acc")],
+)
+def test_letters_stand_for_splits_where_both_are_there(train: str, validation: str) -> None:
+    keys = assign([train, validation])
+    assert (keys[train][0], keys[validation][0]) == ("train", "validation")
+    assert keys[train][1] == keys[validation][1]
+    assert "validation" not in {split for split, _ in assign([validation.replace("vld_", "v_")]).values()}
+
+
+def test_a_value_loss_is_no_validation_loss() -> None:
+    keys = assign(["t_loss", "v_loss", "val_loss"])
+    assert [name for name, key in keys.items() if key[0] == "validation"] == ["val_loss"]

@@ -269,3 +269,34 @@ def test_of_checkpoints_the_last_holds_the_whole_log(tmp_path: Path) -> None:
     assert [log.history.epochs for log in logs] == [101, 21]
     shutil.copy(LOGS / "transformers" / "trainer_state.json", tmp_path / "a")
     assert [log.history.epochs for log in read(tmp_path)] == [121, 21]
+
+
+def test_each_evaluation_set_is_judged_beside_the_training_loss(tmp_path: Path) -> None:
+    records: list[dict[str, float]] = []
+    for epoch in range(1, 10):
+        records.append({"epoch": epoch, "step": 10 * epoch, "loss": 1 / epoch, "learning_rate": 0.1})
+        for name in ("easy", "hard"):
+            held_out = {f"eval_{name}_loss": 1 / epoch + 0.1, f"eval_{name}_runtime": 1.0}
+            records.append({"epoch": epoch, "step": 10 * epoch, **held_out})
+    path = tmp_path / "trainer_state.json"
+    path.write_text(json.dumps({"log_history": records}), encoding="utf-8")
+    (log,) = read(path)
+    found = choose_curves(log)
+    assert [part.train_column for part in (found, *found.parts)] == ["loss", "loss"]
+
+
+def test_spacys_records_have_scores_of_the_development_set(tmp_path: Path) -> None:
+    path = tmp_path / "training.jsonl"
+    records = [
+        {
+            "epoch": e,
+            "step": 200 * e,
+            "losses": {"ner": 90 / (e + 1)},
+            "scores": {"ents_f": 0.1 * e},
+            "score": 0.1 * e,
+        }
+        for e in range(9)
+    ]
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
+    found = choose_curves(read(path)[0])
+    assert (found.metric, len(found.validation), found.higher_is_better) == ("val/score", 9, True)

@@ -177,7 +177,10 @@ def test_a_folder_without_logs_leads_to_the_metrics(tmp_path: Path) -> None:
         read(tmp_path / "mlruns")
     (tmp_path / "work" / ".aim").mkdir(parents=True)
     write(tmp_path / "work" / ".aim", "VERSION", "1")
-    with pytest.raises(DataError, match="Aim keeps metrics in a form that can't be read here: export them as CSV"):
+    with pytest.raises(
+        DataError,
+        match="Aim's store can't be read here: run `aim up`, open the metrics explorer, and export its table",
+    ):
         read(tmp_path / "work")
 
 

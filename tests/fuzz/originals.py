@@ -137,6 +137,18 @@ def curves_jsonl() -> list[bytes]:
     return [b"\n".join(json.dumps(record).encode() for record in json.loads(curves_json()[1]))]
 
 
+def notebooks() -> list[bytes]:
+    lines = [f"Epoch {e}/8\n25/25 - 1s - loss: {1 / e:.4f} - val_loss: {1 / e + 0.1:.4f}\n" for e in range(1, 9)]
+    rows = "".join(f"<tr><td>{e}</td><td>{1 / e:.4f}</td><td>{1 / e + 0.1:.4f}</td></tr>" for e in range(1, 9))
+    table = f"<table><tr><th>epoch</th><th>train_loss</th><th>valid_loss</th></tr>{rows}</table>"
+    outputs = (
+        {"output_type": "stream", "text": lines},
+        {"output_type": "display_data", "data": {"text/html": table}},
+    )
+    cells = ([{"cell_type": "code", "source": ["fit()"], "outputs": [output]}] for output in outputs)
+    return [json.dumps({"cells": each, "metadata": {}, "nbformat": 4}).encode() for each in cells]
+
+
 def database() -> list[bytes]:
     """A tracker's SQLite file with a metric, a value and a step in each row."""
     with tempfile.TemporaryDirectory() as folder:

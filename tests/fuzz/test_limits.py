@@ -146,6 +146,10 @@ def many_objects(path: Path) -> None:
     path.write_bytes(b"[" + b"{}," * 25_000_000 + b"{}]")
 
 
+def many_cells(path: Path) -> None:
+    path.write_bytes(b'{"cells": [' + b"{}," * 25_000_000 + b"{}]}")
+
+
 def many_splits(path: Path) -> None:
     """A table that would have a column for each of its rows."""
     path.write_text("split,epoch,loss\n" + "".join(f"{i},{i},1\n" for i in range(20_000)) + "val,1,1\n")
@@ -183,6 +187,7 @@ BOMBS = (
     Bomb("c.arrow", LOG, repeated_text, originals.arrow, "of text, at most 268,435,456"),
     Bomb("a.json", LOG, many_objects, originals.curves_json, "at most 10,000,000 are read"),
     Bomb("a.jsonl", LOG, many_objects, originals.curves_jsonl, "at most 10,000,000 are read"),
+    Bomb("a.ipynb", LOG, many_cells, originals.notebooks, "at most 10,000,000 are read"),
     Bomb("b.csv", LOG, many_splits, originals.curves_csv, "at most 10,000,000 are read"),
     Bomb("c.csv", LOG, many_runs, originals.curves_csv, "holds more than 10,000 runs"),
     Bomb("a.keras", CARD, large_card, originals.card, "at most 268,435,456 may be in memory at once"),

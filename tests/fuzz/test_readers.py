@@ -93,6 +93,7 @@ READERS = {
     "log-json": Reader("a.json", judge, originals.curves_json),
     "log-trainer": Reader("trainer_state.json", judge, originals.trainer_state),
     "log-jsonl": Reader("a.jsonl", judge, originals.curves_jsonl),
+    "log-notebook": Reader("a.ipynb", judge, originals.notebooks),
     "log-parquet": Reader("a.parquet", judge, lambda: originals.parquet(text=True)),
     "log-arrow": Reader("a.arrow", judge, lambda: originals.arrow(text=True)),
     "log-events": Reader("events.out.tfevents.1", judge, originals.events),

@@ -27,6 +27,7 @@ from gengap.diagnose.metric_words import (
 )
 
 CurveKey = tuple[str, str]  # split and metric
+LETTERS = (re.compile(r"()t([_-]?[a-z].*)"), re.compile(r"(.*[a-z][_-])t()"))  # t_loss, tloss; loss_t
 
 
 def split_and_metric(name: str) -> CurveKey | None:
@@ -78,7 +79,7 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
     computed on held-out rows, such as `coco/bbox_mAP`.
     """
     names = list(names)
-    parsed = {name: parse(name) for name in names} | _numbered(names)
+    parsed = {name: parse(name) for name in names} | _numbered(names) | _by_letters(names)
     repeated = {
         name for name in names if name.endswith("_step") and f"{name.removesuffix('_step')}_epoch" in parsed
     }
@@ -128,6 +129,21 @@ def _numbered(names: list[str]) -> dict[str, CurveKey | None]:
     xgboost = in_order[0][0] == "validation" and not trained
     splits = dict(zip(in_order, ("train", "validation", "test") if xgboost else ("validation",), strict=False))
     return {name: (splits[one], bare[name]) if one in splits else None for name, one in sets.items()}
+
+
+def _by_letters(names: list[str]) -> dict[str, CurveKey | None]:
+    """Return the keys of pairs such as `t_loss` and `v_loss`, or `loss_t` and `loss_v`."""
+    found: dict[str, CurveKey | None] = {}
+    if any((parse(name) or ("", ""))[0] == "validation" for name in names):
+        return found
+    lower = {name.lower(): name for name in names}
+    for name in lower:
+        for pattern in LETTERS:
+            if (m := pattern.fullmatch(name)) and (other := lower.get(f"{m[1]}v{m[2]}")) is not None:
+                metric = f"{m[1]}{m[2]}".strip("_-. /")
+                if direction(metric) is not None:
+                    found |= {lower[name]: ("train", metric), other: ("validation", metric)}
+    return found
 
 
 @lru_cache(maxsize=4096)

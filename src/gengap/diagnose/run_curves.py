@@ -179,6 +179,8 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     keys = [clean] if metric != "loss" and clean in series else [("train", metric), ("train", f"{metric}_step")]
     keys += [("train", other) for other in _spellings(metric)]
     keys += [("train", "total_loss")] if metric == "loss" else [("train", "loss")] if metric == "total_loss" else []
+    if metric.endswith(PART) and _is_evaluation_set(log, metric):
+        keys.append(("train", PART))
     train_key = next((key for key in keys if key in series), None)
     train = None if train_key is None else series[train_key]
     trained = None if train_key is None else log.names.get(train_key, train_key[1])
@@ -196,6 +198,14 @@ def _curves(log: Log, metric: str) -> MetricCurves:
         single_batches=trained is not None and OF_A_BATCH.search(trained.lower()) is not None,
         log=log,
     )
+
+
+def _is_evaluation_set(log: Log, loss: str) -> bool:
+    """Return whether the name of a loss begins with that of an evaluation set: other columns of the set show it."""
+    name = loss.removesuffix(PART)
+    others = [m for split, m in log.history.series if split == "validation" and not m.endswith(PART)]
+    timed = any(f"{name}runtime" in column for column in log.other)  # Hugging Face's Trainer logs it for each set
+    return len(name) > 1 and (timed or any(m.startswith(name) for m in others))
 
 
 def _score(log: Log, loss: str) -> MetricCurves | None:

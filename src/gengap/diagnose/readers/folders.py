@@ -1,7 +1,8 @@
 """Find the logs in a folder, and read the runs in them.
 
-KINDS lists the kinds of logs in order of preference. The first kind that holds curves is read, because a training
-often writes the same curves in several forms. A run without curves is left out with a note, if others have curves.
+KINDS lists the kinds of logs in order of preference. A training often writes the same curves in several forms,
+so of each folder the first kind that holds curves is read. A run without curves is left out with a note, if others
+have curves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from gengap.diagnose.readers import events, mlflow, sqlite
 from gengap.diagnose.readers.entrances import expand, local_copy
@@ -21,12 +23,23 @@ from gengap.diagnose.readers.tracker_points import log_of_points, points_of_tabl
 from gengap.diagnose.run_curves import Log
 from gengap.diagnose.study_verdicts import with_study_verdicts
 from gengap.errors import DataError
+from gengap.text.catalog import Message
 
 MAX_FILES = 100_000  # in a folder
 NO_LOGS = {".git", ".venv", "__pycache__", "node_modules", "site-packages"}
 MAX_TEXTS = 200  # files that are tried one by one
-CLOSED = {".aim": "Aim", ".neptune": "Neptune", ".cometml-runs": "Comet"}
-TEXTS = ("", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".log", ".out", ".err")
+CLOSED = {  # trackers' stores that are not read, and how to get their metrics
+    ".aim": "Aim's store can't be read here: run `aim up`, open the metrics explorer, and export its table as CSV.",
+    ".neptune": "Neptune's store can't be read here: run `neptune sync`, then save each series in Python with "
+    'run["val/loss"].fetch_values().to_csv("val_loss.csv").',
+    ".cometml-runs": "Comet's store can't be read here: run `comet upload` on its zip files, then save "
+    "pandas.DataFrame(experiment.get_metrics()) as CSV, with comet_ml.API().get_experiment(...).",
+}
+CHECKPOINT = re.compile(r"checkpoint-\d+")
+HOMES = ("mlruns", "catboost_info", "wandb", "plots", "dvclive")  # folders that a training writes into its own
+NAMED = 3  # logs of the same training that a note names
+TEXTS = ("", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".log", ".out", ".err", ".ipynb")
+PRINTED = (".log", ".out", ".err")  # what was printed
 CARDS = (".md",)  # may be a model card, or about the project
 KNOWN = (
     "histories.parquet, trainer_state.json, metrics.csv, the files of MLflow, W&B, CatBoost, DVCLive or "
@@ -66,18 +79,37 @@ def _read_one(source: str) -> list[Log]:
 
 
 def _read_folder(folder: Path, file: str) -> list[Log]:
+    """Return the runs in a folder: those of the first kind of logs in it, and of other kinds in other folders.
+
+    Logs of another kind in the folder of a run, or below it, are not judged: they hold the same training. They are
+    named in a note.
+    """
     paths = _walk(folder, file)
     faults: list[DataError] = []
     short: list[Log] = []  # of one value each
-    for read in KINDS:
+    logs: list[Log] = []
+    left, same = paths, list[Path]()
+    for kind in KINDS:
+        mine = [path for path in left if kind.holds(path)]
+        if not mine:
+            continue
+        if logs and not kind.further:
+            same += [path for path in mine if path.suffix.lower() in PRINTED]
+            continue
         try:
-            logs = read(paths, folder, file)
+            found = kind.read(left, folder, file)
         except DataError as fault:
             faults.append(fault)
             continue
-        if any(len(series) > 1 for log in logs for series in log.history.series.values()):
-            return with_curves(logs)
-        short = short or logs
+        if not any(len(series) > 1 for log in found for series in log.history.series.values()):
+            short = short or found
+            continue
+        logs += found
+        homes = {_home(path) for path in mine}
+        same += [path for path in left if path not in mine and _is_log(path) and homes & {*path.parents}]
+        left = [path for path in left if not homes & {*path.parents}]
+    if logs:
+        return _with_note(with_curves(logs), [str(path.relative_to(folder)) for path in same])
     if short:
         return short
     if faults:
@@ -85,8 +117,29 @@ def _read_folder(folder: Path, file: str) -> list[Log]:
     store = folder.parent / "mlflow.db"
     hint = f"MLflow's metrics are in {store}: name that." if store.exists() else "Name other files to read them."
     if tracker := next((CLOSED[part] for path in (folder, *paths) for part in path.parts if part in CLOSED), ""):
-        hint = f"{tracker} keeps metrics in a form that can't be read here: export them as CSV."
+        hint = tracker
     raise DataError(f"{file}: no log is in this folder, expected {KNOWN}. {hint}")
+
+
+def _home(path: Path) -> Path:
+    """Return the folder of the training that wrote a log."""
+    for parent in path.parents:
+        if parent.name in HOMES:
+            return parent if parent.name == "mlruns" else parent.parent
+    inner = path.parent
+    return inner.parent if CHECKPOINT.fullmatch(inner.name) else inner
+
+
+def _is_log(path: Path) -> bool:
+    return path.suffix.lower() in PRINTED or any(kind.holds(path) for kind in KINDS if kind.further)
+
+
+def _with_note(logs: list[Log], same: list[str]) -> list[Log]:
+    if not same:
+        return logs
+    shown = ", ".join(dict.fromkeys(same[:NAMED])) + (" ..." if len(same) > NAMED else "")
+    note = Message("read-not-judged", {"count": len(same), "files": shown})
+    return [replace(logs[0], notes=(*logs[0].notes, note)), *logs[1:]]
 
 
 def _named(name: str) -> Reader:
@@ -170,16 +223,36 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-KINDS: tuple[Reader, ...] = (
-    *map(_named, ("histories.parquet", "trainer_state.json", "metrics.csv")),
-    _mlflow,
-    _catboost,
-    _dvclive,
-    _wandb,
-    *map(_named, FRAMEWORKS),
-    _events,
-    _texts(TEXTS),
-    _texts(CARDS),
+class Kind(NamedTuple):
+    """A kind of logs: how it is read, which files hold it, and whether it is read beside logs of another kind."""
+
+    read: Reader
+    holds: Callable[[Path], bool]
+    further: bool = True
+
+
+def _has_name(*names: str) -> Callable[[Path], bool]:
+    return lambda path: path.name in names
+
+
+def _is_of_mlflow(path: Path) -> bool:
+    return path.suffix in (".db", ".sqlite") or path.parent.name == "metrics" or path.name == "meta.yaml"
+
+
+def _is_text(endings: tuple[str, ...]) -> Callable[[Path], bool]:
+    return lambda path: path.suffix.lower() in endings
+
+
+KINDS = (
+    *(Kind(_named(name), _has_name(name)) for name in ("histories.parquet", "trainer_state.json", "metrics.csv")),
+    Kind(_mlflow, _is_of_mlflow),
+    Kind(_catboost, _has_name("learn_error.tsv", CATBOOST)),
+    Kind(_dvclive, lambda path: path.suffix == ".tsv" and "plots" in path.parts),
+    Kind(_wandb, lambda path: path.suffix == ".wandb" or path.name == "wandb-history.jsonl"),
+    *(Kind(_named(name), _has_name(name)) for name in FRAMEWORKS),
+    Kind(_events, events.is_event_file),
+    Kind(_texts(TEXTS), _is_text(TEXTS), further=False),
+    Kind(_texts(CARDS), _is_text(CARDS), further=False),
 )
 
 
@@ -206,6 +279,6 @@ def _last_checkpoints(states: Iterable[Path]) -> Paths:
     """Return the last state of each training: each checkpoint repeats the log up to it."""
     last: dict[Path, Path] = {}
     for path in states:
-        in_checkpoint = re.fullmatch(r"checkpoint-\d+", path.parent.name)
+        in_checkpoint = CHECKPOINT.fullmatch(path.parent.name)
         last[path.parent.parent if in_checkpoint else path.parent] = path
     return list(last.values())

@@ -1,11 +1,13 @@
 """Records in logged order: validation that is not named so, or that counts steps in another way than training.
 
 MMEngine writes {"lr": ..., "loss": ..., "epoch": 1, "step": 50} while it trains, and {"accuracy/top1": ...,
-"step": 1} after epoch 1. Detectron2's records are of these two kinds as well.
+"step": 1} after epoch 1. Detectron2's records are of these two kinds as well. spaCy's have sums of training losses
+and scores on the development set: {"losses": {"ner": ...}, "scores": {"ents_f": ...}, "score": ...}.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +16,7 @@ from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.log_table import ROLES, joined_words
 
 Records = Sequence[dict[str, Any]]
+SCORES_OF_SPACY = re.compile(r"(?:other_)?scores?(?=/|$)")
 TRAINING = {"lr", "base_lr", "learning_rate", "grad_norm"}  # in records of training alone
 
 
@@ -23,6 +26,11 @@ def name_validation(records: Records) -> None:
     if any((parse(name) or ("", ""))[0] or joined_words(name) in ROLES["split"] for name in names):
         return
     of_training = {name for record in records if TRAINING & record.keys() for name in record}
+    if any(name.startswith("losses/") for name in names):
+        for record in records:
+            for name in [name for name in record if SCORES_OF_SPACY.match(name)]:
+                record[f"val/{name.rpartition('/')[2]}"] = record.pop(name)
+        return
     counts = Counter(name for record in records for name in record if of_training and parse(name))
     held_out = [name for name, count in counts.items() if name not in of_training and count > 1]
     for record in records:

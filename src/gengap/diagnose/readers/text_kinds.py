@@ -15,6 +15,7 @@ from gengap.diagnose.readers import text_tables
 from gengap.diagnose.readers.console import read_console
 from gengap.diagnose.readers.console.numbers import NUMBER
 from gengap.diagnose.readers.literals import has_literals, read_literals
+from gengap.diagnose.readers.notebooks import is_notebook, read_notebook
 from gengap.diagnose.readers.tracker_points import are_points, read_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, GengapError
@@ -62,6 +63,8 @@ def _readers(head: str, suffix: str) -> Iterator[tuple[str, Reader, bool]]:
     """Yield the readers to try, the most likely first: name, reader, and whether the text is certainly its kind."""
     start = head.lstrip()[:1]
     lines = suffix in (".jsonl", ".ndjson")
+    if is_notebook(head, suffix):
+        yield "notebook", _whole(read_notebook), suffix == ".ipynb"
     if suffix == ".json" or (start in ("{", "[") and not lines):
         yield "json", _whole(text_tables.read_json), suffix == ".json"
     if lines:

@@ -400,6 +400,7 @@ watch-line = { $verdict }{ $probability ->
        *[other] , best at { $best }
     }
 read-summary = Read as { $reader ->
+        [notebook] the outputs of a notebook
         [console] console text
         [text-table] a text table
         [printed-dict] a printed dict
@@ -428,6 +429,13 @@ read-repeated = { $count } { $count ->
 } of { $column } repeat an epoch or step: the last one logged counts.
 read-epoch-mean = { $column } is logged several times an epoch, as losses of single batches: their mean counts.
 read-epoch-last = { $column } is logged several times an epoch: its last value counts, as for a running mean.
+read-not-judged = { $count } { $count ->
+    [one] file holds
+   *[other] files hold
+ } logs of the same training and { $count ->
+    [one] was
+   *[other] were
+ } not judged: { $files }.
 read-test-as-validation = { $column } is used as validation, because no validation is logged.
 read-header-again = Line { $line } repeats the column names and was left out.
 read-restart-continued = Epochs start again at { $epoch } after { $after }: counted on, as one run (--restart split for two).

@@ -347,6 +347,7 @@ watch-line = { $verdict }{ $probability ->
        *[other] , 가장 좋은 곳 { $best }
     }
 read-summary = { $reader ->
+        [notebook] 노트북의 출력
         [console] 콘솔 출력
         [text-table] 텍스트 표
         [printed-dict] 출력된 dict
@@ -369,6 +370,7 @@ read-diverged = { $metric }: 에포크 { $epoch }부터 끝까지 비어 있습�
 read-repeated = { $column }: 값 { $count }개가 같은 에포크나 스텝에 다시 기록되었습니다. 마지막 값을 씁니다.
 read-epoch-mean = { $column }: 에포크마다 배치별 손실이 여러 번 기록되었습니다. 그 평균을 씁니다.
 read-epoch-last = { $column }: 에포크마다 여러 번 기록되었습니다. 누적 평균처럼 마지막 값을 씁니다.
+read-not-judged = 같은 훈련의 다른 기록 { $count }개는 판정하지 않았습니다: { $files }.
 read-test-as-validation = { $column }: 검증 기록이 없어 검증으로 씁니다.
 read-header-again = { $line }번째 줄은 열 이름을 되풀이하므로 뺐습니다.
 read-restart-continued = 에포크가 { $after } 다음에 { $epoch }부터 다시 시작합니다: 한 실행으로 이어서 셉니다 (둘로 나누려면 --restart split).

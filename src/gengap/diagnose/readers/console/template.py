@@ -231,7 +231,8 @@ def _repeated(phrases: Sequence[Phrase]) -> set[str]:
 def _reversed(texts: Sequence[str], i: int) -> Named | None:
     """Return the value that stands before its name, as in `1387.5 avg loss, 0.001 rate`."""
     found = REVERSED.match(texts[i + 1][:LONGEST_NAME])
-    if not found or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
+    names_next = found is not None and found.end() == len(texts[i + 1]) and i + 2 < len(texts)
+    if not found or names_next or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
         return None
     name = metric_name(found[1])
     known = name is not None and name == found[1] and is_metric(name)
