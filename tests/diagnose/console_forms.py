@@ -4,6 +4,7 @@ A form is a list of lines. `{e}` is the epoch from 1, `{n}` their number, `{t}` 
 `{b}` the accuracies of training and validation.
 """
 
+# ruff: noqa: E501  (lines are those of logs)
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ class Form(NamedTuple):
     lines: Sequence[str]
     before: Sequence[str] = ()
     after: Sequence[str] = ()
+    scores: bool = False  # validation is a score, beside another metric of training
 
 
 BAR = "[==============================]"
@@ -165,4 +167,101 @@ FORMS = {
         ),
     ),
     "tabs": Form(("{e}\t{t}\t{v}\t00:38",), ("epoch\ttrain_loss\tvalid_loss\ttime",)),
+    "iterations-score": Form(("Iteration {e}, loss = {t}", "Validation score: {v}"), scores=True),
+    "darknet": Form(
+        (
+            " {e}: 9.123456, {t} avg loss, 0.001000 rate, 3.812345 seconds, 6400 images, 2.512345 hours left",
+            " mean average precision (mAP@0.50) = {v}",
+        ),
+        scores=True,
+    ),
+    "kaldi": Form(
+        ("ITERATION {e:02d}: TRAIN AVG.LOSS {t}, (lrate0.008), CROSSVAL AVG.LOSS {v}, nnet accepted (iter{e}_t1.2)",),
+    ),
+    "report": Form(
+        ("{e}\t100.1\t{t}\t{v}\t0.1",),
+        ("# nnet3 accuracy report", "%Iter\tduration\ttrain_loss\tvalid_loss\tdifference"),
+        ("Total training time is 0:31:12",),
+    ),
+    "keras-colours": Form(
+        (
+            "\x1b[1mEpoch {e}/{n}\x1b[0m",
+            "\x1b[1m 1/25\x1b[0m \x1b[37m━━━━━━━━\x1b[0m \x1b[1m2s\x1b[0m 90ms/step - acc: 0.5 - loss: 9.9123\x08\x08\x08"
+            "\x08\x08\x08\x1b[1m25/25\x1b[0m \x1b[32m━━━━━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m0s\x1b[0m 3ms/step - acc: {a}"
+            " - loss: {t} - val_acc: {b} - val_loss: {v}",
+        ),
+    ),
+    "running-averages": Form(
+        (
+            "Train: {e} [   0/100 (  0%)]  Loss: 9.1 (9.1)  Time: 0.281s,  455.52/s  (0.312s)  LR: 1.000e-03",
+            "Train: {e} [  99/100 (100%)]  Loss: 9.0 ({t})  Time: 0.281s,  455.52/s  (0.312s)  LR: 1.000e-03",
+            "Test: [   0/40]  Time: 0.412 (0.512)  Loss:  9.1234 ({v})  Acc@1: 70.0000 (71.0000)",
+            "Test: [  40/40]  Time: 0.412 (0.512)  Loss:  9.1234 ({v})  Acc@1: 70.0000 (71.0000)",
+            "*** Best metric: 71.0 (epoch 1)",
+        ),
+    ),
+    "results-in-brackets": Form(
+        (
+            "[node1] 2022-05-01 12:11:10,123 (trainer:273) INFO: {e}/{n}epoch started",
+            "[node1] 2022-05-01 12:12:10,123 (trainer:653) INFO: {e}epoch:train:1-50batch: acc=0.5, loss=9.123",
+            "[node1] 2022-05-01 12:13:10,123 (trainer:328) INFO: {e}epoch results: [train] acc={a}, loss={t}, "
+            "time=3 minutes and 21.5 seconds, [valid] acc={b}, wer=0.4, loss={v}, time=12.1 seconds",
+        ),
+    ),
+    "steps-and-evaluation": Form(
+        (
+            "Epoch {e}/{n}",
+            "step 20/20 - loss: {t} - acc: {a} - 12ms/step",
+            "Eval begin...",
+            "step 5/5 - loss: {v} - acc: {b} - 9ms/step",
+            "Eval samples: 10000",
+        ),
+    ),
+    "bar-of-epochs": Form(
+        ("\rTraining:  50%|█████     | {e}/{n} [00:10<00:10,  1.02it/s, train_loss={t}, val_loss={v}, best=0.001]",),
+    ),
+    "modules": Form(
+        (
+            "2024-01-02 03:04:05,678 INFO     train.engine:88 - epoch={e} phase=train loss={t} acc={a} lr=1.0e-03",
+            "2024-01-02 03:04:06,678 INFO     train.engine:88 - epoch={e} phase=val loss={v} acc={b}",
+            "2024-01-02 03:04:06,679 WARNING  train.engine:95 - no improvement for {e} epochs",
+        ),
+    ),
+    "json-in-lines": Form(
+        (
+            '[2021-05-01 10:11:12,123][train_inner][INFO] - {{"epoch": {e}, "loss": "9.912", "num_updates": "{e}50"}}',
+            '[2021-05-01 10:12:12,123][valid][INFO] - {{"epoch": {e}, "valid_loss": "{v}", "valid_wer": "12.1"}}',
+            '[2021-05-01 10:12:30,123][train][INFO] - {{"epoch": {e}, "train_loss": "{t}", "train_wall": "123"}}',
+        ),
+    ),
+    "metrics-lines": Form(
+        ("Epoch {e}/{n}", "Train metrics: Loss: {t} - Acc: {a}", "Valid metrics: Loss: {v} - Acc: {b}"),
+    ),
+    "nested-dicts": Form(
+        ("{{'epoch': {e}, 'train': {{'loss': tensor({t}), 'acc': {a}}}, 'val': {{'loss': np.float64({v}), 'acc': {b}}}}}",),
+    ),
+    "blocks": Form(
+        ("- epoch: {e}", "  train:", "    loss: {t}", "    acc: {a}", "  validation:", "    loss: {v}", "    acc: {b}"),
+    ),
+    "final-block": Form(
+        ("Epoch {e}/{n}", "25/25 [==============================] - 2s 7ms/step - loss: {t} - val_loss: {v}"),
+        after=("Final epoch (plot to see history):", "        loss: 0.1234", "    val_loss: 0.4567"),
+    ),
+    "layout-without-header": Form(
+        ("{e:>6}/99   2.6G   {t}   0.09   0.02   0.13   62   640   0.5   0.6   0.7   0.8   {v}   0.09   0.02",),
+    ),
+    "rich": Form(
+        ("│ {e:5d} │ {t:>10} │ {v:>8} │",),
+        ("┏━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━┓", "┃ Epoch ┃ Train loss ┃ Val loss ┃", "┡━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━┩"),
+        ("└───────┴────────────┴──────────┘",),
+    ),
+    "slashes": Form(("ep {e:02d} | train/val loss {t}/{v} | acc {a}/{b} | 3.1s",)),
+    "two-splits": Form(("epoch {e:3d} train: {t} | val: {v} *",)),
+    "french": Form(("Époque {e}/{n} — perte (entraînement) : {t} — perte (validation) : {v} — exactitude : 91.2 %",)),
+    "portuguese": Form(("Época {e}: perda de treino {t}, perda de validação {v}",)),
+    "containers": Form(
+        ("redis-1    | 1:M 01 Jan 2024 00:00:01.000 * Background saving terminated",
+         "trainer-1  | Epoch: {e:03d}, Train Loss: {t}, Val Loss: {v}"),
+    ),
+    "actions": Form(("2024-05-01T10:01:03.9876543Z Epoch {e}: train loss {t}, validation loss {v}",)),
 }  # fmt: skip

@@ -39,7 +39,7 @@ NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests,
 )
 CAMEL = re.compile(r"^(?i:(train|training|val|valid|validation|eval|test))(?=[A-Z][a-z])")
 GLUED = re.compile(  # trainloss, valacc
-    r"^(train|training|val|valid|validation|eval|dev|test)(?=(loss|acc|accuracy|error|err|mse|mae|rmse|ppl|auc|f1)$)"
+    r"^(train|training|trn|val|valid|validation|vld|eval|dev|test|tst)(?=(loss|acc|accuracy|error|err|mse|mae|rmse|ppl|auc|f1)$)"
 )
 NUMBERED = re.compile(r"^(validation|valid|val|eval)_(\d+)(?=[^a-z0-9]|$)", re.IGNORECASE)
 AVERAGED = re.compile(
@@ -52,7 +52,7 @@ _TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练�
 _VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidacj\\w*|валидаци\\w*|проверк\\w*"
 _VALIDATION += "|验证集|驗證集|验证|驗證|検証|검증"
 _TEST = "prueba|teste|тестов\\w*|тест|测试集|測試集|测试|測試|テスト|테스트"
-_LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실"
+_LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실|strata|straty"
 _ACCURACY = "genauigkeit|exactitude|exactitud|acurácia|accuratezza|doğruluk|dokładność|точност\\w*"
 _ACCURACY += "|准确率|準確率|准确度|正确率|精度|正解率|정확도"
 TRANSLATIONS = (  # in this order: a rate of learning is not training
@@ -74,7 +74,7 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
 )
 _ASCII_WORDS = re.compile(
     r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?e|epoca|epoka|prueba|teste|fehler|schritt|"
-    r"validierung|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
+    r"validierung|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
 )
 _COMPILED = tuple((re.compile(rf"(?:{pattern})"), word) for pattern, word in TRANSLATIONS)
 

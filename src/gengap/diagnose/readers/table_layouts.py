@@ -30,7 +30,8 @@ WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 class LoggedColumn(NamedTuple):
     """One column's values in logged order: whole epochs or steps `x` (n,), and `y` (n,).
 
-    `often` says that it is logged several times an epoch, as by a progress bar, so that the last value counts.
+    `often` says that it is logged several times an epoch, as by a progress bar, so that the last value counts;
+    `running` that its values are running means.
     """
 
     name: str
@@ -38,6 +39,7 @@ class LoggedColumn(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     often: bool = False
+    running: bool = False
 
 
 def read_log_table(table: LogTable) -> list[Log]:
@@ -272,7 +274,8 @@ def _one_each(curve: LoggedColumn) -> tuple[np.ndarray, np.ndarray, Message | No
         return x, values, None
     trained = curve.key[0] == "train"
     numbers = {"column": curve.name, "count": again}
-    if trained and not AVERAGED.search(curve.name.lower()) and are_batches(curve.x, curve.y):
+    running = curve.running or AVERAGED.search(curve.name.lower())
+    if trained and not running and are_batches(curve.x, curve.y):
         return *mean_of_each_epoch(curve.x, curve.y), Message("read-epoch-mean", numbers)
     if trained and curve.often and 2 * len(x) <= len(curve.x):
         return x, values, Message("read-epoch-last", numbers)

@@ -226,6 +226,7 @@ class Collector:
                 continue
             if named.average and (average := self._average(text, found[named.average])) is not None:
                 number = average
+                self._column(named, False, progress).running = True
             if number is not None:
                 self.rows.add(self._column(named, False, progress), number, progress)
         if template.best >= 0 and (best := n.value(found[template.best])) is not None:

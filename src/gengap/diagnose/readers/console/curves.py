@@ -25,6 +25,7 @@ class Curve(NamedTuple):
     rows: np.ndarray
     values: np.ndarray
     progress: bool
+    running: bool = False
 
 
 def console_logs(found: Collector) -> list[Log]:
@@ -45,7 +46,7 @@ def console_logs(found: Collector) -> list[Log]:
                 rows, values = rows[run[rows] == label], values[run[rows] == label]
             if canonical in keys and len(rows):
                 progress = column.progress > len(column.rows) / 2
-                curves.append(Curve(column.name, keys[canonical], rows, values, progress))
+                curves.append(Curve(column.name, keys[canonical], rows, values, progress, column.running))
             elif len(rows):
                 other.append(Curve(column.name, ("", canonical), rows, values, False))
         curves, twice = _one_column_each(curves)
@@ -58,8 +59,10 @@ def console_logs(found: Collector) -> list[Log]:
 
 def _is_training(found: Collector) -> bool:
     """Return whether anything is logged twice, or at an epoch or step; results of a test are neither."""
+    run = np.asarray(found.rows.run, np.int64)
     placed = any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step))
-    return placed or any(len(column.rows) > 1 for column in found.rows.columns.values())
+    rows = (run[np.asarray(column.rows, np.int64)] for column in found.rows.columns.values())
+    return placed or any(len(np.unique(one)) < len(one) for one in rows)
 
 
 def _one_form_each(found: Collector) -> dict[str, Column]:
@@ -78,7 +81,7 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
                 order = np.argsort(np.concatenate([main.rows, column.rows]), kind="stable")
                 rows = np.concatenate([main.rows, column.rows])[order]
                 values = np.concatenate([main.values, column.values])[order]
-                main = Column(main.name, main.canonical, main.form, rows, values, main.progress)  # pyright: ignore
+                main = Column(main.name, main.canonical, main.form, rows, values, main.progress, main.running)  # pyright: ignore
         chosen[name] = main
     return chosen
 
@@ -148,7 +151,7 @@ def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -
             if inside.any():
                 at = part.x[curve.rows[inside]]
                 quiet = curve.progress or curve.key[0] == "train"
-                logged.append(LoggedColumn(curve.name, curve.key, at, curve.values[inside], quiet))
+                logged.append(LoggedColumn(curve.name, curve.key, at, curve.values[inside], quiet, curve.running))
         name = run if len(parts) == 1 else f"{run} {number}".strip()
         unassigned = {}
         for curve in other:
@@ -173,12 +176,22 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
     bad, _, x = min(ranked, key=lambda each: each[:2])
     if bad:
         return np.arange(len(found.rows.run), dtype=np.float64), curves, []
+    x = _with_begin(x)
     kept = []
     for curve in curves:
         usable = np.isfinite(x[curve.rows]) & (x[curve.rows] < WHOLE)
         if usable.any():
             kept.append(curve._replace(rows=curve.rows[usable], values=curve.values[usable]))
     return x, kept, []
+
+
+def _with_begin(x: np.ndarray) -> np.ndarray:
+    """Return positions in which rows before the first step stand one step before it."""
+    at = np.flatnonzero(np.isfinite(x))
+    if len(at) and at[0] > 0 and x[at[0]] >= 1:
+        x = x.copy()
+        x[: at[0]] = x[at[0]] - 1
+    return x
 
 
 def _lost(x: np.ndarray, judged: list[Curve]) -> tuple[int, int]:

@@ -101,9 +101,9 @@ def _form(
 
 
 def stands_in_bar(template: Template, numbers: Sequence[str]) -> bool:
-    """Return whether a line has a batch number, or a number such as 3/20 that is not its first."""
+    """Return whether a line has a batch number, or behind its first number one such as 3/20 or 1-50batch."""
     named = any(place.kind == "batch" for place in template.places)
-    return named or any("/" in number and n.RATIO.fullmatch(number) is not None for number in numbers[1:])
+    return named or any(map(n.is_progress, numbers[1:]))
 
 
 def _pattern(line: str, texts: Sequence[str], numbers: Sequence[str]) -> re.Pattern[str] | None:

@@ -55,6 +55,11 @@ def counted(text: str) -> float | None:
     return number if number >= 0 and math.isfinite(number) else None
 
 
+def is_progress(text: str) -> bool:
+    """Return whether a number tells how far an epoch is: `3/20` or `1-50batch`."""
+    return text.endswith("batch") or ("/" in text and RATIO.fullmatch(text) is not None)
+
+
 def pair(text: str) -> tuple[float, float] | None:
     """Return the two values of a number such as `0.51/0.62`, or None."""
     found = PAIR.fullmatch(text)

@@ -75,7 +75,10 @@ MODIFIERS |= {
 }
 MODIFIERS |= {"reconstruction", "classification", "regression", "generator", "discriminator", "sparse", "pixel"}
 EVALUATION = ("saving dict", "eval begin")  # phrases of frameworks that say "validation" without the word
-QUOTES = re.compile(r"[\"`*]|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(", re.ASCII)
+QUOTES = re.compile(
+    r"[\"`*]|<(?=[A-Za-z_]+>)|(?<=[A-Za-z_])>(?==)|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(",
+    re.ASCII,
+)
 SEPARATORS = " \t\r\f\v\xa0:=|>~≈,[({<#\"'-"
 VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")

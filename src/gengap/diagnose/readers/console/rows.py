@@ -25,6 +25,7 @@ class Column:
         rows: Row of each value.
         values: The values.
         progress: How many values stand beside a progress bar or a batch number.
+        running: Whether the values are running means, in parentheses behind those of a batch.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Column:
     rows: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
     progress: int = 0
+    running: bool = False
 
 
 class Rows:

@@ -21,7 +21,7 @@ from gengap.diagnose.readers.console.phrases import (
 )
 
 SKIPPED = re.compile(
-    r"improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve", re.I
+    r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve", re.I
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
 LONGEST_NAME = 60
@@ -173,6 +173,8 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             name = f"{own[0]} {name}"
         if len(set(own)) == 2:
             bare = _without_splits(plain)
+            if not bare and "_" in name:  # test_train, a function
+                continue
             canonical, second = (canonical_name(split, bare) for split in dict.fromkeys(own))
             found.append(Named(i, name, canonical, True, phrase.name, 0, second))
             continue
