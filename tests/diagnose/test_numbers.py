@@ -27,14 +27,16 @@ def verdict(validation: np.ndarray, train: np.ndarray | None = None, rows: RowLo
 
 
 @pytest.mark.parametrize("pace", [0.05, 0.1, 0.2])
-def test_twice_the_epochs_are_expected_to_bring_what_they_bring(pace: float) -> None:
-    """A loss that falls by the same share with every e-fold of epochs falls by log 2 of it with twice as many."""
+def test_the_forecast_covers_an_even_fall_and_a_levelling_one(pace: float) -> None:
+    """A loss that falls evenly in log-epochs falls by log 2 of its pace with twice as many epochs.
+
+    Most real losses level off: the median of real runs is 0.3 to 0.4 of the pace, and a tenth of them fall by 0.1.
+    """
     found = verdict(0.7 * np.exp(-pace * LOG))
-    brought = 100 * (1 - np.exp(-pace * np.log(2)))
     assert found.verdict == "underfit" and found.ahead_percent is not None
     low, middle, high = found.ahead_percent
-    assert low < brought < high
-    assert 0.75 * brought < middle < 1.35 * brought
+    assert low < 100 * (1 - np.exp(-0.1 * pace)) and 100 * (1 - np.exp(-pace * np.log(2))) < high
+    assert middle == pytest.approx(100 * (1 - np.exp(-0.4 * pace)), rel=0.15)
 
 
 @pytest.mark.parametrize(("train", "percent"), [(0.4, 25), (0.5, 0), (0.625, -20)])

@@ -20,8 +20,8 @@ DRAWS = 400
 SHORTEST_TRAIN = 3  # values of a training curve that has a trend
 # With twice as many epochs the loss falls by the late pace (the fall per e-fold of epochs) times a factor. It is
 # log 2 = 0.7 for a curve that falls evenly in log-epochs, 1 if evenly in epochs, and less if it levels off.
-AHEAD = 0.7  # the median of that factor ...
-AHEAD_SPREAD = 1.0  # ... and the sd of its logarithm, from real runs of known truth
+AHEAD = 0.4  # the median of that factor ...
+AHEAD_SPREAD = 1.2  # ... and the sd of its logarithm, from real runs of known truth
 # The prior of a curve's end: level within about half a percent, or moving by about ten.
 LEVEL_OR_MOVING = (0.006, 0.1)
 LEVEL = 0.8  # probability of a level end

@@ -34,8 +34,8 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     min_effect: Share = 0.01
     fit_probability: Share = 0.5
-    overfit_probability: Share = 0.5
-    underfit_probability: Share = 0.4
+    overfit_probability: Share = 0.4
+    underfit_probability: Share = 0.25
     interval: Share = 0.9
 
 

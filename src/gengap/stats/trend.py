@@ -26,7 +26,7 @@ LATE = 1.3  # the pace at the end is that since this many times before the last 
 SCALES = (0.5, 1.0, 1.7)  # of the noise, times what second differences show
 CORRELATIONS = (0.5, 0.8, 0.92, 0.97, 0.99)  # of neighbouring epochs' noise
 SPANS = 6  # correlation times that a curve should contain: slower changes are more likely its trend,
-DOUBT = 3  # increasingly so with fewer: the noise has the prior weight (contained / SPANS) ** DOUBT
+DOUBT = 0.7  # increasingly so with fewer: the noise has the prior weight (contained / SPANS) ** DOUBT
 WANDER = 0.02  # sd of noise that drifts from epoch to epoch; much larger drifts are the trend
 USUAL_NOISE = 0.005  # what noise is before any is seen ...
 USUAL_COUNT = 3  # ... which counts as much as this number of second differences: few epochs show little noise
@@ -292,12 +292,14 @@ def _bending_noise(values: np.ndarray) -> float:
     """Return the sd of white noise with such second differences, by their median absolute deviation.
 
     Second differences are used because neither a curve's slope nor a turning point is noise. The first quarter of
-    the epochs is left out.
+    the epochs is left out. The center is the median, which the curve's own bend shifts. A median of few values
+    follows their noise, so it is drawn towards 0.
     """
     bends = np.diff(values[len(values) // 4 :], 2)
     if not len(bends):
         return 0.0
-    return 1.4826 * float(np.median(np.abs(bends - np.median(bends)))) / np.sqrt(6)
+    center = (1 - 1 / len(bends)) * np.median(bends)
+    return 1.4826 * float(np.median(np.abs(bends - center))) / np.sqrt(6)
 
 
 def _usual_noise(values: np.ndarray) -> float:
