@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks import speed_page as page
 from benchmarks.inputs import CSV_ROWS, rows_used, write_arrays
-from benchmarks.speed_figures import FIGURES, BenchmarkInputs
+from benchmarks.speed_figures import BY_TENSORFLOW, FIGURES, BenchmarkInputs
 from benchmarks.speed_result import HEADINGS, Result
 from gengap.errors import GengapError, UsageError
 
@@ -78,7 +78,7 @@ def _check(options: argparse.Namespace) -> None:
     for file in (options.json, options.docs):
         if file and not file.absolute().parent.is_dir():
             raise UsageError(f"{file}: this folder does not exist. Create it first.")
-    if not find_spec("tensorflow"):
+    if not find_spec("tensorflow") and BY_TENSORFLOW & set(options.only or FIGURES):
         raise UsageError("TensorFlow, the peer, is not installed here: pip install -e '.[bench]'")
 
 

@@ -19,10 +19,12 @@ from benchmarks.inputs import TRAIN_ROWS, VALIDATION_ROWS, write_csv
 from benchmarks.peers.matmul import ROWS, WIDTH
 from benchmarks.speed_result import Result
 from benchmarks.turns import Peer
+from gengap.train.precision import cpu_multiplies_bfloat16
 
 STARTS = 10
 LARGE = (28, 512, 512, 512, 512, 1)  # features, hidden units, output
 TUTORIAL = "tutorial on Keras/TensorFlow"
+BY_TENSORFLOW = {"tiny-tutorial", "medium-tutorial", "large-tutorial", "csv"}  # figures with a peer on TensorFlow
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,17 @@ def dropout(run: BenchmarkInputs) -> list[Result]:
     return [Result("dropout", title, peer, "ms", _ms(ours), _ms(theirs), ratios, 1.15, at_most=True)]
 
 
+def bfloat16(name: str, rate: float, run: BenchmarkInputs) -> list[Result]:
+    """Compare the training of Large with bfloat16 products and with float32, without or with dropout."""
+    large = ("gengap_training", run.arrays, "Large", rate)
+    with Peer(*large, "bfloat16") as us, Peer(*large, "float32") as them:
+        epochs = min(us.warm_up(), them.warm_up())
+        ours, theirs = _alternate(run.pairs, lambda: us.turn(epochs), lambda: them.turn(epochs))
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    title = f"Large{f' + dropout {rate}' if rate else ''}, bfloat16 products, time per epoch"
+    return [Result(name, title, "gengap, float32", "ms", _ms(ours), _ms(theirs), ratios, 1.8)]
+
+
 def threads(size: str, run: BenchmarkInputs) -> list[Result]:
     """Measure two trials in two threads: epochs per second, compared with one trial alone."""
     with Peer("gengap_training", run.arrays, size) as us:
@@ -142,5 +155,8 @@ FIGURES: dict[str, Callable[[BenchmarkInputs], list[Result]]] = {
     "csv": csv,
     "import": partial(start, "import", "import gengap", ["-c", "import gengap"]),
 }
+if cpu_multiplies_bfloat16():
+    FIGURES["bfloat16"] = partial(bfloat16, "bfloat16", 0.0)
+    FIGURES["bfloat16-dropout"] = partial(bfloat16, "bfloat16-dropout", 0.5)
 if find_spec("gengap.__main__"):
     FIGURES["help"] = partial(start, "help", "gengap --help", ["-m", "gengap", "--help"])

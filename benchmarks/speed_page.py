@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.speed_result import HEADINGS, Result
@@ -32,6 +33,8 @@ Machine: {machine}. Trained on {rows}. Seconds for the whole run: {seconds:.0f}.
   early-stopping and TensorBoard callbacks. Keras on JAX gets arrays and no TensorBoard callback.
 - The share of a matrix product counts only the floating-point operations of matrix products:
   trained rows x (6P - 2F) + evaluated rows x 2P, with P kernel parameters, F of them in the first layer.
+- bfloat16 products, on CPUs that have them: `--precision bfloat16` against `--precision float32` in the same
+  program. What they change in losses and verdicts: `python -m benchmarks.precision`.
 - Reading: {csv_rows:,} rows in HIGGS's text format, gzipped, read to the end. The tutorial reads
   batches of 500.
 - Starting: wall seconds of a whole process, the minimum of ten, because other load can only add.
@@ -46,7 +49,7 @@ def table(results: list[Result]) -> str:
 
 def machine() -> str:
     """Processor, cores, system, Python and the packages that matter."""
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES if find_spec(name))
     system = f"{platform.system()}, Python {platform.python_version()}"
     return f"{_processor()}, {usable_cores()} cores, {system}, {packages}"
 

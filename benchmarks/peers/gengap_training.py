@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def model(size: str, dropout: float, steps: int) -> keras.Model:
     return made
 
 
-def main(path: str, size: str, dropout: str = "0") -> None:
+def main(path: str, size: str, dropout: str = "0", precision: Any = "float32") -> None:
     with np.load(path) as saved:
         train = Rows(saved["x"], saved["y"])
         validation = Rows(saved["x_validation"], saved["y_validation"])
@@ -45,12 +46,12 @@ def main(path: str, size: str, dropout: str = "0") -> None:
 
     def one(epochs: int) -> float:
         progress: list[Progress] = []
-        job = TrainConfig(epochs, BATCH, STOPPING, on_progress=progress.append)
+        job = TrainConfig(epochs, BATCH, STOPPING, on_progress=progress.append, precision=precision)
         compiled.fit(model(size, float(dropout), steps), train, validation, job)
         return (progress[-1].seconds - progress[0].seconds) / (progress[-1].epoch - progress[0].epoch)
 
     def side_by_side(epochs: int, trials: int) -> float:
-        job = TrainConfig(epochs, BATCH, STOPPING)
+        job = TrainConfig(epochs, BATCH, STOPPING, precision=precision)
         models = [model(size, float(dropout), steps) for _ in range(trials)]
         threads = [threading.Thread(target=compiled.fit, args=(m, train, validation, job)) for m in models]
         started = time.perf_counter()

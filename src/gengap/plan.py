@@ -17,7 +17,7 @@ import msgspec
 from gengap.errors import PlanError, did_you_mean
 from gengap.models.treatment_base import check_compatible, count_parameters
 from gengap.models.treatments import AnyTreatment
-from gengap.options.spec import Preparation, Stop
+from gengap.options.spec import Precision, Preparation, Stop
 from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask, OwnLoss
 from gengap.train.recipe import Activation, Recipe, Schedule
 from gengap.train.stopping import NEVER
@@ -289,6 +289,10 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     def with_stop(self, stop: Stop) -> Plan:
         """Return the same plan, whose trials end by "patience" alone or also by a settled "verdict"."""
         return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, stop=stop))
+
+    def with_precision(self, precision: Precision) -> Plan:
+        """Return the same plan with the operands of large products rounded or not."""
+        return msgspec.structs.replace(self, recipe=msgspec.structs.replace(self.recipe, precision=precision))
 
     @property
     def runs_with_treatments(self) -> tuple[str, ...]:

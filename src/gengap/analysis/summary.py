@@ -16,7 +16,7 @@ from gengap.analysis.recommend import Recommendation
 from gengap.data.table_summary import TableSummary
 from gengap.diagnose.verdict import Finding, Verdict
 from gengap.history import History
-from gengap.options.spec import TaskName
+from gengap.options.spec import ProductPrecision, TaskName
 from gengap.stats.comparison import Comparison, Rank
 from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.tasks import LOSSES, SCORES
@@ -45,6 +45,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
         began: When training started, in seconds since 1970.
         verdict: The verdict on its curves.
         sparsity: Share of the kernels' weights below 0.001.
+        precision: Of the operands of large products in training.
     """
 
     run: str
@@ -59,6 +60,7 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     began: float
     verdict: Verdict | None = None
     sparsity: float | None = None
+    precision: ProductPrecision = "float32"
 
     def with_finding(self, found: Finding) -> TrialSummary:
         """Return the trial with one more finding, which other trials show; unchanged if it diverged."""
@@ -169,6 +171,11 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[str, ...] = ()
     provenance: Provenance | None = None
     table: TableSummary | None = None
+
+    @property
+    def rounded(self) -> tuple[str, ...]:
+        """The runs whose large products had bfloat16 operands."""
+        return tuple(dict.fromkeys(trial.run for trial in self.trials if trial.precision == "bfloat16"))
 
     @property
     def findings(self) -> tuple[Message, ...]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import keras
 
 
-def all_layers(model: keras.Model) -> list[keras.Layer]:
-    """Return the model itself and all layers in it, also those inside other layers."""
+def all_layers(model: keras.Layer) -> list[keras.Layer]:
+    """Return the model (or layer) itself and all layers in it, also those inside other layers."""
     return list(model._flatten_layers())
 
 

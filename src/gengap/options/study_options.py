@@ -22,6 +22,7 @@ from gengap.options.spec import (
     CountOrZero,
     Gibibytes,
     OnBadRow,
+    Precision,
     Spec,
     Stop,
     TaskName,
@@ -120,6 +121,8 @@ class RunSpec(Spec, frozen=True, kw_only=True):
         only: Shell pattern of run names, such as `sizes/*`. Other trials are left out.
         stop: When a trial ends: "patience", or "verdict" as soon as its verdict is certain. Default: as the plan
             says.
+        precision: "bfloat16" rounds the operands of large matrix products: CPUs that multiply bfloat16 train large
+            networks faster. "auto" does so on such CPUs only. Default: as the plan says.
         model: Your own models in place of gengap's networks: a Keras model or a function that returns one, which
             is cloned in all sizes and with all treatments; or a function `build(size, features, outputs)`, where
             `size` holds the units of a trial's hidden layers and trials with treatments are left out. Also its
@@ -135,6 +138,10 @@ class RunSpec(Spec, frozen=True, kw_only=True):
     only: Annotated[str | None, describe('Only trials whose name matches, as in "sizes/*".', "PATTERN")] = None
     stop: Annotated[
         Stop | None, describe("When a trial ends: patience, or verdict: once it is certain (default: the plan's).")
+    ] = None
+    precision: Annotated[
+        Precision | None,
+        describe("Operands of large products: float32, bfloat16, or auto: by the CPU (default: the plan's)."),
     ] = None
     model: Annotated[
         Any,
@@ -182,6 +189,7 @@ class RunOptions(TypedDict, total=False):
     max_epochs: int | None
     only: str | None
     stop: Stop | None
+    precision: Precision | None
     model: str | Callable[..., Any] | None
     jobs: int | None
     backend: BackendName | None

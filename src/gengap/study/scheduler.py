@@ -25,6 +25,7 @@ from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.diagnose.verdict import Verdict
 from gengap.models.saved_model import ModelCard
 from gengap.models.treatments import AnyTreatment
+from gengap.options.spec import ProductPrecision
 from gengap.options.study_options import RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.folder import StudyFolder
@@ -34,6 +35,7 @@ from gengap.train import versions
 from gengap.train.baselines import Baseline, fit_baselines, refit
 from gengap.train.checkpoint import fingerprint
 from gengap.train.local import BuiltTrial, CompletedTrial, PendingTrial, run_trials, steps_per_epoch, with_auc
+from gengap.train.precision import resolve_precision, trial_precision
 from gengap.train.types import TrainConfig, TrainResult, recorded_rows
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Scheduler:
         out_of_fold: Results of cross-validation by run.
         baselines: The fitted baselines by run.
         fold_baselines: Baselines that were fitted on folds, by run and fold.
+        precision: Of the operands of large products, on this machine.
     """
 
     plan: Plan
@@ -75,6 +78,7 @@ class Scheduler:
     cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
+        self.precision: ProductPrecision = resolve_precision(self.plan.recipe.precision)
         self._baseline_outputs: dict[str, np.ndarray] = {}
         self.baselines: dict[str, Baseline] = {}
         self.fold_baselines: dict[tuple[str, int], Baseline] = {}
@@ -197,12 +201,15 @@ class Scheduler:
         treatments = [" ".join(_settings(each)) for each in trial.treatments]
         parts: dict[str, object] = {"units": trial.units, "treatments": treatments}
         parts |= {"width": trial.width, "depth": trial.depth} if (trial.width, trial.depth) != (1, 1) else {}
-        parts |= {"recipe": trial.recipe(self.plan.recipe), "preparation": self.plan.preparation, "seed": seed}
+        recipe = msgspec.structs.replace(trial.recipe(self.plan.recipe), precision=Recipe().precision)
+        parts |= {"recipe": recipe, "preparation": self.plan.preparation, "seed": seed}
         parts |= {"rows": self.dataset.digest, **({"share": trial.share} if trial.share < 1 else {})}
         if self.dataset.train.class_factors is not None:
             parts |= {"class weight": "balanced"}
         if self.user_models is not None:
             parts |= {"model": self.user_models.known_trial(trial).digest}
+        if (precision := trial_precision(self.precision, self._parameters(trial))) != "float32":
+            parts |= {"precision": precision}
         return fingerprint(parts | others | versions())
 
     def check_folder(self) -> None:
@@ -214,15 +221,25 @@ class Scheduler:
 
     def pending(self, trial: Trial, seed: int, fingerprint: str) -> PendingTrial:
         """Return the trial with that seed, ready to be trained."""
-        task, user_models = self.dataset.task, self.user_models
-        if user_models is None:
-            parameters = trial.parameters(len(self.dataset.columns), task.outputs)
-        else:
-            parameters = user_models.known_trial(trial).parameters
+        parameters = self._parameters(trial)
         checkpoints = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
-        build = TrialFactory(trial, self.plan.recipe, seed, task, user_models)
+        build = TrialFactory(trial, self.plan.recipe, seed, self.dataset.task, self.user_models, self.precision)
         start = partial(self.display.starting, trial.run, seed)
         return PendingTrial(trial.run, seed, parameters, build, self.display.progress, checkpoints, start)
+
+    def _parameters(self, trial: Trial) -> int:
+        """Return how many parameters the trial's model has."""
+        if self.user_models is None:
+            return trial.parameters(len(self.dataset.columns), self.dataset.task.outputs)
+        return self.user_models.known_trial(trial).parameters
+
+    def _used_precision(self, trial: Trial, model: keras.Model) -> ProductPrecision:
+        """Return the precision that the trained model's products had: small ones stay float32."""
+        if self.precision == "float32":
+            return "float32"
+        from gengap.train.jax.rounding import rounded_layers
+
+        return "bfloat16" if rounded_layers(model, trial.recipe(self.plan.recipe).batch) else "float32"
 
     def _summarise(self, completed: CompletedTrial, result: TrainResult, verdict: Verdict) -> TrialSummary:
         from gengap.models.mlp import share_below
@@ -241,18 +258,23 @@ class Scheduler:
             began=self._clock_offset + time.perf_counter() - result.seconds,
             verdict=verdict,
             sparsity=share_below(completed.model),
+            precision=self._used_precision(trial, completed.model),
         )
 
 
 @dataclass(frozen=True)
 class TrialFactory:
-    """Builds the model of one trial and seed from rows. It can be pickled and called on another machine."""
+    """Builds the model of one trial and seed from rows. It can be pickled and called on another machine.
+
+    So it has the precision that this machine chose: another machine's CPU may be another.
+    """
 
     trial: Trial
     plan: Recipe
     seed: int
     task: AnyTask
     user_models: TrialModels | None
+    precision: ProductPrecision = "float32"
 
     def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
         """Return the model with its rows and settings; the trial may use a share of the training rows."""
@@ -270,7 +292,8 @@ class TrialFactory:
             weighted, features = train.weights is not None, validation.x.shape[1]
             model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
         values = self.user_models.row_values if self.user_models is not None else None
-        return BuiltTrial(model, train, TrainConfig(*options, is_settled=is_settled, row_values=values))
+        config = TrainConfig(*options, precision=self.precision, is_settled=is_settled, row_values=values)
+        return BuiltTrial(model, train, config)
 
 
 def _settings(treatment: AnyTreatment) -> Iterator[str]:

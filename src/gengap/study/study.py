@@ -72,8 +72,8 @@ def study(
         display: Shows the progress. Default: nothing is shown.
         **options: The fields of `DataSpec` and `RunSpec` in `gengap.options.study_options` as
             keywords: `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`,
-            `keep`, `weight`, `class_weight`, `column`, `memory`, `seeds`, `max_epochs`, `only`, `stop`, `model`,
-            `jobs`, `backend`, `address`, `out`. They replace those of `data` and `run`.
+            `keep`, `weight`, `class_weight`, `column`, `memory`, `seeds`, `max_epochs`, `only`, `stop`,
+            `precision`, `model`, `jobs`, `backend`, `address`, `out`. They replace those of `data` and `run`.
 
     Returns:
         The finished trials with their histories, verdicts and conclusions.
@@ -157,6 +157,7 @@ def _adapt(plan: Plan, run: RunSpec, *, cloned: bool) -> tuple[Plan, tuple[str, 
     plan = plan.only(run.only) if run.only else plan
     plan = plan.with_max_epochs(run.max_epochs) if run.max_epochs else plan
     plan = plan.with_stop(run.stop) if run.stop else plan
+    plan = plan.with_precision(run.precision) if run.precision else plan
     return (plan, ()) if run.model is None or cloned else (plan.without_treatments(), plan.runs_with_treatments)
 
 

@@ -168,6 +168,7 @@ def _change_text(name: str, then: Any, now: Any, by: str | None) -> str:
     if name == "model":
         return "another model"
     short, nothing = name.removeprefix("recipe."), "the default" if name.startswith("recipe.") else "none"
+    nothing = "float32" if name == "precision" else nothing
     before, after = (nothing if v is None else _value_text(v) for v in (then, now))
     maker = f" of gengap {by}" if name == "trainer" and by else ""
     return f"{short} {before}{maker} (now {after})"

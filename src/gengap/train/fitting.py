@@ -11,6 +11,7 @@ from gengap.data.stored_rows import StoredRows
 from gengap.errors import GengapWarning, UsageError, reason
 from gengap.history import History
 from gengap.models import backend
+from gengap.options.spec import Precision
 from gengap.train import keras_backend
 from gengap.train.types import TrainConfig, TrainResult
 
@@ -32,6 +33,7 @@ def fit(
     callbacks: Sequence[Any] = (),
     seed: int = 0,
     run: str = "model",
+    precision: Precision = "float32",
 ) -> History:
     """Train a compiled Keras model and return its history.
 
@@ -53,6 +55,8 @@ def fit(
             program runs one epoch at a time.
         seed: Seed of the row order.
         run: Name of the run in the history.
+        precision: "bfloat16" rounds the operands of large Dense layers' products, which some CPUs multiply faster.
+            "auto" does so on such CPUs only.
 
     Returns:
         Every logged value by split and metric. Metrics that aren't one number are left out.
@@ -69,6 +73,7 @@ def fit(
     >>> history["validation", "loss"].values.shape
     (3,)
     """
+    from gengap.train.precision import resolve_precision
     from gengap.train.stopping import NEVER, Stopping
 
     if not getattr(model, "compiled", False):
@@ -82,6 +87,7 @@ def fit(
     _check(model, rows, held_out)
     rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
     options: dict[str, Any] = {"seed": seed, "run": run, "callbacks": tuple(callbacks)}
+    options["precision"] = resolve_precision(precision)
     config = TrainConfig(epochs=epochs, batch=batch, stopping=rule, **options)
     result, why_slower = train_model(model, rows, held_out, config)
     if why_slower is not None:

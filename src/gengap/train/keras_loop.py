@@ -40,7 +40,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, config: TrainConfig) 
     shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle(epoch))
     reset_initial_epoch(model)
     log = _HistoryCallback(train, validation, config, stopping)
-    with _randomness(model, config.randomness):
+    with _randomness(model, config.randomness), _precision(model, config):
         model.fit(
             batches,
             epochs=config.epochs,
@@ -71,6 +71,14 @@ def _randomness(model: keras.Model, kind: str) -> contextlib.AbstractContextMana
     from gengap.train.jax.fast_ops import hashed_randomness
 
     return hashed_randomness(model)
+
+
+def _precision(model: keras.Model, config: TrainConfig) -> contextlib.AbstractContextManager[None]:
+    if config.precision != "bfloat16":
+        return contextlib.nullcontext()
+    from gengap.train.jax.rounding import rounded_products
+
+    return rounded_products(model, config.batch)
 
 
 class _ShuffledBatches(keras.utils.PyDataset):

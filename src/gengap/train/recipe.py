@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from gengap.models import backend
-from gengap.options.spec import Stop
+from gengap.options.spec import Precision, Stop
 from gengap.train.stopping import NEVER, Stopping
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         stopping: When a trial stops early.
         stop: "patience", or "verdict" to end a trial also once its verdict is settled.
         activation: The activation of the hidden layers.
+        precision: "bfloat16" rounds the operands of large products, "auto" only where the CPU gains.
     """
 
     batch: Count = 500
@@ -97,3 +98,4 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     stopping: Stopping = Stopping()
     stop: Stop = "patience"
     activation: Activation = "elu"
+    precision: Precision = "float32"

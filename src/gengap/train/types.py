@@ -16,6 +16,7 @@ import numpy as np
 from gengap.data.rows import Rows, list_arrays, map_arrays
 from gengap.history import History, Series
 from gengap.models import backend
+from gengap.options.spec import ProductPrecision
 from gengap.train.checkpoint import CheckpointFile, PartialResult
 from gengap.train.stopping import Stopping, StopReason
 
@@ -67,6 +68,7 @@ class TrainConfig:
         stopping: When to stop early.
         seed: Orders the rows.
         run: The trial's name.
+        precision: Of the operands of large products, "float32" or "bfloat16": see `gengap.train.jax.rounding`.
         randomness: "hashed" (fast, see `gengap.train.jax.fast_ops`) or "keras" (Keras' own random numbers).
         on_progress: Called after each chunk of epochs.
         interrupt: Once set, the trial ends after the current chunk.
@@ -82,6 +84,7 @@ class TrainConfig:
     stopping: Stopping = field(default_factory=Stopping)
     seed: int = 0
     run: str = "model"
+    precision: ProductPrecision = "float32"
     randomness: str = "hashed"
     on_progress: Callable[[Progress], None] | None = None
     interrupt: threading.Event | None = None

@@ -183,6 +183,8 @@ page-training-took = training took
 page-call-took = last call took
 page-seeds = seeds
 page-versions = versions
+page-products = large matrix products
+page-bfloat16 = operands in bfloat16, sums in float32
 page-reproduce = How to reproduce
 page-plan-toml = The plan, as TOML
 

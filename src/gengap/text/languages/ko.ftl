@@ -184,6 +184,8 @@ page-training-took = 훈련에 걸린 시간
 page-call-took = 마지막 호출에 걸린 시간
 page-seeds = 시드
 page-versions = 버전
+page-products = 큰 행렬 곱
+page-bfloat16 = 피연산자는 bfloat16, 합은 float32
 page-reproduce = 다시 하려면
 page-plan-toml = 계획(TOML)
 

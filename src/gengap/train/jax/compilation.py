@@ -19,6 +19,7 @@ from gengap.models.keras_internals import all_layers, forget_losses, weight_deca
 from gengap.models.layers import TreatedSequential
 from gengap.train.jax.fast_ops import fast_elu, hashed_randomness
 from gengap.train.jax.program import ChunkProgram
+from gengap.train.jax.rounding import rounded_products
 from gengap.train.stopping import SMALL
 from gengap.train.types import TrainConfig
 
@@ -59,29 +60,35 @@ def chunk_program(
     Raises:
         UntraceableError: If the model can't be compiled.
     """
-    hashed = config.randomness == "hashed"
 
     def compile_chunk() -> tuple[Any, list[tuple[str, str]]]:
         program = ChunkProgram(model, config.batch, capacity, monitor, config.row_values)
         chunk = jax.vmap(program.chunk, in_axes=(0, 0, 0, None, None, 0, 0, 0)) if seeds else program.chunk
-        return compiled(program, chunk, arguments, hashed=hashed), program.columns
+        return compiled(program, chunk, arguments, config), program.columns
 
-    settings = f"chunk {config.batch} {capacity} {monitor} {hashed} {seeds} {config.row_values}"
+    settings = f"chunk {config.batch} {capacity} {monitor} {numerics(config)} {seeds} {config.row_values}"
     return cached_program(model, arguments, settings, compile_chunk)
 
 
 def compiled(
-    program: ChunkProgram, function: Callable[..., Any], arguments: tuple[Any, ...], *, hashed: bool
+    program: ChunkProgram, function: Callable[..., Any], arguments: tuple[Any, ...], config: TrainConfig
 ) -> Any:
     """Compile one of a program's functions for arguments of these shapes; each call takes over the first two."""
     model = program.model
-    with _tracing, fast_elu(model), hashed_randomness(model) if hashed else nullcontext():
+    hashed = hashed_randomness(model) if config.randomness == "hashed" else nullcontext()
+    rounded = rounded_products(model, config.batch) if config.precision == "bfloat16" else nullcontext()
+    with _tracing, fast_elu(model), hashed, rounded:
         lowered = jax.jit(function, donate_argnums=(0, 1)).lower(*arguments)
     short = program.batch_values <= SHORT_VALUES and _flops(lowered) <= SHORT_FLOPS
     try:
         return lowered.compile(compiler_options=compiler_options(model.count_params(), short))
     except jax.errors.JaxRuntimeError:  # an XLA that doesn't know these options
         return lowered.compile()
+
+
+def numerics(config: TrainConfig) -> str:
+    """Return the settings of a trial that change what its program computes, for `cached_program`."""
+    return f"{config.randomness} {config.precision}"
 
 
 def cached_program(

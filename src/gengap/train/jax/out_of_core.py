@@ -21,7 +21,7 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
 from gengap.models.backend import keras
-from gengap.train.jax.compilation import cached_program, compiled
+from gengap.train.jax.compilation import cached_program, compiled, numerics
 from gengap.train.jax.loop import TrialLoop
 from gengap.train.jax.program import ChunkProgram, ChunkResult, DeviceData
 from gengap.train.jax.trainer import device_data, monitored_metric
@@ -182,7 +182,7 @@ def _compile(
     config: TrainConfig,
 ) -> _BufferPrograms:
     """Compile the programs, at most once for each shape. Raises UntraceableError."""
-    monitor, hashed = monitored_metric(model, config), config.randomness == "hashed"
+    monitor = monitored_metric(model, config)
     sizes = {buffers.rows(0), buffers.rows(len(buffers) - 1)}
     first_row = buffers.train.read([0], [1]).shaped_like(buffers.shape)
     state, epoch = trial.state, trial.epoch_state
@@ -197,12 +197,12 @@ def _compile(
             ]
             order = jax.ShapeDtypeStruct((size,), np.int32)
             carry = (state.state, epoch.metrics)
-            return compiled(program, program.buffer, (carry, epoch.loss, (*rows, None), order), hashed=hashed)
+            return compiled(program, program.buffer, (carry, epoch.loss, (*rows, None), order), config)
 
         by_size = {size: steps(size) for size in sizes}
-        ending = compiled(program, program.end_of_epoch, end, hashed=hashed)
+        ending = compiled(program, program.end_of_epoch, end, config)
         full, last = (by_size[buffers.rows(number)] for number in (0, len(buffers) - 1))
         return _BufferPrograms(full, last, ending, program.columns)
 
-    settings = f"buffers {sorted(sizes)} {config.batch} {monitor} {hashed}"
+    settings = f"buffers {sorted(sizes)} {config.batch} {monitor} {numerics(config)}"
     return cached_program(model, (end, first_row.batch()), settings, compile_programs)
