@@ -264,4 +264,41 @@ FORMS = {
          "trainer-1  | Epoch: {e:03d}, Train Loss: {t}, Val Loss: {v}"),
     ),
     "actions": Form(("2024-05-01T10:01:03.9876543Z Epoch {e}: train loss {t}, validation loss {v}",)),
+    "coco": Form(
+        (
+            "2021-08-01 10:11:10 | INFO     | yolox.core.trainer:261 - epoch: {e}/{n}, iter: 20/20, total_loss: {t}, lr: 1.0e-03",
+            "2021-08-01 10:12:00 | INFO     | yolox.evaluators.coco_evaluator:235 - Evaluate in main process...",
+            " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = {v}",
+            " Average Precision  (AP) @[ IoU=0.50      | area=   all | maxDets=100 ] = 0.612",
+            " Average Precision  (AP) @[ IoU=0.50:0.95 | area= small | maxDets=100 ] = 0.112",
+            " Average Recall     (AR) @[ IoU=0.50:0.95 | area=   all | maxDets=  1 ] = 0.212",
+        ),
+        scores=True,
+    ),
+    "ranks": Form(
+        (
+            "[rank0]:[x] 2024-05-01 10:11:12,123 - root - INFO - step: {e}0  loss:  {t}  memory: 12.34GiB(15.6%)  tps: 12,345",
+            "[rank0]:[x] 2024-05-01 10:11:13,123 - root - INFO - validate step: {e}0  loss:  {v}  memory: 12.34GiB  tps: 12,345",
+        ),
+    ),
+    "logfmt": Form(('time="2024-05-01T10:11:00Z" level=info msg="epoch finished" epoch={e} train.loss={t} val.loss={v}',)),
+    "tags": Form(
+        (
+            "[05/01/2024 10:11:12 INFO 140] #quality_metric: host=algo-1, epoch={e}, train cross_entropy <loss>={t}",
+            "[05/01/2024 10:11:15 INFO 140] #quality_metric: host=algo-1, epoch={e}, validation cross_entropy <loss>={v}",
+        ),
+    ),
+    "best-metric": Form(
+        (
+            "[2022/05/01 10:11:10] ppocr INFO: epoch: [{e}/{n}], global_step: {e}0, acc: {t}, avg_batch_cost: 0.12 s",
+            "[2022/05/01 10:12:01] ppocr INFO: cur metric, acc: {v}, fps: 1234.5",
+            "[2022/05/01 10:12:01] ppocr INFO: best metric, acc: 0.912345, fps: 1200.1, best_epoch: 1",
+        ),
+    ),
+    "glued-names": Form(("(epoch = {e}, trnloss = {t}, tstloss = {v})",)),
+    "evaluation-first": Form(("val loss {v}", "step {e:4d}/{n} | train loss {t} | norm 1.2345 | lr 3.00e-04 | 123.45 ms")),
+    "vietnamese": Form(("Epoch {e}/{n}: mất mát huấn luyện = {t}, mất mát kiểm định = {v}",)),
+    "dutch": Form(("Epoch {e}: verlies (training) {t}, verlies (validatie) {v}",)),
+    "indonesian": Form(("Epoch {e}/{n} - kerugian pelatihan: {t} - kerugian validasi: {v}",)),
+    "polish": Form(("Epoka {e}/{n} | strata (trening): {t} | strata (walidacja): {v}",)),
 }  # fmt: skip

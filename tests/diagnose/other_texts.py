@@ -77,6 +77,18 @@ src/test_loss_{i}.py    {i}      1    8{i}%   7
 """
 PRICES = """ 2024-05-{i}  EURUSD  1.0{i}  1.0{i}  +0.{i}%  profit/loss: {i}.50
 """
+GRID = """[CV {i}/5] END ....C=10, gamma=0.1;, score=(train=0.9{i}, test=0.8{i}) total time=   0.{i}s
+"""
+TRIALS = """Trial {i} Complete [00h 00m 10s]
+val_loss: 0.{i}
+
+Best val_loss So Far: 0.5
+Total elapsed time: 00h 01m {i}s
+"""
+FOLDS = """Fold {i}: accuracy = 0.8{i}, F1 = 0.7{i}
+"""
+SEARCH = """[I 2023-05-01 10:11:{i},123] Trial {i} finished with value: 0.{i} and parameters: {'lr': 0.{i}}. Best is trial 3.
+"""
 OTHER_TEXTS = {
     name.lower(): text for name, text in list(globals().items()) if name.isupper() and isinstance(text, str)
 }

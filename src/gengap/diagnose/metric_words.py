@@ -48,13 +48,14 @@ AVERAGED = re.compile(
 
 # Other languages, the longer word first where one begins another
 _TRAIN = "entraînement|entrainement|apprentissage|entrenamiento|treinamento|treino|addestramento|eğitim|trening"
-_TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练集|訓練集|训练|訓練|学習|훈련|학습"
+_TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练集|訓練集|训练|訓練|学習|훈련|학습|huấn luyện|pelatihan"
 _VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidacj\\w*|валидаци\\w*|проверк\\w*"
-_VALIDATION += "|验证集|驗證集|验证|驗證|検証|검증"
+_VALIDATION += "|validatie|validasi|kiểm định|验证集|驗證集|验证|驗證|検証|검증"
 _TEST = "prueba|teste|тестов\\w*|тест|测试集|測試集|测试|測試|テスト|테스트"
-_LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실|strata|straty"
+_LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실"
+_LOSS += "|strata|straty|mất mát|kerugian"
 _ACCURACY = "genauigkeit|exactitude|exactitud|acurácia|accuratezza|doğruluk|dokładność|точност\\w*"
-_ACCURACY += "|准确率|準確率|准确度|正确率|精度|正解率|정확도"
+_ACCURACY += "|nauwkeurigheid|akurasi|độ chính xác|准确率|準確率|准确度|正确率|精度|正解率|정확도"
 TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"学习率|學習率|学習率|학습률|학습율|lernrate|taux d.apprentissage|tasa de aprendizaje", "learning_rate"),
     (r"耗时|用时|時間|时间|시간|dauer|durée|tiempo|tempo|время", "time"),
@@ -74,8 +75,9 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
 )
 _ASCII_WORDS = re.compile(
     r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?e|epoca|epoka|prueba|teste|fehler|schritt|"
-    r"validierung|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
+    r"validierung|validatie|validasi|pelatihan|kerugian|nauwkeurigheid|akurasi|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
 )
+PHRASES = re.compile(r"mất mát|huấn luyện|kiểm định|độ chính xác")  # of several words each
 _COMPILED = tuple((re.compile(rf"(?:{pattern})"), word) for pattern, word in TRANSLATIONS)
 
 

@@ -106,7 +106,8 @@ def _read_folder(folder: Path, file: str) -> list[Log]:
             continue
         logs += found
         homes = {_home(path) for path in mine}
-        same += [path for path in left if path not in mine and _is_log(path) and homes & {*path.parents}]
+        if not kind.complete:
+            same += [path for path in left if path not in mine and _is_log(path) and homes & {*path.parents}]
         left = [path for path in left if not homes & {*path.parents}]
     if logs:
         return _with_note(with_curves(logs), [str(path.relative_to(folder)) for path in same])
@@ -224,11 +225,19 @@ def _is_hidden(path: Path, folder: Path) -> bool:
 
 
 class Kind(NamedTuple):
-    """A kind of logs: how it is read, which files hold it, and whether it is read beside logs of another kind."""
+    """A kind of logs.
+
+    Attributes:
+        read: Its reader.
+        holds: Whether a file is of this kind.
+        further: Whether it is also read where logs of another kind are.
+        complete: Whether other logs in its folder only repeat it, which needs no note.
+    """
 
     read: Reader
     holds: Callable[[Path], bool]
     further: bool = True
+    complete: bool = False
 
 
 def _has_name(*names: str) -> Callable[[Path], bool]:
@@ -244,7 +253,8 @@ def _is_text(endings: tuple[str, ...]) -> Callable[[Path], bool]:
 
 
 KINDS = (
-    *(Kind(_named(name), _has_name(name)) for name in ("histories.parquet", "trainer_state.json", "metrics.csv")),
+    Kind(_named("histories.parquet"), _has_name("histories.parquet"), complete=True),
+    *(Kind(_named(name), _has_name(name)) for name in ("trainer_state.json", "metrics.csv")),
     Kind(_mlflow, _is_of_mlflow),
     Kind(_catboost, _has_name("learn_error.tsv", CATBOOST)),
     Kind(_dvclive, lambda path: path.suffix == ".tsv" and "plots" in path.parts),

@@ -24,7 +24,9 @@ LONGEST = 16 << 20  # characters of one printed dict; Python's parser takes a hu
 MOST = 100  # dicts of one text
 START = re.compile(r"\{\s*['\"][^'\"\n]{1,100}['\"]\s*:\s*(?:\[|\{|array\(|np\.array\()")
 _CELL = r"\s*(?:[\w.]*\()*[-+]?(?:[\d.][\d.eE+-]*|nan|inf)[^,\[\]\n]{0,60},"
-LIST = re.compile(rf"([A-Za-z_][\w /.-]{{0,60}}?)['\"]?\s*[:=]\s*\[((?:{_CELL}){{2,}}[^\[\]]{{0,80}})\]")
+LIST = re.compile(
+    rf"([A-Za-z_][\w /.-]{{0,60}}?)['\"]?\]?\s*[:=]\s*(?:[\w.]+\()?\[((?:{_CELL}){{2,}}[^\[\]]{{0,80}})\]"
+)
 WRAPPED = re.compile(r"\b(?:tensor|array|np\.array|np\.\w+\d*|numpy\.\w+|float|jnp\.\w+|Array)\(")
 DETAIL = re.compile(r",\s*(?:dtype|device|grad_fn|requires_grad|weak_type)\s*=\s*[^,)\]}]*")
 WORDS = re.compile(r"(?<![\w'\"])(nan|inf|NaN|Infinity)(?![\w'\"])")

@@ -25,6 +25,8 @@ HEAD = 1 << 16  # bytes that are looked at
 BLOCK = 1 << 20
 LOOKED_AT = 40  # lines that show whether a text is CSV
 LONGEST_NAME = 80
+ALIKE = 4  # lines among which one of the same words shows that the first one is no header
+NO_DIGITS = str.maketrans("", "", "0123456789")
 SHORT = 2  # lines of a CSV file without rows
 NAMED = re.compile(r"[^\W\d_]{2}")
 Reader = Callable[[Path, str], list[Log]]
@@ -99,6 +101,9 @@ def _is_csv(head: str) -> bool:
     if any(len(name) > LONGEST_NAME or "=" in name or name.count("[") != name.count("]") for name in names):
         return False
     if any(map(_is_number, names)):
+        return False
+    form, *others = (line.translate(NO_DIGITS) for line in lines[first.line : first.line + ALIKE])
+    if form in others:  # a row like the others
         return False
     if len(names) == 1 and re.search(r"\s", names[0]):
         return False

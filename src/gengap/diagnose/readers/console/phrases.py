@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from gengap.diagnose.metric_names import direction
-from gengap.diagnose.metric_words import SPLITS, in_english
+from gengap.diagnose.metric_words import PHRASES, SPLITS, in_english
 
 EPOCH = {"epoch", "ep", "epochs_trained"}
 STEP = {"step", "iter", "iteration", "it", "round", "update", "updates", "num_updates", "itr", "boosting_round"}
@@ -74,7 +74,11 @@ MODIFIERS |= {
     "log",
 }
 MODIFIERS |= {"reconstruction", "classification", "regression", "generator", "discriminator", "sparse", "pixel"}
-EVALUATION = ("saving dict", "eval begin")  # phrases of frameworks that say "validation" without the word
+EVALUATION = (
+    "saving dict",
+    "eval begin",
+    "cur metric",
+)  # phrases of frameworks that say "validation" without the word
 QUOTES = re.compile(
     r"[\"`*]|<(?=[A-Za-z_]+>)|(?<=[A-Za-z_])>(?==)|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(",
     re.ASCII,
@@ -191,8 +195,12 @@ def metric_name(segment: str) -> str | None:
     >>> metric_name("model saved with Val Loss"), metric_name("best loss"), metric_name("Time"), metric_name("DEV")
     ('Val Loss', None, 'Time', 'DEV')
     """
+    if len(segment) > 200:
+        return None
+    if not segment.isascii() and PHRASES.search(segment.lower()):
+        segment = in_english(segment.lower())
     listed = segment.split()
-    if not listed or len(segment) > 200:
+    if not listed:
         return None
     if len(listed) > 1 and listed[-1].lower() in ("value", "values"):
         listed.pop()
@@ -209,7 +217,13 @@ def metric_name(segment: str) -> str | None:
     if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
         return None
     name = re.sub(r"^[(\[](\w+)[)\]]", r"\1", " ".join(taken)).strip(" :-=.[]")
-    return name if re.match(r"[^\W\d_]", name) and not CODE.search(name) else None
+    return name if re.match(r"[^\W\d_]", name) and (not CODE.search(name) or _is_dotted(name)) else None
+
+
+def _is_dotted(name: str) -> bool:
+    """Return whether a name such as val.loss, which looks like that of a file, is one of a split and a metric."""
+    split, _, metric = name.partition(".")
+    return split.lower() in SPLITS and is_metric(metric) and metric.isalnum()
 
 
 def _belongs(word: str) -> bool:

@@ -20,6 +20,10 @@ GLYPHS = str.maketrans(
     | {"–": "-", "−": "-", "\xa0": " ", "\u3000": " ", "→": ">", "➜": ">", "·": ";", "•": ";", "\ufeff": None}
 )
 PLACE_IN_CODE = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+):\d+(?=\]|\)|:|\s|$)")  # engine.py:88
+COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which the first sums the others up
+    r"Average (?:Precision|Recall)\s+\((A[PR])\)\s+@\[\s*IoU=([\d.:]+)\s*\|\s*area=\s*(\w+)\s*\|"
+    r"\s*maxDets=\s*\d+\s*\]"
+)
 GLUED = re.compile(r"(?<=\d)(?=Epoch[ \d])")
 
 
@@ -82,9 +86,18 @@ def clean(line: str) -> str:
         line = line.translate(GLYPHS)
     if "." in line and ":" in line:
         line = PLACE_IN_CODE.sub(r"\1 | ", line)
+    if "@[" in line:
+        line = COCO.sub(_coco_name, line)
     if "#011" in line:  # a tab, as syslog writes it
         line = line.replace("#011", "\t")
     return line
+
+
+def _coco_name(found: re.Match[str]) -> str:
+    """Return a short name for what a line of COCO's evaluation holds, such as coco/AP and coco/AP_50."""
+    overlap = "" if ":" in found[2] else found[2].removeprefix("0.")
+    area = "" if found[3] == "all" else found[3]
+    return "_".join(filter(None, [f"coco/{found[1]}", overlap and f"iou{overlap}", area]))
 
 
 def without_bars(line: str) -> str:

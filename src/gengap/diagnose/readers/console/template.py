@@ -33,6 +33,9 @@ INDEX = re.compile(r"#\s*$")
 EPOCH_OF_SPLIT = re.compile(r"\s*(?:train|val|valid|eval|test)\w*:\s*", re.I)  # Train: 3 [ 50/100]
 FINAL_HEADING = re.compile(r"\W*final\s+(?:epoch|results?|evaluation|metrics?|scores?|performance)\b", re.I)
 FINAL = "final"  # the context of values that were logged before
+BEST_BEFORE = re.compile(
+    r"\W*best\W+(?:metric|result|score|performance)s?\W*", re.I
+)  # behind it, values come again
 BAR_BEFORE = re.compile(r"\|\s*$")
 
 
@@ -146,6 +149,8 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
     taken: set[tuple[str, str]] = set()
     again = _repeated(phrases)
     for i, phrase in enumerate(phrases):
+        if any(map(BEST_BEFORE.fullmatch, phrase.context)):
+            break
         for segment in phrase.context:
             carried = split_of(segment) or carried
             metric = segment if is_metric(segment) and not split_of(segment) else metric
