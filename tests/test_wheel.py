@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import runpy
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
+
+import pytest
 
 import gengap
 
@@ -43,8 +47,32 @@ def test_the_sdist_holds_what_its_tests_need(tmp_path: Path) -> None:
     with tarfile.open(built("sdist", tmp_path)) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"tests/test_wheel.py", "docs/conf.py", "examples/keras.csv", "benchmarks/__main__.py"} <= names
-    assert {"README.ko.md", "CONTRIBUTING.md", "Makefile", "constraints.txt", "pyproject.toml"} <= names
+    assert {
+        "README.ko.md",
+        "CONTRIBUTING.md",
+        "Makefile",
+        "constraints.txt",
+        "pyproject.toml",
+        "hatch_build.py",
+    } <= names
     assert [name for name in names if name.startswith((".venv", "runs", "build", "docs/_build"))] == []
+
+
+def test_a_wheel_that_is_built_with_npm_holds_the_small_chart_library_and_its_licence(tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("needs npm")
+    with zipfile.ZipFile(built("wheel", tmp_path)) as wheel:
+        script = wheel.read("gengap/report/plotly/plotly-basic.min.js")
+        assert b"MIT" in wheel.read("gengap/report/plotly/LICENSE")
+    assert len(script) < 1_300_000 and b"</script" not in script
+
+
+def test_another_archive_than_the_named_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "plotly.tgz").write_bytes(b"something else")
+    hook = runpy.run_path(str(ROOT / "hatch_build.py"))
+    with pytest.raises(ValueError, match=r"plotly.tgz: sha512-.*expected sha512-.* of plotly.js-basic-dist-min@"):
+        hook["unpack"](tmp_path / "plotly.tgz", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_under_make_wheel_test_it_is_the_wheel_that_is_tested() -> None:

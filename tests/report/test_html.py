@@ -264,6 +264,15 @@ def test_nothing_in_the_file_is_fetched() -> None:
     assert "</script" not in html.plotly()
 
 
+def test_without_the_small_chart_library_the_whole_one_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if len(html.plotly()) < 1_300_000:  # built where npm is
+        assert len(render(study_page(*study_made()), ENGLISH)) < 2_000_000
+    monkeypatch.setattr(html, "files", lambda _: tmp_path)
+    assert len(html.plotly.__wrapped__()) > 4_000_000
+
+
 def test_a_live_page_may_ask_its_own_server() -> None:
     text = render(study_page(*study_made()), ENGLISH, script="poll();", connect="'self'")
     assert "connect-src &#39;self&#39;" in text and "<script>poll();</script>" in text

@@ -125,6 +125,18 @@ def test_curves_smooth_with_the_raw_validation_behind() -> None:
     np.testing.assert_array_equal(xy(lines(ax, "validation")[0])[1], expected)
 
 
+def test_no_curve_leaves_the_picture_without_a_mark() -> None:
+    epochs = np.arange(20)
+    validation = np.where(epochs == 7, 90.0, 0.6 - 0.01 * epochs)
+    series = {("train", BCE): Series(epochs, 0.5 / (1 + epochs)), ("validation", BCE): Series(epochs, validation)}
+    ax = plots.curves([History("a", 0, series)])
+    low, high = ax.get_ylim()
+    assert low < series["train", BCE].values.min() and high < 90
+    x, y = xy(lines(ax, "above")[0])
+    assert x.tolist() == [7] and low < y[0] < high
+    assert len(lines(ax, "above")) == 1 and not lines(plots.curves([history()]), "above")
+
+
 def test_smoothing_is_counted_in_epochs_where_logs_are_sparse() -> None:
     epochs = np.arange(0, 1000, 100)
     values = np.random.default_rng(0).random(10)
@@ -207,7 +219,7 @@ def test_constant_and_missing_curves_are_drawn(value: float) -> None:
 
 def test_values_that_are_not_finite_leave_gaps() -> None:
     values = np.array([0.7, np.nan, 0.6, np.inf, -np.inf, 0.5])
-    ax = plots.curves([History("a", 0, {("validation", BCE): Series(np.arange(6), values)})])
+    ax = plots.curves([History("a", 0, {("validation", BCE): Series(np.arange(6), values)})], smoothing=1)
     for kind in ("raw", "validation"):
         drawn = xy(lines(ax, kind)[0])[1]
         np.testing.assert_array_equal(np.isnan(drawn), ~np.isfinite(values))

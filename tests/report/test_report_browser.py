@@ -66,6 +66,8 @@ def reading(page: Page, run: str) -> list[str]:
 
 def test_curves_are_drawn_with_their_marks(show: Open) -> None:
     page, histories = show(), study_made()[1]
+    assert {kind for _, kind in traces(page)} == {"train", "validation", "best"}  # nothing is smoothed at first
+    page.get_by_label("smoothing").fill("10")
     drawn = traces(page)
     kinds = ("train", "logged", "validation", "best")
     assert set(drawn) == {(run, kind) for run in ("sizes/Tiny", "sizes/large") for kind in kinds}
@@ -79,6 +81,7 @@ def test_curves_are_drawn_with_their_marks(show: Open) -> None:
 
 def test_switches_change_what_is_drawn(show: Open) -> None:
     page, histories = show(), study_made()[1]
+    page.get_by_label("smoothing").fill("10")
     page.get_by_label("validation", exact=True).uncheck()
     assert {kind for _, kind in traces(page)} == {"train"}
     page.get_by_label("validation", exact=True).check()
@@ -92,6 +95,27 @@ def test_switches_change_what_is_drawn(show: Open) -> None:
     assert traces(page)["sizes/Tiny", "logged"]["x"][0] == 1
     page.get_by_label("runs").select_option("regularizers")
     assert {run for run, _ in traces(page)} == {"sizes/Tiny", "regularizers/l2 0.1"}
+
+
+def test_an_empty_chart_says_that_nothing_is_selected(show: Open) -> None:
+    page = show()
+    texts = f"{DRAWN}.layout.annotations.map(({{text}}) => text)"
+    assert page.evaluate(texts) == []
+    page.get_by_role("button", name="hide all").click()
+    assert [text.split(".")[0] for text in page.evaluate(texts)] == ["Nothing is selected"]
+    page.get_by_role("button", name="show all").click()
+    assert page.evaluate(texts) == []
+
+
+def test_training_is_never_cut_off_and_what_leaves_the_top_is_marked(show: Open) -> None:
+    train = 0.5 / np.arange(1, 41)
+    validation = 0.6 - 0.002 * np.arange(40)
+    validation[20] = 90
+    page = show(made=long_made(train, validation, 39))
+    low, high = page.evaluate(f"{DRAWN}.layout.yaxis.range")
+    assert low < train.min() and high < 90
+    above = {kind: trace for (_, kind), trace in traces(page).items()}["above"]
+    assert above["x"] == [21] and above["y"] == [pytest.approx(high)]
 
 
 def test_smoothing_looks_back_as_the_pictures_do(show: Open) -> None:

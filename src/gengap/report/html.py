@@ -149,7 +149,10 @@ def script_json(document: object) -> Markup:
 
 @cache
 def plotly() -> str:
-    """Return plotly.js from the Python package."""
+    """Return plotly.js: the small build in this package or, if it was built without, that of the Python package."""
+    small = files("gengap.report").joinpath("plotly", "plotly-basic.min.js")
+    if small.is_file():
+        return small.read_text(encoding="utf-8")
     from plotly.offline import get_plotlyjs
 
     return get_plotlyjs()

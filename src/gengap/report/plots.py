@@ -33,11 +33,13 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#5
 MARKERS = ("", "o", "s", "^", "D", "v")  # one for each time round the colours
 HIGHER_IS_BETTER = ("accuracy", "auc", "precision", "recall", "f1", "r2")  # metrics that are better when higher
 EPOCHS_PER_STD = 10  # no curve is smoothed over more than this part of the epochs so far, to keep its start
-# Room under the best, over the start and round all that is drawn, in heights from the best to the start.
-BELOW, ABOVE, MARGIN = 0.5, 0.4, 0.1
+# Room over the start and round all that is drawn, in heights from the best to the start.
+ABOVE, MARGIN = 0.4, 0.1
+EDGE = 0.015  # of the height: how far below the top the marks are
 WILD_START = 2.0  # no start reaches higher over the best than this many times the median run's
 FLAT = 1e-3  # of the best: where the starts are no higher, the whole range is shown
 LEGEND_RUNS, LEGEND_ROWS = 40, 23  # more runs than this go unnamed; what fits the height of a picture
+WIDER = 9.0  # points: the width of the first line of several; the last has 2
 BINS = 101
 NARROW = 1e-9  # of the values: a range too small to part into bins
 SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
@@ -68,21 +70,23 @@ def curves(
     metric: str | None = None,
     *,
     log_epochs: bool = False,
-    smoothing: float = 10.0,
+    smoothing: float = 0.0,
     best: Mapping[str, int] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Plot training (solid) and validation (dashed) by epoch, in one colour for each run.
 
     Training is measured without regularisers (`clean_<metric>`) if that was logged, so that it can be compared with
-    validation; the loss is drawn as logged, with penalties. A run that diverges leaves the picture at its top.
+    validation; the loss is drawn as logged, with penalties. A triangle at the top marks where a curve goes on
+    above.
+
 
     Args:
         histories: Histories of the runs; several seeds of a run share a colour.
         metric: Metric to plot; by default the main metric of the first history.
         log_epochs: Whether epochs have a logarithmic axis; it shows epoch + 1 if epochs count from 0.
-        smoothing: Width of the smoothing in epochs, smaller at the start of a run; 0 for none (see `smooth`). The
-            unsmoothed validation curve is drawn faintly.
+        smoothing: Width of the smoothing in epochs, smaller at the start of a run; 0 for none (see `smooth`). If it
+            is above 0, the validation curve as logged is drawn faintly too.
         best: Epoch to mark, by run.
         ax: Axes to draw on; by default new ones.
 
@@ -114,7 +118,8 @@ def curves(
 def learning_rate(histories: History | Sequence[History], ax: Axes | None = None) -> Axes:
     """Plot the learning rate by epoch, one line for each run with a dot at its end.
 
-    Longer runs are drawn first, so that equal schedules stay visible. Raises UsageError if no run logged it.
+    Longer runs are drawn first, and earlier ones wider, so that equal schedules stay visible. Raises
+    UsageError if no run logged it.
     """
     ax = ax or new_figure().add_subplot()
     given = [histories] if isinstance(histories, History) else histories
@@ -122,11 +127,11 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
     if not shown:
         raise UsageError("learning rate: no run logged it. Train with gengap, or log train/learning_rate.")
     styles = _styles(shown)
-    for history in sorted(shown, key=lambda h: -h.epochs):
+    for drawn, history in enumerate(sorted(shown, key=lambda h: -h.epochs)):
         series = history["train", "learning_rate"]
         values = drawable_values(series.values)
-        colour = styles[history.run].colour
-        ax.plot(series.epochs, values, linewidth=2, color=colour, label="_rate")
+        colour, width = styles[history.run].colour, 2 + (WIDER - 2) * (1 - drawn / max(len(shown) - 1, 1))
+        ax.plot(series.epochs, values, linewidth=width, color=colour, label="_rate")
         ax.plot(series.epochs[-1:], values[-1:], styles[history.run].marker or "o", color=colour, label="_end")
     ax.set_ylim(bottom=0)
     return finish_axes(ax, "epoch", "learning rate", _run_handles(styles))
@@ -292,7 +297,23 @@ def _limit(ax: Axes, histories: Sequence[History], metric: str) -> None:
         drawn = [y[np.isfinite(y)] for y in (np.asarray(line.get_ydata()) for line in ax.get_lines())]
         lowest = min(y.min() for y in drawn if len(y)) - MARGIN * height
         highest = max(y.max() for y in drawn if len(y)) + MARGIN * height
-        ax.set_ylim(max(low - BELOW * height, lowest), min(low + (1 + ABOVE) * height, highest))
+        top = min(low + (1 + ABOVE) * height, highest)
+        ax.set_ylim(lowest, top)  # training is never cut off below: the gap is the subject
+        for line in ax.get_lines():
+            _mark_above(ax, line, top)
+
+
+def _mark_above(ax: Axes, line: Line2D, top: float) -> None:
+    """Draw a triangle at the top wherever a curve is above it, at the highest value of each stretch there."""
+    if line.get_label() not in ("_train", "_validation"):
+        return
+    x, y = (np.asarray(part, float) for part in line.get_data())
+    above = np.flatnonzero(y > top)
+    stretches = np.split(above, np.flatnonzero(np.diff(above) > 1) + 1) if len(above) else []
+    at = [x[stretch[np.argmax(y[stretch])]] for stretch in stretches]
+    if at:
+        edge = top - EDGE * (top - ax.get_ylim()[0])
+        ax.plot(at, [edge] * len(at), "^", color=line.get_color(), label="_above")
 
 
 def _run_handles(styles: Mapping[str, RunStyle]) -> list[Line2D]:

@@ -5,14 +5,14 @@
 // live page may put a new <main> in the old one's place and call gengapDraw(): the charts come back as they were left.
 
 const state = {
-  group: "", metric: "", train: true, validation: true, smoothing: 10,
+  group: "", metric: "", train: true, validation: true, smoothing: 0,
   log: null, // until the reader says so: where one run is much longer than most
   at: null, // the epoch that is read; null for each run's best
   ruled: false, // whether a line marks it: a mouse has its own
   hidden: new Set(),
 };
 const REACH = 3, EPOCHS_PER_STD = 10; // as in gengap.report.plots
-const BELOW = 0.5, ABOVE = 0.4, MARGIN = 0.1, WILD_START = 2, FLAT = 1e-3; // as in gengap.report.plots
+const ABOVE = 0.4, MARGIN = 0.1, WILD_START = 2, FLAT = 1e-3; // as in gengap.report.plots
 const MUCH = 5; // times the middle run's epochs, from which on a logarithmic axis is shown
 const CHANCE = 0.1; // the level of intervals and p-values
 const COLOURS = 7, SYMBOLS = ["", "circle", "square", "triangle-up", "diamond", "triangle-down"];
@@ -92,9 +92,13 @@ function curvesChart(width) {
   if (state.ruled) shapes.push(upright(state.at));
   const last = Math.max(2, ...runs.map(({ run }) => data.curves[run].epochs));
   const xaxis = state.log ? logEpochs(last, width) : { title: { text: say("page-epoch") }, rangemode: "tozero" };
-  const yaxis = { title: { text: plain(metricName(state.metric)) }, ...heightOf(runs, traces) };
+  const height = heightOf(runs, traces);
+  const yaxis = { title: { text: plain(metricName(state.metric)), standoff: 8 }, automargin: true, ...height };
+  if (height.range) traces.push(...traces.flatMap((trace) => aboveTop(trace, height.range[1])));
+  const empty = { text: say("page-nothing-selected"), xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false };
+  const annotations = traces.length ? [] : [empty];
   const spike = { showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("--muted") };
-  return { traces, layout: { hovermode: "x", showlegend: false, shapes, xaxis: { ...xaxis, ...spike }, yaxis } };
+  return { traces, layout: { hovermode: "x", showlegend: false, shapes, annotations, xaxis: { ...xaxis, ...spike }, yaxis } };
 }
 
 // Where a run's validation may have turned: a faint band, and a strong bar at its foot, above those of other runs.
@@ -128,10 +132,25 @@ function heightOf(runs, traces) {
   if (height <= FLAT * Math.abs(low)) return {};
   const lowest = drawn.reduce((a, b) => Math.min(a, b)), highest = drawn.reduce((a, b) => Math.max(a, b));
   const range = [
-    Math.max(low - BELOW * height, lowest - MARGIN * height),
+    lowest - MARGIN * height, // training too: the gap is the subject
     Math.min(low + (1 + ABOVE) * height, highest + MARGIN * height),
   ];
   return { range };
+}
+
+// A triangle at the top wherever a curve is above it, at the highest value of each stretch there.
+function aboveTop({ x, y, line, meta, name }, top) {
+  if (!line || meta.kind === "logged") return [];
+  const at = [];
+  let highest = null;
+  for (let i = 0; i <= y.length; i++) {
+    if (i < y.length && y[i] !== null && y[i] > top) highest = highest === null || y[i] > y[highest] ? i : highest;
+    else if (highest !== null) [highest, at[at.length]] = [null, x[highest]];
+  }
+  if (!at.length) return [];
+  const marker = { symbol: "triangle-up", color: line.color, size: 9 };
+  const common = { name, mode: "markers", hoverinfo: "none", cliponaxis: false, marker };
+  return [{ ...common, x: at, y: at.map(() => top), meta: { run: meta.run, kind: "above" } }];
 }
 
 const metricName = (metric) =>
