@@ -27,6 +27,7 @@ from rich.console import Console
 from benchmarks.judging.goal_tables import Goal, Section, Table
 from benchmarks.speed_page import machine
 from gengap import study
+from gengap.models.predictor import load_predictor
 from gengap.models.saved_model import load_saved, predict_outputs
 from gengap.study import Study
 from gengap.study.folder import StudyFolder
@@ -125,9 +126,10 @@ def outcome(found: Study) -> StudyOutcome:
             logits = predict_outputs(load_saved(folder.model_file(trial.run, trial.seed)), x)
             losses[trial.run, trial.seed] = float(BINARY.row_losses(logits, rows.y).mean())
     best = min(losses, key=lambda key: losses[key])
+    outputs = load_predictor(found.folder / "models" / "best").outputs(x)
     return StudyOutcome(
         recommended.run,
-        losses[recommended.run, recommended.seed],
+        float(BINARY.row_losses(outputs, rows.y).mean()),
         best[0],
         losses[best],
         recommended.expected.on_test,

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
+from gengap.diagnose.findings import schedule_ended, too_little_capacity, too_much_regularisation
 from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import MetricCurves, choose_curves
@@ -110,12 +110,13 @@ def judge_runs(runs: Mapping[str, Columns]) -> list[tuple[MetricCurves, Verdict]
 
 
 def compared_with_others() -> Verdict:
-    """Return the level run with the findings that a study adds from other trials; numbers are invented."""
+    """Return the level run with the findings that only a study adds; numbers are invented."""
     _, verdict = judge_runs({"level, in a study": shown_runs()["level"]})[0]
     percent = (1.1, 2.4, 3.6)
     found = (
         too_little_capacity("sizes/64x2", percent),
         too_much_regularisation("sizes/64x3", percent),
+        schedule_ended(0.004, 0.001),
     )
     return msgspec.structs.replace(verdict, findings=verdict.findings + found)
 

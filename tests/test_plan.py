@@ -174,3 +174,23 @@ def test_folds_stay_where_the_trials_are_cut_down() -> None:
     plan = Plan(name="mine", trials=trials, growth=Growth(folds=4))
     for cut in (plan.only("a/*"), plan.without_treatments()):
         assert cut.growth is not None and cut.growth.folds == 4
+
+
+@pytest.mark.parametrize("rows", [60, 500, 3_000, 10_000, 200_000, 1_000_000])
+def test_few_rows_get_small_batches_and_enough_steps(rows: int) -> None:
+    trial = Trial(run="a", units=(4,), max_epochs=30, batch=256, min_steps=2_000)
+    plan = Plan(name="p", trials=(trial, Trial(run="b", units=(4,)))).adapt_to_rows(rows)
+    adapted, other = plan.trials
+    recipe = adapted.recipe(plan.recipe)
+    assert other == Trial(run="b", units=(4,))
+    assert recipe.max_epochs * -(-rows // recipe.batch) >= 2_000 and recipe.max_epochs >= 30
+    assert 32 <= recipe.batch <= 256 and (rows < 5_000) == (recipe.batch < 128)
+    assert recipe.stopping.patience == -(-recipe.max_epochs // 5)
+    assert plan.adapt_to_rows(rows) == plan == Plan.from_toml(plan.to_toml())
+
+
+def test_a_cap_on_epochs_is_stronger_than_the_fewest_steps() -> None:
+    plan = (
+        Plan(name="p", trials=(Trial(run="a", units=(4,), min_steps=2_000),)).with_max_epochs(3).adapt_to_rows(500)
+    )
+    assert plan.trials[0].recipe(plan.recipe).max_epochs == 3

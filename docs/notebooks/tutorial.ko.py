@@ -395,7 +395,7 @@ for message in conclusion_messages(found.summary):
 #
 # 스터디의 폴더에는 모든 것이 남아 있습니다. TensorBoard 로그로 남은 곡선(`tensorboard --logdir
 # FOLDER/tensorboard`), 가장 좋은 가중치를 담은 모델들, 그림, 그리고 브라우저로 여는 보고서입니다. 노트북 없이 같은
-# 일을 하려면 `gengap study`를, 규제 기법 25가지와 커지는 모델과 더 나은 훈련 설정(레시피)까지 보려면
+# 일을 하려면 `gengap study`를, 규제 기법 21가지와 커지는 모델과 더 나은 훈련 설정(레시피)까지 보려면
 # `gengap study --plan full`을 쓰세요.
 
 # %%

@@ -392,7 +392,7 @@ for message in conclusion_messages(found.summary):
 #
 # The study's folder has everything: the curves as TensorBoard logs (`tensorboard --logdir FOLDER/tensorboard`),
 # each model with its best weights, the figures, and a report for the browser. The same study without a notebook
-# is `gengap study`. With 25 treatments, growing sizes and a better recipe it is `gengap study --plan full`.
+# is `gengap study`. With 21 treatments, growing sizes and a better recipe it is `gengap study --plan full`.
 
 # %%
 print(*sorted(path.name for path in Path(FOLDER).iterdir()))

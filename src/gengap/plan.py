@@ -6,6 +6,7 @@ and not after an hour. Importing this module loads neither JAX nor Keras.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -35,6 +36,8 @@ SIZES, REGULARIZERS, ROWS = "sizes", "regularizers", "rows"  # the groups that a
 RUN_NAME = re.compile(r"[\w.+ -]+(/[\w.+ -]+)*")
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Size = tuple[tuple[int, ...], float, float]
+BATCHES_PER_EPOCH, SMALLEST_BATCH = 40, 32  # of trials with `min_steps`
+PATIENCE = 0.2  # share of the epochs of such trials
 Folds = Annotated[int, msgspec.Meta(ge=0, le=20)]
 
 
@@ -54,6 +57,8 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         batch: Replaces the recipe's.
         schedule: Replaces the recipe's.
         activation: Replaces the recipe's.
+        min_steps: The fewest optimizer steps. If the training rows are few, the study makes the batches smaller and
+            the epochs more than `max_epochs`: see `Trial.adapt_to_rows`.
         share: The share of the training rows to use, above 0 and at most 1. Smaller shares are in larger ones.
     """
 
@@ -69,6 +74,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     batch: Positive | None = None
     schedule: Schedule | None = None
     activation: Activation | None = None
+    min_steps: Positive | None = None
     share: Share = 1.0
 
     @property
@@ -109,6 +115,22 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             stopping=stopping,
             activation=self.activation or common.activation,
         )
+
+    def adapt_to_rows(self, rows: int, common: Recipe) -> Trial:
+        """Return the trial with the batch, epochs and patience that `min_steps` needs for this many training rows.
+
+        The batch is a power of two near the rows / BATCHES_PER_EPOCH, from SMALLEST_BATCH up to the recipe's. The
+        epochs give at least `min_steps` steps, and the patience is PATIENCE of them. Without `min_steps` nothing
+        changes.
+        """
+        if self.min_steps is None:
+            return self
+        recipe = self.recipe(common)
+        batch = 2 ** round(math.log2(max(rows / BATCHES_PER_EPOCH, SMALLEST_BATCH)))
+        batch = min(batch, recipe.batch)
+        epochs = max(recipe.max_epochs, math.ceil(self.min_steps / math.ceil(rows / batch)))
+        patience = self.patience or math.ceil(PATIENCE * epochs)
+        return msgspec.structs.replace(self, batch=batch, max_epochs=epochs, patience=patience, min_steps=None)
 
     def build(
         self,
@@ -281,7 +303,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         """Return the same plan with no trial longer than `max_epochs`."""
         recipe = msgspec.structs.replace(self.recipe, max_epochs=min(max_epochs, self.recipe.max_epochs))
         trials = tuple(
-            msgspec.structs.replace(t, max_epochs=min(t.max_epochs, max_epochs)) if t.max_epochs else t
+            msgspec.structs.replace(t, max_epochs=min(t.max_epochs or max_epochs, max_epochs), min_steps=None)
+            if t.max_epochs or t.min_steps
+            else t
             for t in self.trials
         )
         return msgspec.structs.replace(self, recipe=recipe, trials=trials)
@@ -360,6 +384,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             suited_treatments = tuple(t.treatments for t in growth.regularizer_trials() if t.suits(task))
             growth = msgspec.structs.replace(growth, regularizers=suited_treatments)
         return msgspec.structs.replace(self, recipe=recipe, growth=growth)
+
+    def adapt_to_rows(self, rows: int) -> Plan:
+        """Return the plan for this many training rows: see `Trial.adapt_to_rows`."""
+        trials = tuple(trial.adapt_to_rows(rows, self.recipe) for trial in self.trials)
+        return msgspec.structs.replace(self, trials=trials)
 
     def to_toml(self) -> str:
         """Return the plan as TOML; `Plan.from_toml` reads an equal plan from it."""

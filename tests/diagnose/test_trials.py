@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,22 @@ def test_a_rise_that_may_yet_be_material_leaves_near_overfit_open() -> None:
     assert verdict.verdict == "near-overfit"
     assert 0.15 < verdict.probabilities["overfit"] < 0.5
     assert not make_ending_rule(Y, PATIENCE, BINARY)(trial)
+
+
+def with_rates(trial: PartialResult, end: float) -> PartialResult:
+    """The trial with learning rates that fall from 0.004 to this share of it."""
+    rates = Series(np.arange(400), 0.004 * np.linspace(1, end, 400))
+    return replace(trial, history=History("drawn", 0, {**trial.history.series, ("train", "learning_rate"): rates}))
+
+
+@pytest.mark.parametrize(
+    ("end", "found"), [(0.001, True), (0.049, True), (0.1, False), (1.0, False), (np.nan, False)]
+)
+def test_a_level_curve_whose_learning_rate_ended_says_so(end: float, found: bool) -> None:
+    verdict = judge_trial(with_rates(known(falling(400, 0.48), falling(400, 0.5)), end), Y, BINARY)
+    assert verdict.verdict == "good" and ("schedule-ended" in verdict.codes) == found
+
+
+def test_an_overfit_run_is_not_excused_by_its_schedule() -> None:
+    verdict = judge_trial(with_rates(known(LEARNS_ON, turned(400, 0.03)), 0.0), Y, BINARY)
+    assert verdict.verdict == "overfit" and "schedule-ended" not in verdict.codes

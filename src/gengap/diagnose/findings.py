@@ -61,6 +61,11 @@ def too_much_regularisation(plain: str, lower_percent: Interval) -> Finding:
     return Finding("too-much-regularisation", "warning", {"run": plain, "lower_percent": lower_percent})
 
 
+def schedule_ended(rate: float, share: float) -> Finding:
+    """Return the finding that the learning rate fell from `rate` to a `share` of it before the curve ended."""
+    return Finding("schedule-ended", "info", {"rate": rate, "share": share})
+
+
 @dataclass(frozen=True, eq=False)
 class _Case:
     """What the findings of one verdict are made from."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 
 from gengap.diagnose.evidence import Evidence, collect_evidence, expected_gain
 from gengap.diagnose.failures import check_usable
+from gengap.diagnose.findings import schedule_ended
 from gengap.diagnose.judge import judge, verdict_name, verdict_probabilities
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
-from gengap.diagnose.verdict import Thresholds, Verdict
+from gengap.diagnose.verdict import Finding, Thresholds, Verdict
 from gengap.history import History
 from gengap.stats.curves import RowLosses
 from gengap.stats.paired import linearise
@@ -20,6 +22,7 @@ from gengap.train.types import recorded_rows
 
 CERTAIN = 0.99  # the probability that ends a trial
 CERTAIN_RISE = 0.03  # the rise that must be certain: three times min_effect, so that the verdict will not change
+ENDED = 0.05  # share of the first learning rate below which training stands still
 UNLIKELY = 0.15  # a gain that can be measured, or overfitting, is not expected up to this probability
 
 
@@ -47,7 +50,18 @@ def judge_trial(result: PartialResult, y: np.ndarray, task: AnyTask, weights: np
         weights: Weight of each validation row.
     """
     rows = _rows(result, y, task, weights) if len(y) > 1 else None
-    return judge(trial_curves(result.history, task.loss), rows)
+    verdict = judge(trial_curves(result.history, task.loss), rows)
+    ended = _schedule_ended(result.history) if verdict.verdict in ("good", "near-overfit") else None
+    return verdict if ended is None else msgspec.structs.replace(verdict, findings=(*verdict.findings, ended))
+
+
+def _schedule_ended(history: History) -> Finding | None:
+    """Return the finding that the schedule flattened the curve, if the rate is nearly 0 at the end."""
+    series = history.series.get(("train", "learning_rate"))
+    if series is None or len(series) < 2 or not np.isfinite(series.values).all():
+        return None
+    first, last = float(series.values[0]), float(series.values[-1])
+    return schedule_ended(first, last / first) if 0 <= last < ENDED * first else None
 
 
 def make_ending_rule(

@@ -107,7 +107,7 @@ def study(
         else:
             dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
             user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
-        plan = plan.adapt_to_task(dataset.task)
+        plan = plan.adapt_to_task(dataset.task).adapt_to_rows(len(dataset.train))
         interrupt = threading.Event()
         scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, user_models, cluster)
         scheduler.check_folder()

@@ -326,6 +326,7 @@ finding-lost = { $count } { $count ->
     [one] value is
    *[other] values are
 } NaN or infinite and left out
+finding-schedule-ended = The learning rate fell from { SIGNIFICANT($rate) } to { PERCENT($share, digits: 1) } of that by the schedule, so the curve may be level because of the schedule and not because of the data
 finding-too-little-capacity = The larger model { $run } has a validation loss { ESTIMATE($lower_percent, digits: 1, unit: "%") } lower on the same rows: this model is too small for the data
 finding-too-much-regularisation = { $run }, the same model without these treatments, has a validation loss { ESTIMATE($lower_percent, digits: 1, unit: "%") } lower on the same rows: this model is regularised too much
 

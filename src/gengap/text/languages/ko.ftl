@@ -285,6 +285,7 @@ finding-gap = { $side ->
 finding-recovered = 검증이 에포크 { $top_epoch } 부근에서 { FIXED($bump_percent, digits: 1) }% 나빠졌다가 되돌아왔습니다. 되돌아오는 언덕은 과대적합이 아닙니다(이중 하강)
 finding-spikes = 홀로 튀는 값 { $count }개는 추세에서 뺐습니다(에포크 { $epochs })
 finding-lost = NaN 또는 무한대인 값 { $count }개를 뺐습니다
+finding-schedule-ended = 학습률이 일정에 따라 { SIGNIFICANT($rate) }에서 그 { PERCENT($share, digits: 1) }까지 내려갔으므로, 곡선이 평평한 것은 데이터가 아니라 학습률 일정 때문일 수 있습니다
 finding-too-little-capacity = 더 큰 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델은 이 데이터에 너무 작습니다
 finding-too-much-regularisation = 규제 기법을 뺀 같은 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델에는 규제가 지나칩니다
 
