@@ -115,11 +115,16 @@ def _read_folder(folder: Path, file: str) -> list[Log]:
         return short
     if faults:
         raise faults[0]
+    raise _no_log(folder, paths, file)
+
+
+def _no_log(folder: Path, paths: Paths, file: str) -> DataError:
+    """Return the error for a folder without logs."""
     store = folder.parent / "mlflow.db"
     hint = f"MLflow's metrics are in {store}: name that." if store.exists() else "Name other files to read them."
     if tracker := next((CLOSED[part] for path in (folder, *paths) for part in path.parts if part in CLOSED), ""):
         hint = tracker
-    raise DataError(f"{file}: no log is in this folder, expected {KNOWN}. {hint}")
+    return DataError(f"{file}: no log is in this folder, expected {KNOWN}. {hint}")
 
 
 def _home(path: Path) -> Path:

@@ -242,9 +242,8 @@ class Collector:
 
     def _column(self, named: Named, second: bool, progress: bool) -> Column:
         """Return the column of a value; a line that shows progress has columns of its own."""
-        context = (
-            None if named.split or self.rows.context == "train" else self.rows.context
-        )  # training needs no word
+        above = self.rows.context
+        context = None if named.split or above == "train" else above  # training needs no word
         key = named, context, second, progress
         column = self._lookup.get(key)
         if column is None:

@@ -95,6 +95,8 @@ def parse_template(texts: Sequence[str]) -> Template:
     places, values = _places(texts, phrases), _values(texts, phrases)
     if (epoch := _bar_of_epochs(texts, places, values)) is not None:
         places = [epoch]
+    placed = {place.number for place in places if place.kind != "count"}
+    values = [named for named in values if named.number not in placed]
     context = None if values or not _is_heading(line) else FINAL if FINAL_HEADING.match(line) else split_of(line)
     best = next((i for i, phrase in enumerate(phrases) if phrase.name.lower() == "best"), -1)
     return Template(tuple(places), tuple(values), context, best)
@@ -155,13 +157,7 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             carried = split_of(segment) or carried
             metric = segment if is_metric(segment) and not split_of(segment) else metric
         if not phrase.name:
-            if found and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
-                found[-1] = found[-1]._replace(average=i) if found[-1].number == i - 1 else found[-1]
-            elif found and found[-1].second and re.fullmatch(r"\s*[/,|]\s*", texts[i]):
-                last = found[-1]
-                found.append(last._replace(number=i, canonical=last.second, second=""))
-            elif (named := _reversed(texts, i)) is not None:
-                found.append(named)
+            _take_unnamed(texts, i, found)
             continue
         if INDEX.search(phrase.separator) or counter(phrase.name):
             carried = split_of(phrase.name) or carried
@@ -172,8 +168,7 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             continue
         plain = in_plain_english(name)
         own = splits_in_order(plain)
-        tag = TAGGED.match(texts[i + 1])
-        if not own and tag and tag[1].lower() in SPLITS:
+        if not own and (tag := TAGGED.match(texts[i + 1])) and tag[1].lower() in SPLITS:  # loss (train)
             own = [SPLITS[tag[1].lower()]]
             name = f"{own[0]} {name}"
         if len(set(own)) == 2:
@@ -192,6 +187,8 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             guess = carried or (glued if name.lower() in again else None)
             if guess and (guess, bare.lower()) not in taken:
                 split, name = guess, f"{guess} {name}"
+            elif guess == "validation":  # AP: 0.13, AP .5: 0.55
+                continue
         metric = bare
         if own and (" " in plain or not re.search(r"[_/.-]", plain)):
             carried = split
@@ -199,6 +196,17 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
         taken.add((split or "", bare.lower()))
         found.append(Named(i, name, canonical_name(split, bare), split is not None, phrase.name))
     return found
+
+
+def _take_unnamed(texts: Sequence[str], i: int, found: list[Named]) -> None:
+    """Take a number without a name: the average of the one before, the second of a pair, or one before its name."""
+    last = found[-1] if found else None
+    if last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
+        found[-1] = last._replace(average=i) if last.number == i - 1 else last
+    elif last and last.second and re.fullmatch(r"\s*[/,|]\s*", texts[i]):
+        found.append(last._replace(number=i, canonical=last.second, second=""))
+    elif (named := _reversed(texts, i)) is not None:
+        found.append(named)
 
 
 def canonical_name(split: str | None, bare: str) -> str:

@@ -1,0 +1,31 @@
+"""Logs of training alone: the error says how validation is logged there."""
+
+from __future__ import annotations
+
+import pytest
+
+from gengap.diagnose.readers.console import read_console
+from gengap.diagnose.run_curves import choose_curves
+from gengap.errors import UsageError
+
+LINES = {  # `{e}` is the epoch, `{t}` the training loss
+    "In Keras, pass validation_data": "Epoch {e}/9\n25/25 - 1s - 43ms/step - accuracy: 0.8 - loss: {t}",
+    "In a loop of your own, print the loss of held-out rows": "Epoch {e}/9, Loss: {t}",
+    "In XGBoost, pass evals": "[{e}]\ttrain-rmse:{t}",
+    "In LightGBM, add the validation set": "[{e}]\ttraining's binary_logloss: {t}",
+    "In CatBoost, pass eval_set": "{e}:\tlearn: {t}\ttotal: 12ms\tremaining: 1s",
+    "In Hugging Face's Trainer, set eval_strategy": "{{'loss': {t}, 'learning_rate': 1e-05, 'epoch': {e}.0}}",
+    "In Lightning, log 'val_loss'": "Epoch {e}: 100%|███| 32/32 [00:01<00:00, 20.11it/s, v_num=3, train_loss={t}]",
+    "In fairseq, leave out": "2021-03-01 10:04:00 | INFO | train | epoch {e:03d} | loss {t} | wps 30111 | ups 1.2",
+    "In Darknet, train with -map": " {e}: 9.123456, {t} avg loss, 0.001000 rate, 3.81 seconds, 6400 images",
+}
+
+
+@pytest.mark.parametrize("hint", LINES)
+def test_the_error_says_how_this_framework_logs_validation(hint: str) -> None:
+    text = "\n".join(LINES[hint].format(e=e, t=round(1 / e, 4)) for e in range(1, 10))
+    (log,) = read_console([text + "\n"], "train.log")
+    with pytest.raises(UsageError, match=r"^train\.log: there is no validation curve\. ") as fault:
+        choose_curves(log)
+    assert hint in str(fault.value)
+    assert "Found only training curves" in str(fault.value)
