@@ -213,7 +213,7 @@ def test_clones_start_from_the_weights_of_a_model_and_keep_its_compilation() -> 
     assert all((a == b).all() for a, b in zip(one, same, strict=True))
     assert models.known_trial(wide).parameters == 17 * 8 + 9 * 3
     assert (
-        not models.applies((LabelSmoothing(0.1),)) and "no label_smoothing" in models.reasons["label-smoothing 0.1"]
+        not models.applies((LabelSmoothing(0.1),)) and "no label_smoothing" in models.reasons["label smoothing 0.1"]
     )
     assert not models.learnt and not models.applies((Freeze(1),))
 

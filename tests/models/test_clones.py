@@ -343,7 +343,7 @@ def test_optimizers_and_losses_that_lack_a_treatment_say_so() -> None:
 def test_frozen_layers_keep_their_weights() -> None:
     model = image_model()
     found = treated(model, [models.Freeze(1)], learnt=True)
-    assert found.acted["freeze 1"] == tuple(layer.name for layer in model.layers if layer.weights)[:-1]
+    assert found.acted["only the last 1 trained"] == tuple(layer.name for layer in model.layers if layer.weights)[:-1]
     assert len(found.model.trainable_variables) == 2
     for ours, theirs in zip(found.model.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -367,5 +367,5 @@ def test_what_was_adapted_is_shared_with_the_original() -> None:
 
 
 def test_gengaps_own_networks_refuse_what_they_lack() -> None:
-    with pytest.raises(ValueError, match=r"augment none 0\.1 0 0 0: for models of your own"):
+    with pytest.raises(ValueError, match=r"augmentation by shift 0\.1: for models of your own"):
         models.tiny(treatments=[models.Augment()])

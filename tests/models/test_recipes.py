@@ -72,8 +72,8 @@ def test_every_treatment_is_tried() -> None:
     ("pair", "said"),
     [
         ((t.L1(0.1), t.L2(0.2)), r"a/b has 2 penalties on its weights \(l1 0.1, l2 0.2\); expected at most one"),
-        ((t.WeightDecay(0.1), t.Ftrl()), r"a/b has 2 optimizers \(weight-decay 0.1, ftrl 0.01 0 0.1\)"),
-        ((t.Ensemble(2), t.Ensemble(3)), r"2 ensembles \(ensemble 2, ensemble 3\)"),
+        ((t.WeightDecay(0.1), t.Ftrl()), r"a/b has 2 optimizers \(weight decay 0.1, FTRL with l1 0.01 and l2 0\)"),
+        ((t.Ensemble(2), t.Ensemble(3)), r"2 ensembles \(2-member ensemble, 3-member ensemble\)"),
     ],
 )
 def test_a_plan_with_two_of_what_a_model_has_one_of_names_both(pair: tuple[t.Treatment, ...], said: str) -> None:

@@ -30,6 +30,7 @@ class SpatialDropout(ModelTreatment, frozen=True, tag="spatial-dropout"):
         rate: The probability, between 0 and 1.
     """
 
+    wording: ClassVar[str] = "spatial dropout {rate:g}"
     rate: Rate
 
 
@@ -40,12 +41,14 @@ class RecurrentDropout(ModelTreatment, frozen=True, tag="recurrent-dropout"):
         rate: The probability, between 0 and 1.
     """
 
+    wording: ClassVar[str] = "recurrent dropout {rate:g}"
     rate: Rate
 
 
 class LayerNorm(ModelTreatment, frozen=True, tag="layer-norm"):
     """Normalise the units of each row, before the activation (Ba et al. 2016, section 3)."""
 
+    wording: ClassVar[str] = "layer norm"
     role: ClassVar[str] = "normalisations"
 
 
@@ -68,6 +71,12 @@ class Augment(ModelTreatment, frozen=True, tag="augment"):
     contrast: Part = 0.0
     role: ClassVar[str] = "augmentations"
 
+    def __str__(self) -> str:
+        """Return what it changes, as in "augmentation by horizontal flip and shift 0.1"."""
+        flip = [f"{'horizontal and vertical' if self.flip == 'both' else self.flip} flip"] * (self.flip != "none")
+        shares = {name: getattr(self, name) for name in ("shift", "rotation", "zoom", "contrast")}
+        return f"augmentation by {' and '.join([*flip, *(f'{n} {v:g}' for n, v in shares.items() if v)])}"
+
     def __post_init__(self) -> None:
         if self.flip == "none" and not (self.shift or self.rotation or self.zoom or self.contrast):
             raise ValueError("an augmentation changes nothing; expected a flip, or one of its shares above 0")
@@ -82,6 +91,7 @@ class WordDropout(ModelTreatment, frozen=True, tag="word-dropout"):
         rate: The probability, between 0 and 1.
     """
 
+    wording: ClassVar[str] = "word dropout {rate:g}"
     rate: Rate
 
 
@@ -92,6 +102,7 @@ class TimeMask(ModelTreatment, frozen=True, tag="time-mask"):
         rate: The longest stretch, as a share of the steps, between 0 and 1.
     """
 
+    wording: ClassVar[str] = "time masking {rate:g}"
     rate: Rate
     role: ClassVar[str] = "maskings of time"
 
@@ -103,5 +114,6 @@ class Freeze(ModelTreatment, frozen=True, tag="freeze"):
         last: How many of the last layers with weights are trained.
     """
 
+    wording: ClassVar[str] = "only the last {last} trained"
     last: Count = 1
     role: ClassVar[str] = "freezings"

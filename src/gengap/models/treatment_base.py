@@ -35,15 +35,15 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     treatments that share a `role`.
     """
 
+    wording: ClassVar[str]  # how it is named, with its fields
     role: ClassVar[str] = ""
     classes_only: ClassVar[bool] = False  # it has no effect on a regression
     adds_bias: ClassVar[bool] = False  # a layer after the Dense layer acts as its bias
     own_models_only: ClassVar[bool] = False  # it needs layers that gengap's networks don't have
 
     def __str__(self) -> str:
-        """Return the kind and its settings, as in "l2 0.001"."""
-        settings = (f"{v:g}" if isinstance(v, (int, float)) else str(v) for v in msgspec.structs.astuple(self))
-        return " ".join((str(self.__struct_config__.tag), *settings))
+        """Return the kind and its settings as people say them, as in "l2 0.001" or "8-member ensemble"."""
+        return self.wording.format_map(msgspec.structs.asdict(self))
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer | None:
         """Return the penalty on the kernel of each hidden layer."""

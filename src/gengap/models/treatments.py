@@ -38,6 +38,7 @@ class L1(Penalty, frozen=True, tag="l1"):
         strength: The factor, above 0.
     """
 
+    wording: ClassVar[str] = "l1 {strength:g}"
     strength: Strength
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer:
@@ -55,6 +56,7 @@ class L2(Penalty, frozen=True, tag="l2"):
     L2(strength=0.001)
     """
 
+    wording: ClassVar[str] = "l2 {strength:g}"
     strength: Strength
 
     def kernel_regularizer(self) -> keras.regularizers.Regularizer:
@@ -70,6 +72,7 @@ class L1L2(Penalty, frozen=True, tag="l1_l2"):
         l2: The factor of the squares, above 0.
     """
 
+    wording: ClassVar[str] = "l1 {l1:g} + l2 {l2:g}"
     l1: Strength
     l2: Strength
 
@@ -85,6 +88,7 @@ class Dropout(Treatment, frozen=True, tag="dropout"):
         rate: The probability, between 0 and 1.
     """
 
+    wording: ClassVar[str] = "dropout {rate:g}"
     rate: Rate
 
     def after_hidden(self, seed: int) -> list[keras.Layer]:
@@ -102,6 +106,7 @@ class BatchNorm(Treatment, frozen=True, tag="batch-norm"):
         steps than a short trial has.
     """
 
+    wording: ClassVar[str] = "batch norm"
     momentum: Rate = 0.9
     role: ClassVar[str] = "normalisations"
     adds_bias: ClassVar[bool] = True
@@ -128,6 +133,7 @@ class WeightDecay(Treatment, frozen=True, tag="weight-decay"):
         strength: The factor, above 0.
     """
 
+    wording: ClassVar[str] = "weight decay {strength:g}"
     strength: Strength
     role: ClassVar[str] = "optimizers"
 
@@ -150,6 +156,7 @@ class Ftrl(Treatment, frozen=True, tag="ftrl"):
         learning_rate: The learning rate, above 0.
     """
 
+    wording: ClassVar[str] = "FTRL with l1 {l1:g} and l2 {l2:g}"
     l1: Annotated[float, msgspec.Meta(ge=0)] = 0.01
     l2: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     learning_rate: Positive = 0.1
@@ -178,6 +185,7 @@ class LabelSmoothing(Treatment, frozen=True, tag="label-smoothing"):
         rate: How far labels are moved, between 0 and 1.
     """
 
+    wording: ClassVar[str] = "label smoothing {rate:g}"
     rate: Rate
     role: ClassVar[str] = "smoothings of labels"
     classes_only: ClassVar[bool] = True
@@ -195,6 +203,7 @@ class Noise(Treatment, frozen=True, tag="noise"):
             are standardised.
     """
 
+    wording: ClassVar[str] = "input noise {deviation:g}"
     deviation: Annotated[float, msgspec.Meta(gt=0, le=1)]
 
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
@@ -212,6 +221,7 @@ class Mixup(Treatment, frozen=True, tag="mixup"):
         alpha: The parameter of the Beta distribution, above 0.
     """
 
+    wording: ClassVar[str] = "mixup {alpha:g}"
     alpha: Positive = 0.2
     role: ClassVar[str] = "mixings of rows"
 
@@ -234,6 +244,10 @@ class Clip(Treatment, frozen=True, tag="clip"):
     how: Literal["hard", "smooth"] = "hard"
     role: ClassVar[str] = "clippings"
 
+    def __str__(self) -> str:
+        """Return how and where it clips, as in "inputs clipped at 4"."""
+        return f"inputs {'smoothly ' * (self.how == 'smooth')}clipped at {self.at:g}"
+
     def before_first(self, features: int, seed: int) -> list[keras.Layer]:
         """Return Keras' hard or smooth tangent, between two rescalings."""
         bend = backend.keras.layers.Activation("hard_tanh" if self.how == "hard" else "tanh")
@@ -254,6 +268,7 @@ class Periodic(Treatment, frozen=True, tag="periodic"):
         sigma: The standard deviation of the normal distribution that the first frequencies are drawn from.
     """
 
+    wording: ClassVar[str] = "{frequencies} periodic embeddings of sigma {sigma:g}"
     frequencies: Count = 8
     width: Count = 8
     sigma: Positive = 0.03
@@ -288,6 +303,7 @@ class Ensemble(Treatment, frozen=True, tag="ensemble"):
         members: How many members there are, at least 2.
     """
 
+    wording: ClassVar[str] = "{members}-member ensemble"
     members: Annotated[int, msgspec.Meta(ge=2, le=4096)] = 8
     role: ClassVar[str] = "ensembles"
     adds_bias: ClassVar[bool] = True

@@ -19,6 +19,7 @@ const COLOURS = 7, SYMBOLS = ["", "circle", "square", "triangle-up", "diamond", 
 const SPLITS = ["train", "validation"], DASH = { train: "solid", validation: "dash" };
 const MARGINS = { l: 56, r: 12, t: 12, b: 48 }, FONT_SIZE = 13;
 const PRINT_WIDTH = 680; // pixels that fit a page of A4 or Letter
+const PRINT_HEIGHT = 270; // a chart fits below the table of a few trials
 let data = null, printing = false;
 
 const say = (id) => data.labels[id];
@@ -272,7 +273,7 @@ function frame(width, tall) {
   const font = { family: getComputedStyle(document.body).fontFamily, size: FONT_SIZE, color: colour("--ink") };
   return {
     layout: {
-      width, height: tall ? Math.min(440, Math.max(320, 0.55 * width)) : 340, font, margin: MARGINS,
+      width, height: printing ? PRINT_HEIGHT : tall ? Math.min(440, Math.max(320, 0.55 * width)) : 340, font, margin: MARGINS,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest", separators: ".,",
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false },
