@@ -42,7 +42,7 @@ def codes(found: Study) -> set[str]:
 
 def test_a_table_with_something_to_learn_is_learnt() -> None:
     kept = studied(table()).summary.recommendation
-    assert kept is not None and kept.learnt and kept.expected.loss[2] < 0.69
+    assert kept is not None and kept.learnt and kept.expected.bounded_loss[2] < 0.69
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -53,14 +53,16 @@ def test_with_shuffled_labels_the_smallest_model_is_kept_and_nothing_was_learnt(
     assert kept is not None and not kept.learnt
     assert kept.run == "sizes/4"
     assert "conclusion-nothing-learnt" in codes(found)
-    assert kept.expected.loss[2] > np.log(2)  # no claim of being better than a coin
+    assert kept.expected.bounded_loss[2] > np.log(2)  # no claim of being better than a coin
 
 
 def test_features_copied_ten_times_change_nothing_that_matters() -> None:
     features = table().drop(columns="y")
     copies = [features.add_suffix(f"_{i}") for i in range(10)]
     once, often = studied(table()), studied(pd.concat([*copies, table()[["y"]]], axis=1))
-    losses = [each.summary.recommendation.expected.loss for each in (once, often) if each.summary.recommendation]
+    losses = [
+        each.summary.recommendation.expected.bounded_loss for each in (once, often) if each.summary.recommendation
+    ]
     assert len(often.dataset.columns) == 100
     assert losses[0][0] < losses[1][2] and losses[1][0] < losses[0][2]  # their intervals meet
 
@@ -80,6 +82,6 @@ def test_sixty_rows_give_wide_intervals_and_few_claims() -> None:
     found = studied(table()[:60])
     kept = found.summary.recommendation
     assert kept is not None and len(found.dataset.validation) == 12
-    low, middle, high = kept.expected.loss
+    low, middle, high = kept.expected.bounded_loss
     assert high - low > 0.2 * middle
     assert all(c.adjusted > 0.01 for c in found.summary.comparisons if c.metric == "accuracy")

@@ -204,7 +204,7 @@ def test_a_whole_study_of_a_real_table(tmp_path: Path, name: str, loader: type[l
     kept, test = summary.recommendation, summary.test
     assert kept is not None
     assert test is not None
-    low, _, high = kept.expected.loss
+    low, _, high = kept.expected.bounded_loss
     assert low < high
     assert (kept.expected.accuracy is None) == (name == "regression") == (kept.expected.r2 is not None)
     page = (out / "report.html").read_text("utf-8")

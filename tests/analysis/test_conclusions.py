@@ -58,7 +58,7 @@ def test_the_best_is_kept_where_no_smaller_one_comes_near(found: Conclusions) ->
     kept = found.recommendation
     assert kept is not None and kept.learnt
     assert kept.run == "regularizers/l2"
-    low, middle, high = kept.expected.loss
+    low, middle, high = kept.expected.bounded_loss
     assert low < kept.expected.selection_loss <= middle < high
     assert kept.expected.on_test is None
     assert len(kept.next_steps) <= 3
@@ -152,7 +152,7 @@ def test_explained_variance_is_expected_of_numbers_that_vary() -> None:
     numbers = outcomes(size_trials(1.0, 1.5), task=Regression())
     kept = conclude(numbers, 28, COUNTS, {}).recommendation
     assert kept is not None and kept.expected.r2 is not None
-    assert kept.expected.r2 == pytest.approx([1 - loss / Y.var() for loss in reversed(kept.expected.loss)])
+    assert kept.expected.r2 == pytest.approx([1 - loss / Y.var() for loss in reversed(kept.expected.bounded_loss)])
     for other in (replace(numbers, y=np.ones(ROWS)), outcomes(size_trials(1.0, 1.5))):
         kept = conclude(other, 28, COUNTS, {}).recommendation
         assert kept is not None and kept.expected.r2 is None
@@ -164,7 +164,7 @@ def test_test_rows_widen_what_is_expected_of_them() -> None:
     assert few is not None and many is not None
     assert few.expected.on_test is not None and many.expected.on_test is not None
     assert np.ptp(few.expected.on_test) > 1.5 * np.ptp(many.expected.on_test)
-    assert np.ptp(many.expected.on_test) == pytest.approx(np.ptp(few.expected.loss), rel=0.02)
+    assert np.ptp(many.expected.on_test) == pytest.approx(np.ptp(few.expected.bounded_loss), rel=0.02)
 
 
 def test_a_study_where_all_diverged_concludes_nothing() -> None:

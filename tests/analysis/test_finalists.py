@@ -73,7 +73,7 @@ def test_what_to_expect_is_told_by_the_rows_that_picked_no_finalist() -> None:
     by_few = conclude(lucky, 28, COUNTS, {}).recommendation
     by_all = conclude(cross_validated(lucky, {"sizes/4": 0.2, "sizes/8": 0.6}), 28, COUNTS, {}).recommendation
     assert by_few is not None and by_all is not None
-    (low, middle, high), few = by_all.expected.loss, by_few.expected.loss
+    (low, middle, high), few = by_all.expected.bounded_loss, by_few.expected.bounded_loss
     worth = float(BINARY.row_losses(logits(0.6, 10)[:, None], Y).mean())
     assert low < worth < high and few[2] < low
     assert middle == pytest.approx(worth, abs=0.01)

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from gengap.stats.permutation import PermutationTest, permutation_test
+from gengap.stats.permutation import ORDERS, PermutationTest, permutation_test
 from gengap.tasks import BINARY, Multiclass, Regression
 
 RUNS, EPOCHS = 6, 8
@@ -25,8 +25,8 @@ def outputs(random: np.random.Generator, y: np.ndarray, strength: float) -> list
     return made
 
 
-def shown(made: Iterable[np.ndarray], y: np.ndarray, **options: int) -> PermutationTest:
-    return permutation_test((lines[..., None] for lines in made), y, BINARY, **options)
+def shown(made: Iterable[np.ndarray], y: np.ndarray, orders: int = ORDERS, seed: int = 0) -> PermutationTest:
+    return permutation_test((lines[..., None] for lines in made), y, BINARY, orders=orders, seed=seed)
 
 
 @pytest.mark.parametrize(("rows", "rate"), [(400, 0.5), (400, 0.05), (60, 0.5)])

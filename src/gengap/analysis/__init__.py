@@ -19,8 +19,9 @@ from gengap.analysis.effects import (
 from gengap.analysis.evaluation import compare_all_metrics
 from gengap.analysis.growth import Finalist, analyse_finalists
 from gengap.analysis.mixture import with_mixture
-from gengap.analysis.recommend import Recommendation, recommend
+from gengap.analysis.recommend import Recommendation, recommend, recommend_without_statements
 from gengap.analysis.results import TrialResults
+from gengap.analysis.sampling import UnitSummary, analyse_units
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import Comparison, Rank, ranks
 from gengap.stats.learning_curve import LearningCurveForecast
@@ -48,6 +49,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
         comparisons: Every run on all training rows, baselines included, compared with the best.
         cross_validation: Losses of the cross-validated runs, the lowest first.
         recommendation: The model to use, and why.
+        units: Groups or blocks of time of the validation rows, and how many independent rows they count as.
     """
 
     baselines: tuple[BaselineResult, ...] = ()
@@ -59,6 +61,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: tuple[Comparison, ...] = ()
     cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
+    units: UnitSummary | None = None
 
 
 def conclude(
@@ -75,8 +78,15 @@ def conclude(
     results = with_mixture(results)
     names = [*results.full_runs, *results.baselines, *results.mixtures]
     losses = {run: results.losses(run) for run in names}
+    if results.refused:
+        return Conclusions(
+            baselines=tuple(_scored(results, run) for run in results.baselines),
+            recommendation=recommend_without_statements(results),
+            units=analyse_units(results),
+        )
     sizes, effects = analyse_sizes(results, features), analyse_regularizers(results)
     more_rows = analyse_training_rows(results, counts["train"])
+    outputs = {run: results.outputs(run) for run in names}
     return Conclusions(
         baselines=tuple(_scored(results, run) for run in results.baselines),
         mixtures=tuple(_scored(results, run) for run in results.mixtures),
@@ -84,11 +94,10 @@ def conclude(
         regularizers=effects,
         more_rows=more_rows,
         ranks=ranks(losses) if len(names) > 1 else (),
-        comparisons=compare_all_metrics(
-            losses, {run: results.outputs(run) for run in names}, results.y, results.task, results.weights
-        ),
+        comparisons=compare_all_metrics(losses, outputs, results.y, results.task, results.weights, results.units),
         cross_validation=analyse_finalists(results),
         recommendation=recommend(results, features, counts["test"], sizes, effects, verdicts, more_rows),
+        units=analyse_units(results),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from gengap.analysis.results import Interval, TrialResults, mean_interval
+from gengap.analysis.results import Interval, TrialResults
 from gengap.diagnose.findings import too_little_capacity, too_much_regularisation
 from gengap.diagnose.verdict import Finding, Thresholds
 from gengap.models.treatments import AnyTreatment
@@ -145,7 +145,7 @@ def _size_result(results: TrialResults, run: str, features: int) -> SizeResult:
         run=run,
         parameters=results.parameters(run, features),
         train=(float(train.min()), float(train.mean()), float(train.max())),
-        validation=mean_interval(results.losses(run).mean(axis=0)),
+        validation=results.mean_interval(results.losses(run).mean(axis=0)),
     )
 
 

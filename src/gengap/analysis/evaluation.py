@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 
 from gengap.data.rows import Rows
+from gengap.data.units import Units
 from gengap.stats.comparison import ArraysByRun, Comparison, compare
-from gengap.stats.paired import linearise
+from gengap.stats.units import by_unit
 from gengap.tasks import AnyTask, Binary
 from gengap.text.catalog import Message
 
@@ -50,11 +51,24 @@ def rows_digest(rows: Rows) -> str:
 
 
 def evaluate_on_test_rows(
-    rows: Rows, task: AnyTask, run: str, seed: int, outputs: np.ndarray, baseline: str, theirs: np.ndarray
+    rows: Rows,
+    task: AnyTask,
+    run: str,
+    seed: int,
+    outputs: np.ndarray,
+    baseline: str,
+    theirs: np.ndarray,
+    units: Units | None = None,
 ) -> Evaluation:
-    """Evaluate the `outputs` of the model and `theirs` of the baseline, (rows, outputs), on the test rows."""
+    """Evaluate the `outputs` of the model and `theirs` of the baseline, (rows, outputs), on the test rows.
+
+    With `units`, groups or blocks of time, too few of them are not compared.
+    """
     by_run = {run: outputs[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
-    losses = {each: linearise(task.row_losses(values, rows.y), rows.weights) for each, values in by_run.items()}
+    losses = {
+        each: by_unit(task.row_losses(values, rows.y), rows.weights, units) for each, values in by_run.items()
+    }
+    enough = units is None or units.enough
     return Evaluation(
         run=run,
         seed=seed,
@@ -62,7 +76,9 @@ def evaluate_on_test_rows(
         metrics=task.scores(by_run[run][0], rows.y, rows.weights),
         baseline=baseline,
         baseline_metrics=task.scores(by_run[baseline][0], rows.y, rows.weights),
-        comparisons=compare_all_metrics(losses, by_run, rows.y, task, rows.weights, against=baseline),
+        comparisons=compare_all_metrics(losses, by_run, rows.y, task, rows.weights, units, against=baseline)
+        if enough
+        else (),
         used=time.strftime("%Y-%m-%d"),
         digest=rows_digest(rows),
     )
@@ -74,23 +90,26 @@ def compare_all_metrics(
     y: np.ndarray,
     task: AnyTask,
     weights: np.ndarray | None = None,
+    units: Units | None = None,
     against: str | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare runs by all metrics of the task.
 
     Args:
-        losses: Losses of the rows by run, (seeds, rows); with weights, after `linearise`.
+        losses: Losses of the rows by run, (seeds, units), after `by_unit`.
         outputs: Outputs by run, (seeds, rows, outputs).
         y: Target of the rows, (rows,).
         task: The task.
         weights: Weights of the rows, (rows,).
+        units: Groups or blocks of time of the rows.
         against: Run to compare with. Default: the one with the lowest loss.
     """
     if not losses:
         return ()
     if isinstance(task, Binary):
         logits = {run: each[..., 0] for run, each in outputs.items()}
-        return compare(losses, logits, y.reshape(-1), against=against, loss=task.loss, weights=weights)
-    found = {run: linearise(task.right(each, y), weights) for run, each in outputs.items()}
+        labels = y.reshape(-1)
+        return compare(losses, logits, labels, against=against, loss=task.loss, weights=weights, units=units)
+    found = {run: by_unit(task.right(each, y), weights, units) for run, each in outputs.items()}
     right = {run: each for run, each in found.items() if each is not None}
     return compare(losses, right=right or None, against=against, loss=task.loss)

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import msgspec
 
 from gengap.analysis.effects import BEYOND, should_try_larger
-from gengap.analysis.results import Interval, TrialResults, mean_interval
+from gengap.analysis.results import Interval, TrialResults
 from gengap.plan import ROWS, Plan, Trial
 from gengap.train.stopping import NEVER
 
@@ -109,5 +109,5 @@ def choose_finalists(plan: Plan, results: TrialResults, train_rows: int) -> tupl
 def analyse_finalists(results: TrialResults) -> tuple[Finalist, ...]:
     """Return the finalists with their losses on all rows that validated, the lowest first."""
     losses = {run: results.pooled_losses(run) for run in results.out_of_fold}
-    found = [Finalist(run=run, loss=mean_interval(rows), rows=len(rows)) for run, rows in losses.items()]
+    found = [Finalist(run=run, loss=results.mean_interval(rows), rows=len(rows)) for run, rows in losses.items()]
     return tuple(sorted(found, key=lambda each: each.loss[1]))

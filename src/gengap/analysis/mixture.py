@@ -22,7 +22,7 @@ LEAST_ROWS = 40  # that choose weights
 
 def with_mixture(results: TrialResults) -> TrialResults:
     """Return the results with the mixture of the best networks and the baselines, if there is one."""
-    if isinstance(results.task, OwnLoss) or not results.ranked or not results.savable:
+    if isinstance(results.task, OwnLoss) or not results.ranked or not results.savable or results.refused:
         return results
     crossed = {run: each for run, each in results.out_of_fold.items() if each.outputs is not None}
     runs = list(crossed) if results.out_of_fold else [*results.ranked[:NETWORKS], *results.savable]
@@ -38,7 +38,9 @@ def with_mixture(results: TrialResults) -> TrialResults:
         outputs = [np.concatenate([a, b]) for a, b in zip(away, here, strict=True) if a is not None]
     if len(y) < LEAST_ROWS:
         return results
-    mixture = _mixture(results.task, runs, outputs, y, weights, len(results.y))
+    first = len(y) - len(results.y)
+    half = np.concatenate([np.arange(first), first + results.halves_by]) % 2
+    mixture = _mixture(results.task, runs, outputs, y, weights, half, len(results.y))
     if mixture is None:
         return results
     added = {} if mixture.out_of_fold is None else {mixture.run: mixture.out_of_fold}
@@ -51,14 +53,17 @@ def _mixture(
     outputs: Sequence[np.ndarray],
     y: np.ndarray,
     weights: np.ndarray | None,
+    half: np.ndarray,
     last: int,
 ) -> Mixture | None:
-    """Return the mixture of the runs; None if one run alone is best. The `last` rows are the validation rows."""
+    """Return the mixture of the runs; None if one run alone is best.
+
+    Rows of one `half` (rows,) choose weights for the other. The `last` rows are the validation rows.
+    """
     counts = choose_weights(task, outputs, y, weights)
     if np.count_nonzero(counts) < 2:
         return None
     mixed = np.empty(outputs[0].shape)
-    half = np.arange(len(y)) % 2
     for part in (0, 1):
         here, other = half == part, half != part
         chosen = choose_weights(task, [each[other] for each in outputs], y[other], _some(weights, other))

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
-from gengap.analysis.results import Interval, Member, TrialResults, interval
+from gengap.analysis.results import Interval, Member, OpenInterval, TrialResults, interval
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error
 from gengap.stats.learning_curve import LearningCurveForecast
@@ -27,7 +27,7 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
     All are corrected for the choice of the model, which is too optimistic on the rows that chose it.
 
     Attributes:
-        loss: Expected loss.
+        loss: Expected loss. Without limits if the validation rows are of too few groups.
         selection_loss: Loss on the rows that chose the model.
         accuracy: Expected accuracy, for classes.
         r2: Expected R², for numbers.
@@ -35,12 +35,20 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
         constant_loss: Validation loss of the best constant prediction.
     """
 
-    loss: Interval
+    loss: OpenInterval
     selection_loss: float
     accuracy: Interval | None = None
     r2: Interval | None = None
     on_test: Interval | None = None
     constant_loss: float | None = None
+
+    @property
+    def bounded_loss(self) -> Interval:
+        """The expected loss with its limits. Raises ValueError if they are not known."""
+        low, middle, high = self.loss
+        if low is None or high is None:
+            raise ValueError("the limits of the expected loss are not known: too few groups validate")
+        return low, middle, high
 
     @property
     def no_lower_than_constant(self) -> bool:
@@ -64,7 +72,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
         seed: Its best seed, of a trial.
         members: The runs whose predictions it averages, with their weights; one run if it is no mixture.
         why: The reason.
-        learnt: Whether any network clearly beats guessing.
+        learnt: Whether any network clearly beats guessing. None if too few groups validate to know it.
         expected: What to expect on new rows.
         next_steps: What to try next, the most promising first.
     """
@@ -73,7 +81,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     members: tuple[Member, ...] = ()
     why: Message
-    learnt: bool
+    learnt: bool | None
     expected: ExpectedScores
     next_steps: tuple[NextStep, ...]
 
@@ -131,6 +139,27 @@ def recommend(
     )
 
 
+def recommend_without_statements(results: TrialResults) -> Recommendation | None:
+    """Recommend the run with the lowest validation loss, without a statement about new rows; None if all diverged.
+
+    For validation rows of too few groups: the loss is that of these rows, and its interval is not known.
+    """
+    if not results.ranked:
+        return None
+    losses = {run: float(results.losses(run).mean()) for run in (*results.ranked, *results.savable)}
+    run = min(losses, key=lambda each: losses[each])
+    seeds, loss = results.seeds(run), losses[run]
+    return Recommendation(
+        run=run,
+        seed=seeds[int(results.losses(run).mean(axis=1).argmin())] if seeds else 0,
+        members=(Member(run, 1.0),),
+        why=Message("conclusion-lowest-loss", {"smaller": False}),
+        learnt=None,
+        expected=ExpectedScores(loss=(None, loss, None), selection_loss=loss),
+        next_steps=(),
+    )
+
+
 def _why(results: TrialResults, choice: OneStandardErrorChoice, candidates: Sequence[str]) -> Message:
     """Return why it was chosen: it is the best, or the simplest that is close to the best."""
     finalists = len(results.out_of_fold)
@@ -185,13 +214,16 @@ def _expected(results: TrialResults, run: str, seed: int, test_rows: int) -> Exp
     picked, rows = cross_fit(candidates.losses), candidates.chosen_losses
     chosen_on = results.pooled_losses(run) if run in results.out_of_fold else rows
     loss, error = float(rows.mean()) + max(picked.optimism, 0.0), _error(picked, rows)
-    on_test = float(np.hypot(error, float(rows.std(ddof=1)) / np.sqrt(test_rows))) if test_rows else None
+    count = results.count if run not in results.out_of_fold else len(rows)
+    expected = interval(loss, error, count)
+    new = max(test_rows * len(rows) / len(results.y), 1.0)  # units of the test rows
+    on_test = interval(loss, float(np.hypot(error, rows.std(ddof=1) / np.sqrt(new))), count)
     return ExpectedScores(
-        loss=interval(loss, error),
+        loss=expected,
         selection_loss=float(chosen_on.mean()),
-        accuracy=_accuracy(candidates),
-        r2=_explained(interval(loss, error), results),
-        on_test=None if on_test is None else interval(loss, on_test),
+        accuracy=_accuracy(candidates, count),
+        r2=_explained(expected, results),
+        on_test=on_test if test_rows else None,
         constant_loss=results.task.constant_loss(results.y, results.weights),
     )
 
@@ -201,14 +233,14 @@ def _error(picked: CrossFitEstimate, rows: np.ndarray) -> float:
     return float(max(picked.error, rows.std(ddof=1) / np.sqrt(len(rows))))
 
 
-def _accuracy(candidates: _Candidates) -> Interval | None:
+def _accuracy(candidates: _Candidates, count: float) -> Interval | None:
     """Return the expected accuracy, corrected for the luck of a choice by losses."""
     wrong = candidates.chosen_errors
     if wrong is None:
         return None
     picked = cross_fit(candidates.losses, candidates.errors)
     middle = 1 - float(wrong.mean()) - max(picked.optimism, 0.0)
-    low, middle, high = np.clip(interval(middle, _error(picked, wrong)), 0, 1).tolist()
+    low, middle, high = np.clip(interval(middle, _error(picked, wrong), count), 0, 1).tolist()
     return low, middle, high
 
 

@@ -8,28 +8,28 @@ from functools import cached_property
 
 import msgspec
 import numpy as np
+from scipy.special import stdtrit
 
+from gengap.data.units import Units
 from gengap.plan import SIZES, Size, Trial
 from gengap.stats.learning_curve import cross_fit_rows
-from gengap.stats.paired import REACH, linearise
+from gengap.stats.paired import LEVEL, linearise
 from gengap.stats.permutation import PermutationTest, better_than_constant, permutation_test
+from gengap.stats.units import by_unit
 from gengap.tasks import BINARY, AnyTask, OwnLoss
 from gengap.train.types import TrainResult
 
 Key = tuple[str, int]  # run and seed
 Interval = tuple[float, float, float]  # low, middle, high
+OpenInterval = tuple[float | None, float, float | None]  # None if a limit is not known
 CONSTANT = "baselines/constant"
 NAMED = 2  # members of a mixture that its name names
 
 
-def interval(middle: float, error: float) -> Interval:
-    """Return the 90% interval of a mean with this standard error."""
-    return middle - REACH * error, middle, middle + REACH * error
-
-
-def mean_interval(rows: np.ndarray) -> Interval:
-    """Return the mean of the losses (rows,) with its 90% interval for new rows."""
-    return interval(float(rows.mean()), float(rows.std(ddof=1) / np.sqrt(len(rows))))
+def interval(middle: float, error: float, count: float) -> Interval:
+    """Return the 90% interval of a mean of `count` independent values with this standard error (Student's t)."""
+    reach = error * float(stdtrit(max(count - 1, 1), (1 + LEVEL) / 2))
+    return middle - reach, middle, middle + reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +95,11 @@ class TrialResults:
         baselines: Outputs (rows, outputs) of models without epochs, by run.
         task: The task.
         parameter_counts: Numbers of parameters by run, of models that were built.
-        weights: Weights of the rows, (rows,). Losses are then `linearise`d: their plain means are weighted means.
+        weights: Weights of the rows, (rows,).
         out_of_fold: Losses of the cross-validated runs.
         savable: Baselines that can be saved, and so be recommended.
         mixtures: Weighted means of runs, by their names.
+        units: Groups or blocks of time of the rows. Each is then one value of all losses, see `by_unit`.
     """
 
     trials: Mapping[str, Trial]
@@ -111,6 +112,25 @@ class TrialResults:
     out_of_fold: Mapping[str, OutOfFoldLosses] = field(default_factory=dict)
     savable: tuple[str, ...] = ()
     mixtures: Mapping[str, Mixture] = field(default_factory=dict)
+    units: Units | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether there are too few groups or blocks of time for statements about new rows."""
+        return self.units is not None and not self.units.enough
+
+    @property
+    def count(self) -> float:
+        """Effective number of values that losses have: of groups, blocks of time or rows."""
+        return len(self.y) if self.units is None or self.refused else self.units.effective
+
+    def _by_unit(self, values: np.ndarray) -> np.ndarray:
+        return by_unit(values, self.weights, None if self.refused else self.units)
+
+    def mean_interval(self, values: np.ndarray) -> Interval:
+        """Return the mean of losses (units,) with its 90% interval for new rows."""
+        count = self.count if len(values) == len(self.units or self.y) else len(values)
+        return interval(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), count)
 
     @cached_property
     def runs(self) -> tuple[str, ...]:
@@ -144,7 +164,8 @@ class TrialResults:
             constant = self.baselines.get(CONSTANT)
             losses = {run: self.losses(run).mean(axis=0) for run in self.full_runs}
             return better_than_constant(losses, None if constant is None else constant[:, 0])
-        return permutation_test((self.trained[pair].outputs for pair in self.keys), self.y, self.task)
+        outputs = (self.trained[pair].outputs for pair in self.keys)
+        return permutation_test(outputs, self.y, self.task, units=self.units)
 
     def of_group(self, group: str) -> list[str]:
         """Return the runs of a group, in the order of the trials."""
@@ -174,31 +195,40 @@ class TrialResults:
         return np.stack(best).astype(np.float64)
 
     def losses(self, run: str) -> np.ndarray:
+        """Return the losses (seeds, units) at the best epoch of each seed; each row is a unit without groups."""
+        return self._by_unit(self.task.row_losses(self.outputs(run), self.y))
+
+    def row_losses(self, run: str) -> np.ndarray:
         """Return the loss of every row, (seeds, rows), at the best epoch of each seed."""
         return linearise(self.task.row_losses(self.outputs(run), self.y), self.weights)
 
     def errors(self, run: str) -> np.ndarray | None:
-        """Return whether the class of each row is wrong, (seeds, rows); None without classes."""
+        """Return the errors (seeds, units) of the predicted classes; None without classes."""
         return self._errors(self.outputs(run))
 
     def epoch_losses(self, run: str, seed: int) -> np.ndarray:
-        """Return the loss of every row at all recorded epochs, (epochs, rows)."""
-        return linearise(self.task.row_losses(self.trained[run, seed].outputs, self.y), self.weights)
+        """Return the losses at all recorded epochs, (epochs, units)."""
+        return self._by_unit(self.task.row_losses(self.trained[run, seed].outputs, self.y))
 
     def epoch_errors(self, run: str, seed: int) -> np.ndarray:
-        """Return whether each class is wrong at all recorded epochs, (epochs, rows); (0, rows) without classes."""
+        """Return the errors of the predicted classes at all recorded epochs, (epochs, units); none without."""
         errors = self._errors(self.trained[run, seed].outputs)
-        return np.empty((0, len(self.y))) if errors is None else errors
+        return np.empty((0, 0)) if errors is None else errors
 
     def _errors(self, outputs: np.ndarray) -> np.ndarray | None:
         right = self.task.right(outputs, self.y)
-        return None if right is None else linearise(1.0 - right, self.weights)
+        return None if right is None else self._by_unit(1.0 - right)
 
     def cross_fit_losses(self, run: str) -> np.ndarray:
-        """Return the loss of every row, (seeds, rows), at the epoch that other rows choose."""
+        """Return the losses (seeds, units) at the epoch that other units choose."""
         if run not in self.trials:
             return self.losses(run)
         return np.stack([cross_fit_rows(self.epoch_losses(run, seed)) for seed in self.seeds(run)])
+
+    @property
+    def halves_by(self) -> np.ndarray:
+        """Number of the unit of each row, (rows,): rows of one unit stay in one half or fold."""
+        return np.arange(len(self.y)) if self.units is None or self.refused else self.units.codes
 
     def cross_fit_outputs(self, run: str) -> np.ndarray:
         """Return the mean prediction of the seeds, (rows, outputs), each at the epoch that other rows choose."""
@@ -207,8 +237,10 @@ class TrialResults:
         found = []
         for seed in self.seeds(run):
             losses, outputs = self.epoch_losses(run, seed), self.trained[run, seed].outputs
-            columns = [cross_fit_rows(losses, scores=outputs[..., i]) for i in range(outputs.shape[-1])]
-            found.append(np.stack(columns, axis=-1).astype(np.float64))
+            epochs = np.broadcast_to(np.arange(len(losses))[:, None], losses.shape)
+            chosen = cross_fit_rows(losses, scores=epochs)  # the epoch of each unit
+            rows = np.arange(len(self.y))
+            found.append(outputs[chosen[self.halves_by], rows].astype(np.float64))
         return found[0] if len(found) == 1 else self.task.mix(found, [1.0] * len(found))
 
     def pooled_losses(self, run: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
 from gengap.analysis.evaluation import Evaluation
 from gengap.analysis.growth import Finalist
 from gengap.analysis.recommend import Recommendation
+from gengap.analysis.sampling import UnitSummary
 from gengap.data.table_summary import TableSummary
 from gengap.diagnose.verdict import Finding, Verdict
 from gengap.history import History
@@ -134,8 +135,8 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         preparation: How features were prepared.
         skipped_rows: Number of bad rows that were left out.
         interrupted: Whether trials of the plan are missing.
-        baselines, mixtures, sizes, regularizers, more_rows, ranks, comparisons, cross_validation, recommendation:
-            See `gengap.analysis.Conclusions`.
+        baselines, mixtures, sizes, regularizers, more_rows, ranks, comparisons, cross_validation, recommendation,
+            units: See `gengap.analysis.Conclusions`.
         test: The recommended model on the test rows.
         columns: Names of the features.
         target: Name of the target column.
@@ -164,6 +165,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     comparisons: tuple[Comparison, ...] = ()
     cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
+    units: UnitSummary | None = None
     test: Evaluation | None = None
     columns: tuple[str, ...] = ()
     target: str = ""
@@ -183,6 +185,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         forecasts = self.more_rows.forecasts if self.more_rows else ()
         recommended = self.recommendation
         return (
+            *((self.units.finding,) if self.units else ()),
             *((self.sizes.finding,) if self.sizes else ()),
             *(each.finding for each in forecasts),
             *((recommended.why, *(step.finding for step in recommended.next_steps)) if recommended else ()),

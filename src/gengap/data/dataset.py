@@ -24,6 +24,7 @@ from gengap.data.split import (
     balanced,
     check_weights,
     describe_weights,
+    find_units,
     normalise_weights,
     source_row_number,
     split_rows,
@@ -36,6 +37,7 @@ from gengap.data.table_summary import (
     warn_of_repeated_rows,
     warn_of_similar_classes,
 )
+from gengap.data.units import Units
 from gengap.data.value_formats import find_format, note_on_format
 from gengap.errors import BadRowError, FormattedNumberError, TooFewRowsError, UsageError, shown
 from gengap.files.limits import TooLargeError, default_table_bytes
@@ -71,6 +73,8 @@ class Dataset:
         encoding: How the table's columns become features.
         table: What was found in the table, and how its rows were split.
         skipped: Bad rows that were left out.
+        validation_units: Groups or blocks of time of the validation rows; None if each row is drawn alone.
+        test_units: The same of the test rows.
     """
 
     name: str
@@ -87,6 +91,8 @@ class Dataset:
     encoding: Encoding
     table: TableSummary
     skipped: list[SkippedRow] = field(default_factory=list)
+    validation_units: Units | None = None
+    test_units: Units | None = None
 
     @property
     def row_counts(self) -> dict[str, int]:
@@ -369,6 +375,7 @@ def _build_dataset(
         prepared = prepare_large_table(source, read.y, task, parts, standardise)
     else:
         prepared = prepare(read.raw, read.y, weights, task, parts, standardise, source)
+    validation_units, test_units = (find_units(source, read.extra, read.y, task, part) for part in parts[1:])
     return Dataset(
         name=source.name,
         origin=source.origin,
@@ -384,6 +391,8 @@ def _build_dataset(
         encoding=prepared.encoding,
         table=_summarise(source, read, prepared, split, task.classes),
         skipped=list(source.skipped),
+        validation_units=validation_units,
+        test_units=test_units,
     )
 
 

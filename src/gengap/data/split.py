@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gengap.data.units import Units, group_units, time_units
 from gengap.data.value_formats import read_dates
 from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
 from gengap.options.study_options import DataSpec
+from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
 
 if TYPE_CHECKING:
@@ -208,6 +210,24 @@ def _nearest_change(ordered: np.ndarray, place: int) -> int:
         return max(place, 0)
     first, last = (int(np.searchsorted(ordered, ordered[place], side)) for side in ("left", "right"))
     return last if first == 0 or (last < len(ordered) and last - place < place - first) else first
+
+
+def find_units(
+    source: Source, extra: Mapping[str, pd.Series], y: np.ndarray, task: AnyTask, rows: np.ndarray
+) -> Units | None:
+    """Return the groups, or the blocks of time, of the rows with these numbers; None for rows drawn alone.
+
+    `extra` has the columns of groups or times, and `y` the target of all rows.
+    """
+    spec = source.spec
+    if not len(rows):
+        return None
+    if spec.group is not None:
+        return group_units(extra[spec.group].to_numpy()[rows], spec.group)
+    if spec.time is not None:
+        times, _ = comparable_times(extra[spec.time], source.origin, spec.time)
+        return time_units(times[rows], task.encoded(y[rows]), spec.time)
+    return None
 
 
 def comparable_times(times: pd.Series, origin: str, column: str) -> tuple[np.ndarray, str | None]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
+from gengap.data.units import Units
 from gengap.diagnose.evidence import Evidence, collect_evidence, expected_gain
 from gengap.diagnose.failures import check_usable
 from gengap.diagnose.findings import schedule_ended
@@ -15,7 +16,7 @@ from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 from gengap.diagnose.verdict import Finding, Thresholds, Verdict
 from gengap.history import History
 from gengap.stats.curves import RowLosses
-from gengap.stats.paired import linearise
+from gengap.stats.units import by_unit
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.checkpoint import PartialResult
 from gengap.train.types import recorded_rows
@@ -40,7 +41,13 @@ def trial_curves(history: History, metric: str | None = None) -> MetricCurves:
     )
 
 
-def judge_trial(result: PartialResult, y: np.ndarray, task: AnyTask, weights: np.ndarray | None = None) -> Verdict:
+def judge_trial(
+    result: PartialResult,
+    y: np.ndarray,
+    task: AnyTask,
+    weights: np.ndarray | None = None,
+    units: Units | None = None,
+) -> Verdict:
     """Return the verdict on a trial, from its curves and its validation rows' outputs.
 
     Args:
@@ -48,8 +55,10 @@ def judge_trial(result: PartialResult, y: np.ndarray, task: AnyTask, weights: np
         y: Target of the validation rows. A single row is not used: its sampling error is unknown.
         task: The task.
         weights: Weight of each validation row.
+        units: Groups or blocks of time of the validation rows. Too few of them are not used.
     """
-    rows = _rows(result, y, task, weights) if len(y) > 1 else None
+    usable = len(y) > 1 and (units is None or units.enough)
+    rows = _rows(result, y, task, weights, units) if usable else None
     verdict = judge(trial_curves(result.history, task.loss), rows)
     ended = _schedule_ended(result.history) if verdict.verdict in ("good", "near-overfit") else None
     return verdict if ended is None else msgspec.structs.replace(verdict, findings=(*verdict.findings, ended))
@@ -65,7 +74,11 @@ def _schedule_ended(history: History) -> Finding | None:
 
 
 def make_ending_rule(
-    y: np.ndarray, patience: int, task: AnyTask, weights: np.ndarray | None = None
+    y: np.ndarray,
+    patience: int,
+    task: AnyTask,
+    weights: np.ndarray | None = None,
+    units: Units | None = None,
 ) -> Callable[[PartialResult], bool]:
     """Return a rule that is called with a trial's result so far and says whether its verdict is settled.
 
@@ -85,14 +98,16 @@ def make_ending_rule(
         patience: Epochs without a better loss after which training ends anyway.
         task: The task.
         weights: Weight of each validation row.
+        units: Groups or blocks of time of the validation rows. Too few of them never end a trial.
     """
+    unusable = len(y) < 2 or (units is not None and not units.enough)
 
     def settled(result: PartialResult) -> bool:
         curves, epochs = trial_curves(result.history), result.history.epochs
         # Most early checks end here: the evidence takes as long as many epochs of a small model.
-        if len(y) < 2 or check_usable(curves) is not None or (epochs < patience and not _has_risen(curves)):
+        if unusable or check_usable(curves) is not None or (epochs < patience and not _has_risen(curves)):
             return False
-        rows = _rows(result, y, task, weights)
+        rows = _rows(result, y, task, weights, units)
         evidence = collect_evidence(curves, rows)
         if evidence.rise.above(float(np.log1p(CERTAIN_RISE))) >= CERTAIN:
             return True
@@ -126,7 +141,10 @@ def _is_final(evidence: Evidence) -> bool:
     return name == "overfit" or (name == "near-overfit" and alone)
 
 
-def _rows(result: PartialResult, y: np.ndarray, task: AnyTask, weights: np.ndarray | None) -> RowLosses:
+def _rows(
+    result: PartialResult, y: np.ndarray, task: AnyTask, weights: np.ndarray | None, units: Units | None
+) -> RowLosses:
     recorded = recorded_rows(len(y))
     rows = row_losses(result.output_epochs + 1, result.outputs, y[recorded], task)
-    return rows if weights is None else RowLosses(rows.epochs, linearise(rows.losses, weights[recorded]))
+    chosen = None if weights is None else weights[recorded]
+    return RowLosses(rows.epochs, by_unit(rows.losses, chosen, None if units is None else units.take(recorded)))

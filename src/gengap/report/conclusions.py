@@ -26,8 +26,9 @@ def conclusion_messages(summary: StudySummary) -> list[Message]:
 
 
 def curve_messages(summary: StudySummary) -> list[Message]:
-    """Return what the trials show: sizes, regularisers, ties, baselines, finalists and more rows."""
+    """Return what the trials show: groups of rows, sizes, regularisers, ties, baselines, finalists, more rows."""
     return [
+        *_units(summary),
         *_sizes(summary),
         *_regularizers(summary),
         *_tie(summary),
@@ -51,6 +52,11 @@ def next_step_messages(summary: StudySummary) -> list[Message]:
     return [
         Message("conclusion-next-step", {"step": step.finding, "gain_percent": step.gain_percent}) for step in steps
     ]
+
+
+def _units(summary: StudySummary) -> Iterator[Message]:
+    if summary.units is not None:
+        yield summary.units.finding
 
 
 def _sizes(summary: StudySummary) -> Iterator[Message]:

@@ -16,19 +16,21 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
+from gengap.data.units import Units
 from gengap.errors import UsageError
 from gengap.stats.paired import (
     LEVEL,
     auc_components,
+    auc_values,
     bootstrap_interval,
     bootstrap_means,
     delong,
     holm,
-    linearise,
     mcnemar,
     paired_t,
     seed_variance,
 )
+from gengap.stats.units import by_unit
 
 ArraysByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
 
@@ -83,13 +85,15 @@ def compare(
     loss: str = "binary_crossentropy",
     seed: int = 0,
     weights: np.ndarray | None = None,
+    units: Units | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare each run with one reference run, by loss, accuracy and AUC.
 
     Every metric is a mean over seeds, row by row, so rows stay paired. Loss: paired t-test with a bootstrap
     interval. Accuracy (a logit above 0 means class 1): McNemar's exact test for runs with one seed each. With more
     seeds, a row is right in a share of them, and the paired t-test compares these shares. AUC: DeLong's test of the
-    mean over seeds; left out unless there are two rows of each label.
+    mean over seeds; left out unless there are two rows of each label. With `units`, each metric has one value for
+    each unit, and all of them get the paired t-test.
 
     `adjusted` is Holm's correction over all metrics and runs. A reference that was not named beforehand was chosen
     as the best on these rows, so the others look worse than they are. With eight equal runs, Holm over seven
@@ -98,14 +102,15 @@ def compare(
 
     Args:
         losses: Row losses by run, of shape (seeds, rows). Runs may differ in seeds, but not in rows. Losses of
-            weighted rows must be passed through `linearise`.
-        logits: Logits by run, of the same shape, for accuracy and AUC.
+            weighted rows or of groups must be passed through `by_unit`.
+        logits: Logits by run, (seeds, rows), for accuracy and AUC.
         y: Labels of 0 and 1 of shape (rows,), with `logits`.
         right: Whether each row is classified right, by run, for accuracy without logits.
         against: The reference run (default: the run with the lowest mean loss).
         loss: Name of the losses' metric.
         seed: Seed of the bootstrap.
         weights: Weight of each row, for accuracy and AUC from logits.
+        units: Groups or blocks of time of the rows, for accuracy and AUC from logits.
 
     Raises:
         UsageError: If the runs can't be compared.
@@ -117,13 +122,16 @@ def compare(
     others = [run for run in losses if run != reference]
     by_metric, areas = {loss: losses} | ({"accuracy": right} if right is not None else {}), {}
     if logits is not None or y is not None:
-        scores, labels = _binary(logits, y, losses)
+        scores, labels = _binary(logits, y, losses, units)
         by_metric["accuracy"] = {
-            run: linearise((each > 0) == (labels == 1), weights) for run, each in scores.items()
+            run: by_unit((each > 0) == (labels == 1), weights, units) for run, each in scores.items()
         }
         weighted_labels = labels if weights is None else labels[weights > 0]
         if min((weighted_labels == 1).sum(), (weighted_labels == 0).sum()) >= 2:
             areas = {run: auc_components(each, labels, weights) for run, each in scores.items()}
+        if areas and units is not None:
+            values = {run: auc_values(each, labels)[None] for run, each in areas.items()}
+            by_metric["auc"], areas = {run: by_unit(each, None, units) for run, each in values.items()}, {}
     if not others:
         return ()
     comparisons = _of_means(by_metric, others, reference, seed)
@@ -255,16 +263,18 @@ def _checked(values: ArraysByRun, what: str) -> dict[str, np.ndarray]:
 
 
 def _binary(
-    logits: ArraysByRun | None, y: np.ndarray | None, losses: ArraysByRun
+    logits: ArraysByRun | None, y: np.ndarray | None, losses: ArraysByRun, units: Units | None
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return logits and labels of a binary task. Raises UsageError if they don't fit the losses."""
     if logits is None or y is None:
         raise UsageError("only one of logits and y is given; expected both, or neither where the task isn't binary")
     scores = _checked(logits, "logits")
-    if (got := {r: e.shape for r, e in scores.items()}) != (expected := {r: e.shape for r, e in losses.items()}):
+    rows = next(iter(losses.values())).shape[1] if units is None else len(units.codes)
+    if (got := {r: e.shape for r, e in scores.items()}) != (
+        expected := {r: (len(e), rows) for r, e in losses.items()}
+    ):
         raise UsageError(f"the logits have the shapes {got}; expected those of the losses, {expected}")
     labels = np.asarray(y)
-    rows = next(iter(losses.values())).shape[1]
     if labels.shape != (rows,) or not np.isin(labels, (0, 1)).all():
         raise UsageError(
             f"the labels have the shape {labels.shape} and values such as {np.unique(labels)[:3]}; expected a 0 or "

@@ -144,6 +144,21 @@ def auc_components(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None
     )
 
 
+def auc_values(components: AucComponents, y: np.ndarray) -> np.ndarray:
+    """Return a value for each row (rows,), whose mean is the area and whose spread is DeLong's.
+
+    So rows of one group can be taken as one draw (Obuchowski 1997, Biometrics 53(2)).
+
+    >>> y = np.array([0, 1, 0, 1])
+    >>> auc_values(auc_components(np.array([[0.1, 0.4, 0.5, 0.9]]), y), y).tolist()
+    [1.25, 0.25, 0.25, 1.25]
+    """
+    values = np.empty(len(y))
+    for of, part in ((y == 1, components.positives), (y != 1, components.negatives)):
+        values[of] = components.area + len(y) / len(part) * (part - components.area)
+    return values
+
+
 def _below(scores: np.ndarray, others: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     """Return the share (by weight) of the `others` that score below each of `scores`; ties count half."""
     order = np.argsort(others)

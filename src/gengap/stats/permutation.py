@@ -9,11 +9,12 @@ problem: there, even models that rank well hardly beat the loss of a constant ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from gengap.data.units import Units
 from gengap.tasks import AnyTask
 
 ORDERS = 999  # random orders of the labels
@@ -40,7 +41,13 @@ class PermutationTest(NamedTuple):
 
 
 def permutation_test(
-    outputs: Iterable[np.ndarray], y: np.ndarray, task: AnyTask, *, orders: int = ORDERS, seed: int = 0
+    outputs: Iterable[np.ndarray],
+    y: np.ndarray,
+    task: AnyTask,
+    *,
+    units: Units | None = None,
+    orders: int = ORDERS,
+    seed: int = 0,
 ) -> PermutationTest:
     """Test whether any line of outputs ranks the rows better than chance.
 
@@ -52,6 +59,8 @@ def permutation_test(
         outputs: Groups of outputs, each of shape (lines, rows, outputs). Lines that are not finite are left out.
         y: Target of the rows.
         task: The task.
+        units: Groups or blocks of time of the rows, whose targets change places as a whole. Rows of one group are
+            alike in their target and in the outputs, so chance alone ranks them better than independent rows.
         orders: Number of random orders of the target.
         seed: Seed of the orders.
     """
@@ -61,7 +70,7 @@ def permutation_test(
     best = np.full(1 + orders, chance)
     if weights.any():
         random = np.random.default_rng(seed)
-        shuffled = [weights, *(weights[random.permutation(len(weights))] for _ in range(orders))]
+        shuffled = [weights, *_shuffled(weights, y, task, units, orders, random)]
         by_order = np.stack(shuffled, axis=-1).astype(np.float32)  # (rows, outputs, orders)
         for lines in outputs:
             finite = lines[np.isfinite(lines).all(axis=(1, 2))]
@@ -70,6 +79,17 @@ def permutation_test(
             best = np.maximum(best, measures.max(axis=0, initial=chance))
     p_value = float((best >= best[0] - 1e-6).mean())
     return PermutationTest(float(best[0]), p_value, "auc" if task.by_class else "rank-correlation")
+
+
+def _shuffled(
+    weights: np.ndarray, y: np.ndarray, task: AnyTask, units: Units | None, orders: int, random: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Yield the weights of random orders of the target."""
+    for _ in range(orders):
+        if units is None:
+            yield weights[random.permutation(len(weights))]
+        else:  # units of other sizes change the number of rows of each class
+            yield _weights(task, y[units.shuffled_rows(random)])[0]
 
 
 def better_than_constant(losses: Mapping[str, np.ndarray], constant: np.ndarray | None) -> PermutationTest:

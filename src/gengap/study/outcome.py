@@ -146,7 +146,8 @@ def with_test_rows(study: Study, trees: Baseline | None, best: Path | None, fold
     if (evaluation := folder.evaluation(rows_digest(rows))) is None:
         run, seed = recommended.run, recommended.seed
         outputs = load_predictor(best).outputs(rows.x * dataset.scale + dataset.mean)
-        evaluation = evaluate_on_test_rows(rows, dataset.task, run, seed, outputs, trees.run, trees.outputs(rows.x))
+        found, theirs = dataset.test_units, trees.outputs(rows.x)
+        evaluation = evaluate_on_test_rows(rows, dataset.task, run, seed, outputs, trees.run, theirs, found)
         folder.write_evaluation(evaluation)
     else:
         note = Message("conclusion-test-rows-reused", {"day": evaluation.used, "run": evaluation.run})

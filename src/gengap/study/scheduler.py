@@ -21,6 +21,7 @@ from gengap.analysis.summary import TrialSummary, metrics_at
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
 from gengap.data.stored_rows import sample_in_memory, take_share
+from gengap.data.units import Units
 from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.diagnose.verdict import Verdict
 from gengap.models.saved_model import ModelCard
@@ -113,7 +114,7 @@ class Scheduler:
 
     def results(self) -> TrialResults:
         """Return what is finished, for the analysis."""
-        validation = self.dataset.validation
+        validation, units = self.dataset.validation, self.dataset.validation_units
         recorded = recorded_rows(len(validation.y))
         return TrialResults(
             self.trials,
@@ -125,6 +126,7 @@ class Scheduler:
             None if validation.weights is None else validation.weights[recorded],
             self.out_of_fold,
             self.savable_baselines,
+            units=None if units is None else units.take(recorded),
         )
 
     def in_order(self) -> list[TrialRecord]:
@@ -178,7 +180,7 @@ class Scheduler:
         if dataset.task.name == "binary":
             result = with_auc(result, dataset.validation)
         validation = dataset.validation
-        verdict = judge_trial(result, validation.y, dataset.task, validation.weights)
+        verdict = judge_trial(result, validation.y, dataset.task, validation.weights, dataset.validation_units)
         summary = self._summarise(completed, result, verdict)
         key = (summary.run, summary.seed)
         if self.folder is not None:
@@ -223,7 +225,8 @@ class Scheduler:
         """Return the trial with that seed, ready to be trained."""
         parameters = self._parameters(trial)
         checkpoints = self.folder.checkpoints(trial.run, seed, fingerprint) if self.folder else None
-        build = TrialFactory(trial, self.plan.recipe, seed, self.dataset.task, self.user_models, self.precision)
+        models, units = self.user_models, self.dataset.validation_units
+        build = TrialFactory(trial, self.plan.recipe, seed, self.dataset.task, models, self.precision, units)
         start = partial(self.display.starting, trial.run, seed)
         return PendingTrial(trial.run, seed, parameters, build, self.display.progress, checkpoints, start)
 
@@ -275,6 +278,7 @@ class TrialFactory:
     task: AnyTask
     user_models: TrialModels | None
     precision: ProductPrecision = "float32"
+    units: Units | None = None
 
     def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
         """Return the model with its rows and settings; the trial may use a share of the training rows."""
@@ -282,7 +286,8 @@ class TrialFactory:
         train = take_share(train, trial.share, self.seed)
         is_settled = None
         if recipe.stop == "verdict":
-            is_settled = make_ending_rule(validation.y, recipe.stopping.patience, self.task, validation.weights)
+            patience, weights = recipe.stopping.patience, validation.weights
+            is_settled = make_ending_rule(validation.y, patience, self.task, weights, self.units)
         options = (recipe.max_epochs, recipe.batch, recipe.stopping, self.seed, trial.run)
         steps = steps_per_epoch(len(train), recipe.batch)
         if self.user_models is not None:

@@ -102,7 +102,7 @@ class Catalog:
                 return value
             case None:
                 return fluent_text(NONE)
-            case tuple() | list() if all(isinstance(each, (int, float)) for each in value):
+            case tuple() | list() if all(each is None or isinstance(each, (int, float)) for each in value):
                 return fluent_numbers(value)
             case _:
                 return fluent_text(self._joined(value)[:longest])
@@ -173,11 +173,11 @@ def _fluent_types() -> tuple[type, type]:
         def format(self, locale: object) -> Text:  # pyright: ignore[reportIncompatibleMethodOverride]
             return self
 
-    class Numbers(tuple[float, ...], FluentType):
-        """Several numbers: for BOUNDS and ESTIMATE, or written with commas."""
+    class Numbers(tuple[float | None, ...], FluentType):
+        """Several numbers, of which some may be missing: for BOUNDS and ESTIMATE, or written with commas."""
 
         def format(self, locale: object) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
-            return ", ".join(f"{each:,}" for each in self)
+            return ", ".join(NONE if each is None else f"{each:,}" for each in self)
 
     return Text, Numbers
 

@@ -56,15 +56,23 @@ def bounds(values: Sequence[float], digits: int = LOSS_DIGITS, *, signed: bool =
 
 
 def estimate(
-    values: Sequence[float], digits: int = LOSS_DIGITS, *, signed: bool = False, scale: float = 1.0, unit: str = ""
+    values: Sequence[float | None],
+    digits: int = LOSS_DIGITS,
+    *,
+    signed: bool = False,
+    scale: float = 1.0,
+    unit: str = "",
 ) -> str:
     """Format (low, middle, high) as the middle with its interval.
 
-    >>> estimate((1.2, 3.1, 5.0), 1, unit="%")
-    '3.1% [1.2, 5.0]'
+    >>> estimate((1.2, 3.1, 5.0), 1, unit="%"), estimate((None, 0.5, None))
+    ('3.1% [1.2, 5.0]', '0.5000')
     """
-    middle = fixed(scale * values[1], digits, signed=signed)
-    return f"{middle}{unit} {bounds(values, digits, signed=signed, scale=scale)}"
+    low, middle, high = values
+    text = f"{fixed(None if middle is None else scale * middle, digits, signed=signed)}{unit}"
+    if low is None or high is None:
+        return text
+    return f"{text} {bounds((low, high), digits, signed=signed, scale=scale)}"
 
 
 def p_value(value: float | None) -> str:

@@ -498,6 +498,28 @@ conclusion-effects = { $effects ->
     [none] No regulariser clearly lowers the validation loss of { $run }.
    *[some] These lower the validation loss of { $run }: { $effects }.
 }
+conclusion-unit-count = { $kind ->
+    [time] { $count } { $count ->
+        [one] block
+       *[other] blocks
+    } of neighbouring times ({ $column })
+   *[group] { $count } { $count ->
+        [one] group
+       *[other] groups
+    } of { $column }
+}
+conclusion-units = The { $rows } validation rows are in { conclusion-unit-count }. Rows of one { $kind ->
+    [time] block
+   *[group] group
+} are alike, so they count as { $effective } independent rows. All intervals and tests here take this into account.
+conclusion-units-few = The { $rows } validation rows are in { conclusion-unit-count }, which count as { FIXED($effective, digits: 1) } of equal size. At least { $least } are needed to say anything about new { $kind ->
+    [time] times
+   *[group] groups
+}. So there are no intervals and no comparisons: losses hold for these rows only. Validate on more { $kind ->
+    [time] rows
+   *[group] groups
+}, with --validation or with more rows.
+conclusion-units-drift = The target drifts through the whole time of the { $rows } validation rows ({ $column }): even { $count } long blocks are like their neighbours. Learning can't be told from a drift by chance. So there are no intervals and no comparisons: losses hold for these rows only. Predict changes instead of levels, or validate on a longer time, with --validation or with more rows.
 conclusion-tie = Tie: { $count } of { $all } models are statistically equal ({ $rows } validation rows are too few to separate them): { $names }{ $more ->
     [0] .
    *[other] {" "}and { $more } more.

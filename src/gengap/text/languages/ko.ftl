@@ -427,6 +427,22 @@ conclusion-effects = { $effects ->
     [none] 검증 손실을 뚜렷이 낮추는 규제 기법이 없습니다(비교 기준 { $run }).
    *[some] 검증 손실이 낮아진 정도(비교 기준 { $run }): { $effects }.
 }
+conclusion-unit-count = { $kind ->
+    [time] 이어진 시간({ $column })의 구간 { $count }개
+   *[group] { $column }의 그룹 { $count }개
+}
+conclusion-units = 검증 행 { $rows }개는 { conclusion-unit-count }에 있습니다. 같은 { $kind ->
+    [time] 구간
+   *[group] 그룹
+}의 행은 서로 비슷하므로 독립인 행 { $effective }개에 해당합니다. 여기의 모든 구간과 검정은 이를 반영합니다.
+conclusion-units-few = 검증 행 { $rows }개는 { conclusion-unit-count }에 있고, 크기가 같다면 { FIXED($effective, digits: 1) }개에 해당합니다. 새 { $kind ->
+    [time] 시간
+   *[group] 그룹
+}에 대해 말하려면 적어도 { $least }개가 필요합니다. 그래서 구간도 비교도 없습니다. 손실은 이 행들에 대한 것일 뿐입니다. --validation이나 더 많은 행으로 더 많은 { $kind ->
+    [time] 행
+   *[group] 그룹
+}에서 검증하세요.
+conclusion-units-drift = 검증 행 { $rows }개의 시간({ $column }) 내내 목표값이 서서히 변합니다. 긴 구간 { $count }개도 이웃 구간과 비슷합니다. 학습과 우연한 변화를 구별할 수 없습니다. 그래서 구간도 비교도 없습니다. 손실은 이 행들에 대한 것일 뿐입니다. 수준 대신 변화를 예측하거나, --validation이나 더 많은 행으로 더 긴 시간에서 검증하세요.
 conclusion-tie = 구별되지 않음: 검증 행 { $rows }개로는 { $all }개 가운데 { $count }개를 서로 구별할 수 없습니다: { $names }{ $more ->
     [0] .
    *[other] {" "}외 { $more }개.
