@@ -18,6 +18,7 @@ from gengap.errors import DataError, UsageError
 from gengap.options.spec import TaskName
 
 KerasSpec = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and its arguments
+LEAST_SHARE = 1e-6  # of a class in a constant prediction, also if no training row has it
 MOST_CLASSES = 100  # a target of more values is most likely not classes
 CLASSES_GUESSED = 20  # whole numbers with at most this many values are read as classes, with more as a quantity
 
@@ -69,20 +70,27 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         """Tell whether the predicted class is right (..., rows); None without classes."""
         return None
 
-    def constant_loss(self, y: np.ndarray, weights: np.ndarray | None = None) -> float:
-        """Return the least mean loss of one prediction for all rows.
+    def constant_losses(self, train_y: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the losses (rows,) on `y` of one prediction for all rows, the best one on the training rows.
 
-        It is the entropy of the classes' shares, or the variance of a number.
+        It is the classes' shares, or the mean of a number.
 
-        >>> round(Binary().constant_loss(np.array([0.0, 1.0, 0.0, 1.0])), 4)
-        0.6931
+        >>> Binary().constant_losses(np.array([0.0, 1.0, 1.0, 1.0]), np.array([1.0, 0.0])).round(4).tolist()
+        [0.2877, 1.3863]
+
+        Args:
+            train_y: Target of the training rows.
+            y: Target of the rows.
+            weights: Weights of the training rows.
         """
-        from scipy.special import entr
-
+        targets = train_y.reshape(len(train_y), -1).astype(np.float64)
+        means = np.average(targets, axis=0, weights=weights)
         if not self.by_class:
-            return weighted_variance(y, weights)
-        shares = np.average(y.reshape(len(y), -1).astype(np.float64), axis=0, weights=weights)
-        return float(entr(shares).sum() + (entr(1 - shares[0]) if len(shares) == 1 else 0.0))
+            return (y.reshape(-1).astype(np.float64) - means[0]) ** 2
+        shares = np.clip(means, LEAST_SHARE, 1 - LEAST_SHARE)
+        found = y.reshape(len(y), -1).astype(np.float64)
+        losses = -(found * np.log(shares)).sum(axis=1)
+        return losses - (1 - found[:, 0]) * np.log(1 - shares[0]) if len(shares) == 1 else losses
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return metrics by name of one model's outputs (rows, outputs), the loss first. All are weighted means."""
@@ -278,11 +286,9 @@ class OwnLoss(Task, frozen=True, tag="own-loss"):
 
     Attributes:
         has_classes: Whether the loss is one of classes.
-        constant: The least mean loss of one answer for all validation rows; NaN if that is unknown.
     """
 
     has_classes: bool = False
-    constant: float = float("nan")
     loss: ClassVar[str] = "row_loss"
     score: ClassVar[str] = "accuracy"
     shown: ClassVar[tuple[str, ...]] = ("row_loss", "accuracy")
@@ -296,10 +302,6 @@ class OwnLoss(Task, frozen=True, tag="own-loss"):
     def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """Return the share of a row's labels that are right; None without classes."""
         return 1.0 - outputs[..., 1].astype(np.float64) if self.has_classes else None
-
-    def constant_loss(self, y: np.ndarray, weights: np.ndarray | None = None) -> float:
-        """Return the loss that the constant answer has."""
-        return self.constant
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
         """Return the loss, and the accuracy of classes."""

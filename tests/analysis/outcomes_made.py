@@ -64,6 +64,7 @@ def outcomes(
         Y,
         {run: each[:, None] for run, each in (baselines or {}).items()},
         task,
+        constant=task.constant_losses(Y, Y),
     )
 
 
@@ -83,5 +84,6 @@ def cross_validated(found: TrialResults, skills: Mapping[str, float], rows: int 
         y = np.tile(Y, rows)
         right = BINARY.right(outputs, y)
         assert right is not None
-        made[run] = OutOfFoldLosses(BINARY.row_losses(outputs, y), 1.0 - right)
+        constant = BINARY.constant_losses(Y, y)
+        made[run] = OutOfFoldLosses(BINARY.row_losses(outputs, y), 1.0 - right, y=y, constant=constant)
     return replace(found, out_of_fold=made)

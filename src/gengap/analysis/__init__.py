@@ -19,7 +19,13 @@ from gengap.analysis.effects import (
 from gengap.analysis.evaluation import compare_all_metrics
 from gengap.analysis.growth import Finalist, analyse_finalists
 from gengap.analysis.mixture import with_mixture
-from gengap.analysis.recommend import Recommendation, recommend, recommend_without_statements
+from gengap.analysis.recommend import (
+    Recommendation,
+    choose_model,
+    expect,
+    recommend,
+    recommend_without_statements,
+)
 from gengap.analysis.results import TrialResults
 from gengap.analysis.sampling import UnitSummary, analyse_units
 from gengap.diagnose.verdict import Verdict
@@ -85,7 +91,12 @@ def conclude(
             units=analyse_units(results),
         )
     sizes, effects = analyse_sizes(results, features), analyse_regularizers(results)
-    more_rows = analyse_training_rows(results, counts["train"])
+    chosen = choose_model(results, features)
+    expected = expect(results, chosen.run, chosen.seed, counts["test"]) if chosen is not None else None
+    more_rows = analyse_training_rows(results, counts["train"], expected and expected.loss[1])
+    recommendation = None
+    if chosen is not None and expected is not None:
+        recommendation = recommend(results, chosen, expected, sizes, effects, verdicts, more_rows)
     outputs = {run: results.outputs(run) for run in names}
     return Conclusions(
         baselines=tuple(_scored(results, run) for run in results.baselines),
@@ -96,7 +107,7 @@ def conclude(
         ranks=ranks(losses) if len(names) > 1 else (),
         comparisons=compare_all_metrics(losses, outputs, results.y, results.task, results.weights, results.units),
         cross_validation=analyse_finalists(results),
-        recommendation=recommend(results, features, counts["test"], sizes, effects, verdicts, more_rows),
+        recommendation=recommendation,
         units=analyse_units(results),
     )
 

@@ -206,10 +206,18 @@ def _early_stopping(results: TrialResults, base: str) -> tuple[RegularizerEffect
     return (effect,)
 
 
-def analyse_training_rows(results: TrialResults, train_rows: int) -> LearningCurveForecast | None:
+def analyse_training_rows(
+    results: TrialResults, train_rows: int, expected: float | None = None
+) -> LearningCurveForecast | None:
     """Return the learning curve of the best run and forecasts for more rows; None if no run had fewer rows.
 
     The loss of a row is taken at the epoch that other rows choose, so that the choice makes no size look better.
+
+    Args:
+        results: The finished trials.
+        train_rows: Number of training rows.
+        expected: Expected loss of the recommended model on new rows. The curve is scaled to end there, so that
+            forecasts and the expected loss have one base: only the shape is measured on the validation rows.
     """
     parts = results.of_group(ROWS)
     if not results.ranked or not parts:
@@ -217,6 +225,9 @@ def analyse_training_rows(results: TrialResults, train_rows: int) -> LearningCur
     rows = {run: round(results.trials[run].share * train_rows) for run in (*parts, results.ranked[0])}
     order = sorted(rows, key=lambda run: rows[run])
     losses = [results.cross_fit_losses(run) for run in order]
+    present = float(losses[-1].mean())
+    if expected is not None and expected > 0 and 0 < present < np.inf:
+        losses = [each * (expected / present) for each in losses]
     return extrapolate(LearningCurve(np.array([rows[run] for run in order]), losses), TIMES)
 
 

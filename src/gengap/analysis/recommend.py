@@ -32,7 +32,7 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
         accuracy: Expected accuracy, for classes.
         r2: Expected R², for numbers.
         on_test: Expected mean loss of the study's test rows; few rows make this interval wider.
-        constant_loss: Validation loss of the best constant prediction.
+        constant_loss: Loss of the best constant prediction of the training rows, on the rows of the expected loss.
     """
 
     loss: OpenInterval
@@ -86,16 +86,18 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     next_steps: tuple[NextStep, ...]
 
 
-def recommend(
-    results: TrialResults,
-    features: int,
-    test_rows: int,
-    sizes: SizeAnalysis | None,
-    effects: Sequence[RegularizerEffect],
-    verdicts: Mapping[str, Verdict],
-    more_rows: LearningCurveForecast | None = None,
-) -> Recommendation | None:
-    """Recommend the simplest model that is as good as the best; None if all networks diverged.
+class ChosenModel(NamedTuple):
+    """The model to recommend, the reason, and whether any network clearly beats guessing."""
+
+    run: str
+    seed: int
+    why: Message
+    learnt: bool
+    members: tuple[Member, ...]
+
+
+def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
+    """Choose the simplest model that is as good as the best; None if all networks diverged.
 
     Networks from small to large, the linear model, the trees and the mixture of all are candidates. As good means:
     at most one standard error (of paired losses) and NEAR worse. With few rows the standard error is wide, and
@@ -106,11 +108,6 @@ def recommend(
     Args:
         results: The finished trials.
         features: Number of features.
-        test_rows: Number of test rows.
-        sizes: Which size is enough.
-        effects: Effects of the regularisers.
-        verdicts: Verdicts by run.
-        more_rows: Forecast of the loss with more training rows.
     """
     if not results.full_runs:
         return None
@@ -125,16 +122,41 @@ def recommend(
     run = choice.run if test.learnt else order[0]
     seeds = results.seeds(run)
     seed = seeds[int(results.losses(run).mean(axis=1).argmin())] if seeds else 0
-    steps = list(_next_steps(results, run, sizes, effects, verdicts.get(run), more_rows))
-    steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
     nothing_learnt = Message("conclusion-nothing-learnt", test._asdict())
+    why = _why(results, choice, candidates) if test.learnt else nothing_learnt
+    members = results.mixtures[run].members if run in results.mixtures else (Member(run, 1.0),)
+    return ChosenModel(run, seed, why, test.learnt, members)
+
+
+def recommend(
+    results: TrialResults,
+    chosen: ChosenModel,
+    expected: ExpectedScores,
+    sizes: SizeAnalysis | None,
+    effects: Sequence[RegularizerEffect],
+    verdicts: Mapping[str, Verdict],
+    more_rows: LearningCurveForecast | None = None,
+) -> Recommendation:
+    """Recommend the chosen model, and what to try next.
+
+    Args:
+        results: The finished trials.
+        chosen: The model.
+        expected: What to expect of it.
+        sizes: Which size is enough.
+        effects: Effects of the regularisers.
+        verdicts: Verdicts by run.
+        more_rows: Forecast of the loss with more training rows.
+    """
+    steps = list(_next_steps(results, chosen.run, sizes, effects, verdicts.get(chosen.run), more_rows))
+    steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
     return Recommendation(
-        run=run,
-        seed=seed,
-        members=results.mixtures[run].members if run in results.mixtures else (Member(run, 1.0),),
-        why=_why(results, choice, candidates) if test.learnt else nothing_learnt,
-        learnt=test.learnt,
-        expected=_expected(results, run, seed, test_rows),
+        run=chosen.run,
+        seed=chosen.seed,
+        members=chosen.members,
+        why=chosen.why,
+        learnt=chosen.learnt,
+        expected=expected,
         next_steps=tuple(steps[:STEPS]),
     )
 
@@ -208,8 +230,15 @@ def _candidates(results: TrialResults, run: str, seed: int) -> _Candidates:
     return _Candidates(losses, results.losses(run)[at], errors, None if wrong is None else wrong[at])
 
 
-def _expected(results: TrialResults, run: str, seed: int, test_rows: int) -> ExpectedScores:
-    """Return what to expect of the chosen model, corrected for the luck of the choice."""
+def expect(results: TrialResults, run: str, seed: int, test_rows: int) -> ExpectedScores:
+    """Return what to expect of the chosen model on new rows, corrected for the luck of the choice.
+
+    Args:
+        results: The finished trials.
+        run: Run of the model.
+        seed: Seed of the model.
+        test_rows: Number of test rows.
+    """
     candidates = _candidates(results, run, seed)
     picked, rows = cross_fit(candidates.losses), candidates.chosen_losses
     chosen_on = results.pooled_losses(run) if run in results.out_of_fold else rows
@@ -222,9 +251,9 @@ def _expected(results: TrialResults, run: str, seed: int, test_rows: int) -> Exp
         loss=expected,
         selection_loss=float(chosen_on.mean()),
         accuracy=_accuracy(candidates, count),
-        r2=_explained(expected, results),
+        r2=_explained(expected, results, run),
         on_test=on_test if test_rows else None,
-        constant_loss=results.task.constant_loss(results.y, results.weights),
+        constant_loss=_constant_loss(results, run),
     )
 
 
@@ -244,9 +273,21 @@ def _accuracy(candidates: _Candidates, count: float) -> Interval | None:
     return low, middle, high
 
 
-def _explained(loss: Interval, results: TrialResults) -> Interval | None:
-    """Return R², the share of the target's variance that is explained; None for classes."""
-    if results.task.score != "r2" or not (variance := weighted_variance(results.y, results.weights)) > 0:
+def _constant_loss(results: TrialResults, run: str) -> float | None:
+    """Return the loss of the best constant prediction of training rows, on the rows of the expected loss."""
+    if run in results.out_of_fold:
+        known = (each.constant for each in results.out_of_fold.values())
+        constant, weights = next((each for each in known if each is not None), None), None
+    else:
+        constant, weights = results.constant, results.weights
+    return None if constant is None else float(np.average(constant, weights=weights))
+
+
+def _explained(loss: Interval, results: TrialResults, run: str) -> Interval | None:
+    """Return R², the share of the variance of the same rows' target that is explained; None for classes."""
+    folds = results.out_of_fold.get(run)
+    y, weights = (results.y, results.weights) if folds is None else (folds.y, None)
+    if results.task.score != "r2" or y is None or not (variance := weighted_variance(y, weights)) > 0:
         return None
     low, middle, high = (1 - value / variance for value in reversed(loss))
     return low, middle, high

@@ -41,12 +41,14 @@ class OutOfFoldLosses:
         wrong: Whether the class of each row is wrong, (rows,); None for numbers.
         outputs: Outputs of each row, (rows, outputs); None if they were not kept.
         y: Target of each row.
+        constant: Losses (rows,) of the best constant prediction on each fold's training rows.
     """
 
     losses: np.ndarray
     wrong: np.ndarray | None = None
     outputs: np.ndarray | None = None
     y: np.ndarray | None = None
+    constant: np.ndarray | None = None
 
     @classmethod
     def of(cls, task: AnyTask, outputs: np.ndarray, y: np.ndarray) -> OutOfFoldLosses:
@@ -99,6 +101,7 @@ class TrialResults:
         out_of_fold: Losses of the cross-validated runs.
         savable: Baselines that can be saved, and so be recommended.
         mixtures: Weighted means of runs, by their names.
+        constant: Losses (rows,) of the best constant prediction on the training rows; None if they aren't known.
         units: Groups or blocks of time of the rows. Each is then one value of all losses, see `by_unit`.
     """
 
@@ -112,6 +115,7 @@ class TrialResults:
     out_of_fold: Mapping[str, OutOfFoldLosses] = field(default_factory=dict)
     savable: tuple[str, ...] = ()
     mixtures: Mapping[str, Mixture] = field(default_factory=dict)
+    constant: np.ndarray | None = None
     units: Units | None = None
 
     @property

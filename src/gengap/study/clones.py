@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
 from gengap.options.study_options import DataSpec
@@ -29,14 +28,13 @@ def load_for_clones(
         UsageError: The rows or the model can't be used.
     """
     from gengap.models.cloned_models import ClonedModels
-    from gengap.train.own_baselines import CONSTANT, fit_own_baselines
+    from gengap.train.own_baselines import fit_own_baselines
 
     rows = load_given_rows(source, validation, data)
     sample = rows.train.map(lambda array: array[:SAMPLE_ROWS])
     models = ClonedModels(model, sample, rows.train.weights is not None)
     models.baselines = tuple(fit_own_baselines(rows.train, rows.validation, models.row_values, models.tokens))
-    losses = [each.outputs(np.zeros(0))[:, 0].mean() for each in models.baselines if each.run == CONSTANT]
-    task = OwnLoss(has_classes=bool(models.row_values.kind), constant=float(losses[0]) if losses else float("nan"))
+    task = OwnLoss(has_classes=bool(models.row_values.kind))
     plan = plan.with_applicable(models.applies, depth=models.repeats)
     return dataset_of(rows, task), models, _with_batch(plan, rows)
 

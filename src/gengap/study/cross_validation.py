@@ -30,8 +30,10 @@ def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, Ou
         return {}
     parts: dict[str, list[np.ndarray]] = {run: [] for run in runs}
     held: list[np.ndarray] = []
+    constants: list[np.ndarray] = []
     for fold, (held_out, train, validation) in enumerate(dataset.folds(growth.folds)):
         held.append(validation.y)
+        constants.append(dataset.task.constant_losses(train.y, validation.y))
         for run, part in _of_fold(scheduler, runs, fold, held_out, (train, validation)):
             parts[run].append(part)
             scheduler.display.cross_validating(sum(len(parts[each]) for each in runs), len(runs) * growth.folds)
@@ -46,7 +48,8 @@ def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, Ou
         run: _losses(each, dataset.task, y) if run in runs else OutOfFoldLosses.of(dataset.task, each, y)
         for run, each in finite.items()
     }
-    return found if len(found) > 1 else {}
+    constant = np.concatenate(constants)
+    return {run: replace(each, constant=constant) for run, each in found.items()} if len(found) > 1 else {}
 
 
 def _losses(part: np.ndarray, task: AnyTask, y: np.ndarray) -> OutOfFoldLosses:

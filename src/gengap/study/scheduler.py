@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gengap.analysis.results import Key, OutOfFoldLosses, TrialResults
+from gengap.analysis.results import CONSTANT, Key, OutOfFoldLosses, TrialResults
 from gengap.analysis.summary import TrialSummary, metrics_at
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
@@ -83,6 +83,7 @@ class Scheduler:
         self._baseline_outputs: dict[str, np.ndarray] = {}
         self.baselines: dict[str, Baseline] = {}
         self.fold_baselines: dict[tuple[str, int], Baseline] = {}
+        self._constant: np.ndarray | None = None
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, TrialRecord] = {}
         self.out_of_fold: Mapping[str, OutOfFoldLosses] = {}
@@ -92,9 +93,12 @@ class Scheduler:
         """Fit the models without epochs, and return them."""
         if self.user_models is not None and self.user_models.clones:
             baselines = list(self.user_models.baselines)
+            constant = next((each for each in baselines if each.run == CONSTANT), None)
+            self._constant = None if constant is None else constant.outputs(self.dataset.validation.x)[:, 0]
         else:
             train, validation = sample_in_memory(self.dataset.train), self.dataset.validation
             baselines = list(fit_baselines(train, validation, self.dataset.task))
+            self._constant = self.dataset.task.constant_losses(train.y, validation.y, train.weights)
         self.baselines = {each.run: each for each in baselines}
         self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in baselines}
         return baselines
@@ -126,6 +130,7 @@ class Scheduler:
             None if validation.weights is None else validation.weights[recorded],
             self.out_of_fold,
             self.savable_baselines,
+            constant=None if self._constant is None else self._constant[recorded],
             units=None if units is None else units.take(recorded),
         )
 
