@@ -76,8 +76,8 @@ def test_comparisons_of_weighted_rows_are_of_weighted_means_and_wider() -> None:
         assert now.difference == pytest.approx(scores["b"][now.metric] - scores["a"][now.metric])
         assert now.interval[1] - now.interval[0] > 1.2 * (before.interval[1] - before.interval[0])
     assert plain[1].p_value == mcnemar(*((logits[run][0] > 0) == (y == 1) for run in "ba"))
-    parts = [auc_components(logits[run], y, weights) for run in "ba"]
-    assert delong(*parts)[0] == pytest.approx(weighed[2].difference)
+    b, a = (auc_components(logits[run], y, weights) for run in "ba")
+    assert delong(b, a)[0] == pytest.approx(weighed[2].difference)
 
 
 @given(seeds)

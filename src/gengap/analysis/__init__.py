@@ -29,7 +29,7 @@ from gengap.analysis.recommend import (
 from gengap.analysis.results import TrialResults
 from gengap.analysis.sampling import UnitSummary, analyse_units
 from gengap.diagnose.verdict import Verdict
-from gengap.stats.comparison import Comparison, Rank, ranks
+from gengap.stats.comparison import Comparison, Rank, compare, ranks
 from gengap.stats.learning_curve import LearningCurveForecast
 
 
@@ -53,6 +53,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
         more_rows: Forecast of the loss with more training rows.
         ranks: All runs by loss, in groups that are statistically tied.
         comparisons: Every run on all training rows, baselines included, compared with the best.
+        baseline_comparisons: Each baseline compared with the best network, by loss.
         cross_validation: Losses of the cross-validated runs, the lowest first.
         recommendation: The model to use, and why.
         units: Groups or blocks of time of the validation rows, and how many independent rows they count as.
@@ -65,6 +66,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
     more_rows: LearningCurveForecast | None = None
     ranks: tuple[Rank, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    baseline_comparisons: tuple[Comparison, ...] = ()
     cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
     units: UnitSummary | None = None
@@ -106,10 +108,20 @@ def conclude(
         more_rows=more_rows,
         ranks=ranks(losses) if len(names) > 1 else (),
         comparisons=compare_all_metrics(losses, outputs, results.y, results.task, results.weights, results.units),
+        baseline_comparisons=_compare_baselines(results),
         cross_validation=analyse_finalists(results),
         recommendation=recommendation,
         units=analyse_units(results),
     )
+
+
+def _compare_baselines(results: TrialResults) -> tuple[Comparison, ...]:
+    """Compare each baseline with the best network; other networks change nothing unless they are better."""
+    runs = [*results.ranked[:1], *results.baselines]
+    if len(runs) < 2 or not results.ranked:
+        return ()
+    losses = {run: results.losses(run) for run in runs}
+    return compare(losses, against=runs[0], loss=results.task.loss)
 
 
 def _scored(results: TrialResults, run: str) -> BaselineResult:

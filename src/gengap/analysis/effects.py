@@ -249,7 +249,7 @@ def cross_trial_findings(results: TrialResults, features: int) -> dict[str, Find
 def _much_lower(results: TrialResults, run: str, others: Sequence[str]) -> tuple[str, Interval] | None:
     """Return the best other run, and by how many percent its loss is lower, if that matters and is not chance.
 
-    Holm's correction is for all other runs, because the best was chosen among them.
+    The correction is for all other runs, because the best was chosen among them.
     """
     if not others:
         return None

@@ -135,8 +135,8 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         preparation: How features were prepared.
         skipped_rows: Number of bad rows that were left out.
         interrupted: Whether trials of the plan are missing.
-        baselines, mixtures, sizes, regularizers, more_rows, ranks, comparisons, cross_validation, recommendation,
-            units: See `gengap.analysis.Conclusions`.
+        baselines, mixtures, sizes, regularizers, more_rows, ranks, comparisons, baseline_comparisons,
+            cross_validation, recommendation, units: See `gengap.analysis.Conclusions`.
         test: The recommended model on the test rows.
         columns: Names of the features.
         target: Name of the target column.
@@ -163,6 +163,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     more_rows: LearningCurveForecast | None = None
     ranks: tuple[Rank, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    baseline_comparisons: tuple[Comparison, ...] = ()
     cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
     units: UnitSummary | None = None

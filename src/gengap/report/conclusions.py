@@ -113,31 +113,14 @@ def _tie(summary: StudySummary) -> Iterator[Message]:
 
 def _baselines(summary: StudySummary) -> Iterator[Message]:
     baselines = {each.run: each for each in summary.baselines}
-    others = {*baselines, *(each.run for each in summary.mixtures)}
-    networks = [rank for rank in summary.ranks if rank.run not in others]
-    if not networks:
-        return
-    best = min(networks, key=lambda rank: rank.loss)
     places: dict[str, list[Message]] = {}
-    for run, baseline in baselines.items():
-        side = "lower" if baseline.loss < best.loss else "higher"
-        clear = "maybe-" * _is_tied(summary, run, best.run)
-        places.setdefault(clear + side, []).append(
-            Message("conclusion-run-loss", {"run": run, "loss": baseline.loss})
-        )
+    for found in summary.baseline_comparisons:
+        place = "maybe-" * (found.adjusted >= 1 - LEVEL) + ("lower" if found.difference < 0 else "higher")
+        values = {"run": found.a, "loss": baselines[found.a].loss}
+        places.setdefault(place, []).append(Message("conclusion-run-loss", values))
     for place, (*others, last) in places.items():
         values = {"others": tuple(others) or None, "last": last, "place": place}
         yield Message("conclusion-baseline", values)
-
-
-def _is_tied(summary: StudySummary, one: str, other: str) -> bool:
-    """Return whether two runs are statistically tied: in one group, and one of them leads it.
-
-    Only the first run of a group was compared with the others.
-    """
-    groups = {rank.run: rank.group for rank in summary.ranks}
-    leader = next((rank.run for rank in summary.ranks if rank.group == groups.get(one)), None)
-    return groups.get(one) == groups.get(other) and leader in (one, other)
 
 
 def _finalists(summary: StudySummary) -> Iterator[Message]:

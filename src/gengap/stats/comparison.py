@@ -1,8 +1,8 @@
 """Compare trained models on the same validation rows, with corrections for luck in rows, seeds and choice.
 
-    compare                  each run against one reference run: difference, interval, p-value, for up to three
-    metrics ranks                    the runs by mean loss, in statistically tied groups choose_within_one_error
-    the smallest run within one standard error of the best
+- `compare`: each run against one reference run: difference, interval, p-value, for up to three metrics;
+- `ranks`: the runs by mean loss, in statistically tied groups;
+- `choose_within_one_error`: the smallest run within one standard error of the best.
 
 `compare` and `ranks` describe these trained models on new rows. If each run's epoch was chosen on the same rows,
 its mean loss is a little too low, more so the more epochs there were. Test rows have no such bias. Only accuracy
@@ -11,7 +11,9 @@ and AUC need a binary task; everything else works with any row losses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import msgspec
 import numpy as np
@@ -22,11 +24,11 @@ from gengap.stats.paired import (
     LEVEL,
     auc_components,
     auc_values,
-    bootstrap_interval,
-    bootstrap_means,
+    correction,
     delong,
-    holm,
     mcnemar,
+    mcnemar_interval,
+    paired_interval,
     paired_t,
     seed_variance,
 )
@@ -43,9 +45,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         b: Name of the reference run.
         metric: Name of the metric.
         difference: a minus b, in the metric's units.
-        interval: Interval that covers the difference with the probability LEVEL.
+        interval: Interval of the difference. All intervals made together cover with the probability LEVEL.
         p_value: Two-sided p-value of no difference.
-        adjusted: The p-value, corrected for all comparisons made together.
+        adjusted: The p-value, corrected for all comparisons of the metric with `b`.
     """
 
     a: str
@@ -83,22 +85,21 @@ def compare(
     right: ArraysByRun | None = None,
     against: str | None = None,
     loss: str = "binary_crossentropy",
-    seed: int = 0,
     weights: np.ndarray | None = None,
     units: Units | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare each run with one reference run, by loss, accuracy and AUC.
 
-    Every metric is a mean over seeds, row by row, so rows stay paired. Loss: paired t-test with a bootstrap
-    interval. Accuracy (a logit above 0 means class 1): McNemar's exact test for runs with one seed each. With more
-    seeds, a row is right in a share of them, and the paired t-test compares these shares. AUC: DeLong's test of the
-    mean over seeds; left out unless there are two rows of each label. With `units`, each metric has one value for
-    each unit, and all of them get the paired t-test.
+    Every metric is a mean over seeds, row by row, so rows stay paired. Loss: paired t-test. Accuracy (a logit above
+    0 means class 1): McNemar's exact test for runs with one seed each. With more seeds, a row is right in a share
+    of them, and the paired t-test compares these shares. AUC: DeLong's test of the mean over seeds; left out unless
+    there are two rows of each label. With `units`, each metric has one value for each unit, and all of them get the
+    paired t-test.
 
-    `adjusted` is Holm's correction over all metrics and runs. A reference that was not named beforehand was chosen
-    as the best on these rows, so the others look worse than they are. With eight equal runs, Holm over seven
-    comparisons calls one worse in 21% of studies at a level of 10%. So every pair of runs then counts as compared
-    (7%).
+    `adjusted` and `interval` are corrected for the comparisons of one metric with the reference, and for nothing
+    else (`correction`). A reference that was not named beforehand was chosen as the best on these rows, so the
+    others look worse than they are; the correction includes that. The interval excludes 0 if `adjusted` is below
+    1 - LEVEL. Accuracy and AUC have the correction of the loss.
 
     Args:
         losses: Row losses by run, of shape (seeds, rows). Runs may differ in seeds, but not in rows. Losses of
@@ -108,7 +109,6 @@ def compare(
         right: Whether each row is classified right, by run, for accuracy without logits.
         against: The reference run (default: the run with the lowest mean loss).
         loss: Name of the losses' metric.
-        seed: Seed of the bootstrap.
         weights: Weight of each row, for accuracy and AUC from logits.
         units: Groups or blocks of time of the rows, for accuracy and AUC from logits.
 
@@ -134,25 +134,84 @@ def compare(
             by_metric["auc"], areas = {run: by_unit(each, None, units) for run, each in values.items()}, {}
     if not others:
         return ()
-    comparisons = _of_means(by_metric, others, reference, seed)
-    comparisons += [
-        _uncorrected(run, reference, "auc", *delong(areas[run], areas[reference])) for run in others if areas
-    ]
-    metrics = len(comparisons) // len(others)
-    family = metrics * (len(others) if against is not None else _pairs(len(losses)))
-    adjusted = holm([each.p_value for each in comparisons], family).tolist()
-    comparisons = [msgspec.structs.replace(each, adjusted=p) for each, p in zip(comparisons, adjusted, strict=True)]
-    return tuple(sorted(comparisons, key=lambda each: others.index(each.a)))
+    means = {run: each.mean(axis=0) for run, each in losses.items()}
+    tests = {
+        metric: {run: _Test.of(values[run], values[reference]) for run in others}
+        for metric, values in by_metric.items()
+    }
+    if areas:
+        tests["auc"] = {run: _Test(partial(delong, areas[run], areas[reference])) for run in others}
+    factors = {
+        metric: _step_down({run: test.p_value for run, test in found.items()}, means, reference, against is None)
+        for metric, found in tests.items()
+    }
+    return tuple(
+        tests[metric][run].comparison(run, reference, metric, *factors[metric][run])
+        for run in others
+        for metric in tests
+    )
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A paired test: a function of a level that returns the difference, its interval and its p-value."""
+
+    at: Callable[[float], tuple[float, tuple[float, float], float]]
+
+    @classmethod
+    def of(cls, a: np.ndarray, b: np.ndarray) -> _Test:
+        """Return the test of the values (seeds, rows) of two runs, whose mean is the metric."""
+        row = a.mean(axis=0) - b.mean(axis=0)
+        if a.dtype == bool and len(a) == len(b) == 1:
+            return cls(lambda level: (float(row.mean()), mcnemar_interval(a[0], b[0], level), mcnemar(a[0], b[0])))
+        return cls(lambda level: (float(row.mean()), paired_interval(row, level), paired_t(row)))
+
+    @cached_property
+    def p_value(self) -> float:
+        return self.at(LEVEL)[2]
+
+    def comparison(self, a: str, b: str, metric: str, factor: float, final: float) -> Comparison:
+        """Return the comparison with the p-value times `factor`, and the interval that corresponds to `final`."""
+        adjusted = min(1.0, factor * self.p_value)
+        difference, (low, high), p_value = self.at(1 - (1 - LEVEL) / final)
+        if adjusted >= 1 - LEVEL:  # a few rows may have no spread, but they are no proof
+            low, high = min(low, 0.0), max(high, 0.0)
+        return Comparison(
+            a=a,
+            b=b,
+            metric=metric,
+            difference=difference,
+            interval=(low, high),
+            p_value=p_value,
+            adjusted=adjusted,
+        )
+
+
+def _step_down(
+    p_values: Mapping[str, float], means: ArraysByRun, reference: str, chosen: bool
+) -> dict[str, tuple[float, float]]:
+    """Return by run the factor on its p-value, and the factor of the last step, which is that of all intervals.
+
+    Runs that clearly differ are left out of the next step (Dunnett & Tamhane 1991, Statistics in Medicine 10). So
+    runs that are far behind change nothing for those near the reference.
+    """
+    factors: dict[str, float] = {}
+    left, factor = list(p_values), float("inf")
+    while left:
+        factor = min(factor, correction(np.stack([means[run] for run in (reference, *left)]), chosen=chosen))
+        apart = [run for run in left if factor * p_values[run] < 1 - LEVEL]
+        factors |= dict.fromkeys(apart or left, factor)
+        left = [run for run in left if run not in apart] if apart else []
+    return {run: (factors[run], factor) for run in p_values}
 
 
 def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
     """Return the runs by mean loss, the lowest first, in statistically tied groups.
 
     Group 1 is the best run and all that are not clearly worse. Group 2 is the best of the rest and all of them that
-    are not clearly worse than that one; and so on. Clearly worse: the p-value of the paired t-test, corrected by
-    Holm for all pairs of runs, is below 1 - LEVEL. So with at least the probability LEVEL, the first run of every
-    group is truly better than all runs of later groups. Others in a group may still differ, and a noisy run may be
-    in an earlier group than a steady run with a lower mean loss.
+    are not clearly worse than that one; and so on. Clearly worse: the p-value of the paired t-test, corrected for
+    the comparisons with that run and for its choice, is below 1 - LEVEL. Others in a group may still differ, and a
+    noisy run may be in an earlier group than a steady run with a lower mean loss.
 
     Args:
         losses: Row losses by run, of shape (seeds, rows).
@@ -166,9 +225,9 @@ def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
     while left:
         first, *rest = left
         group = max(groups.values(), default=0) + 1
-        p_values = [paired_t(means[run] - means[first]) for run in rest]
-        apart = holm(p_values, family=_pairs(len(order))) < 1 - LEVEL
-        left = [run for run, far in zip(rest, apart, strict=True) if far]
+        p_values = {run: paired_t(means[run] - means[first]) for run in rest}
+        factors = _step_down(p_values, means, first, chosen=True)
+        left = [run for run in rest if factors[run][0] * p_values[run] < 1 - LEVEL]
         groups |= {run: group for run in (first, *rest) if run not in left}
     errors = {run: float(each.std(ddof=1) / np.sqrt(len(each))) for run, each in means.items()}
     return tuple(
@@ -209,37 +268,6 @@ def choose_within_one_error(losses: ArraysByRun, order: Sequence[str]) -> OneSta
                 run=run, best=best, difference=float(apart.mean()), error=float(np.sqrt(variance))
             )
     raise AssertionError("the best run is within one error of itself")
-
-
-def _of_means(
-    by_metric: Mapping[str, ArraysByRun], others: Sequence[str], reference: str, seed: int
-) -> list[Comparison]:
-    """Return comparisons by metrics that are means over rows; all share the bootstrap's draws of rows."""
-    pairs = [(metric, run) for metric in by_metric for run in others]
-    both = [(by_metric[metric][run], by_metric[metric][reference]) for metric, run in pairs]
-    apart = np.stack([a.mean(axis=0) - b.mean(axis=0) for a, b in both])
-    comparisons = []
-    for (metric, run), (a, b), row, means in zip(
-        pairs, both, apart, bootstrap_means(apart, seed=seed).T, strict=True
-    ):
-        one_answer_each = a.dtype == bool and len(a) == len(b) == 1
-        p_value = mcnemar(a[0], b[0]) if one_answer_each else paired_t(row)
-        interval = bootstrap_interval(means, len(row))
-        comparisons.append(_uncorrected(run, reference, metric, float(row.mean()), interval, p_value))
-    return comparisons
-
-
-def _uncorrected(
-    a: str, b: str, metric: str, difference: float, interval: tuple[float, float], p_value: float
-) -> Comparison:
-    """Return a comparison that is not yet corrected for others."""
-    return Comparison(
-        a=a, b=b, metric=metric, difference=difference, interval=interval, p_value=p_value, adjusted=p_value
-    )
-
-
-def _pairs(runs: int) -> int:
-    return runs * (runs - 1) // 2
 
 
 def _best(losses: ArraysByRun) -> str:

@@ -18,8 +18,8 @@ from gengap.errors import UsageError
 
 LEVEL = 0.9  # the probability that intervals cover
 REACH = float(ndtri((1 + LEVEL) / 2))  # in standard errors, of a normal one
-DRAWS = 2_000  # of the bootstrap
-BLOCK = 1 << 20  # counts that the bootstrap holds in memory at once: 8 MB
+SIMULATED = 4_000  # studies that a correction for several comparisons is found from
+LEAST_SKEWNESS = 1e-9  # a smaller one changes nothing
 HALVINGS = 20  # random halvings; their luck then moves a corrected loss by a tenth of its standard error
 CHUNK = 64  # candidates whose losses are converted to double precision at once
 
@@ -46,36 +46,6 @@ def linearise(values: np.ndarray | None, weights: np.ndarray | None) -> np.ndarr
         return means + weights / weights.mean(dtype=np.float64) * (values - means)
 
 
-def bootstrap_means(values: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """Return the means (draws, k) of `values` (k, rows) over rows drawn with replacement (Efron 1979).
-
-    All k use the same rows in each draw, so they stay paired. Row counts are multinomial. Counting uniform indices
-    gives them ten times faster than `Generator.multinomial`.
-    """
-    random = np.random.default_rng(seed)
-    rows, means = values.shape[1], []
-    step = max(BLOCK // rows, 1)
-    for start in range(0, draws, step):
-        size = min(step, draws - start)
-        drawn = random.integers(rows, size=(size, rows)) + rows * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
-        means.append(times.astype(np.float64) @ values.T / rows)
-    return np.concatenate(means)
-
-
-def bootstrap_interval(means: np.ndarray, rows: int) -> tuple[float, float]:
-    """Return the expanded percentile interval from bootstrap `means` (draws,) of one statistic over `rows` rows.
-
-    The plain percentile interval is too narrow: by sqrt((rows - 1) / rows), and by the normal quantile instead of
-    Student's. Wider percentiles correct both (Hesterberg 2015, "What teachers should know about the bootstrap", The
-    American Statistician 69(4)). With several hundred rows there is no difference. The interval covers at its level
-    from 200 rows on, and in 0.88 of samples of 50 rows whose differences have a skewness of 2.9.
-    """
-    quantile = np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, (1 + LEVEL) / 2)
-    low, high = np.quantile(means, [ndtr(-quantile), ndtr(quantile)])
-    return float(low), float(high)
-
-
 def paired_t(differences: np.ndarray) -> float:
     """Return the two-sided p-value of a paired t-test that the mean of `differences` (rows,) is 0; 1 if all are 0.
 
@@ -94,6 +64,25 @@ def paired_t(differences: np.ndarray) -> float:
     return _two_sided(min(abs(ratio), abs(straight)) * rows**0.5, rows, lambda z: stdtr(rows - 1, z))
 
 
+def paired_interval(differences: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Return the interval of the mean of `differences` (rows,) that `paired_t` does not exclude.
+
+    It excludes 0 if the p-value is below 1 - level: both Student's and Hall's interval are inside. Hall's
+    transformation is a cubic, so its interval is known (Hall 1992, section 3).
+    """
+    rows, mean, deviation = len(differences), float(differences.mean()), float(differences.std(ddof=1))
+    if deviation == 0:
+        return mean, mean
+    reach = float(stdtrit(rows - 1, (1 + level) / 2)) / rows**0.5
+    skewness = float((((differences - mean) / deviation) ** 3).mean())
+    ratios = np.array([-reach, reach])
+    halls = ratios
+    if abs(skewness) > LEAST_SKEWNESS:
+        halls = 3 / skewness * (np.cbrt(1 + skewness * (ratios - skewness / (6 * rows))) - 1)
+    low, high = min(-reach, *halls), max(reach, *halls)
+    return mean - deviation * float(high), mean - deviation * float(low)
+
+
 def mcnemar(a: np.ndarray, b: np.ndarray) -> float:
     """Return the exact two-sided p-value of McNemar's test (1947, Psychometrika 12) of equal accuracy.
 
@@ -102,6 +91,20 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> float:
     """
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+
+
+def mcnemar_interval(a: np.ndarray, b: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Return the interval of the difference in accuracy, a - b, that `mcnemar` does not exclude.
+
+    It is the exact interval (Clopper & Pearson 1934, Biometrika 26) of the share that only `a` gets right among
+    rows that exactly one gets right.
+    """
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    if not (either := only_a + only_b):
+        return 0.0, 0.0
+    share = binomtest(only_a, either).proportion_ci(level)
+    low, high = (either / len(a) * (2 * float(each) - 1) for each in (share.low, share.high))
+    return low, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +170,7 @@ def _below(scores: np.ndarray, others: np.ndarray, weights: np.ndarray | None) -
     return (sums[first] + sums[last]) / (2 * sums[-1])
 
 
-def delong(a: AucComponents, b: AucComponents) -> tuple[float, tuple[float, float], float]:
+def delong(a: AucComponents, b: AucComponents, level: float = LEVEL) -> tuple[float, tuple[float, float], float]:
     """Return the difference a - b of two AUCs on the same rows, its interval and its two-sided p-value.
 
     DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44(3): the difference is normal. Its variance is that of the
@@ -176,35 +179,42 @@ def delong(a: AucComponents, b: AucComponents) -> tuple[float, tuple[float, floa
     positives, negatives = a.positives - b.positives, a.negatives - b.negatives
     difference = a.area - b.area
     error = float(np.sqrt(sum(part.var(ddof=1) / len(part) for part in (positives, negatives))))
-    reach = REACH * error
+    reach = float(ndtri((1 + level) / 2)) * error
     ratio = difference / error if error > 0 else np.inf if difference else 0.0
     p_value = _two_sided(ratio, len(positives) + len(negatives), ndtr)
     return difference, (difference - reach, difference + reach), p_value
 
 
-def holm(p_values: Sequence[float] | np.ndarray, family: int | None = None) -> np.ndarray:
-    """Return p-values (k,) adjusted for multiple tests: the chance of any false alarm stays below the level.
+def correction(values: np.ndarray, *, chosen: bool, seed: int = 0) -> float:
+    """Return the factor on p-values for several comparisons with one reference, as Dunnett's test has it.
 
-    Holm (1979), Scandinavian Journal of Statistics 6(2): the i-th smallest p-value is multiplied by family + 1 - i,
-    and no adjusted value is below a smaller one.
+    Dunnett (1955), Journal of the American Statistical Association 50, takes the largest ratio of all differences
+    to their errors. Here its distribution is simulated for means with the covariance that the rows show. So
+    comparisons of similar runs count as fewer. The factor is the number of independent comparisons that would be
+    as likely to show a false difference, at the level of 1 - LEVEL.
 
     Args:
-        p_values: The p-values, of shape (k,).
-        family: Number of tests, k by default. Larger if these k were chosen after all tests were seen.
-
-    Raises:
-        UsageError: If the family is smaller than k, or a value is no probability.
+        values: Values of the runs, (runs, rows). The first run is the reference.
+        chosen: Whether the reference is the run with the lowest mean, and not one named beforehand. Then it is
+            chosen anew in every simulated study, because the luck of the choice makes others look worse.
+        seed: Seed of the simulation.
     """
-    values = np.asarray(p_values, dtype=np.float64)
-    family = len(values) if family is None else family
-    if family < len(values):
-        raise UsageError(f"{len(values)} p-values are in a family of {family}; expected a family of them all")
-    if not ((values >= 0) & (values <= 1)).all():
-        raise UsageError(f"the p-values to adjust are {values.tolist()}; expected numbers from 0 to 1")
-    order = np.argsort(values, kind="stable")
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.maximum.accumulate(values[order] * (family - np.arange(len(values))))
-    return np.minimum(adjusted, 1.0)
+    runs, rows = values.shape
+    if runs <= 2:
+        return 1.0
+    covariance = np.cov(values) / rows
+    scales, directions = np.linalg.eigh(covariance)
+    random = np.random.default_rng(seed)
+    means = random.standard_normal((SIMULATED, runs)) * np.sqrt(np.maximum(scales, 0)) @ directions.T
+    means /= np.sqrt(random.chisquare(rows - 1, size=(SIMULATED, 1)) / (rows - 1))
+    variances = np.diag(covariance)
+    errors = np.sqrt(np.maximum(variances[:, None] + variances - 2 * covariance, 0))
+    reference = means.argmin(axis=1) if chosen else np.zeros(SIMULATED, np.int64)
+    apart = np.abs(means - means[np.arange(SIMULATED), reference][:, None])
+    error = errors[reference]
+    ratios = np.divide(apart, error, out=np.zeros_like(apart), where=error > 1e-12 * np.sqrt(variances.max()))
+    largest = float(np.quantile(ratios.max(axis=1), LEVEL))
+    return max((1 - LEVEL) / (2 * float(stdtr(rows - 1, -largest))), 1.0)
 
 
 def seed_variance(losses: np.ndarray) -> float:

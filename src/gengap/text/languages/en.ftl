@@ -126,10 +126,10 @@ page-sizes-caption = Loss at the best epoch. Bars: 90% interval for new data (va
 page-smallest = smallest within one standard error of the best
 page-parameters-log = parameters (log scale)
 page-regularizers-title = Which regulariser
-page-regularizers-text = Change in validation loss from adding each regulariser to { $run }, on the same rows. Below zero is better.
+page-regularizers-text = Change in validation loss from adding each regulariser to { $run }, on the same rows. Below zero is better. Each is compared with { $run } alone.
 page-early-stopping = Early stopping (the best epoch of { $run } compared with its last): { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
 page-regularizers-alt = Change in validation loss from { $count } regularisers, with 90% intervals
-page-regularizers-caption = ◀ better, ▶ worse, ● no clear difference after correction for multiple comparisons. 90% intervals, paired by row.
+page-regularizers-caption = ◀ better, ▶ worse, ● no clear difference: the interval includes zero. All intervals together cover 90%, corrected for the comparisons shown here (as Dunnett's test), paired by row.
 page-difference-axis = difference in validation loss
 page-regularizer = regulariser
 page-p-corrected = p, corrected
@@ -147,7 +147,7 @@ page-comparisons-title = Comparisons
 page-finalists-title = Finalists, cross-validated
 page-finalists-text = The best models were trained again on other splits of the rows: each of { $rows } rows was judged by a model that did not train on it. Losses with 90% intervals.
 page-comparisons-alt = Validation loss of every model and baseline minus that of the best, with 90% intervals
-page-comparisons-caption = Validation loss minus that of the best. ▶ worse, ● no clear difference after correction for multiple comparisons. 90% intervals, paired by row.
+page-comparisons-caption = Validation loss minus that of the best, the only model that each is compared with. ▶ worse, ● no clear difference: the interval includes zero. All intervals of a metric together cover 90%, corrected for the comparisons shown here and for the choice of the best (as Dunnett's test), paired by row.
 page-group = group
 page-metric-difference = { $metric }, difference
 page-difference = difference
@@ -520,7 +520,7 @@ conclusion-units-few = The { $rows } validation rows are in { conclusion-unit-co
    *[group] groups
 }, with --validation or with more rows.
 conclusion-units-drift = The target drifts through the whole time of the { $rows } validation rows ({ $column }): even { $count } long blocks are like their neighbours. Learning can't be told from a drift by chance. So there are no intervals and no comparisons: losses hold for these rows only. Predict changes instead of levels, or validate on a longer time, with --validation or with more rows.
-conclusion-tie = Tie: { $count } of { $all } models are statistically equal ({ $rows } validation rows are too few to separate them): { $names }{ $more ->
+conclusion-tie = Tie: { $count } of { $all } models are statistically equal ({ $rows } validation rows are too few to separate them from the best): { $names }{ $more ->
     [0] .
    *[other] {" "}and { $more } more.
 }

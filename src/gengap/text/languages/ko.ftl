@@ -130,7 +130,7 @@ page-regularizers-title = 어떤 규제 기법이 도움이 되는가
 page-regularizers-text = { $run }에 규제 기법을 하나씩 더했을 때 같은 행에서 검증 손실의 변화입니다. 0보다 작으면 좋습니다.
 page-early-stopping = 조기 종료({ $run }의 가장 좋은 에포크와 마지막 에포크의 차이): { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
 page-regularizers-alt = 규제 기법 { $count }가지가 검증 손실에 미치는 효과와 90% 구간
-page-regularizers-caption = ◀ 더 좋음, ▶ 더 나쁨, ● 다중 비교를 보정하면 뚜렷한 차이 없음. 행별로 짝지은 90% 구간.
+page-regularizers-caption = ◀ 더 좋음, ▶ 더 나쁨, ● 뚜렷한 차이 없음: 구간이 0을 포함합니다. 모든 구간이 함께 90%를 덮습니다. 여기에 보이는 비교에 대해 보정하고(더닛 검정처럼) 행별로 짝지었습니다.
 page-difference-axis = 검증 손실의 차이
 page-regularizer = 규제 기법
 page-p-corrected = 보정한 p
@@ -148,7 +148,7 @@ page-comparisons-title = 비교
 page-finalists-title = 교차 검증한 최종 후보
 page-finalists-text = 가장 좋은 모델들을 다르게 나눈 행으로 다시 훈련하여, 행 { $rows }개 하나하나를 그 행으로 훈련하지 않은 모델이 평가하게 했습니다. 손실과 90% 구간입니다.
 page-comparisons-alt = 모든 모델과 기준 모델의 검증 손실에서 가장 좋은 모델의 것을 뺀 값과 90% 구간
-page-comparisons-caption = 검증 손실에서 가장 좋은 모델의 것을 뺀 값입니다. ▶ 더 나쁨, ● 다중 비교를 보정하면 뚜렷한 차이 없음. 행별로 짝지은 90% 구간.
+page-comparisons-caption = 검증 손실에서 가장 좋은 모델의 것을 뺀 값입니다. 각 모델은 가장 좋은 모델과만 비교했습니다. ▶ 더 나쁨, ● 뚜렷한 차이 없음: 구간이 0을 포함합니다. 한 지표의 모든 구간이 함께 90%를 덮습니다. 여기에 보이는 비교와 가장 좋은 모델의 선택에 대해 보정하고(더닛 검정처럼) 행별로 짝지었습니다.
 page-group = 그룹
 page-metric-difference = { $metric } 차이
 page-difference = 차이
@@ -443,7 +443,7 @@ conclusion-units-few = 검증 행 { $rows }개는 { conclusion-unit-count }에 �
    *[group] 그룹
 }에서 검증하세요.
 conclusion-units-drift = 검증 행 { $rows }개의 시간({ $column }) 내내 목표값이 서서히 변합니다. 긴 구간 { $count }개도 이웃 구간과 비슷합니다. 학습과 우연한 변화를 구별할 수 없습니다. 그래서 구간도 비교도 없습니다. 손실은 이 행들에 대한 것일 뿐입니다. 수준 대신 변화를 예측하거나, --validation이나 더 많은 행으로 더 긴 시간에서 검증하세요.
-conclusion-tie = 구별되지 않음: 검증 행 { $rows }개로는 { $all }개 가운데 { $count }개를 서로 구별할 수 없습니다: { $names }{ $more ->
+conclusion-tie = 구별되지 않음: 검증 행 { $rows }개로는 { $all }개 가운데 { $count }개를 가장 좋은 모델과 구별할 수 없습니다: { $names }{ $more ->
     [0] .
    *[other] {" "}외 { $more }개.
 }
