@@ -99,7 +99,8 @@ def choose_finalists(plan: Plan, results: TrialResults, train_rows: int) -> tupl
     folds = plan.growth.folds if plan.growth is not None else 0
     if not folds or not FEWEST <= len(results.y) < ENOUGH or not FEWEST * folds <= train_rows <= MOST:
         return ()
-    if not results.permutation_test.learnt:
+    test = results.permutation_test
+    if not (test.learnt or test.unsure):
         return ()
     groups = [results.trials[run].group for run in results.ranked]
     chosen = [run for at, run in enumerate(results.ranked) if at < FIRST or groups.index(groups[at]) == at]

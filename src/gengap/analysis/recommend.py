@@ -72,7 +72,9 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
         seed: Its best seed, of a trial.
         members: The runs whose predictions it averages, with their weights; one run if it is no mixture.
         why: The reason.
-        learnt: Whether any network clearly beats guessing. None if too few groups validate to know it.
+        learnt: Whether any model, baselines included, clearly beats guessing. None if that is open, or if too few
+            groups validate to know it.
+        doubt: Why it is open whether anything was learnt.
         expected: What to expect on new rows.
         next_steps: What to try next, the most promising first.
     """
@@ -82,18 +84,20 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...] = ()
     why: Message
     learnt: bool | None
+    doubt: Message | None = None
     expected: ExpectedScores
     next_steps: tuple[NextStep, ...]
 
 
 class ChosenModel(NamedTuple):
-    """The model to recommend, the reason, and whether any network clearly beats guessing."""
+    """The model to recommend, the reason, and whether any model clearly beats guessing."""
 
     run: str
     seed: int
     why: Message
-    learnt: bool
+    learnt: bool | None
     members: tuple[Member, ...]
+    doubt: Message | None = None
 
 
 def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
@@ -102,8 +106,8 @@ def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
     Networks from small to large, the linear model, the trees and the mixture of all are candidates. As good means:
     at most one standard error (of paired losses) and NEAR worse. With few rows the standard error is wide, and
     simplicity is no reason to accept a loss that is clearly higher. Cross-validated runs are compared by the losses
-    of all rows that validated. If no network ranks the validation rows better than chance, the smallest of all is
-    recommended, because nothing was learnt.
+    of all rows that validated. If nothing ranks the validation rows better than chance, baselines included, the
+    smallest network is recommended, because nothing was learnt.
 
     Args:
         results: The finished trials.
@@ -119,13 +123,15 @@ def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
     else:
         choice = simplest_near_best({run: results.losses(run) for run in candidates}, candidates)
     test = results.permutation_test
-    run = choice.run if test.learnt else order[0]
+    something = test.learnt or test.unsure
+    run = choice.run if something else order[0]
     seeds = results.seeds(run)
     seed = seeds[int(results.losses(run).mean(axis=1).argmin())] if seeds else 0
     nothing_learnt = Message("conclusion-nothing-learnt", test._asdict())
-    why = _why(results, choice, candidates) if test.learnt else nothing_learnt
+    why = _why(results, choice, candidates) if something else nothing_learnt
+    doubt = Message("conclusion-learnt-unsure", test._asdict()) if test.unsure else None
     members = results.mixtures[run].members if run in results.mixtures else (Member(run, 1.0),)
-    return ChosenModel(run, seed, why, test.learnt, members)
+    return ChosenModel(run, seed, why, None if test.unsure else test.learnt, members, doubt)
 
 
 def recommend(
@@ -156,6 +162,7 @@ def recommend(
         members=chosen.members,
         why=chosen.why,
         learnt=chosen.learnt,
+        doubt=chosen.doubt,
         expected=expected,
         next_steps=tuple(steps[:STEPS]),
     )

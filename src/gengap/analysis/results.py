@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -163,13 +164,15 @@ class TrialResults:
 
     @cached_property
     def permutation_test(self) -> PermutationTest:
-        """Whether any of `full_runs`, with any seed, at any recorded epoch, learnt something."""
+        """Whether any of `full_runs`, with any seed, at any recorded epoch, or any baseline learnt something."""
         if isinstance(self.task, OwnLoss):
             constant = self.baselines.get(CONSTANT)
-            losses = {run: self.losses(run).mean(axis=0) for run in self.full_runs}
+            models = [*self.full_runs, *(run for run in self.baselines if run != CONSTANT)]
+            losses = {run: self.losses(run).mean(axis=0) for run in models}
             return better_than_constant(losses, None if constant is None else constant[:, 0])
         outputs = (self.trained[pair].outputs for pair in self.keys)
-        return permutation_test(outputs, self.y, self.task, units=self.units)
+        others = (each[None] for each in self.baselines.values())
+        return permutation_test(chain(outputs, others), self.y, self.task, units=self.units)
 
     def of_group(self, group: str) -> list[str]:
         """Return the runs of a group, in the order of the trials."""

@@ -43,7 +43,8 @@ def recommendation_messages(summary: StudySummary) -> list[Message]:
     chosen = summary.recommendation
     if chosen is None:
         return []
-    return [chosen.why, *_members(chosen), *_expected(chosen), *_test(summary)]
+    reasons = [chosen.why, *([] if chosen.doubt is None else [chosen.doubt])]
+    return [*reasons, *_smallest_size(summary), *_members(chosen), *_expected(chosen), *_test(summary)]
 
 
 def next_step_messages(summary: StudySummary) -> list[Message]:
@@ -74,7 +75,15 @@ def _sizes(summary: StudySummary) -> Iterator[Message]:
     if turning:
         sooner = len(epochs) > 1 and all(larger <= smaller for larger, smaller in pairwise(epochs))
         yield Message("conclusion-turns", {"larger_sooner": sooner, "turns": tuple(text for _, text in turning)})
-    yield summary.sizes.finding
+    if summary.sizes.still_improving:
+        yield summary.sizes.finding
+
+
+def _smallest_size(summary: StudySummary) -> Iterator[Message]:
+    """Yield which size is enough, unless it is the recommended model or larger sizes are better."""
+    sizes, chosen = summary.sizes, summary.recommendation
+    if sizes is not None and chosen is not None and not sizes.still_improving and sizes.smallest != chosen.run:
+        yield sizes.finding
 
 
 def _regularizers(summary: StudySummary) -> Iterator[Message]:

@@ -19,6 +19,7 @@ from gengap.tasks import AnyTask
 
 ORDERS = 999  # random orders of the labels
 CHANCE = 0.01  # the largest p-value that shows that something was learnt
+DOUBT = 0.1  # the largest p-value that leaves it open
 
 
 class PermutationTest(NamedTuple):
@@ -38,6 +39,11 @@ class PermutationTest(NamedTuple):
     def learnt(self) -> bool:
         """Whether chance alone is an improbable explanation."""
         return self.p_value <= CHANCE
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it is open if anything was learnt."""
+        return CHANCE < self.p_value <= DOUBT
 
 
 def permutation_test(

@@ -38,7 +38,7 @@ page-took = took { $time }
 page-running = still running
 page-interrupted = interrupted: some trials of the plan are missing
 page-headline-none = No trial is finished yet
-page-headline-nothing-learnt = No network clearly beats guessing here
+page-headline-nothing-learnt = Nothing clearly beats guessing here
 page-headline-not-judged = No curve could be judged
 page-headline-inconclusive = The curves don't show whether any model overfits
 page-headline-fits = No model overfits
@@ -562,8 +562,8 @@ conclusion-next-step = { $step }{ $gain_percent ->
    *[known] {" "}Gain: { FIXED($gain_percent, digits: 1) }% of the loss.
 }
 conclusion-size-growing = { $run } ({ $parameters } parameters), the largest model tried, is better than every smaller one by more than one standard error. A larger model may be better still.
-conclusion-size-best = { $run } ({ $parameters } parameters) is best. No smaller model is within one standard error of it.
-conclusion-size-smallest = { $run } ({ $parameters } parameters) is the smallest model within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
+conclusion-size-best = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is best. No smaller one is within one standard error of it.
+conclusion-size-smallest = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is the smallest within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-lowest-loss = Lowest validation loss of all models.{ $smaller ->
     [true] {" "}Every smaller network is clearly worse.
    *[false] {""}
@@ -574,12 +574,17 @@ conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists 
    *[false] {""}
 }
 conclusion-smallest-cross-validated = Simplest of { $finalists } finalists at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their cross-validated losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-nothing-learnt = No network clearly beats guessing here (best { $measure ->
+conclusion-learnt-unsure = It is not certain that any model beats guessing (best { $measure ->
     [rank-correlation] rank correlation
     [loss] loss / constant answer's loss
    *[auc] AUC
-} { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }), so this is the smallest.
-conclusion-early-stopping = early stopping
+} { FIXED($value, digits: 3) }, p = { FIXED($p_value, digits: 3) }; up to 0.01 is certain). More validation rows would tell.
+conclusion-nothing-learnt = Nothing clearly beats guessing here, baselines included (best { $measure ->
+    [rank-correlation] rank correlation
+    [loss] loss / constant answer's loss
+   *[auc] AUC
+} { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }), so this is the smallest network.
+conclusion-early-stopping = early stopping (best epoch compared with the last)
 conclusion-smaller-model = smaller model
 conclusion-test-rows-reused = These test rows were used on { $day }, for { $run }. The figures are from that day.
 conclusion-rows-times = { $times ->

@@ -39,7 +39,7 @@ page-took = 소요 시간 { $time }
 page-running = 진행 중
 page-interrupted = 중단됨: 계획한 실험 가운데 일부가 없습니다
 page-headline-none = 아직 끝난 실험이 없습니다
-page-headline-nothing-learnt = 이 행들로 확인되는 한 아무것도 배우지 못했습니다
+page-headline-nothing-learnt = 여기서는 추측보다 뚜렷이 나은 모델이 없습니다
 page-headline-not-judged = 판정할 수 있는 곡선이 없습니다
 page-headline-inconclusive = 곡선만으로는 과대적합인지 알 수 없습니다
 page-headline-fits = 과대적합인 모델은 없습니다
@@ -485,8 +485,8 @@ conclusion-next-step = { $step }{ $gain_percent ->
    *[known] {" "}개선: 손실의 { FIXED($gain_percent, digits: 1) }%.
 }
 conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
-conclusion-size-best = { $run }(매개변수 { $parameters }개)이 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
-conclusion-size-smallest = { $run }(매개변수 { $parameters }개)이 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
+conclusion-size-best = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
+conclusion-size-smallest = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습니다.{ $smaller ->
     [true] {" "}더 작은 신경망은 모두 뚜렷이 더 나쁩니다.
    *[false] {""}
@@ -497,12 +497,17 @@ conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 �
    *[false] {""}
 }
 conclusion-smallest-cross-validated = 최종 후보 { $finalists }개 중에서 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 교차 검증한 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-nothing-learnt = 여기서는 어떤 신경망도 추측보다 뚜렷이 낫지 않습니다(가장 좋은 { $measure ->
+conclusion-learnt-unsure = 추측보다 나은 모델이 있는지 확실하지 않습니다(가장 좋은 { $measure ->
     [rank-correlation] 순위 상관
     [loss] 손실 / 상수 답의 손실
    *[auc] AUC
-} { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }). 그래서 가장 작은 모델을 골랐습니다.
-conclusion-early-stopping = 조기 종료
+} { FIXED($value, digits: 3) }, p = { FIXED($p_value, digits: 3) }, 0.01 이하면 확실함). 검증 행이 더 많으면 알 수 있습니다.
+conclusion-nothing-learnt = 여기서는 기준 모델을 포함해 추측보다 뚜렷이 나은 모델이 없습니다(가장 좋은 { $measure ->
+    [rank-correlation] 순위 상관
+    [loss] 손실 / 상수 답의 손실
+   *[auc] AUC
+} { FIXED($value, digits: 3) }, p = { P_VALUE($p_value) }). 그래서 가장 작은 신경망을 골랐습니다.
+conclusion-early-stopping = 조기 종료(가장 좋은 에포크를 마지막 에포크와 비교)
 conclusion-smaller-model = 더 작은 모델
 conclusion-test-rows-reused = 이 테스트 행은 { $day }에 이미 쓰였습니다({ $run }). 수치는 그때의 것입니다.
 conclusion-rows-times = 행이 { $times }배({ $rows }개)라면
