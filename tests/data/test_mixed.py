@@ -245,8 +245,8 @@ def test_rows_on_both_sides_are_counted() -> None:
     found = load(twice, target="y", test=80).table  # their row number and key differ, and are left out
     assert 80 < found.repeated["validation"] <= 144 and 40 < found.repeated["test"] <= 80
     count = found.repeated["validation"]
-    values = {"part": "validation", "count": count, "rows": 144, "share": count / 144}
-    assert found.warnings[0] == Message("table-repeated-rows", values)
+    assert found.warnings[0].code == "table-repeated-rows"
+    assert found.warnings[0].parameters["count"] == count and found.warnings[0].parameters["chance"] == 0
     by_patient = load(twice, target="y", group="patient").table
     assert by_patient.repeated == {} and by_patient.warnings == ()
 
@@ -318,3 +318,27 @@ def test_a_text_that_every_row_repeats_does_not_fill_the_memory(tmp_path: Path) 
     assert path.stat().st_size < 100_000
     with pytest.raises(DataError, match="the texts of 5,000 rows take 1,000,000,000 bytes"):
         load(path, target="y")
+
+
+def few_categories(rows: int = 980) -> pd.DataFrame:
+    """A table whose columns make most rows equal to others, as in the passengers of a ship."""
+    random = np.random.default_rng(5)
+    columns = {"class": list("123"), "sex": ["m", "f"], "age": range(8), "port": list("CQS")}
+    frame = pd.DataFrame({name: random.choice(list(values), rows) for name, values in columns.items()})
+    return frame.assign(y=random.integers(0, 2, rows))
+
+
+def test_rows_that_few_categories_make_equal_are_no_alarm() -> None:
+    found = load(few_categories(), target="y").table
+    assert found.repeated["validation"] > 150 and found.warnings == ()
+    wide = few_categories(490).assign(weight=np.random.default_rng(6).normal(size=490))
+    copied = load(pd.concat([wide, wide]), target="y").table
+    assert [warning.code for warning in copied.warnings] == ["table-repeated-rows"]
+
+
+def test_test_rows_are_known_whatever_trains(tmp_path: Path) -> None:
+    """Other training rows standardise otherwise, so the prepared test rows differ."""
+    few, many = (load(mixed(), target="y", test=50, validation=60, train=train) for train in (100, 200))
+    assert few.test is not None and many.test is not None and (few.test.x[:, 0] != many.test.x[:, 0]).any()
+    assert few.test_digest == many.test_digest != ""
+    assert load(mixed(), target="y", test=51, validation=60).test_digest != few.test_digest

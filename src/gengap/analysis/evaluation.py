@@ -28,7 +28,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         baseline_metrics: Metrics of the baseline.
         comparisons: Model minus baseline, by loss and, for classes, accuracy and AUC.
         used: Day on which the rows were used.
-        digest: Digest of the rows.
+        digest: Digest of the rows as read, so that rows prepared otherwise are known again.
         note: Says when these figures were measured, if that was before this study.
     """
 
@@ -45,7 +45,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows_digest(rows: Rows) -> str:
-    """Return a digest of the rows."""
+    """Return a digest of the prepared rows."""
     parts = (rows.x, rows.y) if rows.weights is None else (rows.x, rows.y, rows.weights)
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 

@@ -75,6 +75,7 @@ class Dataset:
         skipped: Bad rows that were left out.
         validation_units: Groups or blocks of time of the validation rows; None if each row is drawn alone.
         test_units: The same of the test rows.
+        test_digest: A hash of the test rows as read, in any order; "" without test rows.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Dataset:
     skipped: list[SkippedRow] = field(default_factory=list)
     validation_units: Units | None = None
     test_units: Units | None = None
+    test_digest: str = ""
 
     @property
     def row_counts(self) -> dict[str, int]:
@@ -393,7 +395,17 @@ def _build_dataset(
         skipped=list(source.skipped),
         validation_units=validation_units,
         test_units=test_units,
+        test_digest=_digest_of_rows(prepared.test_keys, read.y[parts[2]]),
     )
+
+
+def _digest_of_rows(keys: np.ndarray | None, y: np.ndarray) -> str:
+    """Return a hash of rows with these keys (rows,) and values of the target, in any order."""
+    import pandas as pd
+
+    if keys is None or not len(y):
+        return ""
+    return hashlib.sha256(np.sort(keys + pd.util.hash_array(y)).tobytes()).hexdigest()[:16]
 
 
 def _summarise(
@@ -415,7 +427,7 @@ def _summarise(
         *read.notes,
         *prepared.notes,
         *warn_of_similar_classes(classes),
-        *warn_of_repeated_rows(prepared.repeated, counts),
+        *warn_of_repeated_rows(prepared.repeated, counts, prepared.chance),
         *warn_of_ambiguous_dates(dates | split.dates),
     )
     return TableSummary(

@@ -26,7 +26,7 @@ from gengap.data.rows import Rows
 from gengap.data.sources.remote import cache_folder
 from gengap.data.sources.source import Source
 from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
-from gengap.data.table_summary import count_repeated_rows
+from gengap.data.table_summary import count_repeated_rows, repeated_by_chance
 from gengap.data.value_formats import FormatFound, UnreadableValueError
 from gengap.errors import BadRowError, DataError
 from gengap.files.writing import explain_write_errors
@@ -43,7 +43,8 @@ FORMAT = 1  # version of the stored file and of its shuffling
 class PreparedTable(NamedTuple):
     """The prepared rows of a table, and what was found in it: see `Dataset` and `TableSummary`.
 
-    `missing` and `dropped` are by column, `repeated` is by part of the split.
+    `missing` and `dropped` are by column, `repeated` is by part of the split. `chance` is how many rows would be
+    repeated by chance. `test_keys` are hashes of the test rows as read, which no preparation changes.
     """
 
     encoding: Encoding
@@ -56,6 +57,8 @@ class PreparedTable(NamedTuple):
     missing: dict[str, int]
     repeated: dict[str, int]
     notes: tuple[Message, ...] = ()
+    chance: Mapping[str, float] = {}
+    test_keys: np.ndarray | None = None
 
 
 def prepare(
@@ -89,7 +92,18 @@ def prepare(
     named: dict[str, np.ndarray] = dict(zip(("train", "validation", "test"), parts, strict=True))
     repeated = count_repeated_rows(raw, encoding.columns, named)
     return PreparedTable(
-        encoding, found.dropped, mean, scale, rows[0], rows[1], rows[2], raw.missing(), repeated, found.notes
+        encoding,
+        found.dropped,
+        mean,
+        scale,
+        rows[0],
+        rows[1],
+        rows[2],
+        raw.missing(),
+        repeated,
+        found.notes,
+        repeated_by_chance(raw, encoding.columns, {part: named[part] for part in ("train", *repeated)}),
+        raw.keys(parts[2], (*raw.names, *raw.others)),
     )
 
 
@@ -156,6 +170,7 @@ def prepare_large_table(
         dict(zip(source.columns, read.missing.tolist(), strict=True)),
         {part: count for part, count in repeated if count},
         (on_disk_note(len(stored), len(sample)), *found.notes),
+        test_keys=others[1].keys(np.arange(len(others[1])), others[1].names),
     )
 
 

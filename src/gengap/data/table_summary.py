@@ -26,6 +26,7 @@ UsedKind = Literal["number", "category", "date", "text"]
 LeftOutKind = Literal["empty", "constant", "identifier", "group", "time", "weight", "dropped"]
 Kind = UsedKind | LeftOutKind
 MONTHS = 12
+SHUFFLES = 3  # of the columns, to count the rows that are repeated by chance
 MAX_NAMES = 10  # classes that a warning names
 
 
@@ -104,10 +105,49 @@ def count_repeated_rows(raw: RawTable, columns: Sequence[str], parts: Mapping[st
     return {name: count for name, count in counts.items() if count}
 
 
-def warn_of_repeated_rows(repeated: Mapping[str, int], rows: Mapping[str, int]) -> tuple[Message, ...]:
-    """Return a warning for each part with rows that are also training rows; `rows` counts the rows of each part."""
+def repeated_by_chance(raw: RawTable, columns: Sequence[str], parts: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return how many rows of each part would equal a training row in `columns` if columns were independent.
+
+    The values of each column change places among the rows of the part. A few columns of categories make most rows
+    equal to others, also if no row is a copy.
+    """
+    random = np.random.default_rng(0)
+    train = raw.keys(parts["train"], columns) if len(parts) > 1 else np.empty(0)
+    found: dict[str, float] = {}
+    for name, rows in parts.items():
+        if name != "train":
+            mixed = [_shuffled(raw.take(rows), random).keys(np.arange(len(rows)), columns) for _ in range(SHUFFLES)]
+            found[name] = float(np.mean([np.isin(keys, train).sum() for keys in mixed]))
+    return found
+
+
+def _shuffled(raw: RawTable, random: np.random.Generator) -> RawTable:
+    others = {name: column.iloc[random.permutation(len(raw))] for name, column in raw.others.items()}
+    others = {name: column.reset_index(drop=True) for name, column in others.items()}
+    return RawTable(raw.names, random.permuted(raw.numbers, axis=0), others)
+
+
+def warn_of_repeated_rows(
+    repeated: Mapping[str, int], rows: Mapping[str, int], chance: Mapping[str, float]
+) -> tuple[Message, ...]:
+    """Return a warning for each part with more rows that are also training rows than chance gives.
+
+    Args:
+        repeated: Number of such rows by part.
+        rows: Number of rows by part.
+        chance: Number of such rows by part that chance gives. It is too low if columns depend on each other, so
+            twice as many are no alarm.
+    """
     found = (
-        {"part": part, "count": n, "rows": rows[part], "share": n / rows[part]} for part, n in repeated.items()
+        {
+            "part": part,
+            "count": n,
+            "rows": rows[part],
+            "share": n / rows[part],
+            "chance": round(chance.get(part, 0)),
+        }
+        for part, n in repeated.items()
+        if n > 2 * chance.get(part, 0)
     )
     return tuple(Message("table-repeated-rows", values) for values in found)
 

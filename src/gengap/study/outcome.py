@@ -143,11 +143,13 @@ def with_test_rows(study: Study, trees: Baseline | None, best: Path | None, fold
     rows = dataset.test
     if rows is None or recommended is None or trees is None or best is None:
         return study
-    if (evaluation := folder.evaluation(rows_digest(rows))) is None:
+    digest = dataset.test_digest or rows_digest(rows)
+    if (evaluation := folder.evaluation(digest)) is None:
         run, seed = recommended.run, recommended.seed
         outputs = load_predictor(best).outputs(rows.x * dataset.scale + dataset.mean)
         found, theirs = dataset.test_units, trees.outputs(rows.x)
         evaluation = evaluate_on_test_rows(rows, dataset.task, run, seed, outputs, trees.run, theirs, found)
+        evaluation = msgspec.structs.replace(evaluation, digest=digest)
         folder.write_evaluation(evaluation)
     else:
         note = Message("conclusion-test-rows-reused", {"day": evaluation.used, "run": evaluation.run})

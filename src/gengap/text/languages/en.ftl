@@ -692,7 +692,7 @@ table-class-weights = classes have equal weight in the training loss, but not el
 table-repeated-rows = { $count } of { $rows } { $part ->
     [test] test
    *[validation] validation
-} rows ({ PERCENT($share, digits: 1) }) are also training rows, so the results look better than on new rows. Use --group, or remove them
+} rows ({ PERCENT($share, digits: 1) }) are also training rows, and { $chance } would be by chance. So the results look better than on new rows. Use --group, or remove them
 table-similar-classes = the classes { $classes } differ only in capitals or spaces and count as different. Write equal classes in the same way
 calendar-day = { $day } { $month ->
     [1] January

@@ -599,7 +599,7 @@ table-class-weights = 훈련 손실에서만 모든 클래스의 비중이 같�
 table-repeated-rows = { $part ->
     [test] 테스트
    *[validation] 검증
-} 행 { $rows }개 가운데 { $count }개({ PERCENT($share, digits: 1) })가 훈련 행에도 있어, 결과가 새 행에서보다 좋아 보입니다. --group을 쓰거나 그 행들을 빼세요
+} 행 { $rows }개 가운데 { $count }개({ PERCENT($share, digits: 1) })가 훈련 행에도 있고, 우연이라면 { $chance }개입니다. 그래서 결과가 새 행에서보다 좋아 보입니다. --group을 쓰거나 그 행들을 빼세요
 table-similar-classes = 클래스 { $classes }은(는) 대소문자나 공백만 다르지만 서로 다른 클래스로 셉니다. 같은 클래스라면 똑같이 쓰세요
 calendar-day = { $month }월 { $day }일
 table-ambiguous-dates = { $column }의 { $example } 값, 읽은 날짜: { $date }({ $order ->
