@@ -70,6 +70,15 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         """Tell whether the predicted class is right (..., rows); None without classes."""
         return None
 
+    def row_errors(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+        """Return every row's error (..., rows): whether its class is wrong; None if it has no class."""
+        right = self.right(outputs, y)
+        return None if right is None else 1.0 - right
+
+    def in_units(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Return the errors of a number in the target's own units, "rmse" and "mae"; nothing for classes."""
+        return {}
+
     def constant_losses(self, train_y: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the losses (rows,) on `y` of one prediction for all rows, the best one on the training rows.
 
@@ -265,13 +274,26 @@ class Regression(Task, frozen=True, tag="regression"):
         return (outputs[..., 0].astype(np.float64) - y.reshape(-1)) ** 2
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """Return mean squared error, R², and the root of the error in the target's own units."""
-        error, variance = (
-            float(np.average(self.row_losses(outputs, y), weights=weights)),
-            weighted_variance(y, weights),
-        )
+        """Return mean squared error, mean absolute error and R², and both errors in the target's own units."""
+        error = float(np.average(self.row_losses(outputs, y), weights=weights))
+        absolute = float(np.average(self.row_errors(outputs, y), weights=weights))
+        variance = weighted_variance(y, weights)
         explained = {"r2": 1 - error / variance} if variance > 0 else {}
-        return {self.loss: error, **explained, "root_mean_squared_error": self.scale * error**0.5}
+        found = {self.loss: error, "mean_absolute_error": absolute, **explained}
+        return found | self.in_units(found)
+
+    def row_errors(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return absolute errors."""
+        return np.abs(outputs[..., 0].astype(np.float64) - y.reshape(-1))
+
+    def in_units(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Return root mean squared error and mean absolute error in the target's own units."""
+        found: dict[str, float] = {}
+        if self.loss in metrics:
+            found["rmse"] = self.scale * max(metrics[self.loss], 0.0) ** 0.5
+        if "mean_absolute_error" in metrics:
+            found["mae"] = self.scale * metrics["mean_absolute_error"]
+        return found
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return the number in the target's own units, float64: 32 bits may be too few to tell values apart."""

@@ -163,9 +163,7 @@ def test_where_nothing_was_learnt_the_headline_says_so() -> None:
     summary, _ = study_made()
     assert summary.recommendation
     kept = msgspec.structs.replace(summary.recommendation, learnt=False)
-    assert (
-        "No network clearly beats guessing" in main_of(msgspec.structs.replace(summary, recommendation=kept)).text
-    )
+    assert "Nothing clearly beats guessing" in main_of(msgspec.structs.replace(summary, recommendation=kept)).text
 
 
 def test_sections_are_left_out_where_a_study_has_none_of_it() -> None:

@@ -34,12 +34,14 @@ from gengap.stats.learning_curve import LearningCurveForecast
 
 
 class BaselineResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Validation loss of a baseline or a mixture, and its accuracy or, for numbers, R²."""
+    """Validation loss of a baseline or a mixture, and its accuracy or, for numbers, R², RMSE and MAE."""
 
     run: str
     loss: float
     accuracy: float | None = None
     r2: float | None = None
+    rmse: float | None = None
+    mae: float | None = None
 
 
 class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,4 +130,5 @@ def _scored(results: TrialResults, run: str) -> BaselineResult:
     """Return the scores of a baseline or a mixture on the validation rows."""
     scores = results.task.scores(results.outputs(run)[0], results.y, results.weights)
     loss = scores[results.task.loss]
-    return BaselineResult(run=run, loss=loss, accuracy=scores.get("accuracy"), r2=scores.get("r2"))
+    named = {name: scores.get(name) for name in ("accuracy", "r2", "rmse", "mae")}
+    return BaselineResult(run=run, loss=loss, **named)

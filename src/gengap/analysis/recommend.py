@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
-from gengap.analysis.results import Interval, Member, OpenInterval, TrialResults, interval
+from gengap.analysis.results import Interval, Member, OpenInterval, OutOfFoldLosses, TrialResults, interval
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error
 from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.stats.paired import CrossFitEstimate, cross_fit
-from gengap.tasks import weighted_variance
+from gengap.tasks import AnyTask, Regression, weighted_variance
 from gengap.text.catalog import Message
 
 STEPS = 3
@@ -31,6 +31,8 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
         selection_loss: Loss on the rows that chose the model.
         accuracy: Expected accuracy, for classes.
         r2: Expected R², for numbers.
+        rmse: Expected root mean squared error in the target's units, for numbers.
+        mae: Expected mean absolute error in the target's units, for numbers.
         on_test: Expected mean loss of the study's test rows; few rows make this interval wider.
         constant_loss: Loss of the best constant prediction of the training rows, on the rows of the expected loss.
     """
@@ -39,6 +41,8 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
     selection_loss: float
     accuracy: Interval | None = None
     r2: Interval | None = None
+    rmse: Interval | None = None
+    mae: Interval | None = None
     on_test: Interval | None = None
     constant_loss: float | None = None
 
@@ -210,7 +214,7 @@ def simplest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -
 class _Candidates(NamedTuple):
     """Losses (rows,) of all candidates, and of the chosen one, on the rows that estimate the expected loss.
 
-    `errors` says whether each row's class is wrong; it is empty for numbers.
+    `errors` says whether each row's class is wrong, or how far its number is off.
     """
 
     losses: list[np.ndarray]
@@ -226,8 +230,9 @@ def _candidates(results: TrialResults, run: str, seed: int) -> _Candidates:
     """
     if (chosen := results.out_of_fold.get(run)) is not None:
         crossed = results.out_of_fold.values()
-        errors = [each.wrong for each in crossed if each.wrong is not None]
-        return _Candidates([each.losses for each in crossed], chosen.losses, errors, chosen.wrong)
+        of = {id(each): _fold_errors(each, results.task) for each in (*crossed, chosen)}
+        errors = [error for each in crossed if (error := of[id(each)]) is not None]
+        return _Candidates([each.losses for each in crossed], chosen.losses, errors, of[id(chosen)])
     at, wrong = results.seeds(run).index(seed) if run in results.trials else 0, results.errors(run)
     others = [*results.savable, *results.mixtures]
     losses = [epoch for key in results.keys for epoch in results.epoch_losses(*key)]
@@ -257,8 +262,9 @@ def expect(results: TrialResults, run: str, seed: int, test_rows: int) -> Expect
     return ExpectedScores(
         loss=expected,
         selection_loss=float(chosen_on.mean()),
-        accuracy=_accuracy(candidates, count),
+        accuracy=_accuracy(candidates, count) if results.task.score == "accuracy" else None,
         r2=_explained(expected, results, run),
+        **_in_units(results.task, expected, candidates, count),
         on_test=on_test if test_rows else None,
         constant_loss=_constant_loss(results, run),
     )
@@ -267,6 +273,23 @@ def expect(results: TrialResults, run: str, seed: int, test_rows: int) -> Expect
 def _error(picked: CrossFitEstimate, rows: np.ndarray) -> float:
     """Return the standard error: that of the choice, at least that of the chosen model's own rows."""
     return float(max(picked.error, rows.std(ddof=1) / np.sqrt(len(rows))))
+
+
+def _fold_errors(crossed: OutOfFoldLosses, task: AnyTask) -> np.ndarray | None:
+    """Return the errors (rows,) of a cross-validated run; those of numbers are the roots of their losses."""
+    return np.sqrt(crossed.losses) if isinstance(task, Regression) else crossed.wrong
+
+
+def _in_units(task: AnyTask, loss: Interval, candidates: _Candidates, count: float) -> dict[str, Interval]:
+    """Return the expected RMSE and MAE of a number in the target's units, corrected like the loss."""
+    errors = candidates.chosen_errors
+    if not isinstance(task, Regression) or errors is None:
+        return {}
+    low, middle, high = (task.scale * max(each, 0.0) ** 0.5 for each in loss)
+    picked = cross_fit(candidates.losses, candidates.errors)
+    absolute = interval(float(errors.mean()) + max(picked.optimism, 0.0), _error(picked, errors), count)
+    low_mae, mae, high_mae = (task.scale * max(each, 0.0) for each in absolute)
+    return {"rmse": (low, middle, high), "mae": (low_mae, mae, high_mae)}
 
 
 def _accuracy(candidates: _Candidates, count: float) -> Interval | None:

@@ -210,7 +210,7 @@ class TrialResults:
         return linearise(self.task.row_losses(self.outputs(run), self.y), self.weights)
 
     def errors(self, run: str) -> np.ndarray | None:
-        """Return the errors (seeds, units) of the predicted classes; None without classes."""
+        """Return the errors (seeds, units) of the predicted classes or numbers; None without either."""
         return self._errors(self.outputs(run))
 
     def epoch_losses(self, run: str, seed: int) -> np.ndarray:
@@ -218,13 +218,13 @@ class TrialResults:
         return self._by_unit(self.task.row_losses(self.trained[run, seed].outputs, self.y))
 
     def epoch_errors(self, run: str, seed: int) -> np.ndarray:
-        """Return the errors of the predicted classes at all recorded epochs, (epochs, units); none without."""
+        """Return the errors at all recorded epochs, (epochs, units); none without classes or numbers."""
         errors = self._errors(self.trained[run, seed].outputs)
         return np.empty((0, 0)) if errors is None else errors
 
     def _errors(self, outputs: np.ndarray) -> np.ndarray | None:
-        right = self.task.right(outputs, self.y)
-        return None if right is None else self._by_unit(1.0 - right)
+        errors = self.task.row_errors(outputs, self.y)
+        return None if errors is None else self._by_unit(errors)
 
     def cross_fit_losses(self, run: str) -> np.ndarray:
         """Return the losses (seeds, units) at the epoch that other units choose."""

@@ -40,7 +40,8 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
         epochs: Number of epochs that were trained.
         best_epoch: Best epoch, counted from 1; None if it diverged before.
         metrics: Metrics of the best epoch by split and name. Training metrics are measured without regularisers on
-            a fixed sample of training rows, so that they compare with validation.
+            a fixed sample of training rows, so that they compare with validation. For numbers, "rmse" and "mae" are
+            in the target's units.
         stopped: Why training ended.
         seconds: Seconds of training.
         began: When training started, in seconds since 1970.

@@ -13,6 +13,7 @@ from gengap.analysis.summary import StudySummary, first_of
 from gengap.stats.comparison import LEVEL
 from gengap.tasks import LOSSES, SCORES
 from gengap.text.catalog import Message
+from gengap.text.numbers import units
 
 MAX_NAMES = 3  # names of a group of runs that are listed
 MAX_EFFECTS = 3  # regularisers that are listed
@@ -162,10 +163,18 @@ def _expected(chosen: Recommendation) -> Iterator[Message]:
     score = "accuracy" if expected.accuracy is not None else "r2" if expected.r2 is not None else None
     value = expected.accuracy if expected.accuracy is not None else expected.r2
     yield Message("conclusion-expected", {"loss": expected.loss, "score": score, "value": value})
+    if expected.rmse is not None and expected.mae is not None:
+        errors = {"rmse": _units_text(expected.rmse), "mae": _units_text(expected.mae)}
+        yield Message("conclusion-expected-units", errors)
     yield Message("conclusion-selection-loss", {"loss": expected.selection_loss})
     if expected.no_lower_than_constant:
         values = {"loss": expected.constant_loss, "learnt": chosen.learnt}
         yield Message("conclusion-no-lower-than-constant", values)
+
+
+def _units_text(values: tuple[float, float, float]) -> str:
+    low, middle, high = map(units, values)
+    return f"{middle} [{low}, {high}]"
 
 
 def _test(summary: StudySummary) -> Iterator[Message]:
@@ -188,5 +197,9 @@ def _test(summary: StudySummary) -> Iterator[Message]:
             "difference": None if loss is None else (low, loss.difference, high),
         },
     )
+    if "rmse" in test.metrics and "rmse" in test.baseline_metrics:
+        ours = {name: units(test.metrics.get(name)) for name in ("rmse", "mae")}
+        theirs = {f"baseline_{name}": units(test.baseline_metrics.get(name)) for name in ("rmse", "mae")}
+        yield Message("conclusion-test-units", ours | theirs | {"run": test.run, "baseline": test.baseline})
     if test.note is not None:
         yield test.note

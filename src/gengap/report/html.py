@@ -32,7 +32,7 @@ from gengap.report.plots import COLOURS, HIGHER_IS_BETTER
 from gengap.stats.comparison import Comparison
 from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.text.catalog import Catalog, catalog, default_language
-from gengap.text.numbers import bounds, fixed, minutes, p_value, percent
+from gengap.text.numbers import bounds, fixed, minutes, p_value, percent, units
 
 SCRIPT_LABEL = re.compile(r'\bsay\("([^"]+)"')
 JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
@@ -210,4 +210,4 @@ def utc_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
-FILTERS = (fixed, bounds, percent, p_value, minutes, thousands, breakable, utc_time)
+FILTERS = (fixed, bounds, percent, p_value, minutes, thousands, breakable, utc_time, units)

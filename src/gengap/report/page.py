@@ -248,6 +248,13 @@ class TrialRow(msgspec.Struct, frozen=True, kw_only=True):
         """The mean of these losses."""
         return float(np.mean(self.losses)) if self.losses else None
 
+    def mean(self, metric: str) -> float | None:
+        """Return the mean over seeds of a validation metric at the best epochs."""
+        found = [
+            each for trial in self.trials if (each := trial.metrics.get("validation", {}).get(metric)) is not None
+        ]
+        return float(np.mean(found)) if found else None
+
     @property
     def gap(self) -> float | None:
         """Validation minus training loss at the best epochs, as mean over seeds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -21,7 +21,7 @@ from gengap.report.conclusions import (
 from gengap.report.verdict_table import MIN_NAME, shorten, verdict_text
 from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.text.markup import TRAIN, VALIDATION, Html, bullets, element, sparkline, table
-from gengap.text.numbers import MISSING, fixed, minutes, percent
+from gengap.text.numbers import MISSING, fixed, minutes, percent, units
 
 WIDE = 100  # characters of a console with room for wide columns
 TABLE_DIGITS = 3  # decimals of losses in the table
@@ -85,7 +85,8 @@ def results_table(summary: StudySummary, width: int = 80) -> Table:
     score = ("R²" if summary.task == "regression" else "accuracy") if wide else "score"
     seeds = len({trial.seed for trial in summary.trials}) > 1
     best = "best epoch" if wide else "best\nepoch"
-    columns = ["Model", *["seed"] * seeds, "params", best, "train", "validation", score]
+    numbers = ["RMSE", "MAE"] * (summary.task == "regression")
+    columns = ["Model", *["seed"] * seeds, "params", best, "train", "validation", *numbers, score]
     rows = list(_rows(summary, seeds, wide))
     cells = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
     titles = [max(map(len, title.split("\n"))) for title in (*columns, "verdict")]
@@ -121,13 +122,27 @@ def _rows(summary: StudySummary, seeds: bool, wide: bool) -> Iterator[Row]:
             MISSING if trial.best_epoch is None else f"{trial.best_epoch:,}",
             fixed(trial.loss("train"), TABLE_DIGITS),
             _with_error(trial.loss("validation"), errors.get(trial.run)),
+            *_in_units(summary, trial.metrics.get("validation", {})),
             percent(trial.score("validation"), 1),
             _verdict(trial, wide),
         )
     for each in (*summary.baselines, *summary.mixtures):
         score = each.r2 if each.accuracy is None else each.accuracy
         empty = [MISSING] * (3 + seeds)
-        yield each.run, *empty, _with_error(each.loss, errors.get(each.run)), percent(score, 1), ""
+        loss = _with_error(each.loss, errors.get(each.run))
+        yield (
+            each.run,
+            *empty,
+            loss,
+            *_in_units(summary, {"rmse": each.rmse, "mae": each.mae}),
+            percent(score, 1),
+            "",
+        )
+
+
+def _in_units(summary: StudySummary, metrics: Mapping[str, float | None]) -> tuple[str, ...]:
+    """Return the cells of errors in the target's units; none for classes."""
+    return tuple(units(metrics.get(name)) for name in ("rmse", "mae")) if summary.task == "regression" else ()
 
 
 def _with_error(loss: float | None, error: float | None) -> str:

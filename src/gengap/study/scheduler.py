@@ -253,6 +253,7 @@ class Scheduler:
         from gengap.models.mlp import share_below
 
         trial = self.trials[completed.pending.run]
+        metrics = metrics_at(result.history, result.best_epoch, self.dataset.task.shown)
         return TrialSummary(
             run=trial.run,
             aliases=trial.aliases,
@@ -260,7 +261,7 @@ class Scheduler:
             parameters=completed.model.count_params(),
             epochs=result.history.epochs,
             best_epoch=None if result.best_epoch is None else result.best_epoch + 1,
-            metrics=metrics_at(result.history, result.best_epoch, self.dataset.task.shown),
+            metrics={split: found | self.dataset.task.in_units(found) for split, found in metrics.items()},
             stopped=result.stopped,
             seconds=result.seconds,
             began=self._clock_offset + time.perf_counter() - result.seconds,

@@ -36,6 +36,18 @@ def significant(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
 
 
+def units(value: float | None, digits: int = 4) -> str:
+    """Format a number in some unit with a number of significant digits, without an exponent.
+
+    >>> units(12345.67), units(0.012345), units(None)
+    ('12,346', '0.01234', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return MISSING
+    before = math.floor(math.log10(abs(value))) + 1 if value else 1
+    return fixed(value, max(digits - before, 0))
+
+
 def percent(share: float | None, digits: int = 0) -> str:
     """Format a share as a percentage.
 

@@ -48,6 +48,10 @@ page-recommended = recommended
 page-expected-loss = Expected loss on new rows
 page-expected-accuracy = Expected accuracy
 page-expected-r2 = Expected R²
+page-expected-rmse = Expected RMSE, in the target's units
+page-expected-mae = Expected MAE, in the target's units
+page-rmse = RMSE
+page-mae = MAE
 page-best-baseline = Best baseline, { $run }
 page-rows-used = Rows, training and validation
 page-training-now = Training now
@@ -71,6 +75,8 @@ page-seeds-agree = { $count } of { $all } seeds
 page-gap-note = The gap is validation loss minus training loss.
 page-loss-note-classes = Loss is the validation cross-entropy at the best epoch. Brackets hold 90% intervals.
 page-loss-note-numbers = Loss is the validation mean squared error at the best epoch, divided by the variance of the training target. Brackets hold 90% intervals.
+page-loss-note-classes = Loss is the validation cross-entropy at the best epoch. The gap is validation loss minus training loss. Brackets hold 90% intervals.
+page-loss-note-numbers = Loss is the validation mean squared error at the best epoch, divided by the variance of the training target. RMSE and MAE are of the same rows, in the target's units. The gap is validation loss minus training loss. Brackets hold 90% intervals.
 page-seeds-note = Losses are means over the seeds. Verdicts, curves and epochs are those of the first seed.
 page-every-trial = Every trial and seed
 page-seed = seed
@@ -540,6 +546,8 @@ conclusion-expected = Expected on new rows: loss { ESTIMATE($loss) }{ $score ->
     [r2] , R² { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
    *[none] .
 }
+conclusion-expected-units = In the target's units: RMSE { $rmse }, MAE { $mae }.
+conclusion-test-units = In the target's units: { $run } has RMSE { $rmse } and MAE { $mae }, { $baseline } { $baseline_rmse } and { $baseline_mae }.
 conclusion-selection-loss = Validation loss { FIXED($loss) } (optimistic: the model was chosen on these rows).
 conclusion-no-lower-than-constant = The expected loss is no better than that of one constant prediction for every row, { FIXED($loss) }{ $learnt ->
     [true] , but the model ranks rows better than chance.

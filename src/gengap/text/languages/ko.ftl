@@ -49,6 +49,10 @@ page-recommended = 추천
 page-expected-loss = 새 행에서 예상되는 손실
 page-expected-accuracy = 예상되는 정확도
 page-expected-r2 = 예상되는 R²
+page-expected-rmse = 예상 RMSE(목표값의 단위)
+page-expected-mae = 예상 MAE(목표값의 단위)
+page-rmse = RMSE
+page-mae = MAE
 page-best-baseline = 가장 좋은 기준 모델, { $run }
 page-rows-used = 훈련 행과 검증 행
 page-training-now = 지금 훈련 중
@@ -72,6 +76,8 @@ page-seeds-agree = 시드 { $all }개 가운데 { $count }개
 page-gap-note = 격차는 검증 손실에서 훈련 손실을 뺀 값입니다.
 page-loss-note-classes = 손실은 가장 좋은 에포크의 검증 크로스 엔트로피입니다. 대괄호는 90% 구간입니다.
 page-loss-note-numbers = 손실은 가장 좋은 에포크의 검증 평균 제곱 오차를 훈련 목표의 분산으로 나눈 값입니다. 대괄호는 90% 구간입니다.
+page-loss-note-classes = 손실은 가장 좋은 에포크의 검증 크로스 엔트로피이고, 격차는 검증 손실에서 훈련 손실을 뺀 값입니다. 대괄호는 90% 구간입니다.
+page-loss-note-numbers = 손실은 가장 좋은 에포크의 검증 평균 제곱 오차를 훈련 목표의 분산으로 나눈 값입니다. RMSE와 MAE는 같은 행에서 목표값의 단위로 잰 것입니다. 격차는 검증 손실에서 훈련 손실을 뺀 값입니다. 대괄호는 90% 구간입니다.
 page-seeds-note = 손실은 시드들의 평균이고, 판정과 곡선과 에포크는 첫 시드의 것입니다.
 page-every-trial = 모든 실험과 시드
 page-seed = 시드
@@ -463,6 +469,8 @@ conclusion-expected = 새 행에서 예상되는 손실 { ESTIMATE($loss) }{ $sc
     [r2] , R² { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
    *[none] .
 }
+conclusion-expected-units = 목표값의 단위로: RMSE { $rmse }, MAE { $mae }.
+conclusion-test-units = 목표값의 단위로: { $run }의 RMSE { $rmse }, MAE { $mae }, { $baseline }은(는) { $baseline_rmse }, { $baseline_mae }.
 conclusion-selection-loss = 검증 손실 { FIXED($loss) }(모델을 고른 행에서 잰 값이라 실제보다 좋게 보입니다).
 conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 답을 낼 때의 손실({ FIXED($loss) })보다 낮지 않습니다{ $learnt ->
     [true] . 다만 행의 순위는 우연보다 잘 매깁니다.
