@@ -187,3 +187,28 @@ def test_lines_that_never_come_again_are_not_all_parsed(monkeypatch: pytest.Monk
     words = (f"{chr(100 + i % 26)}{chr(100 + i // 26 % 26)}{chr(100 + i // 676)}x" for i in range(15_000))
     read_console([f"served {word} to {i}\n" for i, word in enumerate(words)], "log")
     assert len(parsed) <= collector.FREE_TEMPLATES + 100
+
+
+@given(losses=LOSSES, states=st.integers(1, 6), bars=st.booleans())
+@settings(max_examples=12, deadline=None)
+def test_states_of_a_bar_that_are_written_over_change_nothing(
+    losses: list[tuple[float, float]], states: int, bars: bool
+) -> None:
+    """Read a log with all states of its bars, and one with the last ones alone, and compare the curves."""
+
+    def text(shown: int) -> str:
+        lines = []
+        for epoch, (train, validation) in enumerate(losses, 1):
+            drawn = [
+                f"Epoch {epoch}: {100 * i // states}%|{'█' * i}| {i}/{states} [00:01, loss={train + i:.4f}]"
+                if bars
+                else f"{i}/{states} [{'=' * i}>{'.' * (9 - i)}] - ETA: {i}s - loss: {train + i:.4f}"
+                for i in range(1, shown)
+            ]
+            last = f"Epoch {epoch}: train_loss={train:.4f} val_loss={validation:.4f}"
+            lines.append("\r".join([*drawn, f"\r{last}"]) if drawn else last)
+        return "\n".join(lines) + "\n"
+
+    (whole,), (short,) = (read_console([text(shown)], "log") for shown in (states, 1))
+    for key in (("train", "loss"), ("validation", "loss")):
+        assert whole.history.series[key].values.tolist() == short.history.series[key].values.tolist()
