@@ -111,7 +111,7 @@ def test_too_few_rows_say_how_many_there_are() -> None:
     with pytest.raises(UsageError, match="test is -1"):
         load("collider", test=-1)
     with pytest.raises(UsageError, match="but rows is 100"):
-        load("collider", rows=100)
+        load("collider", rows=100, train=99)
 
 
 def test_a_class_of_a_single_row_is_told_of_and_that_numbers_may_be_none() -> None:
@@ -157,3 +157,10 @@ def test_a_column_without_values_and_one_beyond_64_bits_are_left_out_for_their_r
         "huge": ("constant", "column-same-digits"),
         "same": ("constant", "column-constant"),
     }
+
+
+def test_fewer_rows_of_the_collider_than_the_tutorial_needs_are_split_by_shares() -> None:
+    dataset = load("collider", rows=3_000)
+    assert (len(dataset.train), len(dataset.validation)) == (2_400, 600)
+    with pytest.raises(UsageError, match="6000 together, but rows is 3000"):
+        load("collider", rows=3_000, train=5_000)

@@ -303,9 +303,10 @@ def _open_with_counts(source: Any, spec: DataSpec, seed: int, progress: Progress
     rows = needed if spec.rows is None else min(spec.rows, needed)
     few = DataSpec.of(spec, rows=rows, train=train, validation=validation)
     opened = open_source(source, few, seed=seed, progress=progress)
-    if not opened.higgs_layout:
-        return open_source(source, spec, seed=seed, progress=progress)
-    if spec.rows is not None and needed > spec.rows:
+    too_few = spec.rows is not None and needed > spec.rows
+    if not opened.higgs_layout or (too_few and spec.train is None and spec.validation is None):
+        return open_source(source, spec, seed=seed, progress=progress)  # split by shares, as any table
+    if too_few:
         raise UsageError(f"the training, validation and test rows are {needed} together, but rows is {spec.rows}")
     return opened
 
