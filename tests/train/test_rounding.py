@@ -172,6 +172,15 @@ def test_resumed_equals_uninterrupted(
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_fit_takes_the_precision(
+    rows: tuple[Rows, Rows], whole: dict[str, tuple[keras.Model, TrainResult]]
+) -> None:
+    x, y = rows[0].x, rows[0].y[:, None]
+    validation = (rows[1].x, rows[1].y[:, None])
+    history = gengap.fit(wide(), (x, y), validation, epochs=1, batch_size=55, seed=3, precision="bfloat16")
+    assert history["train", "loss"].values[0] == whole["compiled"][1].history["train", "loss"].values[0]
+
+
 def test_small_models_and_small_batches_keep_float32() -> None:
     assert rounding.rounded_layers(models.medium(), 500) == []
     model = wide()
