@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Literal
 
 import gengap
@@ -43,7 +43,7 @@ class Harm:
         distance: Mean over the seeds of the absolute difference.
         agreement: Share of seeds with the same verdict in both precisions.
         seeds_agreement: Share of pairs of float32 seeds with the same verdict.
-        speed: Epochs per second, bfloat16's divided by float32's, not measured in turns.
+        speed: Epochs per second, bfloat16's divided by float32's, median over the seeds, not measured in turns.
     """
 
     run: str
@@ -67,7 +67,7 @@ def compare(run: str, plain: Sequence[TrialSummary], rounded: Sequence[TrialSumm
     differences = [a - b for a, b in zip(ours, theirs, strict=True)]
     verdicts = [(_verdict(a), _verdict(b)) for a, b in zip(plain, rounded, strict=True)]
     pairs = combinations([_verdict(each) for each in plain], 2)
-    speeds = [sum(t.epochs for t in trials) / sum(t.seconds for t in trials) for trials in (rounded, plain)]
+    speeds = [(b.epochs / b.seconds) / (a.epochs / a.seconds) for a, b in zip(plain, rounded, strict=True)]
     return Harm(
         run=run,
         loss=mean(theirs),
@@ -76,7 +76,7 @@ def compare(run: str, plain: Sequence[TrialSummary], rounded: Sequence[TrialSumm
         distance=mean(map(abs, differences)),
         agreement=mean(a == b for a, b in verdicts),
         seeds_agreement=mean(a == b for a, b in pairs),
-        speed=speeds[0] / speeds[1],
+        speed=median(speeds),
     )
 
 
