@@ -160,6 +160,9 @@ def _members(chosen: Recommendation) -> Iterator[Message]:
 
 def _expected(chosen: Recommendation) -> Iterator[Message]:
     expected = chosen.expected
+    if expected.loss[0] is None:  # too few groups for a statement about new rows
+        yield Message("conclusion-loss-here", {"loss": expected.selection_loss})
+        return
     score = "accuracy" if expected.accuracy is not None else "r2" if expected.r2 is not None else None
     value = expected.accuracy if expected.accuracy is not None else expected.r2
     yield Message("conclusion-expected", {"loss": expected.loss, "score": score, "value": value})

@@ -548,6 +548,7 @@ conclusion-expected = Expected on new rows: loss { ESTIMATE($loss) }{ $score ->
 }
 conclusion-expected-units = In the target's units: RMSE { $rmse }, MAE { $mae }.
 conclusion-test-units = In the target's units: { $run } has RMSE { $rmse } and MAE { $mae }, { $baseline } { $baseline_rmse } and { $baseline_mae }.
+conclusion-loss-here = Its validation loss is { FIXED($loss) }. What it will be on new rows is not known.
 conclusion-selection-loss = Validation loss { FIXED($loss) } (optimistic: the model was chosen on these rows).
 conclusion-no-lower-than-constant = The expected loss is no better than that of one constant prediction for every row, { FIXED($loss) }{ $learnt ->
     [true] , but the model ranks rows better than chance.

@@ -471,6 +471,7 @@ conclusion-expected = 새 행에서 예상되는 손실 { ESTIMATE($loss) }{ $sc
 }
 conclusion-expected-units = 목표값의 단위로: RMSE { $rmse }, MAE { $mae }.
 conclusion-test-units = 목표값의 단위로: { $run }의 RMSE { $rmse }, MAE { $mae }, { $baseline }은(는) { $baseline_rmse }, { $baseline_mae }.
+conclusion-loss-here = 검증 손실은 { FIXED($loss) }입니다. 새 행에서 얼마일지는 알 수 없습니다.
 conclusion-selection-loss = 검증 손실 { FIXED($loss) }(모델을 고른 행에서 잰 값이라 실제보다 좋게 보입니다).
 conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 답을 낼 때의 손실({ FIXED($loss) })보다 낮지 않습니다{ $learnt ->
     [true] . 다만 행의 순위는 우연보다 잘 매깁니다.
