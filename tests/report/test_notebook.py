@@ -65,8 +65,9 @@ def test_a_study_shows_its_trials_verdicts_and_conclusions() -> None:
         name="little", trials=(Trial(run="sizes/Tiny", units=(16,)),), recipe=Recipe(batch=100, max_epochs=4)
     )
     found = gengap.study("collider", plan, train=300, validation=100)
-    shown = text_of(found._repr_html_())
-    for expected in ("sizes/Tiny", "481", "300 training and 100 validation rows", "Recommended: sizes/Tiny"):
+    shown, chosen = text_of(found._repr_html_()), found.summary.recommendation
+    assert chosen is not None
+    for expected in ("sizes/Tiny", "481", "300 training and 100 validation rows", f"Recommended: {chosen.run}"):
         assert expected in shown
     assert repr(found) == "<Study of collider, plan little: 1 trials>"
 

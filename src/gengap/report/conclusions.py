@@ -10,6 +10,7 @@ import msgspec
 from gengap.analysis.effects import RegularizerEffect
 from gengap.analysis.recommend import Recommendation
 from gengap.analysis.summary import StudySummary, first_of
+from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import LEVEL
 from gengap.tasks import LOSSES, SCORES
 from gengap.text.catalog import Message
@@ -17,6 +18,7 @@ from gengap.text.numbers import units
 
 MAX_NAMES = 3  # names of a group of runs that are listed
 MAX_EFFECTS = 3  # regularisers that are listed
+MAX_VERDICTS = 6  # regularised models whose verdicts are listed
 
 
 def conclusion_messages(summary: StudySummary) -> list[Message]:
@@ -28,9 +30,11 @@ def conclusion_messages(summary: StudySummary) -> list[Message]:
 
 def curve_messages(summary: StudySummary) -> list[Message]:
     """Return what the trials show: groups of rows, sizes, regularisers, ties, baselines, finalists, more rows."""
+    sizes = summary.sizes
     return [
         *_units(summary),
-        *_sizes(summary),
+        *story_messages(summary),
+        *([sizes.finding] if sizes is not None and sizes.still_improving else []),
         *_regularizers(summary),
         *_tie(summary),
         *_baselines(summary),
@@ -61,7 +65,44 @@ def _units(summary: StudySummary) -> Iterator[Message]:
         yield summary.units.finding
 
 
+def story_messages(summary: StudySummary) -> list[Message]:
+    """Return the tutorial's three conclusions with the numbers of this study, those that it allows.
+
+    Larger models overfit sooner; regularised ones overfit less; together the regularisers are best.
+    """
+    return [*_sizes(summary), *_regularised(summary), *_together(summary)]
+
+
+def _regularised(summary: StudySummary) -> Iterator[Message]:
+    """Yield the verdicts on the regularised versions of a model beside its own."""
+    verdicts = {trial.run: trial.verdict for trial in reversed(summary.trials) if trial.verdict is not None}
+    treated = [each for each in summary.regularizers if each.kind == "treatment" and each.run in verdicts]
+    if not 0 < len(treated) <= MAX_VERDICTS or treated[0].against not in verdicts:
+        return
+    own, *others = (_run_verdict(verdicts[run]) for run in (treated[0].against, *(each.run for each in treated)))
+    overfit = [each.parameters["verdict"] == "overfit" for each in (own, *others)]
+    less = overfit[0] and not any(overfit[1:])
+    yield Message("conclusion-regularised", {"own": own, "verdicts": tuple(others), "less": less})
+
+
+def _run_verdict(verdict: Verdict) -> Message:
+    values = {"run": verdict.run, "verdict": verdict.verdict, "probability": verdict.confidence}
+    return Message("conclusion-run-verdict", values)
+
+
+def _together(summary: StudySummary) -> Iterator[Message]:
+    """Yield that several treatments together have the lowest loss of all versions of a model, if they do."""
+    treated = [each for each in summary.regularizers if each.kind == "treatment"]
+    best = min(treated, key=lambda each: each.loss.difference, default=None)
+    if best is None or len(best.treatments) < 2 or best.loss.difference >= 0:
+        return
+    low, high = best.loss.interval
+    values = {"run": best.run, "treatment": best.treatment, "against": best.against, "clear": high < 0}
+    yield Message("conclusion-together", values | {"lower": (-high, -best.loss.difference, -low)})
+
+
 def _sizes(summary: StudySummary) -> Iterator[Message]:
+    """Yield at which epochs the sizes turn."""
     if summary.sizes is None:
         return
     verdicts = {trial.run: trial.verdict for trial in reversed(summary.trials)}
@@ -76,8 +117,6 @@ def _sizes(summary: StudySummary) -> Iterator[Message]:
     if turning:
         sooner = len(epochs) > 1 and all(larger <= smaller for larger, smaller in pairwise(epochs))
         yield Message("conclusion-turns", {"larger_sooner": sooner, "turns": tuple(text for _, text in turning)})
-    if summary.sizes.still_improving:
-        yield summary.sizes.finding
 
 
 def _smallest_size(summary: StudySummary) -> Iterator[Message]:

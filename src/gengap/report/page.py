@@ -22,8 +22,10 @@ from gengap.analysis.summary import CLEAN, RunningTrial, StudySummary, TrialSumm
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History, Series
 from gengap.plan import ROWS, group_and_label
+from gengap.report.conclusions import story_messages
 from gengap.stats.comparison import Comparison
 from gengap.tasks import ALL_TASKS
+from gengap.text.catalog import Message
 from gengap.text.markup import LARGEST_DRAWABLE, sparkline_paths
 
 THINNING_LENGTH = 2_000  # values, from which on a series is cut down
@@ -300,6 +302,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     def recommended_position(self) -> int | None:
         """The number of the recommended run's row, from 1, if that run has a verdict."""
         return next((i for i, row in enumerate(self.rows, 1) if row.kept and row.verdict is not None), None)
+
+    @property
+    def story(self) -> list[Message]:
+        """What sizes and regularisers change, in a sentence each."""
+        return story_messages(self.summary)
 
     @property
     def metrics(self) -> list[str]:

@@ -493,6 +493,24 @@ conclusion-turns = { $larger_sooner ->
     [true] Larger models overfit sooner. Validation turns
    *[false] Validation turns
 }: { $turns }.
+conclusion-run-verdict = { $run } { $verdict ->
+    [underfit] { verdict-underfit }
+    [good] { verdict-good }
+    [near-overfit] { verdict-near-overfit }
+    [overfit] { verdict-overfit }
+   *[inconclusive] { verdict-inconclusive }
+} { $verdict ->
+    [inconclusive] {""}
+   *[other] ({ PERCENT($probability) })
+}
+conclusion-regularised = { $less ->
+    [true] Regularised models overfit less
+   *[false] Regularised models
+}: { $verdicts }; without: { $own }.
+conclusion-together = { $clear ->
+    [true] Together, { $treatment } ({ $run }) have the lowest loss of all versions of { $against }
+   *[false] Together, { $treatment } ({ $run }) have the lowest loss of all versions of { $against }, but this could be chance
+}: { ESTIMATE($lower) } below its best epoch without them, on the same rows.
 conclusion-effect = { $kind ->
     [early-stopping] { conclusion-early-stopping }
     [smaller-model] a smaller model ({ $run })

@@ -422,6 +422,24 @@ conclusion-turns = { $larger_sooner ->
     [true] 큰 모델일수록 일찍 과대적합합니다. 검증이 돌아선 곳
    *[false] 검증이 돌아선 곳
 } - { $turns }.
+conclusion-run-verdict = { $run } { $verdict ->
+    [underfit] { verdict-underfit }
+    [good] { verdict-good }
+    [near-overfit] { verdict-near-overfit }
+    [overfit] { verdict-overfit }
+   *[inconclusive] { verdict-inconclusive }
+}{ $verdict ->
+    [inconclusive] {""}
+   *[other] ({ PERCENT($probability) })
+}
+conclusion-regularised = { $less ->
+    [true] 규제한 모델은 과적합이 덜합니다
+   *[false] 규제한 모델
+}: { $verdicts }. 규제 없이: { $own }.
+conclusion-together = { $clear ->
+    [true] { $treatment }({ $run })을 함께 쓰면 { $against }의 모든 변형 중에서 손실이 가장 낮습니다
+   *[false] { $treatment }({ $run })을 함께 쓰면 { $against }의 모든 변형 중에서 손실이 가장 낮지만 우연일 수 있습니다
+}. 같은 행에서 이 기법들이 없는 가장 좋은 에포크보다 { ESTIMATE($lower) } 낮습니다.
 conclusion-effect = { $kind ->
     [early-stopping] { conclusion-early-stopping }
     [smaller-model] 더 작은 모델({ $run })
