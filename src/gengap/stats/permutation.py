@@ -19,7 +19,7 @@ from gengap.tasks import AnyTask
 
 ORDERS = 999  # random orders of the labels
 CHANCE = 0.01  # the largest p-value that shows that something was learnt
-DOUBT = 0.1  # the largest p-value that leaves it open
+DOUBT = 0.05  # the largest p-value that leaves it open
 
 
 class PermutationTest(NamedTuple):
