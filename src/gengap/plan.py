@@ -236,6 +236,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         recipe: How they are trained.
         preparation: "standardise" the features, or leave them "raw".
         growth: Trials that the study adds as results come in.
+        built_in_validation: Validation rows of the built-in data, unless the user names a number.
     """
 
     name: str
@@ -243,6 +244,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     recipe: Recipe = msgspec.field(default_factory=Recipe)
     preparation: Preparation = "standardise"
     growth: Growth | None = None
+    built_in_validation: Positive | None = None
 
     def __post_init__(self) -> None:
         trials = self.all_trials

@@ -62,17 +62,18 @@ QUICK: dict[str, dict[str, object]] = {
     "sizes/Small": {"max_epochs": 1_000, "patience": 100, "learning_rate": 0.005},
     "sizes/Medium": {"max_epochs": 200, "patience": 100},
     "sizes/large": {"max_epochs": 50, "patience": 40},
-    "regularizers/l2": {"max_epochs": 40, "patience": 20},
-    "regularizers/dropout": {"max_epochs": 40, "patience": 20},
-    "regularizers/combined": {"max_epochs": 40, "patience": 20},
+    "regularizers/l2": {"max_epochs": 120, "patience": 40},
+    "regularizers/dropout": {"max_epochs": 120, "patience": 40},
+    "regularizers/combined": {"max_epochs": 120, "patience": 40},
 }
 
 
 def quick() -> Plan:
-    """Return the tutorial's models with standardised features and shorter runs: minutes in all."""
+    """Return the tutorial's models with standardised features and shorter runs, and the better recipe."""
     trials = tuple(msgspec.structs.replace(t, **QUICK[t.run]) for t in SIZES_AND_REGULARIZERS)
     recipe = Recipe(max_epochs=1_000, schedule=InverseTime(decay_epochs=100.0), stop="verdict")
-    return Plan(name="quick", trials=trials, recipe=recipe)
+    shorter = msgspec.structs.replace(better(dropout=0.1, sigma=0.1), max_epochs=20, min_steps=None, patience=6)
+    return Plan(name="quick", trials=(*trials, shorter), recipe=recipe, built_in_validation=10_000)
 
 
 def _better_treatments(dropout: float, sigma: float) -> tuple[AnyTreatment, ...]:
