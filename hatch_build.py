@@ -25,7 +25,7 @@ FOLDER = "src/gengap/report/plotly"
 
 
 class ChartLibrary(BuildHookInterface):
-    """Fetches the chart library before a wheel, an editable install or an sdist is built."""
+    """Fetch the chart library before a wheel, an editable install or an sdist is built."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Put the library and its licence into FOLDER, unless they are there."""
@@ -40,7 +40,7 @@ class ChartLibrary(BuildHookInterface):
             command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", scratch]
             try:
                 subprocess.run(command, cwd=scratch, check=True, capture_output=True, timeout=SECONDS)
-            except subprocess.SubprocessError as error:
+            except (subprocess.SubprocessError, OSError) as error:
                 self.app.display_warning(f"{error}: reports will be 5 MB instead of 1.5 MB.")
                 return
             (archive,) = Path(scratch).glob("*.tgz")
@@ -57,4 +57,6 @@ def unpack(archive: Path, folder: Path) -> None:
         for member, name in FILES.items():
             source = packed.extractfile(member)
             assert source is not None, f"{archive.name} has no {member}"
-            (folder / name).write_bytes(source.read())
+            part = folder / f"{name}.part"  # so that no half-written file is taken for the whole one
+            part.write_bytes(source.read())
+            part.replace(folder / name)

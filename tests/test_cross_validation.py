@@ -85,7 +85,7 @@ def test_folds_are_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert again.summary.cross_validation == first.summary.cross_validation
     damaged = tmp_path / "here" / "trials" / "sizes" / "4.fold1.npz"
     damaged.write_bytes(damaged.read_bytes()[:100])
-    again = r"4\.fold1\.npz is damaged or was changed: sizes/4 is trained on this fold again"
+    again = r"4\.fold1\.npz is missing, damaged or was changed: sizes/4 is trained on this fold again"
     with pytest.warns(GengapWarning, match=again), pytest.raises(AssertionError, match="trained again"):
         studied(out=tmp_path / "here")
     monkeypatch.undo()

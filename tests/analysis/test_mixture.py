@@ -109,3 +109,9 @@ def test_weights_are_chosen_on_other_rows_than_those_that_measure_them() -> None
     (mixture,) = found.mixtures.values()
     assert mixture.out_of_fold is not None
     assert same < 0.66 and mixture.out_of_fold.losses.mean() > same + 0.01
+
+
+def test_a_model_that_diverged_gets_no_weight() -> None:
+    good, wild = outputs(BINARY, 1), np.full((6, 1), np.nan)
+    assert choose_weights(BINARY, [good, wild], targets(BINARY), np.ones(6)).tolist()[1] == 0
+    assert choose_weights(BINARY, [wild, good], targets(BINARY), np.ones(6)).tolist()[0] == 0

@@ -49,7 +49,7 @@ def test_a_saved_baseline_predicts_from_raw_rows(name: str, tmp_path: Path) -> N
         save_baseline(path, for_raw_rows(each.model, mean, scale))
         raw = train.x * scale + mean
         exact = (raw - mean) / scale  # as a study prepares them
-        found = baseline_outputs(load_baseline(path, 3), task, raw)
+        found = baseline_outputs(load_baseline(path, 3, task), task, raw)
         np.testing.assert_array_equal(found, each.outputs(exact))
 
 
@@ -83,7 +83,7 @@ def test_trees_that_lead_out_of_their_arrays_are_refused(name: str, value: int, 
     """scikit-learn would follow these numbers without a check, and crash or never end."""
     path = saved(tmp_path / "a.skops", set_node(name, value))
     with pytest.raises(UsageError, match=r"a\.skops: can't be loaded \(a tree names nodes or columns"):
-        load_baseline(path, 3)
+        load_baseline(path, 3, BINARY)
 
 
 def use_preprocessor(model: Any) -> None:
@@ -97,7 +97,7 @@ def lose_nodes(model: Any) -> None:
 @pytest.mark.parametrize("change", [use_preprocessor, lose_nodes])
 def test_other_contents_are_refused(change: Callable[[Any], None], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be loaded"):
-        load_baseline(saved(tmp_path / "a.skops", change), 3)
+        load_baseline(saved(tmp_path / "a.skops", change), 3, BINARY)
 
 
 def test_other_models_and_functions_are_refused(tmp_path: Path) -> None:
@@ -106,12 +106,19 @@ def test_other_models_and_functions_are_refused(tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     path = saved(tmp_path / "a.skops", model=make_pipeline(FunctionTransformer(touched.touch)))
     with pytest.raises(UsageError, match=r"a\.skops: refused, because it holds .*[Pp]ath"):
-        load_baseline(path, 3)
+        load_baseline(path, 3, BINARY)
     assert not touched.exists()
     with pytest.raises(UsageError, match="it holds a pipeline of StandardScaler, StandardScaler"):
-        load_baseline(saved(path, model=make_pipeline(StandardScaler(), StandardScaler())), 3)
+        load_baseline(saved(path, model=make_pipeline(StandardScaler(), StandardScaler())), 3, BINARY)
     with pytest.raises(UsageError, match="it is for 3 features, expected 5"):
-        load_baseline(saved(path), 5)
+        load_baseline(saved(path), 5, BINARY)
+
+
+def test_a_model_of_another_task_is_refused(tmp_path: Path) -> None:
+    for task in (TASKS["three"], TASKS["number"]):
+        other = fit_baselines(rows(task), rows(task), task)[1].model
+        with pytest.raises(UsageError, match="can't be loaded"):
+            load_baseline(saved(tmp_path / "a.skops", model=other), 3, Multiclass(("a", "b")))
 
 
 def test_a_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
@@ -120,7 +127,7 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
     for content in (b"", b"text", whole[: len(whole) // 2], whole[: len(whole) // 3] + whole[len(whole) // 2 :]):
         path.write_bytes(content)
         with pytest.raises(UsageError, match=r"a\.skops: can't be loaded"):
-            load_baseline(path, 3)
+            load_baseline(path, 3, BINARY)
 
 
 def card(*members: Member) -> ModelCard:
@@ -155,6 +162,29 @@ def archive_of(path: Path, file: str, named: str) -> Path:
 def test_an_archive_that_names_other_files_is_refused(named: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"best\.zip: its gengap\.json names no models"):
         load_predictor(archive_of(tmp_path / "best.zip", "0.keras", named))
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0])
+def test_weights_of_an_archive_are_above_0(weight: float, tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "best.zip", "0.keras", "0.keras")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("0.keras", b"")
+    write_card(path, card(Member("a", weight, "0.keras")))
+    with pytest.raises(UsageError, match="weights that are not above 0"):
+        load_predictor(path)
+
+
+def test_a_member_that_was_damaged_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "best.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.keras", bytes(range(256)) * 40)
+    write_card(path, card(Member("a", 1.0, "0.keras")))
+    whole = bytearray(path.read_bytes())
+    start = whole.index(b"0.keras") + 20
+    whole[start : start + 30] = b"\xff" * 30
+    path.write_bytes(whole)
+    with pytest.raises(UsageError, match=r"best\.zip: 0\.keras in it can't be read"):
+        load_predictor(path)
 
 
 def test_an_archive_without_its_files_is_refused(tmp_path: Path) -> None:

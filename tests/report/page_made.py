@@ -92,9 +92,8 @@ def _table(hostile: str) -> TableSummary:
         ColumnSummary(name="height", kind="number", missing=0, features=1, how=PLAIN_NUMBER),
     )
     split = Message("table-split-group", {"column": hostile or "x", "seed": 0})
-    repeated = Message(
-        "table-repeated-rows", {"part": "validation", "count": 7, "rows": 200, "share": 0.035, "chance": 0}
-    )
+    values = {"part": "validation", "count": 7, "rows": 200, "share": 0.035, "known": True, "chance": 0}
+    repeated = Message("table-repeated-rows", values)
     return TableSummary(split=split, columns=columns, repeated={"validation": 7}, warnings=(repeated,))
 
 

@@ -94,12 +94,13 @@ def choose_weights(
     def loss(of: np.ndarray) -> float:
         return float(np.average(task.row_losses(of, y), weights=weights))
 
+    usable = [i for i, each in enumerate(outputs) if np.isfinite(each).all()]  # the others diverged
     counts = np.zeros(len(outputs), int)
     best, best_loss, mean = counts.copy(), np.inf, outputs[0]
-    for step in range(STEPS):
-        means = [task.mix([mean, each], [step, 1.0]) if step else each for each in outputs]
-        losses = [loss(each) for each in means]
-        chosen = int(np.argmin(losses))
+    for step in range(STEPS if usable else 0):
+        means = {i: task.mix([mean, outputs[i]], [step, 1.0]) if step else outputs[i] for i in usable}
+        losses = {i: loss(each) for i, each in means.items()}
+        chosen = min(losses, key=lambda i: losses[i])
         counts[chosen] += 1
         mean = means[chosen]
         if losses[chosen] < best_loss:

@@ -257,7 +257,8 @@ def expect(results: TrialResults, run: str, seed: int, test_rows: int) -> Expect
     loss, error = float(rows.mean()) + max(picked.optimism, 0.0), _error(picked, rows)
     count = results.count if run not in results.out_of_fold else len(rows)
     expected = interval(loss, error, count)
-    new = max(test_rows * len(rows) / len(results.y), 1.0)  # units of the test rows
+    per_row = 1.0 if run in results.out_of_fold else len(rows) / len(results.y)  # units for each row
+    new = max(test_rows * per_row, 1.0)
     on_test = interval(loss, float(np.hypot(error, rows.std(ddof=1) / np.sqrt(new))), count)
     return ExpectedScores(
         loss=expected,

@@ -135,8 +135,8 @@ def warn_of_repeated_rows(
     Args:
         repeated: Number of such rows by part.
         rows: Number of rows by part.
-        chance: Number of such rows by part that chance gives. It is too low if columns depend on each other, so
-            twice as many are no alarm.
+        chance: Number of such rows by part that chance gives, where it is known. It is too low if columns depend on
+            each other, so twice as many are no alarm.
     """
     found = (
         {
@@ -144,6 +144,7 @@ def warn_of_repeated_rows(
             "count": n,
             "rows": rows[part],
             "share": n / rows[part],
+            "known": part in chance,
             "chance": round(chance.get(part, 0)),
         }
         for part, n in repeated.items()

@@ -41,6 +41,10 @@ class Checksums:
             return "foreign"
         return "intact" if path.is_file() and _digest(path) in digests else "changed"
 
+    def is_lost(self, path: Path) -> bool:
+        """Return whether gengap wrote a file at `path` that is not there any more."""
+        return not os.path.lexists(path) and self._name(path) in self._listed
+
     def is_foreign(self, path: Path) -> bool:
         """Return whether something is at `path` that gengap did not write."""
         return os.path.lexists(path) and self._name(path) not in self._listed

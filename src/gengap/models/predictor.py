@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from gengap.errors import UsageError, reason
+from gengap.errors import GengapError, UsageError, reason
 from gengap.files.limits import check_archive
 from gengap.models.saved_baseline import baseline_outputs, load_baseline
 from gengap.models.saved_model import (
@@ -60,6 +60,10 @@ def load_predictor(path: Path) -> Predictor:
         return Predictor(card, (_load(path, card),), (1.0,))
     if not card.members or not all(MEMBER_FILE.fullmatch(each.file) for each in card.members):
         raise UsageError(f"{path}: its {CARD_FILE} names no models; expected a model that `gengap study` saved")
+    if not all(np.isfinite(each.weight) and each.weight > 0 for each in card.members):
+        raise UsageError(
+            f"{path}: its {CARD_FILE} has weights that are not above 0; expected a model of `gengap study`"
+        )
     with tempfile.TemporaryDirectory() as folder:
         parts = [_load(_extract(path, each, Path(folder)), card) for each in card.members]
     return Predictor(card, tuple(parts), tuple(each.weight for each in card.members))
@@ -72,14 +76,17 @@ def _extract(path: Path, member: Member, folder: Path) -> Path:
         with zipfile.ZipFile(path) as archive:
             inside.write_bytes(archive.read(member.file))
         check_archive(inside, f"{path}, {member.file}")
-    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except GengapError:
+        raise
+    except Exception as error:  # a damaged archive fails in any decompressor
         raise UsageError(f"{path}: {member.file} in it can't be read ({reason(error)})") from None
     return inside
 
 
 def _load(path: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
     if path.suffix == ".skops":
-        return partial(baseline_outputs, load_baseline(path, card.features), card.as_task())
+        task = card.as_task()
+        return partial(baseline_outputs, load_baseline(path, card.features, task), task)
     return partial(predict_outputs, load_saved(path))
 
 

@@ -41,8 +41,8 @@ def save_baseline(path: Path, model: Any) -> None:
         skops.io.dump(model, file)
 
 
-def load_baseline(path: Path, features: int) -> Any:
-    """Load a pipeline that `save_baseline` wrote, for rows with this many features.
+def load_baseline(path: Path, features: int, task: AnyTask) -> Any:
+    """Load a pipeline that `save_baseline` wrote, for a task and rows with this many features.
 
     Raises:
         UsageError: The file is damaged, holds other types than such a pipeline, or trees that lead nowhere.
@@ -57,7 +57,9 @@ def load_baseline(path: Path, features: int) -> Any:
             warnings.simplefilter("ignore")  # of an older scikit-learn; what matters is checked below
             model = skops.io.load(file, trusted=list(TRUSTED))
         _check(model, features)
-        model.predict(np.zeros((1, features), np.float32))  # parts that don't fit together fail here
+        baseline_outputs(
+            model, task, np.zeros((1, features), np.float32)
+        )  # parts that don't fit together fail here
     except UntrustedTypesFoundException:
         types = ", ".join(each for each in skops.io.get_untrusted_types(file=path) if each not in TRUSTED)
         raise UsageError(

@@ -80,7 +80,6 @@ def curves(
     validation; the loss is drawn as logged, with penalties. A triangle at the top marks where a curve goes on
     above.
 
-
     Args:
         histories: Histories of the runs; several seeds of a run share a colour.
         metric: Metric to plot; by default the main metric of the first history.

@@ -45,7 +45,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         b: Name of the reference run.
         metric: Name of the metric.
         difference: a minus b, in the metric's units.
-        interval: Interval of the difference. All intervals made together cover with the probability LEVEL.
+        interval: Interval of the difference, widened by the same correction as the p-value: it excludes 0 where
+            `adjusted` is below 1 - LEVEL.
         p_value: Two-sided p-value of no difference.
         adjusted: The p-value, corrected for all comparisons of the metric with `b`.
     """

@@ -223,8 +223,8 @@ class StudyFolder:
         path = self.fold_file(run, fold)
         states = {each: self._checksums.state(each) for each in (self.fold_file(run, fold, ".keras"), path)}
         for each, state in states.items():
-            if state == "changed":
-                _warn(f"{each} is damaged or was changed: {run} is trained on this fold again")
+            if state == "changed" or self._checksums.is_lost(each):
+                _warn(f"{each} is missing, damaged or was changed: {run} is trained on this fold again")
                 return None
         with contextlib.suppress(Exception):  # on a damaged file NumPy and zipfile raise all kinds of errors
             check_archive(path, str(path))

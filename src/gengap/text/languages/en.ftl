@@ -133,7 +133,7 @@ page-regularizers-title = Which regulariser
 page-regularizers-text = Change in validation loss from adding each regulariser to { $run }, on the same rows. Below zero is better. Each is compared with { $run } alone.
 page-early-stopping = Early stopping (the best epoch of { $run } compared with its last): { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
 page-regularizers-alt = Change in validation loss from { $count } regularisers, with 90% intervals
-page-regularizers-caption = ◀ better, ▶ worse, ● no clear difference: the interval includes zero. All intervals together cover 90%, corrected for the comparisons shown here (as Dunnett's test), paired by row.
+page-regularizers-caption = ◀ better, ▶ worse, ● no clear difference: the interval includes zero. 90% intervals, corrected step by step for the comparisons shown here (as Dunnett's test), paired by row.
 page-difference-axis = difference in validation loss
 page-regularizer = regulariser
 page-p-corrected = p, corrected
@@ -151,7 +151,7 @@ page-comparisons-title = Comparisons
 page-finalists-title = Finalists, cross-validated
 page-finalists-text = The best models were trained again on other splits of the rows: each of { $rows } rows was judged by a model that did not train on it. Losses with 90% intervals.
 page-comparisons-alt = Validation loss of every model and baseline minus that of the best, with 90% intervals
-page-comparisons-caption = Validation loss minus that of the best, the only model that each is compared with. ▶ worse, ● no clear difference: the interval includes zero. All intervals of a metric together cover 90%, corrected for the comparisons shown here and for the choice of the best (as Dunnett's test), paired by row.
+page-comparisons-caption = Validation loss minus that of the best, the only model that each is compared with. ▶ worse, ● no clear difference: the interval includes zero. 90% intervals, corrected step by step for the comparisons shown here and for the choice of the best (as Dunnett's test), paired by row.
 page-group = group
 page-metric-difference = { $metric }, difference
 page-difference = difference
@@ -507,10 +507,10 @@ conclusion-regularised = { $less ->
     [true] Regularised models overfit less
    *[false] Regularised models
 }: { $verdicts }; without: { $own }.
-conclusion-together = { $clear ->
-    [true] Together, { $treatment } ({ $run }) have the lowest loss of all versions of { $against }
-   *[false] Together, { $treatment } ({ $run }) have the lowest loss of all versions of { $against }, but this could be chance
-}: { ESTIMATE($lower) } below its best epoch without them, on the same rows.
+conclusion-together = Together, { $treatment } ({ $run }) have the lowest loss of all versions of { $against } on these rows, { $clear ->
+    [true] clearly
+   *[false] not clearly
+} below its best epoch without them: by { ESTIMATE($lower) }, on the same rows.
 conclusion-effect = { $kind ->
     [early-stopping] { conclusion-early-stopping }
     [smaller-model] a smaller model ({ $run })
@@ -717,7 +717,10 @@ table-class-weights = classes have equal weight in the training loss, but not el
 table-repeated-rows = { $count } of { $rows } { $part ->
     [test] test
    *[validation] validation
-} rows ({ PERCENT($share, digits: 1) }) are also training rows, and { $chance } would be by chance. So the results look better than on new rows. Use --group, or remove them
+} rows ({ PERCENT($share, digits: 1) }) are also training rows{ $known ->
+    [true] , and { $chance } would be by chance
+   *[false] { "" }
+}. So the results look better than on new rows. Use --group, or remove them
 table-similar-classes = the classes { $classes } differ only in capitals or spaces and count as different. Write equal classes in the same way
 calendar-day = { $day } { $month ->
     [1] January

@@ -134,7 +134,7 @@ page-regularizers-title = 어떤 규제 기법이 도움이 되는가
 page-regularizers-text = { $run }에 규제 기법을 하나씩 더했을 때 같은 행에서 검증 손실의 변화입니다. 0보다 작으면 좋습니다.
 page-early-stopping = 조기 종료({ $run }의 가장 좋은 에포크와 마지막 에포크의 차이): { FIXED($difference, signed: 1) } { BOUNDS($interval, signed: 1) }.
 page-regularizers-alt = 규제 기법 { $count }가지가 검증 손실에 미치는 효과와 90% 구간
-page-regularizers-caption = ◀ 더 좋음, ▶ 더 나쁨, ● 뚜렷한 차이 없음: 구간이 0을 포함합니다. 모든 구간이 함께 90%를 덮습니다. 여기에 보이는 비교에 대해 보정하고(더닛 검정처럼) 행별로 짝지었습니다.
+page-regularizers-caption = ◀ 더 좋음, ▶ 더 나쁨, ● 뚜렷한 차이 없음: 구간이 0을 포함합니다. 90% 구간을 여기에 보이는 비교에 대해 단계적으로 보정하고(더닛 검정처럼) 행별로 짝지었습니다.
 page-difference-axis = 검증 손실의 차이
 page-regularizer = 규제 기법
 page-p-corrected = 보정한 p
@@ -152,7 +152,7 @@ page-comparisons-title = 비교
 page-finalists-title = 교차 검증한 최종 후보
 page-finalists-text = 가장 좋은 모델들을 다르게 나눈 행으로 다시 훈련하여, 행 { $rows }개 하나하나를 그 행으로 훈련하지 않은 모델이 평가하게 했습니다. 손실과 90% 구간입니다.
 page-comparisons-alt = 모든 모델과 기준 모델의 검증 손실에서 가장 좋은 모델의 것을 뺀 값과 90% 구간
-page-comparisons-caption = 검증 손실에서 가장 좋은 모델의 것을 뺀 값입니다. 각 모델은 가장 좋은 모델과만 비교했습니다. ▶ 더 나쁨, ● 뚜렷한 차이 없음: 구간이 0을 포함합니다. 한 지표의 모든 구간이 함께 90%를 덮습니다. 여기에 보이는 비교와 가장 좋은 모델의 선택에 대해 보정하고(더닛 검정처럼) 행별로 짝지었습니다.
+page-comparisons-caption = 검증 손실에서 가장 좋은 모델의 것을 뺀 값입니다. 각 모델은 가장 좋은 모델과만 비교했습니다. ▶ 더 나쁨, ● 뚜렷한 차이 없음: 구간이 0을 포함합니다. 90% 구간을 여기에 보이는 비교와 가장 좋은 모델의 선택에 대해 단계적으로 보정하고(더닛 검정처럼) 행별로 짝지었습니다.
 page-group = 그룹
 page-metric-difference = { $metric } 차이
 page-difference = 차이
@@ -436,10 +436,10 @@ conclusion-regularised = { $less ->
     [true] 규제한 모델은 과적합이 덜합니다
    *[false] 규제한 모델
 }: { $verdicts }. 규제 없이: { $own }.
-conclusion-together = { $clear ->
-    [true] { $treatment }({ $run })을 함께 쓰면 { $against }의 모든 변형 중에서 손실이 가장 낮습니다
-   *[false] { $treatment }({ $run })을 함께 쓰면 { $against }의 모든 변형 중에서 손실이 가장 낮지만 우연일 수 있습니다
-}. 같은 행에서 이 기법들이 없는 가장 좋은 에포크보다 { ESTIMATE($lower) } 낮습니다.
+conclusion-together = { $treatment }({ $run })을 함께 쓰면 이 행들에서 { $against }의 모든 변형 중 손실이 가장 낮습니다. 이 기법들이 없는 가장 좋은 에포크보다 { $clear ->
+    [true] 뚜렷하게
+   *[false] (뚜렷하지는 않게)
+} { ESTIMATE($lower) } 낮습니다.
 conclusion-effect = { $kind ->
     [early-stopping] { conclusion-early-stopping }
     [smaller-model] 더 작은 모델({ $run })
@@ -624,7 +624,10 @@ table-class-weights = 훈련 손실에서만 모든 클래스의 비중이 같�
 table-repeated-rows = { $part ->
     [test] 테스트
    *[validation] 검증
-} 행 { $rows }개 가운데 { $count }개({ PERCENT($share, digits: 1) })가 훈련 행에도 있고, 우연이라면 { $chance }개입니다. 그래서 결과가 새 행에서보다 좋아 보입니다. --group을 쓰거나 그 행들을 빼세요
+} 행 { $rows }개 가운데 { $count }개({ PERCENT($share, digits: 1) })가 훈련 행에도 있습니다{ $known ->
+    [true] (우연이라면 { $chance }개)
+   *[false] { "" }
+}. 그래서 결과가 새 행에서보다 좋아 보입니다. --group을 쓰거나 그 행들을 빼세요
 table-similar-classes = 클래스 { $classes }은(는) 대소문자나 공백만 다르지만 서로 다른 클래스로 셉니다. 같은 클래스라면 똑같이 쓰세요
 calendar-day = { $month }월 { $day }일
 table-ambiguous-dates = { $column }의 { $example } 값, 읽은 날짜: { $date }({ $order ->
