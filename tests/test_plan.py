@@ -189,8 +189,9 @@ def test_few_rows_get_small_batches_and_enough_steps(rows: int) -> None:
     assert plan.adapt_to_rows(rows) == plan == Plan.from_toml(plan.to_toml())
 
 
-def test_a_cap_on_epochs_is_stronger_than_the_fewest_steps() -> None:
-    plan = (
-        Plan(name="p", trials=(Trial(run="a", units=(4,), min_steps=2_000),)).with_max_epochs(3).adapt_to_rows(500)
-    )
-    assert plan.trials[0].recipe(plan.recipe).max_epochs == 3
+def test_a_cap_on_epochs_is_stronger_than_the_fewest_steps_and_a_high_one_changes_nothing() -> None:
+    plan = Plan(name="p", trials=(Trial(run="a", units=(4,), max_epochs=30, batch=256, min_steps=2_000),))
+    adapted = plan.adapt_to_rows(1_500)
+    assert adapted.with_max_epochs(3).trials[0].recipe(plan.recipe).max_epochs == 3
+    assert plan.with_max_epochs(500).adapt_to_rows(1_500).with_max_epochs(500).trials == adapted.trials
+    assert plan.with_max_epochs(3).adapt_to_rows(1_500).with_max_epochs(3).trials[0].max_epochs == 3

@@ -302,11 +302,14 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return msgspec.structs.replace(self, trials=chosen, growth=growth)
 
     def with_max_epochs(self, max_epochs: int) -> Plan:
-        """Return the same plan with no trial longer than `max_epochs`."""
+        """Return the same plan with no trial longer than `max_epochs`.
+
+        Trials with `min_steps` get their epochs from `adapt_to_rows`, and the limit after it.
+        """
         recipe = msgspec.structs.replace(self.recipe, max_epochs=min(max_epochs, self.recipe.max_epochs))
         trials = tuple(
-            msgspec.structs.replace(t, max_epochs=min(t.max_epochs or max_epochs, max_epochs), min_steps=None)
-            if t.max_epochs or t.min_steps
+            msgspec.structs.replace(t, max_epochs=min(t.max_epochs, max_epochs))
+            if t.max_epochs and not t.min_steps
             else t
             for t in self.trials
         )

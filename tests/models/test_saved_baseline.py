@@ -116,9 +116,9 @@ def test_other_models_and_functions_are_refused(tmp_path: Path) -> None:
 
 def test_a_model_of_another_task_is_refused(tmp_path: Path) -> None:
     for task in (TASKS["three"], TASKS["number"]):
-        other = fit_baselines(rows(task), rows(task), task)[1].model
+        _, boosted = fit_baselines(rows(task), rows(task), task)
         with pytest.raises(UsageError, match="can't be loaded"):
-            load_baseline(saved(tmp_path / "a.skops", model=other), 3, Multiclass(("a", "b")))
+            load_baseline(saved(tmp_path / "a.skops", model=boosted.model), 3, Multiclass(("a", "b")))
 
 
 def test_a_damaged_file_is_one_clear_error(tmp_path: Path) -> None:

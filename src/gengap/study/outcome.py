@@ -154,7 +154,7 @@ def with_test_rows(study: Study, trees: Baseline | None, best: Path | None, fold
     else:
         note = Message("conclusion-test-rows-reused", {"day": evaluation.used, "run": evaluation.run})
         evaluation = msgspec.structs.replace(evaluation, note=note)
-    tested = (evaluation.run, evaluation.seed)
+    tested = (evaluation.run, evaluation.seed) if best.suffix == ".keras" else None  # else a mean, or no trial
     trials = tuple(
         trial.with_test(evaluation.metrics) if (trial.run, trial.seed) == tested else trial
         for trial in study.trials

@@ -110,6 +110,7 @@ def study(
             dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
             user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
         plan = plan.adapt_to_task(dataset.task).adapt_to_rows(len(dataset.train))
+        plan = plan.with_max_epochs(run.max_epochs) if run.max_epochs else plan
         interrupt = threading.Event()
         scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, user_models, cluster)
         scheduler.check_folder()
