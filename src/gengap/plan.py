@@ -57,8 +57,8 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         batch: Replaces the recipe's.
         schedule: Replaces the recipe's.
         activation: Replaces the recipe's.
-        min_steps: The fewest optimizer steps. If the training rows are few, the study makes the batches smaller and
-            the epochs more than `max_epochs`: see `Trial.adapt_to_rows`.
+        min_steps: Optimizer steps for which there are epochs. If the training rows are few, the study makes the
+            batches smaller and the epochs more than `max_epochs`: see `Trial.adapt_to_rows`.
         share: The share of the training rows to use, above 0 and at most 1. Smaller shares are in larger ones.
     """
 

@@ -199,7 +199,8 @@ def _why(results: TrialResults, choice: OneStandardErrorChoice, candidates: Sequ
     values: dict[str, object] = {"finalists": finalists} if finalists else {}
     if choice.run == choice.best:
         code = "conclusion-lowest-cross-validated" if finalists else "conclusion-lowest-loss"
-        return Message(code, values | {"smaller": choice.run in results.trials and choice.run != candidates[0]})
+        smaller = choice.run in results.trials and choice.run != candidates[0]
+        return Message(code, values | {"smaller": smaller, "limit": NEAR})
     values |= {"limit": NEAR, "best": choice.best, "difference": choice.difference, "error": choice.error}
     return Message("conclusion-smallest-cross-validated" if finalists else "conclusion-smallest-loss", values)
 

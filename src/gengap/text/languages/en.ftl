@@ -590,12 +590,12 @@ conclusion-size-growing = { $run } ({ $parameters } parameters), the largest mod
 conclusion-size-best = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is best. No smaller one is within one standard error of it.
 conclusion-size-smallest = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is the smallest within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-lowest-loss = Lowest validation loss of all models.{ $smaller ->
-    [true] {" "}Every smaller network is clearly worse.
+    [true] {" "}Every smaller network is worse by more than one standard error or { PERCENT($limit, digits: 1) }.
    *[false] {""}
 }
 conclusion-smallest-loss = Simplest model at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists.{ $smaller ->
-    [true] {" "}Every smaller network is clearly worse.
+    [true] {" "}Every smaller network is worse by more than one standard error or { PERCENT($limit, digits: 1) }.
    *[false] {""}
 }
 conclusion-smallest-cross-validated = Simplest of { $finalists } finalists at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their cross-validated losses differ by { FIXED($difference) } ± { FIXED($error) }.

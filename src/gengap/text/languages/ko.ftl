@@ -513,12 +513,12 @@ conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters 
 conclusion-size-best = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
 conclusion-size-smallest = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습니다.{ $smaller ->
-    [true] {" "}더 작은 신경망은 모두 뚜렷이 더 나쁩니다.
+    [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
    *[false] {""}
 }
 conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다.{ $smaller ->
-    [true] {" "}더 작은 신경망은 모두 뚜렷이 더 나쁩니다.
+    [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
    *[false] {""}
 }
 conclusion-smallest-cross-validated = 최종 후보 { $finalists }개 중에서 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 교차 검증한 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
