@@ -198,7 +198,8 @@ def row(name: str) -> str:
         counts, left_out = [each.count_params() for each in clones], dict[str, str]()
         for group in TREATMENTS:
             _, _, reasons = treat_layers(model, group, seed=0, learnt=True)
-            left_out |= {each.split()[0]: why for each, why in reasons.items()}
+            kinds = {str(each): str(each.__struct_config__.tag) for each in group}
+            left_out |= {kinds[each]: why for each, why in reasons.items()}
     numbers = " | ".join(f"{count:,}" for count in counts)
     sized = f"{len(plan.scaled)} of {len(plan.widths)}"
     return f"| {name} | {numbers} | {sized} | {', '.join(left_out) or 'none'} |"

@@ -41,7 +41,7 @@ def output(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def model(folder: Path, output: str) -> Path:
-    return folder / "s" / "models" / "best"
+    return folder / "s" / "models" / "sizes" / "Tiny.keras"
 
 
 def predicted(model: Path, table: object, out: Path) -> np.ndarray:

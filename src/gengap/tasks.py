@@ -159,7 +159,7 @@ class Binary(Task, frozen=True, tag="binary"):
         """Return the log-odds of the mean probability.
 
         >>> round(float(Binary().mix([np.array([[0.0]]), np.array([[2.0]])], [1, 1])[0, 0]), 4)
-        0.8372
+        0.802
         """
         from scipy.special import log_expit
 

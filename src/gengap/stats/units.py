@@ -26,7 +26,7 @@ def by_unit(values: np.ndarray | None, weights: np.ndarray | None, units: Units 
 
     >>> units = Units(np.array([0, 0, 1]), "group", "patient")
     >>> by_unit(np.array([1.0, 3.0, 5.0]), None, units).tolist()
-    [2.3333333333333335, 3.6666666666666665]
+    [1.6666666666666667, 4.333333333333333]
     """
     if values is None or units is None:
         return linearise(values, weights)

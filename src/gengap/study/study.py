@@ -105,7 +105,7 @@ def study(
         if model is not None and not isinstance(model, ModelFunction):
             dataset, user_models, plan = load_for_clones(source, held_out, data, plan, model)
         else:
-            if source == "collider" and data.validation is None and data.rows is None:
+            if isinstance(source, str) and source == "collider" and data.validation is None and data.rows is None:
                 data = DataSpec.of(data, validation=plan.built_in_validation)
             dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
             user_models = _user_models(model, dataset, folder is not None, left_out) if model else None

@@ -40,7 +40,7 @@ def units(value: float | None, digits: int = 4) -> str:
     """Format a number in some unit with a number of significant digits, without an exponent.
 
     >>> units(12345.67), units(0.012345), units(None)
-    ('12,346', '0.01234', '–')
+    ('12,346', '0.01235', '–')
     """
     if value is None or not math.isfinite(value):
         return MISSING
