@@ -68,7 +68,7 @@ def catboost(monitor: Any, folder: Path) -> Logged:
     import catboost
 
     model = catboost.CatBoostClassifier(
-        iterations=ROUNDS, learning_rate=0.5, depth=4, thread_count=1, verbose=False, train_dir=str(folder)
+        iterations=ROUNDS, learning_rate=0.7, depth=6, thread_count=1, verbose=False, train_dir=str(folder)
     )
     model.fit(*TRAIN, eval_set=VALIDATION, callbacks=[monitor], use_best_model=False)
     result = model.evals_result_
