@@ -59,10 +59,12 @@ def evaluate_on_test_rows(
     baseline: str,
     theirs: np.ndarray,
     units: Units | None = None,
+    digest: str | None = None,
 ) -> Evaluation:
     """Evaluate the `outputs` of the model and `theirs` of the baseline, (rows, outputs), on the test rows.
 
-    With `units`, groups or blocks of time, too few of them are not compared.
+    With `units`, groups or blocks of time, too few of them are not compared. Without `digest`, it is that of the
+    prepared rows.
     """
     by_run = {run: outputs[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
     losses = {
@@ -80,7 +82,7 @@ def evaluate_on_test_rows(
         if enough
         else (),
         used=time.strftime("%Y-%m-%d"),
-        digest=rows_digest(rows),
+        digest=digest or rows_digest(rows),
     )
 
 

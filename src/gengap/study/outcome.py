@@ -148,8 +148,7 @@ def with_test_rows(study: Study, trees: Baseline | None, best: Path | None, fold
         run, seed = recommended.run, recommended.seed
         outputs = load_predictor(best).outputs(rows.x * dataset.scale + dataset.mean)
         found, theirs = dataset.test_units, trees.outputs(rows.x)
-        evaluation = evaluate_on_test_rows(rows, dataset.task, run, seed, outputs, trees.run, theirs, found)
-        evaluation = msgspec.structs.replace(evaluation, digest=digest)
+        evaluation = evaluate_on_test_rows(rows, dataset.task, run, seed, outputs, trees.run, theirs, found, digest)
         folder.write_evaluation(evaluation)
     else:
         note = Message("conclusion-test-rows-reused", {"day": evaluation.used, "run": evaluation.run})
