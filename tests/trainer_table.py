@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from gengap import models
+from gengap.data.rows import Rows
 from gengap.models.backend import keras
+from gengap.models.layers import adapt_to_rows
 from gengap.plan import Recipe, Trial
 from gengap.train import keras_loop as plain
 from gengap.train.jax import trainer as compiled
@@ -49,6 +53,18 @@ def _treated(
     return lambda seed=0: trial.build(28, 7, recipe, seed)
 
 
+def _adapted(*treatments: models.Treatment, units: tuple[int, ...]) -> Callable[..., keras.Model]:
+    build = _treated(*treatments, units=units)
+    skewed = np.exp(np.random.default_rng(8).normal(size=(300, 28))).astype(np.float32) - 1
+
+    def adapted(seed: int = 0) -> keras.Model:
+        model = build(seed)
+        adapt_to_rows(model, Rows(skewed, np.zeros(300, np.float32)))
+        return model
+
+    return adapted
+
+
 # Every treatment is in one of these at least; together in few models, because each takes seconds to compile.
 TREATED: dict[str, Callable[..., keras.Model]] = {
     "l1 and clip": _treated(models.L1(0.001), models.Clip(2.0, "smooth")),
@@ -56,6 +72,7 @@ TREATED: dict[str, Callable[..., keras.Model]] = {
     "ftrl": _treated(models.Ftrl()),
     "batch norm, noise and mixup": _treated(models.Mixup(), models.Noise(0.1), models.BatchNorm()),
     "periodic and smoothing": _treated(models.Periodic(4, 3), models.LabelSmoothing(0.1), units=(8,)),
+    "normal scores": _adapted(models.QuantileNormal(16), models.Clip(2.0), units=(8,)),
     "ensemble": _treated(models.Ensemble(3), units=(8,), schedule=FlatCosine(0.003)),
     "everything": _treated(
         models.Clip(),

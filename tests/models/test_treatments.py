@@ -42,6 +42,7 @@ EACH: list[tuple[Treatment, ...]] = [
     (models.Clip(3.0), models.Noise(0.5), models.Mixup()),
     (models.Periodic(3, 5),),
     (models.Ensemble(4),),
+    (models.QuantileNormal(5), models.Periodic(2, 3)),
     (models.Ensemble(2), models.BatchNorm(), models.Periodic(2, 3)),
 ]
 

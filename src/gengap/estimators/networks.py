@@ -56,6 +56,7 @@ class NetworkEstimator(BaseEstimator):
     def _train(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray | None, task: AnyTask, strata: Any) -> None:
         """Set every fitted attribute, from X (n, features) and the target's values (n,)."""
         from gengap.diagnose.trial_verdicts import judge_trial
+        from gengap.models.layers import adapt_to_rows
 
         self._check(task)
         seed = int(check_random_state(self.random_state).randint(SEEDS))
@@ -69,6 +70,7 @@ class NetworkEstimator(BaseEstimator):
         x = self._prepared(X)
         rows = [Rows(x[part], y[part], None if weights is None else weights[part]) for part in (train, held)]
         self.model_ = self._compiled(task, x.shape[1], seed)
+        adapt_to_rows(self.model_, rows[0])
         result = self._train_network(rows[0], rows[1], task, seed)
         self.history_, self.best_epoch_ = result.history, 1 + (result.best_epoch or 0)
         self.n_iter_ = result.history.epochs

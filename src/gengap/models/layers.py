@@ -13,9 +13,13 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincinv
 
+from gengap.data.rows import Rows
+from gengap.data.stored_rows import sample_in_memory
 from gengap.models.backend import keras
+from gengap.models.normal_scores import normal_scores
 
 SHARES = 4096
+MOST_ROWS = 200_000  # that knots are computed from; of more, evenly spaced ones
 registered = keras.saving.register_keras_serializable("gengap")
 
 
@@ -117,6 +121,70 @@ class PeriodicFeatures(keras.layers.Layer):
         """Return what Keras saves of the layer."""
         config = {"frequencies": self.frequencies, "sigma": self.sigma, "seed": self.seed}
         return {**super().get_config(), **config}
+
+
+@registered
+class QuantileFeatures(keras.layers.Layer):
+    """(n, features) to normal scores (n, features), piecewise linear; see `treatments.QuantileNormal`.
+
+    The knots (features, knots) and the scores there are no trainable weights: `adapt` computes them from rows.
+    Before it, the layer returns its inputs, limited to -4 to 4.
+    """
+
+    def __init__(self, knots: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.knots = knots
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the knots and their scores."""
+        line = np.linspace(-4, 4, self.knots, dtype=np.float32) * np.ones((input_shape[-1] or 1, 1), np.float32)
+        options = {"shape": line.shape, "trainable": False, "initializer": lambda *_, **__: line}
+        self.places = self.add_weight(name="places", **options)
+        self.scores = self.add_weight(name="scores", **options)
+
+    def adapt(self, x: np.ndarray) -> None:
+        """Compute the knots and scores from rows (n, features)."""
+        found = [normal_scores(column, self.knots) for column in np.asarray(x, np.float32).T]
+        self.places.assign(np.stack([places for places, _ in found]))
+        self.scores.assign(np.stack([scores for _, scores in found]))
+
+    def call(self, inputs: Any) -> Any:
+        """Interpolate between the knots; beyond them scores are those of the last ones."""
+        places, scores = self.places, self.scores
+        widths = places[:, 1:] - places[:, :-1]
+        shares = (inputs[..., None] - places[:, :-1]) / keras.ops.where(widths > 0, widths, 1.0)
+        rises = keras.ops.clip(shares, 0.0, 1.0) * (scores[:, 1:] - scores[:, :-1])
+        return scores[:, 0] + keras.ops.sum(rises, axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the inputs."""
+        return input_shape
+
+    def plain(self, inputs: Any) -> Any:
+        """Compute it with Keras' own layers: differences from the places, shares up to 1, and their sum."""
+        places, scores = (keras.ops.convert_to_numpy(each) for each in (self.places, self.scores))
+        widths = np.diff(places)
+        scale = 1 / np.where(widths > 0, widths, np.float32(1))
+        name, kinds = plain_name(self), keras.layers
+        beyond = kinds.EinsumDense("nf,fk->nfk", widths.shape, bias_axes="fk", name=f"{name}_places")
+        share = kinds.Rescaling(scale.tolist(), name=f"{name}_widths")
+        total = kinds.EinsumDense("nfk,fk->nf", (len(places),), bias_axes="f", name=f"{name}_scores")
+        outputs = total(kinds.ReLU(max_value=1.0, name=f"{name}_limit")(share(beyond(inputs))))
+        beyond.set_weights([np.ones_like(widths), -places[:, :-1]])
+        total.set_weights([np.diff(scores), scores[:, 0]])
+        return outputs
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what Keras saves of the layer."""
+        return {**super().get_config(), "knots": self.knots}
+
+
+def adapt_to_rows(model: keras.Model, train: Rows) -> None:
+    """Compute what layers of a model take from the training rows: see `QuantileFeatures.adapt`."""
+    for layer in model.layers:
+        if isinstance(layer, QuantileFeatures):
+            x = sample_in_memory(train).x
+            layer.adapt(x[:: -(-len(x) // MOST_ROWS)])
 
 
 @registered

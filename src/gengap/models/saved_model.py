@@ -171,11 +171,19 @@ def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: 
     logged loss. A model of a number (a `task` that is a Regression) gives it in the target's own units, and so does
     its loss.
     """
-    from gengap.models.layers import MemberFactors, MemberMean, MixupLayer, PeriodicFeatures, TreatedSequential
+    from gengap.models.layers import (
+        MemberFactors,
+        MemberMean,
+        MixupLayer,
+        PeriodicFeatures,
+        QuantileFeatures,
+        TreatedSequential,
+    )
 
     replaced = (
         MixupLayer,
         PeriodicFeatures,
+        QuantileFeatures,
         MemberFactors,
         MemberMean,
     )

@@ -288,6 +288,8 @@ class TrialFactory:
 
     def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
         """Return the model with its rows and settings; the trial may use a share of the training rows."""
+        from gengap.models.layers import adapt_to_rows
+
         trial, recipe = self.trial, self.trial.recipe(self.plan)
         train = take_share(train, trial.share, self.seed)
         is_settled = None
@@ -302,6 +304,7 @@ class TrialFactory:
         else:
             weighted, features = train.weights is not None, validation.x.shape[1]
             model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
+            adapt_to_rows(model, train)
         values = self.user_models.row_values if self.user_models is not None else None
         config = TrainConfig(*options, precision=self.precision, is_settled=is_settled, row_values=values)
         return BuiltTrial(model, train, config)
