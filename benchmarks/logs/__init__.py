@@ -1,0 +1,1 @@
+"""Training logs of many forms with what an expert reads in them."""
