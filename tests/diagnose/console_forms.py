@@ -295,6 +295,41 @@ FORMS = {
             "[2022/05/01 10:12:01] ppocr INFO: best metric, acc: 0.912345, fps: 1200.1, best_epoch: 1",
         ),
     ),
+    "split-of-a-counter": Form(
+        (
+            "04/16 17:10:34 - mmengine - INFO - Epoch(train)  [{e}][50/50]  lr: 1.0000e-02  time: 0.8205  loss: {t}",
+            "04/16 17:10:58 - mmengine - INFO - Epoch(val) [{e}][20/20]    loss: {v}  data_time: 0.0081  time: 0.0713",
+        ),
+    ),
+    "time-called-cost": Form(
+        (
+            "[TRAIN] epoch: {e}, iter: {e}0/90, loss: {t}, batch_cost: 0.5659, reader_cost: 0.1, ips: 7.0 samples/sec",
+            "200/200 [==============================] - 6s 30ms/step - batch_cost: 0.0290 - reader cost: 8.5472e-0",
+            "[EVAL] #Images: 200 mIoU: {v}",
+        ),
+        scores=True,
+    ),
+    "best-at-an-epoch": Form(
+        (
+            "epoch {e}/{n}", "1/2, train_loss: {t}", "2/2, train_loss: {t}",
+            "current epoch: {e} current mean dice: {v} best mean dice: 0.9999 at epoch: 1",
+        ),
+        scores=True,
+    ),
+    "splits-of-no-metric": Form(("Epoch: {e:03d}, Loss: 9.9, Train: {t}, Val: {v}, Test: 0.7012",)),
+    "vali": Form(
+        ("train 8521", "val 2857", "\titers: 100, epoch: {e} | loss: {t}",
+         "Epoch: {e}, Steps: 266 | Train Loss: {t} Vali Loss: {v} Test Loss: 0.5012"),
+    ),
+    "sentences": Form(
+        (
+            "2017-01-10 10:03:20 INFO  DistriOptimizer$:241 - [Epoch {e} 512/1024][Iteration {e}][Wall Clock 1.90s] Trained 512"
+            " records in 1.85 seconds. Throughput is 276.9 records/second. Loss is {t}.",
+            "2017-01-10 10:03:50 INFO  DistriOptimizer$:471 - [Wall Clock 3.90s] Validate model...",
+            "2017-01-10 10:03:52 INFO  DistriOptimizer$:520 - Top1Accuracy is Accuracy(correct: 31, count: 100, accuracy: {v})",
+        ),
+        scores=True,
+    ),
     "glued-names": Form(("(epoch = {e}, trnloss = {t}, tstloss = {v})",)),
     "evaluation-first": Form(("val loss {v}", "step {e:4d}/{n} | train loss {t} | norm 1.2345 | lr 3.00e-04 | 123.45 ms")),
     "vietnamese": Form(("Epoch {e}/{n}: mất mát huấn luyện = {t}, mất mát kiểm định = {v}",)),

@@ -71,6 +71,10 @@ TYPES = """src/test_{i}.py:{i}:12: error: Incompatible return value type (got "f
 src/train.py:{i}: note: Revealed type is "loss.Score[{i}]"
 Found {i} errors in {i} files (checked 12 source files)
 """
+UNUSED = """src/solver/loss.c:{i}:25: warning: unused variable 'val_{i}' [-Wunused-variable]
+  3{i} |   double val_{i} = 0.{i};
+      |          ^~~~~
+"""
 COVERAGE = """Name                 Stmts   Miss  Cover   Missing
 src/train_{i}.py        {i}      3    9{i}%   12-14
 src/test_loss_{i}.py    {i}      1    8{i}%   7

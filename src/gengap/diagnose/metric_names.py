@@ -14,6 +14,7 @@ from functools import lru_cache
 from gengap.diagnose.metric_words import (
     AVERAGED,
     CAMEL,
+    EVALUATED,
     EVALUATION_ONLY,
     GLUED,
     HELD_OUT,
@@ -108,12 +109,13 @@ def _with_evaluations(found: dict[str, CurveKey], keys: dict[str, CurveKey]) -> 
     if any(split in ("validation", "test") and metric for split, metric in found.values()):
         scores = {name: key[1] for name, key in keys.items() if not key[0] and HELD_OUT.match(name)}
         return found | {name: ("validation", metric) for name, metric in scores.items()}
-    alone = {name: ("validation", key[1]) for name, key in keys.items() if not key[0] and _held_out(key[1])}
-    return found | alone
-
-
-def _held_out(metric: str) -> bool:
-    return HELD_OUT.match(metric) is not None or rank_in(metric, EVALUATION_ONLY) is not None
+    trained = any(split == "train" for split, _ in keys.values())
+    known = EVALUATION_ONLY + EVALUATED if trained else EVALUATION_ONLY
+    return found | {
+        name: ("validation", metric)
+        for name, (split, metric) in keys.items()
+        if not split and (HELD_OUT.match(metric) or rank_in(metric, known) is not None)
+    }
 
 
 def _numbered(names: list[str]) -> dict[str, CurveKey | None]:

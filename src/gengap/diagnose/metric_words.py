@@ -7,7 +7,7 @@ import re
 SPLITS = {
     **dict.fromkeys(("train", "training", "trn", "learn", "dtrain", "trainset", "tr", "trained"), "train"),
     **dict.fromkeys(
-        ("val", "valid", "validation", "validate", "dval", "dvalid", "valset", "vld", "vl"), "validation"
+        ("val", "vali", "valid", "validation", "validate", "dval", "dvalid", "valset", "vld", "vl"), "validation"
     ),
     **dict.fromkeys(("eval", "evaluation", "deval", "dev", "holdout", "heldout", "devset"), "validation"),
     **dict.fromkeys(("crossval", "crossvalidation", "validating", "evaluating", "validset"), "validation"),
@@ -31,10 +31,12 @@ SCORES = (
 )
 RATES = ("wer", "cer")  # errors that are evaluated as scores are, beside a loss
 EVALUATION_ONLY = ("map", "bleu", "sacrebleu", "rouge", "meteor", "fid", "miou")  # never computed on training rows
+EVALUATED = ("dice", "psnr", "ssim")  # beside a loss that is called that of training, computed on other rows
 HELD_OUT = re.compile(r"(metrics|coco)/")  # YOLO's and MMDetection's scores on validation images
 NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests, in words joined by "_"
     r"(^|_)(lr|learning_rate|runtime|per_second|flos|grad_norm|(wall_?)?time|timestamp|seconds?|memory|momentum|"
-    r"hp_metric|vs_iterations|std|stdv|stddev|best|weight_decay|num_\w+)(_|$)"
+    r"hp_metric|vs_iterations|std|stdv|stddev|best|weight_decay|num_\w+|"
+    r"(time|batch|reader|iter)_cost|throughput|clock)(_|$)"
     r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$"
 )
 CAMEL = re.compile(r"^(?i:(train|training|val|valid|validation|eval|test))(?=[A-Z][a-z])")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from gengap.diagnose.readers import events, mlflow, sqlite
+from gengap.diagnose.readers import epoch_files, events, mlflow, sqlite
 from gengap.diagnose.readers.entrances import expand, local_copy
 from gengap.diagnose.readers.file_names import join_parts
 from gengap.diagnose.readers.paths import read_file
@@ -152,7 +152,7 @@ def _named(name: str) -> Reader:
     """Return a reader of all files with this name."""
 
     def read(paths: Paths, folder: Path, file: str) -> list[Log]:
-        found = [path for path in paths if path.name == name]
+        found = [path for path in paths if path.name == name and not _is_artifact(path)]
         found = _last_checkpoints(found) if name == "trainer_state.json" else found
         own = folder / "histories.parquet"
         read_as = {p: read_file(p, file if p == own else _joined(file, folder, p)) for p in found}
@@ -246,7 +246,13 @@ class Kind(NamedTuple):
 
 
 def _has_name(*names: str) -> Callable[[Path], bool]:
-    return lambda path: path.name in names
+    return lambda path: path.name in names and not _is_artifact(path)
+
+
+def _is_artifact(path: Path) -> bool:
+    """Return whether a file was saved with a run of MLflow that has metrics of its own."""
+    roots = (parent.parent for parent in path.parents if parent.name == "artifacts")
+    return any((root / "meta.yaml").exists() and any((root / "metrics").glob("*")) for root in roots)
 
 
 def _is_of_mlflow(path: Path) -> bool:
@@ -266,6 +272,7 @@ KINDS = (
     Kind(_wandb, lambda path: path.suffix == ".wandb" or path.name == "wandb-history.jsonl"),
     *(Kind(_named(name), _has_name(name)) for name in FRAMEWORKS),
     Kind(_events, events.is_event_file),
+    Kind(epoch_files.read_epoch_files, epoch_files.is_epoch_file, further=False),
     Kind(_texts(TEXTS), _is_text(TEXTS), further=False),
     Kind(_texts(CARDS), _is_text(CARDS), further=False),
 )

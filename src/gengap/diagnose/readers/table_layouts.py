@@ -6,6 +6,7 @@ epochs. What the reader had to decide is noted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from gengap.errors import DataError, printable, shown
 from gengap.history import History, Series
 from gengap.text.catalog import Message
 
+FIRST_SET = re.compile(r"validation_0(?![0-9])")  # XGBoost's first set: a second one would make it training
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
 
@@ -164,10 +166,26 @@ def _positions(
     if usable:
         repeats = {role: sum(len(at) - len(np.unique(x[at])) for at in logged) for role, x in usable.items()}
         x = usable[min(repeats, key=lambda role: repeats[role])]
+        if len(usable) > 1 and _are_steps_of_epochs(usable["epoch"], usable["step"], logged):
+            return np.arange(len(rows), dtype=np.float64), [Message("read-steps-of-epochs")]
         return np.where(np.abs(x) < WHOLE, x, WHOLE), []  # rows without a curve may lack it
     named = [roles[role] for role in ("epoch", "step") if role in roles]
     notes = [Message("read-not-whole", {"columns": tuple(named)})] if named else []
     return np.arange(len(rows), dtype=np.float64), notes
+
+
+def _are_steps_of_epochs(epoch: np.ndarray, step: np.ndarray, logged: list[np.ndarray]) -> bool:
+    """Return whether steps start again each epoch, and every curve has several values an epoch, one for each step.
+
+    A curve with one value an epoch counts epochs, so its epochs are positions for all.
+    """
+
+    def several(at: np.ndarray) -> bool:
+        again = len(np.unique(epoch[at])) < len(at) > len(np.unique(step[at]))
+        in_order = bool((np.diff(epoch[at]) >= 0).all())
+        return again and in_order and len(np.unique(np.stack([epoch[at], step[at]]), axis=1).T) == len(at)
+
+    return bool(logged) and all(map(several, logged))
 
 
 def _diverged(curves: list[LoggedColumn], x: np.ndarray) -> tuple[list[LoggedColumn], list[Message]]:
@@ -246,6 +264,8 @@ def build_log(
         decided += [note] if note else []
         if curve.key[0] == "validation" and (parse(curve.name) or ("", ""))[0] == "test":
             decided.append(Message("read-test-as-validation", {"column": curve.name}))
+        if curve.key[0] == "validation" and FIRST_SET.match(curve.name):
+            decided.append(Message("read-set-alone", {"column": curve.name}))
         key = curve.key[0], printable(curve.key[1])
         if key in series and len(series[key]) >= len(x):
             left_out.append(curve.name)

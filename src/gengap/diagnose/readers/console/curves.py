@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -30,11 +30,11 @@ class Curve(NamedTuple):
 
 def console_logs(found: Collector) -> list[Log]:
     """Return the runs that a collector found; none if there is no curve."""
-    if not _is_training(found):
-        return []
     columns = _one_form_each(found)
     columns = _direction_by_best(found, columns)
     keys = assign(columns)
+    if not _is_training(found, [columns[name] for name in keys]):
+        return []
     run = np.asarray(found.rows.run, np.int64)
     logs: list[Log] = []
     labels = np.unique(run).tolist() if len(found.rows.runs) > 2 else [None]
@@ -57,11 +57,11 @@ def console_logs(found: Collector) -> list[Log]:
     return logs
 
 
-def _is_training(found: Collector) -> bool:
-    """Return whether anything is logged twice, or at an epoch or step; results of a test are neither."""
+def _is_training(found: Collector, curves: Sequence[Column]) -> bool:
+    """Return whether a curve is logged twice, or anything at an epoch or step; results of a test are neither."""
     run = np.asarray(found.rows.run, np.int64)
     placed = any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step))
-    rows = (run[np.asarray(column.rows, np.int64)] for column in found.rows.columns.values())
+    rows = (run[np.asarray(column.rows, np.int64)] for column in curves)
     return placed or any(len(np.unique(one)) < len(one) for one in rows)
 
 

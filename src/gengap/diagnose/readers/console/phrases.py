@@ -28,7 +28,21 @@ SUMMARY |= {
     "largest",
     "prior",
 }
-SUMMARY |= {"baseline", "remaining", "elapsed", "eta", "speed", "weight", "weights", "scale", "coef", "coefficient"}
+SUMMARY |= {
+    "baseline",
+    "remaining",
+    "elapsed",
+    "clock",
+    "throughput",
+    "eta",
+    "speed",
+    "weight",
+    "weights",
+    "scale",
+    "coef",
+    "coefficient",
+}
+TIMED = {"time", "batch", "reader", "data", "iter"}  # before "cost" they make it a duration
 COUNTED = {"images", "samples", "size", "batches", "rows", "files", "examples", "seed", "workers", "port", "pid"}
 COUNTED |= {
     "length",
@@ -88,7 +102,7 @@ VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
 SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
 LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
-CODE = re.compile(r"\.[a-z]{2,4}$|::|\.py\b|[\\<>;?$]|/.*/.*/")  # files, functions, addresses
+CODE = re.compile(r"\.(?:[a-z]{2,4}|[chr])$|::|\.py\b|[\\<>;?$]|/.*/.*/")  # files, functions, addresses
 LOGGED_BY = re.compile(r"_(?:step|epoch)$")  # Lightning's train_loss_epoch
 WORD = re.compile(r"[a-z][a-z]*\d*|\d+")
 
@@ -174,6 +188,8 @@ def counter(name: str) -> str | None:
     listed = (
         in_english(name.lower()).replace("(", " ").replace(")", " ").replace("[", " ").replace("]", " ").split()
     )
+    if name.endswith(")") and len(listed) > 1 and listed[-1] in SPLITS:  # Epoch(val)
+        listed.pop()
     if not listed:
         return None
     last = re.split(r"[/.]", listed[-1].strip("#:."))[-1]
@@ -214,6 +230,8 @@ def metric_name(segment: str) -> str | None:
     found = set(words(" ".join([*listed[-3:], *taken])))
     last = LOGGED_BY.sub("", taken[-1])
     ends = set(words(last if is_metric(last) else taken[-1])[-1:])
+    if ends == {"cost"} and found & TIMED:
+        return None
     if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
         return None
     name = re.sub(r"^[(\[](\w+)[)\]]", r"\1", " ".join(taken)).strip(" :-=.[]")

@@ -112,6 +112,8 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         kind = counter(phrase.name) if phrase.name else None
         if kind == "batch":
             found.append(Place("batch", i, ""))
+        elif kind == "epoch" and any(place.kind == "epoch" for place in found):
+            continue  # epoch: 5, acc: 0.7, best acc: 0.8 at epoch: 3
         elif kind is not None:
             found.append(Place(kind, i, phrase.name))
         elif not phrase.name and not phrase.context and not any(p.kind in ("epoch", "step") for p in found):
@@ -149,13 +151,18 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
     metric = ""  # the metric that the line named before
     found: list[Named] = []
     taken: set[tuple[str, str]] = set()
+    counted_alone = (
+        False  # whether that metric had a number without a split, as in `Loss: 0.5, Train: 0.9, Val: 0.8`
+    )
     again = _repeated(phrases)
+    training_is_bare = any(SPLITS.get(phrase.name.lower()) == "train" for phrase in phrases)
     for i, phrase in enumerate(phrases):
         if any(map(BEST_BEFORE.fullmatch, phrase.context)):
             break
         for segment in phrase.context:
             carried = split_of(segment) or carried
-            metric = segment if is_metric(segment) and not split_of(segment) else metric
+            if is_metric(segment) and not split_of(segment):
+                metric, counted_alone = segment, False
         if not phrase.name:
             _take_unnamed(texts, i, found)
             continue
@@ -180,7 +187,7 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             continue
         split = own[0] if own else None
         bare = _without_splits(plain) if own else plain
-        if own and not bare:
+        if own and not bare and not (counted_alone and training_is_bare):
             bare = _without_splits(in_plain_english(metric))
             name = f"{name} {bare}" if bare else name
         elif not own:
@@ -190,6 +197,7 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             elif guess == "validation":  # AP: 0.13, AP .5: 0.55
                 continue
         metric = bare
+        counted_alone = not split
         if own and (" " in plain or not re.search(r"[_/.-]", plain)):
             carried = split
         glued = split or glued

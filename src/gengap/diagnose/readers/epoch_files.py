@@ -1,0 +1,65 @@
+"""A run whose epochs are in a JSON file each: metrics_epoch_0.json, metrics_epoch_1.json, ..."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import itemgetter
+from pathlib import Path
+
+from gengap.diagnose.readers.documents import table_of_records
+from gengap.diagnose.readers.log_table import ROLES
+from gengap.diagnose.readers.table_layouts import read_log_table
+from gengap.diagnose.run_curves import Log
+
+NAME = re.compile(r"(.*?)(\d{1,9})\.json")
+MAX_BYTES = 1 << 20  # of one file
+FEWEST = 3  # files that show a run
+
+Record = dict[str, object]
+
+
+def is_epoch_file(path: Path) -> bool:
+    """Return whether a file may hold the values of one epoch: a JSON file whose name ends in a number."""
+    return NAME.fullmatch(path.name) is not None
+
+
+def read_epoch_files(paths: Sequence[Path], folder: Path, file: str) -> list[Log]:
+    """Return the runs in files whose names differ in a number only, each a dict of an epoch's values.
+
+    Args:
+        paths: All files below the folder.
+        folder: The folder.
+        file: What errors call the folder.
+    """
+    runs: dict[tuple[Path, str], list[tuple[int, Record]]] = {}
+    for path in paths:
+        found = NAME.fullmatch(path.name)
+        if found and (record := _record(path)) is not None:
+            runs.setdefault((path.parent, found[1]), []).append((int(found[2]), record))
+    logs: list[Log] = []
+    for (parent, stem), numbered in runs.items():
+        if len(numbered) >= FEWEST:
+            shown = Path(file) / (parent / f"{stem}*.json").relative_to(folder)
+            logs += read_log_table(table_of_records(_in_order(numbered), str(shown)))
+    curves = (log for log in logs if any(len(series) > 1 for series in log.history.series.values()))
+    return [replace(log, reader="json") for log in curves]
+
+
+def _record(path: Path) -> Record | None:
+    if path.stat().st_size > MAX_BYTES:
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _in_order(numbered: Sequence[tuple[int, Record]]) -> list[Record]:
+    """Return the records by number, which is their epoch if they name none."""
+    named = any(name in ROLES["epoch"] for _, record in numbered for name in record)
+    ordered = sorted(numbered, key=itemgetter(0))
+    return [record if named else {"epoch": number, **record} for number, record in ordered]

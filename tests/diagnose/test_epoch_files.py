@@ -1,0 +1,85 @@
+"""Folders with a JSON file for each epoch, tables whose steps start again, artifacts, and a set that is alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import choose_curves
+from gengap.errors import DataError
+
+LOSSES = st.lists(st.floats(0.001, 99), min_size=3, max_size=14)
+
+
+@settings(max_examples=25, deadline=None)
+@given(losses=LOSSES, named=st.booleans(), first=st.integers(0, 3))
+def test_a_file_for_each_epoch_is_one_run(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], named: bool, first: int
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "config.json").write_text('{"lr": 0.1}', encoding="utf-8")
+    for epoch, loss in enumerate(losses, first):
+        record = {"training_loss": loss / 2, "validation_loss": loss, "best_validation_loss": 0.1}
+        (folder / f"metrics_epoch_{epoch}.json").write_text(
+            json.dumps({"epoch": epoch, **record} if named else record), encoding="utf-8"
+        )
+    (log,) = read(folder)
+    found = choose_curves(log)
+    assert found.validation.values.tolist() == losses
+    assert found.validation.epochs.tolist() == list(range(first, first + len(losses)))
+    assert found.train is not None and found.train.values.tolist() == [loss / 2 for loss in losses]
+
+
+def test_numbered_files_without_curves_are_no_run(tmp_path: Path) -> None:
+    for i in range(5):
+        (tmp_path / f"sample_{i}.json").write_text(json.dumps({"id": i, "text": "a"}), encoding="utf-8")
+        (tmp_path / f"broken_{i}.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match="no log is in this folder"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("end", [-1, 1500])
+def test_values_count_in_order_if_steps_start_again_in_each_epoch(tmp_path: Path, end: int) -> None:
+    rows = [(epoch, step) for epoch in range(4) for step in (500, 1000, end)]
+    lines = [f"{epoch},{step},{0.5 + i / 100}" for i, (epoch, step) in enumerate(rows)]
+    path = tmp_path / "evaluation_results.csv"
+    path.write_text("\n".join(["epoch,steps,eval_spearman", *lines]), encoding="utf-8")
+    (log,) = read(path)
+    assert choose_curves(log).validation.values.tolist() == [0.5 + i / 100 for i in range(12)]
+    assert "read-steps-of-epochs" in {note.code for note in log.notes}
+
+
+def test_one_value_an_epoch_makes_epochs_the_positions(tmp_path: Path) -> None:
+    lines = [f"{e},{s},{1 / (1 + e + s)},{1 / (1 + e) if s else ''}" for e in range(5) for s in (0, 1)]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["epoch,step,train_loss,val_loss", *lines]), encoding="utf-8")
+    (log,) = read(path)
+    assert choose_curves(log).validation.epochs.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_table_saved_with_a_run_of_mlflow_is_not_its_log(tmp_path: Path) -> None:
+    run = tmp_path / "mlruns" / "0" / "a1b2"
+    for name, scale in (("train_loss", 1), ("val_loss", 2)):
+        (run / "metrics").mkdir(parents=True, exist_ok=True)
+        points = [f"{1700000000000 + i} {scale / (i + 1)} {i}" for i in range(9)]
+        (run / "metrics" / name).write_text("\n".join(points), encoding="utf-8")
+    (run / "meta.yaml").write_text("run_id: a1b2\nrun_name: bold\nlifecycle_stage: active\n", encoding="utf-8")
+    (run / "artifacts").mkdir()
+    (run / "artifacts" / "metrics.csv").write_text("epoch,val_loss\n0,5\n1,4\n", encoding="utf-8")
+    (log,) = read(tmp_path)
+    assert log.reader == "mlflow"
+    assert choose_curves(log).validation.values.tolist() == [2 / (i + 1) for i in range(9)]
+
+
+def test_a_first_set_that_is_alone_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    for names, noted in ((("validation_0",), True), (("validation_0", "validation_1"), False)):
+        lines = ["\t".join([f"[{i}]", *(f"{name}-logloss:{1 / (i + 1):.4f}" for name in names)]) for i in range(9)]
+        path.write_text("\n".join(lines), encoding="utf-8")
+        (log,) = read(path)
+        assert ("read-set-alone" in {note.code for note in log.notes}) is noted
