@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy.sparse import csr_array
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
-from sklearn.ensemble import GradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.ensemble import GradientBoostingRegressor, StackingClassifier, VotingClassifier
+from sklearn.linear_model import LassoCV, LogisticRegression, LogisticRegressionCV, Ridge, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -23,6 +24,8 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import gengap
+from gengap.check.complexity import ladders
+from gengap.check.estimators import facts, name_of, resolve
 from gengap.check.gains import Gain, Units, best_gain, chosen_losses, gain
 from gengap.check.result import CheckResult
 from gengap.errors import DataError, TooFewRowsError, UsageError
@@ -178,7 +181,8 @@ def test_a_row_of_weight_two_counts_like_two_rows_in_the_loss() -> None:
     x, y = numbers()
     weights = np.where(np.arange(len(y)) % 2, 1.0, 3.0)
     result = gengap.check(make_pipeline(StandardScaler(), Ridge()), x, y, sample_weight=weights, cv=3)
-    losses = result.facts.walk.base.losses.mean(axis=0)
+    losses = np.nanmean(result.facts.walk.base.losses, axis=0)
+    assert list(result.references["model"]) == ["constant", "linear", "trees"]
     assert result.facts.loss == pytest.approx(np.average(losses, weights=weights))
     with pytest.raises(DataError, match="sample_weight: expected numbers of 0 or more"):
         gengap.check(Ridge(), x, y, sample_weight=-weights)
@@ -296,6 +300,103 @@ ERRORS = [
 def test_errors_are_in_plain_words(call: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         call(*numbers())
+
+
+def test_bad_settings_are_given_up_after_two_folds_and_never_chosen(tree: CheckResult) -> None:
+    walk = gengap.check(KNeighborsRegressor(5), *numbers()).facts.walk
+    missing = [np.isnan(each.losses[0]).mean() for each in walk.found]
+    assert set(missing) == {0.0, 0.6}
+    assert not np.isnan(walk.best_losses()[0]).any()
+    assert tree.facts.walk.evaluator.fits < 12 * 5
+
+
+def test_a_setting_on_fewer_folds_is_compared_on_these() -> None:
+    base, partial = np.arange(1.0, 11)[None], np.full((1, 10), np.nan)
+    partial[0, [0, 1, 5, 6]] = base[0, [0, 1, 5, 6]] / 2  # folds 0 and 1 of five
+    found = gain(partial, base, units(10))
+    assert found.mean == pytest.approx(0.5) and found.error == pytest.approx(0)
+    full = 0.9 * base
+    at, better = best_gain([partial, full], base, units(10))
+    assert at == 1 and better.mean == pytest.approx(0.1)
+
+
+def test_folds_drawn_again_are_paired_within_each_drawing() -> None:
+    base, other = np.ones((2, 10)), np.full((2, 10), 0.5)
+    other[1] = np.nan
+    base[1] = 100.0  # not compared with the first drawing
+    both = Units(np.tile(np.arange(10) % 5, (2, 1)), None, 0.25, 5)
+    assert gain(other, base, both).mean == pytest.approx(0.5)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of LogisticRegressionCV
+@pytest.mark.parametrize(
+    ("estimator", "inside", "axes"),
+    [
+        (
+            VotingClassifier(
+                [
+                    ("tree", DecisionTreeClassifier()),
+                    ("line", make_pipeline(StandardScaler(), LogisticRegression())),
+                ]
+            ),
+            "",
+            {"tree__max_leaf_nodes", "line__logisticregression__C"},
+        ),
+        (
+            StackingClassifier([("near", KNeighborsClassifier(1))], LogisticRegression(), cv=2),
+            "",
+            {"near__n_neighbors", "final_estimator__C"},
+        ),
+        (RidgeCV([0.5]), "Ridge", {"alpha"}),
+        (make_pipeline(StandardScaler(), LassoCV(alphas=[0.1], cv=2)), "Pipeline(Lasso)", {"lassocv__alpha"}),
+        (
+            make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=[0.5], cv=2)),
+            "Pipeline(LogisticRegression)",
+            {"logisticregressioncv__C"},
+        ),
+        (
+            make_pipeline(StandardScaler(), GridSearchCV(KNeighborsRegressor(), {"n_neighbors": [2]}, cv=2)),
+            "Pipeline(KNeighborsRegressor)",
+            {"gridsearchcv__n_neighbors"},
+        ),
+    ],
+)
+def test_ensembles_and_estimators_that_choose_have_the_paths_of_what_is_inside(
+    estimator: Any, inside: str, axes: set[str]
+) -> None:
+    x, y = classes() if is_classifier(estimator) else numbers()
+    made = resolve(estimator, x, y)
+    assert {ladder.axis for ladder in ladders(made, {"rows": 200.0} | facts(clone(made).fit(x, y)))} == axes
+    assert not inside or name_of(made) == inside
+    assert not hasattr(estimator, "n_features_in_")
+
+
+def test_metadata_is_routed_as_estimators_request_it() -> None:
+    class Noted(Ridge):
+        seen: ClassVar[list[set[str]]] = []
+
+        def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Noted:
+            self.seen.append(
+                {n for n, v in (("w", sample_weight), ("g", groups)) if v is not None and len(v) == len(y)}
+            )
+            return super().fit(X, y)
+
+    x, y = numbers()
+    rows = {"sample_weight": np.ones(len(y)), "groups": np.arange(len(y)) % 6, "cv": 3}
+    with sklearn.config_context(enable_metadata_routing=True):
+        for request, expected in (({}, set()), ({"groups": True}, {"g"}), ({"sample_weight": True}, {"w"})):
+            Noted.seen.clear()
+            scaler = StandardScaler().set_fit_request(sample_weight=False)
+            gengap.check(make_pipeline(scaler, Noted().set_fit_request(**request)), x, y, **rows)
+            assert Noted.seen and all(each == expected for each in Noted.seen)
+
+
+def test_a_score_of_errors_keeps_its_sign_in_all_settings() -> None:
+    x, y = numbers()
+    result = gengap.check(DecisionTreeRegressor(), x, -y, scoring="explained_variance", cv=3)
+    bad = gengap.check(DecisionTreeRegressor(), x[::-1], y, scoring="explained_variance", cv=3)
+    assert 0 < result.facts.loss < 1 < bad.facts.loss  # negative scores are losses above 1
+    assert all(bad.path["loss"] > 0.9)
 
 
 def units(rows: int, folds: int = 5) -> Units:

@@ -364,7 +364,12 @@ def _of_part(part: Part, facts: Facts) -> list[Ladder]:
     if family is None:
         return []
     parameters = part.estimator.get_params()
-    found = [rule(parameters, {**facts, "most_n_neighbors": facts.get("rows", 1e6) / 2}) for rule in family.rules]
+    own = {}
+    for key, value in facts.items():  # those of an ensemble's member have its name in front
+        member, _, name = key.rpartition("__")
+        if not member or f"__{member}__" in f"__{part.prefix}":
+            own[name] = value
+    found = [rule(parameters, {**own, "most_n_neighbors": facts.get("rows", 1e6) / 2}) for rule in family.rules]
     return [_with_prefix(ladder, part.prefix) for ladder in found if ladder.simpler or ladder.flexible]
 
 

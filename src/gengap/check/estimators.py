@@ -1,7 +1,8 @@
 """What is inside an estimator: the part that has the complexity, its facts after a fit, and its staged predictions.
 
 A Pipeline's complexity is that of its last step, a TransformedTargetRegressor's that of its regressor, and a
-search's that of its best estimator. Libraries are recognised by name, so none is imported here.
+search's that of its best estimator. Voting and stacking have that of their members. Libraries are recognised by
+name, so none is imported here.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import numpy as np
 from gengap.errors import UsageError
 
 WRAPPED = ("regressor", "estimator")  # parameters that hold the estimator which a wrapper fits
+ENSEMBLES = ("VotingClassifier", "VotingRegressor", "StackingClassifier", "StackingRegressor")
 WRAPPERS = ("TransformedTargetRegressor", "CalibratedClassifierCV", "OneVsRestClassifier", "OneVsOneClassifier")
 SEARCHES = ("param_grid", "param_distributions")
+CHOSEN = ("alpha", "l1_ratio", "C", "n_nonzero_coefs")  # parameters that an estimator ...CV chooses
 
 
 class Part(NamedTuple):
@@ -34,11 +37,8 @@ def families(estimator: Any) -> Iterator[tuple[str, str]]:
 def parts(estimator: Any) -> list[Part]:
     """Return the parts of an estimator that can have a complexity: the last step first, then transformers."""
     found = [Part("", estimator)]
-    outer = found[0]
-    while (inner := _inner(outer)) is not None:
-        outer = inner
+    while (inner := _inner(found[0])) is not None:
         found.insert(0, inner)
-    chain = [part for part in found if not _is_pipeline(part.estimator)]
     transformers = [
         Part(f"{part.prefix}{name}__", step)
         for part in found
@@ -46,7 +46,22 @@ def parts(estimator: Any) -> list[Part]:
         for name, step in part.estimator.steps[:-1]
         if hasattr(step, "get_params")
     ]
-    return chain[:1] + transformers
+    return [*(_members(found[0]) or found[:1]), *transformers]
+
+
+def _members(part: Part) -> list[Part]:
+    """Return the parts of the members of a voting or stacking ensemble and of its final estimator."""
+    parameters = part.estimator.get_params(deep=False)
+    named = parameters.get("estimators")
+    if type(part.estimator).__name__ not in ENSEMBLES or not isinstance(named, list):
+        return []
+    inside = [*named, ("final_estimator", parameters.get("final_estimator"))]
+    return [
+        Part(f"{part.prefix}{name}__{each.prefix}", each.estimator)
+        for name, member in inside
+        if hasattr(member, "get_params")
+        for each in parts(member)
+    ]
 
 
 def _is_pipeline(estimator: Any) -> bool:
@@ -93,7 +108,10 @@ def name_of(estimator: Any) -> str:
 
 
 def resolve(estimator: Any, X: Any, y: Any) -> Any:
-    """Return an unfitted copy; of a search, that of its best estimator (the search runs if it has not yet).
+    """Return an unfitted copy, without the choices that the estimator makes itself.
+
+    Of a search, it is the best estimator; of one like RidgeCV, the estimator with the chosen parameter. Both are
+    fitted for this, unless they are fitted already.
 
     Raises:
         UsageError: If this is no estimator.
@@ -104,10 +122,54 @@ def resolve(estimator: Any, X: Any, y: Any) -> Any:
         kind = estimator.__name__ if isinstance(estimator, type) else type(estimator).__name__
         hint = f"; give an instance: {kind}()" if isinstance(estimator, type) else ""
         raise UsageError(f"estimator: {kind} is no scikit-learn estimator with fit and get_params{hint}")
-    if any(hasattr(estimator, name) for name in SEARCHES) and hasattr(estimator, "estimator"):
-        searched = estimator if hasattr(estimator, "best_params_") else clone(estimator).fit(X, y)
-        return clone(searched.estimator).set_params(**clone_values(searched.best_params_))
-    return clone(estimator)
+    last = Part("", estimator)
+    while (inner := _inner(last)) is not None:
+        last = inner
+    if not _is_search(last.estimator) and _without_choice(last.estimator) is None:
+        return clone(estimator)
+    fitted = fitted_part(estimator)
+    if not _has_chosen(fitted):
+        fitted = fitted_part(clone(estimator).fit(X, y))
+    if not _has_chosen(fitted):
+        return clone(estimator)
+    chosen = _chosen(fitted)
+    return clone(estimator).set_params(**{last.prefix[:-2]: chosen}) if last.prefix else chosen
+
+
+def _is_search(estimator: Any) -> bool:
+    return hasattr(estimator, "estimator") and any(hasattr(estimator, name) for name in SEARCHES)
+
+
+def _without_choice(estimator: Any) -> type | None:
+    """Return the class that fits one value where a class such as RidgeCV chooses it; None for others."""
+    from sklearn import linear_model
+
+    kind = type(estimator)
+    if not (kind.__name__.endswith("CV") and kind.__module__.startswith(linear_model.__name__)):
+        return None
+    return getattr(linear_model, kind.__name__[:-2], None)
+
+
+def _has_chosen(fitted: Any) -> bool:
+    return hasattr(fitted, "best_params_") or (
+        _without_choice(fitted) is not None and any(hasattr(fitted, f"{name}_") for name in CHOSEN)
+    )
+
+
+def _chosen(fitted: Any) -> Any:
+    """Return an unfitted estimator with what a fitted search, or a fitted estimator such as RidgeCV, chose."""
+    from sklearn.base import clone
+
+    kind = _without_choice(fitted)
+    if kind is None:
+        return clone(fitted.estimator).set_params(**clone_values(fitted.best_params_))
+    names, own = kind().get_params(), fitted.get_params(deep=False)
+    values = {name: own[name] for name in names if name in own and name != "precompute"}
+    for name in CHOSEN:
+        found = np.ravel(np.asarray(getattr(fitted, f"{name}_", None) if name in names else None))
+        if found.dtype.kind in "iuf":
+            values[name] = type(found[0].item())(found.mean())  # one value for all classes
+    return kind(**clone_values(values))
 
 
 def clone_values(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -125,9 +187,16 @@ def with_seed(estimator: Any, seed: int) -> Any:
 
 
 def facts(fitted: Any) -> dict[str, float]:
-    """Return what a fit shows of its complexity: `leaves` of a tree, `rounds` of boosting, `gamma` of a kernel."""
+    """Return what a fit shows of its complexity: `leaves` of a tree, `rounds` of boosting, `gamma` of a kernel.
+
+    Those of an ensemble's members have the member's name in front, as in `forest__leaves`.
+    """
     inner, found = fitted_part(fitted), {}
-    trees = np.ravel(getattr(inner, "estimators_", [inner])).tolist()
+    if type(inner).__name__ in ENSEMBLES:
+        for name, member in getattr(inner, "named_estimators_", {}).items():
+            found |= {f"{name}__{key}": value for key, value in facts(member).items()} if name != "drop" else {}
+    nested = (each if isinstance(each, np.ndarray) else [each] for each in getattr(inner, "estimators_", [inner]))
+    trees = [tree for each in nested for tree in each]
     leaves = [tree.get_n_leaves() for tree in trees[:20] if hasattr(tree, "get_n_leaves")]
     if leaves:
         found["leaves"] = float(np.mean(leaves))

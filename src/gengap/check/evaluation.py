@@ -1,6 +1,6 @@
 """Fits settings of an estimator on every fold and keeps every validation row's loss.
 
-    Evaluator(estimator, inputs, loss).evaluate([Setting(...), ...]) -> one Evaluation for each
+    Evaluator(estimator, inputs, loss).evaluate(Setting(...)) -> an Evaluation
 
 A setting is the estimator with a few parameters changed. Boosting rounds are stages of one fit.
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,16 @@ from threadpoolctl import threadpool_limits
 
 from gengap.check.estimators import clone_values, facts, fitted_part, fitted_rounds, staged_outputs, with_seed
 from gengap.check.inputs import Fold, Inputs, take
-from gengap.check.losses import Loss, align, calibrate, calibrate_other, check_scores, row_losses, scored
+from gengap.check.losses import (
+    Loss,
+    align,
+    best_score,
+    calibrate,
+    calibrate_other,
+    check_scores,
+    row_losses,
+    scored,
+)
 from gengap.errors import DataError, GengapError, reason
 
 MANY_ROWS = 20_000  # from here on, a fit may use several threads
@@ -58,9 +68,9 @@ class Evaluation:
     Attributes:
         setting: The setting.
         losses: Validation losses of shape (repeats, units); a unit is a row, or a fold if only folds have a loss.
-            NaN for rows that no fold validates.
+            NaN where the setting was not validated: bad settings are given up after a few folds.
         train_loss: Mean loss on training rows; None if it was not measured.
-        seconds: What its fits took, all together.
+        seconds: What one fit took.
     """
 
     setting: Setting
@@ -87,6 +97,7 @@ class _Fitted:
 
     outputs: list[Any]
     train_outputs: Any
+    sample: np.ndarray
     facts: dict[str, float]
     seconds: float
     unfinished: bool
@@ -99,28 +110,30 @@ def _fit(task: _Task) -> _Fitted:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = task.estimator.fit(
-            take(inputs.X, train), inputs.y[train], **_weights(task.estimator, inputs.weights, train)
+            take(inputs.X, train), inputs.y[train], **_metadata(task.estimator, inputs, train)
         )
         outputs = _outputs(task, fitted, test, task.stages)
         train_outputs = _outputs(task, fitted, task.sample, ())[0] if len(task.sample) else None
     unfinished = any(issubclass(each.category, UserWarning) and _is_unfinished(each.category) for each in caught)
-    return _Fitted(outputs, train_outputs, facts(fitted), time.perf_counter() - started, unfinished)
+    return _Fitted(outputs, train_outputs, task.sample, facts(fitted), time.perf_counter() - started, unfinished)
 
 
 def _is_unfinished(category: type) -> bool:
     return category.__name__ == "ConvergenceWarning"
 
 
-def _weights(estimator: Any, weights: np.ndarray | None, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the keyword with which `fit` takes weights; a pipeline's goes to its last step."""
+def _metadata(estimator: Any, inputs: Inputs, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the keywords of `fit`: weights, which a pipeline gives to its last step, or what routing asks for."""
     from sklearn import get_config
+    from sklearn.utils.metadata_routing import get_routing_for_object
 
-    if weights is None:
-        return {}
-    prefix = ""
-    if hasattr(estimator, "steps") and not get_config().get("enable_metadata_routing"):
-        prefix = f"{estimator.steps[-1][0]}__"
-    return {f"{prefix}sample_weight": weights[rows]}
+    given = {"sample_weight": inputs.weights, "groups": inputs.groups}
+    known = {name: values[rows] for name, values in given.items() if values is not None}
+    if get_config().get("enable_metadata_routing"):
+        wanted = get_routing_for_object(estimator).consumes("fit", known)
+        return {name: values for name, values in known.items() if name in wanted}
+    prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
+    return {f"{prefix}sample_weight": known["sample_weight"]} if "sample_weight" in known else {}
 
 
 def _outputs(task: _Task, fitted: Any, rows: np.ndarray, stages: Sequence[float]) -> list[Any]:
@@ -158,6 +171,7 @@ class Evaluator:
         progress: Function that is called with the number of finished fits and a name.
         facts: What the fits of the estimator as it is showed.
         unfinished: Whether one of its fits stopped before it converged.
+        best_score: The best possible score, 1 or 0, if the loss is a scorer's; None before the first fit.
         fits: Number of fits so far.
         doing: What they are for, in words.
     """
@@ -170,54 +184,59 @@ class Evaluator:
     progress: Callable[[int, str], None] | None = None
     facts: dict[str, float] = field(default_factory=dict)
     unfinished: bool = False
+    best_score: float | None = None
     fits: int = 0
     doing: str = ""
 
     def evaluate(
         self,
-        settings: Sequence[Setting],
+        setting: Setting,
         stages: Mapping[float, Setting] | None = None,
         *,
         train: bool = False,
-        repeats: int | None = None,
+        repeat: int = 0,
+        batches: Sequence[int] = (),
+        give_up: Callable[[Evaluation], bool] | None = None,
     ) -> list[Evaluation]:
-        """Return the evaluations of settings; those whose fits fail are left out.
+        """Return the evaluation of a setting and those of its stages; none if a fit fails.
 
         Args:
-            settings: The settings.
-            stages: For the first setting, further settings that are stages of its fits, by their share of the
-                boosting rounds.
+            setting: The setting.
+            stages: Further settings that are stages of the same fits, by their share of the boosting rounds.
             train: Whether the loss on training rows is measured too.
-            repeats: How many repetitions of the folds are used. Default: all.
+            repeat: Which repetition of the folds is used.
+            batches: Numbers of folds after each of which `give_up` is asked. Scores of folds need all folds.
+            give_up: Whether the other folds can be left out.
 
         Raises:
             DataError: If the estimator as it is can't be fitted.
         """
+        folds, stages = self.inputs.repeats[repeat], stages or {}
+        order = list(range(len(folds)))[:: -1 if self.inputs.split == "time" else 1]  # the most training rows first
+        ends = [0, *np.cumsum(batches if self.loss.by_row else ()).tolist(), len(order)]
+        fitted: dict[int, _Fitted] = {}
+        found: list[Evaluation] = []
+        for batch in filter(None, (order[start:end] for start, end in pairwise(ends))):
+            tasks = [self._task(setting, folds[at], tuple(stages), train) for at in batch]
+            for at, result in zip(batch, self._run(tasks), strict=True):
+                if isinstance(result, str):
+                    self._refuse(result, setting, folds[at])
+                    return []
+                fitted[at] = result
+            found = self._collect(setting, fitted, repeat, stages)
+            if not found or (give_up is not None and give_up(found[0])):
+                break
+        return found
+
+    def _run(self, tasks: list[_Task]) -> Iterator[_Fitted | str]:
+        """Yield what each fit gives, or why it failed."""
         from joblib import Parallel, delayed
 
-        stages = stages or {}
-        folds = [fold for each in self.inputs.repeats[:repeats] for fold in each]
-        tasks = [
-            self._task(setting, fold, tuple(stages) if at == 0 else (), train)
-            for at, setting in enumerate(settings)
-            for fold in folds
-        ]
-        fitted: list[_Fitted | None] = []
-        results = Parallel(self.n_jobs, return_as="generator")(delayed(_attempt)(task) for task in tasks)
-        for result, task in zip(results, tasks, strict=True):
-            if isinstance(result, str):
-                self._refuse(result, settings[len(fitted) // len(folds)], task)
-            fitted.append(None if isinstance(result, str) else result)
+        for result in Parallel(self.n_jobs, return_as="generator")(delayed(_attempt)(task) for task in tasks):
             self.fits += 1
             if self.progress is not None:
                 self.progress(self.fits, self.doing)
-        found: list[Evaluation] = []
-        for at, setting in enumerate(settings):
-            mine = fitted[at * len(folds) : (at + 1) * len(folds)]
-            results = [each for each in mine if each is not None]
-            if len(results) == len(folds):
-                found += self._collect(setting, results, folds, stages if at == 0 else {})
-        return found
+            yield result
 
     def _task(self, setting: Setting, fold: Fold, stages: tuple[float, ...], train: bool) -> _Task:
         estimator = with_seed(setting.apply(self.estimator), self.seed)
@@ -225,59 +244,66 @@ class Evaluator:
         drawn = np.random.default_rng(self.seed).permutation(fold[0])[:count]
         return _Task(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn))
 
-    def _refuse(self, why: str, setting: Setting, task: _Task) -> None:
+    def _refuse(self, why: str, setting: Setting, fold: Fold) -> None:
         if setting.side == "as-is":
-            name = type(task.estimator).__name__
-            raise DataError(f"{name} can't be fitted to {len(task.fold[0]):,} of the rows: {why}")
+            name = type(self.estimator).__name__
+            raise DataError(f"{name} can't be fitted to {len(fold[0]):,} of the rows: {why}")
 
     def _collect(
-        self, setting: Setting, results: list[_Fitted], folds: list[Fold], stages: Mapping[float, Setting]
+        self, setting: Setting, fitted: Mapping[int, _Fitted], repeat: int, stages: Mapping[float, Setting]
     ) -> list[Evaluation]:
-        """Return the evaluations of one setting and of its stages."""
+        """Return the evaluations of one setting and of its stages, as far as its folds are fitted."""
+        results = list(fitted.values())
         if setting.side == "as-is" and not self.facts:
             names = {name for each in results for name in each.facts}
             self.facts = {n: float(np.mean([each.facts[n] for each in results if n in each.facts])) for n in names}
             self.facts["rows"] = float(self.inputs.train_rows)
             self.unfinished = any(each.unfinished for each in results)
-        seconds = sum(each.seconds for each in results)
-        outputs = [each.outputs for each in results]
-        last = len(outputs[0]) - 1
-        found = [
-            Evaluation(stage, self._losses([each[at] for each in outputs], folds), None, 0.0)
-            for at, stage in enumerate(stages.values())
-            if at < last
+        seconds = float(np.mean([each.seconds for each in results]))
+        last = len(results[0].outputs) - 1
+        losses = [self._losses({at: f.outputs[k] for at, f in fitted.items()}, repeat) for k in range(last + 1)]
+        if any(np.isinf(each).any() for each in losses):
+            self._refuse("its predictions are infinite", setting, self.inputs.repeats[repeat][0])
+            return []
+        train = self._train_loss(fitted, repeat) if results[0].train_outputs is not None else None
+        earlier = zip(stages.values(), losses[:last], strict=False)
+        return [
+            Evaluation(setting, losses[last], train, seconds),
+            *(Evaluation(stage, each, None, 0.0) for stage, each in earlier),
         ]
-        losses = self._losses([each[last] for each in outputs], folds)
-        train = self._train_loss(results, folds) if results[0].train_outputs is not None else None
-        return [Evaluation(setting, losses, train, seconds), *found]
 
-    def _losses(self, outputs: list[Any], folds: list[Fold]) -> np.ndarray:
+    def _losses(self, outputs: Mapping[int, Any], repeat: int) -> np.ndarray:
         """Return the losses (repeats, units) from the outputs of each fold."""
-        inputs, loss = self.inputs, self.loss
-        per = len(inputs.repeats[0])
+        inputs, loss, folds = self.inputs, self.loss, self.inputs.repeats[repeat]
+        found = np.full((len(inputs.repeats), inputs.rows if loss.by_row else len(folds)), np.nan)
         if not loss.by_row:
-            return check_scores(np.reshape(outputs, (-1, per)).astype(np.float64), loss.label)
-        found = np.full((len(folds) // per, inputs.rows), np.nan)
-        for repeat in range(len(found)):
-            mine = slice(repeat * per, (repeat + 1) * per)
-            tested = np.concatenate([test for _, test in folds[mine]])
-            stacked = np.concatenate([np.asarray(each) for each in outputs[mine]])
-            if loss.name == "calibrated-log-loss":
-                number = np.concatenate([np.full(len(test), k) for k, (_, test) in enumerate(folds[mine])])
-                stacked = calibrate(stacked, inputs.labels[tested], number, inputs.class_count)
-            found[repeat, tested] = row_losses(loss, inputs.labels[tested], stacked, inputs.least_probability)
+            found[repeat] = self._score_losses(np.array([outputs[at] for at in range(len(folds))], np.float64))
+            return found
+        tested = np.concatenate([folds[at][1] for at in outputs])
+        stacked = np.concatenate([np.asarray(each) for each in outputs.values()])
+        if loss.name == "calibrated-log-loss":
+            number = np.concatenate([np.full(len(folds[at][1]), at) for at in outputs])
+            stacked = calibrate(stacked, inputs.labels[tested], number, inputs.class_count)
+        found[repeat, tested] = row_losses(loss, inputs.labels[tested], stacked, inputs.least_probability)
         return found
 
-    def _train_loss(self, results: list[_Fitted], folds: list[Fold]) -> float:
+    def _score_losses(self, scores: np.ndarray) -> np.ndarray:
+        """Return how far scores are below the best possible one; the estimator as it is shows which that is."""
+        if self.best_score is None:
+            self.best_score = best_score(scores, self.loss)
+        return check_scores(scores, self.best_score, self.loss.label)
+
+    def _train_loss(self, fitted: Mapping[int, _Fitted], repeat: int) -> float:
         """Return the mean loss on training rows."""
         inputs, loss = self.inputs, self.loss
         if not loss.by_row:
-            return float(check_scores(np.array([each.train_outputs for each in results]), loss.label).mean())
+            scores = np.array([each.train_outputs for each in fitted.values()], np.float64)
+            return float(self._score_losses(scores).mean())
         means = []
-        for each, fold in zip(results, folds, strict=True):
-            sample, outputs = self._task(Setting({}, "as-is"), fold, (), True).sample, each.train_outputs
+        for at, each in fitted.items():
+            sample, outputs = each.sample, each.train_outputs
             if loss.name == "calibrated-log-loss":
-                y, classes = inputs.labels[fold[1]], inputs.class_count
+                y, classes = inputs.labels[inputs.repeats[repeat][at][1]], inputs.class_count
                 outputs = calibrate_other(np.asarray(each.outputs[-1]), y, np.asarray(outputs), classes)
             losses = row_losses(loss, inputs.labels[sample], outputs, inputs.least_probability)
             weights = None if inputs.weights is None else inputs.weights[sample]

@@ -96,48 +96,62 @@ class Units:
         return np.asarray((self.fold >= 0).all(axis=0))
 
     def mean(self, losses: np.ndarray) -> float:
-        """Return the weighted mean of losses (repeats, units) over units and repetitions."""
-        tested = self.tested
-        weights = None if self.weights is None else self.weights[tested]
-        return float(np.average(losses[:, tested].mean(axis=0), weights=weights))
+        """Return the weighted mean of losses (repeats, units) over units and repetitions that were validated."""
+        means, weights = self.row_means(losses, self.fold >= 0)
+        return float(np.average(means, weights=weights))
+
+    def row_means(self, losses: np.ndarray, shared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each unit's mean over its repetitions in `shared` (repeats, units), and the units' weights."""
+        shared = shared & ~np.isnan(losses)
+        used = shared.any(axis=0)
+        means = np.mean(losses[:, used], axis=0, where=shared[:, used])
+        return means, np.ones(len(means)) if self.weights is None else self.weights[used] / self.weights[
+            used
+        ].mean()
+
+
+def choices(candidates: Sequence[np.ndarray], units: Units) -> list[int]:
+    """Return, for each fold of the first repetition, the candidate that the units of the other folds choose.
+
+    Args:
+        candidates: Losses of shape (repeats, units) of each candidate. The first one has losses on all folds;
+            others that lack some are not chosen.
+        units: What the losses are means of.
+    """
+    fold = units.fold[0]
+    weights = np.ones(len(fold)) if units.weights is None else units.weights
+    first = np.stack([each[0] for each in candidates])
+    first[np.isnan(first[:, fold >= 0]).any(axis=1)] = np.inf
+    others = [(fold >= 0) & (fold != each) for each in range(units.folds)]
+    return [int(np.argmin(first[:, rows] @ weights[rows])) for rows in others]
 
 
 def chosen_losses(candidates: Sequence[np.ndarray], units: Units) -> np.ndarray:
-    """Return the losses (repeats, units) of the candidate that the units of the other folds choose.
-
-    Args:
-        candidates: Losses of shape (repeats, units) of each candidate.
-        units: What the losses are means of.
-    """
-    stacked = np.stack(candidates)
-    weights = np.ones(stacked.shape[-1]) if units.weights is None else units.weights
-    found = np.full(stacked.shape[1:], np.nan)
-    for repeat in range(stacked.shape[1]):
-        fold = units.fold[repeat]
-        for each in range(units.folds):
-            others, inside = (fold >= 0) & (fold != each), fold == each
-            sums = stacked[:, repeat, others] @ weights[others]
-            found[repeat, inside] = stacked[int(np.argmin(sums)), repeat, inside]
+    """Return the losses (repeats, units), in each fold's units those of the candidate that the others choose."""
+    found = np.full_like(candidates[0], np.nan)
+    for each, at in enumerate(choices(candidates, units)):
+        inside = units.fold[0] == each
+        found[:, inside] = candidates[at][:, inside]
     return found
 
 
 def gain(losses: np.ndarray, reference: np.ndarray, units: Units) -> Gain:
     """Return how far `losses` are below `reference`, both (repeats, units), as a share of the reference.
 
-    The error is that of a ratio of means (by linearisation), with the correction of Nadeau & Bengio: the variance
-    of the mean over folds is (1 / folds + validation rows / training rows) times the variance of one fold's mean.
+    Both are compared on the units that both have. The error is that of a ratio of means (by linearisation), with
+    the correction of Nadeau & Bengio: the variance of the mean over folds is (1 / folds + validation rows /
+    training rows) times the variance of one fold's mean.
     """
-    tested = units.tested
-    mine, other = losses[:, tested].mean(axis=0), reference[:, tested].mean(axis=0)
-    weights = np.ones(len(mine)) if units.weights is None else units.weights[tested]
-    weights = weights / weights.mean()
-    base = float((weights * other).mean())
+    shared = (units.fold >= 0) & ~np.isnan(losses) & ~np.isnan(reference)
+    mine, weights = units.row_means(losses, shared)
+    other, _ = units.row_means(reference, shared)
+    base = float((weights * other).mean()) if len(other) else 0.0
     if not np.isfinite(base) or base <= 0:
         return Gain(0.0, 0.0, LEAST_FREEDOM)
     share = float((weights * (other - mine)).mean()) / base
     parts = weights * ((other - mine) - share * other) / base
     count = len(parts)
-    correction = 1 + units.folds * units.ratio
+    correction = 1 + units.folds * units.ratio * count / units.tested.sum()
     variance = float(parts.var(ddof=1)) / count * correction
     return Gain(share, float(np.sqrt(variance)), float(max(count - 1, LEAST_FREEDOM)))
 
@@ -145,8 +159,10 @@ def gain(losses: np.ndarray, reference: np.ndarray, units: Units) -> Gain:
 def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: Units) -> tuple[int, Gain]:
     """Return the best candidate and the gain of choosing it, without the luck of the choice.
 
-    The reference is among the choices, so a choice without a better candidate gains nothing.
+    The reference is among the choices, so a choice without a better candidate gains nothing. Candidates that were
+    given up after a few folds are the best ones only if all were.
     """
-    means = [units.mean(each) for each in candidates]
+    tested = units.fold[0] >= 0
+    means = [(not np.isnan(each[0, tested]).any(), gain(each, reference, units).mean) for each in candidates]
     nested = chosen_losses([reference, *candidates], units)
-    return int(np.argmin(means)), gain(nested, reference, units)
+    return max(range(len(means)), key=lambda at: means[at]), gain(nested, reference, units)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ class Inputs:
         labels: Class indices (rows,) or numbers (rows,) or (rows, targets).
         classes: The classes in sorted order; None for numbers.
         weights: Weight of each row, of shape (rows,); None without weights.
+        groups: Group of each row, of shape (rows,); None without groups.
         repeats: The folds of each repetition.
         split: How the rows were split: "random", "stratified", "group", "time" or "own".
     """
@@ -35,9 +36,9 @@ class Inputs:
     labels: np.ndarray
     classes: np.ndarray | None
     weights: np.ndarray | None
+    groups: np.ndarray | None
     repeats: tuple[tuple[Fold, ...], ...]
     split: str
-    names: tuple[str, ...] = field(default=())
 
     @property
     def by_class(self) -> bool:
@@ -117,8 +118,7 @@ def read_inputs(
         X, y, labels = take(X, order), y[order], labels[order]
         weights = None if weights is None else weights[order]
     repeats, split = _folds(cv, X, y, classes is not None, group, times is not None, seed)
-    names = tuple(map(str, X.columns)) if hasattr(X, "columns") else ()
-    return Inputs(X, y, labels, classes, weights, repeats, split, names)
+    return Inputs(X, y, labels, classes, weights, group, repeats, split)
 
 
 def _features(X: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gengap.check.evaluation import Evaluation
-from gengap.check.gains import Gain, Units, chosen_losses, gain
+from gengap.check.gains import Gain, Units, gain
 from gengap.check.more_rows import RowsCurve
 from gengap.check.references import ReferenceName
 from gengap.check.walk import Walk
@@ -131,9 +131,7 @@ def constant_gain(facts: Facts) -> Gain | None:
     constant = facts.references.get("constant")
     if constant is None:
         return None
-    walk = facts.walk
-    losses = chosen_losses([walk.base.losses, *(each.losses for each in walk.found)], facts.units)
-    return gain(losses, constant.losses, facts.units)
+    return gain(facts.walk.best_losses(), constant.losses, facts.units)
 
 
 def _learns(facts: Facts) -> bool:
@@ -213,8 +211,8 @@ def _remarks(facts: Facts, name: VerdictName) -> Iterator[Finding]:
 def _other_kind(facts: Facts) -> Iterator[Finding]:
     """Yield the finding that a reference model is better than all settings by more than `min_effect`."""
     walk, units = facts.walk, facts.units
-    own = chosen_losses([walk.base.losses, *(each.losses for each in walk.found)], units)
-    found = {name: gain(each.losses, own, units) for name, each in facts.references.items() if name != "constant"}
+    own, others = walk.best_losses(), {k: each for k, each in facts.references.items() if k != "constant"}
+    found = {name: gain(each.losses, own, units) for name, each in others.items()}
     better = {name: each for name, each in found.items() if each.above(facts.min_effect) >= REFERENCE}
     if better:
         name = max(better, key=lambda each: better[each].mean)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import expit
 
 from gengap.check.inputs import Inputs
 from gengap.errors import UsageError, did_you_mean, reason
@@ -33,6 +34,7 @@ BY_SCORING: dict[str, LossName] = {
     "r2": "squared-error",  # a share of 1 - R2 is the same share of the squared error
     "neg_mean_absolute_error": "absolute-error",
 }
+PLATT_C = 100.0  # inverse strength of the penalty
 OF_CLASSES = ("log-loss", "calibrated-log-loss", "zero-one", "brier")
 
 
@@ -104,23 +106,29 @@ def _scorer(scoring: str | Callable[..., float]) -> Callable[..., float]:
         raise UsageError(f"scoring is {scoring!r}; expected the name of a scikit-learn scorer.{hint}") from None
 
 
-def score_loss(score: float) -> float:
-    """Return the loss of a score of which higher is better: 1 - score up to 1, and -score below 0 always."""
-    return 1 - score if 0 <= score <= 1 else -score
+def best_score(scores: np.ndarray, loss: Loss) -> float:
+    """Return the best possible score: 0 for errors as negative numbers, 1 for others.
+
+    Args:
+        scores: The scores of the estimator as it is.
+        loss: A scorer's loss; scikit-learn's scorers of errors have the sign -1.
+    """
+    sign = getattr(loss.scorer, "_sign", None)
+    return float(np.nanmax(scores) > 0 if sign is None else sign > 0)
 
 
-def check_scores(values: np.ndarray, label: str) -> np.ndarray:
-    """Return the losses of scores: how far they are below 1, or below 0 if none is above 0.
+def check_scores(scores: np.ndarray, best: float, label: str) -> np.ndarray:
+    """Return the losses of scores: how far they are below the best possible one.
 
     Raises:
         UsageError: If scores are above 1, so that no relative gain exists.
     """
-    if np.nanmax(values) > 1:
+    if np.nanmax(scores) > 1:
         raise UsageError(
-            f"scoring {label}: a score is {np.nanmax(values):.4g}; expected scores of at most 1, or errors as "
+            f"scoring {label}: a score is {np.nanmax(scores):.4g}; expected scores of at most 1, or errors as "
             "negative numbers, so that a share of the loss means something"
         )
-    return -values if np.nanmax(values) <= 0 else 1 - values
+    return best - scores
 
 
 def align(outputs: np.ndarray, fitted_classes: Any, inputs: Inputs) -> np.ndarray:
@@ -192,13 +200,32 @@ def _platt(values: np.ndarray, y: np.ndarray, others: np.ndarray) -> tuple[np.nd
     from sklearn.linear_model import LogisticRegression
 
     centre, scale = values.mean(axis=0), values.std(axis=0) + 1e-12
+    known, new = (values - centre) / scale, (others - centre) / scale
     found = np.unique(y)
     if len(found) < 2:
         return found, np.ones((len(others), 1))
+    if len(found) == 2 and values.shape[1] == 1:
+        slope, offset = _logistic(known[:, 0], y == found[1])
+        second = expit(slope * new[:, 0] + offset)
+        return found, np.stack([1 - second, second], axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = LogisticRegression(C=100.0, max_iter=200).fit((values - centre) / scale, y)
-    return found, model.predict_proba((others - centre) / scale)
+        model = LogisticRegression(C=PLATT_C, max_iter=200).fit(known, y)
+    return found, model.predict_proba(new)
+
+
+def _logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return slope and offset of a logistic regression, by Newton's method: much faster than a general solver."""
+    rows, penalty = np.stack([x, np.ones_like(x)], axis=1), np.array([1 / PLATT_C, 1e-9])
+    found = np.zeros(2)
+    for _ in range(50):
+        p = expit(rows @ found)
+        curvature = (rows.T * (p * (1 - p))) @ rows + np.diag(penalty)
+        step = np.linalg.solve(curvature, rows.T @ (p - y) + penalty * found)
+        found -= step * min(1.0, 2 / np.abs(step).max(initial=1e-12))
+        if np.abs(step).max() < 1e-8:
+            break
+    return float(found[0]), float(found[1])
 
 
 def scored(scorer: Callable[..., float], fitted: Any, X: Any, y: Any, label: str) -> float:

@@ -13,6 +13,8 @@ from gengap.check.inputs import Inputs
 from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, extrapolate
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)  # of the training rows
+FOLDS = 2  # on which the curve is measured
+PARTICLES = 300  # of the forecast
 FEWEST_ROWS = 16  # training rows of a point of the curve
 TIMES = (2, 4, 10)  # forecasts for this many times the rows
 
@@ -35,21 +37,20 @@ class RowsCurve:
 
 
 def measure_rows(evaluator: Evaluator, base: Evaluation, units: Units) -> RowsCurve:
-    """Return the learning curve of the estimator as it is, with its forecast."""
+    """Return the learning curve of the estimator as it is on the first folds, with its forecast."""
     inputs, sizes, losses = evaluator.inputs, [], []
     for share in SHARES:
         smaller = _with_share(inputs, share, evaluator.seed)
         if smaller is None:
             continue
         other = replace(evaluator, inputs=smaller, doing="fewer rows")
-        evaluated = other.evaluate([Setting({}, "rows")], repeats=1)
-        evaluator.fits = other.fits
-        if evaluated:
+        for found in other.evaluate(Setting({}, "rows"), batches=(FOLDS,), give_up=lambda _: True):
             sizes.append(smaller.train_rows)
-            losses.append(evaluated[0].losses[0])
+            losses.append(found.losses[0])
+        evaluator.fits = other.fits
     sizes.append(inputs.train_rows)
     losses.append(base.losses[0])
-    tested = units.tested
+    tested = ~np.isnan(losses).any(axis=0)
     weights = None if units.weights is None else units.weights[tested]
     kept = [each[tested] for each in losses]
     means = tuple(float(np.average(each, weights=weights)) for each in kept)
@@ -64,7 +65,7 @@ def _forecast(
     from gengap.stats.paired import linearise
 
     rows = [linearise(each, weights)[None] for each in losses]
-    return extrapolate(LearningCurve(np.array(sizes), rows), TIMES)
+    return extrapolate(LearningCurve(np.array(sizes), rows), TIMES, particles=PARTICLES)
 
 
 def _with_share(inputs: Inputs, share: float, seed: int) -> Inputs | None:

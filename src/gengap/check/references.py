@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -16,14 +16,23 @@ ReferenceName = Literal["constant", "linear", "trees"]
 DENSE_CELLS = 50_000_000  # of a sparse matrix that boosted trees may take as a dense one
 
 
-def fit_references(evaluator: Evaluator, found: dict[ReferenceName, Evaluation]) -> None:
-    """Add the reference models' losses by name to `found`; those that can't be fitted are left out."""
-    for name, model in _models(evaluator.inputs, evaluator.loss):
-        other = replace(evaluator, estimator=model, loss=_loss(evaluator.loss), doing="reference models")
-        evaluated = other.evaluate([Setting({}, "reference")], repeats=1)
-        evaluator.fits = other.fits
-        if evaluated:
-            found[name] = evaluated[0]
+def fit_reference(
+    evaluator: Evaluator, name: ReferenceName, give_up: Callable[[Evaluation], bool] | None = None
+) -> list[Evaluation]:
+    """Return the evaluation of a reference model; none if it can't be fitted.
+
+    Args:
+        evaluator: That of the estimator.
+        name: The reference model.
+        give_up: Whether the other folds can be left out after the first one.
+    """
+    model = _model(name, evaluator.inputs, evaluator.loss)
+    if model is None:
+        return []
+    other = replace(evaluator, estimator=model, loss=_loss(evaluator.loss), doing="reference models")
+    found = other.evaluate(Setting({}, "reference"), batches=(1, 1), give_up=give_up)
+    evaluator.fits = other.fits
+    return found
 
 
 def _loss(loss: Loss) -> Loss:
@@ -31,23 +40,22 @@ def _loss(loss: Loss) -> Loss:
     return Loss("log-loss", "predict_proba", loss.label) if loss.name == "calibrated-log-loss" else loss
 
 
-def _models(inputs: Inputs, loss: Loss) -> Iterator[tuple[ReferenceName, Any]]:
+def _model(name: ReferenceName, inputs: Inputs, loss: Loss) -> Any:
+    """Return an unfitted reference model; None if there is none for these rows."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    several = inputs.labels.ndim == 2
-    if inputs.by_class:
-        yield "constant", DummyClassifier(strategy="prior")
-        linear = LogisticRegression(max_iter=200)
-        trees = HistGradientBoostingClassifier(early_stopping=_enough(inputs))
-    else:
-        yield "constant", DummyRegressor(strategy="median" if loss.name == "absolute-error" else "mean")
-        linear, trees = Ridge(alpha=1.0), HistGradientBoostingRegressor(early_stopping=_enough(inputs))
-    if inputs.weights is None:  # a pipeline would need the weights of its last step
-        yield "linear", _prepared(linear, inputs, scale=True)
-    if not several and not (hasattr(inputs.X, "tocsr") and np.prod(inputs.X.shape) > DENSE_CELLS):
-        yield "trees", _prepared(trees, inputs, scale=False)
+    if name == "constant":
+        if inputs.by_class:
+            return DummyClassifier(strategy="prior")
+        return DummyRegressor(strategy="median" if loss.name == "absolute-error" else "mean")
+    if name == "linear":
+        return _prepared(LogisticRegression(max_iter=200) if inputs.by_class else Ridge(), inputs, scale=True)
+    if inputs.labels.ndim == 2 or (hasattr(inputs.X, "tocsr") and np.prod(inputs.X.shape) > DENSE_CELLS):
+        return None
+    boosting = HistGradientBoostingClassifier if inputs.by_class else HistGradientBoostingRegressor
+    return _prepared(boosting(early_stopping=_enough(inputs)), inputs, scale=False)
 
 
 def _enough(inputs: Inputs) -> bool:

@@ -67,7 +67,7 @@ class CheckResult:
                 "axis": setting.axis,
                 "step": ORDER[setting.side] * setting.step,
                 "setting": changes_text(setting.changes, walk.evaluator.estimator) or "as it is",
-                "loss": facts.units.mean(each.losses),
+                "loss": walk.loss(each),
                 "better_low": low,
                 "better": middle,
                 "better_high": high,
@@ -81,7 +81,7 @@ class CheckResult:
         rows = []
         for name, each in self.facts.references.items():
             low, middle, high = gain(each.losses, self.facts.walk.base.losses, self.facts.units).percent
-            loss = self.facts.units.mean(each.losses)
+            loss = self.facts.walk.loss(each)
             rows.append({"model": name, "loss": loss, "better_low": low, "better": middle, "better_high": high})
         return pd.DataFrame(rows, columns=["model", "loss", "better_low", "better", "better_high"])
 

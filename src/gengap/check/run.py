@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from gengap.check.complexity import check_complexity
@@ -15,10 +15,13 @@ from gengap.check.judge import Facts, judge
 from gengap.check.leaks import find_leaks
 from gengap.check.losses import choose_loss
 from gengap.check.more_rows import RowsCurve, measure_rows
-from gengap.check.references import ReferenceName, fit_references
+from gengap.check.references import ReferenceName, fit_reference
 from gengap.check.result import CheckResult
 from gengap.check.walk import Walk
 from gengap.diagnose.verdict import make_thresholds
+
+KINDS: tuple[ReferenceName, ...] = ("linear", "trees")
+HOPE = (0.25, 0.95)  # probabilities of being better between which further folds are fitted
 
 
 def run_check(
@@ -50,9 +53,11 @@ def run_check(
     with few_threads(inputs):
         walk.start()  # without it there is nothing to keep
         try:
-            fit_references(evaluator, references)
-            walk.learns = _learns(walk, references)
+            for constant in fit_reference(evaluator, "constant"):
+                references["constant"] = constant
+                walk.learns = abs(gain(walk.base.losses, constant.losses, units).mean) > min_effect
             walk.run()
+            _compare_kinds(walk, references)
             curve = measure_rows(evaluator, walk.base, units)
         except KeyboardInterrupt:
             interrupted = True
@@ -62,9 +67,14 @@ def run_check(
     return CheckResult(judge(facts), facts, clock.perf_counter() - started)
 
 
-def _learns(walk: Walk, references: Mapping[ReferenceName, Evaluation]) -> bool:
-    """Return whether the estimator as it is differs from a constant by more than matters."""
-    constant = references.get("constant")
-    if constant is None:
-        return True
-    return abs(gain(walk.base.losses, constant.losses, walk.units).mean) > walk.min_effect
+def _compare_kinds(walk: Walk, references: dict[ReferenceName, Evaluation]) -> None:
+    """Add other kinds of models; the first folds show whether one is better than all settings."""
+    own = walk.best_losses()
+
+    def give_up(each: Evaluation) -> bool:
+        better = gain(each.losses, own, walk.units).above(walk.min_effect)
+        return not HOPE[0] < better < HOPE[1]
+
+    for name in KINDS:
+        for found in fit_reference(walk.evaluator, name, give_up):
+            references[name] = found

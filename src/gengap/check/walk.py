@@ -7,18 +7,24 @@ settings if training is far ahead of validation. Once one side is decided, the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gengap.check.complexity import Changes, Ladder, chosen_ladders, ladders
+import numpy as np
+
+from gengap.check.complexity import Ladder, chosen_ladders, ladders
 from gengap.check.evaluation import Evaluation, Evaluator, Setting
-from gengap.check.gains import Gain, Units, best_gain, gain
+from gengap.check.gains import Gain, Units, best_gain, choices, chosen_losses, gain
 
 STRIDES = (1, 3, 5, 8, 11, 15, 19)  # positions on a long ladder
 SHORT = 3  # settings of a ladder that is walked one by one
 DECIDED = 0.95  # probability from which a side is decided
 CLEARLY = 0.95  # probability from which a setting is worse than another
+FIRST = 2  # folds after which a setting may be given up
+NO_GAIN = 0.02  # degree to which a gain must matter for the other folds to be fitted
+SLOWER = 10.0  # times the seconds of the estimator as it is, from which only better settings are followed
+OPEN = (0.2, 0.8)  # probabilities between which the folds are drawn again
 NEAR = -0.04  # gain from which the nearest setting is worth a look although the next one is worse
 AHEAD = 0.1  # share of the validation loss by which training is ahead, so that simpler settings come first
 FLAT = 4  # a change of the loss by less than min_effect over this is none
@@ -56,24 +62,21 @@ class Walk:
         first = next((each for each in ladders(evaluator.estimator, {}) if each.rounds), None)
         staged = first is not None and evaluator.loss.by_row and self._follows(first.axis)
         stages = {share: Setting({}, "simpler") for share in STAGES} if staged else {}
-        self.base, *found = evaluator.evaluate([Setting({}, "as-is")], stages, train=True)
+        self.base, *found = evaluator.evaluate(Setting({}, "as-is"), stages, train=True)
         self.ladders = chosen_ladders(self.complexity, evaluator.estimator, evaluator.facts)
         if staged and first is not None:
-            self.found += self._named_stages(found, first.axis, {}, evaluator.facts.get("rounds", 0.0))
+            self.found += self._named_stages(found, first.axis, evaluator.facts.get("rounds", 0.0), "simpler")
 
     def _follows(self, axis: str) -> bool:
         return self.complexity is None or self.complexity == axis
 
-    def _named_stages(
-        self, stages: Sequence[Evaluation], axis: str, changes: Changes, rounds: float, side: str = "simpler"
-    ) -> list[Evaluation]:
+    def _named_stages(self, stages: Sequence[Evaluation], axis: str, rounds: float, side: str) -> list[Evaluation]:
         """Return stages as settings with their number of rounds, each number once."""
         named: dict[int, Evaluation] = {}
         for step, (stage, share) in enumerate(zip(stages, STAGES, strict=False), start=1):
             count = max(round(rounds * share), 1)
-            setting = Setting(changes | {axis: count}, side, axis, step)
             if count < round(rounds):
-                named.setdefault(count, replace(stage, setting=setting))
+                named.setdefault(count, replace(stage, setting=Setting({axis: count}, side, axis, step)))
         return list(named.values())
 
     @property
@@ -94,21 +97,51 @@ class Walk:
         at, found = best_gain([each.losses for each in mine], self.base.losses, self.units)
         return mine[at], found
 
+    def best_losses(self) -> np.ndarray:
+        """Return the losses (repeats, units) of the best of all settings, which the other folds choose."""
+        return chosen_losses([self.base.losses, *(each.losses for each in self.found)], self.units)
+
     def probability(self, side: str) -> float:
         """Return how probable it is that a setting of this side is better by more than `min_effect`."""
         found = self.gain(side)
         return 0.0 if found is None else found[1].matters(self.min_effect)
 
     def run(self) -> None:
-        """Walk both sides, until one is decided."""
+        """Walk both sides, until one is decided; then draw the folds again for what is undecided."""
         sides = ("simpler", "flexible") if self.ahead > AHEAD else ("flexible", "simpler")
         for side in sides:
             for ladder in self.ladders:
                 if self.probability(side) >= DECIDED:
-                    break
+                    return
                 self._walk_ladder(ladder, side)
             if self.probability(side) >= DECIDED:
                 return
+        for side in sides:
+            if OPEN[0] < self.probability(side) < OPEN[1]:
+                self._repeat(side)
+
+    def _repeat(self, side: str) -> None:
+        """Evaluate the estimator and the chosen settings of a side on further repetitions of the folds."""
+        self.evaluator.doing = "folds drawn again"
+        losses = [self.base.losses, *(each.losses for each in self.side(side))]
+        chosen = [self.side(side)[at - 1] for at in set(choices(losses, self.units)) if at]
+        for repeat in range(1, len(self.units.fold)):
+            if np.isnan(self.base.losses[repeat]).all():
+                self.base = self._with_repeat(self.base, repeat)
+            self.found = [self._with_repeat(e, repeat) if e in chosen else e for e in self.found]
+
+    def _with_repeat(self, each: Evaluation, repeat: int) -> Evaluation:
+        """Return an evaluation with the losses of another repetition added."""
+        again = self.evaluator.evaluate(each.setting, repeat=repeat)
+        losses = each.losses.copy()
+        for other in again[:1]:
+            losses[repeat] = other.losses[repeat]
+        return replace(each, losses=losses)
+
+    def loss(self, each: Evaluation) -> float:
+        """Return the mean loss of a setting; one with fewer folds is compared on these."""
+        base = self.base.losses
+        return self.units.mean(base) * (1 - gain(each.losses, base, self.units).mean)
 
     def _walk_ladder(self, ladder: Ladder, side: str) -> None:
         if ladder.rounds and self.evaluator.loss.by_row:
@@ -119,72 +152,83 @@ class Walk:
         changes = ladder.simpler if side == "simpler" else ladder.flexible
         settings = [Setting(each, side, ladder.axis, step) for step, each in enumerate(changes, start=1)]
         walked: dict[int, Evaluation] = {}
-        best = self.base.losses
-        for at in _positions(len(settings), ladder.coarse and side == "flexible"):
+        best, worse = self.base, 0
+        coarse = ladder.coarse and side == "flexible"
+        for at in _positions(len(settings), coarse):
             if not self._visit(settings, at, walked):
                 continue
-            losses = walked[at].losses
-            if (
-                gain(losses, best, self.units).above(0) < 1 - CLEARLY
-                and gain(losses, self.base.losses, self.units).mean < 0
-            ):
+            mine = walked[at]
+            if self.loss(mine) < (1 - self.min_effect / FLAT) * self.loss(best):
+                best, worse = mine, 0
+                continue
+            worse += 1
+            slow = mine.seconds > SLOWER * self.base.seconds
+            clear = self._clearly_worse(mine, best) and not coarse  # the next degree of a polynomial may be better
+            if best is not self.base or slow or clear or (worse > 1 and self.learns):
                 break
-            if self._is_level(side, walked):
-                break
-            best = losses if self.units.mean(losses) < self.units.mean(best) else best
         self._refine(settings, walked)
 
-    def _is_level(self, side: str, walked: dict[int, Evaluation]) -> bool:
-        """Return whether the last two of several more flexible settings change nothing.
-
-        Weaker penalties of a model without any learning change nothing at first, so its path goes on.
-        """
-        if side != "flexible" or not self.learns or len(walked) < 2:
-            return False
-        base = self.units.mean(self.base.losses)
-        last = [self.units.mean(each.losses) for each in list(walked.values())[-2:]]
-        return all(abs(each - base) < self.min_effect / FLAT * base for each in last)
+    def _clearly_worse(self, each: Evaluation, best: Evaluation) -> bool:
+        return gain(each.losses, best.losses, self.units).above(0) < 1 - CLEARLY
 
     def _visit(self, settings: Sequence[Setting], at: int, walked: dict[int, Evaluation]) -> bool:
         """Evaluate the setting at a position; return whether it could be fitted."""
-        found = self.evaluator.evaluate([settings[at]])
+        found = self.evaluator.evaluate(settings[at], batches=(FIRST,), give_up=self._hopeless(settings[at].side))
         if found:
             walked[at] = found[0]
         self.found += found
         return bool(found)
 
+    def _hopeless(self, side: str) -> Callable[[Evaluation], bool]:
+        """Return the function that says whether a setting of a side needs no further folds.
+
+        That is so if it gains nothing, or is clearly worse than the best setting of its side so far. If the side is
+        decided, only a setting that seems better than this one is worth the folds.
+        """
+        leader = min((self.base, *self.side(side)), key=self.loss)
+        decided = self.probability(side) >= DECIDED
+
+        def hopeless(each: Evaluation) -> bool:
+            if gain(each.losses, self.base.losses, self.units).matters(self.min_effect) < NO_GAIN:
+                return True
+            better = gain(each.losses, leader.losses, self.units)
+            return better.above(0) < 1 - CLEARLY or (decided and better.mean < self.min_effect)
+
+        return hopeless
+
     def _refine(self, settings: Sequence[Setting], walked: dict[int, Evaluation]) -> None:
-        """Evaluate settings between the best position and its neighbours."""
+        """Evaluate a setting between the best position and the better one of its neighbours."""
         if not walked:
             return
-        means = {-1: self.units.mean(self.base.losses)} | {
-            at: self.units.mean(e.losses) for at, e in walked.items()
-        }
-        best = min(means, key=lambda at: means[at])
-        if best < 0 and means[min(walked)] > (1 - NEAR) * means[-1]:
+        gains = {at: gain(each.losses, self.base.losses, self.units).mean for at, each in walked.items()}
+        if max(gains.values()) <= 0 and not NEAR < gains[min(walked)] < -self.min_effect / FLAT:
             return
-        known = sorted(means)
+        gains[-1] = 0.0
+        best = max(gains, key=lambda at: gains[at])
+        known = sorted(gains)
         place = known.index(best)
-        for low, high in zip(known[max(place - 1, 0) : place + 1], known[max(place, 1) : place + 2], strict=False):
-            if high - low > 1:
-                self._visit(settings, (low + high) // 2, walked)
+        neighbours = [at for at in known[max(place - 1, 0) : place + 2] if abs(at - best) > 1]
+        if neighbours:
+            nearest = max(neighbours, key=lambda at: gains[at])
+            self._visit(settings, (best + nearest) // 2, walked)
 
     def _more_rounds(self, ladder: Ladder) -> None:
         """Continue boosting to twice, and if that still helps to four times the rounds."""
-        last, mean = self._last_stage(ladder), self.units.mean
-        if not ladder.flexible or (last is not None and mean(self.base.losses) > mean(last.losses)):
+        last = self._last_stage(ladder)
+        if not ladder.flexible or (last is not None and self.loss(self.base) > self.loss(last)):
             return
         self.evaluator.doing = "more rounds"
         rounds = self.evaluator.facts.get("rounds", 0.0)
         for factor in (2, 4):
             setting = Setting({ladder.axis: round(rounds * factor)}, "flexible", ladder.axis, factor)
-            evaluated = self.evaluator.evaluate([setting], {STAGES[0]: Setting({}, "flexible")})
+            half, hopeless = {STAGES[0]: Setting({}, "flexible")}, self._hopeless("flexible")
+            evaluated = self.evaluator.evaluate(setting, half, batches=(FIRST,), give_up=hopeless)
             if not evaluated:
                 return
             whole, *stages = evaluated
-            named = self._named_stages(stages, ladder.axis, {}, rounds * factor, "flexible")
+            named = self._named_stages(stages, ladder.axis, rounds * factor, "flexible")
             self.found += [whole, *named]
-            falls = all(mean(whole.losses) < mean(e.losses) * (1 - self.min_effect / FLAT) for e in named)
+            falls = all(self.loss(whole) < self.loss(each) * (1 - self.min_effect / FLAT) for each in named)
             if not falls or self.probability("flexible") >= DECIDED:
                 return
 

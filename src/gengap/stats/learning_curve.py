@@ -17,7 +17,7 @@ import numpy as np
 
 from gengap.errors import UsageError
 from gengap.stats import single_threaded
-from gengap.stats.power_law import MeanLosses, Particles, measure, posterior
+from gengap.stats.power_law import PARTICLES, MeanLosses, Particles, measure, posterior
 from gengap.text.catalog import Message
 
 Triple = tuple[float, float, float]
@@ -141,7 +141,9 @@ def cross_fit_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | 
     return (losses if scores is None else scores)[picked[fold], np.arange(len(fold))]
 
 
-def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed: int = 0) -> LearningCurveForecast:
+def extrapolate(
+    curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed: int = 0, particles: int = PARTICLES
+) -> LearningCurveForecast:
     """Forecast the loss for `times` as many training rows.
 
     >>> sizes = np.array([125, 250, 500, 1000, 2000, 4000])
@@ -150,7 +152,7 @@ def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed:
     >>> forecast.finding.code, forecast.rows, 0.4 < forecast.loss[1] < 0.42
     ('conclusion-rows-forecast', 16000, True)
     """
-    fit = fit_curve(curve, seed)
+    fit = fit_curve(curve, seed, particles)
     return LearningCurveForecast(
         sizes=tuple(curve.sizes.tolist()),
         losses=tuple(curve.means.tolist()),
@@ -159,14 +161,14 @@ def extrapolate(curve: LearningCurve, times: Sequence[float] = (2, 4, 10), seed:
     )
 
 
-def fit_curve(curve: LearningCurve, seed: int = 0) -> LearningCurveFit:
+def fit_curve(curve: LearningCurve, seed: int = 0, particles: int = PARTICLES) -> LearningCurveFit:
     """Fit a learning curve once, for several forecasts; the same `seed` gives the same forecasts."""
     if (why := _unusable(curve)) is not None:
         return LearningCurveFit(curve, why, seed)
     with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
         means = measure(curve.sizes, curve.losses)
         return LearningCurveFit(
-            curve, _shapeless(curve, means) or posterior(means, np.random.default_rng(seed)), seed
+            curve, _shapeless(curve, means) or posterior(means, np.random.default_rng(seed), particles), seed
         )
 
 

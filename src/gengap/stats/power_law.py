@@ -102,7 +102,7 @@ def _models_variance(u: np.ndarray, by_seed: list[np.ndarray]) -> np.ndarray:
 
 
 class Particles(NamedTuple):
-    """Draws from the posterior, of shape (PARTICLES,) each.
+    """Draws from the posterior, of shape (particles,) each.
 
     Attributes:
         level: The present loss.
@@ -181,14 +181,14 @@ class _Target:
         return known, crossed / ones, 1 / np.sqrt(ones)
 
 
-def posterior(measured: MeanLosses, random: np.random.Generator) -> Particles:
-    """Move particles from the prior to the posterior, in steps; `random` decides the result."""
+def posterior(measured: MeanLosses, random: np.random.Generator, count: int = PARTICLES) -> Particles:
+    """Move `count` particles from the prior to the posterior, in steps; `random` decides the result."""
     target = _Target(measured)
-    z = random.standard_normal((PARTICLES, target.dimensions))
+    z = random.standard_normal((count, target.dimensions))
     known, before, stride = target.weigh(z)[0], 0.0, 0.5
     for heat in HEATS:
         weights = np.exp((heat - before) * (known - known.max()))
-        evenly = (np.arange(PARTICLES) + random.random()) / PARTICLES
+        evenly = (np.arange(count) + random.random()) / count
         sums = np.cumsum(weights)
         chosen = np.searchsorted(sums / sums[-1], evenly)
         z, known, before = z[chosen], known[chosen], heat
@@ -198,12 +198,12 @@ def posterior(measured: MeanLosses, random: np.random.Generator) -> Particles:
             moved = centre + np.sqrt(1 - stride**2) * (z - centre) + stride * fresh
             proposed = target.weigh(moved)[0]
             gain = heat * (proposed - known) + _apart(moved, centre, root) - _apart(z, centre, root)
-            accepted = np.log(random.random(PARTICLES)) < gain
+            accepted = np.log(random.random(count)) < gain
             z[accepted], known[accepted] = moved[accepted], proposed[accepted]
             stride = float(np.clip(stride * np.exp(accepted.mean() - ACCEPTED), 0.05, 1.0))
     slope, decay, wander, _ = target.parameters(z)
     _, mean, sd = target.weigh(z)
-    return Particles(mean + sd * random.standard_normal(PARTICLES), slope, decay, wander)
+    return Particles(mean + sd * random.standard_normal(count), slope, decay, wander)
 
 
 def _apart(z: np.ndarray, centre: np.ndarray, root: np.ndarray) -> np.ndarray:
