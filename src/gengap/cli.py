@@ -178,7 +178,7 @@ def watch(
 def _follow(source: Path, metric: str | None, min_effect: float, stop_on: str | None) -> None:
     """Follow a log until it ends, Ctrl-C, or the verdict that it is stopped on."""
     from gengap.diagnose.follow import FileLog, StreamLog
-    from gengap.report.follow import VerdictLine, close, follow_file, follow_stream
+    from gengap.report.verdict_line import VerdictLine, close, follow_file, follow_stream
 
     line = VerdictLine(sys.stderr)
     log = StreamLog(metric, min_effect) if str(source) == "-" else FileLog(source, metric, min_effect)

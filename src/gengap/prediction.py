@@ -23,7 +23,7 @@ from gengap.text.numbers import significant
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from gengap.data.sources.blocks import Progress
+    from gengap.data.sources.row_blocks import Progress
 
 
 def predict(

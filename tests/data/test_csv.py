@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
-from gengap.data.sources.blocks import Block, accept_rows
+from gengap.data.sources.row_blocks import RowBlock, accept_rows
 from gengap.data.sources.source import open_source
 from gengap.errors import BadRowError, FormattedNumberError, SourceError
 
@@ -254,10 +254,10 @@ def test_a_reading_left_halfway_does_not_wait_for_its_parsers() -> None:
     waited: list[bool] = []
     empty = pa.record_batch({"a": pa.array([], pa.float32())})
 
-    def parse(text: bytearray) -> Block:
+    def parse(text: bytearray) -> RowBlock:
         if text != b"0\n":
             waited.append(left.wait(10))
-        return Block(empty, 1)
+        return RowBlock(empty, 1)
 
     reading = stream.parse_blocks(([b"%d\n" % i] for i in range(3)), parse, None)
     next(reading)
@@ -270,7 +270,7 @@ MEMORY = """
 import os, resource, sys, zlib
 import numpy, pyarrow, pyarrow.compute, pyarrow.csv, isal.igzip_lib
 from gengap.data.sources import csv_text as csvtext, byte_stream as stream, tables
-from gengap.data.sources.blocks import Block, accept_rows
+from gengap.data.sources.row_blocks import RowBlock, accept_rows
 
 member = open(sys.argv[1], "rb").read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
-from gengap.data.sources import blocks as blocks_module
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
+from gengap.data.sources import row_blocks as blocks_module
 from gengap.data.sources.source import open_source
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
 

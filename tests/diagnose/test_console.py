@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from gengap.diagnose import metric_words
 from gengap.diagnose.readers import literals, read
-from gengap.diagnose.readers.console import collector, forms, phrases, read_console, screen, tables, template
-from gengap.diagnose.readers.console import numbers as log_numbers
+from gengap.diagnose.readers.console import collector, forms, phrases, read_console, screen, table_reader, template
+from gengap.diagnose.readers.console import number_forms as log_numbers
 from gengap.diagnose.readers.console.screen import clean, screen_lines
 from gengap.diagnose.readers.console.template import Template
 from gengap.diagnose.run_curves import choose_curves
@@ -119,7 +119,7 @@ def test_a_line_that_is_written_over_is_shown_in_each_state() -> None:
 
 def patterns() -> dict[str, re.Pattern[str]]:
     """All patterns of the modules that read text."""
-    modules = (forms, literals, log_numbers, metric_words, phrases, screen, tables, template)
+    modules = (forms, literals, log_numbers, metric_words, phrases, screen, table_reader, template)
     held = {f"{module.__name__}.{name}": each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in held.items() if isinstance(each, re.Pattern)}
 

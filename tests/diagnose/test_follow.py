@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gengap.diagnose.follow import FileLog, StreamLog, is_log
-from gengap.report.follow import VerdictLine
+from gengap.report.verdict_line import VerdictLine
 
 WRITER = """
 import sys
@@ -119,7 +119,7 @@ class Terminal(StringIO):
 
 
 def test_the_line_is_updated_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gengap.report.follow.columns", lambda _: 40)
+    monkeypatch.setattr("gengap.report.verdict_line.columns", lambda _: 40)
     log, terminal, file = StreamLog(), Terminal(), StringIO()
     line, plain = VerdictLine(terminal), VerdictLine(file)
     for i in range(1, 30):

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from gengap.history import Series
 from gengap.stats import trend
 from gengap.stats.curves import find_spikes, scale_curve
-from gengap.stats.trend import Mixture, fit_trend
+from gengap.stats.trend import NormalMixture, fit_trend
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.97])
@@ -45,7 +45,7 @@ def test_draws_have_the_mixtures_moments() -> None:
 
 
 def test_mixture_agrees_with_the_normal_distribution() -> None:
-    one = Mixture(np.ones(1), np.array([2.0]), np.array([3.0]))
+    one = NormalMixture(np.ones(1), np.array([2.0]), np.array([3.0]))
     assert one.above(1.0) == pytest.approx(norm.sf(1, 2, 3))
     assert one.quantile(0.9) == pytest.approx(norm.ppf(0.9, 2, 3), abs=1e-6)
     assert one.with_error(4.0).sd == pytest.approx(5.0)
@@ -56,8 +56,8 @@ def test_mixture_agrees_with_the_normal_distribution() -> None:
 
 
 def test_a_prior_of_level_ends_gives_way_to_clear_data() -> None:
-    clear = Mixture(np.ones(1), np.array([0.05]), np.array([0.002])).with_prior([0.006, 0.1])
-    vague = Mixture(np.ones(1), np.array([0.02]), np.array([0.02])).with_prior([0.006, 0.1])
+    clear = NormalMixture(np.ones(1), np.array([0.05]), np.array([0.002])).with_prior([0.006, 0.1])
+    vague = NormalMixture(np.ones(1), np.array([0.02]), np.array([0.02])).with_prior([0.006, 0.1])
     assert clear.mean == pytest.approx(0.05, rel=0.01)
     assert vague.mean < 0.01
 

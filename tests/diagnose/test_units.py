@@ -12,7 +12,7 @@ from gengap.stats.comparison import compare, ranks
 from gengap.stats.learning_curve import cross_fit_rows
 from gengap.stats.paired import auc_components, auc_values, cross_fit
 from gengap.stats.permutation import permutation_test
-from gengap.stats.units import by_unit, effective_rows
+from gengap.stats.unit_values import by_unit, effective_rows
 from gengap.tasks import BINARY
 
 GROUPS = 12  # as in the validation part of a table of 60 groups

@@ -22,7 +22,7 @@ from diagnose.wandb_made import logged, wandb_file
 from live_made import status
 from report.page_made import study_made
 
-from gengap.analysis.evaluation import Evaluation
+from gengap.analysis.evaluation import HoldoutEvaluation
 from gengap.analysis.summary import SCHEMA, StudySummary
 from gengap.files.checksums import LIST, Checksums
 from gengap.history import History, Series, write_histories
@@ -214,7 +214,7 @@ def study() -> dict[str, bytes]:
         epochs = np.array([0, 1, (trial.best_epoch or 3) - 1])
         np.savez(folder.trial_file(FIRST, 0).with_suffix(".npz"), epochs=epochs, outputs=np.zeros((3, 9, 1)))
         folder.write("models/sizes/Tiny.keras", card()[0])
-        assert isinstance(summary, StudySummary) and isinstance(summary.test, Evaluation)
+        assert isinstance(summary, StudySummary) and isinstance(summary.test, HoldoutEvaluation)
         folder.write_evaluation(summary.test)
         running = status(source="here", plan=plans()[0].decode(), finished=((FIRST, 0),))
         folder.write(STATUS, msgspec.json.encode(running))

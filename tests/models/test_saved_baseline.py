@@ -18,7 +18,7 @@ from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.predictor import load_predictor, write_mixture
 from gengap.models.saved_baseline import baseline_outputs, for_raw_rows, load_baseline, save_baseline
-from gengap.models.saved_model import Member, ModelCard, resolve, write_card
+from gengap.models.saved_model import ModelCard, SavedMember, resolve, write_card
 from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
 from gengap.train.baselines import fit_baselines
 
@@ -130,7 +130,7 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
             load_baseline(path, 3, BINARY)
 
 
-def card(*members: Member) -> ModelCard:
+def card(*members: SavedMember) -> ModelCard:
     return ModelCard(("a", "b", "c"), "y", members=members)
 
 
@@ -154,7 +154,7 @@ def archive_of(path: Path, file: str, named: str) -> Path:
     """An archive with one empty file, whose card names a file."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(file, b"")
-    write_card(path, card(Member("a", 1.0, named)))
+    write_card(path, card(SavedMember("a", 1.0, named)))
     return path
 
 
@@ -169,7 +169,7 @@ def test_weights_of_an_archive_are_above_0(weight: float, tmp_path: Path) -> Non
     path = archive_of(tmp_path / "best.zip", "0.keras", "0.keras")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("0.keras", b"")
-    write_card(path, card(Member("a", weight, "0.keras")))
+    write_card(path, card(SavedMember("a", weight, "0.keras")))
     with pytest.raises(UsageError, match="weights that are not above 0"):
         load_predictor(path)
 
@@ -178,7 +178,7 @@ def test_a_member_that_was_damaged_is_one_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "best.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("0.keras", bytes(range(256)) * 40)
-    write_card(path, card(Member("a", 1.0, "0.keras")))
+    write_card(path, card(SavedMember("a", 1.0, "0.keras")))
     whole = bytearray(path.read_bytes())
     start = whole.index(b"0.keras") + 20
     whole[start : start + 30] = b"\xff" * 30

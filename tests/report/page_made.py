@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap.analysis import BaselineResult
 from gengap.analysis.effects import EffectKind, RegularizerEffect, SizeAnalysis, SizeResult
-from gengap.analysis.evaluation import Evaluation
+from gengap.analysis.evaluation import HoldoutEvaluation
 from gengap.analysis.growth import Finalist
 from gengap.analysis.recommend import ExpectedScores, NextStep, Recommendation
 from gengap.analysis.summary import Provenance, StudySummary, TrialSummary, metrics_at
@@ -226,8 +226,8 @@ def _recommendation(run: str, hostile: str) -> Recommendation:
     )
 
 
-def _test(run: str, hostile: str) -> Evaluation:
-    return Evaluation(
+def _test(run: str, hostile: str) -> HoldoutEvaluation:
+    return HoldoutEvaluation(
         run=run,
         seed=0,
         rows=100,

@@ -11,12 +11,12 @@ import numpy as np
 from gengap.data.rows import Rows
 from gengap.data.units import Units
 from gengap.stats.comparison import ArraysByRun, Comparison, compare
-from gengap.stats.units import by_unit
+from gengap.stats.unit_values import by_unit
 from gengap.tasks import AnyTask, Binary
 from gengap.text.catalog import Message
 
 
-class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+class HoldoutEvaluation(msgspec.Struct, frozen=True, kw_only=True):
     """The recommended model and a baseline on the test rows.
 
     Attributes:
@@ -60,7 +60,7 @@ def evaluate_on_test_rows(
     theirs: np.ndarray,
     units: Units | None = None,
     digest: str | None = None,
-) -> Evaluation:
+) -> HoldoutEvaluation:
     """Evaluate the `outputs` of the model and `theirs` of the baseline, (rows, outputs), on the test rows.
 
     With `units`, groups or blocks of time, too few of them are not compared. Without `digest`, it is that of the
@@ -71,7 +71,7 @@ def evaluate_on_test_rows(
         each: by_unit(task.row_losses(values, rows.y), rows.weights, units) for each, values in by_run.items()
     }
     enough = units is None or units.enough
-    return Evaluation(
+    return HoldoutEvaluation(
         run=run,
         seed=seed,
         rows=len(rows),

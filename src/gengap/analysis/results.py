@@ -16,7 +16,7 @@ from gengap.plan import SIZES, Size, Trial
 from gengap.stats.learning_curve import cross_fit_rows
 from gengap.stats.paired import LEVEL, linearise
 from gengap.stats.permutation import PermutationTest, better_than_constant, permutation_test
-from gengap.stats.units import by_unit
+from gengap.stats.unit_values import by_unit
 from gengap.tasks import BINARY, AnyTask, OwnLoss
 from gengap.train.types import TrainResult
 

@@ -6,7 +6,7 @@ import msgspec
 
 from gengap.analysis.results import TrialResults
 from gengap.data.units import MIN_UNITS, UnitKind
-from gengap.stats.units import effective_rows
+from gengap.stats.unit_values import effective_rows
 from gengap.text.catalog import Message
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from gengap.analysis import BaselineResult
 from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
-from gengap.analysis.evaluation import Evaluation
+from gengap.analysis.evaluation import HoldoutEvaluation
 from gengap.analysis.growth import Finalist
 from gengap.analysis.recommend import Recommendation
 from gengap.analysis.sampling import UnitSummary
@@ -168,7 +168,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     cross_validation: tuple[Finalist, ...] = ()
     recommendation: Recommendation | None = None
     units: UnitSummary | None = None
-    test: Evaluation | None = None
+    test: HoldoutEvaluation | None = None
     columns: tuple[str, ...] = ()
     target: str = ""
     seeds: tuple[int, ...] = ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gengap.callbacks.boosting import CatBoostMonitor, LightGBMMonitor, XGBoostMonitor
 from gengap.callbacks.monitor import Monitor
-from gengap.callbacks.networks import LightningMonitor, SkorchMonitor, TrainerMonitor
+from gengap.callbacks.network_monitors import LightningMonitor, SkorchMonitor, TrainerMonitor
 
 __all__ = [
     "CatBoostMonitor",

@@ -49,7 +49,7 @@ from gengap.text.catalog import Message
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gengap.data.sources.blocks import Progress, SkippedRow
+    from gengap.data.sources.row_blocks import Progress, SkippedRow
 
 TUTORIAL_VALIDATION, TUTORIAL_TRAIN = 1_000, 10_000  # defaults for HIGGS-like tables
 

@@ -23,7 +23,7 @@ from gengap.text.catalog import Message
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gengap.data.sources.blocks import SkippedRow
+    from gengap.data.sources.row_blocks import SkippedRow
     from gengap.data.sources.source import Source
     from gengap.data.table_summary import Dates
 

@@ -1,8 +1,8 @@
 """Sampling units of rows: groups, or blocks of time, that statistics take as one draw.
 
 Rows of one group are alike, and so are rows of one week. Statistics that take each row as a draw of its own then
-state too much: intervals are too narrow, and chance looks like learning. `gengap.stats.units` gives each unit one
-value.
+state too much: intervals are too narrow, and chance looks like learning. `gengap.stats.unit_values` gives each unit
+one value.
 """
 
 from __future__ import annotations

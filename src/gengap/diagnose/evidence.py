@@ -14,7 +14,7 @@ from scipy.special import expit
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.stats import single_threaded
 from gengap.stats.curves import RowLosses, RowLossTrend, ScaledCurve, scale_curve, smooth_row_losses
-from gengap.stats.trend import USUAL_NOISE, Mixture, Trend, fit_trend
+from gengap.stats.trend import USUAL_NOISE, NormalMixture, Trend, fit_trend
 
 DRAWS = 400
 SHORTEST_TRAIN = 3  # values of a training curve that has a trend
@@ -61,8 +61,8 @@ class Evidence:
     rows: RowLossTrend | None
     min_effect: float
     turn: int
-    rise: Mixture
-    pace: Mixture
+    rise: NormalMixture
+    pace: NormalMixture
     train_trend: Trend | None = None
 
     @property
@@ -76,7 +76,7 @@ class Evidence:
         return max(float(self.trend.mean[-1] - self.trend.mean[self.turn]), 0.0)
 
     @cached_property
-    def ahead(self) -> Mixture:
+    def ahead(self) -> NormalMixture:
         """How far validation would fall below its lowest point with twice as many epochs."""
         return expected_gain(self.pace, self.height)
 
@@ -96,7 +96,7 @@ class Evidence:
         return _epoch(self.validation, self.trend.epochs[self.turn])
 
     @property
-    def training_rise(self) -> Mixture | None:
+    def training_rise(self) -> NormalMixture | None:
         """How far training rose since that epoch; None without a training curve."""
         if self.train is None or self.train_trend is None:
             return None
@@ -105,7 +105,7 @@ class Evidence:
         return own.difference(-1, min(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 2))
 
     @property
-    def overlearning(self) -> Mixture | None:
+    def overlearning(self) -> NormalMixture | None:
         """How much more training fell than validation since validation was first near its lowest point."""
         if self.train is None or self.train_trend is None:
             return None
@@ -191,7 +191,7 @@ def _rise(
     smoothed: RowLossTrend | None,
     turn: int,
     single_batches: bool,
-) -> Mixture:
+) -> NormalMixture:
     """Return how far validation ends above its lowest point.
 
     The noise of losses of single batches is their own: it says nothing on the model's changes.
@@ -199,7 +199,7 @@ def _rise(
     if validation.late_step:
         above = validation.values[-validation.late_step :]
         height, sd = above.mean() - trend.mean.min(), np.hypot(trend.noise, above.std())
-        return Mixture(np.ones(1), np.array([height]), np.array([sd]))
+        return NormalMixture(np.ones(1), np.array([height]), np.array([sd]))
     error = None if smoothed is None else smoothed.difference_error(-1, turn)
     settled = trend.difference(-1, turn).with_error(validation.rounding_error)
     settled = settled.with_prior(LEVEL_OR_MOVING, (LEVEL, 1 - LEVEL)).with_error(max(error or 0.0, LEAST_LUCK))
@@ -223,7 +223,7 @@ def _own_probability(train_trend: Trend | None) -> float:
 
 def _own_fluctuations(
     validation: ScaledCurve, train: ScaledCurve | None, trend: Trend, train_trend: Trend | None, error: float | None
-) -> Mixture:
+) -> NormalMixture:
     """Return how far the end is above the lowest epoch, if fluctuations are changes of the model itself.
 
     Each random draw of the curve with its fluctuations is compared with its own lowest epoch. The `error` from the
@@ -235,7 +235,7 @@ def _own_fluctuations(
         level = _training_levels(validation, train, train_trend, trend.state.epochs)
         error = LUCK * abs(float(level[lowest].mean() - level[-1]))
     rises = np.maximum(draws[:, -1] - draws.min(axis=1) - ROUNDED * validation.rounding_error, 0.0)
-    return Mixture(np.full(DRAWS, 1 / DRAWS), rises, np.full(DRAWS, max(error, LEAST_LUCK)))
+    return NormalMixture(np.full(DRAWS, 1 / DRAWS), rises, np.full(DRAWS, max(error, LEAST_LUCK)))
 
 
 def _epoch(curve: ScaledCurve, position: float) -> int:
@@ -250,7 +250,7 @@ def _rows(rows: RowLosses | None, validation: ScaledCurve, trend: Trend) -> RowL
     return smooth_row_losses(rows, positions, trend.epochs)
 
 
-def _pace(trend: Trend, smoothed: RowLossTrend | None, rounding_error: float) -> Mixture:
+def _pace(trend: Trend, smoothed: RowLossTrend | None, rounding_error: float) -> NormalMixture:
     """Return the fall per e-fold of epochs, over the late ones."""
     last = len(trend.epochs) - 1
     span = np.log(trend.epochs[last] / trend.epochs[trend.late])
@@ -270,7 +270,7 @@ def _training_levels(
     return np.interp(np.interp(epochs, train.epochs, train.positions), train_trend.epochs, train_trend.mean)
 
 
-def expected_gain(pace: Mixture, height: float, folds: float = 1.0) -> Mixture:
+def expected_gain(pace: NormalMixture, height: float, folds: float = 1.0) -> NormalMixture:
     """Return how far more epochs would lower validation below its lowest point so far.
 
     Args:

@@ -17,7 +17,7 @@ from pathlib import Path
 from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
 from gengap.diagnose.readers.console.collector import Collector
-from gengap.diagnose.readers.console.curves import console_logs
+from gengap.diagnose.readers.console.runs import console_logs
 from gengap.diagnose.readers.console.screen import screen_lines
 from gengap.diagnose.readers.entrances import STDIN_NAME
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves

@@ -16,7 +16,7 @@ from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 from gengap.diagnose.verdict import Finding, Thresholds, Verdict
 from gengap.history import History
 from gengap.stats.curves import RowLosses
-from gengap.stats.units import by_unit
+from gengap.stats.unit_values import by_unit
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.checkpoint import PartialResult
 from gengap.train.types import recorded_rows

@@ -27,7 +27,7 @@ class Width:
     base: int
     multiple: int = 1
     fixed: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[WidthMultiple, ...] = ()
     _same: Width | None = field(default=None, repr=False)
 
     @property
@@ -76,7 +76,7 @@ class Width:
             for part in parts:
                 part.width.fix(fixed)
 
-    def consist_of(self, parts: tuple[Part, ...]) -> None:
+    def consist_of(self, parts: tuple[WidthMultiple, ...]) -> None:
         """Let the size be that of a concatenation of these parts."""
         root = self.root
         root.parts = parts
@@ -95,7 +95,7 @@ class Width:
         return root.multiple * max(1, round(self.base * factor / root.multiple))
 
 
-class Part(NamedTuple):
+class WidthMultiple(NamedTuple):
     """A width times a whole number."""
 
     width: Width
@@ -106,18 +106,18 @@ class Part(NamedTuple):
 class Axis:
     """The size of one axis. If it is `derived`, it is some other function of its parts."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[WidthMultiple, ...]
     derived: bool = False
 
     @classmethod
     def constant(cls, size: int | None, why: str) -> Axis:
         """Return an axis that no layer's units decide. A size of None is one that the data decide."""
-        return cls((Part(Width(size or 0, fixed=why)),))
+        return cls((WidthMultiple(Width(size or 0, fixed=why)),))
 
     @classmethod
     def of(cls, width: Width, times: int = 1) -> Axis:
         """Return an axis of one part."""
-        return cls((Part(width, times),))
+        return cls((WidthMultiple(width, times),))
 
     @property
     def base(self) -> int:
@@ -150,7 +150,7 @@ class Axis:
             self.fix(why)
             other.fix(why)
 
-    def _whole(self, other: Axis) -> tuple[Width, tuple[Part, ...]] | None:
+    def _whole(self, other: Axis) -> tuple[Width, tuple[WidthMultiple, ...]] | None:
         """Return this axis' only width and the other's several parts, if the width can be their sum."""
         if self.derived or other.derived or len(self.parts) != 1 or len(other.parts) < 2 or self.base != other.base:
             return None
@@ -159,7 +159,7 @@ class Axis:
 
     def repeated(self, times: int) -> Axis:
         """Return an axis that has each part `times` times."""
-        return Axis(tuple(Part(part.width, part.times * times) for part in self.parts), self.derived)
+        return Axis(tuple(WidthMultiple(part.width, part.times * times) for part in self.parts), self.derived)
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,12 +51,12 @@ class Repetition:
 
 
 @dataclass(eq=False)
-class _Value:
+class _Output:
     maker: Any
 
 
 @dataclass(frozen=True, eq=False)
-class _Step:
+class _Operation:
     operation: Any
     before: tuple[Any, ...]  # the operations that make its inputs
 
@@ -76,25 +76,25 @@ def segments(model: keras.Model) -> list[Segment]:
     return list(_cut(steps, ends))
 
 
-def _steps(model: Any) -> tuple[list[_Step], list[Any]]:
-    steps: list[_Step] = []
+def _steps(model: Any) -> tuple[list[_Operation], list[Any]]:
+    steps: list[_Operation] = []
 
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        found = [each.maker for each in keras.tree.flatten((args, kwargs)) if isinstance(each, _Value)]
-        steps.append(_Step(operation, tuple(found)))
-        return keras.tree.map_structure(lambda _: _Value(operation), operation.output)
+        found = [each.maker for each in keras.tree.flatten((args, kwargs)) if isinstance(each, _Output)]
+        steps.append(_Operation(operation, tuple(found)))
+        return keras.tree.map_structure(lambda _: _Output(operation), operation.output)
 
-    outputs = run_graph(model, [_Value(None) for _ in model.inputs], call)
+    outputs = run_graph(model, [_Output(None) for _ in model.inputs], call)
     return steps, [each.maker for each in keras.tree.flatten(outputs)]
 
 
-def _cut(steps: Sequence[_Step], ends: Sequence[Any]) -> Iterator[Segment]:
+def _cut(steps: Sequence[_Operation], ends: Sequence[Any]) -> Iterator[Segment]:
     """Yield the parts between tensors that alone carry everything that follows."""
     last_use: dict[int, int] = {id(end): len(steps) for end in ends}
     for number, step in enumerate(steps):
         for maker in step.before:
             last_use[id(maker)] = max(last_use.get(id(maker), 0), number)
-    live, part, entry = {id(None)}, list[_Step](), None
+    live, part, entry = {id(None)}, list[_Operation](), None
     for number, step in enumerate(steps):
         part.append(step)
         live.add(id(step.operation))
@@ -106,7 +106,7 @@ def _cut(steps: Sequence[_Step], ends: Sequence[Any]) -> Iterator[Segment]:
             part, entry = [], step.operation
 
 
-def _signature(part: Sequence[_Step], entry: Any) -> str:
+def _signature(part: Sequence[_Operation], entry: Any) -> str:
     numbers = {id(entry): 0} | {id(step.operation): place for place, step in enumerate(part, 1)}
     return "\n".join(f"{_settings(step.operation)} {[numbers.get(id(b)) for b in step.before]}" for step in part)
 

@@ -22,8 +22,8 @@ from gengap.files.limits import check_archive
 from gengap.models.saved_baseline import baseline_outputs, load_baseline
 from gengap.models.saved_model import (
     CARD_FILE,
-    Member,
     ModelCard,
+    SavedMember,
     load_saved,
     predict_outputs,
     read_card,
@@ -69,7 +69,7 @@ def load_predictor(path: Path) -> Predictor:
     return Predictor(card, tuple(parts), tuple(each.weight for each in card.members))
 
 
-def _extract(path: Path, member: Member, folder: Path) -> Path:
+def _extract(path: Path, member: SavedMember, folder: Path) -> Path:
     """Write a member of the archive into a folder, and return its path."""
     inside = folder / member.file
     try:
@@ -92,7 +92,7 @@ def _load(path: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
 
 def write_mixture(path: Path, card: ModelCard, files: Sequence[tuple[Path, str, float]]) -> None:
     """Write files of models, each with its run and its weight, as one archive."""
-    members = tuple(Member(run, weight, f"{i}{file.suffix}") for i, (file, run, weight) in enumerate(files))
+    members = tuple(SavedMember(run, weight, f"{i}{file.suffix}") for i, (file, run, weight) in enumerate(files))
     with zipfile.ZipFile(path, "w") as archive:
         for (file, _, _), member in zip(files, members, strict=True):
             archive.write(file, member.file)

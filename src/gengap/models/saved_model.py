@@ -29,7 +29,7 @@ ENDINGS = (".keras", ".skops", ".zip")  # of a network, a model of scikit-learn,
 UNITS_LAYER = "units"  # the name of a regression's last layer, which converts to the target's own units
 
 
-class Member(msgspec.Struct, frozen=True):
+class SavedMember(msgspec.Struct, frozen=True):
     """A part of a saved model: the run that trained it, its weight, and its file in a .zip."""
 
     run: str
@@ -51,12 +51,12 @@ class ModelCard(msgspec.Struct, frozen=True):
     encoding: Encoding | None = None
     mean: float = 0.0
     scale: float = 1.0
-    members: tuple[Member, ...] = ()
+    members: tuple[SavedMember, ...] = ()
 
     @classmethod
     def of(cls, encoding: Encoding, target: str, task: AnyTask, run: str = "") -> ModelCard:
         """Return the card of a run's model for a task."""
-        members = (Member(run),) if run else ()
+        members = (SavedMember(run),) if run else ()
         if isinstance(task, Regression):
             return cls(encoding.columns, target, task.name, (), encoding, task.mean, task.scale, members)
         return cls(encoding.columns, target, task.name, task.classes, encoding, members=members)

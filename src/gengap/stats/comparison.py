@@ -32,7 +32,7 @@ from gengap.stats.paired import (
     paired_t,
     seed_variance,
 )
-from gengap.stats.units import by_unit
+from gengap.stats.unit_values import by_unit
 
 ArraysByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
 

@@ -75,7 +75,7 @@ def settings() -> tuple[TrendSettings, NoiseSettings]:
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class NormalMixture:
     """A weighted mixture of normal distributions of one number: weights, means and sds have the shape (K,)."""
 
     weights: np.ndarray
@@ -104,16 +104,16 @@ class Mixture:
             low, high = (middle, high) if 1 - self.above(middle) < level else (low, middle)
         return (low + high) / 2
 
-    def scaled_by(self, factors: np.ndarray, probabilities: np.ndarray) -> Mixture:
+    def scaled_by(self, factors: np.ndarray, probabilities: np.ndarray) -> NormalMixture:
         """Return the number times an independent positive factor: each of `factors` (q,) with its probability."""
         pairs = ((self.weights, probabilities), (self.means, factors), (self.sds, factors))
-        return Mixture(*(np.outer(a, b).ravel() for a, b in pairs))
+        return NormalMixture(*(np.outer(a, b).ravel() for a, b in pairs))
 
-    def shifted(self, by: float) -> Mixture:
+    def shifted(self, by: float) -> NormalMixture:
         """Return the number plus `by`."""
-        return Mixture(self.weights, self.means + by, self.sds)
+        return NormalMixture(self.weights, self.means + by, self.sds)
 
-    def with_prior(self, sds: Sequence[float], chances: Sequence[float] | None = None) -> Mixture:
+    def with_prior(self, sds: Sequence[float], chances: Sequence[float] | None = None) -> NormalMixture:
         """Return the posterior under a prior around 0, with one of the standard deviations `sds`.
 
         `chances` are the prior probabilities of the `sds` (default: equal). A small sd states that most curves end
@@ -127,22 +127,22 @@ class Mixture:
             evidence = evidence + np.log(chances)[:, None]
         weights = np.exp(evidence - evidence.max())
         shrink = variances / total
-        return Mixture(
+        return NormalMixture(
             (weights / weights.sum()).ravel(), (self.means * shrink).ravel(), (self.sds * np.sqrt(shrink)).ravel()
         )
 
-    def mixed_with(self, other: Mixture, probability: float) -> Mixture:
+    def mixed_with(self, other: NormalMixture, probability: float) -> NormalMixture:
         """Return a mixture that is `other` with this probability and otherwise this one."""
         pairs = (
             ((1 - probability) * self.weights, probability * other.weights),
             (self.means, other.means),
             (self.sds, other.sds),
         )
-        return Mixture(*map(np.concatenate, pairs))
+        return NormalMixture(*map(np.concatenate, pairs))
 
-    def with_error(self, sd: float) -> Mixture:
+    def with_error(self, sd: float) -> NormalMixture:
         """Return the number plus an independent error with the standard deviation `sd`."""
-        return Mixture(self.weights, self.means, np.sqrt(self.sds**2 + sd**2))
+        return NormalMixture(self.weights, self.means, np.sqrt(self.sds**2 + sd**2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,11 +171,12 @@ class Posterior:
         """The index where the expected curve is lowest."""
         return int(np.argmin(self.mean))
 
-    def difference(self, a: int, b: int) -> Mixture:
+    def difference(self, a: int, b: int) -> NormalMixture:
         """Return the curve at index a minus that at index b."""
         c = self.covariances
         variance = c[:, a, a] + c[:, b, b] - 2 * c[:, a, b]
-        return Mixture(self.weights, self.means[:, a] - self.means[:, b], np.sqrt(np.maximum(variance, 1e-14)))
+        mean, sd = self.means[:, a] - self.means[:, b], np.sqrt(np.maximum(variance, 1e-14))
+        return NormalMixture(self.weights, mean, sd)
 
     def draws(self, count: int, seed: int = 0) -> np.ndarray:
         """Return `count` random draws of the curve, of shape (count, g)."""

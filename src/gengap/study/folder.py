@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from gengap.analysis.evaluation import Evaluation
+from gengap.analysis.evaluation import HoldoutEvaluation
 from gengap.analysis.summary import PLAN_FILE, SCHEMA, StudySummary, TrialSummary
 from gengap.errors import GengapWarning, StudyFolderError, reason
 from gengap.files.checksums import LIST, Checksums
@@ -332,15 +332,15 @@ class StudyFolder:
     def _again(self) -> str:
         return f"run the same `gengap study` again with --out {self.path} (finished trials are kept)"
 
-    def evaluation(self, digest: str) -> Evaluation | None:
+    def evaluation(self, digest: str) -> HoldoutEvaluation | None:
         """Return the figures of the test rows with this digest, if they were used; else None."""
         try:
-            found = msgspec.json.decode(read_document(self.path / TEST), type=Evaluation)
+            found = msgspec.json.decode(read_document(self.path / TEST), type=HoldoutEvaluation)
         except (OSError, ValueError, RecursionError):
             return None
         return found if found.digest == digest else None
 
-    def write_evaluation(self, found: Evaluation) -> None:
+    def write_evaluation(self, found: HoldoutEvaluation) -> None:
         """Save the figures of the test rows."""
         self.write(TEST, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 

@@ -167,10 +167,10 @@ def _fluent_types() -> tuple[type, type]:
     """Return the types of texts and of several numbers; made here because Fluent is imported late."""
     from fluent.runtime.types import FluentType
 
-    class Text(str, FluentType):
+    class LongText(str, FluentType):
         """A text of any length; a plain str may have 2,500 characters only."""
 
-        def format(self, locale: object) -> Text:  # pyright: ignore[reportIncompatibleMethodOverride]
+        def format(self, locale: object) -> LongText:  # pyright: ignore[reportIncompatibleMethodOverride]
             return self
 
     class Numbers(tuple[float | None, ...], FluentType):
@@ -179,7 +179,7 @@ def _fluent_types() -> tuple[type, type]:
         def format(self, locale: object) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
             return ", ".join(NONE if each is None else f"{each:,}" for each in self)
 
-    return Text, Numbers
+    return LongText, Numbers
 
 
 def _of_number(write: Callable[..., str]) -> Callable[..., str]:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
-from gengap.data.sources.blocks import Block, StreamBrokenError
+from gengap.data.sources.row_blocks import RowBlock, StreamBrokenError
 from gengap.errors import SourceError
 
 BLOCK = 1 << 22  # bytes of text parsed at once; the fastest of 512 KiB to 4 MiB
@@ -155,7 +155,7 @@ def join_pieces(pieces: list[bytes]) -> bytearray:
 _memory = threading.local()
 
 
-def _parse_pieces(block: list[bytes], parse: Callable[[bytearray], Block]) -> Block:
+def _parse_pieces(block: list[bytes], parse: Callable[[bytearray], RowBlock]) -> RowBlock:
     """Parse a block; its pieces are freed before, so that gunzip can use their memory again."""
     text = join_pieces(block)
     block.clear()
@@ -163,15 +163,15 @@ def _parse_pieces(block: list[bytes], parse: Callable[[bytearray], Block]) -> Bl
 
 
 def parse_blocks(
-    blocks: Iterator[list[bytes]], parse: Callable[[bytearray], Block], rows: int | None
-) -> Generator[Block, None, None]:
+    blocks: Iterator[list[bytes]], parse: Callable[[bytearray], RowBlock], rows: int | None
+) -> Generator[RowBlock, None, None]:
     """Parse blocks in threads and yield them in order, without reading further than `rows` rows need.
 
     The result of `parse` must not refer to its text. Each line counts as a row until it is parsed: reading pauses
     when there are enough lines, and continues if some are blank or bad. A break of the stream is raised after the
     rows before it.
     """
-    waiting: deque[tuple[int, Future[Block]]] = deque()
+    waiting: deque[tuple[int, Future[RowBlock]]] = deque()
     ahead = good = 0
     broken: Exception | None = None
     more = True

@@ -19,11 +19,11 @@ import pyarrow.csv as pa_csv
 
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import byte_stream as stream
-from gengap.data.sources.blocks import (
+from gengap.data.sources.row_blocks import (
     NO_TARGET,
-    Block,
     Fault,
     Reader,
+    RowBlock,
     StreamBrokenError,
     check_batch,
     number_problem,
@@ -83,7 +83,7 @@ def open_csv(pieces: stream.ByteStream, file: str, block: int = stream.BLOCK) ->
     except StreamBrokenError as broken:
         raise SourceError(f"{file}: {broken.problem}, before the first row ended. {broken.hint}") from broken
 
-    def blocks(schema: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
+    def blocks(schema: pa.Schema, rows: int | None, binary: bool) -> Generator[RowBlock, None, None]:
         text = stream.line_blocks(stream.dropped(pieces, layout.start), block, rows)
         yield from stream.parse_blocks(text, partial(parse, layout=layout, schema=schema, binary=binary), rows)
 
@@ -173,7 +173,7 @@ def _is_text(cells: list[str]) -> bool:
     return numbers < NUMBERS_SHARE * len(values) or (not values and len(cells) > 1)
 
 
-def parse(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> Block:
+def parse(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> RowBlock:
     """Parse whole lines into the columns of `schema`, without bad rows. The result does not refer to `text`."""
     # To look for every mark of missing values takes twice as long, and most tables have only the empty cell.
     for marks in ([""], MISSING_VALUES):
@@ -204,7 +204,7 @@ def _parse_fast(text: bytearray, layout: CsvLayout, schema: pa.Schema, marks: Se
     return table.combine_chunks().to_batches()[0]
 
 
-def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> Block:
+def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, binary: bool) -> RowBlock:
     place = {name: i for i, name in enumerate(layout.columns)}
     at = [place[name] for name in schema.names]
     good: list[list[str | None]] = []
@@ -222,7 +222,7 @@ def _parse_carefully(text: bytearray, layout: CsvLayout, schema: pa.Schema, bina
             faults.append(fault._replace(row=number))
     columns = zip(*good, strict=True) if good else [() for _ in at]
     arrays = [pc.cast(pa.array(c, pa.string()), f.type) for c, f in zip(columns, schema, strict=True)]
-    return Block(pa.RecordBatch.from_arrays(arrays, schema=schema), number, tuple(faults))
+    return RowBlock(pa.RecordBatch.from_arrays(arrays, schema=schema), number, tuple(faults))
 
 
 def _value(cell: str, field: pa.Field, layout: CsvLayout) -> str | None:

@@ -28,7 +28,7 @@ import urllib3
 from filelock import FileLock
 
 from gengap.data.sources import TABLES, TEXT, byte_stream, csv_text, kind_of, short_name, tables
-from gengap.data.sources.blocks import Progress, Reader
+from gengap.data.sources.row_blocks import Progress, Reader
 from gengap.errors import BadRowError, SourceError
 
 FIRST = 4 << 10  # bytes of the first range

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from gengap.data import collider
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import is_address, redact_address, remote, short_name, tables
-from gengap.data.sources.blocks import Block, Progress, Reader, SkippedRow, accept_rows, check_batch
+from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, SkippedRow, accept_rows, check_batch
 from gengap.errors import DataError, UsageError, did_you_mean
 from gengap.files.outputs import check_output
 from gengap.options.spec import OnBadRow
@@ -324,7 +324,7 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
 def _collider(rows: int | None, seed: int) -> Reader:
     """Return a reader of the built-in simulation, whose rows have no faults."""
 
-    def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[Block, None, None]:
+    def blocks(schema: pa.Schema, _rows: int | None, _binary: bool) -> Generator[RowBlock, None, None]:
         for batch in collider.batches(rows, seed):
             yield check_batch(batch, schema, False)
 

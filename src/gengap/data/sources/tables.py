@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import TEXT, byte_stream, csv_text, kind_of
-from gengap.data.sources.blocks import Block, Progress, Reader, accept_rows, check_batch
+from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, accept_rows, check_batch
 from gengap.errors import BadRowError, SourceError, UsageError, did_you_mean, shown
 from gengap.files.limits import (
     check_archive,
@@ -210,7 +210,7 @@ def _reader(schema: pa.Schema, batches: Batches, file: str) -> Reader:
         elif not any(test(kind) for test in NUMERIC):
             refusals[name] = partial(_refuse_type, name, kind, batches, file)
 
-    def blocks(requested: pa.Schema, rows: int | None, binary: bool) -> Generator[Block, None, None]:
+    def blocks(requested: pa.Schema, rows: int | None, binary: bool) -> Generator[RowBlock, None, None]:
         with explain_read_errors(file):
             for batch in batches(requested.names):
                 yield check_batch(batch, requested, binary)

@@ -26,7 +26,7 @@ class PlacedCurve(NamedTuple):
     values: np.ndarray
 
 
-class Part(NamedTuple):
+class RunPart(NamedTuple):
     """Rows of one run, from `start` up to `end`; `x` (rows,) has the epochs of all rows of the log."""
 
     start: int
@@ -49,7 +49,7 @@ def restart_mode(restart: str) -> Iterator[None]:
         _mode.reset(token)
 
 
-def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[Part], tuple[Message, ...]]:
+def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[RunPart], tuple[Message, ...]]:
     """Return the runs of a log whose rows have the epochs `x`, and notes on what was decided.
 
     Epochs start again where a curve comes back to the first epoch of its phase, or to one before it. If the curves
@@ -63,14 +63,14 @@ def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[Part], tu
     restart = _mode.get()
     starts = find_restarts(x, curves)
     if not starts:
-        return [Part(0, len(x), x)], ()
+        return [RunPart(0, len(x), x)], ()
     bounds = [0, *starts, len(x)]
-    parts: list[Part] = []
+    parts: list[RunPart] = []
     first, counted = 0, x.copy()
     notes: list[Message] = []
     for i, start in enumerate(starts, 1):
         if restart == "split" or (restart == "auto" and _is_new_run(curves, bounds[i - 1], start, bounds[i + 1])):
-            parts.append(Part(first, start, counted))
+            parts.append(RunPart(first, start, counted))
             first = start
             continue
         before, after = counted[first:start], slice(start, bounds[i + 1])
@@ -78,7 +78,7 @@ def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[Part], tu
         gaps = np.diff(np.unique(x[after][np.isfinite(x[after])]))
         counted[after] = x[after] - begin + last + (gaps.min() if len(gaps) else 1)
         notes.append(Message("read-restart-continued", {"epoch": int(begin), "after": int(last)}))
-    parts.append(Part(first, len(x), counted))
+    parts.append(RunPart(first, len(x), counted))
     if len(parts) > 1:
         notes.append(Message("read-restart-split", {"count": len(parts)}))
     return parts, tuple(notes)

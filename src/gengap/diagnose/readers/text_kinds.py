@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gengap.diagnose.readers import text_tables
 from gengap.diagnose.readers.console import read_console
-from gengap.diagnose.readers.console.numbers import NUMBER
+from gengap.diagnose.readers.console.number_forms import NUMBER
 from gengap.diagnose.readers.literals import has_literals, read_literals
 from gengap.diagnose.readers.notebooks import is_notebook, read_notebook
 from gengap.diagnose.readers.tracker_points import are_points, read_points

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gengap.diagnose.readers.console.collector import Collector
-from gengap.diagnose.readers.console.curves import console_logs
+from gengap.diagnose.readers.console.runs import console_logs
 from gengap.diagnose.readers.console.screen import screen_lines
 from gengap.diagnose.run_curves import Log
 

@@ -7,12 +7,12 @@ import re
 from collections.abc import Sequence
 
 from gengap.diagnose.metric_names import parse
-from gengap.diagnose.readers.console import numbers as n
+from gengap.diagnose.readers.console import number_forms as n
+from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.forms import Form, Forms, stands_in_bar
 from gengap.diagnose.readers.console.phrases import metric_name
-from gengap.diagnose.readers.console.rows import Column, Rows
 from gengap.diagnose.readers.console.screen import Line, clean, without_bars
-from gengap.diagnose.readers.console.tables import NONE, TableReader, role
+from gengap.diagnose.readers.console.table_reader import NONE, TableReader, role
 from gengap.diagnose.readers.console.template import (
     FINAL,
     Named,
@@ -52,7 +52,7 @@ class Collector:
     """
 
     def __init__(self, file: str) -> None:
-        self.rows = Rows(file)
+        self.rows = ColumnStore(file)
         self.tabular = 0
         self.best: float | None = None
         self.cut_off = False

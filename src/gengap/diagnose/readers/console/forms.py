@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gengap.diagnose.readers.console import numbers as n
-from gengap.diagnose.readers.console.rows import Column
+from gengap.diagnose.readers.console import number_forms as n
+from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.console.screen import GLYPHS
 from gengap.diagnose.readers.console.template import Template
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, assign, parse
 from gengap.diagnose.readers.console.collector import Collector
-from gengap.diagnose.readers.console.rows import Column
+from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_series
 from gengap.diagnose.run_curves import Log

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gengap.diagnose.readers.console.numbers import NUMBER
+from gengap.diagnose.readers.console.number_forms import NUMBER
 from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
 
 RULE = re.compile(r"[\s|+:=─━═╌┄-]+")

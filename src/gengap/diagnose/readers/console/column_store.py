@@ -37,7 +37,7 @@ class Column:
     running: bool = False
 
 
-class Rows:
+class ColumnStore:
     """Rows of values, each at an epoch, a step or a count, which a line names before or on the row's own line.
 
     Attributes:

@@ -1,8 +1,8 @@
 """Blocks of checked rows, which every reader returns: what a bad row is, and how rows are counted.
 
-A reader turns one kind of input into `Block`s. `accept_rows` numbers their rows, stops after the requested number,
-and refuses or skips bad rows. So a row has the same number, and a fault the same text, in every format and with any
-number of threads.
+A reader turns one kind of input into `RowBlock`s. `accept_rows` numbers their rows, stops after the requested
+number, and refuses or skips bad rows. So a row has the same number, and a fault the same text, in every format and
+with any number of threads.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Fault(NamedTuple):
     formatted: bool = False
 
 
-class Block(NamedTuple):
+class RowBlock(NamedTuple):
     """Consecutive rows of a source: the good ones, how many were read, and what is wrong with the others.
 
     The rows of `faults` rise and are counted from 1 within the block.
@@ -76,7 +76,7 @@ class Reader:
     """
 
     columns: tuple[str, ...]
-    blocks: Callable[[pa.Schema, int | None, bool], Generator[Block, None, None]]
+    blocks: Callable[[pa.Schema, int | None, bool], Generator[RowBlock, None, None]]
     target: str | None = None
     others: Mapping[str, pa.DataType] = field(default_factory=dict)
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
@@ -128,7 +128,7 @@ def target_of(schema: pa.Schema) -> str | None:
     return schema.names[0] if first_two == [False, True] else None
 
 
-def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
+def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> RowBlock:
     """Return the columns of `raw` that `schema` names, in its types, without bad rows."""
     arrays = [_cast(raw.column(field.name), field.type) for field in schema]
     fine = {}
@@ -145,7 +145,7 @@ def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
                 fine[field.name] = array.is_valid().to_numpy(zero_copy_only=False)
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
     if all(column.all() for column in fine.values()):
-        return Block(batch, len(batch))
+        return RowBlock(batch, len(batch))
     table, names = np.stack(list(fine.values())), list(fine)
     good = table.all(axis=0)
     faults = []
@@ -157,7 +157,7 @@ def check_batch(raw: pa.RecordBatch, schema: pa.Schema, binary: bool) -> Block:
         else:
             problem = number_problem(value, binary and name == schema.names[0]) or f"{value} is out of range"
         faults.append(Fault(int(row) + 1, name, problem))
-    return Block(batch.filter(pa.array(good)), len(batch), tuple(faults))
+    return RowBlock(batch.filter(pa.array(good)), len(batch), tuple(faults))
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -175,7 +175,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def accept_rows(
-    blocks: Generator[Block, None, None],
+    blocks: Generator[RowBlock, None, None],
     *,
     file: str,
     rows: int | None,
