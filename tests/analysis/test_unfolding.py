@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from analysis.outcomes_made import Y, outcomes, size_trials
@@ -56,14 +58,14 @@ def test_a_rung_that_diverged_brings_nothing() -> None:
     assert "sizes/64" not in made.runs
 
 
-def test_regularizers_are_tried_where_gains_vanish_then_own_trials_then_fewer_rows() -> None:
+def test_own_trials_come_after_the_sizes_then_regularizers_where_gains_vanish_then_fewer_rows() -> None:
     climbed = size_trials(0.8, 0.8, 0.8, 0.8)
-    treated = next_trials(PLAN, outcomes(climbed), 1_000)
+    assert next_trials(PLAN, outcomes(climbed), 1_000) == PLAN.trials
+    own = (PLAN.trials[0], (0.9, 1.2))
+    treated = next_trials(PLAN, outcomes([*climbed, own]), 1_000)
     assert [trial.run for trial in treated] == ["regularizers/l2 0.01", "regularizers/l2 0.01 + dropout 0.5"]
     assert {trial.units for trial in treated} == {(16,)}
-    known = [*climbed, *((trial, (0.8,)) for trial in treated)]
-    assert next_trials(PLAN, outcomes(known), 1_000) == PLAN.trials
-    known.append((PLAN.trials[0], (0.9, 1.2)))
+    known = [*climbed, own, *((trial, (0.8,)) for trial in treated)]
     fewer = next_trials(PLAN, outcomes(known), 1_000)
     assert [(t.run, t.share, t.units) for t in fewer] == [("rows/250", 0.25, (7,)), ("rows/500", 0.5, (7,))]
     assert next_trials(PLAN, outcomes([*known, *((trial, (0.5,)) for trial in fewer)]), 1_000) == ()
@@ -72,9 +74,10 @@ def test_regularizers_are_tried_where_gains_vanish_then_own_trials_then_fewer_ro
 def test_fewer_rows_get_as_many_steps() -> None:
     known = [
         *size_trials(0.8, 0.8, 0.8, 0.8),
-        *((t, (0.8,)) for t in next_trials(PLAN, outcomes(size_trials(0.8, 0.8, 0.8, 0.8)), 1)),
+        (PLAN.trials[0], (1.2,)),
     ]
-    quarter = next_trials(PLAN, outcomes([*known, (PLAN.trials[0], (1.2,))]), 1_000)[0]
+    known += [(t, (0.8,)) for t in next_trials(PLAN, outcomes(known), 1)]
+    quarter = next_trials(PLAN, outcomes(known), 1_000)[0]
     recipe = quarter.recipe(PLAN.recipe)
     assert (recipe.batch, recipe.max_epochs, recipe.stopping.patience) == (50, 80, 20)
     whole, part = 1_000 / 100 * 40, 250 / 50 * 80
@@ -103,3 +106,12 @@ def test_sizes_name_the_smallest_that_is_as_good(
         low, middle, high = size.validation
         assert low < middle < high and np.isfinite(size.train).all()
     assert analyse_sizes(outcomes(size_trials(0.5)), 28) is None
+
+
+def test_sizes_for_which_there_was_no_time_are_not_treated() -> None:
+    known = outcomes([*size_trials(0.8, 0.8, 0.8, 0.8), (PLAN.trials[0], (0.1,))])
+    last = [run for run in known.trials if run.startswith("sizes/")][-1]
+    without = replace(known, trained={key: each for key, each in known.trained.items() if key[0] != last})
+    treated = next_trials(PLAN, without, 1_000)
+    assert {trial.units for trial in next_trials(PLAN, known, 1_000)} == {(16,)}
+    assert {trial.units for trial in treated} == {(8,)}

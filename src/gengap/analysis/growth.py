@@ -1,4 +1,4 @@
-"""Which trials a study adds: sizes, regularisers, the plan's own trials, parts of the rows, and cross-validation.
+"""Which trials a study adds: sizes, the plan's own trials, regularisers, parts of the rows, and cross-validation.
 
     next_trials(plan, results, ...) -> the trials to train next, or none
     choose_finalists(plan, results, ...) -> runs -> cross_validate -> results.out_of_fold -> recommend
@@ -47,9 +47,10 @@ def next_trials(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Tri
     tried = [size for size in sizes if size.run in results.trials]
     if len(tried) < len(sizes) and should_try_larger(results, [size.run for size in tried]):
         return (sizes[len(tried)],)
-    turning_size = tried[-1 - BEYOND :][:1]
+    trained = {run for run, _ in results.trained}  # for the others there was no time
+    turning_size = [size for size in tried if size.run in trained][-1 - BEYOND :][:1]
     regularized = [trial for size in turning_size for trial in growth.regularizer_trials(size.size)]
-    if trials := untried(regularized) or untried(plan.trials):
+    if trials := untried(plan.trials) or untried(regularized):
         return trials
     shares = [share for share in growth.shares if round(share * train_rows) >= FEWEST_ROWS]
     best = [results.trials[run] for run in results.ranked[:1]]

@@ -27,6 +27,7 @@ from gengap.train.stopping import StopReason
 SCHEMA = 2
 PLAN_FILE = "plan.toml"  # in the study folder
 CLEAN = "clean_"
+NAMED_RUNS = 4  # runs without time that are named
 
 
 class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +123,38 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     call: str = ""
 
 
+class BudgetSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a study of limited minutes did without.
+
+    Attributes:
+        minutes: Minutes that it might take.
+        rows: Training rows used, and all; None if all were used.
+        left_out: Runs that were not trained, or not with every seed.
+        shortened: Runs that ended at the deadline, so perhaps too early.
+        not_cross_validated: Finalists that were not cross-validated, the best first.
+    """
+
+    minutes: float
+    rows: tuple[int, int] | None = None
+    left_out: tuple[str, ...] = ()
+    shortened: tuple[str, ...] = ()
+    not_cross_validated: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Message, ...]:
+        """What is missing, and that the same command goes on; nothing if nothing is missing."""
+        found: list[Message] = []
+        if self.rows is not None:
+            found.append(Message("budget-rows", {"used": self.rows[0], "rows": self.rows[1]}))
+        for name in ("left_out", "shortened", "not_cross_validated"):
+            if runs := getattr(self, name):
+                shown = {"names": runs[:NAMED_RUNS], "more": max(len(runs) - NAMED_RUNS, 0)}
+                found.append(Message(f"budget-{name.replace('_', '-')}", {"count": len(runs), **shown}))
+        again = len(found) > (self.rows is not None)
+        summary = Message("budget-minutes", {"minutes": self.minutes, "again": again})
+        return (summary, *found) if found else ()
+
+
 class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     """The content of study.json, in its order.
 
@@ -145,6 +178,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         classes: Names of the classes; none for numbers.
         provenance: How to reproduce the study.
         table: How columns became features and how rows were split.
+        budget: What was left out for lack of time, if the minutes were limited.
     """
 
     schema: int = SCHEMA
@@ -175,6 +209,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[str, ...] = ()
     provenance: Provenance | None = None
     table: TableSummary | None = None
+    budget: BudgetSummary | None = None
 
     @property
     def rounded(self) -> tuple[str, ...]:

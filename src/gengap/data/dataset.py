@@ -29,7 +29,7 @@ from gengap.data.split import (
     source_row_number,
     split_rows,
 )
-from gengap.data.stored_rows import StoredRows
+from gengap.data.stored_rows import StoredRows, take_share
 from gengap.data.table_summary import (
     TableSummary,
     summarise_columns,
@@ -110,11 +110,20 @@ class Dataset:
         # Stored rows are named by a hash. It differs from that of rows in memory, which train in other steps.
         for rows in (self.train, self.validation):
             if isinstance(rows, StoredRows):
-                digest.update(rows.path.name.encode())
+                digest.update(f"{rows.path.name} {len(rows)}".encode())
                 continue
             for part in list_arrays((rows.x, rows.y, rows.weights)):
                 digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()[:16]
+
+    def with_train_rows(self, most: int) -> Dataset:
+        """Return the dataset with at most this many training rows: a random part, classes keep their shares.
+
+        Rows of a model that is cloned stay as they are: they may have any form.
+        """
+        if len(self.train) <= most or not self.columns:
+            return self
+        return replace(self, train=take_share(self.train, most / len(self.train), seed=0))
 
     def balanced(self) -> Dataset:
         """Return the dataset with classes of equal total weight in the training loss."""

@@ -21,6 +21,7 @@ from gengap.options.spec import (
     Count,
     CountOrZero,
     Gibibytes,
+    Minutes,
     OnBadRow,
     Precision,
     Spec,
@@ -127,6 +128,8 @@ class RunSpec(Spec, frozen=True, kw_only=True):
             is cloned in all sizes and with all treatments; or a function `build(size, features, outputs)`, where
             `size` holds the units of a trial's hidden layers and trials with treatments are left out. Also its
             name as "module:function".
+        minutes: Minutes that the whole study may take. It trains what it can decide in this time, and says what it
+            left out. Default: no limit.
         jobs: Number of small trials that train at the same time. Default: one for each core.
         backend: "dask" or "ray" trains on the machines of a cluster.
         address: Address of the cluster, such as "tcp://host:8786".
@@ -149,6 +152,9 @@ class RunSpec(Spec, frozen=True, kw_only=True):
             "Your own Keras model, or a function that returns it: see the docs.",
             "MODULE:FUNCTION",
         ),
+    ] = None
+    minutes: Annotated[
+        Minutes | None, describe("Answer within N minutes, and say what was left out (default: no limit).")
     ] = None
     jobs: Annotated[
         Count | None, describe("Train N small trials at the same time (default: one for each core).")
@@ -191,6 +197,7 @@ class RunOptions(TypedDict, total=False):
     stop: Stop | None
     precision: Precision | None
     model: str | Callable[..., Any] | None
+    minutes: float | None
     jobs: int | None
     backend: BackendName | None
     address: str | None

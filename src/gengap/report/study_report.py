@@ -49,6 +49,8 @@ def study_report(summary: StudySummary, folder: Path | None, width: int = 80) ->
     parts: list[RenderableType] = ["", Text(_headline(summary))]
     if summary.interrupted:
         parts += ["", Text(english.text("conclusion-interrupted"))]
+    if summary.budget is not None and summary.budget.findings:
+        parts += ["", Text(" ".join(map(english.render, summary.budget.findings)))]
     parts += ["", results_table(summary, width)]
     if messages := curve_messages(summary):
         parts += _section("What the curves say", messages)
@@ -173,7 +175,8 @@ def study_html(summary: StudySummary, histories: Sequence[History]) -> Html:
     train, validation = (summary.rows.get(split, 0) for split in ("train", "validation"))
     counts = f"{train:,} training and {validation:,} validation rows"
     caption = f"{summary.source}, plan {summary.plan}: {counts}, {minutes(summary.seconds)}{rest}"
-    messages = [Message("conclusion-interrupted")] * summary.interrupted + conclusion_messages(summary)
+    messages = [Message("conclusion-interrupted")] * summary.interrupted
+    messages += [*(summary.budget.findings if summary.budget else ()), *conclusion_messages(summary)]
     return element("div", table(COLUMNS, rows, caption), bullets(map(catalog(ENGLISH).render, messages)))
 
 

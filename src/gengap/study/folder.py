@@ -218,6 +218,10 @@ class StudyFolder:
             write_histories([result.history], part, metadata | {TRIAL_SCHEMA: str(SCHEMA)})
         self.checkpoints(summary.run, summary.seed, expected).discard()
 
+    def save_model(self, run: str, seed: int, model: keras.Model, card: ModelCard | None) -> None:
+        """Save the model of a trial that is not finished; its checkpoint stays."""
+        self._save_model(self.model_file(run, seed), model, card)
+
     def read_fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
         """Return what `save_fold` saved; None if it is missing, damaged, or of another run."""
         path = self.fold_file(run, fold)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,13 @@ from gengap.data.stored_rows import sample_in_memory, take_share
 from gengap.data.units import Units
 from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.diagnose.verdict import Verdict
+from gengap.files.limits import usable_cores
 from gengap.models.saved_model import ModelCard
 from gengap.models.treatments import AnyTreatment
 from gengap.options.spec import ProductPrecision
 from gengap.options.study_options import RunSpec
 from gengap.plan import Plan, Recipe, Trial
+from gengap.study.budget import Budget, Cost, trial_cost
 from gengap.study.folder import StudyFolder
 from gengap.study.progress import Display
 from gengap.tasks import AnyTask, OwnLoss
@@ -61,8 +63,11 @@ class Scheduler:
     Attributes:
         user_models: Builds the user's models in place of gengap's networks.
         cluster: Trains on these machines in place of this one.
+        budget: The minutes of the study, if they are limited.
         trials: Trials so far by run, finished or not.
         finished: Finished trials by run and seed.
+        left_out: Trials for which there was no time, by run and seed.
+        not_cross_validated: Finalists for whose cross-validation there was no time.
         out_of_fold: Results of cross-validation by run.
         baselines: The fitted baselines by run.
         fold_baselines: Baselines that were fitted on folds, by run and fold.
@@ -77,6 +82,7 @@ class Scheduler:
     interrupt: threading.Event
     user_models: TrialModels | None = None
     cluster: Cluster | None = None
+    budget: Budget | None = None
 
     def __post_init__(self) -> None:
         self.precision: ProductPrecision = resolve_precision(self.plan.recipe.precision)
@@ -86,6 +92,8 @@ class Scheduler:
         self._constant: np.ndarray | None = None
         self.trials: dict[str, Trial] = {}
         self.finished: dict[Key, TrialRecord] = {}
+        self.left_out: list[Key] = []
+        self.not_cross_validated: tuple[str, ...] = ()
         self.out_of_fold: Mapping[str, OutOfFoldLosses] = {}
         self._clock_offset = time.time() - time.perf_counter()  # the clock of the day may jump during a study
 
@@ -141,8 +149,8 @@ class Scheduler:
 
     @property
     def complete(self) -> bool:
-        """Whether every trial is finished with every seed."""
-        return len(self.finished) == len(self.trials) * self.run.seeds
+        """Whether every trial for which there was time is finished with every seed."""
+        return len({*self.finished, *self.left_out}) == len(self.trials) * self.run.seeds
 
     def train(self, trials: Sequence[Trial]) -> None:
         """Train these trials with every seed, until Ctrl-C is pressed. Finished ones in the folder are reused."""
@@ -151,20 +159,61 @@ class Scheduler:
         fingerprints = {(run, seed): self.fingerprint(self.trials[run], seed) for run, seed in keys}
         self._reuse(fingerprints)
         left = [key for key in keys if key not in self.finished]
-        pending = [self.pending(self.trials[run], seed, fingerprints[run, seed]) for run, seed in left]
+        share = self.budget.share(trials, self.plan) if self.budget else 1.0
         rows = (self.dataset.train, self.dataset.validation)
-        with closing(self.run_pending(pending, rows)) as completed:  # an error here ends the trials that run
-            for each in completed:
-                if each.result.stopped != "interrupted":
-                    self._record(each, fingerprints)
+        while chosen := self._affordable(left, share):
+            pending = [self.pending(self.trials[run], seed, fingerprints[run, seed]) for run, seed in chosen]
+            with closing(self.run_pending(pending, rows, share)) as completed:  # an error ends trials that run
+                for each in completed:
+                    if each.result.stopped != "interrupted" or self._can_keep(each):
+                        self._record(each, fingerprints)
+            left = [key for key in left if key not in self.finished]
+            if self.budget is None or self.interrupt.is_set():
+                return
+        self.left_out += left
 
-    def run_pending(self, pending: Sequence[PendingTrial], rows: tuple[Rows, Rows]) -> Generator[CompletedTrial]:
-        """Train, here or on the cluster, on the training and validation `rows`."""
+    def _affordable(self, keys: Sequence[Key], share: float) -> list[Key]:
+        """Return the trials that fit into a share of the time left, in the order in which they should start."""
+        if self.budget is None:
+            return list(keys)
+        return self.budget.choose({key: self._cost(key[0]) for key in keys}, share, self.run.jobs or usable_cores())
+
+    def _cost(self, run: str) -> Cost:
+        trial, rows = self.trials[run], len(self.dataset.train)
+        return trial_cost(trial, self.plan, self._parameters(trial), rows, len(self.dataset.validation))
+
+    def _can_keep(self, completed: CompletedTrial) -> bool:
+        """Return whether a trial that ended early did so at the deadline, and has an epoch to keep."""
+        late = self.budget is not None and not self.interrupt.is_set()
+        return late and completed.result.best_epoch is not None
+
+    @property
+    def shortened(self) -> list[TrialSummary]:
+        """The trials that ended at the deadline."""
+        return [each.summary for each in self.in_order() if each.summary.stopped == "time"]
+
+    def affordable_finalists(self, runs: Sequence[str]) -> Sequence[str]:
+        """Return the finalists for whose cross-validation there is time; keep the others as left out."""
+        growth = self.plan.growth
+        if self.budget is None or growth is None or not runs:
+            return runs
+        results = self.results()
+        seconds = {run: results.seconds(run) for run in runs}
+        baselines = sum(self.baselines[run].seconds for run in self.savable_baselines)
+        chosen = self.budget.finalists(seconds, growth.folds, baselines)
+        self.not_cross_validated = tuple(run for run in runs if run not in chosen)
+        return chosen
+
+    def run_pending(
+        self, pending: Sequence[PendingTrial], rows: tuple[Rows, Rows], share: float = 1.0
+    ) -> Generator[CompletedTrial]:
+        """Train, here or on the cluster, on the training and validation `rows`, in a `share` of the time left."""
+        interrupt = self.budget.deadline(self.interrupt, share) if self.budget else self.interrupt
         if self.cluster is None:
-            return run_trials(pending, rows, self.run.jobs, self.interrupt)
+            return run_trials(pending, rows, self.run.jobs, interrupt)
         from gengap.train.distributed import run_on_cluster
 
-        return run_on_cluster(self.cluster, pending, rows, self.run.jobs, self.interrupt)
+        return run_on_cluster(self.cluster, pending, rows, self.run.jobs, interrupt)
 
     def _reuse(self, fingerprints: Mapping[Key, str]) -> None:
         """Take the trials that the folder holds."""
@@ -182,14 +231,20 @@ class Scheduler:
     def _record(self, completed: CompletedTrial, fingerprints: Mapping[Key, str]) -> None:
         """Summarise a trained trial and save it with its model."""
         dataset, result = self.dataset, completed.result
+        late = result.stopped == "interrupted"
+        result = replace(result, stopped="time") if late else result
         if dataset.task.name == "binary":
             result = with_auc(result, dataset.validation)
         validation = dataset.validation
         verdict = judge_trial(result, validation.y, dataset.task, validation.weights, dataset.validation_units)
         summary = self._summarise(completed, result, verdict)
         key = (summary.run, summary.seed)
-        if self.folder is not None:
+        if self.folder is not None and late:  # its checkpoint goes on with more time
+            self.folder.save_model(*key, *self.exported(summary.run, completed.model))
+        elif self.folder is not None:
             self.folder.save_trial(result, summary, fingerprints[key], *self.exported(summary.run, completed.model))
+        if self.budget is not None:
+            self.budget.add(self._cost(summary.run), result.seconds, result.history.epochs)
         self.finished[key] = TrialRecord(result, summary)
         self.display.finished(summary, reused=False)
 

@@ -24,7 +24,7 @@ import msgspec
 from gengap.analysis import conclude
 from gengap.analysis.effects import cross_trial_findings
 from gengap.analysis.growth import choose_finalists, next_trials
-from gengap.analysis.summary import Provenance, StudySummary
+from gengap.analysis.summary import BudgetSummary, Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
 from gengap.errors import UsageError, did_you_mean
 from gengap.files.writing import refuse_links, study_lock
@@ -34,6 +34,7 @@ from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
 from gengap.plan import Plan
 from gengap.presets import load_clones_plan, load_plan
 from gengap.study.best_model import save_models
+from gengap.study.budget import Budget
 from gengap.study.clones import load_for_clones
 from gengap.study.cross_validation import cross_validate
 from gengap.study.folder import StudyFolder
@@ -73,7 +74,8 @@ def study(
         **options: The fields of `DataSpec` and `RunSpec` in `gengap.options.study_options` as
             keywords: `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`,
             `keep`, `weight`, `class_weight`, `column`, `memory`, `seeds`, `max_epochs`, `only`, `stop`,
-            `precision`, `model`, `jobs`, `backend`, `address`, `out`. They replace those of `data` and `run`.
+            `precision`, `model`, `minutes`, `jobs`, `backend`, `address`, `out`. They replace those of `data`
+            and `run`.
 
     Returns:
         The finished trials with their histories, verdicts and conclusions.
@@ -109,10 +111,13 @@ def study(
                 data = DataSpec.of(data, validation=plan.built_in_validation)
             dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
             user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
+        budget = Budget(run.minutes, started) if run.minutes else None
+        all_rows = len(dataset.train)
+        dataset = dataset.with_train_rows(budget.most_rows(len(dataset.columns))) if budget else dataset
         plan = plan.adapt_to_task(dataset.task).adapt_to_rows(len(dataset.train))
         plan = plan.with_max_epochs(run.max_epochs) if run.max_epochs else plan
         interrupt = threading.Event()
-        scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, user_models, cluster)
+        scheduler = Scheduler(plan, dataset, run, folder, display, interrupt, user_models, cluster, budget)
         scheduler.check_folder()
         display.begin(plan, dataset, run.seeds, user_models)
         scheduler.fit_baselines()
@@ -121,8 +126,8 @@ def study(
             scheduler.train(trials)
         if not interrupt.is_set() and not data.extra_columns:  # such columns say that rows belong together
             runs = choose_finalists(plan, scheduler.results(), len(dataset.train))
-            scheduler.out_of_fold = cross_validate(scheduler, runs)
-        found = _conclude(scheduler, run, started, provenance)
+            scheduler.out_of_fold = cross_validate(scheduler, scheduler.affordable_finalists(runs))
+        found = _conclude(scheduler, run, started, provenance, all_rows)
         if folder is not None and found.trials:
             folder.start_results()
             best = save_models(scheduler, found.summary.recommendation, folder)
@@ -185,8 +190,8 @@ def _user_models(model: ModelFunction, dataset: Dataset, saved: bool, left_out: 
     return UserModels(model, len(dataset.columns), dataset.task, saved, left_out, weighted)
 
 
-def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Provenance) -> Study:
-    """Return the finished trials in order, with their summary and conclusions."""
+def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Provenance, all_rows: int) -> Study:
+    """Return the finished trials in order, with their summary and conclusions; there are `all_rows` to train on."""
     dataset, finished = scheduler.dataset, scheduler.in_order()
     trials = tuple(each.summary for each in finished)
     verdicts = {trial.run: trial.verdict for trial in reversed(trials) if trial.verdict is not None}
@@ -209,11 +214,26 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
         seeds=tuple(range(run.seeds)),
         provenance=provenance,
         table=dataset.table,
+        budget=_budget_summary(scheduler, all_rows),
         **msgspec.structs.asdict(conclusions),
     )
     histories = tuple(each.result.history for each in finished)
     folder = Path(run.out) if run.out is not None else None
     return Study(scheduler.plan, scheduler.trials, dataset, histories, summary, folder)
+
+
+def _budget_summary(scheduler: Scheduler, all_rows: int) -> BudgetSummary | None:
+    """Return what was left out for lack of time; None if the minutes were not limited."""
+    if scheduler.budget is None:
+        return None
+    used = len(scheduler.dataset.train)
+    return BudgetSummary(
+        minutes=scheduler.budget.minutes,
+        rows=(used, all_rows) if used < all_rows else None,
+        left_out=tuple(dict.fromkeys(run for run, _ in scheduler.left_out)),
+        shortened=tuple(dict.fromkeys(t.run for t in scheduler.shortened)),
+        not_cross_validated=scheduler.not_cross_validated,
+    )
 
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)  # SIGTERM is how a machine or a batch system ends a program

@@ -14,7 +14,7 @@ import msgspec
 
 SMALL = 100_000  # parameters; the steps of a model of at most this size are too short to keep several cores busy
 NEVER = 2_000_000_000  # epochs; fits the 32-bit counters of a compiled program
-StopReason = Literal["patience", "verdict", "max-epochs", "diverged", "interrupted", "callback"]
+StopReason = Literal["patience", "verdict", "max-epochs", "diverged", "interrupted", "time", "callback"]
 
 
 class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -487,6 +487,35 @@ advice-stabilise-training = Lower the learning rate or clip gradients, and look 
 advice-check-training = Check that the model trains at all: its learning rate, its labels, dead units
 advice-validate-on-more-rows = Validate on more rows, or train longer: the noise is larger than the change that matters
 
+## Minutes of a study
+
+budget-minutes = The study had { FIXED($minutes, digits: 1) } minutes. { $again ->
+    [true] More may change the answer, and the same command goes on.
+   *[false] More may change the answer.
+}
+budget-rows = { $used } of { $rows } training rows were used.
+budget-left-out = { $count } { $count ->
+    [one] model was
+   *[other] models were
+} not trained: { $names }{ $more ->
+    [0] .
+   *[other] {" "}and { $more } more.
+}
+budget-shortened = { $count } { $count ->
+    [one] model
+   *[other] models
+} ended at the deadline, perhaps too early: { $names }{ $more ->
+    [0] .
+   *[other] {" "}and { $more } more.
+}
+budget-not-cross-validated = { $count } { $count ->
+    [one] finalist was
+   *[other] finalists were
+} not cross-validated: { $names }{ $more ->
+    [0] .
+   *[other] {" "}and { $more } more.
+}
+
 ## Conclusions of a study
 
 conclusion-interrupted = The study was interrupted: these results are from the finished trials only. Run the same command to continue.

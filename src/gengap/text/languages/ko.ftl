@@ -416,6 +416,26 @@ advice-stabilise-training = 학습률을 낮추거나 그레이디언트를 자�
 advice-check-training = 모델이 훈련되고 있기는 한지 학습률, 레이블, 죽은 유닛을 살펴보세요
 advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 훈련하세요. 지금은 잡음이 더 커서 변화가 보이지 않습니다
 
+## Minutes of a study
+
+budget-minutes = 연구 시간이 { FIXED($minutes, digits: 1) }분이었습니다. { $again ->
+    [true] 시간이 더 있으면 답이 바뀔 수 있으며, 같은 명령으로 이어서 합니다.
+   *[false] 시간이 더 있으면 답이 바뀔 수 있습니다.
+}
+budget-rows = 훈련 행 { $rows }개 가운데 { $used }개를 썼습니다.
+budget-left-out = 모델 { $count }개는 훈련하지 않았습니다: { $names }{ $more ->
+    [0] .
+   *[other] {" "}외 { $more }개.
+}
+budget-shortened = 모델 { $count }개는 시간이 다 되어 끝났으므로 너무 일렀을 수 있습니다: { $names }{ $more ->
+    [0] .
+   *[other] {" "}외 { $more }개.
+}
+budget-not-cross-validated = 후보 { $count }개는 교차 검증하지 않았습니다: { $names }{ $more ->
+    [0] .
+   *[other] {" "}외 { $more }개.
+}
+
 ## Conclusions of a study
 
 conclusion-interrupted = 연구가 중단되었습니다. 모두 끝난 시도만으로 낸 결과입니다. 이어서 하려면 같은 명령을 실행하세요.
