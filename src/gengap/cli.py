@@ -43,7 +43,7 @@ SourceArgument = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="collider (built in), higgs, or the path or http(s) address of a .csv, .tsv, .csv.gz, .parquet, "
-        ".arrow, .feather or .npz file.",
+        ".arrow, .feather or .npz file. With --model also a folder of images.",
     ),
 ]
 PLAN_HELP = "quick, tutorial, full, or a TOML file."

@@ -1,4 +1,4 @@
-"""Rows of any shape for a user's own model: arrays, nested arrays, loaders and .npz files, as a `Dataset`."""
+"""Rows of any shape for a user's own model, as a `Dataset`: arrays, loaders, .npz files and folders of images."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from gengap.data.dataset import Dataset
 from gengap.data.encoding import Encoding
+from gengap.data.images import ImageForm, read_image_folder
 from gengap.data.rows import MAX_STRATA, Rows, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random
@@ -24,7 +25,7 @@ from gengap.text.catalog import Message
 
 NPZ_PARTS = {"x": ("x", "X"), "y": ("y",), "sample_weight": ("sample_weight",)}
 NOT_FOR_ARRAYS = ("target", "task", "group", "time", "keep", "weight", "class_weight", "column", "memory", "test")
-EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader of batches, or an .npz file with x and y"
+EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader, an .npz file with x and y, or a folder of images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +49,17 @@ class GivenRows:
     batch: int | None = None
 
 
-def load_given_rows(source: Any, validation: Any, spec: DataSpec, seed: int = 0) -> GivenRows:
+def load_given_rows(
+    source: Any, validation: Any, spec: DataSpec, images: ImageForm | None = None, seed: int = 0
+) -> GivenRows:
     """Read rows of any shape and split them.
 
     Args:
-        source: Arrays `(x, y)`, nested as the model takes them, a loader, or the path of an .npz file.
+        source: Arrays `(x, y)`, nested as the model takes them, a loader, or the path of an .npz file or of a
+            folder of images.
         validation: Validation rows in the same forms; None splits the source.
         spec: `rows`, `train` and `validation`; options for tables are refused.
+        images: What the model takes; None if the source is no folder of images.
         seed: Seed of the split.
 
     Raises:
@@ -64,10 +69,10 @@ def load_given_rows(source: Any, validation: Any, spec: DataSpec, seed: int = 0)
         raise UsageError(f"{', '.join(given)}: for tables only. A model that is cloned takes arrays: leave it out")
     path = Path(source) if isinstance(source, (str, os.PathLike)) else None
     if path is not None:
-        source, held_out = _read_npz(path)
+        source, held_out = _read(path, images, spec.rows)
         validation = held_out if validation is None else validation
     if isinstance(validation, (str, os.PathLike)):
-        validation, _ = _read_npz(Path(validation))
+        validation, _ = _read(Path(validation), images, None)
     rows, batch = to_rows("the rows", source)
     rows = rows if spec.rows is None else rows.map(lambda array: array[: spec.rows])
     origin = str(path) if path is not None else _kind(source)
@@ -103,6 +108,11 @@ def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
         encoding=Encoding(()),
         table=TableSummary(split=rows.split, columns=(), repeated={}),
     )
+
+
+def _read(path: Path, images: ImageForm | None, most: int | None) -> tuple[Any, Any]:
+    """Return the rows of a file or of a folder of images, and its validation rows if it has any."""
+    return read_image_folder(path, images, most) if images is not None and path.is_dir() else _read_npz(path)
 
 
 def _read_npz(path: Path) -> tuple[Any, Any]:

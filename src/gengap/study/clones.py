@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
+from gengap.data.images import ImageForm
+from gengap.errors import UsageError
 from gengap.options.study_options import DataSpec
 from gengap.plan import Plan
 from gengap.tasks import OwnLoss
@@ -30,13 +34,33 @@ def load_for_clones(
     from gengap.models.cloned_models import ClonedModels
     from gengap.train.own_baselines import fit_own_baselines
 
-    rows = load_given_rows(source, validation, data)
+    images = _image_form(model) if _is_folder(source) else None
+    rows = load_given_rows(source, validation, data, images)
     sample = rows.train.map(lambda array: array[:SAMPLE_ROWS])
     models = ClonedModels(model, sample, rows.train.weights is not None)
     models.baselines = tuple(fit_own_baselines(rows.train, rows.validation, models.row_values, models.tokens))
     task = OwnLoss(has_classes=bool(models.row_values.kind))
     plan = plan.with_applicable(models.applies, depth=models.repeats)
     return dataset_of(rows, task), models, _with_batch(plan, rows)
+
+
+def _is_folder(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike)) and Path(source).is_dir()
+
+
+def _image_form(model: ModelSource) -> ImageForm:
+    """Return what the model takes of a folder of images."""
+    from gengap.models.row_losses import RowValues
+
+    first = model.model(0)
+    inputs = getattr(first, "inputs", None) or ()
+    if len(inputs) != 1:
+        raise UsageError(
+            f"model {model.name}: it has {len(inputs)} inputs; a folder of images needs a model that begins with "
+            "one, for example keras.Input((64, 64, 3))"
+        )
+    one_hot = first.compiled and first.loss is not None and RowValues(first.loss).kind == "one-hot"
+    return ImageForm(tuple(inputs[0].shape[1:]), one_hot)
 
 
 def _with_batch(plan: Plan, rows: GivenRows) -> Plan:

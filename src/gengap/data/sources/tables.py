@@ -51,7 +51,10 @@ def open_path(path: Path, file: str) -> Reader:
     except OSError as error:  # a name that is too long
         raise SourceError(f"{file}: can't be read ({error.strerror}). Check the path.") from None
     if is_folder:
-        raise SourceError(f"{file}: this is a folder, expected a file. Give the path of one table.")
+        raise SourceError(
+            f"{file}: this is a folder, expected a file. Give the path of one table, or "
+            "for a folder of images a Keras model (model)."
+        )
     if not exists:
         raise SourceError(f"{file}: there is no such file. Check the path.{did_you_mean(file, WORDS)}")
     kind = kind_of(path.name, file)

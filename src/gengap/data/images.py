@@ -1,0 +1,113 @@
+"""Folders of images, one subfolder for each class, as rows for a user's own model."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gengap.data.rows import MAX_BYTES, Rows
+from gengap.errors import SourceError, UsageError, reason
+
+ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")  # of image files; others are left alone, as Keras does
+TRAIN, VALIDATION = "train", ("validation", "valid", "val")
+COLORS = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's modes by the channels of the model's input
+EXPECTED = "a subfolder of images for each class, or `train` and `validation` with such subfolders"
+
+
+class ImageForm(NamedTuple):
+    """What a model takes: images (height, width, channels), and labels as integers or `one_hot`."""
+
+    shape: tuple[int | None, ...]
+    one_hot: bool = False
+
+
+class ImageRows(NamedTuple):
+    """Images as rows: those to train on or to split, and validation images if they have a folder of their own."""
+
+    rows: Rows
+    validation: Rows | None
+
+
+def read_image_folder(folder: Path, form: ImageForm, most: int | None = None) -> ImageRows:
+    """Read a folder of images in random order. Labels are the positions of the classes' names in order.
+
+    Args:
+        folder: The folder.
+        form: What the model takes. Images are resized to its shape. Values are 0 to 255.
+        most: The largest number of images to train on or to split. Default: all.
+
+    Raises:
+        SourceError: The folder has no such images, or one can't be read.
+        UsageError: The model doesn't take images of a fixed size.
+    """
+    shape, one_hot = form
+    if len(shape) != 3 or None in shape or shape[2] not in COLORS:
+        raise UsageError(
+            f"{folder}: a folder of images needs a model with an input (height, width, channels) of fixed size and "
+            f"1, 3 or 4 channels; the model has {shape}. Begin it with, for example, keras.Input((64, 64, 3))"
+        )
+    held_out = next((folder / name for name in VALIDATION if (folder / name).is_dir()), None)
+    own = (folder / TRAIN).is_dir() and held_out is not None
+    size = tuple(int(part or 0) for part in shape)
+    files = _files(folder / TRAIN if own else folder)
+    rows = _read(files, size, one_hot, most)
+    if not own or held_out is None:
+        return ImageRows(rows, None)
+    others = _files(held_out)
+    if [*others] != [*files]:
+        raise SourceError(
+            f"{held_out}: has the classes {', '.join(others)}, and {folder / TRAIN} has {', '.join(files)}; "
+            "expected the same subfolders"
+        )
+    return ImageRows(rows, _read(others, size, one_hot, None))
+
+
+def _files(folder: Path) -> dict[str, list[Path]]:
+    """Return the image files of each class, in order."""
+    try:
+        places = sorted(place for place in folder.iterdir() if place.is_dir())
+    except OSError as error:
+        raise SourceError(f"{folder}: can't be read ({error.strerror or error}). Check the path") from None
+    found = {
+        place.name: sorted(file for file in place.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+        for place in places
+    }
+    found = {name: files for name, files in found.items() if files}
+    if len(found) < 2:
+        names = f"only {', '.join(found)}" if found else "no subfolder"
+        raise SourceError(f"{folder}: {names} has images ({', '.join(ENDINGS)}); expected {EXPECTED}")
+    return found
+
+
+def _read(files: dict[str, list[Path]], size: tuple[int, ...], one_hot: bool, most: int | None) -> Rows:
+    pairs = [(file, label) for label, each in enumerate(files.values()) for file in each]
+    chosen = [pairs[i] for i in np.random.default_rng(0).permutation(len(pairs))[:most]]
+    if (needed := 4 * len(chosen) * int(np.prod(size))) > MAX_BYTES:
+        raise SourceError(
+            f"{pairs[0][0].parent.parent}: {len(chosen):,} images of {size} take {needed / 2**30:.1f} GB, and at "
+            f"most {MAX_BYTES / 2**30:g} GB are read into memory. Use fewer rows, or a model with smaller images"
+        )
+    x = np.empty((len(chosen), *size), np.float32)
+    for i, (file, _) in enumerate(chosen):
+        x[i] = _image(file, size)
+    labels = np.array([label for _, label in chosen], np.int64)
+    return Rows(x, np.eye(len(files), dtype=np.float32)[labels] if one_hot else labels)
+
+
+def _image(file: Path, size: tuple[int, ...]) -> np.ndarray:
+    from PIL import Image
+
+    height, width, channels = size
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Pillow warns of an image that would fill the memory
+        try:
+            with Image.open(file) as image:
+                resized = image.convert(COLORS[channels]).resize((width, height), Image.Resampling.BILINEAR)
+        except Exception as fault:  # on damaged files Pillow raises all kinds of errors
+            raise SourceError(
+                f"{file}: can't be read as an image ({reason(fault)}). Remove or replace it"
+            ) from None
+    return np.asarray(resized, np.float32).reshape(size)
