@@ -330,6 +330,56 @@ FORMS = {
         ),
         scores=True,
     ),
+    "evaluated-sets": Form(
+        (
+            "  global step {e}00 lr 1e-05 step-time 1.46s wps 0.01K ppl {t} bleu 0.00",
+            "# Save eval, global step {e}00",
+            "  eval dev: perplexity {v}, time 232s, Thu May 16 18:40:55 2019.",
+            "  eval test: perplexity 9.91, time 285s, Thu May 16 18:45:41 2019.",
+        ),
+    ),
+    "last-value-on-each-line": Form(
+        (
+            "Epoch {e} | iter {e}1 step {e} | loss train: {t}, val: 9.912 | iter time: 45.73 ms",
+            "Epoch {e} | iter {e}2 step {e} | loss train: {t}, val: 9.912 | iter time: 45.73 ms",
+            "Epoch {e} | iter {e}3 step {e} | loss train: {t}, val: 9.912 | iter time: 45.73 ms (step)",
+            "iter {e}3: val loss {v}, val time: 3778.02 ms",
+        ),
+        scores=True,
+    ),
+    "table-below-a-heading": Form(
+        (
+            "14:50:00 | time:20s total_exs:8000 total_steps:{e}00",
+            "    clip  exs  gnorm  loss   lr  token_acc", "       1 8000  1.549 {t} .001      .4163", "",
+            "14:50:05 | valid:", "    accuracy  exs    f1  loss   lr  token_acc", "           0  487 .1815 {v} .001      .4340",
+        ),
+    ),
+    "heading-of-a-logger": Form(
+        (
+            "I0904 10:00:11.123456 140229 model_lib_v2.py:705] Step {e}000 per-step time 0.312s",
+            "I0904 10:00:11.123456 140229 model_lib_v2.py:708] {{'Loss/total_loss': {t},", " 'learning_rate': 0.039}}",
+            "I0904 10:00:11.123456 140229 model_lib_v2.py:1015] Eval metrics at step {e}000",
+            "I0904 10:00:11.123456 140229 model_lib_v2.py:1018] \t+ Precision/mAP: 0.51",
+            "I0904 10:00:11.123456 140229 model_lib_v2.py:1018] \t+ Loss/total_loss: {v}",
+        ),
+    ),
+    "heading-above-labelled-lines": Form(
+        (
+            "I0914 09:10:56.544800  6584 solver.cpp:337] Iteration {e}00, Testing net (#0)",
+            "I0914 09:10:56.744900  6584 solver.cpp:404]     Test net output #0: loss = {v} (* 1 = {v} loss)",
+            "I0914 09:10:56.844800  6584 solver.cpp:228] Iteration {e}00, loss = {t}",
+            "I0914 09:10:56.844900  6584 solver.cpp:244]     Train net output #0: loss = {t} (* 1 = {t} loss)",
+        ),
+    ),
+    "batches-of-validation": Form(
+        (
+            "2023-06-29,16:15:54 | INFO | Train Epoch: {e} [218880/218880 (100%)] Data (t): 0.546 LR: 0.000001 Loss: {t} ({t})",
+            "2023-06-29,16:16:22 | INFO | Eval Epoch: {e} [64 / 4839]\tClip Loss: 9.123\t",
+            "2023-06-29,16:17:11 | INFO | Eval Epoch: {e} image_to_text_R@1: 0.2029\tclip_val_loss: {v}\tnum_samples: 4839.0000",
+        ),
+        scores=True,
+    ),
+    "short-names": Form(("ep={e:03d} tr={t} va={v} lr=1.0e-03 t=3.2s",)),
     "glued-names": Form(("(epoch = {e}, trnloss = {t}, tstloss = {v})",)),
     "evaluation-first": Form(("val loss {v}", "step {e:4d}/{n} | train loss {t} | norm 1.2345 | lr 3.00e-04 | 123.45 ms")),
     "vietnamese": Form(("Epoch {e}/{n}: mất mát huấn luyện = {t}, mất mát kiểm định = {v}",)),

@@ -75,6 +75,10 @@ UNUSED = """src/solver/loss.c:{i}:25: warning: unused variable 'val_{i}' [-Wunus
   3{i} |   double val_{i} = 0.{i};
       |          ^~~~~
 """
+QUERIES = """# Time: 2023-05-01T10:{i}:11.123456Z
+# Query_time: 0.{i}  Lock_time: 0.000{i} Rows_sent: {i}  Rows_examined: {i}000
+SELECT * FROM runs WHERE val_loss < 0.{i};
+"""
 COVERAGE = """Name                 Stmts   Miss  Cover   Missing
 src/train_{i}.py        {i}      3    9{i}%   12-14
 src/test_loss_{i}.py    {i}      1    8{i}%   7

@@ -62,7 +62,7 @@ def parse(name: str) -> CurveKey | None:
         number_of_split = parts[i].isdigit() and i > 0 and parts[i - 2] in SPLITS and parts[i - 1] == "_"
         if parts[i] not in SPLITS and not number_of_split:
             words += parts[i : i + 2]
-    bare = re.sub(r"/dataloader_idx_\d+$", "", "".join(words).strip(" /_-.:[]()"))
+    bare = re.sub(r"/dataloader_idx_\d+$|(?<=_)_+", "", "".join(words).strip(" /_-.:[]()"))
     bare = bare.removeprefix("epoch_").removesuffix("_epoch")
     no_metric = NOT_A_METRIC.search(re.sub(r"[^a-z0-9]+", "_", bare).strip("_"))
     if no_metric and not (splits and not bare):

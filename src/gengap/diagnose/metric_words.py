@@ -7,7 +7,8 @@ import re
 SPLITS = {
     **dict.fromkeys(("train", "training", "trn", "learn", "dtrain", "trainset", "tr", "trained"), "train"),
     **dict.fromkeys(
-        ("val", "vali", "valid", "validation", "validate", "dval", "dvalid", "valset", "vld", "vl"), "validation"
+        ("val", "va", "vali", "valid", "validation", "validate", "dval", "dvalid", "valset", "vld", "vl"),
+        "validation",
     ),
     **dict.fromkeys(("eval", "evaluation", "deval", "dev", "holdout", "heldout", "devset"), "validation"),
     **dict.fromkeys(("crossval", "crossvalidation", "validating", "evaluating", "validset"), "validation"),
@@ -22,6 +23,21 @@ LOSSES = (
     *("falsepositive", "falsenegative", "fpr", "fnr"),
 )
 ERROR_RATES = ("wer", "cer", "error", "err", "perplexity", "ppl")  # lower is better, but not what is minimised
+NEVER_NEGATIVE = (
+    "logloss",
+    "perplexity",
+    "ppl",
+    "mse",
+    "rmse",
+    "mae",
+    "mape",
+    "smape",
+    "msle",
+    "rmsle",
+    "brier",
+    "wer",
+    "cer",
+)
 SCORES = (
     *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
     *("precision", "recall", "map", "ap", "ndcg", "iou", "miou", "dice", "jaccard", "bleu", "rouge", "meteor"),

@@ -16,7 +16,7 @@ from gengap.diagnose.metric_names import (
     rank_in,
     split_and_metric,
 )
-from gengap.diagnose.metric_words import ERROR_RATES, LOSSES, SCORES
+from gengap.diagnose.metric_words import ERROR_RATES, LOSSES, NEVER_NEGATIVE, SCORES
 from gengap.diagnose.validation_hints import validation_hint
 from gengap.diagnose.verdict import Verdict
 from gengap.errors import UsageError, did_you_mean
@@ -187,6 +187,8 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     higher = direction(metric)
     if higher is None:
         higher = train is not None and _climbs(train)
+    elif not higher and _is_negated(metric, series["validation", metric]):
+        higher = True
     return MetricCurves(
         run=_title(log),
         metric=log.names.get(("validation", metric), metric),
@@ -198,6 +200,12 @@ def _curves(log: Log, metric: str) -> MetricCurves:
         single_batches=trained is not None and OF_A_BATCH.search(trained.lower()) is not None,
         log=log,
     )
+
+
+def _is_negated(metric: str, validation: Series) -> bool:
+    """Return whether an error that is never below zero is logged with the opposite sign: higher is better."""
+    finite = validation.values[np.isfinite(validation.values)]
+    return rank_in(metric, NEVER_NEGATIVE) is not None and len(finite) > 0 and bool((finite < 0).all())
 
 
 def _is_evaluation_set(log: Log, loss: str) -> bool:

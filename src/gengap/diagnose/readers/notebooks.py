@@ -69,7 +69,7 @@ def _text(output: Mapping[str, Any]) -> str:
     if not isinstance(data, Mapping):
         return ""
     page = _joined(data.get("text/html", ""))
-    return _table_text(page) if "<td" in page.lower() else _joined(data.get("text/plain", ""))
+    return table_text(page) if "<td" in page.lower() else _joined(data.get("text/plain", ""))
 
 
 def _joined(lines: Any) -> str:
@@ -114,7 +114,8 @@ class _Tables(HTMLParser):
             self.lines.append(data.strip())
 
 
-def _table_text(page: str) -> str:
+def table_text(page: str) -> str:
+    """Return the rows of the tables in HTML as lines of cells between bars, and other text as it is."""
     parser = _Tables()
     parser.feed(page)
     parser.close()

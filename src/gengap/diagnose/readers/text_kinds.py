@@ -15,7 +15,7 @@ from gengap.diagnose.readers import text_tables
 from gengap.diagnose.readers.console import read_console
 from gengap.diagnose.readers.console.number_forms import NUMBER
 from gengap.diagnose.readers.literals import has_literals, read_literals
-from gengap.diagnose.readers.notebooks import is_notebook, read_notebook
+from gengap.diagnose.readers.notebooks import is_notebook, read_notebook, table_text
 from gengap.diagnose.readers.tracker_points import are_points, read_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, GengapError
@@ -28,6 +28,7 @@ LONGEST_NAME = 80
 ALIKE = 4  # lines among which one of the same words shows that the first one is no header
 NO_DIGITS = str.maketrans("", "", "0123456789")
 SHORT = 2  # lines of a CSV file without rows
+PAGE, PAGE_ROW = re.compile(r"\s*<[a-zA-Z!]"), re.compile(r"<t[dh][\s>]", re.IGNORECASE)  # HTML with a table
 NAMED = re.compile(r"[^\W\d_]{2}")
 Reader = Callable[[Path, str], list[Log]]
 EXAMPLE = "Epoch 1/20 - loss: 0.69 - val_loss: 0.71"
@@ -77,7 +78,13 @@ def _readers(head: str, suffix: str) -> Iterator[tuple[str, Reader, bool]]:
         yield "csv", _whole(text_tables.read_csv_log), True
     if has_literals(head):
         yield "printed-dict", _whole(read_literals), False
+    if PAGE.match(head) and PAGE_ROW.search(head):
+        yield "text-table", _whole(_read_page), False
     yield "console", _console, False
+
+
+def _read_page(text: str, file: str) -> list[Log]:
+    return read_console([table_text(text)], file)
 
 
 def _whole(read: Callable[..., list[Log]]) -> Reader:

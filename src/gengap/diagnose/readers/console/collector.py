@@ -12,7 +12,7 @@ from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.forms import Form, Forms, stands_in_bar
 from gengap.diagnose.readers.console.phrases import metric_name
 from gengap.diagnose.readers.console.screen import Line, clean, without_bars
-from gengap.diagnose.readers.console.table_reader import NONE, TableReader, role
+from gengap.diagnose.readers.console.table_reader import NONE, RULE, TableReader, role
 from gengap.diagnose.readers.console.template import (
     FINAL,
     Named,
@@ -63,6 +63,9 @@ class Collector:
         self._lookup: dict[tuple[Named, str | None, bool, bool], Column] = {}
         self._tables = TableReader()
         self._forms = Forms()
+        self._heading: str | None = None  # the split of a heading on the line above
+        self._table_split: str | None = None  # that of a heading above the present table
+        self._labelled = False  # whether lines below the present heading name their split themselves
         self._state: tuple[Form, tuple[str, ...]] | None = None  # of a bar that the next line is written over
 
     def feed(self, shown: Line) -> None:
@@ -70,6 +73,7 @@ class Collector:
         if not self._tables.headers and not shown.open_end and (form := self._forms.find(shown.text)):
             found = form.pattern.fullmatch(shown.text)
             if found is not None:
+                self._heading = form.template.context
                 self._take_known(form, found.groups(), shown.overwritten)
                 return
         self.end()
@@ -104,8 +108,7 @@ class Collector:
                 self.rows.move_to_epoch(number)
         elif template.places and not (form.counts_only and self.rows.at[0] >= 0):
             self._place(template, numbers)
-        if template.context is not None:
-            self.rows.context = template.context
+        self._head(template)
         if not template.values or self.rows.context == FINAL:
             return
         if not (form.plain and self._take_plain(form, numbers)):
@@ -150,6 +153,8 @@ class Collector:
         if texts not in self._no_headers and ((not template.values and len(found) <= 2) or "%" in line):
             self._look_for_header(texts, line)
         self._apply(texts, template, found)
+        if not RULE.fullmatch(line):  # a rule may stand between a heading and its table
+            self._heading = template.context if texts in self._no_headers else None
         if not self._tables.headers and (template.values or texts in self._no_headers):
             self._forms.add(shown.text, texts, found, template)
 
@@ -157,11 +162,20 @@ class Collector:
         """Take the places and values of a line."""
         if template.places:
             self._place(template, found)
-        if template.context is not None:
-            self.rows.context = template.context
+        self._head(template)
         if template.values and self.rows.context != FINAL:
             self._take(template, found)
             self._note_decimals(texts, found)
+
+    def _head(self, template: Template) -> None:
+        """Begin what is below a heading, or end it: at a new place, if the lines below it name their split."""
+        if template.context is not None:
+            self.rows.context, self._labelled = template.context, False
+        elif self.rows.context is not None and template.values:
+            if self._labelled and template.places:
+                self.rows.context, self._labelled = None, False
+            elif any(named.split for named in template.values):
+                self._labelled = True
 
     def _note_decimals(self, texts: tuple[str, ...], found: Sequence[str]) -> None:
         if not texts[-1]:
@@ -179,8 +193,11 @@ class Collector:
         return not known and bool(self._decimals or self.rows.points) and bool(parse_template(texts).values)
 
     def _look_for_header(self, texts: tuple[str, ...], line: str) -> None:
+        before = self._tables.headers
         if not self._tables.header(line):
             self._no_headers.add(texts)
+        elif self._tables.headers is not before:
+            self._table_split = self._heading
 
     def _parse(self, texts: tuple[str, ...], line: str) -> Template | None:
         if len(self._templates) >= FREE_TEMPLATES and "oss" not in line and "cc" not in line:
@@ -271,6 +288,7 @@ class Collector:
         lower = [name.lower() for name in names]
         held_out = lower[:2] == ["e", "#"]  # spaCy's table: all but the losses are scores on the development set
         split = next((split_of(cell) for cell in cells if not n.NUMBER.fullmatch(cell) and split_of(cell)), None)
+        split = split or self._table_split
         if not any(map(role, names)) and any(map(_is_label, cells)):
             return True  # a row for each class
         self.rows.overwritten, self.rows.new = False, True

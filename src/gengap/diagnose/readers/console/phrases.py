@@ -93,6 +93,7 @@ EVALUATION = (
     "eval begin",
     "cur metric",
 )  # phrases of frameworks that say "validation" without the word
+EVALUATED = {"eval", "evaluation", "evaluating"}  # what is done with a set that another word names
 QUOTES = re.compile(
     r"[\"`*]|<(?=[A-Za-z_]+>)|(?<=[A-Za-z_])>(?==)|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(",
     re.ASCII,
@@ -102,7 +103,9 @@ VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
 SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
 LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
-CODE = re.compile(r"\.(?:[a-z]{2,4}|[chr])$|::|\.py\b|[\\<>;?$]|/.*/.*/")  # files, functions, addresses
+CODE = re.compile(
+    r"^[IWEF]\d{4}$|\.(?:[a-z]{2,4}|[chr])$|::|\.py\b|[\\<>;?$]|/.*/.*/"
+)  # glog's prefix, files, functions, addresses
 LOGGED_BY = re.compile(r"_(?:step|epoch)$")  # Lightning's train_loss_epoch
 WORD = re.compile(r"[a-z][a-z]*\d*|\d+")
 
@@ -170,7 +173,9 @@ def split_of(text: str) -> str | None:
     lower = text.lower()
     if any(phrase in lower for phrase in EVALUATION):
         return "validation"
-    found = {SPLITS[word] for word in words(text) if word in SPLITS}
+    named = {word for word in words(text) if word in SPLITS}
+    named = named - EVALUATED if len(named) > 1 else named  # eval test: the test set is evaluated
+    found = {SPLITS[word] for word in named}
     return found.pop() if len(found) == 1 else None
 
 

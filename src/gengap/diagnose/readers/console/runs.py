@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.diagnose.metric_names import CurveKey, assign, parse
+from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
@@ -75,7 +75,8 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
     chosen = {}
     for name, columns in forms.items():
         columns.sort(key=lambda column: _form_preference(column, epochs), reverse=True)
-        main = columns[0]
+        main = _not_repeated(columns)
+        columns = [main, *(column for column in columns if column is not main)]
         for column in columns[1:]:
             if len(column.rows) >= max(3, len(main.rows) // 10) and _apart(found, main, column):
                 order = np.argsort(np.concatenate([main.rows, column.rows]), kind="stable")
@@ -86,15 +87,35 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
     return chosen
 
 
+def _not_repeated(columns: list[Column]) -> Column:
+    """Return the first column, or a shorter one if the first only repeats each of its values until the next."""
+    first = columns[0]
+    values = np.asarray(first.values, np.float64)
+    new = 1 + int((np.diff(values) != 0).sum())
+    if 2 * new > len(values):
+        return first
+    shorter = (column for column in columns[1:] if new <= len(column.rows) <= len(values) / 2)
+    return next(shorter, first)
+
+
 def _one_column_each(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:
-    """Return the longest column that is no progress bar for each split and metric; and the other columns."""
+    """Return the longest column that is no progress bar for each split and metric; and the other columns.
+
+    A validation loss that is shown in progress bars is left out if another one is logged without them.
+    """
     epochs = max((len(curve.rows) for curve in curves if curve.key[0] == "validation"), default=0)
     best: dict[CurveKey, Curve] = {}
     for curve in curves:
         other = best.get(curve.key)
         if other is None or _preference(curve, epochs) > _preference(other, epochs):
             best[curve.key] = curve
-    return list(best.values()), [curve for curve in curves if best[curve.key] is not curve]
+    whole = any(map(_is_loss, (curve for curve in best.values() if not curve.progress)))
+    kept = [curve for curve in best.values() if not (whole and curve.progress and _is_loss(curve))]
+    return kept, [curve for curve in curves if not any(curve is each for each in kept)]
+
+
+def _is_loss(curve: Curve) -> bool:
+    return curve.key[0] == "validation" and direction(curve.key[1]) is False
 
 
 def _preference(curve: Curve, epochs: int) -> tuple[bool, bool, int]:

@@ -24,6 +24,8 @@ SKIPPED = re.compile(
     r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve", re.I
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
+LOGGED_AS = re.compile(r"^[^\]]{0,80}\]\s")  # what a logger writes before a message
+STATEMENT = re.compile(r";\s*$|\w\s+[<>]=?\s*#")  # of a program or a query
 LONGEST_NAME = 60
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
 AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
@@ -103,7 +105,8 @@ def parse_template(texts: Sequence[str]) -> Template:
 
 
 def _is_heading(line: str) -> bool:
-    return len(words(line)) <= SENTENCE and not NO_CONTEXT.search(line)
+    line = LOGGED_AS.sub("", line)
+    return len(words(line)) <= SENTENCE and not NO_CONTEXT.search(line) and not STATEMENT.search(line)
 
 
 def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
@@ -120,12 +123,20 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
             if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s", texts[i + 1]):
                 found.append(Place("count", i, ""))
+        elif _is_batch_of(texts, i):
+            found.append(Place("batch", i, ""))
         elif i == 0 and EPOCH_OF_SPLIT.fullmatch(texts[0]) and re.match(r"\s*\[", texts[1]):
             found.append(Place("epoch", i, phrase.name))
         glued = texts[i + 1].lower().startswith("epoch")
         if (not phrase.name or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))
     return found
+
+
+def _is_batch_of(texts: Sequence[str], i: int) -> bool:
+    """Return whether a number is the first one in `[64 / 4839]`."""
+    spaced = i + 2 < len(texts) and texts[i + 1].strip() == "/" and texts[i + 1] != "/"
+    return spaced and texts[i].rstrip()[-1:] == "[" and texts[i + 2].lstrip()[:1] in ("]", "(")
 
 
 def _bar_of_epochs(texts: Sequence[str], places: Sequence[Place], values: Sequence[Named]) -> Place | None:

@@ -1,4 +1,4 @@
-"""Folders with a JSON file for each epoch, tables whose steps start again, artifacts, and a set that is alone."""
+"""A JSON file for each epoch, steps that start again, artifacts, pages, and losses below zero."""
 
 from __future__ import annotations
 
@@ -83,3 +83,26 @@ def test_a_first_set_that_is_alone_is_noted(tmp_path: Path) -> None:
         path.write_text("\n".join(lines), encoding="utf-8")
         (log,) = read(path)
         assert ("read-set-alone" in {note.code for note in log.notes}) is noted
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "rmse"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_error_below_zero_is_better_when_higher(tmp_path: Path, metric: str, sign: int) -> None:
+    path = tmp_path / "train.log"
+    lines = [f"Epoch {e}. Train loss: {1 / e:.4f}, Val {metric}: {sign * (0.2 + 1 / e):.4f}" for e in range(1, 12)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    (log,) = read(path)
+    found = choose_curves(log)
+    assert (found.metric, found.higher_is_better) == (f"Val {metric}", sign < 0)
+
+
+@settings(max_examples=15, deadline=None)
+@given(losses=LOSSES)
+def test_a_page_with_a_table_is_read(tmp_path_factory: pytest.TempPathFactory, losses: list[float]) -> None:
+    names = "".join(f"<th>{name}</th>" for name in ("Epoch", "Training Loss", "Validation Loss"))
+    cells = (f"<tr><td>{e}</td>\n<td>{loss / 2}</td><td>{loss}</td></tr>" for e, loss in enumerate(losses, 1))
+    path = tmp_path_factory.mktemp("page") / "table.html"
+    text = f"<div><style>td {{ x: 1 }}</style>[9/9 10:22]</div><table><tr>{names}</tr>{''.join(cells)}</table>"
+    path.write_text(text, encoding="utf-8")
+    (log,) = read(path)
+    assert choose_curves(log).validation.values.tolist() == losses
