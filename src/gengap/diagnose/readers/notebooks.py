@@ -36,7 +36,7 @@ def read_notebook(text: str, file: str) -> list[Log]:
         cells = document["cells"]
     except (ValueError, RecursionError, KeyError, TypeError):
         raise DataError(f"{file}: this is no whole notebook. Save it again.") from None
-    shown = "\n".join(_outputs(cells))
+    shown = "\n".join([*_outputs(cells), ""])  # no line of a notebook is cut off
     logs = read_console([shown], file)
     if not _validated(logs) and has_literals(shown):
         with suppress(DataError):

@@ -84,7 +84,7 @@ def _readers(head: str, suffix: str) -> Iterator[tuple[str, Reader, bool]]:
 
 
 def _read_page(text: str, file: str) -> list[Log]:
-    return read_console([table_text(text)], file)
+    return read_console([f"{table_text(text)}\n"], file)
 
 
 def _whole(read: Callable[..., list[Log]]) -> Reader:
