@@ -249,97 +249,54 @@ def base_depth(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
     return added("estimator__max_depth", least=1, most=16)(parameters, facts)
 
 
-C = number("C", "larger", least=1e-7, most=1e7, start=100.0)
+def family(names: str, *rules: Rule, library: str = "sklearn") -> Family:
+    """Return the family of these classes; "Tree*" stands for TreeClassifier and TreeRegressor."""
+    kinds = [name.replace("*", kind) for name in names.split() for kind in ("Classifier", "Regressor")]
+    return Family(library, tuple(dict.fromkeys(kinds)), rules)
+
+
 ALPHA = number("alpha", "smaller", start=1e-4)
-SKLEARN_ROUNDS = (rounds("n_estimators"), boosted_tree_size("max_depth", 3, leaves=False))
+C = number("C", "larger", least=1e-7, most=1e7, start=100.0)
+ROUNDS = rounds("n_estimators")
 
 TABLE = (
-    Family(
-        "sklearn",
-        ("DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"),
-        (tree_size,),
+    family("DecisionTree* ExtraTree* RandomForest* ExtraTrees*", tree_size),
+    family("GradientBoosting*", ROUNDS, boosted_tree_size("max_depth", 3, leaves=False)),
+    family("HistGradientBoosting*", rounds("max_iter"), boosted_tree_size("max_leaf_nodes", 31, leaves=True)),
+    family("AdaBoost*", rounds("n_estimators", default=50), base_depth),
+    family("Bagging*", base_depth),
+    family("XGB*", ROUNDS, boosted_tree_size("max_depth", 6, leaves=False), library="xgboost"),
+    family("XGBRF*", added("max_depth", least=1, default=6, most=24), library="xgboost"),
+    family("LGBM*", ROUNDS, boosted_tree_size("num_leaves", 31, leaves=True), library="lightgbm"),
+    family(
+        "CatBoost*",
+        rounds("iterations", "n_estimators", "num_boost_round", "num_trees", default=1000),
+        added("depth", least=1, default=6, most=12),
+        library="catboost",
     ),
-    Family(
-        "sklearn",
-        ("RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),
-        (tree_size,),
+    family("LinearRegression", penalised),
+    family("Ridge RidgeClassifier Lasso LassoLars ElasticNet MultiTaskLasso MultiTaskElasticNet", ALPHA),
+    family("SGD* Perceptron PoissonRegressor GammaRegressor TweedieRegressor HuberRegressor", ALPHA),
+    family("LogisticRegression LinearSVC LinearSVR", C),
+    family("SVC SVR", C, kernel_width),
+    family("NuSVC NuSVR", kernel_width),
+    family("KernelRidge", ALPHA, kernel_width),
+    family("KNeighbors*", number("n_neighbors", "smaller", factor=2, least=1, most=1e6, whole=True)),
+    family(
+        "MLP*",
+        number("alpha", "smaller", factor=10, least=1e-6, most=100, start=1e-3),
+        hidden_layers,
+        iterations,
     ),
-    Family("sklearn", ("GradientBoostingClassifier", "GradientBoostingRegressor"), SKLEARN_ROUNDS),
-    Family(
-        "sklearn",
-        ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
-        (rounds("max_iter"), boosted_tree_size("max_leaf_nodes", 31, leaves=True)),
-    ),
-    Family(
-        "sklearn", ("AdaBoostClassifier", "AdaBoostRegressor"), (rounds("n_estimators", default=50), base_depth)
-    ),
-    Family("sklearn", ("BaggingClassifier", "BaggingRegressor"), (base_depth,)),
-    Family(
-        "xgboost",
-        ("XGBClassifier", "XGBRegressor"),
-        (rounds("n_estimators"), boosted_tree_size("max_depth", 6, leaves=False)),
-    ),
-    Family("xgboost", ("XGBRFClassifier", "XGBRFRegressor"), (added("max_depth", least=1, default=6, most=24),)),
-    Family(
-        "lightgbm",
-        ("LGBMClassifier", "LGBMRegressor"),
-        (rounds("n_estimators"), boosted_tree_size("num_leaves", 31, leaves=True)),
-    ),
-    Family(
-        "catboost",
-        ("CatBoostClassifier", "CatBoostRegressor"),
-        (
-            rounds("iterations", "n_estimators", "num_boost_round", "num_trees", default=1000),
-            added("depth", least=1, default=6, most=12),
-        ),
-    ),
-    Family("sklearn", ("LinearRegression",), (penalised,)),
-    Family(
-        "sklearn",
-        ("Ridge", "RidgeClassifier", "Lasso", "LassoLars", "ElasticNet", "MultiTaskLasso", "MultiTaskElasticNet"),
-        (ALPHA,),
-    ),
-    Family("sklearn", ("SGDClassifier", "SGDRegressor", "Perceptron"), (number("alpha", "smaller", start=1e-4),)),
-    Family("sklearn", ("PoissonRegressor", "GammaRegressor", "TweedieRegressor", "HuberRegressor"), (ALPHA,)),
-    Family("sklearn", ("LogisticRegression", "LinearSVC", "LinearSVR"), (C,)),
-    Family("sklearn", ("SVC", "SVR"), (C, kernel_width)),
-    Family("sklearn", ("NuSVC", "NuSVR"), (kernel_width,)),
-    Family("sklearn", ("KernelRidge",), (ALPHA, kernel_width)),
-    Family(
-        "sklearn",
-        ("KNeighborsClassifier", "KNeighborsRegressor"),
-        (number("n_neighbors", "smaller", factor=2, least=1, most=1e6, whole=True),),
-    ),
-    Family(
-        "sklearn",
-        ("MLPClassifier", "MLPRegressor"),
-        (
-            number("alpha", "smaller", factor=10, least=1e-6, most=100, start=1e-3),
-            hidden_layers,
-            iterations,
-        ),
-    ),
-    Family(
-        "sklearn", ("GaussianProcessRegressor",), (number("alpha", "smaller", factor=10, least=1e-8, most=1e3),)
-    ),
-    Family("sklearn", ("GaussianNB",), (number("var_smoothing", "smaller", factor=10, least=1e-12, most=1e3),)),
-    Family("sklearn", ("MultinomialNB", "BernoulliNB", "ComplementNB", "CategoricalNB"), (ALPHA,)),
-    Family("sklearn", ("QuadraticDiscriminantAnalysis",), (number("reg_param", "smaller", most=1, start=0.01),)),
-    Family(
-        "sklearn",
-        ("PLSRegression",),
-        (added("n_components", least=1, default=2),),
-    ),
-    Family("sklearn", ("PolynomialFeatures",), (polynomial_degree,)),
-    Family(
-        "sklearn", ("SplineTransformer",), (number("n_knots", "larger", factor=1.5, least=2, most=200, whole=True),)
-    ),
-    Family(
-        "sklearn",
-        ("Nystroem", "PCA", "TruncatedSVD"),
-        (number("n_components", "larger", factor=2, least=1, most=512, whole=True),),
-    ),
-    Family("gengap", ("GengapClassifier", "GengapRegressor"), (hidden_layers,)),
+    family("GaussianProcessRegressor", number("alpha", "smaller", factor=10, least=1e-8, most=1e3)),
+    family("GaussianNB", number("var_smoothing", "smaller", factor=10, least=1e-12, most=1e3)),
+    family("MultinomialNB BernoulliNB ComplementNB CategoricalNB", ALPHA),
+    family("QuadraticDiscriminantAnalysis", number("reg_param", "smaller", most=1, start=0.01)),
+    family("PLSRegression", added("n_components", least=1, default=2)),
+    family("PolynomialFeatures", polynomial_degree),
+    family("SplineTransformer", number("n_knots", "larger", factor=1.5, least=2, most=200, whole=True)),
+    family("Nystroem PCA TruncatedSVD", number("n_components", "larger", factor=2, least=1, most=512, whole=True)),
+    family("Gengap*", hidden_layers, library="gengap"),
 )
 
 
