@@ -29,8 +29,11 @@ Made by `python -m benchmarks.checking --docs FILE` from one run. Don't edit it.
 - Thresholds may be chosen on the processes "chose" alone. The figures to quote are those of "reported".
 - The simple rule says overfit if the mean training score is more than 0.1 above the mean validation score (accuracy
   or R2). It has no word for underfit, so it is right on "fine" if it says nothing.
+- skore's checks "Potential overfitting" (SKD001) and "Potential underfitting" (SKD002) take five folds too. If both
+  are issues, the first one counts.
 - The interval is that of the advised gain, for the setting that the advice names.
-- The cost is the time of `gengap.check` divided by that of one 5-fold `cross_val_score`, in turn in one process.
+- The cost is the CPU time of `gengap.check` divided by that of one 5-fold `cross_val_score`, one after the other in
+  one process.
 
 {counts}
 """
@@ -83,16 +86,21 @@ def _verdicts(outcomes: Sequence[Outcome]) -> str:
         lines.append(
             f"| {role} | gengap check | {_share(sum(each.right for each in clear), len(clear))} | {cells} |"
         )
-        naive = {
-            truth: (sum(e.naive == truth for e in clear if e.truth.verdict == truth), found[truth][1])
-            for truth in found
-        }
-        cells = " | ".join(_share(*naive[truth]) for truth in ("overfit", "underfit", "fine"))
-        right = sum(each.naive == each.truth.verdict for each in clear)
-        lines.append(
-            f"| {role} | training score - validation score > 0.1 | {_share(right, len(clear))} | {cells} |"
-        )
+        lines.append(_of_rule(role, "training score - validation score > 0.1", [(e.naive, e) for e in clear]))
+        by_skore = [(e.skore, e) for e in clear if e.skore is not None]
+        if by_skore:
+            lines.append(_of_rule(role, "skore's checks SKD001 and SKD002", by_skore))
     return "\n".join(lines)
+
+
+def _of_rule(role: str, rule: str, answers: Sequence[tuple[str | None, Outcome]]) -> str:
+    """Return the row of a simple rule, from its answers."""
+    cells = []
+    for truth in ("overfit", "underfit", "fine"):
+        mine = [answer for answer, each in answers if each.truth.verdict == truth]
+        cells.append(_share(sum(answer == truth for answer in mine), len(mine)))
+    right = sum(answer == each.truth.verdict for answer, each in answers)
+    return f"| {role} | {rule} | {_share(right, len(answers))} | {' | '.join(cells)} |"
 
 
 def _apart(outcomes: Sequence[Outcome]) -> str:

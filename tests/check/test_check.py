@@ -403,6 +403,17 @@ def units(rows: int, folds: int = 5) -> Units:
     return Units(np.arange(rows)[None] % folds, None, 1 / (folds - 1), folds)
 
 
+def test_trainings_that_differ_widen_the_interval() -> None:
+    random, base = np.random.default_rng(0), np.ones((1, 200))
+    rows = random.normal(0, 0.1, size=(1, 200))
+    by_fold = 0.2 * np.array([-1.0, -0.5, 0.0, 0.5, 1.0])[np.arange(200) % 5]
+    apart = gain(base - 0.3 + rows, base, units(200)), gain(base - 0.3 + rows + by_fold, base, units(200))
+    of_means = 0.2 * np.std([-1, -0.5, 0, 0.5, 1], ddof=1) / 5**0.5 * (1 + 5 / 4) ** 0.5
+    assert apart[0].error < 0.02 and apart[1].error == pytest.approx(of_means, rel=0.2)
+    gains = [gain(1 - random.normal(0.1, 0.3, size=(1, 200)), base, units(200)) for _ in range(300)]
+    assert np.mean([low <= 10 <= high for low, _, high in (each.percent for each in gains)]) > 0.9
+
+
 def test_the_luck_of_the_best_of_many_equal_settings_is_removed() -> None:
     random = np.random.default_rng(0)
     means, naive = [], []

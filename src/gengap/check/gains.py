@@ -140,7 +140,9 @@ def gain(losses: np.ndarray, reference: np.ndarray, units: Units) -> Gain:
 
     Both are compared on the units that both have. The error is that of a ratio of means (by linearisation), with
     the correction of Nadeau & Bengio: the variance of the mean over folds is (1 / folds + validation rows /
-    training rows) times the variance of one fold's mean.
+    training rows) times the variance of one fold's mean. The units of a fold share one training, so the means of
+    folds may vary more than those of independent units. But few means show this badly. So the larger one of both
+    variances is taken.
     """
     shared = (units.fold >= 0) & ~np.isnan(losses) & ~np.isnan(reference)
     mine, weights = units.row_means(losses, shared)
@@ -150,10 +152,14 @@ def gain(losses: np.ndarray, reference: np.ndarray, units: Units) -> Gain:
         return Gain(0.0, 0.0, LEAST_FREEDOM)
     share = float((weights * (other - mine)).mean()) / base
     parts = weights * ((other - mine) - share * other) / base
-    count = len(parts)
+    count, fold = len(parts), units.fold[0, shared.any(axis=0)]
+    sizes = np.bincount(fold)
+    means = (np.bincount(fold, parts) / np.maximum(sizes, 1))[sizes > 0]
+    variance = float(parts.var(ddof=1)) / count
+    if len(means) > 1:
+        variance = max(variance, float(means.var(ddof=1)) / len(means))
     correction = 1 + units.folds * units.ratio * count / units.tested.sum()
-    variance = float(parts.var(ddof=1)) / count * correction
-    return Gain(share, float(np.sqrt(variance)), float(max(count - 1, LEAST_FREEDOM)))
+    return Gain(share, float(np.sqrt(variance * correction)), float(max(count - 1, LEAST_FREEDOM)))
 
 
 def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: Units) -> tuple[int, Gain]:

@@ -30,7 +30,7 @@ def fit_reference(
     if model is None:
         return []
     other = replace(evaluator, estimator=model, loss=_loss(evaluator.loss), doing="reference models")
-    found = other.evaluate(Setting({}, "reference"), batches=(1, 1), give_up=give_up)
+    found = other.evaluate(Setting({}, "reference"), batches=(1, 1, 1, 1), give_up=give_up)
     evaluator.fits = other.fits
     return found
 

@@ -21,7 +21,7 @@ from gengap.check.walk import Walk
 from gengap.diagnose.verdict import make_thresholds
 
 KINDS: tuple[ReferenceName, ...] = ("linear", "trees")
-HOPE = (0.25, 0.95)  # probabilities of being better between which further folds are fitted
+HOPE = (0.4, 0.95)  # probabilities of being better between which further folds are fitted
 
 
 def run_check(
