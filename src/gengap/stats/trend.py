@@ -31,6 +31,7 @@ WANDER = 0.02  # sd of noise that drifts from epoch to epoch; much larger drifts
 USUAL_NOISE = 0.005  # what noise is before any is seen ...
 USUAL_COUNT = 3  # ... which counts as much as this number of second differences: few epochs show little noise
 OWN = 0.6  # share of the noise that further rows would show too, where the model itself changes from epoch to epoch
+BISECTIONS = 30  # find a quantile within a billionth of the range
 TINY = 1e-300  # keeps logarithms of weights finite
 HUGE = 1e12  # larger than any sum of squared standardised values
 JITTER = 1e-9  # added to variances, so that rounding leaves covariances positive
@@ -99,7 +100,7 @@ class NormalMixture:
     def quantile(self, level: float) -> float:
         """Return the quantile at `level`, by bisection."""
         low, high = float(np.min(self.means - 9 * self.sds)), float(np.max(self.means + 9 * self.sds))
-        for _ in range(50):
+        for _ in range(BISECTIONS):
             middle = (low + high) / 2
             low, high = (middle, high) if 1 - self.above(middle) < level else (low, middle)
         return (low + high) / 2
@@ -237,13 +238,14 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     used = TrendSettings(*(part[trend_of] for part in trends))
     weights /= weights.sum()
 
-    def posterior(across: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        gain = np.linalg.solve(root[chosen], across)
-        return level + np.einsum("kmg,km->kg", gain, z[chosen]), own - gain.transpose(0, 2, 1) @ gain
-
     state = smooth[trend_of] + OWN * rough[noise_of]
     logs = np.log(epochs)
-    means, covariances = posterior(_prior(used, u, logs, end), _prior(used, logs, logs, end))
+    gains = np.linalg.solve(root[chosen], np.concatenate([_prior(used, u, logs, end), state], axis=2))
+
+    def posterior(gain: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return level + np.einsum("kmg,km->kg", gain, z[chosen]), own - gain.transpose(0, 2, 1) @ gain
+
+    means, covariances = posterior(gains[..., : len(logs)], _prior(used, logs, logs, end))
     return Trend(
         epochs=epochs,
         late=min(int(_nearest(epochs, np.array([last / LATE]))[0]), len(epochs) - 2),  # never the last epoch
@@ -252,7 +254,7 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
         covariances=covariances,
         noise=noise,
         count=len(values),
-        state=Posterior(np.exp(u), weights, *posterior(state, state)),
+        state=Posterior(np.exp(u), weights, *posterior(gains[..., len(logs) :], state)),
     )
 
 
@@ -272,7 +274,7 @@ def _roots(smooth: np.ndarray, rough: np.ndarray, y: np.ndarray) -> tuple[np.nda
     m = len(y)
     whole = np.empty((len(smooth), len(rough), m + 1, m + 1))
     np.add(smooth[:, None], rough[None], out=whole[..., :m, :m])
-    whole[..., m, :m] = whole[..., :m, m] = y
+    whole[..., m, :m] = y  # the upper triangle is not read
     whole[..., m, m] = HUGE
     root = np.linalg.cholesky(whole.reshape(-1, m + 1, m + 1))
     return root[:, :m, :m], root[:, m, :m]
