@@ -380,6 +380,24 @@ FORMS = {
         scores=True,
     ),
     "short-names": Form(("ep={e:03d} tr={t} va={v} lr=1.0e-03 t=3.2s",)),
+    "step-before-the-value": Form(
+        ("Train loss {e}01 9.123 Grad Norm 0.41 1.21s/it", "Validation loss {e}00: {v}  "), scores=True
+    ),
+    "metric-at-a-step": Form(
+        (
+            "2020-05-01 10:00:11 INFO     Training average loss at step {e}000: {t}",
+            "2020-05-01 10:01:11 INFO     Evaluating on Valid Dataset...",
+            "2020-05-01 10:02:11 INFO     Valid MRR at step {e}000: {v}",
+        ),
+        scores=True,
+    ),
+    "cross-validation-set": Form(
+        ("INFO Epoch {e} TRAIN info lr 0.001", "DEBUG TRAIN Batch {e}/100 loss {t} lr 0.001", "INFO Epoch {e} CV info cv_loss {v}"),
+        scores=True,
+    ),
+    "ukrainian": Form(("Епоха {e}/{n} | втрати (навчання): {t} | втрати (валідація): {v}",)),
+    "swedish": Form(("Epok {e}: träningsförlust {t}, valideringsförlust {v}",)),
+    "czech": Form(("Epocha {e}/{n}: trénovací ztráta {t}, validační ztráta {v}",)),
     "glued-names": Form(("(epoch = {e}, trnloss = {t}, tstloss = {v})",)),
     "evaluation-first": Form(("val loss {v}", "step {e:4d}/{n} | train loss {t} | norm 1.2345 | lr 3.00e-04 | 123.45 ms")),
     "vietnamese": Form(("Epoch {e}/{n}: mất mát huấn luyện = {t}, mất mát kiểm định = {v}",)),

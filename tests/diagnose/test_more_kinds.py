@@ -106,3 +106,24 @@ def test_a_page_with_a_table_is_read(tmp_path_factory: pytest.TempPathFactory, l
     path.write_text(text, encoding="utf-8")
     (log,) = read(path)
     assert choose_curves(log).validation.values.tolist() == losses
+
+
+@settings(max_examples=15, deadline=None)
+@given(losses=LOSSES)
+def test_files_of_numbers_are_named_by_their_files(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float]
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    for name, scale in (("train_loss", 2), ("val_loss", 1)):
+        text = "".join(f"{loss / scale}\n" for loss in losses)
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    (log,) = read(folder)
+    found = choose_curves(log)
+    assert found.validation.values.tolist() == losses
+    assert found.train is not None and found.train.values.tolist() == [loss / 2 for loss in losses]
+
+
+def test_numbers_in_a_file_of_no_name_are_no_curve(tmp_path: Path) -> None:
+    (tmp_path / "numbers.txt").write_text("1\n2\n3\n4\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no training curve was found"):
+        read(tmp_path / "numbers.txt")

@@ -11,7 +11,7 @@ SPLITS = {
         "validation",
     ),
     **dict.fromkeys(("eval", "evaluation", "deval", "dev", "holdout", "heldout", "devset"), "validation"),
-    **dict.fromkeys(("crossval", "crossvalidation", "validating", "evaluating", "validset"), "validation"),
+    **dict.fromkeys(("cv", "crossval", "crossvalidation", "validating", "evaluating", "validset"), "validation"),
     **dict.fromkeys(("test", "testing", "dtest", "testset", "tst"), "test"),
 }
 # In order of preference. Words of five or more letters are also found inside other words.
@@ -67,13 +67,17 @@ AVERAGED = re.compile(
 # Other languages, the longer word first where one begins another
 _TRAIN = "entraînement|entrainement|apprentissage|entrenamiento|treinamento|treino|addestramento|eğitim|trening"
 _TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练集|訓練集|训练|訓練|学習|훈련|학습|huấn luyện|pelatihan"
+_TRAIN += "|навчанн\\w*|навчальн\\w*|träning\\w*|trénovací|trénink\\w*"
 _VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidacj\\w*|валидаци\\w*|проверк\\w*"
 _VALIDATION += "|validatie|validasi|kiểm định|验证集|驗證集|验证|驗證|検証|검증"
+_VALIDATION += "|валідац\\w*|перевірк\\w*|validering\\w*|validační|validac[ei]"
 _TEST = "prueba|teste|тестов\\w*|тест|测试集|測試集|测试|測試|テスト|테스트"
 _LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실"
+_LOSS += "|втрат\\w*|förlust|ztráta|ztráty"
 _LOSS += "|strata|straty|mất mát|kerugian"
 _ACCURACY = "genauigkeit|exactitude|exactitud|acurácia|accuratezza|doğruluk|dokładność|точност\\w*"
 _ACCURACY += "|nauwkeurigheid|akurasi|độ chính xác|准确率|準確率|准确度|正确率|精度|正解率|정확도"
+_ACCURACY += "|точніст\\w*|точності|noggrannhet|přesnost"
 TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"学习率|學習率|学習率|학습률|학습율|lernrate|taux d.apprentissage|tasa de aprendizaje", "learning_rate"),
     (r"耗时|用时|時間|时间|시간|dauer|durée|tiempo|tempo|время", "time"),
@@ -87,7 +91,7 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"trainings?", "train"),
     (_VALIDATION, "validation"),
     (_TEST, "test"),
-    (r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoche|époque|época|epoca|epoka|эпох\w*", "epoch"),
+    (r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoche|époque|época|epoca|epoka|epocha|эпох\w*|епох\w*", "epoch"),
     (r"ステップ|스텝|步数|步|schritt|étape|шаг", "step"),
     (r"迭代|反復|반복|итераци\w*|itération|iteración", "iteration"),
 )

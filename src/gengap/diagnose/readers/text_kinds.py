@@ -13,9 +13,11 @@ from pathlib import Path
 
 from gengap.diagnose.readers import text_tables
 from gengap.diagnose.readers.console import read_console
-from gengap.diagnose.readers.console.number_forms import NUMBER
+from gengap.diagnose.readers.console.number_forms import NUMBER, VALUE
 from gengap.diagnose.readers.literals import has_literals, read_literals
+from gengap.diagnose.readers.log_table import LogTable
 from gengap.diagnose.readers.notebooks import is_notebook, read_notebook, table_text
+from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.readers.tracker_points import are_points, read_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, GengapError
@@ -78,9 +80,23 @@ def _readers(head: str, suffix: str) -> Iterator[tuple[str, Reader, bool]]:
         yield "csv", _whole(text_tables.read_csv_log), True
     if has_literals(head):
         yield "printed-dict", _whole(read_literals), False
+    if _is_of_numbers(head):
+        yield "text-table", _whole(_read_numbers), False
     if PAGE.match(head) and PAGE_ROW.search(head):
         yield "text-table", _whole(_read_page), False
     yield "console", _console, False
+
+
+def _is_of_numbers(head: str) -> bool:
+    """Return whether each line is one number: a curve that only its file names."""
+    lines = head.split("\n", LOOKED_AT)[:LOOKED_AT]
+    filled = [line.strip() for line in lines if line.strip()]
+    return len(filled) > SHORT and all(VALUE.fullmatch(line) for line in filled)
+
+
+def _read_numbers(text: str, file: str) -> list[Log]:
+    lines = text.split()
+    return read_log_table(LogTable(file, {"step": range(len(lines)), "value": lines}))
 
 
 def _read_page(text: str, file: str) -> list[Log]:

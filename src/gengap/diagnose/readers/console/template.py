@@ -24,6 +24,7 @@ SKIPPED = re.compile(
     r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve", re.I
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
+AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I)
 LOGGED_AS = re.compile(r"^[^\]]{0,80}\]\s")  # what a logger writes before a message
 STATEMENT = re.compile(r";\s*$|\w\s+[<>]=?\s*#")  # of a program or a query
 LONGEST_NAME = 60
@@ -119,6 +120,8 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
             continue  # epoch: 5, acc: 0.7, best acc: 0.8 at epoch: 3
         elif kind is not None:
             found.append(Place(kind, i, phrase.name))
+        elif not found and _name_of_step(texts, phrases, i) is not None:
+            found.append(Place("step", i, ""))
         elif not phrase.name and not phrase.context and not any(p.kind in ("epoch", "step") for p in found):
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
             if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s", texts[i + 1]):
@@ -175,7 +178,7 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             if is_metric(segment) and not split_of(segment):
                 metric, counted_alone = segment, False
         if not phrase.name:
-            _take_unnamed(texts, i, found)
+            _take_unnamed(texts, phrases, i, found)
             continue
         if INDEX.search(phrase.separator) or counter(phrase.name):
             carried = split_of(phrase.name) or carried
@@ -217,15 +220,33 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
     return found
 
 
-def _take_unnamed(texts: Sequence[str], i: int, found: list[Named]) -> None:
-    """Take a number without a name: the average of the one before, the second of a pair, or one before its name."""
+def _take_unnamed(texts: Sequence[str], phrases: Sequence[Phrase], i: int, found: list[Named]) -> None:
+    """Take a number without a name: the average of the one before, the second of a pair, or one before its name.
+
+    Or one behind its name and the step: `Valid MRR at step 1000: 0.31`, `Validation loss 2000: 0.51`.
+    """
     last = found[-1] if found else None
-    if last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
+    if (name := _name_of_step(texts, phrases, i - 1)) is not None:
+        plain = in_plain_english(name)
+        own = splits_in_order(plain)
+        split = own[0] if own else None
+        if last and last.number == i - 1:
+            found.pop()
+        found.append(Named(i, name, canonical_name(split, _without_splits(plain)), split is not None, name))
+    elif last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
         found[-1] = last._replace(average=i) if last.number == i - 1 else last
     elif last and last.second and re.fullmatch(r"\s*[/,|]\s*", texts[i]):
         found.append(last._replace(number=i, canonical=last.second, second=""))
     elif (named := _reversed(texts, i)) is not None:
         found.append(named)
+
+
+def _name_of_step(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> str | None:
+    """Return the metric that a step's number stands behind, if its value follows after a colon."""
+    if i < 0 or i + 2 >= len(texts) or not phrases[i].name or texts[i + 1].strip() != ":":
+        return None
+    name = metric_name(AT_STEP.sub("", phrases[i].name))
+    return name if name and is_metric(_without_splits(in_plain_english(name))) else None
 
 
 def canonical_name(split: str | None, bare: str) -> str:
