@@ -133,8 +133,18 @@ def test_without_a_finished_trial_the_cheapest_starts_whatever_it_costs() -> Non
     assert budget.choose(costs, 1.0, 1) == [("b", 0)]
     budget.add(cost(800), 800.0, 10)
     assert budget.choose(costs, 1.0, 1) == []
-    clock.now = 60
-    assert Budget(1, 0.0, clock).choose(costs, 1.0, 1) == []
+
+
+def test_the_first_trial_has_some_time_even_if_it_is_late() -> None:
+    clock, costs = Clock(), {("a", 0): cost(900)}
+    clock.now = 1_000
+    budget = Budget(1, 0.0, clock)
+    assert budget.left == 0
+    assert budget.choose(costs, 1.0, 1) == [("a", 0)]
+    assert not budget.deadline(threading.Event()).is_set()
+    budget.add(cost(900), 900.0, 10)
+    assert budget.choose(costs, 1.0, 1) == []
+    assert budget.deadline(threading.Event()).is_set()
 
 
 def test_finished_trials_say_how_slow_the_machine_is() -> None:
@@ -174,6 +184,7 @@ def test_only_a_rate_that_falls_to_0_needs_all_epochs(schedule: Constant, epochs
 def test_a_deadline_is_set_when_it_is_late_or_another_event_is() -> None:
     clock, event = Clock(), threading.Event()
     budget = Budget(1, 0.0, clock)
+    budget.add(cost(8), 8.0, 10)
     deadline, early = budget.deadline(event), budget.deadline(event, 0.2)
     assert not deadline.is_set()
     clock.now = 0.4 * budget.left + 0.1

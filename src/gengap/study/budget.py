@@ -28,6 +28,7 @@ SHARES = {SIZES: 0.2, REGULARIZERS: 0.4, ROWS: 0.3}  # of the time left that tri
 SHARE = 0.8  # the same for the plan's own trials
 OVERRUN = 2.0  # how many times its share a group of trials may take before it is ended
 FOLDS_MARGIN = 1.3  # cross-validation is expected to take this many times what its trials took
+FIRST_SECONDS = 30.0  # seconds that the first trial may take at least
 # What two cores take, before this machine is known: seconds of compilation, of a step, and for an operation.
 COMPILE, STEP, OPERATION = 4.0, 6e-5, 5e-11
 WIDE = 100_000  # parameters from which on an operation takes half of that or less
@@ -140,22 +141,27 @@ class Budget:
 
         Returns:
             Runs and seeds in the order in which they should start, the cheapest first. One is among them if no
-            trial was finished before and any time is left.
+            trial was finished before: without any there is no answer.
         """
         room = self.left * share * (1 if self._ratios else FIRST)
         for seed in sorted({seed for _, seed in costs}):
             ordered = sorted((key for key in costs if key[1] == seed), key=lambda key: costs[key].seconds)
             needed = [costs[key].seconds * self.slowness / (threads if costs[key].small else 1) for key in ordered]
             count = int((np.cumsum(needed) <= room).sum())
-            if not self._ratios and room > 0:
+            if not self._ratios:
                 count = max(count, 1)
             if count:
                 return ordered[:count]
         return []
 
     def deadline(self, event: threading.Event, share: float = 1.0) -> Deadline:
-        """Return when trials that may take a share of the time left must end; they may overrun it."""
-        return Deadline(event, self._clock() + min(OVERRUN * share, 1.0) * self.left, self._clock)
+        """Return when trials that may take a share of the time left must end; they may overrun it.
+
+        The first trial may take FIRST_SECONDS even if that is late.
+        """
+        seconds = min(OVERRUN * share, 1.0) * self.left
+        seconds = seconds if self._ratios else max(seconds, FIRST_SECONDS)
+        return Deadline(event, self._clock() + seconds, self._clock)
 
     def finalists(self, seconds: Mapping[str, float], folds: int, fixed: float) -> tuple[str, ...]:
         """Return the runs for whose cross-validation there is time, in the same order; none for fewer than two.
