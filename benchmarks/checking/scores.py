@@ -81,7 +81,7 @@ def run(case: Case, truth: Truth) -> Outcome:
     gap = float(np.mean(naive["train_score"]) - np.mean(naive["test_score"]))
     verdict = result.verdict
     side = {"overfit": "simpler", "underfit": "flexible"}.get(verdict.verdict)
-    advised = result.facts.side(side) if side is not None else None
+    advised = result.facts.walk.result(side) if side is not None else None
     true_gain = None
     if advised is not None:
         population = Population(case)
@@ -113,15 +113,16 @@ def skore_answer(estimator: Any, X: np.ndarray, y: np.ndarray) -> str | None:
     """Return what skore's checks SKD001 and SKD002 say of five folds; None if skore is not installed or fails."""
     try:
         skore = importlib.import_module("skore")
+        over = importlib.import_module("skore._checks.skd001_overfitting").CheckOverfitting()
+        under = importlib.import_module("skore._checks.skd002_underfitting").CheckUnderfitting()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             skore.configuration.show_progress = False
-            checks = skore.CrossValidationReport(estimator, X, y, splitter=5).checks
-            others = [code for code in checks.available() if code not in ("SKD001", "SKD002")]
-            issues = set(checks.summarize(ignore=others).frame(section="issue")["code"])
-    except Exception:
+            report = skore.CrossValidationReport(estimator, X, y, splitter=5)
+            issues = [each.check_function(report) is not None for each in (over, under)]
+    except Exception:  # all checks in one call fail on some estimators, so these two are called alone
         return None
-    return "overfit" if "SKD001" in issues else "underfit" if "SKD002" in issues else "fine"
+    return "overfit" if issues[0] else "underfit" if issues[1] else "fine"
 
 
 class Truths:

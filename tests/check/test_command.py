@@ -118,3 +118,15 @@ def test_python_and_the_command_agree(folder: Path) -> None:
     x = frame[["age", "size", "price"]].astype(np.float32)
     result = gengap.check(LogisticRegression(), x, frame["bought"], cv=3)
     assert run["loss"] == pytest.approx(result.facts.loss, rel=1e-3)
+
+
+def test_a_dask_cluster_gives_the_same_result() -> None:
+    from distributed import Client
+
+    words = [*BASE, *TREE, "--cv", "3", "--json"]
+    (here,) = json.loads(CliRunner().invoke(app, words).stdout)["runs"]
+    with Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as client:
+        assert client.scheduler is not None
+        words += ["--backend", "dask", "--address", client.scheduler.address]
+        (there,) = json.loads(CliRunner().invoke(app, words).stdout)["runs"]
+    assert there | {"seconds": here["seconds"]} == here

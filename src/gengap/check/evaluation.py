@@ -7,8 +7,6 @@ A setting is the estimator with a few parameters changed. Boosting rounds are st
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -18,19 +16,11 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gengap.check.estimators import clone_values, facts, fitted_part, fitted_rounds, staged_outputs, with_seed
-from gengap.check.inputs import Fold, Inputs, take
-from gengap.check.losses import (
-    Loss,
-    align,
-    best_score,
-    calibrate,
-    calibrate_other,
-    check_scores,
-    row_losses,
-    scored,
-)
-from gengap.errors import DataError, GengapError, reason
+from gengap.check.estimators import clone_values, with_seed
+from gengap.check.fold_fits import FoldFit, FoldTask, fit_fold
+from gengap.check.inputs import Fold, Inputs
+from gengap.check.losses import Loss, best_score, calibrate, calibrate_other, check_scores, row_losses
+from gengap.errors import DataError
 
 MANY_ROWS = 20_000  # from here on, a fit may use several threads
 Side = str  # "as-is", "simpler" or "flexible"
@@ -77,85 +67,6 @@ class Evaluation:
     losses: np.ndarray
     train_loss: float | None
     seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """What one fit needs."""
-
-    estimator: Any
-    inputs: Inputs
-    loss: Loss
-    fold: Fold
-    stages: tuple[float, ...]  # shares of the boosting rounds at which outputs are taken too
-    sample: np.ndarray  # training rows whose loss is measured
-
-
-@dataclass(frozen=True, eq=False)
-class _Fitted:
-    """What one fit gives: outputs, or a score, for each stage and at the end."""
-
-    outputs: list[Any]
-    train_outputs: Any
-    sample: np.ndarray
-    facts: dict[str, float]
-    seconds: float
-    unfinished: bool
-
-
-def _fit(task: _Task) -> _Fitted:
-    """Fit on the training rows of a fold, and return the outputs on its validation rows."""
-    inputs, (train, test) = task.inputs, task.fold
-    started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fitted = task.estimator.fit(
-            take(inputs.X, train), inputs.y[train], **_metadata(task.estimator, inputs, train)
-        )
-        outputs = _outputs(task, fitted, test, task.stages)
-        train_outputs = _outputs(task, fitted, task.sample, ())[0] if len(task.sample) else None
-    unfinished = any(issubclass(each.category, UserWarning) and _is_unfinished(each.category) for each in caught)
-    return _Fitted(outputs, train_outputs, task.sample, facts(fitted), time.perf_counter() - started, unfinished)
-
-
-def _is_unfinished(category: type) -> bool:
-    return category.__name__ == "ConvergenceWarning"
-
-
-def _metadata(estimator: Any, inputs: Inputs, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the keywords of `fit`: weights, which a pipeline gives to its last step, or what routing asks for."""
-    from sklearn import get_config
-    from sklearn.utils.metadata_routing import get_routing_for_object
-
-    given = {"sample_weight": inputs.weights, "groups": inputs.groups}
-    known = {name: values[rows] for name, values in given.items() if values is not None}
-    if get_config().get("enable_metadata_routing"):
-        wanted = get_routing_for_object(estimator).consumes("fit", known)
-        return {name: values for name, values in known.items() if name in wanted}
-    prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
-    return {f"{prefix}sample_weight": known["sample_weight"]} if "sample_weight" in known else {}
-
-
-def _outputs(task: _Task, fitted: Any, rows: np.ndarray, stages: Sequence[float]) -> list[Any]:
-    """Return the outputs for rows at each stage and at the end."""
-    X, loss = take(task.inputs.X, rows), task.loss
-    if loss.scorer is not None:
-        return [scored(loss.scorer, fitted, X, task.inputs.y[rows], loss.label)]
-    inner, found = fitted_part(fitted), []
-    if stages and (total := fitted_rounds(inner)) is not None:
-        wanted = [max(round(share * total), 1) for share in stages]
-        found = staged_outputs(fitted, X, loss.method, sorted(set(wanted)))
-        found = [found[sorted(set(wanted)).index(each)] for each in wanted]
-    found.append(getattr(fitted, loss.method)(X))
-    return [_as_indices(task, each, fitted) for each in found]
-
-
-def _as_indices(task: _Task, outputs: Any, fitted: Any) -> np.ndarray:
-    inputs = task.inputs
-    if task.loss.method == "predict":
-        outputs = np.asarray(outputs)
-        return outputs if inputs.classes is None else np.searchsorted(inputs.classes, outputs.reshape(-1))
-    return align(outputs, getattr(fitted, "classes_", None), inputs)
 
 
 @dataclass(eq=False)
@@ -214,7 +125,7 @@ class Evaluator:
         folds, stages = self.inputs.repeats[repeat], stages or {}
         order = list(range(len(folds)))[:: -1 if self.inputs.split == "time" else 1]  # the most training rows first
         ends = [0, *np.cumsum(batches if self.loss.by_row else ()).tolist(), len(order)]
-        fitted: dict[int, _Fitted] = {}
+        fitted: dict[int, FoldFit] = {}
         found: list[Evaluation] = []
         for batch in filter(None, (order[start:end] for start, end in pairwise(ends))):
             tasks = [self._task(setting, folds[at], tuple(stages), train) for at in batch]
@@ -228,21 +139,21 @@ class Evaluator:
                 break
         return found
 
-    def _run(self, tasks: list[_Task]) -> Iterator[_Fitted | str]:
+    def _run(self, tasks: list[FoldTask]) -> Iterator[FoldFit | str]:
         """Yield what each fit gives, or why it failed."""
         from joblib import Parallel, delayed
 
-        for result in Parallel(self.n_jobs, return_as="generator")(delayed(_attempt)(task) for task in tasks):
+        for result in Parallel(self.n_jobs, return_as="generator")(delayed(fit_fold)(task) for task in tasks):
             self.fits += 1
             if self.progress is not None:
                 self.progress(self.fits, self.doing)
             yield result
 
-    def _task(self, setting: Setting, fold: Fold, stages: tuple[float, ...], train: bool) -> _Task:
+    def _task(self, setting: Setting, fold: Fold, stages: tuple[float, ...], train: bool) -> FoldTask:
         estimator = with_seed(setting.apply(self.estimator), self.seed)
         count = min(len(fold[1]), len(fold[0])) if train else 0
         drawn = np.random.default_rng(self.seed).permutation(fold[0])[:count]
-        return _Task(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn))
+        return FoldTask(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn))
 
     def _refuse(self, why: str, setting: Setting, fold: Fold) -> None:
         if setting.side == "as-is":
@@ -250,7 +161,7 @@ class Evaluator:
             raise DataError(f"{name} can't be fitted to {len(fold[0]):,} of the rows: {why}")
 
     def _collect(
-        self, setting: Setting, fitted: Mapping[int, _Fitted], repeat: int, stages: Mapping[float, Setting]
+        self, setting: Setting, fitted: Mapping[int, FoldFit], repeat: int, stages: Mapping[float, Setting]
     ) -> list[Evaluation]:
         """Return the evaluations of one setting and of its stages, as far as its folds are fitted."""
         results = list(fitted.values())
@@ -293,7 +204,7 @@ class Evaluator:
             self.best_score = best_score(scores, self.loss)
         return check_scores(scores, self.best_score, self.loss.label)
 
-    def _train_loss(self, fitted: Mapping[int, _Fitted], repeat: int) -> float:
+    def _train_loss(self, fitted: Mapping[int, FoldFit], repeat: int) -> float:
         """Return the mean loss on training rows."""
         inputs, loss = self.inputs, self.loss
         if not loss.by_row:
@@ -314,13 +225,3 @@ class Evaluator:
 def few_threads(inputs: Inputs) -> AbstractContextManager[object]:
     """Limit OpenMP and BLAS to one thread for few rows: threads that wait for each other are slower."""
     return threadpool_limits(1) if inputs.rows < MANY_ROWS else nullcontext()
-
-
-def _attempt(task: _Task) -> _Fitted | str:
-    """Return what a fit gives, or why it failed."""
-    try:
-        return _fit(task)
-    except (GengapError, KeyboardInterrupt):
-        raise
-    except Exception as fault:
-        return reason(fault)

@@ -10,7 +10,7 @@ from gengap.check.evaluation import Evaluation
 from gengap.check.gains import Gain, Units, gain
 from gengap.check.more_rows import RowsCurve
 from gengap.check.references import ReferenceName
-from gengap.check.walk import Walk
+from gengap.check.walk import SideResult, Walk
 from gengap.diagnose.verdict import Finding, Verdict
 from gengap.options.spec import VerdictName
 from gengap.text.catalog import Message
@@ -21,16 +21,6 @@ SIGNAL = 0.95  # probability of being better than a constant, below which nothin
 REFERENCE = 0.9  # probability from which another kind of model is better
 AHEAD = (0.1, 0.3)  # training ahead of validation, as a share of its loss: not at all, and far
 SMALL = 0.01  # smallest forecast gain of twice the rows that advice mentions
-
-
-@dataclass(frozen=True, eq=False)
-class SideResult:
-    """The best setting of one side of the path, and how far it is better, without the luck of the choice."""
-
-    best: Evaluation
-    gain: Gain
-    tried: int
-    probability: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,18 +41,10 @@ class Facts:
         """The validation loss of the estimator as it is."""
         return self.units.mean(self.walk.base.losses)
 
-    def side(self, side: str) -> SideResult | None:
-        """Return the best setting of a side; the constant is the simplest setting of every estimator."""
-        found = self.walk.gain(side)
-        if found is None:
-            return None
-        best, better = found
-        return SideResult(best, better, len(self.walk.side(side)), better.matters(self.min_effect))
-
 
 def judge(facts: Facts) -> Verdict:
     """Return the verdict with its findings and advice."""
-    simpler, flexible = facts.side("simpler"), facts.side("flexible")
+    simpler, flexible = facts.walk.result("simpler"), facts.walk.result("flexible")
     probabilities = _probabilities(facts, simpler, flexible)
     name: VerdictName = "inconclusive"
     known = simpler is not None or flexible is not None

@@ -31,6 +31,16 @@ FLAT = 4  # a change of the loss by less than min_effect over this is none
 STAGES = tuple(2 ** (-k / 2) for k in range(1, 15))  # shares of the boosting rounds
 
 
+@dataclass(frozen=True, eq=False)
+class SideResult:
+    """The best setting of one side of the path, and how far it is better, without the luck of the choice."""
+
+    best: Evaluation
+    gain: Gain
+    tried: int
+    probability: float
+
+
 @dataclass(eq=False)
 class Walk:
     """The settings that were evaluated on the way.
@@ -89,13 +99,13 @@ class Walk:
         """Return the evaluated settings of a side."""
         return [each for each in self.found if each.setting.side == side]
 
-    def gain(self, side: str) -> tuple[Evaluation, Gain] | None:
-        """Return the best setting of a side and its gain without luck; None if the side has no setting."""
+    def result(self, side: str) -> SideResult | None:
+        """Return the best setting of a side; None if the side has no setting."""
         mine = self.side(side)
         if not mine:
             return None
         at, found = best_gain([each.losses for each in mine], self.base.losses, self.units)
-        return mine[at], found
+        return SideResult(mine[at], found, len(mine), found.matters(self.min_effect))
 
     def best_losses(self) -> np.ndarray:
         """Return the losses (repeats, units) of the best of all settings, which the other folds choose."""
@@ -103,8 +113,8 @@ class Walk:
 
     def probability(self, side: str) -> float:
         """Return how probable it is that a setting of this side is better by more than `min_effect`."""
-        found = self.gain(side)
-        return 0.0 if found is None else found[1].matters(self.min_effect)
+        found = self.result(side)
+        return 0.0 if found is None else found.probability
 
     def run(self) -> None:
         """Walk both sides, until one is decided; then draw the folds again for what is undecided."""

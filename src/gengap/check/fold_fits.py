@@ -1,0 +1,105 @@
+"""One fit: trains an estimator on the training rows of a fold, and takes its outputs for the validation rows."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gengap.check.estimators import facts, fitted_part, fitted_rounds, staged_outputs
+from gengap.check.inputs import Fold, Inputs, take
+from gengap.check.losses import Loss, align, scored
+from gengap.errors import GengapError, reason
+
+
+@dataclass(frozen=True, eq=False)
+class FoldTask:
+    """What one fit needs."""
+
+    estimator: Any
+    inputs: Inputs
+    loss: Loss
+    fold: Fold
+    stages: tuple[float, ...]  # shares of the boosting rounds at which outputs are taken too
+    sample: np.ndarray  # training rows whose loss is measured
+
+
+@dataclass(frozen=True, eq=False)
+class FoldFit:
+    """What one fit gives: outputs, or a score, for each stage and at the end."""
+
+    outputs: list[Any]
+    train_outputs: Any
+    sample: np.ndarray
+    facts: dict[str, float]
+    seconds: float
+    unfinished: bool
+
+
+def _fit(task: FoldTask) -> FoldFit:
+    """Fit on the training rows of a fold, and return the outputs on its validation rows."""
+    inputs, (train, test) = task.inputs, task.fold
+    started = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = task.estimator.fit(
+            take(inputs.X, train), inputs.y[train], **_metadata(task.estimator, inputs, train)
+        )
+        outputs = _outputs(task, fitted, test, task.stages)
+        train_outputs = _outputs(task, fitted, task.sample, ())[0] if len(task.sample) else None
+    unfinished = any(issubclass(each.category, UserWarning) and _is_unfinished(each.category) for each in caught)
+    return FoldFit(outputs, train_outputs, task.sample, facts(fitted), time.perf_counter() - started, unfinished)
+
+
+def _is_unfinished(category: type) -> bool:
+    return category.__name__ == "ConvergenceWarning"
+
+
+def _metadata(estimator: Any, inputs: Inputs, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the keywords of `fit`: weights, which a pipeline gives to its last step, or what routing asks for."""
+    from sklearn import get_config
+    from sklearn.utils.metadata_routing import get_routing_for_object
+
+    given = {"sample_weight": inputs.weights, "groups": inputs.groups}
+    known = {name: values[rows] for name, values in given.items() if values is not None}
+    if get_config().get("enable_metadata_routing"):
+        wanted = get_routing_for_object(estimator).consumes("fit", known)
+        return {name: values for name, values in known.items() if name in wanted}
+    prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
+    return {f"{prefix}sample_weight": known["sample_weight"]} if "sample_weight" in known else {}
+
+
+def _outputs(task: FoldTask, fitted: Any, rows: np.ndarray, stages: Sequence[float]) -> list[Any]:
+    """Return the outputs for rows at each stage and at the end."""
+    X, loss = take(task.inputs.X, rows), task.loss
+    if loss.scorer is not None:
+        return [scored(loss.scorer, fitted, X, task.inputs.y[rows], loss.label)]
+    inner, found = fitted_part(fitted), []
+    if stages and (total := fitted_rounds(inner)) is not None:
+        wanted = [max(round(share * total), 1) for share in stages]
+        found = staged_outputs(fitted, X, loss.method, sorted(set(wanted)))
+        found = [found[sorted(set(wanted)).index(each)] for each in wanted]
+    found.append(getattr(fitted, loss.method)(X))
+    return [_as_indices(task, each, fitted) for each in found]
+
+
+def _as_indices(task: FoldTask, outputs: Any, fitted: Any) -> np.ndarray:
+    inputs = task.inputs
+    if task.loss.method == "predict":
+        outputs = np.asarray(outputs)
+        return outputs if inputs.classes is None else np.searchsorted(inputs.classes, outputs.reshape(-1))
+    return align(outputs, getattr(fitted, "classes_", None), inputs)
+
+
+def fit_fold(task: FoldTask) -> FoldFit | str:
+    """Return what a fit gives, or why it failed."""
+    try:
+        return _fit(task)
+    except (GengapError, KeyboardInterrupt):
+        raise
+    except Exception as fault:
+        return reason(fault)
