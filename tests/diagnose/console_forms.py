@@ -398,6 +398,26 @@ FORMS = {
     "ukrainian": Form(("Епоха {e}/{n} | втрати (навчання): {t} | втрати (валідація): {v}",)),
     "swedish": Form(("Epok {e}: träningsförlust {t}, valideringsförlust {v}",)),
     "czech": Form(("Epocha {e}/{n}: trénovací ztráta {t}, validační ztráta {v}",)),
+    "words-behind-a-split": Form(
+        (
+            "epoch: {e}, progress: 960/1000, step: {e}0, ave loss: {t}, ave acc: {a}, speed: 3.1 steps/s",
+            "[dev evaluation] ave loss: {v}, ave acc: {b}, data_num: 1200, elapsed time: 3.123 s",
+        ),
+    ),
+    "scores-with-adjectives": Form(
+        ("Epoch {e} ({e}/{n}):", "Train Instance Accuracy: {t}", "Test Instance Accuracy: {v}, Class Accuracy: 0.51",
+         "Best Instance Accuracy: 0.99, Class Accuracy: 0.91"),
+    ),
+    "evaluation-metric": Form(
+        ("INFO:trainer:Epoch[{e}] Evaluation metric 'epoch_loss'={t}",
+         "INFO:trainer:Epoch[{e}] Evaluation metric 'validation_epoch_loss'={v}"),
+    ),
+    "arrows": Form(("Epoch {e:02d} ▶ train ⟶ loss {t} acc {a} ▶ valid ⟶ loss {v} acc {b} ⏱ 3.1s",)),
+    "danish": Form(("Epoke {e}/{n}: træningstab {t}, valideringstab {v}",)),
+    "lists-in-a-table": Form(
+        ("{e}000         [{t}, 0.0]    [0.0, {v}]    []  ",),
+        ("Step      Train loss              Test loss               Test metric   ",),
+    ),
     "glued-names": Form(("(epoch = {e}, trnloss = {t}, tstloss = {v})",)),
     "evaluation-first": Form(("val loss {v}", "step {e:4d}/{n} | train loss {t} | norm 1.2345 | lr 3.00e-04 | 123.45 ms")),
     "vietnamese": Form(("Epoch {e}/{n}: mất mát huấn luyện = {t}, mất mát kiểm định = {v}",)),

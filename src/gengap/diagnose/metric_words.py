@@ -42,7 +42,7 @@ SCORES = (
     *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
     *("precision", "recall", "map", "ap", "ndcg", "iou", "miou", "dice", "jaccard", "bleu", "rouge", "meteor"),
     *("top", "sensitivity", "specificity", "tpr", "tnr", "truepositive", "truenegative", "mcc", "matthews"),
-    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "hits", "mrr", "gini"),
+    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "hits", "mrr", "gini", "uas"),
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
 )
 RATES = ("wer", "cer")  # errors that are evaluated as scores are, beside a loss
@@ -67,13 +67,13 @@ AVERAGED = re.compile(
 # Other languages, the longer word first where one begins another
 _TRAIN = "entraînement|entrainement|apprentissage|entrenamiento|treinamento|treino|addestramento|eğitim|trening"
 _TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练集|訓練集|训练|訓練|学習|훈련|학습|huấn luyện|pelatihan"
-_TRAIN += "|навчанн\\w*|навчальн\\w*|träning\\w*|trénovací|trénink\\w*"
+_TRAIN += "|навчанн\\w*|навчальн\\w*|träning\\w*|træning\\w*|trénovací|trénink\\w*"
 _VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidacj\\w*|валидаци\\w*|проверк\\w*"
 _VALIDATION += "|validatie|validasi|kiểm định|验证集|驗證集|验证|驗證|検証|검증"
 _VALIDATION += "|валідац\\w*|перевірк\\w*|validering\\w*|validační|validac[ei]"
 _TEST = "prueba|teste|тестов\\w*|тест|测试集|測試集|测试|測試|テスト|테스트"
 _LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실"
-_LOSS += "|втрат\\w*|förlust|ztráta|ztráty"
+_LOSS += "|втрат\\w*|förlust|ztráta|ztráty|(?<=ngs)ta[bp]\\b"
 _LOSS += "|strata|straty|mất mát|kerugian"
 _ACCURACY = "genauigkeit|exactitude|exactitud|acurácia|accuratezza|doğruluk|dokładność|точност\\w*"
 _ACCURACY += "|nauwkeurigheid|akurasi|độ chính xác|准确率|準確率|准确度|正确率|精度|正解率|정확도"
@@ -97,7 +97,7 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
 )
 _ASCII_WORDS = re.compile(
     r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?e|epoca|epoka|prueba|teste|fehler|schritt|"
-    r"validierung|validatie|validasi|pelatihan|kerugian|nauwkeurigheid|akurasi|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
+    r"validierung|validatie|validering|validasi|pelatihan|kerugian|nauwkeurigheid|akurasi|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
 )
 PHRASES = re.compile(r"mất mát|huấn luyện|kiểm định|độ chính xác")  # of several words each
 _COMPILED = tuple((re.compile(rf"(?:{pattern})"), word) for pattern, word in TRANSLATIONS)

@@ -17,7 +17,7 @@ The grammar, line by line:
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts.
 
-Words of seventeen other languages are known (`metric_words`). Nothing in a log is run.
+Words of eighteen other languages are known (`metric_words`). Nothing in a log is run.
 """
 
 from __future__ import annotations

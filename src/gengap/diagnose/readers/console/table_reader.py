@@ -165,6 +165,8 @@ class _Spans:
 
 def _row(header: Header, line: str) -> list[str] | None:
     cells = header.cut(_without_bar(line))
+    if "[" in line:
+        cells = [_sum(cell) for cell in cells]
     if len(cells) == len(header.names) + 1 and header.cut is _by_pipes and _has_splits(header):
         return cells if is_metric(cells[0]) and NUMBER.fullmatch(cells[1]) else None
     if header.cut is _by_pipes and _has_splits(header):
@@ -176,6 +178,15 @@ def _row(header: Header, line: str) -> list[str] | None:
     filled = [cell for cell in cells if cell.lower() not in NONE]
     numbers = sum(NUMBER.fullmatch(cell) is not None for cell in filled)
     return cells if numbers and numbers >= len(filled) / 2 else None
+
+
+def _sum(cell: str) -> str:
+    """Return the sum of a list of the parts of a loss; other cells as they are."""
+    inner = cell[1:-1] if cell.startswith("[") and cell.endswith("]") else ""
+    try:
+        return repr(sum(map(float, inner.split(",")))) if inner.strip() else cell if cell != "[]" else ""
+    except ValueError:
+        return cell
 
 
 def _without_bar(line: str) -> str:

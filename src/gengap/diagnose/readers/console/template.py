@@ -25,6 +25,7 @@ SKIPPED = re.compile(
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
 AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I)
+METRIC_OF = re.compile(r"\bevaluation metrics?\b", re.IGNORECASE)  # says nothing of the split
 LOGGED_AS = re.compile(r"^[^\]]{0,80}\]\s")  # what a logger writes before a message
 STATEMENT = re.compile(r";\s*$|\w\s+[<>]=?\s*#")  # of a program or a query
 LONGEST_NAME = 60
@@ -192,6 +193,9 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
         if not own and (tag := TAGGED.match(texts[i + 1])) and tag[1].lower() in SPLITS:  # loss (train)
             own = [SPLITS[tag[1].lower()]]
             name = f"{own[0]} {name}"
+        if not own and (before := _split_before(phrase.name, name)):  # Test Instance Accuracy
+            own, name = [before], f"{before} {name}"
+            plain = in_plain_english(name)
         if len(set(own)) == 2:
             bare = _without_splits(plain)
             if not bare and "_" in name:  # test_train, a function
@@ -239,6 +243,12 @@ def _take_unnamed(texts: Sequence[str], phrases: Sequence[Phrase], i: int, found
         found.append(last._replace(number=i, canonical=last.second, second=""))
     elif (named := _reversed(texts, i)) is not None:
         found.append(named)
+
+
+def _split_before(phrase: str, name: str) -> str | None:
+    """Return the split that a phrase names before other words and its metric: `[dev evaluation] ave loss`."""
+    known = phrase != name and is_metric(name) and len(words(phrase)) <= SENTENCE
+    return split_of(METRIC_OF.sub("", phrase)) if known else None
 
 
 def _name_of_step(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> str | None:
