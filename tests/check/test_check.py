@@ -205,6 +205,7 @@ def test_decision_values_are_calibrated_and_wrong_classes_counted() -> None:
     proba = gengap.check(LogisticRegression(), x, y, cv=3)
     assert "loss-kind" in decided.verdict.codes
     assert decided.facts.loss == pytest.approx(proba.facts.loss, rel=0.1)
+    assert not any(np.isnan(each.losses[0]).any() for each in decided.facts.walk.found)  # calibrated on all folds
     counted = gengap.check(Rule(), x, y, cv=3)
     assert counted.verdict.metric == "accuracy" and counted.facts.loss == pytest.approx(0.1, abs=0.05)
     assert counted.verdict.verdict == "inconclusive" and counted.verdict.codes[0] == "unknown-path"

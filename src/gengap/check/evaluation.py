@@ -116,7 +116,7 @@ class Evaluator:
             stages: Further settings that are stages of the same fits, by their share of the boosting rounds.
             train: Whether the loss on training rows is measured too.
             repeat: Which repetition of the folds is used.
-            batches: Numbers of folds after each of which `give_up` is asked. Scores of folds need all folds.
+            batches: Numbers of folds after each of which `give_up` is asked, if the loss is by fold.
             give_up: Whether the other folds can be left out.
 
         Raises:
@@ -124,7 +124,7 @@ class Evaluator:
         """
         folds, stages = self.inputs.repeats[repeat], stages or {}
         order = list(range(len(folds)))[:: -1 if self.inputs.split == "time" else 1]  # the most training rows first
-        ends = [0, *np.cumsum(batches if self.loss.by_row else ()).tolist(), len(order)]
+        ends = [0, *np.cumsum(batches if self.loss.by_fold else ()).tolist(), len(order)]
         fitted: dict[int, FoldFit] = {}
         found: list[Evaluation] = []
         for batch in filter(None, (order[start:end] for start, end in pairwise(ends))):

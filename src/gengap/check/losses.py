@@ -59,6 +59,11 @@ class Loss:
         """Whether there is a loss for every row."""
         return self.scorer is None
 
+    @property
+    def by_fold(self) -> bool:
+        """Whether the losses of a fold need no other fold: calibration and scores do."""
+        return self.by_row and self.name != "calibrated-log-loss"
+
 
 def choose_loss(estimator: Any, inputs: Inputs, scoring: str | Callable[..., float] | None) -> Loss:
     """Return the loss that `scoring` names, or the one that suits the estimator.
