@@ -271,7 +271,9 @@ def test_a_target_in_other_units_is_other_data(tmp_path: Path) -> None:
 def test_a_plan_meets_a_task_that_it_does_not_suit() -> None:
     kinds = {t.treatments for t in full().adapt_to_task(Regression()).growth.regularizer_trials(((8,), 1.0, 1.0))}  # pyright: ignore[reportOptionalMemberAccess]
     assert not any(isinstance(t, models.LabelSmoothing) for each in kinds for t in each)
-    assert full().adapt_to_task(BINARY) == full()
+    adapted = full().adapt_to_task(BINARY)
+    assert adapted.growth == full().growth
+    assert [t.run for t in full().trials if t not in adapted.trials] == ["better/log target"]
     smoothed = Plan(name="p", trials=(Trial(run="a/b", units=(2,), treatments=(models.LabelSmoothing(0.1),)),))
     with pytest.raises(PlanError, match="a/b of the plan 'p': only classes can be smoothed"):
         study(table("regression"), smoothed)

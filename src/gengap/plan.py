@@ -19,7 +19,7 @@ from gengap.errors import PlanError, did_you_mean
 from gengap.models.treatment_base import check_compatible, count_parameters
 from gengap.models.treatments import AnyTreatment
 from gengap.options.spec import Precision, Preparation, Stop
-from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask, OwnLoss
+from gengap.tasks import BINARY, LOSSES, SCORES, AnyTask, OwnLoss, Regression
 from gengap.train.recipe import Activation, Recipe, Schedule
 from gengap.train.stopping import NEVER
 
@@ -164,11 +164,18 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     def suits(self, task: AnyTask) -> bool:
         """Tell whether all treatments apply to a model for this task."""
+        if self.needs_skewed_numbers and not (isinstance(task, Regression) and task.logs is not None):
+            return False
         return (
             task.by_class
             or isinstance(task, OwnLoss)
             or not any(treatment.classes_only for treatment in self.treatments)
         )
+
+    @property
+    def needs_skewed_numbers(self) -> bool:
+        """Whether a treatment applies only to targets that are positive, skewed numbers."""
+        return any(treatment.skewed_numbers_only for treatment in self.treatments)
 
 
 class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -376,7 +383,13 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
                 f"the plan {self.name!r} stops by {rule.monitor!r}, but the task is {task.name}, scored by "
                 f"{task.score!r}; expected that, or leave the stopping rule's monitor out"
             )
-        unsuited = [trial.run for trial in self.trials if not trial.suits(task)]
+        trials = tuple(trial for trial in self.trials if trial.suits(task) or not trial.needs_skewed_numbers)
+        if not trials and not self.growth:
+            raise PlanError(
+                f"the plan {self.name!r} learns the logarithm of the target, but the target is not a positive, "
+                "skewed number. Leave the treatment log-target out"
+            )
+        unsuited = [trial.run for trial in trials if not trial.suits(task)]
         if unsuited:
             raise PlanError(
                 f"{', '.join(unsuited)} of the plan {self.name!r}: only classes can be smoothed, and the task is "
@@ -388,7 +401,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         if growth is not None:
             suited_treatments = tuple(t.treatments for t in growth.regularizer_trials() if t.suits(task))
             growth = msgspec.structs.replace(growth, regularizers=suited_treatments)
-        return msgspec.structs.replace(self, recipe=recipe, growth=growth)
+        return msgspec.structs.replace(self, trials=trials, recipe=recipe, growth=growth)
 
     def adapt_to_rows(self, rows: int) -> Plan:
         """Return the plan for this many training rows: see `Trial.adapt_to_rows`."""

@@ -25,6 +25,7 @@ from gengap.models.treatments import (
     Ftrl,
     LabelSmoothing,
     LayerNorm,
+    LogTarget,
     Mixup,
     Noise,
     Periodic,
@@ -108,16 +109,17 @@ def better(run: str = "better/Ensemble", dropout: float = 0.3, sigma: float = 0.
     )
 
 
-def with_normal_scores(trial: Trial) -> Trial:
-    """Return the trial on normal scores of its inputs, for tables with skewed columns."""
-    return msgspec.structs.replace(trial, treatments=(QuantileNormal(), *trial.treatments))
+def _also(trial: Trial, treatment: AnyTreatment) -> Trial:
+    """Return the trial with a treatment before its own: for tables with skewed columns or a skewed target."""
+    return msgspec.structs.replace(trial, treatments=(treatment, *trial.treatments))
 
 
 BETTER_TRIALS = (
     better(),
     better("better/dropout 0.1", dropout=0.1, sigma=0.1),
     better("better/no dropout", dropout=0.0, sigma=0.5),
-    with_normal_scores(better("better/normal scores", dropout=0.1, sigma=0.1)),
+    _also(better("better/normal scores", dropout=0.1, sigma=0.1), QuantileNormal()),
+    _also(better("better/log target", dropout=0.1, sigma=0.1), LogTarget()),
 )
 
 SIZE_UNITS = ((16,), (16, 16), (64, 64), (128, 128, 128), (256, 256, 256), (512, 512, 512, 512))

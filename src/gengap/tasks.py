@@ -20,6 +20,7 @@ from gengap.options.spec import TaskName
 KerasSpec = tuple[str, Mapping[str, Any]]  # the name of one of Keras' classes, and its arguments
 LEAST_SHARE = 1e-6  # of a class in a constant prediction, also if no training row has it
 MOST_CLASSES = 100  # a target of more values is most likely not classes
+SKEWED = 1.0  # skewness of a target from which on its logarithm is tried
 CLASSES_GUESSED = 20  # whole numbers with at most this many values are read as classes, with more as a quantity
 
 
@@ -233,15 +234,51 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
         return probabilities | {"predicted": class_values(self.classes)[shares.argmax(axis=-1)]}
 
 
+class LogScale(msgspec.Struct, frozen=True):
+    """Mean and standard deviation of a positive target's logarithms; the lowest and highest standardised one."""
+
+    mean: float
+    scale: float
+    lowest: float
+    highest: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> LogScale | None:
+        """Return the scale of values (rows,); None unless they are positive and skewed, and their logarithms less.
+
+        >>> LogScale.of(np.array([1.0, 2.0, 3.0])) is None
+        True
+        >>> round(LogScale.of(np.geomspace(1, 10_000, 9)).scale, 2)
+        2.97
+        """
+        if len(values) == 0 or not values.min() > 0:
+            return None
+        logs = np.log(values.astype(np.float64))
+        if not skewness(values) > max(SKEWED, abs(2 * skewness(logs))):
+            return None
+        mean, scale = float(logs.mean()), float(logs.std())
+        return cls(mean, scale, (float(logs.min()) - mean) / scale, (float(logs.max()) - mean) / scale)
+
+
+def skewness(values: np.ndarray) -> float:
+    """Return the third standardised moment of values (rows,) that differ."""
+    centred = values.astype(np.float64) - values.mean()
+    return float((centred**3).mean() / (centred**2).mean() ** 1.5)
+
+
 class Regression(Task, frozen=True, tag="regression"):
     """A number. Models learn it standardised by `mean` and `scale` of the training rows' target.
 
     So the loss, the mean squared error, is in units of the training target's variance: 1 is what the mean alone
     reaches, and 1 minus the loss is about R².
+
+    Attributes:
+        logs: The scale of the target's logarithms, if it is positive and skewed.
     """
 
     mean: float = 0.0
     scale: float = 1.0
+    logs: LogScale | None = None
     loss: ClassVar[str] = "mean_squared_error"
     score: ClassVar[str] = "r2"
     shown: ClassVar[tuple[str, ...]] = ("mean_squared_error", "mean_absolute_error", "r2")
@@ -263,7 +300,7 @@ class Regression(Task, frozen=True, tag="regression"):
         numbers = values.astype(np.float64)
         if not (scale := weighted_variance(numbers, weights) ** 0.5) > 0:
             raise DataError(f"{place}: all {len(values)} training rows have one value. Take more rows")
-        return Regression(float(np.average(numbers, weights=weights)), scale)
+        return Regression(float(np.average(numbers, weights=weights)), scale, LogScale.of(numbers))
 
     def encoded(self, values: np.ndarray) -> np.ndarray:
         """Return standardised values."""

@@ -319,6 +319,7 @@ def left_out(build: Build, treatment: models.Treatment, learnt: bool = False) ->
         (image_model, models.RecurrentDropout(0.1), "no layer is an LSTM, GRU or SimpleRNN"),
         (image_model, models.Freeze(1), "starts from random weights"),
         (image_model, models.Ensemble(), "gengap's own networks"),
+        (image_model, models.LogTarget(), "the loss of your model is kept"),
         (image_model, models.QuantileNormal(), "gengap's own networks"),
         (image_model, models.Periodic(), "no input is a row of numbers"),
         (two_inputs, models.SpatialDropout(0.1), "no convolution or embedding"),

@@ -30,6 +30,7 @@ KINDS: dict[type[t.Treatment], st.SearchStrategy[t.Treatment]] = {
     t.Clip: st.builds(t.Clip, rates, st.sampled_from(["hard", "smooth"])),
     t.Periodic: st.builds(t.Periodic, counts, counts, rates),
     t.Ensemble: st.builds(t.Ensemble, counts),
+    t.LogTarget: st.builds(t.LogTarget),
     t.QuantileNormal: st.builds(t.QuantileNormal, counts),
     t.SpatialDropout: st.builds(t.SpatialDropout, rates),
     t.RecurrentDropout: st.builds(t.RecurrentDropout, rates),

@@ -61,6 +61,8 @@ def perceptron(
     heads = [layer for t in treatments for layer in t.head(width, task, not units, start)]
     first = keras.initializers.GlorotUniform(seed=start)
     layers.extend(heads or [keras.layers.Dense(task.outputs, kernel_initializer=first)])
+    end = len(layers) - isinstance(layers[-1], MemberMean)
+    layers[end:end] = [layer for t in treatments for layer in t.link(task)]
     special = any(isinstance(layer, (MixupLayer, MemberMean)) for layer in layers)
     return (TreatedSequential if special else keras.Sequential)(layers, name=name)
 
@@ -131,7 +133,7 @@ def compile_for(
     smoothed = {"label_smoothing": smoothing} if task.by_class else {}
     model.compile(
         optimizer=optimizers[0] if optimizers else keras.optimizers.Adam(rate),
-        loss=task_loss(task, **smoothed),
+        loss=next(filter(None, (t.loss(task) for t in treatments)), None) or task_loss(task, **smoothed),
         **{"weighted_metrics" if weighted else "metrics": task_metrics(task)},
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -179,8 +179,10 @@ def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: 
         QuantileFeatures,
         TreatedSequential,
     )
+    from gengap.models.log_target import LogLink
 
     replaced = (
+        LogLink,
         MixupLayer,
         PeriodicFeatures,
         QuantileFeatures,
@@ -210,5 +212,16 @@ def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: 
         copy.set_weights(model.get_weights())
     loss = model.loss if hasattr(model.loss, "__name__") else type(model.loss)
     with backend.keras.saving.custom_object_scope({each.__name__: each for each in (loss, type(model.optimizer))}):
-        whole.compile_from_config(model.get_compile_config())
+        whole.compile_from_config(_plain_loss(model, task))
     return whole
+
+
+def _plain_loss(model: keras.Model, task: AnyTask) -> dict[str, Any]:
+    """Return how the model is compiled, with the task's own loss in place of gengap's."""
+    from gengap.models.log_target import LogLoss
+    from gengap.models.mlp import task_loss
+
+    config = model.get_compile_config()
+    if isinstance(model.loss, LogLoss):
+        config["loss"] = backend.keras.saving.serialize_keras_object(task_loss(task))
+    return config

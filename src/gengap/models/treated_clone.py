@@ -317,6 +317,7 @@ ACTIONS: dict[type[Treatment], Callable[[Any, _Places], list[str]]] = {
     common.Clip: NUMERIC,
     common.Periodic: _periodic,
     common.Ensemble: _refused("its members share the kernels of gengap's own networks"),
+    common.LogTarget: _refused("the loss of your model is kept"),
     common.QuantileNormal: _refused("its knots are computed for gengap's own networks"),
     own.SpatialDropout: _spatial_dropout,
     own.RecurrentDropout: _recurrent_dropout,

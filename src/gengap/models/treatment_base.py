@@ -38,6 +38,7 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     wording: ClassVar[str]  # how it is named, with its fields
     role: ClassVar[str] = ""
     classes_only: ClassVar[bool] = False  # it has no effect on a regression
+    skewed_numbers_only: ClassVar[bool] = False  # it needs the logarithms of a regression's target
     adds_bias: ClassVar[bool] = False  # a layer after the Dense layer acts as its bias
     own_models_only: ClassVar[bool] = False  # it needs layers that gengap's networks don't have
 
@@ -68,6 +69,14 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     def head(self, width: int, task: AnyTask, first: bool, seed: int) -> list[keras.Layer]:
         """Return layers from `width` hidden units to the task's outputs, in place of a Dense layer."""
         return []
+
+    def link(self, task: AnyTask) -> list[keras.Layer]:
+        """Return layers to put after the last one, or between the members' last ones and their mean."""
+        return []
+
+    def loss(self, task: AnyTask) -> keras.Loss | None:
+        """Return the training loss to use in place of the task's."""
+        return None
 
     def optimizer(self, rate: keras.optimizers.schedules.LearningRateSchedule | float) -> keras.Optimizer | None:
         """Return the optimizer to use in place of Adam."""

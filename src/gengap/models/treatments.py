@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
+from gengap.errors import UsageError
 from gengap.models import backend
 from gengap.models.model_treatments import (
     Augment,
@@ -17,7 +18,7 @@ from gengap.models.model_treatments import (
     WordDropout,
 )
 from gengap.models.treatment_base import Count, Positive, Rate, Strength, Treatment
-from gengap.tasks import AnyTask
+from gengap.tasks import AnyTask, LogScale, Regression
 
 if TYPE_CHECKING:
     import keras
@@ -280,6 +281,41 @@ class QuantileNormal(Treatment, frozen=True, tag="quantile-normal"):
         return features, 2 * features * self.knots
 
 
+class LogTarget(Treatment, frozen=True, tag="log-target"):
+    """Learn the logarithm of a positive, skewed target; the model's outputs are in the target's units all the same.
+
+    The training loss is the mean squared error of standardised logarithms, so that a few large values don't decide
+    it. All metrics compare numbers in the target's units. The model predicts the exponential of the mean logarithm,
+    which for very noisy targets is below their mean. Cf. Box & Cox 1964, "An analysis of transformations".
+    """
+
+    wording: ClassVar[str] = "logarithm of the target"
+    role: ClassVar[str] = "scalings of the target"
+    skewed_numbers_only: ClassVar[bool] = True
+
+    def link(self, task: AnyTask) -> list[keras.Layer]:
+        """Return one layer that turns standardised logarithms into standardised numbers."""
+        from gengap.models.log_target import LogLink
+
+        return [LogLink(*_log_scales(task))]
+
+    def loss(self, task: AnyTask) -> keras.Loss:
+        """Return the loss of logarithms."""
+        from gengap.models.log_target import LogLoss
+
+        return LogLoss(*_log_scales(task))
+
+
+def _log_scales(task: AnyTask) -> tuple[float, float, LogScale]:
+    """Return the mean and scale of a target and of its logarithms. Raises UsageError without such."""
+    if not isinstance(task, Regression) or task.logs is None:
+        raise UsageError(
+            "the logarithm of the target can't be learnt: expected positive numbers of which a few are large. "
+            "Leave log-target out"
+        )
+    return task.mean, task.scale, task.logs
+
+
 class Periodic(Treatment, frozen=True, tag="periodic"):
     """Turn each feature into `width` numbers: a linear map of its sines and cosines.
 
@@ -380,6 +416,7 @@ AnyTreatment = (
     | Periodic
     | Ensemble
     | QuantileNormal
+    | LogTarget
     | SpatialDropout
     | RecurrentDropout
     | LayerNorm
