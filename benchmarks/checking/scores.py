@@ -40,6 +40,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     advised: str | None
     gain_percent: tuple[float, float, float] | None
     true_gain_percent: float | None
+    fold_gain_percent: float | None = None
     seconds: float
     plain_seconds: float
     fits: int
@@ -54,12 +55,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the verdict is the truth."""
         return self.answer == self.truth.verdict
 
-    @property
-    def covered(self) -> bool | None:
-        """Whether the interval of the advised gain holds the population's gain; None without advice."""
-        if self.gain_percent is None or self.true_gain_percent is None:
+    def covers(self, true_percent: float | None) -> bool | None:
+        """Return whether the interval of the advised gain holds the population's; None without advice."""
+        if self.gain_percent is None or true_percent is None:
             return None
-        return self.gain_percent[0] <= self.true_gain_percent <= self.gain_percent[2]
+        return self.gain_percent[0] <= true_percent <= self.gain_percent[2]
 
     @property
     def cost(self) -> float:
@@ -82,11 +82,12 @@ def run(case: Case, truth: Truth) -> Outcome:
     verdict = result.verdict
     side = {"overfit": "simpler", "underfit": "flexible"}.get(verdict.verdict)
     advised = result.facts.walk.result(side) if side is not None else None
-    true_gain = None
+    true_gain = fold_gain = None
     if advised is not None:
-        population = Population(case)
-        loss = population.measure(advised.best.setting.changes)[0][-1]
-        true_gain = 100 * (1 - loss / truth.loss)
+        changes, rows = advised.best.setting.changes, result.facts.walk.evaluator.inputs.train_rows
+        true_gain = 100 * (1 - Population(case).measure(changes)[0][-1] / truth.loss)
+        of_fold = Population(case, rows)
+        fold_gain = 100 * (1 - of_fold.measure(changes)[0][-1] / of_fold.measure({})[0][-1])
     return Outcome(
         name=case.name,
         role=case.process.role,
@@ -103,6 +104,7 @@ def run(case: Case, truth: Truth) -> Outcome:
         advised=None if advised is None else str(dict(advised.best.setting.changes)),
         gain_percent=None if advised is None else advised.gain.percent,
         true_gain_percent=true_gain,
+        fold_gain_percent=fold_gain,
         seconds=ended - middle,
         plain_seconds=middle - started,
         fits=result.facts.walk.evaluator.fits,

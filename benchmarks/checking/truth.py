@@ -60,15 +60,21 @@ class Truth(msgspec.Struct, frozen=True):
 
 
 class Population:
-    """Measures settings of a case on fresh training sets and fresh rows."""
+    """Measures settings of a case on fresh training sets and fresh rows.
 
-    def __init__(self, case: Case) -> None:
+    Args:
+        case: The case.
+        rows: Rows of a training set. Default: those of the case.
+    """
+
+    def __init__(self, case: Case, rows: int | None = None) -> None:
         self.case, self.estimator = case, resolve(case.estimator, None, None)
         X, y = case.draw(case.rows, 0)
         self.inputs = read_inputs(self.estimator, X, y)
         self.loss: Loss = choose_loss(self.estimator, self.inputs, None)
         self.x, self.y = case.draw(POPULATION, 1)
-        self.training = [case.draw(case.rows, 2 + at) for at in range(TRAINING_SETS)]
+        drawn = [case.draw(case.rows, 2 + at) for at in range(TRAINING_SETS)]
+        self.training = [(X[:rows], y[:rows]) for X, y in drawn]
 
     def measure(
         self, changes: Mapping[str, Any], shares: tuple[float, ...] = ()
