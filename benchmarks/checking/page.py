@@ -129,7 +129,7 @@ def _numbers(outcomes: Sequence[Outcome]) -> str:
     lines = [
         "## Intervals and cost",
         "",
-        "| processes | advised gains | covered, fold's rows | covered, all rows | cost, median | cost from 0.5 s on |",
+        "| processes | advised gains | covered, fold's rows | covered, all rows | cost, median | from 0.5 s on |",
         "|---|---|---|---|---|---|",
     ]
     for role, mine in _roles(outcomes).items():
