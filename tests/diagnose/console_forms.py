@@ -418,6 +418,7 @@ FORMS = {
         ("{e}000         [{t}, 0.0]    [0.0, {v}]    []  ",),
         ("Step      Train loss              Test loss               Test metric   ",),
     ),
+    "prepositions": Form(("Эпоха {e} из {n}: потери на обучении {t}, потери на валидации {v}, точность 0.9",)),
     "glued-names": Form(("(epoch = {e}, trnloss = {t}, tstloss = {v})",)),
     "evaluation-first": Form(("val loss {v}", "step {e:4d}/{n} | train loss {t} | norm 1.2345 | lr 3.00e-04 | 123.45 ms")),
     "vietnamese": Form(("Epoch {e}/{n}: mất mát huấn luyện = {t}, mất mát kiểm định = {v}",)),

@@ -108,7 +108,7 @@ def test_what_a_reader_had_to_decide_is_noted() -> None:
         Message("read-fewer-values", {"column": "val_loss", "count": 4, "rows": 12, "every": 3}),
     )
     assert one(LOGS / "xgboost" / "cv.csv").notes[0] == (
-        Message("read-test-as-validation", {"column": "test-logloss-mean"})
+        Message("read-test-as-validation", {"columns": ("test-logloss-mean", "test-auc-mean"), "count": 2})
     )
     assert one(LOGS / "keras" / "training.csv").notes == ()
 

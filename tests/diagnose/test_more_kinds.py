@@ -127,3 +127,18 @@ def test_numbers_in_a_file_of_no_name_are_no_curve(tmp_path: Path) -> None:
     (tmp_path / "numbers.txt").write_text("1\n2\n3\n4\n", encoding="utf-8")
     with pytest.raises(DataError, match="no training curve was found"):
         read(tmp_path / "numbers.txt")
+
+
+def test_numbers_named_by_a_split_alone_are_scores_beside_a_loss(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    lines = [
+        f"Epoch: {e:03d}, Loss: {1 / e:.4f}, Train: {0.9 - 0.5 / e:.4f}, Val: {0.8 - 0.5 / e:.4f}"
+        for e in range(1, 12)
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    (log,) = read(path)
+    found = choose_curves(log)
+    assert (found.metric, found.train_column, found.higher_is_better) == ("Val score", "Train score", True)
+    path.write_text("\n".join(line.replace("Loss: ", "Time: ") for line in lines), encoding="utf-8")
+    (log,) = read(path)
+    assert not choose_curves(log).higher_is_better

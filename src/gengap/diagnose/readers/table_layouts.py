@@ -256,14 +256,14 @@ def build_log(
 
     Of two columns for one split and metric the longer one is used, and the first of equally long ones.
     """
-    left_out, decided = list(other), list(notes)
+    left_out, decided, tested = list(other), list(notes), list[str]()
     series: dict[CurveKey, Series] = {}
     names: dict[CurveKey, str] = {}
     for curve in curves:
         x, values, note = _one_each(curve)
         decided += [note] if note else []
         if curve.key[0] == "validation" and (parse(curve.name) or ("", ""))[0] == "test":
-            decided.append(Message("read-test-as-validation", {"column": curve.name}))
+            tested.append(printable(curve.name))
         if curve.key[0] == "validation" and FIRST_SET.match(curve.name):
             decided.append(Message("read-set-alone", {"column": curve.name}))
         key = curve.key[0], printable(curve.key[1])
@@ -274,6 +274,8 @@ def build_log(
             left_out.append(names[key])
         series[key] = Series(x.astype(np.int64), values)
         names[key] = printable(curve.name)
+    if tested:
+        decided.append(Message("read-test-as-validation", {"columns": tuple(tested), "count": len(tested)}))
     title = printable(f"{file}:{run}" if run and file else file or run)
     shown = tuple(dict.fromkeys(printable(name) for name in left_out))
     return Log(

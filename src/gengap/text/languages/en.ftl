@@ -446,7 +446,10 @@ read-not-judged = { $count } { $count ->
     [one] was
    *[other] were
  } not judged: { $files }.
-read-test-as-validation = { $column } is used as validation, because no validation is logged.
+read-test-as-validation = { $columns } { $count ->
+    [one] is
+   *[other] are
+ } used as validation, because no validation is logged.
 read-set-alone = { $column } is used as validation, because it is the only set. If it holds the training rows, pass the validation rows to eval_set too.
 read-steps-of-epochs = Steps start again in each epoch: values are counted in logged order.
 read-header-again = Line { $line } repeats the column names and was left out.

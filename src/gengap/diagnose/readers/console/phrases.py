@@ -93,6 +93,7 @@ EVALUATION = (
     "eval begin",
     "cur metric",
 )  # phrases of frameworks that say "validation" without the word
+BETWEEN = {"on", "in", "for", "of", "на", "по", "sur", "en", "de", "su", "auf", "bei"}  # a metric and its split
 EVALUATED = {"eval", "evaluation", "evaluating"}  # what is done with a set that another word names
 QUOTES = re.compile(
     r"[\"`*]|<(?=[A-Za-z_]+>)|(?<=[A-Za-z_])>(?==)|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(",
@@ -232,6 +233,8 @@ def metric_name(segment: str) -> str | None:
         taken.insert(0, listed.pop())
     while listed and len(taken) < 6 and _belongs(listed[-1]):
         taken.insert(0, listed.pop())
+    if len(listed) > 1 and listed[-1].lower() in BETWEEN and is_metric(listed[-2]):  # loss on validation
+        taken = [listed[-2], *taken]
     found = set(words(" ".join([*listed[-3:], *taken])))
     last = LOGGED_BY.sub("", taken[-1])
     ends = set(words(last if is_metric(last) else taken[-1])[-1:])

@@ -166,9 +166,7 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
     metric = ""  # the metric that the line named before
     found: list[Named] = []
     taken: set[tuple[str, str]] = set()
-    counted_alone = (
-        False  # whether that metric had a number without a split, as in `Loss: 0.5, Train: 0.9, Val: 0.8`
-    )
+    counted_alone = False  # whether the last known metric had a number without a split
     again = _repeated(phrases)
     training_is_bare = any(SPLITS.get(phrase.name.lower()) == "train" for phrase in phrases)
     for i, phrase in enumerate(phrases):
@@ -205,8 +203,9 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             continue
         split = own[0] if own else None
         bare = _without_splits(plain) if own else plain
-        if own and not bare and not (counted_alone and training_is_bare):
-            bare = _without_splits(in_plain_english(metric))
+        if own and not bare:
+            of_its_own = counted_alone and training_is_bare  # Loss: 0.5, Train: 0.9, Val: 0.8
+            bare = "score" if of_its_own else _without_splits(in_plain_english(metric))
             name = f"{name} {bare}" if bare else name
         elif not own:
             guess = carried or (glued if name.lower() in again else None)
@@ -214,8 +213,8 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
                 split, name = guess, f"{guess} {name}"
             elif guess == "validation":  # AP: 0.13, AP .5: 0.55
                 continue
-        metric = bare
-        counted_alone = not split
+        metric = bare if is_metric(bare) else ""
+        counted_alone = not split if metric else counted_alone
         if own and (" " in plain or not re.search(r"[_/.-]", plain)):
             carried = split
         glued = split or glued
