@@ -98,7 +98,10 @@ def test_the_server_shows_a_studys_settings_metrics_and_pictures(tmp_path: Path)
     assert set(shown) == {"sizes/Tiny", "sizes/Two", "sizes/Tiny.seed1", "sizes/Two.seed1"}
     for trial in found.trials:
         group = shown[trial.run + (".seed1" if trial.seed else "")]
-        assert (group["hparams"]["seed"], group["hparams"]["parameters"]) == (trial.seed, trial.parameters)
+        assert (group["hparams"]["seed"], group["hparams"]["parameters"]) == (
+            str(trial.seed),
+            str(trial.parameters),
+        )
         validation = trial.metrics["validation"]
         expected = (validation["binary_crossentropy"], validation["accuracy"], trial.gap, validation["auc"])
         assert trial.best_epoch is not None
@@ -108,17 +111,20 @@ def test_the_server_shows_a_studys_settings_metrics_and_pictures(tmp_path: Path)
         }
     assert shown["sizes/Two"]["hparams"] == {
         "size": "32-8",
-        "units": 32,
-        "layers": 2,
-        "parameters": 1201,
+        "units": "32",
+        "layers": "2",
+        "parameters": "1201",
+        "log10 parameters": pytest.approx(np.log10(1201)),
         "regulariser": "l2 + dropout",
         "strength": 0.001,
         "treatments": "l2 0.001 + dropout 0.5",
-        "batch": 50,
+        "batch": "50",
         "learning rate": 0.01,
         "share": 1,
-        "seed": 0,
+        "seed": "0",
     }
+    parameters = next(info for info in experiment["hparamInfos"] if info["name"] == "parameters")
+    assert parameters["domainDiscrete"] == sorted(parameters["domainDiscrete"], key=int)
     files = {f"figures/{path.stem}": path.read_bytes() for path in (tmp_path / "figures").iterdir()}
     assert pictures == files and files
 
@@ -178,7 +184,7 @@ def test_writing_again_replaces(tmp_path: Path) -> None:
     write_sessions([made(seed=2)], tmp_path)
     assert names(tmp_path) == {STUDY_FILE, f"a/{TRIAL_FILE}"}
     with server(tmp_path) as address:
-        assert groups(address)["a"]["hparams"]["seed"] == 2
+        assert groups(address)["a"]["hparams"]["seed"] == "2"
 
 
 def test_curves_beside_the_sessions_stay(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ further scalars with one step.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import time
@@ -63,6 +64,7 @@ HPARAM_NAMES = {
     "units": "units of the widest hidden layer",
     "layers": "how many hidden layers there are",
     "parameters": "of the whole model",
+    "log10 parameters": "their logarithm, a number for the axes of plots",
     "regulariser": "the kinds of all treatments",
     "strength": "the strength of the first treatment that has one; 0 without any",
     "treatments": "all treatments with their settings",
@@ -205,18 +207,19 @@ def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) ->
     """Return the session of a finished trial with the logs `run`; `common` is the recipe of its plan."""
     recipe = trial.recipe(common)
     own_rate = (t.learning_rate for t in trial.treatments if isinstance(t, Ftrl))
-    settings: dict[str, float | str] = {
+    settings: dict[str, float | str] = {  # whole numbers are text: the dashboard shows 791041 as 7.9104e+5
         "size": "-".join(map(str, trial.units)) or "none",
-        "units": max(trial.units, default=0),
-        "layers": len(trial.units),
-        "parameters": of.parameters,
+        "units": str(max(trial.units, default=0)),
+        "layers": str(len(trial.units)),
+        "parameters": str(of.parameters),
+        "log10 parameters": math.log10(max(of.parameters, 1)),
         "regulariser": " + ".join(str(t.__struct_config__.tag) for t in trial.treatments) or "none",
         "strength": next((s for s in map(strength_of, trial.treatments) if s is not None), 0.0),
         "treatments": " + ".join(map(str, trial.treatments)) or "none",
-        "batch": recipe.batch,
+        "batch": str(recipe.batch),
         "learning rate": next(own_rate, recipe.schedule.initial),
         "share": trial.share,
-        "seed": of.seed,
+        "seed": str(of.seed),
     }
     validation = of.metrics.get("validation", {})
     known = {f"{AT_BEST}/{name}": validation.get(name) for name in ("accuracy", "r2", "auc")}
@@ -276,7 +279,8 @@ def _setting(name: str, values: Sequence[float | str]) -> api.HParamInfo:
         info.domain_interval.min_value, info.domain_interval.max_value = min(numbers), max(numbers)
     else:
         info.type = api.DATA_TYPE_STRING
-        info.domain_discrete.extend(dict.fromkeys(values))
+        texts = dict.fromkeys(map(str, values))
+        info.domain_discrete.extend(sorted(texts, key=int) if all(map(str.isdecimal, texts)) else texts)
     return info
 
 
