@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 import gengap
+from gengap.errors import TooFewRowsError
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report.conclusions import conclusion_messages
 from gengap.study import Study
+from gengap.study.scheduler import Scheduler
+from gengap.study.study import LEAST_VALIDATION_ROWS
 
 ROWS = 1_000
 SIZES = Plan(
@@ -85,3 +88,19 @@ def test_sixty_rows_give_wide_intervals_and_few_claims() -> None:
     low, middle, high = kept.expected.bounded_loss
     assert high - low > 0.2 * middle
     assert all(c.adjusted > 0.01 for c in found.summary.comparisons if c.metric == "accuracy")
+
+
+def test_a_study_of_the_fewest_rows_ends_and_claims_nothing() -> None:
+    found = studied(table()[:25])
+    kept = found.summary.recommendation
+    assert len(found.dataset.validation) == LEAST_VALIDATION_ROWS
+    assert kept is not None and not any(c.adjusted <= 0.01 for c in found.summary.comparisons)
+    assert conclusion_messages(found.summary)
+
+
+def test_fewer_rows_are_refused_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scheduler, "fit_baselines", lambda _: pytest.fail("it trains"))
+    with pytest.raises(TooFewRowsError, match=r"^the DataFrame given: 2 validation rows .* Use a table with more rows\.$"):
+        studied(table()[:5])
+    with pytest.raises(TooFewRowsError, match=r"4 validation rows .* Ask for more with --validation\.$"):
+        gengap.study(table(), SIZES, target="y", validation=4)

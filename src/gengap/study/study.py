@@ -26,7 +26,7 @@ from gengap.analysis.effects import cross_trial_findings
 from gengap.analysis.growth import choose_finalists, next_trials
 from gengap.analysis.summary import BudgetSummary, Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
-from gengap.errors import UsageError, did_you_mean
+from gengap.errors import TooFewRowsError, UsageError, did_you_mean
 from gengap.files.writing import refuse_links, study_lock
 from gengap.models.model_source import find_model
 from gengap.models.user_model import ModelFunction
@@ -47,6 +47,8 @@ from gengap.train.distributed import Cluster
 
 if TYPE_CHECKING:
     from gengap.models.user_model import UserModels
+
+LEAST_VALIDATION_ROWS = 5  # an epoch is chosen in five folds of them
 
 
 def study(
@@ -111,6 +113,7 @@ def study(
                 data = DataSpec.of(data, validation=plan.built_in_validation)
             dataset = load(source, data, preparation=plan.preparation, progress=display.reading)
             user_models = _user_models(model, dataset, folder is not None, left_out) if model else None
+        _check_validation_rows(dataset, data)
         budget = Budget(run.minutes, started) if run.minutes else None
         all_rows = len(dataset.train)
         dataset = dataset.with_train_rows(budget.most_rows(len(dataset.columns))) if budget else dataset
@@ -181,6 +184,17 @@ def _open_folder(run: RunSpec, data: DataSpec, plan: Plan, stack: contextlib.Exi
     folder.check_trials()
     folder.check_places(plan, run.seeds)
     return folder
+
+
+def _check_validation_rows(dataset: Dataset, data: DataSpec) -> None:
+    """Check that conclusions are possible. Raises TooFewRowsError if not."""
+    rows = len(dataset.validation)
+    if rows < LEAST_VALIDATION_ROWS:
+        hint = "Use a table with more rows" if data.validation is None else "Ask for more with --validation"
+        raise TooFewRowsError(
+            f"{dataset.origin}: {rows} validation rows are too few for a study, which needs at least "
+            f"{LEAST_VALIDATION_ROWS}. {hint}."
+        )
 
 
 def _user_models(model: ModelFunction, dataset: Dataset, saved: bool, left_out: tuple[str, ...]) -> UserModels:
