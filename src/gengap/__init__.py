@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from gengap.models.backend import choose_backend
+from gengap.models.jax_settings import bound_worker_threads
 
 if TYPE_CHECKING:
     from gengap import callbacks, models
@@ -75,6 +76,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 choose_backend()
+bound_worker_threads()
 
 
 def __getattr__(name: str) -> object:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import gengap
 from gengap.errors import reason
 from gengap.files.limits import usable_cores
+from gengap.files.user_cache import cache_folder
 
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
@@ -156,7 +157,7 @@ def _backend() -> tuple[str, list[str]]:
 def _cache() -> Cache:
     from gengap.data.sources import remote
 
-    folder = remote.cache_folder()
+    folder = cache_folder()
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return Cache(str(folder), size, shutil.disk_usage(there).free, remote.kept_higgs() is not None)
@@ -173,14 +174,13 @@ def _plan() -> Plan:
 
 
 def _check_cache() -> None:
-    from gengap.data.sources import remote
-
-    remote.cache_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=remote.cache_folder()) as file:
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"gengap")
         file.seek(0)
         if file.read() != b"gengap":
-            raise CheckFailedError(f"{remote.cache_folder()} returns other bytes than were written")
+            raise CheckFailedError(f"{folder} returns other bytes than were written")
 
 
 def _check_study() -> None:

@@ -21,6 +21,7 @@ from gengap.data.collider import COLUMNS
 from gengap.data.sources import remote
 from gengap.data.sources.source import ingest, open_source
 from gengap.errors import BadRowError, SourceError, TooFewRowsError
+from gengap.files.user_cache import cache_folder
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -322,9 +323,9 @@ def test_higgs_knows_its_facts() -> None:
 
 def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
-    assert remote.cache_folder() == tmp_path
+    assert cache_folder() == tmp_path
     monkeypatch.delenv("GENGAP_CACHE")
-    assert remote.cache_folder().name == "gengap"
+    assert cache_folder().name == "gengap"
 
 
 def test_a_cache_that_can_not_be_written(site: Site, cache: Path) -> None:

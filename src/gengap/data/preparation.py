@@ -23,12 +23,12 @@ import pyarrow as pa
 from gengap.data.column_kinds import ColumnsFound, find_formats, fit_encoding, is_identifier
 from gengap.data.encoding import Encoding, RawTable, collect_columns
 from gengap.data.rows import Rows
-from gengap.data.sources.remote import cache_folder
 from gengap.data.sources.source import Source
 from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
 from gengap.data.table_summary import count_repeated_rows, repeated_by_chance
 from gengap.data.value_formats import FormatFound, UnreadableValueError
 from gengap.errors import BadRowError, DataError
+from gengap.files.user_cache import cache_folder
 from gengap.files.writing import explain_write_errors
 from gengap.options.study_options import DataSpec
 from gengap.tasks import AnyTask

@@ -53,5 +53,9 @@ def __getattr__(name: str) -> Any:
             f"Keras can't run on the backend {os.environ.get('KERAS_BACKEND')!r} ({reason(error)}); install it, or "
             "set KERAS_BACKEND=jax, and start Python again with `import gengap` before `import keras`"
         ) from error
+    if keras.backend.backend() == "jax":
+        from gengap.models.jax_settings import store_programs
+
+        store_programs()
     globals()["keras"] = keras
     return keras

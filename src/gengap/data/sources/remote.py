@@ -30,6 +30,7 @@ from filelock import FileLock
 from gengap.data.sources import TABLES, TEXT, byte_stream, csv_text, kind_of, short_name, tables
 from gengap.data.sources.row_blocks import Progress, Reader
 from gengap.errors import BadRowError, SourceError
+from gengap.files.user_cache import cache_folder
 
 FIRST = 4 << 10  # bytes of the first range
 GROWTH = 0.4  # size of each further range, relative to all before
@@ -48,14 +49,6 @@ HIGGS_BYTES = 2_816_407_858  # of HIGGS.csv.gz
 HIGGS_SHA256 = "ea302c18164d4e3d916a1e2e83a9a8d07069fa6ebc7771e4c0540d54e593b698"
 HIGGS_MIRRORS: tuple[str, ...] = ("http://mlphysics.ics.uci.edu/data/higgs/HIGGS.csv.gz",)
 HIGGS_PAGE = "https://archive.ics.uci.edu/dataset/280/higgs"  # offers a zip archive, to unpack by hand
-
-
-def cache_folder() -> Path:
-    """Return the folder of whole files: GENGAP_CACHE, or the user's cache folder."""
-    import platformdirs
-
-    chosen = os.environ.get("GENGAP_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("gengap"))
 
 
 def open_address(url: str, rows: int | None, progress: Progress | None) -> Reader:
