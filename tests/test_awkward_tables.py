@@ -100,7 +100,7 @@ def test_a_study_of_the_fewest_rows_ends_and_claims_nothing() -> None:
 
 def test_fewer_rows_are_refused_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scheduler, "fit_baselines", lambda _: pytest.fail("it trains"))
-    with pytest.raises(TooFewRowsError, match=r"^the DataFrame given: 2 validation rows .* Use a table with more rows\.$"):
+    with pytest.raises(TooFewRowsError, match=r"2 validation rows .* Use a table with more rows\.$"):
         studied(table()[:5])
     with pytest.raises(TooFewRowsError, match=r"4 validation rows .* Ask for more with --validation\.$"):
         gengap.study(table(), SIZES, target="y", validation=4)
