@@ -115,17 +115,19 @@ def _overfit(case: _Case) -> Iterator[Finding]:
 
 def _underfit(case: _Case) -> Iterator[Finding]:
     """Yield the finding that more epochs would help."""
+    likely = case.verdict.runner_up is None
     numbers = {
         **case.metric,
+        "likely": "yes" if likely else "no",
         "ahead_percent": case.verdict.ahead_percent,
         "limit_percent": case.limit_percent,
         "probability": case.verdict.probabilities["underfit"],
     }
-    gap = case.verdict.gap_percent
+    severity, gap = "problem" if likely else "warning", case.verdict.gap_percent
     if gap is None or not case.evidence.far_ahead:
-        yield Finding("too-few-epochs", "problem", numbers, ("train-longer", "larger-model-if-level"))
+        yield Finding("too-few-epochs", severity, numbers, ("train-longer", "larger-model-if-level"))
         return
-    yield Finding("too-few-epochs", "problem", numbers, ("train-longer", "more-rows-or-some-regularisation"))
+    yield Finding("too-few-epochs", severity, numbers, ("train-longer", "more-rows-or-some-regularisation"))
     yield _far_ahead(case, gap)
 
 
@@ -177,6 +179,7 @@ def _remarks(case: _Case, reasons: Sequence[Finding]) -> Iterator[Finding]:
     if (other := verdict.runner_up) is not None:
         numbers = {
             "probability": verdict.confidence,
+            "verdict": verdict.verdict,
             "other": other,
             "other_probability": verdict.probabilities[other],
         }

@@ -128,7 +128,8 @@ def verdict_details(verdicts: Iterable[Verdict]) -> RenderableType:
     """Return each run's findings with their codes, and the advice."""
     texts: list[Text] = []
     for verdict in verdicts:
-        text = Text.assemble(f"\n{verdict.run}: ", (verdict.verdict, STYLES[verdict.verdict]))
+        name = Text(verdict.verdict, STYLES[verdict.verdict])
+        text = Text.assemble(f"\n{verdict.run}: ", verdict_text(verdict) if verdict.runner_up else name)
         if verdict.read is not None:
             text.append(f"\n  {read_line(verdict.read)}", style="dim")
         text.append("".join(f"\n  - {finding} [{finding.code}]" for finding in verdict.findings))

@@ -296,7 +296,10 @@ finding-learns-on = { $since ->
    *[rise] Training still improved meanwhile, by { FIXED($more_percent, digits: 1) }% more than validation
 }
 finding-disagree = { $metric } still improved meanwhile, by { FIXED($gain_percent, digits: 1) }%: the loss is worse because the model is too sure of its mistakes (calibration), not because it makes more of them
-finding-too-few-epochs = { $metric } still improves at the end: twice as many epochs should { $better ->
+finding-too-few-epochs = { $metric } { $likely ->
+    [no] may still improve: twice as many epochs might
+   *[yes] still improves at the end: twice as many epochs should
+} { $better ->
     [higher] raise
    *[lower] lower
 } it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
@@ -310,7 +313,12 @@ finding-level = { $metric } has levelled off: it ends { $end ->
 finding-no-training-curve = Good and near-overfit look the same without a training curve
 finding-small-gap = Training and validation end { FIXED($gap_percent, digits: 1) }% apart. No sign of overfitting; a larger model may do better
 finding-too-noisy = { $metric } has { $count } values that vary by { FIXED($noise_percent, digits: 1) }% from one to the next, so its change from its best to the end is uncertain: { ESTIMATE($rise_percent, digits: 1, unit: "%") }. Probabilities: underfit { PROBABILITY($underfit) }, good { PROBABILITY($good) }, near-overfit { PROBABILITY($near_overfit) }, overfit { PROBABILITY($overfit) }
-finding-runner-up = Uncertain: this verdict has the probability { PROBABILITY($probability) }, { $other ->
+finding-runner-up = Uncertain: { $verdict ->
+    [underfit] { verdict-underfit }
+    [good] { verdict-good }
+    [near-overfit] { verdict-near-overfit }
+   *[overfit] { verdict-overfit }
+} has the probability { PROBABILITY($probability) }, { $other ->
     [underfit] { verdict-underfit }
     [good] { verdict-good }
     [near-overfit] { verdict-near-overfit }

@@ -261,7 +261,10 @@ finding-learns-on = { $since ->
    *[rise] 그동안에도 훈련은 계속 나아져 검증보다 { FIXED($more_percent, digits: 1) }% 더 좋아졌습니다
 }
 finding-disagree = { $metric }: 그동안에도 { FIXED($gain_percent, digits: 1) }% 나아졌습니다. 손실이 나빠진 것은 판단이 나빠져서가 아니라, 모델이 틀린 답을 지나치게 확신하게 되어서입니다(확률 보정 문제)
-finding-too-few-epochs = { $metric }: 끝에서도 아직 나아지고 있습니다. 에포크를 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
+finding-too-few-epochs = { $metric }: { $likely ->
+    [no] 더 나아질 수도 있습니다.
+   *[yes] 끝에서도 아직 나아지고 있습니다.
+} 에포크를 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
     [higher] 높아질
    *[lower] 낮아질
 } 것으로 보입니다(개선폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
@@ -275,7 +278,12 @@ finding-level = { $metric }: 더는 나아지지 않고 평평해졌습니다. {
 finding-no-training-curve = 훈련 곡선이 없으면 적절과 과대적합 직전을 구별할 수 없습니다
 finding-small-gap = 훈련과 검증이 { FIXED($gap_percent, digits: 1) }% 차이로 끝납니다. 과대적합의 징후가 없으므로 더 큰 모델이 나을 수도 있습니다
 finding-too-noisy = { $metric }: 값 { $count }개가 에포크마다 { FIXED($noise_percent, digits: 1) }%씩 출렁여, 가장 좋았을 때부터 끝까지의 변화가 불확실합니다: { ESTIMATE($rise_percent, digits: 1, unit: "%") }(과소적합 { PROBABILITY($underfit) }, 적절 { PROBABILITY($good) }, 과대적합 직전 { PROBABILITY($near_overfit) }, 과대적합 { PROBABILITY($overfit) })
-finding-runner-up = 확실하지 않습니다. 이 판정의 확률은 { PROBABILITY($probability) }, { $other ->
+finding-runner-up = 확실하지 않습니다. { $verdict ->
+    [underfit] { verdict-underfit }
+    [good] { verdict-good }
+    [near-overfit] { verdict-near-overfit }
+   *[overfit] { verdict-overfit }
+}일 확률은 { PROBABILITY($probability) }, { $other ->
     [underfit] { verdict-underfit }
     [good] { verdict-good }
     [near-overfit] { verdict-near-overfit }
