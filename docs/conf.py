@@ -21,6 +21,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "cli_refer
 exclude_patterns = ["notebooks/*.ipynb", "_build", "_ext", "conf.py"]
 
 html_theme = "furo"
+html_static_path, html_css_files = ["_static"], ["site.css"]
 html_title = f"gengap {version}"
 html_show_copyright = html_show_sphinx = False
 

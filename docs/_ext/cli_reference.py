@@ -27,12 +27,19 @@ def _command(name: str, command: Any, above: Any) -> Iterator[str]:
         yield from ("| | |", "|---|---|")
         for parameter in command.get_params(context):
             if (record := parameter.get_help_record(context)) is not None:
-                yield f"| {_code(record[0])} | {_cell(record[1])} |"
+                yield f"| {_option(record[0])} | {_cell(record[1])} |"
         yield ""
 
 
-def _code(text: str) -> str:
-    return "`" + text.replace("|", "\\|") + "`"
+def _option(text: str) -> str:
+    """Return an option as code, word by word, so that its lines break between words.
+
+    >>> _option("-s, --stop [patience|verdict]")
+    '`-s`, `--stop` `patience` or `verdict`'
+    """
+    names, _, values = text.removesuffix("]").partition(" [")
+    words = [f"`{word.rstrip(',')}`" + "," * word.endswith(",") for word in names.split()]
+    return " ".join([*words, " or ".join(f"`{value}`" for value in values.split("|"))] if values else words)
 
 
 def _cell(text: str) -> str:

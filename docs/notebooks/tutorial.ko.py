@@ -164,7 +164,8 @@ display(found.plot("sizes", log_epochs=True).figure)
 
 # %%
 for trial in found.trials:
-    print(f"{trial.run}: {texts.text(f'verdict-{trial.verdict.verdict}')} {trial.verdict.confidence:.0%}")
+    share = f"{trial.verdict.confidence:.0%}" if trial.verdict.confidence else ""  # inconclusive: none
+    print(f"{trial.run}: {texts.text(f'verdict-{trial.verdict.verdict}')} {share}")
     for finding in trial.verdict.findings:
         print("  -", texts.render(finding.message))
 

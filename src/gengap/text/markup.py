@@ -49,14 +49,15 @@ def badge(verdict: str, ranked: Iterable[tuple[str, float]]) -> Html:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> Html:
-    """Return a table; the first column and columns with markup are aligned to the left."""
+    """Return a table that scrolls if it is wide; the first column and those with markup are aligned to the left."""
     cells = [list(row) for row in rows]
     left = {0, *(i for row in cells for i, value in enumerate(row) if isinstance(value, Html))}
     style = [LEFT_STYLE if i in left else RIGHT_STYLE for i in range(len(columns))]
     head = [element("th", name, style=style[i]) for i, name in enumerate(columns)]
     body = [element("tr", *(element("td", value, style=style[i]) for i, value in enumerate(row))) for row in cells]
     above = [element("caption", caption, style="text-align: left; caption-side: top")] if caption else []
-    return element("table", *above, element("thead", element("tr", *head)), element("tbody", *body))
+    whole = element("table", *above, element("thead", element("tr", *head)), element("tbody", *body))
+    return element("div", whole, style="overflow-x: auto")
 
 
 def bullets(items: Iterable[object], mark: str = "–") -> Html:
