@@ -192,7 +192,7 @@ def _fit_lightgbm(x: pd.DataFrame, y: pd.Series, by_class: bool) -> Any:
     prepared = FunctionTransformer(lambda frame: _with_categories(frame, x))
     kind = lightgbm.LGBMClassifier if by_class else lightgbm.LGBMRegressor
     train, valid, y_train, y_valid = _early(prepared.transform(x), y, by_class)
-    model = kind(n_estimators=2_000, learning_rate=0.05, random_state=0, verbose=-1, n_jobs=2)
+    model = kind(n_estimators=2_000, learning_rate=0.05, random_state=0, verbose=-1, n_jobs=1)
     stop = lightgbm.early_stopping(50, verbose=False)
     return make_pipeline(prepared, model.fit(train, y_train, eval_set=[(valid, y_valid)], callbacks=[stop]))
 

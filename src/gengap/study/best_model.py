@@ -13,6 +13,7 @@ from gengap.analysis.recommend import Recommendation
 from gengap.models.saved_baseline import for_raw_rows
 from gengap.models.saved_model import ModelCard
 from gengap.study.folder import StudyFolder
+from gengap.study.refit import refit_baseline, refit_trial, should_refit
 from gengap.study.scheduler import Scheduler
 from gengap.tasks import OwnLoss
 from gengap.train.baselines import Baseline
@@ -44,7 +45,19 @@ def _save_baseline(scheduler: Scheduler, path: Path, baseline: Baseline, folder:
 
 
 def _files(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterator[Path]:
-    """Yield the files of a run: of its seeds, and of its folds if it was cross-validated."""
+    """Yield the files of a run: of its seeds, and of its folds if it was cross-validated.
+
+    Without folds, plans that grow train it again on all rows.
+    """
+    if should_refit(scheduler, run):
+        if run not in scheduler.baselines:
+            yield from refit_trial(scheduler, run, folder)
+            return
+        assert scheduler.plan.growth is not None
+        path = folder.fold_file(run, scheduler.plan.growth.folds, ".skops")
+        _save_baseline(scheduler, path, refit_baseline(scheduler, run), folder)
+        yield path
+        return
     if run in scheduler.baselines:
         yield folder.baseline_file(run)
     yield from (folder.model_file(run, seed) for seed in scheduler.results().seeds(run))
