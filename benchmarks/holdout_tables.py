@@ -40,7 +40,8 @@ SMALLEST = 1e-6  # probability that a loss takes at least
 TREES = 500  # of the random forest
 PAGE = """# The recommended model beside other libraries
 
-Made by `{command}`. Don't edit it. {machine}.
+Made by `{command}`. Don't edit it. {machine}. Processes that wanted a
+core at the same time: about {load}.
 
 Of each public table a quarter of the rows was held out (seed 2026). The other rows chose and trained everything. A
 ratio is a loss on the rows held out, divided by the lowest of the table. "Covers" says whether the interval that
@@ -312,9 +313,12 @@ def main() -> None:
         table.show(console)
     if given.docs:
         limit = f" --minutes {given.minutes:g}" if given.minutes else ""
-        command = f"python -m benchmarks.holdout_tables --plan {given.plan}{limit}"
+        chosen = "".join(f" --table {name}" for name in given.table or ())
+        command = f"python -m benchmarks.holdout_tables --plan {given.plan}{limit}{chosen}"
         text = "\n\n".join(table.markdown() for table in (part.goal_table, *part.tables))
-        given.docs.write_text(PAGE.format(command=command, machine=machine(), text=text), encoding="utf-8")
+        load = f"{os.getloadavg()[2]:.0f}"
+        page = PAGE.format(command=command, machine=machine(), load=load, text=text)
+        given.docs.write_text(page, encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
