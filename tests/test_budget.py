@@ -65,6 +65,26 @@ class Late(SilentDisplay):
             self._clock.now = 1e9
 
 
+class LateFromStart(SilentDisplay):
+    """Sets a clock to a late time before the first trial is built."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def starting(self, run: str, seed: int) -> None:
+        self._clock.now = 1e9
+
+
+class LateFolds(SilentDisplay):
+    """Sets a clock to a late time once a run is trained on a fold."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def cross_validating(self, done: int, of: int) -> None:
+        self._clock.now = 1e9
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A clock for the budgets of studies: it stands still until a test sets it."""
@@ -145,6 +165,19 @@ def test_the_first_trial_has_some_time_even_if_it_is_late() -> None:
     budget.add(cost(900), 900.0, 10)
     assert budget.choose(costs, 1.0, 1) == []
     assert budget.deadline(threading.Event()).is_set()
+
+
+def test_the_first_trial_has_an_epoch_even_if_no_time_is_left() -> None:
+    clock, event = Clock(), threading.Event()
+    budget = Budget(1, 0.0, clock)
+    deadline = budget.deadline(event)
+    clock.now = 1_000
+    assert not deadline.is_set()
+    event.set()
+    assert deadline.is_set()
+    event.clear()
+    budget.begin()
+    assert deadline.is_set()
 
 
 def test_finished_trials_say_how_slow_the_machine_is() -> None:
@@ -282,6 +315,33 @@ def test_at_the_deadline_a_study_answers_with_what_is_there_and_goes_on_later(cl
     for mine, theirs in zip(again.histories, whole.histories, strict=True):
         for key, series in mine.series.items():
             np.testing.assert_array_equal(series.values, theirs.series[key].values)
+
+
+def test_a_first_trial_that_is_slower_than_all_minutes_is_an_answer(clock: Clock) -> None:
+    found = gengap.study(
+        "collider", PLAN, minutes=1, jobs=1, display=LateFromStart(clock), train=200, validation=100
+    )
+    assert [trial.stopped for trial in found.trials] == ["time"]
+    assert found.summary.budget is not None
+    assert found.summary.budget.left_out == ("sizes/Small", "sizes/Wide")
+    assert found.summary.recommendation is not None
+
+
+def test_without_time_a_repeated_study_trains_nothing_more(clock: Clock, tmp_path: Path) -> None:
+    late_study(clock, tmp_path)
+    again = gengap.study("collider", PLAN, minutes=60, jobs=1, out=tmp_path, train=200, validation=100)
+    assert [trial.run for trial in again.trials] == ["sizes/Tiny"]
+    assert again.summary.budget is not None
+    assert again.summary.budget.left_out == ("sizes/Small", "sizes/Wide")
+
+
+def test_finalists_whose_folds_take_too_long_are_named(clock: Clock) -> None:
+    plan = msgspec.structs.replace(PLAN, growth=Growth(folds=2))
+    rows = {"train": 400, "validation": 200}
+    found = gengap.study("collider", plan, max_epochs=20, minutes=60, jobs=1, display=LateFolds(clock), **rows)
+    assert found.summary.cross_validation == ()
+    assert found.summary.budget is not None
+    assert len(found.summary.budget.not_cross_validated) == 3
 
 
 def test_without_time_for_finalists_the_study_says_so(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,21 +73,24 @@ def trial_cost(trial: Trial, plan: Plan, parameters: int, rows: int, validation:
 
 
 class Deadline(threading.Event):
-    """An event that is set once another event is, or once it is late.
+    """An event that is set once another event is, or once it is late and there is something to answer with.
 
     Args:
         event: The other event: setting this one sets it.
         at: When it is late, as `clock` counts.
         clock: Returns seconds.
+        has_answer: Returns whether there is something to answer with.
     """
 
-    def __init__(self, event: threading.Event, at: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, event: threading.Event, at: float, clock: Callable[[], float], has_answer: Callable[[], bool]
+    ) -> None:
         super().__init__()
-        self._event, self._at, self._clock = event, at, clock
+        self._event, self._at, self._clock, self._has_answer = event, at, clock, has_answer
 
     def is_set(self) -> bool:
-        """Return whether the other event is set, or it is late."""
-        return self._event.is_set() or self._clock() >= self._at
+        """Return whether the other event is set, or it is late and there is something to answer with."""
+        return self._event.is_set() or (self._clock() >= self._at and self._has_answer())
 
     def set(self) -> None:
         """Set the other event."""
@@ -107,6 +110,7 @@ class Budget:
         self.minutes, self._clock = minutes, clock
         self._end = started + 60 * minutes
         self._ratios: list[float] = []
+        self._begun = False
 
     @property
     def left(self) -> float:
@@ -122,6 +126,14 @@ class Budget:
     def most_rows(self, features: int) -> int:
         """Return how many training rows are used at most."""
         return max(round(CELLS_PER_MINUTE * self.minutes / max(features, 1)), FEWEST_ROWS)
+
+    def has_answer(self) -> bool:
+        """Return whether a trial is finished, or has finished epochs."""
+        return self._begun or bool(self._ratios)
+
+    def begin(self) -> None:
+        """Note that a trial has finished epochs."""
+        self._begun = True
 
     def add(self, cost: Cost, seconds: float, epochs: int) -> None:
         """Learn from a finished trial how fast this machine is."""
@@ -157,11 +169,12 @@ class Budget:
     def deadline(self, event: threading.Event, share: float = 1.0) -> Deadline:
         """Return when trials that may take a share of the time left must end; they may overrun it.
 
-        The first trial may take FIRST_SECONDS even if that is late.
+        The first trial may take FIRST_SECONDS even if that is late, and has at least one epoch, whatever it takes:
+        without any there is no answer. Machines of a cluster show no epochs, so there the first trial is finished.
         """
         seconds = min(OVERRUN * share, 1.0) * self.left
         seconds = seconds if self._ratios else max(seconds, FIRST_SECONDS)
-        return Deadline(event, self._clock() + seconds, self._clock)
+        return Deadline(event, self._clock() + seconds, self._clock, self.has_answer)
 
     def finalists(self, seconds: Mapping[str, float], folds: int, fixed: float) -> tuple[str, ...]:
         """Return the runs for whose cross-validation there is time, in the same order; none for fewer than two.

@@ -37,7 +37,10 @@ def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, Ou
         for run, part in _of_fold(scheduler, runs, fold, held_out, (train, validation)):
             parts[run].append(part)
             scheduler.display.cross_validating(sum(len(parts[each]) for each in runs), len(runs) * growth.folds)
-        if scheduler.interrupt.is_set() or (scheduler.budget and not scheduler.budget.left):
+        if scheduler.interrupt.is_set():
+            return {}
+        if any(len(parts[run]) <= fold for run in runs):  # there was no time for all runs of this fold
+            scheduler.not_cross_validated = (*runs, *scheduler.not_cross_validated)
             return {}
         for each in scheduler.fit_fold_baselines(train, fold):
             parts.setdefault(each.run, []).append(each.outputs(validation.x).T)
@@ -49,7 +52,7 @@ def cross_validate(scheduler: Scheduler, runs: Sequence[str]) -> Mapping[str, Ou
         for run, each in finite.items()
     }
     constant = np.concatenate(constants)
-    if not any(run in found for run in runs):  # they diverged, or there was no time
+    if not any(run in found for run in runs):  # they diverged
         return {}
     return {run: replace(each, constant=constant) for run, each in found.items()} if len(found) > 1 else {}
 

@@ -39,7 +39,7 @@ from gengap.train.baselines import Baseline, fit_baselines, refit
 from gengap.train.checkpoint import fingerprint
 from gengap.train.local import BuiltTrial, CompletedTrial, PendingTrial, run_trials, steps_per_epoch, with_auc
 from gengap.train.precision import resolve_precision, trial_precision
-from gengap.train.types import TrainConfig, TrainResult, recorded_rows
+from gengap.train.types import Progress, TrainConfig, TrainResult, recorded_rows
 
 if TYPE_CHECKING:
     import keras
@@ -162,6 +162,7 @@ class Scheduler:
         share = self.budget.share(trials, self.plan) if self.budget else 1.0
         rows = (self.dataset.train, self.dataset.validation)
         while chosen := self._affordable(left, share):
+            before = len(self.finished)
             pending = [self.pending(self.trials[run], seed, fingerprints[run, seed]) for run, seed in chosen]
             with closing(self.run_pending(pending, rows, share)) as completed:  # an error ends trials that run
                 for each in completed:
@@ -170,6 +171,8 @@ class Scheduler:
             left = [key for key in left if key not in self.finished]
             if self.budget is None or self.interrupt.is_set():
                 return
+            if len(self.finished) == before and not self.budget.left:  # another try would end in the same way
+                break
         self.left_out += left
 
     def _affordable(self, keys: Sequence[Key], share: float) -> list[Key]:
@@ -225,8 +228,14 @@ class Scheduler:
                 summary = msgspec.structs.replace(
                     summary, aliases=self.trials[summary.run].aliases
                 )  # as this plan says
+                self._learn_cost(summary.run, result)
                 self.finished[key] = TrialRecord(result, summary)
                 self.display.finished(summary, reused=True)
+
+    def _learn_cost(self, run: str, result: TrainResult) -> None:
+        """Let the budget learn from a finished trial how fast this machine is."""
+        if self.budget is not None:
+            self.budget.add(self._cost(run), result.seconds, result.history.epochs)
 
     def _record(self, completed: CompletedTrial, fingerprints: Mapping[Key, str]) -> None:
         """Summarise a trained trial and save it with its model."""
@@ -243,8 +252,7 @@ class Scheduler:
             self.folder.save_model(*key, *self.exported(summary.run, completed.model))
         elif self.folder is not None:
             self.folder.save_trial(result, summary, fingerprints[key], *self.exported(summary.run, completed.model))
-        if self.budget is not None:
-            self.budget.add(self._cost(summary.run), result.seconds, result.history.epochs)
+        self._learn_cost(summary.run, result)
         self.finished[key] = TrialRecord(result, summary)
         self.display.finished(summary, reused=False)
 
@@ -288,7 +296,12 @@ class Scheduler:
         models, units = self.user_models, self.dataset.validation_units
         build = TrialFactory(trial, self.plan.recipe, seed, self.dataset.task, models, self.precision, units)
         start = partial(self.display.starting, trial.run, seed)
-        return PendingTrial(trial.run, seed, parameters, build, self.display.progress, checkpoints, start)
+        return PendingTrial(trial.run, seed, parameters, build, self._on_progress, checkpoints, start)
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self.budget is not None:
+            self.budget.begin()
+        self.display.progress(progress)
 
     def _parameters(self, trial: Trial) -> int:
         """Return how many parameters the trial's model has."""
