@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks.checking.cases import POPULATION, Case
 from gengap.check.complexity import ladders
 from gengap.check.estimators import facts, fitted_part, fitted_rounds, resolve, staged_outputs, with_seed
-from gengap.check.evaluation import Setting
 from gengap.check.inputs import read_inputs
 from gengap.check.losses import Loss, align, calibrate_other, choose_loss, row_losses
+from gengap.check.setting_losses import Setting
 
 TRAINING_SETS = 2  # drawn anew, over which the loss is averaged
 POSITIONS = (0, 1, 3, 5, 8, 12)  # on a ladder

@@ -26,7 +26,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import gengap
 from gengap.check.complexity import ladders
 from gengap.check.estimators import facts, name_of, resolve
-from gengap.check.gains import Gain, Units, best_gain, chosen_losses, gain
+from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.result import CheckResult
 from gengap.errors import DataError, TooFewRowsError, UsageError
 
@@ -325,7 +325,7 @@ def test_folds_drawn_again_are_paired_within_each_drawing() -> None:
     base, other = np.ones((2, 10)), np.full((2, 10), 0.5)
     other[1] = np.nan
     base[1] = 100.0  # not compared with the first drawing
-    both = Units(np.tile(np.arange(10) % 5, (2, 1)), None, 0.25, 5)
+    both = LossUnits(np.tile(np.arange(10) % 5, (2, 1)), None, 0.25, 5)
     assert gain(other, base, both).mean == pytest.approx(0.5)
 
 
@@ -400,8 +400,8 @@ def test_a_score_of_errors_keeps_its_sign_in_all_settings() -> None:
     assert all(bad.path["loss"] > 0.9)
 
 
-def units(rows: int, folds: int = 5) -> Units:
-    return Units(np.arange(rows)[None] % folds, None, 1 / (folds - 1), folds)
+def units(rows: int, folds: int = 5) -> LossUnits:
+    return LossUnits(np.arange(rows)[None] % folds, None, 1 / (folds - 1), folds)
 
 
 def test_trainings_that_differ_widen_the_interval() -> None:

@@ -79,10 +79,10 @@ def check(
     )
 
 
-class _CallableModule(ModuleType):
+class _CallableCheck(ModuleType):
     """Make the package callable, because `gengap.check` is the name of the package and of its function."""
 
     __call__ = staticmethod(check)
 
 
-sys.modules[__name__].__class__ = _CallableModule
+sys.modules[__name__].__class__ = _CallableCheck

@@ -87,7 +87,7 @@ def check(
     else:
         from rich.console import Console
 
-        from gengap.check.console import result_text
+        from gengap.check.check_console import result_text
 
         Console().print(result_text(result))
     if report is not None:

@@ -59,7 +59,7 @@ class Gain:
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
+class LossUnits:
     """The units that losses are means of: validation rows, or folds.
 
     Attributes:
@@ -75,7 +75,7 @@ class Units:
     folds: int
 
     @classmethod
-    def of(cls, inputs: Inputs, by_row: bool) -> Units:
+    def of(cls, inputs: Inputs, by_row: bool) -> LossUnits:
         """Return the units of a check whose loss is by row, or by fold."""
         count = max(map(len, inputs.repeats))
         pairs = [fold for folds in inputs.repeats for fold in folds]
@@ -110,7 +110,7 @@ class Units:
         ].mean()
 
 
-def choices(candidates: Sequence[np.ndarray], units: Units) -> list[int]:
+def choices(candidates: Sequence[np.ndarray], units: LossUnits) -> list[int]:
     """Return, for each fold of the first repetition, the candidate that the units of the other folds choose.
 
     Args:
@@ -126,7 +126,7 @@ def choices(candidates: Sequence[np.ndarray], units: Units) -> list[int]:
     return [int(np.argmin(first[:, rows] @ weights[rows])) for rows in others]
 
 
-def chosen_losses(candidates: Sequence[np.ndarray], units: Units) -> np.ndarray:
+def chosen_losses(candidates: Sequence[np.ndarray], units: LossUnits) -> np.ndarray:
     """Return the losses (repeats, units), in each fold's units those of the candidate that the others choose."""
     found = np.full_like(candidates[0], np.nan)
     for each, at in enumerate(choices(candidates, units)):
@@ -135,7 +135,7 @@ def chosen_losses(candidates: Sequence[np.ndarray], units: Units) -> np.ndarray:
     return found
 
 
-def gain(losses: np.ndarray, reference: np.ndarray, units: Units) -> Gain:
+def gain(losses: np.ndarray, reference: np.ndarray, units: LossUnits) -> Gain:
     """Return how far `losses` are below `reference`, both (repeats, units), as a share of the reference.
 
     Both are compared on the units that both have. The error is that of a ratio of means (by linearisation), with
@@ -162,7 +162,7 @@ def gain(losses: np.ndarray, reference: np.ndarray, units: Units) -> Gain:
     return Gain(share, float(np.sqrt(variance * correction)), float(max(count - 1, LEAST_FREEDOM)))
 
 
-def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: Units) -> tuple[int, Gain]:
+def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: LossUnits) -> tuple[int, Gain]:
     """Return the best candidate and the gain of choosing it, without the luck of the choice.
 
     The reference is among the choices, so a choice without a better candidate gains nothing. Candidates that were

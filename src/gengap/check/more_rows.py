@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from gengap.check.evaluation import Evaluation, Evaluator, Setting
-from gengap.check.gains import Units
+from gengap.check.gains import LossUnits
 from gengap.check.inputs import Inputs
+from gengap.check.setting_losses import Evaluation, Evaluator, Setting
 from gengap.stats.learning_curve import LearningCurve, LearningCurveForecast, extrapolate
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)  # of the training rows
@@ -36,7 +36,7 @@ class RowsCurve:
     forecast: LearningCurveForecast | None
 
 
-def measure_rows(evaluator: Evaluator, base: Evaluation, units: Units) -> RowsCurve:
+def measure_rows(evaluator: Evaluator, base: Evaluation, units: LossUnits) -> RowsCurve:
     """Return the learning curve of the estimator as it is on the first folds, with its forecast."""
     inputs, sizes, losses = evaluator.inputs, [], []
     for share in SHARES:

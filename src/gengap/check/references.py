@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gengap.check.evaluation import Evaluation, Evaluator, Setting
 from gengap.check.inputs import Inputs
 from gengap.check.losses import Loss
+from gengap.check.setting_losses import Evaluation, Evaluator, Setting
 
 ReferenceName = Literal["constant", "linear", "trees"]
 DENSE_CELLS = 50_000_000  # of a sparse matrix that boosted trees may take as a dense one

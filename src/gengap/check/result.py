@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gengap.check.evaluation import Evaluation
+from gengap.check.estimator_verdict import Facts, changes_text
 from gengap.check.gains import gain
-from gengap.check.judge import Facts, changes_text
+from gengap.check.setting_losses import Evaluation
 from gengap.diagnose.verdict import Verdict
 from gengap.report.verdict_table import SCHEMA, verdict_document
 from gengap.text.markup import Html, bullets, element, table
@@ -137,7 +137,7 @@ class CheckResult:
         Raises:
             UsageError: If there is no such plot.
         """
-        from gengap.check.plots import plot_path, plot_rows
+        from gengap.check.check_plots import plot_path, plot_rows
         from gengap.errors import UsageError
 
         if kind == "path":
@@ -157,7 +157,7 @@ class CheckResult:
         Raises:
             PlaceError: If such a file is there.
         """
-        from gengap.check.page import write_page
+        from gengap.check.check_page import write_page
 
         kinds = ("path", "rows") if len(self.learning_curve) > 1 else ("path",)
         plots = {kind: self.plot(kind=kind) for kind in kinds}

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from gengap.check.complexity import check_complexity
+from gengap.check.estimator_verdict import Facts, judge
 from gengap.check.estimators import name_of, resolve
-from gengap.check.evaluation import Evaluation, Evaluator, few_threads
-from gengap.check.gains import Units, gain
+from gengap.check.gains import LossUnits, gain
 from gengap.check.inputs import read_inputs
-from gengap.check.judge import Facts, judge
 from gengap.check.leaks import find_leaks
 from gengap.check.losses import choose_loss
 from gengap.check.more_rows import RowsCurve, measure_rows
 from gengap.check.references import ReferenceName, fit_reference
 from gengap.check.result import CheckResult
+from gengap.check.setting_losses import Evaluation, Evaluator, few_threads
 from gengap.check.walk import Walk
 from gengap.diagnose.verdict import make_thresholds
 
@@ -45,7 +45,7 @@ def run_check(
     inputs = read_inputs(estimator, X, y, seed=seed, **rows)
     loss = choose_loss(estimator, inputs, scoring)
     evaluator = Evaluator(estimator, inputs, loss, n_jobs, seed, progress)
-    units = Units.of(inputs, loss.by_row)
+    units = LossUnits.of(inputs, loss.by_row)
     walk = Walk(evaluator, units, min_effect, complexity)
     references: dict[ReferenceName, Evaluation] = {}
     curve: RowsCurve | None = None

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from gengap.check.complexity import Ladder, chosen_ladders, ladders
-from gengap.check.evaluation import Evaluation, Evaluator, Setting
-from gengap.check.gains import Gain, Units, best_gain, choices, chosen_losses, gain
+from gengap.check.gains import Gain, LossUnits, best_gain, choices, chosen_losses, gain
+from gengap.check.setting_losses import Evaluation, Evaluator, Setting
 
 STRIDES = (1, 3, 5, 8, 11, 15, 19)  # positions on a long ladder
 SHORT = 3  # settings of a ladder that is walked one by one
@@ -57,7 +57,7 @@ class Walk:
     """
 
     evaluator: Evaluator
-    units: Units
+    units: LossUnits
     min_effect: float
     complexity: Any = None
     base: Evaluation = field(init=False)

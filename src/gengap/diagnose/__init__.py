@@ -164,10 +164,10 @@ def diagnose_files(
     return batch
 
 
-class _CallableModule(ModuleType):
+class _CallableDiagnose(ModuleType):
     """Make the package callable, because `gengap.diagnose` is the name of the package and of its function."""
 
     __call__ = staticmethod(diagnose)
 
 
-sys.modules[__name__].__class__ = _CallableModule
+sys.modules[__name__].__class__ = _CallableDiagnose

@@ -25,7 +25,7 @@ from gengap.models.keras_internals import all_layers
 KINDS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
 
-class Axis(NamedTuple):
+class ConvolutionAxis(NamedTuple):
     """One axis of space: sizes of input, window and output, and how the window moves over it.
 
     `before` and `after` are how many zeros are added to the input. `reach` is the size of the window with its
@@ -61,13 +61,13 @@ def convolution(
 
 def _axes(
     x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: str, dilation: Sequence[int]
-) -> list[Axis]:
+) -> list[ConvolutionAxis]:
     sizes = x.shape[1:-1]
     reach = [(values - 1) * step + 1 for values, step in zip(kernel.shape, dilation, strict=False)]
     pads = lax.padtype_to_pads(sizes, reach, strides, padding.upper())
     parts = zip(sizes, pads, reach, strides, strict=True)
     return [
-        Axis(size, before, after, window, (size + before + after - window) // stride * stride + 1)
+        ConvolutionAxis(size, before, after, window, (size + before + after - window) // stride * stride + 1)
         for size, (before, after), window, stride in parts
     ]
 

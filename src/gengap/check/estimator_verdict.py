@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gengap.check.evaluation import Evaluation
-from gengap.check.gains import Gain, Units, gain
+from gengap.check.gains import Gain, LossUnits, gain
 from gengap.check.more_rows import RowsCurve
 from gengap.check.references import ReferenceName
+from gengap.check.setting_losses import Evaluation
 from gengap.check.walk import SideResult, Walk
 from gengap.diagnose.verdict import Finding, Verdict
 from gengap.options.spec import VerdictName
@@ -29,7 +29,7 @@ class Facts:
 
     name: str
     walk: Walk
-    units: Units
+    units: LossUnits
     min_effect: float
     references: Mapping[ReferenceName, Evaluation]
     rows: RowsCurve | None
