@@ -337,8 +337,9 @@ def test_without_time_a_repeated_study_trains_nothing_more(clock: Clock, tmp_pat
 
 def test_finalists_whose_folds_take_too_long_are_named(clock: Clock) -> None:
     plan = msgspec.structs.replace(PLAN, growth=Growth(folds=2))
-    rows = {"train": 400, "validation": 200}
-    found = gengap.study("collider", plan, max_epochs=20, minutes=60, jobs=1, display=LateFolds(clock), **rows)
+    found = gengap.study(
+        "collider", plan, max_epochs=20, minutes=60, jobs=1, display=LateFolds(clock), train=400, validation=200
+    )
     assert found.summary.cross_validation == ()
     assert found.summary.budget is not None
     assert len(found.summary.budget.not_cross_validated) == 3

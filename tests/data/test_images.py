@@ -25,7 +25,9 @@ def write_images(folder: Path, each: int, names: tuple[str, ...] = tuple(COLORS)
     for name in names:
         (folder / name).mkdir(parents=True)
         for i in range(each):
-            Image.new("RGB", (4, 6), COLORS[name]).save(folder / name / f"{i}.{'png' if i % 2 else 'bmp'}")
+            Image.new("RGB", (4, 6), COLORS.get(name, (0, 0, 0))).save(
+                folder / name / f"{i}.{'png' if i % 2 else 'bmp'}"
+            )
     (folder / names[0] / "notes.txt").write_text("no image")
     return folder
 
@@ -55,6 +57,39 @@ def test_a_folder_may_bring_validation_images(tmp_path: Path, name: str) -> None
     assert (len(split.train), len(split.validation), split.split.code) == (6, 3, "table-split-stratified")
 
 
+def test_validation_images_of_another_folder_need_the_same_classes(tmp_path: Path) -> None:
+    write_images(tmp_path / "one", 2)
+    write_images(tmp_path / "two", 1)
+    found = load_given_rows(tmp_path / "one", tmp_path / "two", DataSpec(), FORM)
+    assert sorted(found.validation.y) == [0, 1, 2]
+    write_images(tmp_path / "three", 1, ("cat", "eel"))
+    with pytest.raises(SourceError, match=r"three: has the classes cat, eel, and .*one has cat, dog, eel"):
+        load_given_rows(tmp_path / "one", tmp_path / "three", DataSpec(), FORM)
+
+
+def test_parts_of_the_rows_and_hidden_folders_are_no_classes(tmp_path: Path) -> None:
+    write_images(tmp_path / "all" / "train", 1)
+    write_images(tmp_path / "all" / "test", 1)
+    with pytest.raises(SourceError, match=r"all: test, train are parts of the rows and no classes; expected a sub"):
+        read_image_folder(tmp_path / "all", FORM)
+    rows, _ = read_image_folder(write_images(tmp_path / "hidden", 1, ("cat", "dog", ".cache")), FORM)
+    assert sorted(rows.y) == [0, 1]
+
+
+def test_transparent_palettes_and_16_bits_are_read(tmp_path: Path) -> None:
+    write_images(tmp_path, 1, ("cat", "dog"))
+    colour = Image.new("P", (4, 6))
+    colour.putpalette([9, 8, 7])
+    colour.save(tmp_path / "cat" / "0.png", transparency=bytes([0]))
+    (tmp_path / "cat" / "0.bmp").unlink()
+    rows, _ = read_image_folder(tmp_path, FORM)
+    assert rows.x[rows.y == 0].reshape(-1, 3).tolist() == [[9, 8, 7]] * 24
+    grey = np.linspace(0, 65_535, 24).astype(np.uint16).reshape(6, 4)
+    Image.fromarray(grey).save(tmp_path / "cat" / "0.png")
+    rows, _ = read_image_folder(tmp_path, ImageForm((6, 4, 1)))
+    assert (rows.x[rows.y == 0][0, ..., 0] == grey // 256).all()
+
+
 def test_faults_name_the_place(tmp_path: Path) -> None:
     write_images(tmp_path / "train", 2)
     write_images(tmp_path / "val", 2, ("cat", "dog"))
@@ -75,9 +110,9 @@ def test_faults_name_the_place(tmp_path: Path) -> None:
 def test_a_folder_of_images_is_studied(tmp_path: Path) -> None:
     layers = keras.layers
 
-    def model(activation: str = "softmax") -> keras.Model:
+    def model(units: int = 3, activation: str = "softmax") -> keras.Model:
         first = [keras.Input((6, 4, 3)), layers.Rescaling(1 / 255), layers.Flatten()]
-        return keras.Sequential([*first, layers.Dense(3, activation)])
+        return keras.Sequential([*first, layers.Dense(units, activation)])
 
     def two_inputs() -> keras.Model:
         inputs = [keras.Input((6, 4, 3)), keras.Input((6, 4, 3))]
@@ -86,6 +121,10 @@ def test_a_folder_of_images_is_studied(tmp_path: Path) -> None:
     plan = Plan(name="one", trials=(Trial(run="sizes/1x"),), recipe=Recipe(batch=4, max_epochs=2))
     study = gengap.study(write_images(tmp_path / "images", 6), plan, model=model, validation=6)
     assert study.summary.source == str(tmp_path / "images") and study.trials[0].epochs == 2
+    with pytest.raises(UsageError, match="it has one output, but the folder has 3 classes; expected an output for"):
+        gengap.study(tmp_path / "images", plan, model=lambda: model(1, "sigmoid"))
+    with pytest.raises(UsageError, match=r"the labels are 0 to 2; expected 0 to 1, as its loss Sparse.* 2 outputs"):
+        gengap.study(tmp_path / "images", plan, model=lambda: model(2))
     with pytest.raises(UsageError, match="it has 2 inputs; a folder of images needs"):
         gengap.study(tmp_path / "images", plan, model=two_inputs)
     with pytest.raises(SourceError, match="for a folder of images a Keras model"):

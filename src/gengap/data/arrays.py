@@ -12,7 +12,7 @@ import numpy as np
 
 from gengap.data.dataset import Dataset
 from gengap.data.encoding import Encoding
-from gengap.data.images import ImageForm, read_image_folder
+from gengap.data.images import ImageForm, check_classes, read_image_folder
 from gengap.data.rows import MAX_STRATA, Rows, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random
@@ -72,7 +72,10 @@ def load_given_rows(
         source, held_out = _read(path, images, spec.rows)
         validation = held_out if validation is None else validation
     if isinstance(validation, (str, os.PathLike)):
-        validation, _ = _read(Path(validation), images, None)
+        held_out = Path(validation)
+        if path is not None and images is not None and held_out.is_dir():
+            check_classes(path, held_out)
+        validation, _ = _read(held_out, images, None)
     rows, batch = to_rows("the rows", source)
     rows = rows if spec.rows is None else rows.map(lambda array: array[: spec.rows])
     origin = str(path) if path is not None else _kind(source)

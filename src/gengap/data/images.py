@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from gengap.errors import SourceError, UsageError, reason
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")  # of image files; others are left alone, as Keras does
 TRAIN, VALIDATION = "train", ("validation", "valid", "val")
+PARTS = (TRAIN, *VALIDATION, "training", "dev", "test", "testing")  # names of parts of the rows, not of classes
+GRAY_16 = ("I", "I;16", "I;16B", "I;16L")  # Pillow's modes of 16-bit grey values
 COLORS = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's modes by the channels of the model's input
 EXPECTED = "a subfolder of images for each class, or `train` and `validation` with such subfolders"
 
@@ -49,26 +51,38 @@ def read_image_folder(folder: Path, form: ImageForm, most: int | None = None) ->
             f"{folder}: a folder of images needs a model with an input (height, width, channels) of fixed size and "
             f"1, 3 or 4 channels; the model has {shape}. Begin it with, for example, keras.Input((64, 64, 3))"
         )
-    held_out = next((folder / name for name in VALIDATION if (folder / name).is_dir()), None)
-    own = (folder / TRAIN).is_dir() and held_out is not None
     size = tuple(int(part or 0) for part in shape)
-    files = _files(folder / TRAIN if own else folder)
-    rows = _read(files, size, one_hot, most)
-    if not own or held_out is None:
+    training, held_out = _parts(folder)
+    rows = _read(_files(training), size, one_hot, most)
+    if held_out is None:
         return ImageRows(rows, None)
-    others = _files(held_out)
-    if [*others] != [*files]:
+    check_classes(folder, held_out)
+    return ImageRows(rows, _read(_files(held_out), size, one_hot, None))
+
+
+def check_classes(folder: Path, held_out: Path) -> None:
+    """Check that a folder of validation images has the classes of a folder of images. Raises SourceError if not."""
+    (training, _), (other, _) = _parts(folder), _parts(held_out)
+    ours, theirs = _files(training), _files(other)
+    if [*ours] != [*theirs]:
         raise SourceError(
-            f"{held_out}: has the classes {', '.join(others)}, and {folder / TRAIN} has {', '.join(files)}; "
+            f"{other}: has the classes {', '.join(theirs)}, and {training} has {', '.join(ours)}; "
             "expected the same subfolders"
         )
-    return ImageRows(rows, _read(others, size, one_hot, None))
+
+
+def _parts(folder: Path) -> tuple[Path, Path | None]:
+    """Return the folder of training images, and that of validation images if both are in the folder."""
+    held_out = next((folder / name for name in VALIDATION if (folder / name).is_dir()), None)
+    if held_out is not None and (folder / TRAIN).is_dir():
+        return folder / TRAIN, held_out
+    return folder, None
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:
     """Return the image files of each class, in order."""
     try:
-        places = sorted(place for place in folder.iterdir() if place.is_dir())
+        places = sorted(place for place in folder.iterdir() if place.is_dir() and not place.name.startswith("."))
     except OSError as error:
         raise SourceError(f"{folder}: can't be read ({error.strerror or error}). Check the path") from None
     found = {
@@ -79,6 +93,11 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     if len(found) < 2:
         names = f"only {', '.join(found)}" if found else "no subfolder"
         raise SourceError(f"{folder}: {names} has images ({', '.join(ENDINGS)}); expected {EXPECTED}")
+    if set(found) <= set(PARTS):
+        raise SourceError(
+            f"{folder}: {', '.join(found)} are parts of the rows and no classes; expected {EXPECTED}. Give "
+            f"one part, such as {folder / next(reversed(found))}, or call the second one validation"
+        )
     return found
 
 
@@ -102,12 +121,19 @@ def _image(file: Path, size: tuple[int, ...]) -> np.ndarray:
 
     height, width, channels = size
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # Pillow warns of an image that would fill the memory
+        warnings.simplefilter("ignore")  # of colours that are transparent, of damaged notes on the camera
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # the image would fill the memory
         try:
             with Image.open(file) as image:
-                resized = image.convert(COLORS[channels]).resize((width, height), Image.Resampling.BILINEAR)
+                plain = Image.fromarray(_highest_byte(image)) if image.mode in GRAY_16 else image
+                resized = plain.convert(COLORS[channels]).resize((width, height), Image.Resampling.BILINEAR)
         except Exception as fault:  # on damaged files Pillow raises all kinds of errors
             raise SourceError(
                 f"{file}: can't be read as an image ({reason(fault)}). Remove or replace it"
             ) from None
     return np.asarray(resized, np.float32).reshape(size)
+
+
+def _highest_byte(image: Any) -> np.ndarray:
+    """Return the values 0 to 255 of an image of 16-bit grey values; Pillow would limit them to 255."""
+    return (np.asarray(image, np.int64) >> 8).astype(np.uint8)

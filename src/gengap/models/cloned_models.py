@@ -56,7 +56,8 @@ class ClonedModels:
         self._known: dict[Any, ModelInfo] = {}
         self._looking = threading.Lock()
         self._first = model = self.base_of(0)
-        self.row_values = RowValues(model.loss if _has_loss(model) else guess_loss(model, self.sample.y))
+        self.guessed = not _has_loss(model)
+        self.row_values = RowValues(guess_loss(model, self.sample.y) if self.guessed else model.loss)
         sample = self.sample.shaped_like(model.outputs[0].shape)
         self.row_values.check(model, sample.x, sample.y)
         self.learnt = _has_learnt(model) if self.source.make is None else _is_partly_frozen(model)
@@ -77,6 +78,10 @@ class ClonedModels:
     def left_out(self) -> tuple[str, ...]:
         """The treatments that are left out."""
         return tuple(self.reasons)
+
+    def check_labels(self, rows: Rows) -> None:
+        """Raise UsageError for labels that no output stands for."""
+        self.row_values.check_labels(self._first, rows.y, rows.weights)
 
     def applies(self, treatments: Sequence[Treatment]) -> bool:
         """Tell whether all treatments apply to the model; note on which layers they act, or why they don't."""

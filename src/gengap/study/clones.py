@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
 from gengap.data.images import ImageForm
+from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.options.study_options import DataSpec
 from gengap.plan import Plan
@@ -36,12 +38,28 @@ def load_for_clones(
 
     images = _image_form(model) if _is_folder(source) else None
     rows = load_given_rows(source, validation, data, images)
-    sample = rows.train.map(lambda array: array[:SAMPLE_ROWS])
-    models = ClonedModels(model, sample, rows.train.weights is not None)
+    models = ClonedModels(model, _sample(rows.train), rows.train.weights is not None)
+    for part in (rows.train, rows.validation):
+        models.check_labels(part)
+    if images is not None and models.guessed and not models.row_values.kind:
+        raise UsageError(
+            f"model {model.name}: it has one output, but the folder has {int(rows.train.y.max()) + 1} classes; "
+            "expected an output for each class"
+        )
     models.baselines = tuple(fit_own_baselines(rows.train, rows.validation, models.row_values, models.tokens))
     task = OwnLoss(has_classes=bool(models.row_values.kind))
     plan = plan.with_applicable(models.applies, depth=models.repeats)
     return dataset_of(rows, task), models, _with_batch(plan, rows)
+
+
+def _sample(rows: Rows) -> Rows:
+    """Return the first rows, and the first whose targets are not only 0 and 1, or not one 1: they show the loss."""
+    at = np.arange(min(SAMPLE_ROWS, len(rows)))
+    if isinstance(rows.y, np.ndarray):
+        flat = rows.y.reshape(len(rows), -1)
+        shown = (~np.isin(flat, (0, 1)).all(axis=1), flat.sum(axis=1) != 1)
+        at = np.unique(np.concatenate([at, *(np.flatnonzero(each)[:1] for each in shown)]))
+    return rows.map(lambda array: array[at])
 
 
 def _is_folder(source: Any) -> bool:
