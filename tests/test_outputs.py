@@ -6,9 +6,11 @@ import json
 import os
 import shlex
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 import gengap
 from gengap.cli import app
 from gengap.errors import PlaceError
+from gengap.files import outputs
 
 # The words of each command, and the option that names the file. `{}` is a folder with the inputs below.
 CHECK = shlex.split("check {}/table.csv --target y --estimator sklearn.tree:DecisionTreeClassifier --cv 2 --jobs 1")
@@ -87,15 +90,59 @@ def test_a_users_file_stays_unless_it_may_be_overwritten(case: str, place: Path,
     assert out.read_bytes() != USERS
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache folder, with notes on the tables that gengap wrote."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("GENGAP_CACHE", str(folder))
+    return folder
+
+
 @pytest.mark.parametrize("case", OUTPUTS)
 def test_a_file_that_the_same_command_wrote_is_replaced(case: str, place: Path, tmp_path: Path) -> None:
     out = tmp_path / f"out{case.rpartition(' ')[2]}"
     assert run(place, case, out) is None
-    again = run(place, case, out)
-    if out.suffix in (".csv", ".arrow"):  # such a file has no place for a mark
-        assert isinstance(again, PlaceError) and str(again).startswith(f"{out} exists already. Name another")
+    assert run(place, case, out) is None
+
+
+TABLES = [case for case in OUTPUTS if case.startswith(("ingest", "predict"))]
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_table_that_the_user_changed_stays(case: str, place: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"out{case.rpartition(' ')[2]}"
+    assert run(place, case, out) is None
+    if out.suffix == ".parquet":  # pyarrow keeps the mark
+        pq.write_table(pq.read_table(out).append_column("mine", [[*range(60)]]), out)
     else:
-        assert again is None
+        out.write_bytes(out.read_bytes() + b" ")
+    changed = out.read_bytes()
+    assert isinstance(run(place, case, out), PlaceError)
+    assert out.read_bytes() == changed
+    assert run(place, case, out, "--overwrite") is None
+    assert run(place, case, out) is None
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_without_its_note_a_table_is_replaced_only_if_it_has_a_mark(
+    case: str, place: Path, tmp_path: Path, cache: Path
+) -> None:
+    out = tmp_path / f"out{case.rpartition(' ')[2]}"
+    assert run(place, case, out) is None
+    moved = out.rename(out.with_stem("moved"))
+    refused = run(place, case, moved)
+    shutil.rmtree(cache)
+    assert (run(place, case, moved) is None) == (refused is None) == (out.suffix == ".parquet")
+
+
+def test_the_oldest_notes_are_deleted(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "MOST_NOTES", 2)
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+        outputs.note_output(tmp_path / name, "predict")
+        time.sleep(0.01)  # so that the notes have different times
+    assert [outputs.was_written(tmp_path / name, "predict") for name in "abc"] == [False, True, True]
+    assert len(list((cache / outputs.NOTES).iterdir())) == 2
 
 
 @pytest.mark.parametrize("case", ["ingest --out .parquet", "predict --out .parquet"])
@@ -121,7 +168,7 @@ def test_what_another_command_wrote_is_the_users(place: Path, tmp_path: Path) ->
     out = tmp_path / "out.parquet"
     assert run(place, "ingest --out .parquet", out) is None
     refused = run(place, "predict --out .parquet", out)
-    assert str(refused).startswith(f"{out} exists already, and `gengap predict` did not write it. Name another")
+    assert str(refused).startswith(f"{out} exists already, and nothing shows that `gengap predict` wrote it. Name")
 
 
 def test_a_report_in_a_study_folder_is_written_again_but_a_users_page_stays(place: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,17 @@ RESULTS = ("study.json", "histories.parquet", "test.json", "models/best.keras")
 TRIALS = tuple(name for name in PLACES if "/sizes/" in name)
 
 
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def sums(folder: Path) -> dict[str, str]:
+    """The checksum of each name, as `sha256sum --check` reads them; no name is listed twice."""
+    lines = [line.split("  ") for line in (folder / LIST).read_text().splitlines() if not line.startswith("#")]
+    assert len({name for _, name in lines}) == len(lines) > 5
+    return {name: digest for digest, name in lines}
+
+
 def damage(path: Path) -> bytes:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 64
@@ -85,6 +97,7 @@ def test_damaged_files_are_named_and_made_again(names: tuple[str, ...], whole: P
     assert sorted(told) == sorted(str(folder / name) for name in names)
     assert all(Checksums(folder).state(folder / name) == "intact" for name in names)
     assert kept(folder) == kept(whole)
+    assert (listed := sums(folder)) == {name: sha256(folder / name) for name in listed}
 
 
 def test_a_plan_that_was_changed_in_the_folder_stays(whole: Path, tmp_path: Path) -> None:
@@ -119,6 +132,21 @@ def test_a_damaged_model_is_not_used_to_predict(whole: Path, tmp_path: Path) -> 
     damage(model)
     with pytest.raises(StudyFolderError, match=r"A\.keras: the file is damaged or was changed"):
         gengap.predict(model, "collider", tmp_path / "p.parquet")
+
+
+def test_of_a_changed_file_no_checksum_is_dropped(tmp_path: Path) -> None:
+    path, listed = tmp_path / "a", Checksums(tmp_path)
+    for text in "12":
+        path.write_text(text)
+        listed.add(path, path)
+    path.write_text("3")
+    listed.drop_replaced()
+    assert Checksums(tmp_path).state(path) == "changed"
+    path.write_text("2")
+    listed.drop_replaced()
+    assert Checksums(tmp_path).state(path) == "intact"
+    path.write_text("1")
+    assert Checksums(tmp_path).state(path) == "changed"
 
 
 def test_a_list_that_was_cut_off_goes_on(whole: Path, tmp_path: Path) -> None:

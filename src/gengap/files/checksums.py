@@ -3,7 +3,8 @@
     files.sha256    a line for each file, as `sha256sum` prints it
 
 A file is listed before it is renamed to its name. So a file that is not listed is the user's, and one with another
-checksum is damaged or was changed. A file that was written twice has two lines, and either may be true of it.
+checksum is damaged or was changed. A file that was written twice has two lines, and either may be true of it until the
+study ends.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Literal
 
 from gengap.errors import StudyFolderError
 from gengap.files.limits import read_document
-from gengap.files.writing import ELSEWHERE
+from gengap.files.writing import ELSEWHERE, atomic_write
 
 LIST = "files.sha256"
 HEADER = "# SHA-256 checksums of the files that gengap wrote into this folder"
@@ -39,7 +40,7 @@ class Checksums:
             return "missing"
         if (digests := self._listed.get(self._name(path))) is None:
             return "foreign"
-        return "intact" if path.is_file() and _digest(path) in digests else "changed"
+        return "intact" if path.is_file() and file_digest(path) in digests else "changed"
 
     def is_lost(self, path: Path) -> bool:
         """Return whether gengap wrote a file at `path` that is not there any more."""
@@ -51,12 +52,26 @@ class Checksums:
 
     def add(self, path: Path, content: Path) -> None:
         """List a file whose content is still in another one."""
-        name, digest = self._name(path), _digest(content)
+        name, digest = self._name(path), file_digest(content)
         if digest not in self._listed.get(name, ()):
             start = "" if self.path.exists() else HEADER
             with self.path.open("a", encoding="utf-8", newline="\n") as file:
                 file.write(f"{start}\n{digest}  {name}")  # a line that a full disk cut does not touch the next
             self._listed[name].add(digest)
+
+    def drop_replaced(self) -> None:
+        """List each file that was written several times only as it is now, as `sha256sum --check` expects it."""
+        kept = {
+            name: digests & {file_digest(self._folder / name)}
+            for name, digests in self._listed.items()
+            if len(digests) > 1 and (self._folder / name).is_file()
+        }
+        kept = {name: digests for name, digests in kept.items() if digests}  # one that was changed stays so
+        if kept:
+            self._listed.update(kept)
+            lines = (f"{digest}  {name}" for name, digests in self._listed.items() for digest in digests)
+            with atomic_write(self.path) as part:
+                part.write_text("\n".join((HEADER, *lines)), encoding="utf-8", newline="\n")
 
     @cached_property
     def _listed(self) -> defaultdict[str, set[str]]:
@@ -86,6 +101,7 @@ def check_unchanged(path: Path) -> None:
         )
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 checksum of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

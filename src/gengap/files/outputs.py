@@ -1,20 +1,26 @@
 """Files that a user names for a result: an existing file is replaced only if the same command wrote it.
 
-Commands put a mark into pictures, pages and Parquet files. Other formats have no place for one, so such a file is
-never replaced unless the user asks for it.
+Commands put a mark into pictures, pages and Parquet files. They also note the checksum of tables, in any format, in the
+user's cache folder. A noted table is replaced only if it is unchanged: whoever edits a table may keep its mark.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from gengap.errors import PlaceError
+from gengap.files.checksums import file_digest
+from gengap.files.user_cache import private_folder
 
 SEARCHED = 1 << 16  # bytes at each end of a file where the mark may be
 MARKED = (".html", ".parquet", ".png", ".pdf", ".svg")  # endings of files with a mark
+NOTES = "written"  # the folder of the notes in the cache folder
+MOST_NOTES = 1000  # then the oldest ones are deleted
 REPLACE = "Name another file, or add --overwrite (overwrite=True) to replace it"
 
 
@@ -30,6 +36,32 @@ def has_mark(path: Path, command: str) -> bool:
         start = file.read(SEARCHED)
         file.seek(max(file.seek(0, os.SEEK_END) - SEARCHED, 0))
         return expected in start or expected in file.read()
+
+
+def note_output(path: Path, command: str) -> None:
+    """Note that a command of gengap wrote this file. Without a cache folder there is no note."""
+    if (note := _note(path)) is None:
+        return
+    with contextlib.suppress(OSError):  # such as a full disk: the file is then like one of the user's
+        note.write_text(f"{mark(command)} {file_digest(path)}")
+        oldest_first = sorted(note.parent.iterdir(), key=lambda each: each.stat().st_mtime_ns)
+        for each in oldest_first[:-MOST_NOTES]:
+            each.unlink()
+
+
+def was_written(path: Path, command: str) -> bool:
+    """Return whether a command of gengap wrote this file as it is: by its note, else by its mark."""
+    note = _note(path)
+    with contextlib.suppress(OSError):
+        if note is not None and note.exists():
+            return note.read_text(errors="replace") == f"{mark(command)} {file_digest(path)}"
+    return path.suffix.lower() in MARKED and has_mark(path, command)
+
+
+def _note(path: Path) -> Path | None:
+    """Return the place of the note on a file, whose name does not tell the file's."""
+    folder = private_folder(NOTES)
+    return folder / hashlib.sha256(os.fsencode(path.resolve())).hexdigest() if folder else None
 
 
 def check_output(path: Path, command: str, inputs: Iterable[Any] = (), *, overwrite: bool = False) -> None:
@@ -48,10 +80,8 @@ def check_output(path: Path, command: str, inputs: Iterable[Any] = (), *, overwr
             raise PlaceError(f"{path} is an input of this command, so it is not replaced. {REPLACE}")
     if not path.is_file():
         raise PlaceError(f"{path} exists already and is no plain file. {REPLACE}")
-    if path.suffix.lower() not in MARKED:
-        raise PlaceError(f"{path} exists already. {REPLACE}")
-    if not has_mark(path, command):
-        raise PlaceError(f"{path} exists already, and `gengap {command}` did not write it. {REPLACE}")
+    if not was_written(path, command):
+        raise PlaceError(f"{path} exists already, and nothing shows that `gengap {command}` wrote it. {REPLACE}")
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

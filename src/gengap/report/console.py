@@ -174,7 +174,8 @@ class Terminal:
         rows = f"{len(dataset.train):,} training and {len(dataset.validation):,} validation rows"
         test = f", {len(dataset.test):,} test rows held out" if dataset.test else ""
         of_seeds = f", {seeds} seeds" if seeds > 1 else ""
-        features = f", {len(dataset.columns)} features" if dataset.columns else ""
+        count = len(dataset.columns)
+        features = f", {count:,} feature{'s' * (count != 1)}" if count else ""
         texts = [f"{dataset.origin}: {rows}{test}{features}{of_seeds}"]
         if dataset.task != BINARY and dataset.columns:
             texts.append(target_text(dataset))

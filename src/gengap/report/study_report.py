@@ -68,7 +68,8 @@ def study_report(summary: StudySummary, folder: Path | None, width: int = 80) ->
 def _headline(summary: StudySummary) -> str:
     train, validation = (summary.rows.get(split, 0) for split in ("train", "validation"))
     facts = [summary.source, f"{train:,} training and {validation:,} validation rows"]
-    facts += [f"{len(summary.columns):,} features"] * bool(summary.columns)
+    count = len(summary.columns)
+    facts += [f"{count:,} feature{'s' * (count != 1)}"] * bool(count)
     return " · ".join([*facts, f"plan {summary.plan}", minutes(summary.seconds)])
 
 

@@ -121,6 +121,10 @@ class StudyFolder:
         for path in changed:
             _warn(f"{path} is damaged or was changed: it is made again")
 
+    def drop_replaced_checksums(self) -> None:
+        """List every file only as it is now."""
+        self._checksums.drop_replaced()
+
     def _check_place(self, path: Path) -> None:
         """Raise StudyFolderError if something is at `path` that gengap did not write."""
         if self._checksums.is_foreign(path):

@@ -29,7 +29,7 @@ from gengap.files.limits import (
     open_arrow,
     open_parquet,
 )
-from gengap.files.outputs import mark
+from gengap.files.outputs import mark, note_output
 from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
 
@@ -118,7 +118,7 @@ def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
         batches: The rows.
         schema: Their columns.
         path: The file to write.
-        command: The command of gengap that writes it. A Parquet file is marked with it.
+        command: The command of gengap that writes it, which later may replace it.
 
     Returns:
         The number of rows.
@@ -135,6 +135,7 @@ def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
         writer.write_table(pa.Table.from_batches(pending, schema))
         if isinstance(writer, pq.ParquetWriter):
             writer.add_key_value_metadata({"gengap": mark(command)})
+    note_output(path, command)
     return rows
 
 
