@@ -3,8 +3,8 @@
     files.sha256    a line for each file, as `sha256sum` prints it
 
 A file is listed before it is renamed to its name. So a file that is not listed is the user's, and one with another
-checksum is damaged or was changed. A file that was written twice has two lines, and either may be true of it until the
-study ends.
+checksum is damaged or was changed. A file that was written twice has two lines until the study ends, and either may
+be true of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Files that a user names for a result: an existing file is replaced only if the same command wrote it.
 
-Commands put a mark into pictures, pages and Parquet files. They also note the checksum of tables, in any format, in the
-user's cache folder. A noted table is replaced only if it is unchanged: whoever edits a table may keep its mark.
+Commands put a mark into pictures, pages and Parquet files. They also note the checksum of every table in the user's
+cache folder. A noted table is replaced only if it is unchanged: whoever edits a table may keep its mark.
 """
 
 from __future__ import annotations
