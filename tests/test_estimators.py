@@ -143,6 +143,19 @@ def test_numbers_have_no_labels_to_smooth() -> None:
         smoothed.fit(x, y)
 
 
+def test_a_skewed_target_is_learnt_as_its_logarithm() -> None:
+    x, y = make_regression(200, 3, random_state=0)
+    y = np.exp(y / y.std())
+    treatments = (models.LogTarget(), models.QuantileNormal(8))
+    fitted = GengapRegressor(**QUICK, treatments=treatments, random_state=0).fit(x, y)
+    assert fitted.score(x, y) > 0.8 and fitted.predict(x).min() > 0
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(x), fitted.predict(x))
+    with pytest.raises(ValueError, match="expected positive numbers of which a few are large"):
+        GengapRegressor(**QUICK, treatments=treatments).fit(x, -y)
+    with pytest.raises(ValueError, match="which is for numbers only"):
+        GengapClassifier(**QUICK, treatments=treatments).fit(x, y > 1)
+
+
 @pytest.mark.parametrize("treatment", [models.Ensemble(2), models.Mixup(), models.LabelSmoothing(0.1)])
 def test_three_classes_take_every_treatment(treatment: models.Treatment) -> None:
     x, y = blobs(3)

@@ -251,7 +251,7 @@ class LogScale(msgspec.Struct, frozen=True):
         >>> round(LogScale.of(np.geomspace(1, 10_000, 9)).scale, 2)
         2.97
         """
-        if len(values) == 0 or not values.min() > 0:
+        if len(values) == 0 or not 0 < values.min() < values.max():
             return None
         logs = np.log(values.astype(np.float64))
         if not skewness(values) > max(SKEWED, abs(2 * skewness(logs))):
@@ -263,6 +263,7 @@ class LogScale(msgspec.Struct, frozen=True):
 def skewness(values: np.ndarray) -> float:
     """Return the third standardised moment of values (rows,) that differ."""
     centred = values.astype(np.float64) - values.mean()
+    centred /= np.abs(centred).max()  # powers of large numbers have no float64
     return float((centred**3).mean() / (centred**2).mean() ** 1.5)
 
 

@@ -74,6 +74,12 @@ def test_a_folder_that_others_may_change_is_not_used(
     assert private_folder("programs") is None
 
 
+def test_another_working_folder_does_not_change_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GENGAP_CACHE", "cache")
+    assert private_folder("programs") == tmp_path / "cache" / "programs"
+
+
 @posix
 def test_a_folder_of_another_user_and_a_link_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))

@@ -48,7 +48,9 @@ def built(seed: int = 1) -> keras.Model:
 
 def test_only_positive_skewed_numbers_have_a_scale() -> None:
     assert LogScale.of(Y) is not None
+    assert LogScale.of(Y * 1e200) is not None
     assert LogScale.of(-Y) is None
+    assert LogScale.of(np.ones(4)) is None
     assert LogScale.of(np.append(Y, 0.0)) is None
     assert LogScale.of(GENERATOR.normal(50, 3, 400)) is None
     assert LogScale.of(np.exp(-np.exp(GENERATOR.normal(0, 2, 400)))) is None, "its logarithms are skewed more"

@@ -27,6 +27,7 @@ from gengap.train.types import TrainConfig, TrainResult
 
 GENERATOR = np.random.default_rng(3)
 SKEWED = np.exp(2 * GENERATOR.normal(size=3_000)).astype(np.float32)
+FEW = np.repeat([1.0, 5.0, 6.0], [900, 90, 10])
 PLAN = Plan(
     name="scores",
     trials=(Trial(run="scores/Tiny", units=(8,), treatments=(models.QuantileNormal(),)),),
@@ -49,8 +50,8 @@ def test_a_skewed_column_becomes_normal_as_scikit_learn_makes_it() -> None:
 
 
 def test_scores_rise_with_the_values_and_have_mean_0_and_deviation_1() -> None:
-    for values in (SKEWED, np.round(SKEWED), np.repeat([1.0, 5.0, 6.0], [900, 90, 10])):
-        found = interpolated(values)
+    for knots, values in [(64, SKEWED), (64, np.round(SKEWED)), (64, FEW), (2, SKEWED), (2, FEW), (3, FEW)]:
+        found = interpolated(values, knots)
         order = np.argsort(values, kind="stable")
         assert (np.diff(found[order]) >= 0).all()
         assert found.mean() == pytest.approx(0, abs=1e-5)

@@ -21,7 +21,7 @@ from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models import backend
 from gengap.models.treatments import Treatment
-from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
+from gengap.tasks import BINARY, AnyTask, LogScale, Multiclass, Regression
 
 if TYPE_CHECKING:
     import keras
@@ -65,7 +65,8 @@ class NetworkEstimator(BaseEstimator):
         constant = spread <= 1e-12 * np.abs(self._mean)
         self._scale = np.where(constant, 1.0, spread)
         if isinstance(task, Regression):
-            task = Regression(float(y[train].mean()), float(y[train].std()) or 1.0)
+            learnt = y[train]
+            task = Regression(float(learnt.mean()), float(learnt.std()) or 1.0, LogScale.of(learnt))
         self._task, y = task, task.encoded(y)
         x = self._prepared(X)
         rows = [Rows(x[part], y[part], None if weights is None else weights[part]) for part in (train, held)]
@@ -124,6 +125,8 @@ class NetworkEstimator(BaseEstimator):
         for treatment in self.treatments:
             if treatment.classes_only and not task.by_class:
                 raise UsageError(f"treatments has {treatment}, which is for classes only; leave it out")
+            if treatment.skewed_numbers_only and task.by_class:
+                raise UsageError(f"treatments has {treatment}, which is for numbers only; leave it out")
 
     def _prepared(self, X: np.ndarray) -> np.ndarray:
         return ((X - self._mean) / self._scale).astype(np.float32)

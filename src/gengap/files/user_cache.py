@@ -19,9 +19,10 @@ def cache_folder() -> Path:
 def private_folder(name: str) -> Path | None:
     """Return a folder in the cache folder, made if necessary, that only this user can change; or None.
 
-    On Windows the user's cache folder is protected by its access list, which is not checked.
+    The path is absolute: from another working folder a relative one would be a folder that was not checked. On
+    Windows the user's cache folder is protected by its access list, which is not checked.
     """
-    folder = cache_folder() / name
+    folder = cache_folder().absolute() / name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         private = all(_is_private(path) for path in (folder, folder.parent)) and os.access(folder, os.W_OK)

@@ -28,9 +28,9 @@ def normal_scores(values: np.ndarray, knots: int) -> tuple[np.ndarray, np.ndarra
         return np.full(knots, distinct[0], np.float32), np.zeros(knots, np.float32)
     ranks = (np.cumsum(counts) - counts / 2) / len(values)
     scores, chosen = ndtri(ranks), np.arange(len(distinct))
-    if len(distinct) > knots:  # half of the knots at equal shares of the values, half at equal scores
+    if len(distinct) > knots:  # half of the knots at equal shares of the values, half at scores, from both ends
         shares = np.linspace(ranks[0], ranks[-1], knots // 2)
-        spaced = ndtr(np.linspace(scores[0], scores[-1], knots - knots // 2))
+        spaced = ndtr(np.linspace(scores[-1], scores[0], knots - knots // 2))
         middles = (ranks[1:] + ranks[:-1]) / 2
         chosen = np.unique(np.searchsorted(middles, np.concatenate([shares, spaced])))
     between = np.interp(distinct, distinct[chosen], scores[chosen])
