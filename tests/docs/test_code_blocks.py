@@ -45,7 +45,18 @@ NOT_RUN = {  # a command of a console block: why it is only parsed
 }
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 # Of benchmarks and other tools:
-OTHERS = {"--corpus", "--docs", "--python", "--sample", "--out", "--logdir", "--runs", "--seed", "--first"}
+OTHERS = {
+    "--constraint",
+    "--corpus",
+    "--docs",
+    "--python",
+    "--sample",
+    "--out",
+    "--logdir",
+    "--runs",
+    "--seed",
+    "--first",
+}
 
 
 class Block(NamedTuple):

@@ -137,6 +137,18 @@ def test_no_curve_leaves_the_picture_without_a_mark() -> None:
     assert len(lines(ax, "above")) == 1 and not lines(plots.curves([history()]), "above")
 
 
+def test_the_legend_covers_no_curve_that_goes_up() -> None:
+    ax = plots.curves([history(rise=0.004), history("sizes/Small", rise=0.005)])
+    figure, found = ax.get_figure(root=True), ax.get_legend()
+    assert figure and found
+    figure.draw_without_rendering()
+    box = found.get_window_extent()
+    covered = [
+        box.contains(*point) for line in ax.get_lines() for point in ax.transData.transform(line.get_xydata())
+    ]
+    assert len(covered) > 100 and not any(covered)
+
+
 def test_smoothing_is_counted_in_epochs_where_logs_are_sparse() -> None:
     epochs = np.arange(0, 1000, 100)
     values = np.random.default_rng(0).random(10)

@@ -342,7 +342,7 @@ def finish_axes(ax: Axes, x: str, y: str, handles: Sequence[Line2D] | None = Non
     if handles is None:
         ax.legend(loc="best", framealpha=0.9, prop=FONT)
     elif handles:
-        ax.legend(handles=handles, loc="upper right", framealpha=0.9, prop=FONT)
+        ax.legend(handles=handles, loc="best", framealpha=0.9, prop=FONT)
     return ax
 
 
