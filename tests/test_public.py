@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -113,3 +114,16 @@ def test_readme_commands_exist() -> None:
 
     for command in set(re.findall(r"^\$ gengap (\w+)", README, re.MULTILINE)):
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+
+
+def test_the_changes_name_this_version_and_say_nothing_twice() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    releases = re.findall(r"^## (\S+) \((.*)\)$", text, re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert releases[0][0] == gengap.__version__ == project["version"]
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    assert len(sections) == len(releases)
+    for release in sections:
+        headings = re.findall(r"^\*\*(.*)\*\*$", release, re.MULTILINE)
+        entries = [line for line in release.splitlines() if line.startswith("- ")]
+        assert len(headings) == len(set(headings)) and len(entries) == len(set(entries)) > 5

@@ -73,7 +73,7 @@ __all__ = [
     "predict",
     "study",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 choose_backend()
 bound_worker_threads()

@@ -119,7 +119,7 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
         target=f"sick{hostile}",
         seeds=tuple(range(seeds)),
         provenance=Provenance(
-            versions={"gengap": "0.1.0", f"python{hostile}": "3.12"},
+            versions={"gengap": "0.2.0", f"python{hostile}": "3.12"},
             cores=2,
             command=("gengap", "study", f"table{hostile}.csv", "--plan", "quick"),
             call=f"gengap.study({f'table{hostile}.csv'!r}, 'quick')",
