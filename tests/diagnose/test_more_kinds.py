@@ -138,7 +138,27 @@ def test_numbers_named_by_a_split_alone_are_scores_beside_a_loss(tmp_path: Path)
     path.write_text("\n".join(lines), encoding="utf-8")
     (log,) = read(path)
     found = choose_curves(log)
-    assert (found.metric, found.train_column, found.higher_is_better) == ("Val score", "Train score", True)
+    assert (found.metric, found.train_column, found.higher_is_better) == ("Val", "Train", True)
     path.write_text("\n".join(line.replace("Loss: ", "Time: ") for line in lines), encoding="utf-8")
     (log,) = read(path)
     assert not choose_curves(log).higher_is_better
+    lines = [f"Epoch: {e}, Loss: {2 / e:.4f}, Train: {1 / e:.4f}, Val: {1 / e + 0.1:.4f}" for e in range(1, 12)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    (log,) = read(path)
+    assert not choose_curves(log).higher_is_better, "they fall as the loss does"
+
+
+@pytest.mark.parametrize(
+    "name", ["Val loss {}", "Val recall {}", "Val acc top {}", "Val Hits at {}", "Val f1 class {}"]
+)
+def test_a_number_in_the_name_of_a_metric_is_no_step(name: str, tmp_path: Path) -> None:
+    def line(e: int) -> str:
+        first, second = name.format(1), name.format(10)
+        return f"Epoch {e} train loss: {1 / e:.4f} {first}: {0.5 + e / 50:.4f} {second}: {0.1 + e / 50:.4f}"
+
+    path = tmp_path / "train.log"
+    path.write_text("\n".join(map(line, range(1, 12))), encoding="utf-8")
+    (log,) = read(path)
+    found = choose_curves(log)
+    assert found.validation.epochs.tolist() == list(range(1, 12))
+    assert found.validation.values.tolist() == [float(f"{0.5 + e / 50:.4f}") for e in range(1, 12)]

@@ -137,7 +137,7 @@ def _unassigned_curves(log: Log, column: str) -> MetricCurves:
         metric=column,
         validation=series,
         train=None,
-        higher_is_better=_climbs(series) if higher is None else higher,
+        higher_is_better=climbs(series.values) if higher is None else higher,
         log=log,
     )
 
@@ -186,7 +186,7 @@ def _curves(log: Log, metric: str) -> MetricCurves:
     trained = None if train_key is None else log.names.get(train_key, train_key[1])
     higher = direction(metric)
     if higher is None:
-        higher = train is not None and _climbs(train)
+        higher = train is not None and climbs(train.values)
     elif not higher and _is_negated(metric, series["validation", metric]):
         higher = True
     return MetricCurves(
@@ -231,9 +231,9 @@ def _spellings(metric: str) -> list[str]:
     return [b for one, other in SAME.items() for a, b in ((one, other), (other, one)) if a == metric]
 
 
-def _climbs(train: Series) -> bool:
+def climbs(values: np.ndarray) -> bool:
     """Return whether the last quarter lies above the first: training improves its own metric."""
-    finite = train.values[np.isfinite(train.values)]
+    finite = values[np.isfinite(values)]
     quarter = max(len(finite) // 4, 1)
     return len(finite) > 1 and float(finite[-quarter:].mean()) > float(finite[:quarter].mean())
 

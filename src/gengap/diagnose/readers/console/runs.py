@@ -13,7 +13,7 @@ from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_series
-from gengap.diagnose.run_curves import Log
+from gengap.diagnose.run_curves import Log, climbs
 from gengap.text.catalog import Message
 
 
@@ -31,7 +31,7 @@ class Curve(NamedTuple):
 def console_logs(found: Collector) -> list[Log]:
     """Return the runs that a collector found; none if there is no curve."""
     columns = _one_form_each(found)
-    columns = _direction_by_best(found, columns)
+    columns = _named_scores(found, columns)
     keys = assign(columns)
     if not _is_training(found, [columns[name] for name in keys]):
         return []
@@ -149,16 +149,27 @@ def _apart(found: Collector, main: Column, other: Column) -> bool:
     return bool(np.isfinite(others).all()) and np.isin(others, own).mean() < 0.1
 
 
-def _direction_by_best(found: Collector, columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Return columns with an unnamed metric called "score" if the log's own "best" is its highest value."""
-    validation = columns.get("test") or columns.get("validation")
-    if found.best is None or validation is None:
-        return dict(columns)
-    highest, lowest = max(validation.values), min(validation.values)
-    if abs(found.best - highest) > abs(found.best - lowest):
+def _named_scores(found: Collector, columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Return columns with an unnamed metric called "score" if it is one.
+
+    It is if the log's own "best" is its highest value, or if it rises in training beside a loss.
+    """
+    if not (_best_is_highest(found, columns) or ("loss" in columns and _rises(columns.get("train")))):
         return dict(columns)
     unnamed = ("train", "validation", "test")
     return {f"{name}_score" if name in unnamed else name: column for name, column in columns.items()}
+
+
+def _best_is_highest(found: Collector, columns: Mapping[str, Column]) -> bool:
+    validation = columns.get("test") or columns.get("validation")
+    if found.best is None or validation is None:
+        return False
+    highest, lowest = max(validation.values), min(validation.values)
+    return abs(found.best - highest) <= abs(found.best - lowest)
+
+
+def _rises(column: Column | None) -> bool:
+    return column is not None and climbs(np.asarray(column.values, np.float64))
 
 
 def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -> list[Log]:

@@ -122,7 +122,7 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         elif kind is not None:
             found.append(Place(kind, i, phrase.name))
         elif not found and _name_of_step(texts, phrases, i) is not None:
-            found.append(Place("step", i, ""))
+            found.append(Place("step" if AT_STEP.search(phrase.name) else "count", i, ""))
         elif not phrase.name and not phrase.context and not any(p.kind in ("epoch", "step") for p in found):
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
             if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s", texts[i + 1]):
@@ -204,8 +204,8 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
         split = own[0] if own else None
         bare = _without_splits(plain) if own else plain
         if own and not bare:
-            of_its_own = counted_alone and training_is_bare  # Loss: 0.5, Train: 0.9, Val: 0.8
-            bare = "score" if of_its_own else _without_splits(in_plain_english(metric))
+            of_its_own = counted_alone and training_is_bare  # Loss: 0.5, Train: 0.9: the curves say what it is
+            bare = "" if of_its_own else _without_splits(in_plain_english(metric))
             name = f"{name} {bare}" if bare else name
         elif not own:
             guess = carried or (glued if name.lower() in again else None)
@@ -233,9 +233,11 @@ def _take_unnamed(texts: Sequence[str], phrases: Sequence[Phrase], i: int, found
         plain = in_plain_english(name)
         own = splits_in_order(plain)
         split = own[0] if own else None
+        canonical = canonical_name(split, _without_splits(plain))
         if last and last.number == i - 1:
             found.pop()
-        found.append(Named(i, name, canonical_name(split, _without_splits(plain)), split is not None, name))
+        if all(each.canonical != canonical for each in found):  # recall 5: 0.2 recall 10: 0.3: only the first
+            found.append(Named(i, name, canonical, split is not None, name))
     elif last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
         found[-1] = last._replace(average=i) if last.number == i - 1 else last
     elif last and last.second and re.fullmatch(r"\s*[/,|]\s*", texts[i]):
