@@ -29,6 +29,7 @@ from gengap.options.spec import VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
+from gengap.report.conclusions import conclusion_messages
 from gengap.report.html import render, render_main, script_json, write_report
 from gengap.report.page import (
     ALL,
@@ -213,6 +214,21 @@ def test_a_loss_no_lower_than_one_answer_for_every_row_is_told(constant: float |
     kept = msgspec.structs.replace(summary.recommendation, expected=expected)
     page = study_page(msgspec.structs.replace(summary, recommendation=kept), histories)
     assert ("one constant prediction for every row, 0.4000" in Read(render_main(page, ENGLISH)).text) is told
+
+
+def test_on_test_rows_recommended_trees_are_not_compared_with_themselves() -> None:
+    summary, histories = study_made()
+    test = summary.test
+    assert test is not None
+    metrics = {"binary_crossentropy": 0.4321, "rmse": 2.5, "mae": 1.0}
+    alone = {"run": test.baseline, "metrics": metrics, "baseline_metrics": metrics, "comparisons": (), "note": None}
+    summary = msgspec.structs.replace(summary, test=msgspec.structs.replace(test, **alone))
+    page = Read(render_main(study_page(summary, histories), ENGLISH)).text
+    section = page[page.index("rows that no trial used") :].partition("The data and its split")[0]
+    texts = [ENGLISH.render(each) for each in conclusion_messages(summary) if "conclusion-test" in each.code]
+    assert len(texts) == 2
+    for text, value in ((section, "0.4321"), (texts[0], "0.4321"), (texts[1], "2.5")):
+        assert text.count(test.baseline) == text.count(value) == 1
 
 
 def test_finalists_are_a_table_where_there_are_any() -> None:

@@ -225,9 +225,11 @@ def _test(summary: StudySummary) -> Iterator[Message]:
         return
     loss = next((each for each in test.comparisons if each.metric in LOSSES), None)
     low, high = loss.interval if loss is not None else (None, None)
+    compared = test.run != test.baseline  # the trees may be the recommended model
     yield Message(
         "conclusion-test",
         {
+            "compared": compared,
             "rows": test.rows,
             "run": test.run,
             "score": "r2" if "r2" in test.metrics else "accuracy",
@@ -242,6 +244,7 @@ def _test(summary: StudySummary) -> Iterator[Message]:
     if "rmse" in test.metrics and "rmse" in test.baseline_metrics:
         ours = {name: units(test.metrics.get(name)) for name in ("rmse", "mae")}
         theirs = {f"baseline_{name}": units(test.baseline_metrics.get(name)) for name in ("rmse", "mae")}
-        yield Message("conclusion-test-units", ours | theirs | {"run": test.run, "baseline": test.baseline})
+        names = {"run": test.run, "baseline": test.baseline, "compared": compared}
+        yield Message("conclusion-test-units", ours | theirs | names)
     if test.note is not None:
         yield test.note

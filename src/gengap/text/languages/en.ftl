@@ -605,7 +605,10 @@ conclusion-expected = Expected on new rows: loss { ESTIMATE($loss) }{ $score ->
    *[none] .
 }
 conclusion-expected-units = In the target's units: RMSE { $rmse }, MAE { $mae }.
-conclusion-test-units = In the target's units: { $run } has RMSE { $rmse } and MAE { $mae }, { $baseline } { $baseline_rmse } and { $baseline_mae }.
+conclusion-test-units = In the target's units: { $run } has RMSE { $rmse } and MAE { $mae }{ $compared ->
+    [true] , { $baseline } { $baseline_rmse } and { $baseline_mae }.
+   *[false] .
+}
 conclusion-loss-here = Its validation loss is { FIXED($loss) }. What it will be on new rows is not known.
 conclusion-selection-loss = Validation loss { FIXED($loss) } (optimistic: the model was chosen on these rows).
 conclusion-no-lower-than-constant = The expected loss is no better than that of one constant prediction for every row, { FIXED($loss) }{ $learnt ->
@@ -615,7 +618,10 @@ conclusion-no-lower-than-constant = The expected loss is no better than that of 
 conclusion-test = { $rows } test rows, used by no trial: { $run } has loss { FIXED($loss) } and { $score ->
     [r2] R²
    *[accuracy] accuracy
-} { PERCENT($share, digits: 1) }, { $baseline } { FIXED($baseline_loss) } and { PERCENT($baseline_share, digits: 1) }{ $difference ->
+} { PERCENT($share, digits: 1) }{ $compared ->
+    [true] , { $baseline } { FIXED($baseline_loss) } and { PERCENT($baseline_share, digits: 1) }
+   *[false] {""}
+}{ $difference ->
     [none] .
    *[known] . Difference in loss: { ESTIMATE($difference, signed: 1) }.
 }

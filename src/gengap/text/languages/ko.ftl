@@ -516,7 +516,10 @@ conclusion-expected = 새 행에서 예상되는 손실 { ESTIMATE($loss) }{ $sc
    *[none] .
 }
 conclusion-expected-units = 목표값의 단위로: RMSE { $rmse }, MAE { $mae }.
-conclusion-test-units = 목표값의 단위로: { $run }의 RMSE { $rmse }, MAE { $mae }, { $baseline }은(는) { $baseline_rmse }, { $baseline_mae }.
+conclusion-test-units = 목표값의 단위로: { $run }의 RMSE { $rmse }, MAE { $mae }{ $compared ->
+    [true] , { $baseline }은(는) { $baseline_rmse }, { $baseline_mae }.
+   *[false] .
+}
 conclusion-loss-here = 검증 손실은 { FIXED($loss) }입니다. 새 행에서 얼마일지는 알 수 없습니다.
 conclusion-selection-loss = 검증 손실 { FIXED($loss) }(모델을 고른 행에서 잰 값이라 실제보다 좋게 보입니다).
 conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 답을 낼 때의 손실({ FIXED($loss) })보다 낮지 않습니다{ $learnt ->
@@ -526,7 +529,10 @@ conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 
 conclusion-test = 어떤 실험에도 쓰지 않은 테스트 행 { $rows }개: { $run }의 손실 { FIXED($loss) }, { $score ->
     [r2] R²
    *[accuracy] 정확도
-} { PERCENT($share, digits: 1) }. { $baseline }의 손실 { FIXED($baseline_loss) }, { PERCENT($baseline_share, digits: 1) }{ $difference ->
+} { PERCENT($share, digits: 1) }{ $compared ->
+    [true] . { $baseline }의 손실 { FIXED($baseline_loss) }, { PERCENT($baseline_share, digits: 1) }
+   *[false] {""}
+}{ $difference ->
     [none] .
    *[known] . 손실의 차이: { ESTIMATE($difference, signed: 1) }.
 }
