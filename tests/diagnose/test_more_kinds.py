@@ -96,6 +96,36 @@ def test_an_error_below_zero_is_better_when_higher(tmp_path: Path, metric: str, 
     assert (found.metric, found.higher_is_better) == (f"Val {metric}", sign < 0)
 
 
+def write_numbered(folder: Path, names: list[str]) -> None:
+    folder.mkdir()
+    for i, name in enumerate(names, 1):
+        record = {"train_loss": 1 / i, "val_loss": 1 / i + 0.1}
+        (folder / f"{name}.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+@pytest.mark.parametrize("names", ["metrics_{}", "epoch{}", "checkpoint-step-{}"])
+def test_numbered_files_of_a_run_are_its_epochs(names: str, tmp_path: Path) -> None:
+    write_numbered(tmp_path / "run", [names.format(i) for i in (2, 4, 6, 8)])
+    (log,) = read(tmp_path / "run")
+    assert choose_curves(log).validation.epochs.tolist() == [2, 4, 6, 8]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"fold_{i}" for i in range(4)],
+        [f"seed{i}_7" for i in range(4)],
+        [f"trial_{i}" for i in range(4)],
+        ["batch16", "batch32", "batch64"],
+        ["lr_0.1", "lr_0.01", "lr_0.001"],
+    ],
+)
+def test_files_of_folds_seeds_and_settings_are_no_epochs(names: list[str], tmp_path: Path) -> None:
+    write_numbered(tmp_path / "results", names)
+    with pytest.raises(DataError, match="no log is in this folder"):
+        read(tmp_path / "results")
+
+
 @settings(max_examples=15, deadline=None)
 @given(losses=LOSSES)
 def test_a_page_with_a_table_is_read(tmp_path_factory: pytest.TempPathFactory, losses: list[float]) -> None:

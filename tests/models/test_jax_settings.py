@@ -81,6 +81,16 @@ def test_another_working_folder_does_not_change_the_folder(tmp_path: Path, monke
 
 
 @posix
+def test_new_folders_are_private_whatever_the_users_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENGAP_CACHE", str(tmp_path / "cache"))
+    before = os.umask(0o002)  # the group may write: the default of some systems
+    try:
+        assert private_folder("programs") == tmp_path / "cache" / "programs"
+    finally:
+        os.umask(before)
+
+
+@posix
 def test_a_folder_of_another_user_and_a_link_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()

@@ -24,7 +24,8 @@ def private_folder(name: str) -> Path | None:
     """
     folder = cache_folder().absolute() / name
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (folder.parent, folder):  # a mode does not count for parents
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         private = all(_is_private(path) for path in (folder, folder.parent)) and os.access(folder, os.W_OK)
     except (OSError, RuntimeError):  # no home, no room, no permission
         return None

@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 
+from gengap.diagnose.readers.console.phrases import EPOCH, STEP, words
 from gengap.diagnose.readers.documents import table_of_records
 from gengap.diagnose.readers.log_table import ROLES
 from gengap.diagnose.readers.table_layouts import read_log_table
@@ -17,6 +19,22 @@ from gengap.diagnose.run_curves import Log
 NAME = re.compile(r"(.*?)(\d{1,9})\.json")
 MAX_BYTES = 1 << 20  # of one file
 FEWEST = 3  # files that show a run
+OF_OTHERS = {
+    "fold",
+    "run",
+    "trial",
+    "seed",
+    "split",
+    "cv",
+    "exp",
+    "experiment",
+    "model",
+    "config",
+    "repeat",
+    "batch",
+    "bs",
+    "size",
+}
 
 Record = dict[str, object]
 
@@ -41,7 +59,7 @@ def read_epoch_files(paths: Sequence[Path], folder: Path, file: str) -> list[Log
             runs.setdefault((path.parent, found[1]), []).append((int(found[2]), record))
     logs: list[Log] = []
     for (parent, stem), numbered in runs.items():
-        if len(numbered) >= FEWEST:
+        if len(numbered) >= FEWEST and _are_epochs(stem, numbered):
             shown = Path(file) / (parent / f"{stem}*.json").relative_to(folder)
             logs += read_log_table(table_of_records(_in_order(numbered), str(shown)))
     curves = (log for log in logs if any(len(series) > 1 for series in log.history.series.values()))
@@ -56,6 +74,19 @@ def _record(path: Path) -> Record | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def _are_epochs(stem: str, numbered: Sequence[tuple[int, Record]]) -> bool:
+    """Return whether the files are epochs of one run, and not folds, seeds or values of a setting.
+
+    They are if they or their names say so, or if their numbers have equal distances.
+    """
+    named = set(words(stem))
+    if named & (EPOCH | STEP) or all(set(record) & set(ROLES["epoch"]) for _, record in numbered):
+        return True
+    numbers = sorted(number for number, _ in numbered)
+    distances = {after - before for before, after in pairwise(numbers)}
+    return not named & OF_OTHERS and not re.search(r"\d\.$", stem) and len(distances) == 1 and distances != {0}
 
 
 def _in_order(numbered: Sequence[tuple[int, Record]]) -> list[Record]:
