@@ -57,11 +57,11 @@ class Clock:
 class Late(SilentDisplay):
     """Sets a clock to a late time once a run has trained for some epochs."""
 
-    def __init__(self, clock: Clock, run: str) -> None:
-        self._clock, self._run = clock, run
+    def __init__(self, clock: Clock, run: str, seed: int = 0) -> None:
+        self._clock, self._run, self._seed = clock, run, seed
 
     def progress(self, progress: Progress) -> None:
-        if progress.run == self._run:
+        if (progress.run, progress.seed) == (self._run, self._seed):
             self._clock.now = 1e9
 
 
@@ -325,6 +325,21 @@ def test_a_first_trial_that_is_slower_than_all_minutes_is_an_answer(clock: Clock
     assert found.summary.budget is not None
     assert found.summary.budget.left_out == ("sizes/Small", "sizes/Wide")
     assert found.summary.recommendation is not None
+
+
+def test_models_that_lack_a_seed_are_not_called_untrained(clock: Clock) -> None:
+    plan = msgspec.structs.replace(PLAN, trials=PLAN.trials[:2])
+    late = Late(clock, "sizes/Tiny", seed=1)
+    found = gengap.study(
+        "collider", plan, minutes=60, jobs=1, seeds=2, max_epochs=3, display=late, train=200, validation=100
+    )
+    assert len(found.trials) == 3
+    budget = found.summary.budget
+    assert budget is not None
+    assert (budget.left_out, budget.fewer_seeds) == ((), ("sizes/Small",))
+    assert "1 model was not trained with every seed: sizes/Small." in str(
+        study_html(found.summary, found.histories)
+    )
 
 
 def test_without_time_a_repeated_study_trains_nothing_more(clock: Clock, tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ class BudgetSummary(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         minutes: Minutes that it might take.
         rows: Training rows used, and all; None if all were used.
-        left_out: Runs that were not trained, or not with every seed.
+        left_out: Runs that were not trained.
+        fewer_seeds: Runs that were trained, but not with every seed.
         shortened: Runs that ended at the deadline, so perhaps too early.
         not_cross_validated: Finalists that were not cross-validated, the best first.
     """
@@ -137,6 +138,7 @@ class BudgetSummary(msgspec.Struct, frozen=True, kw_only=True):
     minutes: float
     rows: tuple[int, int] | None = None
     left_out: tuple[str, ...] = ()
+    fewer_seeds: tuple[str, ...] = ()
     shortened: tuple[str, ...] = ()
     not_cross_validated: tuple[str, ...] = ()
 
@@ -146,7 +148,7 @@ class BudgetSummary(msgspec.Struct, frozen=True, kw_only=True):
         found: list[Message] = []
         if self.rows is not None:
             found.append(Message("budget-rows", {"used": self.rows[0], "rows": self.rows[1]}))
-        for name in ("left_out", "shortened", "not_cross_validated"):
+        for name in ("left_out", "fewer_seeds", "shortened", "not_cross_validated"):
             if runs := getattr(self, name):
                 shown = {"names": runs[:NAMED_RUNS], "more": max(len(runs) - NAMED_RUNS, 0)}
                 found.append(Message(f"budget-{name.replace('_', '-')}", {"count": len(runs), **shown}))

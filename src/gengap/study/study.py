@@ -240,11 +240,13 @@ def _budget_summary(scheduler: Scheduler, all_rows: int) -> BudgetSummary | None
     """Return what was left out for lack of time; None if the minutes were not limited."""
     if scheduler.budget is None:
         return None
-    used = len(scheduler.dataset.train)
+    used, trained = len(scheduler.dataset.train), {run for run, _ in scheduler.finished}
+    left_out = tuple(dict.fromkeys(run for run, _ in scheduler.left_out))
     return BudgetSummary(
         minutes=scheduler.budget.minutes,
         rows=(used, all_rows) if used < all_rows else None,
-        left_out=tuple(dict.fromkeys(run for run, _ in scheduler.left_out)),
+        left_out=tuple(run for run in left_out if run not in trained),
+        fewer_seeds=tuple(run for run in left_out if run in trained),
         shortened=tuple(dict.fromkeys(t.run for t in scheduler.shortened)),
         not_cross_validated=scheduler.not_cross_validated,
     )

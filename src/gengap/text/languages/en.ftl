@@ -512,6 +512,13 @@ budget-left-out = { $count } { $count ->
     [0] .
    *[other] {" "}and { $more } more.
 }
+budget-fewer-seeds = { $count } { $count ->
+    [one] model was
+   *[other] models were
+} not trained with every seed: { $names }{ $more ->
+    [0] .
+   *[other] {" "}and { $more } more.
+}
 budget-shortened = { $count } { $count ->
     [one] model
    *[other] models

@@ -435,6 +435,10 @@ budget-left-out = 모델 { $count }개는 훈련하지 않았습니다: { $names
     [0] .
    *[other] {" "}외 { $more }개.
 }
+budget-fewer-seeds = 모델 { $count }개는 일부 시드로만 훈련했습니다: { $names }{ $more ->
+    [0] .
+   *[other] {" "}외 { $more }개.
+}
 budget-shortened = 모델 { $count }개는 시간이 다 되어 끝났으므로 너무 일렀을 수 있습니다: { $names }{ $more ->
     [0] .
    *[other] {" "}외 { $more }개.
