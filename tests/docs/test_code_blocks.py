@@ -56,6 +56,7 @@ OTHERS = {
     "--runs",
     "--seed",
     "--first",
+    "--table",
 }
 
 
