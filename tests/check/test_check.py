@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import GradientBoostingRegressor, StackingClassifier, VotingClassifier
-from sklearn.linear_model import LassoCV, LogisticRegression, LogisticRegressionCV, Ridge, RidgeCV
+from sklearn.linear_model import LarsCV, LassoCV, LogisticRegression, LogisticRegressionCV, Ridge, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -349,6 +349,7 @@ def test_folds_drawn_again_are_paired_within_each_drawing() -> None:
             {"near__n_neighbors", "final_estimator__C"},
         ),
         (RidgeCV([0.5]), "Ridge", {"alpha"}),
+        (LarsCV(cv=2), "LarsCV", set()),
         (make_pipeline(StandardScaler(), LassoCV(alphas=[0.1], cv=2)), "Pipeline(Lasso)", {"lassocv__alpha"}),
         (
             make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=[0.5], cv=2)),

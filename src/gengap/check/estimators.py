@@ -151,9 +151,10 @@ def _without_choice(estimator: Any) -> type | None:
 
 
 def _has_chosen(fitted: Any) -> bool:
-    return hasattr(fitted, "best_params_") or (
-        _without_choice(fitted) is not None and any(hasattr(fitted, f"{name}_") for name in CHOSEN)
-    )
+    if hasattr(fitted, "best_params_"):
+        return True
+    kind = _without_choice(fitted)  # Lars can't take the alpha that LarsCV chooses
+    return kind is not None and any(hasattr(fitted, f"{name}_") and name in kind().get_params() for name in CHOSEN)
 
 
 def _chosen(fitted: Any) -> Any:
