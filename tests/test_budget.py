@@ -9,10 +9,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import gengap
+from gengap.cli import app
 from gengap.data.dataset import load
+from gengap.errors import UsageError
 from gengap.models import Dropout, Ensemble
+from gengap.options.study_options import RunSpec
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import full
 from gengap.report.study_report import study_html
@@ -245,6 +249,18 @@ def test_trials_of_a_growing_plan_leave_time_for_others() -> None:
     assert plan.growth is not None
     assert budget.share(plan.growth.size_trials(), plan) < budget.share(plan.trials, plan) < 1
     assert budget.share(PLAN.trials, PLAN) == 1
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("inf"), float("nan")])
+def test_minutes_are_a_number_above_0(minutes: float) -> None:
+    with pytest.raises(UsageError, match=r"minutes is .*, expected a number of minutes above 0, at most 525,600"):
+        RunSpec(minutes=minutes)
+
+
+def test_minutes_that_are_no_number_are_refused_on_the_command_line() -> None:
+    result = CliRunner().invoke(app, ["study", "--minutes", "nan"])
+    assert result.exit_code == 2
+    assert "nan is not a number" in result.output and "inf" not in result.output
 
 
 def test_more_minutes_take_more_rows() -> None:

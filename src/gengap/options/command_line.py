@@ -100,8 +100,8 @@ def number_option(
             hint = f"; write {float(share[1]) / 100:g}" if share else ""
             raise typer.BadParameter(f"{value!r} is not a {kind}{hint}") from None
         if not least <= number <= most:
-            limits = f"at least {least:g}" if most == math.inf else f"{least:g} to {most:g}"
-            raise typer.BadParameter(f"{value} is not a {kind} of {limits}")
+            limits = f" of at least {least:g}" if most == math.inf else f" of {least:g} to {most:g}"
+            raise typer.BadParameter(f"{value} is not a {kind}{limits if least > -math.inf else ''}")
         return number
 
     return typer.Option(parser=check, metavar=metavar, help=help)

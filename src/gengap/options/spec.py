@@ -29,7 +29,10 @@ RESTARTS = ("auto", "continue", "split")  # what to do where the epochs of a log
 
 Count = Annotated[int, msgspec.Meta(ge=1, extra={"expected": "a whole number of at least 1"})]
 CountOrZero = Annotated[int, msgspec.Meta(ge=0, extra={"expected": "a whole number of at least 0"})]
-Minutes = Annotated[float, msgspec.Meta(gt=0, extra={"expected": "a number of minutes above 0"})]
+YEAR = 525_600  # minutes
+Minutes = Annotated[
+    float, msgspec.Meta(gt=0, le=YEAR, extra={"expected": f"a number of minutes above 0, at most {YEAR:,}"})
+]
 Gibibytes = Annotated[float, msgspec.Meta(gt=0, extra={"expected": "a number of GiB above 0"})]
 
 
