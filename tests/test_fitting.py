@@ -214,6 +214,18 @@ def test_targets_that_the_loss_does_not_take_are_refused_before_training(
     assert int(model.optimizer.iterations.numpy()) == 0
 
 
+@pytest.mark.parametrize("split", ["train", "validation", "neither"])
+def test_a_loss_that_is_no_longer_finite_is_warned_of_with_the_row(split: str) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e30 if split == "neither" else 0.01), "mse")
+    x = {"train": X[:40].copy(), "validation": X[:40].copy()}
+    if split in x:
+        x[split][7, 2] = np.inf
+    said = f"{split}: x holds a value that is not finite, in row 7" if split in x else "Try a lower learning rate"
+    with pytest.warns(GengapWarning, match=rf"^model: the loss is no longer finite after \d+ epochs?.* {said}"):
+        gengap.fit(model, (x["train"], Y[:40, 0]), (x["validation"], Y[:40, 0]), epochs=50)
+
+
 def test_targets_that_the_loss_takes_are_trained_on() -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     model.compile("sgd", SPARSE)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gengap.data.rows import Rows, list_arrays, to_rows
 from gengap.data.stored_rows import StoredRows
@@ -64,6 +66,9 @@ def fit(
     Raises:
         UsageError: The model isn't compiled or can't take the rows, or an argument is wrong.
 
+    Warns:
+        GengapWarning: Keras' own loop trains, or the loss is no longer finite.
+
     >>> import numpy as np
     >>> from gengap import fit, models
     >>> model = models.tiny(features=2)
@@ -93,7 +98,24 @@ def fit(
     if why_slower is not None:
         message = f"gengap.fit trains by Keras' own loop, with the same history but slower: {why_slower}"
         warnings.warn(message, GengapWarning, stacklevel=2)
+    if result.stopped == "diverged":
+        why = _why_not_finite({"train": rows, "validation": held_out})
+        message = (
+            f"{run}: the loss is no longer finite after {result.history.epochs} epochs, so training ended. {why}"
+        )
+        warnings.warn(message, GengapWarning, stacklevel=2)
     return result.history
+
+
+def _why_not_finite(splits: Mapping[str, Rows]) -> str:
+    """Return what may be the reason: the first row with a value that is not finite, or else the learning rate."""
+    for split, rows in splits.items():
+        for name, arrays in (("x", list_arrays(rows.x)), ("y", list_arrays(rows.y))):
+            for array in arrays:
+                if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
+                    row = int(np.argwhere(~np.isfinite(array))[0, 0])
+                    return f"{split}: {name} holds a value that is not finite, in row {row} (counted from 0)"
+    return "Try a lower learning rate"
 
 
 def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
