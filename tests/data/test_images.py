@@ -107,6 +107,17 @@ def test_faults_name_the_place(tmp_path: Path) -> None:
         read_image_folder(tmp_path / "train", FORM)
 
 
+def test_a_program_that_is_called_an_image_is_not_started(tmp_path: Path) -> None:
+    """PostScript is one: Pillow gives it to Ghostscript, whatever the file's ending."""
+    write_images(tmp_path, 1, ("cat", "dog"))
+    Image.new("RGB", (4, 6)).save(tmp_path / "cat" / "drawn.eps")
+    (tmp_path / "cat" / "drawn.eps").rename(tmp_path / "cat" / "1.png")
+    with pytest.raises(SourceError, match=r"1\.png: can't be read as an image \(cannot identify"):
+        read_image_folder(tmp_path, FORM)
+    Image.new("RGB", (4, 6), (9, 8, 7)).save(tmp_path / "cat" / "1.png", format="WEBP")
+    assert len(read_image_folder(tmp_path, FORM).rows) == 3
+
+
 def test_a_folder_of_images_is_studied(tmp_path: Path) -> None:
     layers = keras.layers
 

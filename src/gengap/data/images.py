@@ -12,6 +12,7 @@ from gengap.data.rows import MAX_BYTES, Rows
 from gengap.errors import SourceError, UsageError, reason
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")  # of image files; others are left alone, as Keras does
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")  # whatever the ending; for others Pillow may start a program
 TRAIN, VALIDATION = "train", ("validation", "valid", "val")
 PARTS = (TRAIN, *VALIDATION, "training", "dev", "test", "testing")  # names of parts of the rows, not of classes
 GRAY_16 = ("I", "I;16", "I;16B", "I;16L")  # Pillow's modes of 16-bit grey values
@@ -124,7 +125,7 @@ def _image(file: Path, size: tuple[int, ...]) -> np.ndarray:
         warnings.simplefilter("ignore")  # of colours that are transparent, of damaged notes on the camera
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # the image would fill the memory
         try:
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 plain = Image.fromarray(_highest_byte(image)) if image.mode in GRAY_16 else image
                 resized = plain.convert(COLORS[channels]).resize((width, height), Image.Resampling.BILINEAR)
         except Exception as fault:  # on damaged files Pillow raises all kinds of errors
