@@ -222,7 +222,9 @@ def test_a_loss_that_is_no_longer_finite_is_warned_of_with_the_row(split: str) -
     if split in x:
         x[split][7, 2] = np.inf
     said = f"{split}: x holds a value that is not finite, in row 7" if split in x else "Try a lower learning rate"
-    with pytest.warns(GengapWarning, match=rf"^model: the loss is no longer finite after \d+ epochs?.* {said}"):
+    with pytest.warns(
+        GengapWarning, match=rf"^model: training ended in epoch \d+: the loss is no longer finite\. {said}"
+    ):
         gengap.fit(model, (x["train"], Y[:40, 0]), (x["validation"], Y[:40, 0]), epochs=50)
 
 

@@ -100,9 +100,7 @@ def fit(
         warnings.warn(message, GengapWarning, stacklevel=2)
     if result.stopped == "diverged":
         why = _why_not_finite({"train": rows, "validation": held_out})
-        message = (
-            f"{run}: the loss is no longer finite after {result.history.epochs} epochs, so training ended. {why}"
-        )
+        message = f"{run}: training ended in epoch {result.history.epochs}: the loss is no longer finite. {why}"
         warnings.warn(message, GengapWarning, stacklevel=2)
     return result.history
 
