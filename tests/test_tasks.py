@@ -153,17 +153,23 @@ def test_baselines_learn_every_task(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_trees_are_the_better_of_two(name: str) -> None:
+def test_trees_are_the_best_of_four_settings(name: str) -> None:
     data = load(table(name))
     _, trees = fit_baselines(data.train, data.validation, data.task)
     kind = HistGradientBoostingClassifier if data.task.by_class else HistGradientBoostingRegressor
     best = data.task.scores(trees.outputs(data.validation.x), data.validation.y)[data.task.loss]
     losses = []
-    for stopping in (False, True):
-        model = kind(early_stopping=stopping, random_state=0).fit(data.train.x, data.task.labels(data.train.y))
+    small = {"max_iter": 300, "max_features": 0.5, "l2_regularization": 1.0}
+    for options in (
+        {"early_stopping": False},
+        {"early_stopping": True},
+        {"max_leaf_nodes": 8, "min_samples_leaf": 5, **small},
+        {"max_leaf_nodes": 4, "min_samples_leaf": 10, **small},
+    ):
+        model = kind(**options, random_state=0).fit(data.train.x, data.task.labels(data.train.y))
         by_model = replace(trees, outputs=partial(baseline_outputs, model, data.task))
         losses.append(data.task.scores(by_model.outputs(data.validation.x), data.validation.y)[data.task.loss])
-    assert losses[0] != losses[1]
+    assert len(set(losses)) == 4
     assert best == pytest.approx(min(losses))
 
 
