@@ -214,6 +214,14 @@ def test_targets_that_the_loss_does_not_take_are_refused_before_training(
     assert int(model.optimizer.iterations.numpy()) == 0
 
 
+def test_a_weight_that_is_not_finite_is_named() -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    weights = np.where(np.arange(40) == 5, np.nan, 1.0)
+    with pytest.warns(GengapWarning, match="train: sample_weight holds a value that is not finite, in row 5"):
+        gengap.fit(model, (X[:40], Y[:40, 0], weights), (X[:40], Y[:40, 0]), epochs=5)
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "neither"])
 def test_a_loss_that_is_no_longer_finite_is_warned_of_with_the_row(split: str) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
@@ -233,6 +241,9 @@ def test_targets_that_the_loss_takes_are_trained_on() -> None:
     model.compile("sgd", SPARSE)
     y = np.array([0, 1, 2, 9] * 10)  # 9 is ignored
     assert gengap.fit(model, (X[:40], y), (X[:40], y), epochs=1).epochs == 1
+    wrong = np.array([0, 1, 2, -1] * 10)
+    rows = (X[:40], wrong, (wrong >= 0).astype("float32"))  # the wrong label has no weight
+    assert gengap.fit(model, rows, rows, epochs=1).epochs == 1
 
 
 def test_batches_without_an_end_are_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,15 @@ def test_an_error_below_zero_is_better_when_higher(tmp_path: Path, metric: str, 
     assert (found.metric, found.higher_is_better) == (f"Val {metric}", sign < 0)
 
 
+@pytest.mark.parametrize("word", ["Epok", "Epoke", "Epocha", "Epoka", "Epoche", "Época", "Эпоха", "Епоха", "에폭"])
+def test_epochs_are_counted_in_other_languages(word: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    lines = [f"{word} {e}: train loss {1 / e:.4f}, val loss {2 / e:.4f}" for e in range(3, 9)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    (log,) = read(path)
+    assert choose_curves(log).validation.epochs.tolist() == list(range(3, 9))
+
+
 def write_numbered(folder: Path, names: list[str]) -> None:
     folder.mkdir()
     for i, name in enumerate(names, 1):

@@ -91,12 +91,15 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"trainings?", "train"),
     (_VALIDATION, "validation"),
     (_TEST, "test"),
-    (r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoche|époque|época|epoca|epoka|epocha|эпох\w*|епох\w*", "epoch"),
+    (
+        r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoch[ae]|époque|época|epoca|epok[ae]?|эпох\w*|епох\w*",
+        "epoch",
+    ),
     (r"ステップ|스텝|步数|步|schritt|étape|шаг", "step"),
     (r"迭代|反復|반복|итераци\w*|itération|iteración", "iteration"),
 )
 _ASCII_WORDS = re.compile(
-    r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?e|epoca|epoka|prueba|teste|fehler|schritt|"
+    r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?[ae]|epok[ae]?|prueba|teste|fehler|schritt|"
     r"validierung|validatie|validering|validasi|pelatihan|kerugian|nauwkeurigheid|akurasi|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
 )
 PHRASES = re.compile(r"mất mát|huấn luyện|kiểm định|độ chính xác")  # of several words each

@@ -79,9 +79,10 @@ class ClonedModels:
         """The treatments that are left out."""
         return tuple(self.reasons)
 
-    def check_labels(self, rows: Rows) -> None:
-        """Raise UsageError for labels that no output stands for."""
-        self.row_values.check_labels(self._first, rows.y, rows.weights)
+    @property
+    def first(self) -> keras.Model:
+        """The user's model, built for the rows."""
+        return self._first
 
     def applies(self, treatments: Sequence[Treatment]) -> bool:
         """Tell whether all treatments apply to the model; note on which layers they act, or why they don't."""

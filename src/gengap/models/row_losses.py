@@ -96,28 +96,6 @@ class RowValues:
                 "row. Leave out the mean over the first axis"
             )
 
-    def check_labels(self, model: keras.Model, y: Any, weights: Any = None) -> None:
-        """Raise UsageError for labels that no output stands for: Keras takes them without a word.
-
-        Args:
-            model: The model.
-            y: The labels of all rows.
-            weights: The weights of all rows; labels without weight may be anything.
-        """
-        outputs = model.outputs[0].shape[-1]
-        if self.kind not in ("sparse", "two") or outputs is None or not isinstance(y, np.ndarray):
-            return
-        whole, most = self._whole, outputs - 1 if self.kind == "sparse" else 1
-        ignored = whole.get_config().get("ignore_class") if isinstance(whole, keras.losses.Loss) else None
-        counted = y[weights != 0] if isinstance(weights, np.ndarray) and weights.ndim <= y.ndim else y
-        counted = counted if ignored is None else counted[counted != ignored]
-        if counted.size and not (counted.min() >= 0 and counted.max() <= most):
-            raise UsageError(
-                f"model {model.name}: the labels are {counted.min():g} to {counted.max():g}; expected 0 to {most}, "
-                f"as its loss {self.name} takes with {outputs} output{'s' if outputs > 1 else ''}. Count labels "
-                "from 0, and give the last layer a unit for each class"
-            )
-
 
 @keras.saving.register_keras_serializable("gengap")
 class RowLossMetric(keras.metrics.Mean):

@@ -35,12 +35,13 @@ def load_for_clones(
     """
     from gengap.models.cloned_models import ClonedModels
     from gengap.train.own_baselines import fit_own_baselines
+    from gengap.train.targets import check_targets
 
     images = _image_form(model) if _is_folder(source) else None
     rows = load_given_rows(source, validation, data, images)
     models = ClonedModels(model, _sample(rows.train), rows.train.weights is not None)
-    for part in (rows.train, rows.validation):
-        models.check_labels(part)
+    for name, part in (("train", rows.train), ("validation", rows.validation)):
+        check_targets(models.first, name, part, models.row_values.loss)
     if images is not None and models.guessed and not models.row_values.kind:
         raise UsageError(
             f"model {model.name}: it has one output, but the folder has {int(rows.train.y.max()) + 1} classes; "

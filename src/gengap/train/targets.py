@@ -15,23 +15,26 @@ if TYPE_CHECKING:
     import keras
 
 
-def check_targets(model: keras.Model, name: str, rows: Rows) -> None:
+def check_targets(model: keras.Model, name: str, rows: Rows, loss: Any = None) -> None:
     """Raise UsageError if targets have the wrong shape or range for one of Keras' own losses.
 
-    Models with several outputs, and losses of the user's, are not checked.
+    Models with several outputs, and losses of the user's, are not checked. Labels of weight 0 may be anything.
 
     Args:
-        model: A compiled model.
+        model: A model.
         name: What errors call the rows, such as "train".
         rows: The rows.
+        loss: The loss. Default: that of the model, which is compiled.
     """
-    loss, shape = _keras_loss(model), output_shape(model, rows)
+    loss, shape = _keras_loss(getattr(model, "loss", None) if loss is None else loss), output_shape(model, rows)
     if loss is None or not shape or not isinstance(rows.y, np.ndarray):
         return
     y = rows.shaped_like(shape).y
     losses = backend.keras.losses
     if isinstance(loss, losses.SparseCategoricalCrossentropy):
-        _check_labels(name, y, shape[-1], loss.get_config().get("ignore_class"))
+        counts = isinstance(rows.weights, np.ndarray) and rows.weights.ndim <= y.ndim
+        labels = y[rows.weights != 0] if counts else y
+        _check_labels(name, labels, shape[-1], loss.get_config().get("ignore_class"))
         return
     if None not in shape[1:] and y.shape[1:] != tuple(shape[1:]):
         expected = (len(rows), *shape[1:])
@@ -48,9 +51,8 @@ def check_targets(model: keras.Model, name: str, rows: Rows) -> None:
             )
 
 
-def _keras_loss(model: keras.Model) -> Any:
+def _keras_loss(loss: Any) -> Any:
     """Return the only loss of a model if it is one of Keras'; else None."""
-    loss: Any = getattr(model, "loss", None)
     if isinstance(loss, str):
         loss = _as_object(backend.keras.losses.get(loss))
     own = isinstance(loss, backend.keras.losses.Loss) and type(loss).__module__.startswith("keras.")
