@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -32,6 +34,7 @@ from gengap.study.budget import (
     trial_cost,
 )
 from gengap.study.progress import SilentDisplay
+from gengap.train import baselines
 from gengap.train.recipe import Constant, Cosine, InverseTime
 from gengap.train.stopping import Stopping
 from gengap.train.types import Progress
@@ -356,6 +359,23 @@ def test_models_that_lack_a_seed_are_not_called_untrained(clock: Clock) -> None:
     assert "1 model was not trained with every seed: sizes/Small." in str(
         study_html(found.summary, found.histories)
     )
+
+
+def test_slow_trees_have_their_first_settings_only(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits: list[str] = []
+    fit = baselines._fit  # pyright: ignore[reportPrivateUsage]
+
+    def slow(run: str, *arguments: Any) -> baselines.Baseline:
+        fits.append(run)
+        return replace(fit(run, *arguments), seconds=10.0)
+
+    monkeypatch.setattr(baselines, "_fit", slow)
+    rows = load("collider", train=200, validation=50)
+    for minutes, expected in [(1, 1), (60, 4)]:
+        budget = Budget(minutes, 0.0, clock)
+        fits.clear()
+        list(baselines.fit_baselines(rows.train, rows.validation, rows.task, has_time=budget.has_time_for_baseline))
+        assert fits.count(baselines.TREES) == expected
 
 
 def test_without_time_a_repeated_study_trains_nothing_more(clock: Clock, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from gengap.train.stopping import SMALL
 ANALYSIS, WRITING = 6.0, 0.03  # seconds on two cores, and share of the minutes, for analysis and report
 MOST_ANALYSIS = 0.4  # share of the minutes that are kept for them at most
 FIRST = 0.3  # share of the time that trials may take as long as this machine is not known
+BASELINE = 0.1  # share of the time left that further settings of a baseline may take each
 CELLS_PER_MINUTE = 600_000  # training rows times features for each minute
 FEWEST_ROWS = 500  # training rows that are used whatever the minutes
 SHARES = {SIZES: 0.2, REGULARIZERS: 0.4, ROWS: 0.3}  # of the time left that trials of a growing plan may take
@@ -126,6 +127,10 @@ class Budget:
     def most_rows(self, features: int) -> int:
         """Return how many training rows are used at most."""
         return max(round(CELLS_PER_MINUTE * self.minutes / max(features, 1)), FEWEST_ROWS)
+
+    def has_time_for_baseline(self, seconds: float) -> bool:
+        """Return whether further settings of a baseline, which take so many seconds, leave the time to others."""
+        return seconds <= BASELINE * self.left
 
     def has_answer(self) -> bool:
         """Return whether a trial is finished, or has finished epochs."""

@@ -105,7 +105,8 @@ class Scheduler:
             self._constant = None if constant is None else constant.outputs(self.dataset.validation.x)[:, 0]
         else:
             train, validation = sample_in_memory(self.dataset.train), self.dataset.validation
-            baselines = list(fit_baselines(train, validation, self.dataset.task))
+            has_time = self.budget.has_time_for_baseline if self.budget else lambda _: True
+            baselines = list(fit_baselines(train, validation, self.dataset.task, has_time=has_time))
             self._constant = self.dataset.task.constant_losses(train.y, validation.y, train.weights)
         self.baselines = {each.run: each for each in baselines}
         self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in baselines}

@@ -46,7 +46,9 @@ class Baseline:
     model: Any = None
 
 
-def fit_baselines(train: Rows, validation: Rows, task: AnyTask, seed: int = 0) -> Iterator[Baseline]:
+def fit_baselines(
+    train: Rows, validation: Rows, task: AnyTask, seed: int = 0, has_time: Callable[[float], bool] = lambda _: True
+) -> Iterator[Baseline]:
     """Fit both baselines on the training rows, and yield each.
 
     The linear one is a logistic regression, or a ridge regression for numbers, on standardised features. Boosted
@@ -59,6 +61,7 @@ def fit_baselines(train: Rows, validation: Rows, task: AnyTask, seed: int = 0) -
         validation: Validation rows, which choose the settings of the trees.
         task: The task.
         seed: Seed of the trees.
+        has_time: Whether further settings of the trees may be fitted, which take about as many seconds.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -74,7 +77,11 @@ def fit_baselines(train: Rows, validation: Rows, task: AnyTask, seed: int = 0) -
         settings.append({"early_stopping": True})
     if len(train) <= SMALL_TREES_ROWS:
         settings += SMALL_TREES
-    fitted = [_fit(TREES, make_pipeline(_trees(task, each, seed)), train, task) for each in settings]
+    fitted: list[Baseline] = []
+    for each in settings:
+        if fitted and not has_time(max(one.seconds for one in fitted)):
+            break
+        fitted.append(_fit(TREES, make_pipeline(_trees(task, each, seed)), train, task))
     best = fitted[0] if len(fitted) == 1 else min(fitted, key=lambda each: _loss(each, validation, task))
     yield replace(best, seconds=sum(each.seconds for each in fitted))
 
