@@ -15,7 +15,7 @@ from gengap.data.sources import redact_address
 from gengap.data.sources.source import feature_batches
 from gengap.data.value_formats import UnreadableValueError
 from gengap.errors import BadRowError, GengapWarning, UsageError, shown
-from gengap.files.outputs import check_output
+from gengap.files.outputs import check_output, note_output
 from gengap.models.predictor import Predictor, load_predictor
 from gengap.models.saved_model import read_card
 from gengap.text.numbers import significant
@@ -83,6 +83,7 @@ def predict(
     origin = redact_address(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "the table"
     predictions = _predictions(load_predictor(path), batches, schema, unseen, origin)
     rows = write_batches(predictions, schema, out, "predict")
+    note_output(out, "predict")
     for message in unseen.messages():
         warnings.warn(message, GengapWarning, stacklevel=2)
     return rows

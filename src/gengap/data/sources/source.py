@@ -20,7 +20,7 @@ from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
 from gengap.data.sources import is_address, redact_address, remote, short_name, tables
 from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, SkippedRow, accept_rows, check_batch
 from gengap.errors import DataError, UsageError, did_you_mean
-from gengap.files.outputs import check_output
+from gengap.files.outputs import check_output, note_output
 from gengap.options.spec import OnBadRow
 from gengap.options.study_options import DataOptions, DataSpec
 
@@ -212,7 +212,9 @@ def ingest(
     if target is not None:
         _choose_target(target, reader, origin)
     reader.refuse(reader.columns, "Leave the column out.")
-    return tables.write_reader(reader, origin, path, spec, progress)
+    written = tables.write_reader(reader, origin, path, spec, progress)
+    note_output(path, "ingest")
+    return written
 
 
 def feature_batches(

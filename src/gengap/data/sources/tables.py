@@ -29,7 +29,7 @@ from gengap.files.limits import (
     open_arrow,
     open_parquet,
 )
-from gengap.files.outputs import mark, note_output
+from gengap.files.outputs import mark
 from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
 
@@ -135,7 +135,6 @@ def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
         writer.write_table(pa.Table.from_batches(pending, schema))
         if isinstance(writer, pq.ParquetWriter):
             writer.add_key_value_metadata({"gengap": mark(command)})
-    note_output(path, command)
     return rows
 
 
