@@ -150,7 +150,7 @@ def test_a_skewed_target_is_learnt_as_its_logarithm() -> None:
     fitted = GengapRegressor(**QUICK, treatments=treatments, random_state=0).fit(x, y)
     assert fitted.score(x, y) > 0.8 and fitted.predict(x).min() > 0
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(x), fitted.predict(x))
-    with pytest.raises(ValueError, match="expected positive numbers of which a few are large"):
+    with pytest.raises(ValueError, match="expected positive numbers, a few of them large"):
         GengapRegressor(**QUICK, treatments=treatments).fit(x, -y)
     with pytest.raises(ValueError, match="which is for numbers only"):
         GengapClassifier(**QUICK, treatments=treatments).fit(x, y > 1)

@@ -118,5 +118,5 @@ def test_without_such_a_target_an_error_says_why() -> None:
     only = Plan(name="logs", trials=PLAN.trials[1:])
     with pytest.raises(PlanError, match="the target is not a positive, skewed number"):
         only.adapt_to_task(Regression())
-    with pytest.raises(UsageError, match="expected positive numbers of which a few are large"):
+    with pytest.raises(UsageError, match="expected positive numbers, a few of them large"):
         models.perceptron((4,), LOG, task=Regression())

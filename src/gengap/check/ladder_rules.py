@@ -92,7 +92,7 @@ def _rounded(values: list[float], whole: bool, origin: float) -> list[Any]:
 
 
 def added(name: str, *, least: int, default: int | None = None, most: int = 64) -> Rule:
-    """Return the rule of a whole number of which one more is much more flexible, such as a depth or a degree."""
+    """Return the rule of a whole number whose next step is much more flexible, such as a depth or a degree."""
 
     def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
         now = parameters.get(name)

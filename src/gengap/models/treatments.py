@@ -310,7 +310,7 @@ def _log_scales(task: AnyTask) -> tuple[float, float, LogScale]:
     """Return the mean and scale of a target and of its logarithms. Raises UsageError without such."""
     if not isinstance(task, Regression) or task.logs is None:
         raise UsageError(
-            "the logarithm of the target can't be learnt: expected positive numbers of which a few are large. "
+            "the logarithm of the target can't be learnt: expected positive numbers, a few of them large. "
             "Leave log-target out"
         )
     return task.mean, task.scale, task.logs

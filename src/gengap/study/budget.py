@@ -129,7 +129,7 @@ class Budget:
         return max(round(CELLS_PER_MINUTE * self.minutes / max(features, 1)), FEWEST_ROWS)
 
     def has_time_for_baseline(self, seconds: float) -> bool:
-        """Return whether further settings of a baseline, which take so many seconds, leave the time to others."""
+        """Return whether further settings of a baseline, which take these seconds, leave the time to others."""
         return seconds <= BASELINE * self.left
 
     def has_answer(self) -> bool:
@@ -149,7 +149,7 @@ class Budget:
         return SHARES.get(trials[0].group, SHARE) if plan.growth is not None else 1.0
 
     def choose(self, costs: Mapping[tuple[str, int], Cost], share: float, threads: int) -> list[tuple[str, int]]:
-        """Return the trials of one seed that fit into a share of the time left: of the first seed of which any do.
+        """Return the trials of the first seed that has some which fit into a share of the time left.
 
         Args:
             costs: Costs by run and seed.
