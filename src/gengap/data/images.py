@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,17 +55,21 @@ def read_image_folder(folder: Path, form: ImageForm, most: int | None = None) ->
         )
     size = tuple(int(part or 0) for part in shape)
     training, held_out = _parts(folder)
-    rows = _read(_files(training), size, one_hot, most)
+    files = _files(training)
     if held_out is None:
-        return ImageRows(rows, None)
-    check_classes(folder, held_out)
-    return ImageRows(rows, _read(_files(held_out), size, one_hot, None))
+        return ImageRows(_read(files, size, one_hot, most), None)
+    others = _files(held_out)
+    _check_equal(training, files, held_out, others)  # before the images are read, which takes long
+    return ImageRows(_read(files, size, one_hot, most), _read(others, size, one_hot, None))
 
 
 def check_classes(folder: Path, held_out: Path) -> None:
     """Check that a folder of validation images has the classes of a folder of images. Raises SourceError if not."""
     (training, _), (other, _) = _parts(folder), _parts(held_out)
-    ours, theirs = _files(training), _files(other)
+    _check_equal(training, _files(training), other, _files(other))
+
+
+def _check_equal(training: Path, ours: Iterable[str], other: Path, theirs: Iterable[str]) -> None:
     if [*ours] != [*theirs]:
         raise SourceError(
             f"{other}: has the classes {', '.join(theirs)}, and {training} has {', '.join(ours)}; "

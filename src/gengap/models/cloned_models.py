@@ -41,6 +41,7 @@ class ClonedModels:
         acted: On which layers each treatment of the plan acts.
         reasons: Why a treatment is left out.
         baselines: Baselines for these rows, fitted before the study.
+        first: The user's model, built for the rows.
     """
 
     source: ModelSource
@@ -55,7 +56,7 @@ class ClonedModels:
     def __post_init__(self) -> None:
         self._known: dict[Any, ModelInfo] = {}
         self._looking = threading.Lock()
-        self._first = model = self.base_of(0)
+        self.first = model = self.base_of(0)
         self.guessed = not _has_loss(model)
         self.row_values = RowValues(guess_loss(model, self.sample.y) if self.guessed else model.loss)
         sample = self.sample.shaped_like(model.outputs[0].shape)
@@ -79,14 +80,9 @@ class ClonedModels:
         """The treatments that are left out."""
         return tuple(self.reasons)
 
-    @property
-    def first(self) -> keras.Model:
-        """The user's model, built for the rows."""
-        return self._first
-
     def applies(self, treatments: Sequence[Treatment]) -> bool:
         """Tell whether all treatments apply to the model; note on which layers they act, or why they don't."""
-        model = self._first
+        model = self.first
         with _without_values():
             _, acted, reasons = treat_layers(model, treatments, seed=0, learnt=self.learnt)
         optimizer = model.optimizer if model.compiled else keras.optimizers.Adam()
@@ -102,7 +98,7 @@ class ClonedModels:
         key = (trial.width, trial.depth, trial.treatments)
         with self._looking:
             if key not in self._known:
-                base = self._first
+                base = self.first
                 with backend.BUILD_LOCK, _without_values():
                     model = self._clone(base, trial, 0)
                 digest = model_digest(base) + ("" if self.source.make else _weights_digest(base))
