@@ -413,6 +413,9 @@ FORMS = {
          "INFO:trainer:Epoch[{e}] Evaluation metric 'validation_epoch_loss'={v}"),
     ),
     "arrows": Form(("Epoch {e:02d} ▶ train ⟶ loss {t} acc {a} ▶ valid ⟶ loss {v} acc {b} ⏱ 3.1s",)),
+    "percents-before-pipes": Form(
+        ("Epoch {e:03d} | Train Loss: {t} | Train Acc: 26.17% | Val Loss: {v} | Val Acc: 21.57% | Time: 25.2s",)
+    ),
     "danish": Form(("Epoke {e}/{n}: træningstab {t}, valideringstab {v}",)),
     "lists-in-a-table": Form(
         ("{e}000         [{t}, 0.0]    [0.0, {v}]    []  ",),

@@ -12,7 +12,7 @@ ESCAPE = re.compile(
 )
 BACKSPACES = re.compile(r"\x08+")
 BARS = re.compile(r"\[[=>.#~ -]{3,}\]|[=.#~_*-]{3,}")
-PERCENT_BAR = re.compile(r"\d{1,3}(?:\.\d+)?% ?\|[^|]*(?:\||$)")
+PERCENT_BAR = re.compile(r"\d{1,3}(?:\.\d+)?% ?\|[^|\w]*(?:(?<=[|#])\d)?[^|\w]*(?:\||$)")  # 75%|###5  |
 GLYPHS = str.maketrans(
     dict.fromkeys("█▉▊▋▌▍▎▏▓▒░━╸╺╾╼─═⠿■□▪▫●○", "=")
     | dict.fromkeys("│┃║┆┊╎", "|")
