@@ -14,7 +14,7 @@ from gengap.stats.trend import NormalMixture, fit_trend
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.97])
 def test_the_noise_between_bins_is_the_average_over_their_epochs(correlation: float) -> None:
-    starts, counts = trend._bins(100)
+    starts, counts = trend._bins(100, trend.BINS)
     epochs = np.arange(100)
     full = correlation ** np.abs(epochs[:, None] - epochs[None]).astype(float)
     means = np.stack([np.isin(epochs, np.arange(s, s + k)) / k for s, k in zip(starts, counts, strict=True)])
@@ -33,6 +33,21 @@ def test_the_trend_is_found_under_noise() -> None:
     assert np.abs(off).max() < 0.02
     assert np.mean(np.abs(off) < 3 * sd) > 0.9
     assert found.epochs[found.late] == round(200 / trend.LATE)
+
+
+@pytest.mark.parametrize("epochs", [5, 30, 300])
+@pytest.mark.parametrize("noise", [0.001, 0.02])
+def test_a_coarse_fit_finds_the_settings_that_matter(epochs: int, noise: float) -> None:
+    positions = np.arange(1, epochs + 1.0)
+    bend = np.exp(-positions / 10) + 0.1 * np.maximum(positions / epochs - 0.5, 0)
+    values = bend + noise * np.random.default_rng(2).normal(size=epochs)
+    pairs = np.arange(len(trend.settings()[0].length) * len(trend.settings()[1].scale))
+    coarse, whole = (
+        trend._fit(positions, values, noise, bins, pairs).evidence for bins in (trend.COARSE_BINS, trend.BINS)
+    )
+    kept = np.sort(whole[np.argsort(-coarse)[: trend.PROMISING]])[-trend.LARGEST :]
+    best = np.sort(whole)[-trend.LARGEST :]
+    assert np.exp(kept - best.max()).sum() > 0.99 * np.exp(best - best.max()).sum()
 
 
 def test_draws_have_the_mixtures_moments() -> None:

@@ -21,6 +21,8 @@ import numpy as np
 from scipy.special import ndtr
 
 BINS = 64  # log-spaced bins whose means represent the curve
+COARSE_BINS = 24  # of a first, cheap fit, which shows ...
+PROMISING = 96  # ... the settings that are worth the whole one
 GRID = 80  # log-spaced epochs at which the trend is estimated
 LATE = 1.3  # the pace at the end is that since this many times before the last epoch: the last quarter
 SCALES = (0.5, 1.0, 1.7)  # of the noise, times what second differences show
@@ -212,38 +214,30 @@ class Trend(Posterior):
 def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     """Fit the trend under a curve of at least 3 values.
 
-    All settings at once, by algorithm 2.1 of Rasmussen & Williams (2006).
+    Many settings at once, by algorithm 2.1 of Rasmussen & Williams (2006).
 
     Args:
         positions: Positions of the values, above 0 and rising, of shape (n,).
         values: Values of shape (n,).
     """
-    starts, counts = _bins(len(values))
-    y = np.add.reduceat(values, starts) / counts
-    u = np.add.reduceat(np.log(positions), starts) / counts
-    end = float(np.log(positions[-1]))
-    noise, level = _usual_noise(values), float(y[-1])
+    noise, end = _usual_noise(values), float(np.log(positions[-1]))
     trends, noises = settings()
-    doubt = DOUBT * np.log(np.minimum(len(values) * (1 - noises.correlation) / SPANS, 1.0))
-    doubt -= 0.5 * _drifting_variance(noises, noise) / WANDER**2
-    smooth, rough = _prior(trends, u, u, end), _noise(noises, noise, starts, counts)
-    root, z = _roots(smooth, rough, y - level)
-    evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1) + np.tile(doubt, len(smooth))
-    chosen = np.argsort(-evidence)[:LARGEST]
-    weights = np.exp(evidence[chosen] - evidence.max())
+    pairs = np.arange(len(trends.length) * len(noises.scale))
+    promising = np.argsort(-_fit(positions, values, noise, COARSE_BINS, pairs).evidence)[:PROMISING]
+    fit = _fit(positions, values, noise, BINS, promising)
+    chosen = np.argsort(-fit.evidence)[:LARGEST]
+    weights = np.exp(fit.evidence[chosen] - fit.evidence.max())
+    weights /= weights.sum()
+    used = TrendSettings(*(part[promising[chosen] // len(noises.scale)] for part in trends))
     first, last = positions[0], positions[-1]
     requested = np.append(np.geomspace(first, last, GRID), last / LATE)
     epochs = positions[np.unique(_nearest(positions, requested))]  # the trend is unknown between early epochs
-    trend_of, noise_of = np.divmod(chosen, len(rough))
-    used = TrendSettings(*(part[trend_of] for part in trends))
-    weights /= weights.sum()
-
-    state = smooth[trend_of] + OWN * rough[noise_of]
-    logs = np.log(epochs)
-    gains = np.linalg.solve(root[chosen], np.concatenate([_prior(used, u, logs, end), state], axis=2))
+    logs, u, z = np.log(epochs), fit.log_epochs, fit.z[chosen]
+    state = fit.smooth[chosen] + OWN * fit.rough[chosen]
+    gains = np.linalg.solve(fit.root[chosen], np.concatenate([_prior(used, u, logs, end), state], axis=2))
 
     def posterior(gain: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return level + np.einsum("kmg,km->kg", gain, z[chosen]), own - gain.transpose(0, 2, 1) @ gain
+        return fit.level + np.einsum("kmg,km->kg", gain, z), own - gain.transpose(0, 2, 1) @ gain
 
     means, covariances = posterior(gains[..., : len(logs)], _prior(used, logs, logs, end))
     return Trend(
@@ -258,25 +252,55 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     )
 
 
+class _Fit(NamedTuple):
+    """How well settings explain the means of bins: their log evidence (k,) and what it was computed from.
+
+    Attributes:
+        log_epochs: Mean log-epoch of each bin, of shape (m,).
+        level: The last bin's mean, which the values are relative to.
+        smooth: Covariances of the trend, of shape (k, m, m).
+        rough: Covariances of the noise, of shape (k, m, m).
+        root: Cholesky factors L of their sums, of shape (k, m, m).
+        z: L⁻¹ times the values, of shape (k, m).
+        evidence: Logarithm of marginal likelihood times prior, up to a constant, of shape (k,).
+    """
+
+    log_epochs: np.ndarray
+    level: float
+    smooth: np.ndarray
+    rough: np.ndarray
+    root: np.ndarray
+    z: np.ndarray
+    evidence: np.ndarray
+
+
+def _fit(positions: np.ndarray, values: np.ndarray, noise: float, bins: int, pairs: np.ndarray) -> _Fit:
+    """Fit the means of at most `bins` bins with each of these pairs (k,) of settings, counted trend by trend."""
+    starts, counts = _bins(len(values), bins)
+    y = np.add.reduceat(values, starts) / counts
+    u = np.add.reduceat(np.log(positions), starts) / counts
+    trends, noises = settings()
+    trend_of, noise_of = np.divmod(pairs, len(noises.scale))
+    doubt = DOUBT * np.log(np.minimum(len(values) * (1 - noises.correlation) / SPANS, 1.0))
+    doubt -= 0.5 * _drifting_variance(noises, noise) / WANDER**2
+    smooth = _prior(trends, u, u, float(np.log(positions[-1])))[trend_of]
+    rough = _noise(noises, noise, starts, counts)[noise_of]
+    root, z = _roots(smooth, rough, y - y[-1])
+    evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1) + doubt[noise_of]
+    return _Fit(u, float(y[-1]), smooth, rough, root, z, evidence)
+
+
 def _roots(smooth: np.ndarray, rough: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Cholesky factors L of all sums of two covariances, and L⁻¹ y.
+    """Return the Cholesky factors L of the sums of two covariances (k, m, m), and L⁻¹ y, of shape (k, m).
 
     A row and column of y, with a huge last element, give L⁻¹ y as the factor's last row: no system is solved.
-
-    Args:
-        smooth: Covariances of the trend, of shape (T, m, m).
-        rough: Covariances of the noise, of shape (N, m, m).
-        y: Values of shape (m,).
-
-    Returns:
-        The factors, of shape (T N, m, m), and the solutions, of shape (T N, m).
     """
     m = len(y)
-    whole = np.empty((len(smooth), len(rough), m + 1, m + 1))
-    np.add(smooth[:, None], rough[None], out=whole[..., :m, :m])
-    whole[..., m, :m] = y  # the upper triangle is not read
-    whole[..., m, m] = HUGE
-    root = np.linalg.cholesky(whole.reshape(-1, m + 1, m + 1))
+    whole = np.empty((len(smooth), m + 1, m + 1))
+    np.add(smooth, rough, out=whole[:, :m, :m])
+    whole[:, m, :m] = y  # the upper triangle is not read
+    whole[:, m, m] = HUGE
+    root = np.linalg.cholesky(whole)
     return root[:, :m, :m], root[:, m, :m]
 
 
@@ -285,9 +309,9 @@ def _nearest(positions: np.ndarray, requested: np.ndarray) -> np.ndarray:
     return np.searchsorted((positions[:-1] + positions[1:]) / 2, requested)
 
 
-def _bins(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return starts and lengths of the log-spaced bins of n points; the first ones hold single points."""
-    edges = np.unique(np.round(np.geomspace(1, n + 1, BINS + 1)).astype(np.int64)) - 1
+def _bins(n: int, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return starts and lengths of at most `bins` log-spaced bins of n points; the first hold single points."""
+    edges = np.unique(np.round(np.geomspace(1, n + 1, bins + 1)).astype(np.int64)) - 1
     return edges[:-1], np.diff(edges)
 
 
