@@ -31,7 +31,7 @@ class Recording(SilentDisplay):
         self.calls: list[str] = []
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("reading", "begin", "progress", "finished", "interrupted"):
+        if name in ("reading", "begin", "starting", "progress", "finished", "interrupted"):
             return lambda *_: self.calls.append(name)
         return super().__getattribute__(name)
 
@@ -96,11 +96,26 @@ def test_every_call_reaches_the_display_behind(tmp_path: Path) -> None:
     with ProgressFiles(tmp_path, behind) as live:
         live.reading(1, None)
         live.begin(PLAN, gengap.load("collider", **ROWS), 1)
+        live.starting("sizes/Tiny", 0)
         live.progress(told())
         live.progress(told())
         live.finished(finished(), reused=False)
         live.interrupted()
-    assert behind.calls == ["reading", "begin", "progress", "progress", "finished", "interrupted"]
+    assert behind.calls == ["reading", "begin", "starting", "progress", "progress", "finished", "interrupted"]
+
+
+def test_trials_are_under_way_from_their_start_to_their_end(tmp_path: Path) -> None:
+    def under_way() -> tuple[tuple[str, int], ...] | None:
+        status = read_status(tmp_path)
+        return status and status.under_way
+
+    with ProgressFiles(tmp_path, SilentDisplay()) as live:
+        live.begin(PLAN, gengap.load("collider", **ROWS), 2)
+        live.starting("sizes/Tiny", 0)
+        live.starting("sizes/Tiny", 1)
+        assert under_way() == (("sizes/Tiny", 0), ("sizes/Tiny", 1))
+        live.finished(finished(seed=0), reused=False)
+        assert under_way() == (("sizes/Tiny", 1),)
 
 
 def test_files_that_cannot_be_written_end_no_trial(tmp_path: Path) -> None:

@@ -137,6 +137,20 @@ def test_running_trials_are_shown_with_their_epochs_and_the_time_left(tmp_path: 
     assert stopped is not None and not stopped.running
 
 
+def test_a_trial_is_shown_while_it_is_compiled(tmp_path: Path) -> None:
+    write_status(tmp_path, under_way=(("sizes/Tiny", 0), ("sizes/Two", 0)), finished=(("sizes/Tiny", 0),))
+    page = take_snapshot(tmp_path).page
+    assert page is not None and page.compiling == (("sizes/Two", 0),)
+    assert "compiling" in render_main(page, catalog("en"))
+    write_curves(tmp_path, "sizes/Two")
+    trained = take_snapshot(tmp_path).page
+    assert trained is not None and not trained.compiling
+    assert "compiling" not in render_main(trained, catalog("en"))
+    write_status(tmp_path, runs=False, under_way=(("sizes/Three", 0),))
+    stopped = take_snapshot(tmp_path).page
+    assert stopped is not None and not stopped.compiling
+
+
 def test_curves_of_a_finished_trial_are_not_shown_twice(studied: Path, tmp_path: Path) -> None:
     (tmp_path / "trials").symlink_to(studied / "trials")
     write_status(tmp_path, finished=(("sizes/Tiny", 0),), planned=None)

@@ -276,6 +276,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         values: The numbers in the curves at a few epochs.
         under_way: Whether trials are still training.
         running: These trials, if their progress is known.
+        compiling: Run and seed of each trial that has no epoch yet, because its model is being compiled.
     """
 
     summary: StudySummary
@@ -286,6 +287,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     values: EpochTable
     under_way: bool = False
     running: tuple[RunningTrial, ...] = ()
+    compiling: tuple[tuple[str, int], ...] = ()
 
     @property
     def seeds(self) -> int:

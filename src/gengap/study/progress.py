@@ -1,6 +1,6 @@
 """Displays of a study's progress, and the progress files that a running study writes for `gengap watch`.
 
-    live/status.json                   the study: its process, its plan, and which trials are finished
+    live/status.json                   the study: its process, its plan, and which trials are under way and finished
     live/<run>.seed<k>.parquet         a trial that is being trained: its curves, seconds and most epochs
 
 `ProgressFiles` is a display in front of another one. Curves of a trial are written at most once a second, and in
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -78,6 +79,7 @@ class StudyStatus(msgspec.Struct, frozen=True, kw_only=True):
         plan: The plan as TOML.
         planned: Number of trials and seeds; None for a plan that grows.
         finished: Run and seed of each finished trial, in their order.
+        under_way: Run and seed of each trial that is started, not finished. It has no curves while it is compiled.
     """
 
     pid: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
@@ -94,6 +96,7 @@ class StudyStatus(msgspec.Struct, frozen=True, kw_only=True):
     planned: int | None
     table: TableSummary | None = None
     finished: tuple[tuple[str, int], ...] = ()
+    under_way: tuple[tuple[str, int], ...] = ()
 
 
 def is_running(folder: Path) -> bool:
@@ -126,8 +129,9 @@ class ProgressFiles:
 
     def __init__(self, folder: Path, display: Display) -> None:
         self._folder, self._display = folder, display
-        self.reading, self.starting = display.reading, display.starting
-        self.cross_validating, self.interrupted = display.cross_validating, display.interrupted
+        self.reading, self.interrupted = display.reading, display.interrupted
+        self.cross_validating = display.cross_validating
+        self._lock = threading.Lock()  # of the status, which all trials' threads change
         self._next_write: dict[tuple[str, int], float] = {}  # times of the monotonic clock
         self._status: StudyStatus | None = None
 
@@ -164,6 +168,14 @@ class ProgressFiles:
         )
         self._display.begin(plan, dataset, seeds, user_models)
 
+    def starting(self, run: str, seed: int) -> None:
+        """Add the trial to the status."""
+        with self._lock:
+            if self._status is not None:
+                under_way = (*self._status.under_way, (run, seed))
+                self._write(msgspec.structs.replace(self._status, under_way=under_way))
+        self._display.starting(run, seed)
+
     def progress(self, progress: Progress) -> None:
         """Write the curves of the trial so far, if the time has come."""
         key, now = (progress.run, progress.seed), time.monotonic()
@@ -180,9 +192,12 @@ class ProgressFiles:
         """Remove the curves of the trial, and add it to the status."""
         with contextlib.suppress(OSError):
             self._curves_file(trial.run, trial.seed).unlink(missing_ok=True)
-        if self._status is not None:
-            finished = (*self._status.finished, (trial.run, trial.seed))
-            self._write(msgspec.structs.replace(self._status, finished=finished))
+        key = (trial.run, trial.seed)
+        with self._lock:
+            if self._status is not None:
+                finished = (*self._status.finished, key)
+                under_way = tuple(each for each in self._status.under_way if each != key)
+                self._write(msgspec.structs.replace(self._status, finished=finished, under_way=under_way))
         self._display.finished(trial, reused)
 
     def _clear(self) -> None:

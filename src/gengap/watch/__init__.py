@@ -142,7 +142,9 @@ def _under_way(state: State, folder: Path, status: StudyStatus) -> StudySnapshot
     page = study_page(summary, histories, status.plan, under_way=state == "running")
     if state == "running":
         trials = tuple(trial for _, trial in pairs if trial is not None)
-        page = msgspec.structs.replace(page, running=trials)
+        known |= {(history.run, history.seed) for history in running}
+        compiling = tuple(each for each in status.under_way if each not in known)
+        page = msgspec.structs.replace(page, running=trials, compiling=compiling)
     return StudySnapshot(state, _as_planned(page), len(finished), status.planned)
 
 

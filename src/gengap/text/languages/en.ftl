@@ -57,6 +57,7 @@ page-rows-used = Rows, training and validation
 page-training-now = Training now
 page-running-epochs = epoch { $done } of at most { $all }
 page-running-left = at most { $time } left
+page-compiling = compiling
 page-trials = Trials
 page-model = model
 page-verdict = verdict

@@ -58,6 +58,7 @@ page-rows-used = 훈련 행과 검증 행
 page-training-now = 지금 훈련 중
 page-running-epochs = 최대 { $all }에포크 중 { $done }
 page-running-left = 남은 시간 최대 { $time }
+page-compiling = 컴파일 중
 page-trials = 실험
 page-model = 모델
 page-verdict = 판정
