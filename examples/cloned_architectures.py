@@ -16,6 +16,7 @@ from gengap import models
 from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.models.clone import scaled
+from gengap.models.keras_internals import without_weights
 from gengap.models.treated_clone import treat_layers
 from gengap.models.widths import WidthPlan
 
@@ -187,7 +188,7 @@ ARCHITECTURES = EXAMPLES | {name: application(name) for name in APPLICATIONS}
 
 def row(name: str) -> str:
     """Return the table's row of an architecture."""
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         model = ARCHITECTURES[name]()
         try:
             plan = WidthPlan.of(model) if hasattr(model, "inputs") and model.built else None

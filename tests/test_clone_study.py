@@ -19,6 +19,7 @@ from gengap.errors import PlanError, SourceError, UsageError
 from gengap.models import Augment, Dropout, Freeze, LabelSmoothing
 from gengap.models.backend import keras
 from gengap.models.cloned_models import ClonedModels
+from gengap.models.keras_internals import without_weights
 from gengap.models.model_source import ModelSource, find_model
 from gengap.models.row_losses import RowValues, guess_loss
 from gengap.models.user_model import ModelFunction
@@ -198,7 +199,7 @@ def test_the_loss_is_guessed_from_targets_far_behind_the_first_rows() -> None:
 def test_a_model_that_is_not_compiled_gets_the_loss_of_its_targets(
     activation: str | None, outputs: int, y: np.ndarray, name: str
 ) -> None:
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         model = keras.Sequential([keras.Input((2,)), L.Dense(outputs, activation)])
     loss = guess_loss(model, y)
     assert type(loss).__name__ == name

@@ -15,6 +15,7 @@ from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.models.clone import clone, scaled
 from gengap.models.depth import repetitions
+from gengap.models.keras_internals import without_weights
 from gengap.models.own_compile import treated_loss, treated_optimizer, why_not_compiled
 from gengap.models.treated_clone import for_inference, treat_layers, treated
 from gengap.models.widths import WidthPlan
@@ -89,12 +90,12 @@ def nested() -> keras.Model:
 
 def without_values(build: Build) -> keras.Model:
     """Build without drawing first weights, which takes most of the time."""
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         return build()
 
 
 def widths(model: keras.Model, factor: float) -> list[int]:
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         found = scaled(model, factor)
     return [weight.shape[-1] for weight in found.trainable_variables if "kernel" in weight.name]
 
@@ -117,7 +118,7 @@ def test_widths_are_scaled_and_joined_ones_stay_equal(build: Build, doubled: lis
     assert sorted(widths(model, 2)) == sorted(doubled)
     now = [weight.shape[-1] for weight in model.trainable_variables if "kernel" in weight.name]
     assert sum(widths(model, 0.125)) < sum(now) < sum(doubled)
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         small = scaled(model, 0.3)
     ends = [[tensor.shape for tensor in (*each.inputs, *each.outputs)] for each in (model, small)]
     assert ends[0] == ends[1]
@@ -156,7 +157,7 @@ def test_blocks_are_repeated_more_or_less_often() -> None:
     assert [len(each.blocks) for each in repetitions(model)] == [4]
     residual = without_values(residual_model)
     assert [each.names for each in repetitions(residual)] == [("add", "add_1")] or len(repetitions(residual)) == 1
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         counts = [len(scaled(model, depth=depth).layers) for depth in (0.1, 0.5, 2)]
         assert counts == [2, 3, 9]
         once, twice = scaled(residual, depth=0.5), scaled(residual, depth=2)
@@ -301,7 +302,7 @@ def test_mixed_labels_have_the_loss_of_both() -> None:
 
 
 def left_out(build: Build, treatment: models.Treatment, learnt: bool = False) -> str:
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         _, acted, reasons = treat_layers(build(), [treatment], seed=0, learnt=learnt)
     assert not acted
     return reasons[str(treatment)]
@@ -356,7 +357,7 @@ def test_layers_that_have_their_own_keep_it() -> None:
     start, penalty = keras.Input((4,)), keras.regularizers.L1(0.1)
     hidden = L.Dense(3, "relu", kernel_regularizer=penalty, name="hidden")
     model = keras.Model(start, L.Dense(1, name="last")(L.Dropout(0.1)(hidden(start))))
-    with keras.StatelessScope(initialize_variables=False):
+    with without_weights():
         _, acted, reasons = treat_layers(model, [models.L2(0.1), models.Dropout(0.5)], seed=0, learnt=False)
     assert acted == {"l2 0.1": ("last",)}
     assert "dropout" in reasons["dropout 0.5"]

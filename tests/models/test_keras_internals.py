@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import tomllib
+import weakref
 from pathlib import Path
 
 import gengap
 from gengap import models
 from gengap.models.backend import keras
+from gengap.models.keras_internals import without_weights
 from gengap.models.mlp import compile_binary
 
 SOURCES = Path(gengap.__file__).parent
@@ -42,6 +45,29 @@ def test_private_attributes_of_keras_are_used_in_one_module() -> None:
     found = [use for path in SOURCES.rglob("*.py") if path.name != ALLOWED for use in uses(path, names)]
     assert found == []
     assert len(uses(SOURCES / "models" / ALLOWED, names)) >= 10
+
+
+def test_models_built_without_weights_are_forgotten_and_never_drawn() -> None:
+    drawn: list[object] = []
+
+    def first(shape: object, dtype: object = None) -> object:
+        drawn.append(shape)
+        return keras.ops.zeros(shape, dtype)
+
+    def build() -> weakref.ref[keras.Model]:
+        return weakref.ref(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, kernel_initializer=first)]))
+
+    with without_weights():
+        gone = build()
+    with keras.StatelessScope():  # as in training
+        pass
+    gc.collect()
+    assert drawn == [] and gone() is None
+    with keras.StatelessScope():
+        build()
+        with without_weights():
+            build()
+    assert drawn == [(3, 2)]  # what was to be drawn is drawn
 
 
 def test_keras_is_bounded_by_what_the_tests_run_with() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from gengap.models.backend import keras
 from gengap.models.blocks import Graph
 from gengap.models.clone import check_clonable, clone, scaled
 from gengap.models.depth import repetitions
+from gengap.models.keras_internals import without_weights
 from gengap.models.model_source import ModelSource
 from gengap.models.own_compile import treated_loss, treated_optimizer, why_not_compiled
 from gengap.models.row_losses import RowAccuracy, RowLossMetric, RowValues, guess_loss
@@ -83,7 +83,7 @@ class ClonedModels:
     def applies(self, treatments: Sequence[Treatment]) -> bool:
         """Tell whether all treatments apply to the model; note on which layers they act, or why they don't."""
         model = self.first
-        with _without_values():
+        with without_weights():
             _, acted, reasons = treat_layers(model, treatments, seed=0, learnt=self.learnt)
         optimizer = model.optimizer if model.compiled else keras.optimizers.Adam()
         for each in treatments:
@@ -99,7 +99,7 @@ class ClonedModels:
         with self._looking:
             if key not in self._known:
                 base = self.first
-                with backend.BUILD_LOCK, _without_values():
+                with backend.BUILD_LOCK, without_weights():
                     model = self._clone(base, trial, 0)
                 digest = model_digest(base) + ("" if self.source.make else _weights_digest(base))
                 self._known[key] = ModelInfo(model.count_params(), digest)
@@ -159,13 +159,6 @@ class ClonedModels:
         if weights:
             copied.take_weights()
         return copied.model
-
-
-@contextmanager
-def _without_values() -> Iterator[None]:
-    """Build models without drawing their first weights, which takes most of the time."""
-    with keras.StatelessScope(initialize_variables=False):
-        yield
 
 
 def _has_loss(model: Any) -> bool:

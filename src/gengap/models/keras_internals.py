@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
+UNDRAWN = "uninitialized_variables"  # where Keras lists variables whose first values it has yet to draw
+
 
 def all_layers(model: keras.Layer) -> list[keras.Layer]:
     """Return the model (or layer) itself and all layers in it, also those inside other layers."""
@@ -36,6 +38,24 @@ def call_takes_training(model: keras.Model) -> bool:
 def penalty_count(model: keras.Model) -> int:
     """Return how many penalties on weights the model's losses end with; what `add_loss` added comes first."""
     return len(model._get_regularization_losses())
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Build models that have no weights, which is fast however large they are.
+
+    Keras would draw the weights when the next model trains, and keep every model alive until then. It is made to
+    forget them.
+    """
+    from keras import StatelessScope
+    from keras.src.backend.common import global_state
+
+    pending = list(global_state.get_global_attribute(UNDRAWN) or [])
+    try:
+        with StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(UNDRAWN, pending)
 
 
 @contextmanager
