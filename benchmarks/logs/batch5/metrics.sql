@@ -1,0 +1,13 @@
+CREATE TABLE metrics (run_id int, epoch int, split varchar(8), loss double);
+INSERT INTO metrics VALUES (1,1,'train',1.199077),(1,1,'val',1.213437);
+INSERT INTO metrics VALUES (1,2,'train',0.951627),(1,2,'val',0.831070);
+INSERT INTO metrics VALUES (1,3,'train',0.763962),(1,3,'val',0.666951);
+INSERT INTO metrics VALUES (1,4,'train',0.616304),(1,4,'val',0.604151);
+INSERT INTO metrics VALUES (1,5,'train',0.497566),(1,5,'val',0.567853);
+INSERT INTO metrics VALUES (1,6,'train',0.414066),(1,6,'val',0.586769);
+INSERT INTO metrics VALUES (1,7,'train',0.352122),(1,7,'val',0.613970);
+INSERT INTO metrics VALUES (1,8,'train',0.294382),(1,8,'val',0.649781);
+INSERT INTO metrics VALUES (1,9,'train',0.262598),(1,9,'val',0.672499);
+INSERT INTO metrics VALUES (1,10,'train',0.239872),(1,10,'val',0.718729);
+INSERT INTO metrics VALUES (1,11,'train',0.217648),(1,11,'val',0.744988);
+INSERT INTO metrics VALUES (1,12,'train',0.196549),(1,12,'val',0.779185);
