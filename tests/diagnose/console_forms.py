@@ -416,6 +416,12 @@ FORMS = {
     "percents-before-pipes": Form(
         ("Epoch {e:03d} | Train Loss: {t} | Train Acc: 26.17% | Val Loss: {v} | Val Acc: 21.57% | Time: 25.2s",)
     ),
+    "changes-in-parentheses": Form(
+        (
+            " > EPOCH: {e}/{n}", "   | > avg_loss: {t} (-0.00123)", " > EVALUATION ",
+            "  --> EVAL PERFORMANCE", "     | > avg_loader_time: 0.00316 (+0.00002)", "     | > avg_loss: {v} (-0.04512)",
+        ),
+    ),
     "danish": Form(("Epoke {e}/{n}: træningstab {t}, valideringstab {v}",)),
     "lists-in-a-table": Form(
         ("{e}000         [{t}, 0.0]    [0.0, {v}]    []  ",),

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from diagnose.console_forms import FORMS, Form
 from diagnose.curves_expected import LOGS
@@ -20,7 +21,8 @@ from gengap.diagnose import metric_words
 from gengap.diagnose.readers import literals, read
 from gengap.diagnose.readers.console import collector, forms, phrases, read_console, screen, table_reader, template
 from gengap.diagnose.readers.console import number_forms as log_numbers
-from gengap.diagnose.readers.console.screen import clean, screen_lines
+from gengap.diagnose.readers.console.column_store import to_numbers
+from gengap.diagnose.readers.console.screen import Line, clean, screen_text
 from gengap.diagnose.readers.console.template import Template
 from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import GengapError, UsageError
@@ -110,7 +112,9 @@ def test_no_verdict_on_what_is_no_training_log(name: str, tmp_path: Path) -> Non
 
 
 def test_a_line_that_is_written_over_is_shown_in_each_state() -> None:
-    lines = list(screen_lines(["a\rb", "\rc\r\nd\x08\x08e\n", "f"]))
+    shown = list(screen_text(["a\rb", "\rc\r\nd\x08\x08e\n", "f"]))
+    lines = [line for line in shown if isinstance(line, Line)]
+    assert len(lines) == len(shown)
     assert "".join(line.text for line in lines) == "abcdef"
     assert [line.overwritten for line in lines] == [True, True, False, True, False, False]
     assert [line.open_end for line in lines] == [False, False, False, False, False, True]
@@ -212,3 +216,38 @@ def test_states_of_a_bar_that_are_written_over_change_nothing(
     (whole,), (short,) = (read_console([text(shown)], "log") for shown in (states, 1))
     for key in (("train", "loss"), ("validation", "loss")):
         assert whole.history.series[key].values.tolist() == short.history.series[key].values.tolist()
+
+
+SHOWN = st.one_of(
+    st.floats(-9, 99).map(lambda value: f"{value:.4f}"),
+    st.floats(0.1, 99).map(lambda value: f"{value:.2e}"),
+    st.integers(0, 9).map(str),
+    st.sampled_from(["nan", "inf", "0.", "12.5%"]),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(cells=st.lists(st.tuples(SHOWN, SHOWN, SHOWN, SHOWN), min_size=8, max_size=14))
+@settings(max_examples=3, deadline=None)
+def test_lines_of_known_forms_are_read_as_if_each_was_parsed(
+    form: str, cells: list[tuple[str, str, str, str]]
+) -> None:
+    shown = [dict(zip("tvab", each, strict=True)) for each in cells]
+    lines = [line.format(n=len(shown)) for line in FORMS[form].before]
+    lines += [line.format(e=i, n=99, **each) for i, each in enumerate(shown, 1) for line in FORMS[form].lines]
+    text = "\n".join(lines) + "\n"
+    known = read_console([text], "log")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forms.Forms, "add", lambda *_: None)
+        parsed = read_console([text], "log")
+    assert [log.history.run for log in known] == [log.history.run for log in parsed]
+    for one, other in zip(known, parsed, strict=True):
+        assert one.history.series.keys() == other.history.series.keys()
+        for key, series in one.history.series.items():
+            np.testing.assert_array_equal(series.epochs, other.history.series[key].epochs)
+            np.testing.assert_array_equal(series.values, other.history.series[key].values)
+
+
+@given(st.lists(st.one_of(st.floats().map(repr), st.from_regex(r"[-+]?[0-9]{1,25}\.[0-9]{0,25}", fullmatch=True))))
+def test_numbers_that_are_converted_together_are_those_of_float(texts: list[str]) -> None:
+    np.testing.assert_array_equal(to_numbers(texts), list(map(float, texts)))

@@ -18,7 +18,6 @@ from gengap.diagnose.judge import judge
 from gengap.diagnose.readers import read
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.runs import console_logs
-from gengap.diagnose.readers.console.screen import screen_lines
 from gengap.diagnose.readers.entrances import STDIN_NAME
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds
@@ -85,14 +84,12 @@ class StreamLog(FollowedLog):
         text = self._rest + self._decoder.decode(piece)
         end = text.rfind("\n") + 1
         self._rest = text[end:][-LONGEST:]
-        for line in screen_lines([text[:end]]):
-            self._collector.feed(line)
+        self._collector.read([text[:end]])
 
     def update(self, *, end: bool = False) -> bool:
         """Judge what was read; return whether there is a new verdict. Readings that take long are made rarely."""
         if end and self._rest:
-            for line in screen_lines([self._rest]):
-                self._collector.feed(line)
+            self._collector.read([self._rest])
             self._rest = ""
         if self._collector.rows.points == self._points or (time.monotonic() < self._due and not end):
             return False

@@ -26,7 +26,6 @@ from collections.abc import Iterable
 
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.runs import console_logs
-from gengap.diagnose.readers.console.screen import screen_lines
 from gengap.diagnose.run_curves import Log
 
 __all__ = ["read_console"]
@@ -40,7 +39,6 @@ def read_console(blocks: Iterable[str], file: str) -> list[Log]:
         file: What errors call it.
     """
     collector = Collector(file)
-    for line in screen_lines(blocks):
-        collector.feed(line)
+    collector.read(blocks)
     collector.end()
     return console_logs(collector)

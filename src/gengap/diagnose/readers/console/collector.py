@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
-from gengap.diagnose.readers.console.forms import Form, Forms, stands_in_bar
+from gengap.diagnose.readers.console.forms import Form, Forms, is_change, stands_in_bar
 from gengap.diagnose.readers.console.phrases import metric_name
-from gengap.diagnose.readers.console.screen import Line, clean, without_bars
+from gengap.diagnose.readers.console.screen import Line, clean, screen_text, without_bars
 from gengap.diagnose.readers.console.table_reader import NONE, RULE, TableReader, role
 from gengap.diagnose.readers.console.template import (
     FINAL,
@@ -68,8 +68,28 @@ class Collector:
         self._labelled = False  # whether lines below the present heading name their split themselves
         self._state: tuple[Form, tuple[str, ...]] | None = None  # of a bar that the next line is written over
 
-    def feed(self, shown: Line) -> None:
-        """Read one line."""
+    def read(self, blocks: Iterable[str]) -> None:
+        """Read text in blocks of any size."""
+        for shown in screen_text(blocks):
+            if isinstance(shown, Line):
+                self._read_line(shown)
+            else:
+                self._read_lines(shown)
+
+    def _read_lines(self, text: str) -> None:
+        """Read complete lines that no other line is written over."""
+        self.end()
+        for line, form in self._forms.find_all(text):
+            found = None if form is None or self._tables.headers else form.pattern.fullmatch(line)
+            if form is None or found is None:
+                self._parse_line(Line(line))
+            else:
+                self._heading = form.template.context
+                self._take_form(form, found.groups())
+            self.rows.overwritten = False
+
+    def _read_line(self, shown: Line) -> None:
+        """Read one line, or one state of a line."""
         if not self._tables.headers and not shown.open_end and (form := self._forms.find(shown.text)):
             found = form.pattern.fullmatch(shown.text)
             if found is not None:
@@ -108,30 +128,29 @@ class Collector:
                 self.rows.move_to_epoch(number)
         elif template.places and not (form.counts_only and self.rows.at[0] >= 0):
             self._place(template, numbers)
-        self._head(template)
+        if template.context is not None or self.rows.context is not None:
+            self._head(template)
         if not template.values or self.rows.context == FINAL:
             return
         if not (form.plain and self._take_plain(form, numbers)):
             self._take(template, numbers)
-        if not form.texts[-1] and (decimals := _decimals(numbers[-1])) < form.decimals:
+        if not form.texts[-1] and (decimals := _decimals(numbers[-1]) + form.percent) < form.decimals:
             form.decimals = decimals
-            self._note_decimals(form.texts, numbers)
+            self._decimals[form.texts] = min(decimals, self._decimals.get(form.texts, decimals))
 
     def _take_plain(self, form: Form, numbers: tuple[str, ...]) -> bool:
-        """Add the values of a line that has one number for each; return False if one of them is none."""
+        """Add the values of a line that has one number for each; return False if it has to be done one by one."""
         context = self.rows.context
-        columns = form.columns.get(context)
-        if columns is None:
-            columns = tuple(self._column(named, False, form.progress) for named in form.template.values)
-            if len({id(column) for column in columns}) < len(columns):
+        group = form.groups.get(context)
+        if group is None:
+            columns = tuple(self._column(named, False, form.progress) for named in form.named)
+            if len(set(columns)) < len(columns):
                 form.plain = False
                 return False
-            form.columns[context] = columns
-        try:
-            values = list(map(float, map(numbers.__getitem__, form.values)))
-        except ValueError:
-            return False
-        return self.rows.add_line(columns, values, form.progress)
+            for named, column in zip(form.named, columns, strict=True):
+                column.running = column.running or bool(named.average)
+            group = form.groups[context] = self.rows.group(columns, form.progress)
+        return self.rows.add_line(group, [numbers[i] for i in form.values])
 
     def _parse_line(self, shown: Line) -> None:
         line = clean(shown.text)
@@ -252,7 +271,7 @@ class Collector:
     @staticmethod
     def _average(text: str, behind: str) -> float | None:
         """Return the number in parentheses behind a value, if it may be its average or its percentage."""
-        if (behind[0] in "+-" and text[0] not in "+-") or not ("." in behind or "%" in behind):
+        if is_change(text, behind) or not ("." in behind or "%" in behind):
             return None
         number = n.value(behind)
         return number if n.value(text) is None or "." in text or "%" in behind else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gengap.diagnose.readers.console import number_forms as n
-from gengap.diagnose.readers.console.column_store import Column
-from gengap.diagnose.readers.console.screen import GLYPHS
-from gengap.diagnose.readers.console.template import Template
+from gengap.diagnose.readers.console.column_store import ColumnGroup
+from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS
+from gengap.diagnose.readers.console.template import Named, Template
 
 MOST = 20_000  # forms that are remembered
 RENEWED = {1, 8, 64}  # lines that a form did not fit, after which it is made anew
@@ -17,6 +17,10 @@ NO_DIGITS = b"0123456789."
 DIGITS = re.compile(r"(?<![A-Za-z_@])\d(?:\d|\\\.)*")  # not those of names, as in f1
 VALUE = r"([^\s,;|()\[\]{}]+?)"
 VALUE_WITH_COMMA = r"([^\s;|()\[\]{}]+?)"
+NUMBER = r"([-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)"  # what `float` reads, without nan
+DECIMAL = r"([-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?)"
+UNIT = re.compile(r"[^\d.,%fFeE+-]")
+COLOUR = "\0"  # in place of each sign of a colour
 COUNTED_ON = ("epoch", "run")  # places that a progress bar's states share
 
 
@@ -28,15 +32,17 @@ class Form:
         pattern: Has a group for each number.
         texts: The texts between the numbers.
         template: What the numbers mean.
-        plain: Whether each value is one number, so that `float` reads it.
+        plain: Whether each value is one number that `float` reads.
         progress: Whether the values stand beside a progress bar or a batch number.
-        values: Numbers that are values.
+        named: The values, without those that are none, such as times.
+        values: Which numbers the values are; of a value with its average, the average.
         places: Numbers that name an epoch or a run.
         epoch: The number that names the epoch, if the line names no other place; else -1.
         counts_only: Whether the line names no place, except by a number without a name.
+        percent: Whether the line ends with the percent sign of a plain value.
         decimals: Fewest decimals of a last number that ends the line.
         misses: Lines of these words that the pattern did not fit.
-        columns: Where the values go, by the split of the heading above; the collector keeps them here.
+        groups: Where the values go, by the split of the heading above; the collector keeps them here.
     """
 
     pattern: re.Pattern[str]
@@ -44,13 +50,15 @@ class Form:
     template: Template
     plain: bool
     progress: bool
+    named: tuple[Named, ...]
     values: tuple[int, ...]
     places: tuple[int, ...]
     epoch: int = -1
     counts_only: bool = False
+    percent: bool = False
     decimals: int = 99
     misses: int = 0
-    columns: dict[str | None, tuple[Column, ...]] = field(default_factory=dict)
+    groups: dict[str | None, ColumnGroup] = field(default_factory=dict)
 
 
 class Forms:
@@ -62,6 +70,11 @@ class Forms:
     def find(self, line: str) -> Form | None:
         """Return the form of a line, or None if it is not known."""
         return self._forms.get(_key(line))
+
+    def find_all(self, text: str) -> Iterator[tuple[str, Form | None]]:
+        """Yield each line of a text with its form, which may have become known by the lines before it."""
+        for line, key in zip(text.split("\n"), _key(text).split(b"\n"), strict=True):
+            yield line, self._forms.get(key)
 
     def add(self, line: str, texts: tuple[str, ...], numbers: Sequence[str], template: Template) -> None:
         """Remember the form of a line that was parsed."""
@@ -75,29 +88,66 @@ class Forms:
         misses = 0 if known is None else known.misses + 1
         if known is not None and misses not in RENEWED:
             known.misses = misses
-        elif (pattern := _pattern(line, texts, numbers)) is not None:
-            self._forms[key] = _form(pattern, texts, numbers, template, misses)
+        elif (form := _form(line, texts, numbers, template)) is not None:
+            form.misses = misses
+            self._forms[key] = form
 
 
 def _key(line: str) -> bytes:
     return line.encode("utf-8", "replace").translate(None, NO_DIGITS)
 
 
-def _form(
-    pattern: re.Pattern[str], texts: tuple[str, ...], numbers: Sequence[str], template: Template, misses: int
-) -> Form:
+def _form(line: str, texts: tuple[str, ...], numbers: Sequence[str], template: Template) -> Form | None:
+    values = [
+        _without_change(named, numbers)
+        for named in template.values
+        if named.average or not _is_with_unit(numbers[named.number])
+    ]
+    plain = {} if template.best >= 0 else _plain_patterns(values, numbers)
+    pattern = _pattern(line, texts, numbers, plain)
+    if pattern is None:
+        return None
     return Form(
         pattern,
         texts,
         template,
-        plain=template.best < 0 and not any(named.average or named.second for named in template.values),
+        plain=bool(plain),
         progress=stands_in_bar(template, numbers),
-        values=tuple(named.number for named in template.values),
+        named=tuple(values),
+        values=tuple(named.average or named.number for named in values),
         places=tuple(place.number for place in template.places if place.kind in COUNTED_ON),
         epoch=template.places[0].number if [each.kind for each in template.places] == ["epoch"] else -1,
         counts_only=all(place.kind in ("count", "batch") for place in template.places),
-        misses=misses,
+        percent=len(numbers) - 1 in plain and numbers[-1].endswith("%"),
     )
+
+
+def _is_with_unit(number: str) -> bool:
+    """Return whether a number is no value, and no other one with these signs either."""
+    return UNIT.search(number) is not None and n.value(number) is None
+
+
+def _without_change(named: Named, numbers: Sequence[str]) -> Named:
+    """Return a value without an average, if the number in parentheses behind it is a change, which has a sign."""
+    return named._replace(average=0) if is_change(numbers[named.number], numbers[named.average]) else named
+
+
+def is_change(text: str, behind: str) -> bool:
+    """Return whether a number behind a value has a sign that the value does not have."""
+    return behind[0] in "+-" and text[0] not in "+-"
+
+
+def _plain_patterns(values: Sequence[Named], numbers: Sequence[str]) -> dict[int, str]:
+    """Return a pattern for each number that is a value, or an average behind it; none if `float` can't read one."""
+    found: dict[int, str] = {}
+    for named in values:
+        pattern = DECIMAL if named.average else NUMBER
+        for number in {named.number, named.average or named.number}:
+            percent = "%" if numbers[number].endswith("%") else ""
+            if named.second or not re.fullmatch(f"{pattern}{percent}", numbers[number]):
+                return {}
+            found[number] = f"{pattern}{percent}"
+    return found
 
 
 def stands_in_bar(template: Template, numbers: Sequence[str]) -> bool:
@@ -106,24 +156,28 @@ def stands_in_bar(template: Template, numbers: Sequence[str]) -> bool:
     return named or any(map(n.is_progress, numbers[1:]))
 
 
-def _pattern(line: str, texts: Sequence[str], numbers: Sequence[str]) -> re.Pattern[str] | None:
+def _pattern(
+    line: str, texts: Sequence[str], numbers: Sequence[str], plain: Mapping[int, str]
+) -> re.Pattern[str] | None:
     """Return a pattern for lines with other digits, or None if the numbers are not in the line as it is."""
     at, parts = 0, []
+    shown = ESCAPE.sub(lambda found: COLOUR * len(found[0]), line)  # no number is found in a colour
     for i, number in enumerate(numbers):
-        start = line.find(number, at)
-        while start >= 0 and not _fits(line, start, start + len(number), texts[i], texts[i + 1]):
-            start = line.find(number, start + 1)
+        start = shown.find(number, at)
+        while start >= 0 and not _fits(shown, start, start + len(number), texts[i], texts[i + 1]):
+            start = shown.find(number, start + 1)
         if start < 0:
             return None
-        parts += [_with_any_digits(line[at:start]), VALUE_WITH_COMMA if "," in number else VALUE]
+        any_number = plain.get(i, VALUE_WITH_COMMA if "," in number else VALUE)
+        parts += [_with_any_digits(line[at:start]), any_number]
         at = start + len(number)
     return re.compile("".join([*parts, _with_any_digits(line[at:])]))
 
 
-def _fits(line: str, start: int, end: int, before: str, after: str) -> bool:
+def _fits(shown: str, start: int, end: int, before: str, after: str) -> bool:
     """Return whether the characters around a number are those of the parsed line, which lacks bars and colours."""
-    left, right = line[max(start - 1, 0) : start].translate(GLYPHS), line[end : end + 1].translate(GLYPHS)
-    return left == before[-1:] and right == after[:1]
+    left, right = shown[:start].rstrip(COLOUR)[-1:], shown[end:].lstrip(COLOUR)[:1]
+    return left.translate(GLYPHS) == before[-1:] and right.translate(GLYPHS) == after[:1]
 
 
 def _with_any_digits(text: str) -> str:

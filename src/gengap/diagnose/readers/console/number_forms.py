@@ -45,8 +45,10 @@ def counted(text: str) -> float | None:
     >>> counted("3/20"), counted("1.5"), counted("12:30")
     (3.0, 1.5, None)
     """
+    if text.isdecimal():
+        return float(text[:15])
     first, slash, second = text.partition("/")
-    if first.isdecimal() and (not slash or second.isdecimal()):
+    if slash and first.isdecimal() and second.isdecimal():
         return float(first[:15])
     try:
         number = float(text)

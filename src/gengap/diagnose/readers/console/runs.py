@@ -30,6 +30,7 @@ class Curve(NamedTuple):
 
 def console_logs(found: Collector) -> list[Log]:
     """Return the runs that a collector found; none if there is no curve."""
+    found.rows.convert()
     columns = _one_form_each(found)
     columns = _named_scores(found, columns)
     keys = assign(columns)
@@ -91,7 +92,7 @@ def _not_repeated(columns: list[Column]) -> Column:
     """Return the first column, or a shorter one if the first only repeats each of its values until the next."""
     first = columns[0]
     values = np.asarray(first.values, np.float64)
-    new = 1 + int((np.diff(values) != 0).sum())
+    new = 1 + int((values[1:] != values[:-1]).sum())
     if 2 * new > len(values):
         return first
     shorter = (column for column in columns[1:] if new <= len(column.rows) <= len(values) / 2)

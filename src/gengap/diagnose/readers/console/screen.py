@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 LONGEST = 20_000  # characters of a line; the rest is no log line
 ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|(?<=\S)?\[\d{1,2}(?:;\d{1,3})*m"
 )
-BACKSPACES = re.compile(r"\x08+")
+BACK = re.compile(r"\r|\x08+")
 BARS = re.compile(r"\[[=>.#~ -]{3,}\]|[=.#~_*-]{3,}")
 PERCENT_BAR = re.compile(r"\d{1,3}(?:\.\d+)?% ?\|[^|\w]*(?:(?<=[|#])\d)?[^|\w]*(?:\||$)")  # 75%|###5  |
 GLYPHS = str.maketrans(
@@ -24,7 +25,7 @@ COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which 
     r"Average (?:Precision|Recall)\s+\((A[PR])\)\s+@\[\s*IoU=([\d.:]+)\s*\|\s*area=\s*(\w+)\s*\|"
     r"\s*maxDets=\s*\d+\s*\]"
 )
-GLUED = re.compile(r"(?<=\d)(?=Epoch[ \d])")
+GLUED = re.compile(r"Epoch(?<=\dEpoch)(?=[ \d])")
 
 
 class Line(NamedTuple):
@@ -35,45 +36,47 @@ class Line(NamedTuple):
     open_end: bool = False
 
 
-def screen_lines(blocks: Iterable[str]) -> Iterator[Line]:
-    r"""Yield each line; a carriage return or a row of backspaces begins the same line again.
+def screen_text(blocks: Iterable[str]) -> Iterator[str | Line]:
+    r"""Yield the lines of a text: those of a block together, if each of them is all that its line shows.
 
-    >>> [line.text for line in screen_lines(["1/2 loss: 0.9\r2/2 loss: 0.8\n", "done\n"])]
-    ['1/2 loss: 0.9', '2/2 loss: 0.8', 'done']
+    In other blocks, a carriage return or a row of backspaces begins the same line again.
+
+    >>> list(screen_text(["Epoch 1\nloss: 0.9\nEp"]))
+    ['Epoch 1\nloss: 0.9', Line(text='Ep', overwritten=False, open_end=True)]
+    >>> [line.text for line in screen_text(["1/2 loss: 0.9\r2/2 loss: 0.8\n", "done\nlo"])]
+    ['1/2 loss: 0.9', '2/2 loss: 0.8', 'done', 'lo']
     """
-    for line, open_end in _raw_lines(blocks):
-        if "\r" in line or "\x08" in line:
-            states = line.split("\r") if "\x08" not in line else re.split(r"\r|\x08+", line)
-            states = [state for state in states if state.strip()]
-            for state in states[:-1]:
-                yield Line(state, True)
-            line = states[-1] if states else ""
-        if line.find("Epoch", 1) > 0 and _is_glued(line):  # a process was killed in a line, another went on with it
-            *cut, line = GLUED.split(line)
-            yield from (Line(text, False, True) for text in cut)
-        yield Line(line, False, open_end)
-
-
-def _is_glued(line: str) -> bool:
-    at = line.find("Epoch", 1)
-    often = line.find("Epoch", at + 1) > 0
-    return (often or line[at - 1].isdigit()) and GLUED.search(line) is not None
-
-
-def _raw_lines(blocks: Iterable[str]) -> Iterator[tuple[str, bool]]:
     rest = ""
     for block in blocks:
-        text = rest + block
-        lines = text.split("\n")
-        rest = lines.pop()
-        for line in lines:
-            yield line.rstrip("\r"), False
+        complete, end, rest = f"{rest}{block}".replace("\r\n", "\n").rpartition("\n")
+        if end:
+            if "\r" in complete or "\x08" in complete or GLUED.search(complete):
+                for line in complete.split("\n"):
+                    yield from _states(line.rstrip("\r"))
+            else:
+                yield complete
         while len(rest) > 2 * LONGEST:  # a bar of many states, or no text at all
             end = max(rest.rfind("\r", 0, LONGEST), rest.rfind("\x08", 0, LONGEST)) + 1 or LONGEST
-            yield rest[:end], False
+            yield from _states(rest[:end])
             rest = rest[end:]
     if rest:
-        yield rest, True
+        yield from _states(rest, True)
+
+
+def _states(line: str, open_end: bool = False) -> list[Line]:
+    """Return what a line shows one after another."""
+    shown: list[Line] = []
+    if "\r" in line or "\x08" in line:
+        states = line.split("\r") if "\x08" not in line else BACK.split(line)
+        states = [state for state in states if state.strip()]
+        line = states.pop() if states else ""
+        shown += [Line(state, True) for state in states]
+    if line.find("Epoch", 1) > 0:
+        starts = [0, *(found.start() for found in GLUED.finditer(line))]
+        for start, end in pairwise(starts):  # a process was killed in a line, another went on with it
+            shown.append(Line(line[start:end], False, True))
+        line = line[starts[-1] :]
+    return [*shown, Line(line, False, open_end)]
 
 
 def clean(line: str) -> str:
