@@ -258,6 +258,29 @@ def test_batches_without_an_end_are_refused_early(monkeypatch: pytest.MonkeyPatc
     assert len(to_rows("train", [(X, Y)] * 100)[0]) == 6_000  # a list has an end
 
 
+class Uncounted:
+    """Batches as a `tf.data.Dataset` gives them that was made from a generator: TensorFlow counts -2."""
+
+    def cardinality(self) -> int:
+        return -2
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return endless()
+
+
+@pytest.mark.parametrize("batches", [endless, Uncounted])
+def test_small_batches_without_an_end_are_refused_early(
+    monkeypatch: pytest.MonkeyPatch, batches: Callable[[], Any]
+) -> None:
+    monkeypatch.setattr(given, "UNSIZED_BATCHES", 50)
+    with pytest.raises(UsageError, match=r"validation gave 51 batches of .* it may have no end\. Give a list"):
+        gengap.fit(build(), (X, Y), batches(), epochs=1)
+    with pytest.raises(UsageError, match=r"the rows gave 51 batches"):
+        gengap.study(batches(), model=build())
+    counted = (batch for batch in [(X, Y)] * 50)
+    assert len(to_rows("train", counted)[0]) == 3_000
+
+
 class StudySnapshot(keras.callbacks.Callback):
     """Writes down every call, its logs and the weights that it finds."""
 

@@ -18,7 +18,7 @@ from gengap.errors import UsageError
 MAX_STRATA = 100  # a target with more different values has no classes whose shares could be kept
 
 MAX_BYTES = 4 * 2**30  # of the batches that are read into memory
-UNSIZED_BYTES = 2**29  # of batches from an iterator without a length, which may have no end
+UNSIZED_BYTES, UNSIZED_BATCHES = 2**29, 100_000  # from an iterator without a length, which may have no end
 EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of these"
 ENDLESS = "has no end; leave out repeat(), or take a number of batches"
 
@@ -135,10 +135,11 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
     for batch in _batches(name, data):
         found.append(_rows(f"{name}, batch {len(found)}", batch, floats))
         read += sum(part.nbytes for part in _flat(found[-1]))
-        if read > UNSIZED_BYTES and _may_be_endless(data):
+        if (read > UNSIZED_BYTES or len(found) > UNSIZED_BATCHES) and _may_be_endless(data):
             raise UsageError(
-                f"{name} gave {read / 2**30:.1f} GB of batches and does not say how many there are: it may have no "
-                "end. Give a list of the batches, or an object with a length (__len__)"
+                f"{name} gave {len(found):,} batches of together {read / 2**30:.2g} GB and does not say how many "
+                "there are: it may have no end. Give a list, such as list(itertools.islice(batches, 1000)), or an "
+                "object with a length (__len__)"
             )
         if read > MAX_BYTES:
             raise UsageError(
@@ -152,7 +153,9 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
 
 def _may_be_endless(data: Any) -> bool:
     """Return whether an iterator does not say how many batches it has."""
-    return not hasattr(data, "__len__") and not hasattr(data, "cardinality") and not hasattr(data, "num_batches")
+    if hasattr(data, "cardinality"):
+        return int(data.cardinality()) < 0  # tf.data.UNKNOWN_CARDINALITY, for example of a generator
+    return not hasattr(data, "__len__") and not hasattr(data, "num_batches")
 
 
 def _is_pair(data: Any) -> bool:
