@@ -89,3 +89,26 @@ def test_losses_that_layers_add_and_penalties_are_in_the_right_logs() -> None:
     assert history["validation", "loss"].values[0] == pytest.approx(
         model.evaluate(x[40:], y[40:], verbose=0), rel=1e-5
     )
+
+
+def test_models_that_differ_in_their_learning_rate_share_a_program_and_a_schedule_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    programs: OrderedDict[str, object] = OrderedDict()
+    monkeypatch.setattr(compilation, "_programs", programs)
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    rows = Rows(x, (x[:, :1] > 0).astype(np.float32))
+
+    def step(rate: float | keras.optimizers.schedules.LearningRateSchedule) -> np.ndarray:
+        """How far one step of gradient descent moves the weights of one layer, from 0."""
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+        model.compile(keras.optimizers.SGD(rate), keras.losses.BinaryCrossentropy(from_logits=True))
+        compiled.fit(model, rows, rows, TrainConfig(1, 40, Stopping(monitor="loss")))
+        return model.layers[0].kernel.numpy()
+
+    slow, fast = step(0.125), step(0.5)
+    assert len(programs) == 1
+    np.testing.assert_allclose(fast, 4 * slow, rtol=1e-6)
+    falling = keras.optimizers.schedules.ExponentialDecay(0.25, 1, 0.5)
+    np.testing.assert_allclose(step(falling), 2 * slow, rtol=1e-6)
+    assert len(programs) == 2

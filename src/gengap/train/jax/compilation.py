@@ -151,8 +151,9 @@ def _flops(lowered: jax.stages.Lowered) -> float:
 def cache_key(model: keras.Model) -> str:
     """Return a text that is equal for models that can share a program.
 
-    It is the model's configuration without seeds, and without names where they mean nothing. A model with layers or
-    functions that are neither Keras' nor gengap's shares with no other: their configuration may not tell all.
+    It is the model's configuration without seeds, the learning rate, and names where they mean nothing. A model
+    with layers or functions that are neither Keras' nor gengap's shares with no other: their configuration may not
+    tell all.
     """
     try:
         config = _without_seeds(keras.saving.serialize_keras_object(model))
@@ -160,7 +161,10 @@ def cache_key(model: keras.Model) -> str:
         return str(id(model))
     # What a layer adapted to, as Normalization does, is neither a variable nor in the configuration.
     shared = _is_configured(config) and not any(hasattr(layer, "adapt") for layer in all_layers(model))
-    config["compile_config"]["optimizer"]["config"].pop("name", None)
+    optimizer = config["compile_config"]["optimizer"]["config"]
+    optimizer.pop("name", None)
+    if isinstance(optimizer.get("learning_rate"), float):  # a variable, unlike a schedule
+        del optimizer["learning_rate"]
     config["decayed"] = _decayed(model)
     if type(model) in (keras.Sequential, TreatedSequential):  # elsewhere names tell how layers are connected
         for part in (config, *config["config"]["layers"]):
