@@ -259,6 +259,9 @@ def test_it_prints(show: Open) -> None:
     assert page.evaluate("printed") == ["light", 0, 680]
     expect(page.locator("html")).to_have_attribute("data-theme", "auto")
     assert page.locator("details.why[open]").count() == 0
+    page.emulate_media(media="print")
+    breaks = page.locator("figure").evaluate_all("each => each.map((one) => getComputedStyle(one).breakInside)")
+    assert breaks and set(breaks) == {"avoid"}  # a chart stays with its legend and caption
 
 
 def test_hostile_names_are_drawn_as_they_are(show: Open) -> None:
