@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_blobs, make_regression
@@ -97,6 +98,10 @@ def test_in_a_pipeline_on_a_frame_under_cross_validation_and_search() -> None:
     assert cross_validate(pipeline, frame, y, cv=3)["test_score"].min() > 0.9
     search = GridSearchCV(pipeline, {"gengapclassifier__treatments": [(), (models.L2(0.001),)]}, cv=2, n_jobs=1)
     assert search.fit(frame, y).best_score_ > 0.9
+    with parallel_config("threading", n_jobs=2):
+        in_threads = clone(search).set_params(n_jobs=None).fit(frame, y)
+    scores = [each.cv_results_["mean_test_score"] for each in (search, in_threads)]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_with_skrubs_vectorizer() -> None:
