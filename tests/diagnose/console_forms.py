@@ -413,6 +413,82 @@ FORMS = {
          "INFO:trainer:Epoch[{e}] Evaluation metric 'validation_epoch_loss'={v}"),
     ),
     "arrows": Form(("Epoch {e:02d} ▶ train ⟶ loss {t} acc {a} ▶ valid ⟶ loss {v} acc {b} ⏱ 3.1s",)),
+    "splits-behind-values": Form(("[trainer] - epoch {e} done in 12.3s; loss {t} (train) {v} (val)",)),
+    "sentence-with-splits-behind": Form(
+        ("After epoch {e} the loss is {t} on the training set and {v} on the validation set.",)
+    ),
+    "pair-of-splits": Form(("[Step {e}00] Train / Test loss: {t} / {v}.",)),
+    "splits-alone-are-scores": Form(
+        ("[Epoch {e}] train=0.{e:03d}1 val={v} loss={t} time: 20.1",), scores=True
+    ),
+    "epoch-in-brackets-behind-a-split": Form(
+        (
+            " | Epoch: [{e}][2/2]    Time 0.335  Err 9.1234  top1  70.123",
+            " | Test: [{e}][1/2]    Time 0.212  Data 0.001  top1   9.123 (  {v})",
+            " | Test: [{e}][2/2]    Time 0.212  Data 0.001  top1   9.123 (  {v})",
+        ),
+        scores=True,
+    ),
+    "arguments-of-a-metric": Form(
+        (
+            "[06/10 12:10:00] ppdet.engine INFO: Epoch: [{e}] [ 50/138] learning_rate: 0.000333 loss: {t} eta: 0:12:01",
+            "[06/10 12:10:59] ppdet.metrics INFO: mAP(0.75, 11point) = 9.12%",
+            "[06/10 12:10:59] ppdet.metrics INFO: mAP(0.50, 11point) = {v}%",
+        ),
+        scores=True,
+    ),
+    "attributes": Form(('  <epoch n="{e}"><train loss="{t}" acc="{a}"/><validation loss="{v}" acc="{b}"/></epoch>',)),
+    "latex": Form(("{e} & {t} & {v} \\\\",), ("\\toprule", "Epoch & Train loss & Val loss \\\\", "\\midrule")),
+    "mark-before-a-row": Form(
+        ("[ {e:3d}%      ] {e:5d}            {t}            {v}                0.01",),
+        (
+            "[ ACTION     ] Start to train ...",
+            "[------------] Epoch      Train log_loss       Test log_loss     Time cost (sec)",
+        ),
+    ),
+    "rule-of-underscores": Form(
+        (
+            "    {e:9d}    {e:5d}       00:00:12        0.001    {t:>12}                  ",
+            "    {e:9d}    {e:5d}       00:00:12        0.001                    {v:>14}",
+        ),
+        (
+            "    Iteration    Epoch    TimeElapsed    LearnRate    TrainingLoss    ValidationLoss",
+            "    _________    _____    ___________    _________    ____________    ______________",
+        ),
+    ),
+    "total-of-several-losses": Form(
+        (
+            "Step: {e}99. Epoch: {e}/500. Cls loss: 9.1234. Reg loss: 9.1234. Total loss: {t}",
+            "Val. Epoch: {e}/500. Classification loss: 9.1234. Regression loss: 9.1234. Total loss: {v}",
+        ),
+    ),
+    "updates": Form(
+        (
+            "[2021-07-17 21:10:04] Ep. {e} : Up. {e}000 : Sen. 5,529,093 : Cost {t} : Time 817.42s : 2193.04 words/s",
+            "[2021-07-17 21:10:50] [valid] Ep. {e} : Up. {e}000 : cross-entropy : {v} : new best",
+        ),
+        scores=True,
+    ),
+    "selection": Form(("Epoch: {e}", "Training error: {t}", "Selection error: {v}", "Elapsed time: 00:00:01")),
+    "bits": Form(("Step {e:05d} | Validation bpb: {v}", "step {e:05d}/03500 (1.43%) | loss: {t} | lrm: 1.00"), scores=True),
+    "darknet-map": Form(
+        (
+            " (next mAP calculation at 1100 iterations) ",
+            " Last accuracy mAP@0.5 = 9.12 %, best = 99.12 % ",
+            " {e}00: 9.123456, {t} avg loss, 0.001000 rate, 3.812345 seconds, 6400 images, 2.5 hours left",
+            " mean average precision (mAP@0.50) = {v}, or 9.12 % ",
+        ),
+        scores=True,
+    ),
+    "finnish": Form(("Epookki {e}/{n} – koulutushäviö: {t}, validointihäviö: {v}, validointitarkkuus: {b}",)),
+    "hungarian": Form(("{e}. epoch | tanítási veszteség: {t} | validációs veszteség: {v}",)),
+    "romanian": Form(("Epoca {e}/{n}: pierdere antrenare = {t}, pierdere validare = {v}",)),
+    "greek": Form(("Εποχή {e}/{n}: απώλεια εκπαίδευσης {t}, απώλεια επικύρωσης {v}",)),
+    "persian": Form(("دوره {e} از {n} - خطای آموزش: {t} - خطای اعتبارسنجی: {v}",)),
+    "hebrew": Form(("תקופה {e}/{n} - הפסד אימון: {t} - הפסד אימות: {v}",)),
+    "hindi": Form(("युग {e}/{n} | प्रशिक्षण हानि: {t} | सत्यापन हानि: {v}",)),
+    "catalan": Form(("Època {e}/{n}: pèrdua d'entrenament {t}, pèrdua de validació {v}",)),
+    "croatian": Form(("Epoha {e}/{n}: gubitak treninga {t}, gubitak validacije {v}",)),
     "percents-before-pipes": Form(
         ("Epoch {e:03d} | Train Loss: {t} | Train Acc: 26.17% | Val Loss: {v} | Val Acc: 21.57% | Time: 25.2s",)
     ),

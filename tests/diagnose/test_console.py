@@ -218,6 +218,41 @@ def test_states_of_a_bar_that_are_written_over_change_nothing(
         assert whole.history.series[key].values.tolist() == short.history.series[key].values.tolist()
 
 
+def test_the_lines_of_cocos_evaluation_are_told_apart() -> None:
+    sizes = (
+        ("0.50:0.95", "all", 0.2),
+        ("0.50     ", "all", 0.5),
+        ("0.75     ", "all", 0.3),
+        ("0.50:0.95", "small", 0.1),
+    )
+    text = "".join(
+        f"Epoch {epoch} train loss: {1 / epoch:.4f}\n"
+        + "".join(
+            f" Average Precision  (AP) @[ IoU={iou} | area={area:>6s} | maxDets=100 ] = {start + epoch / 100:.3f}\n"
+            for iou, area, start in sizes
+        )
+        for epoch in range(1, 9)
+    )
+    (log,) = read_console([text], "log")
+    for name, (_, _, start) in zip(("", "_iou50", "_iou75", "_small"), sizes, strict=True):
+        expected = [round(start + epoch / 100, 3) for epoch in range(1, 9)]
+        assert log.history["validation", f"coco/ap{name}"].values.tolist() == expected
+
+
+@pytest.mark.parametrize(("begin", "end"), [("=== Training ===", "=== Validation ==="), ("TRAINING", "VALIDATION")])
+def test_a_block_of_validation_epochs_below_one_of_training_is_of_the_same_run(begin: str, end: str) -> None:
+    losses = [[round(start - epoch / 30, 4) for epoch in range(12)] for start in (0.8, 0.9)]
+    blocks = (
+        [heading, *(f"  epoch {epoch}: loss {loss}, acc 0.5" for epoch, loss in enumerate(values, 1))]
+        for heading, values in zip((begin, end), losses, strict=True)
+    )
+    (log,) = read_console(["\n".join(line for block in blocks for line in block) + "\n"], "log")
+    found = choose_curves(log)
+    assert found.train is not None
+    assert [found.train.values.tolist(), found.validation.values.tolist()] == losses
+    assert found.validation.epochs.tolist() == list(range(1, 13))
+
+
 SHOWN = st.one_of(
     st.floats(-9, 99).map(lambda value: f"{value:.4f}"),
     st.floats(0.1, 99).map(lambda value: f"{value:.2e}"),

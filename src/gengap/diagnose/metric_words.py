@@ -20,6 +20,7 @@ LOSSES = (
     *("perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "mphe", "error", "err", "hinge"),
     *("huber", "logcosh", "poisson", "quantile", "pinball", "tweedie", "divergence", "kullback", "kl", "kld"),
     *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "cost", "penalty"),
+    *("bpb", "bpc", "bpd"),  # bits for each byte, character and dimension
     *("falsepositive", "falsenegative", "fpr", "fnr"),
 )
 ERROR_RATES = ("wer", "cer", "error", "err", "perplexity", "ppl")  # lower is better, but not what is minimised
@@ -42,7 +43,7 @@ SCORES = (
     *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
     *("precision", "recall", "map", "ap", "ndcg", "iou", "miou", "dice", "jaccard", "bleu", "rouge", "meteor"),
     *("top", "sensitivity", "specificity", "tpr", "tnr", "truepositive", "truenegative", "mcc", "matthews"),
-    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "hits", "mrr", "gini", "uas"),
+    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "mrr", "hits", "gini", "uas"),
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
 )
 RATES = ("wer", "cer")  # errors that are evaluated as scores are, beside a loss
@@ -65,18 +66,23 @@ AVERAGED = re.compile(
 )
 
 # Other languages, the longer word first where one begins another
-_TRAIN = "entraînement|entrainement|apprentissage|entrenamiento|treinamento|treino|addestramento|eğitim|trening"
+_TRAIN = "d?entra[îi]nement|apprentissage|entrenamiento|treinamento|treino|addestramento|eğitim|trening\\w*"
 _TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练集|訓練集|训练|訓練|学習|훈련|학습|huấn luyện|pelatihan"
+_TRAIN += r"|koulutus|opetus|tanítási|tanuló|antrenare|antrenament|d?entrenament"
+_TRAIN += r"|εκπαίδευση\w*|آموزش\w*|אימון|प्रशिक्षण"
 _TRAIN += "|навчанн\\w*|навчальн\\w*|träning\\w*|træning\\w*|trénovací|trénink\\w*"
 _VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidacj\\w*|валидаци\\w*|проверк\\w*"
 _VALIDATION += "|validatie|validasi|kiểm định|验证集|驗證集|验证|驗證|検証|검증"
+_VALIDATION += r"|validointi|validációs|validare|επικύρωση\w*|اعتبارسنجی|אימות|सत्यापन|validació|validacij[aeiu]"
 _VALIDATION += "|валідац\\w*|перевірк\\w*|validering\\w*|validační|validac[ei]"
 _TEST = "prueba|teste|тестов\\w*|тест|测试集|測試集|测试|測試|テスト|테스트"
 _LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실"
 _LOSS += "|втрат\\w*|förlust|ztráta|ztráty|(?<=ngs)ta[bp]\\b"
+_LOSS += r"|häviö\w*|veszteség\w*|pierdere\w*|απώλει\w*|הפסד|हानि|pèrdua|gubitak|загуба"
 _LOSS += "|strata|straty|mất mát|kerugian"
 _ACCURACY = "genauigkeit|exactitude|exactitud|acurácia|accuratezza|doğruluk|dokładność|точност\\w*"
 _ACCURACY += "|nauwkeurigheid|akurasi|độ chính xác|准确率|準確率|准确度|正确率|精度|正解率|정확도"
+_ACCURACY += r"|tarkkuus|pontosság|acuratețe|ακρίβει\w*|دقت|דיוק|सटीकता|nøyaktighet|precisió|točnost"
 _ACCURACY += "|точніст\\w*|точності|noggrannhet|přesnost"
 TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"学习率|學習率|学習率|학습률|학습율|lernrate|taux d.apprentissage|tasa de aprendizaje", "learning_rate"),
@@ -84,23 +90,27 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"最佳|最好|最良|最小|최고|최저|최적|beste[rs]?|meilleure?|mejor|melhor|лучш\w*", "best"),
     (r"平均|평균|mittlerer?|moyenne?|promedio|média|средн\w*", "average"),
     (_LOSS, "loss"),
-    (r"误差|誤差|오차|오류|fehler|erreur|ошибк\w*", "error"),
+    (r"误差|誤差|오차|오류|fehler|erreur|ошибк\w*|خطای?|שגיאה|त्रुटि|virhe\w*|\bhiba\b|eroare|σφάλμα\w*", "error"),
     (_ACCURACY, "accuracy"),
     (r"召回率|再現率|재현율", "recall"),
     (_TRAIN, "train"),
     (r"trainings?", "train"),
     (_VALIDATION, "validation"),
+    (r"selection(?=[ _](?:error|loss))", "validation"),  # OpenNN
     (_TEST, "test"),
     (
-        r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoch[ae]|époque|época|epoca|epok[ae]?|эпох\w*|епох\w*",
+        r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoch[ae]|époque|época|epoca|epok[ae]?|эпох\w*|епох\w*"
+        r"|epookki|εποχ\w*|دوره|תקופה|युग",
         "epoch",
     ),
     (r"ステップ|스텝|步数|步|schritt|étape|шаг", "step"),
     (r"迭代|反復|반복|итераци\w*|itération|iteración", "iteration"),
 )
 _ASCII_WORDS = re.compile(
+    r"selection[ _](?:error|loss)|"
     r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?[ae]|epok[ae]?|prueba|teste|fehler|schritt|"
-    r"validierung|validatie|validering|validasi|pelatihan|kerugian|nauwkeurigheid|akurasi|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
+    r"koulutus|opetus|validointi|virhe|tarkkuus|epookki|\bhiba\b|antrenare|antrenament|validare|pierdere|eroare|gubitak|"
+    r"entrenament|validacij[aeiu]|validierung|validatie|validering|validasi|pelatihan|kerugian|nauwkeurigheid|akurasi|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
 )
 PHRASES = re.compile(r"mất mát|huấn luyện|kiểm định|độ chính xác")  # of several words each
 _COMPILED = tuple((re.compile(rf"(?:{pattern})"), word) for pattern, word in TRANSLATIONS)

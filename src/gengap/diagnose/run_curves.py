@@ -26,6 +26,7 @@ from gengap.text.catalog import Message
 __all__ = ["Log", "MetricCurves", "choose_curves", "higher_is_better", "split_and_metric"]
 
 
+TOTAL = re.compile(r"(^|[^a-z])(total|overall)([^a-z]|$)")
 REWARD = re.compile(r"(^|[^a-z])(reward|rew|return)s?([^a-z]|$)")
 OF_A_BATCH = re.compile(r"mini-?batch|(?:^|[_/. ])(?:step|batch|iter)$")  # MATLAB's columns, Lightning's loss_step
 SAME = {"acc": "accuracy", "ppl": "perplexity", "error": "err", "cross_entropy": "crossentropy", "xent": "loss"}
@@ -124,7 +125,8 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     if not ranked:
         raise UsageError(f"{_title(log)}: {_no_curves(log, judged)} {_listed(log)}")
     first, others = ranked[0][1], [m for _, m in ranked[1:]]
-    parts = [m for m in others if first.endswith(PART) and m.endswith(PART) and first != "loss"]
+    whole = first == "loss" or not first.endswith(PART) or TOTAL.search(first) is not None
+    parts = [] if whole else [m for m in others if m.endswith(PART)]
     return replace(_curves(log, first), parts=tuple(_curves(log, m) for m in parts))
 
 
@@ -142,18 +144,18 @@ def _unassigned_curves(log: Log, column: str) -> MetricCurves:
     )
 
 
-def _rank(log: Log, metric: str) -> tuple[int, int] | None:
+def _rank(log: Log, metric: str) -> tuple[int, int, bool] | None:
     """Return the order in which metrics are judged; None for one that is judged only by request."""
-    series, higher = log.history.series, direction(metric)
+    series, higher, total = log.history.series, direction(metric), bool(TOTAL.search(metric))
     if REWARD.search(metric):  # no measure of how well a model generalises
         return None
     if metric == "loss":
-        return 1, 0
+        return 1, 0, False
     if higher is False:
-        return (0 if ("train", f"clean_{metric}") in series else 2), rank_in(metric, LOSSES) or 0
+        return (0 if ("train", f"clean_{metric}") in series else 2), rank_in(metric, LOSSES) or 0, not total
     if higher is True:
-        return 3, rank_in(metric, SCORES) or 0
-    return (4, 0) if ("train", metric) in series else None
+        return 3, rank_in(metric, SCORES) or 0, False
+    return (4, 0, False) if ("train", metric) in series else None
 
 
 def _find_metric(log: Log, judged: list[str], requested: str) -> str:

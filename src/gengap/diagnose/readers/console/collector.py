@@ -189,7 +189,8 @@ class Collector:
     def _head(self, template: Template) -> None:
         """Begin what is below a heading, or end it: at a new place, if the lines below it name their split."""
         if template.context is not None:
-            self.rows.context, self._labelled = template.context, False
+            self.rows.begin_heading(template.context)
+            self._labelled = False
         elif self.rows.context is not None and template.values:
             if self._labelled and template.places:
                 self.rows.context, self._labelled = None, False
@@ -297,7 +298,8 @@ class Collector:
         if open_end and last < self._decimals.get(("table",), 0):
             self.cut_off = True
             return True
-        self._decimals["table",] = min(last, self._decimals.get(("table",), 99))
+        if row[1][-1]:
+            self._decimals["table",] = min(last, self._decimals.get(("table",), 99))
         names, cells = row
         if len(cells) == len(names) + 1:  # a metric in each row, a split in each column
             for name, cell in zip(names, cells[1:], strict=True):

@@ -111,6 +111,8 @@ class ColumnStore:
         self.runs: list[str] = [""]
         self.at = [NAN, NAN, NAN]
         self.context: str | None = None
+        self._heading_row = -1  # the row that follows the heading
+        self._block = False  # whether the heading stands above a block of epochs
         self.new = True
         self.overwritten = False
         self.points = 0
@@ -120,10 +122,20 @@ class ColumnStore:
         self._present: dict[Column, ColumnGroup | None] = {}  # columns that have a number in the present row
 
     def move_to_epoch(self, number: float) -> None:
-        """Begin an epoch, unless it is the present one."""
-        if number != self.at[0]:
-            self.at = [number, NAN, self.at[2]]
-            self.context, self.new = None, True
+        """Begin an epoch, unless it is the present one. It ends what is below a heading.
+
+        A heading directly above an epoch at which the epochs begin again is that of all epochs below it.
+        """
+        if number == self.at[0]:
+            return
+        begins_again = number < self.at[0] and self._heading_row == len(self.run)
+        self._block = self.context in ("train", "validation", "test") and (self._block or begins_again)
+        self.at = [number, NAN, self.at[2]]
+        self.context, self.new = self.context if self._block else None, True
+
+    def begin_heading(self, split: str) -> None:
+        """Begin what is below a heading of a split."""
+        self.context, self._block, self._heading_row = split, False, len(self.run)
 
     def move_to_step(self, number: float) -> None:
         """Begin a step, unless it is the present one."""

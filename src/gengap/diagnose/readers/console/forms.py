@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.column_store import ColumnGroup
-from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS
+from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS, is_renamed
 from gengap.diagnose.readers.console.template import Named, Template
 
 MOST = 20_000  # forms that are remembered
@@ -78,6 +78,8 @@ class Forms:
 
     def add(self, line: str, texts: tuple[str, ...], numbers: Sequence[str], template: Template) -> None:
         """Remember the form of a line that was parsed."""
+        if is_renamed(line):
+            return
         key = _key(line)
         if key not in self._forms:
             if len(self._forms) >= MOST:

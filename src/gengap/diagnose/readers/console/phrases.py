@@ -9,7 +9,8 @@ from gengap.diagnose.metric_names import direction
 from gengap.diagnose.metric_words import PHRASES, SPLITS, in_english
 
 EPOCH = {"epoch", "ep", "epochs_trained"}
-STEP = {"step", "iter", "iteration", "it", "round", "update", "updates", "num_updates", "itr", "boosting_round"}
+STEP = {"step", "iter", "iteration", "it", "round", "update", "updates", "num_updates", "up", "itr"}
+STEP |= {"boosting_round"}
 BATCH = {"batch", "minibatch", "mb"}
 RUN = {"fold", "run", "trial"}
 # Beside a counter or a metric these words make it another number: a setting, a best value, a duration
@@ -24,6 +25,7 @@ SUMMARY |= {
     "target",
     "delta",
     "improvement",
+    "last",
     "smallest",
     "largest",
     "prior",
@@ -102,6 +104,9 @@ QUOTES = re.compile(
 SEPARATORS = " \t\r\f\v\xa0:=|>~≈,[({<#\"'-"
 VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
+_SPLIT = r"(?:train|val|test|dev|eval)"
+SPLIT_PAIR = re.compile(rf"(?i)\b({_SPLIT}[a-z]*)\s+/\s+(?={_SPLIT})")  # Train / Test accuracy
+TAG = re.compile(r"[\"']?\s*/?>\s*(?=<)|<(?=\w+\s+\w+=)")  # <train loss="0.5"/><validation loss="0.6"/>
 SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
 LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
 CODE = re.compile(
@@ -125,7 +130,11 @@ def cut(text: str) -> Phrase:
     >>> cut(" - Train: loss = ")
     Phrase(context=('Train',), name='loss', separator=' = ')
     """
+    if "<" in text:
+        text = TAG.sub(" ; ", text)
     text = QUOTES.sub("", text)
+    if "/" in text:
+        text = SPLIT_PAIR.sub(r"\1/", text)
     if "=" in text:
         text = SETTING.sub(r"\g<0>, ", text)
     end = len(text.rstrip(SEPARATORS))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from gengap.diagnose.readers.console.number_forms import NUMBER
 from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
 
-RULE = re.compile(r"[\s|+:=─━═╌┄-]+")
+RULE = re.compile(r"[\s|+:=─━═╌┄_-]+")
+MARK = re.compile(r"\s*\[(?:\s*\d+%\s*|-+)\]\s+")  # [   10%      ], before a row
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--"}
 TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
 LONGEST_NAME = 60
@@ -74,9 +75,9 @@ class TableReader:
 
         Return whether it is one of these.
         """
-        line = _without_bar(line)
+        line = _bare(line)
         if RULE.fullmatch(line) and line.strip():
-            groups = [found.span() for found in re.finditer(r"[-=]{2,}", line)]
+            groups = [found.span() for found in re.finditer(r"[-=_]{2,}", line)]
             ruled = [h for h in self._last_candidates if h.cut is _by_blanks and len(h.names) == len(groups)]
             if ruled:
                 self.headers = [Header(ruled[0].names, _Spans(groups))]
@@ -164,7 +165,7 @@ class _Spans:
 
 
 def _row(header: Header, line: str) -> list[str] | None:
-    cells = header.cut(_without_bar(line))
+    cells = header.cut(_bare(line))
     if "[" in line:
         cells = [_sum(cell) for cell in cells]
     if len(cells) == len(header.names) + 1 and header.cut is _by_pipes and _has_splits(header):
@@ -189,8 +190,10 @@ def _sum(cell: str) -> str:
         return cell
 
 
-def _without_bar(line: str) -> str:
-    """Return a row without the progress bar behind it, as YOLO prints it."""
+def _bare(line: str) -> str:
+    """Return a row without the progress bar behind it, as YOLO prints it, and without a mark before it."""
+    if "[" in line and (mark := MARK.match(line)):
+        line = line[mark.end() :]
     if "/s" not in line:
         return line
     end = line.find("%|")

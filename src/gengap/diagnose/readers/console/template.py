@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gengap.diagnose.metric_names import parse
+from gengap.diagnose.metric_names import direction, parse
 from gengap.diagnose.metric_words import GLUED, NUMBERED, SPLITS, in_english
 from gengap.diagnose.readers.console.phrases import (
     Phrase,
@@ -32,6 +32,9 @@ LONGEST_NAME = 60
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
 AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
 TAGGED = re.compile(r"%?\s*[(\[]\s*(\w+)\s*[)\]]")
+COUNTS = re.compile(r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows)\s*[),;|.]")
+ON_SPLIT = re.compile(r"%?\s*(?:on|for|in)\s+(?:the\s+)?(\w+)\b")  # 0.5 on the training set
+BETWEEN_SPLITS = re.compile(r"\s*(?:(?:set|data|split)\s*)?(?:[,;/|]|and\b)?\s*")
 REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
 INDEX = re.compile(r"#\s*$")
 EPOCH_OF_SPLIT = re.compile(r"\s*(?:train|val|valid|eval|test)\w*:\s*", re.I)  # Train: 3 [ 50/100]
@@ -129,12 +132,19 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
                 found.append(Place("count", i, ""))
         elif _is_batch_of(texts, i):
             found.append(Place("batch", i, ""))
-        elif i == 0 and EPOCH_OF_SPLIT.fullmatch(texts[0]) and re.match(r"\s*\[", texts[1]):
+        elif _is_epoch_of_split(texts, phrase, i):
             found.append(Place("epoch", i, phrase.name))
         glued = texts[i + 1].lower().startswith("epoch")
         if (not phrase.name or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))
     return found
+
+
+def _is_epoch_of_split(texts: Sequence[str], phrase: Phrase, i: int) -> bool:
+    """Return whether a number is the epoch in `Train: 3 [ 50/100]` or `Test: [3][50/100]`."""
+    if _is_index(phrase, texts[i + 1]):
+        return texts[i + 1].startswith("][")
+    return i == 0 and EPOCH_OF_SPLIT.fullmatch(texts[0]) is not None and texts[1].lstrip()[:1] == "["
 
 
 def _is_batch_of(texts: Sequence[str], i: int) -> bool:
@@ -169,6 +179,8 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
     counted_alone = False  # whether the last known metric had a number without a split
     again = _repeated(phrases)
     training_is_bare = any(SPLITS.get(phrase.name.lower()) == "train" for phrase in phrases)
+    alone = {SPLITS.get(phrase.name.lower()) for phrase in phrases}  # splits that are names themselves
+    pair_is_alone = {"train", "validation"} <= alone or {"train", "test"} <= alone
     for i, phrase in enumerate(phrases):
         if any(map(BEST_BEFORE.fullmatch, phrase.context)):
             break
@@ -176,10 +188,18 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             carried = split_of(segment) or carried
             if is_metric(segment) and not split_of(segment):
                 metric, counted_alone = segment, False
-        if not phrase.name:
+        names_before = found and found[-1].number == i - 1 and found[-1] == _reversed(texts, i - 1)
+        if phrase.name in ("", "/") or names_before:
             _take_unnamed(texts, phrases, i, found)
             continue
-        if INDEX.search(phrase.separator) or counter(phrase.name):
+        if (behind := _split_behind(texts, i)) and found and found[-1].number == i - 1 and _is_behind(texts, i):
+            name = f"{behind} {metric}" if metric else behind
+            found.append(Named(i, name, canonical_name(behind, metric), True, f"{name} behind"))
+            continue
+        if _is_index(phrase, texts[i + 1]):
+            carried = split_of(phrase.name)
+            continue
+        if INDEX.search(phrase.separator) or counter(phrase.name) or COUNTS.match(texts[i + 1]):
             carried = split_of(phrase.name) or carried
             continue
         name = metric_name(phrase.name)
@@ -188,9 +208,8 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             continue
         plain = in_plain_english(name)
         own = splits_in_order(plain)
-        if not own and (tag := TAGGED.match(texts[i + 1])) and tag[1].lower() in SPLITS:  # loss (train)
-            own = [SPLITS[tag[1].lower()]]
-            name = f"{own[0]} {name}"
+        if not own and (behind := _split_behind(texts, i)):
+            own, name = [behind], f"{behind} {name}"
         if not own and (before := _split_before(phrase.name, name)):  # Test Instance Accuracy
             own, name = [before], f"{before} {name}"
             plain = in_plain_english(name)
@@ -208,7 +227,10 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             bare = "" if of_its_own else _without_splits(in_plain_english(metric))
             name = f"{name} {bare}" if bare else name
         elif not own:
-            guess = carried or (glued if name.lower() in again else None)
+            repeated = name.lower() in again
+            guess = carried or (glued if repeated else None)
+            if pair_is_alone and not repeated and direction(bare) is False:  # train=0.8 val=0.7 loss=0.5
+                guess = None
             if guess and (guess, bare.lower()) not in taken:
                 split, name = guess, f"{guess} {name}"
             elif guess == "validation":  # AP: 0.13, AP .5: 0.55
@@ -221,6 +243,23 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
         taken.add((split or "", bare.lower()))
         found.append(Named(i, name, canonical_name(split, bare), split is not None, phrase.name))
     return found
+
+
+def _split_behind(texts: Sequence[str], i: int) -> str | None:
+    """Return the split that stands behind a number: `0.5 (train)`, `0.5 on the training set`."""
+    found = TAGGED.match(texts[i + 1]) or ON_SPLIT.match(texts[i + 1])
+    return SPLITS.get(found[1].lower()) if found else None
+
+
+def _is_behind(texts: Sequence[str], i: int) -> bool:
+    """Return whether the text before a number is only the split of the number before it."""
+    found = TAGGED.match(texts[i]) or ON_SPLIT.match(texts[i])
+    return bool(found and found[1].lower() in SPLITS and BETWEEN_SPLITS.fullmatch(texts[i], found.end()))
+
+
+def _is_index(phrase: Phrase, after: str) -> bool:
+    """Return whether a number in brackets behind a split is an epoch or a batch: `Test: [1][2/2]`."""
+    return phrase.separator.endswith("[") and after.startswith("]") and phrase.name.lower() in SPLITS
 
 
 def _take_unnamed(texts: Sequence[str], phrases: Sequence[Phrase], i: int, found: list[Named]) -> None:
