@@ -489,6 +489,19 @@ FORMS = {
     "hindi": Form(("युग {e}/{n} | प्रशिक्षण हानि: {t} | सत्यापन हानि: {v}",)),
     "catalan": Form(("Època {e}/{n}: pèrdua d'entrenament {t}, pèrdua de validació {v}",)),
     "croatian": Form(("Epoha {e}/{n}: gubitak treninga {t}, gubitak validacije {v}",)),
+    "thai": Form(("รอบที่ {e}/{n} ค่าสูญเสียการฝึก: {t} ค่าสูญเสียการตรวจสอบ: {v}",)),
+    "held-out": Form(("Epoch {e}: train loss {t}, held-out loss {v}",)),
+    "bar-of-epochs-with-a-test-set": Form(
+        ("\r| train_loss: {t} | test_loss: {v} | reg: 5.12e+00 | :  7%|█      | {e}/{n} [00:01<00:05,  2.12it/s]\r",)
+    ),
+    "batches-of-an-evaluation": Form(
+        (
+            "Epoch: [{e}][0/300] Elapsed 0m 1s (remain 1m 2s) Loss: 9.1234(9.1234) Grad: 1.2345  LR: 0.000020  ",
+            "EVAL: [0/80] Elapsed 0m 0s (remain 0m 5s) Loss: 9.1234(9.1234) ",
+            "EVAL: [79/80] Elapsed 0m 4s (remain 0m 0s) Loss: 9.1234(9.1234) ",
+            "Epoch {e} - avg_train_loss: {t}  avg_val_loss: {v}  time: 100s",
+        ),
+    ),
     "percents-before-pipes": Form(
         ("Epoch {e:03d} | Train Loss: {t} | Train Acc: 26.17% | Val Loss: {v} | Val Acc: 21.57% | Time: 25.2s",)
     ),

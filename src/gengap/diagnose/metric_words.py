@@ -69,16 +69,17 @@ AVERAGED = re.compile(
 _TRAIN = "d?entra[îi]nement|apprentissage|entrenamiento|treinamento|treino|addestramento|eğitim|trening\\w*"
 _TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练集|訓練集|训练|訓練|学習|훈련|학습|huấn luyện|pelatihan"
 _TRAIN += r"|koulutus|opetus|tanítási|tanuló|antrenare|antrenament|d?entrenament"
-_TRAIN += r"|εκπαίδευση\w*|آموزش\w*|אימון|प्रशिक्षण"
+_TRAIN += r"|การฝึก|ฝึก|εκπαίδευση\w*|آموزش\w*|אימון|प्रशिक्षण"
 _TRAIN += "|навчанн\\w*|навчальн\\w*|träning\\w*|træning\\w*|trénovací|trénink\\w*"
 _VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidacj\\w*|валидаци\\w*|проверк\\w*"
 _VALIDATION += "|validatie|validasi|kiểm định|验证集|驗證集|验证|驗證|検証|검증"
+_VALIDATION += "|การตรวจสอบ|ตรวจสอบ"
 _VALIDATION += r"|validointi|validációs|validare|επικύρωση\w*|اعتبارسنجی|אימות|सत्यापन|validació|validacij[aeiu]"
 _VALIDATION += "|валідац\\w*|перевірк\\w*|validering\\w*|validační|validac[ei]"
 _TEST = "prueba|teste|тестов\\w*|тест|测试集|測試集|测试|測試|テスト|테스트"
 _LOSS = "verlust|perte|pérdida|perda|perdita|verlies|kayıp|kaybı|потер\\w*|лосс|損失|损失|손실"
 _LOSS += "|втрат\\w*|förlust|ztráta|ztráty|(?<=ngs)ta[bp]\\b"
-_LOSS += r"|häviö\w*|veszteség\w*|pierdere\w*|απώλει\w*|הפסד|हानि|pèrdua|gubitak|загуба"
+_LOSS += r"|ค่าสูญเสีย|häviö\w*|veszteség\w*|pierdere\w*|απώλει\w*|הפסד|हानि|pèrdua|gubitak|загуба"
 _LOSS += "|strata|straty|mất mát|kerugian"
 _ACCURACY = "genauigkeit|exactitude|exactitud|acurácia|accuratezza|doğruluk|dokładność|точност\\w*"
 _ACCURACY += "|nauwkeurigheid|akurasi|độ chính xác|准确率|準確率|准确度|正确率|精度|正解率|정확도"
@@ -96,18 +97,19 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
     (_TRAIN, "train"),
     (r"trainings?", "train"),
     (_VALIDATION, "validation"),
+    (r"held[ _-]out|hold[ _-]out", "validation"),
     (r"selection(?=[ _](?:error|loss))", "validation"),  # OpenNN
     (_TEST, "test"),
     (
         r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoch[ae]|époque|época|epoca|epok[ae]?|эпох\w*|епох\w*"
-        r"|epookki|εποχ\w*|دوره|תקופה|युग",
+        r"|epookki|รอบที่|รอบ|εποχ\w*|دوره|תקופה|युग",
         "epoch",
     ),
     (r"ステップ|스텝|步数|步|schritt|étape|шаг", "step"),
     (r"迭代|反復|반복|итераци\w*|itération|iteración", "iteration"),
 )
 _ASCII_WORDS = re.compile(
-    r"selection[ _](?:error|loss)|"
+    r"selection[ _](?:error|loss)|held[ _-]out|hold[ _-]out|"
     r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?[ae]|epok[ae]?|prueba|teste|fehler|schritt|"
     r"koulutus|opetus|validointi|virhe|tarkkuus|epookki|\bhiba\b|antrenare|antrenament|validare|pierdere|eroare|gubitak|"
     r"entrenament|validacij[aeiu]|validierung|validatie|validering|validasi|pelatihan|kerugian|nauwkeurigheid|akurasi|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"

@@ -18,7 +18,7 @@ The grammar, line by line:
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts.
 
-Words of 27 other languages are known (`metric_words`). Nothing in a log is run.
+Words of 28 other languages are known (`metric_words`). Nothing in a log is run.
 """
 
 from __future__ import annotations

@@ -134,6 +134,8 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
             found.append(Place("batch", i, ""))
         elif _is_epoch_of_split(texts, phrase, i):
             found.append(Place("epoch", i, phrase.name))
+        elif _is_index(phrase, texts[i + 1]):
+            found.append(Place("batch" if phrase.separator.endswith("[") else "count", i, ""))
         glued = texts[i + 1].lower().startswith("epoch")
         if (not phrase.name or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))
@@ -156,7 +158,7 @@ def _is_batch_of(texts: Sequence[str], i: int) -> bool:
 def _bar_of_epochs(texts: Sequence[str], places: Sequence[Place], values: Sequence[Named]) -> Place | None:
     """Return the epoch in `7/14 [..., loss=0.5, val_loss=0.6]`, a bar of epochs as both splits show."""
     splits = {parse(named.canonical) for named in values}
-    held_out = any(key is not None and key[0] == "validation" for key in splits)
+    held_out = any(key is not None and key[0] in ("validation", "test") for key in splits)
     if any(place.kind != "count" for place in places) or not held_out or len(splits) < 2:
         return None
     bars = (i for i in range(len(texts) - 1) if BAR_BEFORE.search(texts[i]) and texts[i + 1].startswith(" ["))
@@ -258,8 +260,9 @@ def _is_behind(texts: Sequence[str], i: int) -> bool:
 
 
 def _is_index(phrase: Phrase, after: str) -> bool:
-    """Return whether a number in brackets behind a split is an epoch or a batch: `Test: [1][2/2]`."""
-    return phrase.separator.endswith("[") and after.startswith("]") and phrase.name.lower() in SPLITS
+    """Return whether a number behind a split is no value: `Test: [1][2/2]`, or `Test  50:  25.3`."""
+    brackets = phrase.separator.endswith("[") and after.startswith("]")
+    return (brackets or re.fullmatch(r":\s+", after) is not None) and phrase.name.lower() in SPLITS
 
 
 def _take_unnamed(texts: Sequence[str], phrases: Sequence[Phrase], i: int, found: list[Named]) -> None:
