@@ -31,15 +31,8 @@ from gengap.plan import Plan, Recipe, Trial
 from gengap.report import html
 from gengap.report.conclusions import conclusion_messages
 from gengap.report.html import render, render_main, script_json, write_report
-from gengap.report.page import (
-    ALL,
-    epoch_table,
-    part_starts,
-    run_curves,
-    sparkline_svg,
-    study_page,
-    thinned_positions,
-)
+from gengap.report.page import ALL, epoch_table, sparkline_svg, study_page
+from gengap.report.page_curves import part_starts, run_curves, thinned_positions
 from gengap.study import Study
 from gengap.study.folder import StudyFolder
 from gengap.study.provenance import study_provenance
