@@ -26,10 +26,12 @@ AHEAD_SPREAD = 1.2  # ... and the sd of its logarithm, from real runs of known t
 LEVEL_OR_MOVING = (0.006, 0.1)
 LEVEL = 0.8  # probability of a level end
 # Validation fluctuates from epoch to epoch because the model itself changes, or because its few rows are luck. The
-# model's own changes show in the training curve too: the log-odds that fluctuations are its own rise with the
-# logarithm of the training curve's noise.
-OWN_ODDS, OWN_SLOPE = -1.5, 3.0
-OWN_WITHOUT = 0.3  # that probability without a training curve
+# model's own changes show in the training curve too. And they are small where one epoch is a small part of the
+# training. So the log-odds that fluctuations are its own rise with the logarithm of the training curve's noise, and
+# fall with that of the number of epochs.
+OWN_ODDS, OWN_SLOPE = -2.6, 2.6  # for OWN_EPOCHS
+OWN_ODDS_WITHOUT = -0.8  # without a training curve
+OWN_EPOCHS, OWN_FROM = 30, 16  # fewer epochs than the latter show too little of the noise: they count as that many
 # All epochs share the same few validation rows. A model that has changed by more since may be better or worse on
 # them by luck: the sd is this share of how far training fell. Without a training curve it is the least.
 LUCK, LEAST_LUCK = 0.11, 0.0005
@@ -204,7 +206,7 @@ def _rise(
     settled = trend.difference(-1, turn).with_error(validation.rounding_error)
     settled = settled.with_prior(LEVEL_OR_MOVING, (LEVEL, 1 - LEVEL)).with_error(max(error or 0.0, LEAST_LUCK))
     own = _own_fluctuations(validation, train, trend, train_trend, error)
-    return settled.mixed_with(own, _own_probability(None if single_batches else train_trend))
+    return settled.mixed_with(own, _own_probability(None if single_batches else train_trend, len(validation)))
 
 
 def _training_trend(train: ScaledCurve | None) -> Trend | None:
@@ -214,11 +216,12 @@ def _training_trend(train: ScaledCurve | None) -> Trend | None:
     return fit_trend(train.positions, train.values)
 
 
-def _own_probability(train_trend: Trend | None) -> float:
-    """Return the probability that validation's fluctuations are changes of the model itself."""
-    if train_trend is None:
-        return OWN_WITHOUT
-    return float(expit(OWN_ODDS + OWN_SLOPE * np.log(train_trend.noise / USUAL_NOISE)))
+def _own_probability(train_trend: Trend | None, epochs: int) -> float:
+    """Return the probability that validation's fluctuations, over so many epochs, are the model's own changes."""
+    odds = OWN_ODDS_WITHOUT
+    if train_trend is not None:
+        odds = OWN_ODDS + OWN_SLOPE * np.log(train_trend.noise / USUAL_NOISE)
+    return float(expit(odds - np.log(max(epochs, OWN_FROM) / OWN_EPOCHS)))
 
 
 def _own_fluctuations(
