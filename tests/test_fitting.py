@@ -20,7 +20,7 @@ from gengap.callbacks import Monitor
 from gengap.data import rows as given
 from gengap.data.rows import to_rows
 from gengap.errors import GengapWarning, UsageError
-from gengap.models.backend import keras
+from gengap.models.backend import keras, symbolic_rows
 from gengap.train.stopping import Stopping
 
 random = np.random.default_rng(0)
@@ -143,6 +143,13 @@ def test_frames_series_and_weights_become_arrays() -> None:
     assert lists.x.shape == (2, 2)
     several, _ = to_rows("train", ({"a": frame["a"], "b": frame[["b", "c"]]}, Y))
     assert {name: part.shape for name, part in several.x.items()} == {"a": (60,), "b": (60, 2)}
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float32])
+def test_symbolic_rows_have_the_type_that_the_backend_gives_such_an_array(kind: Any) -> None:
+    array = np.zeros((4, 2), kind)
+    symbolic, tensor = symbolic_rows(array), keras.ops.convert_to_tensor(array)
+    assert (symbolic.shape, symbolic.dtype) == ((1, 2), keras.backend.standardize_dtype(tensor.dtype))
 
 
 def endless() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -49,6 +49,7 @@ OTHERS = {
     "--constraint",
     "--corpus",
     "--docs",
+    "--folder",
     "--python",
     "--sample",
     "--out",

@@ -30,6 +30,18 @@ def choose_backend() -> None:
         os.environ["KERAS_BACKEND"] = _configured_backend() or "jax"
 
 
+def symbolic_rows(array: Any, rows: int | None = 1) -> keras.KerasTensor:
+    """Return rows of an array (n, ...) as a Keras tensor, which has a shape and a type only.
+
+    The type is the one that the backend gives such an array: JAX makes int64 int32, and from 0.12 on it warns if a
+    tensor's type is int64.
+    """
+    from gengap.models.backend import keras
+
+    kind = keras.ops.convert_to_tensor(array[:0]).dtype
+    return keras.KerasTensor((rows, *array.shape[1:]), keras.backend.standardize_dtype(kind))
+
+
 def _configured_backend() -> str | None:
     """Return the backend that the user's keras.json names, if it is a choice and is installed."""
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")

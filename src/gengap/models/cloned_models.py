@@ -189,7 +189,7 @@ def _check_input(name: str, model: Any, sample: Rows) -> None:
     rows = map_arrays(lambda array: array[:CHECK_ROWS], sample.x)
     expected = ", ".join(str(tuple(tensor.shape[1:])) for tensor in model.inputs)
     try:
-        model.compute_output_spec(map_arrays(lambda a: keras.KerasTensor((None, *a.shape[1:]), str(a.dtype)), rows))
+        model.compute_output_spec(map_arrays(lambda array: backend.symbolic_rows(array, None), rows))
     except Exception as fault:
         found = map_arrays(lambda array: tuple(array.shape[1:]), rows)
         raise UsageError(

@@ -234,7 +234,7 @@ def output_shape(model: keras.Model, rows: Rows) -> tuple[int | None, ...]:
     """Return the shape of the model's output, () if it has several. Builds a model that had no input before."""
     if not model.built:
         model(map_arrays(lambda array: array[:1], rows.x))
-    spec = model.compute_output_spec(map_arrays(keras_tensor, rows.x))
+    spec = model.compute_output_spec(map_arrays(backend.symbolic_rows, rows.x))
     return tuple(getattr(spec, "shape", ()))
 
 
@@ -242,13 +242,8 @@ def build_variables(model: keras.Model, train: Rows) -> None:
     """Create every variable that Keras creates at its first batch, without computing anything."""
     from gengap.models.keras_internals import build_for_batch
 
-    build_for_batch(model, tuple(map_arrays(keras_tensor, part) for part in train.batch()))
+    build_for_batch(model, tuple(map_arrays(backend.symbolic_rows, part) for part in train.batch()))
     model.reset_metrics()
-
-
-def keras_tensor(array: np.ndarray) -> keras.KerasTensor:
-    """Return one row of an array (n, ...) as a Keras tensor, which has a shape and a type only."""
-    return backend.keras.KerasTensor((1, *array.shape[1:]), str(array.dtype))
 
 
 def concatenate_outputs(outputs: Any) -> np.ndarray:
