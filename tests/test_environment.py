@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 NEEDS_KERAS = "import gengap\ngengap.models.tiny(features=2)"
 no_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is not None, reason="TensorFlow is installed")
 
@@ -96,9 +93,3 @@ def test_the_command_line_says_it_in_one_line(tmp_path: Path) -> None:
         assert result.returncode == 2, result.stderr
         assert f"gengap: Keras can't run on the backend '{backend}'" in result.stderr.replace("\n", " ")
         assert "Traceback" not in result.stderr
-
-
-@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-def test_readme_code_runs_for_a_new_user(code: str, tmp_path: Path) -> None:
-    result = run(code, tmp_path)
-    assert not result.returncode and result.stdout, result.stderr

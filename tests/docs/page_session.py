@@ -1,4 +1,4 @@
-"""Run the code of one page in a process of its own: one JSON line in and one out for each block.
+"""Run the code of pages in a process of its own: one JSON line in and one out for each block or command.
 
 Python gets it with `-c`, like a user's code. So the page alone decides what is imported and when.
 """
@@ -9,20 +9,32 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
+from unittest import mock
+
+
+def enter(folder):
+    """Go to a page's folder, without the modules of the user's that another page's folder held."""
+    if (before := str(Path.cwd())) != folder:
+        os.chdir(folder)
+        for name, module in list(sys.modules.items()):
+            if (getattr(module, "__file__", None) or "").startswith(before + os.sep):
+                del sys.modules[name]
 
 
 def run(request, names):
+    enter(request["folder"])
     if "code" in request:
         exec(compile(request["code"], request["page"], "exec"), names)
         return
     from gengap import cli
 
-    if not request["figures"]:  # they take seconds
-        from gengap.report import plots
-
-        plots.save_figures = lambda *arguments, **options: []
     sys.argv = ["gengap", *request["command"]]
-    cli.main()
+    if request["figures"]:
+        cli.main()
+    else:  # they take seconds
+        with mock.patch("gengap.report.plots.save_figures", lambda *arguments, **options: []):
+            cli.main()
 
 
 def main():

@@ -1,8 +1,8 @@
 """README and docs hold what they show: their code and commands run as they do for a new user.
 
 Each page is read from top to bottom in an empty folder, with the environment of somebody who has just installed
-gengap. The Python blocks of a page share one process, as in a notebook. Those of README have one each. Commands run
-in another process. Studies are cut down to one tiny trial.
+gengap. The Python blocks of a page share one process, as in a notebook. Those of README have one each. The commands
+of all pages run in another process, which starts and compiles once. Studies are cut down to one tiny trial.
 
 A comment in front of a block changes what is done with it:
 
@@ -88,29 +88,29 @@ def name_of(page: Path) -> str:
 class Session:
     """A process with the environment of a new user that runs blocks or commands one after the other."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, home: Path) -> None:
         driver = Path(__file__).with_name("page_session.py").read_text(encoding="utf-8")
-        self.errors = (folder.parent / f"{folder.name}.errors").open("a")
+        self.errors = (home / "errors").open("a")
         variables = {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "OMP_"))}
         variables |= {"COLUMNS": "80"}  # the others, of tests/conftest.py, save time
         self.process = subprocess.Popen(
             [sys.executable, "-c", driver],
             env=new_user(home, **variables),
-            cwd=folder,
+            cwd=home,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
         )
 
-    def run(self, **request: object) -> tuple[int, str, str]:
-        """Run a block (`code`, `page`) or a `command`.
+    def run(self, folder: Path, **request: object) -> tuple[int, str, str]:
+        """Run a block (`code`, `page`) or a `command` in a folder.
 
         Returns:
             Its exit status, and what it printed to standard output and to standard error.
         """
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.write(json.dumps({"folder": str(folder), **request}) + "\n")
         self.process.stdin.flush()
         reply = self.process.stdout.readline()
         assert reply, f"the process ended: {Path(self.errors.name).read_text()}"
@@ -129,6 +129,14 @@ class Session:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home folder of the new user, empty at first."""
     return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def console(home: Path) -> Iterator[Session]:
+    """The process that runs the commands of all pages."""
+    session = Session(home)
+    yield session
+    session.close()
 
 
 @pytest.fixture
@@ -156,26 +164,22 @@ def folder(tmp_path: Path) -> Path:
 class Reader:
     """Somebody who does what a page says, block by block."""
 
-    def __init__(self, page: Path, folder: Path, home: Path) -> None:
-        self.page, self.folder, self.home = page, folder, home
-        self.sessions: dict[str, Session] = {}
+    def __init__(self, page: Path, folder: Path, home: Path, commands: Session) -> None:
+        self.page, self.folder, self.home, self.commands = page, folder, home, commands
+        self.notebook: Session | None = None
         self.printed = ""
 
-    def session(self, kind: str) -> Session:
-        if kind not in self.sessions:
-            self.sessions[kind] = Session(self.folder, self.home)
-        return self.sessions[kind]
-
-    def close(self, *kinds: str) -> None:
-        for kind in kinds or list(self.sessions):
-            if kind in self.sessions:
-                self.sessions.pop(kind).close()
+    def close(self) -> None:
+        if self.notebook:
+            self.notebook.close()
+            self.notebook = None
 
     def python(self, code: str) -> None:
         """Run a Python block, and compare what it prints with the comments that say so."""
         if self.page.name.startswith("README"):
-            self.close("python")  # each of its blocks stands alone
-        status, output, errors = self.session("python").run(code=code, page=name_of(self.page))
+            self.close()  # each of its blocks stands alone
+        self.notebook = self.notebook or Session(self.home)
+        status, output, errors = self.notebook.run(self.folder, code=code, page=name_of(self.page))
         assert status == 0, errors
         assert [line for line in PRINTED.findall(code) if line not in output] == []
 
@@ -207,7 +211,8 @@ class Reader:
         given = [file for word in words if word != "--open" for file in self.expanded(word)]
         given += TINY if words[0] == "study" else []
         given += ["--test", "40"] if "--test" in words else []
-        status, output, errors = self.session("console").run(command=given, figures=self.page.name == "start.md")
+        figures = self.page.name == "start.md"
+        status, output, errors = self.commands.run(self.folder, command=given, figures=figures)
         assert status == 0 or (may_fail and status == 1), (given, output, errors)
         return output
 
@@ -240,8 +245,8 @@ def exists(words: list[str]) -> None:
 
 
 @pytest.fixture
-def reader(request: pytest.FixtureRequest, folder: Path, home: Path) -> Iterator[Reader]:
-    reader = Reader(request.param, folder, home)
+def reader(request: pytest.FixtureRequest, folder: Path, home: Path, console: Session) -> Iterator[Reader]:
+    reader = Reader(request.param, folder, home, console)
     yield reader
     reader.close()
 
