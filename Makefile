@@ -16,11 +16,11 @@ check: $(VENV)/.tests
 	$(MAKE) --jobs 2 lint unit
 
 unit: $(VENV)/.tests
-	$(BIN)/pytest -n auto --dist loadfile -m "not slow and not browser and not cluster and not higgs"
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not browser and not cluster and not higgs"
 
 # One worker runs all tests of a file, which share what they start and compile.
 test: $(VENV)/.tests lint
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # The callbacks and logs of the real frameworks, in an environment of its own. Their warnings are not gengap's.
 test-frameworks: .venv-frameworks/.frameworks
@@ -46,7 +46,7 @@ wheel-test: $(VENV)/.tests
 	$(PYTHON) -m venv build/wheel-test/venv
 	build/wheel-test/venv/bin/python -m pip install $(PIP) "$$(echo build/wheel-test/*.whl)[dev]"
 	tar -xzf build/wheel-test/*.tar.gz -C build/wheel-test
-	cd build/wheel-test/gengap-*/ && GENGAP_WHEEL=1 ../venv/bin/pytest -n auto --dist loadfile tests
+	cd build/wheel-test/gengap-*/ && GENGAP_WHEEL=1 ../venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder tests
 
 # Changes the source in small ways and says which of them no test notices: MUTATE="--sample 300 --seed 7"
 mutate: .venv-mutate/.mutate

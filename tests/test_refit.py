@@ -21,6 +21,8 @@ from gengap.train.recipe import Cosine
 from gengap.train.stopping import NEVER, Stopping
 from gengap.train.types import TrainConfig
 
+pytestmark = pytest.mark.usefixtures("whole_studies")
+
 RECIPE = Recipe(max_epochs=12, batch=64, schedule=Cosine(0.01), stopping=Stopping(patience=3))
 PLAN = Plan(name="again", trials=(Trial(run="sizes/Tiny", units=(8,)),), recipe=RECIPE, growth=Growth())
 X = np.random.default_rng(2).normal(size=(500, 3))

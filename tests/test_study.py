@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from light import optimised, studies_as_for_users
 from live_made import write_finished
 
 import gengap
@@ -37,7 +38,10 @@ PLAN = Plan(
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return gengap.study("collider", PLAN, **ROWS, test=50, seeds=2, out=tmp_path_factory.mktemp("study") / "here")
+    with studies_as_for_users():
+        return gengap.study(
+            "collider", PLAN, **ROWS, test=50, seeds=2, out=tmp_path_factory.mktemp("study") / "here"
+        )
 
 
 def test_study_json_is_as_the_contract_says(kept: Study) -> None:
@@ -84,12 +88,11 @@ def test_each_saved_model_predicts_the_logged_validation_loss_from_raw_rows(kept
 
 
 def test_a_column_in_tiny_units_is_prepared_the_same_in_the_saved_model(tmp_path: Path) -> None:
-    rows = gengap.load("collider", train=500, validation=200, preparation="raw")
+    rows = gengap.load("collider", **ROWS, preparation="raw")
     x = np.concatenate([rows.train.x, rows.validation.x]) * np.float32(1e-9)
-    found = gengap.study(
-        (x, np.concatenate([rows.train.y, rows.validation.y])), PLAN, out=tmp_path, only="sizes/Wide"
-    )
-    raw = gengap.load((x, np.concatenate([rows.train.y, rows.validation.y])), preparation="raw").validation
+    table = x, np.concatenate([rows.train.y, rows.validation.y])
+    found = gengap.study(table, PLAN, **ROWS, out=tmp_path, only="sizes/Wide")
+    raw = gengap.load(table, **ROWS, preparation="raw").validation
     model = keras.saving.load_model(tmp_path / "models" / "sizes" / "Wide.keras")
     result = model.evaluate(raw.x, raw.y[:, None], verbose=0, return_dict=True)
     logged = found.trials[0].metrics["validation"]["binary_crossentropy"]
@@ -261,7 +264,8 @@ def test_the_tutorials_split_on_real_rows(higgs_path: Path) -> None:
 
 def test_quick_trials_on_real_rows_tell_the_tutorials_story(higgs_path: Path) -> None:
     """Medium ends far above its best on validation rows while its training loss goes on falling."""
-    found = gengap.study(higgs_path, "quick", only="sizes/Medium")
+    with optimised():
+        found = gengap.study(higgs_path, "quick", only="sizes/Medium")
     history, (trial,) = found.histories[0], found.trials
     assert trial.best_epoch is not None
     validation, train = history["validation", "binary_crossentropy"], history["train", "clean_binary_crossentropy"]

@@ -31,6 +31,8 @@ from gengap.tasks import BINARY, TASKS, AnyTask, Binary, Multiclass, Regression,
 from gengap.train.baselines import fit_baselines
 from gengap.train.stopping import Stopping
 
+pytestmark = pytest.mark.usefixtures("whole_studies")
+
 RANDOM = np.random.default_rng(0)
 THREE = Multiclass(("2", "5", "9"))
 MADE: dict[str, tuple[AnyTask, np.ndarray]] = {

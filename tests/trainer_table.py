@@ -94,9 +94,8 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "Small": models.small,
     "Medium": models.medium,
     "Large": models.large,
-    "l2": lambda **o: models.perceptron(WIDE, [models.L2(0.001)], **o),
     "dropout": lambda **o: models.perceptron(WIDE, [models.Dropout(0.5)], **o),
-    "combined": lambda **o: models.perceptron(WIDE, [models.L2(0.0001), models.Dropout(0.5)], **o),
+    "combined": lambda **o: models.perceptron(WIDE, [models.L2(0.001), models.Dropout(0.5)], **o),
     "SGD with averaged weights": _ema_sgd,
     **TREATED,
 }

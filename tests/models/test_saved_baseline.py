@@ -22,6 +22,8 @@ from gengap.models.saved_model import ModelCard, SavedMember, resolve, write_car
 from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
 from gengap.train.baselines import fit_baselines
 
+pytestmark = pytest.mark.usefixtures("whole_studies")
+
 skops = pytest.importorskip("skops.io")
 
 TASKS: dict[str, AnyTask] = {"two": BINARY, "three": Multiclass(("a", "b", "c")), "number": Regression()}

@@ -19,6 +19,8 @@ from gengap.plan import Plan, Recipe, Trial
 from gengap.study.folder import PAGE
 from gengap.study.progress import STATUS
 
+pytestmark = pytest.mark.usefixtures("whole_studies")
+
 ROWS: dict[str, Any] = {"train": 100, "validation": 40, "test": 20}
 PLAN = Plan(
     name="little",

@@ -23,6 +23,8 @@ from gengap.report import plots
 from gengap.report.plots import legend_labels
 from gengap.stats.curves import smooth
 
+pytestmark = pytest.mark.usefixtures("whole_studies")
+
 HOSTILE = [
     "g/$x_1$",
     "g/$",

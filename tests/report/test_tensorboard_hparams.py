@@ -34,6 +34,8 @@ from gengap.report.tensorboard import (
 )
 from gengap.train.recipe import Constant
 
+pytestmark = pytest.mark.usefixtures("whole_studies")
+
 ALL_GROUPS = json.dumps(
     {
         "startIndex": 0,
