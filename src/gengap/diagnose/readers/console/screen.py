@@ -44,7 +44,7 @@ def screen_text(blocks: Iterable[str]) -> Iterator[str | Line]:
 
     >>> list(screen_text(["Epoch 1\nloss: 0.9\nEp"]))
     ['Epoch 1\nloss: 0.9', Line(text='Ep', overwritten=False, open_end=True)]
-    >>> [line.text for line in screen_text(["1/2 loss: 0.9\r2/2 loss: 0.8\n", "done\nlo"])]
+    >>> [getattr(line, "text", line) for line in screen_text(["1/2 loss: 0.9\r2/2 loss: 0.8\n", "done\nlo"])]
     ['1/2 loss: 0.9', '2/2 loss: 0.8', 'done', 'lo']
     """
     rest = ""
