@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gengap.diagnose import every
+from gengap.diagnose.verdict import Verdict
 from gengap.errors import GengapError
 
 FOLDER = Path(__file__).parent
@@ -45,6 +46,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         verdicts: The verdicts that are right. "error": there is nothing to judge.
         curves: The curves that are right to judge.
         nothing: Whether this is no training log.
+        runs: How many runs it holds. Each of them has one of the curves and one of the verdicts.
     """
 
     file: str
@@ -52,6 +54,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdicts: tuple[str, ...]
     curves: tuple[ExpectedCurve, ...] = ()
     nothing: bool = False
+    runs: int = 1
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -79,9 +82,16 @@ def read_case(folder: Path, case: Case) -> Reading:
     except GengapError as error:
         right = "error" in case.verdicts
         return Reading(case, "error", str(error).removeprefix(f"{folder}/"), right, right)
-    if len(verdicts) != 1:
+    except Exception as error:  # a crash is a miss, and the other logs are still measured
+        return Reading(case, "crash", f"{type(error).__name__}: {error}", False, False)
+    if len(verdicts) != case.runs:
         return Reading(case, "several", f"{len(verdicts)} runs", False, False)
-    verdict, read = verdicts[0], verdicts[0].read
+    readings = [_read_verdict(case, verdict) for verdict in verdicts]
+    return next((each for each in readings if not each.right), readings[0])
+
+
+def _read_verdict(case: Case, verdict: Verdict) -> Reading:
+    read = verdict.read
     if read is None:
         return Reading(case, verdict.verdict, "", False, False)
     curve_right = any(_equal(read.points, read.first, read.last, curve) for curve in case.curves)
