@@ -209,7 +209,7 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
     bad, _, x = min(ranked, key=lambda each: each[:2])
     if bad:
         return np.arange(len(found.rows.run), dtype=np.float64), curves, []
-    x = _with_begin(x)
+    x = np.ceil(_with_begin(x))  # what is logged at 0.25 and at 1.0 belongs to the first epoch
     kept = []
     for curve in curves:
         usable = np.isfinite(x[curve.rows]) & (x[curve.rows] < WHOLE)
