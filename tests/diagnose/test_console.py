@@ -260,6 +260,27 @@ def test_a_number_between_a_split_and_a_colon_is_no_value() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "word", ["Epoha", "Època", "Época", "Epocha", "Epoka", "Епоха", "Εποχή", "Epookki", "युग", "轮次"]
+)
+def test_epochs_are_counted_in_other_languages(word: str) -> None:
+    (log,) = read_console([f"{word} {i}/12 loss={1 / i:.4f} val_loss={2 / i:.4f}\n" for i in range(3, 13)], "log")
+    assert choose_curves(log).validation.epochs.tolist() == list(range(3, 13))
+
+
+@pytest.mark.parametrize(
+    ("name", "english"),
+    [
+        ("precisión", ["precision"]),
+        ("precisió", ["accuracy"]),
+        ("selection error", ["validation", "error"]),
+        ("feature selection loss", ["feature", "selection", "loss"]),
+    ],
+)
+def test_words_that_begin_other_words_are_not_translated(name: str, english: list[str]) -> None:
+    assert metric_words.in_english(name).split() == english
+
+
 SHOWN = st.one_of(
     st.floats(-9, 99).map(lambda value: f"{value:.4f}"),
     st.floats(0.1, 99).map(lambda value: f"{value:.2e}"),

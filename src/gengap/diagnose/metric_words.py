@@ -83,7 +83,7 @@ _LOSS += r"|ค่าสูญเสีย|häviö\w*|veszteség\w*|pierdere\w*|
 _LOSS += "|strata|straty|mất mát|kerugian"
 _ACCURACY = "genauigkeit|exactitude|exactitud|acurácia|accuratezza|doğruluk|dokładność|точност\\w*"
 _ACCURACY += "|nauwkeurigheid|akurasi|độ chính xác|准确率|準確率|准确度|正确率|精度|正解率|정확도"
-_ACCURACY += r"|tarkkuus|pontosság|acuratețe|ακρίβει\w*|دقت|דיוק|सटीकता|nøyaktighet|precisió|točnost"
+_ACCURACY += r"|tarkkuus|pontosság|acuratețe|ακρίβει\w*|دقت|דיוק|सटीकता|nøyaktighet|precisió\b|točnost"
 _ACCURACY += "|точніст\\w*|точності|noggrannhet|přesnost"
 TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"学习率|學習率|学習率|학습률|학습율|lernrate|taux d.apprentissage|tasa de aprendizaje", "learning_rate"),
@@ -93,15 +93,16 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
     (_LOSS, "loss"),
     (r"误差|誤差|오차|오류|fehler|erreur|ошибк\w*|خطای?|שגיאה|त्रुटि|virhe\w*|\bhiba\b|eroare|σφάλμα\w*", "error"),
     (_ACCURACY, "accuracy"),
+    (r"precisión|precisão", "precision"),
     (r"召回率|再現率|재현율", "recall"),
     (_TRAIN, "train"),
     (r"trainings?", "train"),
     (_VALIDATION, "validation"),
     (r"held[ _-]out|hold[ _-]out", "validation"),
-    (r"selection(?=[ _](?:error|loss))", "validation"),  # OpenNN
+    (r"(?<![a-z][ _-])selection(?=[ _](?:error|loss))", "validation"),  # OpenNN, but not feature selection
     (_TEST, "test"),
     (
-        r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoch[ae]|époque|época|epoca|epok[ae]?|эпох\w*|епох\w*"
+        r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoch[ae]|epoh[aeu]|époque|época|època|epoca|epok[ae]?|эпох\w*|епох\w*"
         r"|epookki|รอบที่|รอบ|εποχ\w*|دوره|תקופה|युग",
         "epoch",
     ),
@@ -110,7 +111,7 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
 )
 _ASCII_WORDS = re.compile(
     r"selection[ _](?:error|loss)|held[ _-]out|hold[ _-]out|"
-    r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?[ae]|epok[ae]?|prueba|teste|fehler|schritt|"
+    r"verlust|perte|perda|perdita|verlies|genauigkeit|exactitude?|epoch?[ae]|epoh[aeu]|epok[ae]?|prueba|teste|fehler|schritt|"
     r"koulutus|opetus|validointi|virhe|tarkkuus|epookki|\bhiba\b|antrenare|antrenament|validare|pierdere|eroare|gubitak|"
     r"entrenament|validacij[aeiu]|validierung|validatie|validering|validasi|pelatihan|kerugian|nauwkeurigheid|akurasi|strat[ay]|trening|treino|treinamento|entrenamiento|entrainement|apprentissage|addestramento"
 )
