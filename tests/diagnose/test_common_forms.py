@@ -1,4 +1,4 @@
-"""Forms that are most common: dicts of fractional epochs, lines printed twice, a checkpoint's lines, cells as lines."""
+"""The most common forms: dicts of fractional epochs, lines printed twice, a checkpoint's lines, cells as lines."""
 
 from __future__ import annotations
 

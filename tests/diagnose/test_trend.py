@@ -35,19 +35,29 @@ def test_the_trend_is_found_under_noise() -> None:
     assert found.epochs[found.late] == round(200 / trend.LATE)
 
 
-@pytest.mark.parametrize("epochs", [5, 30, 300])
+BENDS = {
+    "smooth": lambda share: np.exp(-10 * share) + 0.1 * np.maximum(share - 0.5, 0),
+    "two drops": lambda share: np.exp(-10 * share) - 0.2 * (share > 0.5) - 0.2 * (share > 0.75),
+    "late drop": lambda share: np.exp(-10 * share) - 0.3 * (share > 0.9),
+    "restarts": lambda share: np.exp(-10 * share) + 0.6 * (share % 0.25),
+}
+
+
+@pytest.mark.parametrize("epochs", [5, 40, 100, 300])
 @pytest.mark.parametrize("noise", [0.001, 0.02])
-def test_a_coarse_fit_finds_the_settings_that_matter(epochs: int, noise: float) -> None:
+@pytest.mark.parametrize("bend", BENDS)
+def test_a_coarse_fit_changes_nothing(
+    epochs: int, noise: float, bend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     positions = np.arange(1, epochs + 1.0)
-    bend = np.exp(-positions / 10) + 0.1 * np.maximum(positions / epochs - 0.5, 0)
-    values = bend + noise * np.random.default_rng(2).normal(size=epochs)
-    pairs = np.arange(len(trend.settings()[0].length) * len(trend.settings()[1].scale))
-    coarse, whole = (
-        trend._fit(positions, values, noise, bins, pairs).evidence for bins in (trend.COARSE_BINS, trend.BINS)
-    )
-    kept = np.sort(whole[np.argsort(-coarse)[: trend.PROMISING]])[-trend.LARGEST :]
-    best = np.sort(whole)[-trend.LARGEST :]
-    assert np.exp(kept - best.max()).sum() > 0.99 * np.exp(best - best.max()).sum()
+    values = BENDS[bend](positions / epochs) + noise * np.random.default_rng(2).normal(size=epochs)
+    found = fit_trend(positions, values)
+    monkeypatch.setattr(trend, "PROMISING", 10_000)
+    whole = fit_trend(positions, values)
+    middle = len(whole.epochs) // 2
+    found, whole = found.difference(-1, middle), whole.difference(-1, middle)
+    assert abs(found.mean - whole.mean) < 0.1 * whole.sd
+    assert found.sd == pytest.approx(whole.sd, rel=0.1)
 
 
 def test_draws_have_the_mixtures_moments() -> None:

@@ -18,7 +18,8 @@ from gengap.errors import UsageError
 MAX_STRATA = 100  # a target with more different values has no classes whose shares could be kept
 
 MAX_BYTES = 4 * 2**30  # of the batches that are read into memory
-UNSIZED_BYTES, UNSIZED_BATCHES = 2**29, 100_000  # from an iterator without a length, which may have no end
+UNSIZED_BATCHES = 100_000  # from what doesn't say how many it has, and so may have no end
+UNSIZED_BYTES = 2**29  # of such batches, but not of tf.data, which can't count what it filters or reads from files
 EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of these"
 ENDLESS = "has no end; leave out repeat(), or take a number of batches"
 
@@ -135,11 +136,11 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
     for batch in _batches(name, data):
         found.append(_rows(f"{name}, batch {len(found)}", batch, floats))
         read += sum(part.nbytes for part in _flat(found[-1]))
-        if (read > UNSIZED_BYTES or len(found) > UNSIZED_BATCHES) and _may_be_endless(data):
+        too_much = read > UNSIZED_BYTES and not hasattr(data, "cardinality")
+        if (too_much or len(found) > UNSIZED_BATCHES) and _may_be_endless(data):
             raise UsageError(
-                f"{name} gave {len(found):,} batches of together {read / 2**30:.2g} GB and does not say how many "
-                "there are: it may have no end. Give a list, such as list(itertools.islice(batches, 1000)), or an "
-                "object with a length (__len__)"
+                f"{name} gave {len(found):,} batches, {read / 2**30:.2g} GB, and does not say how many there are: "
+                "it may have no end. If it has one, give a list of batches, or an object with a length (__len__)"
             )
         if read > MAX_BYTES:
             raise UsageError(

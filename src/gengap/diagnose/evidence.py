@@ -217,7 +217,7 @@ def _training_trend(train: ScaledCurve | None) -> Trend | None:
 
 
 def _own_probability(train_trend: Trend | None, epochs: int) -> float:
-    """Return the probability that validation's fluctuations, over so many epochs, are the model's own changes."""
+    """Return the probability that validation's fluctuations are the model's own changes, in so long a run."""
     odds = OWN_ODDS_WITHOUT
     if train_trend is not None:
         odds = OWN_ODDS + OWN_SLOPE * np.log(train_trend.noise / USUAL_NOISE)

@@ -22,7 +22,8 @@ from scipy.special import ndtr
 
 BINS = 64  # log-spaced bins whose means represent the curve
 COARSE_BINS = 24  # of a first, cheap fit, which shows ...
-PROMISING = 96  # ... the settings that are worth the whole one
+PROMISING = 96  # ... the settings that are worth the whole one,
+MISFIT = 3.0  # unless none of them explains the curve: its squares are this many sds above their expectation
 GRID = 80  # log-spaced epochs at which the trend is estimated
 LATE = 1.3  # the pace at the end is that since this many times before the last epoch: the last quarter
 SCALES = (0.5, 1.0, 1.7)  # of the noise, times what second differences show
@@ -225,6 +226,8 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
     pairs = np.arange(len(trends.length) * len(noises.scale))
     promising = np.argsort(-_fit(positions, values, noise, COARSE_BINS, pairs).evidence)[:PROMISING]
     fit = _fit(positions, values, noise, BINS, promising)
+    if fit.misfit > MISFIT:  # steps and restarts, which coarse bins hide
+        promising, fit = pairs, _fit(positions, values, noise, BINS, pairs)
     chosen = np.argsort(-fit.evidence)[:LARGEST]
     weights = np.exp(fit.evidence[chosen] - fit.evidence.max())
     weights /= weights.sum()
@@ -272,6 +275,12 @@ class _Fit(NamedTuple):
     root: np.ndarray
     z: np.ndarray
     evidence: np.ndarray
+
+    @property
+    def misfit(self) -> float:
+        """How far the best setting's sum of squares is above its expectation, in sds of a chi-squared number."""
+        squares = self.z[self.evidence.argmax()] ** 2
+        return float((squares.sum() - len(squares)) / np.sqrt(2 * len(squares)))
 
 
 def _fit(positions: np.ndarray, values: np.ndarray, noise: float, bins: int, pairs: np.ndarray) -> _Fit:
