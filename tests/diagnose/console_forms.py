@@ -523,4 +523,6 @@ FORMS = {
     "dutch": Form(("Epoch {e}: verlies (training) {t}, verlies (validatie) {v}",)),
     "indonesian": Form(("Epoch {e}/{n} - kerugian pelatihan: {t} - kerugian validasi: {v}",)),
     "polish": Form(("Epoka {e}/{n} | strata (trening): {t} | strata (walidacja): {v}",)),
+    "percents-between-blanks": Form(("Epoch {e}/{n} train_loss {t} val_loss {v} val_acc 71.3%",)),
+    "percents-between-two-blanks": Form(("Epoch {e}  acc 81.3%  loss {t}  val_acc 71.3%  val_loss {v}",)),
 }  # fmt: skip

@@ -169,7 +169,9 @@ class Collector:
         found = parts[1::2]
         if (self._tables.headers or len(found) >= 14) and found and self._table_row(line, shown.open_end):
             return
-        if texts not in self._no_headers and ((not template.values and len(found) <= 2) or "%" in line):
+        few = not template.values and len(found) <= 2
+        in_bar = "%" in line and not (template.places and template.values)  # a header before a progress bar
+        if texts not in self._no_headers and (few or in_bar):
             self._look_for_header(texts, line)
         self._apply(texts, template, found)
         if not RULE.fullmatch(line):  # a rule may stand between a heading and its table

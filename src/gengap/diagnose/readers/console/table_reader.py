@@ -122,11 +122,12 @@ def _candidates(line: str) -> list[Header]:
     if "|" not in plain:
         found += [Header(_by_gaps(plain), _by_blanks), Header(_by_blanks(plain), _by_blanks)]
         found += [Header(_by_gaps(plain), _by_gaps)]
-    return [h for h in found if 2 <= len(h.names) <= 200 and not any(map(_is_phrase, h.names))]
+    return [h for h in found if 2 <= len(h.names) <= 200 and not any(map(_is_no_name, h.names))]
 
 
-def _is_phrase(name: str) -> bool:
-    return name.endswith((":", ".", "?", "!")) or (":" in name and " " in name)
+def _is_no_name(name: str) -> bool:
+    """Return whether a cell is a phrase or a number."""
+    return name.endswith((":", ".", "?", "!")) or (":" in name and " " in name) or bool(NUMBER.fullmatch(name))
 
 
 def _merged(upper: list[Header], lower: list[Header]) -> list[Header]:
