@@ -525,4 +525,7 @@ FORMS = {
     "polish": Form(("Epoka {e}/{n} | strata (trening): {t} | strata (walidacja): {v}",)),
     "percents-between-blanks": Form(("Epoch {e}/{n} train_loss {t} val_loss {v} val_acc 71.3%",)),
     "percents-between-two-blanks": Form(("Epoch {e}  acc 81.3%  loss {t}  val_acc 71.3%  val_loss {v}",)),
+    "percents-before-two-pipes": Form(("epoch {e} || acc 81.3% || val_acc 71.3% || loss {t} || val_loss {v}",)),
+    "percents-before-marks": Form(("epoch {e} | val_acc 71.3% | ↑ | loss {t} | acc 81.3% |--| val_loss {v}",)),
+    "percents-before-the-end": Form(("epoch {e} | loss {t} | acc 81.3% | val_acc {v}% |",), scores=True),
 }  # fmt: skip

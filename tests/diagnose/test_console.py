@@ -121,6 +121,13 @@ def test_a_line_that_is_written_over_is_shown_in_each_state() -> None:
     assert clean("\x1b[1m5/8\x1b[0m \x1b[32m━━━━\x1b[0m loss: 0.5") == "5/8 ==== loss: 0.5"
 
 
+@pytest.mark.parametrize(
+    "bar", ["0%|          |", "7%|7         | 7/99", "45%|####5     |", "100%|| 3/20", "90%|█████", "50% |-----|"]
+)
+def test_the_percent_before_a_bar_is_no_value(bar: str) -> None:
+    assert "%" not in screen.without_bars(clean(f"val acc: {bar}"))
+
+
 def patterns() -> dict[str, re.Pattern[str]]:
     """All patterns of the modules that read text."""
     modules = (forms, literals, log_numbers, metric_words, phrases, screen, table_reader, template)

@@ -13,7 +13,12 @@ ESCAPE = re.compile(
 )
 BACK = re.compile(r"\r|\x08+")
 BARS = re.compile(r"\[[=>.#~ -]{3,}\]|[=.#~_*-]{3,}")
-PERCENT_BAR = re.compile(r"\d{1,3}(?:\.\d+)?% ?\|[^|\w]*(?:(?<=[|#])\d)?[^|\w]*(?:\||$)")  # 75%|###5  |
+_INSIDE = r"[^|\w]*(?:(?<=[|#])\d[^|\w]*)?"
+PERCENT_BAR = re.compile(
+    r"\d{1,3}(?:\.\d+)?% ?\|(?:"
+    rf"(?=[^|\w]*?(?:[=#]|[-.~*]{{3}})){_INSIDE}(?:\||$)"  # 75%|###5  |
+    rf"|\s{{3,}}\||{_INSIDE}\|(?=\s*\d+/\d))"  # 0%|     |, or 100%|| 3/20; else the percent is a cell's
+)
 GLYPHS = str.maketrans(
     dict.fromkeys("█▉▊▋▌▍▎▏▓▒░━╸╺╾╼─═⠿■□▪▫●○", "=")
     | dict.fromkeys("│┃║┆┊╎", "|")
