@@ -44,8 +44,8 @@ def penalty_count(model: keras.Model) -> int:
 def without_weights() -> Iterator[None]:
     """Build models that have no weights, which is fast however large they are.
 
-    Keras would draw the weights when the next model trains, and keep every model alive until then. It is made to
-    forget them.
+    Keras would draw the weights when the next model trains, and keep every model alive until then. Here it forgets
+    them.
     """
     from keras import StatelessScope
     from keras.src.backend.common import global_state
