@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from gengap.data.column_kinds import find_formats
-from gengap.data.encoding import Date, Encoding, RawTable, collect_columns
+from gengap.data.encoding import Date, Encoding
 from gengap.data.preparation import PreparedTable, find_encoding, prepare, prepare_large_table
 from gengap.data.rows import Rows, list_arrays
 from gengap.data.sources.source import Source, open_source
@@ -26,10 +25,10 @@ from gengap.data.split import (
     describe_weights,
     find_units,
     normalise_weights,
-    source_row_number,
     split_rows,
 )
 from gengap.data.stored_rows import StoredRows, take_share
+from gengap.data.table_rows import TableRows, find_task, read_rows, read_target
 from gengap.data.table_summary import (
     TableSummary,
     summarise_columns,
@@ -38,13 +37,11 @@ from gengap.data.table_summary import (
     warn_of_similar_classes,
 )
 from gengap.data.units import Units
-from gengap.data.value_formats import find_format, note_on_format
-from gengap.errors import BadRowError, FormattedNumberError, TooFewRowsError, UsageError, shown
-from gengap.files.limits import TooLargeError, default_table_bytes
+from gengap.errors import UsageError
+from gengap.files.limits import TooLargeError
 from gengap.options.spec import Preparation
 from gengap.options.study_options import DataOptions, DataSpec
-from gengap.tasks import AnyTask, Regression, task_of
-from gengap.text.catalog import Message
+from gengap.tasks import AnyTask, Regression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,14 +204,14 @@ def load(
     """
     spec = DataSpec.of(spec, **options)
     opened = _open_with_counts(source, spec, seed, progress)
-    opened, read = _read(opened)
+    opened, read = read_rows(opened)
     if read.raw is None and (spec.weight is not None or spec.class_weight is not None):
         raise UsageError(
             f"{opened.origin}: the table is larger than the memory it may use, and rows on disk can't have weights "
             "yet. Raise --memory (memory=), use fewer rows with --rows, or leave --weight and --class-weight out"
         )
-    read = _read_target(opened, read)
-    task = _find_task(opened, read)
+    read = read_target(opened, read)
+    task = find_task(opened, read)
     split = split_rows(opened, read.extra, task.strata(read.y), task.by_class, seed)
     if spec.weight is not None:
         weights = check_weights(read.extra[spec.weight], opened.origin, spec.weight, opened.skipped)
@@ -259,49 +256,16 @@ def load_whole(source: Any, spec: DataSpec | None = None, *, seed: int = 0) -> W
     """
     import pandas as pd
 
-    opened, read = _read(_open_with_counts(source, DataSpec.of(spec), seed, None))
+    opened, read = read_rows(_open_with_counts(source, DataSpec.of(spec), seed, None))
     raw = read.raw
     if raw is None:
         raise TooLargeError(f"{opened.origin}: the rows don't fit into the memory that they may take. Use --rows")
-    read = _read_target(opened, read)
-    task = _find_task(opened, read)
+    read = read_target(opened, read)
+    task = find_task(opened, read)
     formats = find_formats([raw], opened.columns, opened)
     encoding = find_encoding(raw, opened.columns, opened.spec, opened.origin, formats).encoding
     x = pd.DataFrame(encoding.encode(raw), columns=list(encoding.features), copy=False)
     return WholeTable(opened.origin, x, task.strata(read.y), task, read.extra)
-
-
-def _find_task(source: Source, read: _TableRows) -> AnyTask:
-    """Find the task from the target's values. Raises UsageError for options that don't fit it."""
-    place = f"{source.origin}, column {source.target!r}"
-    task = task_of(read.y, source.spec.task, place)
-    if source.spec.class_weight is not None and not task.by_class:
-        raise UsageError(
-            f"{source.origin}: class weights are for classes, and {source.target!r} is a number. Leave "
-            "--class-weight (class_weight=) out, or say --task multiclass"
-        )
-    return task
-
-
-def _read_target(source: Source, read: _TableRows) -> _TableRows:
-    """Read a target of formatted numbers, such as "1,234.5". Texts that are classes stay."""
-    if read.y.dtype.kind in "biuf" or source.spec.task in ("binary", "multiclass"):
-        return read
-    place = f"{source.origin}, column {source.target!r}"
-    found = find_format(place, dict.fromkeys(read.y), source.reader.decimal, "say --task multiclass (task=)")
-    if found is None:
-        return read
-    import pandas as pd
-
-    numbers = found.format.read(pd.Series(read.y)).to_numpy()
-    if np.isnan(numbers).any():
-        index = int(np.isnan(numbers).argmax())
-        problem = f"{shown(read.y[index])} is not written like the other rows, for example {found.format.example}"
-        hint = "Correct it, or say --task multiclass (task=) if these are classes."
-        raise BadRowError(source.origin, source_row_number(index, source.skipped), source.target, problem, hint)
-    if source.spec.task is None and task_of(numbers, None, place).by_class:
-        return read
-    return replace(read, y=numbers, notes=(note_on_format(source.target, found),))
 
 
 def _open_with_counts(source: Any, spec: DataSpec, seed: int, progress: Progress | None) -> Source:
@@ -320,63 +284,8 @@ def _open_with_counts(source: Any, spec: DataSpec, seed: int, progress: Progress
     return opened
 
 
-@dataclass(frozen=True, eq=False)
-class _TableRows:
-    """All rows as read.
-
-    `raw` is None for a table that is too large for memory. `extra` are the columns that rows are split or weighted
-    by. `weights` (rows,) have the mean 1 in every part.
-    """
-
-    raw: RawTable | None
-    y: np.ndarray
-    extra: Mapping[str, pd.Series]
-    weights: np.ndarray | None = None
-    notes: tuple[Message, ...] = ()
-
-
-def _read(source: Source) -> tuple[Source, _TableRows]:
-    """Read all rows. A column of plain numbers in which "1,234.5" turns up late is read again, as text."""
-    memory = source.spec.memory
-    max_bytes = default_table_bytes() if memory is None else memory * 2**30
-    while True:
-        try:
-            return source, _read_once(source, max_bytes)
-        except FormattedNumberError as error:
-            if source.higgs_layout or error.column is None or error.column in source.texts:
-                raise
-            source = replace(source, texts=source.texts | {error.column}, skipped=[])
-
-
-def _read_once(source: Source, max_bytes: float) -> _TableRows:
-    ys: list[np.ndarray] = []
-    extra: dict[str, list[pa.Array]] = {name: [] for name in source.spec.extra_columns}
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch in source.batches(exact=True):
-            ys.append(batch.column(0).to_numpy(zero_copy_only=False))
-            for name, arrays in extra.items():
-                arrays.append(batch.column(name))
-            yield batch
-
-    try:
-        raw = collect_columns(batches(), source.columns, source.origin, max_bytes)
-    except TooLargeError:
-        raw = None
-    if raw is None:  # outside of `except`, so that the rows read before are freed with the error
-        ys.clear()
-        for arrays in extra.values():
-            arrays.clear()
-        for _ in batches():
-            pass
-    if not ys:
-        raise TooFewRowsError(f"{source.origin} holds no rows; expected a table with at least two")
-    columns = {name: pa.chunked_array(arrays).to_pandas() for name, arrays in extra.items()}
-    return _TableRows(raw, np.concatenate(ys), columns)
-
-
 def _build_dataset(
-    source: Source, read: _TableRows, task: AnyTask, split: Split, preparation: Preparation
+    source: Source, read: TableRows, task: AnyTask, split: Split, preparation: Preparation
 ) -> Dataset:
     parts = split.parts
     weights = [None if read.weights is None else read.weights[part] for part in parts]
@@ -419,7 +328,7 @@ def _digest_of_rows(keys: np.ndarray | None, y: np.ndarray) -> str:
 
 
 def _summarise(
-    source: Source, read: _TableRows, prepared: PreparedTable, split: Split, classes: Sequence[str]
+    source: Source, read: TableRows, prepared: PreparedTable, split: Split, classes: Sequence[str]
 ) -> TableSummary:
     spec, extra = source.spec, source.spec.extra_columns
     roles = {spec.group: "group", spec.time: "time", spec.weight: "weight"}
