@@ -1,5 +1,6 @@
-"""The most common forms: dicts of fractional epochs, lines printed twice, a checkpoint's lines, cells as lines."""
+"""Forms that are most common: parts of an epoch, lines printed twice, lines of checkpoints, cells as lines."""
 
+# ruff: noqa: E501  (lines are those of logs)
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from gengap.diagnose import diagnose
 from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import MetricCurves, choose_curves
+from gengap.errors import DataError, GengapError
 
 LOSSES = st.lists(st.floats(0.01, 99).map(lambda x: round(x, 4)), min_size=4, max_size=14)
 FEW = settings(max_examples=25, deadline=None)
@@ -40,3 +42,155 @@ def test_training_at_parts_of_an_epoch_belongs_to_the_epoch_that_they_end_in(
     assert found.train is not None and found.train.epochs.tolist() == found.validation.epochs.tolist()
     assert found.train.values == pytest.approx([loss / 2 for loss in losses])
     assert diagnose(str(folder / "train.log")).verdict
+
+
+@FEW
+@given(losses=LOSSES)
+def test_a_line_that_two_handlers_print_is_preferred_to_a_bar_of_the_last_batch(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float]
+) -> None:
+    lines = []
+    for epoch, loss in enumerate(losses, 1):
+        said = f"Epoch {epoch}: train_loss={loss / 2:.4f}, val_loss={loss:.4f}, lr=1.00e-04"
+        bars = [f"Epoch {epoch} [{name}]: 100%|████| 9/9 [00:01, loss=7.{epoch:04d}]" for name in ("Train", "Val")]
+        lines += [*bars, f"2025-12-23 16:20:19 - INFO - {said}", f"INFO:train:{said}"]
+    found = judged(tmp_path_factory.mktemp("run"), lines)
+    assert found.validation.values.tolist() == losses
+
+
+@FEW
+@given(losses=LOSSES)
+def test_lines_of_checkpoints_are_no_curve(tmp_path_factory: pytest.TempPathFactory, losses: list[float]) -> None:
+    bars, saved, best = [], [], 1e9
+    for epoch, loss in enumerate(losses):
+        bars.append(
+            f"Epoch {epoch}: 100%|████| 469/469 [00:12<00:00, v_num=0, train_loss=0.5, val_loss={loss:.4f}]"
+        )
+        if loss < best:
+            saved.append(
+                f"Metric val_loss improved by {best - loss:.3f} >= min_delta = 0.0. New best score: {loss:.3f}"
+            )
+            kept = f"'val_loss' reached {loss:.5f} (best {loss:.5f}), saving model to 'c/epoch={epoch}-val_loss={loss:.2f}.ckpt'"
+        else:
+            kept = "'val_loss' was not in top 1"
+        best = min(best, loss)
+        saved.append(f"Epoch {epoch}, global step {469 * (epoch + 1)}: {kept}")
+    folder = tmp_path_factory.mktemp("run")
+    assert (
+        judged(
+            folder, [line for pair in zip(bars, saved, strict=False) for line in pair]
+        ).validation.values.tolist()
+        == losses
+    )
+    (folder / "saved.log").write_text("\n".join(saved), encoding="utf-8")
+    with pytest.raises(GengapError):
+        diagnose(str(folder / "saved.log"))
+
+
+def test_a_learning_rate_below_a_heading_is_no_metric(tmp_path: Path) -> None:
+    lines = []
+    for epoch in range(8):
+        lines += [
+            f"Epoch {epoch}: 100%|████| 9/9 [00:01, loss=0.{9 - epoch}, accuracy=60.1%]",
+            "Evaluating model...",
+        ]
+        lines += ["Current learning rate: 0.0100000002", f"Test Accuracy: {70 + epoch / 4:.2f}%"]
+    found = judged(tmp_path, lines)
+    assert (found.metric, found.validation.values.tolist()) == ("Test Accuracy", [70 + e / 4 for e in range(8)])
+
+
+@FEW
+@given(losses=LOSSES)
+def test_a_table_of_unknown_names_ends_the_table_before_it(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float]
+) -> None:
+    """The rows of both tables have seven cells."""
+    lines = []
+    for epoch, value in enumerate(losses):
+        lines += ["", "     Epoch   gpu_mem       box       obj       cls    labels  img_size"]
+        lines.append(
+            f"{epoch:>7}/{len(losses) - 1}     5.61G   0.06653   0.02218   0.01331        17       640: 100%|████| 16/16 [00:05<00:00,  2.78it/s]"
+        )
+        lines.append(
+            "               Class     Images     Labels          P          R     mAP@.5 mAP@.5:.95: 100%|████| 8/8 [00:03<00:00,  2.17it/s]"
+        )
+        lines.append(
+            f"                 all        128        929      0.261      0.211      {value:.4f}      {value / 2:.4f}"
+        )
+    found = judged(tmp_path_factory.mktemp("run"), lines)
+    assert found.validation.values.tolist() == losses
+    assert found.validation.epochs.tolist() == list(range(len(losses)))
+
+
+@FEW
+@given(losses=LOSSES)
+def test_of_tables_of_other_columns_one_counts(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float]
+) -> None:
+    lines = []
+    for epoch, loss in enumerate(losses, 1):
+        for split in ("training", "validation"):
+            lines += [
+                split,
+                "# Epoch batch         loss       loss_f",
+                f"      {epoch}     5        {loss:.4f}         0.28",
+            ]
+        lines += ["  Train      #    Epoch      wal       LR       loss_f         loss"]
+        lines += [
+            f"! {name}        {epoch}    10.123    0.005         0.28        9.{epoch:04d}"
+            for name in ("Train", "Validation")
+        ]
+    assert judged(tmp_path_factory.mktemp("run"), lines).validation.values.tolist() == losses
+
+
+def test_text_below_a_table_does_not_hide_it(tmp_path: Path) -> None:
+    rows = [f"{e}\t{1 / (e + 1):.6f}\t{0.5 + e / 100:.6f}\t00:12" for e in range(8)]
+    saved = [f"Better model found at epoch {e} with valid_loss value: 0.{50 - e}." for e in range(3)]
+    found = judged(tmp_path, ["epoch\ttrain_loss\tvalid_loss\ttime", *rows, *saved])
+    assert found.validation.values.tolist() == [round(0.5 + e / 100, 4) for e in range(8)]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "mean_fit_time,param_C,mean_test_score,rank_test_score,mean_train_score\n"
+        + "".join(f"0.1,{c},0.{70 + c},{9 - c},0.{80 + c}\n" for c in range(8)),
+        "model,score_test,score_val,fit_time\n"
+        + "".join(
+            f"{name},0.{90 - i},0.{91 - i},{i}.5\n"
+            for i, name in enumerate(("CatBoost", "XGBoost", "Forest", "KNN"))
+        ),
+        "question,train_users,test_users\n" + "".join(f"q{i},{90 - i},{87 - i * 2}\n" for i in range(9)),
+    ],
+)
+def test_a_table_of_models_settings_or_items_is_no_log(table: str, tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text(table, encoding="utf-8")
+    with pytest.raises(DataError, match="no column counts epochs or steps"):
+        read(tmp_path / "results.csv")
+
+
+@pytest.mark.parametrize("first", ["2024-05-01 12:00:0{}", "epoch_{}", "ckpt-{}.pt", "12:00:0{}"])
+def test_times_and_checkpoints_tell_epochs_apart(first: str, tmp_path: Path) -> None:
+    rows = [f"{first.format(e)},{1 / (e + 1):.4f},{0.5 + e / 100:.4f}" for e in range(8)]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["saved,train_loss,val_loss", *rows]), encoding="utf-8")
+    (log,) = read(path)
+    assert choose_curves(log).validation.values.tolist() == [round(0.5 + e / 100, 4) for e in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("names", "judged_metric"),
+    [
+        (("val_acc", "val_mean_dice"), "val_mean_dice"),
+        (("aAcc", "mIoU", "IoU.background"), "mIoU"),
+        (("val_accuracy", "val_IoU.sky", "val_mean_IoU"), "val_mean_IoU"),
+        (("val_auc", "val_acc"), "val_acc"),
+    ],
+)
+def test_overlap_is_judged_rather_than_accuracy(names: tuple[str, ...], judged_metric: str, tmp_path: Path) -> None:
+    lines = []
+    for epoch in range(1, 9):
+        lines.append(f"Epoch(train) [{epoch}][100/100] loss: {1 / epoch:.4f}")
+        values = ", ".join(f"{name}: {0.5 + epoch / 50 + i / 10:.4f}" for i, name in enumerate(names))
+        lines.append(f"Epoch(val) [{epoch}][10/10] {values}")
+    assert judged(tmp_path, lines).metric.removeprefix("validation ") == judged_metric

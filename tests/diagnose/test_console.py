@@ -241,7 +241,7 @@ def test_the_lines_of_cocos_evaluation_are_told_apart() -> None:
         for epoch in range(1, 9)
     )
     (log,) = read_console([text], "log")
-    for name, (_, _, start) in zip(("", "_iou50", "_iou75", "_small"), sizes, strict=True):
+    for name, (_, _, start) in zip(("", "_at50", "_at75", "_small"), sizes, strict=True):
         expected = [round(start + epoch / 100, 3) for epoch in range(1, 9)]
         assert log.history["validation", f"coco/ap{name}"].values.tolist() == expected
 

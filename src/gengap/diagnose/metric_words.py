@@ -40,8 +40,9 @@ NEVER_NEGATIVE = (
     "cer",
 )
 SCORES = (
+    *("dice", "miou", "iou", "jaccard"),  # before accuracy: most pixels are background
     *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
-    *("precision", "recall", "map", "ap", "ndcg", "iou", "miou", "dice", "jaccard", "bleu", "rouge", "meteor"),
+    *("precision", "recall", "map", "ap", "ndcg", "bleu", "rouge", "meteor"),
     *("top", "sensitivity", "specificity", "tpr", "tnr", "truepositive", "truenegative", "mcc", "matthews"),
     *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "mrr", "hits", "gini", "uas"),
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),

@@ -27,6 +27,7 @@ __all__ = ["Log", "MetricCurves", "choose_curves", "higher_is_better", "split_an
 
 
 TOTAL = re.compile(r"(^|[^a-z])(total|overall)([^a-z]|$)")
+MEAN = re.compile(r"(^|[^a-z])(m|mean|avg|average|macro)[^a-z]*(iou|dice|jaccard)")  # of classes
 REWARD = re.compile(r"(^|[^a-z])(reward|rew|return)s?([^a-z]|$)")
 OF_A_BATCH = re.compile(r"mini-?batch|(?:^|[_/. ])(?:step|batch|iter)$")  # MATLAB's columns, Lightning's loss_step
 SAME = {"acc": "accuracy", "ppl": "perplexity", "error": "err", "cross_entropy": "crossentropy", "xent": "loss"}
@@ -154,7 +155,7 @@ def _rank(log: Log, metric: str) -> tuple[int, int, bool] | None:
     if higher is False:
         return (0 if ("train", f"clean_{metric}") in series else 2), rank_in(metric, LOSSES) or 0, not total
     if higher is True:
-        return 3, rank_in(metric, SCORES) or 0, False
+        return 3, rank_in(metric, SCORES) or 0, not MEAN.search(metric.lower())
     return (4, 0, False) if ("train", metric) in series else None
 
 

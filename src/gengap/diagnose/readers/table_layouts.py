@@ -26,6 +26,9 @@ from gengap.history import History, Series
 from gengap.text.catalog import Message
 
 FIRST_SET = re.compile(r"validation_0(?![0-9])")  # XGBoost's first set: a second one would make it training
+SETTING = re.compile(r"(rank|params?)(_|$)")  # columns of a search, with a row for each setting
+TIME = re.compile(r"\d[-/:.]\d+[-/:]\d")
+MOMENT = re.compile(r"epoch|step|iter|ckpt|checkpoint|model|fold|phase|train|val|test", re.IGNORECASE)
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
 
@@ -99,6 +102,11 @@ def _pivoted(table: LogTable, roles: Mapping[str, str]) -> LogTable:
 def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: list[int]) -> list[Log]:
     places = {roles.get(role) for role in ("run", "seed", "epoch", "step", "split")}
     metrics = [name for name in table.columns if name not in places]
+    if "epoch" not in roles and "step" not in roles and (named := _names_of_rows(table)) is not None:
+        raise DataError(
+            f"{table.file}: no column counts epochs or steps, and {printable(named)!r} tells rows apart, as in "
+            "a table of models or settings. Give a log of one training run."
+        )
     keys = assign(metrics)
     found, notes = {}, list(table.notes)
     for name in keys:
@@ -135,6 +143,18 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
         decided = [*notes, *more, *diverged]
         logs.append(build_log(table.file, title, seed, curves, other, decided, inner, empty))
     return logs
+
+
+def _names_of_rows(table: LogTable) -> str | None:
+    """Return the column that shows that rows are no epochs: one of a search, or a first one of different names."""
+    setting = next((name for name in table.columns if SETTING.match(name.lower())), None)
+    if setting is not None or table.ragged:
+        return setting
+    name, cells = next(iter(table.columns.items()))
+    texts = [cell.strip() for cell in cells if isinstance(cell, str) and cell.strip()]
+    different = len(set(texts)) == len(cells) > 2
+    named = all(text[0].isalpha() and not TIME.search(text) and not MOMENT.search(text) for text in texts)
+    return name if different and named else None
 
 
 def _unassigned(table: LogTable, names: list[str], rows: list[int]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -42,20 +42,25 @@ def read_text_log(path: Path, file: str) -> list[Log]:
     Raises DataError if none finds a curve, with the first fault if the text certainly is of a known kind.
     """
     head = decoded_head(path, file)
+    table = path.suffix.lower() in (".csv", ".tsv")
     found: list[Log] = []
+    first_fault: GengapError | None = None
     for name, reader, certain in _readers(head, path.suffix.lower()):
         try:
             logs = [replace(log, reader=log.reader or name) for log in reader(path, file)]
-        except GengapError:
-            if certain:
+        except GengapError as fault:
+            if certain and (table or name != "csv"):
                 raise
+            first_fault = first_fault or (fault if certain else None)  # below a table, text may go on
             continue
         if certain or any(split == "validation" for log in logs for split, _ in log.history.series):
             return logs
         found = found or logs
     if any(log.history.series for log in found):
         return found
-    if path.suffix.lower() in (".csv", ".tsv"):
+    if first_fault is not None:
+        raise first_fault
+    if table:
         return _whole(text_tables.read_csv_log)(path, file)  # its errors name the place
     raise DataError(
         f"{file}: no training curve was found in this text. Looked for names such as loss, val_loss or accuracy "

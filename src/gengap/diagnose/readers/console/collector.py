@@ -60,6 +60,7 @@ class Collector:
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
         self._no_headers: set[tuple[str, ...]] = set()
+        self._table_numbers: dict[tuple[str, ...], int] = {}
         self._lookup: dict[tuple[Named, str | None, bool, bool], Column] = {}
         self._tables = TableReader()
         self._forms = Forms()
@@ -306,7 +307,7 @@ class Collector:
         if len(cells) == len(names) + 1:  # a metric in each row, a split in each column
             for name, cell in zip(names, cells[1:], strict=True):
                 if (number := n.value(cell)) is not None:
-                    self.rows.add(self._table_column(cells[0], split_of(name), False), number)
+                    self.rows.add(self._table_column(cells[0], split_of(name), False, names), number)
             return True
         lower = [name.lower() for name in names]
         held_out = lower[:2] == ["e", "#"]  # spaCy's table: all but the losses are scores on the development set
@@ -328,14 +329,15 @@ class Collector:
                 continue
             number = n.value(cell)
             if number is not None:
-                self.rows.add(self._table_column(name, split, held_out), number)
+                self.rows.add(self._table_column(name, split, held_out, names), number)
                 self.tabular += 1
         return True
 
-    def _table_column(self, name: str, split: str | None, held_out: bool) -> Column:
+    def _table_column(self, name: str, split: str | None, held_out: bool, names: Sequence[str]) -> Column:
         plain = in_plain_english(name)
         own = splits_in_order(plain)
-        form = f"table: {name}"
+        table = self._table_numbers.setdefault(tuple(names), len(self._table_numbers))
+        form = f"table {table}: {name}"  # tables of other columns may repeat a value
         if own or metric_name(name) is None:
             return self.rows.column(name, canonical_name(None, plain), form)
         if held_out and not plain.lower().startswith("loss"):

@@ -43,6 +43,7 @@ SUMMARY |= {
     "scale",
     "coef",
     "coefficient",
+    "copypaste",
 }
 TIMED = {"time", "batch", "reader", "data", "iter"}  # before "cost" they make it a duration
 COUNTED = {"images", "samples", "size", "batches", "rows", "files", "examples", "seed", "workers", "port", "pid"}
@@ -247,7 +248,7 @@ def metric_name(segment: str) -> str | None:
     found = set(words(" ".join([*listed[-3:], *taken])))
     last = LOGGED_BY.sub("", taken[-1])
     ends = set(words(last if is_metric(last) else taken[-1])[-1:])
-    if ends == {"cost"} and found & TIMED:
+    if (ends == {"cost"} and found & TIMED) or (ends == {"rate"} and "learning" in found):
         return None
     if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
         return None

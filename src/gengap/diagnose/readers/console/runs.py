@@ -76,7 +76,7 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
     chosen = {}
     for name, columns in forms.items():
         columns.sort(key=lambda column: _form_preference(column, epochs), reverse=True)
-        main = _not_repeated(columns)
+        main = _not_repeated(found, columns)
         columns = [main, *(column for column in columns if column is not main)]
         for column in columns[1:]:
             if len(column.rows) >= max(3, len(main.rows) // 10) and _apart(found, main, column):
@@ -88,15 +88,22 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
     return chosen
 
 
-def _not_repeated(columns: list[Column]) -> Column:
-    """Return the first column, or a shorter one if the first only repeats each of its values until the next."""
+def _not_repeated(found: Collector, columns: list[Column]) -> Column:
+    """Return the first column, or a shorter one if the first only repeats each of its values until the next.
+
+    A value that two handlers of a log print at the same place is not repeated.
+    """
     first = columns[0]
-    values = np.asarray(first.values, np.float64)
+    rows, values = np.asarray(first.rows, np.int64), np.asarray(first.values, np.float64)
+    at = np.stack([np.asarray(cells)[rows] for cells in (found.rows.epoch, found.rows.step)])
+    twice = (values[1:] == values[:-1]) & np.isfinite(at[:, 1:]).any(axis=0)
+    twice &= ((at[:, 1:] == at[:, :-1]) | np.isnan(at[:, 1:])).all(axis=0)
+    values = values[np.append(True, ~twice)]
     new = 1 + int((values[1:] != values[:-1]).sum())
     if 2 * new > len(values):
         return first
-    shorter = (column for column in columns[1:] if new <= len(column.rows) <= len(values) / 2)
-    return next(shorter, first)
+    lines = [column for column in columns[1:] if first.progress or not column.progress]
+    return next((column for column in lines if new <= len(column.rows) <= len(rows) / 2), first)
 
 
 def _one_column_each(curves: list[Curve]) -> tuple[list[Curve], list[Curve]]:

@@ -117,10 +117,10 @@ def _glued_arguments(found: re.Match[str]) -> str:
 
 
 def _coco_name(found: re.Match[str]) -> str:
-    """Return a short name for what a line of COCO's evaluation holds, such as coco/AP and coco/AP_50."""
+    """Return a short name for what a line of COCO's evaluation holds, such as coco/AP and coco/AP_at50."""
     overlap = "" if ":" in found[2] else found[2].removeprefix("0.")
     area = "" if found[3] == "all" else found[3]
-    return "_".join(filter(None, [f"coco/{found[1]}", overlap and f"iou{overlap}", area]))
+    return "_".join(filter(None, [f"coco/{found[1]}", overlap and f"at{overlap}", area]))
 
 
 def without_bars(line: str) -> str:

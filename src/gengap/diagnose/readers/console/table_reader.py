@@ -14,6 +14,7 @@ from gengap.diagnose.readers.console.number_forms import NUMBER
 from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
 
 RULE = re.compile(r"[\s|+:=─━═╌┄_-]+")
+WORD = re.compile(r"[A-Za-z][\w@/.-]*")
 MARK = re.compile(r"\s*\[(?:\s*\d+%\s*|-+)\]\s+")  # [   10%      ], before a row
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--"}
 TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
@@ -85,7 +86,7 @@ class TableReader:
         possible = _candidates(line)
         if possible and all(name.lower() in TYPES for name in possible[0].names):
             return True
-        found = [h for h in possible if any(map(_is_known, h.names)) or _has_splits(h)]
+        found = [h for h in possible if any(map(_is_known, h.names)) or _has_splits(h) or _counts_epochs(h)]
         upper = [h for h in possible if h in found or h.cut is _by_pipes]
         previous, self._last_candidates = self._last_candidates, upper
         if merged := _merged(previous, found or [h for h in possible if h.cut is _by_pipes]):
@@ -147,6 +148,12 @@ def _is_known(name: str) -> bool:
 def _has_splits(header: Header) -> bool:
     """Return whether the columns are splits, so that each row is a metric: `Training | Validation`."""
     return header.cut is _by_pipes and all(split_of(name) and len(name) <= LONGEST_NAME for name in header.names)
+
+
+def _counts_epochs(header: Header) -> bool:
+    """Return whether columns apart from each other begin with the epoch; the metrics' names may be unknown."""
+    apart = header.cut is _by_gaps and len(header.names) > 2 and all(map(WORD.fullmatch, header.names))
+    return apart and role(header.names[0]) == "epoch"
 
 
 class _Spans:

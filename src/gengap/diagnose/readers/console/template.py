@@ -21,7 +21,9 @@ from gengap.diagnose.readers.console.phrases import (
 )
 
 SKIPPED = re.compile(
-    r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve", re.I
+    r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve"
+    r"|\breached\b|\bimproved by\b|was not in top",  # lines of checkpoints tell of some epochs only
+    re.I,
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
 AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I)
