@@ -528,4 +528,19 @@ FORMS = {
     "percents-before-two-pipes": Form(("epoch {e} || acc 81.3% || val_acc 71.3% || loss {t} || val_loss {v}",)),
     "percents-before-marks": Form(("epoch {e} | val_acc 71.3% | ↑ | loss {t} | acc 81.3% |--| val_loss {v}",)),
     "percents-before-the-end": Form(("epoch {e} | loss {t} | acc 81.3% | val_acc {v}% |",), scores=True),
+    "splits-on-which-values-follow": Form(("Epoch {e} on train: loss {t} acc {a} on val: loss {v} acc {b}",)),
+    "splits-for-which-values-follow": Form(("Epoch {e} for train: loss={t} for val: loss={v}",)),
+    "split-before-the-second-value": Form(("Epoch {e} loss: {t} on val: {v}",)),
+    "split-before-the-second-name": Form(("Epoch {e} loss {t} for validation: loss {v}",)),
+    "splits-in-parentheses-before-names": Form(("Epoch {e} (train) loss={t} acc={a} (val) loss={v} acc={b}",)),
+    "splits-behind-two-metrics": Form(
+        ("Epoch {e}: loss {t} on train; acc {a} on train; loss {v} on val; acc {b} on val",)
+    ),
+    "values-in-brackets": Form(("Epoch {e} Loss: train: [{t}] val: [{v}]",)),
+    "values-in-brackets-behind-a-metric": Form(("Epoch {e} loss train [{t}] val [{v}]",)),
+    "splits-alone-in-brackets": Form(("epoch={e} train=[{t}] val=[{v}]",)),
+    "batch-in-brackets": Form(
+        ("Epoch {e}", "Train [5/10] loss {t}", "Train [9/10] loss {t}", "Test [1/2] loss {v}", "Test [2/2] loss {v}"),
+    ),
+    "epochs-in-brackets-behind-splits": Form(("Train [{e}] [10/10] loss {t}", "Test [{e}] [2/2] loss {v}")),
 }  # fmt: skip

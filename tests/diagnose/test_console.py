@@ -260,11 +260,10 @@ def test_a_block_of_validation_epochs_below_one_of_training_is_of_the_same_run(b
     assert found.validation.epochs.tolist() == list(range(1, 13))
 
 
-def test_a_number_between_a_split_and_a_colon_is_no_value() -> None:
-    assert (
-        read_console([f"Train {90 - i:4}:      0.{i}5\nTest  {90 - i:4}:      0.{i}7\n" for i in range(9)], "log")
-        == []
-    )
+@pytest.mark.parametrize("index", [" {:4}:     ", " [{}]:", "[{}]"])
+def test_a_number_between_a_split_and_its_value_is_no_value(index: str) -> None:
+    lines = (f"Train{index.format(90 - i)} 0.{i}5\nTest{index.format(90 - i)} 0.{i}7\n" for i in range(9))
+    assert read_console(lines, "log") == []
 
 
 @pytest.mark.parametrize(

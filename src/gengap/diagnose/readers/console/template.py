@@ -37,6 +37,8 @@ TAGGED = re.compile(r"%?\s*[(\[]\s*(\w+)\s*[)\]]")
 COUNTS = re.compile(r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows)\s*[),;|.]")
 ON_SPLIT = re.compile(r"%?\s*(?:on|for|in)\s+(?:the\s+)?(\w+)\b")  # 0.5 on the training set
 BETWEEN_SPLITS = re.compile(r"\s*(?:(?:set|data|split)\s*)?(?:[,;/|]|and\b)?\s*")
+END_OF_SPLIT = re.compile(r"\s*(?:(?:set|data|split)\b\s*)?(?:$|[,;/|()\]]|\.(?:\s|$)|-+\s|and\b)")
+INDEX_END = re.compile(r"\]\s*(?:[\[:=]|$)")  # [3][50/100], [3]: 0.5
 REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
 INDEX = re.compile(r"#\s*$")
 EPOCH_OF_SPLIT = re.compile(r"\s*(?:train|val|valid|eval|test)\w*:\s*", re.I)  # Train: 3 [ 50/100]
@@ -134,9 +136,9 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
                 found.append(Place("count", i, ""))
         elif _is_batch_of(texts, i):
             found.append(Place("batch", i, ""))
-        elif _is_epoch_of_split(texts, phrase, i):
+        elif _is_epoch_of_split(texts, phrases, i):
             found.append(Place("epoch", i, phrase.name))
-        elif _is_index(phrase, texts[i + 1]):
+        elif _is_index(texts, phrases, i):
             found.append(Place("batch" if phrase.separator.endswith("[") else "count", i, ""))
         glued = texts[i + 1].lower().startswith("epoch")
         if (not phrase.name or glued) and _ends_in_epoch(texts, i):
@@ -144,9 +146,9 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
     return found
 
 
-def _is_epoch_of_split(texts: Sequence[str], phrase: Phrase, i: int) -> bool:
+def _is_epoch_of_split(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
     """Return whether a number is the epoch in `Train: 3 [ 50/100]` or `Test: [3][50/100]`."""
-    if _is_index(phrase, texts[i + 1]):
+    if _is_index(texts, phrases, i):
         return texts[i + 1].startswith("][")
     return i == 0 and EPOCH_OF_SPLIT.fullmatch(texts[0]) is not None and texts[1].lstrip()[:1] == "["
 
@@ -183,6 +185,7 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
     counted_alone = False  # whether the last known metric had a number without a split
     again = _repeated(phrases)
     training_is_bare = any(SPLITS.get(phrase.name.lower()) == "train" for phrase in phrases)
+    splits_behind = _splits_behind(texts, phrases)
     alone = {SPLITS.get(phrase.name.lower()) for phrase in phrases}  # splits that are names themselves
     pair_is_alone = {"train", "validation"} <= alone or {"train", "test"} <= alone
     for i, phrase in enumerate(phrases):
@@ -196,11 +199,12 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
         if phrase.name in ("", "/") or names_before:
             _take_unnamed(texts, phrases, i, found)
             continue
-        if (behind := _split_behind(texts, i)) and found and found[-1].number == i - 1 and _is_behind(texts, i):
+        behind = splits_behind[i]
+        if behind and i and splits_behind[i - 1] and found and found[-1].number == i - 1 and _is_behind(texts, i):
             name = f"{behind} {metric}" if metric else behind
             found.append(Named(i, name, canonical_name(behind, metric), True, f"{name} behind"))
             continue
-        if _is_index(phrase, texts[i + 1]):
+        if _is_index(texts, phrases, i):
             carried = split_of(phrase.name)
             continue
         if INDEX.search(phrase.separator) or counter(phrase.name) or COUNTS.match(texts[i + 1]):
@@ -212,7 +216,7 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
             continue
         plain = in_plain_english(name)
         own = splits_in_order(plain)
-        if not own and (behind := _split_behind(texts, i)):
+        if not own and behind:
             own, name = [behind], f"{behind} {name}"
         if not own and (before := _split_before(phrase.name, name)):  # Test Instance Accuracy
             own, name = [before], f"{before} {name}"
@@ -249,10 +253,25 @@ def _values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
     return found
 
 
-def _split_behind(texts: Sequence[str], i: int) -> str | None:
-    """Return the split that stands behind a number: `0.5 (train)`, `0.5 on the training set`."""
-    found = TAGGED.match(texts[i + 1]) or ON_SPLIT.match(texts[i + 1])
-    return SPLITS.get(found[1].lower()) if found else None
+def _splits_behind(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[str | None]:
+    """Return the split that stands behind each number: `0.5 (train)`, `0.5 on the training set`.
+
+    It belongs to the next value, if a colon, or the name or number of one without a split behind it, follows.
+    """
+    found: list[str | None] = [None] * len(phrases)
+    next_has_one = True
+    for i in range(len(phrases) - 1, -1, -1):
+        after = TAGGED.match(texts[i + 1]) or ON_SPLIT.match(texts[i + 1])
+        if after and (split := SPLITS.get(after[1].lower())):
+            rest = texts[i + 1][after.end() :]
+            last = i + 1 == len(phrases)
+            ends = END_OF_SPLIT.match(rest) is not None and (last or rest.strip() != "")
+            if ends or (next_has_one and rest.lstrip()[:1] not in (":", "=")):
+                found[i] = split
+        name = phrases[i].name
+        if is_metric(_without_splits(in_plain_english(name))) or splits_in_order(in_plain_english(name)):
+            next_has_one = found[i] is not None
+    return found
 
 
 def _is_behind(texts: Sequence[str], i: int) -> bool:
@@ -261,10 +280,24 @@ def _is_behind(texts: Sequence[str], i: int) -> bool:
     return bool(found and found[1].lower() in SPLITS and BETWEEN_SPLITS.fullmatch(texts[i], found.end()))
 
 
-def _is_index(phrase: Phrase, after: str) -> bool:
-    """Return whether a number behind a split is no value: `Test: [1][2/2]`, or `Test  50:  25.3`."""
-    brackets = phrase.separator.endswith("[") and after.startswith("]")
-    return (brackets or re.fullmatch(r":\s+", after) is not None) and phrase.name.lower() in SPLITS
+def _is_index(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
+    """Return whether a number behind a split is no value: `Test: [1][2/2]`, or `Test  50:  25.3`.
+
+    The only split with a number in brackets has an index there, if another index or a metric follows.
+    """
+    after = texts[i + 1]
+    if phrases[i].name.lower() not in SPLITS:
+        return False
+    if not _is_split_in_brackets(texts, phrases, i):
+        return re.fullmatch(r":\s+", after) is not None
+    once = sum(_is_split_in_brackets(texts, phrases, j) for j in range(len(phrases))) == 1
+    number_follows = i + 1 < len(phrases) and INDEX_END.match(after) is not None
+    return once and (number_follows or any(is_metric(each.name) for each in phrases[i + 1 :]))
+
+
+def _is_split_in_brackets(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
+    """Return whether a number stands in brackets behind a split: `train [0.5]`."""
+    return phrases[i].separator.endswith("[") and texts[i + 1][:1] == "]" and split_of(phrases[i].name) is not None
 
 
 def _take_unnamed(texts: Sequence[str], phrases: Sequence[Phrase], i: int, found: list[Named]) -> None:
