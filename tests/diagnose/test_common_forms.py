@@ -194,3 +194,52 @@ def test_overlap_is_judged_rather_than_accuracy(names: tuple[str, ...], judged_m
         values = ", ".join(f"{name}: {0.5 + epoch / 50 + i / 10:.4f}" for i, name in enumerate(names))
         lines.append(f"Epoch(val) [{epoch}][10/10] {values}")
     assert judged(tmp_path, lines).metric.removeprefix("validation ") == judged_metric
+
+
+@FEW
+@given(losses=LOSSES, prose=st.booleans(), unlogged=st.integers(0, 2))
+def test_a_table_with_a_cell_on_each_line_is_read(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], prose: bool, unlogged: int
+) -> None:
+    lines = ["Here is my training, what is wrong?", "", "Step", "Training Loss", "Validation Loss", "Wer"]
+    for i, loss in enumerate(losses, 1):
+        lines += [str(i * 100), "No log" if i <= unlogged else f"{loss / 2:.6f}", f"{loss:.6f}", "31.5"]
+    found = judged(tmp_path_factory.mktemp("run"), lines[2 * (not prose) :] + ["Thanks!"] * prose)
+    assert found.validation.values.tolist() == losses
+    assert found.validation.epochs.tolist() == [100 * i for i in range(1, len(losses) + 1)]
+
+
+def test_numbers_below_words_are_no_table_without_a_metric(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(
+        "Step\nName\n" + "".join(f"{i}\n{i * 2}\n" for i in range(9)), encoding="utf-8"
+    )
+    with pytest.raises(GengapError):
+        diagnose(str(tmp_path / "list.txt"))
+
+
+@pytest.mark.parametrize("names", ["train / val loss", "val / train loss", "train, test error"])
+@FEW
+@given(losses=LOSSES)
+def test_names_of_a_pair_may_stand_behind_it(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], names: str
+) -> None:
+    sign = ", " if "," in names else " / "
+    lines = []
+    for epoch, loss in enumerate(losses, 1):
+        pair = [f"{loss / 2:.4f}", f"{loss:.4f}"]
+        shown = sign.join(pair if names.startswith("train") else reversed(pair))
+        lines.append(f"Epoch {epoch} => {shown}  ({names})")
+    found = judged(tmp_path_factory.mktemp("run"), lines)
+    assert found.validation.values.tolist() == losses
+    assert found.train is not None and found.train.values.tolist() == [float(f"{loss / 2:.4f}") for loss in losses]
+
+
+def test_an_article_is_no_log(tmp_path: Path) -> None:
+    text = "After epoch 3 the training loss was 0.21 and the validation loss 0.45.\nIt rose. See table 2.1.\n"
+    (tmp_path / "article.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="no training curve was found"):
+        read(tmp_path / "article.txt")
+    lines = [
+        f"After epoch {e} the training loss was 0.{50 - e} and the validation loss 0.{70 - e}." for e in range(1, 9)
+    ]
+    assert judged(tmp_path, lines).validation.values.tolist() == [round(0.7 - e / 100, 2) for e in range(1, 9)]

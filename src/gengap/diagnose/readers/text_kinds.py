@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gengap.diagnose.readers import text_tables
+from gengap.diagnose.readers.cell_lines import rows_of_cells
 from gengap.diagnose.readers.console import read_console
 from gengap.diagnose.readers.console.number_forms import NUMBER, VALUE
 from gengap.diagnose.readers.literals import has_literals, read_literals
@@ -81,6 +82,8 @@ def _readers(head: str, suffix: str) -> Iterator[tuple[str, Reader, bool]]:
         yield "json-lines", _whole(text_tables.read_json_lines), start in ("{", "[")
     if are_points(head):
         yield "points", _whole(read_points), True
+    if rows_of_cells(head) is not None:
+        yield "text-table", _whole(_read_cells), False
     if _is_csv(head) or (suffix in (".csv", ".tsv") and len(head.splitlines()) < SHORT):
         yield "csv", _whole(text_tables.read_csv_log), True
     if has_literals(head):
@@ -106,6 +109,10 @@ def _read_numbers(text: str, file: str) -> list[Log]:
 
 def _read_page(text: str, file: str) -> list[Log]:
     return read_console([f"{table_text(text)}\n"], file)
+
+
+def _read_cells(text: str, file: str) -> list[Log]:
+    return read_console([f"{rows_of_cells(text) or text}\n"], file)
 
 
 def _whole(read: Callable[..., list[Log]]) -> Reader:

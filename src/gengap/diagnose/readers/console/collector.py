@@ -49,6 +49,7 @@ class Collector:
         tabular: Number of values that stood in tables.
         best: The last number called "best" beside a metric without a name, or None.
         cut_off: Whether the last line was left out because it is cut off.
+        sentences: Whether values stand in sentences.
     """
 
     def __init__(self, file: str) -> None:
@@ -56,6 +57,7 @@ class Collector:
         self.tabular = 0
         self.best: float | None = None
         self.cut_off = False
+        self.sentences = False
         self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
@@ -182,6 +184,7 @@ class Collector:
 
     def _apply(self, texts: tuple[str, ...], template: Template, found: Sequence[str]) -> None:
         """Take the places and values of a line."""
+        self.sentences = self.sentences or template.sentence
         if template.places:
             self._place(template, found)
         self._head(template)

@@ -59,11 +59,15 @@ def console_logs(found: Collector) -> list[Log]:
 
 
 def _is_training(found: Collector, curves: Sequence[Column]) -> bool:
-    """Return whether a curve is logged twice, or anything at an epoch or step; results of a test are neither."""
+    """Return whether a curve is logged twice, or anything at an epoch or step.
+
+    Results of a test are neither. In an article each value is told once.
+    """
     run = np.asarray(found.rows.run, np.int64)
     placed = any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step))
     rows = (run[np.asarray(column.rows, np.int64)] for column in curves)
-    return placed or any(len(np.unique(one)) < len(one) for one in rows)
+    told = found.sentences and all(len(column.rows) < 2 for column in curves)
+    return (placed and not told) or any(len(np.unique(one)) < len(one) for one in rows)
 
 
 def _one_form_each(found: Collector) -> dict[str, Column]:

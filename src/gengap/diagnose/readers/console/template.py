@@ -47,6 +47,9 @@ FINAL = "final"  # the context of values that were logged before
 BEST_BEFORE = re.compile(
     r"\W*best\W+(?:metric|result|score|performance)s?\W*", re.I
 )  # behind it, values come again
+PAIR_BEHIND = re.compile(r"\s*[(\[]\s*(\w+)(\s*[/,|]\s*)(\w+)\s+(\w+)\s*[)\]]\s*")  # (train / val loss)
+PAIRS = ({"train", "validation"}, {"train", "test"})
+SAID = re.compile(r"\b(?:is|was|were)\s+$")
 BAR_BEFORE = re.compile(r"\|\s*$")
 
 
@@ -89,12 +92,14 @@ class Template:
         values: Numbers that are values.
         context: The split of the lines below, if this one is a heading; `FINAL` for results that come again.
         best: The number called "best", or -1: it shows which direction is better.
+        sentence: Whether a verb stands before a value: the loss was 0.5.
     """
 
     places: tuple[Place, ...] = ()
     values: tuple[Named, ...] = ()
     context: str | None = None
     best: int = -1
+    sentence: bool = False
 
 
 def parse_template(texts: Sequence[str]) -> Template:
@@ -106,11 +111,28 @@ def parse_template(texts: Sequence[str]) -> Template:
     places, values = _places(texts, phrases), _values(texts, phrases)
     if (epoch := _bar_of_epochs(texts, places, values)) is not None:
         places = [epoch]
+    values = values or _named_behind(texts)
     placed = {place.number for place in places if place.kind != "count"}
     values = [named for named in values if named.number not in placed]
     context = None if values or not _is_heading(line) else FINAL if FINAL_HEADING.match(line) else split_of(line)
     best = next((i for i, phrase in enumerate(phrases) if phrase.name.lower() == "best"), -1)
-    return Template(tuple(places), tuple(values), context, best)
+    sentence = any(SAID.search(texts[named.number]) for named in values)
+    return Template(tuple(places), tuple(values), context, best, sentence)
+
+
+def _named_behind(texts: Sequence[str]) -> list[Named]:
+    """Return the values of `0.5 / 0.6 (train / val loss)`, whose names stand behind both of them."""
+    found = PAIR_BEHIND.fullmatch(texts[-1])
+    splits = [] if found is None else [SPLITS.get(found[i].lower()) for i in (1, 3)]
+    sign = len(texts) > 3 and texts[-2].strip()
+    if found is None or set(splits) not in PAIRS or sign != found[2].strip() or not is_metric(found[4]):
+        return []
+    at = len(texts) - 3  # the first of the last two numbers
+    form = f"pair of {found[4]}"
+    return [
+        Named(at + i, f"{split} {found[4]}", canonical_name(split, found[4]), True, form)
+        for i, split in enumerate(splits)
+    ]
 
 
 def _is_heading(line: str) -> bool:
