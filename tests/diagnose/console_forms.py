@@ -543,4 +543,9 @@ FORMS = {
         ("Epoch {e}", "Train [5/10] loss {t}", "Train [9/10] loss {t}", "Test [1/2] loss {v}", "Test [2/2] loss {v}"),
     ),
     "epochs-in-brackets-behind-splits": Form(("Train [{e}] [10/10] loss {t}", "Test [{e}] [2/2] loss {v}")),
+    "last-before-names": Form(("Epoch {e} last train loss {t}, last val loss {v}",)),
+    "last-behind-names": Form(("Epoch {e} loss_last {t} val_loss_last {v}",)),
+    "last-values-beside-others": Form(
+        ("Epoch {e} train loss {t} val loss {v} last train loss 9.1 last val loss 9.2 last 9.3",)
+    ),
 }  # fmt: skip

@@ -25,7 +25,6 @@ SUMMARY |= {
     "target",
     "delta",
     "improvement",
-    "last",
     "smallest",
     "largest",
     "prior",
@@ -249,6 +248,8 @@ def metric_name(segment: str) -> str | None:
     last = LOGGED_BY.sub("", taken[-1])
     ends = set(words(last if is_metric(last) else taken[-1])[-1:])
     if (ends == {"cost"} and found & TIMED) or (ends == {"rate"} and "learning" in found):
+        return None
+    if "last" in found and not any(map(is_metric, words(" ".join(taken)))):  # loss: 0.5, last: 0.6
         return None
     if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
         return None

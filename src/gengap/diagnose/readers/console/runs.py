@@ -11,6 +11,7 @@ import numpy as np
 from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
+from gengap.diagnose.readers.console.phrases import is_metric, words
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_series
 from gengap.diagnose.run_curves import Log, climbs
@@ -72,11 +73,11 @@ def _is_training(found: Collector, curves: Sequence[Column]) -> bool:
 
 def _one_form_each(found: Collector) -> dict[str, Column]:
     """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
-    epochs = max((len(c.rows) for c in found.rows.columns.values() if _names(c.canonical, "validation")), default=0)
+    logged = _without_last([column for column in found.rows.columns.values() if column.rows])
+    epochs = max((len(column.rows) for column in logged if _names(column.canonical, "validation")), default=0)
     forms: dict[str, list[Column]] = {}
-    for column in found.rows.columns.values():
-        if column.rows:
-            forms.setdefault(column.canonical.lower(), []).append(column)
+    for column in logged:
+        forms.setdefault(column.canonical.lower(), []).append(column)
     chosen = {}
     for name, columns in forms.items():
         columns.sort(key=lambda column: _form_preference(column, epochs), reverse=True)
@@ -90,6 +91,19 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
                 main = Column(main.name, main.canonical, main.form, rows, values, main.progress, main.running)  # pyright: ignore
         chosen[name] = main
     return chosen
+
+
+def _without_last(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns without the last values, such as `last val loss: 0.5`, of metrics that are logged anyway."""
+    last = {column for column in columns if "last" in words(column.form)}
+    present = {key for column in columns if column not in last for key in _metric_words(column)}
+    return [column for column in columns if column not in last or present.isdisjoint(_metric_words(column))]
+
+
+def _metric_words(column: Column) -> set[tuple[str, str]]:
+    """Return the split of a column with each word that is a metric."""
+    split = (parse(column.canonical) or ("", ""))[0]
+    return {(split, word) for word in words(column.canonical) if is_metric(word)}
 
 
 def _not_repeated(found: Collector, columns: list[Column]) -> Column:
