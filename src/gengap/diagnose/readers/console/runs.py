@@ -94,7 +94,7 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
 
 
 def _without_last(columns: Sequence[Column]) -> list[Column]:
-    """Return the columns without the last values, such as `last val loss: 0.5`, of metrics that are logged anyway."""
+    """Return the columns without those of last values (`last val loss: 0.5`) of metrics that are logged anyway."""
     last = {column for column in columns if "last" in words(column.form)}
     present = {key for column in columns if column not in last for key in _metric_words(column)}
     return [column for column in columns if column not in last or present.isdisjoint(_metric_words(column))]
