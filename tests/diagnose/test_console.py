@@ -260,6 +260,31 @@ def test_a_block_of_validation_epochs_below_one_of_training_is_of_the_same_run(b
     assert found.validation.epochs.tolist() == list(range(1, 13))
 
 
+@pytest.mark.parametrize(
+    ("first", "line", "heading", "further"),
+    [
+        ("", "Epoch {e}: loss {t} val_loss {v}", "Testing", "Epoch {e}: loss {t} val_loss {v}"),
+        ("Training", "Epoch {e}: loss {t}", "Testing", "Epoch {e}: loss {t} val_loss {v}"),
+        ("Training", "Epoch {e}\n loss {t}\n val_loss {v}", "Testing", "Epoch {e}\n loss {t}\n val_loss {v}"),
+        ("Training", "Epoch {e}: loss {t} val_loss {v}", "Testing\n loss: 0.4", "Epoch {e}: loss {t} val_loss {v}"),
+        ("Training", "Epoch {e}: loss {t} val_loss {v}", "Testing", "Epoch {e}: loss {t}"),
+        ("Training", "Epoch {e}: loss {t}", "Evaluating on test set", "Epoch {e}: loss {t}"),
+        ("", "Epoch {e}: loss {t}", "Testing", "Epoch {e}: loss {t}"),
+    ],
+)
+def test_a_heading_does_not_take_the_epochs_of_a_second_run(
+    first: str, line: str, heading: str, further: str
+) -> None:
+    training = [round(0.9 - epoch / 30, 4) for epoch in range(9)]
+
+    def run(line: str) -> list[str]:
+        return [line.format(e=epoch, t=t, v=round(t + 0.1, 4)) for epoch, t in enumerate(training, 1)]
+
+    logs = read_console(["\n".join([first, *run(line), heading, *run(further), ""])], "log")
+    assert [log.history["train", "loss"].values.tolist() for log in logs] == [training, training]
+    assert [("validation", "loss") in log.history.series for log in logs] == ["val" in line, "val" in further]
+
+
 @pytest.mark.parametrize("index", [" {:4}:     ", " [{}]:", "[{}]"])
 def test_a_number_between_a_split_and_its_value_is_no_value(index: str) -> None:
     lines = (f"Train{index.format(90 - i)} 0.{i}5\nTest{index.format(90 - i)} 0.{i}7\n" for i in range(9))

@@ -195,13 +195,15 @@ class Collector:
     def _head(self, template: Template) -> None:
         """Begin what is below a heading, or end it: at a new place, if the lines below it name their split."""
         if template.context is not None:
-            self.rows.begin_heading(template.context)
+            self.rows.begin_heading(template.context, template.title)
             self._labelled = False
         elif self.rows.context is not None and template.values:
             if self._labelled and template.places:
                 self.rows.context, self._labelled = None, False
             elif any(named.split for named in template.values):
                 self._labelled = True
+                if self.rows.in_block:
+                    self.rows.end_block()
 
     def _note_decimals(self, texts: tuple[str, ...], found: Sequence[str]) -> None:
         if not texts[-1]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
+from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.log_table import check_points
 
 MOST_COLUMNS = 2_000
@@ -111,8 +112,10 @@ class ColumnStore:
         self.runs: list[str] = [""]
         self.at = [NAN, NAN, NAN]
         self.context: str | None = None
-        self._heading_row = -1  # the row that follows the heading
-        self._block = False  # whether the heading stands above a block of epochs
+        self._title: tuple[str, int] | None = None  # a heading of a split alone, and the points above it
+        self._block: str | None = None  # the split of all epochs below a heading
+        self._block_title: str | None = None  # the split of the heading above the present block of epochs
+        self._block_row = 0  # the first row of this block
         self.new = True
         self.overwritten = False
         self.points = 0
@@ -122,20 +125,43 @@ class ColumnStore:
         self._present: dict[Column, ColumnGroup | None] = {}  # columns that have a number in the present row
 
     def move_to_epoch(self, number: float) -> None:
-        """Begin an epoch, unless it is the present one. It ends what is below a heading.
-
-        A heading directly above an epoch at which the epochs begin again is that of all epochs below it.
-        """
+        """Begin an epoch, unless it is the present one. It ends what is below a heading."""
         if number == self.at[0]:
             return
-        begins_again = number < self.at[0] and self._heading_row == len(self.run)
-        self._block = self.context in ("train", "validation", "test") and (self._block or begins_again)
+        if not number > self.at[0]:
+            self._begin_block()
         self.at = [number, NAN, self.at[2]]
-        self.context, self.new = self.context if self._block else None, True
+        self.context, self.new = self._block, True
 
-    def begin_heading(self, split: str) -> None:
-        """Begin what is below a heading of a split."""
-        self.context, self._block, self._heading_row = split, False, len(self.run)
+    def _begin_block(self) -> None:
+        """Begin a block of epochs. A heading of a split directly above it may be that of all its epochs.
+
+        It is, if such a heading of another split stands above the block before, whose lines name no split.
+        """
+        title = self._title[0] if self._title and self._title[1] == self.points else None
+        other = title is not None and self._block_title is not None and title != self._block_title
+        self._block = title if other and (self._block or not self._has_split(self._block_row)) else None
+        self._block_title, self._block_row = title, len(self.run)
+
+    def _has_split(self, start: int) -> bool:
+        """Return whether a column with values at this row or below names its split."""
+        groups = (group for group in self._groups.values() if group.last >= start)
+        columns = [column for column in self.columns.values() if column.rows and column.rows[-1] >= start]
+        columns += [column for group in groups for column in group.columns]
+        return any((parse(column.canonical) or ("", ""))[0] for column in columns)
+
+    def begin_heading(self, split: str, is_title: bool) -> None:
+        """Begin what is below a heading of a split, of which the heading may say nothing else."""
+        self.context, self._title = split, (split, self.points) if is_title else None
+
+    def end_block(self) -> None:
+        """End what is below a heading, as a line that names its split shows that it is not that of all epochs."""
+        self._block = self.context = None
+
+    @property
+    def in_block(self) -> bool:
+        """Whether a heading above says the split of all epochs."""
+        return self._block is not None and self.context == self._block
 
     def move_to_step(self, number: float) -> None:
         """Begin a step, unless it is the present one."""

@@ -43,6 +43,7 @@ REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
 INDEX = re.compile(r"#\s*$")
 EPOCH_OF_SPLIT = re.compile(r"\s*(?:train|val|valid|eval|test)\w*:\s*", re.I)  # Train: 3 [ 50/100]
 FINAL_HEADING = re.compile(r"\W*final\s+(?:epoch|results?|evaluation|metrics?|scores?|performance)\b", re.I)
+BESIDE_SPLITS = {"phase", "set", "data", "dataset", "split", "epochs", "results", "history", "curve"}
 FINAL = "final"  # the context of values that were logged before
 BEST_BEFORE = re.compile(
     r"\W*best\W+(?:metric|result|score|performance)s?\W*", re.I
@@ -93,6 +94,7 @@ class Template:
         context: The split of the lines below, if this one is a heading; `FINAL` for results that come again.
         best: The number called "best", or -1: it shows which direction is better.
         sentence: Whether a verb stands before a value: the loss was 0.5.
+        title: Whether this is a heading of a split and nothing else, as may stand above all epochs of a split.
     """
 
     places: tuple[Place, ...] = ()
@@ -100,6 +102,7 @@ class Template:
     context: str | None = None
     best: int = -1
     sentence: bool = False
+    title: bool = False
 
 
 def parse_template(texts: Sequence[str]) -> Template:
@@ -117,7 +120,8 @@ def parse_template(texts: Sequence[str]) -> Template:
     context = None if values or not _is_heading(line) else FINAL if FINAL_HEADING.match(line) else split_of(line)
     best = next((i for i, phrase in enumerate(phrases) if phrase.name.lower() == "best"), -1)
     sentence = any(SAID.search(texts[named.number]) for named in values)
-    return Template(tuple(places), tuple(values), context, best, sentence)
+    title = context is not None and _is_title(line)
+    return Template(tuple(places), tuple(values), context, best, sentence, title)
 
 
 def _named_behind(texts: Sequence[str]) -> list[Named]:
@@ -133,6 +137,11 @@ def _named_behind(texts: Sequence[str]) -> list[Named]:
         Named(at + i, f"{split} {found[4]}", canonical_name(split, found[4]), True, form)
         for i, split in enumerate(splits)
     ]
+
+
+def _is_title(line: str) -> bool:
+    """Return whether a heading only names a split: `=== Validation ===`, `Test set:`."""
+    return all(word in SPLITS or word in BESIDE_SPLITS for word in words(LOGGED_AS.sub("", line)))
 
 
 def _is_heading(line: str) -> bool:
