@@ -243,3 +243,50 @@ def test_an_article_is_no_log(tmp_path: Path) -> None:
         f"After epoch {e} the training loss was 0.{50 - e} and the validation loss 0.{70 - e}." for e in range(1, 9)
     ]
     assert judged(tmp_path, lines).validation.values.tolist() == [round(0.7 - e / 100, 2) for e in range(1, 9)]
+
+
+def test_a_score_of_a_class_is_no_score_of_the_model(tmp_path: Path) -> None:
+    lines = []
+    for epoch in range(1, 10):
+        lines += [f"Epoch {epoch} train accuracy is: 0.{70 + epoch}", f"eval mIoU of Rocket         0.{30 + epoch}"]
+        lines += [
+            f"eval mIoU of Table          0.{90 - epoch}",
+            f"Epoch {epoch} test Accuracy: 0.{60 + epoch}  Class avg mIOU: 0.{50 + epoch}",
+        ]
+    found = judged(tmp_path, lines)
+    assert (found.metric, found.validation.values.tolist()) == (
+        "test Class avg mIOU",
+        [round(0.5 + e / 100, 2) for e in range(1, 10)],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(
+            f"Reg param: {p} Test loss: {v}, Test accuracy {1 - v}\n"
+            for p, v in ((0.001, 0.09), (0.005, 0.18), (0.01, 0.24), (0.05, 0.48), (0.1, 0.98))
+        ),
+        "".join(
+            f"TASK {i}: {name}\n  Train loss: 0.{45 - i}\n  Eval loss: 0.{51 - i}\n"
+            for i, name in enumerate(("SST", "RTE", "QA"))
+        ),
+        "".join(
+            f"{i}. **{name}**:\n - Test Accuracy: 8{i}.25%\n - Test Loss: 0.4{i}7\n"
+            for i, name in enumerate(("CNN", "VGG", "ResNet"), 1)
+        ),
+    ],
+)
+def test_results_of_models_tasks_and_settings_are_no_log(text: str, tmp_path: Path) -> None:
+    (tmp_path / "results.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="no training curve was found"):
+        read(tmp_path / "results.txt")
+
+
+def test_results_of_a_test_at_each_epoch_are_a_curve_beside_rates_and_times(tmp_path: Path) -> None:
+    """A learning rate that falls, and a time that grows, are no settings of a search."""
+    lines = [
+        f"Test set: Average loss: 0.{60 - e}, lr: {0.1 / (e + 1):.5f}, elapsed time: {e * 3.1:.1f}"
+        for e in range(9)
+    ]
+    assert judged(tmp_path, lines).validation.values.tolist() == [round(0.6 - e / 100, 2) for e in range(9)]

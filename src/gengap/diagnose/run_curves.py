@@ -145,7 +145,13 @@ def _unassigned_curves(log: Log, column: str) -> MetricCurves:
     )
 
 
-def _rank(log: Log, metric: str) -> tuple[int, int, bool] | None:
+def _of_a_part(metric: str) -> int:
+    """Return 0 for the mean over classes, 1 for a plain score, more if its name goes on: `iou.background`."""
+    last = re.split(r"[^a-z0-9@]+", metric.lower())[-1]
+    return (not MEAN.search(metric.lower())) + 2 * (rank_in(last, SCORES) is None)
+
+
+def _rank(log: Log, metric: str) -> tuple[int, int, int] | None:
     """Return the order in which metrics are judged; None for one that is judged only by request."""
     series, higher, total = log.history.series, direction(metric), bool(TOTAL.search(metric))
     if REWARD.search(metric):  # no measure of how well a model generalises
@@ -155,7 +161,7 @@ def _rank(log: Log, metric: str) -> tuple[int, int, bool] | None:
     if higher is False:
         return (0 if ("train", f"clean_{metric}") in series else 2), rank_in(metric, LOSSES) or 0, not total
     if higher is True:
-        return 3, rank_in(metric, SCORES) or 0, not MEAN.search(metric.lower())
+        return 3, rank_in(metric, SCORES) or 0, _of_a_part(metric)
     return (4, 0, False) if ("train", metric) in series else None
 
 

@@ -96,6 +96,8 @@ EVALUATION = (
     "cur metric",
 )  # phrases of frameworks that say "validation" without the word
 BETWEEN = {"on", "in", "for", "of", "на", "по", "sur", "en", "de", "su", "auf", "bei"}  # a metric and its split
+LEARNING_RATE = ("learning", "rate")
+OF = {"of", "for"}  # before a word that is no split, they make a score that of a class
 EVALUATED = {"eval", "evaluation", "evaluating"}  # what is done with a set that another word names
 QUOTES = re.compile(
     r"[\"`*]|<(?=[A-Za-z_]+>)|(?<=[A-Za-z_])>(?==)|'(?!s\b)|(?<=\W)'|\b(?:tensor|np\.\w+|numpy\.\w+|array|Array|jnp\.\w+)\(",
@@ -240,14 +242,16 @@ def metric_name(segment: str) -> str | None:
         taken[0].endswith(")") and "(" not in taken[0] and listed
     ):
         taken.insert(0, listed.pop())
-    while listed and len(taken) < 6 and _belongs(listed[-1]):
+    while listed and len(taken) < 6 and (_belongs(listed[-1]) or (listed[-1].lower(), taken[0]) == LEARNING_RATE):
         taken.insert(0, listed.pop())
     if len(listed) > 1 and listed[-1].lower() in BETWEEN and is_metric(listed[-2]):  # loss on validation
+        if listed[-1].lower() in OF and SPLITS.keys().isdisjoint(words(" ".join(taken))):  # IoU of Table
+            return None
         taken = [listed[-2], *taken]
     found = set(words(" ".join([*listed[-3:], *taken])))
     last = LOGGED_BY.sub("", taken[-1])
     ends = set(words(last if is_metric(last) else taken[-1])[-1:])
-    if (ends == {"cost"} and found & TIMED) or (ends == {"rate"} and "learning" in found):
+    if ends == {"cost"} and found & TIMED:
         return None
     if "last" in found and not any(map(is_metric, words(" ".join(taken)))):  # loss: 0.5, last: 0.6
         return None
