@@ -548,4 +548,9 @@ FORMS = {
     "last-values-beside-others": Form(
         ("Epoch {e} train loss {t} val loss {v} last train loss 9.1 last val loss 9.2 last 9.3",)
     ),
+    "epochs-as-arguments": Form(("Epoch({e}): loss {t} (val loss {v})",)),
+    "positions-as-arguments": Form(("loss({e}00) = {t}, val_loss({e}00) = {v}",)),
+    "samples-as-arguments-of-splits": Form(("Epoch {e} train(5000): {t} val(1000): {v}",)),
+    "samples-as-arguments-of-losses": Form(("Epoch {e} train loss(5000): {t} val loss(1000): {v}",)),
+    "steps-as-arguments": Form(("Step({e}00): loss = {t}, val_loss = {v}",)),
 }  # fmt: skip

@@ -19,7 +19,16 @@ from hypothesis import strategies as st
 
 from gengap.diagnose import metric_words
 from gengap.diagnose.readers import literals, read
-from gengap.diagnose.readers.console import collector, forms, phrases, read_console, screen, table_reader, template
+from gengap.diagnose.readers.console import (
+    arguments,
+    collector,
+    forms,
+    phrases,
+    read_console,
+    screen,
+    table_reader,
+    template,
+)
 from gengap.diagnose.readers.console import number_forms as log_numbers
 from gengap.diagnose.readers.console.column_store import to_numbers
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text
@@ -130,7 +139,7 @@ def test_the_percent_before_a_bar_is_no_value(bar: str) -> None:
 
 def patterns() -> dict[str, re.Pattern[str]]:
     """All patterns of the modules that read text."""
-    modules = (forms, literals, log_numbers, metric_words, phrases, screen, table_reader, template)
+    modules = (arguments, forms, literals, log_numbers, metric_words, phrases, screen, table_reader, template)
     held = {f"{module.__name__}.{name}": each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in held.items() if isinstance(each, re.Pattern)}
 
@@ -283,6 +292,29 @@ def test_a_heading_does_not_take_the_epochs_of_a_second_run(
     logs = read_console(["\n".join([first, *run(line), heading, *run(further), ""])], "log")
     assert [log.history["train", "loss"].values.tolist() for log in logs] == [training, training]
     assert [("validation", "loss") in log.history.series for log in logs] == ["val" in line, "val" in further]
+
+
+def test_arguments_of_a_metric_that_come_again_tell_its_columns_apart() -> None:
+    lines = (f"Epoch {e}: acc({e}00) = 0.{e}7, val acc(1) = 0.{e}1, val acc(5) = 0.{e}5\n" for e in range(1, 9))
+    (log,) = read_console(lines, "log")
+    for (split, metric), digit in zip(
+        (("validation", "acc@1"), ("validation", "acc@5"), ("train", "acc")), "157", strict=True
+    ):
+        assert log.history[split, metric].values.tolist() == [float(f"0.{e}{digit}") for e in range(1, 9)]
+
+
+def test_epochs_in_parentheses_are_places() -> None:
+    (log,) = read_console((f"Epoch({e}): 0.{e} (val 0.{e}1)\n" for e in range(3, 9)), "log")
+    assert log.history["validation", ""].epochs.tolist() == list(range(3, 9))
+
+
+def test_lines_with_other_arguments_are_not_all_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+    parse = template.parse_template
+    monkeypatch.setattr(collector, "parse_template", lambda texts: parsed.append(texts) or parse(texts))
+    (log,) = read_console((f"val_acc({i}00) = 0.{i}\n" for i in range(1000, 3000)), "log")
+    assert len(log.history["validation", "acc"].values) == 2000
+    assert len(parsed) < 50
 
 
 @pytest.mark.parametrize("index", [" {:4}:     ", " [{}]:", "[{}]"])

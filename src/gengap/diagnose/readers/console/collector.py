@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
+from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.forms import Form, Forms, is_change, stands_in_bar
 from gengap.diagnose.readers.console.phrases import metric_name
@@ -66,6 +67,7 @@ class Collector:
         self._lookup: dict[tuple[Named, str | None, bool, bool], Column] = {}
         self._tables = TableReader()
         self._forms = Forms()
+        self._arguments = ArgumentNames()
         self._heading: str | None = None  # the split of a heading on the line above
         self._table_split: str | None = None  # that of a heading above the present table
         self._labelled = False  # whether lines below the present heading name their split themselves
@@ -157,6 +159,9 @@ class Collector:
 
     def _parse_line(self, shown: Line) -> None:
         line = clean(shown.text)
+        if "(" in line:
+            line = self._arguments.rename(line)
+            self.rows.new = self.rows.new or self._arguments.changed
         parts = n.NUMBER.split(without_bars(line))
         texts = tuple(parts[::2])
         if len(texts) > MOST_NUMBERS and not self._tables.headers:
@@ -179,7 +184,7 @@ class Collector:
         self._apply(texts, template, found)
         if not RULE.fullmatch(line):  # a rule may stand between a heading and its table
             self._heading = template.context if texts in self._no_headers else None
-        if not self._tables.headers and (template.values or texts in self._no_headers):
+        if not self._tables.headers and (template.values or texts in self._no_headers) and MARK not in line:
             self._forms.add(shown.text, texts, found, template)
 
     def _apply(self, texts: tuple[str, ...], template: Template, found: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
+from gengap.diagnose.readers.console.arguments import join_by_name
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.console.phrases import is_metric, split_of, words
@@ -92,7 +93,7 @@ def _is_ordered(column: Column) -> bool:
 
 def _one_form_each(found: Collector) -> dict[str, Column]:
     """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
-    logged = _without_last([column for column in found.rows.columns.values() if column.rows])
+    logged = _without_last(join_by_name(column for column in found.rows.columns.values() if column.rows))
     epochs = max((len(column.rows) for column in logged if _names(column.canonical, "validation")), default=0)
     forms: dict[str, list[Column]] = {}
     for column in logged:

@@ -30,7 +30,6 @@ COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which 
     r"Average (?:Precision|Recall)\s+\((A[PR])\)\s+@\[\s*IoU=([\d.:]+)\s*\|\s*area=\s*(\w+)\s*\|"
     r"\s*maxDets=\s*\d+\s*\]"
 )
-ARGUMENTS = re.compile(r"(?<=[A-Za-z])\(\d[\w., ]{0,40}\)(?=\s*[:=]\s*[-+]?\.?\d)")  # mAP(0.50, 11point) = 0.7
 GLUED = re.compile(r"Epoch(?<=\dEpoch)(?=[ \d])")
 
 
@@ -97,8 +96,6 @@ def clean(line: str) -> str:
         line = PLACE_IN_CODE.sub(r"\1 | ", line)
     if "@[" in line:
         line = COCO.sub(_coco_name, line)
-    if "(" in line:
-        line = ARGUMENTS.sub(_glued_arguments, line)
     if line.endswith("\\\\") and "&" in line:  # a row of a table in LaTeX
         line = line.removesuffix("\\\\").replace("&", "|")
     if "#011" in line:  # a tab, as syslog writes it
@@ -108,12 +105,7 @@ def clean(line: str) -> str:
 
 def is_renamed(line: str) -> bool:
     """Return whether `clean` puts numbers of a line into names."""
-    return ("@[" in line and COCO.search(line) is not None) or ("(" in line and ARGUMENTS.search(line) is not None)
-
-
-def _glued_arguments(found: re.Match[str]) -> str:
-    """Return the numbers in parentheses as a part of the name before them: mAP@0.50_11point."""
-    return "@" + re.sub(r"[, ]+", "_", found[0][1:-1])
+    return "@[" in line and COCO.search(line) is not None
 
 
 def _coco_name(found: re.Match[str]) -> str:
