@@ -23,9 +23,11 @@ from gengap.diagnose.readers.console import (
     arguments,
     collector,
     forms,
+    line_values,
     phrases,
     read_console,
     screen,
+    split_positions,
     table_reader,
     template,
 )
@@ -139,7 +141,19 @@ def test_the_percent_before_a_bar_is_no_value(bar: str) -> None:
 
 def patterns() -> dict[str, re.Pattern[str]]:
     """All patterns of the modules that read text."""
-    modules = (arguments, forms, literals, log_numbers, metric_words, phrases, screen, table_reader, template)
+    modules = (
+        arguments,
+        forms,
+        line_values,
+        literals,
+        log_numbers,
+        metric_words,
+        phrases,
+        screen,
+        split_positions,
+        table_reader,
+        template,
+    )
     held = {f"{module.__name__}.{name}": each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in held.items() if isinstance(each, re.Pattern)}
 

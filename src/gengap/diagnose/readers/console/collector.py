@@ -11,19 +11,12 @@ from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.forms import Form, Forms, is_change, stands_in_bar
-from gengap.diagnose.readers.console.phrases import metric_name
+from gengap.diagnose.readers.console.line_values import Named
+from gengap.diagnose.readers.console.phrases import metric_name, split_of, splits_in_order
+from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text, without_bars
 from gengap.diagnose.readers.console.table_reader import NONE, RULE, TableReader, role
-from gengap.diagnose.readers.console.template import (
-    FINAL,
-    Named,
-    Template,
-    canonical_name,
-    in_plain_english,
-    parse_template,
-    split_of,
-    splits_in_order,
-)
+from gengap.diagnose.readers.console.template import FINAL, Template, parse_template
 
 FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those that come again
 MOST_TEMPLATES = 100_000  # that are remembered

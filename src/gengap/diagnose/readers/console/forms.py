@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.column_store import ColumnGroup
+from gengap.diagnose.readers.console.line_values import Named
 from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS, is_renamed
-from gengap.diagnose.readers.console.template import Named, Template
+from gengap.diagnose.readers.console.template import Template
 
 MOST = 20_000  # forms that are remembered
 RENEWED = {1, 8, 64}  # lines that a form did not fit, after which it is made anew

@@ -1,0 +1,254 @@
+"""Values among the numbers of a line: what names them, and which split they belong to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gengap.diagnose.metric_names import direction
+from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.readers.console.phrases import (
+    Phrase,
+    counter,
+    is_metric,
+    metric_name,
+    split_of,
+    splits_in_order,
+    words,
+)
+from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english, without_splits
+from gengap.diagnose.readers.console.split_positions import is_behind, is_index, splits_behind
+
+AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I)
+METRIC_OF = re.compile(r"\bevaluation metrics?\b", re.IGNORECASE)  # says nothing of the split
+LONGEST_NAME = 60
+AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
+COUNTS = re.compile(r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows)\s*[),;|.]")
+REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
+INDEX = re.compile(r"#\s*$")
+BEST_BEFORE = re.compile(
+    r"\W*best\W+(?:metric|result|score|performance)s?\W*", re.I
+)  # behind it, values come again
+PAIR_BEHIND = re.compile(r"\s*[(\[]\s*(\w+)(\s*[/,|]\s*)(\w+)\s+(\w+)\s*[)\]]\s*")  # (train / val loss)
+PAIRS = ({"train", "validation"}, {"train", "test"})
+SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
+
+
+class Named(NamedTuple):
+    """A number that is a metric's value.
+
+    Attributes:
+        number: Which number of the line.
+        name: The words that name it, with the words of its split.
+        canonical: What `metric_names` reads.
+        split: Whether the line itself says the split.
+        form: The whole phrase, which tells a log's own lines from others that repeat a value.
+        average: The number in parentheses behind it, which is its average; 0 for none.
+        second: What `metric_names` reads of the second value in `0.5/0.6`; "" for none.
+    """
+
+    number: int
+    name: str
+    canonical: str
+    split: bool
+    form: str
+    average: int = 0
+    second: str = ""
+
+
+def read_values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
+    """Return the values among the numbers between `texts`, each with the phrase before it."""
+    reader = _LineReader(texts, phrases)
+    for i, phrase in enumerate(phrases):
+        if any(map(BEST_BEFORE.fullmatch, phrase.context)):
+            break
+        reader.read(i)
+    return reader.found
+
+
+class _LineReader:
+    """Reads the numbers of one line in their order; `found` holds the values.
+
+    Attributes:
+        found: The values.
+    """
+
+    def __init__(self, texts: Sequence[str], phrases: Sequence[Phrase]) -> None:
+        self.found: list[Named] = []
+        self._texts, self._phrases = texts, phrases
+        self._carried: str | None = None  # the split that the line named before, as a word of its own
+        self._glued: str | None = None  # the split in a name such as val_loss
+        self._metric = ""  # the metric that the line named before
+        self._counted_alone = False  # whether the last known metric had a number without a split
+        self._taken: set[tuple[str, str]] = set()  # splits and metrics that have a value
+        self._repeated = _repeated(phrases)
+        self._behind = splits_behind(texts, phrases)
+        self._alone = {SPLITS.get(phrase.name.lower()) for phrase in phrases}  # splits that are names themselves
+
+    def read(self, i: int) -> None:
+        """Read the number at i."""
+        phrase = self._phrases[i]
+        self._read_context(phrase.context)
+        if phrase.name in ("", "/") or self._has_name_behind(i - 1):
+            self._take_unnamed(i)
+        elif self._is_between_splits(i):
+            split = self._behind[i]
+            name = f"{split} {self._metric}".strip()
+            self.found.append(Named(i, name, canonical_name(split, self._metric), True, f"{name} behind"))
+        elif is_index(self._texts, self._phrases, i):
+            self._carried = split_of(phrase.name)
+        elif INDEX.search(phrase.separator) or counter(phrase.name) or COUNTS.match(self._texts[i + 1]):
+            self._carried = split_of(phrase.name) or self._carried
+        elif (name := metric_name(phrase.name)) is not None:
+            self._take_named(i, name)
+        else:
+            self._carried = self._carried or split_of(phrase.name)
+
+    def _read_context(self, segments: Sequence[str]) -> None:
+        """Note the splits and metrics that stand before the name, apart from it."""
+        for segment in segments:
+            self._carried = split_of(segment) or self._carried
+            if is_metric(segment) and not split_of(segment):
+                self._metric, self._counted_alone = segment, False
+
+    def _has_name_behind(self, i: int) -> bool:
+        """Return whether the number at i was taken as a value that stands before its name."""
+        return self._is_last(i) and self.found[-1] == _reversed(self._texts, i)
+
+    def _is_last(self, i: int) -> bool:
+        return bool(self.found) and self.found[-1].number == i
+
+    def _is_between_splits(self, i: int) -> bool:
+        """Return whether a number has its split behind it and the last value's before it: `(train) 0.5 (val)`."""
+        both = i > 0 and self._behind[i] is not None and self._behind[i - 1] is not None
+        return both and self._is_last(i - 1) and is_behind(self._texts, i)
+
+    def _take_unnamed(self, i: int) -> None:
+        """Take a number without a name: an average, the second of a pair, or one before its name.
+
+        Or one behind its name and the step: `Valid MRR at step 1000: 0.31`, `Validation loss 2000: 0.51`.
+        """
+        texts, last = self._texts, self.found[-1] if self.found else None
+        if (name := name_of_step(texts, self._phrases, i - 1)) is not None:
+            self._take_behind_step(i, name)
+        elif last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
+            self.found[-1] = last._replace(average=i) if last.number == i - 1 else last
+        elif last and last.second and re.fullmatch(r"\s*[/,|]\s*", texts[i]):
+            self.found.append(last._replace(number=i, canonical=last.second, second=""))
+        elif (named := _reversed(texts, i)) is not None:
+            self.found.append(named)
+
+    def _take_behind_step(self, i: int, name: str) -> None:
+        """Take a number behind a name and the step, in place of the step."""
+        plain = in_plain_english(name)
+        split = next(iter(splits_in_order(plain)), None)
+        canonical = canonical_name(split, without_splits(plain))
+        if self._is_last(i - 1):
+            self.found.pop()
+        if all(each.canonical != canonical for each in self.found):  # recall 5: 0.2 recall 10: 0.3: only the first
+            self.found.append(Named(i, name, canonical, split is not None, name))
+
+    def _take_named(self, i: int, name: str) -> None:
+        """Take a number with a name."""
+        name, plain, own = self._with_split(i, name)
+        if len(set(own)) == 2:
+            self._take_pair(i, name, plain, own)
+            return
+        split = own[0] if own else None
+        bare = without_splits(plain) if own else plain
+        if own and not bare:
+            bare = self._metric_of_split()
+            name = f"{name} {bare}" if bare else name
+        elif not own:
+            guess = self._guess_split(name, bare)
+            if guess and (guess, bare.lower()) not in self._taken:
+                split, name = guess, f"{guess} {name}"
+            elif guess == "validation":  # AP: 0.13, AP .5: 0.55
+                return
+        self._metric = bare if is_metric(bare) else ""
+        self._counted_alone = not split if self._metric else self._counted_alone
+        if own and (" " in plain or not re.search(r"[_/.-]", plain)):
+            self._carried = split
+        self._glued = split or self._glued
+        self._taken.add((split or "", bare.lower()))
+        form = self._phrases[i].name
+        self.found.append(Named(i, name, canonical_name(split, bare), split is not None, form))
+
+    def _with_split(self, i: int, name: str) -> tuple[str, str, list[str]]:
+        """Return a name with the split behind its number or before other words; the name in English; its splits."""
+        plain = in_plain_english(name)
+        own = splits_in_order(plain)
+        if not own and (behind := self._behind[i]):
+            return f"{behind} {name}", plain, [behind]
+        if not own and (before := _split_before(self._phrases[i].name, name)):  # Test Instance Accuracy
+            name = f"{before} {name}"
+            return name, in_plain_english(name), [before]
+        return name, plain, own
+
+    def _take_pair(self, i: int, name: str, plain: str, own: Sequence[str]) -> None:
+        """Take a number with a name of two splits: it may be two values, or the first of them."""
+        bare = without_splits(plain)
+        if bare or "_" not in name:  # test_train is a function
+            canonical, second = (canonical_name(split, bare) for split in dict.fromkeys(own))
+            self.found.append(Named(i, name, canonical, True, self._phrases[i].name, 0, second))
+
+    def _metric_of_split(self) -> str:
+        """Return the metric of a number whose name is a split alone: the one named before, if it had no number."""
+        if self._counted_alone and "train" in self._alone:  # Loss: 0.5, Train: 0.9: the curves say what it is
+            return ""
+        return without_splits(in_plain_english(self._metric))
+
+    def _guess_split(self, name: str, bare: str) -> str | None:
+        """Return the split of a name without one: that of the names before it."""
+        repeated = name.lower() in self._repeated
+        pair_is_alone = "train" in self._alone and not self._alone.isdisjoint(("validation", "test"))
+        if pair_is_alone and not repeated and direction(bare) is False:  # train=0.8 val=0.7 loss=0.5
+            return None
+        return self._carried or (self._glued if repeated else None)
+
+
+def values_before_names(texts: Sequence[str]) -> list[Named]:
+    """Return the values of `0.5 / 0.6 (train / val loss)`, whose names stand behind both of them."""
+    found = PAIR_BEHIND.fullmatch(texts[-1])
+    splits = [] if found is None else [SPLITS.get(found[i].lower()) for i in (1, 3)]
+    sign = len(texts) > 3 and texts[-2].strip()
+    if found is None or set(splits) not in PAIRS or sign != found[2].strip() or not is_metric(found[4]):
+        return []
+    at = len(texts) - 3  # the first of the last two numbers
+    form = f"pair of {found[4]}"
+    return [
+        Named(at + i, f"{split} {found[4]}", canonical_name(split, found[4]), True, form)
+        for i, split in enumerate(splits)
+    ]
+
+
+def _split_before(phrase: str, name: str) -> str | None:
+    """Return the split that a phrase names before other words and its metric: `[dev evaluation] ave loss`."""
+    known = phrase != name and is_metric(name) and len(words(phrase)) <= SENTENCE
+    return split_of(METRIC_OF.sub("", phrase)) if known else None
+
+
+def name_of_step(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> str | None:
+    """Return the metric that a step's number stands behind, if its value follows after a colon."""
+    if i < 0 or i + 2 >= len(texts) or not phrases[i].name or texts[i + 1].strip() != ":":
+        return None
+    name = metric_name(AT_STEP.sub("", phrases[i].name))
+    return name if name and is_metric(without_splits(in_plain_english(name))) else None
+
+
+def _repeated(phrases: Sequence[Phrase]) -> set[str]:
+    """Return the names without a split that a line has twice."""
+    names = [phrase.name.lower() for phrase in phrases if phrase.name and not splits_in_order(phrase.name)]
+    return {name for name in names if names.count(name) > 1}
+
+
+def _reversed(texts: Sequence[str], i: int) -> Named | None:
+    """Return the value that stands before its name, as in `1387.5 avg loss, 0.001 rate`."""
+    found = REVERSED.match(texts[i + 1][:LONGEST_NAME])
+    names_next = found is not None and found.end() == len(texts[i + 1]) and i + 2 < len(texts)
+    if not found or names_next or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
+        return None
+    name = metric_name(found[1])
+    known = name is not None and name == found[1] and is_metric(name)
+    return Named(i, name, canonical_name(None, name), False, found[1]) if known and name else None

@@ -1,0 +1,35 @@
+"""Names of values in plain words: in English, with the split apart from the metric."""
+
+from __future__ import annotations
+
+import re
+
+from gengap.diagnose.metric_words import GLUED, NUMBERED, SPLITS, in_english
+
+
+def canonical_name(split: str | None, bare: str) -> str:
+    """Return what `metric_names` reads: the split, and the metric's words joined by underscores."""
+    plain = re.sub(r"\s+", "_", bare.strip())
+    if NUMBERED.match(plain):
+        return plain
+    return f"{split}_{plain}" if split and plain else split or plain
+
+
+def in_plain_english(name: str) -> str:
+    """Return a name in English words with its split as a word of its own: `valLoss` as `val_Loss`."""
+    name = re.sub(r"'s\s+", "-", name)
+    if name.startswith("cv_agg-"):  # LightGBM's cross-validation
+        name = re.sub(r"^cv_agg-(?=train|valid)", "", name).replace("cv_agg-", "validation-")
+    if (english := in_english(name.lower())) != name.lower():
+        name = " ".join(english.split())
+    name = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)
+    return GLUED.sub(r"\1_", name) if GLUED.match(name) else name
+
+
+def without_splits(name: str) -> str:
+    """Return a name without the words of its split; `valid_1-auc` stays whole: its number tells sets apart."""
+    if NUMBERED.match(name):
+        return name
+    kept = re.sub(r"(?i)[(\[]?\b(?:" + "|".join(map(re.escape, SPLITS)) + r")\b[)\]]?", " ", name)
+    kept = re.sub(r"(?i)(?<![a-z])(?:" + "|".join(map(re.escape, SPLITS)) + r")(?![a-z])", " ", kept)
+    return " ".join(kept.split()).strip(" _/-.:()[]")

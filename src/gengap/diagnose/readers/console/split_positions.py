@@ -1,0 +1,63 @@
+"""Where splits stand in a line: behind the values that they belong to, or before an index that is no value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.readers.console.phrases import Phrase, is_metric, split_of, splits_in_order
+from gengap.diagnose.readers.console.plain_names import in_plain_english, without_splits
+
+TAGGED = re.compile(r"%?\s*[(\[]\s*(\w+)\s*[)\]]")
+ON_SPLIT = re.compile(r"%?\s*(?:on|for|in)\s+(?:the\s+)?(\w+)\b")  # 0.5 on the training set
+BETWEEN_SPLITS = re.compile(r"\s*(?:(?:set|data|split)\s*)?(?:[,;/|]|and\b)?\s*")
+END_OF_SPLIT = re.compile(r"\s*(?:(?:set|data|split)\b\s*)?(?:$|[,;/|()\]]|\.(?:\s|$)|-+\s|and\b)")
+INDEX_END = re.compile(r"\]\s*(?:[\[:=]|$)")  # [3][50/100], [3]: 0.5
+
+
+def splits_behind(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[str | None]:
+    """Return the split that stands behind each number: `0.5 (train)`, `0.5 on the training set`.
+
+    It belongs to the next value, if a colon, or the name or number of one without a split behind it, follows.
+    """
+    found: list[str | None] = [None] * len(phrases)
+    next_has_one = True
+    for i in range(len(phrases) - 1, -1, -1):
+        after = TAGGED.match(texts[i + 1]) or ON_SPLIT.match(texts[i + 1])
+        if after and (split := SPLITS.get(after[1].lower())):
+            rest = texts[i + 1][after.end() :]
+            last = i + 1 == len(phrases)
+            ends = END_OF_SPLIT.match(rest) is not None and (last or rest.strip() != "")
+            if ends or (next_has_one and rest.lstrip()[:1] not in (":", "=")):
+                found[i] = split
+        name = phrases[i].name
+        if is_metric(without_splits(in_plain_english(name))) or splits_in_order(in_plain_english(name)):
+            next_has_one = found[i] is not None
+    return found
+
+
+def is_behind(texts: Sequence[str], i: int) -> bool:
+    """Return whether the text before a number is only the split of the number before it."""
+    found = TAGGED.match(texts[i]) or ON_SPLIT.match(texts[i])
+    return bool(found and found[1].lower() in SPLITS and BETWEEN_SPLITS.fullmatch(texts[i], found.end()))
+
+
+def is_index(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
+    """Return whether a number behind a split is no value: `Test: [1][2/2]`, or `Test  50:  25.3`.
+
+    The only split with a number in brackets has an index there, if another index or a metric follows.
+    """
+    after = texts[i + 1]
+    if phrases[i].name.lower() not in SPLITS:
+        return False
+    if not _is_split_in_brackets(texts, phrases, i):
+        return re.fullmatch(r":\s+", after) is not None
+    once = sum(_is_split_in_brackets(texts, phrases, j) for j in range(len(phrases))) == 1
+    number_follows = i + 1 < len(phrases) and INDEX_END.match(after) is not None
+    return once and (number_follows or any(is_metric(each.name) for each in phrases[i + 1 :]))
+
+
+def _is_split_in_brackets(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
+    """Return whether a number stands in brackets behind a split: `train [0.5]`."""
+    return phrases[i].separator.endswith("[") and texts[i + 1][:1] == "]" and split_of(phrases[i].name) is not None
