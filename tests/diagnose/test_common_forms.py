@@ -290,3 +290,50 @@ def test_results_of_a_test_at_each_epoch_are_a_curve_beside_rates_and_times(tmp_
         for e in range(9)
     ]
     assert judged(tmp_path, lines).validation.values.tolist() == [round(0.6 - e / 100, 2) for e in range(9)]
+
+
+@FEW
+@given(losses=LOSSES)
+def test_comments_without_a_blank_are_read(tmp_path_factory: pytest.TempPathFactory, losses: list[float]) -> None:
+    lines = ["    main()"]
+    for epoch, loss in enumerate(losses, 1):
+        lines += [
+            "#",
+            f"#    Training epoch {epoch}",
+            f"#Training loss: {loss / 2:.4f}",
+            f"#Valid loss: {loss:.4f}",
+            f"#users=60{epoch}, #test=9{epoch}",
+        ]
+    found = judged(tmp_path_factory.mktemp("run"), lines)
+    assert (found.metric, found.validation.values.tolist()) == ("Valid loss", losses)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Degree {i:2d} | Train MSE: {t} | Val MSE: {v} | Good Fit",
+        "C: 1e-0{i} done with train auc: {t} and val auc: {v}",
+        "depth={i} train_loss={t} val_loss={v}",
+        "{name}:\n \nTrain MSE: {t}\nVal MSE: {v}\nVal RMSE: {v}",
+        "wandb: Agent Starting Run: {name} with config:\nwandb: \tlora_r: {i}\neval/loss: {v}",
+    ],
+)
+def test_values_by_settings_and_names_are_no_log(line: str, tmp_path: Path) -> None:
+    """Without the setting or the names, the same lines are a log."""
+    names = ("RidgeCV", "LSTM", "LassoCV", "ElasticNet", "SVR", "Forest", "KNN")
+
+    def text(line: str) -> str:
+        return "\n".join(
+            line.format(i=i + 1, name=name, t=f"0.{50 - i}12", v=f"0.{60 - i}34") for i, name in enumerate(names)
+        )
+
+    (tmp_path / "results.txt").write_text(text(line) + "\n", encoding="utf-8")
+    with pytest.raises(GengapError, match="no training curve was found"):
+        diagnose(str(tmp_path / "results.txt"))
+    plain = (
+        line.replace("Degree {i:2d}", "Done")
+        .replace("C: 1e-0{i} ", "")
+        .replace("depth={i} ", "")
+        .replace("{name}", "it")
+    )
+    assert len(judged(tmp_path, [text(plain)]).validation) == len(names)

@@ -44,6 +44,7 @@ class Collector:
         best: The last number called "best" beside a metric without a name, or None.
         cut_off: Whether the last line was left out because it is cut off.
         sentences: Whether values stand in sentences.
+        once: Lines of words without values that came once, with the number of rows above each.
     """
 
     def __init__(self, file: str) -> None:
@@ -52,6 +53,7 @@ class Collector:
         self.best: float | None = None
         self.cut_off = False
         self.sentences = False
+        self.once: dict[tuple[str, ...], int] = {}
         self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
@@ -160,6 +162,8 @@ class Collector:
         if len(texts) > MOST_NUMBERS and not self._tables.headers:
             return
         template = self._templates.get(texts)
+        if template is not None:
+            self.once.pop(texts, None)
         if shown.open_end and self._is_cut_off(texts, parts, template):
             self.cut_off = True
             return
@@ -238,6 +242,13 @@ class Collector:
             self._no_headers.clear()
             self._decimals.clear()
         template = self._templates[texts] = parse_template(texts)
+        if (
+            not template.values
+            and not template.places
+            and len(self._templates) < FREE_TEMPLATES
+            and LABEL.search(line)
+        ):
+            self.once[texts] = len(self.rows.run)
         return template
 
     def _place(self, template: Template, found: Sequence[str]) -> None:

@@ -257,7 +257,10 @@ def metric_name(segment: str) -> str | None:
         return None
     if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
         return None
-    name = re.sub(r"^[(\[](\w+)[)\]]", r"\1", " ".join(taken)).strip(" :-=.[]")
+    joined = " ".join(taken)
+    if is_metric(taken[-1]):  # #Training loss, in a comment; #test is a number of rows
+        joined = joined.lstrip("#")
+    name = re.sub(r"^[(\[](\w+)[)\]]", r"\1", joined).strip(" :-=.[]")
     return name if re.match(r"[^\W\d_]", name) and (not CODE.search(name) or _is_dotted(name)) else None
 
 

@@ -12,13 +12,12 @@ from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
 from gengap.diagnose.readers.console.arguments import join_by_name
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
-from gengap.diagnose.readers.console.phrases import is_metric, split_of, words
+from gengap.diagnose.readers.console.phrases import is_metric, words
+from gengap.diagnose.readers.console.training_signs import is_training
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_series
 from gengap.diagnose.run_curves import Log, climbs
 from gengap.text.catalog import Message
-
-LEAST = 4  # values of a curve without an epoch or step; fewer are results of models or tasks
 
 
 class Curve(NamedTuple):
@@ -38,8 +37,7 @@ def console_logs(found: Collector) -> list[Log]:
     columns = _one_form_each(found)
     columns = _named_scores(found, columns)
     keys = assign(columns)
-    curves = [columns[name] for name in keys]
-    if not _is_training(found, curves) or _is_sweep(found, columns, keys):
+    if not is_training(found, columns, keys):
         return []
     run = np.asarray(found.rows.run, np.int64)
     logs: list[Log] = []
@@ -61,34 +59,6 @@ def console_logs(found: Collector) -> list[Log]:
             name = "" if label is None else found.rows.runs[label].strip()
             logs += _logs(found, name, curves, other)
     return logs
-
-
-def _is_training(found: Collector, curves: Sequence[Column]) -> bool:
-    """Return whether a curve is logged several times, or anything at an epoch or step.
-
-    Results of a test, of a few models or tasks are neither. In an article each value is told once.
-    """
-    run = np.asarray(found.rows.run, np.int64)
-    placed = any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step))
-    runs = [run[np.asarray(column.rows, np.int64)] for column in curves]
-    told = found.sentences and all(len(column.rows) < 2 for column in curves)
-    return (placed and not told) or any(np.bincount(each).max() >= LEAST for each in runs)
-
-
-def _is_sweep(found: Collector, columns: Mapping[str, Column], keys: Mapping[str, CurveKey]) -> bool:
-    """Return whether a number of another name than an epoch orders results of a test: `C: 0.1 test loss: 0.5`."""
-    curves = [columns[name] for name in keys]
-    placed = any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step))
-    if placed or any(split_of(column.form) != "test" for column in curves):
-        return False
-    rows = {tuple(column.rows) for column in curves}
-    others = (column for name, column in columns.items() if name not in keys and parse(name) is not None)
-    return any(tuple(column.rows) in rows and _is_ordered(column) for column in others)
-
-
-def _is_ordered(column: Column) -> bool:
-    steps = np.diff(np.asarray(column.values, np.float64))
-    return len(steps) > 0 and bool((steps > 0).all() or (steps < 0).all())
 
 
 def _one_form_each(found: Collector) -> dict[str, Column]:

@@ -1,0 +1,66 @@
+"""Whether curves in console text are of one training, or results of models, settings, tasks and folds.
+
+Training names an epoch or step, or logs a curve again and again. Results have something else that tells them apart:
+a setting that changes from line to line, or a name of its own above each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gengap.diagnose.metric_names import CurveKey, parse
+from gengap.diagnose.readers.console.collector import Collector
+from gengap.diagnose.readers.console.column_store import Column
+from gengap.diagnose.readers.console.phrases import split_of, words
+
+LEAST = 4  # values of a curve without an epoch or step; fewer are results of models or tasks
+NAMED = 0.8  # of the gaps between values, from which on lines of their own words name the values
+SETTINGS = {"c", "k", "alpha", "lambda", "gamma", "degree", "degrees", "depth", "param", "reg", "regularization"}
+SETTINGS |= {"neighbors", "neighbours", "hidden", "units", "layers", "components", "bottleneck"}
+SETTINGS |= {"dropout", "features", "leaves", "clusters"}
+
+
+def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[str, CurveKey]) -> bool:
+    """Return whether the columns that `keys` names are curves of a training."""
+    curves = [columns[name] for name in keys]
+    if not curves:
+        return False
+    if any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step)):
+        told = found.sentences and all(len(column.rows) < 2 for column in curves)
+        return not told or _are_logged_again(found, curves)
+    others = [column for name, column in columns.items() if name not in keys]
+    named = _have_names(found, curves)
+    return _are_logged_again(found, curves) and not named and not _are_ordered_by_settings(curves, others)
+
+
+def _are_logged_again(found: Collector, curves: Sequence[Column]) -> bool:
+    run = np.asarray(found.rows.run, np.int64)
+    return any(np.bincount(run[np.asarray(column.rows, np.int64)]).max() >= LEAST for column in curves)
+
+
+def _have_names(found: Collector, curves: Sequence[Column]) -> bool:
+    """Return whether lines of words that come once stand between the values: names of models or runs."""
+    rows = np.unique(np.concatenate([np.asarray(column.rows, np.int64) for column in curves]))
+    lines = np.array(sorted(set(found.once.values())), np.int64)
+    gaps = np.unique(np.searchsorted(rows, lines, side="left"))
+    return int(((gaps > 0) & (gaps < len(rows))).sum()) >= NAMED * (len(rows) - 1) > 0
+
+
+def _are_ordered_by_settings(curves: Sequence[Column], others: Sequence[Column]) -> bool:
+    """Return whether a changing setting stands beside all values: `C: 0.1 test loss: 0.5`.
+
+    Beside results of a test alone, any number that only rises or only falls is a setting.
+    """
+    rows = {tuple(column.rows) for column in curves}
+    tested = all(split_of(column.form) == "test" for column in curves)
+    for column in others:
+        if tuple(column.rows) not in rows or parse(column.canonical) is None:
+            continue
+        steps = np.diff(np.asarray(column.values, np.float64))
+        ordered = bool((steps > 0).all() or (steps < 0).all())
+        known = not SETTINGS.isdisjoint(words(column.form)) and bool((steps != 0).all())
+        if len(steps) and (known or (tested and ordered)):
+            return True
+    return False
