@@ -553,4 +553,9 @@ FORMS = {
     "samples-as-arguments-of-splits": Form(("Epoch {e} train(5000): {t} val(1000): {v}",)),
     "samples-as-arguments-of-losses": Form(("Epoch {e} train loss(5000): {t} val loss(1000): {v}",)),
     "steps-as-arguments": Form(("Step({e}00): loss = {t}, val_loss = {v}",)),
+    "metrics-in-pairs": Form(("Epoch {e}: acc {a}, val acc {b}, loss {t}, val loss {v}",)),
+    "splits-in-brackets-behind-values": Form(("epoch {e} loss {t} [train] loss {v} [val]",)),
+    "splits-behind-values-of-two-metrics": Form(
+        ("epoch {e} loss {t} (train) {v} (val) acc {a} (train) {b} (val)",)
+    ),
 }  # fmt: skip

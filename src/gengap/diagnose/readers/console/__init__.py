@@ -11,8 +11,8 @@ The grammar, line by line:
 - **Place**: a number named epoch, step, iteration, round, fold or run says where values belong, on its own line and
   on the lines below, until the next one. A first number without a name counts too (`[20]`, `39:`).
 - **Split**: words such as train, val, dev, test, in a name (`val_loss`) or before it on the line (`Val: loss 0.5,
-  acc 0.9`), behind the value (`0.5 (val)`), or as a heading above (`Validating`), until the next epoch, or for all
-  epochs if they begin again below it. Names without one are training.
+  acc 0.9`), behind the value (`0.5 (val), `), or as a heading above (`Validating`), until the next epoch, or for
+  all epochs of a block below a block of another split. Names without one are training.
 - **Table**: a line of names, with rows of as many cells. See `tables`.
 - **Left out**: best and previous values, rates, times, counters, settings, checkpoint messages.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.

@@ -11,6 +11,7 @@ from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.console.phrases import (
     Phrase,
     counter,
+    cut,
     is_metric,
     metric_name,
     split_of,
@@ -18,7 +19,7 @@ from gengap.diagnose.readers.console.phrases import (
     words,
 )
 from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english, without_splits
-from gengap.diagnose.readers.console.split_positions import is_behind, is_index, splits_behind
+from gengap.diagnose.readers.console.split_positions import is_index, splits_behind, without_split
 
 AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I)
 METRIC_OF = re.compile(r"\bevaluation metrics?\b", re.IGNORECASE)  # says nothing of the split
@@ -76,39 +77,55 @@ class _LineReader:
 
     def __init__(self, texts: Sequence[str], phrases: Sequence[Phrase]) -> None:
         self.found: list[Named] = []
-        self._texts, self._phrases = texts, phrases
+        self._behind = splits_behind(texts, phrases)
+        self._phrases = [
+            cut(without_split(texts[i])) if i and self._behind[i - 1] else phrase
+            for i, phrase in enumerate(phrases)
+        ]
+        self._texts = texts
         self._carried: str | None = None  # the split that the line named before, as a word of its own
         self._glued: str | None = None  # the split in a name such as val_loss
         self._metric = ""  # the metric that the line named before
         self._counted_alone = False  # whether the last known metric had a number without a split
         self._taken: set[tuple[str, str]] = set()  # splits and metrics that have a value
-        self._repeated = _repeated(phrases)
-        self._behind = splits_behind(texts, phrases)
+        self._from_value = False  # whether this split was one in the name of a value
+        self._repeated = _repeated(self._phrases)
+        self._own = _with_own_split(self._phrases)
         self._alone = {SPLITS.get(phrase.name.lower()) for phrase in phrases}  # splits that are names themselves
 
     def read(self, i: int) -> None:
         """Read the number at i."""
         phrase = self._phrases[i]
+        self._carry(self._behind[i - 1] if i else None)
         self._read_context(phrase.context)
-        if phrase.name in ("", "/") or self._has_name_behind(i - 1):
-            self._take_unnamed(i)
-        elif self._is_between_splits(i):
+        if self._is_between_splits(i):
             split = self._behind[i]
             name = f"{split} {self._metric}".strip()
             self.found.append(Named(i, name, canonical_name(split, self._metric), True, f"{name} behind"))
-        elif is_index(self._texts, self._phrases, i):
-            self._carried = split_of(phrase.name)
-        elif INDEX.search(phrase.separator) or counter(phrase.name) or COUNTS.match(self._texts[i + 1]):
-            self._carried = split_of(phrase.name) or self._carried
+        elif phrase.name in ("", "/") or self._has_name_behind(i - 1):
+            self._take_unnamed(i)
+        elif self._is_no_value(i):
+            self._carry(split_of(phrase.name))
         elif (name := metric_name(phrase.name)) is not None:
             self._take_named(i, name)
-        else:
-            self._carried = self._carried or split_of(phrase.name)
+        elif self._carried is None:
+            self._carry(split_of(phrase.name))
+
+    def _carry(self, split: str | None, from_value: bool = False) -> None:
+        """Note the split, if there is one, of the names behind it that say none."""
+        if split:
+            self._carried, self._from_value = split, from_value
+
+    def _is_no_value(self, i: int) -> bool:
+        """Return whether the number at i counts something, or is an index."""
+        phrase = self._phrases[i]
+        index = INDEX.search(phrase.separator) or is_index(self._texts, self._phrases, i)
+        return bool(index or counter(phrase.name) or COUNTS.match(self._texts[i + 1]))
 
     def _read_context(self, segments: Sequence[str]) -> None:
         """Note the splits and metrics that stand before the name, apart from it."""
         for segment in segments:
-            self._carried = split_of(segment) or self._carried
+            self._carry(split_of(segment))
             if is_metric(segment) and not split_of(segment):
                 self._metric, self._counted_alone = segment, False
 
@@ -122,7 +139,7 @@ class _LineReader:
     def _is_between_splits(self, i: int) -> bool:
         """Return whether a number has its split behind it and the last value's before it: `(train) 0.5 (val)`."""
         both = i > 0 and self._behind[i] is not None and self._behind[i - 1] is not None
-        return both and self._is_last(i - 1) and is_behind(self._texts, i)
+        return both and self._is_last(i - 1) and not self._phrases[i].name
 
     def _take_unnamed(self, i: int) -> None:
         """Take a number without a name: an average, the second of a pair, or one before its name.
@@ -169,7 +186,7 @@ class _LineReader:
         self._metric = bare if is_metric(bare) else ""
         self._counted_alone = not split if self._metric else self._counted_alone
         if own and (" " in plain or not re.search(r"[_/.-]", plain)):
-            self._carried = split
+            self._carry(split, from_value=True)
         self._glued = split or self._glued
         self._taken.add((split or "", bare.lower()))
         form = self._phrases[i].name
@@ -205,7 +222,8 @@ class _LineReader:
         pair_is_alone = "train" in self._alone and not self._alone.isdisjoint(("validation", "test"))
         if pair_is_alone and not repeated and direction(bare) is False:  # train=0.8 val=0.7 loss=0.5
             return None
-        return self._carried or (self._glued if repeated else None)
+        guess = self._carried or (self._glued if repeated else None)
+        return None if self._from_value and (guess, bare.lower()) in self._own else guess
 
 
 def values_before_names(texts: Sequence[str]) -> list[Named]:
@@ -241,6 +259,12 @@ def _repeated(phrases: Sequence[Phrase]) -> set[str]:
     """Return the names without a split that a line has twice."""
     names = [phrase.name.lower() for phrase in phrases if phrase.name and not splits_in_order(phrase.name)]
     return {name for name in names if names.count(name) > 1}
+
+
+def _with_own_split(phrases: Sequence[Phrase]) -> set[tuple[str, str]]:
+    """Return the splits and metrics of the names that say both: two in `acc, val acc, loss, val loss`."""
+    names = (in_plain_english(phrase.name) for phrase in phrases)
+    return {(own[0], without_splits(name).lower()) for name in names if (own := splits_in_order(name))}
 
 
 def _reversed(texts: Sequence[str], i: int) -> Named | None:

@@ -6,6 +6,10 @@ import re
 
 from gengap.diagnose.metric_words import GLUED, NUMBERED, SPLITS, in_english
 
+_ANY_SPLIT = "|".join(map(re.escape, SPLITS))
+SPLIT_ALONE = re.compile(rf"[(\[]?\b(?:{_ANY_SPLIT})\b[)\]]?", re.IGNORECASE)
+SPLIT_IN_NAME = re.compile(rf"(?<![a-z])(?:{_ANY_SPLIT})(?![a-z])", re.IGNORECASE)
+
 
 def canonical_name(split: str | None, bare: str) -> str:
     """Return what `metric_names` reads: the split, and the metric's words joined by underscores."""
@@ -30,6 +34,5 @@ def without_splits(name: str) -> str:
     """Return a name without the words of its split; `valid_1-auc` stays whole: its number tells sets apart."""
     if NUMBERED.match(name):
         return name
-    kept = re.sub(r"(?i)[(\[]?\b(?:" + "|".join(map(re.escape, SPLITS)) + r")\b[)\]]?", " ", name)
-    kept = re.sub(r"(?i)(?<![a-z])(?:" + "|".join(map(re.escape, SPLITS)) + r")(?![a-z])", " ", kept)
+    kept = SPLIT_IN_NAME.sub(" ", SPLIT_ALONE.sub(" ", name))
     return " ".join(kept.split()).strip(" _/-.:()[]")

@@ -11,7 +11,7 @@ from gengap.diagnose.readers.console.plain_names import in_plain_english, withou
 
 TAGGED = re.compile(r"%?\s*[(\[]\s*(\w+)\s*[)\]]")
 ON_SPLIT = re.compile(r"%?\s*(?:on|for|in)\s+(?:the\s+)?(\w+)\b")  # 0.5 on the training set
-BETWEEN_SPLITS = re.compile(r"\s*(?:(?:set|data|split)\s*)?(?:[,;/|]|and\b)?\s*")
+REST_OF_SPLIT = re.compile(r"\s*(?:(?:set|data|split)\b)?\s*(?:/|and\b)?")
 END_OF_SPLIT = re.compile(r"\s*(?:(?:set|data|split)\b\s*)?(?:$|[,;/|()\]]|\.(?:\s|$)|-+\s|and\b)")
 INDEX_END = re.compile(r"\]\s*(?:[\[:=]|$)")  # [3][50/100], [3]: 0.5
 
@@ -37,10 +37,11 @@ def splits_behind(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[str |
     return found
 
 
-def is_behind(texts: Sequence[str], i: int) -> bool:
-    """Return whether the text before a number is only the split of the number before it."""
-    found = TAGGED.match(texts[i]) or ON_SPLIT.match(texts[i])
-    return bool(found and found[1].lower() in SPLITS and BETWEEN_SPLITS.fullmatch(texts[i], found.end()))
+def without_split(text: str) -> str:
+    """Return the text before a number without the split of the number before it."""
+    found = TAGGED.match(text) or ON_SPLIT.match(text)
+    rest = REST_OF_SPLIT.match(text, found.end()) if found else None
+    return text[rest.end() :] if rest else text
 
 
 def is_index(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
