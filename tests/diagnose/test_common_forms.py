@@ -337,3 +337,32 @@ def test_values_by_settings_and_names_are_no_log(line: str, tmp_path: Path) -> N
         .replace("{name}", "it")
     )
     assert len(judged(tmp_path, [text(plain)]).validation) == len(names)
+
+
+def test_the_name_of_the_log_file_says_no_split(tmp_path: Path) -> None:
+    lines = []
+    for epoch in range(1, 9):
+        prefix = "2020-02-10 21:04:42,460 - log\\train.log - INFO -"
+        for split, plus in (("dev", 0), ("test", 1)):
+            lines += [
+                f"{prefix} evaluate:{split}",
+                f"{prefix} accuracy:  {70 + epoch + plus}.12%; precision:  50.10%; FB1:  4{epoch}.00",
+            ]
+            lines += ["", f"{prefix}            FOREST: precision:   0.10%; recall:   0.20%; FB1:   0.30  2873"]
+    found = judged(tmp_path, lines)
+    assert found.validation.values.tolist() == [round(70.12 + epoch, 2) for epoch in range(1, 9)]
+
+
+def test_a_table_of_samples_is_no_log(tmp_path: Path) -> None:
+    rows = [f"Test_Sample_{i},0.8{i}5,0.9{i}1" for i in range(9)]
+    (tmp_path / "test_results.csv").write_text("\n".join(["Filename,Dice,IoU", *rows]), encoding="utf-8")
+    with pytest.raises(DataError, match="no column counts epochs or steps"):
+        read(tmp_path / "test_results.csv")
+
+
+def test_one_number_behind_a_word_for_validation_is_no_curve(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(
+        "Step 1: install\n\nValidated with Python 3.7, val Python: 3.7\n", encoding="utf-8"
+    )
+    with pytest.raises(GengapError):
+        diagnose(str(tmp_path / "README.md"))

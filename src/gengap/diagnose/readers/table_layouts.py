@@ -28,7 +28,7 @@ from gengap.text.catalog import Message
 FIRST_SET = re.compile(r"validation_0(?![0-9])")  # XGBoost's first set: a second one would make it training
 SETTING = re.compile(r"(rank|params?)(_|$)")  # columns of a search, with a row for each setting
 TIME = re.compile(r"\d[-/:.]\d+[-/:]\d")
-MOMENT = re.compile(r"epoch|step|iter|ckpt|checkpoint|model|fold|phase|train|val|test", re.IGNORECASE)
+MOMENT = re.compile(r"epoch|step|iter|ckpt|checkpoint", re.IGNORECASE)
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
 

@@ -52,6 +52,7 @@ COUNTED |= {
     "steps",
     "epochs",
     "params",
+    "shape",
     "parameters",
     "line",
     "version",
@@ -111,6 +112,7 @@ SPLIT_PAIR = re.compile(rf"(?i)\b({_SPLIT}[a-z]*)\s+/\s+(?={_SPLIT})")  # Train 
 TAG = re.compile(r"[\"']?\s*/?>\s*(?=<)|<(?=\w+\s+\w+=)")  # <train loss="0.5"/><validation loss="0.6"/>
 SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
 LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
+TRAIN_FILE = re.compile(r"(?:[\w./-]*[\\/])?\btrain\w*\.(?:log|py|out|txt)\b", re.IGNORECASE)  # log\train.log
 CODE = re.compile(
     r"^[IWEF]\d{4}$|\.(?:[a-z]{2,4}|[chr])$|::|\.py\b|[\\<>;?$]|/.*/.*/"
 )  # glog's prefix, files, functions, addresses
@@ -181,7 +183,7 @@ def split_of(text: str) -> str | None:
     >>> split_of("Validation Loss"), split_of("phase train"), split_of("train/val loss")
     ('validation', 'train', None)
     """
-    text = LOGGER.sub(" ", text)
+    text = TRAIN_FILE.sub(" ", LOGGER.sub(" ", text))
     lower = text.lower()
     if any(phrase in lower for phrase in EVALUATION):
         return "validation"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gengap.diagnose.metric_names import CurveKey, parse
+from gengap.diagnose.metric_names import CurveKey, direction, parse
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.console.phrases import split_of, words
@@ -28,8 +28,10 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
     if not curves:
         return False
     if any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step)):
-        told = found.sentences and all(len(column.rows) < 2 for column in curves)
-        return not told or _are_logged_again(found, curves)
+        alone = all(len(column.rows) < 2 for column in curves)
+        unknown = all(direction((parse(column.canonical) or ("", ""))[1]) is None for column in curves)
+        few = all(len(column.rows) < LEAST for column in curves)
+        return not ((alone and found.sentences) or (few and unknown)) or _are_logged_again(found, curves)
     others = [column for name, column in columns.items() if name not in keys]
     named = _have_names(found, curves)
     return _are_logged_again(found, curves) and not named and not _are_ordered_by_settings(curves, others)
