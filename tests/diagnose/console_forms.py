@@ -558,4 +558,8 @@ FORMS = {
     "splits-behind-values-of-two-metrics": Form(
         ("epoch {e} loss {t} (train) {v} (val) acc {a} (train) {b} (val)",)
     ),
+    "splits-behind-values-in-brackets": Form(("Epoch {e} loss=[{t}] on train | loss=[{v}] on test",)),
+    "splits-behind-values-before-other-names": Form(
+        ("epoch={e} loss {t} on train loss {v} on test acc {a} on train acc {b} on test ETA: 0:00:12",)
+    ),
 }  # fmt: skip

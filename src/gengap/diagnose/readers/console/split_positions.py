@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 
 from gengap.diagnose.metric_words import SPLITS
-from gengap.diagnose.readers.console.phrases import Phrase, is_metric, split_of, splits_in_order
+from gengap.diagnose.readers.console.phrases import Phrase, cut, is_metric, split_of, splits_in_order
 from gengap.diagnose.readers.console.plain_names import in_plain_english, without_splits
 
-TAGGED = re.compile(r"%?\s*[(\[]\s*(\w+)\s*[)\]]")
-ON_SPLIT = re.compile(r"%?\s*(?:on|for|in)\s+(?:the\s+)?(\w+)\b")  # 0.5 on the training set
+TAGGED = re.compile(r"%?[)\]]?\s*[(\[]\s*(\w+)\s*[)\]]")
+ON_SPLIT = re.compile(r"%?[)\]]?\s*(?:on|for|in)\s+(?:the\s+)?(\w+)\b")  # 0.5 on the training set
 REST_OF_SPLIT = re.compile(r"\s*(?:(?:set|data|split)\b)?\s*(?:/|and\b)?")
 END_OF_SPLIT = re.compile(r"\s*(?:(?:set|data|split)\b\s*)?(?:$|[,;/|()\]]|\.(?:\s|$)|-+\s|and\b)")
 INDEX_END = re.compile(r"\]\s*(?:[\[:=]|$)")  # [3][50/100], [3]: 0.5
@@ -31,10 +31,16 @@ def splits_behind(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[str |
             ends = END_OF_SPLIT.match(rest) is not None and (last or rest.strip() != "")
             if ends or (next_has_one and rest.lstrip()[:1] not in (":", "=")):
                 found[i] = split
-        name = phrases[i].name
-        if is_metric(without_splits(in_plain_english(name))) or splits_in_order(in_plain_english(name)):
+        if _begins_value(texts[i], phrases[i]):
             next_has_one = found[i] is not None
     return found
+
+
+def _begins_value(text: str, phrase: Phrase) -> bool:
+    """Return whether a metric, a split or nothing stands before a number, apart from the split of the last one."""
+    rest = without_split(text)
+    name = in_plain_english(phrase.name if rest == text else cut(rest).name)
+    return is_metric(without_splits(name)) or bool(splits_in_order(name)) or (not name and rest != text)
 
 
 def without_split(text: str) -> str:
