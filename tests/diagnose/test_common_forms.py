@@ -3,6 +3,7 @@
 # ruff: noqa: E501  (lines are those of logs)
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -366,3 +367,23 @@ def test_one_number_behind_a_word_for_validation_is_no_curve(tmp_path: Path) -> 
     )
     with pytest.raises(GengapError):
         diagnose(str(tmp_path / "README.md"))
+
+
+def test_scores_of_single_samples_are_no_curve(tmp_path: Path) -> None:
+    lines = [
+        "Model: fast_scnn, From Epoch: 0",
+        *(f"Sample {i}, validation pixAcc: 9{i % 7}.12%, mIoU: 3{i % 9}.22%" for i in range(1, 40)),
+    ]
+    (tmp_path / "evaluation.log").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(GengapError, match="no training curve was found"):
+        diagnose(str(tmp_path / "evaluation.log"))
+
+
+def test_records_of_models_are_no_log(tmp_path: Path) -> None:
+    names = ("3D U-Net", "V-Net", "ResAtt")
+    records = [
+        {"model_name": name, "dice_score": 0.9 - i / 10, "iou_score": 0.8 - i / 10} for i, name in enumerate(names)
+    ]
+    (tmp_path / "evaluation_results.json").write_text(json.dumps(records), encoding="utf-8")
+    with pytest.raises(DataError, match="model_name' tells rows apart"):
+        read(tmp_path / "evaluation_results.json")

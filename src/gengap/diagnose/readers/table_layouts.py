@@ -27,6 +27,7 @@ from gengap.text.catalog import Message
 
 FIRST_SET = re.compile(r"validation_0(?![0-9])")  # XGBoost's first set: a second one would make it training
 SETTING = re.compile(r"(rank|params?)(_|$)")  # columns of a search, with a row for each setting
+ITEM = re.compile(r"(.*/)?(model|method|classifier|algorithm|file|image|sample|patient|subject)([ _]?(name|id))?")
 TIME = re.compile(r"\d[-/:.]\d+[-/:]\d")
 MOMENT = re.compile(r"epoch|step|iter|ckpt|checkpoint", re.IGNORECASE)
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
@@ -148,13 +149,21 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
 def _names_of_rows(table: LogTable) -> str | None:
     """Return the column that shows that rows are no epochs: one of a search, or a first one of different names."""
     setting = next((name for name in table.columns if SETTING.match(name.lower())), None)
-    if setting is not None or table.ragged:
-        return setting
+    items = (name for name in table.columns if ITEM.fullmatch(name.lower()) and _are_different(table, name))
+    found = setting or next(items, None)
+    if found is not None or table.ragged:
+        return found
     name, cells = next(iter(table.columns.items()))
-    texts = [cell.strip() for cell in cells if isinstance(cell, str) and cell.strip()]
-    different = len(set(texts)) == len(cells) > 2
-    named = all(text[0].isalpha() and not TIME.search(text) and not MOMENT.search(text) for text in texts)
-    return name if different and named else None
+    texts = (cell.strip() for cell in cells if isinstance(cell, str))
+    named = all(text[:1].isalpha() and not TIME.search(text) and not MOMENT.search(text) for text in texts)
+    return name if named and _are_different(table, name) else None
+
+
+def _are_different(table: LogTable, name: str) -> bool:
+    """Return whether each cell of a column is a text of its own, with letters, that names no checkpoint."""
+    cells = table.columns[name]
+    texts = {cell.strip() for cell in cells if isinstance(cell, str) and re.search("[A-Za-z]", cell)}
+    return len(texts) == len(cells) > 2 and not any(map(MOMENT.search, texts))
 
 
 def _unassigned(table: LogTable, names: list[str], rows: list[int]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -19,7 +19,7 @@ LEAST = 4  # values of a curve without an epoch or step; fewer are results of mo
 NAMED = 0.8  # of the gaps between values, from which on lines of their own words name the values
 SETTINGS = {"c", "k", "alpha", "lambda", "gamma", "degree", "degrees", "depth", "param", "reg", "regularization"}
 SETTINGS |= {"neighbors", "neighbours", "hidden", "units", "layers", "components", "bottleneck"}
-SETTINGS |= {"dropout", "features", "leaves", "clusters"}
+SETTINGS |= {"dropout", "features", "leaves", "clusters", "sample", "image", "patient"}
 
 
 def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[str, CurveKey]) -> bool:
@@ -27,14 +27,20 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
     curves = [columns[name] for name in keys]
     if not curves:
         return False
-    if any(not np.isnan(np.asarray(cells)).all() for cells in (found.rows.epoch, found.rows.step)):
-        alone = all(len(column.rows) < 2 for column in curves)
+    alone = all(len(column.rows) < 2 for column in curves)
+    if max(_places(found.rows.epoch), _places(found.rows.step)) > (not alone):
         unknown = all(direction((parse(column.canonical) or ("", ""))[1]) is None for column in curves)
         few = all(len(column.rows) < LEAST for column in curves)
         return not ((alone and found.sentences) or (few and unknown)) or _are_logged_again(found, curves)
     others = [column for name, column in columns.items() if name not in keys]
     named = _have_names(found, curves)
     return _are_logged_again(found, curves) and not named and not _are_ordered_by_settings(curves, others)
+
+
+def _places(cells: Sequence[float]) -> int:
+    """Return at how many epochs or steps there are rows."""
+    at = np.asarray(cells, np.float64)
+    return len(np.unique(at[np.isfinite(at)]))
 
 
 def _are_logged_again(found: Collector, curves: Sequence[Column]) -> bool:
