@@ -24,13 +24,13 @@ AHEAD = 0.4  # the median of that factor ...
 AHEAD_SPREAD = 1.2  # ... and the sd of its logarithm, from real runs of known truth
 # The prior of a curve's end: level within about half a percent, or moving by about ten.
 LEVEL_OR_MOVING = (0.006, 0.1)
-LEVEL = 0.6  # probability of a level end
+LEVEL = 0.8  # probability of a level end
 # Validation fluctuates from epoch to epoch because the model itself changes, or because its few rows are luck. The
 # model's own changes show in the training curve too. And they are small where one epoch is a small part of the
 # training. So the log-odds that fluctuations are its own rise with the logarithm of the training curve's noise, and
 # fall with that of the number of epochs.
-OWN_ODDS, OWN_SLOPE = -1.8, 2.6  # for OWN_EPOCHS
-OWN_ODDS_WITHOUT = -0.8  # without a training curve
+OWN_ODDS, OWN_SLOPE, OWN_FALL = -1.8, 2.6, 1.5  # for OWN_EPOCHS
+OWN_ODDS_WITHOUT = -1.2  # without a training curve
 OWN_EPOCHS, OWN_FROM = 30, 16  # fewer epochs than the latter show too little of the noise: they count as that many
 # All epochs share the same few validation rows. A model that has changed by more since may be better or worse on
 # them by luck: the sd is this share of how far training fell. Without a training curve it is the least.
@@ -221,7 +221,7 @@ def _own_probability(train_trend: Trend | None, epochs: int) -> float:
     odds = OWN_ODDS_WITHOUT
     if train_trend is not None:
         odds = OWN_ODDS + OWN_SLOPE * np.log(train_trend.noise / USUAL_NOISE)
-    return float(expit(odds - np.log(max(epochs, OWN_FROM) / OWN_EPOCHS)))
+    return float(expit(odds - OWN_FALL * np.log(max(epochs, OWN_FROM) / OWN_EPOCHS)))
 
 
 def _own_fluctuations(
