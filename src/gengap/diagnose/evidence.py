@@ -29,9 +29,9 @@ LEVEL = 0.8  # probability of a level end
 # model's own changes show in the training curve too. And they are small where one epoch is a small part of the
 # training. So the log-odds that fluctuations are its own rise with the logarithm of the training curve's noise, and
 # fall with that of the number of epochs.
-OWN_ODDS, OWN_SLOPE, OWN_FALL = -1.8, 2.6, 1.5  # for OWN_EPOCHS
-OWN_ODDS_WITHOUT = -1.2  # without a training curve
-OWN_EPOCHS, OWN_FROM = 30, 16  # fewer epochs than the latter show too little of the noise: they count as that many
+OWN_ODDS, OWN_SLOPE, OWN_FALL = -1.8, 2.6, 1.5
+OWN_ODDS_WITHOUT = -0.85  # without a training curve
+OWN_EPOCHS = 30  # up to this many the number doesn't count, because few epochs show little of the noise
 # All epochs share the same few validation rows. A model that has changed by more since may be better or worse on
 # them by luck: the sd is this share of how far training fell. Without a training curve it is the least.
 LUCK, LEAST_LUCK = 0.11, 0.0005
@@ -221,7 +221,7 @@ def _own_probability(train_trend: Trend | None, epochs: int) -> float:
     odds = OWN_ODDS_WITHOUT
     if train_trend is not None:
         odds = OWN_ODDS + OWN_SLOPE * np.log(train_trend.noise / USUAL_NOISE)
-    return float(expit(odds - OWN_FALL * np.log(max(epochs, OWN_FROM) / OWN_EPOCHS)))
+    return float(expit(odds - OWN_FALL * np.log(max(epochs / OWN_EPOCHS, 1.0))))
 
 
 def _own_fluctuations(
