@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -442,6 +442,24 @@ def running(
 def epochs_shown(server: Server, run: str) -> int:
     found = re.search(rf'"{run}":{{"seed":0,"epochs":(\d+)', ask(server, "/main"))
     return int(found[1]) if found else 0
+
+
+def test_a_folder_that_disappears_while_it_is_read_has_no_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = tmp_path / LIVE
+    live.mkdir()
+    scan = os.scandir
+
+    def gone(path: Any = ".") -> Any:
+        if Path(path) == live:
+            raise FileNotFoundError(path)
+        return scan(path)
+
+    nothing = folder_version(tmp_path)
+    monkeypatch.setattr(os, "scandir", gone)
+    assert folder_version(tmp_path) == nothing
+    assert take_snapshot(tmp_path).state == "waiting"
 
 
 def test_the_page_follows_a_study_through_kill_and_restart(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ may forward the page to another one. A request from the page of another site (by
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import hashlib
 import os
 import re
@@ -203,7 +204,9 @@ def _progress(history: History, known: Mapping[str, str]) -> RunningTrial | None
 
 
 def _curves_files(folder: Path) -> list[Path]:
-    return sorted(path for path in (folder / LIVE).rglob(CURVES) if path.is_file())
+    """Return the curves of trials that are being trained. A folder that disappears meanwhile has none."""
+    places = os.walk(folder / LIVE)
+    return sorted(Path(place, name) for place, _, names in places for name in fnmatch.filter(names, CURVES))
 
 
 @dataclass(eq=False)
