@@ -136,8 +136,7 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
     for batch in _batches(name, data):
         found.append(_rows(f"{name}, batch {len(found)}", batch, floats))
         read += sum(part.nbytes for part in _flat(found[-1]))
-        too_much = read > UNSIZED_BYTES and not hasattr(data, "cardinality")
-        if (too_much or len(found) > UNSIZED_BATCHES) and _may_be_endless(data):
+        if _may_be_endless(data, len(found), read):
             raise UsageError(
                 f"{name} gave {len(found):,} batches, {read / 2**30:.2g} GB, and does not say how many there are: "
                 "it may have no end. If it has one, give a list of batches, or an object with a length (__len__)"
@@ -152,11 +151,12 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
     return _join_batches(name, found), len(found[0])
 
 
-def _may_be_endless(data: Any) -> bool:
-    """Return whether an iterator does not say how many batches it has."""
+def _may_be_endless(data: Any, batches: int, read: int) -> bool:
+    """Return whether that many batches and bytes came from what does not say how many batches it has."""
     if hasattr(data, "cardinality"):
-        return int(data.cardinality()) < 0  # tf.data.UNKNOWN_CARDINALITY, for example of a generator
-    return not hasattr(data, "__len__") and not hasattr(data, "num_batches")
+        return batches > UNSIZED_BATCHES and int(data.cardinality()) < 0  # of a generator, for example
+    counted = hasattr(data, "__len__") or hasattr(data, "num_batches")
+    return not counted and (batches > UNSIZED_BATCHES or read > UNSIZED_BYTES)
 
 
 def _is_pair(data: Any) -> bool:
