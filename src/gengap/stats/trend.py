@@ -21,9 +21,9 @@ import numpy as np
 from scipy.special import ndtr
 
 BINS = 64  # log-spaced bins whose means represent the curve
-COARSE_BINS = 24  # of a first, cheap fit, which shows ...
-PROMISING = 96  # ... the settings that are worth the whole one,
-MISFIT = 3.0  # unless none of them explains the curve: its squares are this many sds above their expectation
+COARSE_BINS = 24  # of a first, cheap fit of all settings; ...
+PROMISING = 96  # ... the whole one is made with this number of the best,
+MISFIT = 3.0  # or with all, if the best explains the curve badly: its squares are 3 sds above their expectation
 GRID = 80  # log-spaced epochs at which the trend is estimated
 LATE = 1.3  # the pace at the end is that since this many times before the last epoch: the last quarter
 SCALES = (0.5, 1.0, 1.7)  # of the noise, times what second differences show

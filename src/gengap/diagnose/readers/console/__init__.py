@@ -17,8 +17,8 @@ The grammar, line by line:
 - **Left out**: best and previous values, rates, times, counters, settings, checkpoint messages.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts.
-- **No training**: values without an epoch that a setting or lines of their own words tell apart, fewer than four
-  such values, and sentences that tell each value once. See `training_signs`.
+- **No training**: values without an epoch, if there are fewer than four, if a setting changes from one to the next,
+  or if a name stands above each; and sentences with a value each. See `training_signs`.
 
 Words of 28 other languages are known (`metric_words`). Nothing in a log is run.
 """

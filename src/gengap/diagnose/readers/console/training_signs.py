@@ -57,7 +57,7 @@ def _have_names(found: Collector, curves: Sequence[Column]) -> bool:
 
 
 def _are_ordered_by_settings(curves: Sequence[Column], others: Sequence[Column]) -> bool:
-    """Return whether a changing setting stands beside all values: `C: 0.1 test loss: 0.5`.
+    """Return whether each value has a setting that changes: `C: 0.1 test loss: 0.5`.
 
     Beside results of a test alone, any number that only rises or only falls is a setting.
     """
