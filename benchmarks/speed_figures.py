@@ -46,6 +46,17 @@ def training(name: str, size: str, module: str, peer: str, floor: float, run: Be
     return [Result(name, f"{size}, time per epoch", peer, "ms", _ms(ours), _ms(theirs), ratios, floor)]
 
 
+def any_model(name: str, title: str, floor: float, run: BenchmarkInputs) -> list[Result]:
+    """Compare the training of a user's own model with Keras' `fit`; the title has the time of the first epoch."""
+    with Peer("gengap_any_model", name) as us, Peer("keras_any_model", name) as them:
+        first, their_first = us.turn(1), them.turn(1)  # with compilation
+        epochs, their_epochs = us.warm_up(), them.warm_up()
+        ours, theirs = _alternate(run.pairs, lambda: us.turn(epochs), lambda: them.turn(their_epochs))
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    title = f"{title}, time per epoch (the first one with compilation: {first:.1f} s, Keras {their_first:.1f} s)"
+    return [Result(name, title, "Keras fit on JAX", "ms", _ms(ours), _ms(theirs), ratios, floor)]
+
+
 def flops_per_epoch(widths: tuple[int, ...] = LARGE) -> int:
     """Count the floating-point operations of an epoch's matrix products.
 
@@ -152,6 +163,8 @@ FIGURES: dict[str, Callable[[BenchmarkInputs], list[Result]]] = {
     "dropout": dropout,
     "threads-tiny": partial(threads, "Tiny"),
     "threads-medium": partial(threads, "Medium"),
+    "digits": partial(any_model, "digits", "CNN for digits with augmentation", 3),
+    "gru": partial(any_model, "gru", "GRU for texts with word dropout", 2),
     "csv": csv,
     "import": partial(start, "import", "import gengap", ["-c", "import gengap"]),
 }
