@@ -371,11 +371,14 @@ def test_slow_trees_have_their_first_settings_only(clock: Clock, monkeypatch: py
 
     monkeypatch.setattr(baselines, "_fit", slow)
     rows = load("collider", train=200, validation=50)
-    for minutes, expected in [(1, 1), (60, 4)]:
+    for minutes, thorough, expected in [(1, True, (1, 0)), (60, False, (4, 0)), (60, True, (6, 1))]:
         budget = Budget(minutes, 0.0, clock)
         fits.clear()
-        list(baselines.fit_baselines(rows.train, rows.validation, rows.task, has_time=budget.has_time_for_baseline))
-        assert fits.count(baselines.TREES) == expected
+        found = baselines.fit_baselines(
+            rows.train, rows.validation, rows.task, has_time=budget.has_time_for_baseline, thorough=thorough
+        )
+        list(found)
+        assert (fits.count(baselines.TREES), fits.count(baselines.EXTRA_TREES)) == expected
 
 
 def test_without_time_a_repeated_study_trains_nothing_more(clock: Clock, tmp_path: Path) -> None:

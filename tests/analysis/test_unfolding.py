@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from analysis.outcomes_made import Y, outcomes, size_trials
@@ -31,7 +32,8 @@ def tried_with(skills: list[float]) -> list[str]:
     every = size_trials(*skills)
     for count in range(len(every) + 1):
         so_far = outcomes(every[:count])
-        (next_one, *others) = next_trials(PLAN, so_far, 1_000) or (None,)
+        plan = msgspec.structs.replace(PLAN, trials=())
+        (next_one, *others) = next_trials(plan, so_far, 1_000) or (None,)
         if next_one is None or next_one.run.split("/")[0] != "sizes":
             return list(so_far.trials)
         assert not others and next_one.units == UNITS[count]
@@ -58,10 +60,12 @@ def test_a_rung_that_diverged_brings_nothing() -> None:
     assert "sizes/64" not in made.runs
 
 
-def test_own_trials_come_after_the_sizes_then_regularizers_where_gains_vanish_then_fewer_rows() -> None:
-    climbed = size_trials(0.8, 0.8, 0.8, 0.8)
+def test_own_trials_come_after_small_sizes_then_large_sizes_regularizers_and_fewer_rows() -> None:
+    climbed, own = size_trials(0.8, 0.8, 0.8, 0.8), (PLAN.trials[0], (0.9, 1.2))
+    assert [trial.run for trial in next_trials(PLAN, outcomes(climbed[:2]), 1_000)] == ["sizes/16"]
+    assert next_trials(PLAN, outcomes(climbed[:3]), 1_000) == PLAN.trials
     assert next_trials(PLAN, outcomes(climbed), 1_000) == PLAN.trials
-    own = (PLAN.trials[0], (0.9, 1.2))
+    assert [trial.run for trial in next_trials(PLAN, outcomes([*climbed[:3], own]), 1_000)] == ["sizes/32"]
     treated = next_trials(PLAN, outcomes([*climbed, own]), 1_000)
     assert [trial.run for trial in treated] == ["regularizers/l2 0.01", "regularizers/l2 0.01 + dropout 0.5"]
     assert {trial.units for trial in treated} == {(16,)}

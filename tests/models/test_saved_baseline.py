@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -46,7 +46,7 @@ def test_a_saved_baseline_predicts_from_raw_rows(name: str, tmp_path: Path) -> N
     task = TASKS[name]
     train = rows(task)
     mean, scale = np.array([3, -1e5, 0.5], np.float32), np.array([0.1, 1e4, 7], np.float32)
-    for each in fit_baselines(train, train, task):
+    for each in fit_baselines(train, train, task, thorough=True):
         path = tmp_path / "a.skops"
         save_baseline(path, for_raw_rows(each.model, mean, scale))
         raw = train.x * scale + mean
@@ -86,6 +86,64 @@ def test_trees_that_lead_out_of_their_arrays_are_refused(name: str, value: int, 
     path = saved(tmp_path / "a.skops", set_node(name, value))
     with pytest.raises(UsageError, match=r"a\.skops: can't be loaded \(a tree names nodes or columns"):
         load_baseline(path, 3, BINARY)
+
+
+def extra_trees(**settings: Any) -> Pipeline:
+    train = rows(BINARY)
+    return make_pipeline(ExtraTreesClassifier(2, **settings, random_state=0).fit(train.x, train.y.reshape(-1)))
+
+
+def set_extra_node(column: str, value: int) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        getattr(model.steps[-1][1].estimators_[1].tree_, column)[0] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("children_left", 10**6),
+        ("children_right", 10**9),
+        ("children_left", 0),
+        ("children_right", -1),
+        ("feature", 3),
+        ("feature", -5),
+    ],
+)
+def test_extra_trees_that_lead_out_of_their_arrays_are_refused(column: str, value: int, tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.skops", set_extra_node(column, value), extra_trees())
+    with pytest.raises(UsageError, match=r"a\.skops: can't be loaded \(a tree names nodes or columns"):
+        load_baseline(path, 3, BINARY)
+
+
+def use_other_trees(model: Any) -> None:
+    train = rows(BINARY)
+    forest = RandomForestClassifier(2).fit(train.x, train.y.reshape(-1))
+    model.steps[-1][1].estimators_ = forest.estimators_
+
+
+def use_narrow_trees(model: Any) -> None:
+    train = rows(BINARY)
+    narrow = ExtraTreesClassifier(2).fit(train.x[:, :2], train.y.reshape(-1))
+    model.steps[-1][1].estimators_ = narrow.estimators_
+
+
+@pytest.mark.parametrize("change", [use_other_trees, use_narrow_trees])
+def test_extra_trees_of_another_kind_or_width_are_refused(change: Callable[[Any], None], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't be loaded"):
+        load_baseline(saved(tmp_path / "a.skops", change, extra_trees()), 3, BINARY)
+
+
+def test_extra_trees_of_many_threads_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="it asks for several threads"):
+        load_baseline(saved(tmp_path / "a.skops", model=extra_trees(n_jobs=2)), 3, BINARY)
+
+
+def test_no_row_has_the_probability_0_by_extra_trees(tmp_path: Path) -> None:
+    """Their leaves hold few rows, often of one class; a single surprise would cost 27."""
+    x = rows(BINARY).x
+    assert np.abs(baseline_outputs(extra_trees(), BINARY, x)).max() == pytest.approx(np.log(0.995 / 0.005))
 
 
 def use_preprocessor(model: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which trials a study adds: sizes, the plan's own trials, regularisers, parts of the rows, and cross-validation.
+"""Which trials a study adds: small sizes, the plan's own trials, large sizes, regularisers, parts of the rows.
 
     next_trials(plan, results, ...) -> the trials to train next, or none
     choose_finalists(plan, results, ...) -> runs -> cross_validate -> results.out_of_fold -> recommend
@@ -25,6 +25,7 @@ FEWEST_ROWS = 40  # training rows of the first point of a learning curve
 ENOUGH = 2_000  # validation rows that are enough without cross-validation
 FEWEST = 10  # validation rows of cross-validation, here and in each fold
 MOST = 20_000  # training rows: with more it would take long, and more of them can validate instead
+SMALL_SIZES = 3  # sizes before the plan's own trials: these are promising, so minutes don't go to large sizes first
 FIRST = 5  # best runs that are finalists, whatever their group
 
 
@@ -45,12 +46,15 @@ def next_trials(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Tri
         return untried(plan.trials)
     sizes = growth.size_trials()
     tried = [size for size in sizes if size.run in results.trials]
-    if len(tried) < len(sizes) and should_try_larger(results, [size.run for size in tried]):
+    larger = len(tried) < len(sizes) and should_try_larger(results, [size.run for size in tried])
+    if (len(tried) >= SMALL_SIZES or not larger) and (trials := untried(plan.trials)):
+        return trials
+    if larger:
         return (sizes[len(tried)],)
     trained = {run for run, _ in results.trained}  # for the others there was no time
     turning_size = [size for size in tried if size.run in trained][-1 - BEYOND :][:1]
     regularized = [trial for size in turning_size for trial in growth.regularizer_trials(size.size)]
-    if trials := untried(plan.trials) or untried(regularized):
+    if trials := untried(regularized):
         return trials
     shares = [share for share in growth.shares if round(share * train_rows) >= FEWEST_ROWS]
     best = [results.trials[run] for run in results.ranked[:1]]

@@ -1,15 +1,15 @@
 """Save scikit-learn's models as .skops files, and load them without trusting the file.
 
-skops writes JSON and arrays, never a pickle, and constructs only types that it knows. Its own list leaves out the
-trees of gradient boosting: their nodes name other nodes and columns by number, and scikit-learn follows these
-numbers without a check, so a malicious file could crash the program. `TRUSTED` adds the trees, and every number is
-checked.
+skops writes JSON and arrays, never a pickle, and constructs only types that it knows. Its own list leaves out
+trees: their nodes name other nodes and columns by number, and scikit-learn follows these numbers unchecked, so
+a malicious file could crash the program. `TRUSTED` adds the trees, and every number is checked.
 """
 
 from __future__ import annotations
 
 import contextlib
 import warnings
+import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,10 +21,15 @@ from gengap.errors import UsageError, reason
 from gengap.files.limits import usable_cores
 from gengap.tasks import AnyTask
 
-TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)  # and the types that skops trusts
+TRUSTED = (  # and the types that skops trusts
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+)
 LINEAR = ("LogisticRegression", "Ridge")
 BOOSTED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 ONE_THREAD_CELLS = 5_000_000  # training values below which more threads of boosted trees gain nothing
+EXTRA_TREES = {"ExtraTreesClassifier": "ExtraTreeClassifier", "ExtraTreesRegressor": "ExtraTreeRegressor"}
+UNSEEN = 0.01  # how much of a probability of extra trees is spread evenly: a few rows in a leaf may have one class
 LEAST_LOG = -27.6  # the logarithm of 1e-12: no class has the probability 0
 
 
@@ -38,7 +43,7 @@ def save_baseline(path: Path, model: Any) -> None:
     import skops.io  # pyright: ignore[reportMissingImports]
 
     with path.open("wb") as file:
-        skops.io.dump(model, file)
+        skops.io.dump(model, file, compression=zipfile.ZIP_DEFLATED)
 
 
 def load_baseline(path: Path, features: int, task: AnyTask) -> Any:
@@ -75,9 +80,10 @@ def load_baseline(path: Path, features: int, task: AnyTask) -> Any:
 
 def _check(model: Any, features: int) -> None:
     """Raise ValueError unless the model is one of gengap's pipelines, and its trees stay within their arrays."""
-    from sklearn import ensemble, linear_model, pipeline, preprocessing
+    from sklearn import ensemble, linear_model, pipeline, preprocessing, tree
 
-    allowed = {getattr(linear_model, name) for name in LINEAR} | {getattr(ensemble, name) for name in BOOSTED}
+    ensembles = (*BOOSTED, *EXTRA_TREES)
+    allowed = {getattr(linear_model, name) for name in LINEAR} | {getattr(ensemble, name) for name in ensembles}
     if type(model) is not pipeline.Pipeline or type(model.steps) is not list:
         raise ValueError("it holds no pipeline")
     *scalers, last = (step for _, step in model.steps)
@@ -88,24 +94,51 @@ def _check(model: Any, features: int) -> None:
     if type(last).__name__ in BOOSTED:
         if last._preprocessor is not None:  # it could change the number of columns
             raise ValueError("it holds a preprocessor of columns")
-        for tree in (tree for iteration in last._predictors for tree in iteration):
-            _check_nodes(tree.nodes, features)
+        for grown in (grown for iteration in last._predictors for grown in iteration):
+            _check_boosted_nodes(grown.nodes, features)
+    elif type(last).__name__ in EXTRA_TREES:
+        if last.n_jobs is not None:
+            raise ValueError("it asks for several threads")
+        for each in last.estimators_:
+            if type(each) is not getattr(tree, EXTRA_TREES[type(last).__name__]):
+                raise ValueError(f"it holds a {type(each).__name__} in {type(last).__name__}")
+            _check_nodes(each.tree_, features)
 
 
-def _check_nodes(nodes: Any, features: int) -> None:
-    """Raise ValueError unless every node leads to later nodes and to a feature.
-
-    Later nodes, so that a walk from the root ends.
-    """
+def _check_boosted_nodes(nodes: Any, features: int) -> None:
+    """Raise ValueError unless the nodes of a boosted tree are a table that stays within itself."""
     from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
     if type(nodes) is not np.ndarray or nodes.dtype != PREDICTOR_RECORD_DTYPE or nodes.ndim != 1 or not len(nodes):
         raise ValueError("a tree's nodes are no table of nodes")
-    number = np.arange(len(nodes))
-    left, right, feature = (nodes[name].astype(np.int64) for name in ("left", "right", "feature_idx"))
-    later = (left > number) & (left < len(nodes)) & (right > number) & (right < len(nodes))
-    inside = later & (feature >= 0) & (feature < features) & (nodes["is_categorical"] == 0)
-    if not (inside | (nodes["is_leaf"] == 1)).all():
+    leaf = nodes["is_leaf"] == 1
+    if (nodes["is_categorical"][~leaf] != 0).any():
+        raise ValueError("a tree names categories that it doesn't have")
+    _check_numbers(leaf, nodes["left"], nodes["right"], nodes["feature_idx"], features)
+
+
+def _check_nodes(tree: Any, features: int) -> None:
+    """Raise ValueError unless the nodes of one of the extra trees stay within their arrays.
+
+    scikit-learn itself checks that these arrays have a length and a form that fit together.
+    """
+    if tree.n_features != features or tree.n_outputs != 1 or tree.node_count < 1:
+        raise ValueError("a tree's nodes are no table of nodes")
+    leaf = tree.children_left == -1
+    _check_numbers(leaf, tree.children_left, tree.children_right, tree.feature, features)
+
+
+def _check_numbers(
+    leaf: np.ndarray, left: np.ndarray, right: np.ndarray, feature: np.ndarray, features: int
+) -> None:
+    """Raise ValueError unless every node that isn't a leaf leads to later nodes and to a feature.
+
+    Later nodes, so that a walk from the root ends. All arrays are (nodes,).
+    """
+    number, count = np.arange(len(leaf)), len(leaf)
+    left, right, feature = (each.astype(np.int64) for each in (left, right, feature))
+    later = (left > number) & (left < count) & (right > number) & (right < count)
+    if not (leaf | (later & (feature >= 0) & (feature < features))).all():
         raise ValueError("a tree names nodes or columns that it doesn't have")
 
 
@@ -142,8 +175,14 @@ def baseline_outputs(model: Any, task: AnyTask, x: np.ndarray) -> np.ndarray:
     with bounded_openmp_threads(x.size):
         if not task.by_class:
             return model.predict(x)[:, None].astype(np.float64)
-        if task.outputs == 1:
+        if task.outputs == 1 and hasattr(model, "decision_function"):
             return model.decision_function(x)[:, None]
-        logs = np.full((len(x), task.outputs), LEAST_LOG)  # a class that no training row has
-        logs[:, model.classes_] = np.log(np.maximum(model.predict_proba(x), np.exp(LEAST_LOG)))
-        return logs
+        shares = model.predict_proba(x)
+        if type(model.steps[-1][1]).__name__ in EXTRA_TREES:
+            shares = (1 - UNSEEN) * shares + UNSEEN / shares.shape[1]
+        logs = np.log(np.maximum(shares, np.exp(LEAST_LOG)))
+        if task.outputs == 1:
+            return logs[:, 1:] - logs[:, :1]
+        found = np.full((len(x), task.outputs), LEAST_LOG)  # a class that no training row has
+        found[:, model.classes_] = logs
+        return found

@@ -42,7 +42,7 @@ from gengap.models.predictor import write_mixture
 from gengap.models.saved_baseline import save_baseline
 from gengap.models.saved_model import ENDINGS, ModelCard, write_card
 from gengap.plan import Plan
-from gengap.train.baselines import LINEAR, TREES
+from gengap.train.baselines import EXTRA_TREES, LINEAR, TREES
 from gengap.train.checkpoint import CheckpointFile, PartialResult, difference
 from gengap.train.types import TrainResult
 
@@ -103,7 +103,7 @@ class StudyFolder:
         Trials that the plan's growth adds are checked when they are saved.
         """
         names = (RESULTS, HISTORIES, TEST, PLAN_FILE, *(f"models/{BEST_MODEL}{ending}" for ending in ENDINGS))
-        names += tuple(f"models/{run}.skops" for run in (LINEAR, TREES))
+        names += tuple(f"models/{run}.skops" for run in (LINEAR, TREES, EXTRA_TREES))
         results = [self.path / name for name in names]
         keys = [(trial.run, seed) for trial in plan.all_trials for seed in range(seeds)]
         for path in (*results, *(path for key in keys for path in self._trial_files(*key))):

@@ -106,7 +106,8 @@ class Scheduler:
         else:
             train, validation = sample_in_memory(self.dataset.train), self.dataset.validation
             has_time = self.budget.has_time_for_baseline if self.budget else lambda _: True
-            baselines = list(fit_baselines(train, validation, self.dataset.task, has_time=has_time))
+            task, grows = self.dataset.task, self.plan.growth is not None
+            baselines = list(fit_baselines(train, validation, task, has_time=has_time, thorough=grows))
             self._constant = self.dataset.task.constant_losses(train.y, validation.y, train.weights)
         self.baselines = {each.run: each for each in baselines}
         self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in baselines}

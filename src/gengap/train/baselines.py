@@ -1,4 +1,4 @@
-"""Baselines: a linear model and boosted trees by scikit-learn, on the same rows as the networks.
+"""Baselines: a linear model, boosted trees and extra trees by scikit-learn, on the same rows as the networks.
 
 If every network is worse than these, the networks underfit, whatever their own curves look like.
 """
@@ -17,16 +17,19 @@ from gengap.data.rows import Rows
 from gengap.models.saved_baseline import baseline_outputs, bounded_openmp_threads
 from gengap.tasks import AnyTask
 
-LINEAR, TREES = "baselines/linear", "baselines/trees"
+LINEAR, TREES, EXTRA_TREES = "baselines/linear", "baselines/trees", "baselines/extra-trees"
 EARLY_STOPPING_ROWS = 100  # training rows from which on a tenth may be held out to stop early
 AUTO_ROWS = 10_000  # training rows above which scikit-learn's default stops early
-SMALL_TREES_ROWS = 50_000  # training rows up to which many small trees are fitted too
+MANY_TREES_ROWS = 50_000  # training rows up to which many small trees and extra trees are fitted too
 # Chosen on six public tables (`benchmarks.holdout_tables.FIRST`): on small tables small trees have lower losses.
 _SMALL = {"max_iter": 300, "max_features": 0.5, "l2_regularization": 1.0}
 SMALL_TREES: tuple[dict[str, Any], ...] = (
     {**_SMALL, "max_leaf_nodes": 8, "min_samples_leaf": 5},
     {**_SMALL, "max_leaf_nodes": 4, "min_samples_leaf": 10},
 )
+_SLOW = {**_SMALL, "max_iter": 600, "learning_rate": 0.05, "max_features": 0.3, "min_samples_leaf": 5}
+SLOW_TREES: tuple[dict[str, Any], ...] = ({**_SLOW, "max_leaf_nodes": 8}, {**_SLOW, "max_leaf_nodes": 16})
+EXTRA = {"n_estimators": 100, "min_samples_leaf": 2, "max_features": 0.5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +50,22 @@ class Baseline:
 
 
 def fit_baselines(
-    train: Rows, validation: Rows, task: AnyTask, seed: int = 0, has_time: Callable[[float], bool] = lambda _: True
+    train: Rows,
+    validation: Rows,
+    task: AnyTask,
+    seed: int = 0,
+    has_time: Callable[[float], bool] = lambda _: True,
+    *,
+    thorough: bool = False,
 ) -> Iterator[Baseline]:
-    """Fit both baselines on the training rows, and yield each.
+    """Fit the baselines on the training rows, and yield each.
 
     The linear one is a logistic regression, or a ridge regression for numbers, on standardised features. Boosted
     trees are fitted with scikit-learn's default settings, with early stopping on a tenth of the training rows, and
-    as many small trees. Those with the lowest validation loss are the baseline. Weights of rows and classes apply
-    as for networks. There are no baselines if the training rows have one class only.
+    as many small trees. Those with the lowest validation loss are the baseline. A thorough fit adds settings that
+    learn slowly, and extra trees (Geurts, Ernst & Wehenkel 2006, "Extremely randomized trees"): they err elsewhere
+    than boosted trees, so the mean of both is often better. Weights of rows and classes apply as for networks.
+    There are no baselines if the training rows have one class only.
 
     Args:
         train: Training rows.
@@ -62,6 +73,7 @@ def fit_baselines(
         task: The task.
         seed: Seed of the trees.
         has_time: Whether further settings of the trees may be fitted, which take about as many seconds.
+        thorough: Whether slowly learning trees and extra trees are fitted too.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -75,8 +87,8 @@ def fit_baselines(
     settings: list[dict[str, Any]] = [{}]
     if enough and len(train) <= AUTO_ROWS:  # with more rows the default stops early itself
         settings.append({"early_stopping": True})
-    if len(train) <= SMALL_TREES_ROWS:
-        settings += SMALL_TREES
+    if len(train) <= MANY_TREES_ROWS:
+        settings += SMALL_TREES + (SLOW_TREES if thorough else ())
     fitted: list[Baseline] = []
     for each in settings:
         if fitted and not has_time(max(one.seconds for one in fitted)):
@@ -84,6 +96,8 @@ def fit_baselines(
         fitted.append(_fit(TREES, make_pipeline(_trees(task, each, seed)), train, task))
     best = fitted[0] if len(fitted) == 1 else min(fitted, key=lambda each: _loss(each, validation, task))
     yield replace(best, seconds=sum(each.seconds for each in fitted))
+    if thorough and len(train) <= MANY_TREES_ROWS and has_time(max(each.seconds for each in fitted)):
+        yield _fit(EXTRA_TREES, make_pipeline(_extra_trees(task, seed)), train, task)
 
 
 def refit(baseline: Baseline, train: Rows, task: AnyTask) -> Baseline:
@@ -111,6 +125,13 @@ def _trees(task: AnyTask, settings: Mapping[str, Any], seed: int) -> Any:
 
     kind = HistGradientBoostingClassifier if task.by_class else HistGradientBoostingRegressor
     return kind(**settings, random_state=seed)
+
+
+def _extra_trees(task: AnyTask, seed: int) -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+    kind = ExtraTreesClassifier if task.by_class else ExtraTreesRegressor
+    return kind(**EXTRA, random_state=seed)
 
 
 def _loss(baseline: Baseline, rows: Rows, task: AnyTask) -> float:
