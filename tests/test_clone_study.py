@@ -86,6 +86,12 @@ def test_a_study_of_a_model_that_is_cloned(tmp_path: Path) -> None:
     assert all(trial.verdict and 0 <= (trial.score("validation") or -1) <= 1 for trial in found.trials)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "loss without penalties" in page
+    costly = summary.costly_rows
+    assert costly and costly.rows and costly.run in page and f"base64,{costly.rows[0].picture}" in page
+    outputs = keras.saving.load_model(tmp_path / "models" / f"{costly.run}.keras").predict(VALIDATION[0], verbose=0)
+    for row in costly.rows:
+        assert (row.target, row.answer) == (str(VALIDATION[1][row.row]), str(outputs[row.row].argmax()))
+        assert row.loss == pytest.approx(-np.log(outputs[row.row, VALIDATION[1][row.row]]), rel=1e-4)
     again = gengap.study(TRAIN, PLAN, **options, display=Watching())
     assert again.trials == found.trials
     model = keras.saving.load_model(tmp_path / "models" / "regularizers" / "dropout.keras")

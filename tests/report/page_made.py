@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gengap.analysis import BaselineResult
+from gengap.analysis.costly_rows import CostlyRow, CostlyRows
 from gengap.analysis.effects import EffectKind, RegularizerEffect, SizeAnalysis, SizeResult
 from gengap.analysis.evaluation import HoldoutEvaluation
 from gengap.analysis.growth import Finalist
@@ -135,6 +136,12 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
         cross_validation=tuple(Finalist(run=run, loss=(0.46, 0.48, 0.5), rows=1_234) for run in (tiny, large)),
         recommendation=_recommendation(tiny, hostile),
         test=_test(tiny, hostile),
+        costly_rows=CostlyRows(
+            run=tiny,
+            seed=0,
+            share=0.25,
+            rows=(CostlyRow(row=7, loss=3.5, target=f"cat{hostile}", answer=f"dog{hostile}", text=f"a {hostile}"),),
+        ),
     )
     return summary, histories
 

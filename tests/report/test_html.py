@@ -161,12 +161,27 @@ def test_where_nothing_was_learnt_the_headline_says_so() -> None:
 
 
 def test_sections_are_left_out_where_a_study_has_none_of_it() -> None:
-    sections = {"sizes", "regularizers", "rows", "comparisons", "test", "curves"}
+    sections = {"sizes", "regularizers", "rows", "comparisons", "costly", "test", "curves"}
     summary, histories = study_made()
     whole = {attrs.get("id") for _, attrs in Read(render_main(study_page(summary, histories), ENGLISH)).tags}
     assert sections <= whole
     bare = StudySummary(source="x", rows={}, plan="", seconds=0.0, trials=())
     assert not sections & {attrs.get("id") for _, attrs in main_of(bare).tags}
+
+
+def test_costly_rows_are_pictures_or_texts() -> None:
+    summary, _ = study_made()
+    costly = summary.costly_rows
+    assert costly is not None
+    text = " ".join(main_of(summary).text.split())
+    assert "loses most on this row of 200: 25% of the validation loss." in text
+    assert "target cat, predicted dog, loss 3.50, row 7" in text
+    picture = tuple(msgspec.structs.replace(row, picture="iVBO", text="") for row in costly.rows)
+    shown = msgspec.structs.replace(costly, share=None, rows=picture)
+    page = main_of(msgspec.structs.replace(summary, costly_rows=shown))
+    assert "loses most on this row of 200. Check" in " ".join(page.text.split())
+    (image,) = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert image == {"src": "data:image/png;base64,iVBO", "alt": "validation row 7"}
 
 
 def test_a_study_under_way_is_shown_with_the_curves_so_far() -> None:

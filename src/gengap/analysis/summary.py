@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from gengap.analysis import BaselineResult
+from gengap.analysis.costly_rows import CostlyRows
 from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
 from gengap.analysis.evaluation import HoldoutEvaluation
 from gengap.analysis.growth import Finalist
@@ -181,6 +182,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         provenance: How to reproduce the study.
         table: How columns became features and how rows were split.
         budget: What was left out for lack of time, if the minutes were limited.
+        costly_rows: The validation rows with the highest losses, of a model that was cloned.
     """
 
     schema: int = SCHEMA
@@ -212,6 +214,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance | None = None
     table: TableSummary | None = None
     budget: BudgetSummary | None = None
+    costly_rows: CostlyRows | None = None
 
     @property
     def rounded(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gengap.data.dataset import Dataset
 from gengap.data.encoding import Encoding
-from gengap.data.images import ImageForm, check_classes, read_image_folder
+from gengap.data.images import ImageForm, check_classes, image_classes, read_image_folder
 from gengap.data.rows import MAX_STRATA, Rows, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random
@@ -39,6 +39,7 @@ class GivenRows:
         validation: Validation rows.
         split: How they were split.
         batch: Rows of a batch of the loader, if one was given.
+        classes: Names of the classes in the order of their labels, of a folder of images.
     """
 
     name: str
@@ -47,6 +48,7 @@ class GivenRows:
     validation: Rows
     split: Message
     batch: int | None = None
+    classes: tuple[str, ...] = ()
 
 
 def load_given_rows(
@@ -68,6 +70,7 @@ def load_given_rows(
     if given := [name for name in NOT_FOR_ARRAYS if name in spec.changed()]:
         raise UsageError(f"{', '.join(given)}: for tables only. A model that is cloned takes arrays: leave it out")
     path = Path(source) if isinstance(source, (str, os.PathLike)) else None
+    classes = image_classes(path) if path is not None and images is not None and path.is_dir() else ()
     if path is not None:
         source, held_out = _read(path, images, spec.rows)
         validation = held_out if validation is None else validation
@@ -84,14 +87,14 @@ def load_given_rows(
         other, _ = to_rows("validation", validation)
         _check_equal(rows, other)
         split = Message("rows-split-given")
-        return GivenRows(name, origin, rows, other, split, batch)
+        return GivenRows(name, origin, rows, other, split, batch, classes)
     sizes = SplitSizes.of(spec, len(rows))
     labels = _labels(rows)
     parts = split_at_random(labels, len(rows), sizes, seed, origin)
     chosen, held = np.sort(parts[0]), np.sort(parts[1])
     train, held_out = rows.map(lambda array: array[chosen]), rows.map(lambda array: array[held])
     code = "table-split-random" if labels is None else "table-split-stratified"
-    return GivenRows(name, origin, train, held_out, Message(code, {"seed": seed}), batch)
+    return GivenRows(name, origin, train, held_out, Message(code, {"seed": seed}), batch, classes)
 
 
 def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +19,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")  # whatever the ending; for othe
 TRAIN, VALIDATION = "train", ("validation", "valid", "val")
 PARTS = (TRAIN, *VALIDATION, "training", "dev", "test", "testing")  # names of parts of the rows, not of classes
 GRAY_16 = ("I", "I;16", "I;16B", "I;16L")  # Pillow's modes of 16-bit grey values
+THUMBNAIL = 64  # pixels of the longer side of a small picture
 COLORS = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's modes by the channels of the model's input
 EXPECTED = "a subfolder of images for each class, or `train` and `validation` with such subfolders"
 
@@ -61,6 +64,11 @@ def read_image_folder(folder: Path, form: ImageForm, most: int | None = None) ->
     others = _files(held_out)
     _check_equal(training, files, held_out, others)  # before the images are read, which takes long
     return ImageRows(_read(files, size, one_hot, most), _read(others, size, one_hot, None))
+
+
+def image_classes(folder: Path) -> tuple[str, ...]:
+    """Return the names of the classes of a folder of images, in the order of their labels."""
+    return tuple(_files(_parts(folder)[0]))
 
 
 def check_classes(folder: Path, held_out: Path) -> None:
@@ -143,3 +151,16 @@ def _image(file: Path, size: tuple[int, ...]) -> np.ndarray:
 def _highest_byte(image: Any) -> np.ndarray:
     """Return the values 0 to 255 of an image of 16-bit grey values; Pillow would limit them to 255."""
     return (np.asarray(image, np.int64) >> 8).astype(np.uint8)
+
+
+def thumbnail(image: np.ndarray) -> str:
+    """Return an image (height, width, channels) of values 0 to 1 as a small PNG file in base64."""
+    from PIL import Image
+
+    channels = image.shape[-1] if image.shape[-1] in COLORS else 1
+    values = np.rint(np.clip(np.nan_to_num(image[..., :channels]), 0, 1) * 255).astype(np.uint8)
+    small = Image.fromarray(values[..., 0] if channels == 1 else values)
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    file = io.BytesIO()
+    small.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()

@@ -63,7 +63,9 @@ class ClonedModels:
         self.row_values.check(model, sample.x, sample.y)
         self.learnt = _has_learnt(model) if self.source.make is None else _is_partly_frozen(model)
         self.unscaled = WidthPlan.of(model).unscaled
-        self.tokens = {each.number for each in Graph(model).inputs if each.tokens}
+        inputs = Graph(model).inputs
+        self.tokens = {each.number for each in inputs if each.tokens}
+        self.images = {each.number for each in inputs if each.image}
         self.repeats = bool(repetitions(model))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -18,7 +18,9 @@ TWO = ("BinaryCrossentropy", "BinaryFocalCrossentropy")
 
 @dataclass(frozen=True)
 class RowValues:
-    """A loss as a function of outputs and targets with values (rows, 2): the loss, and the share of wrong labels.
+    """A loss as a function of outputs and targets with values for each row.
+
+    They are the loss, the share of wrong labels, and the predicted class or number if the model has one for a row.
 
     Its text is equal for equal losses, because compiled programs are kept by it.
     """
@@ -51,10 +53,22 @@ class RowValues:
         return isinstance(whole, keras.losses.Loss) and bool(whole.get_config().get("from_logits"))
 
     def __call__(self, outputs: Any, y: Any) -> Any:
-        """Return the values of each row (rows, 2)."""
+        """Return the values of each row, (rows, 2), or (rows, 3) if it has one answer."""
         losses = self.losses(outputs, y)
         wrong = self.wrong(outputs, y) if self.kind else keras.ops.zeros_like(losses)
-        return keras.ops.stack([losses, wrong], axis=-1)
+        return keras.ops.stack([losses, wrong, *self._answers(outputs)], axis=-1)
+
+    def _answers(self, outputs: Any) -> list[Any]:
+        """Return the predicted class or number of each row (rows,); nothing if a row has several."""
+        outputs = keras.ops.convert_to_tensor(outputs)
+        if len(outputs.shape) != 2:
+            return []
+        if self.kind in ("sparse", "one-hot"):
+            return [keras.ops.cast(keras.ops.argmax(outputs, axis=-1), "float32")]
+        if outputs.shape[1] != 1:
+            return []
+        answers = outputs[:, 0] > (0.0 if self.from_logits else 0.5) if self.kind else outputs[:, 0]
+        return [keras.ops.cast(answers, "float32")]
 
     def losses(self, outputs: Any, y: Any) -> Any:
         """Return the mean loss of each row (rows,); a row may have several, as a sequence has."""
@@ -84,13 +98,16 @@ class RowValues:
     def check(self, model: keras.Model, x: Any, y: Any) -> None:
         """Raise UsageError if the loss can't tell the loss of each of a few rows."""
         try:
-            found = np.asarray(keras.ops.convert_to_numpy(self(model(x), y)))
+            outputs = model(x)
+            found = np.asarray(keras.ops.convert_to_numpy(self.losses(outputs, y)))
+            if found.shape == (rows := (len(keras.tree.flatten(x)[0]),)):
+                self(outputs, y)
         except Exception as fault:  # a loss may be any function
             shapes = [np.shape(part) for part in keras.tree.flatten(y)]
             raise UsageError(
                 f"model {model.name}: its loss {self.name} can't take targets of {shapes} ({reason(fault)})"
             ) from fault
-        if found.shape != (len(keras.tree.flatten(x)[0]), 2):
+        if found.shape != rows:
             raise UsageError(
                 f"model {model.name}: its loss {self.name} gives one number for a batch; expected one for each "
                 "row. Leave out the mean over the first axis"

@@ -1,4 +1,4 @@
-"""The start of a study that clones a user's model: its rows, its models, the plan that applies, and baselines."""
+"""What a study that clones a user's model adds: rows, models, plan and baselines, and costly rows at its end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from gengap.analysis.costly_rows import CostlyRows, ShownInput, find_costly_rows
 from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
 from gengap.data.images import ImageForm
 from gengap.data.rows import Rows
@@ -18,9 +19,12 @@ from gengap.plan import Plan
 from gengap.tasks import OwnLoss
 
 if TYPE_CHECKING:
+    from gengap.analysis.recommend import Recommendation
+    from gengap.analysis.results import TrialResults
     from gengap.data.dataset import Dataset
     from gengap.models.cloned_models import ClonedModels
     from gengap.models.model_source import ModelSource
+    from gengap.models.user_model import TrialModels
 
 SAMPLE_ROWS = 16
 
@@ -48,9 +52,23 @@ def load_for_clones(
             "expected an output for each class"
         )
     models.baselines = tuple(fit_own_baselines(rows.train, rows.validation, models.row_values, models.tokens))
-    task = OwnLoss(has_classes=bool(models.row_values.kind))
+    task = OwnLoss(has_classes=bool(models.row_values.kind), classes=rows.classes)
     plan = plan.with_applicable(models.applies, depth=models.repeats)
     return dataset_of(rows, task), models, _with_batch(plan, rows)
+
+
+def costly_rows(
+    results: TrialResults, validation: Rows, models: TrialModels | None, chosen: Recommendation | None
+) -> CostlyRows | None:
+    """Return the validation rows that cost the recommended clone most, or the best one if none is recommended."""
+    from gengap.models.cloned_models import ClonedModels
+
+    run = chosen.run if chosen is not None else next(iter(results.ranked), None)
+    if not isinstance(models, ClonedModels) or run is None or run not in results.runs:
+        return None
+    seed = results.seeds(run)[0] if chosen is None else chosen.seed
+    shown = ShownInput(min(models.images, default=None), min(models.tokens, default=None))
+    return find_costly_rows(results, validation, run, seed, shown)
 
 
 def _sample(rows: Rows) -> Rows:

@@ -35,7 +35,7 @@ from gengap.plan import Plan
 from gengap.presets import load_clones_plan, load_plan
 from gengap.study.best_model import save_models
 from gengap.study.budget import Budget
-from gengap.study.clones import load_for_clones
+from gengap.study.clones import costly_rows, load_for_clones
 from gengap.study.cross_validation import cross_validate
 from gengap.study.folder import StudyFolder
 from gengap.study.outcome import Study, with_test_rows, write_results
@@ -212,6 +212,7 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
     results, features = scheduler.results(), len(dataset.columns)
     conclusions = conclude(results, features, dataset.row_counts, verdicts)
     findings = cross_trial_findings(results, features)
+    models, chosen = scheduler.user_models, conclusions.recommendation
     summary = StudySummary(
         source=dataset.origin,
         rows=dataset.row_counts,
@@ -229,6 +230,7 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
         provenance=provenance,
         table=dataset.table,
         budget=_budget_summary(scheduler, all_rows),
+        costly_rows=costly_rows(results, dataset.validation, models, chosen) if models is not None else None,
         **msgspec.structs.asdict(conclusions),
     )
     histories = tuple(each.result.history for each in finished)

@@ -13,18 +13,20 @@ class OwnLoss(Task, frozen=True, tag="own-loss"):
     """Whatever the loss of a user's model asks: labels, masks, sequences, numbers of any shape.
 
     What trials record as outputs are not the model's: they are, for each row, its loss and the share of its labels
-    that are predicted wrongly, (rows, 2). Without classes, the second is 0.
+    that are predicted wrongly, and the predicted class or number if there is one, (rows, 2 or 3). Without classes,
+    the second is 0.
 
     Attributes:
         has_classes: Whether the loss is one of classes.
+        classes: Names of the classes in the order of their labels, if they are known.
     """
 
     has_classes: bool = False
+    classes: tuple[str, ...] = ()
     loss: ClassVar[str] = "row_loss"
     score: ClassVar[str] = "accuracy"
     shown: ClassVar[tuple[str, ...]] = ("row_loss", "accuracy")
     by_class: ClassVar[bool] = False
-    classes: ClassVar[tuple[str, ...]] = ()
 
     def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the recorded losses."""

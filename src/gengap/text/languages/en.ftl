@@ -158,6 +158,21 @@ page-metric-difference = { $metric }, difference
 page-difference = difference
 page-baselines = Baselines
 page-baseline = baseline
+page-costly-title = The most costly validation rows
+page-costly-text = { $share ->
+        [none] { $run } loses most on { $count ->
+                [one] this row
+               *[other] these { $count } rows
+            } of { $rows }.
+       *[other] { $run } loses most on { $count ->
+                [one] this row
+               *[other] these { $count } rows
+            } of { $rows }: { PERCENT($share, digits: 0) } of the validation loss.
+    } Check their labels first: a wrong label looks like a confident mistake.
+page-costly-target = target { $target },
+page-costly-answer = predicted { $answer },
+page-costly-loss = loss { FIXED($loss, digits: 2) }, row { $row }
+page-costly-alt = validation row { $row }
 page-test-title = Test rows
 page-test-text = { $rows } rows that no trial used, evaluated once, on { $day }.
 page-data-title = The data and its split

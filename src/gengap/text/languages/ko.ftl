@@ -159,6 +159,15 @@ page-metric-difference = { $metric } 차이
 page-difference = 차이
 page-baselines = 기준 모델
 page-baseline = 기준 모델
+page-costly-title = 손실이 가장 큰 검증 행
+page-costly-text = { $share ->
+        [none] { $run }의 손실이 검증 행 { $rows }개 가운데 가장 큰 { $count }개입니다.
+       *[other] { $run }의 손실이 검증 행 { $rows }개 가운데 가장 큰 { $count }개입니다. 검증 손실에서 차지하는 몫은 { PERCENT($share, digits: 0) }입니다.
+    } 먼저 레이블을 확인하세요. 레이블이 틀린 행은 모델이 확신하고 틀린 행처럼 보입니다.
+page-costly-target = 목표 { $target },
+page-costly-answer = 예측 { $answer },
+page-costly-loss = 손실 { FIXED($loss, digits: 2) }, 행 { $row }
+page-costly-alt = 검증 행 { $row }
 page-test-title = 테스트 행
 page-test-text = 어떤 실험에도 쓰지 않은 행 { $rows }개를 { $day }에 한 번 썼습니다.
 page-data-title = 데이터와 그 분할
