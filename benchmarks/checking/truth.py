@@ -16,7 +16,8 @@ from gengap.check.inputs import read_inputs
 from gengap.check.losses import Loss, align, calibrate_other, choose_loss, row_losses
 from gengap.check.setting_losses import Setting
 
-TRAINING_SETS = 2  # drawn anew, over which the loss is averaged
+TRAINING_ROWS = 1_200  # in the training sets together; few rows make losses that differ from set to set
+TRAINING_SETS = (2, 6)  # the fewest and the most of them, drawn anew
 POSITIONS = (0, 1, 3, 5, 8, 12)  # on a ladder
 CLEAR, NONE = 0.04, 0.015  # a gain from which the truth is over- or underfit; up to which it is a fit
 
@@ -73,7 +74,8 @@ class Population:
         self.inputs = read_inputs(self.estimator, X, y)
         self.loss: Loss = choose_loss(self.estimator, self.inputs, None)
         self.x, self.y = case.draw(POPULATION, 1)
-        drawn = [case.draw(case.rows, 2 + at) for at in range(TRAINING_SETS)]
+        count = int(np.clip(TRAINING_ROWS // case.rows, *TRAINING_SETS))
+        drawn = [case.draw(case.rows, 2 + at) for at in range(count)]
         self.training = [(X[:rows], y[:rows]) for X, y in drawn]
 
     def measure(

@@ -13,7 +13,12 @@ import sklearn
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
-from sklearn.ensemble import GradientBoostingRegressor, StackingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.linear_model import LarsCV, LassoCV, LogisticRegression, LogisticRegressionCV, Ridge, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -27,6 +32,7 @@ import gengap
 from gengap.check.complexity import ladders
 from gengap.check.estimators import facts, name_of, resolve
 from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
+from gengap.check.inputs import read_inputs
 from gengap.check.result import CheckResult
 from gengap.errors import DataError, TooFewRowsError, UsageError
 
@@ -139,6 +145,38 @@ def test_a_search_is_checked_by_its_best_estimator() -> None:
     assert not hasattr(search, "best_params_")
     assert result.verdict.run == "KNeighborsRegressor"
     assert result.facts.walk.evaluator.estimator.n_neighbors == 2
+
+
+def test_a_search_is_said_to_have_seen_the_validation_rows() -> None:
+    search = make_pipeline(StandardScaler(), GridSearchCV(KNeighborsRegressor(), {"n_neighbors": [5, 9]}, cv=2))
+    (found,) = (
+        each
+        for each in gengap.check(search, *numbers(), cv=3).verdict.findings
+        if each.code == "chosen-on-all-rows"
+    )
+    assert str(found).startswith("GridSearchCV chose these parameters on all rows")
+    assert "chosen-on-all-rows" not in gengap.check(KNeighborsRegressor(), *numbers(), cv=3).verdict.codes
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "folds"),
+    [
+        (240, {}, 10),
+        (240, {"cv": 4}, 4),
+        (240, {"groups": np.arange(240) % 6}, 5),
+        (240, {"time": np.arange(240)}, 5),
+        (250, {}, 5),
+        (40, {}, 5),
+    ],
+)
+def test_few_rows_have_more_folds(rows: int, more: dict[str, Any], folds: int) -> None:
+    x, y = numbers(rows)
+    assert len(read_inputs(Ridge(), x, y, **more).repeats[0]) == folds
+
+
+def test_a_scorer_without_a_loss_by_row_keeps_five_folds() -> None:
+    result = gengap.check(Ridge(), *numbers(), scoring="explained_variance", complexity=("alpha", [2.0, 1.0]))
+    assert len(result.facts.walk.evaluator.inputs.repeats[0]) == 5
 
 
 def test_the_last_step_of_pipelines_and_wrappers_is_changed() -> None:
@@ -433,6 +471,28 @@ def test_the_choice_of_a_fold_ignores_its_own_rows() -> None:
     low[0, 0], low[0, 5] = 100.0, 100.0  # only fold 0 sees that it is bad
     chosen = chosen_losses([high, low], units(10))
     assert chosen[0, 0] == 100.0 and chosen[0, 1] == 1.0
+
+
+def test_an_uncertain_gain_is_reduced_to_what_is_usual() -> None:
+    sure, unsure = (Gain(0.06, error, 100).shrunk(0.03) for error in (0.003, 0.03))
+    assert sure.mean == pytest.approx(0.06, rel=0.02) and unsure.mean == pytest.approx(0.03)
+    assert unsure.error == pytest.approx(0.03 / 2**0.5)
+    assert Gain(0.06, 0.03, 100).shrunk(np.inf) == Gain(0.06, 0.03, 100)
+    random = np.random.default_rng(0)  # the mean of true gains, given what was measured
+    true = random.normal(0, 0.03, 20_000)
+    measured = true + random.normal(0, 0.03, 20_000)
+    assert true[np.abs(measured - 0.06) < 0.005].mean() == pytest.approx(unsure.mean, abs=0.003)
+
+
+def test_only_forests_have_a_usual_gain() -> None:
+    x, y = classes()
+    result = gengap.check(RandomForestClassifier(10, random_state=0), x, y, cv=3)
+    mine = result.facts.walk.side("simpler")
+    _, plain = best_gain([e.losses for e in mine], result.facts.walk.base.losses, result.facts.units)
+    found = result.facts.walk.result("simpler")
+    assert found is not None and 0 < abs(found.gain.mean) < abs(plain.mean)
+    (tree,) = ladders(DecisionTreeClassifier(), {"leaves": 40.0, "rows": 200.0})
+    assert tree.usual_gain == np.inf
 
 
 def test_a_gain_matters_by_degrees() -> None:

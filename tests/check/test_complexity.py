@@ -95,3 +95,8 @@ def test_facts_are_those_of_the_last_step() -> None:
         x, y
     )
     assert facts(pipeline)["leaves"] == 5
+
+
+def test_the_strength_of_a_kernel_machine_stays_near_the_present_one() -> None:
+    strength = next(each for each in ladders(SVC(C=3.0), {"features": 4.0}) if each.axis == "C")
+    assert max(each["C"] for each in strength.flexible) == pytest.approx(3.0 * 4**5, rel=0.01)

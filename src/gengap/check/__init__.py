@@ -19,7 +19,7 @@ def check(
     X: Any,
     y: Any,
     *,
-    cv: Any = 5,
+    cv: Any = None,
     groups: Any = None,
     time: Any = None,
     sample_weight: Any = None,
@@ -40,7 +40,8 @@ def check(
             copied, never changed.
         X: Features of shape (rows, columns): an array, a sparse matrix or a DataFrame.
         y: The target, of shape (rows,); numbers may have the shape (rows, targets).
-        cv: Number of folds, a splitter of scikit-learn, or pairs of row indices.
+        cv: Number of folds, a splitter of scikit-learn, or pairs of row indices. Default: 10 folds with fewer than
+            250 rows, 5 otherwise.
         groups: Group of each row; rows of a group stay in one fold.
         time: Time of each row; models are validated on later rows than they are trained on.
         sample_weight: Weight of each row, in training and in the losses.

@@ -33,7 +33,9 @@ def check(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter; may be repeated.")
     ] = None,
     complexity: Annotated[str | None, typer.Option(metavar="NAME", help=COMPLEXITY_HELP)] = None,
-    cv: Annotated[int, number_option("Number of folds.", least=2)] = 5,
+    cv: Annotated[
+        int | None, number_option("Number of folds (default: 10 with fewer than 250 rows, 5 otherwise).", least=2)
+    ] = None,
     scoring: Annotated[
         str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer (default: log loss or squared error).")
     ] = None,

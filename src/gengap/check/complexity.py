@@ -20,6 +20,7 @@ from gengap.check.ladder_rules import (
     added,
     base_depth,
     boosted_tree_size,
+    forest_size,
     hidden_layers,
     iterations,
     kernel_width,
@@ -49,10 +50,12 @@ def family(names: str, *rules: Rule, library: str = "sklearn") -> Family:
 
 ALPHA = number("alpha", "smaller", start=1e-4)
 C = number("C", "larger", least=1e-7, most=1e7, start=100.0)
+KERNEL_C = number("C", "larger", least=1e-7, most=1e7, reach=5)  # the time of a fit grows with C, without an end
 ROUNDS = rounds("n_estimators")
 
 TABLE = (
-    family("DecisionTree* ExtraTree* RandomForest* ExtraTrees*", tree_size),
+    family("DecisionTree* ExtraTree*", tree_size),
+    family("RandomForest* ExtraTrees*", forest_size),
     family("GradientBoosting*", ROUNDS, boosted_tree_size("max_depth", 3, leaves=False)),
     family("HistGradientBoosting*", rounds("max_iter"), boosted_tree_size("max_leaf_nodes", 31, leaves=True)),
     family("AdaBoost*", rounds("n_estimators", default=50), base_depth),
@@ -70,7 +73,7 @@ TABLE = (
     family("Ridge RidgeClassifier Lasso LassoLars ElasticNet MultiTaskLasso MultiTaskElasticNet", ALPHA),
     family("SGD* Perceptron PoissonRegressor GammaRegressor TweedieRegressor HuberRegressor", ALPHA),
     family("LogisticRegression LinearSVC LinearSVR", C),
-    family("SVC SVR", C, kernel_width),
+    family("SVC SVR", KERNEL_C, kernel_width),
     family("NuSVC NuSVR", kernel_width),
     family("KernelRidge", ALPHA, kernel_width),
     family("KNeighbors*", number("n_neighbors", "smaller", factor=2, least=1, most=1e6, whole=True)),

@@ -18,14 +18,14 @@ from gengap.text.numbers import significant
 
 STATED = 0.5  # probability from which a verdict is stated
 SIGNAL = 0.95  # probability of being better than a constant, below which nothing is learnt
-REFERENCE = 0.9  # probability from which another kind of model is better
+REFERENCE = 0.95  # probability from which another kind of model is better: its 90% interval is above `min_effect`
 AHEAD = (0.1, 0.3)  # training ahead of validation, as a share of its loss: not at all, and far
 SMALL = 0.01  # smallest forecast gain of twice the rows that advice mentions
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What a verdict is made from."""
+    """What a verdict is made from; `chosen_by` is the class of a search that chose the parameters on all rows."""
 
     name: str
     walk: Walk
@@ -35,6 +35,7 @@ class Facts:
     rows: RowsCurve | None
     leaks: tuple[Finding, ...]
     interrupted: bool = False
+    chosen_by: str | None = None
 
     @property
     def loss(self) -> float:
@@ -178,6 +179,8 @@ def _remarks(facts: Facts, name: VerdictName) -> Iterator[Finding]:
     yield from facts.leaks
     yield from _other_kind(facts)
     walk = facts.walk
+    if facts.chosen_by is not None:
+        yield Finding("chosen-on-all-rows", "info", {"search": facts.chosen_by})
     if walk.evaluator.unfinished:
         yield Finding("unfinished", "warning", {"estimator": facts.name}, ("train-to-convergence",))
     kind = walk.evaluator.loss.name

@@ -107,6 +107,20 @@ def name_of(estimator: Any) -> str:
     return "(".join(names) + ")" * (len(names) - 1)
 
 
+def _last(estimator: Any) -> Part:
+    """Return the estimator that pipelines and wrappers end in."""
+    last = Part("", estimator)
+    while (inner := _inner(last)) is not None:
+        last = inner
+    return last
+
+
+def choosing_class(estimator: Any, resolved: Any) -> str | None:
+    """Return the class that chose parameters of `resolved`, such as "GridSearchCV"; None if none did."""
+    before, after = (type(_last(each).estimator).__name__ for each in (estimator, resolved))
+    return before if before != after else None
+
+
 def resolve(estimator: Any, X: Any, y: Any) -> Any:
     """Return an unfitted copy, without the choices that the estimator makes itself.
 
@@ -122,9 +136,7 @@ def resolve(estimator: Any, X: Any, y: Any) -> Any:
         kind = estimator.__name__ if isinstance(estimator, type) else type(estimator).__name__
         hint = f"; give an instance: {kind}()" if isinstance(estimator, type) else ""
         raise UsageError(f"estimator: {kind} is no scikit-learn estimator with fit and get_params{hint}")
-    last = Part("", estimator)
-    while (inner := _inner(last)) is not None:
-        last = inner
+    last = _last(estimator)
     if not _is_search(last.estimator) and _without_choice(last.estimator) is None:
         return clone(estimator)
     fitted = fitted_part(estimator)

@@ -48,6 +48,14 @@ class Gain:
             return float(self.mean > limit)
         return float(stdtr(self.freedom, (self.mean - limit) / self.error))
 
+    def shrunk(self, usual: float) -> Gain:
+        """Return the gain after taking into account that gains like it have the standard deviation `usual`.
+
+        The mean of a normal distribution with a normal prior around 0.
+        """
+        trust = 1.0 if usual == np.inf else usual**2 / (usual**2 + self.error**2)
+        return Gain(trust * self.mean, trust**0.5 * self.error, self.freedom)
+
     def matters(self, min_effect: float) -> float:
         """Return to what degree the gain matters, from 0 to 1, on average over its distribution.
 

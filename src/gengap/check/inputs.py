@@ -11,7 +11,9 @@ import numpy as np
 
 from gengap.errors import DataError, TooFewRowsError, UsageError
 
-FEW_ROWS = 250  # below, the folds are drawn twice
+FEW_ROWS = 250  # below, there are more folds by default, and they are drawn twice
+FOLDS, FOLDS_OF_FEW = 5, 10
+FEWEST_IN_FOLD = 5  # validation rows, for the larger number of folds
 FEWEST_ROWS = 10
 Fold = tuple[np.ndarray, np.ndarray]  # indices of training rows and of validation rows
 
@@ -85,7 +87,7 @@ def read_inputs(
     X: Any,
     y: Any,
     *,
-    cv: Any = 5,
+    cv: Any = None,
     groups: Any = None,
     time: Any = None,
     sample_weight: Any = None,
@@ -191,6 +193,8 @@ def _folds(
     """Return the folds of each repetition, and how rows were split."""
     from sklearn.model_selection import TimeSeriesSplit
 
+    if cv is None:
+        cv = _fold_count(len(y), group, by_time)
     if not isinstance(cv, (int, np.integer)):
         return (_own_folds(cv, X, y, group),), "own"
     if cv < 2 or cv > len(y):
@@ -202,6 +206,12 @@ def _folds(
         raise UsageError(f"groups: there are {len(np.unique(group))} groups for {cv} folds; give a smaller cv")
     repeats = tuple(_drawn(int(cv), y, by_class, group, seed + each) for each in range(times))
     return repeats, "group" if group is not None else "stratified" if by_class else "random"
+
+
+def _fold_count(rows: int, group: np.ndarray | None, by_time: bool) -> int:
+    """Return the default number of folds: more where rows are few, so that training has almost all of them."""
+    enough = rows >= FOLDS_OF_FEW * FEWEST_IN_FOLD and (group is None or len(np.unique(group)) >= FOLDS_OF_FEW)
+    return FOLDS_OF_FEW if enough and rows < FEW_ROWS and not by_time else FOLDS
 
 
 def _drawn(cv: int, y: np.ndarray, by_class: bool, group: np.ndarray | None, seed: int) -> tuple[Fold, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 
 MOST_FEATURES = 3_000  # that a polynomial of a higher degree may have
 STEPS = 20  # settings on each side of an axis, at most
+FOREST_GAIN = 0.025  # of simpler forests, on the processes "chose" of the benchmark
 Changes = dict[str, Any]
 Facts = Mapping[str, float]
 
@@ -30,6 +31,7 @@ class Ladder:
         flexible: Changed parameters of ever more flexible settings.
         rounds: Whether the axis is the number of boosting rounds, which one fit shows.
         coarse: Whether neighbours differ a lot, such as the degrees of a polynomial.
+        usual_gain: Standard deviation of what simpler settings gain as a rule, as a share of the loss.
     """
 
     axis: str
@@ -37,6 +39,7 @@ class Ladder:
     flexible: Sequence[Changes] = ()
     rounds: bool = False
     coarse: bool = False
+    usual_gain: float = math.inf
 
 
 Rule = Callable[[Mapping[str, Any], Facts], Ladder]
@@ -51,6 +54,7 @@ def number(
     most: float = 1e8,
     start: float | None = None,
     whole: bool = False,
+    reach: int = STEPS,
 ) -> Rule:
     """Return the rule of a number: it is multiplied and divided by `factor`.
 
@@ -62,6 +66,7 @@ def number(
         most: The largest value.
         start: The value in place of one that is no number above 0, such as None or "scale".
         whole: Whether values are whole numbers.
+        reach: Number of more flexible values, at most.
     """
 
     def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
@@ -79,7 +84,7 @@ def number(
             up, down = [], [origin, *down]
         values = {"larger": _rounded(up, whole, origin), "smaller": _rounded(down, whole, origin)}
         other = "smaller" if more == "larger" else "larger"
-        return Ladder(name, [{name: v} for v in values[other]], [{name: v} for v in values[more]])
+        return Ladder(name, [{name: v} for v in values[other]], [{name: v} for v in values[more][:reach]])
 
     return rule
 
@@ -123,6 +128,11 @@ def tree_size(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
         leaves /= 2
         simpler.append({"max_leaf_nodes": max(round(leaves), 2)})
     return Ladder("max_leaf_nodes", simpler, relaxed(parameters, facts), coarse=True)
+
+
+def forest_size(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of a forest's trees: their average hides most of what a single tree overfits."""
+    return replace(tree_size(parameters, facts), usual_gain=FOREST_GAIN)
 
 
 def relaxed(parameters: Mapping[str, Any], facts: Facts, most: int = 12) -> list[Changes]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from gengap.check.complexity import check_complexity
 from gengap.check.estimator_verdict import Facts, judge
-from gengap.check.estimators import name_of, resolve
+from gengap.check.estimators import choosing_class, name_of, resolve
 from gengap.check.gains import LossUnits, gain
-from gengap.check.inputs import read_inputs
+from gengap.check.inputs import FOLDS, read_inputs
 from gengap.check.leaks import find_leaks
-from gengap.check.losses import choose_loss
+from gengap.check.losses import BY_SCORING, choose_loss
 from gengap.check.more_rows import RowsCurve, measure_rows
 from gengap.check.references import ReferenceName, fit_reference
 from gengap.check.result import CheckResult
@@ -41,7 +41,9 @@ def run_check(
     started = clock.perf_counter()
     make_thresholds(min_effect)
     check_complexity(complexity)
-    estimator = resolve(estimator, X, y)
+    whole, estimator = estimator, resolve(estimator, X, y)
+    if rows.get("cv") is None and not (scoring is None or scoring in BY_SCORING):
+        rows["cv"] = FOLDS  # a scorer needs the validation rows of a larger fold
     inputs = read_inputs(estimator, X, y, seed=seed, **rows)
     loss = choose_loss(estimator, inputs, scoring)
     evaluator = Evaluator(estimator, inputs, loss, n_jobs, seed, progress)
@@ -63,7 +65,8 @@ def run_check(
             interrupted = True
     constant = units.mean(references["constant"].losses) if "constant" in references else None
     leaks = tuple(find_leaks(inputs, units.mean(walk.base.losses), constant))
-    facts = Facts(name_of(estimator), walk, units, min_effect, references, curve, leaks, interrupted)
+    chosen_by = choosing_class(whole, estimator)
+    facts = Facts(name_of(estimator), walk, units, min_effect, references, curve, leaks, interrupted, chosen_by)
     return CheckResult(judge(facts), facts, clock.perf_counter() - started)
 
 

@@ -21,11 +21,11 @@ STRIDES = (1, 3, 5, 8, 11, 15, 19)  # positions on a long ladder
 SHORT = 3  # settings of a ladder that is walked one by one
 DECIDED = 0.95  # probability from which a side is decided
 CLEARLY = 0.95  # probability from which a setting is worse than another
-FIRST = 2  # folds after which a setting may be given up
+FIRST = 2  # folds of five after which a setting may be given up; two and four of ten
 NO_GAIN = 0.02  # degree to which a gain must matter for the other folds to be fitted
 SLOWER = 10.0  # times the seconds of the estimator as it is, from which only better settings are followed
 OPEN = (0.2, 0.8)  # probabilities between which the folds are drawn again
-NEAR = -0.04  # gain from which the nearest setting is worth a look although the next one is worse
+NEAR = -0.2  # gain from which the nearest setting is worth a look although the next one is worse
 AHEAD = 0.1  # share of the validation loss by which training is ahead, so that simpler settings come first
 FLAT = 4  # a change of the loss by less than min_effect over this is none
 STAGES = tuple(2 ** (-k / 2) for k in range(1, 15))  # shares of the boosting rounds
@@ -105,6 +105,11 @@ class Walk:
         if not mine:
             return None
         at, found = best_gain([each.losses for each in mine], self.base.losses, self.units)
+        if side == "simpler":
+            axis = mine[at].setting.axis
+            found = found.shrunk(
+                min((each.usual_gain for each in self.ladders if each.axis == axis), default=np.inf)
+            )
         return SideResult(mine[at], found, len(mine), found.matters(self.min_effect))
 
     def best_losses(self) -> np.ndarray:
@@ -183,11 +188,18 @@ class Walk:
 
     def _visit(self, settings: Sequence[Setting], at: int, walked: dict[int, Evaluation]) -> bool:
         """Evaluate the setting at a position; return whether it could be fitted."""
-        found = self.evaluator.evaluate(settings[at], batches=(FIRST,), give_up=self._hopeless(settings[at].side))
+        found = self.evaluator.evaluate(
+            settings[at], batches=self._batches, give_up=self._hopeless(settings[at].side)
+        )
         if found:
             walked[at] = found[0]
         self.found += found
         return bool(found)
+
+    @property
+    def _batches(self) -> tuple[int, ...]:
+        """The numbers of folds after each of which a setting may be given up."""
+        return (FIRST,) * max(self.units.folds // 5, 1)
 
     def _hopeless(self, side: str) -> Callable[[Evaluation], bool]:
         """Return the function that says whether a setting of a side needs no further folds.
@@ -232,7 +244,7 @@ class Walk:
         for factor in (2, 4):
             setting = Setting({ladder.axis: round(rounds * factor)}, "flexible", ladder.axis, factor)
             half, hopeless = {STAGES[0]: Setting({}, "flexible")}, self._hopeless("flexible")
-            evaluated = self.evaluator.evaluate(setting, half, batches=(FIRST,), give_up=hopeless)
+            evaluated = self.evaluator.evaluate(setting, half, batches=self._batches, give_up=hopeless)
             if not evaluated:
                 return
             whole, *stages = evaluated

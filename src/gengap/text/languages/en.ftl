@@ -401,6 +401,7 @@ finding-other-kind-better = A different kind of model does better: { $model ->
    *[trees] boosted trees with default settings
 }, with a loss { ESTIMATE($better_percent, digits: 1, unit: "%") } lower than the best setting
 finding-unfinished = Training of { $estimator } stopped before it converged
+finding-chosen-on-all-rows = { $search } chose these parameters on all rows, the validation rows too: the loss is a little optimistic. The verdict is on the chosen parameters, not on the search
 finding-loss-kind = { $kind ->
     [calibrated-log-loss] There are no probabilities: the loss is the log loss of decision values, calibrated on the other folds
    *[zero-one] There are neither probabilities nor decision values: the loss is the share of wrong classes

@@ -345,6 +345,7 @@ finding-other-kind-better = 다른 종류의 모델이 더 낫습니다. { $mode
    *[trees] 기본 설정의 부스팅 트리
 }의 손실이 가장 나은 설정보다 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다
 finding-unfinished = 훈련이 수렴하기 전에 멈췄습니다: { $estimator }
+finding-chosen-on-all-rows = 매개변수를 검증 행까지 포함한 모든 행에서 골랐으므로({ $search }) 손실이 조금 낙관적입니다. 판정은 탐색이 아니라 고른 매개변수에 대한 것입니다
 finding-loss-kind = { $kind ->
     [calibrated-log-loss] 확률을 주지 않는 추정기입니다. 손실은 다른 폴드에서 보정한 결정값의 로그 손실입니다
    *[zero-one] 확률도 결정값도 주지 않는 추정기입니다. 손실은 틀린 클래스의 비율입니다
