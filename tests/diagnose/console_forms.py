@@ -553,6 +553,24 @@ FORMS = {
     "samples-as-arguments-of-splits": Form(("Epoch {e} train(5000): {t} val(1000): {v}",)),
     "samples-as-arguments-of-losses": Form(("Epoch {e} train loss(5000): {t} val loss(1000): {v}",)),
     "steps-as-arguments": Form(("Step({e}00): loss = {t}, val_loss = {v}",)),
+    "batches-between-name-and-value": Form(
+        ("[ Sun Apr  8 21:42:15 2018 ] Training epoch: {e}", "[ Sun Apr  8 21:42:15 2018 ] \tMean training loss: {t}.",
+         "[ Sun Apr  8 21:42:29 2018 ] \tMean test loss of 295 batches: {v}."),
+    ),
+    "phases-behind-epochs": Form(
+        ("{e}/10(t): 100%|██████████| 9/9 [00:03<00:00, 98.3it/s, acc=0.5, loss={t}]",
+         "{e}/10(v): 100%|██████████| 4/4 [00:00<00:00, 16.4it/s, val_acc=0.5, val_loss={v}]"),
+    ),
+    "letter-of-validation": Form(("Fold 0 | Ep {e} | TrLoss {t} | VLoss {v} | CV AUC {b} | 31s",)),
+    "letters-in-parentheses": Form(("E: {e} | L(T): {t} | L(V): {v}",)),
+    "sets-in-brackets": Form(
+        ("Epoch [{e}] loss {t}", "testing", "[lfw][{e}000]Loss: {v}", "testing", "[agedb_30][{e}000]Loss: 9.1"),
+    ),
+    "remarks-behind-quoted-rows": Form(
+        ("> {e}\t{t}\t**{v}**\tval rises again",), ("> Epoch\ttrain/loss (avg)\tval/loss\t",)
+    ),
+    "chinese-epoch-between-words": Form(("第 {e}/{n} 轮  训练损失: {t}  验证损失: {v}",)),
+    "same-step-each-time": Form(("Iter(train) [2000/2000] loss: {t}", "Iter(val) [2000/2000] loss: {v} time: 0.01")),
     "metrics-in-pairs": Form(("Epoch {e}: acc {a}, val acc {b}, loss {t}, val loss {v}",)),
     "splits-in-brackets-behind-values": Form(("epoch {e} loss {t} [train] loss {v} [val]",)),
     "splits-behind-values-of-two-metrics": Form(

@@ -97,6 +97,25 @@ FOLDS = """Fold {i}: accuracy = 0.8{i}, F1 = 0.7{i}
 """
 SEARCH = """[I 2023-05-01 10:11:{i},123] Trial {i} finished with value: 0.{i} and parameters: {'lr': 0.{i}}. Best is trial 3.
 """
+DEPTHS = """max_depth={i} train 0.9{i} test 0.8{i}
+"""
+TREES = """n_estimators= {i}0  train acc: 0.9{i}  val acc: 0.8{i}
+"""
+ROWS = """train_size  train_score  test_score
+      {i}00       0.9{i}      0.8{i}
+"""
+UNIT_TESTS = """def test_stops_{i}():
+    stopper = EarlyStopping(patience={i})
+    assert stopper.update(epoch={i}, train_loss=0.9{i}, val_loss=0.8{i}) is False
+    logs = {{'loss': 0.9{i}, 'val_loss': 0.8{i}}}
+    callback.on_epoch_end(epoch={i}, logs=logs)
+"""
+FAILED_TESTS = """tests/test_losses.py::test_val_loss[{i}] FAILED [ {i}%]
+E       assert 0.{i} == 0.35
+"""
+RUST = """warning: unused variable: `val_loss`
+4{i} |     let val_loss = 0.{i};
+"""
 OTHER_TEXTS = {
     name.lower(): text for name, text in list(globals().items()) if name.isupper() and isinstance(text, str)
 }

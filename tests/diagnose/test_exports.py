@@ -103,6 +103,59 @@ FORMS: dict[str, tuple[str, Callable[[Curve, Curve], str]]] = {
             ]
         ),
     ),
+    "MACE": (
+        "run_train.txt",
+        lines(
+            lambda epoch, y: {"loss": y, "mode": "opt", "epoch": epoch},
+            lambda epoch, y: {"loss": y, "mode": "eval", "epoch": epoch},
+        ),
+    ),
+    "Comet's API": (
+        "comet.json",
+        lambda train, validation: json.dumps(
+            [
+                {"metricName": name, "metricValue": str(y), "epoch": epoch, "runContext": "train"}
+                for epoch, split, y in rows(train, validation)
+                for name in ("val_loss" if split == "val" else "loss",)
+            ]
+        ),
+    ),
+    "ParlAI": (
+        "model.trainstats.json",
+        lambda train, validation: json.dumps(
+            {
+                "train_steps": 9,
+                **{
+                    f"{split}_reports": [{"loss": y, "total_epochs": 9.5, "epoch": i} for i, y in enumerate(curve)]
+                    for split, curve in (("train", train), ("valid", validation))
+                },
+            }
+        ),
+    ),
+    "Keras Tuner": (
+        "trial.json",
+        lambda train, validation: json.dumps(
+            {
+                "hyperparameters": {"values": {"units": 64}},
+                "metrics": {
+                    "metrics": {
+                        name: {
+                            "direction": "min",
+                            "observations": [{"value": [y], "step": i} for i, y in enumerate(curve)],
+                        }
+                        for name, curve in (("loss", train), ("val_loss", validation))
+                    }
+                },
+                "score": 0.5,
+            }
+        ),
+    ),
+    "Kaldi, with text below": (
+        "accuracy.txt",
+        lambda train, validation: "%Iter\tduration\ttrain_loss\tvalid_loss\tdifference\n"
+        + "".join(f"{i}\t12.5\t{a}\t{b}\t0.1\n" for i, (a, b) in enumerate(zip(train, validation, strict=True)))
+        + "\nTotal training time is 0:12:31\n",
+    ),
     "DVCLive, old": (
         "summary.tsv",
         lambda train, validation: "timestamp\tstep\ttrain/loss\teval/loss"
@@ -174,3 +227,19 @@ def test_the_texts_in_a_folder_are_tried(tmp_path: Path) -> None:
     assert other.history["validation", "loss"].values.tolist() == [5, 6]
     assert joined.history["train", "loss"].values.tolist() == [3, 2]
     assert joined.history["validation", "loss"].values.tolist() == [3, 4]
+
+
+def test_empty_cells_written_as_nan_are_gaps_and_a_diverged_end_is_none(tmp_path: Path) -> None:
+    cells = ["0.9", "NaN", "NaN", "0.8", "NaN", "NaN", "0.7", "NaN", "NaN"]
+    text = "".join(f"{i},0.5,{cell}\n" for i, cell in enumerate(cells))
+    log = one(write(tmp_path, "a.csv", f"Iteration,TrainingLoss,ValidationLoss\n{text}"))
+    assert log.history["validation", "loss"].values.tolist() == [0.9, 0.8, 0.7]
+    log = one(write(tmp_path, "b.csv", f"Iteration,TrainingLoss,ValidationLoss\n{text}9,nan,nan\n"))
+    assert log.history["validation", "loss"].epochs.tolist() == [0, 3, 6, 7, 8, 9]
+
+
+def test_a_yaml_file_for_each_epoch_is_one_run(tmp_path: Path) -> None:
+    for epoch, loss in enumerate((0.9, 0.7, 0.8)):
+        write(tmp_path, f"{epoch}.yaml", f"cv_loss: {loss}\nepoch: {epoch}\nencoder: conformer\nlr: 1e-3\n")
+    write(tmp_path, "train.yaml", "accum_grad: 4\n")
+    assert one(tmp_path).history["validation", "loss"].values.tolist() == [0.9, 0.7, 0.8]

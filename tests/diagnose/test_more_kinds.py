@@ -201,3 +201,26 @@ def test_a_number_in_the_name_of_a_metric_is_no_step(name: str, tmp_path: Path) 
     found = choose_curves(log)
     assert found.validation.epochs.tolist() == list(range(1, 12))
     assert found.validation.values.tolist() == [float(f"{0.5 + e / 50:.4f}") for e in range(1, 12)]
+
+
+def test_evaluations_at_batches_of_an_epoch_count_one_by_one(tmp_path: Path) -> None:
+    losses = [round(2 / (1 + i), 4) for i in range(12)]
+    for line in (
+        "Epoch [{}/2], Step [{}/600], Train Loss: {}, Val Loss: {}",
+        "Epoch {} batch {}/600 train loss {} val loss {}",
+    ):
+        text = "".join(
+            f"{line.format(1 + i // 6, 100 * (1 + i % 6), loss / 2, loss)}\n" for i, loss in enumerate(losses)
+        )
+        path = tmp_path / "log.txt"
+        path.write_text(text, encoding="utf-8")
+        (log,) = read(path)
+        assert choose_curves(log).validation.values.tolist() == losses
+
+
+def test_states_of_a_bar_in_the_first_epoch_are_one_value(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    bars = "".join(f"Test: [{i}/5] Loss {2 / i:.4f} ({2.5 / i:.4f})\n" for i in range(1, 6))
+    path.write_text(f"Epoch: [1][5/5] Loss 2.1 (2.2)\n{bars}Epoch: [2][5/5] Loss 1.1 (1.2)\n", encoding="utf-8")
+    (log,) = read(path)
+    assert choose_curves(log).validation.values.tolist() == [0.5]

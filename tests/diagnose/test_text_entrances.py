@@ -35,6 +35,29 @@ def test_text_of_any_name_and_encoding(tmp_path: Path, name: str, encoding: str)
     read_lines(write(tmp_path, name, LINES.encode(encoding)))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [
+        ("gb18030", "第 {} 轮 训练损失: {} 验证损失: {}"),
+        ("cp949", "에포크 {} 훈련 손실: {} 검증 손실: {}"),
+        ("cp932", "エポック {} 訓練損失: {} 検証損失: {}"),
+        ("big5", "週期 {} 訓練損失: {} 驗證損失: {}"),
+        ("cp1251", "Эпоха {} потери обучения: {} потери валидации: {}"),
+        ("cp1252", "Época {} pérdida entrenamiento: {} pérdida validación: {}"),
+    ],
+)
+def test_text_in_the_encoding_of_a_country(tmp_path: Path, encoding: str, line: str) -> None:
+    losses = [0.95, 0.85, 0.75, 0.65, 0.7]
+    text = "".join(f"{line.format(i, 0.5, loss)}\n" for i, loss in enumerate(losses, 1))
+    log = one(write(tmp_path, "log.txt", text.encode(encoding)))
+    assert log.history["validation", "loss"].values.tolist() == losses
+    assert log.history["validation", "loss"].epochs.tolist() == [1, 2, 3, 4, 5]
+    name = line.split("{}")[2].strip(" :")
+    text = f"epoch,{name}\n" + "".join(f"{i},{loss}\n" for i, loss in enumerate(losses))
+    log = one(write(tmp_path, "log.csv", text.encode(encoding)))
+    assert log.history["validation", "loss"].values.tolist() == losses
+
+
 def test_bytes_of_another_encoding_between_are_passed_over(tmp_path: Path) -> None:
     read_lines(write(tmp_path, "log", "학습 시작\n".encode("cp949") + LINES.encode()))
 

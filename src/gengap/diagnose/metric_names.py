@@ -28,7 +28,8 @@ from gengap.diagnose.metric_words import (
 )
 
 CurveKey = tuple[str, str]  # split and metric
-LETTERS = (re.compile(r"()t([_-]?[a-z].*)"), re.compile(r"(.*[a-z][_-])t()"))  # t_loss, tloss; loss_t
+LETTERS = (r"()t([_-]?[a-z].*)", r"(.*[a-z][_-])t()", r"(.*[a-z] ?\()t(\))")  # tloss, loss_t, loss (t)
+VALIDATION_LETTER = re.compile(r"v[_-]?([a-z].*)")  # vloss
 
 
 def split_and_metric(name: str) -> CurveKey | None:
@@ -134,15 +135,21 @@ def _numbered(names: list[str]) -> dict[str, CurveKey | None]:
 
 
 def _by_letters(names: list[str]) -> dict[str, CurveKey | None]:
-    """Return the keys of pairs such as `t_loss` and `v_loss`, or `loss_t` and `loss_v`."""
+    """Return the keys of pairs such as `t_loss` and `v_loss`, `loss_t` and `loss_v`; of `vloss` beside `loss`."""
     found: dict[str, CurveKey | None] = {}
-    if any((parse(name) or ("", ""))[0] == "validation" for name in names):
+    known = {key for name in names if (key := parse(name)) is not None}
+    for name in names:
+        metric = m[1] if (m := VALIDATION_LETTER.fullmatch(name.lower())) else ""
+        if ("train", metric) in known and ("validation", metric) not in known and direction(metric) is not None:
+            found[name] = "validation", metric
+    if any(split == "validation" for split, _ in known):
         return found
     lower = {name.lower(): name for name in names}
     for name in lower:
         for pattern in LETTERS:
-            if (m := pattern.fullmatch(name)) and (other := lower.get(f"{m[1]}v{m[2]}")) is not None:
-                metric = f"{m[1]}{m[2]}".strip("_-. /")
+            if (m := re.fullmatch(pattern, name)) and (other := lower.get(f"{m[1]}v{m[2]}")) is not None:
+                metric = f"{m[1]}{m[2]}".strip("_-. /()")
+                metric = "loss" if metric == "l" else metric  # L(T), L(V)
                 if direction(metric) is not None:
                     found |= {lower[name]: ("train", metric), other: ("validation", metric)}
     return found

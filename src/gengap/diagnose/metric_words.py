@@ -72,7 +72,7 @@ _TRAIN += "|обучающ\\w*|обучени\\w*|тренировк\\w*|训练�
 _TRAIN += r"|koulutus|opetus|tanítási|tanuló|antrenare|antrenament|d?entrenament"
 _TRAIN += r"|การฝึก|ฝึก|εκπαίδευση\w*|آموزش\w*|אימון|प्रशिक्षण"
 _TRAIN += "|навчанн\\w*|навчальн\\w*|träning\\w*|træning\\w*|trénovací|trénink\\w*"
-_VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidacj\\w*|валидаци\\w*|проверк\\w*"
+_VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidac\\w*|валидаци\\w*|проверк\\w*"
 _VALIDATION += "|validatie|validasi|kiểm định|验证集|驗證集|验证|驗證|検証|검증"
 _VALIDATION += "|การตรวจสอบ|ตรวจสอบ"
 _VALIDATION += r"|validointi|validációs|validare|επικύρωση\w*|اعتبارسنجی|אימות|सत्यापन|validació|validacij[aeiu]"
@@ -103,7 +103,7 @@ TRANSLATIONS = (  # in this order: a rate of learning is not training
     (r"(?<![a-z][ _-])selection(?=[ _](?:error|loss))", "validation"),  # OpenNN, but not feature selection
     (_TEST, "test"),
     (
-        r"轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoch[ae]|epoh[aeu]|époque|época|època|epoca|epok[ae]?|эпох\w*|епох\w*"
+        r"週期|周期|轮次|轮数|輪次|轮|輪|エポック|에포크|에폭|epoch[ae]|epoh[aeu]|époque|época|època|epoca|epok[ae]?|эпох\w*|епох\w*"
         r"|epookki|รอบที่|รอบ|εποχ\w*|دوره|תקופה|युग",
         "epoch",
     ),
@@ -131,3 +131,13 @@ def in_english(text: str) -> str:
     for pattern, word in _COMPILED:
         text = pattern.sub(f" {word} ", text)
     return text
+
+
+def foreign_letters(text: str) -> int:
+    """Return how many letters the known words of other languages have in a text, without those of one letter.
+
+    >>> foreign_letters("验证损失: 0.5"), foreign_letters("val_loss: 0.5")
+    (4, 0)
+    """
+    found = (word for pattern, _ in _COMPILED for word in pattern.findall(text.lower()))
+    return sum(len(word) for word in found if len(word) > 1 and not word.isascii())

@@ -1,4 +1,4 @@
-"""A run whose epochs are in a JSON file each: metrics_epoch_0.json, metrics_epoch_1.json, ..."""
+"""A run whose epochs are in a file each, of JSON or plain YAML: metrics_epoch_0.json, metrics_epoch_1.json, ..."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from gengap.diagnose.readers.log_table import ROLES
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 
-NAME = re.compile(r"(.*?)(\d{1,9})\.json")
+NAME = re.compile(r"(.*?)(\d{1,9})(\.json|\.ya?ml)")
+YAML = re.compile(r"^([A-Za-z_]\w*):[ \t]*([-+]?[\d.]+(?:[eE][-+]?\d+)?)[ \t]*$", re.MULTILINE)  # cv_loss: 0.5
 MAX_BYTES = 1 << 20  # of one file
 FEWEST = 3  # files that show a run
 OF_OTHERS = {
@@ -40,7 +41,7 @@ Record = dict[str, object]
 
 
 def is_epoch_file(path: Path) -> bool:
-    """Return whether a file may hold the values of one epoch: a JSON file whose name ends in a number."""
+    """Return whether a file may hold the values of one epoch: JSON or YAML whose name ends in a number."""
     return NAME.fullmatch(path.name) is not None
 
 
@@ -52,15 +53,15 @@ def read_epoch_files(paths: Sequence[Path], folder: Path, file: str) -> list[Log
         folder: The folder.
         file: What errors call the folder.
     """
-    runs: dict[tuple[Path, str], list[tuple[int, Record]]] = {}
+    runs: dict[tuple[Path, str, str], list[tuple[int, Record]]] = {}
     for path in paths:
         found = NAME.fullmatch(path.name)
         if found and (record := _record(path)) is not None:
-            runs.setdefault((path.parent, found[1]), []).append((int(found[2]), record))
+            runs.setdefault((path.parent, found[1], found[3]), []).append((int(found[2]), record))
     logs: list[Log] = []
-    for (parent, stem), numbered in runs.items():
+    for (parent, stem, ending), numbered in runs.items():
         if len(numbered) >= FEWEST and _are_epochs(stem, numbered):
-            shown = Path(file) / (parent / f"{stem}*.json").relative_to(folder)
+            shown = Path(file) / (parent / f"{stem}*{ending}").relative_to(folder)
             logs += read_log_table(table_of_records(_in_order(numbered), str(shown)))
     curves = (log for log in logs if any(len(series) > 1 for series in log.history.series.values()))
     return [replace(log, reader="json") for log in curves]
@@ -70,7 +71,10 @@ def _record(path: Path) -> Record | None:
     if path.stat().st_size > MAX_BYTES:
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".json":
+            return {m[1]: float(m[2]) for m in YAML.finditer(text)}
+        record = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

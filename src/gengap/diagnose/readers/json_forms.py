@@ -1,13 +1,13 @@
 """Forms of nested values that trackers write, as records or as points by name.
 
 {"0": {"loss": ..., "val_loss": ...}, "1": ...}              a record for each epoch, by its number
-{"train": [{"epoch": 0, "loss": ...}], "val": [...]}         records of each split
+{"train": [{"epoch": 0, "loss": ...}], "val": [...]}         records of each split, also as train_reports
 {"epochs": [{"loss": ..., "val_loss": ...}]}                 records under any name, such as log_history
 {"meta": ..., "iterations": [{"learn": [...]}]}              CatBoost's catboost_training.json
 {"val.loss": {"steps": [...], "values": [...]}}              Sacred; x and y from Plotly and Comet
 {"data": [{"name": "val", "x": [...], "y": [...]}]}           charts of ClearML and Plotly
 {"val_loss": [[0, 0.5], [1, 0.4]]}                           pairs of step and value, or time, step and value
-{"val_loss": [{"step": 0, "value": 0.5}, ...]}               points as records
+{"val_loss": [{"step": 0, "value": 0.5}, ...]}               points as records; Keras Tuner has lists of one value
 [[1700000000.1, 0, 0.5], ...]                                TensorBoard's download: time, step and value
 """
 
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.readers.log_table import split_word
 
 STEPS = ("steps", "step", "x", "iterations", "iteration", "epochs", "epoch")
 VALUES = ("values", "value", "y")
@@ -42,9 +43,9 @@ def find_records(mapping: Mapping[str, Any]) -> Records | None:
         for name, value in mapping.items()
         if _are_records(value) and not (points_of(value) or find_points(value))
     }
-    splits = [name for name in lists if name.lower() in SPLITS]
+    splits = {name: split for name in lists if (split := split_word(name)).lower() in SPLITS}
     if splits:
-        return [{"split": name, **record} for name in splits for record in lists[name]]
+        return [{"split": split, **record} for name, split in splits.items() for record in lists[name]]
     columns = [value for value in mapping.values() if isinstance(value, (list, tuple)) and len(value) > 1]
     if lists and len(columns) <= len(lists):
         return list(max(lists.values(), key=len))
@@ -80,10 +81,22 @@ def _catboost(meta: Mapping[str, Any], iterations: Sequence[Mapping[str, Any]]) 
 def find_points(document: object) -> dict[str, Curve] | None:
     """Return the points of each curve, if that is all a document holds, or None if it has another form."""
     if isinstance(document, Mapping):
-        return dict(_named(document)) or None
+        return _without_common_parts(dict(_named(document))) or None
     records = document if isinstance(document, (list, tuple)) and _are_records(document) else ()
     found = {str(each["name"]): points_of(each) for each in records if "name" in each}
     return {name: points for name, points in found.items() if points} or None
+
+
+def _without_common_parts(curves: Mapping[str, Curve]) -> dict[str, Curve]:
+    """Return the curves without the first and last parts of their names, a/b/c, that all of them share."""
+    paths = [name.split("/") for name in curves]
+    least = min(map(len, paths), default=0)
+    if len(paths) < 2 or least < 2:
+        return dict(curves)
+    first = next((i for i in range(least - 1) if len({path[i] for path in paths}) > 1), least - 1)
+    last = next((i for i in range(least - first) if len({path[-1 - i] for path in paths}) > 1), 0)
+    names = ("/".join(path[first : len(path) - last]) for path in paths)
+    return dict(zip(names, curves.values(), strict=True))
 
 
 def _named(mapping: Mapping[Any, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Curve]]:
@@ -115,7 +128,8 @@ def points_of(value: object) -> Curve | None:
 
 
 def _first(mapping: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((mapping[name] for name in names if name in mapping), None)
+    found = next((mapping[name] for name in names if name in mapping), None)
+    return found[0] if isinstance(found, list) and len(found) == 1 else found
 
 
 def _pair(cells: object) -> tuple[Any, Any]:

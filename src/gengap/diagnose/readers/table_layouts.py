@@ -30,6 +30,7 @@ SETTING = re.compile(r"(rank|params?)(_|$)")  # columns of a search, with a row 
 ITEM = re.compile(r"(.*/)?(model|method|classifier|algorithm|file|image|sample|patient|subject)([ _]?(name|id))?")
 TIME = re.compile(r"\d[-/:.]\d+[-/:]\d")
 MOMENT = re.compile(r"epoch|step|iter|ckpt|checkpoint", re.IGNORECASE)
+GAPS = 1 / 3  # of a curve's values that are NaN, from which on they are no signs of divergence
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
 
@@ -87,6 +88,8 @@ def _seed(table: LogTable, cell: object, i: int) -> int:
 def _pivoted(table: LogTable, roles: Mapping[str, str]) -> LogTable:
     """Return a table with a row for each split as one with a column for each split, named split/metric."""
     splits = list(map(split_word, table.columns[roles["split"]]))
+    if len(unknown := set(splits) - SPLITS.keys() - {""}) == 1 and all(SPLITS.get(s) != "train" for s in splits):
+        splits = ["train" if s in unknown else s for s in splits]  # MACE's "opt" beside "eval"
     columns: dict[str, Sequence[object]] = {}
     check_points(table.file, len(set(splits)) * len(table) * (len(table.columns) - len(roles)))
     for name, cells in table.columns.items():
@@ -117,7 +120,7 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
         elif fault:
             raise DataError(f"{table.file}, {fault}. Put a number there, or leave it empty.")
         if len(at):
-            found[name] = at, values
+            found[name] = _without_gaps(at, values)
     x, axis_note = _positions(table, roles, rows, [at for at, _ in found.values()])
     notes = [*axis_note, *notes]
     other = [name for name in metrics if name not in found]
@@ -144,6 +147,21 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
         decided = [*notes, *more, *diverged]
         logs.append(build_log(table.file, title, seed, curves, other, decided, inner, empty))
     return logs
+
+
+def _without_gaps(at: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a curve without the NaN between its values, where MATLAB has no validation.
+
+    NaN for longer than between any two values is kept at the end: the run diverged.
+    """
+    finite = np.flatnonzero(np.isfinite(values))
+    gaps = np.diff(finite)
+    if not len(gaps) or len(finite) > (1 - GAPS) * len(values):
+        return at, values
+    last = finite[-1]
+    diverged = np.arange(last + 1, len(values)) if len(values) - last > gaps.max() else finite[:0]
+    kept = np.append(finite, diverged)
+    return at[kept], values[kept]
 
 
 def _names_of_rows(table: LogTable) -> str | None:
@@ -255,8 +273,8 @@ def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
     by_name = assign(metric for split, metric in places if not split)
     curves, other = [], []
     for (split, metric), js in places.items():
-        known = SPLITS.get(split.lower())
-        key = (known, _without(known, metric)) if known else by_name.get(metric) if not split else None
+        known = _key_of(split, metric)
+        key = known or (by_name.get(metric) if not split else None)
         if key is None:
             other.append(f"{split}/{metric}" if split else metric)
         else:
@@ -265,10 +283,14 @@ def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
     return [build_log(table.file, run, seed, curves, other, [*notes, *table.notes])]
 
 
-def _without(split: str, metric: str) -> str:
-    """Return a metric's name without its split, which Comet writes both in the name and in a column."""
-    named = parse(metric)
-    return named[1] if named and named[0] == split and named[1] else metric
+def _key_of(split: str, metric: str) -> CurveKey | None:
+    """Return the key of a curve whose split a column names.
+
+    A split in the metric's name counts more: Comet's column says which part of the program logged val_loss.
+    """
+    own, bare = parse(metric) or ("", "")
+    known = (own if bare else "") or SPLITS.get(split.lower())
+    return (known, bare if own == known and bare else metric) if known and split else None
 
 
 def build_log(

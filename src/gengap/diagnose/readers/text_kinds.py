@@ -19,6 +19,7 @@ from gengap.diagnose.readers.literals import has_literals, read_literals
 from gengap.diagnose.readers.log_table import LogTable
 from gengap.diagnose.readers.notebooks import is_notebook, read_notebook, table_text
 from gengap.diagnose.readers.table_layouts import read_log_table
+from gengap.diagnose.readers.text_encoding import encoding_of
 from gengap.diagnose.readers.tracker_points import are_points, read_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, GengapError
@@ -155,7 +156,7 @@ def decoded_head(path: Path, file: str) -> str:
     """Return the first characters of a text file. Raises DataError if it is no text, or empty."""
     with path.open("rb") as opened:
         start = opened.read(HEAD)
-    encoding = text_tables.encoding_of(start)
+    encoding = encoding_of(start)
     if encoding.startswith("utf-8") and b"\0" in start:
         raise DataError(
             f"{file}: this is no text, and no kind of file that is known here: Parquet, Arrow, Feather or "
@@ -171,7 +172,7 @@ def decoded_blocks(path: Path) -> Iterator[str]:
     """Yield the text of a file in blocks; bytes that are no text are replaced."""
     with path.open("rb") as opened:
         start = opened.read(BLOCK)
-        decoder = codecs.getincrementaldecoder(text_tables.encoding_of(start[:HEAD]))(errors="replace")
+        decoder = codecs.getincrementaldecoder(encoding_of(start[:HEAD]))(errors="replace")
         while start:
             yield decoder.decode(start)
             start = opened.read(BLOCK)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
 import re
@@ -15,6 +14,7 @@ from gengap.diagnose.readers.documents import read_nested, table_of_records
 from gengap.diagnose.readers.literals import read_literals
 from gengap.diagnose.readers.log_table import NOT_LOGGED, LogTable, check_points, number
 from gengap.diagnose.readers.table_layouts import read_log_table
+from gengap.diagnose.readers.text_encoding import encoding_of
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 from gengap.files.delimited import HEAD_LINES, find_head, has_decimal_commas, with_point
@@ -25,7 +25,7 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
 def decoded(content: bytes, file: str) -> str:
-    """Return the text of a file, in UTF-8 or UTF-16. Raises DataError if there is none, or if it is no text."""
+    """Return the text of a file. Raises DataError if there is none, or if it is no text."""
     encoding = encoding_of(content)
     try:
         if encoding == "utf-8-sig" and b"\0" in content:
@@ -38,18 +38,6 @@ def decoded(content: bytes, file: str) -> str:
     if not text.strip():
         raise DataError(f"{file}: the file is empty. Give a log of at least one epoch.")
     return text
-
-
-def encoding_of(start: bytes) -> str:
-    """Return the encoding of a text that starts with these bytes: UTF-8, or UTF-16 as PowerShell writes it."""
-    start = start[:4096]
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if len(start) > 3 and start[1::2].count(0) > len(start) * 0.4:
-        return "utf-16-le"
-    if len(start) > 3 and start[::2].count(0) > len(start) * 0.4:
-        return "utf-16-be"
-    return "utf-8-sig"
 
 
 def read_csv_log(text: str, file: str) -> list[Log]:
@@ -119,6 +107,10 @@ def _cells(
         if len(cells) < len(header) and line >= text.count("\n") and not text.endswith(("\n", "\r")):
             notes.append(Message("read-cut-off", {"line": line}))
             continue
+        text_below = len(cells) == 1 < len(header) and bool(lines) and not _is_number(cells[0])
+        if text_below and all(len(others) < len(header) for others in reader):
+            notes.append(Message("read-text-below", {"line": line}))
+            break
         if len(cells) != len(header):
             raise DataError(f"{file}, line {line}: {len(cells)} fields, expected {len(header)}. Correct that line.")
         lines.append(line)

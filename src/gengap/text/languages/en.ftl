@@ -481,6 +481,7 @@ read-header-again = Line { $line } repeats the column names and was left out.
 read-restart-continued = Epochs start again at { $epoch } after { $after }: counted on, as one run (--restart split for two).
 read-restart-split = Epochs start again: read as { $count } runs (--restart continue for one).
 read-cut-off = The last line, { $line }, is cut off and was left out.
+read-text-below = Text below the table, from line { $line } on, was left out.
 read-fewer-values = { $column } has { $count } values for { $rows } epochs: read as one every { $every }.
 read-broken-events = { $file } is cut off or broken after { $events } events: those were read.
 read-no-events = { $file } is not an event file of TensorBoard, or is broken at its start.

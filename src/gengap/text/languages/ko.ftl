@@ -407,6 +407,7 @@ read-header-again = { $line }번째 줄은 열 이름을 되풀이하므로 뺐�
 read-restart-continued = 에포크가 { $after } 다음에 { $epoch }부터 다시 시작합니다: 한 실행으로 이어서 셉니다 (둘로 나누려면 --restart split).
 read-restart-split = 에포크가 다시 시작합니다: 실행 { $count }개로 읽었습니다 (하나로 이으려면 --restart continue).
 read-cut-off = 마지막 줄({ $line }번째)은 잘려 있어 뺐습니다.
+read-text-below = 표 아래 { $line }번째 줄부터의 글은 뺐습니다.
 read-fewer-values = { $column }: 에포크 { $rows }개에 값이 { $count }개입니다. { $every }개마다 하나로 읽었습니다.
 read-broken-events = { $file }: 이벤트 { $events }개 뒤에서 잘렸거나 깨져 있습니다. 그 앞까지 읽었습니다.
 read-no-events = { $file }: 텐서보드의 이벤트 파일이 아니거나 시작부터 깨져 있습니다.

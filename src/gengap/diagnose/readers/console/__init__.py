@@ -14,9 +14,10 @@ The grammar, line by line:
   acc 0.9`), behind the value (`0.5 (val), `), or as a heading above (`Validating`), until the next epoch, or for
   all epochs of a block below a block of another split. Names without one are training.
 - **Table**: a line of names, with rows of as many cells. See `tables`.
-- **Left out**: best and previous values, rates, times, counters, settings, checkpoint messages.
+- **Left out**: best and previous values, rates, times, counters, settings, checkpoint messages, tests, code.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
-- A value is counted once: of several phrases for one metric, the log's most frequent one counts.
+- A value is counted once: of several phrases for one metric, the log's most frequent one counts. A tag before the
+  line (`[lfw]`) is a part of the phrase.
 - **No training**: values without an epoch, if there are fewer than four, if a setting changes from one to the next,
   or if a name stands above each; and sentences with a value each. See `training_signs`.
 

@@ -43,7 +43,7 @@ class Collector:
         tabular: Number of values that stood in tables.
         best: The last number called "best" beside a metric without a name, or None.
         cut_off: Whether the last line was left out because it is cut off.
-        sentences: Whether values stand in sentences.
+        sentences: Whether values stand in sentences, or beside lines of a program.
         once: Lines of words without values that came once, with the number of rows above each.
     """
 
@@ -186,7 +186,7 @@ class Collector:
 
     def _apply(self, texts: tuple[str, ...], template: Template, found: Sequence[str]) -> None:
         """Take the places and values of a line."""
-        self.sentences = self.sentences or template.sentence
+        self.sentences = self.sentences or template.sentence or template.code
         if template.places:
             self._place(template, found)
         self._head(template)

@@ -154,9 +154,15 @@ def _plain_patterns(values: Sequence[Named], numbers: Sequence[str]) -> dict[int
 
 
 def stands_in_bar(template: Template, numbers: Sequence[str]) -> bool:
-    """Return whether a line has a batch number, or behind its first number one such as 3/20 or 1-50batch."""
-    named = any(place.kind == "batch" for place in template.places)
-    return named or any(map(n.is_progress, numbers[1:]))
+    """Return whether a line has a batch number, or behind its first number one such as 3/20 or 1-50batch.
+
+    Values of both splits are those of an evaluation, which a batch or step with a name does not change.
+    """
+    named = {place.number for place in template.places if place.kind in ("batch", "step")}
+    bars = {i for i, number in enumerate(numbers) if i and n.is_progress(number)}
+    if template.evaluation:
+        return not bars <= named
+    return bool(bars) or any(place.kind == "batch" for place in template.places)
 
 
 def _pattern(

@@ -27,7 +27,9 @@ LONGEST_NAME = 60
 AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
 COUNTS = re.compile(r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows)\s*[),;|.]")
 REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
+COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*)?:\s*")  # loss of 9 batches: 0.5
 INDEX = re.compile(r"#\s*$")
+TAG = re.compile(r"\s*\[[A-Za-z_]\w*\]")
 BEST_BEFORE = re.compile(
     r"\W*best\W+(?:metric|result|score|performance)s?\W*", re.I
 )  # behind it, values come again
@@ -83,6 +85,7 @@ class _LineReader:
             for i, phrase in enumerate(phrases)
         ]
         self._texts = texts
+        self._tag = found[0] if (found := TAG.match(texts[0])) else ""  # [lfw], the name of a data set
         self._carried: str | None = None  # the split that the line named before, as a word of its own
         self._glued: str | None = None  # the split in a name such as val_loss
         self._metric = ""  # the metric that the line named before
@@ -102,6 +105,8 @@ class _LineReader:
             split = self._behind[i]
             name = f"{split} {self._metric}".strip()
             self.found.append(Named(i, name, canonical_name(split, self._metric), True, f"{name} behind"))
+        elif (name := name_of_step(self._texts, self._phrases, i - 1)) is not None:
+            self._take_behind_step(i, name)
         elif phrase.name in ("", "/") or self._has_name_behind(i - 1):
             self._take_unnamed(i)
         elif self._is_no_value(i):
@@ -142,14 +147,9 @@ class _LineReader:
         return both and self._is_last(i - 1) and not self._phrases[i].name
 
     def _take_unnamed(self, i: int) -> None:
-        """Take a number without a name: an average, the second of a pair, or one before its name.
-
-        Or one behind its name and the step: `Valid MRR at step 1000: 0.31`, `Validation loss 2000: 0.51`.
-        """
+        """Take a number without a name: an average, the second of a pair, or one before its name."""
         texts, last = self._texts, self.found[-1] if self.found else None
-        if (name := name_of_step(texts, self._phrases, i - 1)) is not None:
-            self._take_behind_step(i, name)
-        elif last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
+        if last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
             self.found[-1] = last._replace(average=i) if last.number == i - 1 else last
         elif last and last.second and re.fullmatch(r"\s*[/,|]\s*", texts[i]):
             self.found.append(last._replace(number=i, canonical=last.second, second=""))
@@ -157,7 +157,7 @@ class _LineReader:
             self.found.append(named)
 
     def _take_behind_step(self, i: int, name: str) -> None:
-        """Take a number behind a name and the step, in place of the step."""
+        """Take a number behind a name and the step, in place of the step: `Valid MRR at step 1000: 0.31`."""
         plain = in_plain_english(name)
         split = next(iter(splits_in_order(plain)), None)
         canonical = canonical_name(split, without_splits(plain))
@@ -189,7 +189,7 @@ class _LineReader:
             self._carry(split, from_value=True)
         self._glued = split or self._glued
         self._taken.add((split or "", bare.lower()))
-        form = self._phrases[i].name
+        form = f"{self._tag}{self._phrases[i].name}"
         self.found.append(Named(i, name, canonical_name(split, bare), split is not None, form))
 
     def _with_split(self, i: int, name: str) -> tuple[str, str, list[str]]:
@@ -248,8 +248,8 @@ def _split_before(phrase: str, name: str) -> str | None:
 
 
 def name_of_step(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> str | None:
-    """Return the metric that a step's number stands behind, if its value follows after a colon."""
-    if i < 0 or i + 2 >= len(texts) or not phrases[i].name or texts[i + 1].strip() != ":":
+    """Return the metric that a step or a count stands behind, if its value follows after a colon."""
+    if i < 0 or i + 2 >= len(texts) or not phrases[i].name or not COLON.fullmatch(texts[i + 1]):
         return None
     name = metric_name(AT_STEP.sub("", phrases[i].name))
     return name if name and is_metric(without_splits(in_plain_english(name))) else None

@@ -50,7 +50,7 @@ def counted(text: str) -> float | None:
     if text.isdecimal():
         return float(text[:15])
     first, slash, second = text.partition("/")
-    if slash and first.isdecimal() and second.isdecimal():
+    if slash and first.isdecimal() and second.rstrip(".").isdecimal():
         return float(first[:15])
     try:
         number = float(text)

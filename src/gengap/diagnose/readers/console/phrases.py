@@ -9,7 +9,7 @@ from gengap.diagnose.metric_names import direction
 from gengap.diagnose.metric_words import PHRASES, SPLITS, in_english
 
 EPOCH = {"epoch", "ep", "epochs_trained"}
-STEP = {"step", "iter", "iteration", "it", "round", "update", "updates", "num_updates", "up", "itr"}
+STEP = {"step", "iter", "iteration", "it", "round", "update", "updates", "num_updates", "up", "itr", "itn"}
 STEP |= {"boosting_round"}
 BATCH = {"batch", "minibatch", "mb"}
 RUN = {"fold", "run", "trial"}
@@ -22,7 +22,6 @@ SUMMARY |= {
     "tol",
     "patience",
     "threshold",
-    "target",
     "delta",
     "improvement",
     "smallest",
@@ -44,6 +43,9 @@ SUMMARY |= {
     "coefficient",
     "copypaste",
 }
+SETTINGS = {"c", "k", "alpha", "lambda", "gamma", "degree", "degrees", "depth", "param", "reg", "regularization"}
+SETTINGS |= {"neighbors", "neighbours", "hidden", "units", "layers", "components", "bottleneck", "estimators"}
+SETTINGS |= {"dropout", "features", "leaves", "clusters", "sample", "image", "patient", "size"}
 TIMED = {"time", "batch", "reader", "data", "iter"}  # before "cost" they make it a duration
 COUNTED = {"images", "samples", "size", "batches", "rows", "files", "examples", "seed", "workers", "port", "pid"}
 COUNTED |= {
@@ -174,7 +176,7 @@ def words(text: str) -> list[str]:
 
 
 def _uncamel(text: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", text)
+    return re.sub(r"(?<=[A-Za-z][a-z])(?=[A-Z][a-z])", "_", text)  # but mIoU is a word
 
 
 def split_of(text: str) -> str | None:
@@ -257,7 +259,7 @@ def metric_name(segment: str) -> str | None:
         return None
     if "last" in found and not any(map(is_metric, words(" ".join(taken)))):  # loss: 0.5, last: 0.6
         return None
-    if found & SUMMARY or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
+    if (found & SUMMARY and not ends & SETTINGS) or ends & (EPOCH | STEP | BATCH | RUN) or ends & COUNTED:
         return None
     joined = " ".join(taken)
     if is_metric(taken[-1]):  # #Training loss, in a comment; #test is a number of rows

@@ -26,7 +26,7 @@ def in_plain_english(name: str) -> str:
         name = re.sub(r"^cv_agg-(?=train|valid)", "", name).replace("cv_agg-", "validation-")
     if (english := in_english(name.lower())) != name.lower():
         name = " ".join(english.split())
-    name = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name)
+    name = re.sub(r"(?<=[A-Za-z][a-z])(?=[A-Z][a-z])", "_", name)
     return GLUED.sub(r"\1_", name) if GLUED.match(name) else name
 
 

@@ -220,10 +220,13 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
     for order, cells in enumerate(axes.values()):
         x = np.asarray(cells, np.float64)
         lost, total = _lost(x, judged)
-        ranked.append((lost > 0.2 * total, order, x))
+        same = cells is found.rows.step and all(np.ptp(x[curve.rows]) == 0 for curve in judged)  # Iter [200/200]
+        ranked.append((lost > 0.2 * total or (same and total > len(judged)), order, x))
     bad, _, x = min(ranked, key=lambda each: each[:2])
     if bad:
         return np.arange(len(found.rows.run), dtype=np.float64), curves, []
+    if any(_starts_in_epochs(found, x, curve) for curve in judged):
+        return np.arange(len(x), dtype=np.float64), curves, [Message("read-steps-of-epochs")]
     x = np.ceil(_with_begin(x))  # what is logged at 0.25 and at 1.0 belongs to the first epoch
     kept = []
     for curve in curves:
@@ -231,6 +234,13 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
         if usable.any():
             kept.append(curve._replace(rows=curve.rows[usable], values=curve.values[usable]))
     return x, kept, []
+
+
+def _starts_in_epochs(found: Collector, x: np.ndarray, curve: Curve) -> bool:
+    """Return whether a curve's steps start again with each epoch, and with nothing else."""
+    epoch = np.asarray(found.rows.epoch)[curve.rows]
+    back = np.diff(x[curve.rows]) < 0
+    return bool(back.any()) and bool((np.diff(epoch)[back] > 0).all())
 
 
 def _with_begin(x: np.ndarray) -> np.ndarray:

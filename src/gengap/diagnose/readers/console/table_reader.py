@@ -16,6 +16,7 @@ from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
 RULE = re.compile(r"[\s|+:=─━═╌┄_-]+")
 WORD = re.compile(r"[A-Za-z][\w@/.-]*")
 MARK = re.compile(r"\s*\[(?:\s*\d+%\s*|-+)\]\s+")  # [   10%      ], before a row
+QUOTED = re.compile(r"(?:>\s?)+|\*\*")  # > | 1 | **0.5** |
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--"}
 TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
 LONGEST_NAME = 60
@@ -182,6 +183,8 @@ def _row(header: Header, line: str) -> list[str] | None:
         return None
     if len(cells) == len(header.names) + 1 and header.cut in (_by_blanks, _by_gaps) and cells[0].isdecimal():
         cells = cells[1:]  # the index that pandas and R print
+    while len(cells) > len(header.names) and header.cut is not _by_blanks and not NUMBER.fullmatch(cells[-1]):
+        cells = cells[:-1]  # a remark
     if len(cells) != len(header.names):
         return None
     filled = [cell for cell in cells if cell.lower() not in NONE]
@@ -199,7 +202,9 @@ def _sum(cell: str) -> str:
 
 
 def _bare(line: str) -> str:
-    """Return a row without the progress bar behind it, as YOLO prints it, and without a mark before it."""
+    """Return a row without the progress bar behind it, as YOLO prints it, and without marks and emphasis."""
+    if line.startswith(">") or "**" in line:
+        line = QUOTED.sub("", line)
     if "[" in line and (mark := MARK.match(line)):
         line = line[mark.end() :]
     if "/s" not in line:

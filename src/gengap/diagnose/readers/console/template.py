@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gengap.diagnose.metric_names import parse
+from gengap.diagnose.metric_names import direction, parse
 from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.console.line_values import (
     AT_STEP,
@@ -22,8 +22,13 @@ from gengap.diagnose.readers.console.split_positions import is_index
 
 SKIPPED = re.compile(
     r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve"
-    r"|\breached\b|\bimproved by\b|was not in top",  # lines of checkpoints tell of some epochs only
+    r"|\breached\b|\bimproved by\b|was not in top"  # lines of checkpoints tell of some epochs only
+    r"|\b(?:passed|failed)\b",  # of tests
     re.I,
+)
+PROGRAM = re.compile(  # a line of code, perhaps as a compiler or a test prints it; prints of text are none
+    r"\s*(?:[>E]\s+|#\s*\|\s*)?(?:assert\b|(?:let|const|var|double|float)\s+\w+\s*=|def\s+\w+\(|return\s+[a-z_({\[]"
+    r"|(?:if|elif|for|while|with)\b[^:]*:\s*$|\w+\s*=\s*\{|[a-z_]\w*\.[\w.]*\((?![\"'`f]))"
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
 LOGGED_AS = re.compile(r"^[^\]]{0,80}\]\s")  # what a logger writes before a message
@@ -33,6 +38,7 @@ FINAL_HEADING = re.compile(r"\W*final\s+(?:epoch|results?|evaluation|metrics?|sc
 BESIDE_SPLITS = {"phase", "set", "data", "dataset", "split", "epochs", "results", "history", "curve"}
 FINAL = "final"  # the context of values that were logged before
 SAID = re.compile(r"\b(?:is|was|were)\s+$")
+HELD_OUT = {"validation", "test"}
 BAR_BEFORE = re.compile(r"\|\s*$")
 
 
@@ -55,6 +61,8 @@ class Template:
         best: The number called "best", or -1: it shows which direction is better.
         sentence: Whether a verb stands before a value: the loss was 0.5.
         title: Whether this is a heading of a split and nothing else, as may stand above all epochs of a split.
+        code: Whether this is a line of a program.
+        evaluation: Whether it has values of training and of held-out rows.
     """
 
     places: tuple[Place, ...] = ()
@@ -63,6 +71,8 @@ class Template:
     best: int = -1
     sentence: bool = False
     title: bool = False
+    code: bool = False
+    evaluation: bool = False
 
 
 def parse_template(texts: Sequence[str]) -> Template:
@@ -70,6 +80,8 @@ def parse_template(texts: Sequence[str]) -> Template:
     line = "#".join(texts)
     if SKIPPED.search(line):
         return Template()
+    if PROGRAM.match(line):
+        return Template(code=True)
     phrases = [cut(text) for text in texts[:-1]]
     places, values = _places(texts, phrases), read_values(texts, phrases)
     if (epoch := _bar_of_epochs(texts, places, values)) is not None:
@@ -81,7 +93,9 @@ def parse_template(texts: Sequence[str]) -> Template:
     best = next((i for i, phrase in enumerate(phrases) if phrase.name.lower() == "best"), -1)
     sentence = any(SAID.search(texts[named.number]) for named in values)
     title = context is not None and _is_title(line)
-    return Template(tuple(places), tuple(values), context, best, sentence, title)
+    splits = {(parse(named.canonical) or ("", ""))[0] for named in values}
+    evaluation = "train" in splits and not splits.isdisjoint(HELD_OUT)
+    return Template(tuple(places), tuple(values), context, best, sentence, title, evaluation=evaluation)
 
 
 def _is_title(line: str) -> bool:
@@ -108,7 +122,7 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
             found.append(Place("step" if AT_STEP.search(phrase.name) else "count", i, ""))
         elif not phrase.name and not phrase.context and not any(p.kind in ("epoch", "step") for p in found):
             starts = all(not earlier.name and not earlier.context for earlier in phrases[:i])
-            if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s", texts[i + 1]):
+            if starts and re.match(r"\s*[\]:,)\t|/-]|\s|$|[.]\s|\([a-z]\)", texts[i + 1]):
                 found.append(Place("count", i, ""))
         elif _is_batch_of(texts, i):
             found.append(Place("batch", i, ""))
@@ -117,7 +131,7 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         elif is_index(texts, phrases, i):
             found.append(Place("batch" if phrase.separator.endswith("[") else "count", i, ""))
         glued = texts[i + 1].lower().startswith("epoch")
-        if (not phrase.name or glued) and _ends_in_epoch(texts, i):
+        if (phrase.name in ("", "第") or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))
     return found
 
@@ -137,9 +151,9 @@ def _is_batch_of(texts: Sequence[str], i: int) -> bool:
 
 def _bar_of_epochs(texts: Sequence[str], places: Sequence[Place], values: Sequence[Named]) -> Place | None:
     """Return the epoch in `7/14 [..., loss=0.5, val_loss=0.6]`, a bar of epochs as both splits show."""
-    splits = {parse(named.canonical) for named in values}
-    held_out = any(key is not None and key[0] in ("validation", "test") for key in splits)
-    if any(place.kind != "count" for place in places) or not held_out or len(splits) < 2:
+    keys = (parse(named.canonical) for named in values)
+    splits = {key[0] for key in keys if key is not None and direction(key[1]) is not None}
+    if any(place.kind != "count" for place in places) or splits <= HELD_OUT or splits.isdisjoint(HELD_OUT):
         return None
     bars = (i for i in range(len(texts) - 1) if BAR_BEFORE.search(texts[i]) and texts[i + 1].startswith(" ["))
     return next((Place("epoch", i, "") for i in bars), None)

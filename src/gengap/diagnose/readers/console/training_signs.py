@@ -6,20 +6,17 @@ a setting that changes from line to line, or a name of its own above each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, direction, parse
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
-from gengap.diagnose.readers.console.phrases import split_of, words
+from gengap.diagnose.readers.console.phrases import SETTINGS, split_of, words
 
 LEAST = 4  # values of a curve without an epoch or step; fewer are results of models or tasks
 NAMED = 0.8  # of the gaps between values, from which on lines of their own words name the values
-SETTINGS = {"c", "k", "alpha", "lambda", "gamma", "degree", "degrees", "depth", "param", "reg", "regularization"}
-SETTINGS |= {"neighbors", "neighbours", "hidden", "units", "layers", "components", "bottleneck"}
-SETTINGS |= {"dropout", "features", "leaves", "clusters", "sample", "image", "patient"}
 
 
 def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[str, CurveKey]) -> bool:
@@ -29,12 +26,12 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
         return False
     alone = all(len(column.rows) < 2 for column in curves)
     if max(_places(found.rows.epoch), _places(found.rows.step)) > (not alone):
-        unknown = all(direction((parse(column.canonical) or ("", ""))[1]) is None for column in curves)
+        unknown = not any(map(_is_known, curves))
         few = all(len(column.rows) < LEAST for column in curves)
         return not ((alone and found.sentences) or (few and unknown)) or _are_logged_again(found, curves)
-    others = [column for name, column in columns.items() if name not in keys]
     named = _have_names(found, curves)
-    return _are_logged_again(found, curves) and not named and not _are_ordered_by_settings(curves, others)
+    settings = _are_ordered_by_settings(curves, columns.values())
+    return _are_logged_again(found, curves) and not named and not settings
 
 
 def _places(cells: Sequence[float]) -> int:
@@ -56,19 +53,25 @@ def _have_names(found: Collector, curves: Sequence[Column]) -> bool:
     return int(((gaps > 0) & (gaps < len(rows))).sum()) >= NAMED * (len(rows) - 1) > 0
 
 
-def _are_ordered_by_settings(curves: Sequence[Column], others: Sequence[Column]) -> bool:
+def _are_ordered_by_settings(curves: Sequence[Column], columns: Iterable[Column]) -> bool:
     """Return whether each value has a setting that changes: `C: 0.1 test loss: 0.5`.
 
     Beside results of a test alone, any number that only rises or only falls is a setting.
     """
-    rows = {tuple(column.rows) for column in curves}
+    known = [column for column in curves if _is_known(column)]
+    rows = {tuple(column.rows) for column in known or curves}
     tested = all(split_of(column.form) == "test" for column in curves)
-    for column in others:
-        if tuple(column.rows) not in rows or parse(column.canonical) is None:
+    for column in columns:
+        if tuple(column.rows) not in rows or column in known or parse(column.canonical) is None:
             continue
         steps = np.diff(np.asarray(column.values, np.float64))
         ordered = bool((steps > 0).all() or (steps < 0).all())
-        known = not SETTINGS.isdisjoint(words(column.form)) and bool((steps != 0).all())
-        if len(steps) and (known or (tested and ordered)):
+        apart = bool((steps != 0).all()) and 2 * len(set(column.values)) > len(column.values)
+        named = not SETTINGS.isdisjoint(words(column.form)) and apart
+        if len(steps) and (named or (tested and ordered)):
             return True
     return False
+
+
+def _is_known(column: Column) -> bool:
+    return direction((parse(column.canonical) or ("", ""))[1]) is not None
