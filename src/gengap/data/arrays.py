@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gengap.data.rows import MAX_STRATA, Rows, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random
 from gengap.data.table_summary import TableSummary
+from gengap.data.texts import check_no_texts, vectorise, words_of
 from gengap.errors import SourceError, UsageError, reason
 from gengap.files.limits import check_archive
 from gengap.options.study_options import DataSpec
@@ -40,6 +41,7 @@ class GivenRows:
         split: How they were split.
         batch: Rows of a batch of the loader, if one was given.
         classes: Names of the classes in the order of their labels, of a folder of images.
+        words: The word of each token, of texts.
     """
 
     name: str
@@ -49,10 +51,16 @@ class GivenRows:
     split: Message
     batch: int | None = None
     classes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 def load_given_rows(
-    source: Any, validation: Any, spec: DataSpec, images: ImageForm | None = None, seed: int = 0
+    source: Any,
+    validation: Any,
+    spec: DataSpec,
+    images: ImageForm | None = None,
+    texts: Any = None,
+    seed: int = 0,
 ) -> GivenRows:
     """Read rows of any shape and split them.
 
@@ -62,6 +70,7 @@ def load_given_rows(
         validation: Validation rows in the same forms; None splits the source.
         spec: `rows`, `train` and `validation`; options for tables are refused.
         images: What the model takes; None if the source is no folder of images.
+        texts: A layer that makes tokens of the texts in x; see `gengap.data.texts.vectorise`.
         seed: Seed of the split.
 
     Raises:
@@ -79,22 +88,31 @@ def load_given_rows(
         if path is not None and images is not None and held_out.is_dir():
             check_classes(path, held_out)
         validation, _ = _read(held_out, images, None)
-    rows, batch = to_rows("the rows", source)
+    rows, batch = to_rows("the rows", source, texts=True)
     rows = rows if spec.rows is None else rows.map(lambda array: array[: spec.rows])
     origin = str(path) if path is not None else _kind(source)
     name = short_name(str(path)) if path is not None else "arrays"
     if validation is not None:
-        other, _ = to_rows("validation", validation)
+        other, _ = to_rows("validation", validation, texts=True)
         _check_equal(rows, other)
         split = Message("rows-split-given")
-        return GivenRows(name, origin, rows, other, split, batch, classes)
+        return _with_tokens(GivenRows(name, origin, rows, other, split, batch, classes), texts)
     sizes = SplitSizes.of(spec, len(rows))
     labels = _labels(rows)
     parts = split_at_random(labels, len(rows), sizes, seed, origin)
     chosen, held = np.sort(parts[0]), np.sort(parts[1])
     train, held_out = rows.map(lambda array: array[chosen]), rows.map(lambda array: array[held])
     code = "table-split-random" if labels is None else "table-split-stratified"
-    return GivenRows(name, origin, train, held_out, Message(code, {"seed": seed}), batch, classes)
+    found = GivenRows(name, origin, train, held_out, Message(code, {"seed": seed}), batch, classes)
+    return _with_tokens(found, texts)
+
+
+def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
+    if texts is None:
+        check_no_texts(rows.train)
+        return rows
+    train, validation = vectorise((rows.train, rows.validation), texts)
+    return replace(rows, train=train, validation=validation, words=words_of(texts))
 
 
 def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:

@@ -113,7 +113,7 @@ def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
     return rows.map(lambda array: array[chosen])
 
 
-def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | None]:
+def to_rows(name: str, data: Any, floats: str = "float32", *, texts: bool = False) -> tuple[Rows, int | None]:
     """Return data as rows, and the size of its batches if it has any.
 
     Args:
@@ -122,6 +122,7 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
             lists, tuples or dicts of them; or a `tf.data.Dataset`, PyTorch or Grain loader,
             `keras.utils.PyDataset` or other iterable of such batches, which is read once.
         floats: The type of floating point numbers.
+        texts: Whether x may hold texts.
 
     Raises:
         UsageError: It is none of these, has no end, or holds values that are no numbers.
@@ -129,12 +130,12 @@ def to_rows(name: str, data: Any, floats: str = "float32") -> tuple[Rows, int | 
     if isinstance(data, Rows):
         return data, None
     if _is_pair(data):
-        return _rows(name, data, floats), None
+        return _rows(name, data, floats, texts), None
     if isinstance(data, (str, bytes, dict)) or hasattr(data, "shape") or hasattr(data, "columns"):
         raise UsageError(f"{name} is a {type(data).__name__}; expected {EXPECTED}")
     found, read = [], 0
     for batch in _batches(name, data):
-        found.append(_rows(f"{name}, batch {len(found)}", batch, floats))
+        found.append(_rows(f"{name}, batch {len(found)}", batch, floats, texts))
         read += sum(part.nbytes for part in _flat(found[-1]))
         if _may_be_endless(data, len(found), read):
             raise UsageError(
@@ -193,26 +194,31 @@ def _batches(name: str, data: Any) -> Iterator[Any]:
         raise UsageError(f"{name} is a {type(data).__name__}; expected {EXPECTED}")
 
 
-def _rows(place: str, pair: Any, floats: str) -> Rows:
+def _rows(place: str, pair: Any, floats: str, texts: bool) -> Rows:
     if not isinstance(pair, (tuple, list)) or len(pair) not in (2, 3):
         size = f" of {len(pair)}" if isinstance(pair, (tuple, list)) else ""
         raise UsageError(f"{place} is a {type(pair).__name__}{size}; expected (x, y) or (x, y, sample_weight)")
     named = zip(("x", "y", "sample_weight"), pair, strict=False)
-    arrays = [_nested(f"{place}: {name}", value, floats) for name, value in named]
+    arrays = [_nested(f"{place}: {name}", value, floats, texts and name == "x") for name, value in named]
     try:
         return Rows(*arrays)
     except ValueError as error:
         raise UsageError(f"{place}: {error}") from None
 
 
-def _nested(place: str, value: Any, floats: str) -> Any:
+def _nested(place: str, value: Any, floats: str, texts: bool) -> Any:
     """Convert all values to arrays; a list is one array unless it holds arrays."""
     if isinstance(value, (list, tuple)) and not any(hasattr(p, "shape") or isinstance(p, dict) for p in value):
-        value = np.asarray(value)
-    return map_arrays(lambda part: _array(place, part, floats), value)
+        # An array of texts would reserve the length of the longest one for each.
+        value = np.asarray(value, object if texts and _are_texts(value) else None)
+    return map_arrays(lambda part: _array(place, part, floats, texts), value)
 
 
-def _array(place: str, value: Any, floats: str) -> np.ndarray:
+def _are_texts(values: Sequence[Any]) -> bool:
+    return len(values) > 0 and all(isinstance(each, (str, bytes)) for each in values)
+
+
+def _array(place: str, value: Any, floats: str, texts: bool = False) -> np.ndarray:
     if hasattr(value, "columns") and hasattr(value, "shape"):
         columns = [_array(f"{place}, column {name!r}", value[name], floats) for name in value.columns]
         stacked = np.stack(columns, axis=1)
@@ -220,6 +226,9 @@ def _array(place: str, value: Any, floats: str) -> np.ndarray:
     if _comes_from(value, "torch") and hasattr(value, "detach"):
         value = value.detach().cpu()
     array = np.asarray(value)
+    if texts and array.dtype.kind in "USO" and array.ndim and _are_texts(flat := array.reshape(-1).tolist()):
+        decoded = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in flat]
+        return np.array(decoded, object).reshape(array.shape)
     if array.dtype == object:
         try:
             array = array.astype(None if any(isinstance(v, (str, bytes)) for v in array.flat) else np.float64)

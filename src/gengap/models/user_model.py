@@ -104,25 +104,27 @@ class ModelFunction:
         return model
 
 
-def import_model(name: str) -> Any:
-    """Import "module:name". Raises UsageError."""
+def import_model(name: str, option: str = "model") -> Any:
+    """Import "module:name", the value of an option. Raises UsageError."""
     module, _, function = name.partition(":")
     if not (module and all(map(str.isidentifier, (*module.split("."), *function.split("."))))):
-        raise UsageError(f"model {name!r}: expected module:function, as my_models:build for build in my_models.py")
+        raise UsageError(
+            f"{option} {name!r}: expected module:function, as my_models:build for build in my_models.py"
+        )
     try:
         with _current_folder_first():
             imported = importlib.import_module(module)
     except (Exception, SystemExit) as fault:
         if isinstance(fault, ModuleNotFoundError) and f"{module}.".startswith(f"{fault.name}."):
             places = f"neither in {Path.cwd()} nor in Python's path"
-            raise UsageError(f"model {name}: there is no module {fault.name!r}, {places}") from None
-        raise UsageError(f"model {name}: importing {module} raised {_error_text(fault)}") from fault
+            raise UsageError(f"{option} {name}: there is no module {fault.name!r}, {places}") from None
+        raise UsageError(f"{option} {name}: importing {module} raised {_error_text(fault)}") from fault
     try:
         return attrgetter(function)(imported)
     except AttributeError:
         names = [name for name, value in vars(imported).items() if inspect.isfunction(value) and name[0] != "_"]
         has = f"it has {', '.join(names)}" if names else "it has no functions"
-        raise UsageError(f"model {name}: {module} has no {function!r}; {has}") from None
+        raise UsageError(f"{option} {name}: {module} has no {function!r}; {has}") from None
 
 
 @contextmanager

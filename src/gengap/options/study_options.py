@@ -128,6 +128,8 @@ class RunSpec(Spec, frozen=True, kw_only=True):
             is cloned in all sizes and with all treatments; or a function `build(size, features, outputs)`, where
             `size` holds the units of a trial's hidden layers and trials with treatments are left out. Also its
             name as "module:function".
+        texts: Makes tokens of texts in x for a model that is cloned: a Keras `TextVectorization`, which is adapted
+            to the training rows unless it has a vocabulary. Also its name as "module:name".
         minutes: Minutes that the whole study may take. It trains what it can decide in this time, and says what it
             left out. Default: no limit.
         jobs: Number of small trials that train at the same time. Default: one for each core.
@@ -152,6 +154,9 @@ class RunSpec(Spec, frozen=True, kw_only=True):
             "Your own Keras model, or a function that returns it: see the docs.",
             "MODULE:FUNCTION",
         ),
+    ] = None
+    texts: Annotated[
+        Any, describe("The Keras TextVectorization that makes tokens of your texts: see the docs.", "MODULE:NAME")
     ] = None
     minutes: Annotated[
         Minutes | None, describe("Answer within N minutes, and say what was left out (default: no limit).")
@@ -197,6 +202,7 @@ class RunOptions(TypedDict, total=False):
     stop: Stop | None
     precision: Precision | None
     model: str | Callable[..., Any] | None
+    texts: Any
     minutes: float | None
     jobs: int | None
     backend: BackendName | None

@@ -30,7 +30,7 @@ SAMPLE_ROWS = 16
 
 
 def load_for_clones(
-    source: Any, validation: Any, data: DataSpec, plan: Plan, model: ModelSource
+    source: Any, validation: Any, data: DataSpec, plan: Plan, model: ModelSource, texts: Any = None
 ) -> tuple[Dataset, ClonedModels, Plan]:
     """Return the rows as a dataset, the models with their baselines, and the trials that apply.
 
@@ -38,12 +38,15 @@ def load_for_clones(
         UsageError: The rows or the model can't be used.
     """
     from gengap.models.cloned_models import ClonedModels
+    from gengap.models.user_model import import_model
     from gengap.train.own_baselines import fit_own_baselines
     from gengap.train.targets import check_targets
 
     images = _image_form(model) if _is_folder(source) else None
-    rows = load_given_rows(source, validation, data, images)
+    texts = import_model(texts, "texts") if isinstance(texts, str) else texts
+    rows = load_given_rows(source, validation, data, images, texts)
     models = ClonedModels(model, _sample(rows.train), rows.train.weights is not None)
+    models.words = rows.words
     for name, part in (("train", rows.train), ("validation", rows.validation)):
         check_targets(models.first, name, part, models.row_values.loss)
     if images is not None and models.guessed and not models.row_values.kind:
@@ -67,7 +70,7 @@ def costly_rows(
     if not isinstance(models, ClonedModels) or run is None or run not in results.runs:
         return None
     seed = results.seeds(run)[0] if chosen is None else chosen.seed
-    shown = ShownInput(min(models.images, default=None), min(models.tokens, default=None))
+    shown = ShownInput(min(models.images, default=None), min(models.tokens, default=None), models.words)
     return find_costly_rows(results, validation, run, seed, shown)
 
 

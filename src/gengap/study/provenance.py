@@ -39,7 +39,7 @@ def study_provenance(
     options = DataSpec.of(data).changed() | RunSpec.of(run).changed()
     if model is not None and model.importable:
         options["model"] = model.name
-    has_name = isinstance(source, (str, os.PathLike)) and not callable(options.get("model"))
+    has_name = isinstance(source, (str, os.PathLike)) and not any(map(callable, options.values()))
     return Provenance(
         versions={"gengap": import_module("gengap").__version__, "python": platform.python_version()} | _versions(),
         cores=usable_cores(),
@@ -90,7 +90,7 @@ def _call(source: Any, plan: Any, options: Mapping[str, Any]) -> str:
     else:
         rows = "(X, y)" if isinstance(source, tuple) else "table"
     values = {
-        name: getattr(value, "__name__", "build") if callable(value) else repr(value)
+        name: getattr(value, "__name__", name) if callable(value) else repr(value)
         for name, value in options.items()
     }
     keywords = "".join(f", {name}={value}" for name, value in values.items())

@@ -76,8 +76,8 @@ def study(
         **options: The fields of `DataSpec` and `RunSpec` in `gengap.options.study_options` as
             keywords: `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`,
             `keep`, `weight`, `class_weight`, `column`, `memory`, `seeds`, `max_epochs`, `only`, `stop`,
-            `precision`, `model`, `minutes`, `jobs`, `backend`, `address`, `out`. They replace those of `data`
-            and `run`.
+            `precision`, `model`, `texts`, `minutes`, `jobs`, `backend`, `address`, `out`. They replace those of
+            `data` and `run`.
 
     Returns:
         The finished trials with their histories, verdicts and conclusions.
@@ -101,13 +101,17 @@ def study(
     cloned = model is not None and not isinstance(model, ModelFunction)
     if held_out is not None and not cloned:
         raise UsageError("validation: expected a number of rows; validation rows are for a model that is cloned")
+    if run.texts is not None and not cloned:
+        raise UsageError(
+            "texts: for a model that is cloned. Columns of texts in a table need no layer: leave it out"
+        )
     plan, left_out = _adapt(load_clones_plan(plan) if cloned else load_plan(plan), run, cloned=cloned)
     with contextlib.ExitStack() as stack:
         folder = _open_folder(run, data, plan, stack)
         display = display or SilentDisplay()
         display = stack.enter_context(ProgressFiles(Path(run.out), display)) if run.out else display
         if model is not None and not isinstance(model, ModelFunction):
-            dataset, user_models, plan = load_for_clones(source, held_out, data, plan, model)
+            dataset, user_models, plan = load_for_clones(source, held_out, data, plan, model, run.texts)
         else:
             if isinstance(source, str) and source == "collider" and data.validation is None and data.rows is None:
                 data = DataSpec.of(data, validation=plan.built_in_validation)
