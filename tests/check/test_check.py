@@ -274,6 +274,21 @@ def test_a_scorer_of_the_users_own() -> None:
         gengap.check(Ridge(), *numbers(), scoring=lambda *_: 7.0)
 
 
+def test_an_estimator_that_changes_its_parameters_is_copied_too() -> None:
+    class Changing(Ridge):
+        """As CatBoost: its own copy of a list that it was given."""
+
+        def __init__(self, alpha: float = 1.0, names: list[str] | None = None) -> None:
+            super().__init__(alpha)
+            self.names = list(names or ())
+
+    with pytest.raises(RuntimeError, match="Cannot clone"):
+        clone(Changing(names=["a"]))
+    given = Changing(1e-3, names=["a"])
+    result = gengap.check(given, *numbers(), cv=3)
+    assert {each.setting.axis for each in result.facts.walk.found} == {"alpha"} and not hasattr(given, "coef_")
+
+
 def test_pure_noise_is_never_good() -> None:
     random = np.random.default_rng(3)
     x, y = random.normal(size=(200, 5)), random.integers(2, size=200)

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
+from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 
 from gengap.check.complexity import TABLE, chosen_ladders, ladders
-from gengap.check.estimators import clone_values, facts, name_of
+from gengap.check.estimators import clone_values, facts, name_of, with_one_thread
 
 KNOWN = dict(all_estimators())
 NAMES = [name for family in TABLE if family.library == "sklearn" for name in family.names]
@@ -95,6 +96,17 @@ def test_facts_are_those_of_the_last_step() -> None:
         x, y
     )
     assert facts(pipeline)["leaves"] == 5
+
+
+def test_boosters_of_other_libraries_get_one_thread_unless_they_have_a_number() -> None:
+    class Booster(BaseEstimator):
+        def __init__(self, n_jobs: int | None = None) -> None:
+            self.n_jobs = n_jobs
+
+    Booster.__module__ = "lightgbm.sklearn"
+    made = with_one_thread(make_pipeline(StandardScaler(), Booster()))
+    assert made[-1].n_jobs == 1 and with_one_thread(Booster(4)).n_jobs == 4
+    assert with_one_thread(RandomForestClassifier()).n_jobs is None  # scikit-learn's have one thread by default
 
 
 def test_the_strength_of_a_kernel_machine_stays_near_the_present_one() -> None:

@@ -8,6 +8,7 @@ name, so none is imported here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ WRAPPED = ("regressor", "estimator")  # parameters that hold the estimator which
 ENSEMBLES = ("VotingClassifier", "VotingRegressor", "StackingClassifier", "StackingRegressor")
 WRAPPERS = ("TransformedTargetRegressor", "CalibratedClassifierCV", "OneVsRestClassifier", "OneVsOneClassifier")
 SEARCHES = ("param_grid", "param_distributions")
+THREADS = {"xgboost": "n_jobs", "lightgbm": "n_jobs", "catboost": "thread_count"}
 CHOSEN = ("alpha", "l1_ratio", "C", "n_nonzero_coefs")  # parameters that an estimator ...CV chooses
 
 
@@ -130,22 +132,20 @@ def resolve(estimator: Any, X: Any, y: Any) -> Any:
     Raises:
         UsageError: If this is no estimator.
     """
-    from sklearn.base import clone
-
     if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         kind = estimator.__name__ if isinstance(estimator, type) else type(estimator).__name__
         hint = f"; give an instance: {kind}()" if isinstance(estimator, type) else ""
         raise UsageError(f"estimator: {kind} is no scikit-learn estimator with fit and get_params{hint}")
     last = _last(estimator)
     if not _is_search(last.estimator) and _without_choice(last.estimator) is None:
-        return clone(estimator)
+        return unfitted(estimator)
     fitted = fitted_part(estimator)
     if not _has_chosen(fitted):
-        fitted = fitted_part(clone(estimator).fit(X, y))
+        fitted = fitted_part(unfitted(estimator).fit(X, y))
     if not _has_chosen(fitted):
-        return clone(estimator)
+        return unfitted(estimator)
     chosen = _chosen(fitted)
-    return clone(estimator).set_params(**{last.prefix[:-2]: chosen}) if last.prefix else chosen
+    return unfitted(estimator).set_params(**{last.prefix[:-2]: chosen}) if last.prefix else chosen
 
 
 def _is_search(estimator: Any) -> bool:
@@ -185,6 +185,20 @@ def _chosen(fitted: Any) -> Any:
     return kind(**clone_values(values))
 
 
+def unfitted(estimator: Any) -> Any:
+    """Return an unfitted copy.
+
+    scikit-learn can't clone an estimator that changes its own parameters, as CatBoost does with a list of
+    `cat_features`. So that one is made anew from its parameters.
+    """
+    from sklearn.base import clone
+
+    try:
+        return clone(estimator)
+    except RuntimeError:
+        return type(estimator)(**deepcopy(estimator.get_params(deep=False)))
+
+
 def clone_values(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return parameters with copies of the estimators among them."""
     from sklearn.base import clone
@@ -197,6 +211,22 @@ def with_seed(estimator: Any, seed: int) -> Any:
     names = [name for name in estimator.get_params() if name == "random_state" or name.endswith("__random_state")]
     unset = {name: seed for name in names if estimator.get_params()[name] is None}
     return estimator.set_params(**unset)
+
+
+def with_one_thread(estimator: Any) -> Any:
+    """Set the number of threads of other libraries' boosters to 1, unless it is given.
+
+    They use all cores, whatever limits OpenMP. On few rows their threads wait for each other and take several times
+    the work.
+    """
+    names = [
+        f"{part.prefix}{name}"
+        for part in parts(estimator)
+        for library, name in THREADS.items()
+        if library in {each for each, _ in families(part.estimator)}
+    ]
+    given = estimator.get_params()
+    return estimator.set_params(**{name: 1 for name in names if given.get(name) is None})
 
 
 def facts(fitted: Any) -> dict[str, float]:

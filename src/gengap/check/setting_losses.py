@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gengap.check.estimators import clone_values, with_seed
+from gengap.check.estimators import clone_values, unfitted, with_one_thread, with_seed
 from gengap.check.fold_fits import FoldFit, FoldTask, fit_fold
 from gengap.check.inputs import Fold, Inputs
 from gengap.check.losses import Loss, best_score, calibrate, calibrate_other, check_scores, row_losses
@@ -44,11 +44,9 @@ class Setting:
 
     def apply(self, estimator: Any) -> Any:
         """Return a copy of the estimator with the changes; a change of "" replaces it."""
-        from sklearn.base import clone
-
         if "" in self.changes:
-            return clone(self.changes[""])
-        return clone(estimator).set_params(**clone_values(dict(self.changes)))
+            return unfitted(self.changes[""])
+        return unfitted(estimator).set_params(**clone_values(dict(self.changes)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +149,8 @@ class Evaluator:
 
     def _task(self, setting: Setting, fold: Fold, stages: tuple[float, ...], train: bool) -> FoldTask:
         estimator = with_seed(setting.apply(self.estimator), self.seed)
+        if self.inputs.rows < MANY_ROWS:
+            estimator = with_one_thread(estimator)
         count = min(len(fold[1]), len(fold[0])) if train else 0
         drawn = np.random.default_rng(self.seed).permutation(fold[0])[:count]
         return FoldTask(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn))
