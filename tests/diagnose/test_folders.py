@@ -72,3 +72,8 @@ def test_stores_that_are_not_read_say_how_to_export_them(tmp_path: Path, name: s
     with pytest.raises(DataError, match="no log is in this folder") as fault:
         folder(tmp_path, **{f"{name}__meta": "x"})
     assert says in str(fault.value)
+
+
+def test_an_empty_folder_is_called_empty(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the folder is empty"):
+        read(tmp_path)

@@ -139,3 +139,13 @@ def test_which_sources_are_logs(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("x")
     assert is_log("-") and is_log(str(tmp_path / "log")) and is_log("runs/later/train.log")
     assert not is_log(str(tmp_path)) and not is_log("runs/collider-quick")
+
+
+def test_a_pipe_without_a_curve_and_a_missing_file_say_so(tmp_path: Path) -> None:
+    stream = StreamLog()
+    stream.feed(b"hello\n")
+    assert not stream.update(end=True)
+    assert "no training curve was found in this text" in stream.problem
+    file = FileLog(tmp_path / "log")
+    assert not file.update()
+    assert "there is no such file" in file.problem

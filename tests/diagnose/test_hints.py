@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from gengap.diagnose.readers import read
 from gengap.diagnose.readers.console import read_console
 from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import UsageError
@@ -29,3 +32,25 @@ def test_the_error_says_how_this_framework_logs_validation(hint: str) -> None:
         choose_curves(log)
     assert hint in str(fault.value)
     assert "Found only training curves" in str(fault.value)
+
+
+def test_an_empty_column_of_validation_is_named(tmp_path: Path) -> None:
+    table = "epoch     train_loss  valid_loss  time\n" + "".join(
+        f"{i}         0.{9 - i}         #na#        00:12\n" for i in range(5)
+    )
+    for name, text in (("fastai.txt", table), ("a.csv", "epoch,loss,valid_loss\n0,0.9,\n1,0.8,\n2,0.7,\n")):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        (log,) = read(path)
+        with pytest.raises(
+            UsageError, match=r"its column is empty\. Check that .* These columns are empty: valid_loss\.$"
+        ):
+            choose_curves(log)
+
+
+def test_a_word_with_a_number_in_a_sentence_is_no_column(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    lines = "".join(f"[{i}, 2000] loss: 0.{9 - i}\n" for i in range(6))
+    path.write_text(f"{lines}Accuracy of the network on the 10000 test images: 54 %\n", encoding="utf-8")
+    (log,) = read(path)
+    assert log.other == ()

@@ -164,6 +164,7 @@ def test_epochs_that_start_again(tmp_path: Path, text: str, restart: str, runs: 
         assert logs[0].history["validation", "loss"].epochs.tolist() == list(range(1, runs[0] + 1))
         result = CliRunner().invoke(app, ["diagnose", str(path), "--restart", restart, "--json"])
         assert result.stdout.count('"run"') == len(runs)
+        assert result.stderr.count("note: ") == 1  # for all of them
     assert [log.history.run for log in read(path, restart="split")] == [f"{path}:1", f"{path}:2"]
 
 

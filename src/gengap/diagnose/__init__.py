@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gengap.diagnose.verdict import Thresholds, Verdict
     from gengap.stats.curves import RowLosses
 
+NAMED = 3  # runs that a note on several of them names
+
 
 def diagnose(
     source: object,
@@ -125,8 +127,13 @@ class BatchResult:
 
     @property
     def notes(self) -> list[str]:
-        """What had to be decided in reading the logs, as English text."""
-        return [f"{each.run}: {note}" for _, each in self.judged if each.read for note in each.read.notes]
+        """What had to be decided in reading the logs, as English text; once for all runs that it holds for."""
+        runs: dict[str, list[str]] = {}
+        for _, each in self.judged:
+            for note in each.read.notes if each.read else ():
+                runs.setdefault(str(note), []).append(each.run)
+        more = {note: f" and {len(names) - NAMED} more" * (len(names) > NAMED) for note, names in runs.items()}
+        return [f"{', '.join(names[:NAMED])}{more[note]}: {note}" for note, names in runs.items()]
 
 
 def diagnose_files(

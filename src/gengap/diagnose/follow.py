@@ -19,6 +19,7 @@ from gengap.diagnose.readers import read
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.runs import console_logs
 from gengap.diagnose.readers.entrances import STDIN_NAME
+from gengap.diagnose.readers.text_kinds import nothing_found
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds
 from gengap.errors import GengapError
@@ -50,7 +51,7 @@ class FollowedLog:
         try:
             curves = choose_curves(logs[-1], self._metric)
         except (GengapError, IndexError) as fault:
-            self.problem = str(fault) if logs else ""
+            self.problem = str(fault) if logs else self.problem
             return False
         before = self.curves
         values = curves.validation.values
@@ -74,6 +75,7 @@ class StreamLog(FollowedLog):
 
     def __init__(self, metric: str | None = None, min_effect: float = 0.01) -> None:
         super().__init__(metric, min_effect)
+        self.problem = nothing_found(STDIN_NAME)
         self._collector = Collector(STDIN_NAME)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._rest = ""
@@ -113,6 +115,7 @@ class FileLog(FollowedLog):
         try:
             found = self._path.stat()
         except OSError:
+            self.problem = f"{self._path}: there is no such file. Check the path."
             return False
         state = found.st_ino, found.st_size, found.st_mtime_ns
         if state == self._seen or not found.st_size or time.monotonic() < self._due:

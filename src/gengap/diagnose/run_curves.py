@@ -255,6 +255,8 @@ def _title(log: Log) -> str:
 def _no_curves(log: Log, judged: list[str]) -> str:
     if judged:
         return "none of its validation curves is a known loss or score. Name one with --metric (metric=...)."
+    if any((parse(name) or ("", ""))[0] == "validation" for name in log.empty):
+        return "there is no validation curve, its column is empty. Check that validation runs in each epoch."
     return f"there is no validation curve. {_hint(log)}"
 
 

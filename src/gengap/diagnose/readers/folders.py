@@ -120,6 +120,8 @@ def _read_folder(folder: Path, file: str) -> list[Log]:
 
 def _no_log(folder: Path, paths: Paths, file: str) -> DataError:
     """Return the error for a folder without logs."""
+    if not paths:
+        return DataError(f"{file}: the folder is empty. Give the folder that your training writes its logs to.")
     store = folder.parent / "mlflow.db"
     hint = f"MLflow's metrics are in {store}: name that." if store.exists() else "Name other files to read them."
     if tracker := next((CLOSED[part] for path in (folder, *paths) for part in path.parts if part in CLOSED), ""):

@@ -64,7 +64,12 @@ def read_text_log(path: Path, file: str) -> list[Log]:
         raise first_fault
     if table:
         return _whole(text_tables.read_csv_log)(path, file)  # its errors name the place
-    raise DataError(
+    raise DataError(nothing_found(file))
+
+
+def nothing_found(file: str) -> str:
+    """Return the message that a text holds no curve, with what was looked for."""
+    return (
         f"{file}: no training curve was found in this text. Looked for names such as loss, val_loss or accuracy "
         f"before numbers, epoch by epoch, for tables of them, CSV, JSON and printed dicts. "
         f'A line that works: "{EXAMPLE}".'

@@ -22,6 +22,7 @@ FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those th
 MOST_TEMPLATES = 100_000  # that are remembered
 BAR = " in a bar"  # behind the form of values that show progress
 LABEL = re.compile(r"[^\W\d_]{2}")
+EMPTY = NONE - {"nan"}
 OVERALL = NONE | {"all", "mean", "total", "average", "overall"}
 MOST_NUMBERS = 300  # of a line that is no row of a table
 
@@ -45,6 +46,7 @@ class Collector:
         cut_off: Whether the last line was left out because it is cut off.
         sentences: Whether values stand in sentences, or beside lines of a program.
         once: Lines of words without values that came once, with the number of rows above each.
+        filled: Whether a column of a table has a value, by its name.
     """
 
     def __init__(self, file: str) -> None:
@@ -53,6 +55,7 @@ class Collector:
         self.best: float | None = None
         self.cut_off = False
         self.sentences = False
+        self.filled: dict[str, bool] = {}
         self.once: dict[tuple[str, ...], int] = {}
         self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
         self._templates: dict[tuple[str, ...], Template] = {}
@@ -339,10 +342,11 @@ class Collector:
                 places.add(kind)
                 self.rows.at[("epoch", "step", "count").index(kind)] = number
         for name, cell in zip(names, cells, strict=True):
-            if cell.lower() in NONE - {"nan"} or role(name) is not None:
+            if role(name) is not None:
                 continue
-            number = n.value(cell)
-            if number is not None:
+            blank = cell.lower() in EMPTY
+            self.filled[name] = self.filled.get(name, False) or not blank
+            if not blank and (number := n.value(cell)) is not None:
                 self.rows.add(self._table_column(name, split, held_out, names), number)
                 self.tabular += 1
         return True

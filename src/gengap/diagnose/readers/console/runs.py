@@ -13,7 +13,7 @@ from gengap.diagnose.readers.console.arguments import join_by_name
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.console.phrases import is_metric, words
-from gengap.diagnose.readers.console.training_signs import is_training
+from gengap.diagnose.readers.console.training_signs import LEAST, is_training
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_series
 from gengap.diagnose.run_curves import Log, climbs
@@ -41,6 +41,7 @@ def console_logs(found: Collector) -> list[Log]:
         return []
     run = np.asarray(found.rows.run, np.int64)
     logs: list[Log] = []
+    few = all(len(columns[name].rows) < LEAST for name in keys)  # else a single number is none of a curve
     labels = np.unique(run).tolist() if len(found.rows.runs) > 2 else [None]
     for label in labels:
         curves, other = [], []
@@ -51,7 +52,7 @@ def console_logs(found: Collector) -> list[Log]:
             if canonical in keys and len(rows):
                 progress = column.progress > len(column.rows) / 2
                 curves.append(Curve(column.name, keys[canonical], rows, values, progress, column.running))
-            elif len(rows):
+            elif len(rows) > 1 or few:
                 other.append(Curve(column.name, ("", canonical), rows, values, False))
         curves, twice = _one_column_each(curves)
         other += twice
@@ -207,7 +208,8 @@ def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -
             if inside.any():
                 unassigned[curve.name] = last_series(part.x[curve.rows[inside]], curve.values[inside])
         names = [curve.name for curve in other]
-        log = build_log(found.rows.file, name, 0, logged, names, [*notes, *more], unassigned)
+        empty = [name for name, filled in found.filled.items() if name and not filled]
+        log = build_log(found.rows.file, name, 0, logged, names, [*notes, *more], unassigned, empty)
         logs.append(replace(log, reader="text-table" if 2 * found.tabular > found.rows.points else "console"))
     return logs
 

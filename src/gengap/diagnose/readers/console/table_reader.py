@@ -17,7 +17,7 @@ RULE = re.compile(r"[\s|+:=─━═╌┄_-]+")
 WORD = re.compile(r"[A-Za-z][\w@/.-]*")
 MARK = re.compile(r"\s*\[(?:\s*\d+%\s*|-+)\]\s+")  # [   10%      ], before a row
 QUOTED = re.compile(r"(?:>\s?)+|\*\*")  # > | 1 | **0.5** |
-NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--"}
+NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--", "#na#"}
 TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
 LONGEST_NAME = 60
 STALE = 6  # lines without a row, after which a header that had none is forgotten
