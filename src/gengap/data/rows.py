@@ -62,6 +62,11 @@ class Rows:
             return self.weights if self.class_factors is None else self.class_factors
         return map_arrays(lambda weights: weights * self.class_factors, self.weights)
 
+    @property
+    def target(self) -> np.ndarray:
+        """The targets (n, ...) of one output, or zeros (n,) for several: statistics need but their number."""
+        return self.y if isinstance(self.y, np.ndarray) else np.zeros(len(self))
+
     def batch(self) -> tuple[Any, ...]:
         """Return the rows as a batch of Keras' `fit`: (x, y), or (x, y, weights)."""
         weights = self.trained_weights
@@ -103,7 +108,7 @@ def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
         return rows
     random = np.random.default_rng(seed)
     place = np.empty(len(rows))
-    _, labels = np.unique(rows.y.reshape(len(rows), -1), axis=0, return_inverse=True)
+    _, labels = np.unique(rows.target.reshape(len(rows), -1), axis=0, return_inverse=True)
     if labels.max() >= MAX_STRATA:  # the target is a number
         labels = np.zeros(len(rows), np.int64)
     for label in range(labels.max() + 1):

@@ -17,7 +17,8 @@ from gengap.models.depth import repetitions
 from gengap.models.keras_internals import without_weights
 from gengap.models.model_source import ModelSource
 from gengap.models.own_compile import treated_loss, treated_optimizer, why_not_compiled
-from gengap.models.row_losses import RowAccuracy, RowLossMetric, RowValues, guess_loss
+from gengap.models.row_losses import RowAccuracy, RowLossMetric
+from gengap.models.total_loss import TotalValues, compile_total, values_of, with_targets
 from gengap.models.treated_clone import treat_layers
 from gengap.models.user_model import AnyTrial, ModelInfo, model_digest, seeded
 from gengap.models.widths import WidthPlan
@@ -60,7 +61,8 @@ class ClonedModels:
         self._looking = threading.Lock()
         self.first = model = self.base_of(0)
         self.guessed = not _has_loss(model)
-        self.row_values = RowValues(guess_loss(model, self.sample.y) if self.guessed else model.loss)
+        self.sample = with_targets(model, "train", self.sample)
+        self.row_values = values_of(model, self.sample.y)
         sample = self.sample.shaped_like(model.outputs[0].shape)
         self.row_values.check(model, sample.x, sample.y)
         self.learnt = _has_learnt(model) if self.source.make is None else _is_partly_frozen(model)
@@ -123,9 +125,10 @@ class ClonedModels:
             optimizer = treated_optimizer(base.optimizer, trial.treatments)
         else:
             optimizer = treated_optimizer(keras.optimizers.Adam(rate), trial.treatments)
-        loss = self.row_values.loss
+        loss, options = self.row_values.loss, {"run_eagerly": base.run_eagerly} if base.compiled else {}
+        if isinstance(self.row_values, TotalValues):
+            return compile_total(model, optimizer, self.row_values, weighted=self.weighted, **options)
         metrics: list[Any] = [RowLossMetric(loss), *([RowAccuracy(loss)] if self.row_values.kind else [])]
-        options = {"run_eagerly": base.run_eagerly} if base.compiled else {}
         model.compile(
             optimizer=optimizer,
             loss=treated_loss(loss, trial.treatments),
@@ -144,11 +147,6 @@ class ClonedModels:
                     model.build((None, *self.sample.x.shape[1:]))
             else:
                 raise UsageError(f"model {self.name}: it has no inputs yet; begin it with keras.Input layers")
-        if len(model.outputs) > 1:
-            raise UsageError(
-                f"model {self.name}: it has {len(model.outputs)} outputs; a study judges one. Give a model with "
-                "the output that matters, or join the outputs with keras.layers.Concatenate and write their loss"
-            )
         _check_input(self.name, model, self.sample)
         return model
 

@@ -30,6 +30,16 @@ def build_for_batch(model: keras.Model, batch: tuple[Any, ...]) -> None:
     model._symbolic_build(data_batch=batch)
 
 
+def loss_weights_of(model: keras.Model) -> Any:
+    """Return the `loss_weights` that a model was compiled with."""
+    return model._compile_loss._user_loss_weights
+
+
+def maker_of(tensor: Any) -> Any:
+    """Return the layer or operation that a tensor of a functional model comes from."""
+    return tensor._keras_history.operation
+
+
 def call_takes_training(model: keras.Model) -> bool:
     """Tell whether the model's `call` has a `training` argument."""
     return model._call_has_training_arg

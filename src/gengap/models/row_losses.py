@@ -9,6 +9,7 @@ import numpy as np
 
 from gengap.errors import UsageError, reason
 from gengap.models.backend import keras
+from gengap.models.keras_internals import maker_of
 from gengap.models.own_compile import as_loss
 
 SPARSE = ("SparseCategoricalCrossentropy",)
@@ -150,14 +151,14 @@ class RowAccuracy(keras.metrics.Mean):
         return {**super().get_config(), "loss": str(self._values)}
 
 
-def guess_loss(model: keras.Model, y: np.ndarray) -> keras.losses.Loss:
-    """Return the loss of a model that was not compiled, by its last activation and the targets.
+def guess_loss(model: keras.Model, y: np.ndarray, number: int = 0) -> keras.losses.Loss:
+    """Return the loss of an output of a model that was not compiled, by its last activation and the targets.
 
     Integer labels of more than one output are classes, as are one-hot targets; a single output with labels 0 and 1
     has two classes; other targets are numbers with the mean squared error.
     """
-    outputs, y = model.outputs[0], np.asarray(y)
-    last = model.layers[-1] if model.layers else None
+    outputs, y = model.outputs[number], np.asarray(y)
+    last = maker_of(outputs) if len(model.outputs) > 1 else model.layers[-1] if model.layers else None
     ends = getattr(getattr(last, "activation", None), "__name__", "")
     logits = ends not in ("softmax", "sigmoid") and type(last).__name__ != "Softmax"
     whole = np.issubdtype(y.dtype, np.integer) or y.dtype == bool

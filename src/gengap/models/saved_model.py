@@ -154,10 +154,13 @@ def predict_outputs(model: keras.Model, x: np.ndarray) -> np.ndarray:
 
 def export_clone(model: keras.Model) -> keras.Model:
     """Return a trained clone of a user's model as it is saved: without layers that act in training only."""
+    from gengap.models.keras_internals import loss_weights_of
     from gengap.models.treated_clone import for_inference
 
     plain = for_inference(model).model
-    plain.compile(optimizer=type(model.optimizer).from_config(model.optimizer.get_config()), loss=model.loss)
+    weights = {"loss_weights": loss_weights_of(model)} if len(model.outputs) > 1 else {}
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    plain.compile(optimizer=optimizer, loss=model.loss, **weights)
     plain.optimizer.build(plain.trainable_variables)  # so that the file holds all that Keras loads
     return plain
 

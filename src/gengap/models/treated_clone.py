@@ -125,13 +125,13 @@ def for_inference(model: keras.Model) -> Clone:
     kinds = (*TRAINING_ONLY, InputChange, *_augmenting_layers())
     removed = frozenset(key for key, layer in Graph(model).order.items() if isinstance(layer, kinds))
     plain = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
-    copied = clone(model, Edits(removed=removed, kind=plain if _is_mixed(model) else None))
+    copied = clone(model, Edits(removed=removed, kind=plain if _is_of_gengap(model) else None))
     copied.take_weights()
     return copied
 
 
-def _is_mixed(model: keras.Model) -> bool:
-    return type(model).__name__ in ("MixedSequential", "MixedModel")
+def _is_of_gengap(model: keras.Model) -> bool:
+    return type(model).__name__ in ("MixedSequential", "MixedModel", "TotalModel")
 
 
 def _augmenting_layers() -> tuple[Any, ...]:

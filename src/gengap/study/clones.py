@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def load_for_clones(
         UsageError: The rows or the model can't be used.
     """
     from gengap.models.cloned_models import ClonedModels
+    from gengap.models.total_loss import with_targets
     from gengap.models.user_model import import_model
     from gengap.train.own_baselines import fit_own_baselines
     from gengap.train.targets import check_targets
@@ -47,6 +49,11 @@ def load_for_clones(
     rows = load_given_rows(source, validation, data, images, texts)
     models = ClonedModels(model, _sample(rows.train), rows.train.weights is not None)
     models.words = rows.words
+    train, validation = (
+        with_targets(models.first, name, part)
+        for name, part in (("train", rows.train), ("validation", rows.validation))
+    )
+    rows = replace(rows, train=train, validation=validation)
     for name, part in (("train", rows.train), ("validation", rows.validation)):
         check_targets(models.first, name, part, models.row_values.loss)
     if images is not None and models.guessed and not models.row_values.kind:

@@ -129,11 +129,11 @@ class Scheduler:
     def results(self) -> TrialResults:
         """Return what is finished, for the analysis."""
         validation, units = self.dataset.validation, self.dataset.validation_units
-        recorded = recorded_rows(len(validation.y))
+        recorded = recorded_rows(len(validation))
         return TrialResults(
             self.trials,
             {key: record.result for key, record in self.finished.items()},
-            validation.y[recorded],
+            validation.target[recorded],
             {run: outputs[recorded] for run, outputs in self._baseline_outputs.items()},
             self.dataset.task,
             {run: record.summary.parameters for (run, _), record in self.finished.items()},
@@ -247,7 +247,7 @@ class Scheduler:
         if dataset.task.name == "binary":
             result = with_auc(result, dataset.validation)
         validation = dataset.validation
-        verdict = judge_trial(result, validation.y, dataset.task, validation.weights, dataset.validation_units)
+        verdict = judge_trial(result, validation.target, dataset.task, validation.weights, dataset.validation_units)
         summary = self._summarise(completed, result, verdict)
         key = (summary.run, summary.seed)
         if self.folder is not None and late:  # its checkpoint goes on with more time
@@ -365,7 +365,7 @@ class TrialFactory:
         is_settled = None
         if recipe.stop == "verdict":
             patience, weights = recipe.stopping.patience, validation.weights
-            is_settled = make_ending_rule(validation.y, patience, self.task, weights, self.units)
+            is_settled = make_ending_rule(validation.target, patience, self.task, weights, self.units)
         options = (recipe.max_epochs, recipe.batch, recipe.stopping, self.seed, trial.run)
         steps = steps_per_epoch(len(train), recipe.batch)
         if self.user_models is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from gengap.data.rows import Rows, list_arrays
 from gengap.models.backend import keras
 from gengap.models.row_losses import RowValues
+from gengap.models.total_loss import TotalValues
 from gengap.train.baselines import LINEAR, Baseline
 
 CONSTANT = "baselines/constant"
@@ -28,6 +29,9 @@ def fit_own_baselines(train: Rows, validation: Rows, values: RowValues, tokens: 
         values: The loss of the user's model.
         tokens: Numbers of the inputs that hold tokens: the linear model counts them.
     """
+    if isinstance(values, TotalValues):
+        yield from _of_outputs(train, validation, values, tokens)
+        return
     started = time.perf_counter()
     if (answers := _constants(train.y, values)) is not None:
         found = min((_values(values, validation, answer) for answer in answers), key=lambda each: each[:, 0].mean())
@@ -36,6 +40,20 @@ def fit_own_baselines(train: Rows, validation: Rows, values: RowValues, tokens: 
     linear = _linear(train, validation, values, tokens)
     if linear is not None:
         yield Baseline(LINEAR, lambda x: linear, time.perf_counter() - started)
+
+
+def _of_outputs(train: Rows, validation: Rows, values: TotalValues, tokens: set[int]) -> Iterator[Baseline]:
+    """Yield the baselines that all of several outputs have, with their total loss."""
+    found: dict[str, list[Baseline]] = {}
+    targets = zip(values.parts, keras.tree.flatten(train.y), keras.tree.flatten(validation.y), strict=True)
+    for part, y, held_out in targets:
+        for each in fit_own_baselines(Rows(train.x, y), Rows(validation.x, held_out), part, tokens):
+            found.setdefault(each.run, []).append(each)
+    for run, parts in found.items():
+        if len(parts) == len(values.parts):
+            each = np.stack([part.outputs(validation.x)[:, :2] for part in parts])
+            total = np.stack([np.tensordot(values.weights, each[..., 0], 1), each[..., 1].mean(axis=0)], axis=1)
+            yield Baseline(run, lambda x, total=total: total, sum(part.seconds for part in parts))
 
 
 def _values(values: RowValues, rows: Rows, outputs: np.ndarray) -> np.ndarray:
