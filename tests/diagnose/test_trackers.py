@@ -378,3 +378,14 @@ def test_final_results_are_no_curve(tmp_path: Path) -> None:
     log = one(write(tmp_path, "all_results.json", '{"epoch": 3.0, "eval_loss": 0.5, "train_loss": 0.4}'))
     assert log.notes == (Message("read-final-values"),)
     assert isinstance(log, Log)
+
+
+def test_what_wandb_logs_of_itself_is_no_log_of_the_training(tmp_path: Path) -> None:
+    run = tmp_path / "wandb" / "offline-run-1"
+    (run / "logs").mkdir(parents=True)
+    write(run, "run-1.wandb", wandb_file([logged(i, val_loss=y) for i, y in enumerate(VALIDATION)]))
+    write(run / "logs", "debug.log", "2024-01-01 10:00:00 INFO wandb_init.py:720 starting\n")
+    assert one(tmp_path).notes == ()
+    (run / "files").mkdir()
+    write(run / "files", "output.log", "Epoch 1: val_loss 0.5\n")
+    assert [note.code for note in one(tmp_path).notes] == ["read-not-judged"]

@@ -120,12 +120,12 @@ def _read_folder(folder: Path, file: str) -> list[Log]:
 
 def _no_log(folder: Path, paths: Paths, file: str) -> DataError:
     """Return the error for a folder without logs."""
-    if not paths:
-        return DataError(f"{file}: the folder is empty. Give the folder that your training writes its logs to.")
     store = folder.parent / "mlflow.db"
     hint = f"MLflow's metrics are in {store}: name that." if store.exists() else "Name other files to read them."
     if tracker := next((CLOSED[part] for path in (folder, *paths) for part in path.parts if part in CLOSED), ""):
         hint = tracker
+    if not paths and not store.exists():
+        return DataError(f"{file}: the folder is empty. Give the folder that your training writes its logs to.")
     return DataError(f"{file}: no log is in this folder, expected {KNOWN}. {hint}")
 
 
@@ -139,6 +139,8 @@ def _home(path: Path) -> Path:
 
 
 def _is_log(path: Path) -> bool:
+    if path.name.startswith("debug") and "wandb" in path.parts:  # what W&B logs of itself
+        return False
     return path.suffix.lower() in PRINTED or any(kind.holds(path) for kind in KINDS if kind.further)
 
 
