@@ -33,6 +33,7 @@ from gengap.check.complexity import ladders
 from gengap.check.estimators import facts, name_of, resolve
 from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.inputs import read_inputs
+from gengap.check.ladder_rules import FOREST_GAIN
 from gengap.check.result import CheckResult
 from gengap.errors import DataError, TooFewRowsError, UsageError
 
@@ -426,6 +427,13 @@ def test_ensembles_and_estimators_that_choose_have_the_paths_of_what_is_inside(
     assert not hasattr(estimator, "n_features_in_")
 
 
+def test_a_reference_that_is_better_is_measured_on_enough_rows() -> None:
+    x, y = classes(150)
+    bad = gengap.check(KNeighborsClassifier(1), x, y, complexity=("n_neighbors", [2, 1]))
+    assert "other-kind-better" in bad.verdict.codes
+    assert not np.isnan(bad.facts.references["linear"].losses[0]).any()  # one fold of 15 rows is luck
+
+
 def test_metadata_is_routed_as_estimators_request_it() -> None:
     class Noted(Ridge):
         seen: ClassVar[list[set[str]]] = []
@@ -505,7 +513,8 @@ def test_only_forests_have_a_usual_gain() -> None:
     mine = result.facts.walk.side("simpler")
     _, plain = best_gain([e.losses for e in mine], result.facts.walk.base.losses, result.facts.units)
     found = result.facts.walk.result("simpler")
-    assert found is not None and 0 < abs(found.gain.mean) < abs(plain.mean)
+    assert found is not None and found.gain == plain
+    assert found.probability == plain.shrunk(FOREST_GAIN).matters(0.01) != plain.matters(0.01)
     (tree,) = ladders(DecisionTreeClassifier(), {"leaves": 40.0, "rows": 200.0})
     assert tree.usual_gain == np.inf
 

@@ -6,6 +6,8 @@ import time as clock
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from gengap.check.complexity import check_complexity
 from gengap.check.estimator_verdict import Facts, judge
 from gengap.check.estimators import choosing_class, name_of, resolve
@@ -22,6 +24,7 @@ from gengap.diagnose.verdict import make_thresholds
 
 KINDS: tuple[ReferenceName, ...] = ("linear", "trees")
 HOPE = (0.4, 0.95)  # probabilities of being better between which further folds are fitted
+ENOUGH_ROWS = 200  # validation rows without a large loss that show more than luck
 
 
 def run_check(
@@ -76,7 +79,8 @@ def _compare_kinds(walk: Walk, references: dict[ReferenceName, Evaluation]) -> N
 
     def give_up(each: Evaluation) -> bool:
         better = gain(each.losses, own, walk.units).above(walk.min_effect)
-        return not HOPE[0] < better < HOPE[1]
+        enough = int((~np.isnan(each.losses[0])).sum()) >= ENOUGH_ROWS
+        return better <= HOPE[0] or (better >= HOPE[1] and enough)
 
     for name in KINDS:
         for found in fit_reference(walk.evaluator, name, give_up):

@@ -33,7 +33,10 @@ STAGES = tuple(2 ** (-k / 2) for k in range(1, 15))  # shares of the boosting ro
 
 @dataclass(frozen=True, eq=False)
 class SideResult:
-    """The best setting of one side of the path, and how far it is better, without the luck of the choice."""
+    """The best setting of one side of the path, and how far it is better, without the luck of the choice.
+
+    The probability that the gain matters counts what such gains are as a rule; the gain is as measured.
+    """
 
     best: Evaluation
     gain: Gain
@@ -105,12 +108,14 @@ class Walk:
         if not mine:
             return None
         at, found = best_gain([each.losses for each in mine], self.base.losses, self.units)
-        if side == "simpler":
-            axis = mine[at].setting.axis
-            found = found.shrunk(
-                min((each.usual_gain for each in self.ladders if each.axis == axis), default=np.inf)
-            )
-        return SideResult(mine[at], found, len(mine), found.matters(self.min_effect))
+        usual = self._usual_gain(mine[at].setting)
+        return SideResult(mine[at], found, len(mine), found.shrunk(usual).matters(self.min_effect))
+
+    def _usual_gain(self, setting: Setting) -> float:
+        """Return the standard deviation of what settings like this one gain as a rule."""
+        if setting.side != "simpler":
+            return np.inf
+        return min((each.usual_gain for each in self.ladders if each.axis == setting.axis), default=np.inf)
 
     def best_losses(self) -> np.ndarray:
         """Return the losses (repeats, units) of the best of all settings, which the other folds choose."""

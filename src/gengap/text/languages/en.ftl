@@ -410,7 +410,7 @@ finding-more-rows = { $times } times as many rows ({ $rows } training rows) shou
 advice-set-parameters = Set { $changes }: loss { ESTIMATE($better_percent, digits: 0, unit: "%") } lower
 advice-name-complexity = Name a parameter and its values from the simplest to the most flexible: complexity=("alpha", [10, 1, 0.1]), or --complexity alpha=10,1,0.1
 advice-keep-estimator = Keep these settings
-advice-check-signal = Check the target and the features: nothing here predicts the target
+advice-check-signal = Check the target and the features, or add rows: nothing here clearly predicts the target
 advice-try-other-kind = Try { $model ->
     [linear] a regularised linear model
    *[trees] boosted trees

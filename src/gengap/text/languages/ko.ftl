@@ -354,7 +354,7 @@ finding-more-rows = 행을 { $times }배로 늘리면(훈련 행 { $rows }개) �
 advice-set-parameters = 설정을 바꾸세요: { $changes }. 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮아집니다
 advice-name-complexity = 매개변수와 그 값을 가장 단순한 것부터 가장 유연한 것까지 차례로 주세요: complexity=("alpha", [10, 1, 0.1]) 또는 --complexity alpha=10,1,0.1
 advice-keep-estimator = 이 설정을 그대로 쓰세요
-advice-check-signal = 목표와 특성을 확인하세요. 여기에는 목표를 예측하는 것이 없습니다
+advice-check-signal = 목표와 특성을 확인하거나 행을 늘리세요. 여기에는 목표를 뚜렷이 예측하는 것이 없습니다
 advice-try-other-kind = 다른 모델을 시도하세요: { $model ->
     [linear] 규제한 선형 모델
    *[trees] 부스팅 트리
