@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from gengap.analysis import conclude
 from gengap.analysis.mixture import choose_weights, mix, with_mixture
-from gengap.analysis.results import OutOfFoldLosses, TrialResults
+from gengap.analysis.recommend import choose_model, expect
+from gengap.analysis.results import Member, OutOfFoldLosses, TrialResults
 from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
 
 TREES = "baselines/trees"
@@ -115,3 +117,53 @@ def test_a_model_that_diverged_gets_no_weight() -> None:
     good, wild = outputs(BINARY, 1), np.full((6, 1), np.nan)
     assert choose_weights(BINARY, [good, wild], targets(BINARY), np.ones(6)).tolist()[1] == 0
     assert choose_weights(BINARY, [wild, good], targets(BINARY), np.ones(6)).tolist()[0] == 0
+
+
+FEW = 60  # rows that choose, of all ROWS
+
+
+def on_all_rows(seed: int) -> TrialResults:
+    """Twelve networks and trees of equal skill, each with errors of its own."""
+    trees = logits(0.8, seed) + np.random.default_rng([seed, 99]).normal(size=ROWS)
+    made = outcomes(size_trials(*[0.8] * 12), seeds=1, baselines={TREES: trees})
+    for i, result in enumerate(made.trained.values()):
+        result.outputs[...] += np.random.default_rng([seed, i]).normal(size=(1, ROWS, 1))
+    return replace(made, savable=(TREES,))
+
+
+def on_few_rows(made: TrialResults) -> TrialResults:
+    """The same, as far as the first rows show it: which network looks best there is luck."""
+    few = {key: each.outputs[:, :FEW] for key, each in made.trained.items()}
+    best = {key: int(BINARY.row_losses(each, Y[:FEW]).mean(axis=1).argmin()) for key, each in few.items()}
+    trained = {k: replace(each, outputs=few[k], best_epoch=best[k]) for k, each in made.trained.items()}
+    baselines = {run: each[:FEW] for run, each in made.baselines.items()}
+    return replace(made, y=Y[:FEW], trained=trained, baselines=baselines, constant=None)
+
+
+def true_loss(whole: TrialResults, few: TrialResults, members: Sequence[Member]) -> float:
+    """The loss on the other rows of the mean of these models, at the epochs that the few rows chose."""
+    chosen = [
+        whole.baselines[each.run]
+        if each.run in whole.baselines
+        else whole.trained[each.run, 0].outputs[few.trained[each.run, 0].best_epoch or 0]
+        for each in members
+    ]
+    mixed = BINARY.mix([each[FEW:].astype(np.float64) for each in chosen], [each.weight for each in members])
+    return float(BINARY.row_losses(mixed, Y[FEW:]).mean())
+
+
+def test_few_rows_choose_a_mean_in_place_of_the_luckiest_model() -> None:
+    gains = []
+    for seed in range(12):
+        whole = on_all_rows(seed)
+        few = with_mixture(on_few_rows(whole))
+        chosen = choose_model(few, 28)
+        assert chosen is not None
+        if chosen.why.code == "conclusion-mixture-is-safer":
+            assert chosen.why.parameters["mixed"] < chosen.why.parameters["single"]
+            expected = expect(few, chosen.run, chosen.seed, 0)
+            assert expected.bounded_loss[1] == pytest.approx(expected.selection_loss)  # it was not lucky
+            single = min([*few.ranked, TREES], key=lambda run: few.losses(run).mean())
+            gains.append(true_loss(whole, few, [Member(single, 1.0)]) - true_loss(whole, few, chosen.members))
+    assert len(gains) >= 3
+    assert np.mean(gains) > 0.01

@@ -110,8 +110,10 @@ def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
     Networks from small to large, the linear model, the trees and the mixture of all are candidates. As good means:
     at most one standard error (of paired losses) and NEAR worse. With few rows the standard error is wide, and
     simplicity is no reason to accept a loss that is clearly higher. Cross-validated runs are compared by the losses
-    of all rows that validated. If nothing ranks the validation rows better than chance, baselines included, the
-    smallest network is recommended, because nothing was learnt.
+    of all rows that validated. Without cross-validation the single model with the lowest loss is lucky, and the
+    mixture, whose weights other rows chose, is not. So the mixture is chosen if its loss is lower than the one that
+    a choice of a single model is expected to bring. If nothing ranks the validation rows better than chance,
+    baselines included, the smallest network is recommended, because nothing was learnt.
 
     Args:
         results: The finished trials.
@@ -132,10 +134,26 @@ def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
     seeds = results.seeds(run)
     seed = seeds[int(results.losses(run).mean(axis=1).argmin())] if seeds else 0
     nothing_learnt = Message("conclusion-nothing-learnt", test._asdict())
-    why = _why(results, choice, candidates) if something else nothing_learnt
+    why = _why(results, choice, candidates)
+    if something and (better := _better_mixture(results, run)) is not None:
+        (run, why), seed = better, 0
+    why = why if something else nothing_learnt
     doubt = Message("conclusion-learnt-unsure", test._asdict()) if test.unsure else None
     members = results.mixtures[run].members if run in results.mixtures else (Member(run, 1.0),)
     return ChosenModel(run, seed, why, None if test.unsure else test.learnt, members, doubt)
+
+
+def _better_mixture(results: TrialResults, run: str) -> tuple[str, Message] | None:
+    """Return the mixture and the reason, if it is expected to be better than the single run that was chosen."""
+    if results.out_of_fold or run in results.mixtures or not results.mixtures:
+        return None
+    losses = [epoch for key in results.keys for epoch in results.epoch_losses(*key)]
+    single = cross_fit([*losses, *(results.losses(each)[0] for each in results.savable)]).corrected
+    mixture = min(results.mixtures, key=lambda each: results.losses(each).mean())
+    mixed = float(results.losses(mixture).mean())
+    if mixed >= single:
+        return None
+    return mixture, Message("conclusion-mixture-is-safer", {"single": single, "mixed": mixed})
 
 
 def recommend(
@@ -223,6 +241,12 @@ class _Candidates(NamedTuple):
     errors: list[np.ndarray]
     chosen_errors: np.ndarray | None
 
+    def luck(self, picked: CrossFitEstimate) -> float:
+        """Return how much too good the chosen one looks: one that isn't the lowest was not chosen for its luck."""
+        lowest = min(float(each.mean()) for each in self.losses)
+        near = float(self.chosen_losses.mean()) <= (1 + NEAR) * lowest
+        return max(picked.optimism, 0.0) if near else 0.0
+
 
 def _candidates(results: TrialResults, run: str, seed: int) -> _Candidates:
     """Return the candidates: cross-validated runs, or else all runs, seeds, epochs and other models.
@@ -255,7 +279,7 @@ def expect(results: TrialResults, run: str, seed: int, test_rows: int) -> Expect
     candidates = _candidates(results, run, seed)
     picked, rows = cross_fit(candidates.losses), candidates.chosen_losses
     chosen_on = results.pooled_losses(run) if run in results.out_of_fold else rows
-    loss, error = float(rows.mean()) + max(picked.optimism, 0.0), _error(picked, rows)
+    loss, error = float(rows.mean()) + candidates.luck(picked), _error(picked, rows)
     count = results.count if run not in results.out_of_fold else len(rows)
     expected = interval(loss, error, count)
     per_row = 1.0 if run in results.out_of_fold else len(rows) / len(results.y)  # units for each row
@@ -289,7 +313,7 @@ def _in_units(task: AnyTask, loss: Interval, candidates: _Candidates, count: flo
         return {}
     low, middle, high = (task.scale * max(each, 0.0) ** 0.5 for each in loss)
     picked = cross_fit(candidates.losses, candidates.errors)
-    absolute = interval(float(errors.mean()) + max(picked.optimism, 0.0), _error(picked, errors), count)
+    absolute = interval(float(errors.mean()) + candidates.luck(picked), _error(picked, errors), count)
     low_mae, mae, high_mae = (task.scale * max(each, 0.0) for each in absolute)
     return {"rmse": (low, middle, high), "mae": (low_mae, mae, high_mae)}
 
@@ -300,7 +324,7 @@ def _accuracy(candidates: _Candidates, count: float) -> Interval | None:
     if wrong is None:
         return None
     picked = cross_fit(candidates.losses, candidates.errors)
-    middle = 1 - float(wrong.mean()) - max(picked.optimism, 0.0)
+    middle = 1 - float(wrong.mean()) - candidates.luck(picked)
     low, middle, high = np.clip(interval(middle, _error(picked, wrong), count), 0, 1).tolist()
     return low, middle, high
 
