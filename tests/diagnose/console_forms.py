@@ -571,6 +571,10 @@ FORMS = {
     ),
     "chinese-epoch-between-words": Form(("第 {e}/{n} 轮  训练损失: {t}  验证损失: {v}",)),
     "same-step-each-time": Form(("Iter(train) [2000/2000] loss: {t}", "Iter(val) [2000/2000] loss: {v} time: 0.01")),
+    "summary-below-bars": Form(
+        ("Epoch: [{e}][8/9]\tTime 0.3 (0.4)\tLoss 9.1234 ({t})", "Test: [0/3]\tTime 0.2 (0.2)\tLoss 9.4321 (9.1)",
+         "Test: [2/3]\tTime 0.2 (0.2)\tLoss 9.4321 (9.2)", " * Loss {v}"),
+    ),
     "metrics-in-pairs": Form(("Epoch {e}: acc {a}, val acc {b}, loss {t}, val loss {v}",)),
     "splits-in-brackets-behind-values": Form(("epoch {e} loss {t} [train] loss {v} [val]",)),
     "splits-behind-values-of-two-metrics": Form(

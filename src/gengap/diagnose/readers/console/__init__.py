@@ -12,7 +12,8 @@ The grammar, line by line:
   on the lines below, until the next one. A first number without a name counts too (`[20]`, `39:`).
 - **Split**: words such as train, val, dev, test, in a name (`val_loss`) or before it on the line (`Val: loss 0.5,
   acc 0.9`), behind the value (`0.5 (val), `), or as a heading above (`Validating`), until the next epoch, or for
-  all epochs of a block below a block of another split. Names without one are training.
+  all epochs of a block below a block of another split. A line without a place or split below a bar of held-out
+  rows sums it up. Names without one are training.
 - **Table**: a line of names, with rows of as many cells. See `tables`.
 - **Left out**: best and previous values, rates, times, counters, settings, checkpoint messages, tests, code.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.

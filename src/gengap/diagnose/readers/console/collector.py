@@ -10,7 +10,7 @@ from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
-from gengap.diagnose.readers.console.forms import Form, Forms, is_change, stands_in_bar
+from gengap.diagnose.readers.console.forms import Form, Forms, is_change, split_of_bar, stands_in_bar
 from gengap.diagnose.readers.console.line_values import Named
 from gengap.diagnose.readers.console.phrases import metric_name, split_of, splits_in_order
 from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english
@@ -137,6 +137,8 @@ class Collector:
             return
         if not (form.plain and self._take_plain(form, numbers)):
             self._take(template, numbers)
+        if form.held_out:
+            self.rows.context, self._labelled = form.held_out, True
         if not form.texts[-1] and (decimals := _decimals(numbers[-1]) + form.percent) < form.decimals:
             form.decimals = decimals
             self._decimals[form.texts] = min(decimals, self._decimals.get(form.texts, decimals))
@@ -196,6 +198,8 @@ class Collector:
         if template.values and self.rows.context != FINAL:
             self._take(template, found)
             self._note_decimals(texts, found)
+            if held_out := split_of_bar(template, stands_in_bar(template, found)):
+                self.rows.context, self._labelled = held_out, True
 
     def _head(self, template: Template) -> None:
         """Begin what is below a heading, or end it: at a new place, if the lines below it name their split."""
@@ -203,7 +207,7 @@ class Collector:
             self.rows.begin_heading(template.context, template.title)
             self._labelled = False
         elif self.rows.context is not None and template.values:
-            if self._labelled and template.places:
+            if self._labelled and (template.places or any(named.split for named in template.values)):
                 self.rows.context, self._labelled = None, False
             elif any(named.split for named in template.values):
                 self._labelled = True

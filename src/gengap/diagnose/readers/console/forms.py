@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.column_store import ColumnGroup
 from gengap.diagnose.readers.console.line_values import Named
 from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS, is_renamed
-from gengap.diagnose.readers.console.template import Template
+from gengap.diagnose.readers.console.template import HELD_OUT, Template
 
 MOST = 20_000  # forms that are remembered
 RENEWED = {1, 8, 64}  # lines that a form did not fit, after which it is made anew
@@ -42,6 +43,7 @@ class Form:
         counts_only: Whether the line names no place, except by a number without a name.
         percent: Whether the line ends with the percent sign of a plain value.
         decimals: Fewest decimals of a last number that ends the line.
+        held_out: The split of a bar of held-out rows, for a line below that names none; else "".
         misses: Lines of these words that the pattern did not fit.
         groups: Where the values go, by the split of the heading above; the collector keeps them here.
     """
@@ -58,6 +60,7 @@ class Form:
     counts_only: bool = False
     percent: bool = False
     decimals: int = 99
+    held_out: str = ""
     misses: int = 0
     groups: dict[str | None, ColumnGroup] = field(default_factory=dict)
 
@@ -110,12 +113,14 @@ def _form(line: str, texts: tuple[str, ...], numbers: Sequence[str], template: T
     pattern = _pattern(line, texts, numbers, plain)
     if pattern is None:
         return None
+    progress = stands_in_bar(template, numbers)
     return Form(
         pattern,
         texts,
         template,
         plain=bool(plain),
-        progress=stands_in_bar(template, numbers),
+        progress=progress,
+        held_out=split_of_bar(template, progress),
         named=tuple(values),
         values=tuple(named.average or named.number for named in values),
         places=tuple(place.number for place in template.places if place.kind in COUNTED_ON),
@@ -162,7 +167,17 @@ def stands_in_bar(template: Template, numbers: Sequence[str]) -> bool:
     bars = {i for i, number in enumerate(numbers) if i and n.is_progress(number)}
     if template.evaluation:
         return not bars <= named
-    return bool(bars) or any(place.kind == "batch" for place in template.places)
+    running = any(named.average for named in template.values) and n.is_progress(numbers[0])
+    return bool(bars) or running or any(place.kind == "batch" for place in template.places)
+
+
+def split_of_bar(template: Template, progress: bool) -> str:
+    """Return the split of a line that shows progress on held-out rows, or "".
+
+    A line below it that names neither place nor split is of it: ` * Acc@1 71.2`.
+    """
+    splits = {key[0] for named in template.values if (key := parse(named.canonical)) is not None}
+    return splits.pop() if progress and len(splits) == 1 and splits <= HELD_OUT else ""
 
 
 def _pattern(
