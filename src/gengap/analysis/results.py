@@ -169,7 +169,7 @@ class TrialResults:
             constant = self.baselines.get(CONSTANT)
             models = [*self.full_runs, *(run for run in self.baselines if run != CONSTANT)]
             losses = {run: self.losses(run).mean(axis=0) for run in models}
-            return better_than_constant(losses, None if constant is None else constant[:, 0])
+            return better_than_constant(losses, None if constant is None else self._by_unit(constant[:, 0]))
         outputs = (self.trained[pair].outputs for pair in self.keys)
         others = (each[None] for each in self.baselines.values())
         return permutation_test(chain(outputs, others), self.y, self.task, units=self.units)

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from gengap.data.array_groups import ArrayGroups, find_groups
 from gengap.data.dataset import Dataset
 from gengap.data.encoding import Encoding
 from gengap.data.images import ImageForm, check_classes, image_classes, read_image_folder
 from gengap.data.rows import MAX_STRATA, Rows, list_arrays, to_rows
 from gengap.data.sources import short_name
-from gengap.data.split import SplitSizes, split_at_random
+from gengap.data.split import SplitSizes, split_at_random, split_by_group
 from gengap.data.table_summary import TableSummary
 from gengap.data.texts import check_no_texts, vectorise, words_of
+from gengap.data.units import Units
 from gengap.errors import SourceError, UsageError, reason
 from gengap.files.limits import check_archive
 from gengap.options.study_options import DataSpec
@@ -25,7 +27,7 @@ from gengap.tasks import OwnLoss
 from gengap.text.catalog import Message
 
 NPZ_PARTS = {"x": ("x", "X"), "y": ("y",), "sample_weight": ("sample_weight",)}
-NOT_FOR_ARRAYS = ("target", "task", "group", "time", "keep", "weight", "class_weight", "column", "memory", "test")
+NOT_FOR_ARRAYS = ("target", "task", "time", "keep", "weight", "class_weight", "column", "memory", "test")
 EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader, an .npz file with x and y, or a folder of images"
 
 
@@ -42,6 +44,7 @@ class GivenRows:
         batch: Rows of a batch of the loader, if one was given.
         classes: Names of the classes in the order of their labels, of a folder of images.
         words: The word of each token, of texts.
+        units: Groups of the validation rows.
     """
 
     name: str
@@ -52,6 +55,7 @@ class GivenRows:
     batch: int | None = None
     classes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    units: Units | None = None
 
 
 def load_given_rows(
@@ -60,6 +64,7 @@ def load_given_rows(
     spec: DataSpec,
     images: ImageForm | None = None,
     texts: Any = None,
+    groups: Any = None,
     seed: int = 0,
 ) -> GivenRows:
     """Read rows of any shape and split them.
@@ -68,9 +73,10 @@ def load_given_rows(
         source: Arrays `(x, y)`, nested as the model takes them, a loader, or the path of an .npz file or of a
             folder of images.
         validation: Validation rows in the same forms; None splits the source.
-        spec: `rows`, `train` and `validation`; options for tables are refused.
+        spec: `rows`, `train`, `validation` and `group`; options for tables are refused.
         images: What the model takes; None if the source is no folder of images.
         texts: A layer that makes tokens of the texts in x; see `gengap.data.texts.vectorise`.
+        groups: Groups of the rows; see `gengap.data.array_groups.find_groups`.
         seed: Seed of the split.
 
     Raises:
@@ -90,21 +96,41 @@ def load_given_rows(
         validation, _ = _read(held_out, images, None)
     rows, batch = to_rows("the rows", source, texts=True)
     rows = rows if spec.rows is None else rows.map(lambda array: array[: spec.rows])
+    known = find_groups(groups, spec.group, path)
     origin = str(path) if path is not None else _kind(source)
     name = short_name(str(path)) if path is not None else "arrays"
-    if validation is not None:
-        other, _ = to_rows("validation", validation, texts=True)
-        _check_equal(rows, other)
-        split = Message("rows-split-given")
-        return _with_tokens(GivenRows(name, origin, rows, other, split, batch, classes), texts)
-    sizes = SplitSizes.of(spec, len(rows))
-    labels = _labels(rows)
-    parts = split_at_random(labels, len(rows), sizes, seed, origin)
+    if validation is None:
+        train, held_out, split, units = _split(rows, spec, known and known.first(spec.rows), seed, origin)
+    else:
+        train, (held_out, _), split = (
+            rows,
+            to_rows("validation", validation, texts=True),
+            Message("rows-split-given"),
+        )
+        _check_equal(train, held_out)
+        known = known and known.first(spec.rows)
+        if known is not None:
+            known.check(len(train), len(held_out))
+        units = known and known.units()
+    return _with_tokens(GivenRows(name, origin, train, held_out, split, batch, classes, units=units), texts)
+
+
+def _split(
+    rows: Rows, spec: DataSpec, groups: ArrayGroups | None, seed: int, origin: str
+) -> tuple[Rows, Rows, Message, Units | None]:
+    """Return training and validation rows, how they were split, and the groups of the validation rows."""
+    sizes, labels = SplitSizes.of(spec, len(rows)), _labels(rows)
+    if groups is None:
+        parts = split_at_random(labels, len(rows), sizes, seed, origin)
+        split = Message("table-split-random" if labels is None else "table-split-stratified", {"seed": seed})
+    else:
+        groups.check(len(rows), None)
+        classes = np.arange(len(rows)) if labels is None else labels
+        parts = split_by_group(groups.rows, classes, sizes, seed, origin)
+        split = Message("table-split-group", {"column": groups.name, "seed": seed})
     chosen, held = np.sort(parts[0]), np.sort(parts[1])
     train, held_out = rows.map(lambda array: array[chosen]), rows.map(lambda array: array[held])
-    code = "table-split-random" if labels is None else "table-split-stratified"
-    found = GivenRows(name, origin, train, held_out, Message(code, {"seed": seed}), batch, classes)
-    return _with_tokens(found, texts)
+    return train, held_out, split, groups and groups.units(held)
 
 
 def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
@@ -130,6 +156,7 @@ def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
         mean=np.zeros(0),
         scale=np.ones(0),
         encoding=Encoding(()),
+        validation_units=rows.units,
         table=TableSummary(split=rows.split, columns=(), repeated={}),
     )
 

@@ -145,7 +145,9 @@ def split_at_random(
     return [np.sort(part) for part in (*chosen, test_rows)]
 
 
-def split_by_group(groups: pd.Series, y: np.ndarray, sizes: SplitSizes, seed: int, origin: str) -> list[np.ndarray]:
+def split_by_group(
+    groups: pd.Series | np.ndarray, y: np.ndarray, sizes: SplitSizes, seed: int, origin: str
+) -> list[np.ndarray]:
     """Return row numbers of train, validation and test of about these sizes; a group stays in one part."""
     import pandas as pd
 

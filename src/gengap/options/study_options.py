@@ -46,7 +46,8 @@ class DataSpec(Spec, frozen=True, kw_only=True):
         task: "binary", "multiclass" or "regression". Default: found from the target's values, see
             `gengap.tasks.task_of`.
         on_bad_row: "fail" raises an error for a bad row, "skip" leaves the row out and reports it.
-        group: Name of a column. Rows with the same value stay in one part of the split. It is not a feature.
+        group: Name of a column, or of an array of an .npz file for a model that is cloned. Rows with the same value
+            stay in one part of the split. It is not a feature.
         time: Name of a column of dates or numbers. The earliest rows train, later ones validate, the latest test.
             It is not a feature.
         keep: Names of columns to use although they look like identifiers.

@@ -31,7 +31,13 @@ SAMPLE_ROWS = 16
 
 
 def load_for_clones(
-    source: Any, validation: Any, data: DataSpec, plan: Plan, model: ModelSource, texts: Any = None
+    source: Any,
+    validation: Any,
+    data: DataSpec,
+    plan: Plan,
+    model: ModelSource,
+    texts: Any = None,
+    groups: Any = None,
 ) -> tuple[Dataset, ClonedModels, Plan]:
     """Return the rows as a dataset, the models with their baselines, and the trials that apply.
 
@@ -46,7 +52,7 @@ def load_for_clones(
 
     images = _image_form(model) if _is_folder(source) else None
     texts = import_model(texts, "texts") if isinstance(texts, str) else texts
-    rows = load_given_rows(source, validation, data, images, texts)
+    rows = load_given_rows(source, validation, data, images, texts, groups)
     models = ClonedModels(model, _sample(rows.train), rows.train.weights is not None)
     models.words = rows.words
     train, validation = (

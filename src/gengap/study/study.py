@@ -58,6 +58,7 @@ def study(
     data: DataSpec | None = None,
     run: RunSpec | None = None,
     display: Display | None = None,
+    groups: Any = None,
     **options: Unpack[StudyOptions],
 ) -> Study:
     """Train a plan's models on a table, compare them and recommend one.
@@ -73,6 +74,8 @@ def study(
         data: Which rows and columns are used and how. Default: `DataSpec()`.
         run: Which trials are trained, and how and where. Default: `RunSpec()`.
         display: Shows the progress. Default: nothing is shown.
+        groups: The group of each row (rows,), such as its patient, for a model that is cloned: rows of one group
+            stay in one part. With given validation rows a pair of arrays, of training and of validation rows.
         **options: The fields of `DataSpec` and `RunSpec` in `gengap.options.study_options` as
             keywords: `target`, `rows`, `train`, `validation`, `test`, `task`, `on_bad_row`, `group`, `time`,
             `keep`, `weight`, `class_weight`, `column`, `memory`, `seeds`, `max_epochs`, `only`, `stop`,
@@ -105,13 +108,15 @@ def study(
         raise UsageError(
             "texts: for a model that is cloned. Columns of texts in a table need no layer: leave it out"
         )
+    if groups is not None and not cloned:
+        raise UsageError("groups: for a model that is cloned. Of a table, name its column with group")
     plan, left_out = _adapt(load_clones_plan(plan) if cloned else load_plan(plan), run, cloned=cloned)
     with contextlib.ExitStack() as stack:
         folder = _open_folder(run, data, plan, stack)
         display = display or SilentDisplay()
         display = stack.enter_context(ProgressFiles(Path(run.out), display)) if run.out else display
         if model is not None and not isinstance(model, ModelFunction):
-            dataset, user_models, plan = load_for_clones(source, held_out, data, plan, model, run.texts)
+            dataset, user_models, plan = load_for_clones(source, held_out, data, plan, model, run.texts, groups)
         else:
             if isinstance(source, str) and source == "collider" and data.validation is None and data.rows is None:
                 data = DataSpec.of(data, validation=plan.built_in_validation)
@@ -131,7 +136,8 @@ def study(
         stack.enter_context(interruptible(interrupt, display))
         while not interrupt.is_set() and (trials := next_trials(plan, scheduler.results(), len(dataset.train))):
             scheduler.train(trials)
-        if not interrupt.is_set() and not data.extra_columns:  # such columns say that rows belong together
+        tied = data.extra_columns or groups is not None  # they say that rows belong together
+        if not interrupt.is_set() and not tied:
             runs = choose_finalists(plan, scheduler.results(), len(dataset.train))
             scheduler.out_of_fold = cross_validate(scheduler, scheduler.affordable_finalists(runs))
         found = _conclude(scheduler, run, started, provenance, all_rows)
