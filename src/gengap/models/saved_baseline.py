@@ -122,7 +122,9 @@ def _check_nodes(tree: Any, features: int) -> None:
 
     scikit-learn itself checks that these arrays have a length and a form that fit together.
     """
-    if tree.n_features != features or tree.n_outputs != 1 or tree.node_count < 1:
+    from sklearn.tree._tree import Tree
+
+    if type(tree) is not Tree or tree.n_features != features or tree.n_outputs != 1 or tree.node_count < 1:
         raise ValueError("a tree's nodes are no table of nodes")
     leaf = tree.children_left == -1
     _check_numbers(leaf, tree.children_left, tree.children_right, tree.feature, features)
