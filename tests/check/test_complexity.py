@@ -15,7 +15,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 
 from gengap.check.complexity import TABLE, chosen_ladders, ladders
-from gengap.check.estimators import clone_values, facts, name_of, with_one_thread
+from gengap.check.estimator_verdict import changes_text
+from gengap.check.estimators import clone_values, facts, name_of, silenced, with_one_thread
 
 KNOWN = dict(all_estimators())
 NAMES = [name for family in TABLE if family.library == "sklearn" for name in family.names]
@@ -107,6 +108,21 @@ def test_boosters_of_other_libraries_get_one_thread_unless_they_have_a_number() 
     made = with_one_thread(make_pipeline(StandardScaler(), Booster()))
     assert made[-1].n_jobs == 1 and with_one_thread(Booster(4)).n_jobs == 4
     assert with_one_thread(RandomForestClassifier()).n_jobs is None  # scikit-learn's have one thread by default
+
+
+def test_boosters_of_other_libraries_print_nothing_unless_they_are_told_to() -> None:
+    class Booster(BaseEstimator):
+        def __init__(self, verbose: int | None = None, silent: bool | None = None) -> None:
+            self.verbose, self.silent = verbose, silent
+
+    Booster.__module__ = "catboost.core"
+    assert silenced(make_pipeline(StandardScaler(), Booster()))[-1].verbose == 0
+    assert silenced(Booster(verbose=50)).verbose == 50 and silenced(Booster(silent=False)).verbose is None
+
+
+def test_a_parameter_that_the_estimator_does_not_tell_is_named() -> None:
+    assert changes_text({"depth": 4}, SVC()) == "depth=4"
+    assert changes_text({"C": 4.0}, SVC()) == "C=4 (now 1)" and changes_text({"": SVC()}, SVC()) == "SVC()"
 
 
 def test_the_strength_of_a_kernel_machine_stays_near_the_present_one() -> None:

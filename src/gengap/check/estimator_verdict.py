@@ -222,12 +222,15 @@ def _advice(
 
 
 def changes_text(changes: Mapping[str, Any], estimator: Any) -> str:
-    """Return changed parameters with their present values, as in "max_depth=3 (now None)"."""
-    now = estimator.get_params()
-    return ", ".join(
-        f"{name}={value_text(value)} (now {value_text(now[name])})" if name in now else value_text(value)
-        for name, value in changes.items()
-    )
+    """Return changed parameters with their present values, as in "max_depth=3 (now None)".
+
+    CatBoost tells only the parameters that are set. A change of "" replaces the whole estimator.
+    """
+    now, shown = estimator.get_params(), []
+    for name, value in changes.items():
+        present = f" (now {value_text(now[name])})" if name in now else ""
+        shown.append(f"{name}={value_text(value)}{present}" if name else value_text(value))
+    return ", ".join(shown)
 
 
 def value_text(value: Any) -> str:

@@ -7,7 +7,7 @@ name, so none is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -19,7 +19,9 @@ WRAPPED = ("regressor", "estimator")  # parameters that hold the estimator which
 ENSEMBLES = ("VotingClassifier", "VotingRegressor", "StackingClassifier", "StackingRegressor")
 WRAPPERS = ("TransformedTargetRegressor", "CalibratedClassifierCV", "OneVsRestClassifier", "OneVsOneClassifier")
 SEARCHES = ("param_grid", "param_distributions")
-THREADS = {"xgboost": "n_jobs", "lightgbm": "n_jobs", "catboost": "thread_count"}
+THREADS = {"xgboost": {"n_jobs": 1}, "lightgbm": {"n_jobs": 1}, "catboost": {"thread_count": 1}}
+SILENT = {"lightgbm": {"verbose": -1}, "catboost": {"verbose": 0}}
+OTHER_NAMES = ("verbose", "verbosity", "verbose_eval", "silent", "logging_level")  # of the same setting
 CHOSEN = ("alpha", "l1_ratio", "C", "n_nonzero_coefs")  # parameters that an estimator ...CV chooses
 
 
@@ -219,14 +221,24 @@ def with_one_thread(estimator: Any) -> Any:
     They use all cores, whatever limits OpenMP. On few rows their threads wait for each other and take several times
     the work.
     """
-    names = [
-        f"{part.prefix}{name}"
-        for part in parts(estimator)
-        for library, name in THREADS.items()
-        if library in {each for each, _ in families(part.estimator)}
-    ]
+    return _with_unset(estimator, THREADS)
+
+
+def silenced(estimator: Any) -> Any:
+    """Turn off what other libraries' boosters print, unless it is set: a line for each round of each fit."""
+    return _with_unset(estimator, SILENT)
+
+
+def _with_unset(estimator: Any, values: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Set parameters of each library's boosters, if neither they nor their other names have a value."""
     given = estimator.get_params()
-    return estimator.set_params(**{name: 1 for name in names if given.get(name) is None})
+    for part in parts(estimator):
+        for library in values.keys() & {each for each, _ in families(part.estimator)}:
+            names = values[library].keys()
+            others = OTHER_NAMES if names <= set(OTHER_NAMES) else ()
+            if all(given.get(f"{part.prefix}{name}") is None for name in (*names, *others)):
+                estimator.set_params(**{f"{part.prefix}{name}": v for name, v in values[library].items()})
+    return estimator
 
 
 def facts(fitted: Any) -> dict[str, float]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gengap.check.estimators import clone_values, unfitted, with_one_thread, with_seed
+from gengap.check.estimators import clone_values, silenced, unfitted, with_one_thread, with_seed
 from gengap.check.fold_fits import FoldFit, FoldTask, fit_fold
 from gengap.check.inputs import Fold, Inputs
 from gengap.check.losses import Loss, best_score, calibrate, calibrate_other, check_scores, row_losses
@@ -148,7 +148,7 @@ class Evaluator:
             yield result
 
     def _task(self, setting: Setting, fold: Fold, stages: tuple[float, ...], train: bool) -> FoldTask:
-        estimator = with_seed(setting.apply(self.estimator), self.seed)
+        estimator = silenced(with_seed(setting.apply(self.estimator), self.seed))
         if self.inputs.rows < MANY_ROWS:
             estimator = with_one_thread(estimator)
         count = min(len(fold[1]), len(fold[0])) if train else 0
