@@ -88,3 +88,27 @@ def test_a_study_takes_each_group_as_one_draw() -> None:
     assert units is not None and (units.kind, units.column, units.count) == ("group", "groups", groups)
     few = gengap.study((X, Y), PLAN, groups=X[:, 0] // 50, model=model)
     assert few.summary.units is not None and not few.summary.units.enough and few.summary.recommendation is not None
+
+
+def test_test_rows_are_used_once_with_the_recommended_model(tmp_path: Path) -> None:
+    def model() -> keras.Model:
+        hidden = [keras.layers.Rescaling(0.01), keras.layers.Dense(4, "relu"), keras.layers.Dropout(0.2)]
+        return keras.Sequential([keras.Input((1,)), *hidden, keras.layers.Dense(1, "sigmoid")])
+
+    labels = (X[:, 0] > 90).astype("float32")
+    options: dict[str, Any] = {"groups": GROUPS, "model": model, "validation": 40, "test": 60, "out": tmp_path}
+    found = gengap.study((X, labels), PLAN, **options)
+    dataset, test = found.dataset, found.summary.test
+    assert test is not None and dataset.test is not None and dataset.test_units is not None
+    assert (test.rows, test.baseline) == (len(dataset.test), "baselines/linear")
+    taken = set(GROUPS[rows_of(dataset.test)])
+    assert not taken & set(GROUPS[[*rows_of(dataset.train), *rows_of(dataset.validation)]])
+    saved = keras.saving.load_model(tmp_path / "models" / "best.keras")
+    share = saved.predict(dataset.test.x, verbose=0)[:, 0]
+    losses = -np.log(np.where(dataset.test.y == 1, share, 1 - share))
+    assert test.metrics["row_loss"] == pytest.approx(losses.mean(), rel=1e-4)
+    assert test.metrics["accuracy"] == pytest.approx(((share > 0.5) == dataset.test.y).mean())
+    again = gengap.study((X, labels), PLAN, **options).summary.test
+    assert again is not None and again.note is not None and again.metrics == test.metrics
+    with pytest.raises(UsageError, match="test: validation rows are given"):
+        load_given_rows((X, Y), (X, Y), DataSpec(test=9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from gengap.tasks import OwnLoss
 from gengap.text.catalog import Message
 
 NPZ_PARTS = {"x": ("x", "X"), "y": ("y",), "sample_weight": ("sample_weight",)}
-NOT_FOR_ARRAYS = ("target", "task", "time", "keep", "weight", "class_weight", "column", "memory", "test")
+NOT_FOR_ARRAYS = ("target", "task", "time", "keep", "weight", "class_weight", "column", "memory")
 EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader, an .npz file with x and y, or a folder of images"
 
 
@@ -45,6 +46,8 @@ class GivenRows:
         classes: Names of the classes in the order of their labels, of a folder of images.
         words: The word of each token, of texts.
         units: Groups of the validation rows.
+        test: Test rows, or None.
+        test_units: Groups of the test rows.
     """
 
     name: str
@@ -56,6 +59,8 @@ class GivenRows:
     classes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     units: Units | None = None
+    test: Rows | None = None
+    test_units: Units | None = None
 
 
 def load_given_rows(
@@ -73,7 +78,7 @@ def load_given_rows(
         source: Arrays `(x, y)`, nested as the model takes them, a loader, or the path of an .npz file or of a
             folder of images.
         validation: Validation rows in the same forms; None splits the source.
-        spec: `rows`, `train`, `validation` and `group`; options for tables are refused.
+        spec: `rows`, `train`, `validation`, `test` and `group`; options for tables are refused.
         images: What the model takes; None if the source is no folder of images.
         texts: A layer that makes tokens of the texts in x; see `gengap.data.texts.vectorise`.
         groups: Groups of the rows; see `gengap.data.array_groups.find_groups`.
@@ -99,46 +104,48 @@ def load_given_rows(
     known = find_groups(groups, spec.group, path)
     origin = str(path) if path is not None else _kind(source)
     name = short_name(str(path)) if path is not None else "arrays"
+    known = known and known.first(spec.rows)
+    given = GivenRows(name, origin, rows, rows, Message("rows-split-given"), batch, classes)
     if validation is None:
-        train, held_out, split, units = _split(rows, spec, known and known.first(spec.rows), seed, origin)
-    else:
-        train, (held_out, _), split = (
-            rows,
-            to_rows("validation", validation, texts=True),
-            Message("rows-split-given"),
-        )
-        _check_equal(train, held_out)
-        known = known and known.first(spec.rows)
-        if known is not None:
-            known.check(len(train), len(held_out))
-        units = known and known.units()
-    return _with_tokens(GivenRows(name, origin, train, held_out, split, batch, classes, units=units), texts)
+        return _with_tokens(_split(given, spec, known, seed), texts)
+    if spec.test:
+        raise UsageError("test: validation rows are given, so nothing is split. Leave out either of them")
+    held_out, _ = to_rows("validation", validation, texts=True)
+    _check_equal(rows, held_out)
+    if known is not None:
+        known.check(len(rows), len(held_out))
+    return _with_tokens(replace(given, validation=held_out, units=known and known.units()), texts)
 
 
-def _split(
-    rows: Rows, spec: DataSpec, groups: ArrayGroups | None, seed: int, origin: str
-) -> tuple[Rows, Rows, Message, Units | None]:
-    """Return training and validation rows, how they were split, and the groups of the validation rows."""
+def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None, seed: int) -> GivenRows:
+    """Split the training rows into training, validation and test."""
+    rows = given.train
     sizes, labels = SplitSizes.of(spec, len(rows)), _labels(rows)
     if groups is None:
-        parts = split_at_random(labels, len(rows), sizes, seed, origin)
+        parts = split_at_random(labels, len(rows), sizes, seed, given.origin)
         split = Message("table-split-random" if labels is None else "table-split-stratified", {"seed": seed})
     else:
         groups.check(len(rows), None)
         classes = np.arange(len(rows)) if labels is None else labels
-        parts = split_by_group(groups.rows, classes, sizes, seed, origin)
+        parts = split_by_group(groups.rows, classes, sizes, seed, given.origin)
         split = Message("table-split-group", {"column": groups.name, "seed": seed})
-    chosen, held = np.sort(parts[0]), np.sort(parts[1])
-    train, held_out = rows.map(lambda array: array[chosen]), rows.map(lambda array: array[held])
-    return train, held_out, split, groups and groups.units(held)
+    parts = [np.sort(part) for part in parts]
+    train, validation = (rows.map(lambda array, part=part: array[part]) for part in parts[:2])
+    found = replace(given, train=train, validation=validation, split=split, units=groups and groups.units(parts[1]))
+    if not sizes.test:
+        return found
+    test = rows.map(lambda array: array[parts[2]])
+    return replace(found, test=test, test_units=groups and groups.units(parts[2]))
 
 
 def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
     if texts is None:
         check_no_texts(rows.train)
         return rows
-    train, validation = vectorise((rows.train, rows.validation), texts)
-    return replace(rows, train=train, validation=validation, words=words_of(texts))
+    parts = (rows.train, rows.validation, *([rows.test] if rows.test else []))
+    train, validation, *test = vectorise(parts, texts)
+    test = test[0] if test else None
+    return replace(rows, train=train, validation=validation, test=test, words=words_of(texts))
 
 
 def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
@@ -151,14 +158,23 @@ def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
         task=task,
         train=rows.train,
         validation=rows.validation,
-        test=None,
+        test=rows.test,
         preparation="raw",
         mean=np.zeros(0),
         scale=np.ones(0),
         encoding=Encoding(()),
         validation_units=rows.units,
+        test_units=rows.test_units,
+        test_digest=_digest(rows.test),
         table=TableSummary(split=rows.split, columns=(), repeated={}),
     )
+
+
+def _digest(rows: Rows | None) -> str:
+    """Return a hash of the test rows; "" without any."""
+    arrays = [] if rows is None else list_arrays([rows.x, rows.y, rows.weights])
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
+    return digest.hexdigest()[:16] if arrays else ""
 
 
 def _read(path: Path, images: ImageForm | None, most: int | None) -> tuple[Any, Any]:

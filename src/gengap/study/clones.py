@@ -17,6 +17,7 @@ from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.options.study_options import DataSpec
 from gengap.plan import Plan
+from gengap.study.outcome import TestPredictions
 from gengap.tasks import OwnLoss
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gengap.models.user_model import TrialModels
 
 SAMPLE_ROWS = 16
+PREDICT_ROWS = 256  # test rows that are put through a model at once
 
 
 def load_for_clones(
@@ -55,13 +57,10 @@ def load_for_clones(
     rows = load_given_rows(source, validation, data, images, texts, groups)
     models = ClonedModels(model, _sample(rows.train), rows.train.weights is not None)
     models.words = rows.words
-    train, validation = (
-        with_targets(models.first, name, part)
-        for name, part in (("train", rows.train), ("validation", rows.validation))
-    )
-    rows = replace(rows, train=train, validation=validation)
-    for name, part in (("train", rows.train), ("validation", rows.validation)):
-        check_targets(models.first, name, part, models.row_values.loss)
+    parts = {name: part for name in ("train", "validation", "test") if (part := getattr(rows, name)) is not None}
+    rows = replace(rows, **{name: with_targets(models.first, name, part) for name, part in parts.items()})
+    for name in parts:
+        check_targets(models.first, name, getattr(rows, name), models.row_values.loss)
     if images is not None and models.guessed and not models.row_values.kind:
         raise UsageError(
             f"model {model.name}: it has one output, but the folder has {int(rows.train.y.max()) + 1} classes; "
@@ -85,6 +84,23 @@ def costly_rows(
     seed = results.seeds(run)[0] if chosen is None else chosen.seed
     shown = ShownInput(min(models.images, default=None), min(models.tokens, default=None), models.words)
     return find_costly_rows(results, validation, run, seed, shown)
+
+
+def predict_test_rows(dataset: Dataset, models: ClonedModels, best: Path) -> TestPredictions:
+    """Return the values of the test rows by the saved model, and by the better baseline on the validation rows."""
+    from gengap.models.backend import keras
+    from gengap.train.own_baselines import fit_own_baselines
+
+    test = dataset.test
+    assert test is not None
+    model: Any = keras.saving.load_model(best)
+    predicted, values = model.predict(test.x, batch_size=PREDICT_ROWS, verbose=0), models.row_values
+    outputs = keras.ops.convert_to_numpy(values(predicted, test.shaped_like(model.outputs[0].shape).y))
+    known = {each.run: float(each.outputs(dataset.validation.x)[:, 0].mean()) for each in models.baselines}
+    found = {each.run: each for each in fit_own_baselines(dataset.train, test, values, models.tokens)}
+    run = min(found, key=lambda run: known[run], default=None)
+    theirs = None if run is None else (run, found[run].outputs(test.x))
+    return TestPredictions(np.asarray(outputs), theirs)
 
 
 def _sample(rows: Rows) -> Rows:

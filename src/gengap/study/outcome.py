@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from gengap.analysis.evaluation import evaluate_on_test_rows, rows_digest
 from gengap.analysis.summary import PLAN_FILE, StudySummary, TrialSummary
@@ -134,21 +135,41 @@ class Study:
         return write_report(page, Path(path), lang, overwrite=overwrite)
 
 
-def with_test_rows(study: Study, trees: Baseline | None, best: Path | None, folder: StudyFolder) -> Study:
-    """Return the study with metrics of the model `best` on the test rows, beside those of the trees.
+class TestPredictions(NamedTuple):
+    """Outputs (rows, ...) of the recommended model on the test rows, and a baseline with its outputs, if any."""
+
+    __test__ = False  # pytest would collect it
+    outputs: np.ndarray
+    baseline: tuple[str, np.ndarray] | None
+
+
+def predict_table(dataset: Dataset, trees: Baseline | None, best: Path) -> TestPredictions:
+    """Return the outputs of a saved model for the test rows of a table, and those of the trees."""
+    rows = dataset.test
+    assert rows is not None
+    outputs = load_predictor(best).outputs(rows.x * dataset.scale + dataset.mean)
+    return TestPredictions(outputs, None if trees is None else (trees.run, trees.outputs(rows.x)))
+
+
+def with_test_rows(
+    study: Study, predict: Callable[[Path], TestPredictions], best: Path | None, folder: StudyFolder
+) -> Study:
+    """Return the study with metrics of the model `best` on the test rows, beside those of a baseline.
 
     Rows that were used before give the figures of that day.
     """
     dataset, recommended = study.dataset, study.summary.recommendation
     rows = dataset.test
-    if rows is None or recommended is None or trees is None or best is None:
+    if rows is None or recommended is None or best is None:
         return study
     digest = dataset.test_digest or rows_digest(rows)
     if (evaluation := folder.evaluation(digest)) is None:
-        run, seed = recommended.run, recommended.seed
-        outputs = load_predictor(best).outputs(rows.x * dataset.scale + dataset.mean)
-        found, theirs = dataset.test_units, trees.outputs(rows.x)
-        evaluation = evaluate_on_test_rows(rows, dataset.task, run, seed, outputs, trees.run, theirs, found, digest)
+        run, seed, found = recommended.run, recommended.seed, dataset.test_units
+        predicted = predict(best)
+        baseline = predicted.baseline or (run, predicted.outputs)
+        evaluation = evaluate_on_test_rows(
+            rows, dataset.task, run, seed, predicted.outputs, *baseline, found, digest
+        )
         folder.write_evaluation(evaluation)
     else:
         note = Message("conclusion-test-rows-reused", {"day": evaluation.used, "run": evaluation.run})

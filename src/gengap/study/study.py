@@ -14,7 +14,8 @@ import sys
 import tempfile
 import threading
 from _thread import interrupt_main
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Unpack
@@ -35,10 +36,10 @@ from gengap.plan import Plan
 from gengap.presets import load_clones_plan, load_plan
 from gengap.study.best_model import save_models
 from gengap.study.budget import Budget
-from gengap.study.clones import costly_rows, load_for_clones
+from gengap.study.clones import costly_rows, load_for_clones, predict_test_rows
 from gengap.study.cross_validation import cross_validate
 from gengap.study.folder import StudyFolder
-from gengap.study.outcome import Study, with_test_rows, write_results
+from gengap.study.outcome import Study, TestPredictions, predict_table, with_test_rows, write_results
 from gengap.study.progress import Display, ProgressFiles, SilentDisplay
 from gengap.study.provenance import study_provenance
 from gengap.study.scheduler import Scheduler
@@ -145,7 +146,7 @@ def study(
             folder.start_results()
             best = save_models(scheduler, found.summary.recommendation, folder)
             if not found.summary.interrupted:
-                found = with_test_rows(found, scheduler.baselines.get(TREES), best, folder)
+                found = with_test_rows(found, _predictions(scheduler), best, folder)
             if run.out:
                 write_results(found, folder)
     return found
@@ -212,6 +213,16 @@ def _user_models(model: ModelFunction, dataset: Dataset, saved: bool, left_out: 
 
     weighted = dataset.train.weights is not None
     return UserModels(model, len(dataset.columns), dataset.task, saved, left_out, weighted)
+
+
+def _predictions(scheduler: Scheduler) -> Callable[[Path], TestPredictions]:
+    """Return how a saved model predicts the test rows."""
+    from gengap.models.cloned_models import ClonedModels
+
+    models, dataset = scheduler.user_models, scheduler.dataset
+    if isinstance(models, ClonedModels):
+        return partial(predict_test_rows, dataset, models)
+    return partial(predict_table, dataset, scheduler.baselines.get(TREES))
 
 
 def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Provenance, all_rows: int) -> Study:
