@@ -8,9 +8,8 @@ from typing import NamedTuple
 from gengap.diagnose.metric_names import direction
 from gengap.diagnose.metric_words import PHRASES, SPLITS, in_english
 
-EPOCH = {"epoch", "ep", "epochs_trained"}
+EPOCH = {"epoch", "ep"}
 STEP = {"step", "iter", "iteration", "it", "round", "update", "updates", "num_updates", "up", "itr", "itn"}
-STEP |= {"boosting_round"}
 BATCH = {"batch", "minibatch", "mb"}
 RUN = {"fold", "run", "trial"}
 # Beside a counter or a metric these words make it another number: a setting, a best value, a duration
@@ -78,7 +77,6 @@ MODIFIERS = {
 MODIFIERS |= {"micro", "weighted", "class", "per", "binary", "categorical", "squared", "absolute", "root", "cross"}
 MODIFIERS |= {
     "cv",
-    "agg",
     "set",
     "data",
     "dataset",
@@ -113,7 +111,6 @@ _SPLIT = r"(?:train|val|test|dev|eval)"
 SPLIT_PAIR = re.compile(rf"(?i)\b({_SPLIT}[a-z]*)\s+/\s+(?={_SPLIT})")  # Train / Test accuracy
 TAG = re.compile(r"[\"']?\s*/?>\s*(?=<)|<(?=\w+\s+\w+=)")  # <train loss="0.5"/><validation loss="0.6"/>
 SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
-LOGGER = re.compile(r"\b[A-Za-z_]\w+(?:\.[A-Za-z_]\w+){2,}\b")  # allennlp.training.trainer
 TRAIN_FILE = re.compile(r"(?:[\w./-]*[\\/])?\btrain\w*\.(?:log|py|out|txt)\b", re.IGNORECASE)  # log\train.log
 CODE = re.compile(
     r"^[IWEF]\d{4}$|\.(?:[a-z]{2,4}|[chr])$|::|\.py\b|[\\<>;?$]|/.*/.*/"
@@ -185,7 +182,7 @@ def split_of(text: str) -> str | None:
     >>> split_of("Validation Loss"), split_of("phase train"), split_of("train/val loss")
     ('validation', 'train', None)
     """
-    text = TRAIN_FILE.sub(" ", LOGGER.sub(" ", text))
+    text = TRAIN_FILE.sub(" ", text)
     lower = text.lower()
     if any(phrase in lower for phrase in EVALUATION):
         return "validation"

@@ -64,11 +64,12 @@ def _are_ordered_by_settings(curves: Sequence[Column], columns: Iterable[Column]
     for column in columns:
         if tuple(column.rows) not in rows or column in known or parse(column.canonical) is None:
             continue
-        steps = np.diff(np.asarray(column.values, np.float64))
-        ordered = bool((steps > 0).all() or (steps < 0).all())
-        apart = bool((steps != 0).all()) and 2 * len(set(column.values)) > len(column.values)
+        values = np.asarray(column.values, np.float64)
+        before, after = values[:-1], values[1:]  # either may be infinite
+        ordered = bool((after > before).all() or (after < before).all())
+        apart = bool((after != before).all()) and 2 * len(set(column.values)) > len(column.values)
         named = not SETTINGS.isdisjoint(words(column.form)) and apart
-        if len(steps) and (named or (tested and ordered)):
+        if len(after) and (named or (tested and ordered)):
             return True
     return False
 
