@@ -42,6 +42,10 @@ def test_of_classes_they_are_the_wrong_rows_with_the_highest_losses() -> None:
     weights = np.where(np.arange(ROWS) == numbers[0], 0.0, 1.0)
     again = find_costly_rows(results(outputs, y, task, weights), rows, "a", 0, ShownInput())
     assert again is not None and [each.row for each in again.rows] == numbers[1:]
+    weights = np.where(wrong, 3.0, 1.0)
+    again = find_costly_rows(results(outputs, y, task, weights), rows, "a", 0, ShownInput())
+    assert again is not None and again.share is not None
+    assert np.isclose(again.share, (weights * losses)[wrong].sum() / (weights * losses).sum())
     outputs[:, 1] = 0
     assert find_costly_rows(results(outputs, y, task), rows, "a", 0, ShownInput()) is None
 

@@ -56,7 +56,7 @@ TRAIN, HELD_OUT = ["good film", "bad", "bad bad film é"], ["good", "worse film"
 def test_tokens_are_those_of_the_training_rows(form: Any) -> None:
     layer = Words()
     rows = load_given_rows((form(TRAIN), [1, 0, 0]), (form(HELD_OUT), [1, 0]), DataSpec(), texts=layer)
-    assert rows.words == ("", "[UNK]", "good", "film", "bad", "é")
+    assert rows.words == {0: ("", "[UNK]", "good", "film", "bad", "é")}
     np.testing.assert_array_equal(rows.train.x, [[2, 3, 0], [4, 0, 0], [4, 4, 3]])
     np.testing.assert_array_equal(rows.validation.x, [[2, 0, 0], [1, 3, 0]])
 
@@ -94,6 +94,24 @@ def test_texts_that_cannot_be_used_say_why() -> None:
 def text_model() -> keras.Model:
     start = keras.Input((3,), dtype="int32")
     return keras.Sequential([start, L.Embedding(9, 2), L.Flatten(), L.Dense(2, "softmax")])
+
+
+def test_the_words_are_those_of_the_input_of_texts() -> None:
+    shapes = {"z": (8, 8, 1), "kind": (1,), "text": (3,)}  # in another order than that of the names
+    inputs = {
+        name: keras.Input(each, name=name, dtype="float32" if name == "z" else "int32")
+        for name, each in shapes.items()
+    }
+    found = [L.Flatten()(inputs["z"]), *(L.Flatten()(L.Embedding(9, 2)(inputs[name])) for name in ("kind", "text"))]
+    model = keras.Model(inputs, L.Dense(2, "softmax")(L.Concatenate()(found)))
+    texts = ["good film", "bad"] * 20
+    rows = {"z": np.eye(40, 64).reshape(40, 8, 8, 1), "kind": np.full((40, 1), 2), "text": np.array(texts)}
+    validation = (rows, np.zeros(40, int))
+    costly = gengap.study(
+        (rows, [1, 0] * 20), PLAN, validation=validation, model=model, texts=Words()
+    ).summary.costly_rows
+    assert costly is not None and costly.rows[0].picture
+    assert [row.text for row in costly.rows] == [texts[row.row] for row in costly.rows]
 
 
 def test_a_study_of_texts_shows_their_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

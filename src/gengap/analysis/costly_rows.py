@@ -76,13 +76,14 @@ def find_costly_rows(
     assert isinstance(results.task, OwnLoss)
     outputs = results.outputs(run)[results.seeds(run).index(seed)]
     losses = outputs[:, 0]
-    counted = np.isfinite(losses) if results.weights is None else np.isfinite(losses) & (results.weights != 0)
+    weights = np.ones(len(losses)) if results.weights is None else results.weights
+    counted = np.isfinite(losses) & (weights != 0)
     costly = counted & (outputs[:, 1] > 0) if results.task.has_classes else counted
     chosen = np.argsort(np.where(costly, -losses, np.inf), kind="stable")[: min(MOST_ROWS, int(costly.sum()))]
     if not len(chosen):
         return None
-    numbers, total = recorded_rows(len(validation))[chosen], float(losses[counted].sum())
-    share = float(losses[chosen].sum()) / total if losses[counted].min() >= 0 and total > 0 else None
+    numbers, total = recorded_rows(len(validation))[chosen], float(losses[counted] @ weights[counted])
+    share = float(losses[chosen] @ weights[chosen]) / total if losses[counted].min() >= 0 and total > 0 else None
     pictures, texts = _pictures(validation, numbers, shown), _texts(validation, numbers, shown)
     names = results.task.classes
     rows = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from gengap.data.rows import MAX_STRATA, Rows, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random, split_by_group
 from gengap.data.table_summary import TableSummary
-from gengap.data.texts import check_no_texts, vectorise, words_of
+from gengap.data.texts import check_no_texts, is_text, vectorise, words_of
 from gengap.data.units import Units
 from gengap.errors import SourceError, UsageError, reason
 from gengap.files.limits import check_archive
@@ -44,7 +44,7 @@ class GivenRows:
         split: How they were split.
         batch: Rows of a batch of the loader, if one was given.
         classes: Names of the classes in the order of their labels, of a folder of images.
-        words: The word of each token, of texts.
+        words: The word of each token, by the number of the input that held texts.
         units: Groups of the validation rows.
         test: Test rows, or None.
         test_units: Groups of the test rows.
@@ -57,7 +57,7 @@ class GivenRows:
     split: Message
     batch: int | None = None
     classes: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    words: dict[int, tuple[str, ...]] = field(default_factory=dict)
     units: Units | None = None
     test: Rows | None = None
     test_units: Units | None = None
@@ -145,7 +145,8 @@ def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
     parts = (rows.train, rows.validation, *([rows.test] if rows.test else []))
     train, validation, *test = vectorise(parts, texts)
     test = test[0] if test else None
-    return replace(rows, train=train, validation=validation, test=test, words=words_of(texts))
+    number = [is_text(array) for array in list_arrays(rows.train.x)].index(True)
+    return replace(rows, train=train, validation=validation, test=test, words={number: words_of(texts)})
 
 
 def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:

@@ -64,7 +64,7 @@ class Rows:
 
     @property
     def target(self) -> np.ndarray:
-        """The targets (n, ...) of one output, or zeros (n,) for several: statistics need but their number."""
+        """The targets (n, ...) of one output, or zeros (n,) for several: statistics need only their number."""
         return self.y if isinstance(self.y, np.ndarray) else np.zeros(len(self))
 
     def batch(self) -> tuple[Any, ...]:
@@ -82,11 +82,13 @@ class Rows:
 def map_arrays(function: Callable[[Any], Any], value: Any) -> Any:
     """Apply `function` to an array, or to each array in a list, tuple or dict; None stays None.
 
-    >>> map_arrays(len, {"a": np.zeros(3), "b": [np.zeros(2)]})
+    Those of a dict come in the order of their names, as Keras numbers the inputs of a model.
+
+    >>> map_arrays(len, {"b": [np.zeros(2)], "a": np.zeros(3)})
     {'a': 3, 'b': [2]}
     """
     if isinstance(value, Mapping):
-        return {name: map_arrays(function, part) for name, part in value.items()}
+        return {name: map_arrays(function, value[name]) for name in sorted(value)}
     if type(value) in (list, tuple):
         return type(value)(map_arrays(function, part) for part in value)
     return None if value is None else function(value)

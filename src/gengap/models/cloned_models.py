@@ -42,7 +42,7 @@ class ClonedModels:
         acted: On which layers each treatment of the plan acts.
         reasons: Why a treatment is left out.
         baselines: Baselines for these rows, fitted before the study.
-        words: The word of each token, of texts.
+        words: The word of each token, by the number of the input that held texts.
         first: The user's model, built for the rows.
     """
 
@@ -53,7 +53,7 @@ class ClonedModels:
     acted: dict[str, tuple[str, ...]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     baselines: tuple[Any, ...] = ()
-    words: tuple[str, ...] = ()
+    words: dict[int, tuple[str, ...]] = field(default_factory=dict)
     clones = True
 
     def __post_init__(self) -> None:

@@ -82,7 +82,9 @@ def costly_rows(
     if not isinstance(models, ClonedModels) or run is None or run not in results.runs:
         return None
     seed = results.seeds(run)[0] if chosen is None else chosen.seed
-    shown = ShownInput(min(models.images, default=None), min(models.tokens, default=None), models.words)
+    tokens = min(models.words.keys() & models.tokens or models.tokens, default=None)
+    words = () if tokens is None else models.words.get(tokens, ())
+    shown = ShownInput(min(models.images, default=None), tokens, words)
     return find_costly_rows(results, validation, run, seed, shown)
 
 
