@@ -84,6 +84,14 @@ def test_a_smaller_model_that_is_materially_worse_is_not_kept_however_wide_the_e
         assert simplest_near_best(losses, ["small", "large"]).run == kept
 
 
+def test_the_lowest_loss_may_be_negative() -> None:
+    rows = np.random.default_rng(0).normal(0, 0.1, 50)
+    losses = {"small": (rows - 0.8)[None], "large": (rows - 0.9)[None]}  # as of keras.losses.CosineSimilarity
+    assert simplest_near_best(losses, ["small", "large"]).run == "large"
+    assert simplest_near_best({**losses, "small": losses["large"] + 0.001}, ["small", "large"]).run == "large"
+    assert simplest_near_best({**losses, "small": losses["large"] + rows * 0.01}, ["small", "large"]).run == "small"
+
+
 def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:
     random = np.random.default_rng(3)
     made = outcomes(size_trials(0.2, 0.4, 0.6, 0.6))

@@ -226,8 +226,13 @@ def _why(results: TrialResults, choice: OneStandardErrorChoice, candidates: Sequ
 def simplest_near_best(losses: Mapping[str, np.ndarray], order: Sequence[str]) -> OneStandardErrorChoice:
     """Return the first run in `order` at most one standard error and NEAR worse than the best."""
     means = {run: float(losses[run].mean()) for run in order}
-    near = [run for run in order if means[run] <= (1 + NEAR) * min(means.values())]
+    near = [run for run in order if _is_near(means[run], min(means.values()))]
     return choose_within_one_error({run: losses[run] for run in near}, near)
+
+
+def _is_near(loss: float, lowest: float) -> bool:
+    """Return whether a loss is at most NEAR worse than the lowest, which is negative for some losses of users."""
+    return loss <= lowest + NEAR * abs(lowest)
 
 
 class _Candidates(NamedTuple):
@@ -244,8 +249,7 @@ class _Candidates(NamedTuple):
     def luck(self, picked: CrossFitEstimate) -> float:
         """Return how much too good the chosen one looks: one that isn't the lowest was not chosen for its luck."""
         lowest = min(float(each.mean()) for each in self.losses)
-        near = float(self.chosen_losses.mean()) <= (1 + NEAR) * lowest
-        return max(picked.optimism, 0.0) if near else 0.0
+        return max(picked.optimism, 0.0) if _is_near(float(self.chosen_losses.mean()), lowest) else 0.0
 
 
 def _candidates(results: TrialResults, run: str, seed: int) -> _Candidates:
