@@ -275,7 +275,7 @@ def test_a_scorer_of_the_users_own() -> None:
         gengap.check(Ridge(), *numbers(), scoring=lambda *_: 7.0)
 
 
-def test_an_estimator_that_changes_its_parameters_is_copied_too() -> None:
+def test_an_estimator_that_copies_a_list_is_copied_too() -> None:
     class Changing(Ridge):
         """As CatBoost: its own copy of a list that it was given."""
 

@@ -16,7 +16,7 @@ from sklearn.utils import all_estimators
 
 from gengap.check.complexity import TABLE, chosen_ladders, ladders
 from gengap.check.estimator_verdict import changes_text
-from gengap.check.estimators import clone_values, facts, name_of, silenced, with_one_thread
+from gengap.check.estimators import clone_values, facts, name_of, silenced, unfitted, with_one_thread
 
 KNOWN = dict(all_estimators())
 NAMES = [name for family in TABLE if family.library == "sklearn" for name in family.names]
@@ -128,3 +128,15 @@ def test_a_parameter_that_the_estimator_does_not_tell_is_named() -> None:
 def test_the_strength_of_a_kernel_machine_stays_near_the_present_one() -> None:
     strength = next(each for each in ladders(SVC(C=3.0), {"features": 4.0}) if each.axis == "C")
     assert max(each["C"] for each in strength.flexible) == pytest.approx(3.0 * 4**5, rel=0.01)
+
+
+class Doubling(BaseEstimator):
+    """An estimator that changes its parameter."""
+
+    def __init__(self, size: int = 1) -> None:
+        self.size = 2 * size
+
+
+def test_an_estimator_that_changes_its_parameters_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="Cannot clone"):
+        unfitted(Doubling(3))

@@ -190,15 +190,19 @@ def _chosen(fitted: Any) -> Any:
 def unfitted(estimator: Any) -> Any:
     """Return an unfitted copy.
 
-    scikit-learn can't clone an estimator that changes its own parameters, as CatBoost does with a list of
-    `cat_features`. So that one is made anew from its parameters.
+    scikit-learn can't clone an estimator that copies its own parameters, as CatBoost does with a list of
+    `cat_features`. So that one is made anew from its parameters. One that changes their values stays an error:
+    each copy would differ from the one before.
     """
     from sklearn.base import clone
 
     try:
         return clone(estimator)
     except RuntimeError:
-        return type(estimator)(**deepcopy(estimator.get_params(deep=False)))
+        again = type(estimator)(**deepcopy(estimator.get_params(deep=False)))
+        if repr(again.get_params(deep=False)) != repr(estimator.get_params(deep=False)):
+            raise
+        return again
 
 
 def clone_values(parameters: dict[str, Any]) -> dict[str, Any]:
