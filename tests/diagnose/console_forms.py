@@ -166,6 +166,7 @@ FORMS = {
             "|=========================================|",
         ),
     ),
+    "dict-with-name": Form(("metrics={{'epoch': {e}, 'loss': {t}, 'val_loss': {v}}}",)),
     "tabs": Form(("{e}\t{t}\t{v}\t00:38",), ("epoch\ttrain_loss\tvalid_loss\ttime",)),
     "iterations-score": Form(("Iteration {e}, loss = {t}", "Validation score: {v}"), scores=True),
     "darknet": Form(

@@ -240,6 +240,7 @@ def test_empty_cells_written_as_nan_are_gaps_and_a_diverged_end_is_none(tmp_path
 
 def test_a_yaml_file_for_each_epoch_is_one_run(tmp_path: Path) -> None:
     for epoch, loss in enumerate((0.9, 0.7, 0.8)):
-        write(tmp_path, f"{epoch}.yaml", f"cv_loss: {loss}\nepoch: {epoch}\nencoder: conformer\nlr: 1e-3\n")
+        others = "encoder: conformer\nlr: 1e-3\nversion: 1.2.3\n"
+        write(tmp_path, f"{epoch}.yaml", f"cv_loss: {loss}\nepoch: {epoch}\n{others}")
     write(tmp_path, "train.yaml", "accum_grad: 4\n")
     assert one(tmp_path).history["validation", "loss"].values.tolist() == [0.9, 0.7, 0.8]

@@ -17,7 +17,9 @@ from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 
 NAME = re.compile(r"(.*?)(\d{1,9})(\.json|\.ya?ml)")
-YAML = re.compile(r"^([A-Za-z_]\w*):[ \t]*([-+]?[\d.]+(?:[eE][-+]?\d+)?)[ \t]*$", re.MULTILINE)  # cv_loss: 0.5
+YAML = re.compile(  # cv_loss: 0.5
+    r"^([A-Za-z_]\w*):[ \t]*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)[ \t]*$", re.MULTILINE
+)
 MAX_BYTES = 1 << 20  # of one file
 FEWEST = 3  # files that show a run
 OF_OTHERS = {
