@@ -26,7 +26,7 @@ SKIPPED = re.compile(
     r"|\b(?:passed|failed)\b",  # of tests
     re.I,
 )
-PROGRAM = re.compile(  # a line of code, perhaps as a compiler or a test prints it; prints of text or of a={} are none
+PROGRAM = re.compile(  # a line of code, also as a compiler or a test prints it; prints of text or of a={} are none
     r"\s*(?:[>E]\s+|#\s*\|\s*)?(?:assert\b|(?:let|const|var|double|float)\s+\w+\s*=|def\s+\w+\(|return\s+[a-z_({\[]"
     r"|(?:if|elif|for|while|with)\b[^:]*:\s*$|\w+\s+=\s*\{|[a-z_]\w*\.[\w.]*\((?![\"'`f]))"
 )
