@@ -21,11 +21,12 @@ Made by `python -m benchmarks.checking --docs FILE` from one run. Don't edit it.
 
 - A case is an estimator on 150 to 5,000 rows of one task of a process (`benchmarks/checking/processes.py` and
   `benchmarks/checking/cases.py`). Every estimator is built too simple, about right and too flexible.
-- The truth comes from fresh rows. Settings along the whole complexity path are trained on two to six new
-  training sets of the same size (more where rows are few), and their loss is measured on 5,000 new rows. If a simpler setting (or a constant) is at least 4%
-  better, the truth is overfit. If a more flexible one is, it is underfit; if both are, the larger gain decides. If
-  none is more than 1.5% better, the estimator is fine. Cases between are left out. Pure noise, and estimators
-  that beat a constant by 1.5% at no setting, are kept apart: the right answers are inconclusive and overfit.
+- The truth comes from fresh rows. Settings along the whole complexity path are trained on two to six new training
+  sets of the same size (more where rows are few), and their loss is measured on 5,000 new rows. If a simpler
+  setting (or a constant) is at least 4% better, the truth is overfit. If a more flexible one is, it is underfit; if
+  both are, the larger gain decides. If none is more than 1.5% better, the estimator is fine. Cases between are left
+  out. Pure noise, and estimators that beat a constant by 1.5% at no setting, are kept apart: the right answers are
+  inconclusive and overfit.
 - Thresholds may be chosen on the processes "chose" alone. The figures to quote are those of "reported".
 - The simple rule says overfit if the mean training score is more than 0.1 above the mean validation score (accuracy
   or R2). It has no word for underfit, so it is right on "fine" if it says nothing.

@@ -387,3 +387,14 @@ def test_records_of_models_are_no_log(tmp_path: Path) -> None:
     (tmp_path / "evaluation_results.json").write_text(json.dumps(records), encoding="utf-8")
     with pytest.raises(DataError, match="model_name' tells rows apart"):
         read(tmp_path / "evaluation_results.json")
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["Epoch {e} passed, train loss {t}, val loss {v}", "Epoch {e}: train loss {t} val loss {v}, backup failed"],
+)
+def test_words_of_test_reports_are_common_words_too(form: str, tmp_path: Path) -> None:
+    lines = [form.format(e=epoch, t=1 / epoch, v=2 / epoch) for epoch in range(1, 9)]
+    found = judged(tmp_path, ["==== 12 passed, 3 failed in 4.56s ====", *lines])
+    assert found.validation.values == pytest.approx([2 / epoch for epoch in range(1, 9)])
+    assert found.train is not None and found.train.values == pytest.approx([1 / epoch for epoch in range(1, 9)])

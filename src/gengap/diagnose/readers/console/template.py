@@ -23,7 +23,7 @@ from gengap.diagnose.readers.console.split_positions import is_index
 SKIPPED = re.compile(
     r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve"
     r"|\breached\b|\bimproved by\b|was not in top"  # lines of checkpoints tell of some epochs only
-    r"|\b(?:passed|failed)\b",  # of tests
+    r"|(?:^|[^\w\s])\s*#\s+(?:tests?\s+)?(?:passed|failed)\b|\.py::|^\W*(?:passed|failed)\b",  # of tests
     re.I,
 )
 PROGRAM = re.compile(  # a line of code, also as a compiler or a test prints it; prints of text or of a={} are none
