@@ -15,6 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info
 
 from gengap import Plan, Trial, load, models, study
@@ -169,10 +172,24 @@ def test_trees_are_the_best_of_four_settings(name: str) -> None:
         {"max_leaf_nodes": 4, "min_samples_leaf": 10, **small},
     ):
         model = kind(**options, random_state=0).fit(data.train.x, data.task.labels(data.train.y))
-        by_model = replace(trees, outputs=partial(baseline_outputs, model, data.task))
+        by_model = replace(trees, outputs=partial(baseline_outputs, make_pipeline(model), data.task))
         losses.append(data.task.scores(by_model.outputs(data.validation.x), data.validation.y)[data.task.loss])
     assert len(set(losses)) == 4
     assert best == pytest.approx(min(losses))
+
+
+def test_many_useless_features_make_the_linear_model_for_numbers_careful() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(400, 120)).astype(np.float32)
+    y = x[:, 0] + 3 * random.normal(size=400)
+    data = load((x, y), train=200, validation=200)
+    linear = next(fit_baselines(data.train, data.validation, data.task))
+    light = make_pipeline(StandardScaler(), Ridge()).fit(data.train.x, data.train.y.reshape(-1))
+    loss, other = (
+        float(data.task.row_losses(np.asarray(each).reshape(-1, 1), data.validation.y).mean())
+        for each in (linear.outputs(data.validation.x), light.predict(data.validation.x))
+    )
+    assert loss < 0.8 * other
 
 
 def test_trees_of_few_rows_use_one_thread() -> None:
