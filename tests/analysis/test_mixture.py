@@ -167,3 +167,35 @@ def test_few_rows_choose_a_mean_in_place_of_the_luckiest_model() -> None:
             gains.append(true_loss(whole, few, [Member(single, 1.0)]) - true_loss(whole, few, chosen.members))
     assert len(gains) >= 3
     assert np.mean(gains) > 0.01
+
+
+def test_a_mean_that_is_hardly_better_is_no_reason_to_leave_the_simple_model() -> None:
+    made = with_trees(0.8, 0.4)
+    found = with_mixture(replace(made, baselines={TREES: logits(0.8, 4, noise=0.4)[:, None]}))
+    (mixture,) = found.mixtures
+    assert 0.998 < found.losses(mixture).mean() / found.losses(TREES).mean() < 1
+    chosen = choose_model(found, 28)
+    assert chosen is not None and chosen.run == TREES
+
+
+def test_cross_validation_on_few_rows_chooses_the_mean_too() -> None:
+    made = [with_mixture(crossed(on_few_rows(on_all_rows(seed)))) for seed in range(6)]
+    codes = [chosen.why.code for each in made if (chosen := choose_model(each, 28)) is not None]
+    assert "conclusion-mixture-is-safer" in codes
+    for each in made:
+        chosen = choose_model(each, 28)
+        assert chosen is not None
+        if chosen.why.code == "conclusion-mixture-is-safer":
+            (mixture,) = each.mixtures
+            assert each.pooled_losses(mixture).mean() < chosen.why.parameters["single"]
+
+
+def crossed(few: TrialResults) -> TrialResults:
+    """The same with each model's predictions for as many rows of the training rows."""
+    random = np.random.default_rng(3)
+    y = (random.random(FEW) < 0.5).astype(np.float64)
+    runs = [*few.ranked, *few.savable]
+    outputs = {run: 0.8 * (2 * y - 1 + random.normal(size=FEW)) + random.normal(size=FEW) for run in runs}
+    return replace(
+        few, out_of_fold={run: OutOfFoldLosses.of(BINARY, each[:, None], y) for run, each in outputs.items()}
+    )

@@ -110,10 +110,10 @@ def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
     Networks from small to large, the linear model, the trees and the mixture of all are candidates. As good means:
     at most one standard error (of paired losses) and NEAR worse. With few rows the standard error is wide, and
     simplicity is no reason to accept a loss that is clearly higher. Cross-validated runs are compared by the losses
-    of all rows that validated. Without cross-validation the single model with the lowest loss is lucky, and the
-    mixture, whose weights other rows chose, is not. So the mixture is chosen if its loss is lower than the one that
-    a choice of a single model is expected to bring. If nothing ranks the validation rows better than chance,
-    baselines included, the smallest network is recommended, because nothing was learnt.
+    of all rows that validated. The single model with the lowest loss is lucky, and the mixture, whose weights other
+    rows chose, is not. So the mixture is chosen if its loss is lower, by more than NEAR, than the one that a choice
+    of a single model is expected to bring. If nothing ranks the validation rows better than chance, baselines
+    included, the smallest network is recommended, because nothing was learnt.
 
     Args:
         results: The finished trials.
@@ -135,23 +135,30 @@ def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
     seed = seeds[int(results.losses(run).mean(axis=1).argmin())] if seeds else 0
     nothing_learnt = Message("conclusion-nothing-learnt", test._asdict())
     why = _why(results, choice, candidates)
-    if something and (better := _better_mixture(results, run)) is not None:
-        (run, why), seed = better, 0
+    if something and (safer := _safer_mixture(results, run)) is not None:
+        (run, why), seed = safer, 0
     why = why if something else nothing_learnt
     doubt = Message("conclusion-learnt-unsure", test._asdict()) if test.unsure else None
     members = results.mixtures[run].members if run in results.mixtures else (Member(run, 1.0),)
     return ChosenModel(run, seed, why, None if test.unsure else test.learnt, members, doubt)
 
 
-def _better_mixture(results: TrialResults, run: str) -> tuple[str, Message] | None:
-    """Return the mixture and the reason, if it is expected to be better than the single run that was chosen."""
-    if results.out_of_fold or run in results.mixtures or not results.mixtures:
+def _safer_mixture(results: TrialResults, run: str) -> tuple[str, Message] | None:
+    """Return the mixture and the reason, if it is expected to be better than a single run that the rows choose."""
+    if run in results.mixtures or not results.mixtures:
         return None
-    losses = [epoch for key in results.keys for epoch in results.epoch_losses(*key)]
-    single = cross_fit([*losses, *(results.losses(each)[0] for each in results.savable)]).corrected
-    mixture = min(results.mixtures, key=lambda each: results.losses(each).mean())
-    mixed = float(results.losses(mixture).mean())
-    if mixed >= single:
+    mixture = next(iter(results.mixtures))
+    if results.out_of_fold:
+        if mixture not in results.out_of_fold:
+            return None
+        losses = [results.pooled_losses(each) for each in results.out_of_fold if each != mixture]
+        mixed = float(results.pooled_losses(mixture).mean())
+    else:
+        losses = [epoch for key in results.keys for epoch in results.epoch_losses(*key)]
+        losses += [results.losses(each)[0] for each in results.savable]
+        mixed = float(results.losses(mixture).mean())
+    single = cross_fit(losses).corrected
+    if mixed >= (1 - NEAR) * single:
         return None
     return mixture, Message("conclusion-mixture-is-safer", {"single": single, "mixed": mixed})
 

@@ -667,7 +667,7 @@ conclusion-lowest-loss = Lowest validation loss of all models.{ $smaller ->
    *[false] {""}
 }
 conclusion-smallest-loss = Simplest model at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-mixture-is-safer = A single model that half of the validation rows choose is expected to have the loss { FIXED($single) } on the other half. This mean, with weights chosen in the same way, has { FIXED($mixed) }.
+conclusion-mixture-is-safer = A single model that half of the rows choose is expected to have the loss { FIXED($single) } on the other half. This mean, with weights chosen in the same way, has { FIXED($mixed) }.
 conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists.{ $smaller ->
     [true] {" "}Every smaller network is worse by more than one standard error or { PERCENT($limit, digits: 1) }.
    *[false] {""}

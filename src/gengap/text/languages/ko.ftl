@@ -569,7 +569,7 @@ conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습�
    *[false] {""}
 }
 conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-mixture-is-safer = 검증 행의 절반으로 모델 하나를 고르면 나머지 절반에서 손실이 { FIXED($single) }일 것으로 예상됩니다. 같은 방식으로 가중치를 고른 이 평균의 손실은 { FIXED($mixed) }입니다.
+conclusion-mixture-is-safer = 행의 절반으로 모델 하나를 고르면 나머지 절반에서 손실이 { FIXED($single) }일 것으로 예상됩니다. 같은 방식으로 가중치를 고른 이 평균의 손실은 { FIXED($mixed) }입니다.
 conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다.{ $smaller ->
     [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
    *[false] {""}
