@@ -103,14 +103,8 @@ def study(
     provenance = study_provenance(source, plan, data, run, model)
     cluster = Cluster.of(run.backend, run.address)
     cloned = model is not None and not isinstance(model, ModelFunction)
-    if held_out is not None and not cloned:
-        raise UsageError("validation: expected a number of rows; validation rows are for a model that is cloned")
-    if run.texts is not None and not cloned:
-        raise UsageError(
-            "texts: for a model that is cloned. Columns of texts in a table need no layer: leave it out"
-        )
-    if groups is not None and not cloned:
-        raise UsageError("groups: for a model that is cloned. Of a table, name its column with group")
+    if not cloned:
+        _refuse(held_out=held_out, texts=run.texts, groups=groups)
     plan, left_out = _adapt(load_clones_plan(plan) if cloned else load_plan(plan), run, cloned=cloned)
     with contextlib.ExitStack() as stack:
         folder = _open_folder(run, data, plan, stack)
@@ -137,10 +131,8 @@ def study(
         stack.enter_context(interruptible(interrupt, display))
         while not interrupt.is_set() and (trials := next_trials(plan, scheduler.results(), len(dataset.train))):
             scheduler.train(trials)
-        tied = data.extra_columns or groups is not None  # they say that rows belong together
-        if not interrupt.is_set() and not tied:
-            runs = choose_finalists(plan, scheduler.results(), len(dataset.train))
-            scheduler.out_of_fold = cross_validate(scheduler, scheduler.affordable_finalists(runs))
+        if not data.extra_columns and groups is None:  # else rows belong together
+            _cross_validate_finalists(scheduler)
         found = _conclude(scheduler, run, started, provenance, all_rows)
         if folder is not None and found.trials:
             folder.start_results()
@@ -150,6 +142,24 @@ def study(
             if run.out:
                 write_results(found, folder)
     return found
+
+
+def _refuse(*, held_out: Any, texts: Any, groups: Any) -> None:
+    """Raise UsageError for what is given and only a model that is cloned can use."""
+    if held_out is not None:
+        raise UsageError("validation: expected a number of rows; validation rows are for a model that is cloned")
+    if texts is not None:
+        raise UsageError(
+            "texts: for a model that is cloned. Columns of texts in a table need no layer: leave it out"
+        )
+    if groups is not None:
+        raise UsageError("groups: for a model that is cloned. Of a table, name its column with group")
+
+
+def _cross_validate_finalists(scheduler: Scheduler) -> None:
+    if not scheduler.interrupt.is_set():
+        runs = choose_finalists(scheduler.plan, scheduler.results(), len(scheduler.dataset.train))
+        scheduler.out_of_fold = cross_validate(scheduler, scheduler.affordable_finalists(runs))
 
 
 def _given_validation(options: StudyOptions) -> Any:
