@@ -16,11 +16,13 @@ from gengap.analysis.summary import TrialSummary
 from gengap.data.rows import Rows
 from gengap.errors import GengapWarning
 from gengap.history import History
+from gengap.models.treatments import L2
 from gengap.plan import Growth, Plan, Recipe
 from gengap.study import Study, cross_validation
 from gengap.study.cross_validation import out_of_fold
 from gengap.study.folder import StudyFolder
 from gengap.study.progress import SilentDisplay
+from gengap.study.scheduler import Scheduler
 from gengap.tasks import BINARY, AnyTask
 from gengap.train.types import TrainResult
 
@@ -64,6 +66,18 @@ def test_every_row_judges_the_finalists_once(tmp_path: Path) -> None:
     assert found.summary.recommendation is not None
     assert found.summary.recommendation.why.parameters["finalists"] == len(finalists)
     assert not found.summary.interrupted
+
+
+def test_a_study_goes_on_after_it_added_regularisers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their size depends on results, so the plan alone doesn't know it."""
+    plan = msgspec.structs.replace(
+        PLAN, growth=Growth(sizes=((4,), (8,)), regularizers=((L2(0.01),),)), recipe=Recipe(batch=50, max_epochs=2)
+    )
+    first = studied(plan, out=tmp_path)
+    assert first.planned["regularizers/l2 0.01"].units in ((4,), (8,))
+    monkeypatch.setattr(Scheduler, "pending", lambda *_: pytest.fail("it trains again"))
+    again = studied(plan, out=tmp_path)
+    assert [trial.run for trial in again.trials] == [trial.run for trial in first.trials]
 
 
 def test_where_nothing_was_learnt_nobody_is_cross_validated() -> None:

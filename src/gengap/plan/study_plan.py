@@ -73,6 +73,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         """The trials, after those that the plan's growth may add."""
         return (self.growth.trials if self.growth else ()) + self.trials
 
+    @property
+    def sized_trials(self) -> tuple[Trial, ...]:
+        """All trials but those with regularisers that the plan's growth may add: their size is not known yet."""
+        return (self.growth.size_trials() if self.growth else ()) + self.trials
+
     def only(self, pattern: str) -> Plan:
         """Keep only the trials whose name matches a shell pattern.
 

@@ -285,9 +285,12 @@ class Scheduler:
         return fingerprint(parts | others | versions())
 
     def check_folder(self) -> None:
-        """Raise StudyFolderError if the folder holds trials of another plan or other data."""
+        """Raise StudyFolderError if the folder holds trials of another plan or other data.
+
+        Trials whose size is not known yet are checked when they are needed.
+        """
         if self.folder is not None:
-            keys = [(trial, seed) for trial in self.plan.all_trials for seed in range(self.run.seeds)]
+            keys = [(trial, seed) for trial in self.plan.sized_trials for seed in range(self.run.seeds)]
             saved = [(trial, seed) for trial, seed in keys if self.folder.trial_file(trial.run, seed).is_file()]
             self.folder.check_trials({(trial.run, seed): self.fingerprint(trial, seed) for trial, seed in saved})
 
