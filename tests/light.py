@@ -16,7 +16,8 @@ import pytest
 from gengap.report import plots
 from gengap.train import baselines
 
-ITERATIONS = 10  # of boosted trees
+ITERATIONS = 10  # of boosted trees, and number of extra trees
+EXTRA = dict(baselines.EXTRA)
 _trees, _save_figures = baselines._trees, plots.save_figures  # pyright: ignore[reportPrivateUsage]
 
 
@@ -29,6 +30,7 @@ def light_studies() -> Iterator[None]:
     """Let studies fit few trees and draw no curves."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "_trees", _few_trees)
+        patch.setitem(baselines.EXTRA, "n_estimators", ITERATIONS)
         patch.setattr(plots, "save_figures", lambda *_, **__: [])
         yield
 
@@ -38,6 +40,7 @@ def studies_as_for_users() -> Iterator[None]:
     """Let studies fit all trees and draw all curves, as for a user."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "_trees", _trees)
+        patch.setattr(baselines, "EXTRA", EXTRA)
         patch.setattr(plots, "save_figures", _save_figures)
         yield
 
