@@ -33,6 +33,7 @@ from gengap.models.treatments import (
     RecurrentDropout,
     SpatialDropout,
     TimeMask,
+    WeightAverage,
     WeightDecay,
     WordDropout,
 )
@@ -174,6 +175,7 @@ CLONE_SWEEPS: tuple[tuple[AnyTreatment, ...], ...] = (
     *((WordDropout(rate),) for rate in (0.1, 0.3)),
     (TimeMask(0.3),),
     (Freeze(1),),
+    (WeightAverage(),),
 )
 CLONE_DEPTHS = tuple(Trial(run=f"depth/{depth:g}x", depth=depth) for depth in (0.5, 2))
 CLONE_RECIPE = Recipe(batch=32, max_epochs=60, schedule=Constant(0.001), stopping=Stopping(patience=8))

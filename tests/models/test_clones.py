@@ -338,6 +338,9 @@ def test_optimizers_and_losses_that_lack_a_treatment_say_so() -> None:
     assert not why_not_compiled(smoothing, adam, "categorical_crossentropy")
     smoothed = treated_loss("categorical_crossentropy", [smoothing])
     assert smoothed.get_config()["label_smoothing"] == 0.1
+    averaged = treated_optimizer(adam, [models.WeightAverage(0.9)]).get_config()
+    assert (averaged["use_ema"], averaged["ema_momentum"], averaged["weight_decay"]) == (True, 0.9, None)
+    assert not adam.use_ema
     decayed = treated_optimizer(adam, [models.WeightDecay(0.2)])
     assert (decayed.weight_decay, decayed.get_config()["learning_rate"]) == (0.2, pytest.approx(0.3))
     assert type(treated_optimizer(adam, [models.Ftrl()])).__name__ == "Ftrl"

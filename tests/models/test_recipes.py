@@ -23,6 +23,7 @@ KINDS: dict[type[t.Treatment], st.SearchStrategy[t.Treatment]] = {
     t.Dropout: st.builds(t.Dropout, rates),
     t.BatchNorm: st.builds(t.BatchNorm, rates),
     t.WeightDecay: st.builds(t.WeightDecay, rates),
+    t.WeightAverage: st.builds(t.WeightAverage, rates),
     t.Ftrl: st.builds(t.Ftrl, strengths, strengths, rates),
     t.LabelSmoothing: st.builds(t.LabelSmoothing, rates),
     t.Noise: st.builds(t.Noise, rates),

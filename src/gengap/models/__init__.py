@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         SpatialDropout,
         TimeMask,
         Treatment,
+        WeightAverage,
         WeightDecay,
         WordDropout,
     )
@@ -73,6 +74,7 @@ __all__ = [
     "SpatialDropout",
     "TimeMask",
     "Treatment",
+    "WeightAverage",
     "WeightDecay",
     "WordDropout",
     "compile_binary",

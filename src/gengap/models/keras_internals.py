@@ -89,6 +89,17 @@ def weight_decays(optimizer: keras.Optimizer, variable: keras.Variable) -> bool:
     return optimizer._use_weight_decay(variable)
 
 
+def weight_averages(optimizer: keras.Optimizer) -> list[keras.Variable]:
+    """Return the moving averages of an optimizer with `use_ema`, one for each trainable variable of its model."""
+    return list(optimizer._model_variables_moving_average)
+
+
+def average_places(optimizer: keras.Optimizer) -> list[int]:
+    """Return where among the optimizer's variables the moving averages are."""
+    places = {id(variable): place for place, variable in enumerate(optimizer.variables)}
+    return [places[id(average)] for average in weight_averages(optimizer)]
+
+
 def reset_initial_epoch(model: keras.Model) -> None:
     """Let training start at epoch 0, unless a callback such as BackupAndRestore sets another."""
     model._initial_epoch = None

@@ -129,13 +129,22 @@ def compile_for(
         weighted: Apply row weights to the metrics too.
     """
     optimizers = [o for t in treatments if (o := t.optimizer(rate)) is not None]
+    optimizer = optimizers[0] if optimizers else keras.optimizers.Adam(rate)
     smoothing = max((t.label_smoothing() for t in treatments), default=0.0)
     smoothed = {"label_smoothing": smoothing} if task.by_class else {}
     model.compile(
-        optimizer=optimizers[0] if optimizers else keras.optimizers.Adam(rate),
+        optimizer=with_average(optimizer, treatments),
         loss=next(filter(None, (t.loss(task) for t in treatments)), None) or task_loss(task, **smoothed),
         **{"weighted_metrics" if weighted else "metrics": task_metrics(task)},
     )
+
+
+def with_average(optimizer: keras.Optimizer, treatments: Sequence[Treatment]) -> keras.Optimizer:
+    """Let an optimizer compute a moving average of the weights if a treatment says so, and return it."""
+    momentum = max((t.averaging() for t in treatments), default=0.0)
+    if momentum:
+        optimizer.use_ema, optimizer.ema_momentum, optimizer.ema_overwrite_frequency = True, momentum, None
+    return optimizer
 
 
 def task_loss(task: AnyTask, **options: float) -> keras.losses.Loss:

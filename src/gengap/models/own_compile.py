@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gengap.models.backend import keras
+from gengap.models.mlp import with_average
 from gengap.models.treatment_base import Treatment
-from gengap.models.treatments import Ftrl, LabelSmoothing, WeightDecay
+from gengap.models.treatments import Ftrl, LabelSmoothing, WeightAverage, WeightDecay
 
 NO_KERNEL = "^(?!.*kernel$)"  # matches the names of all variables but kernels, those of recurrent layers included
 SMOOTHED = (
@@ -28,12 +29,12 @@ def treated_optimizer(optimizer: keras.Optimizer, treatments: Sequence[Treatment
     if follow is not None:
         brought = follow.optimizer(follow.learning_rate)
         assert brought is not None
-        return brought
-    if decay is None:
-        return same_optimizer(optimizer)
-    copied = type(optimizer).from_config({**optimizer.get_config(), "weight_decay": decay})
-    copied.exclude_from_weight_decay(var_names=[NO_KERNEL])
-    return copied
+        return with_average(brought, treatments)
+    decayed = {} if decay is None else {"weight_decay": decay}
+    copied = type(optimizer).from_config({**optimizer.get_config(), **decayed})
+    if decayed:
+        copied.exclude_from_weight_decay(var_names=[NO_KERNEL])
+    return with_average(copied, treatments)
 
 
 def as_loss(loss: Any) -> keras.losses.Loss | Any:
@@ -71,4 +72,6 @@ def why_not_compiled(treatment: Treatment, optimizer: keras.Optimizer, loss: Any
         return why_not_smoothed(loss)
     if isinstance(treatment, WeightDecay) and "weight_decay" not in optimizer.get_config():
         return f"the optimizer {type(optimizer).__name__} has no weight_decay"
+    if isinstance(treatment, WeightAverage) and "use_ema" not in optimizer.get_config():
+        return f"the optimizer {type(optimizer).__name__} has no use_ema"
     return ""

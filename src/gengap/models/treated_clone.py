@@ -311,6 +311,7 @@ ACTIONS: dict[type[Treatment], Callable[[Any, _Places], list[str]]] = {
     common.BatchNorm: _normalisation,
     common.WeightDecay: _compiled("optimizer"),
     common.Ftrl: _compiled("optimizer"),
+    common.WeightAverage: _compiled("optimizer"),
     common.LabelSmoothing: _compiled("loss"),
     common.Noise: NUMERIC,
     common.Mixup: _mixup,

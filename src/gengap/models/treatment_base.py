@@ -86,6 +86,10 @@ class Treatment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         """Return how far labels are smoothed in the training loss, from 0 to 1."""
         return 0.0
 
+    def averaging(self) -> float:
+        """Return the momentum of a moving average of the weights, from 0 to 1; 0 is none."""
+        return 0.0
+
     def embedded(self, features: int) -> tuple[int, int]:
         """Return how many inputs the first hidden layer gets, and how many parameters that adds."""
         return features, 0

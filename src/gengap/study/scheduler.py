@@ -379,7 +379,13 @@ class TrialFactory:
             model = trial.build(features, steps, self.plan, self.seed, self.task, weighted=weighted)
             adapt_to_rows(model, train)
         values = self.user_models.row_values if self.user_models is not None else None
-        config = TrainConfig(*options, precision=self.precision, is_settled=is_settled, row_values=values)
+        config = TrainConfig(
+            *options,
+            precision=self.precision,
+            is_settled=is_settled,
+            row_values=values,
+            averaged=any(each.averaging() for each in trial.treatments),
+        )
         return BuiltTrial(model, train, config)
 
 

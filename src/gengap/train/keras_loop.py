@@ -14,7 +14,7 @@ import numpy as np
 
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
-from gengap.models.keras_internals import initial_epoch, reset_initial_epoch
+from gengap.models.keras_internals import initial_epoch, reset_initial_epoch, weight_averages
 from gengap.train.stopping import Stopping, StopReason
 from gengap.train.types import (
     HistoryRecorder,
@@ -40,6 +40,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, config: TrainConfig) 
     shuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.shuffle(epoch))
     reset_initial_epoch(model)
     log = _HistoryCallback(train, validation, config, stopping)
+    averages = [_AveragesCallback()] if config.averaged else []
     with _randomness(model, config.randomness), _precision(model, config):
         model.fit(
             batches,
@@ -48,7 +49,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, config: TrainConfig) 
             validation_batch_size=len(validation),
             shuffle=False,
             verbose=0,
-            callbacks=[shuffle, *config.callbacks, stopping, log],
+            callbacks=[shuffle, *config.callbacks, *averages, stopping, log],
         )
     return log.result(time.perf_counter() - started)
 
@@ -101,6 +102,46 @@ class _ShuffledBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         part = self._order[index * self._batch : (index + 1) * self._batch]
         return self._rows.map(lambda array: array[part]).batch()
+
+
+class _AveragesCallback(keras.callbacks.Callback):
+    """Puts the averages of the weights into the model while it is evaluated, and between epochs.
+
+    Unlike Keras' `SwapEMAWeights`, it leaves the averages in the optimizer, where Keras takes the last weights.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._trained: list[Any] | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._show_trained()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._show_averages()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._show_averages()
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._show_trained()
+
+    def _show_averages(self) -> None:
+        weights = self.model.trainable_variables
+        self._trained = [_copied(weight) for weight in weights]
+        for weight, average in zip(weights, weight_averages(self.model.optimizer), strict=True):
+            weight.assign(_copied(average))
+
+    def _show_trained(self) -> None:
+        if self._trained is not None:
+            for weight, value in zip(self.model.trainable_variables, self._trained, strict=True):
+                weight.assign(value)
+            self._trained = None
+
+
+def _copied(variable: keras.Variable) -> np.ndarray:
+    """Copy a variable's value: a JAX program takes over the buffers of its arguments."""
+    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 class _HistoryCallback(keras.callbacks.Callback):

@@ -77,6 +77,7 @@ class TrainConfig:
         callbacks: Keras callbacks: see `gengap.train.keras_loop`.
         row_values: What to record of the validation rows in place of the model's outputs: a function of outputs
             and targets with values (rows, ...).
+        averaged: Evaluate and keep the moving average of the weights that the optimizer computes (`use_ema`).
     """
 
     epochs: int
@@ -92,6 +93,7 @@ class TrainConfig:
     checkpoints: CheckpointFile | None = None
     callbacks: tuple[Any, ...] = ()
     row_values: Callable[[Any, Any], Any] | None = None
+    averaged: bool = False
 
     @property
     def interrupted(self) -> bool:

@@ -63,7 +63,7 @@ def chunk_program(
     """
 
     def compile_chunk() -> tuple[Any, list[tuple[str, str]]]:
-        program = ChunkProgram(model, config.batch, capacity, monitor, config.row_values)
+        program = ChunkProgram(model, config.batch, capacity, monitor, config.row_values, config.averaged)
         chunk = jax.vmap(program.chunk, in_axes=(0, 0, 0, None, None, 0, 0, 0)) if seeds else program.chunk
         return compiled(program, chunk, arguments, config), program.columns
 
@@ -89,7 +89,7 @@ def compiled(
 
 def numerics(config: TrainConfig) -> str:
     """Return the settings of a trial that change what its program computes, for `cached_program`."""
-    return f"{config.randomness} {config.precision}"
+    return f"{config.randomness} {config.precision} {config.averaged}"
 
 
 def cached_program(

@@ -189,7 +189,7 @@ def _compile(
     end = (state.state, state.best, epoch.metrics, epoch.loss, state.stopping, rule, data, np.int32(0))
 
     def compile_programs() -> _BufferPrograms:
-        program = ChunkProgram(model, config.batch, 1, monitor)
+        program = ChunkProgram(model, config.batch, 1, monitor, averaged=config.averaged)
 
         def steps(size: int) -> Any:
             rows = [

@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 
 from gengap.models.backend import keras
-from gengap.models.keras_internals import call_takes_training, losses_replaced, penalty_count
+from gengap.models.keras_internals import average_places, call_takes_training, losses_replaced, penalty_count
 from gengap.train.stopping import EarlyStopping, EarlyStoppingState, update
 from gengap.train.types import recorded_rows
 
@@ -77,6 +77,7 @@ class ChunkProgram:
         capacity: The most epochs of a chunk.
         monitor: The metric that the stopping rule watches.
         row_values: As in `TrainConfig`.
+        averaged: As in `TrainConfig`.
 
     Attributes:
         columns: Names of the logged values in order, (split, metric); known once an epoch is traced.
@@ -90,9 +91,11 @@ class ChunkProgram:
         capacity: int,
         monitor: str,
         row_values: Callable[[Any, Any], Any] | None = None,
+        averaged: bool = False,
     ) -> None:
         self.model, self.batch, self.capacity, self.monitor = model, batch, capacity, monitor
         self._row_values = row_values
+        self._averages = average_places(model.optimizer) if averaged else None
         self._fresh_metrics = [jnp.array(v.value) for v in model.metrics_variables]
         self._value_and_grad = jax.value_and_grad(model.compute_loss_and_updates, has_aux=True)
         self._adds_losses = False
@@ -165,7 +168,7 @@ class ChunkProgram:
         losses = [self.columns.index((split, "loss")) for split in ("train", "validation")]
         rows = recorded_rows(len(outputs))
         stopping, improved, stop = update(rule, c.stopping, epoch, row[monitored])
-        weights = (state.trainable, state.fixed)
+        weights = (self._shown(state).trainable, state.fixed)
         best = lax.cond(improved, lambda new, _: new, lambda _, old: old, weights, c.best)
         diverged = ~jnp.isfinite(row[jnp.array(losses)]).all()
         logs = c.logs.at[c.done].set(row)
@@ -204,11 +207,17 @@ class ChunkProgram:
     ) -> tuple[ModelState, Any, Any]:
         """Evaluate at an epoch's end: return the state, the logged values (as `columns`), and the outputs."""
         train = {"loss": loss, **self._results(metrics), "learning_rate": self._rate(state)}
-        validation, clean, outputs = self._evaluate(state, data)
+        validation, clean, outputs = self._evaluate(self._shown(state), data)
         train |= {f"clean_{name}": value for name, value in clean.items()}
         named = {("train", k): v for k, v in train.items()} | {("validation", k): v for k, v in validation.items()}
         self.columns = list(named)
         return state, jnp.stack([jnp.asarray(v, jnp.float32) for v in named.values()]), outputs
+
+    def _shown(self, state: ModelState) -> ModelState:
+        """Return the state with the weights that are evaluated and kept: as they are, or their averages."""
+        if self._averages is None:
+            return state
+        return state._replace(trainable=[state.optimizer[place] for place in self._averages])
 
     def _step(
         self, carry: tuple[ModelState, list[Any]], batch: tuple[Any, ...]
