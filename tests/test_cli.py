@@ -159,6 +159,20 @@ def test_a_plan_prints_as_toml_that_runs_on_a_table_that_ingest_wrote(
     assert Path("runs/toy-mine/study.json").exists()
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp949", "cp1252"])
+def test_characters_that_an_encoding_lacks_are_replaced_and_json_is_utf8(tmp_path: Path, encoding: str) -> None:
+    Path(tmp_path, "épo✓.csv").write_text("epoch,loss,val_loss\n1,3,3\n2,2,2\n3,1,1\n4,1,1\n", encoding="utf-8")
+    command, environment = (
+        [sys.executable, "-m", "gengap", "diagnose", "."],
+        os.environ | {"PYTHONIOENCODING": encoding},
+    )
+    for options, written in (((), encoding), (("--json",), "utf-8")):
+        done = subprocess.run([*command, *options], cwd=tmp_path, env=environment, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode(encoding)
+        text = done.stdout.decode(written)
+        assert ("✓" in text) == bool(options) and ("?" in text) != bool(options)
+
+
 def test_help_fits_80_columns_and_names_no_python_types() -> None:
     said = CliRunner().invoke(app, ["-h"], terminal_width=80).output
     assert "..." not in said.partition("Commands:")[2] and "  -h, --help" in said

@@ -21,7 +21,15 @@ import typer
 from gengap import __version__
 from gengap.check.command import check
 from gengap.errors import UsageError, did_you_mean
-from gengap.options.command_line import PlainCommand, choice_option, number_option, spec_of, with_options_of
+from gengap.options.command_line import (
+    PlainCommand,
+    choice_option,
+    number_option,
+    print_json,
+    replace_characters,
+    spec_of,
+    with_options_of,
+)
 from gengap.options.spec import RESTARTS, VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
 
@@ -106,7 +114,7 @@ def study(
     if found.trials:
         console.print(study_report(found.summary, folder, console.width))
     if json:
-        sys.stdout.write(found.summary.to_json().decode())
+        print_json(found.summary.to_json())
     if found.summary.interrupted:
         if not found.trials:
             typer.echo("interrupted: no trial is finished; run the same command to continue", err=True)
@@ -320,7 +328,7 @@ def diagnose(
     if json:
         from gengap.report.verdict_table import verdicts_json
 
-        sys.stdout.write(verdicts_json(batch.results).decode())
+        print_json(verdicts_json(batch.results))
     else:
         from rich.console import Console
 
@@ -378,7 +386,7 @@ def doctor(
         if not json:
             typer.echo(run.checked_text(each))
     if json:
-        sys.stdout.write(run.document(found, checked))
+        print_json(run.document(found, checked).encode())
     if not all(each.ok for each in checked):
         raise typer.Exit(1)
 
@@ -428,6 +436,7 @@ def main() -> None:
     """Run the command line. An error that gengap can explain is one line, never a traceback."""
     from gengap.errors import GengapError
 
+    replace_characters(sys.stdout, sys.stderr)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a program that is ended, ends as after Ctrl-C
     try:
         app()

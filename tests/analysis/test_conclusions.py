@@ -102,12 +102,31 @@ def test_without_signal_the_smallest_is_kept_and_nothing_was_learnt() -> None:
     assert kept.why.code == "conclusion-nothing-learnt"
 
 
+def test_where_nothing_was_learnt_a_baseline_with_a_lower_loss_is_no_reason_to_go_on() -> None:
+    random = np.random.default_rng(3)
+    made = outcomes(size_trials(0.9, 0.9), baselines={"baselines/constant": 0 * logits(1.0)})
+    shuffled = replace(made, y=random.permutation(Y))
+    found = conclude(shuffled, 28, COUNTS, {})
+    assert found.recommendation is not None and found.recommendation.learnt is False
+    assert not any(step.finding.code == "next-beat-baseline" for step in found.recommendation.next_steps)
+    (said,) = (each for each in curve_messages(summary_of(found)) if each.code == "conclusion-baseline")
+    assert str(said).endswith("a lower validation loss than every network.")
+
+
+def test_baselines_that_could_be_recommended_are_no_next_step() -> None:
+    """A mean that is safer than the luckiest single model may have a higher loss than that one."""
+    made = outcomes(size_trials(0.2, 0.3, 0.3, 0.3), baselines={"baselines/trees": logits(1.0)})
+    found = conclude(replace(made, savable=("baselines/trees",)), 28, COUNTS, {})
+    assert found.recommendation is not None
+    assert not any(step.finding.code == "next-beat-baseline" for step in found.recommendation.next_steps)
+
+
 def test_better_trees_are_told_and_are_the_first_thing_to_try() -> None:
     made = outcomes(size_trials(0.2, 0.3, 0.3, 0.3), baselines={"baselines/trees": logits(1.0)})
     found = conclude(made, 28, COUNTS, {})
     assert found.recommendation is not None
     first = found.recommendation.next_steps[0].finding
-    assert (first.code, first.parameters["run"]) == ("next-use-baseline", "baselines/trees")
+    assert (first.code, first.parameters["run"]) == ("next-beat-baseline", "baselines/trees")
     assert found.ranks[0].run == "baselines/trees"
     assert messages(found)["conclusion-baseline"]["place"] == "lower"
 

@@ -76,7 +76,7 @@ def test_a_network_and_trees_that_differ_are_mixed_and_recommended() -> None:
     assert sum(each.weight for each in kept.members) == pytest.approx(1)
     best = min(rank.loss for rank in found.ranks if rank.run != mixture.run)
     assert mixture.loss < best and found.ranks[0].run == mixture.run
-    assert not any(step.finding.code == "next-use-baseline" for step in kept.next_steps)
+    assert not any(step.finding.code == "next-beat-baseline" for step in kept.next_steps)
 
 
 def test_trees_alone_are_recommended_if_they_are_clearly_best() -> None:

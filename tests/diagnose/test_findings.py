@@ -67,8 +67,8 @@ def test_a_verdict_that_is_less_likely_than_not_names_its_runner_up(verdicts: li
         numbers = verdict.findings[verdict.codes.index("runner-up")].parameters
         assert numbers["other"] == verdict.runner_up != verdict.verdict
         assert numbers["other_probability"] == sorted(verdict.probabilities.values())[-1]
-        (first, most), (_, least) = verdict.ranked
-        assert most >= least and verdict_text(verdict).plain.startswith(f"{first} {most:.0%} or ")
+        text = verdict_text(verdict).plain
+        assert text.startswith(f"{verdict.verdict} {verdict.confidence:.0%} or {verdict.runner_up} ")
 
 
 def test_a_curve_that_ends_at_its_best_is_said_to() -> None:

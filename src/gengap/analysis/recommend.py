@@ -183,7 +183,7 @@ def recommend(
         verdicts: Verdicts by run.
         more_rows: Forecast of the loss with more training rows.
     """
-    steps = list(_next_steps(results, chosen.run, sizes, effects, verdicts.get(chosen.run), more_rows))
+    steps = list(_next_steps(results, chosen, sizes, effects, verdicts.get(chosen.run), more_rows))
     steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
     return Recommendation(
         run=chosen.run,
@@ -362,12 +362,13 @@ def _explained(loss: Interval, results: TrialResults, run: str) -> Interval | No
 
 def _next_steps(
     results: TrialResults,
-    run: str,
+    chosen: ChosenModel,
     sizes: SizeAnalysis | None,
     effects: Sequence[RegularizerEffect],
     verdict: Verdict | None,
     more_rows: LearningCurveForecast | None,
 ) -> Iterator[NextStep]:
+    run = chosen.run
     loss = float(results.losses(run).mean())
     if verdict is not None and verdict.verdict == "underfit" and verdict.ahead_percent is not None:
         yield NextStep(finding=Message("next-train-longer", {"run": run}), gain_percent=verdict.ahead_percent[1])
@@ -375,10 +376,9 @@ def _next_steps(
         before, last = sizes.results[-2:]
         gain = 100 * (1 - last.validation[1] / before.validation[1])
         yield NextStep(finding=Message("next-larger-model", {"run": last.run}), gain_percent=gain)
-    for baseline in (each for each in results.baselines if each not in results.out_of_fold):
-        if (gain := _gain_percent(results, baseline, loss)) > 1:
-            values = {"run": baseline, "saved": baseline in results.savable}
-            yield NextStep(finding=Message("next-use-baseline", values), gain_percent=gain)
+    for baseline in (each for each in results.baselines if chosen.learnt and each not in results.savable):
+        if (gain := _gain_percent(results, baseline, loss)) > 1:  # one that can't be recommended itself
+            yield NextStep(finding=Message("next-beat-baseline", {"run": baseline}), gain_percent=gain)
     beaten = {run, *results.out_of_fold}  # by cross-validation, where they looked better on fewer rows
     better = [effect for effect in effects if effect.kind == "treatment" and effect.run not in beaten]
     best = min(better, key=lambda effect: effect.loss.difference, default=None)

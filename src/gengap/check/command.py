@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from gengap.errors import DataError, UsageError
-from gengap.options.command_line import choice_option, number_option, spec_of, with_options_of
+from gengap.options.command_line import choice_option, number_option, print_json, spec_of, with_options_of
 from gengap.options.spec import VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
 
@@ -85,7 +84,7 @@ def check(
             **_extra(rows, spec),
         )
     if json:
-        sys.stdout.write(result.to_json().decode())
+        print_json(result.to_json())
     else:
         from rich.console import Console
 

@@ -143,16 +143,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return cast(VerdictName, max(others, key=lambda name: others[name])) if others else None
 
     @property
-    def ranked(self) -> tuple[tuple[VerdictName, float], ...]:
-        """This verdict and its runner-up, if there is one, with their probabilities, the more probable first."""
-        both: list[tuple[VerdictName, float]] = [(self.verdict, self.confidence)]
-        if (other := self.runner_up) is not None:
-            both.append((other, self.probabilities[other]))
-        return tuple(sorted(both, key=lambda each: -each[1]))
+    def with_runner_up(self) -> tuple[tuple[VerdictName, float], ...]:
+        """This verdict, then its runner-up, if there is one, with their probabilities."""
+        other = self.runner_up
+        stated = (self.verdict, self.confidence)
+        return (stated,) if other is None else (stated, (other, self.probabilities[other]))
 
     def badge(self) -> Html:
         """Return the verdict with its probability, and with its runner-up, as HTML for notebooks."""
-        return badge(self.verdict, self.ranked)
+        return badge(self.verdict, self.with_runner_up)
 
     def __str__(self) -> str:
         probability = "" if self.verdict == "inconclusive" else f" ({self.confidence:.0%})"

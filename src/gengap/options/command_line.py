@@ -9,10 +9,12 @@ def study(source: str, **options: Any) -> None:
 from __future__ import annotations
 
 import inspect
+import io
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar, get_origin
+from typing import Annotated, Any, TextIO, TypeVar, get_origin
 
 import typer
 from typer.core import TyperArgument, TyperCommand
@@ -151,3 +153,17 @@ def _by_name(name: str, texts: Iterable[str], field: Field) -> dict[str, str]:
         if found.setdefault(key, value) != value:
             raise UsageError(f"--{name} says that {key!r} is both {found[key]} and {value}. Leave one out")
     return found
+
+
+def replace_characters(*streams: TextIO) -> None:
+    """Let text streams write "?" for characters that their encoding lacks, such as those of a sparkline."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def print_json(document: bytes) -> None:
+    """Write a JSON document to standard output, in UTF-8 whatever encoding the terminal has."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(document.decode())

@@ -162,13 +162,14 @@ def _tie(summary: StudySummary) -> Iterator[Message]:
 
 def _baselines(summary: StudySummary) -> Iterator[Message]:
     baselines = {each.run: each for each in summary.baselines}
+    learnt = summary.recommendation is not None and summary.recommendation.learnt is not False
     places: dict[str, list[Message]] = {}
     for found in summary.baseline_comparisons:
         place = "maybe-" * (found.adjusted >= 1 - LEVEL) + ("lower" if found.difference < 0 else "higher")
         values = {"run": found.a, "loss": baselines[found.a].loss}
         places.setdefault(place, []).append(Message("conclusion-run-loss", values))
     for place, (*others, last) in places.items():
-        values = {"others": tuple(others) or None, "last": last, "place": place}
+        values = {"others": tuple(others) or None, "last": last, "place": place, "learnt": learnt}
         yield Message("conclusion-baseline", values)
 
 
@@ -208,7 +209,7 @@ def _expected(chosen: Recommendation) -> Iterator[Message]:
     if expected.rmse is not None and expected.mae is not None:
         errors = {"rmse": _units_text(expected.rmse), "mae": _units_text(expected.mae)}
         yield Message("conclusion-expected-units", errors)
-    yield Message("conclusion-selection-loss", {"loss": expected.selection_loss})
+    yield Message("conclusion-selection-loss", {"loss": expected.selection_loss, "mean": len(chosen.members) > 1})
     if expected.no_lower_than_constant:
         values = {"loss": expected.constant_loss, "learnt": chosen.learnt}
         yield Message("conclusion-no-lower-than-constant", values)

@@ -51,7 +51,9 @@ def verdict_text(verdict: Verdict | None) -> Text:
         return Text("")
     if verdict.verdict == "inconclusive":
         return Text(verdict.verdict, style=STYLES[verdict.verdict])
-    return Text(" or ").join(Text(f"{name} {share:.0%}", style=STYLES[name]) for name, share in verdict.ranked)
+    return Text(" or ").join(
+        Text(f"{name} {share:.0%}", style=STYLES[name]) for name, share in verdict.with_runner_up
+    )
 
 
 def verdict_table(

@@ -41,9 +41,9 @@ def element(tag: str, *content: object, **attributes: object) -> Html:
     return Html(f"<{tag}{names}>{inside}</{tag}>")
 
 
-def badge(verdict: str, ranked: Iterable[tuple[str, float]]) -> Html:
+def badge(verdict: str, shares: Iterable[tuple[str, float]]) -> Html:
     """Return a verdict on its colour, as its name or the names that compete, with their probabilities."""
-    shown = " or ".join(f"{name} {p:.0%}" if name != "inconclusive" else name for name, p in ranked)
+    shown = " or ".join(f"{name} {p:.0%}" if name != "inconclusive" else name for name, p in shares)
     style = f"background: {COLOURS[verdict]}; color: white; border-radius: 0.6em; padding: 0.1em 0.5em"
     return element("span", shown, style=f"{style}; white-space: nowrap")
 

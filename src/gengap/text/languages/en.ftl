@@ -69,7 +69,6 @@ page-rise = rise
 page-onset = turns at epoch
 page-best-epoch = best epoch
 page-parameters = parameters
-page-verdict-or = { $verdict } { PERCENT($probability) } or
 page-or-verdict = or { $verdict } { PERCENT($probability) }
 page-of-epochs = of { $epochs }
 page-seeds-agree = { $count } of { $all } seeds
@@ -617,7 +616,10 @@ conclusion-baseline = { $others ->
     [none] { $last } has
    *[some] { $others } and { $last } have
 } { $place ->
-    [lower] a lower validation loss than every network, so the networks miss something in the data.
+    [lower] a lower validation loss than every network{ $learnt ->
+        [true] , so the networks miss something in the data.
+       *[false] .
+    }
     [maybe-lower] a lower validation loss than every network, but the difference could be chance.
     [maybe-higher] a higher validation loss than the best network, but the difference could be chance.
    *[higher] a higher validation loss than the best network.
@@ -635,7 +637,10 @@ conclusion-test-units = In the target's units: { $run } has RMSE { $rmse } and M
    *[false] .
 }
 conclusion-loss-here = Its validation loss is { FIXED($loss) }. What it will be on new rows is not known.
-conclusion-selection-loss = Validation loss { FIXED($loss) } (optimistic: the model was chosen on these rows).
+conclusion-selection-loss = Validation loss { FIXED($loss) } { $mean ->
+    [true] (each half of the rows was predicted by a mean whose weights the other half chose).
+   *[false] (optimistic: the model was chosen on these rows).
+}
 conclusion-no-lower-than-constant = The expected loss is no better than that of one constant prediction for every row, { FIXED($loss) }{ $learnt ->
     [true] , but the model ranks rows better than chance.
    *[false] .
@@ -667,7 +672,7 @@ conclusion-lowest-loss = Lowest validation loss of all models.{ $smaller ->
    *[false] {""}
 }
 conclusion-smallest-loss = Simplest model at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-mixture-is-safer = A single model that half of the rows choose is expected to have the loss { FIXED($single) } on the other half. This mean, with weights chosen in the same way, has { FIXED($mixed) }.
+conclusion-mixture-is-safer = If half of the rows choose and the other half measure, the best single model has the loss { FIXED($single) } and this mean { FIXED($mixed) }.
 conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists.{ $smaller ->
     [true] {" "}Every smaller network is worse by more than one standard error or { PERCENT($limit, digits: 1) }.
    *[false] {""}
@@ -713,10 +718,7 @@ conclusion-rows-flat = { conclusion-rows-unknown } the loss does not clearly fal
 conclusion-rows-unbounded = { conclusion-rows-unknown } the losses at { $first } to { $last } rows don't fix the curve's exponent: the loss may be anything from { FIXED($low, digits: 1) }% to { FIXED($high, digits: 0) }% lower.
 next-train-longer = Train { $run } for twice as many epochs: its validation loss still falls.
 next-larger-model = Try a larger model than { $run }: the last increase in size still lowered the loss.
-next-use-baseline = { $saved ->
-    [true] Use models/{ $run }.skops, whose validation loss is lower, or look
-   *[false] { $run } has a lower validation loss. Look
-} for a better network: there is more to learn.
+next-beat-baseline = { $run } has a lower validation loss. Look for a better network: there is more to learn.
 next-try-treatment = Try { $treatment } ({ $run }): better on these rows, but the difference could be chance.
 next-more-rows = Train on more rows. { conclusion-rows-times } should bring the loss on new rows to { ESTIMATE($loss) }.
 

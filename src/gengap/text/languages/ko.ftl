@@ -70,7 +70,6 @@ page-rise = 상승
 page-onset = 돌아선 에포크
 page-best-epoch = 가장 좋은 에포크
 page-parameters = 매개변수
-page-verdict-or = { $verdict } { PERCENT($probability) } 또는
 page-or-verdict = 또는 { $verdict } { PERCENT($probability) }
 page-of-epochs = / { $epochs }
 page-seeds-agree = 시드 { $all }개 가운데 { $count }개
@@ -519,7 +518,10 @@ conclusion-baseline = { $others ->
     [none] { $last }
    *[some] { $others }, { $last }
 }: 검증 손실이 { $place ->
-    [lower] 모든 신경망보다 낮으므로, 신경망이 데이터에서 놓치는 것이 있습니다.
+    [lower] 모든 신경망보다 { $learnt ->
+        [true] 낮으므로, 신경망이 데이터에서 놓치는 것이 있습니다.
+       *[false] 낮습니다.
+    }
     [maybe-lower] 모든 신경망보다 낮지만, 그 차이는 우연일 수 있습니다.
     [maybe-higher] 가장 좋은 신경망보다 높지만, 그 차이는 우연일 수 있습니다.
    *[higher] 가장 좋은 신경망보다 높습니다.
@@ -537,7 +539,10 @@ conclusion-test-units = 목표값의 단위로: { $run }의 RMSE { $rmse }, MAE 
    *[false] .
 }
 conclusion-loss-here = 검증 손실은 { FIXED($loss) }입니다. 새 행에서 얼마일지는 알 수 없습니다.
-conclusion-selection-loss = 검증 손실 { FIXED($loss) }(모델을 고른 행에서 잰 값이라 실제보다 좋게 보입니다).
+conclusion-selection-loss = 검증 손실 { FIXED($loss) }{ $mean ->
+    [true] (행의 절반씩, 나머지 절반이 고른 가중치의 평균으로 예측했습니다).
+   *[false] (모델을 고른 행에서 잰 값이라 실제보다 좋게 보입니다).
+}
 conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 답을 낼 때의 손실({ FIXED($loss) })보다 낮지 않습니다{ $learnt ->
     [true] . 다만 행의 순위는 우연보다 잘 매깁니다.
    *[false] .
@@ -569,7 +574,7 @@ conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습�
    *[false] {""}
 }
 conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-mixture-is-safer = 행의 절반으로 모델 하나를 고르면 나머지 절반에서 손실이 { FIXED($single) }일 것으로 예상됩니다. 같은 방식으로 가중치를 고른 이 평균의 손실은 { FIXED($mixed) }입니다.
+conclusion-mixture-is-safer = 행의 절반으로 고르고 나머지 절반으로 재면, 가장 좋은 모델 하나의 손실은 { FIXED($single) }, 이 평균의 손실은 { FIXED($mixed) }입니다.
 conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다.{ $smaller ->
     [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
    *[false] {""}
@@ -605,10 +610,7 @@ conclusion-rows-flat = { conclusion-rows-unknown } 손실이 뚜렷이 내려가
 conclusion-rows-unbounded = { conclusion-rows-unknown } { $first }행에서 { $last }행까지의 손실로는 지수의 범위를 정할 수 없습니다. 손실이 { FIXED($low, digits: 1) }%에서 { FIXED($high, digits: 0) }%까지 얼마든지 낮아질 수 있습니다.
 next-train-longer = 에포크를 두 배로 늘려 훈련하세요({ $run }). 검증 손실이 아직 내려가고 있습니다.
 next-larger-model = { $run }보다 큰 모델을 시도하세요. 마지막으로 키웠을 때에도 손실이 낮아졌습니다.
-next-use-baseline = { $saved ->
-    [true] 검증 손실이 더 낮은 models/{ $run }.skops를 쓰거나
-   *[false] 기준 모델 { $run }의 검증 손실이 더 낮습니다.
-} 더 나은 신경망을 찾으세요. 배울 것이 더 있습니다.
+next-beat-baseline = 기준 모델 { $run }의 검증 손실이 더 낮습니다. 더 나은 신경망을 찾으세요. 배울 것이 더 있습니다.
 next-try-treatment = { $treatment }({ $run })도 시도해 보세요. 이 행들에서는 더 좋지만 우연일 수 있습니다.
 next-more-rows = 더 많은 행으로 훈련하세요. { conclusion-rows-times } 새 행에서 예상되는 손실은 { ESTIMATE($loss) }입니다.
 
