@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from gengap.data.collider import COLUMNS as HIGGS_COLUMNS
+from gengap.data.dataset import load
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
 from gengap.data.sources import row_blocks as blocks_module
@@ -68,6 +69,21 @@ def test_a_bad_row_is_named(write: Write, block: int, row: str, column: str | No
     assert (error.file, error.row, error.column) == (str(path), 72, column)
     assert error.problem.startswith(problem)
     assert "--on-bad-row skip" in str(error) and f"{path}, row 72" in str(error)
+
+
+def test_a_column_with_many_bad_rows_may_be_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [*GOOD, *[f"1,n/k,{i}" for i in range(20)], "1,2", *GOOD]
+    path.write_text("\n".join(["y,a,b", *rows]) + "\n")
+    with pytest.raises(BadRowError) as caught:
+        list(open_source(path, target="y").batches())
+    assert caught.value.row == 101
+    assert "20 of the first 221 rows are bad in this column. Correct them, or leave" in caught.value.hint
+    assert caught.value.hint.endswith('use --column "a=category" (or text, or drop).')
+    with pytest.raises(BadRowError, match="rows are bad") as caught:  # the kind of the target is set by --task
+        list(open_source(path, target="a").batches())
+    assert "--column" not in caught.value.hint
+    assert len(load(path, target="y", column={"a": "category"}, on_bad_row="skip").skipped) == 1
 
 
 def test_bad_rows_are_skipped_and_noted(write: Write, block: int) -> None:

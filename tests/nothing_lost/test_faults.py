@@ -14,6 +14,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import gengap
@@ -188,6 +190,17 @@ def test_what_changed_since_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     before = prints.TRAINING
     monkeypatch.setattr(prints, "TRAINING", 99)
     assert refused(one) == f"trainer {before} of gengap {gengap.__version__} (now 99)"
+
+
+def test_another_target_is_named_first(tmp_path: Path) -> None:
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"]).round(2)
+    table.assign(d=[0, 1] * 30).to_csv(tmp_path / "t.csv", index=False)
+    one = Plan(name="one", trials=(Trial(run="sizes/A", units=(4,)),), recipe=PLAN.recipe)
+    gengap.study(tmp_path / "t.csv", one, target="a", out=tmp_path / "runs")
+    with pytest.raises(StudyFolderError, match=r"sizes/A trained with target a \(now b\); name another"):
+        gengap.study(tmp_path / "t.csv", one, target="b", out=tmp_path / "runs")
+    with pytest.raises(StudyFolderError, match=r"trained with target a \(now d\), max_epochs 8 \(now 7\)"):
+        gengap.study(tmp_path / "t.csv", one.with_max_epochs(7), target="d", out=tmp_path / "runs")
 
 
 def test_a_folder_of_before_is_refused_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

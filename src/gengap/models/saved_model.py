@@ -99,6 +99,14 @@ def resolve(path: Path) -> Path:
     return path if path.exists() else next((each for each in named if each.is_file()), path)
 
 
+def saved_target(path: Path) -> str:
+    """Return the name of the target of a saved model; "" if it is not known."""
+    try:
+        return read_card(path).target
+    except GengapError:
+        return ""
+
+
 def read_card(path: Path) -> ModelCard:
     """Read a saved model's card. Raises SourceError if there is no file, UsageError for one of others."""
     path = resolve(path)

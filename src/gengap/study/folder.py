@@ -40,7 +40,7 @@ from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, explain_
 from gengap.history import History, read_histories, write_histories
 from gengap.models.predictor import write_mixture
 from gengap.models.saved_baseline import save_baseline
-from gengap.models.saved_model import ENDINGS, ModelCard, write_card
+from gengap.models.saved_model import ENDINGS, ModelCard, saved_target, write_card
 from gengap.plan import Plan
 from gengap.train.baselines import EXTRA_TREES, LINEAR, TREES
 from gengap.train.checkpoint import CheckpointFile, PartialResult, difference
@@ -52,8 +52,9 @@ if TYPE_CHECKING:
 SUMMARY, FINGERPRINT, MAKER = "gengap.summary", "gengap.train.fingerprint", "gengap.version"
 TRIAL_SCHEMA = "gengap.schema"  # absent before 2, when epochs in summaries counted from 0
 EXPECTED = "expected the folder of a finished `gengap study`, such as runs/collider-quick"
+OTHER_FOLDER = "name another folder with --out, or delete this one to start over"
 RESULTS, HISTORIES, TEST, PAGE = "study.json", "histories.parquet", "test.json", "report.html"
-BEST_MODEL = "best"
+BEST_MODEL, BASELINES = "best", (LINEAR, TREES, EXTRA_TREES)
 MARKS = {".html": "report", ".png": "study"}  # the commands that mark the page and the figures
 
 
@@ -73,8 +74,8 @@ class StudyFolder:
         self.path = path
         self._checksums = Checksums(path)
         with explain_write_errors(path):  # a name that is too long
-            exists = path.exists()
-        if exists and not path.is_dir():
+            is_file = path.exists() and not path.is_dir()
+        if is_file:
             raise StudyFolderError(f"{path} is a file; expected a folder. Name another with --out")
 
     def trial_file(self, run: str, seed: int) -> Path:
@@ -105,7 +106,7 @@ class StudyFolder:
         names = (RESULTS, HISTORIES, TEST, PLAN_FILE, *(f"models/{BEST_MODEL}{ending}" for ending in ENDINGS))
         names += tuple(f"models/{run}.skops" for run in (LINEAR, TREES, EXTRA_TREES))
         results = [self.path / name for name in names]
-        keys = [(trial.run, seed) for trial in plan.all_trials for seed in range(seeds)]
+        keys = ((trial.run, seed) for trial in plan.all_trials for seed in range(seeds))
         for path in (*results, *(path for key in keys for path in self._trial_files(*key))):
             self._check_place(path)
         figures = [self.path / "figures" / f"{name}.png" for name in sorted(plan.figure_names)]
@@ -145,11 +146,12 @@ class StudyFolder:
         trial = self.trial_file(run, seed)
         return self.model_file(run, seed), trial.with_suffix(".npz"), trial
 
-    def check_trials(self, expected: Mapping[tuple[str, int], str] | None = None) -> None:
+    def check_trials(self, expected: Mapping[tuple[str, int], str] | None = None, target: str = "") -> None:
         """Raise StudyFolderError if a trial saved here has another format, or another fingerprint than expected.
 
         Args:
             expected: Fingerprints by run and seed. Default: only formats are checked, those of all trials.
+            target: The name of the target, for the error.
         """
         paths = {self.trial_file(*key): text for key, text in (expected or {}).items()}
         for path in paths if expected is not None else (self.path / "trials").rglob("*.parquet"):
@@ -162,13 +164,11 @@ class StudyFolder:
             except Exception:  # a damaged file is reported when its trial is needed
                 continue
             if expected is not None and found != paths[path]:
-                raise self._other_trial(summary.run, found, paths[path], maker)
+                targets = (saved_target(self.model_file(summary.run, summary.seed)), target)
+                raise self._other_trial(summary.run, difference(found, paths[path], maker, targets))
 
-    def _other_trial(self, run: str, found: str, expected: str, maker: str) -> StudyFolderError:
-        return StudyFolderError(
-            f"{self.path} holds {run} trained with {difference(found, expected, maker)}; name another folder "
-            "with --out, or delete this one to start over"
-        )
+    def _other_trial(self, run: str, what: str) -> StudyFolderError:
+        return StudyFolderError(f"{self.path} holds {run} trained with {what}; {OTHER_FOLDER}")
 
     def finished(self, run: str, seed: int, expected: str) -> tuple[TrainResult, TrialSummary] | None:
         """Return the finished trial saved here, or None if it has to be trained.
@@ -199,7 +199,7 @@ class StudyFolder:
                 f"{path} can't be read as a finished trial ({reason(error)}); delete it to train that trial again"
             ) from None
         if found != expected:
-            raise self._other_trial(run, found, expected, maker)
+            raise self._other_trial(run, difference(found, expected, maker))
         self.checkpoints(run, seed, expected).discard()
         return TrainResult(history, epochs, outputs, best_epoch, summary.stopped, summary.seconds), summary
 
@@ -381,7 +381,7 @@ def read_trial(path: Path) -> tuple[TrialSummary, str, str]:
     maker, schema = stored.get(MAKER, b"").decode(), stored.get(TRIAL_SCHEMA, b"1").decode()
     if SUMMARY in stored and schema != str(SCHEMA):
         raise StudyFolderError(
-            f"{path} has an older format; name another folder with --out, or delete this one to start over"
+            f"{path} has an older format; {OTHER_FOLDER}"
             if schema < str(SCHEMA)
             else f"{path} has the newer format of gengap {maker}; update gengap, or name another folder with --out"
         )

@@ -292,7 +292,8 @@ class Scheduler:
         if self.folder is not None:
             keys = [(trial, seed) for trial in self.plan.sized_trials for seed in range(self.run.seeds)]
             saved = [(trial, seed) for trial, seed in keys if self.folder.trial_file(trial.run, seed).is_file()]
-            self.folder.check_trials({(trial.run, seed): self.fingerprint(trial, seed) for trial, seed in saved})
+            expected = {(trial.run, seed): self.fingerprint(trial, seed) for trial, seed in saved}
+            self.folder.check_trials(expected, self.dataset.target)
 
     def pending(self, trial: Trial, seed: int, fingerprint: str) -> PendingTrial:
         """Return the trial with that seed, ready to be trained."""

@@ -135,12 +135,17 @@ def fingerprint(parts: Mapping[str, object]) -> str:
     return msgspec.json.encode({"trainer": TRAINING, **parts}, order="deterministic").decode()
 
 
-def difference(then: str, now: str, by: str | None = None) -> str:
+def difference(then: str, now: str, by: str | None = None, targets: tuple[str, str] = ("", "")) -> str:
     """Describe what differs between a trial `then` (`by` a version of gengap) and `now`.
+
+    `targets` are the names of the target then and now, "" for an unknown one. Another target comes first, and
+    explains other rows and columns.
 
     >>> old, new = ({"recipe": {"batch": 50}, "rows": rows} for rows in ("0f", "1f"))
     >>> difference(fingerprint(old), fingerprint(new))
     'other rows or columns'
+    >>> difference(fingerprint(old), fingerprint(new), targets=("comment", "churn"))
+    'target comment (now churn)'
     >>> difference(fingerprint(old | {"units": [4]}), fingerprint({"recipe": {"patience": 5}, "rows": "0f"}))
     'batch 50 (now the default), units 4 (now none), patience the default (now 5)'
     >>> difference("0123456789abcdef", fingerprint(new))
@@ -151,7 +156,10 @@ def difference(then: str, now: str, by: str | None = None) -> str:
     except msgspec.DecodeError:
         return UNKNOWN
     names = [name for name in before | after if before.get(name) != after.get(name)]
-    return ", ".join(_change_text(name, before.get(name), after.get(name), by) for name in names)
+    other_target = all(targets) and targets[0] != targets[1]
+    target = [f"target {targets[0]} (now {targets[1]})"] * other_target
+    names = [name for name in names if not (other_target and name == "rows")]
+    return ", ".join([*target, *(_change_text(name, before.get(name), after.get(name), by) for name in names)])
 
 
 def _flat_items(parts: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, Any]]:

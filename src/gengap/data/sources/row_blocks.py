@@ -8,10 +8,10 @@ with any number of threads.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from gengap.text.catalog import Message
 Progress = Callable[[int, int | None], None]  # called with what is done, and what is expected or None
 TOO_LARGE = 3.4028235677973366e38  # the largest 32-bit number and half a step: from here on it rounds to infinity
 NO_TARGET = "this row has no target value"
+FORMATTED = "Write the column's numbers with digits, a point and a minus only, as -1234.5."
 MAX_SKIPPED = 100_000  # a file with more bad rows has another fault, and the list must not fill memory
 
 
@@ -182,10 +183,12 @@ def accept_rows(
     on_bad_row: OnBadRow | None,
     skipped: list[SkippedRow],
     progress: Progress | None = None,
+    features: Collection[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """Yield the good rows of blocks, at most `rows`; later rows are not checked.
 
     A bad row is an error, or is added to `skipped` with `on_bad_row="skip"`; for None, the error offers no skip.
+    For a column of `features` with several bad rows, it offers another kind of column.
 
     Raises:
         BadRowError: A row can't be used.
@@ -200,7 +203,10 @@ def accept_rows(
                 for before, fault in enumerate(block.faults):
                     if fault.row - 1 - before >= left:
                         break
-                    _refuse(fault._replace(row=read + fault.row), file, on_bad_row, skipped)
+                    if on_bad_row != "skip":
+                        hint = _hint(fault, block, read + block.rows, on_bad_row, features)
+                        _raise(fault._replace(row=read + fault.row), file, hint)
+                    _skip(fault._replace(row=read + fault.row), file, skipped)
                 batch = block.batch.slice(0, left)
                 read, good = read + block.rows, good + len(batch)
                 if progress:
@@ -220,20 +226,39 @@ def accept_rows(
         raise SourceError(f"{file}: there are no rows in it. Give a table with at least one row.")
 
 
-def _refuse(fault: Fault, file: str, on_bad_row: OnBadRow | None, skipped: list[SkippedRow]) -> None:
-    """Raise the error of a bad row, or note the row in `skipped`."""
+def _raise(fault: Fault, file: str, hint: str) -> NoReturn:
+    """Raise the error of a bad row."""
+    kind = FormattedNumberError if fault.formatted else BadRowError
+    raise kind(file, fault.row, fault.column, fault.problem, hint)
+
+
+def _hint(fault: Fault, block: RowBlock, read: int, on_bad_row: OnBadRow | None, features: Collection[str]) -> str:
+    """Return what to do about the first bad row of a block: its column may have many, and be no number.
+
+    Args:
+        fault: The bad row.
+        block: Its block.
+        read: Rows up to the end of the block.
+        on_bad_row: None if rows can't be skipped.
+        features: Columns whose kind can be chosen.
+    """
     if fault.formatted:  # to skip such rows would leave out just the large numbers, or the negative ones
-        hint = "Write the column's numbers with digits, a point and a minus only, as -1234.5."
-        raise FormattedNumberError(file, fault.row, fault.column, fault.problem, hint)
-    if on_bad_row != "skip":
-        skip = "" if on_bad_row is None else ", or leave such rows out with --on-bad-row skip (on_bad_row='skip')"
-        raise BadRowError(file, fault.row, fault.column, fault.problem, f"Correct the row{skip}.")
+        return FORMATTED
+    skip = "" if on_bad_row is None else ", or leave such rows out with --on-bad-row skip (on_bad_row='skip')"
+    count = sum(fault.column == other.column for other in block.faults)
+    if count == 1 or fault.column is None:
+        return f"Correct the row{skip}."
+    kind = f'--column "{fault.column}=category" (or text, or drop)'
+    other = f", or if the column is no number, use {kind}" if fault.column in features else ""
+    return f"{count:,} of the first {read:,} rows are bad in this column. Correct them{skip}{other}."
+
+
+def _skip(fault: Fault, file: str, skipped: list[SkippedRow]) -> None:
+    """Note a bad row in `skipped`. Raise the error if numbers are formatted, or too many rows are bad."""
+    if fault.formatted:
+        _raise(fault, file, FORMATTED)
     skipped.append(SkippedRow(*fault[:3]))
     if len(skipped) > MAX_SKIPPED:
-        raise BadRowError(
-            file,
-            fault.row,
-            fault.column,
-            f"{fault.problem}; more than {MAX_SKIPPED:,} rows are bad",
-            "Check the file: this many bad rows are a sign of a wrong column or format.",
-        )
+        problem = f"{fault.problem}; more than {MAX_SKIPPED:,} rows are bad"
+        hint = "Check the file: this many bad rows are a sign of a wrong column or format."
+        raise BadRowError(file, fault.row, fault.column, problem, hint)

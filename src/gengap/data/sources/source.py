@@ -94,6 +94,7 @@ class Source:
             on_bad_row=self.spec.on_bad_row,
             skipped=self.skipped,
             progress=self._progress,
+            features=self.columns,
         )
 
 
