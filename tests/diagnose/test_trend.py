@@ -9,7 +9,8 @@ from scipy.stats import norm
 from gengap.history import Series
 from gengap.stats import trend
 from gengap.stats.curves import find_spikes, scale_curve
-from gengap.stats.trend import NormalMixture, fit_trend
+from gengap.stats.normal_mixture import NormalMixture
+from gengap.stats.trend import fit_trend
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.97])
@@ -20,7 +21,7 @@ def test_the_noise_between_bins_is_the_average_over_their_epochs(correlation: fl
     means = np.stack([np.isin(epochs, np.arange(s, s + k)) / k for s, k in zip(starts, counts, strict=True)])
     assert counts.sum() == 100
     np.testing.assert_allclose(
-        trend._autoregressive(correlation, starts, counts), means @ full @ means.T, atol=1e-12
+        trend._autoregressive(np.array([correlation]), starts, counts), [means @ full @ means.T], atol=1e-12
     )
 
 
@@ -28,7 +29,7 @@ def test_the_trend_is_found_under_noise() -> None:
     epochs = np.arange(1, 201.0)
     truth = np.log(0.5 + 0.5 * np.exp(-epochs / 20) + 0.0005 * epochs)
     found = fit_trend(epochs, truth + 0.01 * np.random.default_rng(0).normal(size=200))
-    sd = np.sqrt(found.weights @ np.einsum("kii->ki", found.covariances))
+    sd = np.sqrt(found.weights @ np.einsum("kii->ki", found.covariance(np.arange(len(found.epochs)))))
     off = found.mean - np.interp(found.epochs, epochs, truth)
     assert np.abs(off).max() < 0.02
     assert np.mean(np.abs(off) < 3 * sd) > 0.9
@@ -78,6 +79,13 @@ def test_mixture_agrees_with_the_normal_distribution() -> None:
     # A normal prior of the same spread around 0 halves the mean and the variance.
     assert one.with_prior([3.0]).mean == pytest.approx(1.0)
     assert one.with_prior([3.0]).sd == pytest.approx(np.sqrt(4.5))
+
+
+@pytest.mark.parametrize("sds", [(1e-6, 1e-6, 1.0), (1e-3, 0.1, 0.2), (3.0, 1e-5, 1.0)])
+@pytest.mark.parametrize("level", [0.001, 0.05, 0.35, 0.5, 0.95, 0.999])
+def test_a_quantile_has_its_share_below_it(level: float, sds: tuple[float, ...]) -> None:
+    mixture = NormalMixture(np.array([0.3, 0.6, 0.1]), np.array([-1.0, 0.5, 40.0]), np.array(sds))
+    assert 1 - mixture.above(mixture.quantile(level)) == pytest.approx(level, abs=1e-6)
 
 
 def test_a_prior_of_level_ends_gives_way_to_clear_data() -> None:

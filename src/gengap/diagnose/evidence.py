@@ -14,7 +14,8 @@ from scipy.special import expit
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.stats import single_threaded
 from gengap.stats.curves import RowLosses, RowLossTrend, ScaledCurve, scale_curve, smooth_row_losses
-from gengap.stats.trend import USUAL_NOISE, NormalMixture, Trend, fit_trend
+from gengap.stats.normal_mixture import NormalMixture
+from gengap.stats.trend import USUAL_NOISE, Trend, fit_trend
 
 DRAWS = 400
 SHORTEST_TRAIN = 3  # values of a training curve that has a trend
@@ -106,7 +107,7 @@ class Evidence:
         since = np.interp(self.turn_epoch, self.train.epochs, self.train.positions)
         return own.difference(-1, min(int(np.argmin(np.abs(own.epochs - since))), len(own.epochs) - 2))
 
-    @property
+    @cached_property
     def overlearning(self) -> NormalMixture | None:
         """How much more training fell than validation since validation was first near its lowest point."""
         if self.train is None or self.train_trend is None:
@@ -232,10 +233,11 @@ def _own_fluctuations(
     Each random draw of the curve with its fluctuations is compared with its own lowest epoch. The `error` from the
     choice of rows is estimated from the fall of training since that epoch if it is not known.
     """
-    draws = trend.state.draws(DRAWS)
+    state = trend.state()
+    draws = state.draws(DRAWS)
     lowest = draws.argmin(axis=1)
     if error is None:
-        level = _training_levels(validation, train, train_trend, trend.state.epochs)
+        level = _training_levels(validation, train, train_trend, state.epochs)
         error = LUCK * abs(float(level[lowest].mean() - level[-1]))
     rises = np.maximum(draws[:, -1] - draws.min(axis=1) - ROUNDED * validation.rounding_error, 0.0)
     return NormalMixture(np.full(DRAWS, 1 / DRAWS), rises, np.full(DRAWS, max(error, LEAST_LUCK)))

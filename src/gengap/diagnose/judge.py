@@ -109,10 +109,7 @@ def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -
         curve.worse(max(evidence.rise.quantile(q), least)) for q, least in zip(tails, (0, 0, NARROW), strict=True)
     ]
     ahead = [curve.better(evidence.ahead.quantile(q)) for q in tails]
-    low, onset, high = np.round(np.quantile(evidence.turns, tails)).astype(int).tolist()
-    overfit, best = name == "overfit", best_epoch(curves)
-    if best is not None:
-        onset = max(onset, min(best, high))  # the best logged epoch, if the interval allows it
+    low, onset, high = _onset(evidence, best_epoch(curves), tails) if name == "overfit" else (None, None, None)
     return Verdict(
         run=curves.run,
         metric=curves.metric,
@@ -121,12 +118,18 @@ def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -
         probabilities=probabilities,
         best_epoch=best_epoch(curves),
         read=summarise_log(curves),
-        onset_epoch=onset if overfit else None,
-        onset_interval=(low, high) if overfit else None,
+        onset_epoch=onset,
+        onset_interval=None if low is None or high is None else (low, high),
         rise_percent=(rise[0], rise[1], rise[2]),
         ahead_percent=(ahead[0], ahead[1], ahead[2]),
         gap_percent=None if evidence.gap is None else curve.worse(evidence.gap),
     )
+
+
+def _onset(evidence: Evidence, best: int | None, tails: tuple[float, float, float]) -> tuple[int, int, int]:
+    """Return where the rise starts, between the ends of its interval: the best logged epoch if that allows it."""
+    low, onset, high = np.round(np.quantile(evidence.turns, tails)).astype(int).tolist()
+    return low, onset if best is None else max(onset, min(best, high)), high
 
 
 def summarise_log(curves: MetricCurves) -> LogSummary | None:

@@ -155,7 +155,7 @@ def find_spikes(values: np.ndarray) -> np.ndarray:
     if n < 8:
         return np.empty(0, np.int64)
     windows = sliding_window_view(values, 2 * REACH + 1)
-    middle = values[REACH : n - REACH] - np.median(np.delete(windows, REACH, axis=1), axis=1)
+    middle = values[REACH : n - REACH] - _median(np.delete(windows, REACH, axis=1))
     off = np.zeros(n)
     off[REACH : n - REACH] = middle
     far = np.zeros(n, bool)
@@ -193,7 +193,7 @@ def _look_back(values: np.ndarray, off: np.ndarray, far: np.ndarray) -> None:
 
 def _predicted(past: np.ndarray) -> np.ndarray:
     """Return a robust prediction of the value after each row of `past` (m, k): recent median plus median step."""
-    return np.median(past[:, -3:], axis=1) + 2 * np.median(np.diff(past, axis=1), axis=1)
+    return _median(past[:, -3:]) + 2 * _median(np.diff(past))
 
 
 def _local_spread(values: np.ndarray) -> np.ndarray:
@@ -213,7 +213,13 @@ def _running_medians(values: np.ndarray, half: int) -> np.ndarray:
 
 def _spread(values: np.ndarray) -> float:
     """Return a standard deviation that outliers don't change: the scaled median absolute deviation."""
-    return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), QUIET)
+    return max(1.4826 * float(_median(np.abs(values - _median(values)))), QUIET)
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Return medians over the last axis: NumPy's own takes ten times as long on a few values."""
+    ordered, middle = np.sort(values), values.shape[-1] // 2
+    return (ordered[..., (values.shape[-1] - 1) // 2] + ordered[..., middle]) / 2
 
 
 @dataclass(frozen=True, eq=False)

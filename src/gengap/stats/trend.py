@@ -12,13 +12,14 @@ times its prior. So settings that fit equally well add to the uncertainty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
+
+from gengap.stats.normal_mixture import NormalMixture
 
 BINS = 64  # log-spaced bins whose means represent the curve
 COARSE_BINS = 24  # of a first, cheap fit of all settings; ...
@@ -26,16 +27,16 @@ PROMISING = 96  # ... the whole one is made with this number of the best,
 MISFIT = 3.0  # or with all, if the best explains the curve badly: its squares are 3 sds above their expectation
 GRID = 80  # log-spaced epochs at which the trend is estimated
 LATE = 1.3  # the pace at the end is that since this many times before the last epoch: the last quarter
+LENGTHS = (0.7, 1.4, 2.8)  # of the trend in log-epochs, rising
 SCALES = (0.5, 1.0, 1.7)  # of the noise, times what second differences show
-CORRELATIONS = (0.5, 0.8, 0.92, 0.97, 0.99)  # of neighbouring epochs' noise
+CORRELATIONS = (0.5, 0.8, 0.92, 0.97, 0.99)  # of neighbouring epochs' noise, rising
+AUTOREGRESSIONS = (0.0, *CORRELATIONS)
 SPANS = 6  # correlation times that a curve should contain: slower changes are more likely its trend,
 DOUBT = 0.7  # increasingly so with fewer: the noise has the prior weight (contained / SPANS) ** DOUBT
 WANDER = 0.02  # sd of noise that drifts from epoch to epoch; much larger drifts are the trend
 USUAL_NOISE = 0.005  # what noise is before any is seen ...
 USUAL_COUNT = 3  # ... which counts as much as this number of second differences: few epochs show little noise
 OWN = 0.6  # share of the noise that further rows would show too, where the model itself changes from epoch to epoch
-BISECTIONS = 30  # find a quantile within a billionth of the range
-TINY = 1e-300  # keeps logarithms of weights finite
 HUGE = 1e12  # larger than any sum of squared standardised values
 JITTER = 1e-9  # added to variances, so that rounding leaves covariances positive
 LARGEST = 24  # settings with the largest weights, which are used
@@ -72,98 +73,30 @@ class NoiseSettings(NamedTuple):
 @cache
 def settings() -> tuple[TrendSettings, NoiseSettings]:
     """Return the settings of trend and noise. All T x N pairs of them are averaged."""
-    trends = np.array([(length, a) for length in (0.7, 1.4, 2.8) for a in (0.01, 0.03, 0.1, 0.3, 1.0)])
+    trends = np.array([(length, a) for length in LENGTHS for a in (0.01, 0.03, 0.1, 0.3, 1.0)])
     correlated = [(0.0, 0.0), *((r, share) for r in CORRELATIONS for share in (0.4, 1.0))]
     noises = np.array([(scale, *noise) for scale in SCALES for noise in correlated])
     return TrendSettings(*trends.T), NoiseSettings(*noises.T)
 
 
 @dataclass(frozen=True, eq=False)
-class NormalMixture:
-    """A weighted mixture of normal distributions of one number: weights, means and sds have the shape (K,)."""
-
-    weights: np.ndarray
-    means: np.ndarray
-    sds: np.ndarray
-
-    def above(self, threshold: float) -> float:
-        """Return the probability of a value above `threshold`."""
-        return min(float(self.weights @ ndtr((self.means - threshold) / self.sds)), 1.0)  # weights sum to about 1
-
-    @property
-    def mean(self) -> float:
-        """The expected value."""
-        return float(self.weights @ self.means)
-
-    @property
-    def sd(self) -> float:
-        """The standard deviation."""
-        return float(np.sqrt(self.weights @ (self.sds**2 + (self.means - self.mean) ** 2)))
-
-    def quantile(self, level: float) -> float:
-        """Return the quantile at `level`, by bisection."""
-        low, high = float(np.min(self.means - 9 * self.sds)), float(np.max(self.means + 9 * self.sds))
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if 1 - self.above(middle) < level else (low, middle)
-        return (low + high) / 2
-
-    def scaled_by(self, factors: np.ndarray, probabilities: np.ndarray) -> NormalMixture:
-        """Return the number times an independent positive factor: each of `factors` (q,) with its probability."""
-        pairs = ((self.weights, probabilities), (self.means, factors), (self.sds, factors))
-        return NormalMixture(*(np.outer(a, b).ravel() for a, b in pairs))
-
-    def shifted(self, by: float) -> NormalMixture:
-        """Return the number plus `by`."""
-        return NormalMixture(self.weights, self.means + by, self.sds)
-
-    def with_prior(self, sds: Sequence[float], chances: Sequence[float] | None = None) -> NormalMixture:
-        """Return the posterior under a prior around 0, with one of the standard deviations `sds`.
-
-        `chances` are the prior probabilities of the `sds` (default: equal). A small sd states that most curves end
-        level. Only data that contradict it make a large one likely. (Normal distributions times normal
-        likelihoods, weighted by their evidence: Gelman et al. 2013, "Bayesian Data Analysis", sections 2.5, 7.4.)
-        """
-        variances = np.square(sds)[:, None]
-        total = self.sds**2 + variances
-        evidence = np.log(self.weights + TINY) - 0.5 * (self.means**2 / total + np.log(total))
-        if chances is not None:
-            evidence = evidence + np.log(chances)[:, None]
-        weights = np.exp(evidence - evidence.max())
-        shrink = variances / total
-        return NormalMixture(
-            (weights / weights.sum()).ravel(), (self.means * shrink).ravel(), (self.sds * np.sqrt(shrink)).ravel()
-        )
-
-    def mixed_with(self, other: NormalMixture, probability: float) -> NormalMixture:
-        """Return a mixture that is `other` with this probability and otherwise this one."""
-        pairs = (
-            ((1 - probability) * self.weights, probability * other.weights),
-            (self.means, other.means),
-            (self.sds, other.sds),
-        )
-        return NormalMixture(*map(np.concatenate, pairs))
-
-    def with_error(self, sd: float) -> NormalMixture:
-        """Return the number plus an independent error with the standard deviation `sd`."""
-        return NormalMixture(self.weights, self.means, np.sqrt(self.sds**2 + sd**2))
-
-
-@dataclass(frozen=True, eq=False)
 class Posterior:
-    """The distribution of a curve at some epochs, the last included: a mixture over K settings.
+    """The distribution of a curve at some epochs, the last included: a mixture over K settings, given m bins.
 
     Attributes:
         epochs: The epochs, of shape (g,).
         weights: Weights of the settings, of shape (K,).
         means: Mean of the curve for each setting, of shape (K, g).
-        covariances: Its covariance for each setting, of shape (K, g, g).
+        gain: L⁻¹ times the covariances between bins and epochs, of shape (K, m, g), with the Cholesky factors L of
+            the bins' covariances.
+        prior: Returns the covariances (K, i, i) between epochs before any value is known, by their indices (i,).
     """
 
     epochs: np.ndarray
     weights: np.ndarray
     means: np.ndarray
-    covariances: np.ndarray
+    gain: np.ndarray
+    prior: Callable[[np.ndarray], np.ndarray]
 
     @property
     def mean(self) -> np.ndarray:
@@ -175,23 +108,29 @@ class Posterior:
         """The index where the expected curve is lowest."""
         return int(np.argmin(self.mean))
 
+    def covariance(self, at: np.ndarray) -> np.ndarray:
+        """Return the curve's covariance at the epochs with the indices `at` (i,) for each setting: (K, i, i)."""
+        gain = self.gain[..., at]
+        covariance = self.prior(at)
+        covariance -= gain.transpose(0, 2, 1) @ gain
+        return covariance
+
     def difference(self, a: int, b: int) -> NormalMixture:
         """Return the curve at index a minus that at index b."""
-        c = self.covariances
-        variance = c[:, a, a] + c[:, b, b] - 2 * c[:, a, b]
+        c = self.covariance(np.array([a, b]))
+        variance = c[:, 0, 0] + c[:, 1, 1] - 2 * c[:, 0, 1]
         mean, sd = self.means[:, a] - self.means[:, b], np.sqrt(np.maximum(variance, 1e-14))
         return NormalMixture(self.weights, mean, sd)
 
     def draws(self, count: int, seed: int = 0) -> np.ndarray:
         """Return `count` random draws of the curve, of shape (count, g)."""
-        random = np.random.default_rng(seed)
-        chosen = random.choice(len(self.weights), size=count, p=self.weights)
-        return np.concatenate(list(self._drawn(random, np.bincount(chosen, minlength=len(self.weights)))))
-
-    def _drawn(self, random: np.random.Generator, counts: np.ndarray) -> Iterator[np.ndarray]:
-        for k in np.flatnonzero(counts):
-            root = np.linalg.cholesky(self.covariances[k] + JITTER * np.eye(len(self.epochs)))
-            yield self.means[k] + random.standard_normal((counts[k], len(root))) @ root.T
+        random, epochs = np.random.default_rng(seed), np.arange(len(self.epochs))
+        chosen = np.sort(random.choice(len(self.weights), size=count, p=self.weights))
+        used, starts = np.unique(chosen, return_index=True)
+        roots = np.linalg.cholesky(self.covariance(epochs)[used] + JITTER * np.eye(len(epochs)))
+        normal = random.standard_normal((count, len(epochs)))
+        parts = zip(np.split(normal, starts[1:]), roots, strict=True)
+        return self.means[chosen] + np.concatenate([part @ root.T for part, root in parts])
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,14 +141,14 @@ class Trend(Posterior):
         late: Index of the epoch about LATE times before the last.
         noise: Standard deviation between neighbouring epochs.
         count: Number of logged values.
-        state: The trend with the share OWN of the noise, at the bins' mean epochs: what further rows would show if
-            the model itself changes that much from epoch to epoch.
+        state: Returns the trend with the share OWN of the noise, at the bins' mean epochs: what further rows would
+            show if the model itself changes that much from epoch to epoch.
     """
 
     late: int
     noise: float
     count: int
-    state: Posterior
+    state: Callable[[], Posterior]
 
 
 def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
@@ -221,96 +160,132 @@ def fit_trend(positions: np.ndarray, values: np.ndarray) -> Trend:
         positions: Positions of the values, above 0 and rising, of shape (n,).
         values: Values of shape (n,).
     """
-    noise, end = _usual_noise(values), float(np.log(positions[-1]))
-    trends, noises = settings()
+    noise, (trends, noises) = _usual_noise(values), settings()
     pairs = np.arange(len(trends.length) * len(noises.scale))
-    promising = np.argsort(-_fit(positions, values, noise, COARSE_BINS, pairs).evidence)[:PROMISING]
-    fit = _fit(positions, values, noise, BINS, promising)
-    if fit.misfit > MISFIT:  # steps and restarts, which coarse bins hide
-        promising, fit = pairs, _fit(positions, values, noise, BINS, pairs)
-    chosen = np.argsort(-fit.evidence)[:LARGEST]
-    weights = np.exp(fit.evidence[chosen] - fit.evidence.max())
-    weights /= weights.sum()
-    used = TrendSettings(*(part[promising[chosen] // len(noises.scale)] for part in trends))
-    first, last = positions[0], positions[-1]
-    requested = np.append(np.geomspace(first, last, GRID), last / LATE)
-    epochs = positions[np.unique(_nearest(positions, requested))]  # the trend is unknown between early epochs
-    logs, u, z = np.log(epochs), fit.log_epochs, fit.z[chosen]
-    state = fit.smooth[chosen] + OWN * fit.rough[chosen]
-    gains = np.linalg.solve(fit.root[chosen], np.concatenate([_prior(used, u, logs, end), state], axis=2))
-
-    def posterior(gain: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return fit.level + np.einsum("kmg,km->kg", gain, z), own - gain.transpose(0, 2, 1) @ gain
-
-    means, covariances = posterior(gains[..., : len(logs)], _prior(used, logs, logs, end))
-    return Trend(
-        epochs=epochs,
-        late=min(int(_nearest(epochs, np.array([last / LATE]))[0]), len(epochs) - 2),  # never the last epoch
-        weights=weights,
-        means=means,
-        covariances=covariances,
-        noise=noise,
-        count=len(values),
-        state=Posterior(np.exp(u), weights, *posterior(gains[..., len(logs) :], state)),
-    )
+    promising = np.argsort(-_bin_means(positions, values, noise, COARSE_BINS).weigh(pairs)[0])[:PROMISING]
+    bins = _bin_means(positions, values, noise, BINS)
+    evidence, misfit = bins.weigh(promising)
+    if misfit > MISFIT:  # steps and restarts, which coarse bins hide
+        promising, evidence = pairs, bins.weigh(pairs)[0]
+    best = np.argsort(-evidence)[:LARGEST]
+    weights = np.exp(evidence[best] - evidence.max())
+    return _posterior(positions, values, noise, bins, promising[best], weights / weights.sum())
 
 
-class _Fit(NamedTuple):
-    """How well settings explain the means of bins: their log evidence (k,) and what it was computed from.
+class _BinMeans(NamedTuple):
+    """The means of m bins, and their covariances with each setting.
 
     Attributes:
         log_epochs: Mean log-epoch of each bin, of shape (m,).
         level: The last bin's mean, which the values are relative to.
-        smooth: Covariances of the trend, of shape (k, m, m).
-        rough: Covariances of the noise, of shape (k, m, m).
-        root: Cholesky factors L of their sums, of shape (k, m, m).
-        z: L⁻¹ times the values, of shape (k, m).
-        evidence: Logarithm of marginal likelihood times prior, up to a constant, of shape (k,).
+        values: The means, of shape (m,).
+        smooth: Covariances of each trend, with a last row of the values: of shape (T, m + 1, m + 1).
+        between: Covariances of each correlation's autoregression, with a last row of zeros: (R, m + 1, m + 1).
+        drifting: Variance of each noise's autoregressive part, of shape (N,).
+        white: Variances of the bins' means by each noise's white part, of shape (N, m).
+        doubt: Logarithm of each noise's prior weight, of shape (N,).
     """
 
     log_epochs: np.ndarray
     level: float
+    values: np.ndarray
     smooth: np.ndarray
-    rough: np.ndarray
-    root: np.ndarray
-    z: np.ndarray
-    evidence: np.ndarray
+    between: np.ndarray
+    drifting: np.ndarray
+    white: np.ndarray
+    doubt: np.ndarray
 
-    @property
-    def misfit(self) -> float:
-        """How far the best setting's sum of squares is above its expectation, in sds of a chi-squared number."""
-        squares = self.z[self.evidence.argmax()] ** 2
-        return float((squares.sum() - len(squares)) / np.sqrt(2 * len(squares)))
+    def noise(self, noise_of: np.ndarray) -> np.ndarray:
+        """Return the covariances (k, m + 1, m + 1) of these noises (k,)."""
+        covariance = self.between[np.searchsorted(AUTOREGRESSIONS, settings()[1].correlation[noise_of])]
+        covariance *= self.drifting[noise_of, None, None]
+        np.einsum("kii->ki", covariance)[:, :-1] += self.white[noise_of]  # a view of the diagonals
+        return covariance
+
+    def weigh(self, pairs: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return how well pairs (k,) of settings explain the values, and the misfit of the best.
+
+        Pairs are counted trend by trend, and weighed trend by trend: these matrices fit the processor's cache.
+
+        Returns:
+            The logarithm of marginal likelihood times prior, up to a constant, of shape (k,); and how far the best
+            setting's sum of squares is above its expectation, in sds of a chi-squared number.
+        """
+        trend_of, noise_of = np.divmod(pairs, len(self.doubt))
+        m = len(self.values)
+        diagonal, z = np.empty((2, len(pairs), m))
+        for trend in range(len(self.smooth)):
+            k = np.flatnonzero(trend_of == trend)
+            root, z[k] = self.roots(trend, noise_of[k])
+            diagonal[k] = np.einsum("kii->ki", root)
+        squares = (z * z).sum(1)
+        evidence = self.doubt[noise_of] - 0.5 * squares - np.log(diagonal).sum(1)
+        return evidence, float((squares[evidence.argmax()] - m) / np.sqrt(2 * m))
+
+    def roots(self, trend_of: int | np.ndarray, noise_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the Cholesky factors L of covariances (k, m, m) with these settings, and L⁻¹ values: (k, m).
+
+        The row of values, with a huge last element, becomes L⁻¹ values: no system is solved.
+        """
+        m = len(self.values)
+        whole = self.noise(noise_of)
+        whole += self.smooth[trend_of]  # the upper triangle is not read
+        root = np.linalg.cholesky(whole)
+        return root[:, :m, :m], root[:, m, :m]
 
 
-def _fit(positions: np.ndarray, values: np.ndarray, noise: float, bins: int, pairs: np.ndarray) -> _Fit:
-    """Fit the means of at most `bins` bins with each of these pairs (k,) of settings, counted trend by trend."""
+def _bin_means(positions: np.ndarray, values: np.ndarray, noise: float, bins: int) -> _BinMeans:
+    """Return the means of at most `bins` bins of a curve, with the covariances that all settings give them."""
     starts, counts = _bins(len(values), bins)
     y = np.add.reduceat(values, starts) / counts
     u = np.add.reduceat(np.log(positions), starts) / counts
     trends, noises = settings()
-    trend_of, noise_of = np.divmod(pairs, len(noises.scale))
     doubt = DOUBT * np.log(np.minimum(len(values) * (1 - noises.correlation) / SPANS, 1.0))
-    doubt -= 0.5 * _drifting_variance(noises, noise) / WANDER**2
-    smooth = _prior(trends, u, u, float(np.log(positions[-1])))[trend_of]
-    rough = _noise(noises, noise, starts, counts)[noise_of]
-    root, z = _roots(smooth, rough, y - y[-1])
-    evidence = -0.5 * (z**2).sum(1) - np.log(np.einsum("kii->ki", root)).sum(1) + doubt[noise_of]
-    return _Fit(u, float(y[-1]), smooth, rough, root, z, evidence)
+    drifting = _drifting_variance(noises, noise)
+    doubt -= 0.5 * drifting / WANDER**2
+    row = ((0, 0), (0, 1), (0, 1))
+    smooth = np.pad(_prior(trends, u, u, float(np.log(positions[-1]))), row)
+    smooth[:, -1, :-1] = y - y[-1]
+    smooth[:, -1, -1] = HUGE
+    between = np.pad(_autoregressive(np.array(AUTOREGRESSIONS), starts, counts), row)
+    white = ((noises.scale * noise) ** 2 * (1 - noises.share))[:, None] / counts + 1e-10
+    return _BinMeans(u, float(y[-1]), y - y[-1], smooth, between, drifting, white, doubt)
 
 
-def _roots(smooth: np.ndarray, rough: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Cholesky factors L of the sums of two covariances (k, m, m), and L⁻¹ y, of shape (k, m).
+def _posterior(
+    positions: np.ndarray, values: np.ndarray, noise: float, bins: _BinMeans, pairs: np.ndarray, weights: np.ndarray
+) -> Trend:
+    """Return the trend with these pairs (K,) of settings and their weights."""
+    first, last = positions[0], positions[-1]
+    requested = np.append(np.geomspace(first, last, GRID), last / LATE)
+    epochs = positions[np.unique(_nearest(positions, requested))]  # the trend is unknown between early epochs
+    trends, noises = settings()
+    trend_of, noise_of = np.divmod(pairs, len(noises.scale))
+    root, z = bins.roots(trend_of, noise_of)
+    used, end, logs = TrendSettings(*(part[trend_of] for part in trends)), float(np.log(last)), np.log(epochs)
 
-    A row and column of y, with a huge last element, give L⁻¹ y as the factor's last row: no system is solved.
-    """
-    m = len(y)
-    whole = np.empty((len(smooth), m + 1, m + 1))
-    np.add(smooth, rough, out=whole[:, :m, :m])
-    whole[:, m, :m] = y  # the upper triangle is not read
-    whole[:, m, m] = HUGE
-    root = np.linalg.cholesky(whole)
-    return root[:, :m, :m], root[:, m, :m]
+    def given_values(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return means and gains at epochs with these covariances (K, m, g) to the bins."""
+        gain = np.linalg.solve(root, covariances)
+        return bins.level + (z[:, None] @ gain)[:, 0], gain
+
+    def state() -> Posterior:
+        own = (bins.smooth[trend_of] + OWN * bins.noise(noise_of))[:, :-1, :-1]
+        means, gain = given_values(own)
+        return Posterior(np.exp(bins.log_epochs), weights, means, gain, lambda at: own[:, at[:, None], at])
+
+    means, gain = given_values(_prior(used, bins.log_epochs, logs, end))
+    return Trend(
+        epochs=epochs,
+        weights=weights,
+        means=means,
+        gain=gain,
+        prior=lambda at: _prior(used, logs[at], logs[at], end),
+        late=min(int(_nearest(epochs, np.array([last / LATE]))[0]), len(epochs) - 2),  # never the last epoch
+        noise=noise,
+        count=len(values),
+        state=state,
+    )
 
 
 def _nearest(positions: np.ndarray, requested: np.ndarray) -> np.ndarray:
@@ -348,22 +323,11 @@ def _usual_noise(values: np.ndarray) -> float:
 def _prior(s: TrendSettings, a: np.ndarray, b: np.ndarray, end: float) -> np.ndarray:
     """Return the trend's prior covariance between log-epochs a (m,) and b (g,), of shape (T, m, g)."""
     apart = np.abs(a[:, None] - b[None])
-    lengths, which = np.unique(s.length, return_inverse=True)
-    z = np.sqrt(5) * apart / lengths[:, None, None]
-    matern = (1 + z + z**2 / 3) * np.exp(-z)
-    linear = LEVEL_SD**2 + SLOPE_SD**2 * (a[:, None] - end) * (b[None] - end)
-    return s.amplitude[:, None, None] ** 2 * matern[which] + linear
-
-
-def _noise(s: NoiseSettings, noise: float, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the covariance of the noise between the bins' means, of shape (N, m, m)."""
-    variance = (s.scale * noise) ** 2
-    white = variance * (1 - s.share)
-    drifting = _drifting_variance(s, noise)
-    correlations, which = np.unique(s.correlation, return_inverse=True)
-    between = np.stack([_autoregressive(r, starts, counts) for r in correlations])[which]
-    covariance = drifting[:, None, None] * between
-    np.einsum("kii->ki", covariance)[...] += white[:, None] / counts + 1e-10  # a view of the diagonals
+    z = np.sqrt(5) * apart / np.array(LENGTHS)[:, None, None]
+    matern = (1 + z + z * z / 3) * np.exp(-z)
+    covariance = matern[np.searchsorted(LENGTHS, s.length)]
+    covariance *= s.amplitude[:, None, None] ** 2
+    covariance += LEVEL_SD**2 + SLOPE_SD**2 * (a[:, None] - end) * (b[None] - end)
     return covariance
 
 
@@ -375,14 +339,19 @@ def _drifting_variance(s: NoiseSettings, noise: float) -> np.ndarray:
     return 3 * (s.scale * noise) ** 2 * s.share / ((1 - s.correlation) * (3 - s.correlation))
 
 
-def _autoregressive(correlation: float, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the covariance (m, m) between means over bins of a first-order autoregression of variance 1.
+def _autoregressive(correlations: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the covariances (R, m, m) between means over bins of first-order autoregressions of variance 1.
 
     The double sums of powers over two bins are products of geometric series.
     """
-    r, k = correlation, counts.astype(np.float64)
-    series = (1 - r**k) / (1 - r)
-    apart = np.maximum(starts[None] - (starts + counts - 1)[:, None], 0)
-    upper = np.triu(r ** apart.astype(np.float64) * np.outer(series, series) / np.outer(k, k), 1)
+    r, k = correlations[:, None], counts.astype(np.float64)
+    ends = starts + counts
+    powers = r ** np.arange(ends[-1])
+    series = (1 - r**k) / (1 - r) / k
+    apart = np.maximum(starts[None] - ends[:, None], starts[:, None] - ends[None]) + 1
+    covariance = powers[:, np.maximum(apart, 0)]
+    covariance *= series[:, :, None]
+    covariance *= series[:, None]
     within = (k * (1 - r**2) - 2 * r * (1 - r**k)) / ((1 - r) ** 2 * k**2)
-    return upper + upper.T + np.diag(within)
+    np.einsum("kii->ki", covariance)[...] = within  # a view of the diagonals
+    return covariance
