@@ -65,6 +65,8 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path, monkeypatch: py
         (["study", "--colour", "red"], 2, "No such option"),
         (["study", "--on-bad-row", "hide"], 2, "expected 'fail' or 'skip'"),
         (["study", "--only", "x", "--plan", "tutorial"], 2, "no trial matches 'x'"),
+        (["report", "nowhere", "--lang", "fr"], 2, "'fr', expected 'en' or 'ko'."),
+        (["watch", "nowhere", "--lang", "fr"], 2, "'fr', expected 'en' or 'ko'."),
         (["study", "--only", "tyny"], 2, "no trial matches 'tyny'. Did you mean '*/Tiny'?"),
         (["study", "--rows", "50", "--train", "100"], 2, "but rows is 50"),
         (["plan", "absent.toml"], 2, "absent.toml"),

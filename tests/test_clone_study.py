@@ -218,6 +218,9 @@ def test_what_a_model_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     kinds = [find_model(f"kept_models:{name}") for name in ("cnn", "kept", "build")]
     assert [type(kind) for kind in kinds] == [ModelSource, ModelSource, ModelFunction]
     assert isinstance(find_model(perceptron()), ModelSource)
+    for each in (keras.Sequential, "keras:Model", type("Mine", (keras.Model,), {"__init__": lambda self: None})):
+        with pytest.raises(UsageError, match="it is a class; give an instance, or a function that returns"):
+            find_model(each)
     with pytest.raises(UsageError, match=r"it returned NoneType; expected a keras\.Model"):
         ClonedModels(ModelSource("f", lambda: None), Rows(X, Y))
     with pytest.raises(UsageError, match="validation rows are for a model that is cloned"):

@@ -137,6 +137,17 @@ def test_a_misspelt_name_gets_a_suggestion(text: str, close: str) -> None:
         Plan.from_toml(HEAD + text)
 
 
+def test_only_takes_capital_and_small_letters_as_equal() -> None:
+    for pattern, run in (
+        ("sizes/tiny", "sizes/Tiny"),
+        ("SIZES/LARGE", "sizes/large"),
+        ("Better/*", "better/Ensemble"),
+    ):
+        assert [trial.run for trial in load_plan("quick").only(pattern).trials] == [run]
+    capital, small = (load_plan("full").only(each).growth for each in ("REGULARIZERS/L*", "regularizers/l*"))
+    assert capital is not None and capital.regularizers and capital == small
+
+
 def test_only_and_capped_cut_a_plan_down() -> None:
     plan = load_plan("quick").only("regularizers/*").with_max_epochs(7)
     assert [trial.run for trial in plan.trials] == [

@@ -32,6 +32,7 @@ from gengap.options.command_line import (
 )
 from gengap.options.spec import RESTARTS, VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
+from gengap.text.catalog import languages
 
 app = typer.Typer(
     name="gengap",
@@ -58,7 +59,7 @@ PLAN_HELP = "quick, tutorial, full, or a TOML file."
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="The folder of a study, such as runs/collider-quick.")
 ]
-Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language: en or ko (default: the locale's).")]
+Language = Annotated[str | None, choice_option(languages(), help="Language (default: the locale's).")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the file if it is an input, or not from this command.")
 ]

@@ -25,6 +25,7 @@ import difflib
 from collections.abc import Iterable
 
 LONGEST = 2_000  # characters of a message: a strange file may have millions of names, or names of megabytes
+PLAIN_KINDS = ("b", "i", "u", "f", "S", "U")  # of NumPy's types
 SHORTEST = 3  # characters of a part of a name that may be meant
 ENDING = 400  # of these characters are the end of the message, where the hint is
 
@@ -36,8 +37,19 @@ def printable(text: str) -> str:
 
 def shown(cell: object) -> str:
     """Return a cell for an error, cut if it is long."""
-    text = repr(cell)
+    text = repr(plain(cell))
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def plain(value: object) -> object:
+    """Return a scalar of NumPy as a number or text of Python, whose text is shorter; other values stay.
+
+    >>> import numpy as np
+    >>> plain(np.int64(0)), plain(np.str_("a")), plain(None)
+    (0, 'a', None)
+    """
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return value.item() if kind in PLAIN_KINDS and getattr(value, "shape", None) == () else value  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ import sklearn
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+from sklearn.datasets import load_diabetes
 from sklearn.ensemble import (
     GradientBoostingRegressor,
     RandomForestClassifier,
@@ -346,7 +347,20 @@ ERRORS = [
     (lambda x, y: gengap.check(Ridge(), x, y, complexity=cast(Any, ("alpha", 3))), UsageError, "complexity is"),
     (lambda x, y: gengap.check(Ridge(), x, y, groups=y, time=y), UsageError, "Leave one out"),
     (lambda x, y: gengap.check(Ridge(), x, y, min_effect=2), UsageError, "min_effect is 2"),
-    (lambda x, y: gengap.check(DecisionTreeClassifier(), x, y * 0), DataError, "at least two classes"),
+    (lambda x, y: gengap.check(Ridge(), x, y, complexity="C"), UsageError, r"no parameter 'C'\.$"),
+    (lambda x, y: gengap.check(make_pipeline(Ridge()), x, y, complexity="alpha"), UsageError, "'ridge__alpha'"),
+    (lambda x, y: gengap.check(x, y, Ridge()), UsageError, r"the estimator first: check\(estimator, X, y\)"),
+    (lambda x, y: gengap.check(DecisionTreeClassifier(), x, y), UsageError, "y has 240 distinct numbers, such as"),
+    (
+        lambda x, y: gengap.check(DecisionTreeClassifier(), x, y * 0),
+        DataError,
+        r"class -?0\.0; .*at least two classes",
+    ),
+    (
+        lambda x, y: gengap.check(DecisionTreeClassifier(), x, (y * 0).astype(int)),
+        DataError,
+        "the class 0; a check",
+    ),
     (lambda x, y: gengap.check(DecisionTreeRegressor(max_depth=-3), x, y), DataError, "can't be fitted"),
 ]
 
@@ -355,6 +369,32 @@ ERRORS = [
 def test_errors_are_in_plain_words(call: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         call(*numbers())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.arange(ROWS) % 120,  # numbers of classes, two rows each
+        np.arange(ROWS) % 24 * 10,  # codes of ten rows each
+        np.arange(ROWS) % 2 / 1.0,
+        (np.arange(ROWS) % 2 / 2).astype(str),
+        np.array([f"{each:.2f}" for each in numbers()[1]]),
+    ],
+)
+def test_classes_may_be_numbers(labels: np.ndarray) -> None:
+    found = read_inputs(DecisionTreeClassifier(), numbers()[0], labels).classes
+    assert found is not None and found.tolist() == np.unique(labels).tolist()
+
+
+def test_quantities_are_no_classes() -> None:
+    x, y = load_diabetes(return_X_y=True)
+    assert len(np.unique(y)) == 214 and (y == np.round(y)).all()
+    for estimator in (RandomForestClassifier(), make_pipeline(StandardScaler(), RandomForestClassifier())):
+        with pytest.raises(UsageError, match=r"y has 214 distinct numbers, .*RandomForestClassifier\)? predicts"):
+            gengap.check(estimator, x, y.astype(int))
+    with pytest.raises(UsageError, match=r"y has 2 distinct numbers, .*give them as text: y.astype\(str\)"):
+        gengap.check(RandomForestClassifier(), x, (y > 100) / 2)
+    assert read_inputs(Ridge(), x, y).classes is None
 
 
 def test_bad_settings_are_given_up_after_two_folds_and_never_chosen(tree: CheckResult) -> None:

@@ -102,6 +102,11 @@ def test_mistakes_are_one_line(words: list[str], status: int, message: str) -> N
     assert raised.value.exit_status == status
 
 
+def test_an_unknown_language_fails_before_the_table_is_read() -> None:
+    done = CliRunner().invoke(app, ["check", "nowhere.csv", *TREE, "--report", "page.html", "--lang", "fr"])
+    assert done.exit_code == 2 and "'fr', expected 'en' or 'ko'" in done.stderr
+
+
 def test_a_page_replaces_no_file_of_the_users(folder: Path) -> None:
     (folder / "mine.html").write_text("mine")
     with pytest.raises(GengapError, match="add --overwrite"):

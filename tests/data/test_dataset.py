@@ -117,9 +117,17 @@ def test_too_few_rows_say_how_many_there_are() -> None:
 def test_a_class_of_a_single_row_is_told_of_and_that_numbers_may_be_none() -> None:
     counts = [*range(4)] * 30 + [4, 5]
     frame = pd.DataFrame({"x": np.arange(len(counts)) * 0.7, "y": counts})
-    with pytest.raises(DataError, match=r"122 rows of 6 classes .*; 2 have fewer than 2 rows\..*task reg"):
+    with pytest.raises(
+        DataError, match=r"122 rows of 6 classes .*; class '4' has 1 row, class '5' has 1 row, .* 2\..*task reg"
+    ):
         load(frame, target="y")
     assert len(load(frame, target="y", task="regression").train) == 98
+    with pytest.raises(DataError, match=r"share; class 'only' has 1 row, expected at least 2\."):
+        load(frame.assign(y=["yes", "no"] * 60 + ["yes", "only"]), target="y")
+    with pytest.raises(
+        DataError, match=r"class '3' has 1 row, class '4' has 1 row, class '5' has 1 row and 5 more"
+    ):
+        load(frame.assign(y=[*[0, 1, 2] * 38, *range(3, 11)]), target="y")
     with pytest.raises(DataError, match=r"4 classes don't fit into 3 rows\. Ask for more with .*--validation"):
         load(frame[:120], target="y", validation=3)
 

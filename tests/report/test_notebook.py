@@ -69,7 +69,7 @@ def test_a_study_shows_its_trials_verdicts_and_conclusions() -> None:
     assert chosen is not None
     for expected in ("sizes/Tiny", "481", "300 training and 100 validation rows", f"Recommended: {chosen.run}"):
         assert expected in shown
-    assert repr(found) == "<Study of collider, plan little: 1 trials>"
+    assert repr(found) == "<Study of collider, plan little: 1 trial>"
 
 
 def test_a_trials_line_holds_its_numbers() -> None:

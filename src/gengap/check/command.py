@@ -12,6 +12,7 @@ from gengap.errors import DataError, UsageError
 from gengap.options.command_line import choice_option, number_option, print_json, spec_of, with_options_of
 from gengap.options.spec import VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
+from gengap.text.catalog import languages
 
 if TYPE_CHECKING:
     from gengap.data.dataset import WholeTable
@@ -48,7 +49,9 @@ def check(
         choice_option(get_args(VerdictName), help="Exit with 1 on this verdict; may be repeated."),
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an .html page.")] = None,
-    lang: Annotated[str | None, typer.Option(metavar="CODE", help="Language of the page: en or ko.")] = None,
+    lang: Annotated[
+        str | None, choice_option(languages(), help="Language of the page (default: the locale's).")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is not from this command.")
     ] = False,

@@ -155,9 +155,11 @@ def chosen_ladders(
     name = complexity if isinstance(complexity, str) else complexity[0]
     parameters = estimator.get_params()
     if name not in parameters:
-        raise UsageError(
-            f"complexity: {type(estimator).__name__} has no parameter {name!r}.{did_you_mean(name, parameters)}"
+        inner = next(
+            (f"{part.prefix}{name}" for part in parts(estimator) if name in part.estimator.get_params()), ""
         )
+        hint = f" Did you mean {inner!r}?" if inner else did_you_mean(name, parameters)
+        raise UsageError(f"complexity: {type(estimator).__name__} has no parameter {name!r}.{hint}")
     if not isinstance(complexity, str):
         return [_of_values(name, list(complexity[1]), parameters[name])]
     found = [each for each in ladders(estimator, facts) if each.axis == name]

@@ -12,6 +12,7 @@ from gengap.check.references import ReferenceName
 from gengap.check.setting_losses import Evaluation
 from gengap.check.walk import SideResult, Walk
 from gengap.diagnose.verdict import Finding, Verdict
+from gengap.errors import plain
 from gengap.options.spec import VerdictName
 from gengap.text.catalog import Message
 from gengap.text.numbers import significant
@@ -241,4 +242,4 @@ def value_text(value: Any) -> str:
     """
     if isinstance(value, float):
         return significant(value, 3) if value == value and abs(value) != float("inf") else str(value)
-    return " ".join(repr(value).split())
+    return " ".join(repr(plain(value)).split())

@@ -137,6 +137,7 @@ def resolve(estimator: Any, X: Any, y: Any) -> Any:
     if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         kind = estimator.__name__ if isinstance(estimator, type) else type(estimator).__name__
         hint = f"; give an instance: {kind}()" if isinstance(estimator, type) else ""
+        hint = ". Give the estimator first: check(estimator, X, y)" if hasattr(y, "fit") else hint
         raise UsageError(f"estimator: {kind} is no scikit-learn estimator with fit and get_params{hint}")
     last = _last(estimator)
     if not _is_search(last.estimator) and _without_choice(last.estimator) is None:

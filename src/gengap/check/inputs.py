@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from gengap.errors import DataError, TooFewRowsError, UsageError
+from gengap.check.estimators import name_of
+from gengap.errors import DataError, TooFewRowsError, UsageError, shown
+from gengap.tasks.kinds import CLASSES_GUESSED, MOST_CLASSES
 
 FEW_ROWS = 250  # below, there are more folds by default, and they are drawn twice
 FOLDS, FOLDS_OF_FEW = 5, 10
 FEWEST_IN_FOLD = 5  # validation rows, for the larger number of folds
 FEWEST_ROWS = 10
+ROWS_OF_CLASS = 10  # on average, of classes whose numbers have gaps
 Fold = tuple[np.ndarray, np.ndarray]  # indices of training rows and of validation rows
 
 
@@ -172,10 +175,30 @@ def _labels(estimator: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | Non
             "y: the classes have several types; make all of them text, or all of them numbers"
         ) from None
     if len(classes) < 2:
-        raise DataError(f"y: all rows have the class {classes[0]!r}; a check needs at least two classes")
-    if y.dtype.kind == "f" and len(classes) > max(20, len(y) // 2):
-        raise DataError(f"y has {len(classes):,} different numbers, but {type(estimator).__name__} is a classifier")
+        raise DataError(f"y: all rows have the class {shown(classes[0])}; a check needs at least two classes")
+    if _are_quantities(classes, len(y)):
+        raise UsageError(
+            f"y has {len(classes):,} distinct numbers, such as {shown(classes[len(classes) // 2])}, but "
+            f"{name_of(estimator)} predicts classes; use a regressor. If they are classes, give them as text: "
+            "y.astype(str)"
+        )
     return labels.reshape(-1), classes
+
+
+def _are_quantities(classes: np.ndarray, rows: int) -> bool:
+    """Return whether the distinct values of a target are quantities and not classes.
+
+    Numbers of classes are whole and most often follow each other. Those with gaps are taken for classes if they are
+    few, or each has several rows.
+    """
+    if classes.dtype.kind not in "iuf":
+        return False
+    if not (classes == np.round(classes)).all():  # scikit-learn takes them for continuous
+        return True
+    if len(classes) <= CLASSES_GUESSED:
+        return False
+    gaps = float(classes[-1]) - float(classes[0]) + 1 != len(classes)
+    return gaps and (len(classes) > MOST_CLASSES or rows < ROWS_OF_CLASS * len(classes))
 
 
 def _column(name: str, values: Any, count: int) -> np.ndarray | None:

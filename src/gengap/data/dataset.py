@@ -41,7 +41,7 @@ from gengap.errors import UsageError
 from gengap.files.limits import TooLargeError
 from gengap.options.spec import Preparation
 from gengap.options.study_options import DataOptions, DataSpec
-from gengap.tasks import AnyTask, Regression
+from gengap.tasks import AnyTask, Binary, Multiclass, Regression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,7 +212,8 @@ def load(
         )
     read = read_target(opened, read)
     task = find_task(opened, read)
-    split = split_rows(opened, read.extra, task.strata(read.y), task.by_class, seed)
+    classes = task.classes if isinstance(task, Binary | Multiclass) else ()
+    split = split_rows(opened, read.extra, task.strata(read.y), classes, seed)
     if spec.weight is not None:
         weights = check_weights(read.extra[spec.weight], opened.origin, spec.weight, opened.skipped)
         weights = normalise_weights(weights, split.parts, opened.origin, spec.weight)

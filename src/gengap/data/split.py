@@ -15,7 +15,7 @@ import numpy as np
 
 from gengap.data.units import Units, group_units, time_units
 from gengap.data.value_formats import read_dates
-from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError
+from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError, shown
 from gengap.options.study_options import DataSpec
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
@@ -33,6 +33,7 @@ MAX_CLASSES = 20  # of a target whose shares are kept; more different values are
 MIN_FOLDS = 10  # the largest denominator of the share of folds that is taken
 MAX_WORK = 200_000  # groups times folds; beyond it, equal shares of classes take minutes and gain nothing
 MIN_ROWS = 2  # in training and in validation
+MAX_RARE = 3  # classes with too few rows that an error names
 
 
 class SplitSizes(NamedTuple):
@@ -61,11 +62,12 @@ class Split(NamedTuple):
 
 
 def split_rows(
-    source: Source, extra: Mapping[str, pd.Series], labels: np.ndarray, by_class: bool, seed: int
+    source: Source, extra: Mapping[str, pd.Series], labels: np.ndarray, classes: Sequence[str], seed: int
 ) -> Split:
     """Split the rows of a table as the options say. Raises DataError if they can't be split like this.
 
-    `extra` has the columns of groups or times, and `labels` are the target's values (rows,), classes if `by_class`.
+    `extra` has the columns of groups or times. `labels` are the target's values (rows,), or the numbers of
+    `classes`; without classes it is a number.
     """
     spec, rows = source.spec, len(labels)
     sizes = SplitSizes.of(spec, rows)
@@ -75,8 +77,8 @@ def split_rows(
         order, first, end = np.arange(rows), sizes.validation, rows - sizes.test
         message = Message("table-split-order", {"test": sizes.test > 0})
         return Split([order[first:end], order[:first], order[end:]], message, {})
-    parts = split_at_random(labels if by_class else None, rows, sizes, seed, source.origin)
-    code = "table-split-stratified" if by_class else "table-split-random"
+    parts = split_at_random(labels if classes else None, rows, sizes, seed, source.origin, classes)
+    code = "table-split-stratified" if classes else "table-split-random"
     return Split(parts, Message(code, {"seed": seed}), {})
 
 
@@ -111,9 +113,12 @@ def _too_few_rows(origin: str, rows: int, sizes: SplitSizes) -> TooFewRowsError:
 
 
 def split_at_random(
-    labels: np.ndarray | None, rows: int, sizes: SplitSizes, seed: int, origin: str
+    labels: np.ndarray | None, rows: int, sizes: SplitSizes, seed: int, origin: str, classes: Sequence[str] = ()
 ) -> list[np.ndarray]:
-    """Return row numbers of train, validation and test; with `labels`, each has the same shares of classes."""
+    """Return row numbers of train, validation and test; with `labels`, each has the same shares of classes.
+
+    `classes` are the names of classes whose labels are numbers, for errors.
+    """
     from sklearn.model_selection import train_test_split
 
     train = sizes.train or rows - sizes.test - sizes.validation
@@ -130,16 +135,22 @@ def split_at_random(
         )
     except ValueError:
         parts = 3 if sizes.test else 2
-        counts = np.unique_counts([] if labels is None else labels).counts
+        values, counts = np.unique([] if labels is None else labels, return_counts=True)
         smallest = min(train, sizes.validation, sizes.test or rows)
         if smallest < len(counts):
             raise DataError(
                 f"{origin}: {len(counts)} classes don't fit into {smallest} rows. Ask for more with --train, "
                 "--validation and --test"
             ) from None
+        rare = [
+            f"class {shown(classes[value] if classes else value)} has {count} row{'s' * (count > 1)}"
+            for value, count in zip(values.tolist(), counts.tolist(), strict=True)
+            if count < parts
+        ]
+        more = f" and {len(rare) - MAX_RARE} more" if len(rare) > MAX_RARE else ""
         raise DataError(
             f"{origin}: {rows} rows of {len(counts)} classes can't be split so that each part has its share; "
-            f"{int((counts < parts).sum())} have fewer than {parts} rows. Use more rows, put rare classes "
+            f"{', '.join(rare[:MAX_RARE])}{more}, expected at least {parts}. Use more rows, put rare classes "
             "together, or say --task regression (task=) if they are numbers"
         ) from None
     return [np.sort(part) for part in (*chosen, test_rows)]

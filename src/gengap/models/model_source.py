@@ -53,6 +53,8 @@ def find_model(model: Any) -> ModelFunction | ModelSource:
     """
     found = import_model(model) if isinstance(model, str) else model
     name = model if isinstance(model, str) else ModelFunction.name_of(found)
+    if isinstance(found, type) and (found.__module__.startswith("keras.") or not _takes(found, (), 1, 1)):
+        raise UsageError(f"model {name}: it is a class; give an instance, or a function that returns a keras.Model")
     if hasattr(found, "count_params") and not isinstance(found, type):
         return ModelSource(model if isinstance(model, str) else found.name, None, found, isinstance(model, str))
     if callable(found) and _takes_nothing(found):
@@ -62,9 +64,15 @@ def find_model(model: Any) -> ModelFunction | ModelSource:
 
 
 def _takes_nothing(function: Callable[..., Any]) -> bool:
+    if isinstance(function, type) or not _takes(function):
+        return False
+    return next(iter(inspect.signature(function).parameters), "") != "size"
+
+
+def _takes(function: Callable[..., Any], *arguments: Any) -> bool:
+    """Return whether a function can be called with these arguments; one written in C does not say it."""
     try:
-        signature = inspect.signature(function)
-        signature.bind()
+        inspect.signature(function).bind(*arguments)
     except (TypeError, ValueError):
         return False
-    return next(iter(signature.parameters), "") != "size" and not isinstance(function, type)
+    return True

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 import msgspec
 
 from gengap.models.treatments import AnyTreatment
-from gengap.plan.run_names import REGULARIZERS, ROWS, SIZES, size_name
+from gengap.plan.run_names import REGULARIZERS, ROWS, SIZES, matches, size_name
 from gengap.plan.trial import Positive, PositiveFloat, Share, Size, Trial
 
 Folds = Annotated[int, msgspec.Meta(ge=0, le=20)]
@@ -59,9 +58,9 @@ class Growth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     def only(self, pattern: str) -> Growth | None:
         """Keep what adds trials with a matching name. Regularisers need the sizes, so these stay with them."""
-        sizes = tuple(t for t in self.size_trials() if fnmatchcase(t.run, pattern))
-        regularizers = tuple(t.treatments for t in self.regularizer_trials() if fnmatchcase(t.run, pattern))
-        shares = self.shares if fnmatchcase(f"{ROWS}/1", pattern) else ()
+        sizes = tuple(t for t in self.size_trials() if matches(t.run, pattern))
+        regularizers = tuple(t.treatments for t in self.regularizer_trials() if matches(t.run, pattern))
+        shares = self.shares if matches(f"{ROWS}/1", pattern) else ()
         sizes = self.size_trials() if regularizers else sizes
         if not (sizes or regularizers or shares or self.folds):
             return None

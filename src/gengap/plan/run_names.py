@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 
 # Names of files that a study writes
 RESERVED = ("best", "features", "learning_rate", "loss-by-size", "loss-by-strength", "loss-by-rows")
@@ -29,6 +30,15 @@ def group_and_label(run: str) -> tuple[str, str]:
     """
     group, _, label = run.partition("/")
     return group, label or group
+
+
+def matches(run: str, pattern: str) -> bool:
+    """Return whether a run's name matches a shell pattern, in capital or small letters.
+
+    >>> matches("sizes/Tiny", "sizes/tiny"), matches("sizes/Tiny", "*/T*"), matches("sizes/Tiny", "better/*")
+    (True, True, False)
+    """
+    return fnmatchcase(run.casefold(), pattern.casefold())
 
 
 def figure_name(group: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -13,7 +12,7 @@ from gengap.models.treatment_base import check_compatible
 from gengap.models.treatments import AnyTreatment
 from gengap.options.spec import Precision, Preparation, Stop
 from gengap.plan.added_trials import Growth
-from gengap.plan.run_names import RESERVED, ROWS, check_run_name, figure_name, group_and_label
+from gengap.plan.run_names import RESERVED, ROWS, check_run_name, figure_name, group_and_label, matches
 from gengap.plan.toml_errors import explain
 from gengap.plan.trial import Positive, Trial
 from gengap.tasks import LOSSES, SCORES, AnyTask
@@ -82,7 +81,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         """Keep only the trials whose name matches a shell pattern.
 
         Args:
-            pattern: A shell pattern of run names, such as `sizes/*`.
+            pattern: A shell pattern of run names, such as `sizes/*`, in capital or small letters.
 
         Returns:
             A plan with these trials.
@@ -91,9 +90,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             PlanError: If no trial matches.
         """
         chosen = tuple(
-            t.with_aliases(lambda run: fnmatchcase(run, pattern))
+            t.with_aliases(lambda run: matches(run, pattern))
             for t in self.trials
-            if any(fnmatchcase(run, pattern) for run in t.runs)
+            if any(matches(run, pattern) for run in t.runs)
         )
         growth = self.growth.only(pattern) if self.growth else None
         if not chosen and not (growth and (growth.sizes or growth.widths)):

@@ -106,7 +106,8 @@ class Study:
         return plots.curves(groups[chosen], best=self.best_epochs(), ax=ax, **options)
 
     def __repr__(self) -> str:
-        return f"<Study of {self.summary.source}, plan {self.plan.name}: {len(self.trials)} trials>"
+        count = len(self.trials)
+        return f"<Study of {self.summary.source}, plan {self.plan.name}: {count} trial{'s' * (count != 1)}>"
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows."""
