@@ -31,6 +31,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import gengap
 from gengap.check.complexity import ladders
+from gengap.check.estimator_verdict import SIGNAL, constant_gain
 from gengap.check.estimators import facts, name_of, resolve
 from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.inputs import read_inputs
@@ -299,6 +300,35 @@ def test_pure_noise_is_never_good() -> None:
         assert verdict.verdict in ("inconclusive", "overfit"), verdict
     verdict = gengap.check(LogisticRegression(C=1e-5), x, y, cv=3).verdict
     assert verdict.codes[0] == "no-better-than-constant"
+
+
+@pytest.mark.parametrize("estimator", [LogisticRegression(), LinearSVC(), Ridge()], ids=lambda e: type(e).__name__)
+def test_a_weak_signal_shows_before_the_best_setting_is_clearly_better(estimator: Any) -> None:
+    random = np.random.default_rng(5)
+    x = random.normal(size=(300, 3))
+    chance = random.random(300) < 1 / (1 + np.exp(-0.45 * x[:, 0]))
+    y = 0.3 * x[:, 0] + random.normal(size=300) if isinstance(estimator, Ridge) else chance.astype(int)
+    result = gengap.check(estimator, x, y)
+    better = constant_gain(result.facts)
+    assert better is not None and 0.5 < better.above(0) < SIGNAL
+    assert result.verdict.verdict == "good", result.verdict
+    shuffled = gengap.check(estimator, x, random.permutation(y))
+    assert shuffled.verdict.verdict in ("inconclusive", "overfit"), shuffled.verdict
+
+
+def test_a_constant_that_moves_toward_predictions_has_the_losses_of_both() -> None:
+    x, y = numbers()
+    facts = gengap.check(Ridge(), x, y, cv=4, time=np.arange(ROWS)).facts
+    evaluator, constant = facts.walk.evaluator, facts.references["constant"]
+    found = evaluator.moved_losses(constant, facts.walk.base, 0.25)
+    expected = np.full(ROWS, np.nan)
+    for train, test in evaluator.inputs.repeats[0]:
+        moved = 0.25 * Ridge().fit(x[train], y[train]).predict(x[test]) + 0.75 * y[train].mean()
+        expected[test] = (y[test] - moved) ** 2
+    assert found is not None and np.isnan(expected).any()
+    np.testing.assert_allclose(found[0], expected)
+    counted = gengap.check(LogisticRegression(), *classes(), cv=3, scoring="accuracy").facts
+    assert counted.walk.evaluator.moved_losses(counted.references["constant"], counted.walk.base, 0.25) is None
 
 
 def test_leaks_are_found() -> None:

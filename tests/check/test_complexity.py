@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
 from sklearn.svm import SVC
@@ -128,6 +129,14 @@ def test_a_parameter_that_the_estimator_does_not_tell_is_named() -> None:
 def test_the_strength_of_a_kernel_machine_stays_near_the_present_one() -> None:
     strength = next(each for each in ladders(SVC(C=3.0), {"features": 4.0}) if each.axis == "C")
     assert max(each["C"] for each in strength.flexible) == pytest.approx(3.0 * 4**5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("now", "flexible"), [((2,), [(4,), (8,), (16,), (32,), (64,), (128,)]), ((64, 32), [(128, 64), (256, 128)])]
+)
+def test_networks_get_wider_as_far_as_their_fits_stay_fast(now: tuple[int, ...], flexible: list[Any]) -> None:
+    ladder = next(e for e in ladders(MLPClassifier(now), FACTS) if e.axis == "hidden_layer_sizes")
+    assert [each["hidden_layer_sizes"] for each in ladder.flexible] == flexible
 
 
 class Doubling(BaseEstimator):

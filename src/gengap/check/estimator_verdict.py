@@ -19,6 +19,7 @@ from gengap.text.numbers import significant
 
 STATED = 0.5  # probability from which a verdict is stated
 SIGNAL = 0.95  # probability of being better than a constant, below which nothing is learnt
+LITTLE, HELPS = 0.05, 0.99  # how far a constant moves toward predictions; probability from which this helps
 REFERENCE = 0.95  # probability from which another kind of model is better: its 90% interval is above `min_effect`
 AHEAD = (0.1, 0.3)  # training ahead of validation, as a share of its loss: not at all, and far
 SMALL = 0.01  # smallest forecast gain of twice the rows that advice mentions
@@ -119,8 +120,17 @@ def constant_gain(facts: Facts) -> Gain | None:
 
 
 def _learns(facts: Facts) -> bool:
+    """Return whether the best setting is clearly better than a constant, or seems so and the predictions help.
+
+    They help if the constant gets better when it moves a little toward them. A weak signal shows there first: large
+    steps cost more by their own variance. Of noise, no step is right, so luck with it must be rarer.
+    """
     better = constant_gain(facts)
-    return better is None or better.above(0) >= SIGNAL
+    if better is None or better.above(0) >= SIGNAL:
+        return True
+    constant = facts.references["constant"]
+    moved = facts.walk.evaluator.moved_losses(constant, facts.walk.base, LITTLE)
+    return moved is not None and better.mean > 0 and gain(moved, constant.losses, facts.units).above(0) >= HELPS
 
 
 def _findings(

@@ -215,9 +215,9 @@ def clone_values(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def with_seed(estimator: Any, seed: int) -> Any:
     """Set every `random_state` that is None, so that the same check gives the same result."""
-    names = [name for name in estimator.get_params() if name == "random_state" or name.endswith("__random_state")]
-    unset = {name: seed for name in names if estimator.get_params()[name] is None}
-    return estimator.set_params(**unset)
+    given = estimator.get_params()
+    names = [name for name in given if name == "random_state" or name.endswith("__random_state")]
+    return estimator.set_params(**{name: seed for name in names if given[name] is None})
 
 
 def with_one_thread(estimator: Any) -> Any:

@@ -16,7 +16,11 @@ import numpy as np
 
 MOST_FEATURES = 3_000  # that a polynomial of a higher degree may have
 STEPS = 20  # settings on each side of an axis, at most
-FOREST_GAIN = 0.025  # of simpler forests, on the processes "chose" of the benchmark
+WIDEST, WIDER = (
+    128,
+    4,
+)  # units of a layer, or times its present ones: networks of few units may have many times more
+FOREST_GAIN = 0.05  # of simpler forests, on the processes "chose" of the benchmark
 Changes = dict[str, Any]
 Facts = Mapping[str, float]
 
@@ -207,21 +211,25 @@ def boosted_tree_size(name: str, default: int | None, *, leaves: bool) -> Rule:
 
 
 def hidden_layers(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
-    """Return the ladder of a network's widths: all layers halve or double."""
+    """Return the ladder of a network's widths: all layers halve or double.
+
+    The time of a fit grows with the square of the widths. So wide layers double twice at most.
+    """
     name, now = "hidden_layer_sizes", parameters.get("hidden_layer_sizes", (100,))
     widths = [int(each) for each in np.atleast_1d(now)]
     simpler = [tuple(max(w // 2**k, 1) for w in widths) for k in range(1, 8) if max(widths) // 2**k >= 1]
-    flexible = [tuple(w * 2**k for w in widths) for k in range(1, 7) if max(widths) * 2**k <= 1024]
+    most = max(WIDEST, WIDER * max(widths))
+    flexible = [tuple(w * 2**k for w in widths) for k in range(1, 7) if max(widths) * 2**k <= most]
     return Ladder(name, [{name: v} for v in simpler], [{name: v} for v in flexible])
 
 
 def iterations(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
-    """Return the ladder of training iterations: fewer are simpler; more help if training used them all."""
+    """Return the ladder of training iterations: fewer are simpler; more may help if training used them all."""
     now, used = parameters.get("max_iter"), facts.get("iterations", 0.0)
     if now is None or not used:
         return Ladder("max_iter")
     simpler = [{"max_iter": v} for v in (round(used / 2**k) for k in range(1, 8)) if v >= 1]
-    return Ladder("max_iter", simpler, [{"max_iter": now * 4**k} for k in (1, 2)] if used >= now else [])
+    return Ladder("max_iter", simpler, [{"max_iter": now * 4}] if used >= now else [])
 
 
 def kernel_width(parameters: Mapping[str, Any], facts: Facts) -> Ladder:

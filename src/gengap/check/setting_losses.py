@@ -59,12 +59,15 @@ class Evaluation:
             NaN where the setting was not validated: bad settings are given up after a few folds.
         train_loss: Mean loss on training rows; None if it was not measured.
         seconds: What one fit took.
+        outputs: Probabilities (rows, classes) or numbers (rows,) of the first repetition, NaN where not validated.
+            None for changed settings, and if means of outputs are no outputs.
     """
 
     setting: Setting
     losses: np.ndarray
     train_loss: float | None
     seconds: float
+    outputs: np.ndarray | None = None
 
 
 @dataclass(eq=False)
@@ -123,10 +126,10 @@ class Evaluator:
         folds, stages = self.inputs.repeats[repeat], stages or {}
         order = list(range(len(folds)))[:: -1 if self.inputs.split == "time" else 1]  # the most training rows first
         ends = [0, *np.cumsum(batches if self.loss.by_fold else ()).tolist(), len(order)]
-        fitted: dict[int, FoldFit] = {}
+        estimator, fitted = self._prepared(setting), {}
         found: list[Evaluation] = []
         for batch in filter(None, (order[start:end] for start, end in pairwise(ends))):
-            tasks = [self._task(setting, folds[at], tuple(stages), train) for at in batch]
+            tasks = [self._task(unfitted(estimator), folds[at], tuple(stages), train) for at in batch]
             for at, result in zip(batch, self._run(tasks), strict=True):
                 if isinstance(result, str):
                     self._refuse(result, setting, folds[at])
@@ -147,10 +150,12 @@ class Evaluator:
                 self.progress(self.fits, self.doing)
             yield result
 
-    def _task(self, setting: Setting, fold: Fold, stages: tuple[float, ...], train: bool) -> FoldTask:
+    def _prepared(self, setting: Setting) -> Any:
+        """Return the unfitted estimator of a setting, with a seed, and without output and too many threads."""
         estimator = silenced(with_seed(setting.apply(self.estimator), self.seed))
-        if self.inputs.rows < MANY_ROWS:
-            estimator = with_one_thread(estimator)
+        return with_one_thread(estimator) if self.inputs.rows < MANY_ROWS else estimator
+
+    def _task(self, estimator: Any, fold: Fold, stages: tuple[float, ...], train: bool) -> FoldTask:
         count = min(len(fold[1]), len(fold[0])) if train else 0
         drawn = np.random.default_rng(self.seed).permutation(fold[0])[:count]
         return FoldTask(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn))
@@ -179,7 +184,7 @@ class Evaluator:
         train = self._train_loss(fitted, repeat) if results[0].train_outputs is not None else None
         earlier = zip(stages.values(), losses[:last], strict=False)
         return [
-            Evaluation(setting, losses[last], train, seconds),
+            Evaluation(setting, losses[last], train, seconds, self._outputs(setting, fitted, repeat)),
             *(Evaluation(stage, each, None, 0.0) for stage, each in earlier),
         ]
 
@@ -190,13 +195,49 @@ class Evaluator:
         if not loss.by_row:
             found[repeat] = self._score_losses(np.array([outputs[at] for at in range(len(folds))], np.float64))
             return found
-        tested = np.concatenate([folds[at][1] for at in outputs])
-        stacked = np.concatenate([np.asarray(each) for each in outputs.values()])
-        if loss.name == "calibrated-log-loss":
-            number = np.concatenate([np.full(len(folds[at][1]), at) for at in outputs])
-            stacked = calibrate(stacked, inputs.labels[tested], number, inputs.class_count)
+        tested, stacked = self._stacked(outputs, repeat)
         found[repeat, tested] = row_losses(loss, inputs.labels[tested], stacked, inputs.least_probability)
         return found
+
+    def _stacked(self, outputs: Mapping[int, Any], repeat: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of the folds that `outputs` has, and their outputs; decision values are calibrated."""
+        inputs, folds = self.inputs, self.inputs.repeats[repeat]
+        tested = np.concatenate([folds[at][1] for at in outputs])
+        stacked = np.concatenate([np.asarray(each) for each in outputs.values()])
+        if self.loss.name == "calibrated-log-loss":
+            number = np.concatenate([np.full(len(folds[at][1]), at) for at in outputs])
+            stacked = calibrate(stacked, inputs.labels[tested], number, inputs.class_count)
+        return tested, stacked
+
+    def _outputs(self, setting: Setting, fitted: Mapping[int, FoldFit], repeat: int) -> np.ndarray | None:
+        """Return the outputs of the estimator as it is or of a reference model; None if means of them are none."""
+        known = setting.side in ("as-is", "reference") and self.loss.by_row and self.loss.name != "zero-one"
+        if not known or repeat:
+            return None
+        tested, stacked = self._stacked({at: each.outputs[-1] for at, each in fitted.items()}, repeat)
+        if self.loss.name in ("squared-error", "absolute-error"):
+            stacked = np.reshape(stacked, self.inputs.labels[tested].shape)
+        found = np.full((self.inputs.rows, *stacked.shape[1:]), np.nan)
+        found[tested] = stacked
+        return found
+
+    def moved_losses(self, start: Evaluation, toward: Evaluation, share: float) -> np.ndarray | None:
+        """Return the losses (repeats, units) of outputs that are moved from one model's toward another's.
+
+        Args:
+            start: The one model.
+            toward: The other one.
+            share: How far, from 0 to 1.
+
+        Returns:
+            None if the outputs are unknown or have no means.
+        """
+        if start.outputs is None or toward.outputs is None:
+            return None
+        losses = np.full_like(start.losses, np.nan)
+        moved = (1 - share) * start.outputs + share * toward.outputs
+        losses[0] = row_losses(self.loss, self.inputs.labels, moved, self.inputs.least_probability)
+        return losses
 
     def _score_losses(self, scores: np.ndarray) -> np.ndarray:
         """Return how far scores are below the best possible one; the estimator as it is shows which that is."""
