@@ -276,6 +276,16 @@ def test_rows_that_cannot_be_used_say_why(tmp_path: Path) -> None:
     assert (len(rows.train), len(rows.validation), rows.split.code) == (60, 30, "table-split-stratified")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("part", ["the rows", "validation"])
+def test_features_that_are_not_finite_are_named_before_anything_is_trained(part: str, value: float) -> None:
+    x = X[:80].copy()
+    x[[7, 9], 1, 2] = value
+    train, validation = ((x, Y[:80]), VALIDATION) if part == "the rows" else (TRAIN, (x, Y[:80]))
+    with pytest.raises(UsageError, match=rf"{part}: x has 2 values that are NaN or infinite, the first in row 7"):
+        load_given_rows(train, validation, DataSpec(), None)
+
+
 def test_plans_for_clones() -> None:
     quick, full = load_clones_plan("quick"), load_clones_plan("full")
     assert [trial.width for trial in quick.trials[:4]] == [0.25, 0.5, 1, 2]

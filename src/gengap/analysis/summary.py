@@ -182,6 +182,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
         provenance: How to reproduce the study.
         table: How columns became features and how rows were split.
         budget: What was left out for lack of time, if the minutes were limited.
+        leaks: Findings that hint at a leak of the target.
         costly_rows: The validation rows with the highest losses, of a model that was cloned.
     """
 
@@ -214,6 +215,7 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance | None = None
     table: TableSummary | None = None
     budget: BudgetSummary | None = None
+    leaks: tuple[Finding, ...] = ()
     costly_rows: CostlyRows | None = None
 
     @property

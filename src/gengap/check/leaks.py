@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from gengap.analysis.leaks import telling_findings, too_good
 from gengap.check.inputs import Inputs
 from gengap.diagnose.verdict import Finding
+from gengap.stats.single_features import FeatureColumn
 
 LEAST_SHARE = 0.01  # of validation rows that are training rows too
 BY_CHANCE = 2.0  # times the equal rows that independent columns would have
-ALONE = 0.99  # area under the ROC curve, or rank correlation, of a feature that is the target
-TOO_GOOD = 0.02  # of the loss of a constant: below, the validation loss is too good
-MOST_ROWS = 20_000  # rows on which single features are tested
-MOST_FEATURES = 2_000
 
 
 def find_leaks(inputs: Inputs, loss: float, constant: float | None) -> list[Finding]:
@@ -28,16 +27,8 @@ def find_leaks(inputs: Inputs, loss: float, constant: float | None) -> list[Find
     found: list[Finding] = []
     if (equal := repeated_rows(inputs)) is not None:
         found.append(Finding("equal-rows", "warning", {"count": equal, "rows": inputs.rows}, ("group-equal-rows",)))
-    for name, strength in telling_features(inputs):
-        kind = "auc" if inputs.by_class else "correlation"
-        found.append(
-            Finding(
-                "one-feature", "warning", {"feature": name, "kind": kind, "strength": strength}, ("check-feature",)
-            )
-        )
-    if constant is not None and constant > 0 and loss < TOO_GOOD * constant:
-        found.append(Finding("too-good", "warning", {"share": loss / constant}, ("check-leak",)))
-    return found
+    found += telling_findings(_columns(inputs.X), inputs.labels, inputs.by_class)
+    return found + too_good(loss, constant)
 
 
 def _codes(inputs: Inputs) -> np.ndarray | None:
@@ -74,50 +65,20 @@ def repeated_rows(inputs: Inputs) -> int | None:
     return count if count > max(LEAST_SHARE * inputs.rows, BY_CHANCE * chance) else None
 
 
-def telling_features(inputs: Inputs) -> list[tuple[str, float]]:
-    """Return features that alone predict the target, with their strength: at most three, the strongest first."""
+def _columns(X: Any) -> Iterator[FeatureColumn]:
+    """Yield the columns of a table or an array; sparse matrices have none."""
     import pandas as pd
 
-    y = inputs.labels
-    if y.ndim != 1:
-        return []
-    rows = np.random.default_rng(0).permutation(len(y))[:MOST_ROWS]
-    found: list[tuple[str, float]] = []
-    for name, values in _numeric_columns(inputs.X):
-        if len(found) > MOST_FEATURES:
-            break
-        ranks = pd.Series(values[rows]).rank().fillna(0).to_numpy()
-        strength = _strength(ranks, y[rows], inputs.by_class)
-        if strength >= ALONE:
-            found.append((name, strength))
-    return sorted(found, key=lambda each: -each[1])[:3]
-
-
-def _numeric_columns(X: Any) -> list[tuple[str, np.ndarray]]:
     if hasattr(X, "tocsr"):
-        return []
-    if hasattr(X, "columns"):
-        kinds = {name: np.asarray(X[name]) for name in list(X.columns)[:MOST_FEATURES]}
+        return
+    if not hasattr(X, "columns"):
+        X = np.asarray(X).reshape(len(X), -1)
+        named = ((f"column {at}", column) for at, column in enumerate(X.T))
     else:
-        kinds = {
-            f"column {at}": column for at, column in enumerate(np.asarray(X).reshape(len(X), -1).T[:MOST_FEATURES])
-        }
-    return [(str(name), values.astype(np.float64)) for name, values in kinds.items() if values.dtype.kind in "biuf"]
-
-
-def _strength(ranks: np.ndarray, y: np.ndarray, by_class: bool) -> float:
-    """Return the largest area under the ROC curve of any class, or the absolute rank correlation."""
-    if np.ptp(ranks) == 0:
-        return 0.0
-    if not by_class:
-        from scipy.stats import rankdata
-
-        return float(abs(np.corrcoef(ranks, rankdata(y))[0, 1])) if np.ptp(y) else 0.0
-    areas = []
-    for label in np.unique(y):
-        inside = y == label
-        positives, negatives = int(inside.sum()), int((~inside).sum())
-        if min(positives, negatives) >= 5:
-            area = (ranks[inside].sum() - positives * (positives + 1) / 2) / (positives * negatives)
-            areas.append(max(area, 1 - area))
-    return float(min(areas, default=0.0)) if len(areas) > 1 else 0.0
+        named = ((str(name), np.asarray(X[name])) for name in X.columns)
+    for name, values in named:
+        if values.dtype.kind in "biuf":
+            yield FeatureColumn(name, values.astype(np.float64))
+        elif values.dtype.kind in "OU":
+            codes = pd.factorize(pd.Series(values), use_na_sentinel=False)[0]
+            yield FeatureColumn(name, codes, is_category=True)

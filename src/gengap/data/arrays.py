@@ -138,7 +138,20 @@ def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None, seed: i
     return replace(found, test=test, test_units=groups and groups.units(parts[2]))
 
 
+def _check_finite(part: str, rows: Rows) -> None:
+    """Check that all features are finite. Raises UsageError, which names the first row that is not."""
+    for array in list_arrays(rows.x):
+        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+            row = int((~finite).reshape(len(array), -1).any(axis=1).argmax())
+            raise UsageError(
+                f"{part}: x has {(~finite).sum():,} values that are NaN or infinite, the first in row {row} "
+                "(from 0). Replace them, or leave out their rows"
+            )
+
+
 def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
+    _check_finite("the rows", rows.train)
+    _check_finite("validation", rows.validation)
     if texts is None:
         check_no_texts(rows.train)
         return rows

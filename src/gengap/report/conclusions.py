@@ -10,7 +10,7 @@ import msgspec
 from gengap.analysis.effects import RegularizerEffect
 from gengap.analysis.recommend import Recommendation
 from gengap.analysis.summary import StudySummary, first_of
-from gengap.diagnose.verdict import Verdict
+from gengap.diagnose.verdict import Finding, Verdict
 from gengap.stats.comparison import LEVEL
 from gengap.tasks import LOSSES, SCORES
 from gengap.text.catalog import Message
@@ -25,7 +25,8 @@ def conclusion_messages(summary: StudySummary) -> list[Message]:
     """Return all conclusions of a study, the recommendation last."""
     chosen = summary.recommendation
     title = [Message("conclusion-recommended", {"run": chosen.run})] if chosen is not None else []
-    return [*curve_messages(summary), *title, *recommendation_messages(summary), *next_step_messages(summary)]
+    recommended = [*title, *recommendation_messages(summary), *next_step_messages(summary)]
+    return [*leak_messages(summary), *curve_messages(summary), *recommended]
 
 
 def curve_messages(summary: StudySummary) -> list[Message]:
@@ -41,6 +42,17 @@ def curve_messages(summary: StudySummary) -> list[Message]:
         *_finalists(summary),
         *_more_rows(summary),
     ]
+
+
+def leak_messages(summary: StudySummary) -> list[Message]:
+    """Return what hints at a leak of the target, each with what to look at."""
+    return [
+        Message("conclusion-leak", {"finding": each.message, "remedy": _remedy(each)}) for each in summary.leaks
+    ]
+
+
+def _remedy(found: Finding) -> Message:
+    return Message(f"advice-{found.remedy[0]}", dict(found.parameters))
 
 
 def recommendation_messages(summary: StudySummary) -> list[Message]:

@@ -17,7 +17,7 @@ from gengap.analysis.summary import RunningTrial, StudySummary, TrialSummary
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History, Series
 from gengap.plan import ROWS, group_and_label
-from gengap.report.conclusions import story_messages
+from gengap.report.conclusions import leak_messages, story_messages
 from gengap.report.page_curves import RunCurves, best_and_onset, metrics_of, rounded, run_curves
 from gengap.stats.comparison import Comparison
 from gengap.text.catalog import Message
@@ -181,6 +181,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     def recommended_position(self) -> int | None:
         """The number of the recommended run's row, from 1, if that run has a verdict."""
         return next((i for i, row in enumerate(self.rows, 1) if row.kept and row.verdict is not None), None)
+
+    @property
+    def leaks(self) -> list[Message]:
+        """What hints at a leak of the target."""
+        return leak_messages(self.summary)
 
     @property
     def story(self) -> list[Message]:

@@ -15,6 +15,7 @@ from gengap.history import History
 from gengap.report.conclusions import (
     conclusion_messages,
     curve_messages,
+    leak_messages,
     next_step_messages,
     recommendation_messages,
 )
@@ -52,6 +53,8 @@ def study_report(summary: StudySummary, folder: Path | None, width: int = 80) ->
     if summary.budget is not None and summary.budget.findings:
         parts += ["", Text(" ".join(map(english.render, summary.budget.findings)))]
     parts += ["", results_table(summary, width)]
+    if messages := leak_messages(summary):
+        parts += _section(english.text("page-leaks-title"), messages)
     if messages := curve_messages(summary):
         parts += _section("What the curves say", messages)
     if (chosen := summary.recommendation) is not None:

@@ -25,6 +25,7 @@ import msgspec
 from gengap.analysis import conclude
 from gengap.analysis.effects import cross_trial_findings
 from gengap.analysis.growth import choose_finalists, next_trials
+from gengap.analysis.leaks import find_leaks
 from gengap.analysis.summary import BudgetSummary, Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
 from gengap.errors import TooFewRowsError, UsageError, did_you_mean
@@ -244,6 +245,7 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
     conclusions = conclude(results, features, dataset.row_counts, verdicts)
     findings = cross_trial_findings(results, features)
     models, chosen = scheduler.user_models, conclusions.recommendation
+    losses = (chosen.expected.loss[1], chosen.expected.constant_loss) if chosen is not None else (None, None)
     summary = StudySummary(
         source=dataset.origin,
         rows=dataset.row_counts,
@@ -261,6 +263,7 @@ def _conclude(scheduler: Scheduler, run: RunSpec, started: float, provenance: Pr
         provenance=provenance,
         table=dataset.table,
         budget=_budget_summary(scheduler, all_rows),
+        leaks=find_leaks(dataset, *losses),
         costly_rows=costly_rows(results, dataset.validation, models, chosen) if models is not None else None,
         **msgspec.structs.asdict(conclusions),
     )

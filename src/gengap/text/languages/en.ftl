@@ -114,6 +114,7 @@ page-epoch-log = epoch (log scale)
 page-sparkline = Training and validation loss by epoch
 page-sparkline-best = Training and validation loss by epoch, best at epoch { $epoch }
 page-why-title = Why, and what to do
+page-leaks-title = Check this first
 page-next-title = What to try next
 page-reasons-title = Reasons for each model's verdict
 page-advice = Advice
@@ -657,6 +658,7 @@ conclusion-test = { $rows } test rows, used by no trial: { $run } has loss { FIX
 }
 conclusion-gain = gain: { FIXED($percent, digits: 1) }% of the loss
 conclusion-next = Next: { $step }
+conclusion-leak = { $finding }. { $remedy }.
 conclusion-recommended = Recommended: { $run }
 conclusion-member = { $run } ({ PERCENT($weight) })
 conclusion-members = It predicts the weighted mean of these predictions: { $members }. Rows that were not used for training chose the weights.

@@ -115,6 +115,7 @@ page-epoch-log = 에포크(로그 축)
 page-sparkline = 에포크별 훈련 손실과 검증 손실
 page-sparkline-best = 에포크별 훈련 손실과 검증 손실, 가장 좋은 에포크 { $epoch }
 page-why-title = 판정의 근거와 할 일
+page-leaks-title = 먼저 확인할 것
 page-next-title = 다음에 해 볼 것
 page-reasons-title = 모델별 판정 근거
 page-advice = 조언
@@ -558,6 +559,7 @@ conclusion-test = 어떤 실험에도 쓰지 않은 테스트 행 { $rows }개: 
    *[known] . 손실의 차이: { ESTIMATE($difference, signed: 1) }.
 }
 conclusion-gain = 개선: 손실의 { FIXED($percent, digits: 1) }%
+conclusion-leak = { $finding }. { $remedy }.
 conclusion-next = 다음: { $step }
 conclusion-recommended = 추천 모델: { $run }
 conclusion-member = { $run } ({ PERCENT($weight) })
