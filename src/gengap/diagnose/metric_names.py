@@ -28,7 +28,7 @@ from gengap.diagnose.metric_words import (
 )
 
 CurveKey = tuple[str, str]  # split and metric
-LETTERS = (r"()t([_-]?[a-z].*)", r"(.*[a-z][_-])t()", r"(.*[a-z] ?\()t(\))")  # tloss, loss_t, loss (t)
+LETTERS = (r"()t([_-]?[a-z].*)", r"(.*[a-z\d][_-])t()", r"(.*[a-z] ?\()t(\))")  # tloss, loss_t, loss (t)
 VALIDATION_LETTER = re.compile(r"v[_-]?([a-z].*)")  # vloss
 
 
@@ -142,15 +142,13 @@ def _by_letters(names: list[str]) -> dict[str, CurveKey | None]:
         metric = m[1] if (m := VALIDATION_LETTER.fullmatch(name.lower())) else ""
         if ("train", metric) in known and ("validation", metric) not in known and direction(metric) is not None:
             found[name] = "validation", metric
-    if any(split == "validation" for split, _ in known):
-        return found
     lower = {name.lower(): name for name in names}
     for name in lower:
         for pattern in LETTERS:
             if (m := re.fullmatch(pattern, name)) and (other := lower.get(f"{m[1]}v{m[2]}")) is not None:
                 metric = f"{m[1]}{m[2]}".strip("_-. /()")
                 metric = "loss" if metric == "l" else metric  # L(T), L(V)
-                if direction(metric) is not None:
+                if direction(metric) is not None and ("validation", metric) not in known:
                     found |= {lower[name]: ("train", metric), other: ("validation", metric)}
     return found
 

@@ -16,7 +16,7 @@ SPLITS = {
 }
 # In order of preference. Words of five or more letters are also found inside other words.
 LOSSES = (
-    *("loss", "logloss", "crossentropy", "nll", "nloglik", "deviance", "bce", "ce", "xent", "entropy"),
+    *("loss", "logloss", "crossentropy", "nll", "nloglik", "deviance", "bce", "ce", "xent", "entropy", "objective"),
     *("perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "mphe", "error", "err", "hinge"),
     *("huber", "logcosh", "poisson", "quantile", "pinball", "tweedie", "divergence", "kullback", "kl", "kld"),
     *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "cost", "penalty"),
@@ -38,13 +38,27 @@ NEVER_NEGATIVE = (
     "brier",
     "wer",
     "cer",
+    "objective",
 )
 SCORES = (
     *("dice", "miou", "iou", "jaccard"),  # before accuracy: most pixels are background
     *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
     *("precision", "recall", "map", "ap", "ndcg", "bleu", "rouge", "meteor"),
     *("top", "sensitivity", "specificity", "tpr", "tnr", "truepositive", "truenegative", "mcc", "matthews"),
-    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "mrr", "hits", "gini", "uas"),
+    *(
+        "kappa",
+        "correlation",
+        "pearson",
+        "spearman",
+        "psnr",
+        "ssim",
+        "exactmatch",
+        "mrr",
+        "reciprocal",
+        "hits",
+        "gini",
+        "uas",
+    ),
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
 )
 RATES = ("wer", "cer")  # errors that are evaluated as scores are, beside a loss
@@ -73,7 +87,7 @@ _TRAIN += r"|koulutus|opetus|tanítási|tanuló|antrenare|antrenament|d?entrenam
 _TRAIN += r"|การฝึก|ฝึก|εκπαίδευση\w*|آموزش\w*|אימון|प्रशिक्षण"
 _TRAIN += "|навчанн\\w*|навчальн\\w*|träning\\w*|træning\\w*|trénovací|trénink\\w*"
 _VALIDATION = "validierungs?|validación|validação|validazione|doğrulama|walidac\\w*|валидаци\\w*|проверк\\w*"
-_VALIDATION += "|validatie|validasi|kiểm định|验证集|驗證集|验证|驗證|検証|검증"
+_VALIDATION += "|validatie|validasi|kiểm định|验证集|驗證集|验证|驗證|検証|검증|评估|評估|評価|평가"
 _VALIDATION += "|การตรวจสอบ|ตรวจสอบ"
 _VALIDATION += r"|validointi|validációs|validare|επικύρωση\w*|اعتبارسنجی|אימות|सत्यापन|validació|validacij[aeiu]"
 _VALIDATION += "|валідац\\w*|перевірк\\w*|validering\\w*|validační|validac[ei]"

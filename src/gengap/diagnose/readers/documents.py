@@ -18,6 +18,7 @@ from typing import Any
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.json_forms import find_points, find_records, points_of
 from gengap.diagnose.readers.log_table import LogTable, check_points
+from gengap.diagnose.readers.message_records import read_records
 from gengap.diagnose.readers.record_order import name_validation, place_records
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.readers.tracker_points import log_of_points
@@ -41,7 +42,7 @@ def read_nested(document: object, file: str, run: str = "") -> list[Log]:
         steps, values = zip(*curve, strict=True)
         return read_log_table(LogTable(file, {"step": steps, "value": values}, run=run))
     if records and all(isinstance(record, Mapping) for record in records):
-        return read_log_table(table_of_records(records, file, run=run))
+        return read_records(table_of_records(records, file, run=run))
     held = "an empty list" if records == [] else f"{type(document).__name__} of other things than records"
     raise DataError(f"{file}: it holds {held if records is not None else type(document).__name__}, {EXPECTED}.")
 
@@ -55,7 +56,7 @@ def _logs_of_mapping(mapping: Mapping[str, Any], file: str, run: str) -> list[Lo
             "histories.parquet in it."
         )
     if (records := find_records(mapping)) is not None:
-        return read_log_table(table_of_records(records, file, run=run))
+        return read_records(table_of_records(records, file, run=run))
     if (points := find_points(mapping)) is not None:
         return [log_of_points(file, run, points)]
     if isinstance(history := mapping.get("history"), Mapping):

@@ -1,8 +1,11 @@
-"""Exports with a column for each run and curve, such as Weights & Biases' panels, as a table for each run.
+"""Names of runs that say more: of a column for each run and curve, and of a run for each split.
+
+Weights & Biases' panels have a column for each run and curve:
 
     Step, swift-sun-3 - loss, swift-sun-3 - loss__MIN, swift-sun-3 - loss__MAX, brave-sky-4 - loss, ...
 
-The curves of a run may be in several exports, a panel each.
+The curves of a run may be in several exports, a panel each. TensorBoard has a run for each split, such as
+2024-05-01/train and 2024-05-01/validation.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from gengap.diagnose.metric_names import parse
+from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.log_table import LogTable
 
 COLUMN = re.compile(r"(?P<run>.+) - (?P<curve>.+)")
@@ -40,3 +44,16 @@ def split_by_run(table: LogTable) -> list[LogTable]:
         part = f"{PurePath(table.file).parent}/{run}"
         tables.append(replace(table, columns=cells, run=run, ragged=True, part=part))
     return tables
+
+
+def with_splits_of_runs(table: LogTable) -> LogTable:
+    """Return a table of runs called RUN/train and RUN/validation with the splits in a column of their own."""
+    roles = table.roles()
+    if "run" not in roles or "split" in roles:
+        return table
+    named = [str(cell or "").rpartition("/") for cell in table.columns[roles["run"]]]
+    splits = [split.strip().lower() for _, _, split in named]
+    if len({SPLITS.get(split) for split in set(splits)}) < 2 or any(split not in SPLITS for split in set(splits)):
+        return table
+    runs = [run or None for run, _, _ in named]
+    return replace(table, columns={**table.columns, roles["run"]: runs, "split": splits})

@@ -19,7 +19,7 @@ from gengap.diagnose.readers.epoch_values import are_batches, last_of_each_epoch
 from gengap.diagnose.readers.file_names import name_by_file
 from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
-from gengap.diagnose.readers.run_columns import split_by_run
+from gengap.diagnose.readers.run_columns import split_by_run, with_splits_of_runs
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, printable, shown
 from gengap.history import History, Series
@@ -58,6 +58,7 @@ def read_log_table(table: LogTable) -> list[Log]:
 
 
 def _logs(table: LogTable) -> list[Log]:
+    table = with_splits_of_runs(table)
     roles = table.roles()
     long = "metric" in roles and "value" in roles
     read = _long if long else _wide

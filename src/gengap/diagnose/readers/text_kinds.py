@@ -33,6 +33,7 @@ ALIKE = 4  # lines among which one of the same words shows that the first one is
 NO_DIGITS = str.maketrans("", "", "0123456789")
 SHORT = 2  # lines of a CSV file without rows
 PAGE, PAGE_ROW = re.compile(r"\s*<[a-zA-Z!]"), re.compile(r"<t[dh][\s>]", re.IGNORECASE)  # HTML with a table
+PREFIXED = re.compile(r"""\s*[^\s{\["][^{\[\n]*\{""")  # DLLL {"step": 1}
 NAMED = re.compile(r"[^\W\d_]{2}")
 Reader = Callable[[Path, str], list[Log]]
 EXAMPLE = "Epoch 1/20 - loss: 0.69 - val_loss: 0.71"
@@ -83,7 +84,7 @@ def _readers(head: str, suffix: str) -> Iterator[tuple[str, Reader, bool]]:
     if is_notebook(head, suffix):
         yield "notebook", _whole(read_notebook), suffix == ".ipynb"
     if suffix == ".json" or (start in ("{", "[") and not lines):
-        yield "json", _whole(text_tables.read_json), suffix == ".json"
+        yield "json", _whole(text_tables.read_json), suffix == ".json" and not PREFIXED.match(head)
     if lines:
         yield "json-lines", _whole(text_tables.read_json_lines), start in ("{", "[")
     if are_points(head):

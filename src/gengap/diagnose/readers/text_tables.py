@@ -13,7 +13,7 @@ from typing import Any
 from gengap.diagnose.readers.documents import read_nested, table_of_records
 from gengap.diagnose.readers.literals import read_literals
 from gengap.diagnose.readers.log_table import NOT_LOGGED, LogTable, check_points, number
-from gengap.diagnose.readers.table_layouts import read_log_table
+from gengap.diagnose.readers.message_records import read_records
 from gengap.diagnose.readers.text_encoding import encoding_of
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
@@ -42,7 +42,7 @@ def decoded(content: bytes, file: str) -> str:
 
 def read_csv_log(text: str, file: str) -> list[Log]:
     """Return the runs in CSV text; its first line names the columns."""
-    return read_log_table(csv_table(text, file))
+    return read_records(csv_table(text, file))
 
 
 def csv_table(text: str, file: str) -> LogTable:
@@ -163,4 +163,4 @@ def read_json_lines(text: str, file: str) -> list[Log]:
         rows.append(i)
         points += len(record)
         check_points(file, points)
-    return read_log_table(table_of_records(records, file, unit="line", rows=rows, notes=tuple(notes)))
+    return read_records(table_of_records(records, file, unit="line", rows=rows, notes=tuple(notes)))

@@ -14,8 +14,12 @@ The grammar, line by line:
   acc 0.9`), behind the value (`0.5 (val), `), or as a heading above (`Validating`), until the next epoch, or for
   all epochs of a block below a block of another split. A line without a place or split below a bar of held-out
   rows sums it up. Names without one are training.
-- **Table**: a line of names, with rows of as many cells. See `tables`.
-- **Left out**: best and previous values, rates, times, counters, settings, checkpoint messages, tests, code.
+- **Table**: a line of names, with rows of as many cells. See `table_reader`. If one blank stands between names of
+  several words, the rows show where a name ends. See `near_columns`.
+- **Name in a field**: `"metric": "val_loss", "value": 0.5` names the value in the next field.
+- **Heading of a metric**: `### Validation Loss` names the numbers below it that stand alone behind an epoch.
+- **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`),
+  and messages of checkpoints, unless they are the only validation and each epoch has one. See `checkpoints`.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts. A tag before the
   line (`[lfw]`) is a part of the phrase.

@@ -45,6 +45,8 @@ class Collector:
         best: The last number called "best" beside a metric without a name, or None.
         cut_off: Whether the last line was left out because it is cut off.
         sentences: Whether values stand in sentences, or beside lines of a program.
+        no_gain: Whether a line says that an epoch did not improve.
+        final: Whether a heading says that final values follow.
         once: Lines of words without values that came once, with the number of rows above each.
         filled: Whether a column of a table has a value, by its name.
     """
@@ -55,6 +57,8 @@ class Collector:
         self.best: float | None = None
         self.cut_off = False
         self.sentences = False
+        self.no_gain = False
+        self.final = False
         self.filled: dict[str, bool] = {}
         self.once: dict[tuple[str, ...], int] = {}
         self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
@@ -68,6 +72,7 @@ class Collector:
         self._arguments = ArgumentNames()
         self._heading: str | None = None  # the split of a heading on the line above
         self._table_split: str | None = None  # that of a heading above the present table
+        self._metric_above = ""  # the metric that the heading above names
         self._labelled = False  # whether lines below the present heading name their split themselves
         self._state: tuple[Form, tuple[str, ...]] | None = None  # of a bar that the next line is written over
 
@@ -133,6 +138,8 @@ class Collector:
             self._place(template, numbers)
         if template.context is not None or self.rows.context is not None:
             self._head(template)
+        if template.bare >= 0 and self._metric_above:
+            self._take_bare(numbers[template.bare])
         if not template.values or self.rows.context == FINAL:
             return
         if not (form.plain and self._take_plain(form, numbers)):
@@ -192,20 +199,31 @@ class Collector:
     def _apply(self, texts: tuple[str, ...], template: Template, found: Sequence[str]) -> None:
         """Take the places and values of a line."""
         self.sentences = self.sentences or template.sentence or template.code
+        self.no_gain = self.no_gain or template.no_gain
         if template.places:
             self._place(template, found)
         self._head(template)
+        if template.bare >= 0 and self._metric_above:
+            self._take_bare(found[template.bare])
         if template.values and self.rows.context != FINAL:
             self._take(template, found)
             self._note_decimals(texts, found)
             if held_out := split_of_bar(template, stands_in_bar(template, found)):
                 self.rows.context, self._labelled = held_out, True
 
+    def _take_bare(self, text: str) -> None:
+        """Take the number of an epoch whose metric only the heading above names."""
+        if (number := n.value(text)) is not None:
+            name = self._metric_above
+            self.rows.add(self.rows.column(name.replace("_", " "), name, f"below {name}"), number)
+
     def _head(self, template: Template) -> None:
         """Begin what is below a heading, or end it: at a new place, if the lines below it name their split."""
         if template.context is not None:
+            self.final = self.final or template.context == FINAL
             self.rows.begin_heading(template.context, template.title)
             self._labelled = False
+            self._metric_above = template.metric
         elif self.rows.context is not None and template.values:
             if self._labelled and (template.places or any(named.split for named in template.values)):
                 self.rows.context, self._labelled = None, False
@@ -333,7 +351,7 @@ class Collector:
         lower = [name.lower() for name in names]
         held_out = lower[:2] == ["e", "#"]  # spaCy's table: all but the losses are scores on the development set
         split = next((split_of(cell) for cell in cells if not n.NUMBER.fullmatch(cell) and split_of(cell)), None)
-        split = split or self._table_split
+        split = split or (None if self._table_split == "train" else self._table_split)
         if not any(map(role, names)) and any(map(_is_label, cells)):
             return True  # a row for each class
         self.rows.overwritten, self.rows.new = False, True

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gengap.diagnose.metric_names import direction
 from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.console.phrases import (
+    PRONOUN,
     Phrase,
     counter,
     cut,
@@ -25,7 +26,11 @@ AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|ite
 METRIC_OF = re.compile(r"\bevaluation metrics?\b", re.IGNORECASE)  # says nothing of the split
 LONGEST_NAME = 60
 AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
-COUNTS = re.compile(r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows)\s*[),;|.]")
+COUNTS = re.compile(
+    r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows|documents)\s*(?:[),;|.]|(?:per|with)\b)"
+)
+COMPARED = re.compile(r"(?:[<>]=|<)\s*$")  # val_loss < 0.5 is a condition
+ON_SPLIT_BEHIND = re.compile(r"\s+([A-Za-z][\w .-]*?)\s+(?:\w+\s+)?on\s+(?:the\s+|an?\s+)?([A-Za-z-]+)\b")
 REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
 COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*)?:\s*")  # loss of 9 batches: 0.5
 INDEX = re.compile(r"#\s*$")
@@ -109,9 +114,11 @@ class _LineReader:
             self._take_behind_step(i, name)
         elif phrase.name in ("", "/") or self._has_name_behind(i - 1):
             self._take_unnamed(i)
+        elif "," in phrase.separator and (behind := _reversed_on_split(self._texts, i)):
+            self.found.append(behind)
         elif self._is_no_value(i):
             self._carry(split_of(phrase.name))
-        elif (name := metric_name(phrase.name)) is not None:
+        elif (name := metric_name(phrase.name) or self._meant(i)) is not None:
             self._take_named(i, name)
         elif self._carried is None:
             self._carry(split_of(phrase.name))
@@ -124,8 +131,18 @@ class _LineReader:
     def _is_no_value(self, i: int) -> bool:
         """Return whether the number at i counts something, or is an index."""
         phrase = self._phrases[i]
-        index = INDEX.search(phrase.separator) or is_index(self._texts, self._phrases, i)
-        return bool(index or counter(phrase.name) or COUNTS.match(self._texts[i + 1]))
+        index = (
+            INDEX.search(phrase.separator)
+            or COMPARED.search(phrase.separator)
+            or is_index(self._texts, self._phrases, i)
+        )
+        ranged = self._texts[i + 1].startswith("..") and self._texts[i + 1][2:3].isdigit()  # 0.00..155.00
+        return bool(index or ranged or counter(phrase.name) or COUNTS.match(self._texts[i + 1]))
+
+    def _meant(self, i: int) -> str | None:
+        """Return the split and metric that "it" stands for: `Train loss was 0.5; on held-out data it was 0.6`."""
+        listed, split = words(self._phrases[i].name), split_of(self._phrases[i].name)
+        return f"{split} {self._metric}" if listed[-1:] == [PRONOUN] and split and self._metric else None
 
     def _read_context(self, segments: Sequence[str]) -> None:
         """Note the splits and metrics that stand before the name, apart from it."""
@@ -269,6 +286,8 @@ def _with_own_split(phrases: Sequence[Phrase]) -> set[tuple[str, str]]:
 
 def _reversed(texts: Sequence[str], i: int) -> Named | None:
     """Return the value that stands before its name, as in `1387.5 avg loss, 0.001 rate`."""
+    if (named := _reversed_on_split(texts, i)) is not None:
+        return named
     found = REVERSED.match(texts[i + 1][:LONGEST_NAME])
     names_next = found is not None and found.end() == len(texts[i + 1]) and i + 2 < len(texts)
     if not found or names_next or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
@@ -276,3 +295,12 @@ def _reversed(texts: Sequence[str], i: int) -> Named | None:
     name = metric_name(found[1])
     known = name is not None and name == found[1] and is_metric(name)
     return Named(i, name, canonical_name(None, name), False, found[1]) if known and name else None
+
+
+def _reversed_on_split(texts: Sequence[str], i: int) -> Named | None:
+    """Return the value of `900.1 perplexity estimate based on a held-out corpus`, before its name and its split."""
+    found = ON_SPLIT_BEHIND.match(texts[i + 1])
+    split = split_of(found[2]) if found else None
+    if found is None or split is None or not is_metric(found[1]) or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
+        return None
+    return Named(i, f"{split} {found[1]}", canonical_name(split, found[1]), True, found[1])

@@ -9,6 +9,8 @@ from gengap.diagnose.metric_names import direction
 from gengap.diagnose.metric_words import PHRASES, SPLITS, in_english
 
 EPOCH = {"epoch", "ep"}
+PRONOUN = "it"  # stands for the metric that was named before
+EPOCH_NUMBERS = {"epoch_num", "epoch_number", "epoch_idx"}
 STEP = {"step", "iter", "iteration", "it", "round", "update", "updates", "num_updates", "up", "itr", "itn"}
 BATCH = {"batch", "minibatch", "mb"}
 RUN = {"fold", "run", "trial"}
@@ -26,6 +28,7 @@ SUMMARY |= {
     "smallest",
     "largest",
     "prior",
+    "every",
 }
 SUMMARY |= {
     "baseline",
@@ -49,6 +52,7 @@ TIMED = {"time", "batch", "reader", "data", "iter"}  # before "cost" they make i
 COUNTED = {"images", "samples", "size", "batches", "rows", "files", "examples", "seed", "workers", "port", "pid"}
 COUNTED |= {
     "length",
+    "limit",
     "count",
     "steps",
     "epochs",
@@ -56,6 +60,7 @@ COUNTED |= {
     "shape",
     "parameters",
     "line",
+    "lineno",
     "version",
     "classes",
     "gpu",
@@ -212,6 +217,10 @@ def counter(name: str) -> str | None:
         return None
     last = re.split(r"[/.]", listed[-1].strip("#:."))[-1]
     last = last.removeprefix("global_").removeprefix("current_").removeprefix("cur_")
+    if last in EPOCH_NUMBERS:
+        return "epoch"
+    if last == PRONOUN and len(listed) > 1:  # on held-out data it was 0.5
+        return None
     if NOT_A_COUNTER & set(WORD.findall(" ".join(listed))):
         return None
     kinds = (("epoch", EPOCH), ("step", STEP), ("batch", BATCH), ("run", RUN))

@@ -10,6 +10,7 @@ import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
 from gengap.diagnose.readers.console.arguments import join_by_name
+from gengap.diagnose.readers.console.checkpoints import FORM
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.console.phrases import is_metric, words
@@ -65,6 +66,7 @@ def console_logs(found: Collector) -> list[Log]:
 def _one_form_each(found: Collector) -> dict[str, Column]:
     """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
     logged = _without_last(join_by_name(column for column in found.rows.columns.values() if column.rows))
+    logged = _without_checkpoints(found, logged)
     epochs = max((len(column.rows) for column in logged if _names(column.canonical, "validation")), default=0)
     forms: dict[str, list[Column]] = {}
     for column in logged:
@@ -89,6 +91,13 @@ def _without_last(columns: Sequence[Column]) -> list[Column]:
     last = {column for column in columns if "last" in words(column.form)}
     present = {key for column in columns if column not in last for key in _metric_words(column)}
     return [column for column in columns if column not in last or present.isdisjoint(_metric_words(column))]
+
+
+def _without_checkpoints(found: Collector, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns without values of checkpoints, unless they alone are validation and tell of all epochs."""
+    others = [column for column in columns if not column.form.startswith(FORM)]
+    complete = not found.no_gain and not any(_names(column.canonical, "validation") for column in others)
+    return list(columns) if complete else others
 
 
 def _metric_words(column: Column) -> set[tuple[str, str]]:

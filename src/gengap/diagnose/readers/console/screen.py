@@ -30,6 +30,11 @@ COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which 
     r"Average (?:Precision|Recall)\s+\((A[PR])\)\s+@\[\s*IoU=([\d.:]+)\s*\|\s*area=\s*(\w+)\s*\|"
     r"\s*maxDets=\s*\d+\s*\]"
 )
+NAME_AND_VALUE = re.compile(  # "metric": "val_loss", "value": 0.5, also as metricName: val_loss, metricValue: 0.5
+    r"""["']?\b(?:metric|key|name|tag|metric_?name)["']?\s*[:=]\s*["']?([A-Za-z][\w/.@ -]{0,60}?)["']?\s*,\s*"""
+    r"""["']?(?:metric_?)?value["']?\s*[:=]""",
+    re.IGNORECASE,
+)
 GLUED = re.compile(r"Epoch(?<=\dEpoch)(?=[ \d])")
 
 
@@ -96,6 +101,8 @@ def clean(line: str) -> str:
         line = PLACE_IN_CODE.sub(r"\1 | ", line)
     if "@[" in line:
         line = COCO.sub(_coco_name, line)
+    if "alue" in line:
+        line = NAME_AND_VALUE.sub(r"\1:", line)
     if line.endswith("\\\\") and "&" in line:  # a row of a table in LaTeX
         line = line.removesuffix("\\\\").replace("&", "|")
     if "#011" in line:  # a tab, as syslog writes it

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gengap.diagnose.readers.console.near_columns import near_columns
 from gengap.diagnose.readers.console.number_forms import NUMBER
 from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
 
@@ -20,6 +21,9 @@ QUOTED = re.compile(r"(?:>\s?)+|\*\*")  # > | 1 | **0.5** |
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--", "#na#"}
 TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
 LONGEST_NAME = 60
+LETTERS = {"p": "precision", "r": "recall", "f": "f1"}  # columns of a parser, all three on held-out rows
+HELD_OUT_MARK = " h"  # behind a row of held-out rows: Vowpal Wabbit
+LEAST_WORDS = 4  # of a header of two lines without pipes
 STALE = 6  # lines without a row, after which a header that had none is forgotten
 COUNTERS = {"e": "epoch", "#": "step", "no.": "count", "no": "count", "index": "count", "id": "count"}
 YOLOV5 = (  # results.txt of YOLOv5 before 4.0, which has no header
@@ -31,12 +35,34 @@ YOLOV5 = (  # results.txt of YOLOv5 before 4.0, which has no header
 
 @dataclass
 class Header:
-    """The names of a table's columns, and how its lines are cut into cells."""
+    """The names of a table's columns, and how its lines are cut into cells.
+
+    Attributes:
+        names: The names.
+        cut: Cuts a line into cells.
+        rows: How many rows were found below it.
+        age: How many other lines came since the last one.
+        words_at: Where each name stands in the header's line, if each is a word.
+    """
 
     names: list[str]
     cut: Callable[[str], list[str]]
     rows: int = 0
     age: int = 0
+    words_at: list[tuple[int, int]] | None = None
+
+    def __post_init__(self) -> None:
+        self.names = _spelled(self.names)
+
+
+def _spelled(names: list[str]) -> list[str]:
+    """Return names that end in P, R and F beside a loss as those of scores on held-out rows."""
+    ends = [name.split()[-1].lower() if " " in name else "" for name in names]
+    if not (set(ends) >= LETTERS.keys() and any("loss" in name.lower() for name in names)):
+        return names
+    return [
+        f"val {name[:-1]}{LETTERS[end]}" if end in LETTERS else name for name, end in zip(names, ends, strict=True)
+    ]
 
 
 def _by_pipes(line: str) -> list[str]:
@@ -89,22 +115,29 @@ class TableReader:
             return True
         found = [h for h in possible if any(map(_is_known, h.names)) or _has_splits(h) or _counts_epochs(h)]
         upper = [h for h in possible if h in found or h.cut is _by_pipes]
-        previous, self._last_candidates = self._last_candidates, upper
+        below = [h for h in possible if h.words_at and len(h.names) >= LEAST_WORDS]
+        previous, self._last_candidates = self._last_candidates, [*upper, *(h for h in below if h not in upper)]
         if merged := _merged(previous, found or [h for h in possible if h.cut is _by_pipes]):
             self.headers = merged
         elif found:
             self.headers = found
+        if not merged and (near := near_columns(line)) is not None:
+            self.headers = [*found, Header(near.names, near)]
+            return True
         return bool(upper)
 
     def row(self, line: str) -> tuple[list[str], list[str]] | None:
         """Return the names and cells of a line that is a row of the present table, or None."""
         self._last_candidates = []
+        held_out = line.rstrip().endswith(HELD_OUT_MARK)
         for header in self.headers:
-            if (cells := _row(header, line)) is not None:
+            marked = held_out and header.cut is _by_blanks
+            if (cells := _row(header, line.rstrip().removesuffix(HELD_OUT_MARK) if marked else line)) is not None:
                 header.rows += 1
                 header.age = 0
                 self.headers = [header]
-                return header.names, cells
+                names = [f"val {name}" if is_metric(name) else name for name in header.names]
+                return names if marked else header.names, cells
         for header in self.headers:
             header.age += 1
         self.headers = [h for h in self.headers if h.rows or h.age < STALE]
@@ -122,7 +155,8 @@ def _candidates(line: str) -> list[Header]:
     if "," in plain:
         found.append(Header(_by_commas(plain), _by_commas))
     if "|" not in plain:
-        found += [Header(_by_gaps(plain), _by_blanks), Header(_by_blanks(plain), _by_blanks)]
+        at = [found.span() for found in re.finditer(r"\S+", plain)]
+        found += [Header(_by_gaps(plain), _by_blanks), Header(_by_blanks(plain), _by_blanks, words_at=at)]
         found += [Header(_by_gaps(plain), _by_gaps)]
     return [h for h in found if 2 <= len(h.names) <= 200 and not any(map(_is_no_name, h.names))]
 
@@ -133,13 +167,19 @@ def _is_no_name(name: str) -> bool:
 
 
 def _merged(upper: list[Header], lower: list[Header]) -> list[Header]:
-    """Return a header of two lines: those of boxes that have as many cells, joined cell by cell."""
+    """Return a header of two lines of as many cells, joined cell by cell: those of boxes, or words below words."""
     return [
         Header([f"{a} {b}".strip() for a, b in zip(one.names, two.names, strict=True)], one.cut)
         for one in upper
         for two in lower
-        if one.cut is two.cut is _by_pipes and len(one.names) == len(two.names) and one.names != two.names
+        if one.cut is two.cut and len(one.names) == len(two.names) and one.names != two.names
+        if one.cut is _by_pipes or (one.words_at and two.words_at and _stand_below(one.words_at, two.words_at))
     ]
+
+
+def _stand_below(upper: list[tuple[int, int]], lower: list[tuple[int, int]]) -> bool:
+    """Return whether each word of a line stands below one of the line above."""
+    return all(a[0] < b[1] and b[0] < a[1] for a, b in zip(upper, lower, strict=True))
 
 
 def _is_known(name: str) -> bool:

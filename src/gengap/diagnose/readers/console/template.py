@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gengap.diagnose.metric_names import direction, parse
 from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.readers.console.checkpoints import saved_value, tells_of_no_gain
 from gengap.diagnose.readers.console.line_values import (
     AT_STEP,
     SENTENCE,
@@ -17,28 +18,33 @@ from gengap.diagnose.readers.console.line_values import (
     read_values,
     values_before_names,
 )
-from gengap.diagnose.readers.console.phrases import Phrase, counter, cut, split_of, words
+from gengap.diagnose.readers.console.phrases import Phrase, counter, cut, is_metric, split_of, words
+from gengap.diagnose.readers.console.plain_names import canonical_name
 from gengap.diagnose.readers.console.split_positions import is_index
 
 SKIPPED = re.compile(
-    r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|restoring model|not improve"
-    r"|\breached\b|\bimproved by\b|was not in top"  # lines of checkpoints tell of some epochs only
+    r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|earlystopping counter"
+    r"|restoring model|not improve|\breached\b|\bimproved by\b|was not in top"  # of checkpoints
     r"|(?:^|[^\w\s])\s*#\s+(?:tests?\s+)?(?:passed|failed)\b|\.py::|^\W*(?:passed|failed)\b",  # of tests
     re.I,
 )
 PROGRAM = re.compile(  # a line of code, also as a compiler or a test prints it; prints of text or of a={} are none
     r"\s*(?:[>E]\s+|#\s*\|\s*)?(?:assert\b|(?:let|const|var|double|float)\s+\w+\s*=|def\s+\w+\(|return\s+[a-z_({\[]"
-    r"|(?:if|elif|for|while|with)\b[^:]*:\s*$|\w+\s+=\s*\{|[a-z_]\w*\.[\w.]*\((?![\"'`f]))"
+    r"|(?:if|elif|for|while|with)\b[^:]*:\s*$|\w+\s+=\s*\{(?!'[^']+':.*\}\s*$)|[a-z_]\w*\.[\w.]*\((?![\"'`f]))"
 )
 NO_CONTEXT = re.compile(r"\b(?:sav|load|found|file|image|sample|size|check|download|improv|stor|writ)", re.I)
 LOGGED_AS = re.compile(r"^[^\]]{0,80}\]\s")  # what a logger writes before a message
-STATEMENT = re.compile(r";\s*$|\w\s+[<>]=?\s*#")  # of a program or a query
+STATEMENT = re.compile(r";\s*$|\w\s+[<>]=?\s*['\"]?#")  # of a program or a query
 EPOCH_OF_SPLIT = re.compile(r"\s*(?:train|val|valid|eval|test)\w*:\s*", re.I)  # Train: 3 [ 50/100]
-FINAL_HEADING = re.compile(r"\W*final\s+(?:epoch|results?|evaluation|metrics?|scores?|performance)\b", re.I)
+FINAL_HEADING = re.compile(
+    r"\W*(?:final\s+(?:epoch|results?|evaluation|metrics?|scores?|performance)|(?:wandb:\s*)?run\s+summary)\b", re.I
+)
 BESIDE_SPLITS = {"phase", "set", "data", "dataset", "split", "epochs", "results", "history", "curve"}
 FINAL = "final"  # the context of values that were logged before
 SAID = re.compile(r"\b(?:is|was|were)\s+$")
 HELD_OUT = {"validation", "test"}
+MARKDOWN_HEADING = re.compile(r"\s*(?:##|\|)\s+\w")  # three or more signs were taken for a bar
+BARE = re.compile(r"\s*[:=>|-]+\s*")  # between an epoch and its value
 BAR_BEFORE = re.compile(r"\|\s*$")
 
 
@@ -63,6 +69,9 @@ class Template:
         title: Whether this is a heading of a split and nothing else, as may stand above all epochs of a split.
         code: Whether this is a line of a program.
         evaluation: Whether it has values of training and of held-out rows.
+        no_gain: Whether it says that an epoch did not improve.
+        metric: The split and metric that a heading names, as `metric_names` reads it; "" for none.
+        bare: The number without a name that follows an epoch or step: `Iter 100: 0.9`; -1 for none.
     """
 
     places: tuple[Place, ...] = ()
@@ -73,13 +82,16 @@ class Template:
     title: bool = False
     code: bool = False
     evaluation: bool = False
+    no_gain: bool = False
+    metric: str = ""
+    bare: int = -1
 
 
 def parse_template(texts: Sequence[str]) -> Template:
     """Return what the numbers between `texts` mean."""
     line = "#".join(texts)
     if SKIPPED.search(line):
-        return Template()
+        return _checkpoint(texts)
     if PROGRAM.match(line):
         return Template(code=True)
     phrases = [cut(text) for text in texts[:-1]]
@@ -95,7 +107,42 @@ def parse_template(texts: Sequence[str]) -> Template:
     title = context is not None and _is_title(line)
     splits = {(parse(named.canonical) or ("", ""))[0] for named in values}
     evaluation = "train" in splits and not splits.isdisjoint(HELD_OUT)
-    return Template(tuple(places), tuple(values), context, best, sentence, title, evaluation=evaluation)
+    metric = _metric_of_heading(line, context) if context else ""
+    bare = -1 if values else _bare_value(texts, phrases, places)
+    return Template(
+        tuple(places),
+        tuple(values),
+        context,
+        best,
+        sentence,
+        title,
+        evaluation=evaluation,
+        metric=metric,
+        bare=bare,
+    )
+
+
+def _metric_of_heading(line: str, split: str) -> str:
+    """Return what a heading of a split says about the numbers below: `Validation Loss` as validation_loss."""
+    named = next((word for word in words(line) if is_metric(word)), "")
+    return canonical_name(split, named) if named else ""
+
+
+def _bare_value(texts: Sequence[str], phrases: Sequence[Phrase], places: Sequence[Place]) -> int:
+    """Return the number without a name behind the only epoch or step of a line, or -1."""
+    named = [place.number for place in places if place.kind in ("epoch", "step")]
+    behind = named[0] + 1 if len(named) == 1 else len(phrases)
+    known = behind < len(phrases) and not phrases[behind].name and BARE.fullmatch(texts[behind])
+    return behind if known else -1
+
+
+def _checkpoint(texts: Sequence[str]) -> Template:
+    """Return what a line that tells of a checkpoint, or of none, says."""
+    saved = saved_value(texts)
+    if saved is None:
+        return Template(no_gain=tells_of_no_gain(texts))
+    places = _places(texts, [cut(text) for text in texts[:-1]])
+    return Template(tuple(place for place in places if place.kind in ("epoch", "step")), (saved,))
 
 
 def _is_title(line: str) -> bool:
@@ -105,7 +152,8 @@ def _is_title(line: str) -> bool:
 
 def _is_heading(line: str) -> bool:
     line = LOGGED_AS.sub("", line)
-    return len(words(line)) <= SENTENCE and not NO_CONTEXT.search(line) and not STATEMENT.search(line)
+    known = MARKDOWN_HEADING.match(line) or not NO_CONTEXT.search(line)
+    return bool(known) and len(words(line)) <= SENTENCE and not STATEMENT.search(line)
 
 
 def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:

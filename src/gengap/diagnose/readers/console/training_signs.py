@@ -28,7 +28,9 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
     if max(_places(found.rows.epoch), _places(found.rows.step)) > (not alone):
         unknown = not any(map(_is_known, curves))
         few = all(len(column.rows) < LEAST for column in curves)
-        return not ((alone and found.sentences) or (few and unknown)) or _are_logged_again(found, curves)
+        return not ((alone and (found.sentences or found.final)) or (few and unknown)) or _are_logged_again(
+            found, curves
+        )
     named = _have_names(found, curves)
     settings = _are_ordered_by_settings(curves, columns.values())
     return _are_logged_again(found, curves) and not named and not settings

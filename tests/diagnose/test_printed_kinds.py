@@ -1,0 +1,258 @@
+"""Names beside their values, lines in records, checkpoints, headers that only rows explain, folders of epochs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import choose_curves
+from gengap.errors import GengapError
+
+LOSSES = st.lists(st.integers(1, 99_999).map(lambda n: n / 10_000), min_size=4, max_size=14)
+
+
+def read_text(folder: Path, text: str, name: str = "train.log") -> list[float]:
+    """Return the validation values that are judged in a text."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    (log,) = read(path)
+    return choose_curves(log).validation.values.tolist()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    losses=LOSSES,
+    form=st.sampled_from(
+        (
+            ':::MLLOG {{"key": "eval_loss", "value": {}, "metadata": {{"lineno": 288, "epoch_num": {}}}}}',
+            "INFO {{metricName: val_loss, metricValue: {}}}; epoch: {}",
+            '{{"metric": "val_loss", "value": {}, "epoch": {}}}',
+            "tag=val_loss, value={}, step={}",
+        )
+    ),
+)
+def test_a_name_in_one_field_names_the_value_in_the_next(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], form: str
+) -> None:
+    lines = "".join(form.format(loss, i) + "\n" for i, loss in enumerate(losses, 1))
+    assert read_text(tmp_path_factory.mktemp("run"), lines) == losses
+
+
+def test_the_ending_of_a_file_does_not_make_it_json(tmp_path: Path) -> None:
+    lines = [f'DLLL {{"step": [{i}], "data": {{"train.loss": {1 / i}, "val.loss": {2 / i}}}}}' for i in range(1, 9)]
+    assert read_text(tmp_path, "\n".join(lines), "log.json") == [2 / i for i in range(1, 9)]
+
+
+def records_as(form: str, records: list[dict[str, str]]) -> tuple[str, str]:
+    """Return a name for a file and its text."""
+    if form == "json":
+        return "logs.json", json.dumps(records, indent=1)
+    if form == "jsonl":
+        return "logs.jsonl", "".join(f"{json.dumps(record)}\n" for record in records)
+    written = StringIO()
+    writer = csv.DictWriter(written, list(records[0]))
+    writer.writeheader()
+    writer.writerows(records)
+    return "logs.csv", written.getvalue()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    losses=LOSSES,
+    form=st.sampled_from(("json", "jsonl", "csv")),
+    column=st.sampled_from(("textPayload", "message", "@message", "log")),
+    newest_first=st.booleans(),
+)
+def test_lines_in_records_are_read_in_the_order_of_time(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], form: str, column: str, newest_first: bool
+) -> None:
+    records = []
+    for i, loss in enumerate(losses):
+        time = f"2024-05-01T10:{i:02d}:00Z"
+        records.append({"id": f"a{i}", "timestamp": time, column: f"epoch {i} loss {loss / 2} val_loss {loss}"})
+        records.append({"id": f"b{i}", "timestamp": time, column: "checkpoint was saved"})
+    name, text = records_as(form, records[::-1] if newest_first else records)
+    assert read_text(tmp_path_factory.mktemp("run"), text, name) == losses
+
+
+@pytest.mark.parametrize("base", ["", "2024-05-01/"])
+def test_runs_called_by_their_split_are_one_run(base: str, tmp_path: Path) -> None:
+    rows = [
+        f"{base}{split},epoch_loss,{i},{(i + k) / 8}"
+        for split, k in (("train", 1), ("validation", 2))
+        for i in range(5)
+    ]
+    text = "\n".join(["run,tag,step,value", *rows])
+    assert read_text(tmp_path, text, "scalars.csv") == [(i + 2) / 8 for i in range(5)]
+
+
+SAVED = (
+    "Epoch {i}, global step {step}: 'val_loss' reached {new} (best {new}), saving model to 'a/0.5.ckpt' as top 3",
+    "Epoch {i}: val_loss improved from {old} to {new}, saving model to best.keras",
+    "Epoch {i}\nValidation loss decreased ({old} --> {new}).  Saving model ...",
+)
+MISSED = (
+    "Epoch 90, global step 900: 'val_loss' was not in top 3",
+    "Epoch 90: val_loss did not improve from 0.5",
+    "EarlyStopping counter: 1 out of 7",
+)
+
+
+@pytest.mark.parametrize("form", SAVED)
+@pytest.mark.parametrize("missed", ["", *MISSED])
+def test_checkpoints_are_a_curve_if_each_epoch_has_one(form: str, missed: str, tmp_path: Path) -> None:
+    old, lines, values = "inf", [], []
+    for i in range(1, 9):
+        new = f"{1 / i:.4f}"
+        lines.append(form.format(i=i, step=10 * i, old=old, new=new))
+        values.append(float(new))
+        old = new
+    if missed:
+        with pytest.raises(GengapError):
+            read_text(tmp_path, "\n".join([*lines, missed, ""]))
+    else:
+        assert read_text(tmp_path, "\n".join([*lines, ""])) == values
+
+
+def test_a_curve_beside_checkpoints_is_judged(tmp_path: Path) -> None:
+    lines = [
+        f"Epoch {i}: val_loss improved from inf to {1 / i:.4f}, saving\nepoch {i} val_loss: {1 / i:.4f}\n"
+        for i in range(1, 5)
+    ]
+    assert read_text(tmp_path, "".join([*lines, "epoch 5 val_loss: 0.9000\n"])) == [1.0, 0.5, 0.3333, 0.25, 0.9]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Filter: (val_loss < '0.{}'::double precision)",
+        "WHERE val_loss <= 0.{}",
+        "val scan (cost=0.00..1{}.00 width=12)",
+        "wandb: Run summary:\nwandb:   epoch 1{}\nwandb:  val_loss 0.5{}",
+    ],
+)
+def test_conditions_ranges_and_summaries_are_no_curves(line: str, tmp_path: Path) -> None:
+    repeats = range(1) if "\n" in line else range(6)
+    with pytest.raises(GengapError):
+        read_text(tmp_path, "\n".join(line.replace("{}", str(i)) for i in repeats) + "\n")
+
+
+@settings(max_examples=25, deadline=None)
+@given(losses=LOSSES)
+def test_a_value_may_stand_before_its_name_and_its_split(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float]
+) -> None:
+    lines = [
+        f"INFO : -9.{i} per-word bound, {loss} perplexity estimate based on a held-out corpus of 2000 documents "
+        f"with 231242 words\nINFO : evaluating perplexity every {4000} documents"
+        for i, loss in enumerate(losses)
+    ]
+    assert read_text(tmp_path_factory.mktemp("run"), "\n".join([*lines, ""])) == losses
+
+
+@settings(max_examples=25, deadline=None)
+@given(losses=LOSSES)
+def test_a_pronoun_stands_for_the_metric(tmp_path_factory: pytest.TempPathFactory, losses: list[float]) -> None:
+    lines = [
+        f"Finished epoch {i}. Train loss was {x / 2}; on held-out data it was {x}." for i, x in enumerate(losses)
+    ]
+    assert read_text(tmp_path_factory.mktemp("run"), "\n".join([*lines, ""])) == losses
+
+
+@settings(max_examples=25, deadline=None)
+@given(losses=LOSSES, prefix=st.sampled_from(("", "NOTE:  ", "INFO: ")), width=st.integers(7, 12))
+def test_rows_show_where_names_of_several_words_end(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], prefix: str, width: int
+) -> None:
+    names = ("Learning Rate", "Loss", "Fit Error", "Validation Loss", "Time(s)")
+    wide = [max(width, len(name)) for name in names]
+    header = f"{prefix}Epoch " + " ".join(name.rjust(w) for name, w in zip(names, wide, strict=True))
+    rows = [
+        f"{prefix}{i:<5} "
+        + " ".join(
+            cell.rjust(w) for cell, w in zip(("0.001", f"{x / 2:.5f}", "0.5", f"{x:.4f}", "1.3"), wide, strict=True)
+        )
+        for i, x in enumerate(losses)
+    ]
+    assert read_text(tmp_path_factory.mktemp("run"), "\n".join([header, *rows, ""])) == losses
+
+
+def test_a_header_of_two_lines_of_words_and_marks_of_held_out_rows(tmp_path: Path) -> None:
+    header = "average  since    example  current\nloss     last     counter  predict\n"
+    rows = [f"{1 / i:.6f} {2 / i:.6f} {i:8d} {0.5:8.4f}{' h' * (i > 3)}\n" for i in range(1, 10)]
+    assert read_text(tmp_path, header + "".join(rows)) == [float(f"{1 / i:.6f}") for i in range(4, 10)]
+
+
+def test_columns_of_letters_beside_a_loss_are_scores_of_held_out_rows(tmp_path: Path) -> None:
+    header = "Itn  NER Loss   NER P   NER R   NER F\n---  --------  ------  ------  ------\n"
+    rows = [f"{i:3d}  {900 - i:8.3f}  {30 + i:6.3f}  {20 + i:6.3f}  {25 + i:6.3f}\n" for i in range(1, 9)]
+    assert read_text(tmp_path, f"Counting words (limit=0)\n\n{header}{''.join(rows)}")[0] in (31.0, 21.0, 26.0)
+
+
+def test_letters_of_splits_are_read_beside_values_of_the_validation_data(tmp_path: Path) -> None:
+    header = "Training starts...\n#iter   | NDCG@10-T | NDCG@10-V | \n"
+    rows = [f"{i:<8}| 0.5{i}       | 0.4{i}       | \n" for i in range(1, 9)]
+    text = f"{header}{''.join(rows)}NDCG@10 on validation data: 0.48\n"
+    assert read_text(tmp_path, text) == [float(f"0.4{i}") for i in range(1, 9)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(losses=LOSSES, sign=st.sampled_from((": ", " = ", " - ", " → ")), fence=st.booleans())
+def test_headings_name_the_numbers_behind_epochs(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], sign: str, fence: bool
+) -> None:
+    text = ""
+    for title, scale in (("### Validation Loss", 1), ("### Training Loss (selected checkpoints)", 2)):
+        rows = "".join(f"Epoch {i}{sign}{scale * loss} (28% less)\n" for i, loss in enumerate(losses, 1))
+        text += f"{title}\n\n" + (f"```\n{rows}```\n" if fence else rows)
+    assert read_text(tmp_path_factory.mktemp("run"), text, "notes.md") == losses
+
+
+@settings(max_examples=15, deadline=None)
+@given(losses=LOSSES, weights=st.booleans())
+def test_a_folder_for_each_epoch_of_a_split_is_one_run(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], weights: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    for epoch, loss in enumerate(losses, 1):
+        for split, scale in (("train", 0.5), ("valid", 1.0)):
+            parent = folder / split / f"epoch-{epoch}"
+            parent.mkdir(parents=True)
+            rows = [(scale * loss, 8), (scale * loss * 4, 2)] if weights else [(scale * loss, 0)]
+            cells = [f"{value!r},{rows}" if weights else repr(value) for value, rows in rows]
+            (parent / "Loss.log").write_text("\n".join(cells), encoding="utf-8")
+    (log,) = read(folder)
+    found = choose_curves(log).validation.values.tolist()
+    assert found == pytest.approx([loss * (1.6 if weights else 1) for loss in losses])
+
+
+def test_a_printed_dict_with_a_name_is_no_code(tmp_path: Path) -> None:
+    lines = [f"metrics = {{'epoch': {i}, 'loss': {1 / i}, 'val_loss': {2 / i}}}\n" for i in range(1, 6)]
+    assert read_text(tmp_path, "".join(lines)) == [2 / i for i in range(1, 6)]
+
+
+@pytest.mark.parametrize("word", ["평가 손실", "評価損失", "评估损失", "評估損失"])
+def test_evaluation_in_other_languages_is_validation(word: str, tmp_path: Path) -> None:
+    assert read_text(tmp_path, "".join(f"epoch {i} {word} 0.{i}\n" for i in range(1, 6))) == [
+        0.1,
+        0.2,
+        0.3,
+        0.4,
+        0.5,
+    ]
+
+
+def test_an_objective_is_a_loss_unless_it_is_below_zero(tmp_path: Path) -> None:
+    for sign in (1, -1):
+        path = tmp_path / "train.log"
+        path.write_text(
+            "".join(f"epoch {i} train objective: {sign * i} val objective: {sign * i}\n" for i in range(1, 6))
+        )
+        assert choose_curves(read(path)[0]).higher_is_better is (sign < 0)
