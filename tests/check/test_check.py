@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from functools import cache
 from typing import Any, ClassVar, cast
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from rich.console import Console
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -30,6 +32,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import gengap
+from gengap.check.check_console import result_text
 from gengap.check.complexity import ladders
 from gengap.check.estimator_verdict import SIGNAL, constant_gain
 from gengap.check.estimators import facts, name_of, resolve
@@ -131,6 +134,16 @@ def test_the_page_holds_everything(tree: CheckResult, lang: str, tmp_path: Any) 
     assert f'<html lang="{lang}">' in text and text.count("data:image/png") == 2
     assert "max_leaf_nodes=" in text and "http://" not in text and "https://" not in text
     assert "script-src &#39;none&#39;" in text
+
+
+def test_changes_of_the_loss_have_signs(tree: CheckResult) -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(result_text(tree))
+    line = next(line for line in console.export_text().splitlines() if line.startswith("a constant"))
+    (row,) = tree.references.query("model == 'constant'").to_dict("records")
+    assert row["better"] > 0 and f" -{row['better']:.1f} [" in line  # the tree is worse than a constant
+    best = max(tree.path.to_dict("records"), key=lambda each: each["better"])
+    assert f"-{best['better']:.1f}%" in tree._repr_html_() and best["better"] > 0
 
 
 def test_names_are_escaped_for_people() -> None:
@@ -336,8 +349,9 @@ def test_leaks_are_found() -> None:
     twice = gengap.check(LogisticRegression(), np.concatenate([x, x[:60]]), np.concatenate([y, y[:60]]), cv=3)
     assert "equal-rows" in twice.verdict.codes
     leak = np.column_stack([x, y + np.random.default_rng(0).normal(0, 0.01, len(y))])
-    codes = gengap.check(DecisionTreeClassifier(max_depth=3), leak, y, cv=3).verdict.findings
-    found = {finding.code: finding.parameters for finding in codes}
+    verdict = gengap.check(DecisionTreeClassifier(max_depth=3), leak, y, cv=3).verdict
+    assert verdict.advice[0].code == "advice-check-feature"  # other advice is void if a feature is the target
+    found = {finding.code: finding.parameters for finding in verdict.findings}
     assert found["one-feature"]["feature"] == "column 4" and found["one-feature"]["strength"] == 1.0
     assert "too-good" in found
     counts = np.random.default_rng(0).integers(3, size=(len(y), 2))  # equal rows are common by chance

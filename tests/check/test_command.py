@@ -65,7 +65,13 @@ def test_people_read_the_verdict_the_path_and_what_to_set() -> None:
     done = CliRunner().invoke(app, [*BASE, *TREE, "--set", "max_depth=9", "--cv", "3", "--fail-on", "overfit"])
     assert done.exit_code == 1, done.stderr
     assert done.stdout.startswith("DecisionTreeClassifier · overfit")
-    for text in ("as it is", "a constant prediction", "[simpler-better]", "> Set max_leaf_nodes="):
+    for text in (
+        "current settings",
+        "change of loss, %",
+        "a constant prediction",
+        "[simpler-better]",
+        "> Set max_leaf_nodes=",
+    ):
         assert text in done.stdout
 
 

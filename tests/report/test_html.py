@@ -232,7 +232,9 @@ def test_on_test_rows_recommended_trees_are_not_compared_with_themselves() -> No
     alone = {"run": test.baseline, "metrics": metrics, "baseline_metrics": metrics, "comparisons": (), "note": None}
     summary = msgspec.structs.replace(summary, test=msgspec.structs.replace(test, **alone))
     page = Read(render_main(study_page(summary, histories), ENGLISH)).text
-    section = page[page.index("rows that no trial used") :].partition("The data and its split")[0]
+    section = page[page.index("rows that were not used for training or selection") :].partition(
+        "The data and its split"
+    )[0]
     texts = [ENGLISH.render(each) for each in conclusion_messages(summary) if "conclusion-test" in each.code]
     assert len(texts) == 2
     for text, value in ((section, "0.4321"), (texts[0], "0.4321"), (texts[1], "2.5")):

@@ -1,4 +1,4 @@
-"""What the terminal shows of a check: the verdict, the path as a table, the findings and the advice."""
+"""Format a check for the terminal: the verdict, the path as a table, the findings and the advice."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gengap.check.result import change_text
 from gengap.report.verdict_table import verdict_details, verdict_text
-from gengap.text.catalog import catalog
-from gengap.text.numbers import bounds, fixed, minutes
+from gengap.text.catalog import ENGLISH, catalog
+from gengap.text.numbers import fixed, minutes
 
 if TYPE_CHECKING:
     from gengap.check.result import CheckResult
@@ -27,17 +28,16 @@ def result_text(result: CheckResult) -> RenderableType:
 
 def _path_table(result: CheckResult) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("setting", overflow="fold")
-    for column in ("loss", "lower by, %"):
+    english = catalog(ENGLISH)
+    table.add_column(english.text("check-setting"), overflow="fold")
+    for column in (english.text("page-loss"), english.text("check-change")):
         table.add_column(column, justify="right", no_wrap=True)
     for row in result.path.to_dict("records"):
         own = row["side"] == "as-is"
-        interval = "" if own else f"{fixed(row['better'], 1)} {bounds((row['better_low'], row['better_high']), 1)}"
-        name = Text("as it is" if own else row["setting"], style="bold" if own else "")
-        table.add_row(name, fixed(row["loss"]), interval)
+        name = Text(english.text("check-as-is") if own else row["setting"], style="bold" if own else "")
+        table.add_row(name, fixed(row["loss"]), "" if own else change_text(row))
     table.add_section()
     for row in result.references.to_dict("records"):
-        name = catalog("en").text(f"check-reference-{row['model']}")
-        interval = f"{fixed(row['better'], 1)} {bounds((row['better_low'], row['better_high']), 1)}"
-        table.add_row(Text(name, style="italic"), fixed(row["loss"]), interval)
+        name = english.text(f"check-reference-{row['model']}")
+        table.add_row(Text(name, style="italic"), fixed(row["loss"]), change_text(row))
     return table

@@ -17,11 +17,11 @@ LONGEST = 26  # characters of a setting below the axis
 
 
 def plot_path(path: pd.DataFrame, train_loss: float | None, metric: str, ax: Axes | None = None) -> Axes:
-    """Plot the loss of every setting, from simple to flexible, with its interval against the estimator as it is.
+    """Plot the loss of every setting, from simple to flexible, with its interval against the given estimator.
 
     Args:
         path: The table of `CheckResult.path`.
-        train_loss: The loss on training rows of the estimator as it is.
+        train_loss: The loss on training rows of the given estimator.
         metric: Name of the loss.
         ax: The axes to draw on. Default: those of a new figure.
     """
@@ -32,10 +32,15 @@ def plot_path(path: pd.DataFrame, train_loss: float | None, metric: str, ax: Axe
     axes.axhline(as_is, color="0.6", linewidth=1, linestyle=":")
     axes.errorbar(at, loss, yerr=(above, below), color=COLOURS[1], marker="o", markersize=4, capsize=2, linewidth=1)
     mine = int(np.flatnonzero(path["side"].to_numpy() == "as-is")[0])
-    axes.plot([mine], [as_is], marker="o", markersize=9, color=COLOURS[0], linestyle="", label="as it is")
+    axes.plot([mine], [as_is], marker="o", markersize=9, color=COLOURS[0], linestyle="", label="current settings")
     if train_loss is not None:
         axes.plot(
-            [mine], [train_loss], marker="x", color=COLOURS[0], linestyle="", label="as it is, on training rows"
+            [mine],
+            [train_loss],
+            marker="x",
+            color=COLOURS[0],
+            linestyle="",
+            label="current settings, on training rows",
         )
     names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in path["setting"]]
     axes.set_xticks(at, [name.partition(" (now")[0] for name in names], rotation=45, ha="right", fontsize=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Facts:
 
     @property
     def loss(self) -> float:
-        """The validation loss of the estimator as it is."""
+        """The validation loss of the given estimator."""
         return self.units.mean(self.walk.base.losses)
 
 
@@ -219,17 +219,22 @@ def _other_kind(facts: Facts) -> Iterator[Finding]:
 def _advice(
     facts: Facts, name: VerdictName, better: SideResult | None, findings: tuple[Finding, ...]
 ) -> Iterator[Message]:
-    """Yield what to try next: the better setting with its gain, then the remedies of the findings."""
+    """Yield what to do next: remove leaks, then the better setting with its gain, then the other remedies."""
+    yield from _remedies(facts.leaks)
     if name in ("overfit", "underfit") and better is not None:
         changes = changes_text(better.best.setting.changes, facts.walk.evaluator.estimator)
         yield Message("advice-set-parameters", {"changes": changes, "better_percent": better.gain.percent})
-    for finding in findings:
-        for code in finding.remedy:
-            yield Message(f"advice-{code}", dict(finding.parameters))
+    yield from _remedies(each for each in findings if each not in facts.leaks)
     rows = facts.rows.forecast.forecasts[0] if facts.rows is not None and facts.rows.forecast is not None else None
     if rows is not None and rows.better_percent is not None and rows.better_percent[1] >= 100 * SMALL:
         numbers = {"times": rows.times, "rows": rows.rows, "better_percent": rows.better_percent}
         yield Message("advice-train-on-more-rows", numbers)
+
+
+def _remedies(findings: Iterable[Finding]) -> Iterator[Message]:
+    for finding in findings:
+        for code in finding.remedy:
+            yield Message(f"advice-{code}", dict(finding.parameters))
 
 
 def changes_text(changes: Mapping[str, Any], estimator: Any) -> str:

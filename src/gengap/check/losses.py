@@ -115,7 +115,7 @@ def best_score(scores: np.ndarray, loss: Loss) -> float:
     """Return the best possible score: 0 for errors as negative numbers, 1 for others.
 
     Args:
-        scores: The scores of the estimator as it is.
+        scores: The scores of the given estimator.
         loss: A scorer's loss; scikit-learn's scorers of errors have the sign -1.
     """
     sign = getattr(loss.scorer, "_sign", None)

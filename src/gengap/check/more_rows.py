@@ -1,4 +1,4 @@
-"""Would more rows help? The estimator as it is, trained on parts of each fold's training rows."""
+"""Would more rows help? The given estimator, trained on parts of each fold's training rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RowsCurve:
 
 
 def measure_rows(evaluator: Evaluator, base: Evaluation, units: LossUnits) -> RowsCurve:
-    """Return the learning curve of the estimator as it is on the first folds, with its forecast."""
+    """Return the learning curve of the given estimator on the first folds, with its forecast."""
     inputs, sizes, losses = evaluator.inputs, [], []
     for share in SHARES:
         smaller = _with_share(inputs, share, evaluator.seed)

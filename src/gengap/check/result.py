@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from gengap.check.setting_losses import Evaluation
 from gengap.diagnose.verdict import Verdict
 from gengap.report.verdict_table import SCHEMA, verdict_document
 from gengap.text.markup import Html, bullets, element, table
-from gengap.text.numbers import bounds, fixed
+from gengap.text.numbers import estimate, fixed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class CheckResult:
         """The settings that were tried, from the simplest to the most flexible.
 
         Columns: `side` ("simpler", "as-is" or "flexible"), `axis`, `step`, `setting`, `loss`, and by how many
-        percent the loss is below that of the estimator as it is, as `better_low`, `better` and `better_high` (90%
+        percent the loss is below that of the given estimator, as `better_low`, `better` and `better_high` (90%
         interval, paired by row, before the luck of a choice is removed).
         """
         import pandas as pd
@@ -66,7 +66,7 @@ class CheckResult:
                 "side": setting.side,
                 "axis": setting.axis,
                 "step": ORDER[setting.side] * setting.step,
-                "setting": changes_text(setting.changes, walk.evaluator.estimator) or "as it is",
+                "setting": changes_text(setting.changes, walk.evaluator.estimator) or "current settings",
                 "loss": walk.loss(each),
                 "better_low": low,
                 "better": middle,
@@ -172,15 +172,21 @@ class CheckResult:
         findings = (element("span", str(each), " ", element("code", each.code)) for each in verdict.findings)
         title = element("p", element("b", verdict.run), " ", verdict.badge(), f" by {verdict.metric}")
         rows = [
-            (row["setting"], fixed(row["loss"]), f"{fixed(row['better'], 1)}% {_interval(row)}")
+            (row["setting"], fixed(row["loss"]), "" if row["side"] == "as-is" else change_text(row, "%"))
             for row in self._path_rows()
         ]
-        shown = table(("setting", "loss", "better by"), rows)
+        shown = table(("setting", "loss", "change of loss"), rows)
         return element("div", title, bullets(findings), bullets(map(str, verdict.advice), "›"), Html(shown))
 
 
-def _interval(row: dict[str, Any]) -> str:
-    return bounds((row["better_low"], row["better_high"]), 1)
+def change_text(row: Mapping[Any, Any], unit: str = "") -> str:
+    """Return by how many percent the loss of a setting is above that of the estimator, below zero if it is lower.
+
+    >>> change_text({"better_low": 1.2, "better": 3.1, "better_high": 5.0}, "%")
+    '-3.1% [-5.0, -1.2]'
+    """
+    values = [-row[name] for name in ("better_high", "better", "better_low")]
+    return estimate(values, 1, signed=True, unit=unit)
 
 
 def _place(each: Evaluation) -> tuple[int, str, int]:

@@ -31,10 +31,10 @@ class Setting:
     """An estimator with changed parameters.
 
     Attributes:
-        changes: The changed parameters; none for the estimator as it is.
+        changes: The changed parameters; none for the given estimator.
         side: "as-is", "simpler" or "flexible".
         axis: The parameter that the path follows.
-        step: How many steps it is away from the estimator as it is.
+        step: How many steps it is away from the given estimator.
     """
 
     changes: Mapping[str, Any]
@@ -75,13 +75,13 @@ class Evaluator:
     """Fits settings on all folds, in parallel.
 
     Attributes:
-        estimator: The estimator as it is.
+        estimator: The given estimator.
         inputs: Rows and folds.
         loss: How the loss is measured.
         n_jobs: Number of fits at the same time, as joblib takes it.
         seed: Seed of estimators without one.
         progress: Function that is called with the number of finished fits and a name.
-        facts: What the fits of the estimator as it is showed.
+        facts: What the fits of the given estimator showed.
         unfinished: Whether one of its fits stopped before it converged.
         best_score: The best possible score, 1 or 0, if the loss is a scorer's; None before the first fit.
         fits: Number of fits so far.
@@ -121,7 +121,7 @@ class Evaluator:
             give_up: Whether the other folds can be left out.
 
         Raises:
-            DataError: If the estimator as it is can't be fitted.
+            DataError: If the given estimator can't be fitted.
         """
         folds, stages = self.inputs.repeats[repeat], stages or {}
         order = list(range(len(folds)))[:: -1 if self.inputs.split == "time" else 1]  # the most training rows first
@@ -210,7 +210,7 @@ class Evaluator:
         return tested, stacked
 
     def _outputs(self, setting: Setting, fitted: Mapping[int, FoldFit], repeat: int) -> np.ndarray | None:
-        """Return the outputs of the estimator as it is or of a reference model; None if means of them are none."""
+        """Return the outputs of the given estimator or of a reference model; None if means of them are none."""
         known = setting.side in ("as-is", "reference") and self.loss.by_row and self.loss.name != "zero-one"
         if not known or repeat:
             return None
@@ -240,7 +240,7 @@ class Evaluator:
         return losses
 
     def _score_losses(self, scores: np.ndarray) -> np.ndarray:
-        """Return how far scores are below the best possible one; the estimator as it is shows which that is."""
+        """Return how far scores are below the best possible one; the given estimator shows which that is."""
         if self.best_score is None:
             self.best_score = best_score(scores, self.loss)
         return check_scores(scores, self.best_score, self.loss.label)

@@ -1,4 +1,4 @@
-"""Walks the path from the estimator as it is to simpler and more flexible settings, until the verdict is decided.
+"""Walks the path from the given estimator to simpler and more flexible settings, until the verdict is decided.
 
 The loss falls and then rises along an axis, as a rule. So a side is walked in growing steps until it is clearly
 worse than the best, and then refined around the best. The side that training points to is walked first: simpler
@@ -23,7 +23,7 @@ DECIDED = 0.95  # probability from which a side is decided
 CLEARLY = 0.95  # probability from which a setting is worse than another
 FIRST = 2  # folds of five after which a setting may be given up; two and four of ten
 NO_GAIN = 0.02  # degree to which a gain must matter for the other folds to be fitted
-SLOWER = 10.0  # times the seconds of the estimator as it is, from which only better settings are followed
+SLOWER = 10.0  # times the seconds of the given estimator, from which only better settings are followed
 OPEN = (0.2, 0.8)  # probabilities between which the folds are drawn again
 NEAR = -0.2  # gain from which the nearest setting is worth a look although the next one is worse
 AHEAD = 0.1  # share of the validation loss by which training is ahead, so that simpler settings come first
@@ -53,10 +53,10 @@ class Walk:
         units: What losses are means of.
         min_effect: The smallest change that matters.
         complexity: The axes that the user names.
-        base: The estimator as it is.
+        base: The given estimator.
         found: All other settings.
         ladders: The axes.
-        learns: Whether the estimator as it is differs from a constant.
+        learns: Whether the given estimator differs from a constant.
     """
 
     evaluator: Evaluator
@@ -69,9 +69,9 @@ class Walk:
     learns: bool = True
 
     def start(self) -> None:
-        """Evaluate the estimator as it is, with the earlier stages of a booster."""
+        """Evaluate the given estimator, with the earlier stages of a booster."""
         evaluator = self.evaluator
-        evaluator.doing = "the estimator as it is"
+        evaluator.doing = "the current settings"
         first = next((each for each in ladders(evaluator.estimator, {}) if each.rounds), None)
         staged = first is not None and evaluator.loss.by_row and self._follows(first.axis)
         stages = {share: Setting({}, "simpler") for share in STAGES} if staged else {}
@@ -260,7 +260,7 @@ class Walk:
                 return
 
     def _last_stage(self, ladder: Ladder) -> Evaluation | None:
-        """Return the last stage before the estimator as it is."""
+        """Return the last stage before the given estimator."""
         stages = [each for each in self.side("simpler") if each.setting.axis == ladder.axis]
         return min(stages, key=lambda each: each.setting.step, default=None)
 

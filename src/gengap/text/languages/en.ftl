@@ -96,7 +96,7 @@ page-validation = validation
 page-log-epochs = log epochs
 page-smoothing = smoothing
 page-smoothing-note = The weighted mean of each value and the values before it
-page-curves-alt = Training and validation curves by epoch. The table at the side shows each run's values; the table below holds the numbers.
+page-curves-alt = Training and validation curves by epoch. Two tables hold the values: “{ page-at-best-epochs }” one for each run, “{ page-numbers }” those of several epochs.
 page-at-best-epochs = at the best epochs
 page-at-epoch = at epoch
 page-read-at = Read the curves at this epoch
@@ -174,12 +174,12 @@ page-costly-answer = predicted { $answer },
 page-costly-loss = loss { FIXED($loss, digits: 2) }, row { $row }
 page-costly-alt = validation row { $row }
 page-test-title = Test rows
-page-test-text = { $rows } rows that no trial used, evaluated once, on { $day }.
+page-test-text = { $rows } rows that were not used for training or selection, evaluated once, on { $day }.
 page-data-title = The data and its split
 page-test = test
 page-use-train = fits the weights
 page-use-validation = judges every epoch and chooses the model
-page-use-test = not used by any trial
+page-use-test = not used for training or selection
 page-source = source
 page-target = target
 page-task = task
@@ -365,8 +365,8 @@ check-what = { $rows } rows, { $fits } fits
 check-path-title = Simpler and more flexible settings
 check-path-text = The estimator overfits if a simpler setting does better, and underfits if a more flexible one does. Brackets hold 90% intervals, paired by row.
 check-setting = setting
-check-better = better by, %
-check-as-is = as it is
+check-change = change of loss, %
+check-as-is = current settings
 check-reference-constant = a constant prediction
 check-reference-linear = a regularised linear model
 check-reference-trees = boosted trees
@@ -381,8 +381,8 @@ finding-flexible-better = A more flexible setting does better: { $changes }. Its
     [one] setting
    *[other] settings
 }. Probability that this matters: { PROBABILITY($probability) }
-finding-nothing-better = No other setting is better by what matters ({ SIGNIFICANT($limit_percent) }% of the loss or more). Tried: { $simpler } simpler, { $flexible } more flexible
-finding-training-ahead = The training loss is { FIXED($ahead_percent, digits: 0) }% below the validation loss. That alone is no overfitting: no simpler setting does better
+finding-nothing-better = No other setting clearly lowers the loss by { SIGNIFICANT($limit_percent) }% or more. Tried: { $simpler } simpler, { $flexible } more flexible
+finding-training-ahead = The training loss is { FIXED($ahead_percent, digits: 0) }% below the validation loss. This is fine: no simpler setting does better on new rows. Many good models, such as forests, fit their training rows almost perfectly
 finding-unknown-path = It is unknown which settings make { $estimator } simpler or more flexible
 finding-undecided = { $rows } rows are too few to decide. Probabilities: underfit { PROBABILITY($underfit) }, good { PROBABILITY($good) }, near-overfit { PROBABILITY($near_overfit) }, overfit { PROBABILITY($overfit) }
 finding-no-better-than-constant = No setting is clearly better than a constant prediction: the best one's loss is { ESTIMATE($better_percent, digits: 1, unit: "%") } lower
@@ -417,7 +417,7 @@ advice-try-other-kind = Try { $model ->
 }: loss { ESTIMATE($better_percent, digits: 0, unit: "%") } lower
 advice-train-to-convergence = Raise max_iter, or scale the features, until training converges
 advice-group-equal-rows = Remove equal rows, or keep them together with groups
-advice-check-feature = Check whether { $feature } is known before the target is
+advice-check-feature = Is { $feature } known at prediction time? If not, it leaks the target: drop it
 advice-check-leak = Look for a feature that is computed from the target
 advice-train-on-more-rows = Train on more rows: { $times } times as many should lower the loss by { ESTIMATE($better_percent, digits: 0, unit: "%") }
 advice-add-rows-or-folds = Check on more rows: the noise is larger than the change that matters
@@ -499,7 +499,7 @@ read-steps-moved = Validation counts steps in another way than training: each va
 
 ## Advice
 
-advice-choose-weights = Keep the last weights if you only need decisions, the weights of the best epoch if you need probabilities
+advice-choose-weights = Keep the last weights if you only need predicted classes, the weights of the best epoch if you need probabilities
 advice-calibrate = Try label smoothing or temperature scaling, or regularise as for any overfitting
 advice-keep-best-weights = Keep the weights of the best epoch (stop early and restore them)
 advice-more-rows-or-regularise = Train on more rows if you have them; else try dropout with a small L2 penalty, or a smaller model
@@ -573,7 +573,7 @@ conclusion-run-verdict = { $run } { $verdict ->
 conclusion-regularised = { $less ->
     [true] Regularised models overfit less
    *[false] Regularised models
-}: { $verdicts }; without: { $own }.
+}: { $verdicts }; the same model without regularisers: { $own }.
 conclusion-together = Together, { $treatment } ({ $run }) have the lowest loss of all versions of { $against } on these rows, { $clear ->
     [true] clearly
    *[false] not clearly
@@ -589,9 +589,9 @@ conclusion-effects = { $effects ->
 }
 conclusion-unit-count = { $kind ->
     [time] { $count } { $count ->
-        [one] block
-       *[other] blocks
-    } of neighbouring times ({ $column })
+        [one] time block
+       *[other] time blocks
+    } ({ $column })
    *[group] { $count } { $count ->
         [one] group
        *[other] groups
@@ -646,7 +646,7 @@ conclusion-no-lower-than-constant = The expected loss is no better than that of 
     [true] , but the model ranks rows better than chance.
    *[false] .
 }
-conclusion-test = { $rows } test rows, used by no trial: { $run } has loss { FIXED($loss) } and { $score ->
+conclusion-test = { $rows } test rows, not used for training or selection: { $run } has loss { FIXED($loss) } and { $score ->
     [r2] R²
    *[accuracy] accuracy
 } { PERCENT($share, digits: 1) }{ $compared ->

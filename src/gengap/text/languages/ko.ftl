@@ -67,7 +67,7 @@ page-loss = 손실
 page-gap = 격차
 page-rise-percent = 최적 이후 상승, %
 page-rise = 상승
-page-onset = 돌아선 에포크
+page-onset = 다시 오르기 시작한 에포크
 page-best-epoch = 가장 좋은 에포크
 page-parameters = 매개변수
 page-or-verdict = 또는 { $verdict } { PERCENT($probability) }
@@ -97,7 +97,7 @@ page-validation = 검증
 page-log-epochs = 로그 에포크
 page-smoothing = 평활화
 page-smoothing-note = 각 값과 그 이전 값들의 가중 평균
-page-curves-alt = 에포크에 따른 훈련과 검증 곡선. 옆의 표에서 실행마다 값을 읽을 수 있고, 아래 표에 숫자가 있습니다
+page-curves-alt = 에포크에 따른 훈련과 검증 곡선. 값은 두 표에 있습니다: “{ page-at-best-epochs }” 표에 실행별 값, “{ page-numbers }” 표에 여러 에포크의 값
 page-at-best-epochs = 가장 좋은 에포크에서
 page-at-epoch = 에포크
 page-read-at = 이 에포크에서 곡선 읽기
@@ -107,7 +107,7 @@ page-hide-all = 모두 숨기기
 page-read-at-best = 가장 좋은 에포크에서 읽기
 page-no-script = 그림과 스위치, 에포크별 값은 JavaScript가 있어야 보입니다. 결론과 표, “그림에 쓰인 숫자”는 없어도 모두 볼 수 있습니다.
 page-nothing-selected = 선택한 것이 없습니다. 실행과 훈련 또는 검증을 고르세요.
-page-curves-caption = 실선: 훈련. 점선: 검증. 흐린 선(평활화할 때): 기록된 값. 점: 가장 좋은 에포크. 위쪽 삼각형: 곡선이 그림 위로 이어짐. 띠: 검증이 돌아선 곳(90% 구간). 훈련은 검증과 비교할 수 있도록 규제를 끄고 쟀습니다.
+page-curves-caption = 실선: 훈련. 점선: 검증. 흐린 선(평활화할 때): 기록된 값. 점: 가장 좋은 에포크. 위쪽 삼각형: 곡선이 그림 위로 이어짐. 띠: 검증 손실이 다시 오르기 시작한 에포크(90% 구간). 훈련은 검증과 비교할 수 있도록 규제를 끄고 쟀습니다.
 page-numbers = 그림에 쓰인 숫자
 page-metric-by-epoch = 몇몇 에포크의 { $metric }
 page-epoch = 에포크
@@ -120,7 +120,7 @@ page-next-title = 다음에 해 볼 것
 page-reasons-title = 모델별 판정 근거
 page-advice = 조언
 page-words-title = 판정의 뜻
-page-meaning-overfit = 검증이 돌아섰습니다. 가장 좋았을 때보다 뚜렷이 나쁜 값으로 끝납니다.
+page-meaning-overfit = 검증 손실이 다시 올랐습니다. 가장 좋았을 때보다 뚜렷이 나쁜 값으로 끝납니다.
 page-meaning-near-overfit = 검증은 평평해졌는데 훈련은 계속 나아집니다. 이제 와서 배우는 것은 새 데이터에 통하지 않습니다.
 page-meaning-good = 검증이 평평해졌고 훈련도 그렇습니다.
 page-meaning-underfit = 검증이 아직 뚜렷이 나아질 수 있습니다. 더 훈련하세요.
@@ -169,12 +169,12 @@ page-costly-answer = 예측 { $answer },
 page-costly-loss = 손실 { FIXED($loss, digits: 2) }, 행 { $row }
 page-costly-alt = 검증 행 { $row }
 page-test-title = 테스트 행
-page-test-text = 어떤 실험에도 쓰지 않은 행 { $rows }개를 { $day }에 한 번 썼습니다.
+page-test-text = 훈련과 모델 선택에 쓰지 않은 행 { $rows }개를 { $day }에 한 번 썼습니다.
 page-data-title = 데이터와 그 분할
 page-test = 테스트
 page-use-train = 가중치를 맞춥니다
 page-use-validation = 에포크마다 평가하고 모델을 고릅니다
-page-use-test = 어떤 실험에도 쓰지 않았습니다
+page-use-test = 훈련과 모델 선택에 쓰지 않았습니다
 page-source = 출처
 page-target = 타깃
 page-task = 과제
@@ -318,7 +318,7 @@ check-what = 행 { $rows }개, 적합 { $fits }번
 check-path-title = 더 단순한 설정과 더 유연한 설정
 check-path-text = 더 단순한 설정이 더 나으면 과대적합, 더 유연한 설정이 더 나으면 과소적합입니다. 괄호는 행별로 짝지은 90% 구간입니다.
 check-setting = 설정
-check-better = 나아진 정도, %
+check-change = 손실의 변화, %
 check-as-is = 지금 설정
 check-reference-constant = 상수 예측
 check-reference-linear = 규제한 선형 모델
@@ -328,10 +328,10 @@ check-reference-trees = 부스팅 트리
 
 finding-simpler-better = 더 단순한 설정이 더 낫습니다: { $changes }. 같은 행에서 손실이 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다. 더 단순한 설정 { $tried }개 가운데 고른 운은 뺐습니다. 이 차이가 뜻있을 확률: { PROBABILITY($probability) }
 finding-flexible-better = 더 유연한 설정이 더 낫습니다: { $changes }. 같은 행에서 손실이 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다. 더 유연한 설정 { $tried }개 가운데 고른 운은 뺐습니다. 이 차이가 뜻있을 확률: { PROBABILITY($probability) }
-finding-nothing-better = 손실을 { SIGNIFICANT($limit_percent) }% 넘게 낮추는 다른 설정이 없습니다. 시도한 설정: 더 단순한 것 { $simpler }개, 더 유연한 것 { $flexible }개
-finding-training-ahead = 훈련 손실이 검증 손실보다 { FIXED($ahead_percent, digits: 0) }% 낮습니다. 이것만으로는 과대적합이 아닙니다. 더 단순한 설정이 더 낫지 않기 때문입니다
+finding-nothing-better = 손실을 { SIGNIFICANT($limit_percent) }% 넘게 뚜렷이 낮추는 다른 설정이 없습니다. 시도한 설정: 더 단순한 것 { $simpler }개, 더 유연한 것 { $flexible }개
+finding-training-ahead = 훈련 손실이 검증 손실보다 { FIXED($ahead_percent, digits: 0) }% 낮습니다. 괜찮습니다. 더 단순한 설정이 새 행에서 더 낫지 않습니다. 포레스트처럼 좋은 모델도 훈련 행은 거의 완벽하게 맞히는 일이 많습니다
 finding-unknown-path = 어떤 설정이 더 단순하거나 더 유연한지 알려지지 않은 추정기입니다: { $estimator }
-finding-undecided = 행이 { $rows }개뿐이라 정할 수 없습니다. 확률: 과소적합 { PROBABILITY($underfit) }, 양호 { PROBABILITY($good) }, 과대적합 근접 { PROBABILITY($near_overfit) }, 과대적합 { PROBABILITY($overfit) }
+finding-undecided = 행이 { $rows }개뿐이라 정할 수 없습니다. 확률: { verdict-underfit } { PROBABILITY($underfit) }, { verdict-good } { PROBABILITY($good) }, { verdict-near-overfit } { PROBABILITY($near_overfit) }, { verdict-overfit } { PROBABILITY($overfit) }
 finding-no-better-than-constant = 상수 예측보다 뚜렷이 나은 설정이 없습니다. 가장 나은 설정의 손실은 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다
 finding-interrupted = 적합 { $fits }번 뒤에 중단되었습니다. 판정은 끝난 것만 씁니다
 finding-equal-rows = { $rows }개 행 가운데 { $count }개는 목표까지 같은 행이 자기 폴드의 훈련 행에 있습니다. 손실이 새 행에서보다 좋아 보입니다
@@ -361,7 +361,7 @@ advice-try-other-kind = 다른 모델을 시도하세요: { $model ->
 }. 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮습니다
 advice-train-to-convergence = 훈련이 수렴할 때까지 max_iter를 늘리거나 특성의 크기를 맞추세요
 advice-group-equal-rows = 같은 행을 없애거나 groups로 묶으세요
-advice-check-feature = 목표보다 먼저 알 수 있는 특성인지 확인하세요: { $feature }
+advice-check-feature = 예측할 때 알 수 있는 특성인지 확인하세요: { $feature }. 알 수 없다면 목표가 새는 것이므로 빼세요
 advice-check-leak = 목표에서 계산된 특성이 있는지 찾아보세요
 advice-train-on-more-rows = 더 많은 행으로 훈련하세요. { $times }배로 늘리면 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮아질 것입니다
 advice-add-rows-or-folds = 더 많은 행으로 점검하세요. 지금은 잡음이 더 커서 변화가 보이지 않습니다
@@ -419,7 +419,7 @@ read-steps-moved = 검증의 스텝은 훈련과 다르게 세어져 있어, 각
 
 ## Advice
 
-advice-choose-weights = 판단만 필요하면 마지막 가중치를, 확률이 필요하면 가장 좋았던 에포크의 가중치를 쓰세요
+advice-choose-weights = 예측 클래스만 필요하면 마지막 가중치를, 확률이 필요하면 가장 좋았던 에포크의 가중치를 쓰세요
 advice-calibrate = 레이블 스무딩이나 온도 스케일링을 해 보거나, 여느 과대적합처럼 규제하세요
 advice-keep-best-weights = 가장 좋았던 에포크의 가중치를 쓰세요(조기 종료 후 되돌리기)
 advice-more-rows-or-regularise = 행이 더 있으면 더 많은 행으로 훈련하고, 없으면 드롭아웃에 약한 L2 규제를 더하거나 모델을 줄여 보세요
@@ -438,7 +438,7 @@ advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 �
 
 ## Minutes of a study
 
-budget-minutes = 연구 시간이 { FIXED($minutes, digits: 1) }분이었습니다. { $again ->
+budget-minutes = 스터디 시간이 { FIXED($minutes, digits: 1) }분이었습니다. { $again ->
     [true] 시간이 더 있으면 답이 바뀔 수 있으며, 같은 명령으로 이어서 합니다.
    *[false] 시간이 더 있으면 답이 바뀔 수 있습니다.
 }
@@ -462,12 +462,12 @@ budget-not-cross-validated = 후보 { $count }개는 교차 검증하지 않았�
 
 ## Conclusions of a study
 
-conclusion-interrupted = 연구가 중단되었습니다. 모두 끝난 시도만으로 낸 결과입니다. 이어서 하려면 같은 명령을 실행하세요.
+conclusion-interrupted = 스터디가 중단되었습니다. 끝난 실험만으로 낸 결과입니다. 이어서 하려면 같은 명령을 실행하세요.
 conclusion-turn = { $run }: 에포크 { ESTIMATE($onset, digits: 0) }
 conclusion-turns = { $larger_sooner ->
-    [true] 큰 모델일수록 일찍 과대적합합니다. 검증이 돌아선 곳
-   *[false] 검증이 돌아선 곳
-} - { $turns }.
+    [true] 큰 모델일수록 일찍 과대적합합니다. 검증 손실이 다시 오르기 시작한 에포크
+   *[false] 검증 손실이 다시 오르기 시작한 에포크
+}: { $turns }.
 conclusion-run-verdict = { $run } { $verdict ->
     [underfit] { verdict-underfit }
     [good] { verdict-good }
@@ -479,10 +479,10 @@ conclusion-run-verdict = { $run } { $verdict ->
    *[other] ({ PERCENT($probability) })
 }
 conclusion-regularised = { $less ->
-    [true] 규제한 모델은 과적합이 덜합니다
+    [true] 규제한 모델은 과대적합이 덜합니다
    *[false] 규제한 모델
-}: { $verdicts }. 규제 없이: { $own }.
-conclusion-together = { $treatment }({ $run })을 함께 쓰면 이 행들에서 { $against }의 모든 변형 중 손실이 가장 낮습니다. 이 기법들이 없는 가장 좋은 에포크보다 { $clear ->
+}: { $verdicts }. 규제 기법이 없는 같은 모델: { $own }.
+conclusion-together = { $treatment }({ $run })을(를) 함께 쓰면 이 행들에서 { $against }의 모든 변형 중 손실이 가장 낮습니다. 이 기법들이 없는 가장 좋은 에포크보다 { $clear ->
     [true] 뚜렷하게
    *[false] (뚜렷하지는 않게)
 } { ESTIMATE($lower) } 낮습니다.
@@ -548,7 +548,7 @@ conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 
     [true] . 다만 행의 순위는 우연보다 잘 매깁니다.
    *[false] .
 }
-conclusion-test = 어떤 실험에도 쓰지 않은 테스트 행 { $rows }개: { $run }의 손실 { FIXED($loss) }, { $score ->
+conclusion-test = 훈련과 모델 선택에 쓰지 않은 테스트 행 { $rows }개: { $run }의 손실 { FIXED($loss) }, { $score ->
     [r2] R²
    *[accuracy] 정확도
 } { PERCENT($share, digits: 1) }{ $compared ->
@@ -568,9 +568,9 @@ conclusion-next-step = { $step }{ $gain_percent ->
     [none] {""}
    *[known] {" "}개선: 손실의 { FIXED($gain_percent, digits: 1) }%.
 }
-conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
-conclusion-size-best = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
-conclusion-size-smallest = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
+conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이(가) 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
+conclusion-size-best = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이(가) 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
+conclusion-size-smallest = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이(가) 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습니다.{ $smaller ->
     [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
    *[false] {""}
