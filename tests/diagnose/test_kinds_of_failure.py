@@ -135,3 +135,22 @@ def test_the_onset_is_the_best_epoch_where_its_interval_allows() -> None:
         verdict = diagnose({"loss": np.exp(-epochs / 30), "val_loss": loss})
         assert verdict.onset_epoch is not None and verdict.best_epoch is not None
         assert verdict.onset_epoch >= verdict.best_epoch or "onset-before-best" in verdict.codes
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(8, 60), st.floats(0.3, 0.6), st.integers(0, 99), st.sampled_from([1, 100]))
+def test_a_perfect_score_with_almost_no_loss_is_no_underfit(
+    epochs: int, power: float, seed: int, scale: int
+) -> None:
+    """The neighbours: the same falling loss without a score, with a row that is wrong, and one that stays high."""
+    loss = 2 * np.exp(-5 * (np.arange(epochs) / (epochs - 1)) ** power)
+    curves = {"loss": loss, "val_loss": with_noise(loss, 0.003, seed)}
+    right = scale * np.minimum(0.9 + 0.2 * np.arange(epochs) / epochs, 1.0)
+    solved = diagnose(curves | {"accuracy": right, "val_accuracy": right})
+    assert (solved.verdict, solved.codes[0]) == ("good", "solved")
+    assert "is perfect" in str(solved.findings[0]) and "keep-model" in solved.findings[0].remedy
+    one_wrong = np.minimum(right, 0.999 * scale)
+    assert diagnose(curves).verdict == "underfit"
+    assert diagnose(curves | {"accuracy": one_wrong, "val_accuracy": one_wrong}).verdict == "underfit"
+    high = {name: values + 2 for name, values in curves.items()}
+    assert "solved" not in diagnose(high | {"accuracy": right, "val_accuracy": right}).codes

@@ -38,6 +38,8 @@ OWN_EPOCHS = 30  # up to this many the number doesn't count, because few epochs 
 LUCK, LEAST_LUCK = 0.11, 0.0005
 ROUNDED = 5.0  # sds of the rounding error, 1.4 units of the last digit, that a rise of rounded values must exceed
 SMALL_GAIN = 0.05  # of twice as many epochs
+SOLVED = 0.02  # of the first validation loss, where the score is perfect too
+PERFECT = (1.0, 100.0)  # scores
 FAR_AHEAD = float(np.log(5))  # how far validation is above training where generalisation is the limit
 QUANTILES = (-1.47, -0.79, -0.37, 0.0, 0.37, 0.79, 1.47)  # of the standard normal, at (i - 1/2)/7
 
@@ -56,6 +58,7 @@ class Evidence:
         rise: How far validation ends above its lowest point. It is negative if the trend falls to the last epoch.
         pace: How far it falls per e-fold of epochs, near the end.
         train_trend: The trend under the training curve, if it has enough values.
+        solved: Whether the score is perfect, such as an accuracy of 1, and the loss a small share of its first.
     """
 
     validation: ScaledCurve
@@ -67,6 +70,7 @@ class Evidence:
     rise: NormalMixture
     pace: NormalMixture
     train_trend: Trend | None = None
+    solved: bool = False
 
     @property
     def lowest(self) -> int:
@@ -183,7 +187,16 @@ def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min
         rise=rise,
         pace=pace,
         train_trend=train_trend,
+        solved=_is_solved(curves),
     )
+
+
+def _is_solved(curves: MetricCurves) -> bool:
+    losses = curves.validation.values[np.isfinite(curves.validation.values)]
+    score = curves.auxiliary
+    if curves.higher_is_better or score is None or not score.higher_is_better or not len(score.validation.values):
+        return False
+    return float(score.validation.values[-1]) in PERFECT and 0 <= losses[-1] < SOLVED * losses[0]
 
 
 def _rise(

@@ -138,14 +138,7 @@ def _fit(case: _Case) -> Iterator[Finding]:
     if near and case.evidence.generalisation_limits and gap is not None:
         yield _far_ahead(case, gap)
         return
-    rise, ahead = verdict.rise_percent or (0.0, 0.0, 0.0), verdict.ahead_percent or (0.0, 0.0, 0.0)
-    numbers = {
-        **case.metric,
-        "end": "best" if max(map(abs, rise)) < NO_CHANGE else "worse",
-        "rise_percent": rise,
-        "most_ahead_percent": max(ahead[2], 0.0),
-    }
-    yield Finding("level", "info", numbers, () if near else ("keep-model", "try-larger-model"))
+    yield _solved(case, near) if case.evidence.solved else _level(case, near)
     if near:
         numbers = {"since": "level", "more_percent": case.more_percent}
         yield Finding("learns-on", "warning", numbers, ("stop-here", "more-rows-or-some-regularisation"))
@@ -153,6 +146,30 @@ def _fit(case: _Case) -> Iterator[Finding]:
         yield Finding("no-training-curve", "warning")
     elif gap is not None and abs(gap) < case.limit_percent:
         yield Finding("small-gap", "info", {"gap_percent": abs(gap)})
+
+
+def _level(case: _Case, near: bool) -> Finding:
+    """Return the finding that validation has levelled off."""
+    verdict = case.verdict
+    rise, ahead = verdict.rise_percent or (0.0, 0.0, 0.0), verdict.ahead_percent or (0.0, 0.0, 0.0)
+    numbers = {
+        **case.metric,
+        "end": "best" if max(map(abs, rise)) < NO_CHANGE else "worse",
+        "rise_percent": rise,
+        "most_ahead_percent": max(ahead[2], 0.0),
+    }
+    return Finding("level", "info", numbers, () if near else ("keep-model", "try-larger-model"))
+
+
+def _solved(case: _Case, near: bool) -> Finding:
+    """Return the finding that every row is right already."""
+    losses, score = case.curves.validation.values, case.curves.auxiliary
+    numbers = {
+        **case.metric,
+        "score": "" if score is None else score.metric,
+        "share": float(losses[np.isfinite(losses)][-1] / losses[np.isfinite(losses)][0]),
+    }
+    return Finding("solved", "info", numbers, () if near else ("keep-model",))
 
 
 def _far_ahead(case: _Case, gap_percent: float) -> Finding:

@@ -59,10 +59,11 @@ def verdict_probabilities(evidence: Evidence, thresholds: Thresholds) -> dict[st
     A rise that matters is overfitting. Without it, a gain that matters from more epochs is underfitting. The rest
     is a fit: near-overfit as far as training improves by more than matters while validation does not, else good.
     Where training is far ahead, more epochs or a larger model are not what is missing: that is near-overfit too.
+    Where every row is right already and the loss is nearly 0, a smaller loss is no gain that matters.
     """
     limit = float(np.log1p(thresholds.min_effect))
     over = evidence.rise.above(limit)
-    under = (1 - over) * evidence.ahead.above(limit)
+    under = 0.0 if evidence.solved else (1 - over) * evidence.ahead.above(limit)
     learns_on = 0.0 if evidence.overlearning is None else evidence.overlearning.above(limit)
     fit = max(1 - over - under, 0.0)
     if evidence.generalisation_limits:

@@ -326,6 +326,7 @@ finding-level = { $metric } has levelled off: it ends { $end ->
     [higher] raise
    *[lower] lower
 } it by at most { FIXED($most_ahead_percent, digits: 1) }%
+finding-solved = { $score } is perfect, and { $metric } is { PERCENT($share, digits: 2) } of its first value: a lower one would change no answer
 finding-no-training-curve = Good and near-overfit look the same without a training curve
 finding-small-gap = Training and validation end { FIXED($gap_percent, digits: 1) }% apart. No sign of overfitting; a larger model may do better
 finding-too-noisy = { $metric } has { $count } values that vary by { FIXED($noise_percent, digits: 1) }% from one to the next, so its change from its best to the end is uncertain: { ESTIMATE($rise_percent, digits: 1, unit: "%") }. Probabilities: underfit { PROBABILITY($underfit) }, good { PROBABILITY($good) }, near-overfit { PROBABILITY($near_overfit) }, overfit { PROBABILITY($overfit) }
