@@ -607,3 +607,12 @@ def test_a_gain_matters_by_degrees() -> None:
     exact = [Gain(mean, 1e-9, 100).matters(0.01) for mean in (0.01, 0.025, 0.04)]
     assert exact == pytest.approx([0, 0.5, 1], abs=1e-6)
     assert 0.3 < Gain(0.025, 0.05, 100).matters(0.01) < 0.7
+
+
+def test_a_better_setting_that_is_no_better_than_a_constant_is_said_to_be_so() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(200, 6)), random.integers(2, size=200)
+    verdict = gengap.check(KNeighborsClassifier(3), x, y, cv=3).verdict
+    assert (verdict.verdict, *verdict.codes[:2]) == ("overfit", "simpler-better", "no-better-than-constant")
+    told = gengap.check(KNeighborsClassifier(1), x, (x[:, 0] + 0.3 * x[:, 1] > 0).astype(int), cv=3).verdict
+    assert told.verdict == "overfit" and "no-better-than-constant" not in told.codes

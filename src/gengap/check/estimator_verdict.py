@@ -147,10 +147,10 @@ def _findings(
         yield Finding("interrupted", "warning", {"fits": walk.evaluator.fits})
     if simpler is None and flexible is None:
         yield Finding("unknown-path", "warning", {"estimator": facts.name}, ("name-complexity",))
-    elif name == "overfit" and simpler is not None:
-        yield _better("simpler-better", simpler, facts)
-    elif name == "underfit" and flexible is not None:
-        yield _better("flexible-better", flexible, facts)
+    elif name in ("overfit", "underfit") and (better := simpler if name == "overfit" else flexible) is not None:
+        yield _better("simpler-better" if name == "overfit" else "flexible-better", better, facts)
+        if not _learns(facts):  # the better setting is not worth using
+            yield from _nothing_learnt(facts)
     elif not _learns(facts):
         yield from _nothing_learnt(facts)
     elif name == "inconclusive":
