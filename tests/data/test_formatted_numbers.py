@@ -194,8 +194,8 @@ def test_a_column_is_read_as_if_it_were_plain(form: str) -> None:
     assert found.columns == plain.columns
     np.testing.assert_allclose(found.train.x, plain.train.x, atol=0.02)
     np.testing.assert_allclose(found.validation.x, plain.validation.x, atol=0.02)
-    (note,) = found.table.warnings
-    assert (note.code, note.parameters["column"]) == ("column-numbers-read", "a")
+    (note,) = found.table.notes
+    assert (note.code, note.parameters["column"]) == ("column-numbers-read", "a") and not found.table.warnings
     said = load(texts, target="y", column={"a": "number"})
     np.testing.assert_array_equal(said.train.x, found.train.x)
     assert load(texts, target="y", column={"a": "text"}).columns[0] == "a: text 1"
@@ -244,15 +244,17 @@ def test_a_late_formatted_number_makes_the_column_be_read_again(late: str, tmp_p
     for each in (found, again):
         np.testing.assert_array_equal(each.train.x, plain.train.x)
         np.testing.assert_array_equal(each.validation.y, plain.validation.y)
-    values = {"column": "y" if late == "in the target" else "a", "example": "'1,234.5'", "value": "1234.5"}
-    assert Message("column-numbers-read", values) in found.table.warnings
+    name = "y" if late == "in the target" else "a"
+    code = "target-numbers-read" if name == "y" else "column-numbers-read"
+    values = {"column": name, "example": "'1,234.5'", "value": "1234.5"}
+    assert Message(code, values) in found.table.notes and not found.table.warnings
 
 
 def test_points_among_decimal_commas_are_thousands(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("y;a;b\n" + "0;1,5;2\n1;2,5;7\n1;9,25;1\n" * 200 + "0;1.500;3\n1;1.234,5;4\n")
     found = load(tmp_path / "t.csv", target="y", preparation="raw")
     assert {1500, 1234.5} <= {*found.train.x[:, 0].tolist(), *found.validation.x[:, 0].tolist()}
-    assert [note.code for note in found.table.warnings[:2]] == ["table-decimal-comma", "column-numbers-read"]
+    assert [note.code for note in found.table.notes] == ["table-decimal-comma", "column-numbers-read"]
 
 
 def test_a_table_on_disk_reads_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,14 +267,14 @@ def test_a_table_on_disk_reads_the_same_numbers(tmp_path: Path, monkeypatch: pyt
     assert outside.encoding == inside.encoding
     np.testing.assert_allclose(outside.validation.x, inside.validation.x, atol=1e-5)
     np.testing.assert_allclose(np.sort(outside.train.x[:, 0]), np.sort(inside.train.x[:, 0]), atol=1e-5)
-    assert [note.code for note in outside.table.warnings] == ["table-on-disk", "column-numbers-read"]
+    assert [note.code for note in outside.table.notes] == ["table-on-disk", "column-numbers-read"]
 
 
 def test_a_target_of_formatted_numbers_is_a_number() -> None:
     x = np.random.default_rng(0).normal(0, 3_000, 200).round(2)
     frame = pd.DataFrame({"x": x, "y": [*map(FORMS["money and thousands"], x)]})
     plain, found = load(frame.assign(y=x), target="y"), load(frame, target="y")
-    assert found.task == plain.task and found.table.warnings[0].code == "column-numbers-read"
+    assert found.task == plain.task and found.table.notes[0].code == "target-numbers-read"
     np.testing.assert_array_equal(found.train.y, plain.train.y)
     frame.loc[7, "y"] = "unknown"
     with pytest.raises(

@@ -66,7 +66,7 @@ def test_holds_the_rows_and_the_preparation_that_memory_would(options: dict[str,
     assert outside.table.columns == inside.table.columns
     assert outside.table.split == inside.table.split
     assert outside.digest != inside.digest
-    assert outside.table.warnings[0].code == "table-on-disk"
+    assert outside.table.notes[0].code == "table-on-disk"
 
 
 def test_repeated_rows_are_counted_as_in_memory() -> None:

@@ -97,15 +97,19 @@ def tables() -> list[TableSummary]:
         load(base.assign(l1=[f"{i * 7.7 + 3:,.{1 + i % digits}f}" for i in range(400)]), target="y")
         for digits in (2, 3)
     ]
-    last += [load(base.assign(l1=[f"{i % 97 + 1},500" for i in range(400)]), target="y")]
-    on_disk = msgspec.structs.replace(last[0].table, warnings=(on_disk_note(9_000_000, 200_000), DECIMAL_COMMA))
+    last += [load(base.assign(l1=[f"{i % 97 + 1},500" for i in range(400)]), target=name) for name in ("y", "l1")]
+    last += [
+        load(base.assign(l1=[f"({i}.5)" if i % 3 else f"{i}.5" for i in range(400)]), target=name)
+        for name in ("y", "l1")
+    ]
+    on_disk = msgspec.structs.replace(last[0].table, notes=(on_disk_note(9_000_000, 200_000), DECIMAL_COMMA))
     return [*(each.table for each in (*found, *last)), on_disk]
 
 
 def test_every_text_about_a_table_is_used_and_written_in_every_language() -> None:
     codes = set()
     for table in tables():
-        messages = [table.split, *table.warnings, *table.weighting]
+        messages = [table.split, *table.notes, *table.warnings, *table.weighting]
         messages += [each for column in table.columns for each in (column.how, column.gaps) if each is not None]
         codes |= {message.code for message in messages}
         for language in languages():
@@ -113,5 +117,5 @@ def test_every_text_about_a_table_is_used_and_written_in_every_language() -> Non
             texts += [catalog(language).text(f"column-kind-{column.kind}") for column in table.columns]
             assert all(texts)
     text = resources.files("gengap.text").joinpath("languages", "en.ftl").read_text(encoding="utf-8")
-    found = set(re.findall(r"^((?:table|column)-[\w-]+) =", text, re.MULTILINE))
+    found = set(re.findall(r"^((?:table|column|target)-[\w-]+) =", text, re.MULTILINE))
     assert {code for code in found if not code.startswith("column-kind-")} == codes

@@ -30,6 +30,7 @@ from gengap.data.split import (
 from gengap.data.stored_rows import StoredRows, take_share
 from gengap.data.table_rows import TableRows, find_task, read_rows, read_target
 from gengap.data.table_summary import (
+    NOTES,
     TableSummary,
     summarise_columns,
     warn_of_ambiguous_dates,
@@ -342,10 +343,9 @@ def _summarise(
     texts = {} if read.raw is None else read.raw.others
     steps = [step for step in prepared.encoding.steps if isinstance(step, Date) and step.name in texts]
     dates = {step.name: (texts[step.name], step.format) for step in steps if step.format is not None}
+    reading = (*source.reader.notes, *read.notes, *prepared.notes)
     warnings = (
-        *source.reader.notes,
-        *read.notes,
-        *prepared.notes,
+        *(each for each in reading if each.code not in NOTES),
         *warn_of_similar_classes(classes),
         *warn_of_repeated_rows(prepared.repeated, counts, prepared.chance),
         *warn_of_ambiguous_dates(dates | split.dates),
@@ -354,6 +354,7 @@ def _summarise(
         split=split.description,
         columns=columns,
         repeated=prepared.repeated,
+        notes=tuple(each for each in reading if each.code in NOTES),
         warnings=warnings,
         weighting=describe_weights(spec.weight, weights, spec.class_weight is not None),
     )

@@ -95,7 +95,7 @@ def read_target(source: Source, read: TableRows) -> TableRows:
         raise BadRowError(source.origin, source_row_number(index, source.skipped), source.target, problem, hint)
     if source.spec.task is None and task_of(numbers, None, place).by_class:
         return read
-    return replace(read, y=numbers, notes=(note_on_format(source.target, found),))
+    return replace(read, y=numbers, notes=(note_on_format(source.target, found, "target"),))
 
 
 def find_task(source: Source, read: TableRows) -> AnyTask:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from gengap.data.encoding import Category, Date, Encoding, Number, RawTable, Step, Text, features_of
-from gengap.data.value_formats import NumberFormat, parses_all
+from gengap.data.value_formats import NumberFormat, day_month_order, parses_all
 from gengap.errors import shown
 from gengap.text.catalog import Message
 
@@ -52,10 +52,12 @@ class TableSummary(msgspec.Struct, frozen=True, kw_only=True):
     split: Message
     columns: tuple[ColumnSummary, ...]  # in the table's order
     repeated: dict[str, int]  # number of rows that are also training rows, by part of the split
+    notes: tuple[Message, ...] = ()  # how the table was read, without doubt
     warnings: tuple[Message, ...] = ()  # what makes the results doubtful, or may have been misread
     weighting: tuple[Message, ...] = ()
 
 
+NOTES = ("table-on-disk", "table-decimal-comma", "column-numbers-read", "target-numbers-read")  # no warnings
 PLAIN_NUMBER = Message("column-number")
 
 
@@ -83,7 +85,8 @@ def _column(name: str, step: Step | None, dropped: str | None, missing: int) -> 
 def _how(step: Step) -> tuple[Kind, Message]:
     match step:
         case Number(format=NumberFormat() as format):
-            return "number", Message("column-number-formatted", {"pattern": format.pattern})
+            code = "column-number-brackets" if format.brackets else "column-number-formatted"
+            return "number", Message(code, {"pattern": format.pattern})
         case Number(origin=float(origin)) if origin:
             return "number", Message("column-number-centred", {"origin": origin})
         case Number():
@@ -92,6 +95,8 @@ def _how(step: Step) -> tuple[Kind, Message]:
             return "category", Message("column-category-one", {"category": only})
         case Category():
             return "category", Message("column-category", {"count": len(step.categories)})
+        case Date(format=format) if order := day_month_order(format):
+            return "date", Message("column-date-order", {"order": order})
         case Date():
             return "date", Message("column-date")
         case Text():
@@ -180,10 +185,10 @@ def warn_of_ambiguous_dates(dates: Dates) -> tuple[Message, ...]:
     warnings = []
     for name, (column, format) in dates.items():
         other = format.replace("%m", "%%").replace("%d", "%m").replace("%%", "%d")
-        if format.startswith("%Y") or "%d.%m." in format or "%m" not in format or "%d" not in format:
+        order = day_month_order(format)
+        if order is None or "%d.%m." in format:
             continue
         if parses_all(column, other) and (found := _ambiguous_date(column.dropna(), format)):
-            order = "month" if format.index("%m") < format.index("%d") else "day"
             warnings.append(Message("table-ambiguous-dates", {"column": name, "order": order, **found}))
     return tuple(warnings)
 

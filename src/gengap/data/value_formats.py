@@ -85,11 +85,13 @@ class NumberFormat(msgspec.Struct, frozen=True, omit_defaults=True):
         decimal: The sign before the decimals.
         thousands: The sign between groups of digits; "" for none.
         unit: What stands before or behind the numbers, such as "$", "EUR" or "%"; "" for nothing.
+        brackets: Whether negative numbers are in brackets.
     """
 
     decimal: Decimal = "."
     thousands: Thousands = ""
     unit: str = ""
+    brackets: bool = False
 
     def number(self, text: str) -> float | None:
         """Return the number that `text` is in this format, or None if it is none.
@@ -160,10 +162,10 @@ def detect_format(values: Iterable[str], decimal: Decimal | None = None) -> Form
     formats or units.
 
     >>> detect_format(["3,14", "2,5", "7"]).format
-    NumberFormat(decimal=',', thousands='', unit='')
+    NumberFormat(decimal=',', thousands='', unit='', brackets=False)
     >>> found = detect_format(["1,234", "56"])
     >>> found.format, found.value, found.other, found.reason
-    (NumberFormat(decimal='.', thousands=',', unit=''), 1234.0, 1.234, 'comma-groups')
+    (NumberFormat(decimal='.', thousands=',', unit='', brackets=False), 1234.0, 1.234, 'comma-groups')
     >>> detect_format(["red, green", "blue"])
     """
     texts = _numbers_in(values)
@@ -181,7 +183,8 @@ def detect_format(values: Iterable[str], decimal: Decimal | None = None) -> Form
         raise ValueError(f"its numbers are not all in one format, {_two_formats(parts)}")
     # The likeliest first: like the file's other numbers, and an amount of euros has no three decimals.
     fitting.sort(key=lambda each: (decimal not in (None, each[0]), each != (",", ".") or unit not in EUROS))
-    formats = [NumberFormat(*each, unit) for each in fitting]
+    brackets = any("(" in text for text in parts)
+    formats = [NumberFormat(*each, unit, brackets) for each in fitting]
     first, example = formats[0], max(filter(SIGN.search, texts), key=len)
     for other in formats[1:]:
         for text in texts:
@@ -208,12 +211,12 @@ def find_format(
         raise DataError(f"{place}: {error}. {hint}") from None
 
 
-def note_on_format(column: str, found: FormatFound) -> Message:
-    """Return the note that says how a column's numbers were read."""
+def note_on_format(column: str, found: FormatFound, role: Literal["column", "target"] = "column") -> Message:
+    """Return the note that says how a column's numbers were read; the kind of the target has another option."""
     values = {"column": column, "example": shown(found.example), "value": f"{found.value:.15g}"}
     if found.other is None:
-        return Message("column-numbers-read", values)
-    return Message("column-numbers-ambiguous", values | {"other": f"{found.other:.15g}", "reason": found.reason})
+        return Message(f"{role}-numbers-read", values)
+    return Message(f"{role}-numbers-ambiguous", values | {"other": f"{found.other:.15g}", "reason": found.reason})
 
 
 def looks_formatted(text: str) -> bool:
@@ -309,6 +312,17 @@ def resolve_date_format(column: pd.Series, written: str) -> str:
         return written
     other = written.replace("%m.%d.", "%d.%m.")
     return other if parses_all(column, other) else written
+
+
+def day_month_order(written: str | None) -> Literal["day", "month"] | None:
+    """Return what comes first in dates that begin with a day or a month in digits; None for other dates.
+
+    >>> day_month_order("%d/%m/%Y"), day_month_order("%m/%d/%y %H:%M"), day_month_order("%Y-%m-%d")
+    ('day', 'month', None)
+    """
+    if written is None or not written.startswith(("%d", "%m")) or "%d" not in written or "%m" not in written:
+        return None
+    return "day" if written.startswith("%d") else "month"
 
 
 def parses_all(column: pd.Series, written: str) -> bool:

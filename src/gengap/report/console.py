@@ -273,7 +273,7 @@ def _facts(progress: Progress, *, wide: bool) -> str:
 
 
 def table_text(table: TableSummary, max_columns: int = 20) -> str:
-    """Return how rows were split, how columns other than plain numbers are used, and warnings."""
+    """Return how rows were split, how columns other than plain numbers are used, notes and warnings."""
     write = catalog("en").render
     columns = [column for column in table.columns if not column.plain]
     lines = [
@@ -282,9 +282,10 @@ def table_text(table: TableSummary, max_columns: int = 20) -> str:
     ]
     if len(columns) > max_columns:
         lines.append(f"  … and {len(columns) - max_columns} more, in the report")
-    warnings = [f"warning: {write(warning)}" for warning in table.warnings]
+    notes = [f"note: {write(note)}" for note in table.notes]
+    notes += [f"warning: {write(warning)}" for warning in table.warnings]
     weights = [f"weights: {write(message)}" for message in table.weighting]
-    return "\n".join([f"split: {write(table.split)}", *weights, *["columns:"] * bool(lines), *lines, *warnings])
+    return "\n".join([f"split: {write(table.split)}", *weights, *["columns:"] * bool(lines), *lines, *notes])
 
 
 def skipped_rows_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:

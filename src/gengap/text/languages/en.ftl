@@ -741,16 +741,24 @@ column-kind-dropped = left out
 column-number = a number
 column-number-centred = a number, minus { SIGNIFICANT($origin, digits: 16) }: its values differ in late digits only
 column-number-formatted = written as { $pattern }
+column-number-brackets = written as { $pattern }, negative numbers in brackets
 column-numbers-read = { $column }: numbers such as { $example } are read as { $value }. If these are not numbers, use --column "{ $column }=text" (or category, or drop)
-column-numbers-ambiguous = { $column }: { $example } is read as { $value }, not as { $other }, because { $reason ->
+target-numbers-read = { $column }: numbers such as { $example } are read as { $value }. If these are classes, use --task multiclass
+numbers-ambiguous = { $column }: { $example } is read as { $value }, not as { $other }, because { $reason ->
     [comma-groups] every comma is followed by three digits
     [point-groups] amounts in euros have no three decimals
     [file] other columns of the file have this decimal sign
    *[decimal-point] a point usually comes before decimals
-}. If that is wrong, write these numbers with digits and a decimal point only; if these are not numbers, use --column "{ $column }=text" (or category, or drop)
+}. If that is wrong, write these numbers with digits and a decimal point only
+column-numbers-ambiguous = { numbers-ambiguous }; if these are not numbers, use --column "{ $column }=text" (or category, or drop)
+target-numbers-ambiguous = { numbers-ambiguous }; if these are classes, use --task multiclass
 column-category-one = 1 for { $category }, otherwise 0
 column-category = one feature for each of { $count } categories
 column-date = its parts as numbers
+column-date-order = its parts as numbers, read with the { $order ->
+    [month] month
+   *[day] day
+} first
 column-text = its character sequences, as { $count ->
     [one] { $count } feature
    *[other] { $count } features

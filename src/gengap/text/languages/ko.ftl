@@ -633,16 +633,24 @@ column-kind-dropped = 뺀 열
 column-number = 숫자
 column-number-centred = { SIGNIFICANT($origin, digits: 16) }을(를) 뺀 숫자: 값들이 뒤쪽 자리에서만 다릅니다
 column-number-formatted = { $pattern } 형식으로 쓴 숫자
+column-number-brackets = { $pattern } 형식으로 쓴 숫자, 음수는 괄호 안에
 column-numbers-read = { $column }: { $example } 같은 숫자를 { $value }(으)로 읽었습니다. 숫자가 아니라면 --column "{ $column }=text"를 쓰세요(또는 category, drop)
-column-numbers-ambiguous = { $column }: { $example }, 읽은 값은 { $other } 아닌 { $value }입니다. 이유: { $reason ->
+target-numbers-read = { $column }: { $example } 같은 숫자를 { $value }(으)로 읽었습니다. 클래스라면 --task multiclass를 쓰세요
+numbers-ambiguous = { $column }: { $example }, 읽은 값은 { $other } 아닌 { $value }입니다. 이유: { $reason ->
     [comma-groups] 모든 쉼표 뒤에 숫자가 세 개씩 있습니다
     [point-groups] 유로 금액에는 소수점 아래 세 자리가 없습니다
     [file] 파일의 다른 열에서 소수점을 이렇게 씁니다
    *[decimal-point] 점은 보통 소수점입니다
-}. 틀렸다면 숫자와 소수점만으로 쓰세요. 숫자가 아니라면 --column "{ $column }=text"를 쓰세요(또는 category, drop)
+}. 틀렸다면 숫자와 소수점만으로 쓰세요
+column-numbers-ambiguous = { numbers-ambiguous }. 숫자가 아니라면 --column "{ $column }=text"를 쓰세요(또는 category, drop)
+target-numbers-ambiguous = { numbers-ambiguous }. 클래스라면 --task multiclass를 쓰세요
 column-category-one = 값이 { $category }이면 1, 아니면 0
 column-category = 범주 { $count }개마다 특성 하나
 column-date = 날짜의 각 부분을 숫자로
+column-date-order = 날짜의 각 부분을 숫자로({ $order ->
+    [month] 월
+   *[day] 일
+} 먼저로 읽음)
 column-text = 글자의 나열을 특성 { $count }개로
 column-empty = 뺐습니다: 값이 있는 훈련 행이 없습니다
 column-same-digits = 뺐습니다: 모든 훈련 행의 값이 앞 15자리까지 같고, 그보다 긴 숫자는 쓸 수 없습니다
