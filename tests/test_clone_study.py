@@ -84,6 +84,7 @@ def test_a_study_of_a_model_that_is_cloned(tmp_path: Path) -> None:
     assert [each.run for each in summary.baselines] == ["baselines/constant", "baselines/linear"]
     assert summary.recommendation and [each.kind for each in summary.regularizers][-1] == "treatment"
     assert all(trial.verdict and 0 <= (trial.score("validation") or -1) <= 1 for trial in found.trials)
+    assert summary.provenance and ", validation=validation" in summary.provenance.call
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "loss without penalties" in page
     costly = summary.costly_rows

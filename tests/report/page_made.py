@@ -140,6 +140,7 @@ def study_made(hostile: str = "", seeds: int = 1) -> tuple[StudySummary, list[Hi
             run=tiny,
             seed=0,
             share=0.25,
+            ranked=150,
             rows=(CostlyRow(row=7, loss=3.5, target=f"cat{hostile}", answer=f"dog{hostile}", text=f"a {hostile}"),),
         ),
     )

@@ -174,7 +174,7 @@ def test_costly_rows_are_pictures_or_texts() -> None:
     costly = summary.costly_rows
     assert costly is not None
     text = " ".join(main_of(summary).text.split())
-    assert "loses most on this row of 200: 25% of the validation loss." in text
+    assert "loses most on this row of 150: 25% of the validation loss." in text
     assert "target cat, predicted dog, loss 3.50, row 7" in text
     picture = tuple(msgspec.structs.replace(row, picture="iVBO", text="") for row in costly.rows)
     shown = msgspec.structs.replace(costly, share=None, rows=picture)
@@ -387,6 +387,9 @@ def test_the_command_makes_the_same_study_again() -> None:
     assert found.command[5:] == ("--target", "sick", "--on-bad-row", "skip", "--seeds", "2", "--only", "sizes/*")
     arrays = study_provenance((np.ones(3), np.ones(3)), LITTLE)
     assert arrays.command == () and arrays.call == "gengap.study((X, y), 'plan.toml')"
+    held_out = study_provenance("a.npz", "quick", rows={"validation": "b.npz", "groups": np.ones(3)})
+    assert held_out.command == ()
+    assert held_out.call == "gengap.study('a.npz', 'quick', validation='b.npz', groups=groups)"
     assert set(found.versions) == {"gengap", "python", "keras", "jax", "numpy", "scikit-learn"}
 
 

@@ -44,12 +44,14 @@ class CostlyRows(msgspec.Struct, frozen=True, kw_only=True):
         run: The run.
         seed: Its seed.
         share: Share of the validation loss that these rows have, if no loss is negative.
+        ranked: How many validation rows were looked at: of very many, evenly spaced ones.
         rows: The rows, the highest loss first.
     """
 
     run: str
     seed: int
     share: float | None
+    ranked: int
     rows: tuple[CostlyRow, ...]
 
 
@@ -97,7 +99,7 @@ def find_costly_rows(
         )
         for place, number, picture, text in zip(chosen, numbers, pictures, texts, strict=True)
     )
-    return CostlyRows(run=run, seed=seed, share=share, rows=tuple(rows))
+    return CostlyRows(run=run, seed=seed, share=share, ranked=len(outputs), rows=tuple(rows))
 
 
 def _pictures(rows: Rows, numbers: np.ndarray, shown: ShownInput) -> list[str]:

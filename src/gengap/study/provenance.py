@@ -27,8 +27,11 @@ def study_provenance(
     data: DataSpec | None = None,
     run: RunSpec | None = None,
     model: ModelFunction | ModelSource | None = None,
+    rows: Mapping[str, Any] | None = None,
 ) -> Provenance:
     """Return versions, and how to call `gengap.study` again. Secrets in an address are left out.
+
+    `rows` are further rows that were given from Python, and groups, by the argument's name.
 
     >>> found = study_provenance("collider", "quick", DataSpec(train=200), RunSpec(seeds=3, max_epochs=5))
     >>> " ".join(found.command)
@@ -39,12 +42,12 @@ def study_provenance(
     options = DataSpec.of(data).changed() | RunSpec.of(run).changed()
     if model is not None and model.importable:
         options["model"] = model.name
-    has_name = isinstance(source, (str, os.PathLike)) and not any(map(callable, options.values()))
+    has_name = isinstance(source, (str, os.PathLike)) and not any(map(callable, options.values())) and not rows
     return Provenance(
         versions={"gengap": import_module("gengap").__version__, "python": platform.python_version()} | _versions(),
         cores=usable_cores(),
         command=tuple(_command(source, plan, options)) if has_name else (),
-        call=_call(source, plan, options),
+        call=_call(source, plan, options, rows or {}),
     )
 
 
@@ -83,18 +86,21 @@ def _command(source: str | os.PathLike[str], plan: Any, options: Mapping[str, An
             yield from (f"--{name.replace('_', '-')}", str(each))
 
 
-def _call(source: Any, plan: Any, options: Mapping[str, Any]) -> str:
+def _call(source: Any, plan: Any, options: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """Return the call from Python."""
-    if isinstance(source, (str, os.PathLike)):
-        rows = repr(redact_address(os.fspath(source)))
-    else:
-        rows = "(X, y)" if isinstance(source, tuple) else "table"
+    rows = _shown(source, "(X, y)" if isinstance(source, tuple) else "table")
     values = {
         name: getattr(value, "__name__", name) if callable(value) else repr(value)
         for name, value in options.items()
     }
+    values |= {name: _shown(value, name) for name, value in given.items()}
     keywords = "".join(f", {name}={value}" for name, value in values.items())
     return f"gengap.study({rows}, {_plan_name(plan)!r}{keywords})"
+
+
+def _shown(value: Any, name: str) -> str:
+    """Return a path or address as Python writes it, and the name of anything else."""
+    return repr(redact_address(os.fspath(value))) if isinstance(value, (str, os.PathLike)) else name
 
 
 def _plan_name(plan: Any) -> str:

@@ -101,7 +101,8 @@ def study(
     held_out = _given_validation(options)
     data, run = _with_options(data, run, options)
     model = find_model(run.model) if run.model is not None else None
-    provenance = study_provenance(source, plan, data, run, model)
+    given = {name: each for name, each in (("validation", held_out), ("groups", groups)) if each is not None}
+    provenance = study_provenance(source, plan, data, run, model, given)
     cluster = Cluster.of(run.backend, run.address)
     cloned = model is not None and not isinstance(model, ModelFunction)
     if not cloned:
