@@ -179,7 +179,7 @@ def test_costly_rows_are_pictures_or_texts() -> None:
     picture = tuple(msgspec.structs.replace(row, picture="iVBO", text="") for row in costly.rows)
     shown = msgspec.structs.replace(costly, share=None, rows=picture)
     page = main_of(msgspec.structs.replace(summary, costly_rows=shown))
-    assert "loses most on this row of 200. Check" in " ".join(page.text.split())
+    assert "loses most on this row of 150. Check" in " ".join(page.text.split())
     (image,) = [attributes for tag, attributes in page.tags if tag == "img"]
     assert image == {"src": "data:image/png;base64,iVBO", "alt": "validation row 7"}
 
