@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import re
 import tomllib
 from importlib import import_module
@@ -54,6 +55,13 @@ def test_public_names_are_these() -> None:
         assert getattr(gengap, name).__doc__
     with pytest.raises(AttributeError, match="'gengap' has no attribute 'overfit'"):
         gengap.overfit  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_dir_and_help_show_what_is_public() -> None:
+    assert set(dir(gengap)) == {*gengap.__all__, "__version__"}
+    for name in ("check", "diagnose", "study"):
+        text = pydoc.plain(pydoc.render_doc(getattr(gengap, name)))
+        assert text.index("Args:") < text.index("PACKAGE CONTENTS")
 
 
 def documented() -> set[str]:

@@ -87,3 +87,8 @@ def __getattr__(name: str) -> object:
     value = module if _HOMES[name] == f"gengap.{name}" else getattr(module, name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return [*__all__, "__version__"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from analysis.outcomes_made import ROWS, Y, logits, outcomes, size_trials
@@ -15,6 +16,7 @@ from gengap.models.treatments import L2
 from gengap.plan import Trial
 from gengap.report.conclusions import curve_messages, recommendation_messages
 from gengap.stats.permutation import PermutationTest
+from gengap.text.catalog import Message
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
 NOISE = np.random.default_rng(0).normal(size=ROWS)
@@ -45,6 +47,17 @@ def test_a_recommended_size_is_told_once() -> None:
     assert summary.sizes is not None and summary.recommendation is not None
     assert summary.sizes.smallest == summary.recommendation.run
     assert not any(code.startswith("conclusion-size") for part in codes(found) for code in part)
+
+
+def test_no_other_size_stands_beside_a_recommended_one() -> None:
+    summary = summary_of(outcomes(size_trials(0.2, 0.6, 0.6)))
+    assert summary.sizes is not None and summary.recommendation is not None
+    first = summary.sizes.results[0].run
+    nothing = Message("conclusion-nothing-learnt", {"measure": "auc", "value": 0.5, "p_value": 0.4})
+    for changes in ({"run": first}, {"run": "regularizers/l2", "why": nothing}):
+        chosen = msgspec.structs.replace(summary.recommendation, **changes)
+        shown = recommendation_messages(msgspec.structs.replace(summary, recommendation=chosen))
+        assert not any(each.code.startswith("conclusion-size") for each in shown)
 
 
 def without_skill(baseline: np.ndarray) -> TrialResults:

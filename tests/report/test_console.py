@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
+from gengap.analysis import BaselineResult
 from gengap.analysis.summary import StudySummary, TrialSummary
 from gengap.diagnose.verdict import Verdict
 from gengap.history import History
@@ -68,6 +70,27 @@ def test_the_report_fits_the_console(width: int) -> None:
         assert part in text, part
     assert "dropout" in text and "…" in text and "regul" in text
     assert text.count("combined") == 1 and "\n\n\n" not in text
+
+
+def test_a_mean_with_a_long_name_is_called_one() -> None:
+    runs = ("better/Ensemble", "regularizers/dropout", "baselines/trees")
+    mean = BaselineResult(run=" + ".join(runs), loss=0.5, accuracy=0.7)
+    short = BaselineResult(run="a + b", loss=0.5, accuracy=0.7)
+    for mixture, name in ((mean, "mean of several models"), (short, "a + b ")):
+        found = msgspec.structs.replace(summary(trial("sizes/Tiny")), mixtures=(mixture,))
+        assert any(line.startswith(name) for line in shown(results_table(found)).splitlines())
+
+
+def test_r2_is_named_in_narrow_tables() -> None:
+    numbers = msgspec.structs.replace(summary(trial("sizes/Tiny")), task="regression")
+    assert "R²" in shown(results_table(numbers)) and "score" not in shown(results_table(numbers))
+
+
+def test_another_name_of_a_trial_leads_to_its_first_one() -> None:
+    lines = shown(plan_table(load_plan("quick"), 28)).splitlines()
+    assert lines[0].strip() == "Plan quick: 8 trials, standardised features"
+    (line,) = (line for line in lines if line.startswith("regularizers/Tiny"))
+    assert line.split(maxsplit=1)[1].strip() == "same as sizes/Tiny"
 
 
 def test_an_unlikely_verdict_names_the_other_one() -> None:

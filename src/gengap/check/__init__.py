@@ -87,3 +87,4 @@ class _CallableCheck(ModuleType):
 
 
 sys.modules[__name__].__class__ = _CallableCheck
+__doc__ = check.__doc__  # what `help(gengap.check)` shows first

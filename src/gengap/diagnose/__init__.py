@@ -178,3 +178,4 @@ class _CallableDiagnose(ModuleType):
 
 
 sys.modules[__name__].__class__ = _CallableDiagnose
+__doc__ = diagnose.__doc__  # what `help(gengap.diagnose)` shows first

@@ -132,9 +132,11 @@ def _sizes(summary: StudySummary) -> Iterator[Message]:
 
 
 def _smallest_size(summary: StudySummary) -> Iterator[Message]:
-    """Yield which size is enough, unless it is the recommended model or larger sizes are better."""
+    """Yield which size is enough, unless larger sizes are better or a size is the recommended model."""
     sizes, chosen = summary.sizes, summary.recommendation
-    if sizes is not None and chosen is not None and not sizes.still_improving and sizes.smallest != chosen.run:
+    if sizes is None or chosen is None or sizes.still_improving:
+        return
+    if chosen.why.code != "conclusion-nothing-learnt" and chosen.run not in {each.run for each in sizes.results}:
         yield sizes.finding
 
 

@@ -45,7 +45,8 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, user_models: TrialMo
     trials = (*(plan.growth.size_trials() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
     count = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
-    title = f"Plan {plan.name}: {count}{grows}, {plan.preparation} features"
+    preparation = "standardised" if plan.preparation == "standardise" else plan.preparation
+    title = f"Plan {plan.name}: {count}{grows}, {preparation} features"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     size = "size" if user_models is not None and user_models.clones else "hidden layers"
     for column in ("run", size, "treatments"):
@@ -58,13 +59,15 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, user_models: TrialMo
         known = user_models.known_trial(trial).parameters if user_models else None
         parameters = trial.parameters(features, outputs) if known is None else known
         table.add_row(
-            Text("\n".join(trial.runs)),
+            Text(trial.run),
             size_text(trial),
             Text(" + ".join(map(str, trial.treatments))),
             f"{parameters:,}",
             f"{recipe.max_epochs:,}",
             f"{patience:,}" if patience < recipe.max_epochs else "",
         )
+        for alias in trial.aliases:
+            table.add_row(Text(alias), Text(f"same as {trial.run}"))
     table.caption, table.caption_justify = growth_text(plan.growth) if plan.growth else None, "left"
     return table
 

@@ -88,7 +88,7 @@ def _indented(text: str) -> Padding:
 def results_table(summary: StudySummary, width: int = 80) -> Table:
     """Return a table with one line for each trial, baseline and mixture, for a console of `width` characters."""
     wide = width >= WIDE
-    score = ("R²" if summary.task == "regression" else "accuracy") if wide else "score"
+    score = "R²" if summary.task == "regression" else "accuracy" if wide else "score"
     seeds = len({trial.seed for trial in summary.trials}) > 1
     best = "best epoch" if wide else "best\nepoch"
     numbers = ["RMSE", "MAE"] * (summary.task == "regression")
@@ -120,6 +120,7 @@ def _lowest(summary: StudySummary) -> str | None:
 def _rows(summary: StudySummary, seeds: bool, wide: bool) -> Iterator[Row]:
     """Yield the cells of each trial, then those of each baseline and mixture."""
     errors = {rank.run: rank.error for rank in summary.ranks}
+    names = _names(summary)
     for trial in summary.trials:
         yield (
             trial.run,
@@ -137,13 +138,23 @@ def _rows(summary: StudySummary, seeds: bool, wide: bool) -> Iterator[Row]:
         empty = [MISSING] * (3 + seeds)
         loss = _with_error(each.loss, errors.get(each.run))
         yield (
-            each.run,
+            names[each.run],
             *empty,
             loss,
             *_in_units(summary, {"rmse": each.rmse, "mae": each.mae}),
             percent(score, 1),
             "",
         )
+
+
+def _names(summary: StudySummary) -> dict[str, str]:
+    """Return how the table names each baseline and mixture: a mean with a long name is called one."""
+    names = {each.run: each.run for each in (*summary.trials, *summary.baselines)}
+    longest, chosen = max(map(len, names), default=0), summary.recommendation
+    for each in summary.mixtures:
+        count = f"{len(chosen.members)}" if chosen is not None and chosen.run == each.run else "several"
+        names[each.run] = each.run if len(each.run) <= longest else f"mean of {count} models"
+    return names
 
 
 def _in_units(summary: StudySummary, metrics: Mapping[str, float | None]) -> tuple[str, ...]:

@@ -20,3 +20,4 @@ class _CallablePackage(ModuleType):
 
 
 sys.modules[__name__].__class__ = _CallablePackage
+__doc__ = (study.__doc__ or "").partition(">>>")[0]  # what `help(gengap.study)` shows first
