@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -256,3 +257,92 @@ def test_an_objective_is_a_loss_unless_it_is_below_zero(tmp_path: Path) -> None:
             "".join(f"epoch {i} train objective: {sign * i} val objective: {sign * i}\n" for i in range(1, 6))
         )
         assert choose_curves(read(path)[0]).higher_is_better is (sign < 0)
+
+
+def matlab(name: str, values: list[str]) -> str:
+    rows = [
+        f"  Columns {k + 1} through {k + 4}\n\n    {'    '.join(values[k : k + 4])}\n"
+        for k in range(0, len(values), 4)
+    ]
+    return f">> {name}\n\n{name} =\n\n" + "\n".join(rows) + "\n"
+
+
+def r_list(name: str, values: list[str]) -> str:
+    return (
+        f"${name}\n"
+        + "".join(f" [{k + 1}] {' '.join(values[k : k + 4])}\n" for k in range(0, len(values), 4))
+        + "\n"
+    )
+
+
+def r_vector(name: str, values: list[str]) -> str:
+    return f"> fit$metrics${name}\n" + r_list(name, values).split("\n", 1)[1]
+
+
+def numpy_array(name: str, values: list[str]) -> str:
+    return f"{name}: [{' '.join(values[:3])}\n {' '.join(values[3:])}]\n"
+
+
+@settings(max_examples=40, deadline=None)
+@given(losses=LOSSES, form=st.sampled_from((matlab, r_list, r_vector, numpy_array)))
+def test_vectors_are_read_as_languages_show_them(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], form: Callable[[str, list[str]], str]
+) -> None:
+    text = form("train_loss", [f"{loss / 2:.5f}" for loss in losses]) + form(
+        "val_loss", [f"{x:.4f}" for x in losses]
+    )
+    assert read_text(tmp_path_factory.mktemp("run"), text, "session.txt") == losses
+
+
+@settings(max_examples=25, deadline=None)
+@given(losses=LOSSES, bar=st.booleans())
+def test_a_heading_holds_for_a_line_whose_epoch_stands_behind_its_values(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], bar: bool
+) -> None:
+    text = ""
+    for i, loss in enumerate(losses):
+        text += (
+            f"10:{i:02d}:00 (INFO): mae: 0.9{i}, loss: {loss / 2:.4f}, lr: 1.00e-04, epoch: {i}.5000, step: {i}50\n"
+        )
+        text += f"10:{i:02d}:30 (INFO): Evaluating on val.\n"
+        text += "device 0: 100%|██████████| 20/20 [00:05<00:00,  3.8it/s]\n" if bar else ""
+        text += f"10:{i:02d}:40 (INFO): mae: 0.8{i}, loss: {loss:.4f}, epoch: {i + 1}.0000\n"
+    assert read_text(tmp_path_factory.mktemp("run"), text) == losses
+
+
+CARD = """# wav2vec2
+
+It achieves the following results on the evaluation set:
+- eval_loss: 0.9860
+- eval_wer: 0.3797
+- epoch: 9.73
+- step: 12300
+"""
+
+
+def test_the_last_evaluation_of_a_model_card_is_no_curve(tmp_path: Path) -> None:
+    with pytest.raises(GengapError):
+        read_text(tmp_path, CARD, "README.md")
+
+
+@pytest.mark.parametrize("item", ["{i}. Net{i}{i}\n   - ", "{i}) Conv with 300 epoch {k} subject\n\n"])
+def test_items_of_a_list_are_models_and_no_epochs(item: str, tmp_path: Path) -> None:
+    names = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+    text = "".join(
+        item.format(i=i, k=1 + i // 4).replace("Net", name).replace("Conv", name)
+        + f"Training Loss: 0.{i}1\n   - Validation Loss: 0.{i}5\n\n"
+        for i, name in enumerate(names, 1)
+    )
+    with pytest.raises(GengapError):
+        read_text(tmp_path, text, "README.md")
+
+
+def test_all_combinations_of_settings_are_a_search(tmp_path: Path) -> None:
+    lines = [f"units={u}, sigma={s}, Val MAE={(u + s) / 99:.4f}\n" for u in (10, 15, 50) for s in (0.1, 0.5, 1.0)]
+    with pytest.raises(GengapError):
+        read_text(tmp_path, "".join(lines))
+
+
+def test_numbers_that_come_again_beside_a_curve_are_no_search(tmp_path: Path) -> None:
+    lines = [f"phase={i // 4} stall={i % 3} val_loss={1 / (i + 1):.4f}\n" for i in range(12)][:-1]
+    assert len(read_text(tmp_path, "".join(lines))) == 11

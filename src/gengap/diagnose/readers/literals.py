@@ -1,7 +1,7 @@
 """Printed Python values between lines of text: a history's dict of lists, or lists by name.
 
 {'loss': [0.9, 0.5], 'val_loss': [1.0, 0.7]}         print(history.history), on one line or on several
-train_losses = [0.9, tensor(0.5)]                    lists, each by its name
+train_losses = [0.9, tensor(0.5)]                    lists, each by its name; also as `vectors` has them
 
 They are read with `ast.literal_eval`, which runs nothing. `tensor(...)`, `np.float64(...)` and `array(...)` are
 their values, `nan` and `inf` are numbers.
@@ -17,6 +17,7 @@ from typing import Any
 
 from gengap.diagnose.metric_names import parse, split_and_metric
 from gengap.diagnose.readers.documents import items, read_nested
+from gengap.diagnose.readers.vectors import vectors_as_lists
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
@@ -34,7 +35,7 @@ WORDS = re.compile(r"(?<![\w'\"])(nan|inf|NaN|Infinity)(?![\w'\"])")
 
 def has_literals(head: str) -> bool:
     """Return whether text may hold printed dicts of lists, or lists by name."""
-    return START.search(head) is not None or LIST.search(head) is not None
+    return START.search(head) is not None or LIST.search(vectors_as_lists(head)) is not None
 
 
 def read_literals(text: str, file: str) -> list[Log]:
@@ -111,7 +112,7 @@ def _lists(text: str) -> dict[str, list[float]]:
     """Return lists of numbers by their names, without names that come again: those have a list for each epoch."""
     found: dict[str, list[float]] = {}
     names: Counter[str] = Counter()
-    for each in LIST.finditer(text):
+    for each in LIST.finditer(vectors_as_lists(text)):
         name = each[1].strip()
         values = [_cell(cell) for cell in _unwrapped(each[2]).split(",")]
         names[name] += 1

@@ -15,25 +15,19 @@ from gengap.diagnose.readers.console.line_values import Named
 from gengap.diagnose.readers.console.phrases import metric_name, split_of, splits_in_order
 from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text, without_bars
-from gengap.diagnose.readers.console.table_reader import NONE, RULE, TableReader, role
+from gengap.diagnose.readers.console.table_reader import LABEL, NONE, RULE, TableReader, is_label, role
 from gengap.diagnose.readers.console.template import FINAL, Template, parse_template
 
 FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those that come again
 MOST_TEMPLATES = 100_000  # that are remembered
 BAR = " in a bar"  # behind the form of values that show progress
-LABEL = re.compile(r"[^\W\d_]{2}")
+ITEM = re.compile(r"\s*\d+[.)]\s+(?!epoch)[^\W\d_]", re.IGNORECASE)  # 2. VGG16
 EMPTY = NONE - {"nan"}
-OVERALL = NONE | {"all", "mean", "total", "average", "overall"}
 MOST_NUMBERS = 300  # of a line that is no row of a table
 
 
 def _decimals(number: str) -> int:
     return len(number) - number.find(".") if "." in number else 0
-
-
-def _is_label(cell: str) -> bool:
-    """Return whether a cell names something that is no split, such as a class."""
-    return LABEL.match(cell) is not None and cell.lower() not in OVERALL and split_of(cell) is None
 
 
 class Collector:
@@ -73,6 +67,7 @@ class Collector:
         self._heading: str | None = None  # the split of a heading on the line above
         self._table_split: str | None = None  # that of a heading above the present table
         self._metric_above = ""  # the metric that the heading above names
+        self._lent = False  # whether the split of the heading above counts for one line more
         self._labelled = False  # whether lines below the present heading name their split themselves
         self._state: tuple[Form, tuple[str, ...]] | None = None  # of a bar that the next line is written over
 
@@ -131,11 +126,13 @@ class Collector:
 
     def _take_form(self, form: Form, numbers: tuple[str, ...]) -> None:
         template = form.template
+        above = self._heading_of(template)
         if form.epoch >= 0:
             if (number := n.counted(numbers[form.epoch])) is not None:
                 self.rows.move_to_epoch(number)
         elif template.places and not (form.counts_only and self.rows.at[0] >= 0):
             self._place(template, numbers)
+        self._lend(above)
         if template.context is not None or self.rows.context is not None:
             self._head(template)
         if template.bare >= 0 and self._metric_above:
@@ -200,8 +197,10 @@ class Collector:
         """Take the places and values of a line."""
         self.sentences = self.sentences or template.sentence or template.code
         self.no_gain = self.no_gain or template.no_gain
+        above = self._heading_of(template)
         if template.places:
             self._place(template, found)
+        self._lend(above)
         self._head(template)
         if template.bare >= 0 and self._metric_above:
             self._take_bare(found[template.bare])
@@ -210,6 +209,17 @@ class Collector:
             self._note_decimals(texts, found)
             if held_out := split_of_bar(template, stands_in_bar(template, found)):
                 self.rows.context, self._labelled = held_out, True
+
+    def _heading_of(self, template: Template) -> str | None:
+        """Return the split of the heading above a line whose epoch stands behind its values: it still counts."""
+        if self._lent:
+            self.rows.context, self._lent = None, False
+        return self.rows.context if template.late and self.rows.points and self.rows.context != FINAL else None
+
+    def _lend(self, above: str | None) -> None:
+        """Put the split of a heading back for one line, if the line's epoch ended it."""
+        if above is not None and self.rows.context is None:
+            self.rows.context, self._lent, self._labelled = above, True, False
 
     def _take_bare(self, text: str) -> None:
         """Take the number of an epoch whose metric only the heading above names."""
@@ -269,7 +279,7 @@ class Collector:
         template = self._templates[texts] = parse_template(texts)
         if (
             not template.values
-            and not template.places
+            and (not template.places or ITEM.match(line))
             and len(self._templates) < FREE_TEMPLATES
             and LABEL.search(line)
         ):
@@ -352,7 +362,7 @@ class Collector:
         held_out = lower[:2] == ["e", "#"]  # spaCy's table: all but the losses are scores on the development set
         split = next((split_of(cell) for cell in cells if not n.NUMBER.fullmatch(cell) and split_of(cell)), None)
         split = split or (None if self._table_split == "train" else self._table_split)
-        if not any(map(role, names)) and any(map(_is_label, cells)):
+        if not any(map(role, names)) and any(map(is_label, cells)):
             return True  # a row for each class
         self.rows.overwritten, self.rows.new = False, True
         places: set[str] = set()

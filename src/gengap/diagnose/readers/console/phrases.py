@@ -61,6 +61,7 @@ COUNTED |= {
     "parameters",
     "line",
     "lineno",
+    "device",
     "version",
     "classes",
     "gpu",
@@ -103,6 +104,7 @@ EVALUATION = (
 )  # phrases of frameworks that say "validation" without the word
 BETWEEN = {"on", "in", "for", "of", "на", "по", "sur", "en", "de", "su", "auf", "bei"}  # a metric and its split
 LEARNING_RATE = ("learning", "rate")
+PREPOSITIONS = {"with", "and", "or", "the", "than", "by"}  # name nothing
 OF = {"of", "for"}  # before a word that is no split, they make a score that of a class
 EVALUATED = {"eval", "evaluation", "evaluating"}  # what is done with a set that another word names
 QUOTES = re.compile(
@@ -261,7 +263,7 @@ def metric_name(segment: str) -> str | None:
     found = set(words(" ".join([*listed[-3:], *taken])))
     last = LOGGED_BY.sub("", taken[-1])
     ends = set(words(last if is_metric(last) else taken[-1])[-1:])
-    if ends == {"cost"} and found & TIMED:
+    if (ends and ends <= PREPOSITIONS) or (ends == {"cost"} and found & TIMED):
         return None
     if "last" in found and not any(map(is_metric, words(" ".join(taken)))):  # loss: 0.5, last: 0.6
         return None

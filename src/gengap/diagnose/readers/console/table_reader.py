@@ -20,6 +20,8 @@ MARK = re.compile(r"\s*\[(?:\s*\d+%\s*|-+)\]\s+")  # [   10%      ], before a ro
 QUOTED = re.compile(r"(?:>\s?)+|\*\*")  # > | 1 | **0.5** |
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--", "#na#"}
 TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
+LABEL = re.compile(r"[^\W\d_]{2}")
+OVERALL = NONE | {"all", "mean", "total", "average", "overall"}
 LONGEST_NAME = 60
 LETTERS = {"p": "precision", "r": "recall", "f": "f1"}  # columns of a parser, all three on held-out rows
 HELD_OUT_MARK = " h"  # behind a row of held-out rows: Vowpal Wabbit
@@ -263,3 +265,8 @@ def _without_header(line: str) -> tuple[list[str], list[str]] | None:
 def role(name: str) -> str | None:
     """Return what a column counts: "epoch", "step" or "count"; None for other columns."""
     return COUNTERS.get(name.lower()) or counter(name)
+
+
+def is_label(cell: str) -> bool:
+    """Return whether a cell names something that is no split, such as a class."""
+    return LABEL.match(cell) is not None and cell.lower() not in OVERALL and split_of(cell) is None

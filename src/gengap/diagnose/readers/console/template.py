@@ -39,6 +39,7 @@ EPOCH_OF_SPLIT = re.compile(r"\s*(?:train|val|valid|eval|test)\w*:\s*", re.I)  #
 FINAL_HEADING = re.compile(
     r"\W*(?:final\s+(?:epoch|results?|evaluation|metrics?|scores?|performance)|(?:wandb:\s*)?run\s+summary)\b", re.I
 )
+RESULTS_HEADING = re.compile(r"\bachieves the following results\b", re.I)  # in each model card of the Trainer
 BESIDE_SPLITS = {"phase", "set", "data", "dataset", "split", "epochs", "results", "history", "curve"}
 FINAL = "final"  # the context of values that were logged before
 SAID = re.compile(r"\b(?:is|was|were)\s+$")
@@ -71,6 +72,7 @@ class Template:
         evaluation: Whether it has values of training and of held-out rows.
         no_gain: Whether it says that an epoch did not improve.
         metric: The split and metric that a heading names, as `metric_names` reads it; "" for none.
+        late: Whether the place stands behind the values: `loss: 0.5, epoch: 1.0`.
         bare: The number without a name that follows an epoch or step: `Iter 100: 0.9`; -1 for none.
     """
 
@@ -85,6 +87,7 @@ class Template:
     no_gain: bool = False
     metric: str = ""
     bare: int = -1
+    late: bool = False
 
 
 def parse_template(texts: Sequence[str]) -> Template:
@@ -101,7 +104,7 @@ def parse_template(texts: Sequence[str]) -> Template:
     values = values or values_before_names(texts)
     placed = {place.number for place in places if place.kind != "count"}
     values = [named for named in values if named.number not in placed]
-    context = None if values or not _is_heading(line) else FINAL if FINAL_HEADING.match(line) else split_of(line)
+    context = None if values else _context(line)
     best = next((i for i, phrase in enumerate(phrases) if phrase.name.lower() == "best"), -1)
     sentence = any(SAID.search(texts[named.number]) for named in values)
     title = context is not None and _is_title(line)
@@ -109,6 +112,8 @@ def parse_template(texts: Sequence[str]) -> Template:
     evaluation = "train" in splits and not splits.isdisjoint(HELD_OUT)
     metric = _metric_of_heading(line, context) if context else ""
     bare = -1 if values else _bare_value(texts, phrases, places)
+    named = [place.number for place in places if place.kind in ("epoch", "step")]
+    late = bool(named and values) and min(named) > values[0].number
     return Template(
         tuple(places),
         tuple(values),
@@ -119,7 +124,15 @@ def parse_template(texts: Sequence[str]) -> Template:
         evaluation=evaluation,
         metric=metric,
         bare=bare,
+        late=late,
     )
+
+
+def _context(line: str) -> str | None:
+    """Return the split of the lines below a heading, or `FINAL`; None for other lines."""
+    if RESULTS_HEADING.search(line):
+        return FINAL
+    return None if not _is_heading(line) else FINAL if FINAL_HEADING.match(line) else split_of(line)
 
 
 def _metric_of_heading(line: str, split: str) -> str:

@@ -6,6 +6,8 @@ a setting that changes from line to line, or a name of its own above each.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -24,6 +26,8 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
     curves = [columns[name] for name in keys]
     if not curves:
         return False
+    if _share_places(found, curves) and _have_names(found, curves):
+        return False
     alone = all(len(column.rows) < 2 for column in curves)
     if max(_places(found.rows.epoch), _places(found.rows.step)) > (not alone):
         unknown = not any(map(_is_known, curves))
@@ -33,13 +37,37 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
         )
     named = _have_names(found, curves)
     settings = _are_ordered_by_settings(curves, columns.values())
-    return _are_logged_again(found, curves) and not named and not settings
+    return _are_logged_again(found, curves) and not (named or settings or _are_of_a_grid(curves, columns.values()))
 
 
 def _places(cells: Sequence[float]) -> int:
     """Return at how many epochs or steps there are rows."""
     at = np.asarray(cells, np.float64)
     return len(np.unique(at[np.isfinite(at)]))
+
+
+def _share_places(found: Collector, curves: Sequence[Column]) -> bool:
+    """Return whether a curve has several values at one epoch and step."""
+    places = np.stack([np.asarray(cells, np.float64) for cells in (found.rows.epoch, found.rows.step)])
+    places = np.nan_to_num(places, nan=-1.0)
+    rows = (np.asarray(column.rows, np.int64) for column in curves)
+    return any(len(np.unique(places[:, at], axis=1).T) < NAMED * len(at) for at in rows if len(at) > 1)
+
+
+def _are_of_a_grid(curves: Sequence[Column], columns: Iterable[Column]) -> bool:
+    """Return whether a curve has each combination of several settings equally often: `rbfs=10, sigma=0.1`."""
+    rows = max((column.rows for column in curves), key=len)
+    settings = []
+    for column in columns:
+        logged = dict(zip(column.rows, column.values, strict=True))
+        if _is_known(column) or parse(column.canonical) is None or not logged.keys() >= set(rows):
+            continue
+        values = [logged[row] for row in rows]
+        if 2 <= len(set(values)) <= len(values) / 2:
+            settings.append(values)
+    combinations = Counter(zip(*settings, strict=True))
+    complete = len(combinations) == math.prod(len(set(values)) for values in settings)
+    return len(settings) > 1 and complete and len(set(combinations.values())) == 1
 
 
 def _are_logged_again(found: Collector, curves: Sequence[Column]) -> bool:

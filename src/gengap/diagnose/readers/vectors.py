@@ -1,0 +1,46 @@
+"""Vectors as languages show them, as lists by name: those of MATLAB and Octave, of R, and of NumPy.
+
+valLoss =                     $val_loss                  val_losses: [0.91 0.85
+  Columns 1 through 8          [1] 0.91 0.85              0.77]
+    0.91  0.85  ...            [9] 0.77
+"""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBERS = rf"(?:{_NUMBER}|NaN|NA)(?:[ \t]+(?:{_NUMBER}|NaN|NA))*"
+_GAP = r"[ \t]*\n(?:[ \t]*\n)?"
+MATLAB = re.compile(
+    rf"^[ \t]*(\w[\w.]*)[ \t]*={_GAP}((?:(?:[ \t]*Columns?[ \t]\d+(?:[ \t](?:through|to|and)[ \t]\d+)?:?{_GAP})?"
+    rf"[ \t]*{_NUMBERS}(?:{_GAP}|[ \t]*\Z))+)",
+    re.MULTILINE,
+)
+R = re.compile(
+    rf"^(?:>[ \t]*)?(?:[\w.@$()]*\$)?([A-Za-z][\w.]*)[ \t]*\n((?:[ \t]*\[\d+\][ \t]+{_NUMBERS}[ \t]*(?:\n|\Z))+)",
+    re.MULTILINE,
+)
+NUMPY = re.compile(
+    rf"([A-Za-z_][\w /.-]{{0,60}}?)[ \t]*[:=][ \t]*\[[ \t]*({_NUMBER}(?:[ \t\n]+{_NUMBER}){{2,}})[ \t\n]*\]"
+)
+COLUMNS = re.compile(r"Columns?[^\n]*")
+INDEX = re.compile(r"^[ \t]*\[\d+\]", re.MULTILINE)
+
+
+def vectors_as_lists(text: str) -> str:
+    r"""Return a text whose vectors are lists.
+
+    >>> vectors_as_lists("$val_loss\n [1] 0.9 0.8\n [3] 0.7\n").strip()
+    'val_loss = [0.9, 0.8, 0.7]'
+    """
+    if "=" in text:
+        text = MATLAB.sub(lambda found: _list(found[1], COLUMNS.sub(" ", found[2])), text)
+    if "[1]" in text:
+        text = R.sub(lambda found: _list(found[1], INDEX.sub(" ", found[2])), text)
+    return NUMPY.sub(lambda found: _list(found[1], found[2]), text)
+
+
+def _list(name: str, numbers: str) -> str:
+    cells = ("nan" if cell.startswith("N") else cell for cell in numbers.split())
+    return f"{name} = [{', '.join(cells)}]\n"
