@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from analysis.outcomes_made import outcomes, size_trials
 from hypothesis import given
 from hypothesis import strategies as st
 
 import gengap
+from gengap.analysis import conclude
 from gengap.report.conclusions import conclusion_messages
 from gengap.stats.single_features import FeatureColumn, telling_features
 
@@ -69,3 +71,10 @@ def test_a_study_names_the_leak_before_everything_else(tmp_path: Path) -> None:
     assert said.startswith("churn_reason alone predicts the target") and "known" in said
     assert "churn_reason alone predicts" in Path(tmp_path, "study", "report.html").read_text()
     assert not gengap.study(frame.drop(columns="churn_reason"), **options).summary.leaks
+
+
+@pytest.mark.parametrize(("skill", "solved"), [(0.4, False), (40.0, True)])
+def test_next_steps_end_where_classes_are_predicted_almost_without_loss(skill: float, solved: bool) -> None:
+    made = outcomes(size_trials(skill / 4, skill / 3, skill / 2, skill))
+    found = conclude(made, 28, {"train": 1_000, "validation": 1_000, "test": 0}, {}).recommendation
+    assert found is not None and (not found.next_steps) == solved

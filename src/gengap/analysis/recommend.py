@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
+from gengap.analysis.leaks import too_good
 from gengap.analysis.results import Interval, Member, OpenInterval, OutOfFoldLosses, TrialResults, interval
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error
@@ -172,7 +173,7 @@ def recommend(
     verdicts: Mapping[str, Verdict],
     more_rows: LearningCurveForecast | None = None,
 ) -> Recommendation:
-    """Recommend the chosen model, and what to try next.
+    """Recommend the chosen model, and what to try next: nothing if classes are predicted almost without loss.
 
     Args:
         results: The finished trials.
@@ -183,7 +184,10 @@ def recommend(
         verdicts: Verdicts by run.
         more_rows: Forecast of the loss with more training rows.
     """
-    steps = list(_next_steps(results, chosen, sizes, effects, verdicts.get(chosen.run), more_rows))
+    solved = results.task.by_class and too_good(expected.loss[1], expected.constant_loss)
+    steps = (
+        [] if solved else list(_next_steps(results, chosen, sizes, effects, verdicts.get(chosen.run), more_rows))
+    )
     steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
     return Recommendation(
         run=chosen.run,

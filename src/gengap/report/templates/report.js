@@ -25,7 +25,8 @@ let data = null, printing = false;
 const say = (id) => data.labels[id];
 // plotly reads a few HTML tags in its texts; names are no markup.
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-const digits = (value) => (value === null || value === undefined ? "–" : value.toPrecision(4).replace("-", "−"));
+const digits = (value) => (value === null || value === undefined ? "–" : shortest(value).replaceAll("-", "−"));
+const shortest = (value) => (0 < Math.abs(value) && Math.abs(value) < 1e-4 ? value.toExponential(1) : value.toPrecision(4));
 const series = ({ values, epochs }) => ({ values, epochs: epochs ?? values.map((_, i) => i + 1) });
 
 // Each value's mean with those before it, weighted by half a Gaussian over epochs; null is a gap and stays one. A value
