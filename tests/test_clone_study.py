@@ -318,4 +318,4 @@ def test_nothing_is_learnt_if_no_run_beats_the_constant_answer() -> None:
     same = {name: constant + random.normal(size=200) * 0.1 for name in "abc"}
     assert better_than_constant(better, constant).learnt and not better_than_constant(same, constant).learnt
     assert better_than_constant(better, None).learnt
-    assert OwnLoss(has_classes=True).right(np.zeros((2, 3, 2)), Y) is not None
+    assert OwnLoss(has_classes=True).correct(np.zeros((2, 3, 2)), Y) is not None

@@ -204,7 +204,7 @@ SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_cla
             3,
             SPARSE,
             np.arange(40) % 4,
-            "y holds the label 3, but the model has outputs for 3 classes, with the labels",
+            "y holds the label 3, but the model has outputs for 3 classes. Use labels 0 to 2",
         ),
         (3, "sparse_categorical_crossentropy", np.arange(40) % 3 - 1, "y holds the label -1, but the model has"),
         (3, SPARSE, Y[:40, 0] / 2, r"y holds the label 0.5, but the model has outputs for 3 classes"),

@@ -155,7 +155,7 @@ def watch(
         ),
     ],
     port: Annotated[
-        int | None, number_option("Port on 127.0.0.1 (default: 8642, or a free one).", least=1, most=65535)
+        int | None, number_option("Port on 127.0.0.1 (default: 8642, or a free one).", minimum=1, maximum=65535)
     ] = None,
     lang: Language = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,

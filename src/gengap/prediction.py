@@ -74,7 +74,7 @@ def predict(
     numbers = pa.schema([pa.field(column, pa.float32(), nullable=False) for column in card.columns])
     needed = card.encoding.schema if card.encoding else numbers
     copied, batches = feature_batches(table, needed, progress, ids)
-    example = card.answers(np.zeros((1, max(len(card.classes), 1))))
+    example = card.predictions(np.zeros((1, max(len(card.classes), 1))))
     if twice := [name for name in copied.names if name in example]:
         called = f"{twice[0]!r} is what the model's own column is called"
         raise UsageError(f"{called}, so --id can't copy one of that name")
@@ -167,5 +167,5 @@ def _predictions(
             row = before + unread.row + 1
             raise BadRowError(origin, row, unread.column, unread.problem, unread.hint) from None
         before += len(raw)
-        answers = card.answers(model.outputs(x))
+        answers = card.predictions(model.outputs(x))
         yield pa.RecordBatch.from_arrays([*copied, *(pa.array(each) for each in answers.values())], schema=schema)

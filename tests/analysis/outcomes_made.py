@@ -82,7 +82,7 @@ def cross_validated(found: TrialResults, skills: Mapping[str, float], rows: int 
     for run, skill in skills.items():
         outputs = np.concatenate([logits(skill, seed) for seed in range(10, 10 + rows)])[:, None]
         y = np.tile(Y, rows)
-        right = BINARY.right(outputs, y)
+        right = BINARY.correct(outputs, y)
         assert right is not None
         constant = BINARY.constant_losses(Y, y)
         made[run] = OutOfFoldLosses(BINARY.row_losses(outputs, y), 1.0 - right, y=y, constant=constant)

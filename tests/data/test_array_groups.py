@@ -62,7 +62,7 @@ def test_groups_that_cannot_be_used_say_why(tmp_path: Path) -> None:
     cases: list[tuple[Any, Any, DataSpec, Any, str]] = [
         ((X, Y), None, spec, GROUPS[:9], r"groups: the shape is \(9,\) for 200 rows; expected \(200,\)"),
         ((X, Y), None, spec, np.full(200, np.nan), "groups: row 0 .* has no group"),
-        ((X, Y), held_out, spec, GROUPS, "groups are needed for both"),
+        ((X, Y), held_out, spec, GROUPS, "so both parts need groups"),
         ((X, Y), None, DataSpec(group="a"), None, "group 'a' names an array of an .npz file"),
         ((X, Y), None, DataSpec(group="a"), GROUPS, "group and groups are both given"),
         ((X, Y), None, spec, np.zeros(200), "found 1 group, expected at least one for each part"),
@@ -72,7 +72,7 @@ def test_groups_that_cannot_be_used_say_why(tmp_path: Path) -> None:
             load_given_rows(source, validation, data, groups=groups)
     with pytest.raises(SourceError, match=r"has no array 'a' of groups; it has x, y"):
         load_given_rows(tmp_path / "rows.npz", None, DataSpec(group="a"))
-    with pytest.warns(GengapWarning, match=r"groups: \d+ groups have training and validation rows"):
+    with pytest.warns(GengapWarning, match=r"groups: \d+ groups are in both training and validation"):
         load_given_rows((X, Y), held_out, spec, groups=(GROUPS, GROUPS[:40]))
     with pytest.raises(UsageError, match="groups: for a model that is cloned"):
         gengap.study("collider", groups=GROUPS)

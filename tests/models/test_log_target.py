@@ -100,7 +100,7 @@ def test_a_study_predicts_what_it_logged(tmp_path: Path) -> None:
     trial = next(each for each in found.trials if each.run == "logs/log")
     predict(tmp_path / "models" / "logs" / "log.keras", frame, tmp_path / "p.parquet", ids=["y"])
     predicted = pd.read_parquet(tmp_path / "p.parquet")
-    held = found.dataset.task.answers(found.dataset.validation.y[:, None])["prediction"]
+    held = found.dataset.task.predictions(found.dataset.validation.y[:, None])["prediction"]
     near = np.abs(predicted["y"].to_numpy()[:, None] - held).argmin(axis=0)
     errors = (predicted["prediction"] - predicted["y"]).to_numpy()[near] ** 2
     assert trial.metrics["validation"]["rmse"] == pytest.approx(errors.mean() ** 0.5, rel=1e-3)

@@ -112,6 +112,6 @@ def compare_all_metrics(
         logits = {run: each[..., 0] for run, each in outputs.items()}
         labels = y.reshape(-1)
         return compare(losses, logits, labels, against=against, loss=task.loss, weights=weights, units=units)
-    found = {run: by_unit(task.right(each, y), weights, units) for run, each in outputs.items()}
+    found = {run: by_unit(task.correct(each, y), weights, units) for run, each in outputs.items()}
     right = {run: each for run, each in found.items() if each is not None}
     return compare(losses, right=right or None, against=against, loss=task.loss)

@@ -54,7 +54,7 @@ class OutOfFoldLosses:
     @classmethod
     def of(cls, task: AnyTask, outputs: np.ndarray, y: np.ndarray) -> OutOfFoldLosses:
         """Return the losses that outputs (rows, outputs) have."""
-        right = task.right(outputs, y)
+        right = task.correct(outputs, y)
         return cls(task.row_losses(outputs, y), None if right is None else 1.0 - right, outputs, y)
 
 

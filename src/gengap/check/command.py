@@ -34,7 +34,7 @@ def check(
     ] = None,
     complexity: Annotated[str | None, typer.Option(metavar="NAME", help=COMPLEXITY_HELP)] = None,
     cv: Annotated[
-        int | None, number_option("Number of folds (default: 10 with fewer than 250 rows, 5 otherwise).", least=2)
+        int | None, number_option("Number of folds (default: 10 with fewer than 250 rows, 5 otherwise).", minimum=2)
     ] = None,
     scoring: Annotated[
         str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer (default: log loss or squared error).")
@@ -43,7 +43,7 @@ def check(
         float, number_option("The smallest change of the loss that matters; 0.01 is 1%.", whole=False, percent=True)
     ] = 0.01,
     jobs: Annotated[int | None, number_option("Fit N models at the same time; -1 for all cores.")] = None,
-    seed: Annotated[int, number_option("Seed of the folds and of the estimator.", least=0)] = 0,
+    seed: Annotated[int, number_option("Seed of the folds and of the estimator.", minimum=0)] = 0,
     fail_on: Annotated[
         list[str] | None,
         choice_option(get_args(VerdictName), help="Exit with 1 on this verdict; may be repeated."),

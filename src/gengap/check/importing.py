@@ -1,4 +1,4 @@
-"""From the command line's texts to an estimator and its complexity path. Nothing is ever unpickled."""
+"""Import the estimator that a command line names, and parse its parameters. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def literal(text: str) -> Any:
-    """Return the Python value that a text writes, or the text itself.
+    """Return the Python literal in a text, or else the text.
 
     >>> literal("5"), literal("None"), literal("(64, 64)"), literal("sqrt")
     (5, None, (64, 64), 'sqrt')
@@ -86,7 +86,7 @@ def literal(text: str) -> Any:
 
 
 def parse_complexity(text: str | None) -> str | tuple[str, list[Any]] | None:
-    """Return the path that `--complexity` names: a parameter, or a parameter and its values.
+    """Parse the value of `--complexity`: a parameter, or a parameter with its values.
 
     >>> parse_complexity("max_depth"), parse_complexity("alpha=10,1,0.1")
     ('max_depth', ('alpha', [10, 1, 0.1]))

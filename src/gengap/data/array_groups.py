@@ -30,11 +30,16 @@ class ArrayGroups:
     validation: np.ndarray | None = None
 
     def check(self, rows: int, validation: int | None) -> None:
-        """Raise UsageError unless there is a group for each row; None if validation rows are not given."""
+        """Raise UsageError unless there is a group for each row.
+
+        Args:
+            rows: Number of rows to split, or of training rows.
+            validation: Number of given validation rows; None without them.
+        """
         if validation is not None and self.validation is None:
             raise UsageError(
-                f"{self.name}: validation rows are given, so groups are needed for both: groups=(of the training "
-                f"rows, of the validation rows), or in an .npz file {self.name} and {self.name}_validation"
+                f"{self.name}: validation rows are given, so both parts need groups: groups=(training groups, "
+                f"validation groups), or the arrays {self.name} and {self.name}_validation in an .npz file"
             )
         for part, values, count in (("rows", self.rows, rows), ("validation rows", self.validation, validation)):
             if values is None or count is None:
@@ -58,8 +63,8 @@ class ArrayGroups:
         if len(shared := np.intersect1d(self.rows.astype(str), self.validation.astype(str))):
             names = ", ".join(shared[:SHOWN].tolist())
             warnings.warn(
-                f"{self.name}: {len(shared):,} groups have training and validation rows ({names}): losses are "
-                "too low. Give each group one part, or leave validation out",
+                f"{self.name}: {len(shared):,} group{'s are' if len(shared) > 1 else ' is'} in both training and "
+                f"validation ({names}): the validation loss is optimistic. Keep each group in one part",
                 GengapWarning,
                 stacklevel=2,
             )

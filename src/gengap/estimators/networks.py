@@ -341,4 +341,4 @@ class GengapRegressor(RegressorMixin, NetworkEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted target of each row, (n,)."""
         outputs = self._outputs(X)
-        return self._task.answers(outputs)["prediction"]
+        return self._task.predictions(outputs)["prediction"]

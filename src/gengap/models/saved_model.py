@@ -82,9 +82,9 @@ class ModelCard(msgspec.Struct, frozen=True):
             return Multiclass(self.classes)
         return Binary(self.classes) if self.classes else BINARY
 
-    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+    def predictions(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Convert the outputs (rows, outputs) to predictions by column; numbers in the target's units."""
-        return self.as_task().answers(outputs)
+        return self.as_task().predictions(outputs)
 
 
 def write_card(path: Path, card: ModelCard) -> None:

@@ -78,8 +78,8 @@ def number_option(
     metavar: str = "N",
     *,
     whole: bool = True,
-    least: float = -math.inf,
-    most: float = math.inf,
+    minimum: float = -math.inf,
+    maximum: float = math.inf,
     percent: bool = False,
 ) -> Any:
     """Return an option that takes a number, with errors in plain words.
@@ -88,8 +88,8 @@ def number_option(
         help: The help of the option.
         metavar: What the help calls the value.
         whole: Whether the number must be an integer.
-        least: The smallest number that is allowed.
-        most: The largest number that is allowed.
+        minimum: The smallest number that is allowed.
+        maximum: The largest number that is allowed.
         percent: Whether the error for a percentage says how to write it.
     """
 
@@ -101,9 +101,9 @@ def number_option(
             share = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(value)) if percent else None
             hint = f"; write {float(share[1]) / 100:g}" if share else ""
             raise typer.BadParameter(f"{value!r} is not a {kind}{hint}") from None
-        if not least <= number <= most:
-            limits = f" of at least {least:g}" if most == math.inf else f" of {least:g} to {most:g}"
-            raise typer.BadParameter(f"{value} is not a {kind}{limits if least > -math.inf else ''}")
+        if not minimum <= number <= maximum:
+            limits = f" of at least {minimum:g}" if maximum == math.inf else f" of {minimum:g} to {maximum:g}"
+            raise typer.BadParameter(f"{value} is not a {kind}{limits if minimum > -math.inf else ''}")
         return number
 
     return typer.Option(parser=check, metavar=metavar, help=help)
@@ -131,8 +131,8 @@ def _parameter(spec: type[Spec], name: str) -> inspect.Parameter:
     if field.choices and not several:
         option = choice_option(field.choices, field.help)
     elif field.kind in (int, float):
-        least = -math.inf if field.least is None else field.least
-        option = number_option(field.help, field.metavar or "N", whole=field.kind is int, least=least)
+        minimum = -math.inf if field.minimum is None else field.minimum
+        option = number_option(field.help, field.metavar or "N", whole=field.kind is int, minimum=minimum)
     else:
         option = typer.Option(help=field.help, metavar=field.metavar)
     return inspect.Parameter(

@@ -1,6 +1,6 @@
 """`Spec`: a specification of options, whose fields are checked and can be written as TOML.
 
-A field says all about its option: its type and limits, its default, and the help of the command line.
+Each field holds its option's type, limits, default and help text.
 """
 
 from __future__ import annotations
@@ -29,15 +29,18 @@ RESTARTS = ("auto", "continue", "split")  # what to do where the epochs of a log
 
 Count = Annotated[int, msgspec.Meta(ge=1, extra={"expected": "a whole number of at least 1"})]
 CountOrZero = Annotated[int, msgspec.Meta(ge=0, extra={"expected": "a whole number of at least 0"})]
-YEAR = 525_600  # minutes
+MINUTES_PER_YEAR = 525_600
 Minutes = Annotated[
-    float, msgspec.Meta(gt=0, le=YEAR, extra={"expected": f"a number of minutes above 0, at most {YEAR:,}"})
+    float,
+    msgspec.Meta(
+        gt=0, le=MINUTES_PER_YEAR, extra={"expected": f"a number of minutes above 0, at most {MINUTES_PER_YEAR:,}"}
+    ),
 ]
 Gibibytes = Annotated[float, msgspec.Meta(gt=0, extra={"expected": "a number of GiB above 0"})]
 
 
 def describe(help: str, metavar: str | None = None) -> msgspec.Meta:
-    """Return the help of an option, and what it calls its value."""
+    """Return metadata of an option: its help, and the name of its value in the help."""
     return msgspec.Meta(description=help, extra={"metavar": metavar})
 
 
@@ -48,7 +51,7 @@ class Field(NamedTuple):
         type: The annotation, with its metadata.
         kind: The type without None and without metadata, for example `int`.
         choices: The values that are allowed, if the type, or that of a dict's values, is a `Literal`.
-        least: The smallest number that is allowed.
+        minimum: The smallest number that is allowed.
         expected: What the value must be, for errors; "" if the type says it.
         help: The help of the option.
         metavar: What the help calls the value.
@@ -57,7 +60,7 @@ class Field(NamedTuple):
     type: Any
     kind: Any
     choices: tuple[str, ...]
-    least: float | None
+    minimum: float | None
     expected: str
     help: str
     metavar: str | None
@@ -83,7 +86,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return {name: value for name, value in values.items() if value != getattr(default, name)}
 
     def to_toml(self) -> str:
-        """Return the specification as TOML; `from_toml` reads it back equal."""
+        """Return the specification as TOML; `from_toml` restores it."""
         import tomli_w
 
         return tomli_w.dumps(msgspec.to_builtins(self))
@@ -118,7 +121,7 @@ def one_of(choices: Sequence[str]) -> str:
 
 
 def _field(hint: Any) -> Field:
-    """Return what an annotation such as `Annotated[Count | None, describe("...")]` says."""
+    """Return the field of an annotation such as `Annotated[Count | None, describe("...")]`."""
     bare, metas = _without_metadata(hint)
     members = get_args(bare) if get_origin(bare) in (Union, types.UnionType) else (bare,)
     kind, more = _without_metadata(next(each for each in members if each is not type(None)))
@@ -130,7 +133,7 @@ def _field(hint: Any) -> Field:
         type=hint,
         kind=kind,
         choices=choices,
-        least=next((meta.ge for meta in metas if meta.ge is not None), None),
+        minimum=next((meta.ge for meta in metas if meta.ge is not None), None),
         expected=one_of(choices) if choices else extra.get("expected", ""),
         help=next(meta.description for meta in metas if meta.description),
         metavar=extra["metavar"],

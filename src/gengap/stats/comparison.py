@@ -70,7 +70,10 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OneStandardErrorChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """The run that the one-standard-error rule chooses, its mean loss minus the best's, and the error of that."""
+    """The run that the one-standard-error rule chooses.
+
+    `difference` is its mean loss minus that of the `best` run, `error` the standard error of this difference.
+    """
 
     run: str
     best: str
@@ -172,7 +175,15 @@ class _Test:
         return self.at(LEVEL)[2]
 
     def comparison(self, a: str, b: str, metric: str, factor: float, final: float) -> Comparison:
-        """Return the comparison with the p-value times `factor`, and the interval that corresponds to `final`."""
+        """Return the corrected comparison.
+
+        Args:
+            a: The first run.
+            b: The second run.
+            metric: What is compared.
+            factor: Holm's factor of the p-value.
+            final: The factor of 1 - LEVEL in the interval's level.
+        """
         adjusted = min(1.0, factor * self.p_value)
         difference, (low, high), p_value = self.at(1 - (1 - LEVEL) / final)
         if adjusted >= 1 - LEVEL:  # a few rows may have no spread, but they are no proof

@@ -99,7 +99,7 @@ def out_of_fold(result: TrainResult, rows: Rows, task: AnyTask) -> np.ndarray:
     """
     if result.best_epoch is None:
         return np.full((2 + task.outputs, len(rows)), np.inf)
-    losses, right = task.row_losses(result.outputs, rows.y), task.right(result.outputs, rows.y)
+    losses, right = task.row_losses(result.outputs, rows.y), task.correct(result.outputs, rows.y)
     wrong = np.zeros(losses.shape) if right is None else 1.0 - right
     outputs = np.moveaxis(result.outputs.astype(np.float64), -1, 0)
     return np.stack([cross_fit_rows(losses, scores=each) for each in (losses, wrong, *outputs)])

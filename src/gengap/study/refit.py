@@ -1,8 +1,8 @@
 """Train the recommended model of a growing plan again, on the training and validation rows together.
 
-Runs that were cross-validated need none: the models of their folds have seen all rows, and their mean predicts.
-For the others the validation rows, which chose the model, are training rows in the end. Epochs are those that
-validation found best. The expected loss stays that of the model before.
+Cross-validated runs are not trained again: together, the models of their folds have seen all rows, and their mean
+predicts. Another run trains up to the epoch that was best on the validation rows. The expected loss stays that of
+the first model.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from gengap.train.baselines import Baseline, refit
 from gengap.train.local import BuildTrial, BuiltTrial
 from gengap.train.stopping import NEVER
 
-MARGIN = 1.5  # how many times its first training, or its fit, a second one may take
+MARGIN = 1.5  # time for a second training, as a multiple of the first one's
 
 
 def should_refit(scheduler: Scheduler, run: str) -> bool:
-    """Return whether a recommended run is trained again: not with folds, not from disk, not without time."""
+    """Return whether to train a recommended run again: not with folds, rows on disk, or too little time."""
     plan, dataset = scheduler.plan, scheduler.dataset
     if plan.growth is None or run in scheduler.out_of_fold or scheduler.interrupt.is_set():
         return False
@@ -42,11 +42,11 @@ def should_refit(scheduler: Scheduler, run: str) -> bool:
 def all_rows(scheduler: Scheduler) -> Rows:
     """Return the training rows, then the validation rows."""
     dataset = scheduler.dataset
-    ours, theirs = dataset.train, dataset.validation
-    weights = None if ours.weights is None else np.concatenate([ours.weights, theirs.weights])
-    x, y = np.concatenate([ours.x, theirs.x]), np.concatenate([ours.y, theirs.y])
+    train, validation = dataset.train, dataset.validation
+    weights = None if train.weights is None else np.concatenate([train.weights, validation.weights])
+    x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
     joined = replace(dataset, train=Rows(x, y, weights))
-    return joined.train if ours.class_factors is None else joined.balanced().train
+    return joined.train if train.class_factors is None else joined.balanced().train
 
 
 def refit_baseline(scheduler: Scheduler, run: str) -> Baseline:
@@ -55,9 +55,10 @@ def refit_baseline(scheduler: Scheduler, run: str) -> Baseline:
 
 
 def refit_trial(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterator[Path]:
-    """Train a run again with every seed, and yield its files: those of validation if it diverges or is interrupted.
+    """Train a run again with every seed, and yield its model files.
 
-    The files are those of folds after the last, so that a repeated study finds them.
+    A training that diverges or is interrupted yields the file of the first training. The new files are named like
+    those of further folds, so that a repeated study finds them.
     """
     assert scheduler.plan.growth is not None
     rows, trial, results = all_rows(scheduler), scheduler.trials[run], scheduler.results()

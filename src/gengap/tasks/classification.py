@@ -1,4 +1,4 @@
-"""The tasks of one of two classes, and of one of several."""
+"""Binary and multiclass tasks."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class Binary(Task, frozen=True, tag="binary"):
     )
 
     def strata(self, values: np.ndarray) -> np.ndarray:
-        """Return 0 and 1."""
+        """Return the label of each value, 0 or 1, (rows,)."""
         return _numbers(values, self.classes)
 
     def encoded(self, values: np.ndarray) -> np.ndarray:
-        """Return 0 and 1."""
+        """Return the labels, 0 or 1, (rows,) float32."""
         return self.strata(values).astype(np.float32)
 
     def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return cross-entropies."""
+        """Return the cross-entropy of each row (..., rows)."""
         return cross_entropies(outputs[..., 0], y.reshape(-1))
 
-    def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Compare the sign of the log-odds with the label."""
+    def correct(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return whether the sign of the log-odds fits the label (..., rows)."""
         return (outputs[..., 0] > 0) == (y.reshape(-1) == 1)
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """Return cross-entropy and accuracy, and AUC if both classes are there."""
+        """Return cross-entropy and accuracy, and AUC if both classes occur."""
         return _of_classes(self, outputs, y, weights) | roc_auc(outputs[..., 0], y.reshape(-1), weights)
 
     def mix(self, outputs: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -54,8 +54,8 @@ class Binary(Task, frozen=True, tag="binary"):
         z = np.stack(outputs).astype(np.float64)
         return _log_mean(log_expit(z), weights) - _log_mean(log_expit(-z), weights)
 
-    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the probability of the second class, and the class that is more likely."""
+    def predictions(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the probability of the second class, and the more likely class."""
         from scipy.special import expit
 
         shares = expit(outputs[:, 0].astype(np.float64)).astype(np.float32)
@@ -81,7 +81,7 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
         return len(self.classes)
 
     def strata(self, values: np.ndarray) -> np.ndarray:
-        """Return the classes' numbers, from 0."""
+        """Return the number of each value's class, from 0, (rows,)."""
         return _numbers(values, self.classes)
 
     def encoded(self, values: np.ndarray) -> np.ndarray:
@@ -89,17 +89,17 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
         return np.eye(self.outputs, dtype=np.float32)[self.strata(values)]
 
     def labels(self, y: np.ndarray) -> np.ndarray:
-        """Return the position of the 1."""
+        """Return the number of the class from one-hot targets (rows, classes)."""
         return y.argmax(axis=-1)
 
     def row_losses(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return cross-entropies."""
+        """Return the cross-entropy of each row (..., rows)."""
         from scipy.special import log_softmax
 
         return -(log_softmax(outputs.astype(np.float64), axis=-1) * y).sum(axis=-1)
 
-    def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Compare the class of the largest logit with the label."""
+    def correct(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return whether the class of the largest logit is the label (..., rows)."""
         return outputs.argmax(axis=-1) == self.labels(y)
 
     def scores(self, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
@@ -112,7 +112,7 @@ class Multiclass(Task, frozen=True, tag="multiclass"):
 
         return _log_mean(log_softmax(np.stack(outputs).astype(np.float64), axis=-1), weights)
 
-    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+    def predictions(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return the probability of every class, and the most likely class."""
         from scipy.special import softmax
 
@@ -169,7 +169,7 @@ def _numbers(values: np.ndarray, classes: Sequence[str]) -> np.ndarray:
 
 
 def _of_classes(task: Task, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> dict[str, float]:
-    right = task.right(outputs, y)
-    assert right is not None
-    values = {task.loss: task.row_losses(outputs, y), "accuracy": right}
+    correct = task.correct(outputs, y)
+    assert correct is not None
+    values = {task.loss: task.row_losses(outputs, y), "accuracy": correct}
     return {name: float(np.average(each, weights=weights)) for name, each in values.items()}

@@ -113,7 +113,7 @@ class Regression(Task, frozen=True, tag="regression"):
             found["mae"] = self.scale * metrics["mean_absolute_error"]
         return found
 
-    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+    def predictions(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return the number in the target's own units, float64: 32 bits may be too few to tell values apart."""
         return {"prediction": outputs[:, 0].astype(np.float64) * self.scale + self.mean}
 

@@ -57,13 +57,13 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         """Return every row's loss (..., rows) float64."""
         raise NotImplementedError
 
-    def right(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
-        """Tell whether the predicted class is right (..., rows); None without classes."""
+    def correct(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+        """Return whether the predicted class is correct (..., rows); None without classes."""
         return None
 
     def row_errors(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """Return every row's error (..., rows): whether its class is wrong; None if it has no class."""
-        right = self.right(outputs, y)
+        right = self.correct(outputs, y)
         return None if right is None else 1.0 - right
 
     def in_units(self, metrics: Mapping[str, float]) -> dict[str, float]:
@@ -109,6 +109,6 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         shares = np.asarray(weights, np.float64) / np.sum(weights)
         return np.tensordot(shares, np.stack(outputs).astype(np.float64), axes=1)
 
-    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+    def predictions(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return predictions by column, (rows,), from a model's outputs (rows, outputs)."""
         raise NotImplementedError

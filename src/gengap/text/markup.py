@@ -22,7 +22,7 @@ COLOURS = {  # of verdicts, under white letters
 TRAIN, VALIDATION = "#0072B2", "#D55E00"  # as in the pictures of verdicts
 WIDTH, HEIGHT, MARGIN = 120, 24, 2  # pixels of a sparkline
 POINTS = 60  # of a sparkline's line: one for two pixels
-START = 0.05  # the share of a sparkline's epochs whose wild values may leave it at its top
+START = 0.05  # share of first epochs whose large values may be cut off at the top of a sparkline
 LARGEST_DRAWABLE = 1e100  # larger values leave gaps, as infinities do: arithmetic on them overflows
 LEFT_STYLE = "text-align: left; white-space: nowrap; padding: 0.15em 0.6em"
 RIGHT_STYLE = "text-align: right; white-space: nowrap; padding: 0.15em 0.6em; font-variant-numeric: tabular-nums"
@@ -42,7 +42,7 @@ def element(tag: str, *content: object, **attributes: object) -> Html:
 
 
 def badge(verdict: str, shares: Iterable[tuple[str, float]]) -> Html:
-    """Return a verdict on its colour, as its name or the names that compete, with their probabilities."""
+    """Return a coloured label with a verdict and its probability; an uncertain verdict names its runner-up too."""
     shown = " or ".join(f"{name} {p:.0%}" if name != "inconclusive" else name for name, p in shares)
     style = f"background: {COLOURS[verdict]}; color: white; border-radius: 0.6em; padding: 0.1em 0.5em"
     return element("span", shown, style=f"{style}; white-space: nowrap")
@@ -123,7 +123,7 @@ def sparkline(curves: Mapping[str, np.ndarray], title: str) -> Html:
 
 
 def _escaped(value: object) -> str:
-    """Escape a text, and replace halves of surrogate pairs, which no notebook can save."""
+    """Escape a text, and replace lone surrogates, which a notebook can't save."""
     return html.escape(str(value).encode("utf-8", "replace").decode())
 
 

@@ -1,4 +1,4 @@
-"""Check before training that targets suit a model's loss. Keras trains on some wrong ones without a word."""
+"""Check before training that targets suit a model's loss. Keras trains on some wrong targets without an error."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def _as_object(function: Any) -> Any:
 
 
 def _check_labels(name: str, y: np.ndarray, classes: int | None, ignored: int | None) -> None:
-    """Raise UsageError if a label is no number of a class."""
+    """Raise UsageError if a label is not a whole number from 0 to `classes` - 1."""
     labels = y if ignored is None else y[y != ignored]
     wrong = (labels < 0) | (labels != np.round(labels))
     if classes is not None:
         wrong |= labels >= classes
     if wrong.any():
         raise UsageError(
-            f"{name}: y holds the label {labels[wrong][0]:g}, but the model has outputs for {classes} classes, "
-            f"with the labels 0 to {(classes or 1) - 1}. Number the classes so, or give the model more outputs"
+            f"{name}: y holds the label {labels[wrong][0]:g}, but the model has outputs for {classes} classes. Use "
+            f"labels 0 to {(classes or 1) - 1}, or give the model more outputs"
         )

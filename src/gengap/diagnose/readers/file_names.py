@@ -1,10 +1,10 @@
-"""Curves that are named by their file: train.csv beside val.csv, TensorBoard's downloads, CatBoost's tables.
+"""Name curves after their file: train.csv and val.csv, TensorBoard's downloads, CatBoost's tables.
 
     train.csv, val.csv                                     the file's name is the split, columns are metrics
     run-fit_train-tag-epoch_loss.csv (Wall time,Step,Value)    TensorBoard's download: one curve of one run
     val_loss.csv (step,value)                              the file's name is the curve
 
-Such a file holds a part of a run. `join_parts` makes one run of the files that belong together.
+Each file holds a part of a run. `join_parts` joins the files of one run.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def _without_split(name: str) -> str:
 
 
 def join_parts(logs: Iterable[Log | Other]) -> list[Log | Other]:
-    """Return the logs, with one log in place of those that are parts of one run and have no curve in common.
+    """Join the logs that are parts of one run, unless two of them have the same curve.
 
-    Anything that is no log stays in its place.
+    Other objects among the logs, such as errors, keep their places.
     """
     groups: dict[str, list[Log | Other]] = {}
     for k, log in enumerate(logs):

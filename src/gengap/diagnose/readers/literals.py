@@ -3,8 +3,8 @@
 {'loss': [0.9, 0.5], 'val_loss': [1.0, 0.7]}         print(history.history), on one line or on several
 train_losses = [0.9, tensor(0.5)]                    lists, each by its name; also as `vectors` has them
 
-They are read with `ast.literal_eval`, which runs nothing. `tensor(...)`, `np.float64(...)` and `array(...)` are
-their values, `nan` and `inf` are numbers.
+`ast.literal_eval` reads them and runs no code. `tensor(...)`, `np.float64(...)` and `array(...)` are read as their
+values, `nan` and `inf` as numbers.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from gengap.diagnose.readers.vectors import vectors_as_lists
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 
-LONGEST = 16 << 20  # characters of one printed dict; Python's parser takes a hundred times that in memory
-MOST = 100  # dicts of one text
+MAX_CHARACTERS = 16 << 20  # characters of one printed dict; Python's parser takes a hundred times that in memory
+MAX_DICTS = 100  # dicts of one text
 START = re.compile(r"\{\s*['\"][^'\"\n]{1,100}['\"]\s*:\s*(?:\[|\{|array\(|np\.array\()")
 _CELL = r"\s*(?:[\w.]*\()*[-+]?(?:[\d.][\d.eE+-]*|nan|inf)[^,\[\]\n]{0,60},"
 LIST = re.compile(
@@ -40,8 +40,8 @@ def has_literals(head: str) -> bool:
 
 def read_literals(text: str, file: str) -> list[Log]:
     """Return the runs in printed dicts and lists. Raises DataError if they hold no curve."""
-    if len(text) > LONGEST:
-        raise DataError(f"{file}: has more than {LONGEST:,} characters; printed dicts are read up to that.")
+    if len(text) > MAX_CHARACTERS:
+        raise DataError(f"{file}: has more than {MAX_CHARACTERS:,} characters; printed dicts are read up to that.")
     found = [value for value in _dicts(text) if _has_curve(value)]
     if not found and (lists := _lists(text)):
         found = [lists]
@@ -64,7 +64,7 @@ def _has_curve(value: Any) -> bool:
 
 def _dicts(text: str) -> Iterator[Any]:
     at = count = 0
-    while count < MOST and (found := START.search(text, at)):
+    while count < MAX_DICTS and (found := START.search(text, at)):
         end = _closing(text, found.start())
         if end is None:
             return
@@ -75,9 +75,9 @@ def _dicts(text: str) -> Iterator[Any]:
 
 
 def _closing(text: str, start: int) -> int | None:
-    """Return the place behind the bracket that closes the one at `start`, or None."""
+    """Return the position after the bracket that closes the one at `start`; None if there is none."""
     depth, quote = 0, ""
-    for found in re.compile(r"[{}\[\]'\"]").finditer(text, start, start + LONGEST):
+    for found in re.compile(r"[{}\[\]'\"]").finditer(text, start, start + MAX_CHARACTERS):
         c = found[0]
         if quote:
             quote = "" if c == quote else quote
@@ -91,7 +91,7 @@ def _closing(text: str, start: int) -> int | None:
 
 
 def _value(text: str) -> Any:
-    """Return the value of a printed dict, or None if it is none."""
+    """Return the value that a text prints; None if it is no Python literal."""
     plain = _unwrapped(text)
     try:
         return ast.literal_eval(WORDS.sub(_number, plain))
@@ -100,7 +100,7 @@ def _value(text: str) -> Any:
 
 
 def _unwrapped(text: str) -> str:
-    """Return text with `tensor(0.5, device='cuda:0')` as `(0.5)`."""
+    """Replace calls by their values: `tensor(0.5, device='cuda:0')` becomes `(0.5)`."""
     return DETAIL.sub("", WRAPPED.sub("(", text)) if "(" in text else text
 
 
@@ -109,7 +109,7 @@ def _number(found: re.Match[str]) -> str:
 
 
 def _lists(text: str) -> dict[str, list[float]]:
-    """Return lists of numbers by their names, without names that come again: those have a list for each epoch."""
+    """Return lists of numbers by name. Leave out a name with several lists: each is of one epoch."""
     found: dict[str, list[float]] = {}
     names: Counter[str] = Counter()
     for each in LIST.finditer(vectors_as_lists(text)):

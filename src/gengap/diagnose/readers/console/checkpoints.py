@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gengap.diagnose.readers.console.line_values import Named
+from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.phrases import is_metric, metric_name, splits_in_order
 from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english, without_splits
 
@@ -25,7 +25,7 @@ MISSED = re.compile(
 )
 
 
-def saved_value(texts: Sequence[str]) -> Named | None:
+def saved_value(texts: Sequence[str]) -> MetricValue | None:
     """Return the value that a line of a checkpoint tells of an epoch that improved, or None."""
     line = _N.join(texts)
     found = SAVED.search(line)
@@ -38,7 +38,7 @@ def saved_value(texts: Sequence[str]) -> Named | None:
     if split is None or not is_metric(bare):
         return None
     number = line[: found.end()].count(_N) - 1
-    return Named(number, name, canonical_name(split, bare), True, f"{FORM}{name}")
+    return MetricValue(number, name, canonical_name(split, bare), True, f"{FORM}{name}")
 
 
 def tells_of_no_gain(texts: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.forms import Form, Forms, is_change, split_of_bar, stands_in_bar
-from gengap.diagnose.readers.console.line_values import Named
+from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.phrases import metric_name, split_of, splits_in_order
 from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text, without_bars
@@ -60,7 +60,7 @@ class Collector:
         self._seen: set[int] = set()
         self._no_headers: set[tuple[str, ...]] = set()
         self._table_numbers: dict[tuple[str, ...], int] = {}
-        self._lookup: dict[tuple[Named, str | None, bool, bool], Column] = {}
+        self._lookup: dict[tuple[MetricValue, str | None, bool, bool], Column] = {}
         self._tables = TableReader()
         self._forms = Forms()
         self._arguments = ArgumentNames()
@@ -329,7 +329,7 @@ class Collector:
         number = n.value(behind)
         return number if n.value(text) is None or "." in text or "%" in behind else None
 
-    def _column(self, named: Named, second: bool, progress: bool) -> Column:
+    def _column(self, named: MetricValue, second: bool, progress: bool) -> Column:
         """Return the column of a value; a line that shows progress has columns of its own."""
         above = self.rows.context
         context = None if named.split or above == "train" else above  # training needs no word

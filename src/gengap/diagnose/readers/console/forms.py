@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.column_store import ColumnGroup
-from gengap.diagnose.readers.console.line_values import Named
+from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS, is_renamed
 from gengap.diagnose.readers.console.template import HELD_OUT, Template
 
@@ -53,7 +53,7 @@ class Form:
     template: Template
     plain: bool
     progress: bool
-    named: tuple[Named, ...]
+    named: tuple[MetricValue, ...]
     values: tuple[int, ...]
     places: tuple[int, ...]
     epoch: int = -1
@@ -135,7 +135,7 @@ def _is_with_unit(number: str) -> bool:
     return UNIT.search(number) is not None and n.value(number) is None
 
 
-def _without_change(named: Named, numbers: Sequence[str]) -> Named:
+def _without_change(named: MetricValue, numbers: Sequence[str]) -> MetricValue:
     """Return a value without an average, if the number in parentheses behind it is a change, which has a sign."""
     return named._replace(average=0) if is_change(numbers[named.number], numbers[named.average]) else named
 
@@ -145,7 +145,7 @@ def is_change(text: str, behind: str) -> bool:
     return behind[0] in "+-" and text[0] not in "+-"
 
 
-def _plain_patterns(values: Sequence[Named], numbers: Sequence[str]) -> dict[int, str]:
+def _plain_patterns(values: Sequence[MetricValue], numbers: Sequence[str]) -> dict[int, str]:
     """Return a pattern for each number that is a value, or an average behind it; none if `float` can't read one."""
     found: dict[int, str] = {}
     for named in values:

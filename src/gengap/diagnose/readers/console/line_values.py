@@ -43,7 +43,7 @@ PAIRS = ({"train", "validation"}, {"train", "test"})
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
 
 
-class Named(NamedTuple):
+class MetricValue(NamedTuple):
     """A number that is a metric's value.
 
     Attributes:
@@ -65,7 +65,7 @@ class Named(NamedTuple):
     second: str = ""
 
 
-def read_values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Named]:
+def read_values(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[MetricValue]:
     """Return the values among the numbers between `texts`, each with the phrase before it."""
     reader = _LineReader(texts, phrases)
     for i, phrase in enumerate(phrases):
@@ -83,7 +83,7 @@ class _LineReader:
     """
 
     def __init__(self, texts: Sequence[str], phrases: Sequence[Phrase]) -> None:
-        self.found: list[Named] = []
+        self.found: list[MetricValue] = []
         self._behind = splits_behind(texts, phrases)
         self._phrases = [
             cut(without_split(texts[i])) if i and self._behind[i - 1] else phrase
@@ -109,7 +109,7 @@ class _LineReader:
         if self._is_between_splits(i):
             split = self._behind[i]
             name = f"{split} {self._metric}".strip()
-            self.found.append(Named(i, name, canonical_name(split, self._metric), True, f"{name} behind"))
+            self.found.append(MetricValue(i, name, canonical_name(split, self._metric), True, f"{name} behind"))
         elif (name := name_of_step(self._texts, self._phrases, i - 1)) is not None:
             self._take_behind_step(i, name)
         elif phrase.name in ("", "/") or self._has_name_behind(i - 1):
@@ -181,7 +181,7 @@ class _LineReader:
         if self._is_last(i - 1):
             self.found.pop()
         if all(each.canonical != canonical for each in self.found):  # recall 5: 0.2 recall 10: 0.3: only the first
-            self.found.append(Named(i, name, canonical, split is not None, name))
+            self.found.append(MetricValue(i, name, canonical, split is not None, name))
 
     def _take_named(self, i: int, name: str) -> None:
         """Take a number with a name."""
@@ -207,7 +207,7 @@ class _LineReader:
         self._glued = split or self._glued
         self._taken.add((split or "", bare.lower()))
         form = f"{self._tag}{self._phrases[i].name}"
-        self.found.append(Named(i, name, canonical_name(split, bare), split is not None, form))
+        self.found.append(MetricValue(i, name, canonical_name(split, bare), split is not None, form))
 
     def _with_split(self, i: int, name: str) -> tuple[str, str, list[str]]:
         """Return a name with the split behind its number or before other words; the name in English; its splits."""
@@ -225,7 +225,7 @@ class _LineReader:
         bare = without_splits(plain)
         if bare or "_" not in name:  # test_train is a function
             canonical, second = (canonical_name(split, bare) for split in dict.fromkeys(own))
-            self.found.append(Named(i, name, canonical, True, self._phrases[i].name, 0, second))
+            self.found.append(MetricValue(i, name, canonical, True, self._phrases[i].name, 0, second))
 
     def _metric_of_split(self) -> str:
         """Return the metric of a number whose name is a split alone: the one named before, if it had no number."""
@@ -243,7 +243,7 @@ class _LineReader:
         return None if self._from_value and (guess, bare.lower()) in self._own else guess
 
 
-def values_before_names(texts: Sequence[str]) -> list[Named]:
+def values_before_names(texts: Sequence[str]) -> list[MetricValue]:
     """Return the values of `0.5 / 0.6 (train / val loss)`, whose names stand behind both of them."""
     found = PAIR_BEHIND.fullmatch(texts[-1])
     splits = [] if found is None else [SPLITS.get(found[i].lower()) for i in (1, 3)]
@@ -253,7 +253,7 @@ def values_before_names(texts: Sequence[str]) -> list[Named]:
     at = len(texts) - 3  # the first of the last two numbers
     form = f"pair of {found[4]}"
     return [
-        Named(at + i, f"{split} {found[4]}", canonical_name(split, found[4]), True, form)
+        MetricValue(at + i, f"{split} {found[4]}", canonical_name(split, found[4]), True, form)
         for i, split in enumerate(splits)
     ]
 
@@ -284,7 +284,7 @@ def _with_own_split(phrases: Sequence[Phrase]) -> set[tuple[str, str]]:
     return {(own[0], without_splits(name).lower()) for name in names if (own := splits_in_order(name))}
 
 
-def _reversed(texts: Sequence[str], i: int) -> Named | None:
+def _reversed(texts: Sequence[str], i: int) -> MetricValue | None:
     """Return the value that stands before its name, as in `1387.5 avg loss, 0.001 rate`."""
     if (named := _reversed_on_split(texts, i)) is not None:
         return named
@@ -294,13 +294,13 @@ def _reversed(texts: Sequence[str], i: int) -> Named | None:
         return None
     name = metric_name(found[1])
     known = name is not None and name == found[1] and is_metric(name)
-    return Named(i, name, canonical_name(None, name), False, found[1]) if known and name else None
+    return MetricValue(i, name, canonical_name(None, name), False, found[1]) if known and name else None
 
 
-def _reversed_on_split(texts: Sequence[str], i: int) -> Named | None:
+def _reversed_on_split(texts: Sequence[str], i: int) -> MetricValue | None:
     """Return the value of `900.1 perplexity estimate based on a held-out corpus`, before its name and its split."""
     found = ON_SPLIT_BEHIND.match(texts[i + 1])
     split = split_of(found[2]) if found else None
     if found is None or split is None or not is_metric(found[1]) or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
         return None
-    return Named(i, f"{split} {found[1]}", canonical_name(split, found[1]), True, found[1])
+    return MetricValue(i, f"{split} {found[1]}", canonical_name(split, found[1]), True, found[1])

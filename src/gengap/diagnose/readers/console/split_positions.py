@@ -1,4 +1,4 @@
-"""Where splits stand in a line: behind the values that they belong to, or before an index that is no value."""
+"""Find the split of each value in a line where it follows the value, and numbers after a split that are indices."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ INDEX_END = re.compile(r"\]\s*(?:[\[:=]|$)")  # [3][50/100], [3]: 0.5
 
 
 def splits_behind(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[str | None]:
-    """Return the split that stands behind each number: `0.5 (train)`, `0.5 on the training set`.
+    """Return the split that follows each number, as in `0.5 (train)` or `0.5 on the training set`; else None.
 
-    It belongs to the next value, if a colon, or the name or number of one without a split behind it, follows.
+    A split before a colon belongs to the next value. So does one before a value that no split follows.
     """
     found: list[str | None] = [None] * len(phrases)
     next_has_one = True
@@ -37,23 +37,23 @@ def splits_behind(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[str |
 
 
 def _begins_value(text: str, phrase: Phrase) -> bool:
-    """Return whether a metric, a split or nothing stands before a number, apart from the split of the last one."""
+    """Return whether a value begins here: apart from the last split, here is a metric, a split or nothing."""
     rest = without_split(text)
     name = in_plain_english(phrase.name if rest == text else cut(rest).name)
     return is_metric(without_splits(name)) or bool(splits_in_order(name)) or (not name and rest != text)
 
 
 def without_split(text: str) -> str:
-    """Return the text before a number without the split of the number before it."""
+    """Return the text before a number without the split of the last number."""
     found = TAGGED.match(text) or ON_SPLIT.match(text)
     rest = REST_OF_SPLIT.match(text, found.end()) if found else None
     return text[rest.end() :] if rest else text
 
 
 def is_index(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
-    """Return whether a number behind a split is no value: `Test: [1][2/2]`, or `Test  50:  25.3`.
+    """Return whether a number after a split is an index and not a value: `Test: [1][2/2]`, or `Test  50:  25.3`.
 
-    The only split with a number in brackets has an index there, if another index or a metric follows.
+    A number in brackets after the line's only such split is an index if another index or a metric follows.
     """
     after = texts[i + 1]
     if phrases[i].name.lower() not in SPLITS:
@@ -66,5 +66,5 @@ def is_index(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
 
 
 def _is_split_in_brackets(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
-    """Return whether a number stands in brackets behind a split: `train [0.5]`."""
+    """Return whether a number is in brackets after a split: `train [0.5]`."""
     return phrases[i].separator.endswith("[") and texts[i + 1][:1] == "]" and split_of(phrases[i].name) is not None

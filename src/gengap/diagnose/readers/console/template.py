@@ -13,7 +13,7 @@ from gengap.diagnose.readers.console.checkpoints import saved_value, tells_of_no
 from gengap.diagnose.readers.console.line_values import (
     AT_STEP,
     SENTENCE,
-    Named,
+    MetricValue,
     name_of_step,
     read_values,
     values_before_names,
@@ -77,7 +77,7 @@ class Template:
     """
 
     places: tuple[Place, ...] = ()
-    values: tuple[Named, ...] = ()
+    values: tuple[MetricValue, ...] = ()
     context: str | None = None
     best: int = -1
     sentence: bool = False
@@ -210,7 +210,7 @@ def _is_batch_of(texts: Sequence[str], i: int) -> bool:
     return spaced and texts[i].rstrip()[-1:] == "[" and texts[i + 2].lstrip()[:1] in ("]", "(")
 
 
-def _bar_of_epochs(texts: Sequence[str], places: Sequence[Place], values: Sequence[Named]) -> Place | None:
+def _bar_of_epochs(texts: Sequence[str], places: Sequence[Place], values: Sequence[MetricValue]) -> Place | None:
     """Return the epoch in `7/14 [..., loss=0.5, val_loss=0.6]`, a bar of epochs as both splits show."""
     keys = (parse(named.canonical) for named in values)
     splits = {key[0] for key in keys if key is not None and direction(key[1]) is not None}
