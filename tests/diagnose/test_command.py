@@ -75,7 +75,10 @@ def test_what_was_decided_in_reading_a_log_is_said(tmp_path: Path) -> None:
         assert result.exit_code == 0 and "note:" not in result.stdout
         left_out, again = result.stderr.splitlines()[:2]
         assert "log.csv: loss was left out: " in left_out and left_out.endswith("in line 2 is not a number.")
-        assert "Epochs start again at 0 after 29: counted on, as one run (--restart split for two)." in again
+        assert (
+            "Epochs start again at 0 after 29: read as one run that continues (--restart split for two runs)."
+            in again
+        )
 
 
 def test_the_table_shows_runs_with_their_reasons(logs: list[str]) -> None:

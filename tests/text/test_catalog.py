@@ -90,6 +90,8 @@ def test_no_korean_particle_changes_with_what_is_before_it() -> None:
     """In Korean 은/는, 이/가, 을/를, 와/과, 로/으로 depend on the last sound, and names and numbers have any."""
     text = (SOURCE / "text" / "languages" / "ko.ftl").read_text(encoding="utf-8")
     assert not re.findall(r"\}\]?(은|는|이|가|을|를|와|과|로|으로|라고|이라고)(?= |$)", text)
+    brackets = r"\{ \$\w+ \}\((?!으\))(?:[^()]|\([^()]*\))*\)"  # a name, and what is said of it in brackets
+    assert not re.findall(rf"{brackets}(?:은|는|이|가|을|를|와|과|로|으로)(?= |$)", text)
 
 
 @given(name=st.text(min_size=1, max_size=5000))

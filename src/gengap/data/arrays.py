@@ -34,7 +34,7 @@ EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader, an .npz file with 
 
 @dataclass(frozen=True, eq=False)
 class GivenRows:
-    """Rows as they were given.
+    """Rows of a user, with what is known of them.
 
     Attributes:
         name: A short name, safe as a folder.

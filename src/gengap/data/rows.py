@@ -15,11 +15,11 @@ import numpy as np
 
 from gengap.errors import UsageError
 
-MAX_STRATA = 100  # a target with more different values has no classes whose shares could be kept
+MAX_STRATA = 100  # a target with more distinct values is not stratified
 
 MAX_BYTES = 4 * 2**30  # of the batches that are read into memory
-UNSIZED_BATCHES = 100_000  # from what doesn't say how many it has, and so may have no end
-UNSIZED_BYTES = 2**29  # of such batches, but not of tf.data, which can't count what it filters or reads from files
+UNSIZED_BATCHES = 100_000  # most batches of data without a length, which may be endless
+UNSIZED_BYTES = 2**29  # most bytes of such batches; not of tf.data, which can't count filtered rows
 EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of these"
 ENDLESS = "has no end; leave out repeat(), or take a number of batches"
 
@@ -160,7 +160,7 @@ def to_rows(name: str, data: Any, floats: str = "float32", *, texts: bool = Fals
 
 
 def _may_be_endless(data: Any, batches: int, read: int) -> bool:
-    """Return whether that many batches and bytes came from what does not say how many batches it has."""
+    """Return whether data without a length has given so many batches or bytes that it may be endless."""
     if hasattr(data, "cardinality"):
         return batches > UNSIZED_BATCHES and int(data.cardinality()) < 0  # of a generator, for example
     counted = hasattr(data, "__len__") or hasattr(data, "num_batches")

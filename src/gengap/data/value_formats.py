@@ -215,8 +215,9 @@ def note_on_format(column: str, found: FormatFound, role: Literal["column", "tar
     """Return the note that says how a column's numbers were read; the kind of the target has another option."""
     values = {"column": column, "example": shown(found.example), "value": f"{found.value:.15g}"}
     if found.other is None:
-        return Message(f"{role}-numbers-read", values)
-    return Message(f"{role}-numbers-ambiguous", values | {"other": f"{found.other:.15g}", "reason": found.reason})
+        return Message("column-numbers-read" if role == "column" else "target-numbers-read", values)
+    code = "column-numbers-ambiguous" if role == "column" else "target-numbers-ambiguous"
+    return Message(code, values | {"other": f"{found.other:.15g}", "reason": found.reason})
 
 
 def looks_formatted(text: str) -> bool:

@@ -43,13 +43,13 @@ class Width:
         return root.fixed or (whys[0] if whys and all(whys) else "")
 
     def fix(self, why: str) -> None:
-        """Let the size stay as it is. The first reason is kept."""
+        """Fix the size, so that no factor changes it. The first reason is kept."""
         self.root.fixed = self.root.fixed or why
         for part in self.root.parts:
             part.width.fix(why)
 
     def keep_multiple(self, of: int, why: str) -> None:
-        """Require a multiple. A size that is none already stays as it is."""
+        """Require the size to be a multiple of a number. A size that is not one now is fixed."""
         if self.base % of:
             self.fix(why)
         else:
@@ -58,7 +58,7 @@ class Width:
             part.width.keep_multiple(of, why)
 
     def join(self, other: Width, why: str) -> None:
-        """Let both widths be one from now on; their sizes are equal. If both have parts, they stay as they are."""
+        """Merge two widths, whose sizes must stay equal. If both are concatenations, both are fixed."""
         mine, its = self.root, other.root
         if mine is its:
             return
@@ -130,7 +130,7 @@ class Axis:
         return not all(part.width.why for part in self.parts)
 
     def fix(self, why: str) -> None:
-        """Let the size stay as it is."""
+        """Fix the size."""
         for part in self.parts:
             part.width.fix(why)
 
@@ -184,7 +184,7 @@ class Shape:
         return Shape((*self.axes[:-1], axis), self.dtype)
 
     def fix(self, why: str) -> None:
-        """Let all sizes stay as they are."""
+        """Fix all sizes."""
         for axis in self.axes:
             axis.fix(why)
 

@@ -75,12 +75,12 @@ def clone(model: keras.Model, edits: Edits | None = None) -> Clone:
         UsageError: The model is neither, or a layer can't be made anew from its configuration.
     """
     check_clonable(model, model.name)
-    run = _Cloning(edits or Edits())
+    run = _CloneBuilder(edits or Edits())
     return Clone(run.model(model, top=True), tuple(run.pairs))
 
 
-class _Cloning:
-    """One run through a model and the models in it."""
+class _CloneBuilder:
+    """Clones a model and the models in it, layer by layer."""
 
     def __init__(self, edits: Edits) -> None:
         self.edits, self.pairs = edits, list[tuple[keras.Layer, keras.Layer]]()

@@ -1,4 +1,4 @@
-"""Private attributes of Keras, behind a small interface: no other module of gengap uses any.
+"""Access private attributes of Keras. No other module of gengap uses them.
 
 Keras offers nothing public for these. `pyproject.toml` bounds its version by what the tests ran with.
 """
@@ -36,7 +36,7 @@ def loss_weights_of(model: keras.Model) -> Any:
 
 
 def maker_of(tensor: Any) -> Any:
-    """Return the layer or operation that a tensor of a functional model comes from."""
+    """Return the layer or operation that made a tensor of a functional model."""
     return tensor._keras_history.operation
 
 
@@ -46,7 +46,7 @@ def call_takes_training(model: keras.Model) -> bool:
 
 
 def penalty_count(model: keras.Model) -> int:
-    """Return how many penalties on weights the model's losses end with; what `add_loss` added comes first."""
+    """Return how many of the model's losses are penalties on weights: the last ones, after those of `add_loss`."""
     return len(model._get_regularization_losses())
 
 
@@ -70,7 +70,7 @@ def without_weights() -> Iterator[None]:
 
 @contextmanager
 def losses_replaced(model: keras.Model, losses: Sequence[Any]) -> Iterator[None]:
-    """Let `model.losses` be these while the context is open, or the model's own if there are none."""
+    """Replace `model.losses` while the context is open; with no `losses`, keep the model's own."""
     if losses:
         model._losses_override = list(losses)
     try:
@@ -95,7 +95,7 @@ def weight_averages(optimizer: keras.Optimizer) -> list[keras.Variable]:
 
 
 def average_places(optimizer: keras.Optimizer) -> list[int]:
-    """Return where among the optimizer's variables the moving averages are."""
+    """Return the positions of the moving averages among the optimizer's variables."""
     places = {id(variable): place for place, variable in enumerate(optimizer.variables)}
     return [places[id(average)] for average in weight_averages(optimizer)]
 
@@ -111,7 +111,7 @@ def initial_epoch(model: keras.Model) -> int:
 
 
 def overrides_hook(callback: Any, hook: str) -> bool:
-    """Tell whether a callback defines this hook itself, or has none by that name."""
+    """Return whether a callback defines this hook, and does not inherit Keras' empty one."""
     return not getattr(getattr(callback, hook, None), "_is_default", False)
 
 
@@ -125,5 +125,5 @@ def run_graph(model: Any, inputs: Any, call: Callable[..., Any]) -> Any:
 
 
 def is_functional(model: Any) -> bool:
-    """Tell whether it is a model whose layers are connected in a graph that Keras knows; a Sequential is not."""
+    """Return whether Keras knows the graph of the model's layers; a Sequential has none."""
     return hasattr(model, "_nodes_by_depth") and hasattr(model, "operations")

@@ -1,4 +1,4 @@
-"""What a user gives as `model`: a model to clone, or a function that builds models of any size."""
+"""Interpret the argument `model`: a model to clone, or a function that builds models of any size."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from gengap.models.user_model import ModelFunction, import_model, seeded
 
 @dataclass(frozen=True, eq=False)
 class ModelSource:
-    """A model of the user's to clone: a `given` one, or a function without arguments that `make`s it.
+    """A user's model to clone.
 
-    `importable` if `name`, module:name, leads to it.
+    Attributes:
+        name: Its name, as module:name if it has one.
+        make: A function without arguments that returns the model; None if the model itself is given.
+        given: The model; None if `make` returns it.
+        importable: Whether importing `name` gives the model or function.
     """
 
     name: str
@@ -31,7 +35,7 @@ class ModelSource:
         return ModelSource, (self.name, self.make, self.given, self.importable)
 
     def model(self, seed: int) -> Any:
-        """Return the model; one that a function makes has first weights of the seed."""
+        """Return the model; if a function makes it, the seed decides its first weights."""
         if self.make is None:
             return self.given
         with seeded(seed):
@@ -42,14 +46,14 @@ class ModelSource:
 
 
 def find_model(model: Any) -> ModelFunction | ModelSource:
-    """Return what a user's `model` is: a model to clone, or a function that builds one of any size.
+    """Return the model to clone, or the function that builds models of any size.
 
     Args:
         model: A Keras model, a function without arguments that returns one, a function
             `build(size, features, outputs)`, or "module:name" of any of these.
 
     Raises:
-        UsageError: It is nothing of that kind.
+        UsageError: It is neither.
     """
     found = import_model(model) if isinstance(model, str) else model
     name = model if isinstance(model, str) else ModelFunction.name_of(found)

@@ -1,6 +1,6 @@
 """The message catalogue: one Fluent file for each language, `languages/<code>.ftl`. English is one of them.
 
-Code passes a value, and text is made from it where it is shown:
+Code passes values. The text is made where it is shown:
 
     >>> message = Message("page-seeds-agree", {"count": 2, "all": 3})
     >>> catalog("en").render(message), catalog("ko").render(message)
@@ -201,7 +201,7 @@ def _of_interval(write: Callable[..., str]) -> Callable[..., str]:
 
 
 def _probability(code: str, p: float | None) -> str:
-    """Write a probability; one that is nearly 0 or 1 in the words of the language."""
+    """Format a probability, in words of the language if it is close to 0 or 1."""
     if p is None or numbers.LEAST_PROBABILITY <= p <= 1 - numbers.LEAST_PROBABILITY:
         return numbers.fixed(p, 2)
     return catalog(code).text("number-above" if p > 0.5 else "number-below")

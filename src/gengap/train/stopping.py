@@ -1,4 +1,4 @@
-"""When to stop: Keras' EarlyStopping as a value, and as a rule that runs inside a compiled program.
+"""Early stopping as in Keras: its settings, and its rule on JAX values inside a compiled program.
 
 The rule is that of `keras.callbacks.EarlyStopping` (Keras 3.15). The first epoch is always an improvement;
 later ones must beat the best by more than `min_delta`. The wait restarts only when the improvement also beats

@@ -108,7 +108,7 @@ page-no-script = The charts, the switches and the values by epoch need JavaScrip
 page-nothing-selected = Nothing is selected. Choose a run, and training or validation.
 page-curves-caption = Solid: training. Dashed: validation. Faint, with smoothing: as logged. Dot: best epoch. Triangle at the top: the curve goes on above. Band: where validation turned (90% interval). Training is measured without regularisers, so it can be compared with validation.
 page-numbers = The numbers in this chart
-page-metric-by-epoch = { $metric } at some epochs
+page-metric-by-epoch = { $metric } at several epochs
 page-epoch = epoch
 page-epoch-log = epoch (log scale)
 page-sparkline = Training and validation loss by epoch
@@ -121,7 +121,7 @@ page-advice = Advice
 page-words-title = What the verdicts mean
 page-meaning-overfit = Validation turned: it ends clearly worse than at its best.
 page-meaning-near-overfit = Validation levelled off, but training still improves: what it still learns does not generalise.
-page-meaning-good = Validation levelled off, and training too.
+page-meaning-good = Validation and training both levelled off.
 page-meaning-underfit = Validation would still improve clearly: train longer.
 page-meaning-inconclusive = The curves don't show it: they are too short, too noisy, not finite or constant.
 page-meaning-note = "Clearly" means by more than { $percent }% of the loss. The number after a verdict is its probability.
@@ -289,7 +289,7 @@ finding-diverging = { $metric } and training { $better ->
     [higher] fell
    *[lower] rose
 } together since epoch { $since_epoch }, by { FIXED($rise_percent, digits: 1) }% and { FIXED($train_percent, digits: 1) }%: training diverges
-finding-unstable = { $metric } jumps by a factor of two or more at { $count } epochs, between { SIGNIFICANT($low) } and { SIGNIFICANT($high) }: a verdict on such a curve means nothing
+finding-unstable = { $metric } jumps by a factor of two or more at { $count } epochs, between { SIGNIFICANT($low) } and { SIGNIFICANT($high) }: such a curve can't be judged
 finding-late-step = { $metric } { $better ->
     [higher] fell
    *[lower] rose
@@ -327,7 +327,7 @@ finding-level = { $metric } has levelled off: it ends { $end ->
    *[lower] lower
 } it by at most { FIXED($most_ahead_percent, digits: 1) }%
 finding-solved = { $score } is perfect, and { $metric } is { PERCENT($share, digits: 2) } of its first value: a lower one would change no answer
-finding-no-training-curve = Good and near-overfit look the same without a training curve
+finding-no-training-curve = Without a training curve, good can't be told from near-overfit
 finding-small-gap = Training and validation end { FIXED($gap_percent, digits: 1) }% apart. No sign of overfitting; a larger model may do better
 finding-too-noisy = { $metric } has { $count } values that vary by { FIXED($noise_percent, digits: 1) }% from one to the next, so its change from its best to the end is uncertain: { ESTIMATE($rise_percent, digits: 1, unit: "%") }. Probabilities: underfit { PROBABILITY($underfit) }, good { PROBABILITY($good) }, near-overfit { PROBABILITY($near_overfit) }, overfit { PROBABILITY($overfit) }
 finding-runner-up = Uncertain: { $verdict ->
@@ -462,9 +462,9 @@ read-diverged = { $metric } is empty from epoch { $epoch } to the end: read as N
 read-repeated = { $count } { $count ->
     [one] value
    *[other] values
-} of { $column } repeat an epoch or step: the last one logged counts.
-read-epoch-mean = { $column } is logged several times an epoch, as losses of single batches: their mean counts.
-read-epoch-last = { $column } is logged several times an epoch: its last value counts, as for a running mean.
+} of { $column } repeat an epoch or step: the last logged value is used.
+read-epoch-mean = { $column } is logged several times an epoch, as losses of single batches: their mean is used.
+read-epoch-last = { $column } is logged several times an epoch: the last value of each epoch is used, because it is most likely a running mean.
 read-not-judged = { $count } { $count ->
     [one] file holds
    *[other] files hold
@@ -479,7 +479,7 @@ read-test-as-validation = { $columns } { $count ->
 read-set-alone = { $column } is used as validation, because it is the only set. If it holds the training rows, pass the validation rows to eval_set too.
 read-steps-of-epochs = Steps start again in each epoch: values are counted in logged order.
 read-header-again = Line { $line } repeats the column names and was left out.
-read-restart-continued = Epochs start again at { $epoch } after { $after }: counted on, as one run (--restart split for two).
+read-restart-continued = Epochs start again at { $epoch } after { $after }: read as one run that continues (--restart split for two runs).
 read-restart-split = Epochs start again: read as { $count } runs (--restart continue for one).
 read-cut-off = The last line, { $line }, is cut off and was left out.
 read-text-below = Text below the table, from line { $line } on, was left out.
@@ -496,7 +496,7 @@ read-no-curves = { $count } { $count ->
 } left out: { $runs }.
 read-final-values = It holds one value for each name and no curve. Give the log of all epochs (Hugging Face: trainer_state.json).
 read-study-verdict = Verdicts are those of the study, which knows the loss of every validation row. Epochs count from 1, as in the study.
-read-steps-moved = Validation counts steps in another way than training: each value is placed at the last training step before it.
+read-steps-moved = Validation counts steps in another way than training: each validation value belongs to the last training step before it.
 
 ## Advice
 
@@ -507,7 +507,7 @@ advice-more-rows-or-regularise = Train on more rows if you have them; else try d
 advice-train-longer = Train longer: at least twice as many epochs, or with a higher learning rate
 advice-larger-model-if-level = If training levels off as well, try a larger model or less regularisation
 advice-stop-here = Stop here: more epochs only widen the gap
-advice-more-rows-or-some-regularisation = Try more rows or some regularisation: they may turn further training into better validation
+advice-more-rows-or-some-regularisation = Try more rows or some regularisation: then longer training may also improve validation
 advice-keep-model = Keep this model
 advice-try-larger-model = Try a larger one: if it is no better, this size is enough
 advice-log-more-epochs = Train for more epochs, or log validation more often
