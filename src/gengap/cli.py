@@ -20,7 +20,7 @@ import typer
 
 from gengap import __version__
 from gengap.check.command import check
-from gengap.errors import UsageError, did_you_mean
+from gengap.errors import UsageError, counted, did_you_mean
 from gengap.options.command_line import (
     PlainCommand,
     choice_option,
@@ -244,7 +244,7 @@ def ingest(
 
     spec = spec_of(DataSpec, options)
     count = run(source, out, rows=spec.rows, target=spec.target, on_bad_row=spec.on_bad_row, overwrite=overwrite)
-    typer.echo(f"{out}: {count:,} rows")
+    typer.echo(f"{out}: {counted(count, 'row')}")
 
 
 @app.command(cls=PlainCommand)
@@ -274,7 +274,7 @@ def predict(
 
     with _plain_warnings():
         count = run(model, table, out, ids=ids or (), overwrite=overwrite)
-    typer.echo(f"{out}: {count:,} rows")
+    typer.echo(f"{out}: {counted(count, 'row')}")
     if members := model_members(model):
         typer.echo(f"model: {', '.join(f'{each} {weight:.0%}' for each, weight in members.items())}")
     if (name := probability_class(model)) is not None:

@@ -52,6 +52,15 @@ def plain(value: object) -> object:
     return value.item() if kind in PLAIN_KINDS and getattr(value, "shape", None) == () else value  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, such as rows.
+
+    >>> counted(1, "row"), counted(2_000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return a suggestion for a misspelt name, with a space in front, or "" if no known one is close.
 

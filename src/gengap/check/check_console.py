@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.check.result import change_text
+from gengap.errors import counted
 from gengap.report.verdict_table import verdict_details, verdict_text
 from gengap.text.catalog import ENGLISH, catalog
 from gengap.text.numbers import fixed, minutes
@@ -22,7 +23,7 @@ def result_text(result: CheckResult) -> RenderableType:
     facts, verdict = result.facts, result.verdict
     head = Text.assemble(f"{verdict.run} · ", verdict_text(verdict))
     rows = facts.walk.evaluator.inputs.rows
-    about = f"{rows:,} rows · {facts.walk.evaluator.fits} fits · {minutes(result.seconds)}"
+    about = f"{rows:,} rows · {counted(facts.walk.evaluator.fits, 'fit')} · {minutes(result.seconds)}"
     return Group(head, Text(about), Text(""), _path_table(result), verdict_details([verdict]))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gengap.check.estimators import name_of
-from gengap.errors import DataError, TooFewRowsError, UsageError, shown
+from gengap.errors import DataError, TooFewRowsError, UsageError, counted, shown
 from gengap.tasks.kinds import CLASSES_GUESSED, MOST_CLASSES
 
 FEW_ROWS = 250  # below, there are more folds by default, and they are drawn twice
@@ -105,9 +105,9 @@ def read_inputs(
     X, y = _features(X), _target(y)
     count = row_count(X)
     if count != len(y):
-        raise DataError(f"X has {count:,} rows and y has {len(y):,}; expected a target for each row")
+        raise DataError(f"X has {counted(count, 'row')} and y has {len(y):,}; expected a target for each row")
     if count < FEWEST_ROWS:
-        raise TooFewRowsError(f"there are {count} rows; a check needs at least {FEWEST_ROWS}")
+        raise TooFewRowsError(f"X has {counted(count, 'row')}; a check needs at least {FEWEST_ROWS}")
     labels, classes = _labels(estimator, y)
     weights = _column("sample_weight", sample_weight, count)
     if weights is not None:
@@ -226,7 +226,7 @@ def _folds(
         return (tuple(TimeSeriesSplit(int(cv)).split(y)),), "time"
     times = 2 if len(y) < FEW_ROWS else 1
     if group is not None and len(np.unique(group)) < cv:
-        raise UsageError(f"groups: there are {len(np.unique(group))} groups for {cv} folds; give a smaller cv")
+        raise UsageError(f"groups: there are too few for {cv} folds, {len(np.unique(group))}; give a smaller cv")
     repeats = tuple(_drawn(int(cv), y, by_class, group, seed + each) for each in range(times))
     return repeats, "group" if group is not None else "stratified" if by_class else "random"
 
@@ -264,5 +264,5 @@ def _own_folds(cv: Any, X: Any, y: np.ndarray, group: np.ndarray | None) -> tupl
         raise UsageError("cv: expected pairs of indices: training rows and validation rows") from None
     tested = np.concatenate([test for _, test in pairs]) if pairs else np.empty(0, int)
     if len(pairs) < 2 or tested.dtype.kind not in "iu":
-        raise UsageError(f"cv gives {len(pairs)} folds; expected at least two, as indices of rows")
+        raise UsageError(f"cv gives {counted(len(pairs), 'fold')}; expected at least two, as indices of rows")
     return pairs

@@ -15,7 +15,7 @@ import numpy as np
 
 from gengap.data.units import Units, group_units, time_units
 from gengap.data.value_formats import read_dates
-from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError, shown
+from gengap.errors import BadRowError, DataError, TooFewRowsError, UsageError, counted, shown
 from gengap.options.study_options import DataSpec
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
@@ -109,7 +109,7 @@ def _too_few_rows(origin: str, rows: int, sizes: SplitSizes) -> TooFewRowsError:
     parts = f"{train} training and {validation} validation rows"
     parts += f" and {sizes.test} test rows" if sizes.test else ""
     hint = f"Ask for fewer with {' and '.join(sizes.options)}" if sizes.options else "Use a table with more rows"
-    return TooFewRowsError(f"{origin} holds {rows} rows, too few for {parts}. {hint}.")
+    return TooFewRowsError(f"{origin} holds {counted(rows, 'row')}, too few for {parts}. {hint}.")
 
 
 def split_at_random(

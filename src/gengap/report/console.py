@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.analysis.summary import TrialSummary
+from gengap.errors import counted
 from gengap.report.study_report import WIDE
 from gengap.report.verdict_table import MIN_NAME, shorten
 from gengap.tasks import BINARY, Regression
@@ -44,7 +45,7 @@ def plan_table(plan: Plan, features: int, outputs: int = 1, user_models: TrialMo
     """Return the plan as a table: each trial with its size, treatments, epochs and patience."""
     trials = (*(plan.growth.size_trials() if plan.growth else ()), *plan.trials)
     grows = " and what they lead to" if plan.growth else ""
-    count = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
+    count = counted(len(trials), "trial")
     preparation = "standardised" if plan.preparation == "standardise" else plan.preparation
     title = f"Plan {plan.name}: {count}{grows}, {preparation} features"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
@@ -178,7 +179,7 @@ class Terminal:
         test = f", {len(dataset.test):,} test rows held out" if dataset.test else ""
         of_seeds = f", {seeds} seeds" if seeds > 1 else ""
         count = len(dataset.columns)
-        features = f", {count:,} feature{'s' * (count != 1)}" if count else ""
+        features = f", {counted(count, 'feature')}" if count else ""
         texts = [f"{dataset.origin}: {rows}{test}{features}{of_seeds}"]
         if dataset.task != BINARY and dataset.columns:
             texts.append(target_text(dataset))

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.analysis.summary import StudySummary, TrialSummary
+from gengap.errors import counted
 from gengap.history import History
 from gengap.report.conclusions import (
     conclusion_messages,
@@ -72,7 +73,7 @@ def _headline(summary: StudySummary) -> str:
     train, validation = (summary.rows.get(split, 0) for split in ("train", "validation"))
     facts = [summary.source, f"{train:,} training and {validation:,} validation rows"]
     count = len(summary.columns)
-    facts += [f"{count:,} feature{'s' * (count != 1)}"] * bool(count)
+    facts += [counted(count, "feature")] * bool(count)
     return " · ".join([*facts, f"plan {summary.plan}", minutes(summary.seconds)])
 
 

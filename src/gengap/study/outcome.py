@@ -17,7 +17,7 @@ from gengap.data.stored_rows import sample_in_memory
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
-from gengap.errors import UsageError, did_you_mean
+from gengap.errors import UsageError, counted, did_you_mean
 from gengap.history import History, write_histories
 from gengap.models.predictor import load_predictor
 from gengap.plan import Plan, Trial, group_and_label
@@ -106,8 +106,8 @@ class Study:
         return plots.curves(groups[chosen], best=self.best_epochs(), ax=ax, **options)
 
     def __repr__(self) -> str:
-        count = len(self.trials)
-        return f"<Study of {self.summary.source}, plan {self.plan.name}: {count} trial{'s' * (count != 1)}>"
+        count = counted(len(self.trials), "trial")
+        return f"<Study of {self.summary.source}, plan {self.plan.name}: {count}>"
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows."""

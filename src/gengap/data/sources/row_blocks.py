@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gengap.data.value_formats import Decimal
-from gengap.errors import BadRowError, FormattedNumberError, SourceError, TooFewRowsError
+from gengap.errors import BadRowError, FormattedNumberError, SourceError, TooFewRowsError, counted
 from gengap.files.delimited import MISSING_VALUES
 from gengap.files.limits import LARGEST_UNPACKED, text_bytes
 from gengap.options.spec import OnBadRow
@@ -217,9 +217,11 @@ def accept_rows(
                     return
     except StreamBrokenError as broken:
         raise SourceError(f"{file}: {broken.problem}, after row {read:,}. {broken.hint}") from broken
-    without = f" ({len(skipped):,} bad row{'s' * (len(skipped) > 1)} left out)" if skipped else ""
+    without = f" ({counted(len(skipped), 'bad row')} left out)" if skipped else ""
     if rows is not None:
-        raise TooFewRowsError(f"{file}: there are only {good:,} rows{without}, expected {rows:,}. Ask for fewer.")
+        raise TooFewRowsError(
+            f"{file}: it has only {counted(good, 'row')}{without}, expected {rows:,}. Ask for fewer."
+        )
     if not good and skipped:
         raise TooFewRowsError(f"{file}: there are no good rows{without}. Correct the bad rows.")
     if not good:
