@@ -18,7 +18,7 @@ number-below = 0.01 미만
 
 metric-binary-crossentropy = 크로스 엔트로피
 metric-categorical-crossentropy = 크로스 엔트로피
-metric-row-loss = 벌점을 뺀 손실
+metric-row-loss = 페널티를 뺀 손실
 metric-mean-squared-error = 평균 제곱 오차
 metric-mean-absolute-error = 평균 절대 오차
 metric-r2 = R²
@@ -49,8 +49,8 @@ page-recommended = 추천
 page-expected-loss = 새 행에서 예상되는 손실
 page-expected-accuracy = 예상되는 정확도
 page-expected-r2 = 예상되는 R²
-page-expected-rmse = 예상 RMSE(목표값의 단위)
-page-expected-mae = 예상 MAE(목표값의 단위)
+page-expected-rmse = 예상 RMSE(타깃의 단위)
+page-expected-mae = 예상 MAE(타깃의 단위)
 page-rmse = RMSE
 page-mae = MAE
 page-best-baseline = 가장 좋은 기준 모델, { $run }
@@ -75,7 +75,7 @@ page-of-epochs = / { $epochs }
 page-seeds-agree = 시드 { $all }개 가운데 { $count }개
 page-gap-note = 격차는 검증 손실에서 훈련 손실을 뺀 값입니다.
 page-loss-note-classes = 손실은 가장 좋은 에포크의 검증 크로스 엔트로피입니다. 대괄호는 90% 구간입니다.
-page-loss-note-numbers = 손실은 가장 좋은 에포크의 검증 평균 제곱 오차를 훈련 목표의 분산으로 나눈 값입니다. RMSE와 MAE는 같은 행에서 목표값의 단위로 잰 것입니다. 대괄호는 90% 구간입니다.
+page-loss-note-numbers = 손실은 가장 좋은 에포크의 검증 평균 제곱 오차를 훈련 타깃의 분산으로 나눈 값입니다. RMSE와 MAE는 같은 행에서 타깃의 단위로 잰 것입니다. 대괄호는 90% 구간입니다.
 page-seeds-note = 손실은 시드들의 평균이고, 판정과 곡선과 에포크는 첫 시드의 것입니다.
 page-every-trial = 모든 실험과 시드
 page-seed = 시드
@@ -164,7 +164,7 @@ page-costly-text = { $share ->
         [none] { $run }의 손실이 검증 행 { $rows }개 가운데 가장 큰 { $count }개입니다.
        *[other] { $run }의 손실이 검증 행 { $rows }개 가운데 가장 큰 { $count }개입니다. 검증 손실에서 차지하는 몫은 { PERCENT($share, digits: 0) }입니다.
     } 먼저 레이블을 확인하세요. 레이블이 틀린 행은 모델이 확신하고 틀린 행처럼 보입니다.
-page-costly-target = 목표 { $target },
+page-costly-target = 타깃 { $target },
 page-costly-answer = 예측 { $answer },
 page-costly-loss = 손실 { FIXED($loss, digits: 2) }, 행 { $row }
 page-costly-alt = 검증 행 { $row }
@@ -270,7 +270,7 @@ finding-learns-on = { $since ->
     [level] 검증이 평평해진 뒤로 훈련은 검증보다 { FIXED($more_percent, digits: 1) }% 더 좋아졌습니다. 이제 와서 배우는 것은 새 데이터에 통하지 않습니다
    *[rise] 그동안에도 훈련은 계속 나아져 검증보다 { FIXED($more_percent, digits: 1) }% 더 좋아졌습니다
 }
-finding-disagree = { $metric }: 그동안에도 { FIXED($gain_percent, digits: 1) }% 나아졌습니다. 손실이 나빠진 것은 판단이 나빠져서가 아니라, 모델이 틀린 답을 지나치게 확신하게 되어서입니다(확률 보정 문제)
+finding-disagree = { $metric }: 그동안에도 { FIXED($gain_percent, digits: 1) }% 나아졌습니다. 손실이 나빠진 것은 더 많이 틀려서가 아니라, 모델이 틀린 답을 지나치게 확신하게 되어서입니다(확률 보정 문제)
 finding-too-few-epochs = { $metric }: { $likely ->
     [no] 더 나아질 수도 있습니다.
    *[yes] 끝에서도 아직 나아지고 있습니다.
@@ -317,7 +317,7 @@ finding-too-much-regularisation = 규제 기법을 뺀 같은 모델 { $run }: �
 
 check-what = 행 { $rows }개, 적합 { $fits }번
 check-path-title = 더 단순한 설정과 더 유연한 설정
-check-path-text = 더 단순한 설정이 더 나으면 과대적합, 더 유연한 설정이 더 나으면 과소적합입니다. 괄호는 행별로 짝지은 90% 구간입니다.
+check-path-text = 더 단순한 설정이 더 나으면 과대적합, 더 유연한 설정이 더 나으면 과소적합입니다. 대괄호는 행별로 짝지은 90% 구간입니다.
 check-setting = 설정
 check-change = 손실의 변화, %
 check-as-is = 지금 설정
@@ -335,12 +335,12 @@ finding-unknown-path = 어떤 설정이 더 단순하거나 더 유연한지 알
 finding-undecided = 행이 { $rows }개뿐이라 정할 수 없습니다. 확률: { verdict-underfit } { PROBABILITY($underfit) }, { verdict-good } { PROBABILITY($good) }, { verdict-near-overfit } { PROBABILITY($near_overfit) }, { verdict-overfit } { PROBABILITY($overfit) }
 finding-no-better-than-constant = 상수 예측보다 뚜렷이 나은 설정이 없습니다. 가장 나은 설정의 손실은 { ESTIMATE($better_percent, digits: 1, unit: "%") } 낮습니다
 finding-interrupted = 적합 { $fits }번 뒤에 중단되었습니다. 판정은 끝난 것만 씁니다
-finding-equal-rows = { $rows }개 행 가운데 { $count }개는 목표까지 같은 행이 자기 폴드의 훈련 행에 있습니다. 손실이 새 행에서보다 좋아 보입니다
-finding-one-feature = 목표를 혼자서 예측하는 특성이 있습니다: { $feature } ({ $kind ->
+finding-equal-rows = { $rows }개 행 가운데 { $count }개는 타깃까지 같은 행이 자기 폴드의 훈련 행에 있습니다. 손실이 새 행에서보다 좋아 보입니다
+finding-one-feature = 타깃을 혼자서 예측하는 특성이 있습니다: { $feature } ({ $kind ->
     [auc] ROC 곡선 아래 넓이
    *[correlation] 순위 상관
 } { FIXED($strength, digits: 3) })
-finding-too-good = 검증 손실이 상수 예측의 { PERCENT($share, digits: 1) }밖에 되지 않습니다. 특성에서 목표가 바로 나오는 것이 아니라면 너무 좋습니다
+finding-too-good = 검증 손실이 상수 예측의 { PERCENT($share, digits: 1) }밖에 되지 않습니다. 특성에서 타깃이 바로 나오는 것이 아니라면 너무 좋습니다
 finding-other-kind-better = 다른 종류의 모델이 더 낫습니다. { $model ->
     [linear] 규제한 선형 모델
    *[trees] 기본 설정의 부스팅 트리
@@ -355,15 +355,15 @@ finding-more-rows = 행을 { $times }배로 늘리면(훈련 행 { $rows }개) �
 advice-set-parameters = 설정을 바꾸세요: { $changes }. 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮아집니다
 advice-name-complexity = 매개변수와 그 값을 가장 단순한 것부터 가장 유연한 것까지 차례로 주세요: complexity=("alpha", [10, 1, 0.1]) 또는 --complexity alpha=10,1,0.1
 advice-keep-estimator = 이 설정을 그대로 쓰세요
-advice-check-signal = 목표와 특성을 확인하거나 행을 늘리세요. 여기에는 목표를 뚜렷이 예측하는 것이 없습니다
+advice-check-signal = 타깃과 특성을 확인하거나 행을 늘리세요. 여기에는 타깃을 뚜렷이 예측하는 것이 없습니다
 advice-try-other-kind = 다른 모델을 시도하세요: { $model ->
     [linear] 규제한 선형 모델
    *[trees] 부스팅 트리
 }. 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮습니다
 advice-train-to-convergence = 훈련이 수렴할 때까지 max_iter를 늘리거나 특성의 크기를 맞추세요
 advice-group-equal-rows = 같은 행을 없애거나 groups로 묶으세요
-advice-check-feature = 예측할 때 알 수 있는 특성인지 확인하세요: { $feature }. 알 수 없다면 목표가 새는 것이므로 빼세요
-advice-check-leak = 목표에서 계산된 특성이 있는지 찾아보세요
+advice-check-feature = 예측할 때 알 수 있는 특성인지 확인하세요: { $feature }. 알 수 없다면 타깃이 새는 것이므로 빼세요
+advice-check-leak = 타깃에서 계산된 특성이 있는지 찾아보세요
 advice-train-on-more-rows = 더 많은 행으로 훈련하세요. { $times }배로 늘리면 손실이 { ESTIMATE($better_percent, digits: 0, unit: "%") } 낮아질 것입니다
 advice-add-rows-or-folds = 더 많은 행으로 점검하세요. 지금은 잡음이 더 커서 변화가 보이지 않습니다
 
@@ -511,7 +511,7 @@ conclusion-units-few = 검증 행 { $rows }개는 { conclusion-unit-count }에 �
     [time] 행
    *[group] 그룹
 }에서 검증하세요.
-conclusion-units-drift = 검증 행 { $rows }개의 시간({ $column }) 내내 목표값이 서서히 변합니다. 긴 구간 { $count }개도 이웃 구간과 비슷합니다. 학습과 우연한 변화를 구별할 수 없습니다. 그래서 구간도 비교도 없습니다. 손실은 이 행들에 대한 것일 뿐입니다. 수준 대신 변화를 예측하거나, --validation이나 더 많은 행으로 더 긴 시간에서 검증하세요.
+conclusion-units-drift = 검증 행 { $rows }개의 시간({ $column }) 내내 타깃이 서서히 변합니다. 긴 구간 { $count }개도 이웃 구간과 비슷합니다. 학습과 우연한 변화를 구별할 수 없습니다. 그래서 구간도 비교도 없습니다. 손실은 이 행들에 대한 것일 뿐입니다. 수준 대신 변화를 예측하거나, --validation이나 더 많은 행으로 더 긴 시간에서 검증하세요.
 conclusion-tie = 구별되지 않음: 검증 행 { $rows }개로는 { $all }개 가운데 { $count }개를 가장 좋은 모델과 구별할 수 없습니다: { $names }{ $more ->
     [0] .
    *[other] {" "}외 { $more }개.
@@ -535,8 +535,8 @@ conclusion-expected = 새 행에서 예상되는 손실 { ESTIMATE($loss) }{ $sc
     [r2] , R² { ESTIMATE($value, digits: 1, scale: 100, unit: "%") }.
    *[none] .
 }
-conclusion-expected-units = 목표값의 단위로: RMSE { $rmse }, MAE { $mae }.
-conclusion-test-units = 목표값의 단위로: { $run }의 RMSE { $rmse }, MAE { $mae }{ $compared ->
+conclusion-expected-units = 타깃의 단위로: RMSE { $rmse }, MAE { $mae }.
+conclusion-test-units = 타깃의 단위로: { $run }의 RMSE { $rmse }, MAE { $mae }{ $compared ->
     [true] , { $baseline }은(는) { $baseline_rmse }, { $baseline_mae }.
    *[false] .
 }
