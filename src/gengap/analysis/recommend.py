@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from gengap.analysis.effects import RegularizerEffect, SizeAnalysis
-from gengap.analysis.leaks import too_good
+from gengap.analysis.leak_signs import too_good
 from gengap.analysis.results import Interval, Member, OpenInterval, OutOfFoldLosses, TrialResults, interval
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import OneStandardErrorChoice, choose_within_one_error

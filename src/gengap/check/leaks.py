@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.analysis.leaks import telling_findings, too_good
+from gengap.analysis.leak_signs import telling_findings, too_good
 from gengap.check.inputs import Inputs
 from gengap.diagnose.verdict import Finding
 from gengap.stats.single_features import FeatureColumn

@@ -25,7 +25,7 @@ import msgspec
 from gengap.analysis import conclude
 from gengap.analysis.effects import cross_trial_findings
 from gengap.analysis.growth import choose_finalists, next_trials
-from gengap.analysis.leaks import find_leaks
+from gengap.analysis.leak_signs import find_leaks
 from gengap.analysis.summary import BudgetSummary, Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
 from gengap.errors import TooFewRowsError, UsageError, did_you_mean
