@@ -346,3 +346,32 @@ def test_all_combinations_of_settings_are_a_search(tmp_path: Path) -> None:
 def test_numbers_that_come_again_beside_a_curve_are_no_search(tmp_path: Path) -> None:
     lines = [f"phase={i // 4} stall={i % 3} val_loss={1 / (i + 1):.4f}\n" for i in range(12)][:-1]
     assert len(read_text(tmp_path, "".join(lines))) == 11
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "seed {i}: test accuracy = 0.8{i}, test loss = 0.4{i}",
+        "Subject 0{i}: train acc 0.9{i}, test acc 0.7{i}",
+        "batch_size={i}6 train_loss=0.3{i} val_loss=0.4{i}",
+        "{i}0% of data: val acc 0.6{i}",
+        "w/o {word}: Train Loss 0.3{i}, Val Loss 0.4{i}",
+        "- **{word}**: train 0.8{i}, val 0.7{i}, test 0.69",
+        "| {i}e-3 | 0.3{i} | 0.4{i} |",
+    ],
+)
+def test_lines_that_a_word_or_a_setting_tells_apart_are_results(line: str, tmp_path: Path) -> None:
+    words = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota")
+    rows = [line.format(i=i, word=word) for i, word in enumerate(words, 1)]
+    header = ["| lr | train loss | val loss |", "|---|---|---|"] if line.startswith("|") else []
+    with pytest.raises(GengapError):
+        read_text(tmp_path, "\n".join([*header, *rows, ""]), "results.md")
+
+
+@pytest.mark.parametrize("form", ["第{i}轮 训练损失0.5 验证损失{loss}", "第{i}轮, 训练损失:0.5, 验证损失:{loss}"])
+def test_numbers_may_stand_directly_behind_letters_of_other_languages(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("".join(form.format(i=3 * i, loss=1 / i) + "\n" for i in range(1, 7)), encoding="utf-8")
+    found = choose_curves(read(path)[0]).validation
+    assert found.values.tolist() == [1 / i for i in range(1, 7)]
+    assert found.epochs.tolist() == [3, 6, 9, 12, 15, 18]

@@ -23,8 +23,9 @@ The grammar, line by line:
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts. A tag before the
   line (`[lfw]`) is a part of the phrase.
-- **No training**: values without an epoch, if there are fewer than four, if a setting changes from one to the next,
-  or if a name stands above each; and sentences with a value each. See `training_signs`.
+- **No training**: values without an epoch, if there are fewer than four, if a setting, an item or a word changes
+  from one to the next, or if a name stands above each; and sentences with a value each. See `training_signs` and
+  `row_labels`.
 
 Words of 28 other languages are known (`metric_words`). Nothing in a log is run.
 """

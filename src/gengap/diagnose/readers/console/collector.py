@@ -10,10 +10,11 @@ from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
-from gengap.diagnose.readers.console.forms import Form, Forms, is_change, split_of_bar, stands_in_bar
+from gengap.diagnose.readers.console.forms import Form, Forms, average_of, split_of_bar, stands_in_bar
 from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.phrases import metric_name, split_of, splits_in_order
 from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english
+from gengap.diagnose.readers.console.row_labels import RowLabels
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text, without_bars
 from gengap.diagnose.readers.console.table_reader import LABEL, NONE, RULE, TableReader, is_label, role
 from gengap.diagnose.readers.console.template import FINAL, Template, parse_template
@@ -39,6 +40,7 @@ class Collector:
         best: The last number called "best" beside a metric without a name, or None.
         cut_off: Whether the last line was left out because it is cut off.
         sentences: Whether values stand in sentences, or beside lines of a program.
+        labels: What tells lines apart.
         no_gain: Whether a line says that an epoch did not improve.
         final: Whether a heading says that final values follow.
         once: Lines of words without values that came once, with the number of rows above each.
@@ -51,6 +53,7 @@ class Collector:
         self.best: float | None = None
         self.cut_off = False
         self.sentences = False
+        self.labels = RowLabels()
         self.no_gain = False
         self.final = False
         self.filled: dict[str, bool] = {}
@@ -126,19 +129,21 @@ class Collector:
 
     def _take_form(self, form: Form, numbers: tuple[str, ...]) -> None:
         template = form.template
-        above = self._heading_of(template)
+        above = self._heading_of(template) if template.late or self._lent else None
         if form.epoch >= 0:
             if (number := n.counted(numbers[form.epoch])) is not None:
                 self.rows.move_to_epoch(number)
         elif template.places and not (form.counts_only and self.rows.at[0] >= 0):
             self._place(template, numbers)
-        self._lend(above)
+        if above is not None:
+            self._lend(above)
         if template.context is not None or self.rows.context is not None:
             self._head(template)
         if template.bare >= 0 and self._metric_above:
             self._take_bare(numbers[template.bare])
         if not template.values or self.rows.context == FINAL:
             return
+        self.labels.add_label(template.label, numbers)
         if not (form.plain and self._take_plain(form, numbers)):
             self._take(template, numbers)
         if form.held_out:
@@ -200,11 +205,14 @@ class Collector:
         above = self._heading_of(template)
         if template.places:
             self._place(template, found)
-        self._lend(above)
+        if above is not None:
+            self._lend(above)
         self._head(template)
         if template.bare >= 0 and self._metric_above:
             self._take_bare(found[template.bare])
         if template.values and self.rows.context != FINAL:
+            self.labels.add_line(texts)
+            self.labels.add_label(template.label, found)
             self._take(template, found)
             self._note_decimals(texts, found)
             if held_out := split_of_bar(template, stands_in_bar(template, found)):
@@ -216,9 +224,9 @@ class Collector:
             self.rows.context, self._lent = None, False
         return self.rows.context if template.late and self.rows.points and self.rows.context != FINAL else None
 
-    def _lend(self, above: str | None) -> None:
+    def _lend(self, above: str) -> None:
         """Put the split of a heading back for one line, if the line's epoch ended it."""
-        if above is not None and self.rows.context is None:
+        if self.rows.context is None:
             self.rows.context, self._lent, self._labelled = above, True, False
 
     def _take_bare(self, text: str) -> None:
@@ -313,21 +321,13 @@ class Collector:
                 self.rows.add(self._column(named, False, progress), two[0], progress)
                 self.rows.add(self._column(named, True, progress), two[1], progress)
                 continue
-            if named.average and (average := self._average(text, found[named.average])) is not None:
+            if named.average and (average := average_of(text, found[named.average])) is not None:
                 number = average
                 self._column(named, False, progress).running = True
             if number is not None:
                 self.rows.add(self._column(named, False, progress), number, progress)
         if template.best >= 0 and (best := n.value(found[template.best])) is not None:
             self.best = best
-
-    @staticmethod
-    def _average(text: str, behind: str) -> float | None:
-        """Return the number in parentheses behind a value, if it may be its average or its percentage."""
-        if is_change(text, behind) or not ("." in behind or "%" in behind):
-            return None
-        number = n.value(behind)
-        return number if n.value(text) is None or "." in text or "%" in behind else None
 
     def _column(self, named: MetricValue, second: bool, progress: bool) -> Column:
         """Return the column of a value; a line that shows progress has columns of its own."""
@@ -365,6 +365,8 @@ class Collector:
         if not any(map(role, names)) and any(map(is_label, cells)):
             return True  # a row for each class
         self.rows.overwritten, self.rows.new = False, True
+        if not any(map(role, names)):
+            self.labels.add_cell(names[0], cells[0])
         places: set[str] = set()
         for name, cell in zip(names, cells, strict=True):
             kind = role(name)

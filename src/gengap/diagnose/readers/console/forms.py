@@ -145,6 +145,14 @@ def is_change(text: str, behind: str) -> bool:
     return behind[0] in "+-" and text[0] not in "+-"
 
 
+def average_of(text: str, behind: str) -> float | None:
+    """Return the number in parentheses behind a value, if it may be its average or its percentage."""
+    if is_change(text, behind) or not ("." in behind or "%" in behind):
+        return None
+    number = n.value(behind)
+    return number if n.value(text) is None or "." in text or "%" in behind else None
+
+
 def _plain_patterns(values: Sequence[MetricValue], numbers: Sequence[str]) -> dict[int, str]:
     """Return a pattern for each number that is a value, or an average behind it; none if `float` can't read one."""
     found: dict[int, str] = {}

@@ -10,7 +10,9 @@ import math
 import re
 
 _PLAIN = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
-_START = r"(?:(?<![\w.@%])|(?<=epoch)|(?<=step)|(?<=iter)|(?<=ep)(?<!\w\wep))(?<!\w[-/'])"
+_BEHIND_LETTER = r"(?<=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3])"  # of a language that writes no blanks
+_BEHIND_WORD = r"(?<=epoch)|(?<=step)|(?<=iter)|(?<=ep)(?<!\w\wep)"
+_START = rf"(?:(?<![\w.@%])|{_BEHIND_LETTER}|{_BEHIND_WORD})(?<!\w[-/'])"
 _JOINED = rf"(?:(?:\+/-|[:/<,+×±x-]){_PLAIN}|\.\d+)*"
 _UNIT = r"(?:%|(?!epoch)[A-Za-zµ][A-Za-z0-9µ/%]*)?"  # in 3epoch the word says what is counted
 NUMBER = re.compile(

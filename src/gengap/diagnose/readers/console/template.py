@@ -20,6 +20,7 @@ from gengap.diagnose.readers.console.line_values import (
 )
 from gengap.diagnose.readers.console.phrases import Phrase, counter, cut, is_metric, split_of, words
 from gengap.diagnose.readers.console.plain_names import canonical_name
+from gengap.diagnose.readers.console.row_labels import label_of
 from gengap.diagnose.readers.console.split_positions import is_index
 
 SKIPPED = re.compile(
@@ -72,6 +73,7 @@ class Template:
         evaluation: Whether it has values of training and of held-out rows.
         no_gain: Whether it says that an epoch did not improve.
         metric: The split and metric that a heading names, as `metric_names` reads it; "" for none.
+        label: The number before the values that names a setting or an item: `seed 3: test loss 0.5`; -1 for none.
         late: Whether the place stands behind the values: `loss: 0.5, epoch: 1.0`.
         bare: The number without a name that follows an epoch or step: `Iter 100: 0.9`; -1 for none.
     """
@@ -87,6 +89,7 @@ class Template:
     no_gain: bool = False
     metric: str = ""
     bare: int = -1
+    label: int = -1
     late: bool = False
 
 
@@ -124,6 +127,7 @@ def parse_template(texts: Sequence[str]) -> Template:
         evaluation=evaluation,
         metric=metric,
         bare=bare,
+        label=label_of(texts, phrases, next((v.number for v in values if v.split or is_metric(v.name)), 0)),
         late=late,
     )
 

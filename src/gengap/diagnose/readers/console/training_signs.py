@@ -37,7 +37,9 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
         )
     named = _have_names(found, curves)
     settings = _are_ordered_by_settings(curves, columns.values())
-    return _are_logged_again(found, curves) and not (named or settings or _are_of_a_grid(curves, columns.values()))
+    labelled = found.labels.tell_apart(max(len(column.rows) for column in curves))
+    results = named or settings or labelled or _are_of_a_grid(curves, columns.values())
+    return _are_logged_again(found, curves) and not results
 
 
 def _places(cells: Sequence[float]) -> int:
