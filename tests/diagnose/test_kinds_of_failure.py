@@ -154,3 +154,16 @@ def test_a_perfect_score_with_almost_no_loss_is_no_underfit(
     assert diagnose(curves | {"accuracy": one_wrong, "val_accuracy": one_wrong}).verdict == "underfit"
     high = {name: values + 2 for name, values in curves.items()}
     assert "solved" not in diagnose(high | {"accuracy": right, "val_accuracy": right}).codes
+
+
+@pytest.mark.parametrize("name", ["accuracy", "reward", "psnr", "recall", "true_positives", "score"])
+@pytest.mark.parametrize("end", [1.0, 100.0])
+def test_other_scores_and_single_epochs_are_not_perfect(name: str, end: float) -> None:
+    """A reward of 100 is no perfect one, an accuracy of 1 after 99 is 1%, and one epoch may be luck."""
+    loss = 2 * np.exp(-5 * (np.arange(30) / 29) ** 0.4)
+    score = np.full(30, end)
+    score[:15] = 50
+    if name == "accuracy":
+        score = np.where(np.arange(30) < 29, 99.0 if end == 1 else 90.0, end)
+    verdict = diagnose({"loss": loss, "val_loss": with_noise(loss, 0.003, 0), f"val_{name}": score})
+    assert (verdict.verdict, "solved" in verdict.codes) == ("underfit", False)

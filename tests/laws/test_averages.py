@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import trainer_table as table
 
-from gengap import models
+from gengap import GengapClassifier, models
 from gengap.data.rows import Rows
 from gengap.models.backend import keras
+from gengap.models.keras_internals import weight_averages
 from gengap.plan import Recipe, Trial
 from gengap.train.checkpoint import CheckpointFile
 from gengap.train.recipe import Constant
@@ -86,3 +87,17 @@ def test_resumed_equals_uninterrupted(rows: tuple[Rows, Rows], tmp_path: Path) -
         np.testing.assert_array_equal(series.values, resumed.history[key].values)
     for ours, theirs in zip(model.get_weights(), whole_model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_estimator_keeps_the_average_too(rows: tuple[Rows, Rows]) -> None:
+    x, y = rows[0].x, rows[0].y
+    treated, plain = (
+        GengapClassifier((8,), treatments=treatments, max_epochs=6, random_state=0).fit(x, y)
+        for treatments in ((models.WeightAverage(0.99),), ())
+    )
+    key = ("validation", "loss")
+    assert not np.allclose(treated.history_[key].values, plain.history_[key].values, rtol=1e-3)
+    averages = weight_averages(treated.model_.optimizer)
+    assert treated.best_epoch_ == treated.n_iter_  # so the weights are those of the last step
+    for weight, average in zip(treated.model_.trainable_variables, averages, strict=True):
+        np.testing.assert_allclose(weight, average, rtol=1e-5, atol=1e-7)

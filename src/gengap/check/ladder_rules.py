@@ -16,10 +16,8 @@ import numpy as np
 
 MOST_FEATURES = 3_000  # that a polynomial of a higher degree may have
 STEPS = 20  # settings on each side of an axis, at most
-WIDEST, WIDER = (
-    128,
-    4,
-)  # units of a layer, or times its present ones: networks of few units may have many times more
+WIDEST = 128  # units of a layer that are tried at least, which is many times more for small networks ...
+WIDER = 4  # ... or this many times the present ones, if that is more
 FOREST_GAIN = 0.05  # of simpler forests, on the processes "chose" of the benchmark
 Changes = dict[str, Any]
 Facts = Mapping[str, float]

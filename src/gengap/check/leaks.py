@@ -31,19 +31,34 @@ def find_leaks(inputs: Inputs, loss: float, constant: float | None) -> list[Find
     return found + too_good(loss, constant)
 
 
-def _codes(inputs: Inputs) -> np.ndarray | None:
-    """Return the columns as whole numbers (rows, columns) that are equal where values are; None if too large."""
+def _named_columns(X: Any) -> list[tuple[str, np.ndarray]]:
+    """Return the columns of a table or an array with their names; sparse matrices have none."""
+    if hasattr(X, "tocsr"):
+        return []
+    if hasattr(X, "iloc"):  # names of a table of pandas may be there twice
+        return [(str(name), np.asarray(X.iloc[:, at])) for at, name in enumerate(X.columns)]
+    if hasattr(X, "columns"):
+        return [(str(name), np.asarray(X[name])) for name in X.columns]
+    return [(f"column {at}", column) for at, column in enumerate(np.asarray(X).reshape(len(X), -1).T)]
+
+
+def _numbered(values: np.ndarray) -> np.ndarray | None:
+    """Return whole numbers (rows,) that are equal where values are; None if they can't be compared, as lists."""
     import pandas as pd
 
-    X = inputs.X
-    if hasattr(X, "tocsr"):
+    try:
+        return pd.factorize(pd.Series(values))[0]
+    except TypeError:
         return None
-    columns = (
-        [X[name] for name in X.columns] if hasattr(X, "columns") else list(np.asarray(X).reshape(len(X), -1).T)
-    )
+
+
+def _codes(inputs: Inputs) -> np.ndarray | None:
+    """Return the columns as whole numbers (rows, columns); None if they are too many or can't be compared."""
+    columns = _named_columns(inputs.X)
     if not columns or len(columns) * inputs.rows > 2e7:
         return None
-    return np.stack([pd.factorize(pd.Series(list(c) if hasattr(c, "to_list") else c))[0] for c in columns], axis=1)
+    codes = [code for _, values in columns if (code := _numbered(values)) is not None]
+    return np.stack(codes, axis=1) if len(codes) == len(columns) else None
 
 
 def repeated_rows(inputs: Inputs) -> int | None:
@@ -66,19 +81,8 @@ def repeated_rows(inputs: Inputs) -> int | None:
 
 
 def _columns(X: Any) -> Iterator[FeatureColumn]:
-    """Yield the columns of a table or an array; sparse matrices have none."""
-    import pandas as pd
-
-    if hasattr(X, "tocsr"):
-        return
-    if not hasattr(X, "columns"):
-        X = np.asarray(X).reshape(len(X), -1)
-        named = ((f"column {at}", column) for at, column in enumerate(X.T))
-    else:
-        named = ((str(name), np.asarray(X[name])) for name in X.columns)
-    for name, values in named:
+    for name, values in _named_columns(X):
         if values.dtype.kind in "biuf":
             yield FeatureColumn(name, values.astype(np.float64))
-        elif values.dtype.kind in "OU":
-            codes = pd.factorize(pd.Series(values), use_na_sentinel=False)[0]
-            yield FeatureColumn(name, codes, is_category=True)
+        elif values.dtype.kind in "OU" and (codes := _numbered(values)) is not None:
+            yield FeatureColumn(name, codes + 1, is_category=True)  # 0 where the value is missing

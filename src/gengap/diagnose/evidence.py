@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit
 
+from gengap.diagnose.metric_names import rank_in
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.stats import single_threaded
 from gengap.stats.curves import RowLosses, RowLossTrend, ScaledCurve, scale_curve, smooth_row_losses
@@ -39,7 +40,8 @@ LUCK, LEAST_LUCK = 0.11, 0.0005
 ROUNDED = 5.0  # sds of the rounding error, 1.4 units of the last digit, that a rise of rounded values must exceed
 SMALL_GAIN = 0.05  # of twice as many epochs
 SOLVED = 0.02  # of the first validation loss, where the score is perfect too
-PERFECT = (1.0, 100.0)  # scores
+SHARES_RIGHT = ("accuracy", "acc", "f1", "dice", "iou", "miou", "jaccard")  # scores that are 1 if all is right
+LAST_SCORES = 3  # that must be perfect
 FAR_AHEAD = float(np.log(5))  # how far validation is above training where generalisation is the limit
 QUANTILES = (-1.47, -0.79, -0.37, 0.0, 0.37, 0.79, 1.47)  # of the standard normal, at (i - 1/2)/7
 
@@ -192,11 +194,14 @@ def collect_evidence(curves: MetricCurves, rows: RowLosses | None = None, *, min
 
 
 def _is_solved(curves: MetricCurves) -> bool:
-    losses = curves.validation.values[np.isfinite(curves.validation.values)]
-    score = curves.auxiliary
-    if curves.higher_is_better or score is None or not score.higher_is_better or not len(score.validation.values):
+    score, losses = curves.auxiliary, curves.validation.values[np.isfinite(curves.validation.values)]
+    if curves.higher_is_better or score is None or rank_in(score.metric, SHARES_RIGHT) is None:
         return False
-    return float(score.validation.values[-1]) in PERFECT and 0 <= losses[-1] < SOLVED * losses[0]
+    shares = score.validation.values[np.isfinite(score.validation.values)]
+    if len(shares) < LAST_SCORES:
+        return False
+    perfect = 1.0 if shares.max() <= 1 else 100.0  # percent
+    return bool((shares[-LAST_SCORES:] == perfect).all()) and 0 <= losses[-1] < SOLVED * losses[0]
 
 
 def _rise(

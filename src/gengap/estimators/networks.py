@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models import backend
+from gengap.models.treatment_base import averages_weights
 from gengap.models.treatments import Treatment
 from gengap.tasks import BINARY, AnyTask, LogScale, Multiclass, Regression
 
@@ -84,7 +85,8 @@ class NetworkEstimator(BaseEstimator):
         from gengap.train.types import TrainConfig
 
         rule = Stopping(patience=self.patience, monitor=task.loss)
-        job = TrainConfig(self.max_epochs, self.batch_size, rule, seed, run=type(self).__name__)
+        options: dict[str, Any] = {"run": type(self).__name__, "averaged": averages_weights(self.treatments)}
+        job = TrainConfig(self.max_epochs, self.batch_size, rule, seed, **options)
         result, _ = train_model(self.model_, train, validation, job)
         if result.best_epoch is None:
             raise UsageError(

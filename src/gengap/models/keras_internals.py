@@ -91,7 +91,8 @@ def weight_decays(optimizer: keras.Optimizer, variable: keras.Variable) -> bool:
 
 def weight_averages(optimizer: keras.Optimizer) -> list[keras.Variable]:
     """Return the moving averages of an optimizer with `use_ema`, one for each trainable variable of its model."""
-    return list(optimizer._model_variables_moving_average)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # in that of mixed_float16, which scales the loss
+    return list(inner._model_variables_moving_average)
 
 
 def average_places(optimizer: keras.Optimizer) -> list[int]:

@@ -108,6 +108,11 @@ def strength_of(treatment: Treatment) -> float | None:
     return next((getattr(treatment, name) for name in STRENGTH_FIELDS if hasattr(treatment, name)), None)
 
 
+def averages_weights(treatments: Sequence[Treatment]) -> bool:
+    """Tell whether a model is evaluated and kept with the average of its weights."""
+    return any(treatment.averaging() for treatment in treatments)
+
+
 def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> None:
     """Check that no two treatments share a role that a model has only once.
 

@@ -183,7 +183,8 @@ class WeightAverage(Treatment, frozen=True, tag="weight-average"):
 
     Training goes on from the weights themselves. Their average fluctuates less, as if the learning rate had fallen.
     Validation and the saved model have the average, which Keras' optimizers compute (`use_ema`). Statistics of
-    batch normalisation are not averaged.
+    batch normalisation are not averaged. This holds for studies and estimators. `gengap.fit` and Keras evaluate the
+    weights themselves, and end with the average.
 
     Args:
         momentum: The share of the old average that a step keeps, between 0 and 1: 0.99 averages about 100 steps.

@@ -50,8 +50,11 @@ class NormalMixture:
             step = below / max(self.density(at), TINY)
             at = at - step if low <= at - step <= high else (low + high) / 2
             if abs(step) < close:
-                break
-        return at
+                return at
+        for _ in range(STEPS):  # steps from one side only, which is rare, don't shrink the interval
+            middle = (low + high) / 2
+            low, high = (middle, high) if 1 - self.above(middle) < level else (low, middle)
+        return (low + high) / 2
 
     def scaled_by(self, factors: np.ndarray, probabilities: np.ndarray) -> NormalMixture:
         """Return the number times an independent positive factor: each of `factors` (q,) with its probability."""

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-ALONE = 0.99  # area under the ROC curve, or absolute rank correlation
-MOST_ROWS = 20_000  # that are looked at
+ALONE = 0.99  # area under the ROC curve
+SAME_ORDER = 0.9999  # absolute rank correlation: numbers often depend on one feature with little noise
+MOST_ROWS = 5_000  # that are looked at
 MOST_FEATURES = 2_000
 MOST_CATEGORIES = 100
 SHOWN = 3  # features at most
-FEWEST = 5  # rows of a class, on both sides
+FEWEST = 30  # rows
+FEWEST_OF_CLASS = 10  # rows of a class, and of the rest
 
 
 class FeatureColumn(NamedTuple):
@@ -28,13 +30,14 @@ def telling_features(columns: Iterable[FeatureColumn], y: np.ndarray, by_class: 
 
     The strength of a number is the area under the ROC curve (the smallest of all classes), or the absolute rank
     correlation. Half of the rows turn a category into the mean target of its rows; the other half measure it.
+    Fewer than 30 rows, or ten of a class, order themselves by chance.
 
     Args:
         columns: The features.
         y: Class indices or numbers, (rows,).
         by_class: Whether the target has classes.
     """
-    if y.ndim != 1:
+    if y.ndim != 1 or len(y) < FEWEST:
         return []
     rows = np.random.default_rng(0).permutation(len(y))[:MOST_ROWS]
     found: list[tuple[str, float]] = []
@@ -43,17 +46,18 @@ def telling_features(columns: Iterable[FeatureColumn], y: np.ndarray, by_class: 
             break
         measure = _category_strength if column.is_category else _number_strength
         strength = measure(column.values[rows], y[rows], by_class)
-        if strength >= ALONE:
+        if strength >= (ALONE if by_class else SAME_ORDER):
             found.append((column.name, strength))
     return sorted(found, key=lambda each: -each[1])[:SHOWN]
 
 
 def _number_strength(values: np.ndarray, y: np.ndarray, by_class: bool) -> float:
-    ranks = _ranks(values)
+    ranks = _ranks(np.where(np.isnan(values), -np.inf, values))
     if not by_class:
         return _correlation(ranks, y)
-    areas = [_area(ranks, y == label) for label in np.unique(y)]
-    return _weakest([max(area, 1 - area) for area in areas if area is not None])
+    label = np.unique(y, return_inverse=True)[1]
+    areas = _areas(np.bincount(label, weights=ranks), np.bincount(label))
+    return _weakest([max(area, 1 - area) for area in areas])
 
 
 def _category_strength(codes: np.ndarray, y: np.ndarray, by_class: bool) -> float:
@@ -63,11 +67,13 @@ def _category_strength(codes: np.ndarray, y: np.ndarray, by_class: bool) -> floa
         return 0.0
     if not by_class:
         return _correlation(_ranks(_means(codes[:half], y[:half], count)[codes[half:]]), y[half:])
-    areas = []
+    areas: list[float] = []
     for label in np.unique(y):
-        shares = _means(codes[:half], y[:half] == label, count)
-        areas.append(_area(_ranks(shares[codes[half:]]), y[half:] == label))
-    return _weakest([area for area in areas if area is not None])
+        ranks = _ranks(_means(codes[:half], (y[:half] == label).astype(float), count)[codes[half:]])
+        inside = y[half:] == label
+        sums, counts = np.array([ranks[inside].sum(), ranks[~inside].sum()]), np.bincount(~inside, minlength=2)
+        areas += _areas(sums, counts)[:1]
+    return _weakest(areas)
 
 
 def _means(codes: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
@@ -78,10 +84,9 @@ def _means(codes: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return the ranks of numbers, equal ones alike; missing ones have rank 0."""
     from scipy.stats import rankdata
 
-    return np.nan_to_num(rankdata(values, nan_policy="omit"))
+    return rankdata(values)
 
 
 def _correlation(ranks: np.ndarray, y: np.ndarray) -> float:
@@ -90,14 +95,12 @@ def _correlation(ranks: np.ndarray, y: np.ndarray) -> float:
     return float(abs(np.corrcoef(ranks, _ranks(y))[0, 1]))
 
 
-def _area(ranks: np.ndarray, inside: np.ndarray) -> float | None:
-    """Return the area under the ROC curve of one class; None if it, or the rest, has too few rows."""
-    positives, negatives = int(inside.sum()), int((~inside).sum())
-    if min(positives, negatives) < FEWEST:
-        return None
-    # Missing values have rank 0, so the ranks must be ranked again.
-    ranks = _ranks(ranks)
-    return float((ranks[inside].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+def _areas(sums: np.ndarray, counts: np.ndarray) -> list[float]:
+    """Return the area under the ROC curve of each class with enough rows, from its sum of ranks and its rows."""
+    others = counts.sum() - counts
+    enough = np.minimum(counts, others) >= FEWEST_OF_CLASS
+    positives, sums = counts[enough].astype(float), sums[enough]
+    return ((sums - positives * (positives + 1) / 2) / (positives * others[enough])).tolist()
 
 
 def _weakest(areas: list[float]) -> float:

@@ -26,6 +26,7 @@ from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.diagnose.verdict import Verdict
 from gengap.files.limits import usable_cores
 from gengap.models.saved_model import ModelCard
+from gengap.models.treatment_base import averages_weights
 from gengap.models.treatments import AnyTreatment
 from gengap.options.spec import ProductPrecision
 from gengap.options.study_options import RunSpec
@@ -385,7 +386,7 @@ class TrialFactory:
             precision=self.precision,
             is_settled=is_settled,
             row_values=values,
-            averaged=any(each.averaging() for each in trial.treatments),
+            averaged=averages_weights(trial.treatments),
         )
         return BuiltTrial(model, train, config)
 

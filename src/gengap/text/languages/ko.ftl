@@ -285,7 +285,7 @@ finding-level = { $metric }: 더는 나아지지 않고 평평해졌습니다. {
     [higher] 높아지는
    *[lower] 낮아지는
 } 폭은 최대 { FIXED($most_ahead_percent, digits: 1) }%입니다
-finding-solved = { $score }: 모두 맞혔습니다. { $metric }은(는) 첫 값의 { PERCENT($share, digits: 2) }이므로, 더 낮아져도 바뀌는 답이 없습니다
+finding-solved = { $score }은(는) 만점이고, { $metric }은(는) 첫 값의 { PERCENT($share, digits: 2) }이므로, 더 낮아져도 바뀌는 답이 없습니다
 finding-no-training-curve = 훈련 곡선이 없으면 적절과 과대적합 직전을 구별할 수 없습니다
 finding-small-gap = 훈련과 검증이 { FIXED($gap_percent, digits: 1) }% 차이로 끝납니다. 과대적합의 징후가 없으므로 더 큰 모델이 나을 수도 있습니다
 finding-too-noisy = { $metric }: 값 { $count }개가 에포크마다 { FIXED($noise_percent, digits: 1) }%씩 출렁여, 가장 좋았을 때부터 끝까지의 변화가 불확실합니다: { ESTIMATE($rise_percent, digits: 1, unit: "%") }(과소적합 { PROBABILITY($underfit) }, 적절 { PROBABILITY($good) }, 과대적합 직전 { PROBABILITY($near_overfit) }, 과대적합 { PROBABILITY($overfit) })
