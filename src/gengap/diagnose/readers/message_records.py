@@ -2,12 +2,14 @@
 
 {"timestamp": "...", "textPayload": "epoch 1 val_loss=0.5", "severity": "INFO", ...}
 
-The lines are read as console text. Services list the newest record first, so records are put in the order of time.
+The lines are read as console text. Services list the newest record first, so records are put in the order of time,
+if their times are numbers or dates of ISO 8601. Otherwise the order of the file counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from gengap.diagnose.metric_names import assign
 from gengap.diagnose.readers.console import read_console
@@ -38,8 +40,31 @@ def _messages(table: LogTable) -> list[str]:
     if not cells or not any(isinstance(cell, str) and " " in cell.strip() for cell in cells):
         return []
     texts = ["" if cell is None else str(cell).rstrip("\r\n") for cell in cells]
-    times = [str(cell) for cell in _column(table, TIMES) if cell is not None]
-    return texts[::-1] if times and times[0] > times[-1] else texts
+    times = [cell for cell in _column(table, TIMES) if cell is not None]
+    return texts[::-1] if times and _is_later(times[0], times[-1]) else texts
+
+
+def _is_later(one: object, other: object) -> bool:
+    """Return whether a time is later than another; False if they are not two numbers or two dates of ISO 8601.
+
+    >>> _is_later("10.5", "9.5"), _is_later("2024-05-02", "2024-05-01"), _is_later("9/28/2024", "10/31/2024")
+    (True, True, False)
+    """
+    for parse in (float, _timestamp):
+        try:
+            return parse(str(one)) > parse(str(other))
+        except ValueError:
+            continue
+    return False
+
+
+def _timestamp(text: str) -> float:
+    """Return the seconds of a date of ISO 8601, in UTC unless it names a zone.
+
+    Raises ValueError for other texts.
+    """
+    date = datetime.fromisoformat(text.strip().removesuffix(" UTC").replace("/", "-"))
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _column(table: LogTable, known: Sequence[str]) -> Sequence[object]:

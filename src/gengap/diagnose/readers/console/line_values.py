@@ -299,7 +299,7 @@ def _reversed(texts: Sequence[str], i: int) -> MetricValue | None:
 
 def _reversed_on_split(texts: Sequence[str], i: int) -> MetricValue | None:
     """Return the value of `900.1 perplexity estimate based on a held-out corpus`, before its name and its split."""
-    found = ON_SPLIT_BEHIND.match(texts[i + 1])
+    found = ON_SPLIT_BEHIND.match(texts[i + 1][:LONGEST_NAME])
     split = split_of(found[2]) if found else None
     if found is None or split is None or not is_metric(found[1]) or not re.search(r"(?:^|[,;:|(])\s*$", texts[i]):
         return None

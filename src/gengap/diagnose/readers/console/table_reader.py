@@ -25,6 +25,8 @@ OVERALL = NONE | {"all", "mean", "total", "average", "overall"}
 LONGEST_NAME = 60
 LETTERS = {"p": "precision", "r": "recall", "f": "f1"}  # columns of a parser, all three on held-out rows
 HELD_OUT_MARK = " h"  # behind a row of held-out rows: Vowpal Wabbit
+VOWPAL_WABBIT = ["average loss", "since last", "example counter"]  # its first columns
+TIME_UNIT = re.compile(r"(?:h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)", re.IGNORECASE)
 LEAST_WORDS = 4  # of a header of two lines without pipes
 STALE = 6  # lines without a row, after which a header that had none is forgotten
 COUNTERS = {"e": "epoch", "#": "step", "no.": "count", "no": "count", "index": "count", "id": "count"}
@@ -133,7 +135,7 @@ class TableReader:
         self._last_candidates = []
         held_out = line.rstrip().endswith(HELD_OUT_MARK)
         for header in self.headers:
-            marked = held_out and header.cut is _by_blanks
+            marked = held_out and header.names[:3] == VOWPAL_WABBIT
             if (cells := _row(header, line.rstrip().removesuffix(HELD_OUT_MARK) if marked else line)) is not None:
                 header.rows += 1
                 header.age = 0
@@ -223,6 +225,8 @@ def _row(header: Header, line: str) -> list[str] | None:
         return cells if is_metric(cells[0]) and NUMBER.fullmatch(cells[1]) else None
     if header.cut is _by_pipes and _has_splits(header):
         return None
+    if len(cells) == len(header.names) + 1 and header.cut is _by_blanks and TIME_UNIT.fullmatch(cells[-1]):
+        cells = cells[:-1]  # 0.5 h
     if len(cells) == len(header.names) + 1 and header.cut in (_by_blanks, _by_gaps) and cells[0].isdecimal():
         cells = cells[1:]  # the index that pandas and R print
     while len(cells) > len(header.names) and header.cut is not _by_blanks and not NUMBER.fullmatch(cells[-1]):
