@@ -106,3 +106,65 @@ def test_names_behind_values_are_searched_in_texts_of_bounded_length(
     lines = [f"epoch {i} val_loss 0.{i}\n" for i in range(1, 4)]
     assert read_text(tmp_path, ("0.5 a" + " " * 20_000 + "x\n") * 3 + "".join(lines)) == [0.1, 0.2, 0.3]
     assert lengths and max(lengths) <= line_values.LONGEST_NAME
+
+
+CHECKPOINTS = (
+    "Validation loss decreased (0.{j}9 --> 0.{i}9).  Saving model ...\n",
+    "val_loss improved from 0.{j}9 to 0.{i}9, saving model to best.keras\n",
+)
+
+
+@pytest.mark.parametrize("form", CHECKPOINTS)
+@pytest.mark.parametrize("start", ["Epoch {i}/20  Train loss: {x}\n", "Epoch {i}/20\n", "Train loss: {x}\n"])
+def test_checkpoints_of_some_epochs_are_no_curve(form: str, start: str, tmp_path: Path) -> None:
+    for saved in (range(1, 8), (1, 2, 3, 5, 7, 8, 9)):
+        lines = [
+            start.format(i=i, x=2 / i) + (form.format(i=9 - saved.index(i), j=8) if i in saved else "")
+            for i in range(1, 21)
+        ]
+        with pytest.raises(GengapError, match=r"no (validation|training) curve"):
+            read_text(tmp_path, "".join(lines))
+
+
+@pytest.mark.parametrize("form", CHECKPOINTS)
+@pytest.mark.parametrize("start", ["Epoch {i}/8  Train loss: {x}\n", "Epoch {i}/8\n", "Train loss: {x}\n"])
+def test_checkpoints_of_all_epochs_are_a_curve(form: str, start: str, tmp_path: Path) -> None:
+    lines = [start.format(i=i, x=2 / i) + form.format(i=9 - i, j=8) for i in range(1, 9)]
+    assert read_text(tmp_path, "".join(lines)) == [float(f"0.{9 - i}9") for i in range(1, 9)]
+
+
+LIST = "".join(f"Epoch {i}: {1 / i:.4f}\n" for i in range(1, 6))
+OTHER = "".join(f"Epoch {i}: {i / 1000}\n" for i in range(1, 6))
+
+
+@pytest.mark.parametrize(
+    "end", ["\nLearning rates\n", "\n## Timing\n\n", "\n---\n", "\n", "lr 0.1\n", "\n#### Costs\n"]
+)
+@pytest.mark.parametrize(
+    "heading", ["### Validation Loss\n", "Validation loss:\n\n", "## Validation loss\n```text\n"]
+)
+def test_a_heading_of_a_metric_ends(heading: str, end: str, tmp_path: Path) -> None:
+    assert read_text(tmp_path, f"{heading}{LIST}{end}{OTHER}") == [float(f"{1 / i:.4f}") for i in range(1, 6)]
+
+
+def test_steps_below_a_heading_are_no_values_if_lines_name_theirs(tmp_path: Path) -> None:
+    steps = "".join(f"step {i} - {10 + i / 4}\n" for i in range(10, 60, 10))
+    named = "".join(f"epoch {i} val_loss 0.{6 - i}\n" for i in range(1, 6))
+    assert read_text(tmp_path, f"Validation loss\n{steps}{named}") == [0.5, 0.4, 0.3, 0.2, 0.1]
+
+
+@pytest.mark.parametrize("form", ["train_loss <0.{i}1> val_loss <0.{i}2>", "loss<0.{i}1 val_loss<0.{i}2"])
+@pytest.mark.parametrize("place", ["epoch {i}: ", "Epoch [{i}/6] ", "step {i}0 "])
+def test_a_number_behind_a_sign_is_a_value_if_each_line_has_another_epoch(
+    form: str, place: str, tmp_path: Path
+) -> None:
+    lines = [f"{place}{form}\n".format(i=i) for i in range(1, 7)]
+    assert read_text(tmp_path, "".join(lines)) == [float(f"0.{i}2") for i in range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    "form", ["epoch 5: val_loss<0.{i}", "epoch {i}: val_loss < 0.5", "stop if val_loss < 0.{i}"]
+)
+def test_a_number_behind_a_sign_is_a_condition_otherwise(form: str, tmp_path: Path) -> None:
+    with pytest.raises(GengapError):
+        read_text(tmp_path, "".join(f"{form}\n".format(i=i) for i in range(1, 7)))

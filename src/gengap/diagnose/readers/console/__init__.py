@@ -17,9 +17,11 @@ The grammar, line by line:
 - **Table**: a line of names, with rows of as many cells. See `table_reader`. If one blank stands between names of
   several words, the rows show where a name ends. See `near_columns`.
 - **Name in a field**: `"metric": "val_loss", "value": 0.5` names the value in the next field.
-- **Heading of a metric**: `### Validation Loss` names the numbers below it that stand alone behind an epoch.
-- **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`),
-  and messages of checkpoints, unless they are the only validation and each epoch has one. See `checkpoints`.
+- **Heading of a metric**: `### Validation Loss` names the numbers below it that stand alone behind an epoch, up
+  to a line of words, a named value, or an epoch before the last one. See `metric_heading`.
+- **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`,
+  unless each line begins with another epoch), and messages of checkpoints, unless they are the only validation and
+  each epoch has one. See `checkpoints`.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts. A tag before the
   line (`[lfw]`) is a part of the phrase.

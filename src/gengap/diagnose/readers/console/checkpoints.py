@@ -1,7 +1,7 @@
 """Lines of checkpoints: `'val_loss' reached 0.53 (best 0.53), saving model`, `val_loss improved from inf to 0.53`.
 
-They tell of epochs that improved. So their values are a curve only if no line tells of an epoch that did not, and
-if nothing else in the log is a validation curve.
+They tell of epochs that improved. So their values are a curve only if no line tells of an epoch that did not, if
+they are as many as the epochs that the log names, and if nothing else in the log is a validation curve.
 """
 
 from __future__ import annotations

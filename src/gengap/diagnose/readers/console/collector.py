@@ -12,6 +12,7 @@ from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.forms import Form, Forms, average_of, split_of_bar, stands_in_bar
 from gengap.diagnose.readers.console.line_values import MetricValue
+from gengap.diagnose.readers.console.metric_heading import BELOW, MetricHeading
 from gengap.diagnose.readers.console.phrases import metric_name, split_of, splits_in_order
 from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english
 from gengap.diagnose.readers.console.row_labels import RowLabels
@@ -69,7 +70,7 @@ class Collector:
         self._arguments = ArgumentNames()
         self._heading: str | None = None  # the split of a heading on the line above
         self._table_split: str | None = None  # that of a heading above the present table
-        self._metric_above = ""  # the metric that the heading above names
+        self._metric_above = MetricHeading()
         self._lent = False  # whether the split of the heading above counts for one line more
         self._labelled = False  # whether lines below the present heading name their split themselves
         self._state: tuple[Form, tuple[str, ...]] | None = None  # of a bar that the next line is written over
@@ -139,8 +140,8 @@ class Collector:
             self._lend(above)
         if template.context is not None or self.rows.context is not None:
             self._head(template)
-        if template.bare >= 0 and self._metric_above:
-            self._take_bare(numbers[template.bare])
+        if template.context is not None or self._metric_above.metric:
+            self._take_bare(template, form.texts, numbers)
         if not template.values or self.rows.context == FINAL:
             return
         self.labels.add_label(template.label, numbers)
@@ -208,8 +209,7 @@ class Collector:
         if above is not None:
             self._lend(above)
         self._head(template)
-        if template.bare >= 0 and self._metric_above:
-            self._take_bare(found[template.bare])
+        self._take_bare(template, texts, found)
         if template.values and self.rows.context != FINAL:
             self.labels.add_line(texts)
             self.labels.add_label(template.label, found)
@@ -229,11 +229,11 @@ class Collector:
         if self.rows.context is None:
             self.rows.context, self._lent, self._labelled = above, True, False
 
-    def _take_bare(self, text: str) -> None:
+    def _take_bare(self, template: Template, texts: Sequence[str], found: Sequence[str]) -> None:
         """Take the number of an epoch whose metric only the heading above names."""
-        if (number := n.value(text)) is not None:
-            name = self._metric_above
-            self.rows.add(self.rows.column(name.replace("_", " "), name, f"below {name}"), number)
+        if (number := self._metric_above.read(template, texts, found)) is not None:
+            name = self._metric_above.metric
+            self.rows.add(self.rows.column(name.replace("_", " "), name, f"{BELOW}{name}"), number)
 
     def _head(self, template: Template) -> None:
         """Begin what is below a heading, or end it: at a new place, if the lines below it name their split."""
@@ -241,7 +241,6 @@ class Collector:
             self.final = self.final or template.context == FINAL
             self.rows.begin_heading(template.context, template.title)
             self._labelled = False
-            self._metric_above = template.metric
         elif self.rows.context is not None and template.values:
             if self._labelled and (template.places or any(named.split for named in template.values)):
                 self.rows.context, self._labelled = None, False
@@ -279,6 +278,7 @@ class Collector:
                 if len(self._seen) > MOST_TEMPLATES:
                     self._seen.clear()
                 self._seen.add(key)
+                self._metric_above.metric = ""
                 return None
         if len(self._templates) > MOST_TEMPLATES:
             self._templates.clear()

@@ -30,6 +30,7 @@ COUNTS = re.compile(
     r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows|documents)\s*(?:[),;|.]|(?:per|with)\b)"
 )
 COMPARED = re.compile(r"(?:[<>]=|<)\s*$")  # val_loss < 0.5 is a condition
+BOUND = " <"  # behind the form of values that may be one: epoch 1: val_loss<0.5
 ON_SPLIT_BEHIND = re.compile(r"\s+([A-Za-z][\w .-]*?)\s+(?:\w+\s+)?on\s+(?:the\s+|an?\s+)?([A-Za-z-]+)\b")
 REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
 COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*)?:\s*")  # loss of 9 batches: 0.5
@@ -133,11 +134,21 @@ class _LineReader:
         phrase = self._phrases[i]
         index = (
             INDEX.search(phrase.separator)
-            or COMPARED.search(phrase.separator)
+            or (COMPARED.search(phrase.separator) and not self._is_closed(i) and not self._is_bound(i))
             or is_index(self._texts, self._phrases, i)
         )
         ranged = self._texts[i + 1].startswith("..") and self._texts[i + 1][2:3].isdigit()  # 0.00..155.00
         return bool(index or ranged or counter(phrase.name) or COUNTS.match(self._texts[i + 1]))
+
+    def _is_closed(self, i: int) -> bool:
+        """Return whether the number at i stands in angle brackets: `val_loss <0.5>`."""
+        return self._phrases[i].separator.rstrip().endswith("<") and self._texts[i + 1].startswith(">")
+
+    def _is_bound(self, i: int) -> bool:
+        """Return whether the number at i stands behind "<" in a line that begins with an epoch or step."""
+        first = self._phrases[0]
+        placed = i > 0 and not first.context and counter(first.name) in ("epoch", "step")
+        return placed and self._phrases[i].separator.rstrip().endswith("<") and not self._is_closed(i)
 
     def _meant(self, i: int) -> str | None:
         """Return the split and metric that "it" stands for: `Train loss was 0.5; on held-out data it was 0.6`."""
@@ -206,7 +217,7 @@ class _LineReader:
             self._carry(split, from_value=True)
         self._glued = split or self._glued
         self._taken.add((split or "", bare.lower()))
-        form = f"{self._tag}{self._phrases[i].name}"
+        form = f"{self._tag}{self._phrases[i].name}{BOUND * self._is_bound(i)}"
         self.found.append(MetricValue(i, name, canonical_name(split, bare), split is not None, form))
 
     def _with_split(self, i: int, name: str) -> tuple[str, str, list[str]]:

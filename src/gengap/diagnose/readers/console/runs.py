@@ -13,6 +13,8 @@ from gengap.diagnose.readers.console.arguments import join_by_name
 from gengap.diagnose.readers.console.checkpoints import FORM
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
+from gengap.diagnose.readers.console.line_values import BOUND
+from gengap.diagnose.readers.console.metric_heading import BELOW
 from gengap.diagnose.readers.console.phrases import is_metric, words
 from gengap.diagnose.readers.console.training_signs import LEAST, is_training
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
@@ -66,7 +68,7 @@ def console_logs(found: Collector) -> list[Log]:
 def _one_form_each(found: Collector) -> dict[str, Column]:
     """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
     logged = _without_last(join_by_name(column for column in found.rows.columns.values() if column.rows))
-    logged = _without_checkpoints(found, logged)
+    logged = _without_conditions(found, _without_lists(_without_checkpoints(found, logged)))
     epochs = max((len(column.rows) for column in logged if _names(column.canonical, "validation")), default=0)
     forms: dict[str, list[Column]] = {}
     for column in logged:
@@ -94,10 +96,55 @@ def _without_last(columns: Sequence[Column]) -> list[Column]:
 
 
 def _without_checkpoints(found: Collector, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns without values of checkpoints, unless they alone are validation and tell of all epochs."""
+    """Return the columns without values of checkpoints, unless they alone are validation and tell of all epochs.
+
+    Epochs that did not improve have no message. So there must be as many as epochs that other columns have.
+    """
     others = [column for column in columns if not column.form.startswith(FORM)]
-    complete = not found.no_gain and not any(_names(column.canonical, "validation") for column in others)
-    return list(columns) if complete else others
+    if found.no_gain or any(_names(column.canonical, "validation") for column in others):
+        return others
+    epochs = max((_count_epochs(found, column) for column in others), default=0)
+    saved = (column for column in columns if column.form.startswith(FORM))
+    return [*others, *(column for column in saved if _has_all_epochs(found, column, epochs))]
+
+
+def _has_all_epochs(found: Collector, column: Column, epochs: int) -> bool:
+    """Return whether a column has a value for each of the epochs, up to the last one that the log names."""
+    at = np.asarray(found.rows.epoch)[np.asarray(column.rows)]
+    gaps = np.diff(np.append(at, found.rows.at[0]))
+    gaps = gaps[gaps > 0]  # none between runs, or if the log names no epochs
+    return _count_epochs(found, column) >= epochs and len(np.unique(gaps)) <= 1
+
+
+def _count_epochs(found: Collector, column: Column) -> int:
+    """Return in how many epochs a column has a value; its number of values if the log names no epochs."""
+    rows = np.asarray(column.rows, np.int64)
+    at = np.stack([np.asarray(found.rows.run)[rows], np.asarray(found.rows.epoch)[rows]])
+    named = at[:, np.isfinite(at[1])]
+    return np.unique(named, axis=1).shape[1] or len(rows)
+
+
+def _without_lists(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns without numbers below a heading of a metric, if lines with its name are logged as well."""
+    lists = {column for column in columns if column.form.startswith(BELOW)}
+    named = [(parse(column.canonical), len(column.rows)) for column in columns if column not in lists]
+    repeated = {
+        column
+        for column in lists
+        if any(key == parse(column.canonical) and rows >= min(LEAST, len(column.rows)) for key, rows in named)
+    }
+    return [column for column in columns if column not in repeated]
+
+
+def _without_conditions(found: Collector, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns without numbers behind "<", unless each has an epoch of its own and they change."""
+    position = np.where(np.isfinite(found.rows.epoch), found.rows.epoch, found.rows.step)
+    return [
+        column
+        for column in columns
+        if not column.form.endswith(BOUND)
+        or (len(set(column.values)) > 1 and np.diff(position[np.asarray(column.rows)]).all())
+    ]
 
 
 def _metric_words(column: Column) -> set[tuple[str, str]]:
