@@ -30,6 +30,9 @@ TIMES: dict[str, list[object]] = {
     "dates of the USA": ["9/28/2024 10:00", *(f"10/{i}/2024 10:00" for i in range(25, 32))],
     "hours": [f"{i}:00:00" for i in range(9, 17)],
     "zones": [*(f"2024-05-01T{i:02d}:30:00Z" for i in range(9, 16)), "2024-05-01T08:30:00-09:00"],
+    "hours of a day": [f"May 1, 2024 @ {i:02d}:00:00.000" for i in range(9, 17)],
+    "hours around midnight": [f"{i % 24:02d}:00:00" for i in range(20, 28)],
+    "days without a zero": [f"2024-5-{i} 10:00:00" for i in range(4, 12)],
     "no times": [f"t{i}" for i in range(8, 16)],
 }
 
@@ -41,7 +44,7 @@ def test_lines_in_records_stay_in_their_order_if_time_rises(times: list[object],
     assert read_text(tmp_path, text, "a.jsonl") == [i / 10 for i in range(1, 9)]
 
 
-@pytest.mark.parametrize("kind", ["numbers", "texts of numbers", "zones"])
+@pytest.mark.parametrize("kind", ["numbers", "texts of numbers", "zones", "hours of a day"])
 def test_lines_in_records_are_turned_if_time_falls(kind: str, tmp_path: Path) -> None:
     records = [{"time": time, "msg": f"val_loss=0.{i} after pass"} for i, time in enumerate(TIMES[kind], 1)]
     text = "".join(f"{json.dumps(record)}\n" for record in records[::-1])
@@ -154,7 +157,9 @@ def test_steps_below_a_heading_are_no_values_if_lines_name_theirs(tmp_path: Path
 
 
 @pytest.mark.parametrize("form", ["train_loss <0.{i}1> val_loss <0.{i}2>", "loss<0.{i}1 val_loss<0.{i}2"])
-@pytest.mark.parametrize("place", ["epoch {i}: ", "Epoch [{i}/6] ", "step {i}0 "])
+@pytest.mark.parametrize(
+    "place", ["epoch {i}: ", "Epoch [{i}/6] ", "step {i}0 ", "[12:00:0{i}] INFO - Train epoch {i} "]
+)
 def test_a_number_behind_a_sign_is_a_value_if_each_line_has_another_epoch(
     form: str, place: str, tmp_path: Path
 ) -> None:
@@ -163,7 +168,13 @@ def test_a_number_behind_a_sign_is_a_value_if_each_line_has_another_epoch(
 
 
 @pytest.mark.parametrize(
-    "form", ["epoch 5: val_loss<0.{i}", "epoch {i}: val_loss < 0.5", "stop if val_loss < 0.{i}"]
+    "form",
+    [
+        "epoch 5: val_loss<0.{i}",
+        "epoch {i}: val_loss < 0.5",
+        "stop if val_loss < 0.{i}",
+        "WHERE epoch = {i} AND val_loss < 0.{i}",
+    ],
 )
 def test_a_number_behind_a_sign_is_a_condition_otherwise(form: str, tmp_path: Path) -> None:
     with pytest.raises(GengapError):

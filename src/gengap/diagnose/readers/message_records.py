@@ -3,11 +3,12 @@
 {"timestamp": "...", "textPayload": "epoch 1 val_loss=0.5", "severity": "INFO", ...}
 
 The lines are read as console text. Services list the newest record first, so records are put in the order of time,
-if their times are numbers or dates of ISO 8601. Otherwise the order of the file counts.
+if their times are numbers, dates of ISO 8601, or clocks on one date. Otherwise the order of the file counts.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -19,6 +20,8 @@ from gengap.diagnose.run_curves import Log
 
 MESSAGES = ("textpayload", "message", "msg", "log", "body", "raw", "text", "line", "event")
 TIMES = ("timestamp", "realtime_timestamp", "time", "ts", "asctime", "datetime", "date", "eventtime")
+
+CLOCK = re.compile(r"(?<!\d)\d\d:\d\d:\d\d(?:[.,]\d+)?")
 
 
 def read_records(table: LogTable) -> list[Log]:
@@ -45,17 +48,21 @@ def _messages(table: LogTable) -> list[str]:
 
 
 def _is_later(one: object, other: object) -> bool:
-    """Return whether a time is later than another; False if they are not two numbers or two dates of ISO 8601.
+    """Return whether a time is later than another; False if they can't be compared.
 
     >>> _is_later("10.5", "9.5"), _is_later("2024-05-02", "2024-05-01"), _is_later("9/28/2024", "10/31/2024")
     (True, True, False)
+    >>> _is_later("May 1, 2024 @ 10:01:00", "May 1, 2024 @ 10:00:00"), _is_later("23:59:00", "00:01:00")
+    (True, False)
     """
     for parse in (float, _timestamp):
         try:
             return parse(str(one)) > parse(str(other))
         except ValueError:
             continue
-    return False
+    ends = [CLOCK.search(str(time)) for time in (one, other)]
+    (a, date), (b, day) = ((found[0], found.string[: found.start()]) if found else ("", "") for found in ends)
+    return a > b and date == day and any(map(str.isdigit, date))
 
 
 def _timestamp(text: str) -> float:

@@ -146,8 +146,9 @@ class _LineReader:
 
     def _is_bound(self, i: int) -> bool:
         """Return whether the number at i stands behind "<" in a line that begins with an epoch or step."""
-        first = self._phrases[0]
-        placed = i > 0 and not first.context and counter(first.name) in ("epoch", "step")
+        first = next((phrase.name for phrase in self._phrases[:i] if phrase.name), "")
+        alone = len(first.split()) == 1 or split_of(first) is not None  # else WHERE epoch = 1 AND val_loss < 0.5
+        placed = alone and counter(first) in ("epoch", "step")
         return placed and self._phrases[i].separator.rstrip().endswith("<") and not self._is_closed(i)
 
     def _meant(self, i: int) -> str | None:
