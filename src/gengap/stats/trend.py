@@ -37,6 +37,7 @@ WANDER = 0.02  # sd of noise that drifts from epoch to epoch; much larger drifts
 USUAL_NOISE = 0.005  # what noise is before any is seen ...
 USUAL_COUNT = 3  # ... which counts as much as this number of second differences: few epochs show little noise
 OWN = 0.6  # share of the noise that further rows would show too, where the model itself changes from epoch to epoch
+TINY = 1e-300  # keeps the logarithm of no correlation finite
 HUGE = 1e12  # larger than any sum of squared standardised values
 JITTER = 1e-9  # added to variances, so that rounding leaves covariances positive
 LARGEST = 24  # settings with the largest weights, which are used
@@ -346,10 +347,9 @@ def _autoregressive(correlations: np.ndarray, starts: np.ndarray, counts: np.nda
     """
     r, k = correlations[:, None], counts.astype(np.float64)
     ends = starts + counts
-    powers = r ** np.arange(ends[-1])
     series = (1 - r**k) / (1 - r) / k
     apart = np.maximum(starts[None] - ends[:, None], starts[:, None] - ends[None]) + 1
-    covariance = powers[:, np.maximum(apart, 0)]
+    covariance = np.exp(np.maximum(apart, 0) * np.log(np.maximum(r, TINY))[:, None])
     covariance *= series[:, :, None]
     covariance *= series[:, None]
     within = (k * (1 - r**2) - 2 * r * (1 - r**k)) / ((1 - r) ** 2 * k**2)

@@ -86,14 +86,20 @@ class Collector:
     def _read_lines(self, text: str) -> None:
         """Read complete lines that no other line is written over."""
         self.end()
-        for line, form in self._forms.find_all(text):
-            found = None if form is None or self._tables.headers else form.pattern.fullmatch(line)
+        lines = self._forms.lines(text)
+        while (line := lines.current) is not None:
+            form = None if self._tables.headers else lines.form
+            found = form.pattern.fullmatch(line) if form else None
+            lines.at += 1
             if form is None or found is None:
                 self._parse_line(Line(line))
-            else:
-                self._heading = form.template.context
-                self._take_form(form, found.groups())
+                self.rows.overwritten = False
+                continue
+            self._heading = form.template.context
+            self._take_form(form, found.groups())
             self.rows.overwritten = False
+            if not self._lent and (together := lines.take_below(form, self.rows)):
+                self._note_fewest(form, together)
 
     def _read_line(self, shown: Line) -> None:
         """Read one line, or one state of a line."""
@@ -119,7 +125,7 @@ class Collector:
         """Take a line of a known form. Of a bar's states in one epoch, only the last one counts."""
         if self._state is not None:
             other, last = self._state
-            same = other.template is form.template and all(last[i] == numbers[i] for i in form.places)
+            same = other.template is form.template and form.place(last) == form.place(numbers)
             if not (same and overwritten):
                 self.end()
         if overwritten:
@@ -149,9 +155,7 @@ class Collector:
             self._take(template, numbers)
         if form.held_out:
             self.rows.context, self._labelled = form.held_out, True
-        if not form.texts[-1] and (decimals := _decimals(numbers[-1]) + form.percent) < form.decimals:
-            form.decimals = decimals
-            self._decimals[form.texts] = min(decimals, self._decimals.get(form.texts, decimals))
+        self._note_fewest(form, [numbers])
 
     def _take_plain(self, form: Form, numbers: tuple[str, ...]) -> bool:
         """Add the values of a line that has one number for each; return False if it has to be done one by one."""
@@ -214,7 +218,8 @@ class Collector:
             self.labels.add_line(texts)
             self.labels.add_label(template.label, found)
             self._take(template, found)
-            self._note_decimals(texts, found)
+            if not texts[-1]:
+                self._decimals[texts] = min(_decimals(found[-1]), self._decimals.get(texts, 99))
             if held_out := split_of_bar(template, stands_in_bar(template, found)):
                 self.rows.context, self._labelled = held_out, True
 
@@ -249,11 +254,13 @@ class Collector:
                 if self.rows.in_block:
                     self.rows.end_block()
 
-    def _note_decimals(self, texts: tuple[str, ...], found: Sequence[str]) -> None:
-        if not texts[-1]:
-            decimals = _decimals(found[-1])
-            if decimals < self._decimals.get(texts, 99):
-                self._decimals[texts] = decimals
+    def _note_fewest(self, form: Form, lines: Sequence[Sequence[str]]) -> None:
+        """Note the fewest decimals of the last number of lines, if it ends them."""
+        if not form.texts[-1]:
+            decimals = min([_decimals(numbers[-1]) for numbers in lines]) + form.percent
+            if decimals < form.decimals:
+                form.decimals = decimals
+                self._decimals[form.texts] = min(decimals, self._decimals.get(form.texts, decimals))
 
     def _is_cut_off(self, texts: tuple[str, ...], parts: list[str], template: Template | None) -> bool:
         """Return whether a last line without an end says less than earlier lines of its form."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -226,9 +227,11 @@ class ColumnStore:
         if self.new or group.last == row:
             self._begin_row()
             row += 1
-        elif not self._present.keys().isdisjoint(group.columns):
+            self._present = dict.fromkeys(group.columns, group)
+        elif self._present.keys().isdisjoint(group.columns):
+            self._present.update(dict.fromkeys(group.columns, group))
+        else:
             return False
-        self._present.update(dict.fromkeys(group.columns, group))
         group.last = row
         group.rows.append(row)
         group.texts.extend(texts)
@@ -236,6 +239,34 @@ class ColumnStore:
         if len(group.texts) >= BUFFERED:
             group.convert()
         return True
+
+    def ends_with(self, group: ColumnGroup) -> bool:
+        """Return whether the last line was of this group, in an epoch, outside headings: another begins a row."""
+        outside = self.context is None and self._block is None and self.at[0] >= 0
+        return outside and not (self.new or self.overwritten) and group.last == len(self.run) - 1
+
+    def add_lines(self, group: ColumnGroup, texts: Sequence[str], epochs: Sequence[float]) -> None:
+        """Add the numbers of lines that each begin a row, below one of the group that `ends_with` tells of.
+
+        Args:
+            group: The columns.
+            texts: Their numbers, line by line.
+            epochs: The epoch of each line, which never falls.
+        """
+        lines, first, (epoch, step, count) = len(epochs), len(self.run), self.at
+        same = bisect_right(epochs, epoch) if epochs[-1] > epoch else lines
+        self.epoch.extend(epochs)
+        self.step.extend([step] * same + [NAN] * (lines - same))
+        self.count.extend([count] * lines)
+        self.run.extend([self._run] * lines)
+        self.at = [epochs[-1], step if same == lines else NAN, count]
+        self._present = dict.fromkeys(group.columns, group)
+        group.last = first + lines - 1
+        group.rows.extend(range(first, first + lines))
+        group.texts.extend(texts)
+        self._count(len(texts))
+        if len(group.texts) >= BUFFERED:
+            group.convert()
 
     def convert(self) -> None:
         """Move the numbers of all groups to their columns, in the order of their rows."""

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from operator import itemgetter
 
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
-from gengap.diagnose.readers.console.column_store import ColumnGroup
+from gengap.diagnose.readers.console.column_store import ColumnGroup, ColumnStore
 from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS, is_renamed
 from gengap.diagnose.readers.console.template import HELD_OUT, Template
 
 MOST = 20_000  # forms that are remembered
+FEW = 6  # lines of one form, which are taken one by one; even, for pairs
 RENEWED = {1, 8, 64}  # lines that a form did not fit, after which it is made anew
 NO_DIGITS = b"0123456789."
 DIGITS = re.compile(r"(?<![A-Za-z_@])\d(?:\d|\\\.)*")  # not those of names, as in f1
-VALUE = r"([^\s,;|()\[\]{}]+?)"
-VALUE_WITH_COMMA = r"([^\s;|()\[\]{}]+?)"
+SIGNS = r"\s,;|()\[\]{}"  # which end a number; a search up to one of them has no choice
+SIGNS_WITH_COMMA = r"\s;|()\[\]{}"
 NUMBER = r"([-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)"  # what `float` reads, without nan
 DECIMAL = r"([-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?)"
 UNIT = re.compile(r"[^\d.,%fFeE+-]")
@@ -38,11 +41,12 @@ class Form:
         progress: Whether the values stand beside a progress bar or a batch number.
         named: The values, without those that are none, such as times.
         values: Which numbers the values are; of a value with its average, the average.
-        places: Numbers that name an epoch or a run.
+        place: Returns the numbers that name an epoch or a run.
         epoch: The number that names the epoch, if the line names no other place; else -1.
         counts_only: Whether the line names no place, except by a number without a name.
         percent: Whether the line ends with the percent sign of a plain value.
         decimals: Fewest decimals of a last number that ends the line.
+        only_epoch: Whether the line says an epoch and nothing else.
         held_out: The split of a bar of held-out rows, for a line below that names none; else "".
         misses: Lines of these words that the pattern did not fit.
         groups: Where the values go, by the split of the heading above; the collector keeps them here.
@@ -55,14 +59,58 @@ class Form:
     progress: bool
     named: tuple[MetricValue, ...]
     values: tuple[int, ...]
-    places: tuple[int, ...]
+    place: Callable[[Sequence[str]], object]
     epoch: int = -1
     counts_only: bool = False
     percent: bool = False
     decimals: int = 99
+    only_epoch: bool = False
     held_out: str = ""
     misses: int = 0
     groups: dict[str | None, ColumnGroup] = field(default_factory=dict)
+
+    @property
+    def alone(self) -> bool:
+        """Whether a line says where its values belong by an epoch at most, and says nothing of other lines."""
+        placed = self.epoch >= 0 or self.counts_only
+        own = self.template.bare < 0 and self.template.label < 0 and not self.template.late
+        return self.plain and placed and not self.held_out and own
+
+    def below(self, head: Form) -> Form:
+        """Return the form of two lines: one that says an epoch and nothing else, and one of this form."""
+        pattern = re.compile(f"{head.pattern.pattern}\n{self.pattern.pattern}")
+        values = tuple(head.pattern.groups + i for i in self.values)
+        epoch = head.epoch if self.counts_only and self.epoch < 0 else -1
+        return replace(self, pattern=pattern, values=values, epoch=epoch, counts_only=False)
+
+    def rising_lines(self, lines: Iterable[str], epoch: float) -> tuple[list[float], list[tuple[str, ...]]]:
+        """Return epochs and numbers of lines, up to one of another form or of an epoch before that above it.
+
+        Args:
+            lines: The lines.
+            epoch: The epoch above the first of them.
+        """
+        epochs: list[float] = []
+        found: list[tuple[str, ...]] = []
+        fullmatch, place, said = self.pattern.fullmatch, self.epoch, ""
+        for line in lines:
+            if (match := fullmatch(line)) is None:
+                break
+            numbers = match.groups()
+            if place >= 0 and numbers[place] != said:
+                said = numbers[place]
+                number = n.counted(said)
+                if number is None or not number >= epoch:
+                    break
+                epoch = number
+            epochs.append(epoch)
+            found.append(numbers)
+        return epochs, found
+
+    def value_texts(self, numbers: Sequence[tuple[str, ...]]) -> list[str]:
+        """Return the values among the numbers of lines, line by line."""
+        picked = map(itemgetter(*self.values), numbers)
+        return list(chain.from_iterable(picked)) if len(self.values) > 1 else list(picked)
 
 
 class Forms:
@@ -75,10 +123,9 @@ class Forms:
         """Return the form of a line, or None if it is not known."""
         return self._forms.get(_key(line))
 
-    def find_all(self, text: str) -> Iterator[tuple[str, Form | None]]:
-        """Yield each line of a text with its form, which may have become known by the lines before it."""
-        for line, key in zip(text.split("\n"), _key(text).split(b"\n"), strict=True):
-            yield line, self._forms.get(key)
+    def lines(self, text: str) -> KnownLines:
+        """Return the lines of a text, whose forms may become known by the lines before them."""
+        return KnownLines(text, self._forms)
 
     def add(self, line: str, texts: tuple[str, ...], numbers: Sequence[str], template: Template) -> None:
         """Remember the form of a line that was parsed."""
@@ -99,6 +146,59 @@ class Forms:
             self._forms[key] = form
 
 
+class KnownLines:
+    """Lines of a text with their forms. Lines that go on as those above them are taken together.
+
+    Attributes:
+        at: Number of the present line.
+    """
+
+    def __init__(self, text: str, forms: Mapping[bytes, Form | None]) -> None:
+        self.at = 0
+        self._forms = forms
+        self._lines = text.split("\n")
+        self._keys = [*_key(text).split(b"\n"), *[b"\n"] * (FEW + 2)]  # behind the text, those of no line
+
+    @property
+    def current(self) -> str | None:
+        """The present line; None behind the last."""
+        return self._lines[self.at] if self.at < len(self._lines) else None
+
+    @property
+    def form(self) -> Form | None:
+        """The form of the present line, if it is known."""
+        return self._forms.get(self._keys[self.at])
+
+    def take_below(self, form: Form, rows: ColumnStore) -> list[tuple[str, ...]]:
+        """Take the present line and those below together, if they go on as the line above, of this form.
+
+        They are lines of the same form, or pairs of a line that only says the epoch and one of the same form.
+
+        Returns:
+            The numbers of the lines or pairs.
+        """
+        at, keys, whole = self.at, self._keys, form
+        key, before = keys[at - 1], keys[at - 2]
+        numbers = range(at, len(self._lines))
+        if keys[at] == key == keys[at + FEW]:
+            lines, size = map(self._lines.__getitem__, numbers), 1
+        elif keys[at] == before and keys[at + 1] == key == keys[at + 1 + FEW] and (head := self._forms.get(before)):
+            if not head.only_epoch:
+                return []
+            whole, size = form.below(head), 2
+            lines = (f"{self._lines[i]}\n{self._lines[i + 1]}" for i in numbers[: len(numbers) // 2 * 2 : 2])
+        else:
+            return []
+        group = form.groups.get(None)
+        if not whole.alone or group is None or not rows.ends_with(group):
+            return []
+        epochs, found = whole.rising_lines(lines, rows.at[0])
+        if found:
+            rows.add_lines(group, whole.value_texts(found), epochs)
+        self.at += size * len(found)
+        return found
+
+
 def _key(line: str) -> bytes:
     return line.encode("utf-8", "replace").translate(None, NO_DIGITS)
 
@@ -114,6 +214,8 @@ def _form(line: str, texts: tuple[str, ...], numbers: Sequence[str], template: T
     if pattern is None:
         return None
     progress = stands_in_bar(template, numbers)
+    places = [place.number for place in template.places if place.kind in COUNTED_ON]
+    epoch = template.places[0].number if [each.kind for each in template.places] == ["epoch"] else -1
     return Form(
         pattern,
         texts,
@@ -123,8 +225,9 @@ def _form(line: str, texts: tuple[str, ...], numbers: Sequence[str], template: T
         held_out=split_of_bar(template, progress),
         named=tuple(values),
         values=tuple(named.average or named.number for named in values),
-        places=tuple(place.number for place in template.places if place.kind in COUNTED_ON),
-        epoch=template.places[0].number if [each.kind for each in template.places] == ["epoch"] else -1,
+        place=itemgetter(*places) if places else lambda _: None,
+        epoch=epoch,
+        only_epoch=epoch >= 0 and template == Template(template.places),
         counts_only=all(place.kind in ("count", "batch") for place in template.places),
         percent=len(numbers) - 1 in plain and numbers[-1].endswith("%"),
     )
@@ -200,7 +303,9 @@ def _pattern(
             start = shown.find(number, start + 1)
         if start < 0:
             return None
-        any_number = plain.get(i, VALUE_WITH_COMMA if "," in number else VALUE)
+        signs = SIGNS_WITH_COMMA if "," in number else SIGNS
+        after = line[start + len(number) : start + len(number) + 1]
+        any_number = plain.get(i, rf"([^{signs}]+{'' if re.fullmatch(f'[{signs}]?', after) else '?'})")
         parts += [_with_any_digits(line[at:start]), any_number]
         at = start + len(number)
     return re.compile("".join([*parts, _with_any_digits(line[at:])]))
