@@ -101,7 +101,11 @@ def _without_checkpoints(found: Collector, columns: Sequence[Column]) -> list[Co
     Epochs that did not improve have no message. So there must be as many as epochs that other columns have.
     """
     others = [column for column in columns if not column.form.startswith(FORM)]
-    if found.no_gain or any(_names(column.canonical, "validation") for column in others):
+    if (
+        len(others) == len(columns)
+        or found.no_gain
+        or any(_names(column.canonical, "validation") for column in others)
+    ):
         return others
     epochs = max((_count_epochs(found, column) for column in others), default=0)
     saved = (column for column in columns if column.form.startswith(FORM))
