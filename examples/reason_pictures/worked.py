@@ -66,7 +66,8 @@ class WorkedExample:
     def band(self) -> Band:
         evidence = self.evidence
         trend, own = evidence.trend, evidence.validation
-        variances = np.einsum("kii->ki", trend.covariance(np.arange(len(trend.epochs)))) + (trend.means - trend.mean) ** 2
+        covariance = trend.covariance(np.arange(len(trend.epochs)))
+        variances = np.einsum("kii->ki", covariance) + (trend.means - trend.mean) ** 2
         reach, sign = REACH * np.sqrt(trend.weights @ variances), -1 if self.curves.higher_is_better else 1
         lines = (np.exp(sign * (trend.mean + by * reach)) for by in (-1, 0, 1))
         return Band(np.interp(trend.epochs, own.positions, own.epochs), *lines)
