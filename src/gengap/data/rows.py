@@ -160,7 +160,7 @@ def to_rows(name: str, data: Any, floats: str = "float32", *, texts: bool = Fals
 
 
 def _may_be_endless(data: Any, batches: int, read: int) -> bool:
-    """Return whether data without a length has given so many batches or bytes that it may be endless."""
+    """Return whether data without a length may be endless, from the batches and bytes it has given."""
     if hasattr(data, "cardinality"):
         return batches > UNSIZED_BATCHES and int(data.cardinality()) < 0  # of a generator, for example
     counted = hasattr(data, "__len__") or hasattr(data, "num_batches")

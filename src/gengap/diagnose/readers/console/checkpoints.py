@@ -1,6 +1,6 @@
 """Lines of checkpoints: `'val_loss' reached 0.53 (best 0.53), saving model`, `val_loss improved from inf to 0.53`.
 
-They tell of epochs that improved. So their values are a curve only if no line tells of an epoch that did not, if
+They are about epochs that improved. So their values are a curve only if no line tells of an epoch that did not, if
 they are as many as the epochs that the log names, and if nothing else in the log is a validation curve.
 """
 
@@ -26,7 +26,7 @@ MISSED = re.compile(
 
 
 def saved_value(texts: Sequence[str]) -> MetricValue | None:
-    """Return the value that a line of a checkpoint tells of an epoch that improved, or None."""
+    """Return the value of an epoch that improved, from the line of its checkpoint, or None."""
     line = _N.join(texts)
     found = SAVED.search(line)
     name = metric_name(found["name"]) if found else None

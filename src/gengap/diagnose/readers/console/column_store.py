@@ -246,7 +246,7 @@ class ColumnStore:
         return outside and not (self.new or self.overwritten) and group.last == len(self.run) - 1
 
     def add_lines(self, group: ColumnGroup, texts: Sequence[str], epochs: Sequence[float]) -> None:
-        """Add the numbers of lines that each begin a row, below one of the group that `ends_with` tells of.
+        """Add the numbers of lines that each begin a row, below one of the group that `ends_with` checks for.
 
         Args:
             group: The columns.

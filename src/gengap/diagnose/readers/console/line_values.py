@@ -141,7 +141,7 @@ class _LineReader:
         return bool(index or ranged or counter(phrase.name) or COUNTS.match(self._texts[i + 1]))
 
     def _is_closed(self, i: int) -> bool:
-        """Return whether the number at i stands in angle brackets: `val_loss <0.5>`."""
+        """Return whether the number at i is in angle brackets: `val_loss <0.5>`."""
         return self._phrases[i].separator.rstrip().endswith("<") and self._texts[i + 1].startswith(">")
 
     def _is_bound(self, i: int) -> bool:

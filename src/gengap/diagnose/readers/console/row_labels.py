@@ -57,6 +57,6 @@ class RowLabels:
             self._once.add(texts)
 
     def tell_apart(self, rows: int) -> bool:
-        """Return whether words or labels of their own tell most of so many rows apart."""
+        """Return whether most of the rows have a word or label that no other row has."""
         least = max(LEAST, SHARE * rows)
         return len(self._once) >= least or len(set(self._labels)) >= max(least, SHARE * len(self._labels))

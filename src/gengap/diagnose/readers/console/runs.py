@@ -96,7 +96,7 @@ def _without_last(columns: Sequence[Column]) -> list[Column]:
 
 
 def _without_checkpoints(found: Collector, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns without values of checkpoints, unless they alone are validation and tell of all epochs.
+    """Return the columns without values of checkpoints, unless they alone are validation and each epoch has one.
 
     Epochs that did not improve have no message. So there must be as many as epochs that other columns have.
     """

@@ -60,7 +60,7 @@ class Header:
 
 
 def _spelled(names: list[str]) -> list[str]:
-    """Return names that end in P, R and F beside a loss as those of scores on held-out rows."""
+    """Return the names with those in P, R and F, next to a loss, as scores on held-out rows."""
     ends = [name.split()[-1].lower() if " " in name else "" for name in names]
     if not (set(ends) >= LETTERS.keys() and any("loss" in name.lower() for name in names)):
         return names

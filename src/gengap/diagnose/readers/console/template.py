@@ -154,7 +154,7 @@ def _bare_value(texts: Sequence[str], phrases: Sequence[Phrase], places: Sequenc
 
 
 def _checkpoint(texts: Sequence[str]) -> Template:
-    """Return what a line that tells of a checkpoint, or of none, says."""
+    """Return what a line about a checkpoint, or about the lack of one, says."""
     saved = saved_value(texts)
     if saved is None:
         return Template(no_gain=tells_of_no_gain(texts))
