@@ -1,6 +1,6 @@
 """Lines of checkpoints: `'val_loss' reached 0.53 (best 0.53), saving model`, `val_loss improved from inf to 0.53`.
 
-They are about epochs that improved. So their values are a curve only if no line tells of an epoch that did not, if
+They are about epochs that improved. So their values are a curve only if no line is about an epoch that did not, if
 they are as many as the epochs that the log names, and if nothing else in the log is a validation curve.
 """
 

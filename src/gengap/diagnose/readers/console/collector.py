@@ -99,7 +99,7 @@ class Collector:
             self._take_form(form, found.groups())
             self.rows.overwritten = False
             if not self._lent and (together := lines.take_below(form, self.rows)):
-                self._note_fewest(form, together)
+                self._note_fewest(form, min(_decimals(numbers[-1]) for numbers in together))
 
     def _read_line(self, shown: Line) -> None:
         """Read one line, or one state of a line."""
@@ -155,7 +155,7 @@ class Collector:
             self._take(template, numbers)
         if form.held_out:
             self.rows.context, self._labelled = form.held_out, True
-        self._note_fewest(form, [numbers])
+        self._note_fewest(form, _decimals(numbers[-1]))
 
     def _take_plain(self, form: Form, numbers: tuple[str, ...]) -> bool:
         """Add the values of a line that has one number for each; return False if it has to be done one by one."""
@@ -254,13 +254,12 @@ class Collector:
                 if self.rows.in_block:
                     self.rows.end_block()
 
-    def _note_fewest(self, form: Form, lines: Sequence[Sequence[str]]) -> None:
-        """Note the fewest decimals of the last number of lines, if it ends them."""
-        if not form.texts[-1]:
-            decimals = min([_decimals(numbers[-1]) for numbers in lines]) + form.percent
-            if decimals < form.decimals:
-                form.decimals = decimals
-                self._decimals[form.texts] = min(decimals, self._decimals.get(form.texts, decimals))
+    def _note_fewest(self, form: Form, decimals: int) -> None:
+        """Note the fewest decimals of the last number of lines of a form, if it ends them."""
+        decimals += form.percent
+        if decimals < form.decimals and not form.texts[-1]:
+            form.decimals = decimals
+            self._decimals[form.texts] = min(decimals, self._decimals.get(form.texts, decimals))
 
     def _is_cut_off(self, texts: tuple[str, ...], parts: list[str], template: Template | None) -> bool:
         """Return whether a last line without an end says less than earlier lines of its form."""
