@@ -96,6 +96,14 @@ TABLES = {
     "concrete": HoldoutTable("modeldata", "concrete", "compressive_strength"),
     "OJ": HoldoutTable("ISLR", "OJ", "Purchase"),
     "stackoverflow": HoldoutTable("modeldata", "stackoverflow", "Remote"),
+    "HealthInsurance": HoldoutTable("AER", "HealthInsurance", "insurance"),
+    "CollegeDistance": HoldoutTable("AER", "CollegeDistance", "score"),
+    "KosteckiDillon": HoldoutTable("carData", "KosteckiDillon", "headache", ("id",)),
+    "gpa2": HoldoutTable("wooldridge", "gpa2", "colgpa"),
+    "BEPS": HoldoutTable("carData", "BEPS", "vote"),
+    "lending_club": HoldoutTable("modeldata", "lending_club", "Class"),
+    "car_prices": HoldoutTable("modeldata", "car_prices", "Price"),
+    "College": HoldoutTable("ISLR", "College", "Outstate"),
 }
 
 
