@@ -24,6 +24,7 @@ from gengap.diagnose.metric_words import (
     RATES,
     SCORES,
     SPLITS,
+    SYMBOL,
     in_english,
 )
 
@@ -53,7 +54,9 @@ def split_and_metric(name: str) -> CurveKey | None:
 @lru_cache(maxsize=4096)  # the runs of one log share their columns
 def parse(name: str) -> CurveKey | None:
     """Return what `split_and_metric` does, with "" for a missing split. None for two splits, and for no metric."""
-    plain = AVERAGED.sub("", in_english(CAMEL.sub(r"\1_", name.strip()).lower())) or name.lower()
+    plain = (
+        AVERAGED.sub("", in_english(CAMEL.sub(r"\1_", SYMBOL.sub(r"\1_", name.strip())).lower())) or name.lower()
+    )
     parts = re.split(r"([^a-z0-9]+)", GLUED.sub(r"\1_", plain))  # words at even places
     splits = {SPLITS[word] for word in parts[::2] if word in SPLITS}
     if len(splits) > 1:

@@ -16,10 +16,24 @@ SPLITS = {
 }
 # In order of preference. Words of five or more letters are also found inside other words.
 LOSSES = (
-    *("loss", "logloss", "crossentropy", "nll", "nloglik", "deviance", "bce", "ce", "xent", "entropy", "objective"),
+    *(
+        "loss",
+        "logloss",
+        "crossentropy",
+        "nll",
+        "nloglik",
+        "deviance",
+        "bce",
+        "ce",
+        "xent",
+        "entropy",
+        "objective",
+        "cost",
+    ),
     *("perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "mphe", "error", "err", "hinge"),
     *("huber", "logcosh", "poisson", "quantile", "pinball", "tweedie", "divergence", "kullback", "kl", "kld"),
-    *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "cost", "penalty"),
+    *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "penalty"),
+    *("rse", "rae", "rrse", "mase", "wape", "wmape", "nmse", "nrmse", "mpjpe", "epe", "fde", "eer", "der", "ler"),
     *("bpb", "bpc", "bpd"),  # bits for each byte, character and dimension
     *("falsepositive", "falsenegative", "fpr", "fnr"),
 )
@@ -58,6 +72,12 @@ SCORES = (
         "hits",
         "gini",
         "uas",
+        "las",
+        "corr",
+        "chrf",
+        "cider",
+        "pck",
+        "lddt",
     ),
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
 )
@@ -72,6 +92,7 @@ NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests,
     r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$"
 )
 CAMEL = re.compile(r"^(?i:(train|training|val|valid|validation|eval|test))(?=[A-Z][a-z])")
+SYMBOL = re.compile(r"(?<![A-Za-z])([A-Z])(?=(?:train|valid|val|test)(?![a-z]))")  # Etrain, Ftest
 GLUED = re.compile(  # trainloss, valacc
     r"^(train|training|trn|val|valid|validation|vld|eval|dev|test|tst)(?=(loss|acc|accuracy|error|err|mse|mae|rmse|ppl|auc|f1)$)"
 )

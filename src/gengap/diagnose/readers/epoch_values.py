@@ -48,3 +48,18 @@ def last_of_each_epoch(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, n
     """Return the epochs, sorted, and the last value of each."""
     epochs, last = np.unique(x[::-1], return_index=True)
     return epochs, values[::-1][last]
+
+
+def measured(values: np.ndarray) -> np.ndarray:
+    """Return the positions of the measured values (n,): the others are 0 where an epoch had no validation.
+
+    They are if a value other than 0 comes regularly: every second time, or every fifth.
+
+    >>> measured(np.array([0, 0.9, 0, 0.7, 0, 0.6])), measured(np.array([0.9, 0, 0.7]))
+    (array([1, 3, 5]), array([0, 1, 2]))
+    """
+    at = np.flatnonzero(values)
+    gaps = np.diff(at)
+    regular = len(gaps) > 1 and gaps[0] > 1 and bool((gaps == gaps[0]).all())
+    whole = regular and at[0] < gaps[0] and len(values) - at[-1] <= gaps[0]
+    return at if whole else np.arange(len(values))

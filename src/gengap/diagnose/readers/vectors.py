@@ -1,7 +1,7 @@
-"""Vectors as languages show them, as lists by name: those of MATLAB and Octave, of R, and of NumPy.
+"""Vectors as languages show them, as lists by name: of MATLAB and Octave, of R, of NumPy, or below their input.
 
-valLoss =                     $val_loss                  val_losses: [0.91 0.85
-  Columns 1 through 8          [1] 0.91 0.85              0.77]
+valLoss =                     $val_loss                  val_losses: [0.91 0.85      In[4]:= r["ValidationLossList"]
+  Columns 1 through 8          [1] 0.91 0.85              0.77]                      Out[4]= {0.91, 0.85, 0.77}
     0.91  0.85  ...            [9] 0.77
 """
 
@@ -24,6 +24,11 @@ R = re.compile(
 NUMPY = re.compile(
     rf"([A-Za-z_][\w /.-]{{0,60}}?)[ \t]*[:=][ \t]*\[[ \t]*({_NUMBER}(?:[ \t\n]+{_NUMBER}){{2,}})[ \t\n]*\]"
 )
+ECHO = re.compile(
+    r"^[ \t]*In ?\[\d+\]:=?[ \t]*[^\n]{0,200}?([A-Za-z]\w{0,60})\W{0,9}\n"
+    r"\s{0,9}Out ?\[\d+\](?:=|:)[ \t]*[{[]([^\[\]{}]+)[}\]]",
+    re.MULTILINE,
+)
 COLUMNS = re.compile(r"Columns?[^\n]*")
 INDEX = re.compile(r"^[ \t]*\[\d+\]", re.MULTILINE)
 
@@ -38,6 +43,8 @@ def vectors_as_lists(text: str) -> str:
         text = MATLAB.sub(lambda found: _list(found[1], COLUMNS.sub(" ", found[2])), text)
     if "[1]" in text:
         text = R.sub(lambda found: _list(found[1], INDEX.sub(" ", found[2])), text)
+    if "Out" in text:
+        text = ECHO.sub(lambda found: f"{found[1].removesuffix('List')} = [{found[2].replace('*^', 'e')}]\n", text)
     return NUMPY.sub(lambda found: _list(found[1], found[2]), text)
 
 

@@ -459,6 +459,7 @@ read-text-column = { $column } was left out: { $value } in { $unit ->
 } { $number } is not a number.
 read-not-whole = Rows are counted as epochs, because some values of { $columns } are not whole.
 read-diverged = { $metric } is empty from epoch { $epoch } to the end: read as NaN, because the run diverged.
+read-zeros = { $count } values of { $column } are 0, regularly between the others: these epochs count as not validated.
 read-repeated = { $count } { $count ->
     [one] value
    *[other] values

@@ -397,6 +397,7 @@ read-text-column = { $column }: { $unit ->
 }의 값 { $value }: 숫자가 아니어서 이 열을 뺐습니다.
 read-not-whole = { $columns }: 정수가 아닌 행이 있어 행의 순서를 에포크로 셌습니다.
 read-diverged = { $metric }: 에포크 { $epoch }부터 끝까지 비어 있습니다. 발산한 것으로 보고 NaN으로 읽었습니다.
+read-zeros = { $column }: 값 { $count }개가 규칙적으로 0입니다. 검증하지 않은 에포크로 봅니다.
 read-repeated = { $column }: 값 { $count }개가 같은 에포크나 스텝에 다시 기록되었습니다. 마지막 값을 씁니다.
 read-epoch-mean = { $column }: 에포크마다 배치별 손실이 여러 번 기록되었습니다. 그 평균을 씁니다.
 read-epoch-last = { $column }: 에포크마다 여러 번 기록되었습니다. 누적 평균처럼 마지막 값을 씁니다.

@@ -16,7 +16,9 @@ The grammar, line by line:
   rows sums it up. Names without one are training.
 - **Table**: a line of names, with rows of as many cells. See `table_reader`. If one blank stands between names of
   several words, the rows show where a name ends. See `near_columns`.
-- **Name in a field**: `"metric": "val_loss", "value": 0.5` names the value in the next field.
+- **Name in a field**: `"metric": "val_loss", "step": 3, "value": 0.5` names the value in a later field.
+- **Names before a list**: `train acc, test acc | 0.5, 0.6` and `RMSE(T V) 0.5 0.6` name as many numbers in order.
+- **Bar over all epochs**: each state of a bar that shows both splits is an epoch, if nothing names an epoch.
 - **Heading of a metric**: `### Validation Loss` names the numbers below it that stand alone behind an epoch, up
   to a line of words, a named value, or an epoch before the last one. See `metric_heading`.
 - **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`,

@@ -13,23 +13,18 @@ from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.forms import Form, Forms, average_of, split_of_bar, stands_in_bar
 from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.metric_heading import BELOW, MetricHeading
-from gengap.diagnose.readers.console.phrases import metric_name, split_of, splits_in_order
-from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english
+from gengap.diagnose.readers.console.plain_names import canonical_name
 from gengap.diagnose.readers.console.row_labels import RowLabels
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text, without_bars
-from gengap.diagnose.readers.console.table_reader import LABEL, NONE, RULE, TableReader, is_label, role
+from gengap.diagnose.readers.console.table_reader import LABEL, RULE
+from gengap.diagnose.readers.console.table_values import TableValues
 from gengap.diagnose.readers.console.template import FINAL, Template, parse_template
 
 FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those that come again
 MOST_TEMPLATES = 100_000  # that are remembered
 BAR = " in a bar"  # behind the form of values that show progress
 ITEM = re.compile(r"\s*\d+[.)]\s+(?!epoch)[^\W\d_]", re.IGNORECASE)  # 2. VGG16
-EMPTY = NONE - {"nan"}
 MOST_NUMBERS = 300  # of a line that is no row of a table
-
-
-def _decimals(number: str) -> int:
-    return len(number) - number.find(".") if "." in number else 0
 
 
 class Collector:
@@ -37,39 +32,34 @@ class Collector:
 
     Attributes:
         rows: Values by column and row.
-        tabular: Number of values that stood in tables.
         best: The last number called "best" beside a metric without a name, or None.
-        cut_off: Whether the last line was left out because it is cut off.
         sentences: Whether values stand in sentences, or beside lines of a program.
         labels: What tells lines apart.
+        tables: Reads tables.
         no_gain: Whether a line says that an epoch did not improve.
+        restated: Whether a line of values names the present epoch again.
         final: Whether a heading says that final values follow.
         once: Lines of words without values that came once, with the number of rows above each.
-        filled: Whether a column of a table has a value, by its name.
     """
 
     def __init__(self, file: str) -> None:
         self.rows = ColumnStore(file)
-        self.tabular = 0
         self.best: float | None = None
-        self.cut_off = False
         self.sentences = False
         self.labels = RowLabels()
+        self.tables = TableValues(self.rows, self.labels)
         self.no_gain = False
+        self.restated = False
         self.final = False
-        self.filled: dict[str, bool] = {}
         self.once: dict[tuple[str, ...], int] = {}
         self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
         self._no_headers: set[tuple[str, ...]] = set()
-        self._table_numbers: dict[tuple[str, ...], int] = {}
         self._lookup: dict[tuple[MetricValue, str | None, bool, bool], Column] = {}
-        self._tables = TableReader()
         self._forms = Forms()
         self._arguments = ArgumentNames()
         self._heading: str | None = None  # the split of a heading on the line above
-        self._table_split: str | None = None  # that of a heading above the present table
         self._metric_above = MetricHeading()
         self._lent = False  # whether the split of the heading above counts for one line more
         self._labelled = False  # whether lines below the present heading name their split themselves
@@ -88,7 +78,7 @@ class Collector:
         self.end()
         lines = self._forms.lines(text)
         while (line := lines.current) is not None:
-            form = None if self._tables.headers else lines.form
+            form = None if self.tables.headers else lines.form
             found = form.pattern.fullmatch(line) if form else None
             lines.at += 1
             if form is None or found is None:
@@ -99,19 +89,24 @@ class Collector:
             self._take_form(form, found.groups())
             self.rows.overwritten = False
             if not self._lent and (together := lines.take_below(form, self.rows)):
-                self._note_fewest(form, min(_decimals(numbers[-1]) for numbers in together))
+                self._note_fewest(form, min(n.decimals(numbers[-1]) for numbers in together))
 
     def _read_line(self, shown: Line) -> None:
         """Read one line, or one state of a line."""
-        if not self._tables.headers and not shown.open_end and (form := self._forms.find(shown.text)):
+        if not self.tables.headers and not shown.open_end and (form := self._forms.find(shown.text)):
             found = form.pattern.fullmatch(shown.text)
             if found is not None:
                 self._heading = form.template.context
-                self._take_known(form, found.groups(), shown.overwritten)
+                state = shown.overwritten and not self._is_epoch(form.template)
+                self._take_known(form, found.groups(), state)
                 return
         self.end()
-        self._parse_line(shown)
-        self.rows.overwritten = shown.overwritten
+        template = self._parse_line(shown)
+        self.rows.overwritten = shown.overwritten and not self._is_epoch(template)
+
+    def _is_epoch(self, template: Template | None) -> bool:
+        """Return whether a state of a bar is an epoch: it has values of both splits, and nothing names an epoch."""
+        return template is not None and template.unplaced and not self.rows.at[0] >= 0
 
     def end(self) -> None:
         """Take the last state of a progress bar."""
@@ -155,7 +150,7 @@ class Collector:
             self._take(template, numbers)
         if form.held_out:
             self.rows.context, self._labelled = form.held_out, True
-        self._note_fewest(form, _decimals(numbers[-1]))
+        self._note_fewest(form, n.decimals(numbers[-1]))
 
     def _take_plain(self, form: Form, numbers: tuple[str, ...]) -> bool:
         """Add the values of a line that has one number for each; return False if it has to be done one by one."""
@@ -171,28 +166,28 @@ class Collector:
             group = form.groups[context] = self.rows.group(columns, form.progress)
         return self.rows.add_line(group, [numbers[i] for i in form.values])
 
-    def _parse_line(self, shown: Line) -> None:
+    def _parse_line(self, shown: Line) -> Template | None:
+        """Read a line of a form that is not known; return what its numbers mean."""
         line = clean(shown.text)
         if "(" in line:
             line = self._arguments.rename(line)
             self.rows.new = self.rows.new or self._arguments.changed
         parts = n.NUMBER.split(without_bars(line))
         texts = tuple(parts[::2])
-        if len(texts) > MOST_NUMBERS and not self._tables.headers:
-            return
+        if len(texts) > MOST_NUMBERS and not self.tables.headers:
+            return None
         template = self._templates.get(texts)
         if template is not None:
             self.once.pop(texts, None)
         if shown.open_end and self._is_cut_off(texts, parts, template):
-            self.cut_off = True
-            return
+            return None
         if template is None:
             template = self._parse(texts, line)
             if template is None:
-                return
+                return None
         found = parts[1::2]
-        if (self._tables.headers or len(found) >= 14) and found and self._table_row(line, shown.open_end):
-            return
+        if (self.tables.headers or len(found) >= 14) and found and self.tables.take_row(line, shown.open_end):
+            return None
         few = not template.values and len(found) <= 2
         in_bar = "%" in line and not (template.places and template.values)  # a header before a progress bar
         if texts not in self._no_headers and (few or in_bar):
@@ -200,8 +195,9 @@ class Collector:
         self._apply(texts, template, found)
         if not RULE.fullmatch(line):  # a rule may stand between a heading and its table
             self._heading = template.context if texts in self._no_headers else None
-        if not self._tables.headers and (template.values or texts in self._no_headers) and MARK not in line:
+        if not self.tables.headers and (template.values or texts in self._no_headers) and MARK not in line:
             self._forms.add(shown.text, texts, found, template)
+        return template
 
     def _apply(self, texts: tuple[str, ...], template: Template, found: Sequence[str]) -> None:
         """Take the places and values of a line."""
@@ -209,7 +205,10 @@ class Collector:
         self.no_gain = self.no_gain or template.no_gain
         above = self._heading_of(template)
         if template.places:
+            before = self.rows.at[0]
             self._place(template, found)
+            again = before == self.rows.at[0] and any(place.kind == "epoch" for place in template.places)
+            self.restated = self.restated or (again and bool(template.values))
         if above is not None:
             self._lend(above)
         self._head(template)
@@ -219,7 +218,7 @@ class Collector:
             self.labels.add_label(template.label, found)
             self._take(template, found)
             if not texts[-1]:
-                self._decimals[texts] = min(_decimals(found[-1]), self._decimals.get(texts, 99))
+                self._decimals[texts] = min(n.decimals(found[-1]), self._decimals.get(texts, 99))
             if held_out := split_of_bar(template, stands_in_bar(template, found)):
                 self.rows.context, self._labelled = held_out, True
 
@@ -266,16 +265,13 @@ class Collector:
         if len(parts) == 1:
             return False
         if not texts[-1] and texts in self._decimals:
-            return _decimals(parts[-2]) < self._decimals[texts]
+            return n.decimals(parts[-2]) < self._decimals[texts]
         known = template is not None and bool(template.values)
         return not known and bool(self._decimals or self.rows.points) and bool(parse_template(texts).values)
 
     def _look_for_header(self, texts: tuple[str, ...], line: str) -> None:
-        before = self._tables.headers
-        if not self._tables.header(line):
+        if not self.tables.take_header(line, self._heading):
             self._no_headers.add(texts)
-        elif self._tables.headers is not before:
-            self._table_split = self._heading
 
     def _parse(self, texts: tuple[str, ...], line: str) -> Template | None:
         if len(self._templates) >= FREE_TEMPLATES and "oss" not in line and "cc" not in line:
@@ -347,59 +343,3 @@ class Collector:
                 canonical, name = canonical_name(context, canonical), f"{context} {name}"
             column = self._lookup[key] = self.rows.column(name, canonical, f"{named.form}{BAR * progress}")
         return column
-
-    def _table_row(self, line: str, open_end: bool) -> bool:
-        row = self._tables.row(line)
-        if row is None:
-            return False
-        last = _decimals(row[1][-1])
-        if open_end and last < self._decimals.get(("table",), 0):
-            self.cut_off = True
-            return True
-        if row[1][-1]:
-            self._decimals["table",] = min(last, self._decimals.get(("table",), 99))
-        names, cells = row
-        if len(cells) == len(names) + 1:  # a metric in each row, a split in each column
-            for name, cell in zip(names, cells[1:], strict=True):
-                if (number := n.value(cell)) is not None:
-                    self.rows.add(self._table_column(cells[0], split_of(name), False, names), number)
-            return True
-        lower = [name.lower() for name in names]
-        held_out = lower[:2] == ["e", "#"]  # spaCy's table: all but the losses are scores on the development set
-        split = next((split_of(cell) for cell in cells if not n.NUMBER.fullmatch(cell) and split_of(cell)), None)
-        split = split or (None if self._table_split == "train" else self._table_split)
-        if not any(map(role, names)) and any(map(is_label, cells)):
-            return True  # a row for each class
-        self.rows.overwritten, self.rows.new = False, True
-        if not any(map(role, names)):
-            self.labels.add_cell(names[0], cells[0])
-        places: set[str] = set()
-        for name, cell in zip(names, cells, strict=True):
-            kind = role(name)
-            if kind == "run" or kind == "batch":
-                continue
-            if kind is not None and kind not in places and (number := n.counted(cell)) is not None:
-                places.add(kind)
-                self.rows.at[("epoch", "step", "count").index(kind)] = number
-        for name, cell in zip(names, cells, strict=True):
-            if role(name) is not None:
-                continue
-            blank = cell.lower() in EMPTY
-            self.filled[name] = self.filled.get(name, False) or not blank
-            if not blank and (number := n.value(cell)) is not None:
-                self.rows.add(self._table_column(name, split, held_out, names), number)
-                self.tabular += 1
-        return True
-
-    def _table_column(self, name: str, split: str | None, held_out: bool, names: Sequence[str]) -> Column:
-        plain = in_plain_english(name)
-        own = splits_in_order(plain)
-        table = self._table_numbers.setdefault(tuple(names), len(self._table_numbers))
-        form = f"table {table}: {name}"  # tables of other columns may repeat a value
-        if own or metric_name(name) is None:
-            return self.rows.column(name, canonical_name(None, plain), form)
-        if held_out and not plain.lower().startswith("loss"):
-            split = "validation"
-        if split:
-            return self.rows.column(f"{split} {name}", canonical_name(split, plain), form)
-        return self.rows.column(name, canonical_name(None, plain), form)

@@ -41,6 +41,7 @@ BEST_BEFORE = re.compile(
 )  # behind it, values come again
 PAIR_BEHIND = re.compile(r"\s*[(\[]\s*(\w+)(\s*[/,|]\s*)(\w+)\s+(\w+)\s*[)\]]\s*")  # (train / val loss)
 PAIRS = ({"train", "validation"}, {"train", "test"})
+SIGN = re.compile(r"\s*[/,;|]?\s*")  # between the numbers of a list
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
 
 
@@ -180,7 +181,7 @@ class _LineReader:
         texts, last = self._texts, self.found[-1] if self.found else None
         if last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
             self.found[-1] = last._replace(average=i) if last.number == i - 1 else last
-        elif last and last.second and re.fullmatch(r"\s*[/,|]\s*", texts[i]):
+        elif last and last.second and SIGN.fullmatch(texts[i]):
             self.found.append(last._replace(number=i, canonical=last.second, second=""))
         elif (named := _reversed(texts, i)) is not None:
             self.found.append(named)
@@ -268,6 +269,22 @@ def values_before_names(texts: Sequence[str]) -> list[MetricValue]:
         MetricValue(at + i, f"{split} {found[4]}", canonical_name(split, found[4]), True, form)
         for i, split in enumerate(splits)
     ]
+
+
+def values_behind_names(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[MetricValue]:
+    """Return the values of `train acc, test acc | 0.5, 0.6`, whose names stand before all of them."""
+    first = max((i for i, phrase in enumerate(phrases) if phrase.name not in ("", "/")), default=-1)
+    count = len(phrases) - first
+    if first < 0 or count < 2 or not all(map(SIGN.fullmatch, texts[first + 1 : -1])):
+        return []
+    names = [*phrases[first].context, phrases[first].name][-count:]
+    plain = list(map(in_plain_english, names))
+    splits = [splits_in_order(name) for name in plain]
+    if len(names) < count or not all(len(own) == 1 for own in splits) or len(set(map(str, splits))) < 2:
+        return []
+    form = f"list of {', '.join(names)}"
+    keys = [canonical_name(own[0], without_splits(name)) for own, name in zip(splits, plain, strict=True)]
+    return [MetricValue(first + i, names[i], key, True, form) for i, key in enumerate(keys)]
 
 
 def _split_before(phrase: str, name: str) -> str | None:

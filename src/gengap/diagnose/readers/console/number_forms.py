@@ -61,6 +61,11 @@ def counted(text: str) -> float | None:
     return number if number >= 0 and math.isfinite(number) else None
 
 
+def decimals(text: str) -> int:
+    """Return how many characters of a number stand behind its point, and the point; 0 if it has none."""
+    return len(text) - text.find(".") if "." in text else 0
+
+
 def is_progress(text: str) -> bool:
     """Return whether a number tells how far an epoch is: `3/20` or `1-50batch`."""
     return text.endswith("batch") or ("/" in text and RATIO.fullmatch(text) is not None)

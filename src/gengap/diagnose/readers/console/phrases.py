@@ -116,6 +116,7 @@ VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
 _SPLIT = r"(?:train|val|test|dev|eval)"
 SPLIT_PAIR = re.compile(rf"(?i)\b({_SPLIT}[a-z]*)\s+/\s+(?={_SPLIT})")  # Train / Test accuracy
+LETTER_PAIR = re.compile(r"\(T([ /,|])V\)")  # RMSE(T V)
 TAG = re.compile(r"[\"']?\s*/?>\s*(?=<)|<(?=\w+\s+\w+=)")  # <train loss="0.5"/><validation loss="0.6"/>
 SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
 TRAIN_FILE = re.compile(r"(?:[\w./-]*[\\/])?\btrain\w*\.(?:log|py|out|txt)\b", re.IGNORECASE)  # log\train.log
@@ -145,6 +146,8 @@ def cut(text: str) -> Phrase:
     text = QUOTES.sub("", text)
     if "/" in text:
         text = SPLIT_PAIR.sub(r"\1/", text)
+    if "(T" in text:
+        text = LETTER_PAIR.sub("(train/val)", text)
     if "=" in text:
         text = SETTING.sub(r"\g<0>, ", text)
     end = len(text.rstrip(SEPARATORS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gengap.diagnose.metric_words import GLUED, NUMBERED, SPLITS, in_english
+from gengap.diagnose.metric_words import GLUED, NUMBERED, SPLITS, SYMBOL, in_english
 
 _ANY_SPLIT = "|".join(map(re.escape, SPLITS))
 SPLIT_ALONE = re.compile(rf"[(\[]?\b(?:{_ANY_SPLIT})\b[)\]]?", re.IGNORECASE)
@@ -26,7 +26,7 @@ def in_plain_english(name: str) -> str:
         name = re.sub(r"^cv_agg-(?=train|valid)", "", name).replace("cv_agg-", "validation-")
     if (english := in_english(name.lower())) != name.lower():
         name = " ".join(english.split())
-    name = re.sub(r"(?<=[A-Za-z][a-z])(?=[A-Z][a-z])", "_", name)
+    name = SYMBOL.sub(r"\1_", re.sub(r"(?<=[A-Za-z][a-z])(?=[A-Z][a-z])", "_", name))
     return GLUED.sub(r"\1_", name) if GLUED.match(name) else name
 
 

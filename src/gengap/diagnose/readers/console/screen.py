@@ -26,15 +26,26 @@ GLYPHS = str.maketrans(
     | {"–": "-", "−": "-", "\xa0": " ", "\u3000": " ", "→": ">", "➜": ">", "·": ";", "•": ";", "\ufeff": None}
 )
 PLACE_IN_CODE = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+):\d+(?=\]|\)|:|\s|$)")  # engine.py:88
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+STAMP = re.compile(  # Nov 14 11:01:13, [Sun Apr  8 21:42:15 2018], 14-Nov 11:01:13: a month is no name of a value
+    r"^[\[(]?(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
+    rf"(?:\d{{1,2}}[ -]{_MONTH}|{_MONTH}\.?\s+\d{{1,2}})(?:[ -]\d{{4}})?[ T,:]+"
+    r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?(?:\s*[ap]m\b)?(?:\s+\d{4}\b)?[\])]?",
+    re.IGNORECASE,
+)
+LOGGER = re.compile(r"^\W*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+:")  # of Python's logging
 COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which the first sums the others up
     r"Average (?:Precision|Recall)\s+\((A[PR])\)\s+@\[\s*IoU=([\d.:]+)\s*\|\s*area=\s*(\w+)\s*\|"
     r"\s*maxDets=\s*\d+\s*\]"
 )
-NAME_AND_VALUE = re.compile(  # "metric": "val_loss", "value": 0.5, also as metricName: val_loss, metricValue: 0.5
-    r"""["']?\b(?:metric|key|name|tag|metric_?name)["']?\s*[:=]\s*["']?([A-Za-z][\w/.@ -]{0,60}?)["']?\s*,\s*"""
-    r"""["']?(?:metric_?)?value["']?\s*[:=]""",
+_FIELD = r"""["']?\b(?:metric|key|name|tag|chart|series|metric_?name)["']?\s*[:=]\s*"""
+_OTHERS = r"""(?:"\w+"\s*:\s*(?:"[^"\n]{0,60}"|[-+\d.eE]+)\s*,\s*){0,6}"""
+NAME_AND_VALUE = re.compile(  # "metric": "val_loss", "step": 3, "value": 0.5; metricName: a, metricValue: 0.5
+    rf"""{_FIELD}["']?([A-Za-z][\w/.@ -]{{0,60}}?)["']?\s*,\s*({_OTHERS})"""
+    r"""["']?(?:(?:metric_?)?value|\by)["']?\s*[:=]""",
     re.IGNORECASE,
 )
+REMARK = re.compile(r"(?<=\w)\s*\((?:avg|average|averaged|mean|over|of|on|from|across)\b[^()\n]{0,40}\)(?=\s*[:=])")
 GLUED = re.compile(r"Epoch(?<=\dEpoch)(?=[ \d])")
 
 
@@ -97,12 +108,15 @@ def clean(line: str) -> str:
         line = ESCAPE.sub(_gap, line)
     if not line.isascii():
         line = line.translate(GLYPHS)
+    line = LOGGER.sub("", STAMP.sub("", line))
     if "." in line and ":" in line:
         line = PLACE_IN_CODE.sub(r"\1 | ", line)
     if "@[" in line:
         line = COCO.sub(_coco_name, line)
-    if "alue" in line:
-        line = NAME_AND_VALUE.sub(r"\1:", line)
+    if "alue" in line or '"y"' in line:
+        line = NAME_AND_VALUE.sub(r"\2 \1:", line)
+    if "(" in line:
+        line = REMARK.sub("", line)
     if line.endswith("\\\\") and "&" in line:  # a row of a table in LaTeX
         line = line.removesuffix("\\\\").replace("&", "|")
     if "#011" in line:  # a tab, as syslog writes it

@@ -17,6 +17,7 @@ from gengap.diagnose.readers.console.line_values import (
     name_of_step,
     read_values,
     values_before_names,
+    values_behind_names,
 )
 from gengap.diagnose.readers.console.phrases import Phrase, counter, cut, is_metric, split_of, words
 from gengap.diagnose.readers.console.plain_names import canonical_name
@@ -71,6 +72,7 @@ class Template:
         title: Whether this is a heading of a split and nothing else, as may stand above all epochs of a split.
         code: Whether this is a line of a program.
         evaluation: Whether it has values of training and of held-out rows.
+        unplaced: Whether it has values of held-out rows and others, and names no epoch, step or batch.
         no_gain: Whether it says that an epoch did not improve.
         metric: The split and metric that a heading names, as `metric_names` reads it; "" for none.
         label: The number before the values that names a setting or an item: `seed 3: test loss 0.5`; -1 for none.
@@ -86,6 +88,7 @@ class Template:
     title: bool = False
     code: bool = False
     evaluation: bool = False
+    unplaced: bool = False
     no_gain: bool = False
     metric: str = ""
     bare: int = -1
@@ -101,7 +104,8 @@ def parse_template(texts: Sequence[str]) -> Template:
     if PROGRAM.match(line):
         return Template(code=True)
     phrases = [cut(text) for text in texts[:-1]]
-    places, values = _places(texts, phrases), read_values(texts, phrases)
+    places = _places(texts, phrases)
+    values = values_behind_names(texts, phrases) or read_values(texts, phrases)
     if (epoch := _bar_of_epochs(texts, places, values)) is not None:
         places = [epoch]
     values = values or values_before_names(texts)
@@ -112,7 +116,7 @@ def parse_template(texts: Sequence[str]) -> Template:
     sentence = any(SAID.search(texts[named.number]) for named in values)
     title = context is not None and _is_title(line)
     splits = {(parse(named.canonical) or ("", ""))[0] for named in values}
-    evaluation = "train" in splits and not splits.isdisjoint(HELD_OUT)
+    both = not splits.isdisjoint(HELD_OUT) and not splits <= HELD_OUT
     metric = _metric_of_heading(line, context) if context else ""
     bare = -1 if values else _bare_value(texts, phrases, places)
     named = [place.number for place in places if place.kind in ("epoch", "step")]
@@ -124,7 +128,8 @@ def parse_template(texts: Sequence[str]) -> Template:
         best,
         sentence,
         title,
-        evaluation=evaluation,
+        evaluation=both and "train" in splits,
+        unplaced=both and all(place.kind == "count" for place in places),
         metric=metric,
         bare=bare,
         label=label_of(texts, phrases, next((v.number for v in values if v.split or is_metric(v.name)), 0)),
@@ -194,7 +199,7 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         elif _is_epoch_of_split(texts, phrases, i):
             found.append(Place("epoch", i, phrase.name))
         elif is_index(texts, phrases, i):
-            found.append(Place("batch" if phrase.separator.endswith("[") else "count", i, ""))
+            found.append(Place("count" if texts[i + 1].startswith(":") else "batch", i, ""))
         glued = texts[i + 1].lower().startswith("epoch")
         if (phrase.name in ("", "第") or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))

@@ -26,7 +26,7 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
     curves = [columns[name] for name in keys]
     if not curves:
         return False
-    if _share_places(found, curves) and _have_names(found, curves):
+    if _share_places(found, curves) and (_have_names(found, curves) or _is_one_epoch_again(found, curves)):
         return False
     alone = all(len(column.rows) < 2 for column in curves)
     if max(_places(found.rows.epoch), _places(found.rows.step)) > (not alone):
@@ -54,6 +54,12 @@ def _share_places(found: Collector, curves: Sequence[Column]) -> bool:
     places = np.nan_to_num(places, nan=-1.0)
     rows = (np.asarray(column.rows, np.int64) for column in curves)
     return any(len(np.unique(places[:, at], axis=1).T) < NAMED * len(at) for at in rows if len(at) > 1)
+
+
+def _is_one_epoch_again(found: Collector, curves: Sequence[Column]) -> bool:
+    """Return whether each line names the same epoch, and nothing else tells them apart, as in runs of one epoch."""
+    alone = not any(column.progress for column in curves) and _places(found.rows.step) == 0
+    return found.restated and alone and _places(found.rows.epoch) == 1
 
 
 def _are_of_a_grid(curves: Sequence[Column], columns: Iterable[Column]) -> bool:

@@ -1,0 +1,207 @@
+"""Names before a list of values, bars over all epochs, values that stand for none, stamps, runs of one epoch."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gengap.diagnose.metric_names import assign
+from gengap.diagnose.readers import read
+from gengap.diagnose.readers.epoch_values import measured
+from gengap.diagnose.run_curves import choose_curves
+from gengap.errors import GengapError
+
+LOSSES = st.lists(st.integers(1, 99_999).map(lambda n: n / 10_000), min_size=4, max_size=14)
+
+
+def read_text(folder: Path, text: str, name: str = "train.log") -> list[float]:
+    """Return the validation values that are judged in a text."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    (log,) = read(path)
+    return choose_curves(log).validation.values.tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    losses=LOSSES,
+    form=st.sampled_from(
+        (
+            "train acc, test acc | {train}, {held_out}",
+            "epoch {i}: train loss, val loss = {train}, {held_out}",
+            "[{i}] Training loss / Validation loss: {train} / {held_out}",
+            "Epoch {i} loss(T V) {train} {held_out} lr: 0.001",
+            "Epoch {i} RMSE(train/test) {train} {held_out}",
+        )
+    ),
+)
+def test_names_before_a_list_name_its_numbers_in_order(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], form: str
+) -> None:
+    lines = [form.format(i=i, train=f"{9 - loss / 2:.6f}", held_out=loss) for i, loss in enumerate(losses, 1)]
+    assert read_text(tmp_path_factory.mktemp("run"), "\n".join(lines) + "\n") == losses
+
+
+@pytest.mark.parametrize("form", ["train acc, test acc | 0.5, 0.6, 0.7", "train acc, acc | 0.5, 0.6"])
+def test_other_lists_are_none_of_values_in_order(form: str, tmp_path: Path) -> None:
+    lines = "".join(f"epoch {i}: {form.replace('0.6', f'0.6{i}')}\n" for i in range(1, 7))
+    try:
+        judged = read_text(tmp_path, lines)
+    except GengapError:
+        return
+    assert judged != [float(f"0.6{i}") for i in range(1, 7)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(losses=LOSSES, bar=st.sampled_from(("|##--| {share}%", "[=>..] {share}%")), end=st.sampled_from(("", "\n")))
+def test_each_state_of_a_bar_over_all_epochs_counts(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], bar: str, end: str
+) -> None:
+    states = [
+        f"{bar.format(share=round(100 * i / len(losses), 1))} - loss: {2 * loss} - val_loss: {loss:.4f}"
+        for i, loss in enumerate(losses, 1)
+    ]
+    assert read_text(tmp_path_factory.mktemp("run"), "\r" + "\r".join(states) + end) == losses
+
+
+def test_states_of_a_bar_in_an_epoch_do_not_count(tmp_path: Path) -> None:
+    epochs = [
+        f"Epoch {i}\n" + "\r".join(f"|##--| {k}% loss: {k}.5 val_loss: {k / 10 + i}" for k in (1, 2, 3)) + "\n"
+        for i in range(1, 6)
+    ]
+    assert read_text(tmp_path, "".join(epochs)) == [i + 0.3 for i in range(1, 6)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    losses=st.lists(st.integers(1, 9_999).map(lambda n: n / 1_000), min_size=3),
+    gap=st.integers(2, 6),
+    data=st.data(),
+)
+def test_zeros_between_regular_values_are_epochs_without_validation(
+    losses: list[float], gap: int, data: st.DataObject
+) -> None:
+    first = data.draw(st.integers(0, gap - 1))
+    values = np.zeros(first + gap * (len(losses) - 1) + 1 + data.draw(st.integers(0, gap - 1)))
+    values[first::gap][: len(losses)] = losses
+    assert values[measured(values)].tolist() == losses
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from((0.0, 0.5, 0.7)), max_size=12))
+def test_other_zeros_are_values(values: list[float]) -> None:
+    at = [i for i, value in enumerate(values) if value]
+    gaps = {b - a for a, b in pairwise(at)}
+    regular = len(at) > 2 and len(gaps) == 1 and max(gaps) > 1
+    kept = measured(np.array(values)).tolist()
+    assert kept == list(range(len(values))) or (regular and kept == at)
+
+
+@pytest.mark.parametrize("name", ["train.log", "train.csv"])
+def test_epochs_without_validation_are_left_out_with_a_note(name: str, tmp_path: Path) -> None:
+    values = [f"{1 / i}" if i % 3 == 0 else "0.0000" for i in range(1, 19)]
+    header = "epoch,loss,val_loss\n" if name.endswith("csv") else ""
+    form = "{i},0.5,{value}\n" if header else "Epoch {i} || loss: 0.5 || val loss: {value}\n"
+    lines = [form.format(i=i, value=value) for i, value in enumerate(values, 1)]
+    assert read_text(tmp_path, header + "".join(lines), name) == [1 / i for i in range(3, 19, 3)]
+    (log,) = read(tmp_path / name)
+    assert [note.code for note in log.notes] == ["read-zeros"]
+
+
+@pytest.mark.parametrize("constant", [0, 1])
+def test_what_a_program_did_not_compute_is_judged_last(constant: int, tmp_path: Path) -> None:
+    lines = "".join(f"epoch {i} val loss {constant} val acc 0.{i}\n" for i in range(1, 8))
+    assert read_text(tmp_path, lines) == [i / 10 for i in range(1, 8)]
+    assert read_text(tmp_path, lines.replace("acc", "time")) == [constant] * 7
+
+
+@pytest.mark.parametrize("metric", ["RMSE_E{}_pu", "MAE F{}", "F{} loss"])
+def test_a_symbol_may_stand_before_the_split(metric: str) -> None:
+    train, test = metric.format("train"), metric.format("test")
+    keys = assign([train, test])
+    assert keys[train] == ("train", keys[test][1]) and keys[test][0] == "validation"
+
+
+@pytest.mark.parametrize("remark", ["avg over 10000", "mean of 5 runs", "on 500 images", ""])
+@pytest.mark.parametrize("sign", [" = ", ": "])
+def test_a_remark_may_stand_behind_a_name(remark: str, sign: str, tmp_path: Path) -> None:
+    inside = f" ({remark})" if remark else ""
+    lines = "".join(f"epoch {i}\nTest accuracy{inside}{sign}{90 + i / 4}%\n" for i in range(1, 7))
+    assert read_text(tmp_path, lines) == [90 + i / 4 for i in range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["Nov {i} 11:01:1{i} host ", "[Sun Apr  {i} 21:42:1{i} 2018] ", "1{i}-Nov 11:56:1{i}:INFO:root:", "INFO:root:"],
+)
+def test_a_month_before_a_heading_is_no_name(stamp: str, tmp_path: Path) -> None:
+    lines = ["Epoch {i}", "loss: 0.9{i}", "Validation", "loss: 0.5{i}"]
+    text = "".join(f"{stamp}{line}\n".format(i=i) for i in range(1, 7) for line in lines)
+    assert read_text(tmp_path, text) == [float(f"0.5{i}") for i in range(1, 7)]
+
+
+def test_the_first_of_three_numbers_behind_a_split_counts_batches(tmp_path: Path) -> None:
+    epoch = "epoch {i}\nvalid 000 1.2{i} 60.1 95.1\nvalid 050 1.3{i} 60.2 95.2\nvalid_acc 5{i}.5\n"
+    assert read_text(tmp_path, "".join(epoch.format(i=i) for i in range(1, 7))) == [50.5 + i for i in range(1, 7)]
+
+
+def test_other_fields_may_stand_between_a_name_and_its_value(tmp_path: Path) -> None:
+    names = (("chart", "axis", "x", "y"), ("name", "phase", "step", "value"))
+    for name, other, at, value in names:
+        records = [
+            {name: m, other: "epoch", at: i, value: v}
+            for i in range(1, 8)
+            for m, v in (("loss", i), ("val_loss", i / 8))
+        ]
+        text = "".join(f"Epoch {i // 2 + 1}\n{json.dumps(each)}\n" for i, each in enumerate(records))
+        assert read_text(tmp_path, text) == [i / 8 for i in range(1, 8)]
+
+
+def test_runs_of_one_epoch_are_no_curve(tmp_path: Path) -> None:
+    lines = "".join(f"# block size {8 * i}\nepoch: 1; train cost: 0.5{i}; val cost: 0.4{i}\n" for i in range(1, 7))
+    with pytest.raises(GengapError):
+        read_text(tmp_path, lines)
+    assert read_text(
+        tmp_path,
+        lines.replace("epoch: 1;", "epoch: 1, step: {}0;")
+        .replace("{}", "1", 1)
+        .replace("{}", "2", 1)
+        .replace("{}", "3", 1)
+        .replace("{}", "4", 1)
+        .replace("{}", "5", 1)
+        .replace("{}", "6", 1),
+    ) == [float(f"0.4{i}") for i in range(1, 7)]
+
+
+@pytest.mark.parametrize("start", ["diff --git a/x.json b/x.json\nindex 1..2 100644\n", ""])
+def test_two_versions_of_a_file_are_no_log(start: str, tmp_path: Path) -> None:
+    changed = "".join(f'-  "val_loss": 0.6{i}\n+  "val_loss": 0.5{i}\n' for i in range(1, 7))
+    with pytest.raises(GengapError, match="no training curve"):
+        read_text(tmp_path, f"{start}--- a/x.json\n+++ b/x.json\n@@ -1,9 +1,9 @@\n{changed}")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        'In[3]:= results["{name}List"]\n\nOut[3]= {{{values}}}\n',
+        "In [5]: history.{name}\nOut[5]: [{values}]\n",
+    ],
+)
+def test_the_input_names_a_list_below_it(form: str, tmp_path: Path) -> None:
+    losses = {"TrainLoss": [0.9, 0.7, 0.5, 0.4], "ValidationLoss": [1.0, 0.8, 0.75, 0.7]}
+    text = "\n".join(form.format(name=name, values=", ".join(map(str, v))) for name, v in losses.items())
+    assert read_text(tmp_path, text) == losses["ValidationLoss"]
+
+
+@pytest.mark.parametrize("metric", ["cost", "rse", "rae", "wape"])
+def test_a_cost_is_judged_before_an_error(metric: str, tmp_path: Path) -> None:
+    lines = "".join(f"epoch {i} val error {9 + i} val {metric} 0.{i}\n" for i in range(1, 7))
+    assert read_text(tmp_path, lines.replace("error", "smoothness")) == [i / 10 for i in range(1, 7)]
+    if metric == "cost":
+        assert read_text(tmp_path, lines) == [i / 10 for i in range(1, 7)]
