@@ -24,6 +24,7 @@ from gengap.tasks import AnyTask
 TRUSTED = (  # and the types that skops trusts
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "gengap.models.oblivious_trees.ObliviousTrees",
 )
 LINEAR = ("LogisticRegression", "Ridge")
 BOOSTED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
@@ -82,8 +83,11 @@ def _check(model: Any, features: int) -> None:
     """Raise ValueError unless the model is one of gengap's pipelines, and its trees stay within their arrays."""
     from sklearn import ensemble, linear_model, pipeline, preprocessing, tree
 
+    from gengap.models.oblivious_trees import ObliviousTrees
+
     ensembles = (*BOOSTED, *EXTRA_TREES)
     allowed = {getattr(linear_model, name) for name in LINEAR} | {getattr(ensemble, name) for name in ensembles}
+    allowed.add(ObliviousTrees)
     if type(model) is not pipeline.Pipeline or type(model.steps) is not list:
         raise ValueError("it holds no pipeline")
     *scalers, last = (step for _, step in model.steps)
@@ -91,7 +95,9 @@ def _check(model: Any, features: int) -> None:
         raise ValueError(f"it holds a pipeline of {', '.join(type(step).__name__ for _, step in model.steps)}")
     if last.n_features_in_ != features:
         raise ValueError(f"it is for {last.n_features_in_} features, expected {features}")
-    if type(last).__name__ in BOOSTED:
+    if type(last) is ObliviousTrees:
+        last.check()
+    elif type(last).__name__ in BOOSTED:
         if last._preprocessor is not None:  # it could change the number of columns
             raise ValueError("it holds a preprocessor of columns")
         for grown in (grown for iteration in last._predictors for grown in iteration):
@@ -167,9 +173,13 @@ def bounded_openmp_threads(cells: int) -> Iterator[None]:
     """
     from threadpoolctl import threadpool_limits
 
-    threads = 1 if cells < ONE_THREAD_CELLS else max(usable_cores() - 1, 1)
-    with threadpool_limits(threads, user_api="openmp"):
+    with threadpool_limits(baseline_threads(cells), user_api="openmp"):
         yield
+
+
+def baseline_threads(cells: int) -> int:
+    """Return how many threads boosted trees get for a table of so many cells."""
+    return 1 if cells < ONE_THREAD_CELLS else max(usable_cores() - 1, 1)
 
 
 def baseline_outputs(model: Any, task: AnyTask, x: np.ndarray) -> np.ndarray:

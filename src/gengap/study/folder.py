@@ -42,7 +42,7 @@ from gengap.models.predictor import write_mixture
 from gengap.models.saved_baseline import save_baseline
 from gengap.models.saved_model import ENDINGS, ModelCard, saved_target, write_card
 from gengap.plan import Plan
-from gengap.train.baselines import EXTRA_TREES, LINEAR, TREES
+from gengap.train.baselines import CATBOOST, EXTRA_TREES, LINEAR, TREES
 from gengap.train.checkpoint import CheckpointFile, PartialResult, difference
 from gengap.train.types import TrainResult
 
@@ -54,7 +54,7 @@ TRIAL_SCHEMA = "gengap.schema"  # absent before 2, when epochs in summaries coun
 EXPECTED = "expected the folder of a finished `gengap study`, such as runs/collider-quick"
 OTHER_FOLDER = "name another folder with --out, or delete this one to start over"
 RESULTS, HISTORIES, TEST, PAGE = "study.json", "histories.parquet", "test.json", "report.html"
-BEST_MODEL, BASELINES = "best", (LINEAR, TREES, EXTRA_TREES)
+BEST_MODEL, BASELINES = "best", (LINEAR, TREES, CATBOOST, EXTRA_TREES)
 MARKS = {".html": "report", ".png": "study"}  # the commands that mark the page and the figures
 
 
@@ -104,7 +104,7 @@ class StudyFolder:
         Trials that the plan's growth adds are checked when they are saved.
         """
         names = (RESULTS, HISTORIES, TEST, PLAN_FILE, *(f"models/{BEST_MODEL}{ending}" for ending in ENDINGS))
-        names += tuple(f"models/{run}.skops" for run in (LINEAR, TREES, EXTRA_TREES))
+        names += tuple(f"models/{run}.skops" for run in BASELINES)
         results = [self.path / name for name in names]
         keys = ((trial.run, seed) for trial in plan.all_trials for seed in range(seeds))
         for path in (*results, *(path for key in keys for path in self._trial_files(*key))):

@@ -1,4 +1,4 @@
-"""Baselines: a linear model, boosted trees and extra trees by scikit-learn, on the same rows as the networks.
+"""Baselines: a linear model and trees by scikit-learn, and CatBoost's if it is installed, on the networks' rows.
 
 If every network is worse than these, the networks underfit, whatever their own curves look like.
 """
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from gengap.models.saved_baseline import baseline_outputs, bounded_openmp_thread
 from gengap.tasks import AnyTask
 
 LINEAR, TREES, EXTRA_TREES = "baselines/linear", "baselines/trees", "baselines/extra-trees"
+CATBOOST = "baselines/catboost"
 EARLY_STOPPING_ROWS = 100  # training rows from which on a tenth may be held out to stop early
 AUTO_ROWS = 10_000  # training rows above which scikit-learn's default stops early
-MANY_TREES_ROWS = 50_000  # training rows up to which many small trees and extra trees are fitted too
+MANY_TREES_ROWS = 50_000  # training rows up to which many small trees, CatBoost's and extra trees are fitted too
 # Chosen on six public tables (`benchmarks.holdout_tables.FIRST`): on small tables small trees have lower losses.
 _SMALL = {"max_iter": 300, "max_features": 0.5, "l2_regularization": 1.0}
 SMALL_TREES: tuple[dict[str, Any], ...] = (
@@ -30,6 +32,8 @@ SMALL_TREES: tuple[dict[str, Any], ...] = (
 _SLOW = {**_SMALL, "max_iter": 600, "learning_rate": 0.05, "max_features": 0.3, "min_samples_leaf": 5}
 SLOW_TREES: tuple[dict[str, Any], ...] = ({**_SLOW, "max_leaf_nodes": 8}, {**_SLOW, "max_leaf_nodes": 16})
 PENALTIES = tuple(10.0**power for power in range(-2, 5))  # of the ridge regression
+CATBOOST_SETTINGS = {"iterations": 1_000}  # its default
+HALVINGS = 6  # numbers of its trees that are tried, each half of the one before
 EXTRA = {"n_estimators": 100, "min_samples_leaf": 2, "max_features": 0.5}
 
 
@@ -65,9 +69,9 @@ def fit_baselines(
     penalty generalised cross-validation chooses (Golub, Heath & Wahba 1979, Technometrics 21, section 2). Boosted
     trees are fitted with scikit-learn's default settings, with early stopping on a tenth of the training rows, and
     as many small trees. Those with the lowest validation loss are the baseline. A thorough fit adds settings that
-    learn slowly, and extra trees (Geurts, Ernst & Wehenkel 2006, "Extremely randomized trees"): they err elsewhere
-    than boosted trees, so the mean of both is often better. Weights of rows and classes apply as for networks.
-    There are no baselines if the training rows have one class only.
+    learn slowly, CatBoost's trees if it is installed, and extra trees (Geurts, Ernst & Wehenkel 2006, "Extremely
+    randomized trees"): they err elsewhere than boosted trees, so the mean of both is often better. Weights of rows
+    and classes apply as for networks. There are no baselines if the training rows have one class only.
 
     Args:
         train: Training rows.
@@ -75,7 +79,7 @@ def fit_baselines(
         task: The task.
         seed: Seed of the trees.
         has_time: Whether further settings of the trees may be fitted, which take about as many seconds.
-        thorough: Whether slowly learning trees and extra trees are fitted too.
+        thorough: Whether slowly learning trees, CatBoost's and extra trees are fitted too.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -83,9 +87,9 @@ def fit_baselines(
     counts = np.unique(task.labels(train.y), return_counts=True)[1]
     if len(counts) < 2:
         return
+    yield _fit(LINEAR, make_pipeline(StandardScaler(), _linear(task, train)), train, task)
     # A class of few rows can't be stratified into the part held out.
     enough = len(train) >= EARLY_STOPPING_ROWS and (not task.by_class or counts.min() >= 20)
-    yield _fit(LINEAR, make_pipeline(StandardScaler(), _linear(task, train)), train, task)
     settings: list[dict[str, Any]] = [{}]
     if enough and len(train) <= AUTO_ROWS:  # with more rows the default stops early itself
         settings.append({"early_stopping": True})
@@ -98,8 +102,30 @@ def fit_baselines(
         fitted.append(_fit(TREES, make_pipeline(_trees(task, each, seed)), train, task))
     best = fitted[0] if len(fitted) == 1 else min(fitted, key=lambda each: _loss(each, validation, task))
     yield replace(best, seconds=sum(each.seconds for each in fitted))
-    if thorough and len(train) <= MANY_TREES_ROWS and has_time(max(each.seconds for each in fitted)):
+    longest = max(one.seconds for one in fitted)
+    if not thorough or len(train) > MANY_TREES_ROWS:
+        return
+    if can_fit_catboost(train) and has_time(longest):
+        catboost = _fit(CATBOOST, make_pipeline(_catboost(task, seed)), train, task)
+        yield _with_best_number_of_trees(catboost, validation, task)
+    if has_time(longest):
         yield _fit(EXTRA_TREES, make_pipeline(_extra_trees(task, seed)), train, task)
+
+
+def _with_best_number_of_trees(fitted: Baseline, validation: Rows, task: AnyTask) -> Baseline:
+    """Return the first of CatBoost's trees that have the lowest validation loss."""
+    from sklearn.pipeline import make_pipeline
+
+    trees = fitted.model.steps[-1][1]
+    counts = {max(trees.iterations >> halvings, 1): None for halvings in range(HALVINGS)}
+    models = [make_pipeline(trees.first(count)) for count in counts]
+    found = [replace(fitted, outputs=partial(baseline_outputs, each, task), model=each) for each in models]
+    return min(found, key=lambda each: _loss(each, validation, task))
+
+
+def can_fit_catboost(train: Rows) -> bool:
+    """Return whether CatBoost is installed, and a feature differs between rows: it refuses others."""
+    return find_spec("catboost") is not None and bool(np.ptp(train.x, axis=0).any())
 
 
 def refit(baseline: Baseline, train: Rows, task: AnyTask) -> Baseline:
@@ -139,6 +165,12 @@ def _extra_trees(task: AnyTask, seed: int) -> Any:
 
     kind = ExtraTreesClassifier if task.by_class else ExtraTreesRegressor
     return kind(**EXTRA, random_state=seed)
+
+
+def _catboost(task: AnyTask, seed: int) -> Any:
+    from gengap.models.oblivious_trees import ObliviousTrees
+
+    return ObliviousTrees(task.by_class, **CATBOOST_SETTINGS, random_state=seed)
 
 
 def _loss(baseline: Baseline, rows: Rows, task: AnyTask) -> float:
