@@ -20,7 +20,6 @@ from gengap.check.ladder_rules import (
     added,
     base_depth,
     boosted_tree_size,
-    forest_size,
     hidden_layers,
     iterations,
     kernel_width,
@@ -54,8 +53,7 @@ KERNEL_C = number("C", "larger", least=1e-7, most=1e7, reach=5)  # the time of a
 ROUNDS = rounds("n_estimators")
 
 TABLE = (
-    family("DecisionTree* ExtraTree*", tree_size),
-    family("RandomForest* ExtraTrees*", forest_size),
+    family("DecisionTree* ExtraTree* RandomForest* ExtraTrees*", tree_size),
     family("GradientBoosting*", ROUNDS, boosted_tree_size("max_depth", 3, leaves=False)),
     family("HistGradientBoosting*", rounds("max_iter"), boosted_tree_size("max_leaf_nodes", 31, leaves=True)),
     family("AdaBoost*", rounds("n_estimators", default=50), base_depth),

@@ -16,7 +16,7 @@ from scipy.special import stdtr, stdtrit
 from gengap.check.inputs import Inputs
 from gengap.stats.paired import LEVEL
 
-FULL = 4.0  # a gain of this many times the smallest one that matters counts in full; half of it at 2.5 times
+FULL = 5.0  # a gain of this many times the smallest one that matters counts in full; half of it at three times
 GRID = (np.arange(400) + 0.5) / 400  # quantiles for means over a distribution
 LEAST_FREEDOM = 4
 Triple = tuple[float, float, float]
@@ -48,14 +48,6 @@ class Gain:
             return float(self.mean > limit)
         return float(stdtr(self.freedom, (self.mean - limit) / self.error))
 
-    def shrunk(self, usual: float) -> Gain:
-        """Return the gain after taking into account that gains like it have the standard deviation `usual`.
-
-        The mean of a normal distribution with a normal prior around 0.
-        """
-        trust = 1.0 if usual == np.inf else usual**2 / (usual**2 + self.error**2)
-        return Gain(trust * self.mean, trust**0.5 * self.error, self.freedom)
-
     def matters(self, min_effect: float) -> float:
         """Return to what degree the gain matters, from 0 to 1, on average over its distribution.
 
@@ -71,7 +63,7 @@ class LossUnits:
     """The units that losses are means of: validation rows, or folds.
 
     Attributes:
-        fold: Number of each unit's fold in each repetition, of shape (repeats, units); -1 for rows without one.
+        fold: Number of each unit's fold, of shape (units,); -1 for rows without one.
         weights: Weight of each unit, of mean 1; None without weights.
         ratio: Validation rows per training row of a fold.
         folds: Number of folds.
@@ -85,66 +77,53 @@ class LossUnits:
     @classmethod
     def of(cls, inputs: Inputs, by_row: bool) -> LossUnits:
         """Return the units of a check whose loss is by row, or by fold."""
-        count = max(map(len, inputs.repeats))
-        pairs = [fold for folds in inputs.repeats for fold in folds]
-        ratio = float(np.mean([len(test) / len(train) for train, test in pairs]))
+        count = len(inputs.folds)
+        ratio = float(np.mean([len(test) / len(train) for train, test in inputs.folds]))
         if not by_row:
-            return cls(np.tile(np.arange(count), (len(inputs.repeats), 1)), None, ratio, count)
-        fold = np.full((len(inputs.repeats), inputs.rows), -1)
-        for repeat, folds in enumerate(inputs.repeats):
-            for at, (_, test) in enumerate(folds):
-                fold[repeat, test] = at
-        tested = (fold >= 0).all(axis=0)
-        fold[:, ~tested] = -1
+            return cls(np.arange(count), None, ratio, count)
+        fold = np.full(inputs.rows, -1)
+        for at, (_, test) in enumerate(inputs.folds):
+            fold[test] = at
         return cls(fold, inputs.weights, ratio, count)
 
     @property
     def tested(self) -> np.ndarray:
         """Whether each unit was validated."""
-        return np.asarray((self.fold >= 0).all(axis=0))
+        return self.fold >= 0
 
     def mean(self, losses: np.ndarray) -> float:
-        """Return the weighted mean of losses (repeats, units) over units and repetitions that were validated."""
-        means, weights = self.row_means(losses, self.fold >= 0)
-        return float(np.average(means, weights=weights))
-
-    def row_means(self, losses: np.ndarray, shared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each unit's mean over its repetitions in `shared` (repeats, units), and the units' weights."""
-        shared = shared & ~np.isnan(losses)
-        used = shared.any(axis=0)
-        means = np.mean(losses[:, used], axis=0, where=shared[:, used])
-        return means, np.ones(len(means)) if self.weights is None else self.weights[used] / self.weights[
-            used
-        ].mean()
+        """Return the weighted mean of losses (units,) over the units that were validated."""
+        used = self.tested & ~np.isnan(losses)
+        return float(np.average(losses[used], weights=None if self.weights is None else self.weights[used]))
 
 
 def choices(candidates: Sequence[np.ndarray], units: LossUnits) -> list[int]:
-    """Return, for each fold of the first repetition, the candidate that the units of the other folds choose.
+    """Return, for each fold, the candidate that the units of the other folds choose.
 
     Args:
-        candidates: Losses of shape (repeats, units) of each candidate. The first one has losses on all folds;
+        candidates: Losses of shape (units,) of each candidate. The first one has losses on all folds;
             others that lack some are not chosen.
         units: What the losses are means of.
     """
-    fold = units.fold[0]
-    weights = np.ones(len(fold)) if units.weights is None else units.weights
-    first = np.stack([each[0] for each in candidates])
-    first[np.isnan(first[:, fold >= 0]).any(axis=1)] = np.inf
-    others = [(fold >= 0) & (fold != each) for each in range(units.folds)]
-    return [int(np.argmin(first[:, rows] @ weights[rows])) for rows in others]
+    tested = units.tested
+    weights = np.ones(len(tested)) if units.weights is None else units.weights
+    losses = np.stack(candidates)
+    losses[np.isnan(losses[:, tested]).any(axis=1)] = np.inf
+    others = [tested & (units.fold != each) for each in range(units.folds)]
+    return [int(np.argmin(losses[:, rows] @ weights[rows])) for rows in others]
 
 
 def chosen_losses(candidates: Sequence[np.ndarray], units: LossUnits) -> np.ndarray:
-    """Return the losses (repeats, units), in each fold's units those of the candidate that the others choose."""
+    """Return the losses (units,), in each fold's units those of the candidate that the others choose."""
     found = np.full_like(candidates[0], np.nan)
     for each, at in enumerate(choices(candidates, units)):
-        inside = units.fold[0] == each
-        found[:, inside] = candidates[at][:, inside]
+        inside = units.fold == each
+        found[inside] = candidates[at][inside]
     return found
 
 
 def gain(losses: np.ndarray, reference: np.ndarray, units: LossUnits) -> Gain:
-    """Return how far `losses` are below `reference`, both (repeats, units), as a share of the reference.
+    """Return how far `losses` are below `reference`, both (units,), as a share of the reference.
 
     Both are compared on the units that both have. The error is that of a ratio of means (by linearisation), with
     the correction of Nadeau & Bengio: the variance of the mean over folds is (1 / folds + validation rows /
@@ -152,15 +131,15 @@ def gain(losses: np.ndarray, reference: np.ndarray, units: LossUnits) -> Gain:
     folds may vary more than those of independent units. But few means show this badly. So the larger one of both
     variances is taken.
     """
-    shared = (units.fold >= 0) & ~np.isnan(losses) & ~np.isnan(reference)
-    mine, weights = units.row_means(losses, shared)
-    other, _ = units.row_means(reference, shared)
+    shared = units.tested & ~np.isnan(losses) & ~np.isnan(reference)
+    mine, other = losses[shared], reference[shared]
+    weights = np.ones(len(mine)) if units.weights is None else units.weights[shared] / units.weights[shared].mean()
     base = float((weights * other).mean()) if len(other) else 0.0
     if not np.isfinite(base) or base <= 0:
         return Gain(0.0, 0.0, LEAST_FREEDOM)
     share = float((weights * (other - mine)).mean()) / base
     parts = weights * ((other - mine) - share * other) / base
-    count, fold = len(parts), units.fold[0, shared.any(axis=0)]
+    count, fold = len(parts), units.fold[shared]
     sizes = np.bincount(fold)
     means = (np.bincount(fold, parts) / np.maximum(sizes, 1))[sizes > 0]
     variance = float(parts.var(ddof=1)) / count
@@ -176,7 +155,6 @@ def best_gain(candidates: Sequence[np.ndarray], reference: np.ndarray, units: Lo
     The reference is among the choices, so a choice without a better candidate gains nothing. Candidates that were
     given up after a few folds are the best ones only if all were.
     """
-    tested = units.fold[0] >= 0
-    means = [(not np.isnan(each[0, tested]).any(), gain(each, reference, units).mean) for each in candidates]
+    means = [(not np.isnan(each[units.tested]).any(), gain(each, reference, units).mean) for each in candidates]
     nested = chosen_losses([reference, *candidates], units)
     return max(range(len(means)), key=lambda at: means[at]), gain(nested, reference, units)

@@ -13,7 +13,7 @@ from gengap.check.estimators import name_of
 from gengap.errors import DataError, TooFewRowsError, UsageError, counted, shown
 from gengap.tasks.kinds import CLASSES_GUESSED, MOST_CLASSES
 
-FEW_ROWS = 250  # below, there are more folds by default, and they are drawn twice
+FEW_ROWS = 250  # below, there are more folds by default
 FOLDS, FOLDS_OF_FEW = 5, 10
 FEWEST_IN_FOLD = 5  # validation rows, for the larger number of folds
 FEWEST_ROWS = 10
@@ -32,7 +32,7 @@ class Inputs:
         classes: The classes in sorted order; None for numbers.
         weights: Weight of each row, of shape (rows,); None without weights.
         groups: Group of each row, of shape (rows,); None without groups.
-        repeats: The folds of each repetition.
+        folds: The training and validation rows of each fold.
         split: How the rows were split: "random", "stratified", "group", "time" or "own".
     """
 
@@ -42,7 +42,7 @@ class Inputs:
     classes: np.ndarray | None
     weights: np.ndarray | None
     groups: np.ndarray | None
-    repeats: tuple[tuple[Fold, ...], ...]
+    folds: tuple[Fold, ...]
     split: str
 
     @property
@@ -63,7 +63,7 @@ class Inputs:
     @property
     def train_rows(self) -> int:
         """The mean number of training rows of a fold."""
-        return round(float(np.mean([len(train) for folds in self.repeats for train, _ in folds])))
+        return round(float(np.mean([len(train) for train, _ in self.folds])))
 
     @property
     def least_probability(self) -> float:
@@ -122,8 +122,8 @@ def read_inputs(
         order = np.argsort(times, kind="stable")
         X, y, labels = take(X, order), y[order], labels[order]
         weights = None if weights is None else weights[order]
-    repeats, split = _folds(cv, X, y, classes is not None, group, times is not None, seed)
-    return Inputs(X, y, labels, classes, weights, group, repeats, split)
+    folds, split = _folds(cv, X, y, classes is not None, group, times is not None, seed)
+    return Inputs(X, y, labels, classes, weights, group, folds, split)
 
 
 def _features(X: Any) -> Any:
@@ -212,23 +212,22 @@ def _column(name: str, values: Any, count: int) -> np.ndarray | None:
 
 def _folds(
     cv: Any, X: Any, y: np.ndarray, by_class: bool, group: np.ndarray | None, by_time: bool, seed: int
-) -> tuple[tuple[tuple[Fold, ...], ...], str]:
-    """Return the folds of each repetition, and how rows were split."""
+) -> tuple[tuple[Fold, ...], str]:
+    """Return the folds, and how rows were split."""
     from sklearn.model_selection import TimeSeriesSplit
 
     if cv is None:
         cv = _fold_count(len(y), group, by_time)
     if not isinstance(cv, (int, np.integer)):
-        return (_own_folds(cv, X, y, group),), "own"
+        return _own_folds(cv, X, y, group), "own"
     if cv < 2 or cv > len(y):
         raise UsageError(f"cv is {cv}; expected at least 2 folds, and at most one for each of the {len(y):,} rows")
     if by_time:
-        return (tuple(TimeSeriesSplit(int(cv)).split(y)),), "time"
-    times = 2 if len(y) < FEW_ROWS else 1
+        return tuple(TimeSeriesSplit(int(cv)).split(y)), "time"
     if group is not None and len(np.unique(group)) < cv:
         raise UsageError(f"groups: there are too few for {cv} folds, {len(np.unique(group))}; give a smaller cv")
-    repeats = tuple(_drawn(int(cv), y, by_class, group, seed + each) for each in range(times))
-    return repeats, "group" if group is not None else "stratified" if by_class else "random"
+    split = "group" if group is not None else "stratified" if by_class else "random"
+    return _drawn(int(cv), y, by_class, group, seed), split
 
 
 def _fold_count(rows: int, group: np.ndarray | None, by_time: bool) -> int:

@@ -18,7 +18,6 @@ MOST_FEATURES = 3_000  # that a polynomial of a higher degree may have
 STEPS = 20  # settings on each side of an axis, at most
 WIDEST = 128  # units of a layer that are tried at least, which is many times more for small networks ...
 WIDER = 4  # ... or this many times the present ones, if that is more
-FOREST_GAIN = 0.05  # of simpler forests, on the processes "chose" of the benchmark
 Changes = dict[str, Any]
 Facts = Mapping[str, float]
 
@@ -33,7 +32,6 @@ class Ladder:
         flexible: Changed parameters of ever more flexible settings.
         rounds: Whether the axis is the number of boosting rounds, which one fit shows.
         coarse: Whether neighbours differ a lot, such as the degrees of a polynomial.
-        usual_gain: Standard deviation of what simpler settings gain as a rule, as a share of the loss.
     """
 
     axis: str
@@ -41,7 +39,6 @@ class Ladder:
     flexible: Sequence[Changes] = ()
     rounds: bool = False
     coarse: bool = False
-    usual_gain: float = math.inf
 
 
 Rule = Callable[[Mapping[str, Any], Facts], Ladder]
@@ -130,11 +127,6 @@ def tree_size(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
         leaves /= 2
         simpler.append({"max_leaf_nodes": max(round(leaves), 2)})
     return Ladder("max_leaf_nodes", simpler, relaxed(parameters, facts), coarse=True)
-
-
-def forest_size(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
-    """Return the ladder of a forest's trees: their average hides most of what a single tree overfits."""
-    return replace(tree_size(parameters, facts), usual_gain=FOREST_GAIN)
 
 
 def relaxed(parameters: Mapping[str, Any], facts: Facts, most: int = 12) -> list[Changes]:

@@ -73,7 +73,7 @@ def repeated_rows(inputs: Inputs) -> int | None:
     codes = np.concatenate([codes, target], axis=1)
     _, row = np.unique(codes, axis=0, return_inverse=True)
     row = row.reshape(-1)
-    count = sum(int(np.isin(row[test], row[train]).sum()) for train, test in inputs.repeats[0])
+    count = sum(int(np.isin(row[test], row[train]).sum()) for train, test in inputs.folds)
     shares = [np.bincount(column + 1) / len(column) for column in codes.T]
     log_pair = float(sum(np.log((share**2).sum()) for share in shares))
     chance = inputs.rows * min(np.exp(log_pair) * inputs.rows, 1.0)

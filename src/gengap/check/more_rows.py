@@ -46,10 +46,10 @@ def measure_rows(evaluator: Evaluator, base: Evaluation, units: LossUnits) -> Ro
         other = replace(evaluator, inputs=smaller, doing="fewer rows")
         for found in other.evaluate(Setting({}, "rows"), batches=(FOLDS,), give_up=lambda _: True):
             sizes.append(smaller.train_rows)
-            losses.append(found.losses[0])
+            losses.append(found.losses)
         evaluator.fits = other.fits
     sizes.append(inputs.train_rows)
-    losses.append(base.losses[0])
+    losses.append(base.losses)
     tested = ~np.isnan(losses).any(axis=0)
     weights = None if units.weights is None else units.weights[tested]
     kept = [each[tested] for each in losses]
@@ -71,12 +71,12 @@ def _forecast(
 def _with_share(inputs: Inputs, share: float, seed: int) -> Inputs | None:
     """Return the inputs with a share of each fold's training rows; None if these are too few."""
     random, folds = np.random.default_rng(seed), []
-    for train, test in inputs.repeats[0]:
+    for train, test in inputs.folds:
         kept = train[_nested(inputs, train, random)[: round(share * len(train))]]
         if len(kept) < FEWEST_ROWS or (inputs.by_class and len(np.unique(inputs.labels[kept])) < 2):
             return None
         folds.append((kept, test))
-    return replace(inputs, repeats=(tuple(folds),))
+    return replace(inputs, folds=tuple(folds))
 
 
 def _nested(inputs: Inputs, train: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -79,7 +79,7 @@ def _compare_kinds(walk: Walk, references: dict[ReferenceName, Evaluation]) -> N
 
     def give_up(each: Evaluation) -> bool:
         better = gain(each.losses, own, walk.units).above(walk.min_effect)
-        enough = int((~np.isnan(each.losses[0])).sum()) >= ENOUGH_ROWS
+        enough = int((~np.isnan(each.losses)).sum()) >= ENOUGH_ROWS
         return better <= HOPE[0] or (better >= HOPE[1] and enough)
 
     for name in KINDS:

@@ -55,11 +55,11 @@ class Evaluation:
 
     Attributes:
         setting: The setting.
-        losses: Validation losses of shape (repeats, units); a unit is a row, or a fold if only folds have a loss.
+        losses: Validation losses of shape (units,); a unit is a row, or a fold if only folds have a loss.
             NaN where the setting was not validated: bad settings are given up after a few folds.
         train_loss: Mean loss on training rows; None if it was not measured.
         seconds: What one fit took.
-        outputs: Probabilities (rows, classes) or numbers (rows,) of the first repetition, NaN where not validated.
+        outputs: Probabilities (rows, classes) or numbers (rows,), NaN where not validated.
             None for changed settings, and if means of outputs are no outputs.
     """
 
@@ -106,7 +106,6 @@ class Evaluator:
         stages: Mapping[float, Setting] | None = None,
         *,
         train: bool = False,
-        repeat: int = 0,
         batches: Sequence[int] = (),
         give_up: Callable[[Evaluation], bool] | None = None,
     ) -> list[Evaluation]:
@@ -116,14 +115,13 @@ class Evaluator:
             setting: The setting.
             stages: Further settings that are stages of the same fits, by their share of the boosting rounds.
             train: Whether the loss on training rows is measured too.
-            repeat: Which repetition of the folds is used.
             batches: Numbers of folds after each of which `give_up` is asked, if the loss is by fold.
             give_up: Whether the other folds can be left out.
 
         Raises:
             DataError: If the given estimator can't be fitted.
         """
-        folds, stages = self.inputs.repeats[repeat], stages or {}
+        folds, stages = self.inputs.folds, stages or {}
         order = list(range(len(folds)))[:: -1 if self.inputs.split == "time" else 1]  # the most training rows first
         ends = [0, *np.cumsum(batches if self.loss.by_fold else ()).tolist(), len(order)]
         estimator, fitted = self._prepared(setting), {}
@@ -135,7 +133,7 @@ class Evaluator:
                     self._refuse(result, setting, folds[at])
                     return []
                 fitted[at] = result
-            found = self._collect(setting, fitted, repeat, stages)
+            found = self._collect(setting, fitted, stages)
             if not found or (give_up is not None and give_up(found[0])):
                 break
         return found
@@ -166,7 +164,7 @@ class Evaluator:
             raise DataError(f"{name} can't be fitted to {len(fold[0]):,} of the rows: {why}")
 
     def _collect(
-        self, setting: Setting, fitted: Mapping[int, FoldFit], repeat: int, stages: Mapping[float, Setting]
+        self, setting: Setting, fitted: Mapping[int, FoldFit], stages: Mapping[float, Setting]
     ) -> list[Evaluation]:
         """Return the evaluations of one setting and of its stages, as far as its folds are fitted."""
         results = list(fitted.values())
@@ -177,31 +175,30 @@ class Evaluator:
             self.unfinished = any(each.unfinished for each in results)
         seconds = float(np.mean([each.seconds for each in results]))
         last = len(results[0].outputs) - 1
-        losses = [self._losses({at: f.outputs[k] for at, f in fitted.items()}, repeat) for k in range(last + 1)]
+        losses = [self._losses({at: f.outputs[k] for at, f in fitted.items()}) for k in range(last + 1)]
         if any(np.isinf(each).any() for each in losses):
-            self._refuse("its predictions are infinite", setting, self.inputs.repeats[repeat][0])
+            self._refuse("its predictions are infinite", setting, self.inputs.folds[0])
             return []
-        train = self._train_loss(fitted, repeat) if results[0].train_outputs is not None else None
+        train = self._train_loss(fitted) if results[0].train_outputs is not None else None
         earlier = zip(stages.values(), losses[:last], strict=False)
         return [
-            Evaluation(setting, losses[last], train, seconds, self._outputs(setting, fitted, repeat)),
+            Evaluation(setting, losses[last], train, seconds, self._outputs(setting, fitted)),
             *(Evaluation(stage, each, None, 0.0) for stage, each in earlier),
         ]
 
-    def _losses(self, outputs: Mapping[int, Any], repeat: int) -> np.ndarray:
-        """Return the losses (repeats, units) from the outputs of each fold."""
-        inputs, loss, folds = self.inputs, self.loss, self.inputs.repeats[repeat]
-        found = np.full((len(inputs.repeats), inputs.rows if loss.by_row else len(folds)), np.nan)
+    def _losses(self, outputs: Mapping[int, Any]) -> np.ndarray:
+        """Return the losses (units,) from the outputs of each fold."""
+        inputs, loss = self.inputs, self.loss
         if not loss.by_row:
-            found[repeat] = self._score_losses(np.array([outputs[at] for at in range(len(folds))], np.float64))
-            return found
-        tested, stacked = self._stacked(outputs, repeat)
-        found[repeat, tested] = row_losses(loss, inputs.labels[tested], stacked, inputs.least_probability)
+            return self._score_losses(np.array([outputs[at] for at in range(len(inputs.folds))], np.float64))
+        found = np.full(inputs.rows, np.nan)
+        tested, stacked = self._stacked(outputs)
+        found[tested] = row_losses(loss, inputs.labels[tested], stacked, inputs.least_probability)
         return found
 
-    def _stacked(self, outputs: Mapping[int, Any], repeat: int) -> tuple[np.ndarray, np.ndarray]:
+    def _stacked(self, outputs: Mapping[int, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of the folds that `outputs` has, and their outputs; decision values are calibrated."""
-        inputs, folds = self.inputs, self.inputs.repeats[repeat]
+        inputs, folds = self.inputs, self.inputs.folds
         tested = np.concatenate([folds[at][1] for at in outputs])
         stacked = np.concatenate([np.asarray(each) for each in outputs.values()])
         if self.loss.name == "calibrated-log-loss":
@@ -209,12 +206,12 @@ class Evaluator:
             stacked = calibrate(stacked, inputs.labels[tested], number, inputs.class_count)
         return tested, stacked
 
-    def _outputs(self, setting: Setting, fitted: Mapping[int, FoldFit], repeat: int) -> np.ndarray | None:
+    def _outputs(self, setting: Setting, fitted: Mapping[int, FoldFit]) -> np.ndarray | None:
         """Return the outputs of the given estimator or of a reference model; None if means of them are none."""
         known = setting.side in ("as-is", "reference") and self.loss.by_row and self.loss.name != "zero-one"
-        if not known or repeat:
+        if not known:
             return None
-        tested, stacked = self._stacked({at: each.outputs[-1] for at, each in fitted.items()}, repeat)
+        tested, stacked = self._stacked({at: each.outputs[-1] for at, each in fitted.items()})
         if self.loss.name in ("squared-error", "absolute-error"):
             stacked = np.reshape(stacked, self.inputs.labels[tested].shape)
         found = np.full((self.inputs.rows, *stacked.shape[1:]), np.nan)
@@ -222,7 +219,7 @@ class Evaluator:
         return found
 
     def moved_losses(self, start: Evaluation, toward: Evaluation, share: float) -> np.ndarray | None:
-        """Return the losses (repeats, units) of outputs that are moved from one model's toward another's.
+        """Return the losses (units,) of outputs that are moved from one model's toward another's.
 
         Args:
             start: The one model.
@@ -234,10 +231,8 @@ class Evaluator:
         """
         if start.outputs is None or toward.outputs is None:
             return None
-        losses = np.full_like(start.losses, np.nan)
         moved = (1 - share) * start.outputs + share * toward.outputs
-        losses[0] = row_losses(self.loss, self.inputs.labels, moved, self.inputs.least_probability)
-        return losses
+        return row_losses(self.loss, self.inputs.labels, moved, self.inputs.least_probability)
 
     def _score_losses(self, scores: np.ndarray) -> np.ndarray:
         """Return how far scores are below the best possible one; the given estimator shows which that is."""
@@ -245,7 +240,7 @@ class Evaluator:
             self.best_score = best_score(scores, self.loss)
         return check_scores(scores, self.best_score, self.loss.label)
 
-    def _train_loss(self, fitted: Mapping[int, FoldFit], repeat: int) -> float:
+    def _train_loss(self, fitted: Mapping[int, FoldFit]) -> float:
         """Return the mean loss on training rows."""
         inputs, loss = self.inputs, self.loss
         if not loss.by_row:
@@ -255,7 +250,7 @@ class Evaluator:
         for at, each in fitted.items():
             sample, outputs = each.sample, each.train_outputs
             if loss.name == "calibrated-log-loss":
-                y, classes = inputs.labels[inputs.repeats[repeat][at][1]], inputs.class_count
+                y, classes = inputs.labels[inputs.folds[at][1]], inputs.class_count
                 outputs = calibrate_other(np.asarray(each.outputs[-1]), y, np.asarray(outputs), classes)
             losses = row_losses(loss, inputs.labels[sample], outputs, inputs.least_probability)
             weights = None if inputs.weights is None else inputs.weights[sample]

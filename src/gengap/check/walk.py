@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gengap.check.complexity import Ladder, chosen_ladders, ladders
-from gengap.check.gains import Gain, LossUnits, best_gain, choices, chosen_losses, gain
+from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.setting_losses import Evaluation, Evaluator, Setting
 
 STRIDES = (1, 3, 5, 8, 11, 15, 19)  # positions on a long ladder
@@ -24,7 +24,8 @@ CLEARLY = 0.95  # probability from which a setting is worse than another
 FIRST = 2  # folds of five after which a setting may be given up; two and four of ten
 NO_GAIN = 0.02  # degree to which a gain must matter for the other folds to be fitted
 SLOWER = 10.0  # times the seconds of the given estimator, from which only better settings are followed
-OPEN = (0.2, 0.8)  # probabilities between which the folds are drawn again
+OPEN = 0.1  # degree to which the gain of a setting that seems worse must matter for the walk to go on ...
+MOST_WORSE = 3  # ... after this many of them at most
 NEAR = -0.2  # gain from which the nearest setting is worth a look although the next one is worse
 AHEAD = 0.1  # share of the validation loss by which training is ahead, so that simpler settings come first
 FLAT = 4  # a change of the loss by less than min_effect over this is none
@@ -33,10 +34,7 @@ STAGES = tuple(2 ** (-k / 2) for k in range(1, 15))  # shares of the boosting ro
 
 @dataclass(frozen=True, eq=False)
 class SideResult:
-    """The best setting of one side of the path, and how far it is better, without the luck of the choice.
-
-    The probability that the gain matters counts what such gains are as a rule; the gain is as measured.
-    """
+    """The best setting of one side of the path, and how far it is better, without the luck of the choice."""
 
     best: Evaluation
     gain: Gain
@@ -108,17 +106,10 @@ class Walk:
         if not mine:
             return None
         at, found = best_gain([each.losses for each in mine], self.base.losses, self.units)
-        usual = self._usual_gain(mine[at].setting)
-        return SideResult(mine[at], found, len(mine), found.shrunk(usual).matters(self.min_effect))
-
-    def _usual_gain(self, setting: Setting) -> float:
-        """Return the standard deviation of what settings like this one gain as a rule."""
-        if setting.side != "simpler":
-            return np.inf
-        return min((each.usual_gain for each in self.ladders if each.axis == setting.axis), default=np.inf)
+        return SideResult(mine[at], found, len(mine), found.matters(self.min_effect))
 
     def best_losses(self) -> np.ndarray:
-        """Return the losses (repeats, units) of the best of all settings, which the other folds choose."""
+        """Return the losses (units,) of the best of all settings, which the other folds choose."""
         return chosen_losses([self.base.losses, *(each.losses for each in self.found)], self.units)
 
     def probability(self, side: str) -> float:
@@ -127,7 +118,7 @@ class Walk:
         return 0.0 if found is None else found.probability
 
     def run(self) -> None:
-        """Walk both sides, until one is decided; then draw the folds again for what is undecided."""
+        """Walk both sides, until one is decided."""
         sides = ("simpler", "flexible") if self.ahead > AHEAD else ("flexible", "simpler")
         for side in sides:
             for ladder in self.ladders:
@@ -136,27 +127,6 @@ class Walk:
                 self._walk_ladder(ladder, side)
             if self.probability(side) >= DECIDED:
                 return
-        for side in sides:
-            if OPEN[0] < self.probability(side) < OPEN[1]:
-                self._repeat(side)
-
-    def _repeat(self, side: str) -> None:
-        """Evaluate the estimator and the chosen settings of a side on further repetitions of the folds."""
-        self.evaluator.doing = "folds drawn again"
-        losses = [self.base.losses, *(each.losses for each in self.side(side))]
-        chosen = [self.side(side)[at - 1] for at in set(choices(losses, self.units)) if at]
-        for repeat in range(1, len(self.units.fold)):
-            if np.isnan(self.base.losses[repeat]).all():
-                self.base = self._with_repeat(self.base, repeat)
-            self.found = [self._with_repeat(e, repeat) if e in chosen else e for e in self.found]
-
-    def _with_repeat(self, each: Evaluation, repeat: int) -> Evaluation:
-        """Return an evaluation with the losses of another repetition added."""
-        again = self.evaluator.evaluate(each.setting, repeat=repeat)
-        losses = each.losses.copy()
-        for other in again[:1]:
-            losses[repeat] = other.losses[repeat]
-        return replace(each, losses=losses)
 
     def loss(self, each: Evaluation) -> float:
         """Return the mean loss of a setting; one with fewer folds is compared on these."""
@@ -178,15 +148,24 @@ class Walk:
             if not self._visit(settings, at, walked):
                 continue
             mine = walked[at]
-            if self.loss(mine) < (1 - self.min_effect / FLAT) * self.loss(best):
+            change = self.loss(mine) / self.loss(best) - 1 if self.loss(best) > 0 else 0.0
+            if change < -self.min_effect / FLAT:
                 best, worse = mine, 0
                 continue
+            if best is self.base and side == "simpler" and change < self.min_effect / FLAT:
+                continue  # a penalty far too small changes nothing at first
             worse += 1
             slow = mine.seconds > SLOWER * self.base.seconds
             clear = self._clearly_worse(mine, best) and not coarse  # the next degree of a polynomial may be better
-            if best is not self.base or slow or clear or (worse > 1 and self.learns):
+            enough = best is not self.base or (worse > 1 and self.learns)
+            if slow or clear or (enough and (worse > MOST_WORSE or not self._open(mine, best))):
                 break
         self._refine(settings, walked)
+
+    def _open(self, each: Evaluation, best: Evaluation) -> bool:
+        """Return whether a setting that seems worse may be better by what matters, and its side is undecided."""
+        undecided = self.probability(each.setting.side) < DECIDED
+        return undecided and gain(each.losses, best.losses, self.units).matters(self.min_effect) >= OPEN
 
     def _clearly_worse(self, each: Evaluation, best: Evaluation) -> bool:
         return gain(each.losses, best.losses, self.units).above(0) < 1 - CLEARLY
@@ -228,7 +207,8 @@ class Walk:
         if not walked:
             return
         gains = {at: gain(each.losses, self.base.losses, self.units).mean for at, each in walked.items()}
-        if max(gains.values()) <= 0 and not NEAR < gains[min(walked)] < -self.min_effect / FLAT:
+        least = self.min_effect / FLAT
+        if max(gains.values()) <= least and not NEAR < gains[min(walked)] < -least:
             return
         gains[-1] = 0.0
         best = max(gains, key=lambda at: gains[at])
