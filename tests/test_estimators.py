@@ -130,6 +130,11 @@ def test_pickles_hold_the_network_as_a_keras_file(treatments: tuple[models.Treat
         ({"validation_fraction": 1.0}, "validation_fraction is 1.0; expected one between 0 and 1"),
         ({"learning_rate": -1}, "learning_rate is -1; expected a number above 0"),
         ({"units": (0,)}, r"units is \(0,\); expected the widths"),
+        ({"units": 16}, "units is 16; expected the widths"),
+        ({"treatments": "dropout"}, "treatments is 'dropout'; expected treatments"),
+        ({"treatments": models.L2(0.1)}, r"treatments is L2\(strength=0.1\); expected treatments"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected a number above 0"),
+        ({"validation_fraction": "0.2"}, "validation_fraction is '0.2'; expected one between 0 and 1"),
         ({"learning_rate": 1e30, "activation": "linear"}, "never finite; lower learning_rate, which is 1e"),
     ],
 )

@@ -189,8 +189,26 @@ def test_a_model_that_can_not_take_the_rows_says_their_shapes() -> None:
         gengap.fit(build(), TRAIN, (X[40:, :3], Y[40:]), epochs=1)
     with pytest.raises(UsageError, match="isn't compiled"):
         gengap.fit(keras.Sequential([keras.layers.Dense(1)]), TRAIN, VALIDATION, epochs=1)
-    with pytest.raises(UsageError, match="batch_size 0"):
-        gengap.fit(build(), TRAIN, VALIDATION, epochs=1, batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"epochs": "5"}, "epochs is '5'; expected a whole number of at least 1"),
+        ({"epochs": 0}, "epochs is 0; expected"),
+        ({"batch_size": 0}, "batch_size is 0; expected"),
+        ({"batch_size": 2.5}, r"batch_size is 2\.5; expected"),
+        ({"stopping": 3}, r"stopping is 3; expected a gengap\.train\.stopping\.Stopping"),
+        ({"callbacks": 3}, "callbacks is 3; expected a list of Keras callbacks"),
+        ({"callbacks": ["x"]}, r"callbacks is \['x'\]; expected a list of Keras callbacks"),
+        ({"callbacks": keras.callbacks.TerminateOnNaN()}, "callbacks is .*TerminateOnNaN.*; expected a list"),
+        ({"model": "tiny"}, r"model is 'tiny'; expected a compiled keras\.Model"),
+    ],
+)
+def test_a_wrong_argument_is_named(options: dict[str, Any], said: str) -> None:
+    arguments: dict[str, Any] = {"model": build(), "train": TRAIN, "validation": VALIDATION, "epochs": 1}
+    with pytest.raises(UsageError, match=said):
+        gengap.fit(**(arguments | options))
 
 
 SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=9)

@@ -226,7 +226,7 @@ def test_wrong_calls_fail_before_any_row_is_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="seeds is 0"):
         gengap.study("nowhere.csv", seeds=0)
     (tmp_path / "file").write_text("")
-    with pytest.raises(StudyFolderError, match="is a file"):
+    with pytest.raises(StudyFolderError, match="is a file; expected the folder of a study"):
         gengap.study("nowhere.csv", out=tmp_path / "file")
 
 

@@ -86,6 +86,16 @@ def test_encoding_keeps_what_the_target_says(name: str) -> None:
         assert [task.classes[int(label)] for label in labels] == [str(int(value)) for value in values]
 
 
+def test_too_many_classes_are_refused_and_an_option_is_named_only_if_given() -> None:
+    names = np.array([f"c{i:04}" for i in range(1_200)])
+    with pytest.raises(
+        UsageError, match=r"there are 1,200 values \(.*\); expected 3 to 100 classes\. Name another"
+    ):
+        task_of(names, None, "t")
+    with pytest.raises(UsageError, match="expected 3 to 100 classes for --task multiclass"):
+        task_of(names, "multiclass", "t")
+
+
 @given(st.lists(st.sampled_from(["b", "a", "c", "Ω <b>"]), min_size=2, max_size=40))
 def test_texts_are_classes(values: list[str]) -> None:
     target = np.array(values)

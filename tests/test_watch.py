@@ -538,6 +538,16 @@ def test_watch_says_where_and_ends_quietly(tmp_path: Path) -> None:
     assert not (tmp_path / "later").exists()
 
 
+def test_watch_of_a_folder_without_a_study_says_so(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with running("watch", "logs", "--no-browser", cwd=tmp_path) as watch:
+        assert watch.stderr
+        line = watch.stderr.readline()
+        assert line == "there is no study in logs yet: waiting for one. For logs, use gengap diagnose logs\n"
+        watch.send_signal(signal.SIGINT)
+        watch.communicate()
+
+
 def test_watch_never_waits_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 

@@ -206,12 +206,17 @@ def _follow(source: Path, metric: str | None, min_effect: float, stop_on: str | 
 
 def _watch_study(folder: Path, port: int | None, lang: str | None, browser: bool) -> None:
     """Serve the page of a study until Ctrl-C."""
-    from gengap.watch import serve_page
+    from gengap.watch import serve_page, take_snapshot
 
     with contextlib.suppress(KeyboardInterrupt), serve_page(folder, port, lang) as server:
         if not folder.exists():
             hint = did_you_mean(folder.name, [each.name for each in folder.parent.glob("*") if each.is_dir()])
             typer.echo(f"there is no folder {folder} yet: waiting until a study writes into it.{hint}", err=True)
+        elif take_snapshot(folder).state == "waiting":
+            typer.echo(
+                f"there is no study in {folder} yet: waiting for one. For logs, use gengap diagnose {folder}",
+                err=True,
+            )
         typer.echo(f"{server.address} shows {folder} while it runs. Ctrl-C ends it", err=True)
         if browser:
             server.open_browser()

@@ -17,15 +17,17 @@ from rich.console import Console
 from gengap.analysis import Conclusions, conclude
 from gengap.analysis.evaluation import evaluate_on_test_rows, rows_digest
 from gengap.analysis.recommend import simplest_near_best
+from gengap.analysis.sampling import analyse_units
 from gengap.analysis.summary import StudySummary
 from gengap.data.rows import Rows
+from gengap.data.units import Units
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Trial
 from gengap.report.conclusions import conclusion_messages, curve_messages
 from gengap.report.study_report import study_report
 from gengap.stats.comparison import choose_within_one_error
 from gengap.tasks import BINARY, Regression
-from gengap.text.catalog import catalog
+from gengap.text.catalog import ENGLISH, catalog
 
 COUNTS = {"train": 1_000, "validation": ROWS, "test": 0}
 TREATED = [
@@ -252,3 +254,16 @@ def test_the_document_lists_what_the_study_concludes(found: Conclusions) -> None
     assert document["findings"][0] == document["sizes"]["finding"]
     assert document["findings"][0]["text"] == catalog("en").render(found.sizes.finding)
     assert msgspec.json.decode(summary.to_json(), type=StudySummary) == summary
+
+
+def test_rows_of_a_group_that_are_not_alike_are_not_said_to_be() -> None:
+    rank = np.lexsort((HARDNESS, Y)).argsort()
+    mixed = Units(rank % 20, "group", "shop")
+    units = analyse_units(replace(outcomes(size_trials(0.5, 0.6)), units=mixed))
+    assert units is not None and units.effective_rows == ROWS
+    assert "Rows of one group are no more alike than others" in catalog(ENGLISH).render(units.finding)
+    alike = Units(rank // 50, "group", "shop")
+    units = analyse_units(replace(outcomes(size_trials(0.5, 0.6)), units=alike))
+    assert units is not None and units.effective_rows is not None and units.effective_rows < ROWS
+    said = f"Rows of one group are alike, so they count as {units.effective_rows} independent rows"
+    assert said in catalog(ENGLISH).render(units.finding)

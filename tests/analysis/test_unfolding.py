@@ -15,6 +15,7 @@ from gengap.analysis.results import TrialResults
 from gengap.models.treatments import L2, Dropout
 from gengap.plan import Growth, Plan, Recipe, Trial
 from gengap.presets import load_plan
+from gengap.text.catalog import ENGLISH, catalog
 from gengap.train.stopping import Stopping
 
 UNITS = tuple((2 ** (i + 2),) for i in range(8))
@@ -105,11 +106,20 @@ def test_sizes_name_the_smallest_that_is_as_good(
     assert best is None or found.best == best
     assert code is None or found.finding.code == code
     assert found.finding.parameters["run"] == smallest
+    text = catalog(ENGLISH).render(found.finding)
+    if code == "conclusion-size-best":
+        assert text.endswith("No smaller one is within one standard error of it.")
     assert [size.parameters for size in found.results] == sorted(size.parameters for size in found.results)
     for size in found.results:
         low, middle, high = size.validation
         assert low < middle < high and np.isfinite(size.train).all()
     assert analyse_sizes(outcomes(size_trials(0.5)), 28) is None
+
+
+def test_the_smallest_size_is_not_compared_with_smaller_ones() -> None:
+    found = analyse_sizes(outcomes(size_trials(0.6, 0.4, 0.3, 0.2)), 28)
+    assert found is not None and found.smallest == found.best == found.results[0].run
+    assert catalog(ENGLISH).render(found.finding).endswith("is best. It is the smallest.")
 
 
 def test_sizes_for_which_there_was_no_time_are_not_treated() -> None:

@@ -93,6 +93,7 @@ def test_estimators_are_classes_objects_or_functions() -> None:
         (["--estimator", "my_models:number"], 2, "it is of the type int, no scikit-learn estimator"),
         (["--estimator", "sklearn.linear_model:Ridge"], 1, "Use a classifier, or say --task regression"),
         ([*TREE, "--set", "max_dept=3"], 2, "Did you mean 'max_depth'?"),
+        ([*TREE, "--set", "max_depth=three"], 1, "fitted to 180 of the rows: The 'max_depth' parameter"),
         ([*TREE, "--set", "max_depth"], 2, "expected NAME=VALUE, as in max_depth=5"),
         ([*TREE, "--complexity", "leaves"], 2, "has no parameter 'leaves'"),
         ([*TREE, "--report", "page.pdf"], 2, "page.pdf: the page is an .html file"),

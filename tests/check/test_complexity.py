@@ -47,6 +47,15 @@ def test_every_known_estimator_accepts_its_settings(name: str) -> None:
             assert len(values) == len(set(map(str, values))), ladder
 
 
+@pytest.mark.parametrize("value", ["three", ["three"], True, None])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_parameter_of_a_wrong_type_is_left_to_the_first_fit(name: str, value: object) -> None:
+    """The estimator refuses it there and says why, or takes it after all."""
+    estimator = KNOWN[name]()
+    for parameter in estimator.get_params(deep=False):
+        ladders(clone(estimator).set_params(**{parameter: value}), {**FACTS, "rounds": 100.0})
+
+
 def leaves_of(changes: dict[str, Any]) -> float:
     return changes["max_leaf_nodes"] or np.inf
 

@@ -86,6 +86,14 @@ def test_a_column_with_many_bad_rows_may_be_no_number(tmp_path: Path) -> None:
     assert len(load(path, target="y", column={"a": "category"}, on_bad_row="skip").skipped) == 1
 
 
+def test_a_column_without_a_good_row_is_not_to_be_corrected(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("y,a,b\n" + "1,,2\n2,,3\n" * 20)
+    with pytest.raises(BadRowError, match="this row has no target value") as caught:
+        list(open_source(path, target="a").batches())
+    assert caught.value.hint == "All of the first 40 rows are bad in this column. Use another column."
+
+
 def test_bad_rows_are_skipped_and_noted(write: Write, block: int) -> None:
     rows = list(GOOD)
     for i, (row, _, _) in enumerate(FAULTS):

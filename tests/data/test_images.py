@@ -138,5 +138,5 @@ def test_a_folder_of_images_is_studied(tmp_path: Path) -> None:
         gengap.study(tmp_path / "images", plan, model=lambda: model(2))
     with pytest.raises(UsageError, match="it has 2 inputs; a folder of images needs"):
         gengap.study(tmp_path / "images", plan, model=two_inputs)
-    with pytest.raises(SourceError, match="for a folder of images a Keras model"):
+    with pytest.raises(SourceError, match="for a folder of images a Keras model with --model"):
         gengap.study(tmp_path / "images", plan)

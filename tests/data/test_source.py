@@ -140,6 +140,11 @@ def test_arrays_in_memory_and_in_npz(tmp_path: Path) -> None:
         open_source((x, y, y))
 
 
+def test_names_of_pandas_columns_may_be_numbers() -> None:
+    table = pd.DataFrame(np.ones((3, 2))).assign(y=[0, 1, 1])
+    assert open_source(table, target="y").columns == ("0", "1")  # a warning is an error in tests
+
+
 def test_a_pandas_index_is_no_feature(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1.0, 2, 3], "y": [0, 1, 0]}).iloc[[2, 0, 1]]
     frame.to_parquet(tmp_path / "t.parquet")
@@ -245,7 +250,7 @@ def test_wrong_sources(tmp_path: Path) -> None:
         open_source(TABLE.select(["y"]), target="y")
     (tmp_path / "t.xlsx").touch()
     for path, said in {
-        tmp_path: "this is a folder, expected a file",
+        tmp_path: r"this is a folder, expected a file\..* a Keras model with --model \(model=\.\.\.\)",
         tmp_path / "none.csv": "there is no such file",
         tmp_path
         / "t.xlsx": r"\.csv\.gz, \.csv, \.tsv\.gz, \.tsv, \.txt\.gz, \.txt, \.parquet, \.arrow, \.feather, \.npz",

@@ -174,7 +174,7 @@ def test_names_can_be_printed() -> None:
         ("a.json", "[" * 100_000, "nested too deep"),
         ("a.json", "3", "it holds int, expected lists by name, such as {'loss': [...], 'val_loss': [...]}"),
         ("a.json", "[]", "it holds an empty list, expected lists by name"),
-        ("a.json", "[1, 2]", "it holds list of other things than records, expected"),
+        ("a.json", "[1, 2]", "it holds a list of values without names, expected"),
         ("a.json", "{}", "there are no rows in it"),
         ("a.json", '{"val_loss": []}', "there are no rows in it"),
         ("a.json", '{"val_loss": [1, true]}', "row 2, column 'val_loss': True is not a number"),
@@ -268,9 +268,9 @@ def test_nothing_is_made_of_records_with_a_key_each(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (3, r"int: it keeps no curves that are known here, expected a path; a dict of lists.* Give one of these\."),
-        (None, "NoneType: it keeps no curves"),
-        (GradientBoostingClassifier(), "GradientBoostingClassifier: it keeps no curves"),
+        (3, r"int: no curves were found in it, expected a path; a dict of lists.* Give one of these\."),
+        (None, "NoneType: no curves were found"),
+        (GradientBoostingClassifier(), "GradientBoostingClassifier: no curves were found"),
         (MLPClassifier(), r"Fit it first, with early_stopping=True\."),
         (HistGradientBoostingClassifier(), r"Fit it first, with early_stopping=True\."),
     ],
@@ -295,7 +295,7 @@ def test_a_model_fitted_without_validation_says_so() -> None:
     class Lights:
         evals_result_ = property(lambda self: {})
 
-    with pytest.raises(UsageError, match=r"Lights: it keeps no curves.*Fit it first, with eval_set\."):
+    with pytest.raises(UsageError, match=r"Lights: no curves were found.*Fit it first, with eval_set\."):
         read(Lights())
 
 

@@ -176,7 +176,7 @@ def _sizes(tiny: str, large: str) -> SizeAnalysis:
         smallest=tiny,
         best=tiny,
         still_improving=False,
-        finding=Message("conclusion-size-best", {"run": tiny, "parameters": 481}),
+        finding=Message("conclusion-size-best", {"run": tiny, "parameters": 481, "smaller": False}),
     )
 
 

@@ -126,6 +126,7 @@ def analyse_sizes(results: TrialResults, features: int) -> SizeAnalysis | None:
         code = "conclusion-size-growing"
     elif choice.run == choice.best:
         code = "conclusion-size-best"
+        values |= {"smaller": choice.run != order[0]}
     else:
         code = "conclusion-size-smallest"
         values |= {"best": choice.best, "best_parameters": sizes[choice.best].parameters}

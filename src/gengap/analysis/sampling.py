@@ -47,7 +47,9 @@ def analyse_units(results: TrialResults) -> UnitSummary | None:
     elif not units.enough:
         finding = Message("conclusion-units-few", values | {"effective": units.effective, "least": MIN_UNITS})
     else:
-        finding = Message("conclusion-units", values | {"effective": effective})
+        finding = Message(
+            "conclusion-units", values | {"effective": effective, "alike": (effective or 0) < len(results.y)}
+        )
     return UnitSummary(
         kind=units.kind,
         column=units.column,

@@ -107,7 +107,9 @@ def read_inputs(
     if count != len(y):
         raise DataError(f"X has {counted(count, 'row')} and y has {len(y):,}; expected a target for each row")
     if count < FEWEST_ROWS:
-        raise TooFewRowsError(f"X has {counted(count, 'row')}; a check needs at least {FEWEST_ROWS}")
+        raise TooFewRowsError(
+            f"a check needs at least {FEWEST_ROWS} rows; here {'is' if count == 1 else 'are'} {count}"
+        )
     labels, classes = _labels(estimator, y)
     weights = _column("sample_weight", sample_weight, count)
     if weights is not None:

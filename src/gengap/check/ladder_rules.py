@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -44,6 +44,11 @@ class Ladder:
 Rule = Callable[[Mapping[str, Any], Facts], Ladder]
 
 
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Return whether a parameter's value is a number. Users also pass texts, which the first fit refuses."""
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
 def number(
     name: str,
     more: str,
@@ -70,7 +75,7 @@ def number(
 
     def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
         now = parameters.get(name)
-        usable = isinstance(now, (int, float)) and not isinstance(now, bool) and 0 < now < math.inf
+        usable = _is_number(now) and 0 < now < math.inf
         origin = now if usable else facts.get(name, start)
         if origin is None:
             return Ladder(name)
@@ -156,7 +161,7 @@ LIMITS = {  # of a tree's size, with the values that mean no limit
 def _relax(name: str, now: Any, k: int, rows: float) -> Any:
     """Return a limit after k steps of relaxing it."""
     end = LIMITS[name]
-    if now is None or now == end or (name == "max_depth" and now < 0):
+    if not _is_number(now) or now == end or (name == "max_depth" and now < 0):
         return now
     if name == "max_depth":
         return end if 2.0 ** (now + k) > rows else int(now) + k
@@ -175,6 +180,8 @@ def rounds(*names: str, default: int = 100) -> Rule:
     def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
         name = next((each for each in names if parameters.get(each) is not None), names[0])
         nominal = parameters.get(name) or default
+        if not _is_number(nominal):
+            return Ladder(name)
         made = round(facts.get("rounds", nominal))
         lower = [round(made / 2 ** (k / 2)) for k in range(1, 21)]
         simpler = [{name: v} for v in dict.fromkeys(lower) if 1 <= v < made]
@@ -206,6 +213,8 @@ def hidden_layers(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
     The time of a fit grows with the square of the widths. So wide layers double twice at most.
     """
     name, now = "hidden_layer_sizes", parameters.get("hidden_layer_sizes", (100,))
+    if not all(map(_is_number, np.atleast_1d(now))):
+        return Ladder(name)
     widths = [int(each) for each in np.atleast_1d(now)]
     simpler = [tuple(max(w // 2**k, 1) for w in widths) for k in range(1, 8) if max(widths) // 2**k >= 1]
     most = max(WIDEST, WIDER * max(widths))
@@ -216,7 +225,7 @@ def hidden_layers(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
 def iterations(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
     """Return the ladder of training iterations: fewer are simpler; more may help if training used them all."""
     now, used = parameters.get("max_iter"), facts.get("iterations", 0.0)
-    if now is None or not used:
+    if not _is_number(now) or not used:
         return Ladder("max_iter")
     simpler = [{"max_iter": v} for v in (round(used / 2**k) for k in range(1, 8)) if v >= 1]
     return Ladder("max_iter", simpler, [{"max_iter": now * 4}] if used >= now else [])

@@ -106,8 +106,8 @@ def _split_by_column(
 
 def _too_few_rows(origin: str, rows: int, sizes: SplitSizes) -> TooFewRowsError:
     train, validation = sizes.train or MIN_ROWS, max(sizes.validation, MIN_ROWS)
-    parts = f"{train} training and {validation} validation rows"
-    parts += f" and {sizes.test} test rows" if sizes.test else ""
+    parts = f"{train:,} training and {validation:,} validation rows"
+    parts += f" and {sizes.test:,} test rows" if sizes.test else ""
     hint = f"Ask for fewer with {' and '.join(sizes.options)}" if sizes.options else "Use a table with more rows"
     return TooFewRowsError(f"{origin} holds {counted(rows, 'row')}, too few for {parts}. {hint}.")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from numbers import Integral
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from gengap.data.rows import Rows
-from gengap.errors import UsageError
+from gengap.errors import UsageError, shown
 from gengap.models import backend
 from gengap.models.treatment_base import averages_weights
 from gengap.models.treatments import Treatment
@@ -118,12 +118,16 @@ class NetworkEstimator(BaseEstimator):
             value = getattr(self, name)
             if not isinstance(value, Integral) or int(value) < 1:
                 raise UsageError(f"{name} is {value!r}; expected a whole number of at least 1")
-        if not 0 < self.validation_fraction < 1:
+        if not isinstance(self.validation_fraction, Real) or not 0 < float(self.validation_fraction) < 1:
             raise UsageError(f"validation_fraction is {self.validation_fraction!r}; expected one between 0 and 1")
-        if not self.learning_rate > 0:
+        if not isinstance(self.learning_rate, Real) or not float(self.learning_rate) > 0:
             raise UsageError(f"learning_rate is {self.learning_rate!r}; expected a number above 0")
-        if not all(isinstance(units, Integral) and int(units) > 0 for units in self.units):
+        widths = self.units if isinstance(self.units, Iterable) else (None,)
+        if not all(isinstance(units, Integral) and int(units) > 0 for units in widths):
             raise UsageError(f"units is {self.units!r}; expected the widths of the hidden layers, as in (64, 64)")
+        treatments = self.treatments if isinstance(self.treatments, Iterable) else (None,)
+        if not all(isinstance(treatment, Treatment) for treatment in treatments):
+            raise UsageError(f"treatments is {self.treatments!r}; expected treatments, as in (L2(0.001),)")
         for treatment in self.treatments:
             if treatment.classes_only and not task.by_class:
                 raise UsageError(f"treatments has {treatment}, which is for classes only; leave it out")
@@ -265,7 +269,7 @@ class GengapClassifier(ClassifierMixin, NetworkEstimator):
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has 1 class, {self.classes_[0]!r}; expected at least 2 classes")
+            raise ValueError(f"y has 1 class, {shown(self.classes_[0])}; expected at least 2 classes")
         if self.class_weight is not None:
             balance = compute_sample_weight(self.class_weight, y)
             weights = balance if weights is None else weights * balance

@@ -111,14 +111,14 @@ def growth_text(growth: Growth) -> str:
     """Return how a plan grows beyond the trials that it names."""
     parts: list[str] = []
     if growth.sizes or growth.widths:
-        parts.append("sizes are tried from small to large until validation gains vanish, and one beyond")
+        parts.append("sizes are tried from small to large, until a larger one no longer helps")
     if growth.regularizers:
-        parts.append(f"then {len(growth.regularizers)} treatments on the last but one")
+        parts.append(f"then {len(growth.regularizers)} treatments on the size where that happens")
     if growth.shares:
         shares = ", ".join(f"1/{round(1 / share)}" for share in growth.shares)
-        parts.append(f"at last the best model on {shares} of the rows")
+        parts.append(f"then the best model on {shares} of the rows")
     if growth.folds:
-        parts.append("where few rows validate, the best few are cross-validated")
+        parts.append("with few validation rows, the best models are cross-validated")
     return "; ".join(parts)
 
 

@@ -76,7 +76,7 @@ class StudyFolder:
         with explain_write_errors(path):  # a name that is too long
             is_file = path.exists() and not path.is_dir()
         if is_file:
-            raise StudyFolderError(f"{path} is a file; expected a folder. Name another with --out")
+            raise StudyFolderError(f"{path} is a file; expected the folder of a study")
 
     def trial_file(self, run: str, seed: int) -> Path:
         """Return the file of a finished trial."""

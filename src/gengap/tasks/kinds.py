@@ -44,12 +44,15 @@ def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:
     shown = ", ".join(names[:6]) + (", …" if len(distinct) > 6 else "")
     if len(distinct) < 2:
         raise DataError(
-            f"{place}: all {len(values)} rows have the label {shown}; expected at least two classes, or numbers "
+            f"{place}: all {len(values):,} rows have the label {shown}; expected at least two classes, or numbers "
             "that differ. Name another column with --target, or take more rows"
         )
     if name is None:
         classes = not numbers or (len(distinct) <= CLASSES_GUESSED and bool((distinct == np.round(distinct)).all()))
         name = "binary" if len(distinct) == 2 else "multiclass" if classes else "regression"
+        wanted = "classes"
+    else:
+        wanted = f"classes for --task {name}"
     if name == "regression" and not numbers:
         raise UsageError(f"{place}: the values are {shown}; expected numbers for --task regression")
     fewest, most = {"binary": (2, 2), "multiclass": (3, MOST_CLASSES), "regression": (2, len(distinct))}[name]
@@ -58,7 +61,7 @@ def task_of(values: np.ndarray, name: TaskName | None, place: str) -> AnyTask:
         expected = str(fewest) if fewest == most else f"{fewest} to {most}"
         hint = f"Try --task {other}, or name" if numbers or other != "regression" else "Name"
         raise UsageError(
-            f"{place}: there are {len(distinct)} values ({shown}); expected {expected} classes for --task {name}. "
+            f"{place}: there are {len(distinct):,} values ({shown}); expected {expected} {wanted}. "
             f"{hint} another column with --target"
         )
     return Regression() if name == "regression" else Binary(names) if name == "binary" else Multiclass(names)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,14 +82,15 @@ def fit(
     from gengap.train.precision import resolve_precision
     from gengap.train.stopping import NEVER, Stopping
 
-    if not getattr(model, "compiled", False):
+    if not isinstance(model, backend.keras.Model):
+        raise UsageError(f"model is {model!r}; expected a compiled keras.Model")
+    if not model.compiled:
         raise UsageError("the model isn't compiled; call model.compile(optimizer=..., loss=...) first")
     floats = backend.keras.config.floatx()
     rows, size = to_rows("train", train, floats)
     held_out, _ = to_rows("validation", validation, floats)
-    batch = batch_size or size or 32 if batch_size != 0 else 0
-    if epochs < 1 or batch < 1:
-        raise UsageError(f"epochs is {epochs} and batch_size {batch}; expected whole numbers of at least 1")
+    batch = (size or 32) if batch_size is None else batch_size
+    _check_options(epochs, batch, stopping, callbacks)
     _check(model, rows, held_out)
     rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
     options: dict[str, Any] = {"seed": seed, "run": run, "callbacks": tuple(callbacks)}
@@ -103,6 +105,20 @@ def fit(
         message = f"{run}: training ended in epoch {result.history.epochs}: the loss is no longer finite. {why}"
         warnings.warn(message, GengapWarning, stacklevel=2)
     return result.history
+
+
+def _check_options(epochs: int, batch: int, stopping: Stopping | None, callbacks: Sequence[Any]) -> None:
+    """Raise UsageError for a wrong option of `fit`, and name it."""
+    from gengap.train.stopping import Stopping
+
+    for name, value in (("epochs", epochs), ("batch_size", batch)):
+        if not isinstance(value, Integral) or int(value) < 1:
+            raise UsageError(f"{name} is {value!r}; expected a whole number of at least 1")
+    if not isinstance(stopping, Stopping | None):
+        raise UsageError(f"stopping is {stopping!r}; expected a gengap.train.stopping.Stopping")
+    listed = callbacks if isinstance(callbacks, Iterable) else (None,)
+    if not all(hasattr(each, "on_epoch_end") for each in listed):
+        raise UsageError(f"callbacks is {callbacks!r}; expected a list of Keras callbacks")
 
 
 def _why_not_finite(splits: Mapping[str, Rows]) -> str:

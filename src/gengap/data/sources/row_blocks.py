@@ -252,6 +252,8 @@ def _hint(fault: Fault, block: RowBlock, read: int, on_bad_row: OnBadRow | None,
         return f"Correct the row{skip}."
     kind = f'--column "{fault.column}=category" (or text, or drop)'
     other = f", or if the column is no number, use {kind}" if fault.column in features else ""
+    if count == read:
+        return f"All of the first {read:,} rows are bad in this column. Use another column{other}."
     return f"{count:,} of the first {read:,} rows are bad in this column. Correct them{skip}{other}."
 
 

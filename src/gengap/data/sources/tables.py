@@ -53,7 +53,7 @@ def open_path(path: Path, file: str) -> Reader:
     if is_folder:
         raise SourceError(
             f"{file}: this is a folder, expected a file. Give the path of one table, or "
-            "for a folder of images a Keras model (model)."
+            "for a folder of images a Keras model with --model (model=...)."
         )
     if not exists:
         raise SourceError(f"{file}: there is no such file. Check the path.{did_you_mean(file, WORDS)}")
@@ -72,6 +72,8 @@ def open_table(path: Path, file: str) -> Reader:
 
 def open_in_memory(table: Any, file: str) -> Reader:
     """Open a pandas or polars DataFrame, an Arrow table, or anything with `__arrow_c_stream__`."""
+    if hasattr(table, "set_axis"):  # pandas, where names may be numbers
+        table = table.set_axis([str(name) for name in table.columns], axis="columns")
     with explain_read_errors(file):
         whole = pa.table(table)
     return _reader(

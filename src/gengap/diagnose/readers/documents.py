@@ -43,7 +43,7 @@ def read_nested(document: object, file: str, run: str = "") -> list[Log]:
         return read_log_table(LogTable(file, {"step": steps, "value": values}, run=run))
     if records and all(isinstance(record, Mapping) for record in records):
         return read_records(table_of_records(records, file, run=run))
-    held = "an empty list" if records == [] else f"{type(document).__name__} of other things than records"
+    held = "an empty list" if records == [] else "a list of values without names"
     raise DataError(f"{file}: it holds {held if records is not None else type(document).__name__}, {EXPECTED}.")
 
 

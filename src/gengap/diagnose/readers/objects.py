@@ -49,7 +49,7 @@ def _read(source: Any, name: str) -> tuple[str, list[Log]]:
         return reader, read_nested(document, name)
     if curves := _scikit_learn(source):
         return "scikit-learn", [build_log(name, "", 0, curves)]
-    raise UsageError(f"{name}: it keeps no curves that are known here, expected {KNOWN}. {_hint(source)}")
+    raise UsageError(f"{name}: no curves were found in it, expected {KNOWN}. {_hint(source)}")
 
 
 def _is_list(source: object) -> bool:

@@ -407,7 +407,10 @@ finding-loss-kind = { $kind ->
     [calibrated-log-loss] There are no probabilities: the loss is the log loss of decision values, calibrated on the other folds
    *[zero-one] There are neither probabilities nor decision values: the loss is the share of wrong classes
 }
-finding-more-rows = { $times } times as many rows ({ $rows } training rows) should lower the loss by { ESTIMATE($better_percent, digits: 1, unit: "%") }
+finding-more-rows = { $times ->
+    [2] Twice
+   *[other] { $times } times
+} as many rows ({ $rows } training rows) should lower the loss by { ESTIMATE($better_percent, digits: 1, unit: "%") }
 advice-set-parameters = Set { $changes }: loss { ESTIMATE($better_percent, digits: 0, unit: "%") } lower
 advice-name-complexity = Name a parameter and its values from the simplest to the most flexible: complexity=("alpha", [10, 1, 0.1]), or --complexity alpha=10,1,0.1
 advice-keep-estimator = Keep these settings
@@ -420,7 +423,10 @@ advice-train-to-convergence = Raise max_iter, or scale the features, until train
 advice-group-equal-rows = Remove equal rows, or keep them together with groups
 advice-check-feature = Is { $feature } known at prediction time? If not, it leaks the target: drop it
 advice-check-leak = Look for a feature that is computed from the target
-advice-train-on-more-rows = Train on more rows: { $times } times as many should lower the loss by { ESTIMATE($better_percent, digits: 0, unit: "%") }
+advice-train-on-more-rows = Train on more rows: { $times ->
+    [2] twice
+   *[other] { $times } times
+} as many should lower the loss by { ESTIMATE($better_percent, digits: 0, unit: "%") }
 advice-add-rows-or-folds = Check on more rows: the noise is larger than the change that matters
 
 ## What a reader of logs had to decide
@@ -450,7 +456,7 @@ read-summary = Read as { $reader ->
        *[other] values
     } of { $validation }, from { SIGNIFICANT($first, digits: 4) } to { SIGNIFICANT($last, digits: 4) }{ $train ->
         [none] . No training curve of the same metric
-       *[other] , beside { $train }
+       *[other] ; training: { $train }
     }.
 read-text-column = { $column } was left out: { $value } in { $unit ->
     [line] line
@@ -520,9 +526,12 @@ advice-validate-on-more-rows = Validate on more rows, or train longer: the noise
 
 ## Minutes of a study
 
-budget-minutes = The study had { FIXED($minutes, digits: 1) } minutes. { $again ->
-    [true] More may change the answer, and the same command goes on.
-   *[false] More may change the answer.
+budget-minutes = The study had { $minutes } { $minutes ->
+    [one] minute
+   *[other] minutes
+}. More may change the answer.{ $again ->
+    [true] {" "}Run the same command to continue.
+   *[false] {""}
 }
 budget-rows = { $used } of { $rows } training rows were used.
 budget-left-out = { $count } { $count ->
@@ -599,10 +608,16 @@ conclusion-unit-count = { $kind ->
        *[other] groups
     } of { $column }
 }
-conclusion-units = The { $rows } validation rows are in { conclusion-unit-count }. Rows of one { $kind ->
-    [time] block
-   *[group] group
-} are alike, so they count as { $effective } independent rows. All intervals and tests here take this into account.
+conclusion-units = The { $rows } validation rows are in { conclusion-unit-count }. { $alike ->
+    [true] Rows of one { $kind ->
+        [time] block
+       *[group] group
+    } are alike, so they count as { $effective } independent rows. All intervals and tests here take this into account.
+   *[false] Rows of one { $kind ->
+        [time] block
+       *[group] group
+    } are no more alike than others, so they count as { $effective } independent rows.
+}
 conclusion-units-few = The { $rows } validation rows are in { conclusion-unit-count }, which count as { FIXED($effective, digits: 1) } of equal size. At least { $least } are needed to say anything about new { $kind ->
     [time] times
    *[group] groups
@@ -669,14 +684,17 @@ conclusion-next-step = { $step }{ $gain_percent ->
    *[known] {" "}Gain: { FIXED($gain_percent, digits: 1) }% of the loss.
 }
 conclusion-size-growing = { $run } ({ $parameters } parameters), the largest model tried, is better than every smaller one by more than one standard error. A larger model may be better still.
-conclusion-size-best = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is best. No smaller one is within one standard error of it.
+conclusion-size-best = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is best.{ $smaller ->
+    [true] {" "}No smaller one is within one standard error of it.
+   *[false] {" "}It is the smallest.
+}
 conclusion-size-smallest = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is the smallest within one standard error of the best, { $best } ({ $best_parameters }). Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
 conclusion-lowest-loss = Lowest validation loss of all models.{ $smaller ->
     [true] {" "}Every smaller network is worse by more than one standard error or { PERCENT($limit, digits: 1) }.
    *[false] {""}
 }
 conclusion-smallest-loss = Simplest model at most one standard error and { PERCENT($limit, digits: 1) } worse than the best, { $best }. Their validation losses differ by { FIXED($difference) } ± { FIXED($error) }.
-conclusion-mixture-is-safer = If half of the rows choose and the other half measure, the best single model has the loss { FIXED($single) } and this mean { FIXED($mixed) }.
+conclusion-mixture-is-safer = Half of the validation rows chose, and the other half measured: the best single model has the loss { FIXED($single) }, this mean { FIXED($mixed) }.
 conclusion-lowest-cross-validated = Lowest cross-validated loss of { $finalists } finalists.{ $smaller ->
     [true] {" "}Every smaller network is worse by more than one standard error or { PERCENT($limit, digits: 1) }.
    *[false] {""}

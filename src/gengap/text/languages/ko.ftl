@@ -440,9 +440,9 @@ advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 �
 
 ## Minutes of a study
 
-budget-minutes = 스터디 시간이 { FIXED($minutes, digits: 1) }분이었습니다. { $again ->
-    [true] 시간이 더 있으면 답이 바뀔 수 있으며, 같은 명령으로 이어서 합니다.
-   *[false] 시간이 더 있으면 답이 바뀔 수 있습니다.
+budget-minutes = 스터디 시간이 { $minutes }분이었습니다. 시간이 더 있으면 답이 바뀔 수 있습니다.{ $again ->
+    [true] {" "}이어서 하려면 같은 명령을 실행하세요.
+   *[false] {""}
 }
 budget-rows = 훈련 행 { $rows }개 가운데 { $used }개를 썼습니다.
 budget-left-out = 모델 { $count }개는 훈련하지 않았습니다: { $names }{ $more ->
@@ -504,7 +504,10 @@ conclusion-unit-count = { $kind ->
 conclusion-units = 검증 행 { $rows }개는 { conclusion-unit-count }에 있습니다. 같은 { $kind ->
     [time] 구간
    *[group] 그룹
-}의 행은 서로 비슷하므로 독립인 행 { $effective }개에 해당합니다. 여기의 모든 구간과 검정은 이를 반영합니다.
+}의 행은 { $alike ->
+    [true] 서로 비슷하므로 독립인 행 { $effective }개에 해당합니다. 여기의 모든 구간과 검정은 이를 반영합니다.
+   *[false] 다른 행보다 더 비슷하지 않으므로 독립인 행 { $effective }개에 해당합니다.
+}
 conclusion-units-few = 검증 행 { $rows }개는 { conclusion-unit-count }에 있고, 크기가 같다면 { FIXED($effective, digits: 1) }개에 해당합니다. 새 { $kind ->
     [time] 시간
    *[group] 그룹
@@ -571,14 +574,17 @@ conclusion-next-step = { $step }{ $gain_percent ->
    *[known] {" "}개선: 손실의 { FIXED($gain_percent, digits: 1) }%.
 }
 conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이(가) 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
-conclusion-size-best = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이(가) 가장 좋습니다. 표준 오차 안에 드는 더 작은 모델은 없습니다.
+conclusion-size-best = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이(가) 가장 좋습니다.{ $smaller ->
+    [true] {" "}표준 오차 안에 드는 더 작은 모델은 없습니다.
+   *[false] {" "}가장 작은 모델입니다.
+}
 conclusion-size-smallest = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이(가) 가장 좋은 모델 { $best }({ $best_parameters }개)의 표준 오차 안에 드는 가장 작은 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
 conclusion-lowest-loss = 모든 모델 중에서 검증 손실이 가장 낮습니다.{ $smaller ->
     [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
    *[false] {""}
 }
 conclusion-smallest-loss = 가장 좋은 모델 { $best }의 표준 오차 안에도 { PERCENT($limit, digits: 1) } 안에도 드는 가장 단순한 모델입니다. 검증 손실의 차이는 { FIXED($difference) } ± { FIXED($error) }입니다.
-conclusion-mixture-is-safer = 행의 절반으로 고르고 나머지 절반으로 재면, 가장 좋은 모델 하나의 손실은 { FIXED($single) }, 이 평균의 손실은 { FIXED($mixed) }입니다.
+conclusion-mixture-is-safer = 검증 행의 절반으로 고르고 나머지 절반으로 재면, 가장 좋은 모델 하나의 손실은 { FIXED($single) }, 이 평균의 손실은 { FIXED($mixed) }입니다.
 conclusion-lowest-cross-validated = 최종 후보 { $finalists }개 중에서 교차 검증한 손실이 가장 낮습니다.{ $smaller ->
     [true] {" "}더 작은 신경망은 모두 표준 오차나 { PERCENT($limit, digits: 1) }보다 더 나쁩니다.
    *[false] {""}
