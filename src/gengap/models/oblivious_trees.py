@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from gengap.models.saved_baseline import baseline_threads
+from gengap.models.baseline_threads import baseline_threads
 
 
 class ObliviousTrees(BaseEstimator):

@@ -7,10 +7,8 @@ a malicious file could crash the program. `TRUSTED` adds the trees, and every nu
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 import zipfile
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gengap.errors import UsageError, reason
-from gengap.files.limits import usable_cores
+from gengap.models.baseline_threads import bounded_openmp_threads
 from gengap.tasks import AnyTask
 
 TRUSTED = (  # and the types that skops trusts
@@ -28,7 +26,6 @@ TRUSTED = (  # and the types that skops trusts
 )
 LINEAR = ("LogisticRegression", "Ridge")
 BOOSTED = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
-ONE_THREAD_CELLS = 5_000_000  # training values below which more threads of boosted trees gain nothing
 EXTRA_TREES = {"ExtraTreesClassifier": "ExtraTreeClassifier", "ExtraTreesRegressor": "ExtraTreeRegressor"}
 UNSEEN = 0.01  # how much of a probability of extra trees is spread evenly: a few rows in a leaf may have one class
 LEAST_LOG = -27.6  # the logarithm of 1e-12: no class has the probability 0
@@ -162,24 +159,6 @@ def for_raw_rows(model: Any, mean: np.ndarray, scale: np.ndarray) -> Any:
     scaler.mean_, scaler.scale_, scaler.var_ = mean, scale, scale**2
     scaler.n_features_in_, scaler.n_samples_seen_ = len(mean), 1
     return Pipeline([("standardise", scaler), *model.steps])
-
-
-@contextlib.contextmanager
-def bounded_openmp_threads(cells: int) -> Iterator[None]:
-    """Limit the threads of boosted trees: one for tables of few cells, else one core stays free.
-
-    OpenMP's threads spin while they wait for each other. If another program uses one of their cores, 7,000 rows of
-    28 features take 19 seconds with two threads and 0.6 with one.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(baseline_threads(cells), user_api="openmp"):
-        yield
-
-
-def baseline_threads(cells: int) -> int:
-    """Return how many threads boosted trees get for a table of so many cells."""
-    return 1 if cells < ONE_THREAD_CELLS else max(usable_cores() - 1, 1)
 
 
 def baseline_outputs(model: Any, task: AnyTask, x: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from gengap.data.rows import Rows
-from gengap.models.saved_baseline import baseline_outputs, bounded_openmp_threads
+from gengap.models.baseline_threads import bounded_openmp_threads
+from gengap.models.saved_baseline import baseline_outputs
 from gengap.tasks import AnyTask
 
 LINEAR, TREES, EXTRA_TREES = "baselines/linear", "baselines/trees", "baselines/extra-trees"
