@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gengap.diagnose.metric_names import assign
-from gengap.diagnose.readers import read
+from gengap.diagnose.readers import literals, read, text_kinds
+from gengap.diagnose.readers.console.collector import Collector
+from gengap.diagnose.readers.console.forms import Form
 from gengap.diagnose.readers.epoch_values import measured
 from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import GengapError
@@ -205,3 +207,34 @@ def test_a_cost_is_judged_before_an_error(metric: str, tmp_path: Path) -> None:
     assert read_text(tmp_path, lines.replace("error", "smoothness")) == [i / 10 for i in range(1, 7)]
     if metric == "cost":
         assert read_text(tmp_path, lines) == [i / 10 for i in range(1, 7)]
+
+
+@pytest.mark.parametrize("stamp", ["", "2024-03-01 00:00:01,430 INFO trainer: ", "[01/03/2024 12:00:01] "])
+def test_lines_behind_a_date_are_taken_together(
+    stamp: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = 0
+    take = Collector._take_form
+
+    def counted(found: Collector, form: Form, numbers: tuple[str, ...]) -> None:
+        nonlocal taken
+        taken += 1
+        take(found, form, numbers)
+
+    monkeypatch.setattr(Collector, "_take_form", counted)
+    lines = "".join(f"{stamp}epoch={i} loss=0.5 val_loss={i / 1000}\n" for i in range(1, 501))
+    assert read_text(tmp_path, lines) == [i / 1000 for i in range(1, 501)]
+    assert 0 < taken < 5
+
+
+def test_no_lists_are_looked_for_in_text_without_brackets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(literals, "LIST")
+    lines = "".join(f"{{'eval_loss': {1 / i}, 'epoch': {i}.0}}\n" for i in range(1, 9))
+    monkeypatch.setattr(text_kinds, "has_literals", lambda _: False)
+    assert read_text(tmp_path, lines) == [1 / i for i in range(1, 9)]
+
+
+def test_a_change_stays_one_behind_a_value_below_zero(tmp_path: Path) -> None:
+    values = [0.3, 0.2, 0.1, -0.1, 0.05, -0.2, -0.3]
+    lines = "".join(f"epoch {i}\nval loss: {value} (-0.0{i})\n" for i, value in enumerate(values, 1))
+    assert read_text(tmp_path, lines) == values

@@ -112,7 +112,8 @@ def _lists(text: str) -> dict[str, list[float]]:
     """Return lists of numbers by name. Leave out a name with several lists: each is of one epoch."""
     found: dict[str, list[float]] = {}
     names: Counter[str] = Counter()
-    for each in LIST.finditer(vectors_as_lists(text)):
+    text = vectors_as_lists(text)
+    for each in LIST.finditer(text) if "[" in text else ():
         name = each[1].strip()
         values = [_cell(cell) for cell in _unwrapped(each[2]).split(",")]
         names[name] += 1

@@ -45,7 +45,7 @@ def vectors_as_lists(text: str) -> str:
         text = R.sub(lambda found: _list(found[1], INDEX.sub(" ", found[2])), text)
     if "Out" in text:
         text = ECHO.sub(lambda found: f"{found[1].removesuffix('List')} = [{found[2].replace('*^', 'e')}]\n", text)
-    return NUMPY.sub(lambda found: _list(found[1], found[2]), text)
+    return NUMPY.sub(lambda found: _list(found[1], found[2]), text) if "[" in text else text
 
 
 def _list(name: str, numbers: str) -> str:

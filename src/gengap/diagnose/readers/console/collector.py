@@ -10,7 +10,14 @@ from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
-from gengap.diagnose.readers.console.forms import Form, Forms, average_of, split_of_bar, stands_in_bar
+from gengap.diagnose.readers.console.forms import (
+    Form,
+    Forms,
+    average_of,
+    split_of_bar,
+    stands_in_bar,
+    without_changes,
+)
 from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.metric_heading import BELOW, MetricHeading
 from gengap.diagnose.readers.console.plain_names import canonical_name
@@ -147,7 +154,7 @@ class Collector:
             return
         self.labels.add_label(template.label, numbers)
         if not (form.plain and self._take_plain(form, numbers)):
-            self._take(template, numbers)
+            self._take(template, numbers, form.progress)
         if form.held_out:
             self.rows.context, self._labelled = form.held_out, True
         self._note_fewest(form, n.decimals(numbers[-1]))
@@ -186,6 +193,7 @@ class Collector:
             if template is None:
                 return None
         found = parts[1::2]
+        template = self._templates[texts] = without_changes(template, found)
         if (self.tables.headers or len(found) >= 14) and found and self.tables.take_row(line, shown.open_end):
             return None
         few = not template.values and len(found) <= 2
@@ -216,10 +224,11 @@ class Collector:
         if template.values and self.rows.context != FINAL:
             self.labels.add_line(texts)
             self.labels.add_label(template.label, found)
-            self._take(template, found)
+            progress = stands_in_bar(template, found)
+            self._take(template, found, progress)
             if not texts[-1]:
                 self._decimals[texts] = min(n.decimals(found[-1]), self._decimals.get(texts, 99))
-            if held_out := split_of_bar(template, stands_in_bar(template, found)):
+            if held_out := split_of_bar(template, progress):
                 self.rows.context, self._labelled = held_out, True
 
     def _heading_of(self, template: Template) -> str | None:
@@ -314,8 +323,7 @@ class Collector:
             elif not any(place.kind == "epoch" for place in template.places):
                 rows.move_to_count(number)
 
-    def _take(self, template: Template, found: Sequence[str]) -> None:
-        progress = stands_in_bar(template, found)
+    def _take(self, template: Template, found: Sequence[str], progress: bool) -> None:
         for named in template.values:
             text = found[named.number]
             number = n.value(text)

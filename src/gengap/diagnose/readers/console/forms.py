@@ -25,6 +25,7 @@ SIGNS_WITH_COMMA = r"\s;|()\[\]{}"
 NUMBER = r"([-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)"  # what `float` reads, without nan
 DECIMAL = r"([-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?)"
 UNIT = re.compile(r"[^\d.,%fFeE+-]")
+TIME = re.compile(r"\d[-:/]\d+[-:/]\d")  # a date or a clock, which counts nothing
 COLOUR = "\0"  # in place of each sign of a colour
 COUNTED_ON = ("epoch", "run")  # places that a progress bar's states share
 
@@ -204,16 +205,14 @@ def _key(line: str) -> bytes:
 
 
 def _form(line: str, texts: tuple[str, ...], numbers: Sequence[str], template: Template) -> Form | None:
-    values = [
-        _without_change(named, numbers)
-        for named in template.values
-        if named.average or not _is_with_unit(numbers[named.number])
-    ]
+    counted = (each for each in template.places if each.kind != "count" or not TIME.search(numbers[each.number]))
+    progress = stands_in_bar(template, numbers)
+    template = replace(template, places=tuple(counted))
+    values = [each for each in template.values if each.average or not _is_with_unit(numbers[each.number])]
     plain = {} if template.best >= 0 else _plain_patterns(values, numbers)
     pattern = _pattern(line, texts, numbers, plain)
     if pattern is None:
         return None
-    progress = stands_in_bar(template, numbers)
     places = [place.number for place in template.places if place.kind in COUNTED_ON]
     epoch = template.places[0].number if [each.kind for each in template.places] == ["epoch"] else -1
     return Form(
@@ -238,9 +237,15 @@ def _is_with_unit(number: str) -> bool:
     return UNIT.search(number) is not None and n.value(number) is None
 
 
-def _without_change(named: MetricValue, numbers: Sequence[str]) -> MetricValue:
-    """Return a value without an average, if the number in parentheses behind it is a change, which has a sign."""
-    return named._replace(average=0) if is_change(numbers[named.number], numbers[named.average]) else named
+def without_changes(template: Template, numbers: Sequence[str]) -> Template:
+    """Return what lines mean, without averages that are changes: this line has a sign there, and none before it."""
+    values = [
+        each._replace(average=0)
+        if each.average and is_change(numbers[each.number], numbers[each.average])
+        else each
+        for each in template.values
+    ]
+    return template if values == list(template.values) else replace(template, values=tuple(values))
 
 
 def is_change(text: str, behind: str) -> bool:
