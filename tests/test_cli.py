@@ -142,7 +142,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
 def test_a_command_that_is_ended_leaves_as_after_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[bool] = []
     monkeypatch.setattr(cli, "app", lambda: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60))
-    monkeypatch.setattr(cli, "_leave", lambda: ended.append(True))
+    monkeypatch.setattr(cli, "leave", lambda: ended.append(True))
     before = signal.getsignal(signal.SIGTERM)
     try:
         cli.main()

@@ -23,7 +23,7 @@ import pytest
 from live_made import PLAN, ROWS, status, told, write_curves, write_finished, write_status
 
 import gengap
-from gengap import cli
+from gengap.cli import watch_command
 from gengap.errors import StudyFolderError, UsageError
 from gengap.files.writing import study_lock
 from gengap.plan import Growth, Plan, Trial
@@ -556,6 +556,6 @@ def test_watch_never_waits_without_an_end(tmp_path: Path, monkeypatch: pytest.Mo
         if len(waited) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "sleep", sleep)
-    cli.watch(tmp_path, port=None, lang="en", browser=False)
-    assert waited == [cli.WAIT_SECONDS] * 3
+    monkeypatch.setattr(watch_command, "sleep", sleep)
+    watch_command.watch(tmp_path, port=None, lang="en", browser=False)
+    assert waited == [watch_command.WAIT_SECONDS] * 3
