@@ -31,7 +31,7 @@ def light_studies() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "_trees", _few_trees)
         patch.setitem(baselines.EXTRA, "n_estimators", ITERATIONS)
-        patch.setattr(baselines, "can_fit_catboost", lambda _: False)  # whether it is installed or not
+        patch.setattr(baselines, "has_catboost", lambda: False)  # whether it is installed or not
         patch.setattr(plots, "save_figures", lambda *_, **__: [])
         yield
 

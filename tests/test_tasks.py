@@ -23,10 +23,9 @@ from threadpoolctl import threadpool_info
 from gengap import Plan, Trial, load, models, study
 from gengap.errors import BadRowError, DataError, PlanError, StudyFolderError, UsageError
 from gengap.files.limits import usable_cores
-from gengap.models.baseline_threads import bounded_openmp_threads
 from gengap.models.mlp import compile_for, perceptron
 from gengap.models.predictor import load_predictor
-from gengap.models.saved_baseline import baseline_outputs
+from gengap.models.saved_baseline import baseline_outputs, bounded_openmp_threads
 from gengap.models.saved_model import export_model, predict_outputs, read_card
 from gengap.plan import Recipe
 from gengap.prediction import predict

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
 
+import gengap
 from gengap.data.rows import Rows
 from gengap.models.oblivious_trees import ObliviousTrees
+from gengap.plan import Growth, Plan
 from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
 from gengap.train import baselines
+from gengap.train.recipe import Recipe
 
 catboost: Any = pytest.importorskip("catboost")
 TASKS: tuple[AnyTask, ...] = (BINARY, Multiclass(("a", "b", "c")), Regression())
@@ -47,22 +53,69 @@ def test_arrays_predict_as_catboost_does(task: AnyTask, weights: np.ndarray | No
     np.testing.assert_allclose(again.leaves_, first.leaves_, atol=1e-9)
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_thorough_baselines_have_catboosts_best_number_of_trees(
-    task: AnyTask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(baselines, "can_fit_catboost", lambda _: True)
-    monkeypatch.setitem(baselines.CATBOOST_SETTINGS, "iterations", TREES)
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "has_catboost", lambda: True)
+    monkeypatch.setattr(baselines, "CATBOOST_TREES", TREES)
+
+
+def catboost_trees(task: AnyTask, has_time: Callable[[float], bool] = lambda _: True) -> tuple[Any, Rows, Rows]:
+    """Return CatBoost's trees of a thorough fit (None if there are none), training rows and validation rows."""
     data = rows(task)
     train, validation = data.map(lambda a: a[:300]), data.map(lambda a: a[300:])
-    found = {each.run: each for each in baselines.fit_baselines(train, validation, task, thorough=True)}
-    kept = found[baselines.CATBOOST].model.steps[-1][1]
+    found = baselines.fit_baselines(train, validation, task, has_time=has_time, thorough=True)
+    models = {each.run: each.model for each in found}
+    return models[baselines.CATBOOST].steps[-1][1] if baselines.CATBOOST in models else None, train, validation
+
+
+@pytest.mark.usefixtures("few_trees")
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_the_best_number_of_trees_is_kept(task: AnyTask) -> None:
+    kept, train, validation = catboost_trees(task)
+    every = ObliviousTrees(task.by_class, TREES).fit(train.x, task.labels(train.y))
 
     def loss(model: ObliviousTrees) -> float:
         outputs = baselines.baseline_outputs(make_pipeline(model), task, validation.x)
         return float(task.row_losses(outputs, validation.y).mean())
 
-    every = ObliviousTrees(task.by_class, TREES).fit(train.x, task.labels(train.y))
     losses = {count: loss(every.first(count)) for count in (64, 32, 16, 8, 4, 2)}
-    assert loss(kept) == pytest.approx(min(losses.values()))
-    assert not any(tmp_path.iterdir())  # CatBoost writes nothing where it is called
+    assert kept.iterations == min(losses, key=lambda count: losses[count])
+
+
+@pytest.mark.usefixtures("few_trees")
+def test_trees_of_many_classes_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "CATBOOST_OUTPUTS", 30)
+    assert catboost_trees(TASKS[1])[0].iterations <= 10
+
+
+@pytest.mark.usefixtures("few_trees")
+def test_trees_that_there_is_no_time_for_are_not_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "_fit", with_seconds(baselines._fit))  # pyright: ignore[reportPrivateUsage]
+    data = rows(BINARY)
+    train, validation = data.map(lambda a: a[:300]), data.map(lambda a: a[300:])
+    choose = baselines._fit_catboost  # pyright: ignore[reportPrivateUsage]
+    found = choose(train, validation, BINARY, 0, lambda seconds: seconds <= 16)  # a second for each tree
+    assert found is not None and found.seconds == 16 and found.model.steps[-1][1].iterations <= 16
+    assert choose(train, validation, BINARY, 0, lambda seconds: seconds < 1) is None
+
+
+def with_seconds(fit: Callable[..., baselines.Baseline]) -> Callable[..., baselines.Baseline]:
+    """Let each tree take a second."""
+    return lambda run, model, *a: replace(fit(run, model, *a), seconds=float(model.steps[-1][1].iterations))
+
+
+@pytest.mark.usefixtures("few_trees")
+def test_a_study_recommends_and_predicts_with_catboost(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(900, 4)), columns=list("abcd"))
+    frame["y"] = np.sign(frame["a"] * frame["b"]) * (frame["c"] > 0) + 0.1 * random.normal(size=900)
+    recipe = Recipe(batch=100, max_epochs=2)
+    plan = Plan(name="little", trials=(), recipe=recipe, growth=Growth(sizes=((2,), (4,)), folds=2))
+    found = gengap.study(frame, plan, target="y", out=tmp_path / "study")
+    recommended = found.summary.recommendation
+    assert recommended is not None and baselines.CATBOOST in [member.run for member in recommended.members]
+    assert baselines.CATBOOST in [each.run for each in found.summary.baselines]
+    assert (tmp_path / "study/models/baselines/catboost.skops").is_file()
+    gengap.predict(tmp_path / "study/models/best", frame, tmp_path / "answers.csv")
+    error = pd.read_csv(tmp_path / "answers.csv")["prediction"] - frame["y"]
+    assert (error**2).mean() < 0.5 * frame["y"].var()

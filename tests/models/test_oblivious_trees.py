@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,26 +61,46 @@ def test_saved_trees_predict_as_before(task: Any, model: ObliviousTrees, tmp_pat
     np.testing.assert_array_equal(found, baseline_outputs(raw, task, X))
 
 
-def set_array(name: str, value: np.ndarray) -> Callable[[ObliviousTrees], None]:
-    return lambda model: setattr(model, name, value)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (set_array("features_", np.array([[0, 2], [1, 0]])), "columns that it doesn't have"),
-        (set_array("features_", np.array([[0, -1], [1, 0]])), "columns that it doesn't have"),
-        (set_array("features_", FEATURES.astype(float)), "columns that it doesn't have"),
-        (set_array("borders_", BORDERS[:1]), "don't fit together"),
-        (set_array("leaves_", LEAVES[:, :2, None]), "don't fit together"),
-        (set_array("bias_", np.zeros(2)), "don't fit together"),
+        ({"features_": np.array([[0, 2], [1, 0]])}, "columns that it doesn't have"),
+        ({"features_": np.array([[0, -1], [1, 0]])}, "columns that it doesn't have"),
+        ({"features_": FEATURES.astype(float)}, "columns that it doesn't have"),
+        ({"borders_": BORDERS[:1]}, "don't fit together"),
+        ({"leaves_": LEAVES[:, :2, None]}, "don't fit together"),
+        ({"bias_": np.zeros(2)}, "don't fit together"),
+        ({"features_": np.zeros((0, 10**9), np.int64), "borders_": np.zeros((0, 10**9), np.float32)}, "don't fit"),
+        ({"leaves_": LEAVES[:, :, None] * np.nan}, "not finite"),
+        ({"borders_": BORDERS * np.nan}, "not finite"),
+        ({"bias_": np.array([np.inf])}, "not finite"),
+        ({"bias_": np.array([True])}, "no numbers"),
+        ({"leaves_": LEAVES.tolist()}, "no arrays"),
+        ({"classes_": np.array([-1, 0])}, "no numbers of classes"),
+        ({"classes_": np.array([1, 0])}, "no numbers of classes"),
+        ({"predict": 3}, "other parts"),
     ],
 )
 def test_trees_that_name_what_there_is_not_are_refused(
-    change: Callable[[ObliviousTrees], None], message: str, tmp_path: Path
+    change: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     path, model = tmp_path / "a.skops", trees()
-    change(model)
+    model.__dict__.update(change)
     skops.dump(make_pipeline(model), path)
     with pytest.raises(UsageError, match=message):
         load_baseline(path, 2, Regression())
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 1, 1, 3])])
+def test_rows_that_do_not_differ_give_a_constant(weights: np.ndarray | None, tmp_path: Path) -> None:
+    shares = np.array([1, 1, 2]) / 4 if weights is None else np.array([1, 1, 4]) / 6
+    flat = np.zeros_like(X)
+    three = ObliviousTrees(True).fit(flat, np.array([0, 1, 2, 2]), weights)
+    np.testing.assert_allclose(three.predict_proba(X), np.tile(shares, (4, 1)))
+    two = ObliviousTrees(True).fit(flat, np.array([0, 0, 1, 1]), weights)
+    np.testing.assert_allclose(expit(two.decision_function(X)), 0.5 if weights is None else 4 / 6)
+    numbers = ObliviousTrees(False).fit(flat, np.array([1.0, 2, 3, 6]), weights)
+    np.testing.assert_allclose(numbers.predict(X), 3 if weights is None else 4)
+    same = ObliviousTrees(False).fit(X, np.full(4, 7.0), weights)
+    save_baseline(tmp_path / "a.skops", make_pipeline(same))
+    np.testing.assert_allclose(load_baseline(tmp_path / "a.skops", 2, Regression()).predict(X), 7)

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from gengap.models.baseline_threads import baseline_threads
+DEEPEST = 16  # questions of a tree, CatBoost's own limit
+FITTED = {"learning_rate_", "n_features_in_", "classes_", "bias_", "features_", "borders_", "leaves_"}
 
 
 class ObliviousTrees(BaseEstimator):
@@ -47,7 +48,15 @@ class ObliviousTrees(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, x: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> ObliviousTrees:
-        """Fit the trees by CatBoost to features x (n, features) and the target y (n,)."""
+        """Fit the trees by CatBoost to features x (n, features) and the target y (n,).
+
+        Where no feature or no number of the target differs, CatBoost fits nothing, and a constant is predicted.
+        """
+        self.n_features_in_ = x.shape[1]
+        self.classes_ = np.unique(y).astype(int) if self.by_class else np.zeros(0, int)
+        if not np.ptp(x, axis=0).any() or np.ptp(y) == 0:
+            self._become_constant(y, sample_weight)
+            return self
         import catboost  # pyright: ignore[reportMissingImports]  # of the extra `catboost`
 
         kind = catboost.CatBoostClassifier if self.by_class else catboost.CatBoostRegressor
@@ -55,19 +64,29 @@ class ObliviousTrees(BaseEstimator):
             iterations=self.iterations,
             learning_rate=self.learning_rate,
             random_seed=self.random_state,
-            thread_count=baseline_threads(x.size),
+            thread_count=1,  # the trees are the same on every machine
             verbose=False,
             allow_writing_files=False,
         )
         model.fit(x, y, sample_weight=sample_weight)
         self.learning_rate_ = float(model.learning_rate_)
-        self.n_features_in_ = x.shape[1]
-        self.classes_ = np.asarray(model.classes_, int) if self.by_class else np.zeros(0, int)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "trees.json")
             model.save_model(str(path), format="json")
             self._take(msgspec.json.decode(path.read_bytes()))
         return self
+
+    def _become_constant(self, y: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        """Predict the mean of y (n,), or the shares of its classes, without a tree."""
+        self.learning_rate_ = self.learning_rate
+        self.features_, self.borders_ = np.zeros((0, 0), np.int64), np.zeros((0, 0), np.float32)
+        if self.by_class:
+            shares = [np.average(y == each, weights=sample_weight) for each in self.classes_]
+            logs = np.log(np.maximum(shares, np.finfo(float).tiny))
+            self.bias_ = logs[1:] - logs[0] if len(logs) == 2 else logs
+        else:
+            self.bias_ = np.atleast_1d(np.average(y, weights=sample_weight))
+        self.leaves_ = np.zeros((0, 1, len(self.bias_)))
 
     def _take(self, model: dict[str, Any]) -> None:
         """Take the trees of a model that CatBoost wrote as JSON."""
@@ -93,15 +112,6 @@ class ObliviousTrees(BaseEstimator):
             setattr(found, name, getattr(self, name)[:iterations])
         return found
 
-    def check(self) -> None:
-        """Raise ValueError unless the arrays fit together, and no question names a feature that there is not."""
-        trees, depth = self.features_.shape
-        features = np.asarray(self.features_)
-        if self.borders_.shape != features.shape or self.leaves_.shape != (trees, 2**depth, len(self.bias_)):
-            raise ValueError("its arrays of questions and leaves don't fit together")
-        if features.dtype.kind != "i" or ((features < 0) | (features >= self.n_features_in_)).any():
-            raise ValueError("a tree names columns that it doesn't have")
-
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the number that is predicted for each row, (n,)."""
         return self._raw(x)[:, 0]
@@ -124,3 +134,25 @@ class ObliviousTrees(BaseEstimator):
         for features, borders, leaves in zip(self.features_, self.borders_, self.leaves_, strict=True):
             total += leaves[(x[:, features] > borders) @ places]
         return total
+
+
+def check_trees(model: ObliviousTrees) -> None:
+    """Raise ValueError unless the arrays of a loaded model fit together, and every question is about a feature."""
+    if set(vars(model)) != set(vars(ObliviousTrees())) | FITTED:  # a method could be hidden by another one
+        raise ValueError("it has other parts than CatBoost's trees")
+    features, borders, leaves, bias = model.features_, model.borders_, model.leaves_, model.bias_
+    if any(type(each) is not np.ndarray for each in (features, borders, leaves, bias, model.classes_)):
+        raise ValueError("its questions and leaves are no arrays")
+    if features.ndim != 2 or features.shape[1] > DEEPEST or borders.shape != features.shape:
+        raise ValueError("its arrays of questions don't fit together")
+    if leaves.shape != (len(features), 2 ** features.shape[1], len(bias)):
+        raise ValueError("its arrays of questions and leaves don't fit together")
+    if features.dtype.kind != "i" or ((features < 0) | (features >= model.n_features_in_)).any():
+        raise ValueError("a tree names columns that it doesn't have")
+    if any(each.dtype.kind != "f" for each in (borders, leaves, bias)):
+        raise ValueError("its borders and leaves are no numbers")
+    if np.isnan(borders).any() or not (np.isfinite(leaves).all() and np.isfinite(bias).all()):
+        raise ValueError("its borders and leaves are not finite")
+    classes = model.classes_
+    if classes.dtype.kind != "i" or (classes < 0).any() or not np.array_equal(classes, np.unique(classes)):
+        raise ValueError("its classes are no numbers of classes")

@@ -18,7 +18,7 @@ from gengap.models.model_source import ModelSource
 from gengap.models.user_model import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec
 
-PACKAGES = ("keras", "jax", "numpy", "scikit-learn")
+PACKAGES = ("keras", "jax", "numpy", "scikit-learn", "catboost")
 
 
 def study_provenance(

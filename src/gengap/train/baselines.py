@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from gengap.data.rows import Rows
-from gengap.models.baseline_threads import bounded_openmp_threads
-from gengap.models.saved_baseline import baseline_outputs
+from gengap.models.saved_baseline import baseline_outputs, bounded_openmp_threads
 from gengap.tasks import AnyTask
 
 LINEAR, TREES, EXTRA_TREES = "baselines/linear", "baselines/trees", "baselines/extra-trees"
@@ -33,7 +32,8 @@ SMALL_TREES: tuple[dict[str, Any], ...] = (
 _SLOW = {**_SMALL, "max_iter": 600, "learning_rate": 0.05, "max_features": 0.3, "min_samples_leaf": 5}
 SLOW_TREES: tuple[dict[str, Any], ...] = ({**_SLOW, "max_leaf_nodes": 8}, {**_SLOW, "max_leaf_nodes": 16})
 PENALTIES = tuple(10.0**power for power in range(-2, 5))  # of the ridge regression
-CATBOOST_SETTINGS = {"iterations": 1_000}  # its default
+CATBOOST_TREES = 1_000  # its default
+CATBOOST_OUTPUTS = 4_000  # trees times outputs at most: each tree has leaves for every class
 HALVINGS = 6  # numbers of its trees that are tried, each half of the one before
 EXTRA = {"n_estimators": 100, "min_samples_leaf": 2, "max_features": 0.5}
 
@@ -106,27 +106,41 @@ def fit_baselines(
     longest = max(one.seconds for one in fitted)
     if not thorough or len(train) > MANY_TREES_ROWS:
         return
-    if can_fit_catboost(train) and has_time(longest):
-        catboost = _fit(CATBOOST, make_pipeline(_catboost(task, seed)), train, task)
-        yield _with_best_number_of_trees(catboost, validation, task)
+    if has_catboost() and (catboost := _fit_catboost(train, validation, task, seed, has_time)):
+        yield catboost
     if has_time(longest):
         yield _fit(EXTRA_TREES, make_pipeline(_extra_trees(task, seed)), train, task)
 
 
-def _with_best_number_of_trees(fitted: Baseline, validation: Rows, task: AnyTask) -> Baseline:
-    """Return the first of CatBoost's trees that have the lowest validation loss."""
+def _fit_catboost(
+    train: Rows, validation: Rows, task: AnyTask, seed: int, has_time: Callable[[float], bool]
+) -> Baseline | None:
+    """Return the number of CatBoost's trees with the lowest validation loss; None if there is no time for any.
+
+    A few trees show how long more of them would take.
+    """
     from sklearn.pipeline import make_pipeline
 
-    trees = fitted.model.steps[-1][1]
-    counts = {max(trees.iterations >> halvings, 1): None for halvings in range(HALVINGS)}
-    models = [make_pipeline(trees.first(count)) for count in counts]
+    from gengap.models.oblivious_trees import ObliviousTrees
+
+    def fit(trees: int) -> Baseline:
+        return _fit(CATBOOST, make_pipeline(ObliviousTrees(task.by_class, trees, random_state=seed)), train, task)
+
+    most = min(CATBOOST_TREES, max(CATBOOST_OUTPUTS // task.outputs, 1))
+    counts = [max(most >> halvings, 1) for halvings in range(HALVINGS)]
+    few = fit(counts[-1])
+    most = next((each for each in counts if has_time(few.seconds * each / counts[-1])), 0)
+    if not most:
+        return None
+    fitted = fit(most)
+    models = [make_pipeline(fitted.model.steps[-1][1].first(each)) for each in counts if each <= most]
     found = [replace(fitted, outputs=partial(baseline_outputs, each, task), model=each) for each in models]
     return min(found, key=lambda each: _loss(each, validation, task))
 
 
-def can_fit_catboost(train: Rows) -> bool:
-    """Return whether CatBoost is installed, and a feature differs between rows: it refuses others."""
-    return find_spec("catboost") is not None and bool(np.ptp(train.x, axis=0).any())
+def has_catboost() -> bool:
+    """Return whether CatBoost is installed."""
+    return find_spec("catboost") is not None
 
 
 def refit(baseline: Baseline, train: Rows, task: AnyTask) -> Baseline:
@@ -166,12 +180,6 @@ def _extra_trees(task: AnyTask, seed: int) -> Any:
 
     kind = ExtraTreesClassifier if task.by_class else ExtraTreesRegressor
     return kind(**EXTRA, random_state=seed)
-
-
-def _catboost(task: AnyTask, seed: int) -> Any:
-    from gengap.models.oblivious_trees import ObliviousTrees
-
-    return ObliviousTrees(task.by_class, **CATBOOST_SETTINGS, random_state=seed)
 
 
 def _loss(baseline: Baseline, rows: Rows, task: AnyTask) -> float:
