@@ -98,6 +98,13 @@ def test_an_unlikely_verdict_names_the_other_one() -> None:
     assert "underfit 40% or good 35%" in text
 
 
+def test_the_other_verdict_has_a_line_of_its_own_in_narrow_tables() -> None:
+    run = "regularizers/l2 0.0001"
+    first, second = shown(results_table(summary(trial(run, verdict=UNSURE)))).splitlines()[-2:]
+    assert first.startswith(run) and first.rstrip().endswith("underfit 40%")
+    assert second.strip() == "or good 35%"
+
+
 def test_the_report_has_no_escape_codes_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     console = Console(file=io.StringIO(), width=80, force_terminal=True, legacy_windows=False)

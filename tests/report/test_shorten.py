@@ -15,7 +15,14 @@ def test_a_name_fits_its_room_and_keeps_its_ends(name: str, room: int) -> None:
     cut = shorten(name, room)
     assert cut == name if len(name) <= room else len(cut) <= max(room, 1)
     start, _, end = cut.partition("…")
-    assert cut == name or (name.startswith(start) and name.endswith(end))
+    label = name.rpartition("/")[2]  # without its group
+    assert cut in (name, label) or (name.endswith(end) and (name.startswith(start) or label.startswith(start)))
+
+
+@given(st.text("abc ", min_size=1, max_size=20), st.text("abc ", min_size=1, max_size=20), st.integers(12, 40))
+def test_a_group_is_cut_before_its_label(group: str, label: str, room: int) -> None:
+    cut = shorten(f"{group}/{label}", room)
+    assert cut.endswith(label) if len(label) <= room else cut.endswith(label[-room // 2 :])
 
 
 def test_a_file_name_without_a_folder_is_cut_as_well() -> None:

@@ -95,9 +95,8 @@ def results_table(summary: StudySummary, width: int = 80) -> Table:
     numbers = ["RMSE", "MAE"] * (summary.task == "regression")
     columns = ["Model", *["seed"] * seeds, "params", best, "train", "validation", *numbers, score]
     rows = list(_rows(summary, seeds, wide))
-    cells = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
-    titles = [max(map(len, title.split("\n"))) for title in (*columns, "verdict")]
-    widths = list(map(max, cells, titles))
+    titled = zip((*columns, "verdict"), *rows, strict=True)
+    widths = [max(len(line) for cell in column for line in str(cell).split("\n")) for column in titled]
     gap = 2 if sum(widths) + 2 * len(columns) <= width else 1
     room = max(width - sum(widths[1:]) - gap * len(columns), MIN_NAME)
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
@@ -176,7 +175,7 @@ def _with_error(loss: float | None, error: float | None) -> str:
 def _verdict(trial: TrialSummary, wide: bool) -> Text:
     if trial.verdict is None:
         return Text(trial.stopped if trial.best_epoch is None else "")
-    text = verdict_text(trial.verdict)
+    text = verdict_text(trial.verdict, " or " if wide else "\nor ")  # narrow, so that names have room
     if wide and trial.verdict.onset_epoch is not None:
         text.append(f", from epoch {trial.verdict.onset_epoch:,}", style="default")
     return text

@@ -45,13 +45,13 @@ def sparkline(values: np.ndarray, width: int = WIDTH) -> str:
     return "".join(" " if h < 0 else BLOCKS[round(h * (len(BLOCKS) - 1))] for h in heights.tolist())
 
 
-def verdict_text(verdict: Verdict | None) -> Text:
+def verdict_text(verdict: Verdict | None, between: str = " or ") -> Text:
     """Return a verdict with its probability, and the verdict that competes with an unlikely one."""
     if verdict is None:
         return Text("")
     if verdict.verdict == "inconclusive":
         return Text(verdict.verdict, style=STYLES[verdict.verdict])
-    return Text(" or ").join(
+    return Text(between).join(
         Text(f"{name} {share:.0%}", style=STYLES[name]) for name, share in verdict.with_runner_up
     )
 
@@ -79,10 +79,12 @@ def verdict_table(
 
 
 def shorten(name: str, room: int) -> str:
-    """Cut a name in the middle to `room` characters: its end tells runs apart, its start their group.
+    """Cut a name to `room` characters: its group first, because the rest tells runs apart.
 
     >>> shorten("regularizers/large/dropout", 22), shorten("regularizers/combined", 18), shorten("sizes/Tiny", 12)
-    ('regularizers/…/dropout', 'regul…ers/combined', 'sizes/Tiny')
+    ('regularizers/…/dropout', 'regulari…/combined', 'sizes/Tiny')
+    >>> shorten("regularizers/l2 0.001 + dropout 0.5", 23)
+    'l2 0.001 + dropout 0.5'
     >>> shorten("training_log_of_my_resnet.csv", 16), shorten("log.csv", 0)
     ('train…resnet.csv', '…')
     """
@@ -92,6 +94,12 @@ def shorten(name: str, room: int) -> str:
     _, middle, last = rest.rpartition("/")
     if middle and len(whole := f"{first}/…/{last}") <= room:
         return whole
+    group, _, label = name.rpartition("/")
+    if group and len(label) + 3 <= room:
+        return f"{group[: room - len(label) - 2]}…/{label}"
+    name = label or name
+    if len(name) <= room:
+        return name
     kept = max(room - 1, 0)
     head = kept // 3
     return f"{name[:head]}…{name[len(name) - (kept - head) :]}"
