@@ -16,24 +16,11 @@ SPLITS = {
 }
 # In order of preference. Words of five or more letters are also found inside other words.
 LOSSES = (
-    *(
-        "loss",
-        "logloss",
-        "crossentropy",
-        "nll",
-        "nloglik",
-        "deviance",
-        "bce",
-        "ce",
-        "xent",
-        "entropy",
-        "objective",
-        "cost",
-    ),
+    *("loss", "logloss", "crossentropy", "nll", "nloglik", "deviance", "bce", "ce", "xent", "entropy", "objective"),
     *("perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "mphe", "error", "err", "hinge"),
     *("huber", "logcosh", "poisson", "quantile", "pinball", "tweedie", "divergence", "kullback", "kl", "kld"),
-    *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "penalty"),
-    *("rse", "rae", "rrse", "mase", "wape", "wmape", "nmse", "nrmse", "mpjpe", "epe", "fde", "eer", "der", "ler"),
+    *("brier", "crps", "l1", "l2", "wer", "cer", "fid", "distance", "cost", "penalty"),
+    *("rse", "rae", "rrse", "mase", "wape", "wmape", "nmse", "nrmse", "mpjpe", "epe", "fde", "eer", "ler"),
     *("bpb", "bpc", "bpd"),  # bits for each byte, character and dimension
     *("falsepositive", "falsenegative", "fpr", "fnr"),
 )
@@ -72,7 +59,6 @@ SCORES = (
         "hits",
         "gini",
         "uas",
-        "las",
         "corr",
         "chrf",
         "cider",

@@ -34,7 +34,11 @@ NO_DIGITS = str.maketrans("", "", "0123456789")
 SHORT = 2  # lines of a CSV file without rows
 PAGE, PAGE_ROW = re.compile(r"\s*<[a-zA-Z!]"), re.compile(r"<t[dh][\s>]", re.IGNORECASE)  # HTML with a table
 PREFIXED = re.compile(r"""\s*[^\s{\["][^{\[\n]*\{""")  # DLLL {"step": 1}
-PATCH = re.compile(r"\s*(?:diff --git |--- \S+[^\n]*\n\+\+\+ )")  # what two versions of a file differ in
+PATCH = re.compile(r"\s*(?:diff --git |--- [^\n]+\n\+\+\+ [^\n]+\n@@ )")  # what two versions of a file differ in
+OUTSIDE_PATCH = re.compile(  # a line with a number that is no part of such a text
+    r"(?<=\n)(?![ +\-@\\\n\r]|diff |index |(?:new|deleted|old|rename|copy|similarity|dissimilarity) |GIT |Binary )"
+    r"[^\n]*\d"
+)
 NAMED = re.compile(r"[^\W\d_]{2}")
 Reader = Callable[[Path, str], list[Log]]
 EXAMPLE = "Epoch 1/20 - loss: 0.69 - val_loss: 0.71"
@@ -46,7 +50,7 @@ def read_text_log(path: Path, file: str) -> list[Log]:
     Raises DataError if none finds a curve, with the first fault if the text certainly is of a known kind.
     """
     head = decoded_head(path, file)
-    if PATCH.match(head):
+    if PATCH.match(head) and not any(map(OUTSIDE_PATCH.search, decoded_blocks(path))):
         raise DataError(nothing_found(file))
     table = path.suffix.lower() in (".csv", ".tsv")
     found: list[Log] = []

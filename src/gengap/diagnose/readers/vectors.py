@@ -24,11 +24,12 @@ R = re.compile(
 NUMPY = re.compile(
     rf"([A-Za-z_][\w /.-]{{0,60}}?)[ \t]*[:=][ \t]*\[[ \t]*({_NUMBER}(?:[ \t\n]+{_NUMBER}){{2,}})[ \t\n]*\]"
 )
+_PLACE = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[{1,2}[\"'][\w ]+[\"']\]{1,2})*"  # a variable, or a part of it, by name
 ECHO = re.compile(
-    r"^[ \t]*In ?\[\d+\]:=?[ \t]*[^\n]{0,200}?([A-Za-z]\w{0,60})\W{0,9}\n"
-    r"\s{0,9}Out ?\[\d+\](?:=|:)[ \t]*[{[]([^\[\]{}]+)[}\]]",
+    rf"^[ \t]*In ?\[\d+\]:=?[ \t]*({_PLACE})[ \t]*\n\s{{0,9}}Out ?\[\d+\](?:=|:)[ \t]*[{{[]([^\[\]{{}}]+)[}}\]]",
     re.MULTILINE,
 )
+WORDS = re.compile(r"\w[\w ]*")
 COLUMNS = re.compile(r"Columns?[^\n]*")
 INDEX = re.compile(r"^[ \t]*\[\d+\]", re.MULTILINE)
 
@@ -44,8 +45,14 @@ def vectors_as_lists(text: str) -> str:
     if "[1]" in text:
         text = R.sub(lambda found: _list(found[1], INDEX.sub(" ", found[2])), text)
     if "Out" in text:
-        text = ECHO.sub(lambda found: f"{found[1].removesuffix('List')} = [{found[2].replace('*^', 'e')}]\n", text)
+        text = ECHO.sub(_echo, text)
     return NUMPY.sub(lambda found: _list(found[1], found[2]), text) if "[" in text else text
+
+
+def _echo(found: re.Match[str]) -> str:
+    """Return the list below an input, with the last name of the input."""
+    name = WORDS.findall(found[1])[-1].removesuffix("List")
+    return f"{name} = [{found[2].replace('*^', 'e')}]\n"
 
 
 def _list(name: str, numbers: str) -> str:

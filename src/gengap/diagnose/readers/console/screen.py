@@ -46,6 +46,9 @@ NAME_AND_VALUE = re.compile(  # "metric": "val_loss", "step": 3, "value": 0.5; m
     re.IGNORECASE,
 )
 REMARK = re.compile(r"(?<=\w)\s*\((?:avg|average|averaged|mean|over|of|on|from|across)\b[^()\n]{0,40}\)(?=\s*[:=])")
+BATCH = re.compile(  # valid 050 1.2 60.1
+    r"\b((?:train|val|valid|test)\s+)(?=\d{3,}(?:\s+\d+\.\d[\de.+-]*){2,}\s*$)"
+)
 GLUED = re.compile(r"Epoch(?<=\dEpoch)(?=[ \d])")
 
 
@@ -117,6 +120,7 @@ def clean(line: str) -> str:
         line = NAME_AND_VALUE.sub(r"\2 \1:", line)
     if "(" in line:
         line = REMARK.sub("", line)
+    line = BATCH.sub(r"\1batch ", line)
     if line.endswith("\\\\") and "&" in line:  # a row of a table in LaTeX
         line = line.removesuffix("\\\\").replace("&", "|")
     if "#011" in line:  # a tab, as syslog writes it

@@ -53,12 +53,9 @@ def without_split(text: str) -> str:
 def is_index(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
     """Return whether a number after a split is an index and not a value: `Test: [1][2/2]`, or `Test  50:  25.3`.
 
-    A number in brackets after the line's only such split is an index if another index or a metric follows. So is
-    the first of three or more numbers without names: `valid 050 1.2e+00 60.1 95.1`.
+    A number in brackets after the line's only such split is an index if another index or a metric follows.
     """
     after = texts[i + 1]
-    if is_before_bare_numbers(texts, phrases, i):
-        return True
     if phrases[i].name.lower() not in SPLITS:
         return False
     if not _is_split_in_brackets(texts, phrases, i):
@@ -66,12 +63,6 @@ def is_index(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
     once = sum(_is_split_in_brackets(texts, phrases, j) for j in range(len(phrases))) == 1
     number_follows = i + 1 < len(phrases) and INDEX_END.match(after) is not None
     return once and (number_follows or any(is_metric(each.name) for each in phrases[i + 1 :]))
-
-
-def is_before_bare_numbers(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
-    """Return whether at least two more numbers follow up to the line's end, and only blanks stand between them."""
-    behind, name = texts[i + 1 : -1], phrases[i].name.lower().split()
-    return len(behind) > 1 and all(map(str.isspace, behind)) and bool(name) and name[-1] in SPLITS
 
 
 def _is_split_in_brackets(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:

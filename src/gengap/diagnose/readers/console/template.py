@@ -199,7 +199,7 @@ def _places(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[Place]:
         elif _is_epoch_of_split(texts, phrases, i):
             found.append(Place("epoch", i, phrase.name))
         elif is_index(texts, phrases, i):
-            found.append(Place("count" if texts[i + 1].startswith(":") else "batch", i, ""))
+            found.append(Place("batch" if phrase.separator.endswith("[") else "count", i, ""))
         glued = texts[i + 1].lower().startswith("epoch")
         if (phrase.name in ("", "第") or glued) and _ends_in_epoch(texts, i):
             found.append(Place("epoch", i, ""))

@@ -1,0 +1,108 @@
+"""Logs that look like those of a rule for other logs: each is read as if there were no such rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import MetricCurves, choose_curves
+from gengap.errors import GengapError
+
+EPOCHS = range(1, 13)
+
+
+def train_loss(i: int) -> float:
+    """Return the training loss of an epoch."""
+    return round(0.9 * 0.85**i, 4)
+
+
+def val_loss(i: int) -> float:
+    """Return the validation loss of an epoch."""
+    return round(0.5 + 0.4 * 0.8**i, 4)
+
+
+TRAIN, VAL = list(map(train_loss, EPOCHS)), list(map(val_loss, EPOCHS))
+
+
+def judged_curves(folder: Path, form: str) -> MetricCurves:
+    """Return the curves that are judged in a log with these lines for each epoch."""
+    lines = [form.format(i=i, t=train_loss(i), v=val_loss(i), best=min(VAL[:i])) for i in EPOCHS]
+    return curves_of(folder, "\n".join(lines) + "\n")
+
+
+def curves_of(folder: Path, text: str) -> MetricCurves:
+    """Return the curves that are judged in a text."""
+    path = folder / "train.log"
+    path.write_text(text, encoding="utf-8")
+    (log,) = read(path)
+    return choose_curves(log)
+
+
+def assert_losses(curves: MetricCurves) -> None:
+    """Assert that the losses of both splits are judged."""
+    assert curves.validation.values.tolist() == VAL
+    assert curves.train is not None
+    assert curves.train.values.tolist() == TRAIN
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoch {i}\ntrain {t} 0.235 0.135\nvalid {v} 0.17 0.07",
+        "Epoch {i} train loss {t} val {v} 0.17 0.07",
+    ],
+)
+def test_a_number_with_a_point_counts_no_batches(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoch {i}, train error: {t}, valid error: {v}, cost: 12.{i}",
+        "Epoch {i}, train error: {t}, cost: 12.{i}, valid error: {v}, cost: 3.{i}",
+        "epoch {i} val mse {v} val cost {i}00 train mse {t}",
+    ],
+)
+def test_a_cost_beside_an_error_may_be_a_time(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize("made", ["np.diff({})", "sorted({})", "-{}", "{}[::-1]", "1 - {}", "np.log({}) + 1"])
+@pytest.mark.parametrize("name", ["val_loss", "hist.val_loss", 'history["val_loss"]'])
+def test_a_list_made_of_another_one_has_no_name(made: str, name: str, tmp_path: Path) -> None:
+    with pytest.raises(GengapError):
+        curves_of(tmp_path, f"In [3]: {made.format(name)}\nOut[3]: {VAL}\n")
+
+
+@pytest.mark.parametrize("name", ["val_loss", "hist.val_loss", 'history.history["val_loss"]', "h['val_loss']"])
+def test_a_list_below_its_name_has_one(name: str, tmp_path: Path) -> None:
+    assert curves_of(tmp_path, f"In [3]: {name}\nOut[3]: {VAL}\n").validation.values.tolist() == VAL
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "diff --git a/t.py b/t.py\nindex 1..2 100644\n--- a/t.py\n+++ b/t.py\n@@ -1 +1 @@\n-b = 2\n+b = 3\n",
+        "--- t.py\n+++ u.py\n@@ -1 +1 @@\n-lr = 0.1\n+lr = 0.2\n",
+        "--- training\n+++ start\n",
+    ],
+)
+@pytest.mark.parametrize("line", ["Epoch {i}: train loss {t} val loss {v}", "[{i}] train loss {t}, val loss {v}"])
+def test_a_log_may_begin_with_the_changes_of_its_program(start: str, line: str, tmp_path: Path) -> None:
+    lines = "".join(line.format(i=i, t=train_loss(i), v=val_loss(i)) + "\n" for i in EPOCHS)
+    assert_losses(curves_of(tmp_path, start + lines))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoche {i}: Verlust {t}, Verlust der Validierung {v}",
+        "Epoche {i}: Verlust beim Training {t}, Verlust bei der Validierung {v}",
+        "Época {i}: pérdida {t}, pérdida de las validación {v}",
+    ],
+)
+def test_an_article_is_no_metric(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
