@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from analysis.losses_made import exponential, made
 from analysis.outcomes_made import ROWS
+from report.page_made import history, trial
 
 from gengap.analysis.effects import cross_trial_findings
+from gengap.diagnose.findings import too_little_capacity
 
 SMALL = exponential(np.random.default_rng(0), 0.5, 1, ROWS)
 ERROR = 0.05  # of each row's difference
@@ -45,3 +47,10 @@ def test_what_may_be_chance_is_not_told() -> None:
     other = exponential(np.random.default_rng(3), 0.48, 1, ROWS)
     assert other.mean() < 0.99 * SMALL.mean()
     assert not cross_trial_findings(made({"sizes/4": [SMALL], "sizes/5": [other]}), 28)
+
+
+def test_advice_to_keep_a_model_goes_when_another_one_is_better() -> None:
+    kept = trial(history("sizes/4", 0, 20, 19), 19, "good")
+    assert kept.verdict is not None and [each.code for each in kept.verdict.advice] == ["advice-keep-model"]
+    found = kept.with_finding(too_little_capacity("sizes/5", (1.0, 2.0, 3.0))).verdict
+    assert found is not None and [str(each) for each in found.advice] == ["Use sizes/5 instead"]

@@ -40,6 +40,7 @@ from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.inputs import read_inputs
 from gengap.check.result import CheckResult
 from gengap.errors import DataError, TooFewRowsError, UsageError
+from gengap.text.catalog import Message, catalog
 
 ROWS = 240
 
@@ -131,6 +132,7 @@ def test_plots_draw_the_tables_on_the_axes_given(tree: CheckResult) -> None:
 def test_the_page_holds_everything(tree: CheckResult, lang: str, tmp_path: Any) -> None:
     text = tree.report(tmp_path / "check.html", lang).read_text(encoding="utf-8")
     assert f'<html lang="{lang}">' in text and text.count("data:image/png") == 2
+    assert catalog(lang).render(Message("page-rows-note")) in text
     assert "max_leaf_nodes=" in text and "http://" not in text and "https://" not in text
     assert "script-src &#39;none&#39;" in text
 

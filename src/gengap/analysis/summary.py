@@ -29,6 +29,7 @@ SCHEMA = 2
 PLAN_FILE = "plan.toml"  # in the study folder
 CLEAN = "clean_"
 NAMED_RUNS = 4  # runs without time that are named
+CONTRADICTED = ("advice-keep-model", "advice-try-larger-model")  # by a finding that another model is better
 
 
 class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,11 +68,16 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     precision: ProductPrecision = "float32"
 
     def with_finding(self, found: Finding) -> TrialSummary:
-        """Return the trial with one more finding, which other trials show; unchanged if it diverged."""
+        """Return the trial with the finding that another model is better; unchanged if it diverged."""
         if self.verdict is None or self.best_epoch is None:
             return self
-        findings = (*self.verdict.findings, found)
-        return msgspec.structs.replace(self, verdict=msgspec.structs.replace(self.verdict, findings=findings))
+        advice = [each for each in self.verdict.advice if each.code not in CONTRADICTED]
+        verdict = msgspec.structs.replace(
+            self.verdict,
+            findings=(*self.verdict.findings, found),
+            advice=(*advice, Message("advice-use-other-model", {"run": found.parameters["run"]})),
+        )
+        return msgspec.structs.replace(self, verdict=verdict)
 
     def with_test(self, metrics: dict[str, float]) -> TrialSummary:
         """Return the trial with metrics on the test rows, which only the recommended trial has."""

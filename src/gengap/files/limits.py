@@ -8,7 +8,6 @@ the sizes that the file declares, before anything is unpacked.
 from __future__ import annotations
 
 import os
-import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +27,6 @@ UNPACKED_TIMES = 20  # ... or this many times the file's size: measured numbers 
 TABLE_SHARE = 4  # a table may take a quarter of the memory, because its preparation makes copies
 UNKNOWN_MEMORY = 16 << 30  # bytes, if the system does not say
 MAX_COLUMNS = 100_000  # of a table; each one costs time and memory even without rows
-ARROW_MAGIC = b"ARROW1"
 
 
 class TooLargeError(DataError, OSError):
@@ -147,80 +145,3 @@ def text_bytes(column: pa.ChunkedArray | pa.Array) -> int:
         if is_text(kind)
         else 0
     )
-
-
-def open_arrow(mapped: pa.MemoryMappedFile) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return the schema and batches of a memory-mapped Arrow file, or of a stream in a file."""
-    import pyarrow as pa
-
-    if not _has_index(mapped):
-        opened = pa.ipc.open_stream(mapped)
-        return opened.schema, iter(opened)
-    found = pa.ipc.open_file(mapped)
-    return found.schema, (found.get_batch(i) for i in range(found.num_record_batches))
-
-
-def check_arrow(path: Path, file: str) -> None:
-    """Raise TooLargeError if a batch of an Arrow file is too large when unpacked."""
-    import pyarrow as pa
-
-    with pa.memory_map(str(path)) as mapped:
-        messages = _indexed(mapped) if _has_index(mapped) else pa.ipc.MessageReader.open_stream(mapped)
-        for i, message in enumerate(messages, 1):
-            if message.type != "schema":
-                check_unpacked_size(file, sum(_unpacked(message)), mapped.size(), f"message {i}")
-
-
-def _has_index(mapped: pa.MemoryMappedFile) -> bool:
-    return mapped.read_at(len(ARROW_MAGIC), 0) == ARROW_MAGIC
-
-
-def _indexed(mapped: pa.MemoryMappedFile) -> Iterator[pa.Message]:
-    """Yield the messages in the index at an Arrow file's end: see format/File.fbs of Apache Arrow."""
-    import pyarrow as pa
-
-    pa.ipc.open_file(mapped)  # refuses a broken index
-    end = struct.calcsize("<i") + len(ARROW_MAGIC)
-    (length,) = struct.unpack_from("<i", mapped.read_at(end, mapped.size() - end))
-    index = memoryview(mapped.read_at(length, mapped.size() - end - length))
-    (table,) = struct.unpack_from("<I", index)
-    for field in (_field(index, table, 2), _field(index, table, 3)):  # dictionaries and batches
-        blocks = _followed(index, field) if field else 0
-        for i in range(struct.unpack_from("<I", index, blocks)[0] if field else 0):
-            mapped.seek(struct.unpack_from("<q", index, blocks + 4 + 24 * i)[0])
-            yield pa.ipc.read_message(mapped)
-
-
-def _unpacked(message: pa.Message) -> Iterator[int]:
-    """Yield the declared size of each compressed buffer of a batch; others stay memory-mapped.
-
-    pyarrow does not offer this, so the message is read here: see format/Message.fbs of Apache Arrow.
-    """
-    head, body = memoryview(message.metadata), memoryview(message.body)
-    (at,) = struct.unpack_from("<I", head)
-    (kind,) = struct.unpack_from("<B", head, _field(head, at, 1))
-    batch = _followed(head, _field(head, at, 2))
-    if kind == 2:  # a dictionary, which holds a batch
-        batch = _followed(head, _field(head, batch, 1))
-    if not _field(head, batch, 3):  # the compression
-        return
-    buffers = _followed(head, _field(head, batch, 2))
-    (count,) = struct.unpack_from("<I", head, buffers)
-    for i in range(count):
-        offset, length = struct.unpack_from("<qq", head, buffers + 4 + 16 * i)
-        if length >= 8:
-            yield max(0, struct.unpack_from("<q", body, offset)[0])
-
-
-def _followed(head: memoryview, at: int) -> int:
-    """Return where the offset at a place of a flatbuffer leads."""
-    return at + struct.unpack_from("<I", head, at)[0]
-
-
-def _field(head: memoryview, table: int, number: int) -> int:
-    """Return where a field of a table in a flatbuffer is; 0 if it is left out."""
-    names = table - struct.unpack_from("<i", head, table)[0]
-    (size,) = struct.unpack_from("<H", head, names)
-    place = 4 + 2 * number
-    offset = struct.unpack_from("<H", head, names + place)[0] if place < size else 0
-    return table + offset if offset else 0

@@ -10,7 +10,8 @@ from gengap.diagnose.readers.log_table import LogTable, check_points, check_text
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
-from gengap.files.limits import check_arrow, explain_read_errors, open_arrow, open_parquet, text_bytes
+from gengap.files.arrow import check_arrow, open_arrow
+from gengap.files.limits import explain_read_errors, open_parquet, text_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
