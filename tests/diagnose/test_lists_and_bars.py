@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from gengap.diagnose.metric_names import assign
 from gengap.diagnose.readers import literals, read, text_kinds
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.forms import Form
-from gengap.diagnose.readers.epoch_values import measured
+from gengap.diagnose.readers.epoch_values import epochs_with_loss
 from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import GengapError
 
@@ -82,27 +81,48 @@ def test_states_of_a_bar_in_an_epoch_do_not_count(tmp_path: Path) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    losses=st.lists(st.integers(1, 9_999).map(lambda n: n / 1_000), min_size=3),
+    losses=st.lists(st.integers(1, 9_999).map(lambda n: n / 1_000), min_size=5, unique=True),
     gap=st.integers(2, 6),
     data=st.data(),
 )
-def test_zeros_between_regular_values_are_epochs_without_validation(
+def test_zeros_between_regular_losses_are_epochs_without_validation(
     losses: list[float], gap: int, data: st.DataObject
 ) -> None:
-    first = data.draw(st.integers(0, gap - 1))
-    values = np.zeros(first + gap * (len(losses) - 1) + 1 + data.draw(st.integers(0, gap - 1)))
-    values[first::gap][: len(losses)] = losses
-    assert values[measured(values)].tolist() == losses
+    sooner = [data.draw(st.integers(1, gap)) for _ in range(2)]  # the second and the last one
+    gaps = [sooner[0], *[gap] * (len(losses) - 3), sooner[1]]
+    at = np.cumsum([data.draw(st.integers(0, gap - 1)), *gaps])
+    values = np.zeros(at[-1] + 1 + data.draw(st.integers(0, gap - 1)))
+    values[at] = losses
+    assert values[epochs_with_loss(values)].tolist() == losses
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from((0.0, 0.5, 0.7)), max_size=12))
-def test_other_zeros_are_values(values: list[float]) -> None:
-    at = [i for i, value in enumerate(values) if value]
-    gaps = {b - a for a, b in pairwise(at)}
-    regular = len(at) > 2 and len(gaps) == 1 and max(gaps) > 1
-    kept = measured(np.array(values)).tolist()
-    assert kept == list(range(len(values))) or (regular and kept == at)
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.9, 0, 0.7],  # one gap
+        [0.9, 0.8, 0, 0.7, 0.6, 0, 0.5],
+        [0.9, 0, 0.8, 0, 0, 0.7, 0, 0.6],
+        [0.9, 0, 0.8, 0, 0.7, 0, 0],  # a regular one more is missing
+        [0, 0, 0.9, 0, 0.8, 0, 0.7],
+        [0.01, 0, 0.02, 0, 0.01, 0, 0.01],  # 0.00 rounded
+        [0.0] * 5,
+    ],
+)
+def test_other_zeros_are_losses(values: list[float]) -> None:
+    assert epochs_with_loss(np.array(values)).tolist() == list(range(len(values)))
+
+
+@pytest.mark.parametrize("last", [30, 33])
+def test_validation_may_come_in_the_first_and_last_epoch_as_well(last: int, tmp_path: Path) -> None:
+    at = [i for i in range(1, last + 1) if i in (1, last) or i % 5 == 0]
+    lines = [f"Epoch {i} train loss 0.{99 - i} val loss {(i in at) / i:.6f}\n" for i in range(1, last + 1)]
+    assert read_text(tmp_path, "".join(lines)) == [round(1 / i, 6) for i in at]
+
+
+def test_zeros_of_a_score_are_values(tmp_path: Path) -> None:
+    scores = [0.5 + i / 100 if i % 2 else 0.0 for i in range(1, 13)]
+    lines = [f"{i},{0.9 - i / 100},{score}\n" for i, score in enumerate(scores, 1)]
+    assert read_text(tmp_path, "epoch,acc,val_acc\n" + "".join(lines), "train.csv") == scores
 
 
 @pytest.mark.parametrize("name", ["train.log", "train.csv"])

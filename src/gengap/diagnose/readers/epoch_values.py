@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 LEAST_EPOCHS = 4  # fewer don't tell
+LEAST_DIFFERENT = 3  # losses between zeros; fewer may be zeros that were rounded
 
 
 def are_batches(x: np.ndarray, values: np.ndarray) -> bool:
@@ -50,16 +51,18 @@ def last_of_each_epoch(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, n
     return epochs, values[::-1][last]
 
 
-def measured(values: np.ndarray) -> np.ndarray:
-    """Return the positions of the measured values (n,): the others are 0 where an epoch had no validation.
+def epochs_with_loss(values: np.ndarray) -> np.ndarray:
+    """Return the positions of the losses (n,) that count: the others are 0 where an epoch had no validation.
 
-    They are if a value other than 0 comes regularly: every second time, or every fifth.
+    They are if a loss other than 0 comes regularly, every second time or every fifth. The first and the last one may
+    come sooner: many programs validate then anyway. Three of them must differ, unlike 0.01 between losses of 0.00.
 
-    >>> measured(np.array([0, 0.9, 0, 0.7, 0, 0.6])), measured(np.array([0.9, 0, 0.7]))
+    >>> epochs_with_loss(np.array([0, 0.9, 0, 0.7, 0, 0.6])), epochs_with_loss(np.array([0.9, 0, 0.7]))
     (array([1, 3, 5]), array([0, 1, 2]))
     """
     at = np.flatnonzero(values)
     gaps = np.diff(at)
-    regular = len(gaps) > 1 and gaps[0] > 1 and bool((gaps == gaps[0]).all())
-    whole = regular and at[0] < gaps[0] and len(values) - at[-1] <= gaps[0]
-    return at if whole else np.arange(len(values))
+    usual = int(gaps.max(initial=0))
+    regular = int((gaps == usual).sum()) > 1 < usual and bool((gaps[1:-1] == usual).all())
+    whole = regular and at[0] < usual and len(values) - at[-1] <= usual
+    return at if whole and len(np.unique(values[at])) >= LEAST_DIFFERENT else np.arange(len(values))

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.diagnose.metric_names import CurveKey, assign, parse
+from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
 from gengap.diagnose.metric_words import AVERAGED, SPLITS
-from gengap.diagnose.readers.epoch_values import are_batches, last_of_each_epoch, mean_of_each_epoch, measured
+from gengap.diagnose.readers.epoch_values import are_batches, epochs_with_loss, last_of_each_epoch, mean_of_each_epoch
 from gengap.diagnose.readers.file_names import name_by_file
 from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
@@ -314,7 +314,8 @@ def build_log(
     for curve in curves:
         x, values, note = _one_each(curve)
         decided += [note] if note else []
-        if curve.key[0] == "validation" and len(at := measured(values)) < len(values):
+        loss = curve.key[0] == "validation" and direction(curve.key[1]) is False
+        if loss and len(at := epochs_with_loss(values)) < len(values):
             decided.append(Message("read-zeros", {"column": curve.name, "count": len(values) - len(at)}))
             x, values = x[at], values[at]
         if curve.key[0] == "validation" and (parse(curve.name) or ("", ""))[0] == "test":
