@@ -252,6 +252,25 @@ def test_no_lists_are_looked_for_in_text_without_brackets(tmp_path: Path, monkey
     assert read_text(tmp_path, lines) == [1 / i for i in range(1, 9)]
 
 
+def test_an_average_stays_one_where_it_crosses_zero(tmp_path: Path) -> None:
+    means = [0.75 - i / 5 for i in range(10)]
+    lines = "".join(f"Epoch: [{i}] Val Loss {m + 0.06:.3f} ({m:.3f})\n" for i, m in enumerate(means, 1))
+    assert read_text(tmp_path, lines) == pytest.approx(means)
+
+
+def test_averages_may_begin_with_zeros(tmp_path: Path) -> None:
+    pairs = [(0, 0), (0, 0), (3, 1), (1, 1), (6, 2), (2, 2)]
+    lines = "".join(f"Epoch: [{i}] Val Acc {acc:.2f} ({mean:.2f})\n" for i, (acc, mean) in enumerate(pairs, 1))
+    assert read_text(tmp_path, lines) == [mean for _, mean in pairs]
+
+
+@pytest.mark.parametrize("first", ["+0.00", "0.000", "-0.01"])
+def test_the_first_two_lines_tell_changes_from_averages(first: str, tmp_path: Path) -> None:
+    changes = [first, "-0.10", "+0.02", "-0.03", "+0.01", "-0.05"]
+    lines = "".join(f"Epoch {i} val loss: 0.{9 - i} ({change})\n" for i, change in enumerate(changes, 1))
+    assert read_text(tmp_path, lines) == [(9 - i) / 10 for i in range(1, 7)]
+
+
 def test_a_change_stays_one_behind_a_value_below_zero(tmp_path: Path) -> None:
     values = [0.3, 0.2, 0.1, -0.1, 0.05, -0.2, -0.3]
     lines = "".join(f"epoch {i}\nval loss: {value} (-0.0{i})\n" for i, value in enumerate(values, 1))

@@ -62,6 +62,7 @@ class Collector:
         self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
+        self._changes: set[tuple[str, ...]] = set()  # whose first line has changes where averages may stand
         self._no_headers: set[tuple[str, ...]] = set()
         self._lookup: dict[tuple[MetricValue, str | None, bool, bool], Column] = {}
         self._forms = Forms()
@@ -184,7 +185,8 @@ class Collector:
         if len(texts) > MOST_NUMBERS and not self.tables.headers:
             return None
         template = self._templates.get(texts)
-        if template is not None:
+        first = template is None
+        if not first:
             self.once.pop(texts, None)
         if shown.open_end and self._is_cut_off(texts, parts, template):
             return None
@@ -193,7 +195,7 @@ class Collector:
             if template is None:
                 return None
         found = parts[1::2]
-        template = self._templates[texts] = without_changes(template, found)
+        template = self._without_changes(texts, template, found, first)
         if (self.tables.headers or len(found) >= 14) and found and self.tables.take_row(line, shown.open_end):
             return None
         few = not template.values and len(found) <= 2
@@ -206,6 +208,20 @@ class Collector:
         if not self.tables.headers and (template.values or texts in self._no_headers) and MARK not in line:
             self._forms.add(shown.text, texts, found, template)
         return template
+
+    def _without_changes(
+        self, texts: tuple[str, ...], template: Template, found: Sequence[str], first: bool
+    ) -> Template:
+        """Return what a line means: the first two lines of a form tell changes from averages behind its values."""
+        if not first and texts not in self._changes:
+            return template
+        plain = without_changes(template, found)
+        if first and plain is not template:
+            self._changes.add(texts)
+        elif not first:
+            self._changes.remove(texts)
+            self._templates[texts] = plain
+        return plain
 
     def _apply(self, texts: tuple[str, ...], template: Template, found: Sequence[str]) -> None:
         """Take the places and values of a line."""

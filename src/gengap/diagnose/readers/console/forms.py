@@ -238,7 +238,7 @@ def _is_with_unit(number: str) -> bool:
 
 
 def without_changes(template: Template, numbers: Sequence[str]) -> Template:
-    """Return what lines mean, without averages that are changes: this line has a sign there, and none before it."""
+    """Return what lines mean, without averages that are changes, as this line shows."""
     values = [
         each._replace(average=0)
         if each.average and is_change(numbers[each.number], numbers[each.average])
@@ -249,13 +249,13 @@ def without_changes(template: Template, numbers: Sequence[str]) -> Template:
 
 
 def is_change(text: str, behind: str) -> bool:
-    """Return whether a number behind a value has a sign that the value does not have."""
-    return behind[0] in "+-" and text[0] not in "+-"
+    """Return whether a number behind a value has a sign that the value does not have, or is 0 and the value is not."""
+    return (behind[0] in "+-" and text[0] not in "+-") or (n.value(behind) == 0 != n.value(text))
 
 
 def average_of(text: str, behind: str) -> float | None:
     """Return the number in parentheses behind a value, if it may be its average or its percentage."""
-    if is_change(text, behind) or not ("." in behind or "%" in behind):
+    if not ("." in behind or "%" in behind):
         return None
     number = n.value(behind)
     return number if n.value(text) is None or "." in text or "%" in behind else None
