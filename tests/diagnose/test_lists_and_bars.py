@@ -60,7 +60,11 @@ def test_other_lists_are_none_of_values_in_order(form: str, tmp_path: Path) -> N
 
 
 @settings(max_examples=25, deadline=None)
-@given(losses=LOSSES, bar=st.sampled_from(("|##--| {share}%", "[=>..] {share}%")), end=st.sampled_from(("", "\n")))
+@given(
+    losses=st.lists(st.integers(1, 99_999).map(lambda n: n / 10_000), min_size=4, max_size=14, unique=True),
+    bar=st.sampled_from(("|##--| {share}%", "[=>..] {share}%")),
+    end=st.sampled_from(("", "\n")),
+)
 def test_each_state_of_a_bar_over_all_epochs_counts(
     tmp_path_factory: pytest.TempPathFactory, losses: list[float], bar: str, end: str
 ) -> None:
@@ -69,6 +73,28 @@ def test_each_state_of_a_bar_over_all_epochs_counts(
         for i, loss in enumerate(losses, 1)
     ]
     assert read_text(tmp_path_factory.mktemp("run"), "\r" + "\r".join(states) + end) == losses
+
+
+@pytest.mark.parametrize("line", ["", "Epoch {i} finished\n"])
+@pytest.mark.parametrize(
+    "form",
+    ["|##--| {share}% loss: {loss} val_loss: {held_out}", "{at}/5 [==>..] - loss: {loss} - val_loss: {held_out}"],
+)
+def test_of_bars_over_batches_the_last_state_counts(form: str, line: str, tmp_path: Path) -> None:
+    text = ""
+    for i in range(1, 9):
+        states = [
+            form.format(share=20 * k, at=k, loss=round(i + 1 / k, 3), held_out=i / 8 - (k < 5) / 8)
+            for k in range(1, 6)
+        ]
+        text += "\r".join(states) + "\n" + line.format(i=i)
+    assert read_text(tmp_path, text) == [i / 8 for i in range(1, 9)]
+
+
+def test_a_bar_over_the_batches_of_a_single_epoch_has_no_curve(tmp_path: Path) -> None:
+    states = [f"|##--| {20 * k}% loss: {1 / k} val_loss: {0.5 - (k == 5) / 8}" for k in range(1, 6)]
+    with pytest.raises(GengapError):
+        read_text(tmp_path, "\r".join(states) + "\n")
 
 
 def test_states_of_a_bar_in_an_epoch_do_not_count(tmp_path: Path) -> None:

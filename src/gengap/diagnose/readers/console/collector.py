@@ -10,6 +10,7 @@ from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
 from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
 from gengap.diagnose.readers.console.column_store import Column, ColumnStore
+from gengap.diagnose.readers.console.epoch_bar import EpochBar
 from gengap.diagnose.readers.console.forms import (
     Form,
     Forms,
@@ -43,6 +44,7 @@ class Collector:
         sentences: Whether values stand in sentences, or beside lines of a program.
         labels: What tells lines apart.
         tables: Reads tables.
+        bar: Tells a bar over all epochs from those of batches.
         no_gain: Whether a line says that an epoch did not improve.
         restated: Whether a line of values names the present epoch again.
         final: Whether a heading says that final values follow.
@@ -55,6 +57,7 @@ class Collector:
         self.sentences = False
         self.labels = RowLabels()
         self.tables = TableValues(self.rows, self.labels)
+        self.bar = EpochBar(self.rows)
         self.no_gain = False
         self.restated = False
         self.final = False
@@ -105,16 +108,17 @@ class Collector:
             found = form.pattern.fullmatch(shown.text)
             if found is not None:
                 self._heading = form.template.context
-                state = shown.overwritten and not self._is_epoch(form.template)
-                self._take_known(form, found.groups(), state)
+                epoch = self.bar.counts(form.template, shown.text, shown.overwritten)
+                self._take_known(form, found.groups(), shown.overwritten and not epoch)
+                if epoch:
+                    self.bar.add(shown.overwritten)
                 return
         self.end()
         template = self._parse_line(shown)
-        self.rows.overwritten = shown.overwritten and not self._is_epoch(template)
-
-    def _is_epoch(self, template: Template | None) -> bool:
-        """Return whether a state of a bar is an epoch: it has values of both splits, and nothing names an epoch."""
-        return template is not None and template.unplaced and not self.rows.at[0] >= 0
+        epoch = self.bar.counts(template, shown.text, shown.overwritten)
+        if epoch:
+            self.bar.add(shown.overwritten)
+        self.rows.overwritten = shown.overwritten and not epoch
 
     def end(self) -> None:
         """Take the last state of a progress bar."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -278,6 +278,23 @@ class ColumnStore:
                 order = np.argsort(rows, kind="stable")
                 column.rows = array("q", rows[order].tobytes())
                 column.values = array("d", np.asarray(column.values)[order].tobytes())
+
+    def remove(self, rows: Sequence[int]) -> None:
+        """Remove rows with their values."""
+        if not rows:
+            return
+        self.convert()
+        for column in self.columns.values():
+            at = np.asarray(column.rows, np.int64)
+            kept = ~np.isin(at, rows)
+            column.values = array("d", np.asarray(column.values)[kept].tobytes())
+            column.rows = array("q", (at - np.searchsorted(rows, at))[kept].tobytes())
+            column.progress = min(column.progress, len(column.rows))
+        for group in self._groups.values():
+            group.last -= bisect_left(rows, group.last)
+        for cells in (self.epoch, self.step, self.count, self.run):
+            for row in reversed(rows):
+                del cells[row]
 
     def _begin_row(self) -> None:
         epoch, step, count = self.at

@@ -36,6 +36,7 @@ class Curve(NamedTuple):
 
 def console_logs(found: Collector) -> list[Log]:
     """Return the runs that a collector found; none if there is no curve."""
+    found.bar.check()
     found.rows.convert()
     columns = _one_form_each(found)
     columns = _named_scores(found, columns)

@@ -72,7 +72,7 @@ class Template:
         title: Whether this is a heading of a split and nothing else, as may stand above all epochs of a split.
         code: Whether this is a line of a program.
         evaluation: Whether it has values of training and of held-out rows.
-        unplaced: Whether it has values of held-out rows and others, and names no epoch, step or batch.
+        without_place: Whether it has values of held-out rows and others, and names no epoch, step or batch.
         no_gain: Whether it says that an epoch did not improve.
         metric: The split and metric that a heading names, as `metric_names` reads it; "" for none.
         label: The number before the values that names a setting or an item: `seed 3: test loss 0.5`; -1 for none.
@@ -88,7 +88,7 @@ class Template:
     title: bool = False
     code: bool = False
     evaluation: bool = False
-    unplaced: bool = False
+    without_place: bool = False
     no_gain: bool = False
     metric: str = ""
     bare: int = -1
@@ -129,7 +129,7 @@ def parse_template(texts: Sequence[str]) -> Template:
         sentence,
         title,
         evaluation=both and "train" in splits,
-        unplaced=both and all(place.kind == "count" for place in places),
+        without_place=both and all(place.kind == "count" for place in places),
         metric=metric,
         bare=bare,
         label=label_of(texts, phrases, next((v.number for v in values if v.split or is_metric(v.name)), 0)),
