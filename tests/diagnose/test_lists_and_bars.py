@@ -211,20 +211,33 @@ def test_other_fields_may_stand_between_a_name_and_its_value(tmp_path: Path) -> 
         assert read_text(tmp_path, text) == [i / 8 for i in range(1, 8)]
 
 
-def test_runs_of_one_epoch_are_no_curve(tmp_path: Path) -> None:
-    lines = "".join(f"# block size {8 * i}\nepoch: 1; train cost: 0.5{i}; val cost: 0.4{i}\n" for i in range(1, 7))
+@pytest.mark.parametrize("heading", ["# block size {size}", "# {name}, {size} threads", "## {name}"])
+def test_runs_of_one_epoch_are_no_curve(heading: str, tmp_path: Path) -> None:
+    names = ["plain", "naive", "coalesced", "shared", "tiled", "fused"]
+    lines = [
+        f"{heading.format(size=8 * i, name=name)}\nepoch: 1{{step}}; train cost: 0.5{i}; val cost: 0.4{i}\n"
+        for i, name in enumerate(names, 1)
+    ]
     with pytest.raises(GengapError):
-        read_text(tmp_path, lines)
-    assert read_text(
-        tmp_path,
-        lines.replace("epoch: 1;", "epoch: 1, step: {}0;")
-        .replace("{}", "1", 1)
-        .replace("{}", "2", 1)
-        .replace("{}", "3", 1)
-        .replace("{}", "4", 1)
-        .replace("{}", "5", 1)
-        .replace("{}", "6", 1),
-    ) == [float(f"0.4{i}") for i in range(1, 7)]
+        read_text(tmp_path, "".join(line.format(step="") for line in lines))
+    steps = "".join(line.format(step=f", step: {i}0") for i, line in enumerate(lines, 1))
+    assert read_text(tmp_path, steps) == [float(f"0.4{i}") for i in range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "2024-01-01 10:1{i}:00 | Epoch 0 | train_loss {loss} | val_loss {held_out}",
+        "Epoch 0, tokens {i}000000: train loss {loss}, val loss {held_out}",
+        "epoch 1 | train loss {loss} | val loss {held_out} | lr 3.0e-4",
+        "[Epoch 0] loss={loss} val_loss={held_out}",
+        "# Evaluation {i}\nepoch 1: train loss {loss}, val loss {held_out}",
+    ],
+)
+def test_training_within_one_epoch_is_a_curve(form: str, tmp_path: Path) -> None:
+    losses = [1 / i for i in range(2, 9)]
+    lines = [form.format(i=i, loss=loss / 2, held_out=loss) for i, loss in enumerate(losses, 1)]
+    assert read_text(tmp_path, "\n".join(lines) + "\n") == losses
 
 
 @pytest.mark.parametrize("start", ["diff --git a/x.json b/x.json\nindex 1..2 100644\n", ""])

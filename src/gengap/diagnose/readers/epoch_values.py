@@ -54,8 +54,8 @@ def last_of_each_epoch(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, n
 def epochs_with_loss(values: np.ndarray) -> np.ndarray:
     """Return the positions of the losses (n,) that count: the others are 0 where an epoch had no validation.
 
-    They are if a loss other than 0 comes regularly, every second time or every fifth. The first and the last one may
-    come sooner: many programs validate then anyway. Three of them must differ, unlike 0.01 between losses of 0.00.
+    They are if a loss other than 0 comes regularly, every second time or every fifth. The first and the last one
+    may come sooner: many programs validate then anyway. Three must differ: 0.01 may stand between losses of 0.00.
 
     >>> epochs_with_loss(np.array([0, 0.9, 0, 0.7, 0, 0.6])), epochs_with_loss(np.array([0.9, 0, 0.7]))
     (array([1, 3, 5]), array([0, 1, 2]))

@@ -15,7 +15,12 @@ import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
 from gengap.diagnose.metric_words import AVERAGED, SPLITS
-from gengap.diagnose.readers.epoch_values import are_batches, epochs_with_loss, last_of_each_epoch, mean_of_each_epoch
+from gengap.diagnose.readers.epoch_values import (
+    are_batches,
+    epochs_with_loss,
+    last_of_each_epoch,
+    mean_of_each_epoch,
+)
 from gengap.diagnose.readers.file_names import name_by_file
 from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
 from gengap.diagnose.readers.restarts import PlacedCurve, divide

@@ -46,9 +46,9 @@ class Collector:
         tables: Reads tables.
         bar: Tells a bar over all epochs from those of batches.
         no_gain: Whether a line says that an epoch did not improve.
-        restated: Whether a line of values names the present epoch again.
         final: Whether a heading says that final values follow.
         once: Lines of words without values that came once, with the number of rows above each.
+        headings: The last line that begins with # above each row, by the number of rows above it.
     """
 
     def __init__(self, file: str) -> None:
@@ -59,9 +59,9 @@ class Collector:
         self.tables = TableValues(self.rows, self.labels)
         self.bar = EpochBar(self.rows)
         self.no_gain = False
-        self.restated = False
         self.final = False
         self.once: dict[tuple[str, ...], int] = {}
+        self.headings: dict[int, str] = {}
         self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
@@ -202,6 +202,9 @@ class Collector:
         template = self._without_changes(texts, template, found, first)
         if (self.tables.headers or len(found) >= 14) and found and self.tables.take_row(line, shown.open_end):
             return None
+        heading = texts[0].startswith("#")
+        if heading:
+            self.headings[len(self.rows.run)] = line
         few = not template.values and len(found) <= 2
         in_bar = "%" in line and not (template.places and template.values)  # a header before a progress bar
         if texts not in self._no_headers and (few or in_bar):
@@ -209,7 +212,8 @@ class Collector:
         self._apply(texts, template, found)
         if not RULE.fullmatch(line):  # a rule may stand between a heading and its table
             self._heading = template.context if texts in self._no_headers else None
-        if not self.tables.headers and (template.values or texts in self._no_headers) and MARK not in line:
+        known = template.values or (texts in self._no_headers and not heading)
+        if not self.tables.headers and known and MARK not in line:
             self._forms.add(shown.text, texts, found, template)
         return template
 
@@ -233,10 +237,7 @@ class Collector:
         self.no_gain = self.no_gain or template.no_gain
         above = self._heading_of(template)
         if template.places:
-            before = self.rows.at[0]
             self._place(template, found)
-            again = before == self.rows.at[0] and any(place.kind == "epoch" for place in template.places)
-            self.restated = self.restated or (again and bool(template.values))
         if above is not None:
             self._lend(above)
         self._head(template)

@@ -292,9 +292,9 @@ class ColumnStore:
             column.progress = min(column.progress, len(column.rows))
         for group in self._groups.values():
             group.last -= bisect_left(rows, group.last)
-        for cells in (self.epoch, self.step, self.count, self.run):
-            for row in reversed(rows):
-                del cells[row]
+        for cells in (self.epoch, self.step, self.count):
+            cells[:] = array("d", np.delete(np.asarray(cells), rows).tobytes())
+        self.run[:] = array("q", np.delete(np.asarray(self.run, np.int64), rows).tobytes())
 
     def _begin_row(self) -> None:
         epoch, step, count = self.at

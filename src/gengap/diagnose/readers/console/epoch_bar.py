@@ -29,7 +29,7 @@ class EpochBar:
         self._possible = True
 
     def counts(self, template: Template | None, line: str, overwritten: bool) -> bool:
-        """Return whether a line, or a state of one, is an epoch; if it shows that none was, remove those before it."""
+        """Return whether a line or a state is an epoch; if it shows that none was, remove those before it."""
         if not self._possible or template is None or not template.without_place:
             return False
         share = _share(line)

@@ -93,14 +93,14 @@ class Form:
         """
         epochs: list[float] = []
         found: list[tuple[str, ...]] = []
-        fullmatch, place, said = self.pattern.fullmatch, self.epoch, ""
+        fullmatch, place, before = self.pattern.fullmatch, self.epoch, ""
         for line in lines:
             if (match := fullmatch(line)) is None:
                 break
             numbers = match.groups()
-            if place >= 0 and numbers[place] != said:
-                said = numbers[place]
-                number = n.counted(said)
+            if place >= 0 and numbers[place] != before:
+                before = numbers[place]
+                number = n.counted(before)
                 if number is None or not number >= epoch:
                     break
                 epoch = number
@@ -249,7 +249,7 @@ def without_changes(template: Template, numbers: Sequence[str]) -> Template:
 
 
 def is_change(text: str, behind: str) -> bool:
-    """Return whether a number behind a value has a sign that the value does not have, or is 0 and the value is not."""
+    """Return whether a number behind a value has a sign that the value lacks, or is 0 and the value is not."""
     return (behind[0] in "+-" and text[0] not in "+-") or (n.value(behind) == 0 != n.value(text))
 
 

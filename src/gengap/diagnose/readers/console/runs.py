@@ -269,7 +269,7 @@ def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -
             if inside.any():
                 unassigned[curve.name] = last_series(part.x[curve.rows[inside]], curve.values[inside])
         names = [curve.name for curve in other]
-        empty = [name for name, filled in found.tables.filled.items() if name and not filled]
+        empty = [name for name, present in found.tables.has_value.items() if name and not present]
         log = build_log(found.rows.file, name, 0, logged, names, [*notes, *more], unassigned, empty)
         logs.append(
             replace(log, reader="text-table" if 2 * found.tables.tabular > found.rows.points else "console")

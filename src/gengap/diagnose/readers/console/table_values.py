@@ -20,13 +20,13 @@ class TableValues:
 
     Attributes:
         tabular: Number of values.
-        filled: Whether a column has a value, by its name.
+        has_value: Whether a column has a value, by its name.
     """
 
     def __init__(self, rows: ColumnStore, labels: RowLabels) -> None:
         self._tables = TableReader()
         self.tabular = 0
-        self.filled: dict[str, bool] = {}
+        self.has_value: dict[str, bool] = {}
         self._rows, self._labels = rows, labels
         self._split: str | None = None  # of a heading above the present table
         self._fewest: int | None = None  # decimals of a row's last number
@@ -89,7 +89,7 @@ class TableValues:
             if role(name) is not None:
                 continue
             blank = cell.lower() in EMPTY
-            self.filled[name] = self.filled.get(name, False) or not blank
+            self.has_value[name] = self.has_value.get(name, False) or not blank
             if not blank and (number := n.value(cell)) is not None:
                 held_out = spacy and not name.lower().startswith("loss")
                 self._rows.add(self._column(name, "validation" if held_out else split, names), number)

@@ -7,6 +7,7 @@ a setting that changes from line to line, or a name of its own above each.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,6 +19,7 @@ from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.console.phrases import SETTINGS, split_of, words
 
 LEAST = 4  # values of a curve without an epoch or step; fewer are results of models or tasks
+DIGITS = re.compile(r"\d+")
 NAMED = 0.8  # of the gaps between values, from which on lines of their own words name the values
 
 
@@ -26,7 +28,7 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
     curves = [columns[name] for name in keys]
     if not curves:
         return False
-    if _share_places(found, curves) and (_have_names(found, curves) or _is_one_epoch_again(found, curves)):
+    if _share_places(found, curves) and (_have_names(found, curves) or _are_runs_of_one_epoch(found, curves)):
         return False
     alone = all(len(column.rows) < 2 for column in curves)
     if max(_places(found.rows.epoch), _places(found.rows.step)) > (not alone):
@@ -56,10 +58,16 @@ def _share_places(found: Collector, curves: Sequence[Column]) -> bool:
     return any(len(np.unique(places[:, at], axis=1).T) < NAMED * len(at) for at in rows if len(at) > 1)
 
 
-def _is_one_epoch_again(found: Collector, curves: Sequence[Column]) -> bool:
-    """Return whether each line names the same epoch, and nothing else tells them apart, as in runs of one epoch."""
-    alone = not any(column.progress for column in curves) and _places(found.rows.step) == 0
-    return found.restated and alone and _places(found.rows.epoch) == 1
+def _are_runs_of_one_epoch(found: Collector, curves: Sequence[Column]) -> bool:
+    """Return whether the values of one epoch stand below headings that differ in words or in a setting.
+
+    Without such headings they are of one training within an epoch, and so are those whose headings only count.
+    """
+    headings = [line.lower() for line in found.headings.values()]
+    forms = {DIGITS.sub("", line) for line in headings}
+    named = len(forms) > 1 or any(not SETTINGS.isdisjoint(words(form)) for form in forms)
+    alone = _places(found.rows.step) == 0 and _places(found.rows.epoch) == 1
+    return named and alone and len(set(headings)) == len(headings) and _stand_between(found.headings, curves)
 
 
 def _are_of_a_grid(curves: Sequence[Column], columns: Iterable[Column]) -> bool:
@@ -85,8 +93,13 @@ def _are_logged_again(found: Collector, curves: Sequence[Column]) -> bool:
 
 def _have_names(found: Collector, curves: Sequence[Column]) -> bool:
     """Return whether lines of words that come once stand between the values: names of models or runs."""
+    return _stand_between(found.once.values(), curves)
+
+
+def _stand_between(rows_above: Iterable[int], curves: Sequence[Column]) -> bool:
+    """Return whether lines, of which each has so many rows above it, stand between nearly all values."""
     rows = np.unique(np.concatenate([np.asarray(column.rows, np.int64) for column in curves]))
-    lines = np.array(sorted(set(found.once.values())), np.int64)
+    lines = np.array(sorted(set(rows_above)), np.int64)
     gaps = np.unique(np.searchsorted(rows, lines, side="left"))
     return int(((gaps > 0) & (gaps < len(rows))).sum()) >= NAMED * (len(rows) - 1) > 0
 
