@@ -106,3 +106,60 @@ def test_a_log_may_begin_with_the_changes_of_its_program(start: str, line: str, 
 )
 def test_an_article_is_no_metric(form: str, tmp_path: Path) -> None:
     assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "INFO:train:epoch {i} loss {t}\nINFO:val:epoch {i} loss {v}",
+        "INFO:trainer.train:epoch {i} loss {t}\nINFO:trainer.valid:epoch {i} loss {v}",
+        "INFO:loss:{t} val_loss:{v}",
+        "INFO:epoch:{i}\nINFO:train_loss:{t}\nINFO:val_loss:{v}",
+    ],
+)
+def test_a_logger_may_have_the_name_of_a_split_or_value(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoch {i}: MSE (on train) = {t}, MSE (on val) = {v}",
+        "Epoch {i}\nLoss (on training set): {t}\nLoss (on the validation set): {v}",
+        "epoch {i} train loss: {t}\nloss (averaged over dev set): {v}",
+        "epoch {i}: loss (mean over test batches): {v}, loss (mean over train batches): {t}",
+        "Epoch {i}: train loss: {t}, val loss: {v}, val loss (from best epoch): {best}1",
+        "Epoch {i}: train loss: {t}, val loss: {v}, val loss (mean of 5 runs): {best}1",
+        "Epoch {i}: train loss: {t}, val loss: {v}\nval loss (mean over 5 epochs): {best}1",
+    ],
+)
+def test_a_remark_on_a_split_or_another_value_counts(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '[log] {{"name": "train", "epoch": {i}, "loss": {t}, "y": 3}}\n[log] {{"name": "val", "epoch": {i}, '
+        '"loss": {v}, "y": 3}}',
+        '[log] {{"chart": "loss", "y": 3, "loss": {t}}}\n[log] {{"chart": "loss", "y": 3, "val_loss": {v}}}',
+        'x {{"series": "run1", "lr": 0.01, "val_loss": {v}, "loss": {t}, "y": {i}}}',
+    ],
+)
+def test_a_name_beside_a_loss_is_not_that_of_another_number(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "epoch {i} train loss {t} val loss {v} (train rows, val rows: 800, 200)",
+        "epoch {i} loss: {t} val_loss: {v} - train acc / val acc: 0.{i} / 0.16",
+        "epoch {i} train loss {t} val loss {v} | best train acc, best val acc: 0.9, 0.8{i}",
+        "epoch {i} train loss {t} val loss {v} | lowest train loss, lowest val loss: {best}1, {best}2",
+        "epoch {i} loss {t} val_loss {v} train time, val time: 12.{i}, 3.{i}",
+        "epoch {i} train loss: {t} | val loss, val acc, train acc: {v}, 0.5, 0.6",
+    ],
+)
+def test_a_list_of_numbers_leaves_the_values_before_it(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gengap.diagnose.metric_names import direction
+from gengap.diagnose.metric_names import direction, parse
 from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.console.phrases import (
     PRONOUN,
@@ -271,19 +271,34 @@ def values_before_names(texts: Sequence[str]) -> list[MetricValue]:
     ]
 
 
+def with_lists(texts: Sequence[str], phrases: Sequence[Phrase], values: list[MetricValue]) -> list[MetricValue]:
+    """Return a line's values, at its end those of `train acc, test acc | 0.5, 0.6`: all names stand before them."""
+    listed = values_behind_names(texts, phrases)
+    if not listed:
+        return values
+    before = [each for each in values if each.number < listed[0].number]
+    known = {each.canonical for each in before}
+    return before + [each for each in listed if each.canonical not in known]
+
+
 def values_behind_names(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[MetricValue]:
-    """Return the values of `train acc, test acc | 0.5, 0.6`, whose names stand before all of them."""
+    """Return the values of the list at a line's end: there are as many names of metrics, each with a split."""
     first = max((i for i, phrase in enumerate(phrases) if phrase.name not in ("", "/")), default=-1)
     count = len(phrases) - first
     if first < 0 or count < 2 or not all(map(SIGN.fullmatch, texts[first + 1 : -1])):
         return []
-    names = [*phrases[first].context, phrases[first].name][-count:]
+    *others, last = [*phrases[first].context, phrases[first].name]
+    names = [metric_name(name) or "" for name in (*others[len(others) + 1 - count :], last)]
     plain = list(map(in_plain_english, names))
     splits = [splits_in_order(name) for name in plain]
-    if len(names) < count or not all(len(own) == 1 for own in splits) or len(set(map(str, splits))) < 2:
+    more = len(others) >= count and is_metric(others[-count])  # which of the names have numbers is not known
+    if more or len(names) < count or not all(len(own) == 1 for own in splits) or len(set(map(str, splits))) < 2:
         return []
     form = f"list of {', '.join(names)}"
     keys = [canonical_name(own[0], without_splits(name)) for own, name in zip(splits, plain, strict=True)]
+    metrics = [key[1] for each in keys if (key := parse(each)) is not None and direction(key[1]) is not None]
+    if len(metrics) < count or len(set(keys)) < count:
+        return []
     return [MetricValue(first + i, names[i], key, True, form) for i, key in enumerate(keys)]
 
 

@@ -7,6 +7,12 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from gengap.diagnose.readers.console.name_places import (
+    with_names_before_values,
+    without_logger,
+    without_remarks,
+)
+
 LONGEST = 20_000  # characters of a line; the rest is no log line
 ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|(?<=\S)?\[\d{1,2}(?:;\d{1,3})*m"
@@ -33,19 +39,10 @@ STAMP = re.compile(  # Nov 14 11:01:13, [Sun Apr  8 21:42:15 2018], 14-Nov 11:01
     r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?(?:\s*[ap]m\b)?(?:\s+\d{4}\b)?[\])]?",
     re.IGNORECASE,
 )
-LOGGER = re.compile(r"^\W*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+:")  # of Python's logging
 COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which the first sums the others up
     r"Average (?:Precision|Recall)\s+\((A[PR])\)\s+@\[\s*IoU=([\d.:]+)\s*\|\s*area=\s*(\w+)\s*\|"
     r"\s*maxDets=\s*\d+\s*\]"
 )
-_FIELD = r"""["']?\b(?:metric|key|name|tag|chart|series|metric_?name)["']?\s*[:=]\s*"""
-_OTHERS = r"""(?:"\w+"\s*:\s*(?:"[^"\n]{0,60}"|[-+\d.eE]+)\s*,\s*){0,6}"""
-NAME_AND_VALUE = re.compile(  # "metric": "val_loss", "step": 3, "value": 0.5; metricName: a, metricValue: 0.5
-    rf"""{_FIELD}["']?([A-Za-z][\w/.@ -]{{0,60}}?)["']?\s*,\s*({_OTHERS})"""
-    r"""["']?(?:(?:metric_?)?value|\by)["']?\s*[:=]""",
-    re.IGNORECASE,
-)
-REMARK = re.compile(r"(?<=\w)\s*\((?:avg|average|averaged|mean|over|of|on|from|across)\b[^()\n]{0,40}\)(?=\s*[:=])")
 BATCH = re.compile(  # valid 050 1.2 60.1
     r"\b((?:train|val|valid|test)\s+)(?=\d{3,}(?:\s+\d+\.\d[\de.+-]*){2,}\s*$)"
 )
@@ -111,15 +108,15 @@ def clean(line: str) -> str:
         line = ESCAPE.sub(_gap, line)
     if not line.isascii():
         line = line.translate(GLYPHS)
-    line = LOGGER.sub("", STAMP.sub("", line))
+    line = without_logger(STAMP.sub("", line))
     if "." in line and ":" in line:
         line = PLACE_IN_CODE.sub(r"\1 | ", line)
     if "@[" in line:
         line = COCO.sub(_coco_name, line)
     if "alue" in line or '"y"' in line:
-        line = NAME_AND_VALUE.sub(r"\2 \1:", line)
+        line = with_names_before_values(line)
     if "(" in line:
-        line = REMARK.sub("", line)
+        line = without_remarks(line)
     line = BATCH.sub(r"\1batch ", line)
     if line.endswith("\\\\") and "&" in line:  # a row of a table in LaTeX
         line = line.removesuffix("\\\\").replace("&", "|")

@@ -17,7 +17,7 @@ from gengap.diagnose.readers.console.line_values import (
     name_of_step,
     read_values,
     values_before_names,
-    values_behind_names,
+    with_lists,
 )
 from gengap.diagnose.readers.console.phrases import Phrase, counter, cut, is_metric, split_of, words
 from gengap.diagnose.readers.console.plain_names import canonical_name
@@ -105,7 +105,7 @@ def parse_template(texts: Sequence[str]) -> Template:
         return Template(code=True)
     phrases = [cut(text) for text in texts[:-1]]
     places = _places(texts, phrases)
-    values = values_behind_names(texts, phrases) or read_values(texts, phrases)
+    values = with_lists(texts, phrases, read_values(texts, phrases))
     if (epoch := _bar_of_epochs(texts, places, values)) is not None:
         places = [epoch]
     values = values or values_before_names(texts)
