@@ -22,7 +22,7 @@ from gengap.stats.learning_curve import LearningCurveForecast
 from gengap.text.markup import drawable_values
 
 FIGURE_NAMES = ("loss-by-size", "loss-by-strength", "loss-by-rows")  # of the pictures
-COLUMNS, MOST = 3, 30  # pictures in a row, and in all
+COLUMNS, MOST_RUNS = 3, 30  # pictures in a row, and in all
 PANEL = (5.0, 3.4)  # inches of one run's picture
 LONGEST_TITLE = 40  # characters of a run in a title
 
@@ -56,11 +56,12 @@ def plot_strengths(effects: Iterable[RegularizerEffect], ax: Axes | None = None)
     for effect in effects:
         if (found := _kind_and_strength(effect)) is not None:
             kinds.setdefault(found[0], []).append((found[1], effect))
-    for i, (kind, of) in enumerate(kinds.items()):
-        of.sort(key=lambda pair: pair[0])
-        x, middle = [strength for strength, _ in of], [e.loss.difference for _, e in of]
-        down = [e.loss.difference - e.loss.interval[0] for _, e in of]
-        up = [e.loss.interval[1] - e.loss.difference for _, e in of]
+    for i, (kind, points) in enumerate(kinds.items()):
+        points.sort(key=lambda point: point[0])
+        losses = [effect.loss for _, effect in points]
+        x, middle = [strength for strength, _ in points], [loss.difference for loss in losses]
+        down = [loss.difference - loss.interval[0] for loss in losses]
+        up = [loss.interval[1] - loss.difference for loss in losses]
         marker = MARKERS[1 + i // len(COLOURS) % (len(MARKERS) - 1)]
         colour = COLOURS[i % len(COLOURS)]
         ax.errorbar(x, middle, [down, up], capsize=3, label=plain_text(kind), color=colour, marker=marker)
@@ -141,8 +142,8 @@ def plot_verdict(curves: MetricCurves, verdict: Verdict, ax: Axes) -> Axes:
 
 def save_verdict_figure(judged: Sequence[tuple[MetricCurves, Verdict]], path: Path) -> None:
     """Save plots of all runs as one PNG, PDF or SVG, by the suffix of `path`."""
-    if len(judged) > MOST:
-        raise UsageError(f"{len(judged)} runs don't fit one picture; name at most {MOST} of them")
+    if len(judged) > MOST_RUNS:
+        raise UsageError(f"{len(judged)} runs don't fit one picture; name at most {MOST_RUNS} of them")
     rows = -(-len(judged) // COLUMNS)
     columns = min(len(judged), COLUMNS)
     figure = new_figure((PANEL[0] * columns, PANEL[1] * rows))

@@ -218,8 +218,8 @@ class Terminal:
         facts = _facts(progress, wide=self._live is None or self.console.width >= WIDE)
         with self._lock:
             if self._live is not None:
-                bar = self._bar(key, name, progress.of)
-                self._progress.update(bar, total=progress.of, completed=progress.epoch, facts=facts)
+                bar = self._bar(key, name, progress.max_epochs)
+                self._progress.update(bar, total=progress.max_epochs, completed=progress.epoch, facts=facts)
             elif progress.epoch // LINE_EPOCHS > self._lines.get(key, 0):
                 self._lines[key] = progress.epoch // LINE_EPOCHS
                 self.console.print(f"{name}: {facts}", markup=False, soft_wrap=True)
@@ -266,12 +266,12 @@ class Terminal:
 def _facts(progress: Progress, *, wide: bool) -> str:
     """Return how far a trial is; epochs count from 1."""
     rate = progress.epoch / max(progress.seconds, 1e-9)
-    left = minutes((progress.of - progress.epoch) / rate)
+    left = minutes((progress.max_epochs - progress.epoch) / rate)
     validation, best = fixed(progress.validation), fixed(progress.best)
     if not wide:
-        return f"{progress.epoch:,}/{progress.of:,} val {validation} best {best}, {left} left"
+        return f"{progress.epoch:,}/{progress.max_epochs:,} val {validation} best {best}, {left} left"
     return (
-        f"epoch {progress.epoch:,}/{progress.of:,}  {rate:,.1f}/s  at most {left} left  "
+        f"epoch {progress.epoch:,}/{progress.max_epochs:,}  {rate:,.1f}/s  at most {left} left  "
         f"train {fixed(progress.train)}  val {validation}  best {best}"
     )
 

@@ -182,7 +182,7 @@ class ProgressFiles:
         if now >= self._next_write.get(key, 0.0):
             path = self._curves_file(*key)
             with contextlib.suppress(OSError):  # a trial must not fail because its progress can't be written
-                so_far = {SECONDS: str(progress.seconds), MOST_EPOCHS: str(progress.of)}
+                so_far = {SECONDS: str(progress.seconds), MOST_EPOCHS: str(progress.max_epochs)}
                 write_histories([progress.history()], path, so_far)
             took = time.monotonic() - now
             self._next_write[key] = now + max(EVERY_SECONDS, took / LARGEST_SHARE)

@@ -159,7 +159,7 @@ def _run_tasks(
 
 
 class _DaskTasks:
-    """Tasks on a Dask cluster; `running` is how many were submitted and have not returned."""
+    """Tasks on a Dask cluster. `running` is the number of tasks that were submitted and have not returned."""
 
     def __init__(self, client: Any, rows: tuple[Rows, Rows]) -> None:
         from distributed import as_completed
@@ -180,7 +180,7 @@ class _DaskTasks:
 
 
 class _RayTasks:
-    """The same on a Ray cluster."""
+    """Tasks on a Ray cluster, with the same methods as `_DaskTasks`."""
 
     def __init__(self, rows: tuple[Rows, Rows]) -> None:
         import ray

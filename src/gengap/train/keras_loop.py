@@ -176,12 +176,14 @@ class _HistoryCallback(keras.callbacks.Callback):
         for name, value in clean.items():
             self._add("train", f"clean_{name}", value - penalties if name == "loss" else value)
         self._keep(epoch)
+        self._report(epoch, logs)
         self._decide(epoch, logs)
 
     def _add(self, split: str, metric: str, value: Any) -> None:
         self._record.log((split, metric), [value])
 
     def _keep(self, epoch: int) -> None:
+        """Record the outputs of the validation rows."""
         predicted = self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0)
         values = self._config.row_values
         if values is None:
@@ -192,22 +194,27 @@ class _HistoryCallback(keras.callbacks.Callback):
         self._best = epoch if improved else self._best
         self._record.keep(epoch, outputs[recorded_rows(len(outputs))], best=improved)
 
-    def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
+    def _report(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Call `on_progress`, if there is one."""
+        if self._config.on_progress is None:
+            return
         monitor, best = self._config.stopping.monitor, self._stopping.best
-        if self._config.on_progress is not None:
-            seconds = time.perf_counter() - self._started
-            shown = float("nan") if best is None else float(best)
-            values = (float(logs[monitor]), float(logs[f"val_{monitor}"]), shown, self._best, seconds)
-            self._config.on_progress(
-                Progress(
-                    self._config.run,
-                    self._config.seed,
-                    epoch + 1,
-                    self._config.epochs,
-                    *values,
-                    self._record.history,
-                )
-            )
+        progress = Progress(
+            run=self._config.run,
+            seed=self._config.seed,
+            epoch=epoch + 1,
+            max_epochs=self._config.epochs,
+            train=float(logs[monitor]),
+            validation=float(logs[f"val_{monitor}"]),
+            best=float("nan") if best is None else float(best),
+            best_epoch=self._best,
+            seconds=time.perf_counter() - self._started,
+            history=self._record.history,
+        )
+        self._config.on_progress(progress)
+
+    def _decide(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Stop training that diverged, was interrupted, or whose verdict is settled."""
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             self._ended = "diverged"
         elif self._config.interrupted and epoch + 1 < self._config.epochs and not self.model.stop_training:
@@ -218,7 +225,9 @@ class _HistoryCallback(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def result(self, seconds: float) -> TrainResult:
-        early: StopReason = "callback" if self.model.stop_training else "max-epochs"
-        early = "patience" if self._stopping.stopped_epoch > 0 else early
+        """Return the result of the training that has ended, which took `seconds`."""
+        reason: StopReason = "callback" if self.model.stop_training else "max-epochs"
+        if self._stopping.stopped_epoch > 0:
+            reason = "patience"
         best_epoch = finite_best_epoch(self._best, self._stopping.best)
-        return self._record.finish(best_epoch, self._ended or early, seconds)
+        return self._record.finish(best_epoch, self._ended or reason, seconds)

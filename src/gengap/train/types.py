@@ -37,7 +37,7 @@ class Progress:
         run: The trial's name.
         seed: Its seed.
         epoch: How many epochs are done.
-        of: How many epochs it may take.
+        max_epochs: How many epochs it may take.
         train: The latest training value of the monitored metric.
         validation: The latest validation value.
         best: The best validation value.
@@ -49,7 +49,7 @@ class Progress:
     run: str
     seed: int
     epoch: int
-    of: int
+    max_epochs: int
     train: float
     validation: float
     best: float
@@ -213,9 +213,9 @@ def clean_sample(train: Rows, rows: int) -> Rows:
     They are drawn at random, because a table may be sorted. Rows of weight 0 are left out.
     """
     weighted = isinstance(train.weights, np.ndarray) and bool(train.weights.any())
-    of = np.flatnonzero(train.weights) if weighted else np.arange(len(train))
-    chosen = np.random.default_rng(0).choice(len(of), min(rows, len(of)), replace=False)
-    sample = train.map(lambda array: array[of[np.sort(chosen)]])
+    candidates = np.flatnonzero(train.weights) if weighted else np.arange(len(train))
+    chosen = np.random.default_rng(0).choice(len(candidates), min(rows, len(candidates)), replace=False)
+    sample = train.map(lambda array: array[candidates[np.sort(chosen)]])
     if not weighted:
         return sample
     # Their mean weight is that of all rows: Keras divides a loss by the number of rows and not by their weights.

@@ -163,6 +163,7 @@ class TrialLoop:
         return Checkpoint(arrays, self._record.partial(), _epoch_or_none(self.state.stopping.epoch), self.seconds)
 
     def _report(self, chunk: ChunkResult) -> None:
+        """Call `on_progress`, if there is one."""
         config = self._config
         if config.on_progress is None:
             return
@@ -170,16 +171,16 @@ class TrialLoop:
         monitor = config.stopping.monitor
         config.on_progress(
             Progress(
-                config.run,
-                config.seed,
-                self.done,
-                config.epochs,
-                latest["train", monitor],
-                latest["validation", monitor],
-                float(chunk.stopping.best) * (1 if config.stopping.mode == "min" else -1),
-                _epoch_or_none(chunk.stopping.epoch),
-                self.seconds,
-                self._record.history,
+                run=config.run,
+                seed=config.seed,
+                epoch=self.done,
+                max_epochs=config.epochs,
+                train=latest["train", monitor],
+                validation=latest["validation", monitor],
+                best=float(chunk.stopping.best) * (1 if config.stopping.mode == "min" else -1),
+                best_epoch=_epoch_or_none(chunk.stopping.epoch),
+                seconds=self.seconds,
+                history=self._record.history,
             )
         )
 
