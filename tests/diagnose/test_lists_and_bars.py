@@ -167,6 +167,8 @@ def test_what_a_program_did_not_compute_is_judged_last(constant: int, tmp_path: 
     lines = "".join(f"epoch {i} val loss {constant} val acc 0.{i}\n" for i in range(1, 8))
     assert read_text(tmp_path, lines) == [i / 10 for i in range(1, 8)]
     assert read_text(tmp_path, lines.replace("acc", "time")) == [constant] * 7
+    scores = lines.replace("acc", "recall").replace("loss", "acc")
+    assert read_text(tmp_path, scores) == [constant] * 7  # a score may be perfect, or none
 
 
 @pytest.mark.parametrize("metric", ["RMSE_E{}_pu", "MAE F{}", "F{} loss"])

@@ -117,7 +117,7 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
         if metric in log.unassigned:
             return _unassigned_curves(log, metric)
         return _curves(log, _find_metric(log, judged, metric))
-    ranks = ((_is_placeholder(log.history["validation", m].values), _rank(log, m), m) for m in judged)
+    ranks = ((_is_placeholder(m, log.history["validation", m].values), _rank(log, m), m) for m in judged)
     ranked = [(rank, m) for _, rank, m in sorted(each for each in ranks if each[1] is not None)]
     trained = any(split == "train" for split, _ in log.history.series)
     if ranked and trained and all(direction(m) and len(log.history["validation", m]) == 1 for _, m in ranked):
@@ -132,9 +132,10 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     return replace(_curves(log, first), parts=tuple(_curves(log, m) for m in parts))
 
 
-def _is_placeholder(values: np.ndarray) -> bool:
-    """Return whether a curve is 0 or 1 throughout: a program's value for what it did not compute."""
-    return len(values) > 3 and bool((values == values[0]).all()) and values[0] in (0, 1)
+def _is_placeholder(metric: str, values: np.ndarray) -> bool:
+    """Return whether a loss is 0 or 1 throughout, as programs print it that did not compute it."""
+    constant = len(values) > 3 and bool((values == values[0]).all())
+    return constant and values[0] in (0, 1) and direction(metric) is False
 
 
 def _unassigned_curves(log: Log, column: str) -> MetricCurves:

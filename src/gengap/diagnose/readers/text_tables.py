@@ -21,6 +21,7 @@ from gengap.files.delimited import HEAD_LINES, find_head, has_decimal_commas, wi
 from gengap.text.catalog import Message
 
 PYTHON = re.compile(r"\s*\{\s*'")  # a printed dict, where JSON was meant
+BETWEEN = re.compile(r"[\s,]*")  # JSON documents
 LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
@@ -129,13 +130,34 @@ def read_json(text: str, file: str) -> list[Log]:
         raise DataError(f"{file}: nested too deep. Give the lists of values only.") from None
     except ValueError as fault:
         if text.lstrip().startswith("{") and "Extra data" in str(fault):
-            return read_json_lines(text, file)
+            return read_json_lines(text if _is_json(text.lstrip().partition("\n")[0]) else _on_lines(text), file)
         if PYTHON.match(text):
             return read_literals(text, file)
         raise DataError(f"{file}: this is not JSON ({fault}). Check that it was written to its end.") from None
     if isinstance(document, str):  # json.dump(str(history.history), file)
         return read_literals(document, file)
     return read_nested(document, file)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _on_lines(text: str) -> str:
+    """Return JSON documents that stand one behind the other, or on several lines each, with one on each line."""
+    decoder, at, lines = json.JSONDecoder(), len(text) - len(text.lstrip()), list[str]()
+    while at < len(text):
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = len(text)
+        lines.append(" ".join(text[at:end].splitlines()))
+        at = BETWEEN.match(text, end).end()  # pyright: ignore[reportOptionalMemberAccess]  (it matches "")
+    return "\n".join(lines)
 
 
 def read_json_lines(text: str, file: str) -> list[Log]:

@@ -5,7 +5,7 @@
 The grammar, line by line:
 
 - **Number**: everything written together. `0.53`, `33.7%`, `0.52+0.01` (mean and spread) and `nan` are values;
-  `3/20`, `12:30:01`, `5.3s/it` are counters, times and rates. In `6.9 (7.1)` the average counts.
+  `3/20`, `12:30:01`, `5.3s/it` are counters, times and rates. In `loss 6.9 (7.1)` the average counts.
 - **Name**: the words before a number, back to a boundary (comma, bar, tab, two blanks, dash, bracket, colon), then
   a separator: blanks, `:`, `=`, `|`. A name that is none of a metric is left out.
 - **Place**: a number named epoch, step, iteration, round, fold or run says where values belong, on its own line and

@@ -25,7 +25,7 @@ from gengap.diagnose.readers.console.split_positions import is_index, splits_beh
 AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I)
 METRIC_OF = re.compile(r"\bevaluation metrics?\b", re.IGNORECASE)  # says nothing of the split
 LONGEST_NAME = 60
-AVERAGE = re.compile(r"\s*\((?:\s*avg\.?:?)?\s*")
+AVERAGE = re.compile(r"\s*\(\s*")
 COUNTS = re.compile(
     r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows|documents)\s*(?:[),;|.]|(?:per|with)\b)"
 )
@@ -40,6 +40,7 @@ BEST_BEFORE = re.compile(
     r"\W*best\W+(?:metric|result|score|performance)s?\W*", re.I
 )  # behind it, values come again
 PAIR_BEHIND = re.compile(r"\s*[(\[]\s*(\w+)(\s*[/,|]\s*)(\w+)\s+(\w+)\s*[)\]]\s*")  # (train / val loss)
+METRIC_PAIR = re.compile(r"(\w+)\s*/\s*(\w+)")  # loss/acc: 0.5/0.8
 PAIRS = ({"train", "validation"}, {"train", "test"})
 SIGN = re.compile(r"\s*[/,;|]?\s*")  # between the numbers of a list
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
@@ -179,12 +180,13 @@ class _LineReader:
     def _take_unnamed(self, i: int) -> None:
         """Take a number without a name: an average, the second of a pair, or one before its name."""
         texts, last = self._texts, self.found[-1] if self.found else None
-        if last and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
+        named = last is not None and last.canonical not in SPLITS.values()  # else the number is of another metric
+        if last and named and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
             self.found[-1] = last._replace(average=i) if last.number == i - 1 else last
         elif last and last.second and SIGN.fullmatch(texts[i]):
             self.found.append(last._replace(number=i, canonical=last.second, second=""))
-        elif (named := _reversed(texts, i)) is not None:
-            self.found.append(named)
+        elif (reversed_value := _reversed(texts, i)) is not None:
+            self.found.append(reversed_value)
 
     def _take_behind_step(self, i: int, name: str) -> None:
         """Take a number behind a name and the step, in place of the step: `Valid MRR at step 1000: 0.31`."""
@@ -213,6 +215,9 @@ class _LineReader:
                 split, name = guess, f"{guess} {name}"
             elif guess == "validation":  # AP: 0.13, AP .5: 0.55
                 return
+        both = METRIC_PAIR.fullmatch(bare)
+        second = both[2] if both and is_metric(both[1]) and is_metric(both[2]) else ""
+        bare = both[1] if both and second else bare
         self._metric = bare if is_metric(bare) else ""
         self._counted_alone = not split if self._metric else self._counted_alone
         if own and (" " in plain or not re.search(r"[_/.-]", plain)):
@@ -220,7 +225,8 @@ class _LineReader:
         self._glued = split or self._glued
         self._taken.add((split or "", bare.lower()))
         form = f"{self._tag}{self._phrases[i].name}{BOUND * self._is_bound(i)}"
-        self.found.append(MetricValue(i, name, canonical_name(split, bare), split is not None, form))
+        more = canonical_name(split, second) if second else ""
+        self.found.append(MetricValue(i, name, canonical_name(split, bare), split is not None, form, 0, more))
 
     def _with_split(self, i: int, name: str) -> tuple[str, str, list[str]]:
         """Return a name with the split behind its number or before other words; the name in English; its splits."""

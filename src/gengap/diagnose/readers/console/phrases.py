@@ -101,6 +101,7 @@ EVALUATION = (
     "saving dict",
     "eval begin",
     "cur metric",
+    "copypaste: task",
 )  # phrases of frameworks that say "validation" without the word
 BETWEEN = {"on", "in", "for", "of", "на", "по", "sur", "en", "de", "su", "auf", "bei"}  # a metric and its split
 LEARNING_RATE = ("learning", "rate")

@@ -13,6 +13,18 @@ from gengap.diagnose.readers.console.arguments import MARK
 from gengap.diagnose.readers.console.phrases import SETTINGS, Phrase, words
 
 LABELS = SETTINGS | {"seed", "subject", "participant", "client", "repeat", "repetition", "bs"}
+LABELS |= {
+    "class",
+    "threshold",
+    "temperature",
+    "sparsity",
+    "sigma",
+    "noise",
+    "ratio",
+    "horizon",
+    "beam",
+    "quantile",
+}
 OF_DATA = re.compile(r"\s+of\s+(?:the\s+)?(?:train\w*\s+)?(?:data|rows|samples|examples|labels)\b", re.IGNORECASE)
 LABELLED = re.compile(r"(?:lr|learning[ _]rate|batch[ _]size|seed|subject|patient|alpha|c|k|lambda|depth)$", re.I)
 MOST = 5_000  # lines and labels that are remembered

@@ -43,6 +43,8 @@ COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which 
     r"Average (?:Precision|Recall)\s+\((A[PR])\)\s+@\[\s*IoU=([\d.:]+)\s*\|\s*area=\s*(\w+)\s*\|"
     r"\s*maxDets=\s*\d+\s*\]"
 )
+RANGE = re.compile(r"(@\d*\.?\d+):(?=\d*\.\d)")  # mAP@0.5:0.95
+COPYPASTE = re.compile(r"^.*\bcopypaste: (?!Task)")  # before the names and the scores of an evaluation: Detectron2
 BATCH = re.compile(  # valid 050 1.2 60.1
     r"\b((?:train|val|valid|test)\s+)(?=\d{3,}(?:\s+\d+\.\d[\de.+-]*){2,}\s*$)"
 )
@@ -111,8 +113,10 @@ def clean(line: str) -> str:
     line = without_logger(STAMP.sub("", line))
     if "." in line and ":" in line:
         line = PLACE_IN_CODE.sub(r"\1 | ", line)
-    if "@[" in line:
-        line = COCO.sub(_coco_name, line)
+    if "@" in line:
+        line = RANGE.sub(r"\1-", COCO.sub(_coco_name, line))
+    if "copypaste" in line:
+        line = COPYPASTE.sub("", line)
     if "alue" in line or '"y"' in line:
         line = with_names_before_values(line)
     if "(" in line:
