@@ -15,7 +15,7 @@ from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.template import HELD_OUT, Template
 
 SHARE = re.compile(r"(\d+(?:\.\d+)?)\s?%|(?<![\d/])(\d+)/([1-9]\d*)(?![\d/])")  # of what the bar counts: 40%, 3/20
-CHANGED = 0.5  # of the steps between states, from which on values change from state to state
+CHANGED = 0.8  # of the steps between states, from which on values change from state to state
 
 
 class EpochBar:
