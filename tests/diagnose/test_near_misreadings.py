@@ -163,3 +163,23 @@ def test_a_name_beside_a_loss_is_not_that_of_another_number(form: str, tmp_path:
 )
 def test_a_list_of_numbers_leaves_the_values_before_it(form: str, tmp_path: Path) -> None:
     assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoch {i}: Train Loss: {t}, Eval Loss: {v}",
+        "Epoch {i} Loss/Train {t} Loss/Eval {v}",
+        "Epoch {i} | TrainLoss: {t} | EvalLoss: {v}",
+        "Epoch {i} Train RMSE {t} Eval RMSE {v}",
+        '{{"epoch": {i}, "Train Loss": {t}, "Eval Loss": {v}}}',
+    ],
+)
+def test_eval_is_a_word_also_with_a_capital(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize("names", ["Train Loss,Eval Loss", "TrainLoss,EvalLoss", "Loss/Train,Loss/Eval"])
+def test_eval_is_a_word_in_a_header_too(names: str, tmp_path: Path) -> None:
+    rows = "".join(f"{i},{train_loss(i)},{val_loss(i)}\n" for i in EPOCHS)
+    assert_losses(curves_of(tmp_path, f"epoch,{names}\n{rows}"))

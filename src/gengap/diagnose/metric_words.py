@@ -78,7 +78,9 @@ NOT_A_METRIC = re.compile(  # times, rates, counters, spreads and running bests,
     r"|^((global_?)?steps?|epochs?|iter(ation)?s?|samples|tokens|)$"
 )
 CAMEL = re.compile(r"^(?i:(train|training|val|valid|validation|eval|test))(?=[A-Z][a-z])")
-SYMBOL = re.compile(r"(?<![A-Za-z])([A-Z])(?=(?:train|valid|val|test)(?![a-z]))")  # Etrain, Ftest
+SYMBOL = re.compile(  # Etrain, Ftest; Eval is a word
+    r"(?<![A-Za-z])(?!Eval(?!id))([A-Z])(?=(?:train|valid|val|test)(?![a-z]))"
+)
 GLUED = re.compile(  # trainloss, valacc
     r"^(train|training|trn|val|valid|validation|vld|eval|dev|test|tst)(?=(loss|acc|accuracy|error|err|mse|mae|rmse|ppl|auc|f1)$)"
 )
