@@ -20,6 +20,11 @@ def judged(source: object, metric: str | None = None) -> MetricCurves:
     return choose_curves(one(source), metric)
 
 
+def read_text(folder: Path, text: str, name: str = "train.log") -> list[float]:
+    """Return the validation values that are judged in a text."""
+    return judged(write(folder, name, text)).validation.values.tolist()
+
+
 def expect(source: object, validation: dict[int, float], train: dict[int, float] | None) -> Log:
     """The only run in `source`, its loss held against what is expected at each epoch."""
     log = one(source)

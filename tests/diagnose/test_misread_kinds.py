@@ -7,22 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from diagnose.curves_expected import read_text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengap.diagnose.readers import read
 from gengap.diagnose.readers.console import line_values, near_columns
-from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import GengapError
-
-
-def read_text(folder: Path, text: str, name: str = "train.log") -> list[float]:
-    """Return the validation values that are judged in a text."""
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    (log,) = read(path)
-    return choose_curves(log).validation.values.tolist()
-
 
 TIMES: dict[str, list[object]] = {
     "numbers": [5.0 + 2 * i for i in range(8)],

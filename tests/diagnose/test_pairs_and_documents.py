@@ -6,22 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from diagnose.curves_expected import read_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gengap.diagnose.readers import read
-from gengap.diagnose.run_curves import choose_curves
 from gengap.errors import GengapError
 
 LOSSES = st.lists(st.integers(1, 99_999).map(lambda n: n / 10_000), min_size=4, max_size=14)
-
-
-def read_text(folder: Path, text: str, name: str = "train.log") -> list[float]:
-    """Return the validation values that are judged in a text."""
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    (log,) = read(path)
-    return choose_curves(log).validation.values.tolist()
 
 
 @settings(max_examples=30, deadline=None)
