@@ -211,6 +211,13 @@ def test_a_wrong_argument_is_named(options: dict[str, Any], said: str) -> None:
         gengap.fit(**(arguments | options))
 
 
+def test_callbacks_may_come_from_a_generator() -> None:
+    epochs: list[int] = []
+    called = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
+    gengap.fit(build(), TRAIN, VALIDATION, epochs=2, callbacks=(each for each in [called]))
+    assert epochs == [0, 1]
+
+
 SPARSE = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=9)
 
 

@@ -56,6 +56,12 @@ def test_a_parameter_of_a_wrong_type_is_left_to_the_first_fit(name: str, value: 
         ladders(clone(estimator).set_params(**{parameter: value}), {**FACTS, "rounds": 100.0})
 
 
+def test_a_network_without_hidden_layers_has_no_widths() -> None:
+    found = {ladder.axis: ladder for ladder in ladders(MLPClassifier(hidden_layer_sizes=()), FACTS)}
+    widths = found.get("hidden_layer_sizes")
+    assert found and (widths is None or not (widths.simpler or widths.flexible))
+
+
 def leaves_of(changes: dict[str, Any]) -> float:
     return changes["max_leaf_nodes"] or np.inf
 

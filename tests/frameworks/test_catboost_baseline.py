@@ -95,8 +95,9 @@ def test_trees_that_there_is_no_time_for_are_not_fitted(monkeypatch: pytest.Monk
     train, validation = data.map(lambda a: a[:300]), data.map(lambda a: a[300:])
     choose = baselines._fit_catboost  # pyright: ignore[reportPrivateUsage]
     found = choose(train, validation, BINARY, 0, lambda seconds: seconds <= 16)  # a second for each tree
-    assert found is not None and found.seconds == 16 and found.model.steps[-1][1].iterations <= 16
-    assert choose(train, validation, BINARY, 0, lambda seconds: seconds < 1) is None
+    assert found.seconds == 16 + 2 and found.model.steps[-1][1].iterations <= 16
+    few = choose(train, validation, BINARY, 0, lambda seconds: seconds < 1)
+    assert few.seconds == 2 and few.model.steps[-1][1].iterations == 2
 
 
 def with_seconds(fit: Callable[..., baselines.Baseline]) -> Callable[..., baselines.Baseline]:

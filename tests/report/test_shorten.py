@@ -12,17 +12,24 @@ names = st.text("ab/.-_[", min_size=1, max_size=60)
 
 @given(names, st.integers(-20, 80))
 def test_a_name_fits_its_room_and_keeps_its_ends(name: str, room: int) -> None:
-    cut = shorten(name, room)
-    assert cut == name if len(name) <= room else len(cut) <= max(room, 1)
-    start, _, end = cut.partition("…")
-    label = name.rpartition("/")[2]  # without its group
-    assert cut in (name, label) or (name.endswith(end) and (name.startswith(start) or label.startswith(start)))
+    for whole, cut in (
+        (name, shorten(name, room)),
+        (name.rpartition("/")[2] or name, shorten(name, room, group_first=True)),
+    ):
+        assert cut == name if len(name) <= room else len(cut) <= max(room, 1)
+        start, _, end = cut.partition("…")
+        assert cut in (name, whole) or (name.endswith(end) and (whole.startswith(start) or name.startswith(start)))
 
 
 @given(st.text("abc ", min_size=1, max_size=20), st.text("abc ", min_size=1, max_size=20), st.integers(12, 40))
 def test_a_group_is_cut_before_its_label(group: str, label: str, room: int) -> None:
-    cut = shorten(f"{group}/{label}", room)
+    cut = shorten(f"{group}/{label}", room, group_first=True)
     assert cut.endswith(label) if len(label) <= room else cut.endswith(label[-room // 2 :])
+
+
+def test_folders_of_logs_with_the_same_name_are_told_apart() -> None:
+    for folders in (("resnet50_a", "resnet50_b"), ("exp-2024-01", "exp-2024-02")):
+        assert len(set(shorten_all([f"{folder}/log.csv" for folder in folders], 16))) == 2
 
 
 def test_a_file_name_without_a_folder_is_cut_as_well() -> None:

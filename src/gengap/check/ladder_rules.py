@@ -216,6 +216,8 @@ def hidden_layers(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
     if not all(map(_is_number, np.atleast_1d(now))):
         return Ladder(name)
     widths = [int(each) for each in np.atleast_1d(now)]
+    if not widths:  # a linear model
+        return Ladder(name)
     simpler = [tuple(max(w // 2**k, 1) for w in widths) for k in range(1, 8) if max(widths) // 2**k >= 1]
     most = max(WIDEST, WIDER * max(widths))
     flexible = [tuple(w * 2**k for w in widths) for k in range(1, 7) if max(widths) * 2**k <= most]

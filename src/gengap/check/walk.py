@@ -7,6 +7,7 @@ settings if training is far ahead of validation. Once one side is decided, the o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -148,7 +149,7 @@ class Walk:
             if not self._visit(settings, at, walked):
                 continue
             mine = walked[at]
-            change = self.loss(mine) / self.loss(best) - 1 if self.loss(best) > 0 else 0.0
+            change = self._change(mine, best)
             if change < -self.min_effect / FLAT:
                 best, worse = mine, 0
                 continue
@@ -161,6 +162,13 @@ class Walk:
             if slow or clear or (enough and (worse > MOST_WORSE or not self._open(mine, best))):
                 break
         self._refine(settings, walked)
+
+    def _change(self, each: Evaluation, best: Evaluation) -> float:
+        """Return by which share the loss of a setting is above that of the best one."""
+        lowest, mine = self.loss(best), self.loss(each)
+        if lowest > 0:
+            return mine / lowest - 1
+        return math.inf if mine > lowest else 0.0
 
     def _open(self, each: Evaluation, best: Evaluation) -> bool:
         """Return whether a setting that seems worse may be better by what matters, and its side is undecided."""

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 DEEPEST = 16  # questions of a tree, CatBoost's own limit
-FITTED = {"learning_rate_", "n_features_in_", "classes_", "bias_", "features_", "borders_", "leaves_"}
+LEARNT = {"learning_rate_", "n_features_in_", "classes_", "bias_", "features_", "borders_", "leaves_"}
 
 
 class ObliviousTrees(BaseEstimator):
@@ -138,7 +138,7 @@ class ObliviousTrees(BaseEstimator):
 
 def check_trees(model: ObliviousTrees) -> None:
     """Raise ValueError unless the arrays of a loaded model fit together, and every question is about a feature."""
-    if set(vars(model)) != set(vars(ObliviousTrees())) | FITTED:  # a method could be hidden by another one
+    if set(vars(model)) != set(vars(ObliviousTrees())) | LEARNT:  # a method could be hidden by another one
         raise ValueError("it has other parts than CatBoost's trees")
     features, borders, leaves, bias = model.features_, model.borders_, model.leaves_, model.bias_
     if any(type(each) is not np.ndarray for each in (features, borders, leaves, bias, model.classes_)):

@@ -111,9 +111,9 @@ def growth_text(growth: Growth) -> str:
     """Return how a plan grows beyond the trials that it names."""
     parts: list[str] = []
     if growth.sizes or growth.widths:
-        parts.append("sizes are tried from small to large, until a larger one no longer helps")
+        parts.append("sizes are tried from small to large, until two in a row bring nothing")
     if growth.regularizers:
-        parts.append(f"then {len(growth.regularizers)} treatments on the size where that happens")
+        parts.append(f"then {len(growth.regularizers)} treatments on the first of the two")
     if growth.shares:
         shares = ", ".join(f"1/{round(1 / share)}" for share in growth.shares)
         parts.append(f"then the best model on {shares} of the rows")

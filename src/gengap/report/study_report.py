@@ -20,7 +20,7 @@ from gengap.report.conclusions import (
     next_step_messages,
     recommendation_messages,
 )
-from gengap.report.verdict_table import MIN_NAME, shorten, verdict_text
+from gengap.report.verdict_table import MIN_NAME, shorten_runs, verdict_text
 from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.text.markup import TRAIN, VALIDATION, Html, bullets, element, sparkline, table
 from gengap.text.numbers import MISSING, fixed, minutes, percent, units
@@ -105,8 +105,9 @@ def results_table(summary: StudySummary, width: int = 80) -> Table:
     table.add_column("verdict")
     lowest = _lowest(summary)
     runs = [each.run for each in (*summary.trials, *summary.baselines, *summary.mixtures)]
-    for (name, *cells), run in zip(rows, runs, strict=True):
-        table.add_row(Text(shorten(str(name), room)), *cells, style="bold green" if run == lowest else "")
+    names = shorten_runs([str(name) for name, *_ in rows], room)
+    for name, (_, *cells), run in zip(names, rows, runs, strict=True):
+        table.add_row(Text(name), *cells, style="bold green" if run == lowest else "")
     return table
 
 

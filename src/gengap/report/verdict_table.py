@@ -78,13 +78,15 @@ def verdict_table(
     return table
 
 
-def shorten(name: str, room: int) -> str:
-    """Cut a name to `room` characters: its group first, because the rest tells runs apart.
+def shorten(name: str, room: int, *, group_first: bool = False) -> str:
+    """Cut a name in the middle to `room` characters: its end tells runs apart, its start their group.
+
+    With `group_first` the group before the last "/" is cut before the label behind it.
 
     >>> shorten("regularizers/large/dropout", 22), shorten("regularizers/combined", 18), shorten("sizes/Tiny", 12)
-    ('regularizers/…/dropout', 'regulari…/combined', 'sizes/Tiny')
-    >>> shorten("regularizers/l2 0.001 + dropout 0.5", 23)
-    'l2 0.001 + dropout 0.5'
+    ('regularizers/…/dropout', 'regul…ers/combined', 'sizes/Tiny')
+    >>> [shorten("regularizers/l2 0.001 + dropout 0.5", room, group_first=True) for room in (30, 23)]
+    ['regula…/l2 0.001 + dropout 0.5', 'l2 0.001 + dropout 0.5']
     >>> shorten("training_log_of_my_resnet.csv", 16), shorten("log.csv", 0)
     ('train…resnet.csv', '…')
     """
@@ -94,12 +96,13 @@ def shorten(name: str, room: int) -> str:
     _, middle, last = rest.rpartition("/")
     if middle and len(whole := f"{first}/…/{last}") <= room:
         return whole
-    group, _, label = name.rpartition("/")
-    if group and len(label) + 3 <= room:
-        return f"{group[: room - len(label) - 2]}…/{label}"
-    name = label or name
-    if len(name) <= room:
-        return name
+    if group_first:
+        group, _, label = name.rpartition("/")
+        if group and len(label) + 3 <= room:
+            return f"{group[: room - len(label) - 2].rstrip('…/')}…/{label}"
+        name = label or name
+        if len(name) <= room:
+            return name
     kept = max(room - 1, 0)
     head = kept // 3
     return f"{name[:head]}…{name[len(name) - (kept - head) :]}"
@@ -115,7 +118,19 @@ def shorten_all(names: Sequence[str], room: int) -> list[str]:
     shared = list(takewhile(lambda level: len(set(level)) == 1, folders))
     if shared and len(names) > 1 and any(len(name) > room for name in names):
         names = [f"…/{'/'.join(name.split('/')[len(shared) :])}" for name in names]
-    return [shorten(name, room) for name in names]
+    return shorten_runs(names, room)
+
+
+def shorten_runs(names: Sequence[str], room: int) -> list[str]:
+    """Cut names to `room` characters, their groups first if the labels behind them tell all names apart.
+
+    >>> shorten_runs(["sizes/Tiny", "regularizers/dropout"], 15)
+    ['sizes/Tiny', 'regula…/dropout']
+    >>> shorten_runs(["net_one/log.csv", "net_two/log.csv"], 14)
+    ['net_…e/log.csv', 'net_…o/log.csv']
+    """
+    labels = {name.rpartition("/")[2] for name in names}
+    return [shorten(name, room, group_first=len(labels) == len(set(names))) for name in names]
 
 
 def onset_text(verdict: Verdict, interval: bool = True) -> str:

@@ -106,18 +106,18 @@ def fit_baselines(
     longest = max(one.seconds for one in fitted)
     if not thorough or len(train) > MANY_TREES_ROWS:
         return
-    if has_catboost() and (catboost := _fit_catboost(train, validation, task, seed, has_time)):
-        yield catboost
+    if has_catboost() and has_time(longest):
+        yield _fit_catboost(train, validation, task, seed, has_time)
     if has_time(longest):
         yield _fit(EXTRA_TREES, make_pipeline(_extra_trees(task, seed)), train, task)
 
 
 def _fit_catboost(
     train: Rows, validation: Rows, task: AnyTask, seed: int, has_time: Callable[[float], bool]
-) -> Baseline | None:
-    """Return the number of CatBoost's trees with the lowest validation loss; None if there is no time for any.
+) -> Baseline:
+    """Return the number of CatBoost's trees with the lowest validation loss.
 
-    A few trees show how long more of them would take.
+    A few trees show how long more of them would take. If there is no time for more, they are the answer.
     """
     from sklearn.pipeline import make_pipeline
 
@@ -129,12 +129,11 @@ def _fit_catboost(
     most = min(CATBOOST_TREES, max(CATBOOST_OUTPUTS // task.outputs, 1))
     counts = [max(most >> halvings, 1) for halvings in range(HALVINGS)]
     few = fit(counts[-1])
-    most = next((each for each in counts if has_time(few.seconds * each / counts[-1])), 0)
-    if not most:
-        return None
-    fitted = fit(most)
+    most = next((each for each in counts[:-1] if has_time(few.seconds * each / counts[-1])), counts[-1])
+    fitted = fit(most) if most > counts[-1] else few
     models = [make_pipeline(fitted.model.steps[-1][1].first(each)) for each in counts if each <= most]
-    found = [replace(fitted, outputs=partial(baseline_outputs, each, task), model=each) for each in models]
+    seconds = few.seconds + fitted.seconds * (fitted is not few)
+    found = [Baseline(CATBOOST, partial(baseline_outputs, each, task), seconds, each) for each in models]
     return min(found, key=lambda each: _loss(each, validation, task))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,8 @@ def fit(
     rows, size = to_rows("train", train, floats)
     held_out, _ = to_rows("validation", validation, floats)
     batch = (size or 32) if batch_size is None else batch_size
+    if isinstance(callbacks, Iterator):
+        callbacks = tuple(callbacks)  # it can be read only once
     _check_options(epochs, batch, stopping, callbacks)
     _check(model, rows, held_out)
     rule = stopping or Stopping(patience=NEVER, monitor="loss", restore_best=False)
