@@ -183,3 +183,72 @@ def test_eval_is_a_word_also_with_a_capital(form: str, tmp_path: Path) -> None:
 def test_eval_is_a_word_in_a_header_too(names: str, tmp_path: Path) -> None:
     rows = "".join(f"{i},{train_loss(i)},{val_loss(i)}\n" for i in EPOCHS)
     assert_losses(curves_of(tmp_path, f"epoch,{names}\n{rows}"))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoch {i} train HR@10:{t} val HR@10:{v}",
+        "[Train] epoch {i} Prec@1:{t} Prec@5:0.9\n[Val] epoch {i} Prec@1:{v} Prec@5:0.8",
+        "epoch {i} train mAP@0.5:{t} val mAP@0.5:{v}",
+        "epoch {i} train mAP@.5:{t}, val mAP@.5:{v}, 12.3s",
+        "epoch {i} train mAP@0.3:0.7: {t} val mAP@0.3:0.7: {v}",
+    ],
+)
+def test_a_value_behind_a_name_at_a_number_is_no_end_of_a_range(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
+
+
+def test_a_score_at_a_number_leaves_the_losses_behind_it(tmp_path: Path) -> None:
+    form = "epoch {i} dev HR@5:0.5{i} train HR@5:0.6{i} train loss {t} dev loss {v}"
+    assert_losses(judged_curves(tmp_path, form))
+
+
+PRETTY = '{{\n  "epoch": {i},\n  "train_loss": {t},\n  "val_loss": {v}\n}}\n'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        f"{PRETTY}saved checkpoint",
+        f"{PRETTY}saved {{{{}}}}\n",
+        '{{"epoch": {i}, "train_loss": {t}, "val_loss": {v}}}\nsaved',
+    ],
+)
+@pytest.mark.parametrize("above", ["", '{\n  "lr": 0.1,\n  "layers": 3\n}\n'])
+def test_text_between_json_documents_drops_none(form: str, above: str, tmp_path: Path) -> None:
+    epochs = [form.format(i=i, t=train_loss(i), v=val_loss(i)) for i in EPOCHS]
+    assert_losses(curves_of(tmp_path, above + "\n".join(epochs) + "\n"))
+    (log,) = read(tmp_path / "train.log")
+    assert "read-cut-off" not in [note.code for note in log.notes]
+
+
+def test_text_below_json_documents_drops_none(tmp_path: Path) -> None:
+    text = "".join(PRETTY.format(i=i, t=train_loss(i), v=val_loss(i)) for i in EPOCHS)
+    assert_losses(curves_of(tmp_path, f"{text}done in 12 s\n"))
+    (log,) = read(tmp_path / "train.log")
+    assert "read-cut-off" not in [note.code for note in log.notes]
+
+
+@pytest.mark.parametrize("word", ["temperature", "sigma", "noise", "sparsity", "teacher forcing ratio"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{word} 0.{left} | train loss {t} | val loss {v}",
+        "[{i}/12] {word}=0.{left} train_loss={t} val_loss={v}",
+        "{word}: 0.{left}, loss: {t}, val_loss: {v}",
+        "{word} 0.{left} train loss {t}\n{word} 0.{left} val loss {v}",
+    ],
+)
+def test_training_may_change_a_setting_of_an_evaluation(word: str, form: str, tmp_path: Path) -> None:
+    lines = [form.format(word=word, left=99 - 5 * i, i=i, t=train_loss(i), v=val_loss(i)) for i in EPOCHS]
+    assert_losses(curves_of(tmp_path, "\n".join(lines) + "\n"))
+
+
+@pytest.mark.parametrize("train", ["train", "training set", "the training data"])
+@pytest.mark.parametrize(
+    "rows", ["held-out set", "hold-out split", "hold out", "heldout data", "development set", "unseen data", "dev"]
+)
+def test_both_splits_may_be_remarks(train: str, rows: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, f"Epoch {{i}}\nLoss (on {train}): {{t}}\nLoss (on {rows}): {{v}}"))
+    assert_losses(judged_curves(tmp_path, f"Epoch {{i}}: MSE (on {train}): {{t}} | MSE (on {rows}): {{v}}"))

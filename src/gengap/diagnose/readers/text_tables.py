@@ -148,12 +148,17 @@ def _is_json(text: str) -> bool:
 
 
 def _on_lines(text: str) -> str:
-    """Return JSON documents that stand one behind the other, or on several lines each, with one on each line."""
+    """Return JSON documents that stand one behind the other, or on several lines each, with one on each line.
+
+    Text that holds anything else comes back as it is; the last document may be cut off.
+    """
     decoder, at, lines = json.JSONDecoder(), len(text) - len(text.lstrip()), list[str]()
     while at < len(text):
         try:
             _, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
+            if not text.startswith("{", at) or "\n{" in text[at:]:  # other text stands between or below
+                return text
             end = len(text)
         lines.append(" ".join(text[at:end].splitlines()))
         at = BETWEEN.match(text, end).end()  # pyright: ignore[reportOptionalMemberAccess]  (it matches "")

@@ -74,7 +74,7 @@ class Form:
     def alone(self) -> bool:
         """Whether a line says where its values belong by an epoch at most, and says nothing of other lines."""
         placed = self.epoch >= 0 or self.counts_only
-        own = self.template.bare < 0 and self.template.label < 0 and not self.template.late
+        own = self.template.bare < 0 and self.template.label is None and not self.template.late
         return self.plain and placed and not self.held_out and own
 
     def below(self, head: Form) -> Form:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from gengap.diagnose.metric_names import parse
 from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.console.phrases import EPOCH, is_metric, words
 
@@ -14,8 +15,10 @@ LOGGER = re.compile(r"^\W*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):([\w.]+):(?!\s*[
 _OF = r"(\w+)\s*\((?:(?:avg|average|averaged|mean)\s+)?(?:over|of|on|from|across)\s+"
 REMARK = re.compile(rf"{_OF}\d[\d,]*(?:\s+([a-z]+))?\)(?=\s*[:=])")
 SPLIT_REMARK = re.compile(
-    rf"{_OF}(?:the\s+)?(\w+)(?:\s+(?:set|data|split|batches|images|samples|rows))?\)(?=\s*[:=])"
+    rf"{_OF}(?:the\s+)?(hold out|held out|[\w-]+)"
+    r"(?:\s+(?:set|data|split|batches|images|samples|rows))?\)(?=\s*[:=])"
 )
+ROWS = {"development": "dev", "unseen": "heldout"}
 _FIELD = r"""["']?\b(metric|key|name|tag|chart|series|metric_?name)["']?\s*[:=]\s*"""
 _OTHERS = r"""(?:"\w+"\s*:\s*(?:"[^"\n]{0,60}"|[-+\d.eE]+)\s*,\s*){0,6}"""
 NAME_AND_VALUE = re.compile(  # "metric": "val_loss", "step": 3, "value": 0.5; metricName: a, metricValue: 0.5
@@ -47,8 +50,10 @@ def without_remarks(line: str) -> str:
 
 
 def _name_with_split(found: re.Match[str]) -> str:
-    name, split = found.groups()
-    return f"{split} {name}" if split.lower() in SPLITS and is_metric(name) else found[0]
+    name, rows = found.groups()
+    split, rest = parse(ROWS.get(rows.lower(), rows)) or ("", "")
+    word = rows if rows.lower() in SPLITS else split
+    return f"{word} {name}" if split and not rest and is_metric(name) else found[0]
 
 
 def _name_of_remark(found: re.Match[str]) -> str:

@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from gengap.diagnose.readers.console.arguments import MARK
 from gengap.diagnose.readers.console.phrases import SETTINGS, Phrase, words
 
 LABELS = SETTINGS | {"seed", "subject", "participant", "client", "repeat", "repetition", "bs"}
-LABELS |= {
-    "class",
-    "threshold",
-    "temperature",
-    "sparsity",
-    "sigma",
-    "noise",
-    "ratio",
-    "horizon",
-    "beam",
-    "quantile",
-}
+EVALUATED = {"class", "threshold", "temperature", "sparsity", "sigma", "noise", "ratio", "horizon", "beam"}
+EVALUATED |= {"quantile"}  # these also change during training
 OF_DATA = re.compile(r"\s+of\s+(?:the\s+)?(?:train\w*\s+)?(?:data|rows|samples|examples|labels)\b", re.IGNORECASE)
 LABELLED = re.compile(r"(?:lr|learning[ _]rate|batch[ _]size|seed|subject|patient|alpha|c|k|lambda|depth)$", re.I)
 MOST = 5_000  # lines and labels that are remembered
@@ -32,12 +23,22 @@ SHARE = 0.8  # of the rows
 LEAST = 3
 
 
-def label_of(texts: Sequence[str], phrases: Sequence[Phrase], first_value: int) -> int:
-    """Return the number before the first value of a line that names a setting or an item; -1 for none."""
+class Label(NamedTuple):
+    """Which number of a line names a setting or an item, and whether training may change it from line to line."""
+
+    number: int
+    changes: bool
+
+
+def label_of(texts: Sequence[str], phrases: Sequence[Phrase], first_value: int) -> Label | None:
+    """Return the label before the first value of a line."""
     for i, phrase in enumerate(phrases[:first_value]):
-        if LABELS.intersection(words(phrase.name)[-1:]) or OF_DATA.match(texts[i + 1]):
-            return i
-    return -1
+        last = words(phrase.name)[-1:]
+        if LABELS.intersection(last) or OF_DATA.match(texts[i + 1]):
+            return Label(i, False)
+        if EVALUATED.intersection(last):
+            return Label(i, True)
+    return None
 
 
 class RowLabels:
@@ -45,18 +46,21 @@ class RowLabels:
 
     def __init__(self) -> None:
         self._labels: list[str] = []
+        self._evaluated: list[str] = []
         self._once: set[tuple[str, ...]] = set()
         self._again: set[tuple[str, ...]] = set()
 
-    def add_label(self, at: int, numbers: Sequence[str]) -> None:
-        """Take the label of a line, which is the number at a place; -1 for none."""
-        if at >= 0 and len(self._labels) < MOST:
-            self._labels.append(numbers[at])
+    def add_label(self, label: Label | None, numbers: Sequence[str]) -> None:
+        """Take the label of a line with these numbers."""
+        if label is not None:
+            labels = self._evaluated if label.changes else self._labels
+            if len(labels) < MOST:
+                labels.append(numbers[label.number])
 
     def add_cell(self, name: str, cell: str) -> None:
         """Take the first cell of a table's row, if its column is one of settings or items."""
         if LABELLED.match(name):
-            self.add_label(0, [cell])
+            self.add_label(Label(0, False), [cell])
 
     def add_line(self, texts: tuple[str, ...]) -> None:
         """Take the words of a line with values, unless a number is among them: that of an argument may change."""
@@ -68,7 +72,11 @@ class RowLabels:
         elif texts not in self._again and len(self._once) < MOST:
             self._once.add(texts)
 
-    def tell_apart(self, rows: int) -> bool:
-        """Return whether most of the rows have a word or label that no other row has."""
+    def tell_apart(self, rows: int, trained: bool) -> bool:
+        """Return whether most of the rows have a word or label that no other row has.
+
+        If the rows also hold values of training, labels that it may change do not count.
+        """
         least = max(LEAST, SHARE * rows)
-        return len(self._once) >= least or len(set(self._labels)) >= max(least, SHARE * len(self._labels))
+        labels = self._labels if trained else self._labels + self._evaluated
+        return len(self._once) >= least or len(set(labels)) >= max(least, SHARE * len(labels))

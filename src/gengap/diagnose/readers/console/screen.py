@@ -43,7 +43,8 @@ COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which 
     r"Average (?:Precision|Recall)\s+\((A[PR])\)\s+@\[\s*IoU=([\d.:]+)\s*\|\s*area=\s*(\w+)\s*\|"
     r"\s*maxDets=\s*\d+\s*\]"
 )
-RANGE = re.compile(r"(@\d*\.?\d+):(?=\d*\.\d)")  # mAP@0.5:0.95
+# mAP@0.5:0.95; another end counts if a value stands behind it, so not that of P@0.5:0.83 or HR@10:0.5
+RANGE = re.compile(r"(@0?\.\d+):(?=0?\.95(?!\d)|(?:0?\.\d\d?|1(?:\.0)?)[\"')\]]*[\s:=|]+[-+]?\d*\.\d+(?![\w.]))")
 COPYPASTE = re.compile(r"^.*\bcopypaste: (?!Task)")  # before the names and the scores of an evaluation: Detectron2
 BATCH = re.compile(  # valid 050 1.2 60.1
     r"\b((?:train|val|valid|test)\s+)(?=\d{3,}(?:\s+\d+\.\d[\de.+-]*){2,}\s*$)"

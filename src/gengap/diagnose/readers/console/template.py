@@ -21,7 +21,7 @@ from gengap.diagnose.readers.console.line_values import (
 )
 from gengap.diagnose.readers.console.phrases import Phrase, counter, cut, is_metric, split_of, words
 from gengap.diagnose.readers.console.plain_names import canonical_name
-from gengap.diagnose.readers.console.row_labels import label_of
+from gengap.diagnose.readers.console.row_labels import Label, label_of
 from gengap.diagnose.readers.console.split_positions import is_index
 
 SKIPPED = re.compile(
@@ -92,7 +92,7 @@ class Template:
     no_gain: bool = False
     metric: str = ""
     bare: int = -1
-    label: int = -1
+    label: Label | None = None
     late: bool = False
 
 

@@ -39,7 +39,8 @@ def is_training(found: Collector, columns: Mapping[str, Column], keys: Mapping[s
         )
     named = _have_names(found, curves)
     settings = _are_ordered_by_settings(curves, columns.values())
-    labelled = found.labels.tell_apart(max(len(column.rows) for column in curves))
+    trained = any(split == "train" for split, _ in keys.values())
+    labelled = found.labels.tell_apart(max(len(column.rows) for column in curves), trained)
     results = named or settings or labelled or _are_of_a_grid(curves, columns.values())
     return _are_logged_again(found, curves) and not results
 
