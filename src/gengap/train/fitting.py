@@ -33,7 +33,7 @@ def fit(
     epochs: int,
     batch_size: int | None = None,
     stopping: Stopping | None = None,
-    callbacks: Sequence[Any] = (),
+    callbacks: Iterable[Any] = (),
     seed: int = 0,
     run: str = "model",
     precision: Precision = "float32",
@@ -109,7 +109,7 @@ def fit(
     return result.history
 
 
-def _check_options(epochs: int, batch: int, stopping: Stopping | None, callbacks: Sequence[Any]) -> None:
+def _check_options(epochs: int, batch: int, stopping: Stopping | None, callbacks: Iterable[Any]) -> None:
     """Raise UsageError for a wrong option of `fit`, and name it."""
     from gengap.train.stopping import Stopping
 
