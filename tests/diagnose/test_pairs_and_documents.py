@@ -1,4 +1,4 @@
-"""Pairs of metrics, columns named by their split, documents in one file, ranges in names, results by a setting."""
+"""Pairs of metrics, documents in one file, ranges in names, results by a setting."""
 
 from __future__ import annotations
 
@@ -32,19 +32,6 @@ def test_two_metrics_name_two_values(
 ) -> None:
     lines = [form.format(i=i, train=loss / 2, held_out=loss) for i, loss in enumerate(losses, 1)]
     assert read_text(tmp_path_factory.mktemp("run"), "\n".join(lines) + "\n") == losses
-
-
-@pytest.mark.parametrize("counter", ["Epoch", "Step", "Fold", "Model", "Samples"])
-@pytest.mark.parametrize("form", ["| {} | {} | {} |", "{}   {}   {}"])
-def test_columns_may_be_named_by_their_split_beside_epochs(counter: str, form: str, tmp_path: Path) -> None:
-    rows = [form.format(i, i / 20, i / 10) for i in range(1, 9)]
-    rule = [form.format("---", "---", "---")] if "|" in form else []
-    text = "\n".join([form.format(counter, "Train", "Val"), *rule, *rows]) + "\n"
-    if counter in ("Epoch", "Step"):
-        assert read_text(tmp_path, text) == [i / 10 for i in range(1, 9)]
-    else:
-        with pytest.raises(GengapError):
-            read_text(tmp_path, text)
 
 
 @pytest.mark.parametrize("behind", ["0.9{i}", "0.0{i}"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -109,17 +109,17 @@ def _number(found: re.Match[str]) -> str:
 
 
 def _lists(text: str) -> dict[str, list[float]]:
-    """Return lists of numbers by name. Leave out a name with several lists: each is of one epoch."""
+    """Return lists of numbers by name. Leave out a name with lists that differ: each is of one epoch."""
     found: dict[str, list[float]] = {}
-    names: Counter[str] = Counter()
+    lists: defaultdict[str, set[str]] = defaultdict(set)
     text = vectors_as_lists(text)
     for each in LIST.finditer(text) if "[" in text else ():
         name = each[1].strip()
         values = [_cell(cell) for cell in _unwrapped(each[2]).split(",")]
-        names[name] += 1
+        lists[name].add("".join(each[2].split()))
         if split_and_metric(name) is not None and len(values) > 2:
             found[name] = values
-    return {name: values for name, values in found.items() if names[name] == 1}
+    return {name: values for name, values in found.items() if len(lists[name]) == 1}
 
 
 def _cell(cell: str) -> float:

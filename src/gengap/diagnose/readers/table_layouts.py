@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
+from gengap.diagnose.metric_names import CurveKey, assign, direction, parse, rank_in
 from gengap.diagnose.metric_words import AVERAGED, SPLITS
 from gengap.diagnose.readers.epoch_values import (
     are_batches,
@@ -36,6 +36,7 @@ ITEM = re.compile(r"(.*/)?(model|method|classifier|algorithm|file|image|sample|p
 TIME = re.compile(r"\d[-/:.]\d+[-/:]\d")
 MOMENT = re.compile(r"epoch|step|iter|ckpt|checkpoint", re.IGNORECASE)
 GAPS = 1 / 3  # of a curve's values that are NaN, from which on they are no signs of divergence
+TRUE_ZEROS = ("err", "error", "wer", "cer", "eer", "ler")  # rates of errors, which may be 0 in an epoch
 WHOLE = 2.0**53  # below it, a float64 tells whole numbers apart
 
 
@@ -320,7 +321,7 @@ def build_log(
         x, values, note = _one_each(curve)
         decided += [note] if note else []
         loss = curve.key[0] == "validation" and direction(curve.key[1]) is False
-        if loss and len(at := epochs_with_loss(values)) < len(values):
+        if loss and rank_in(curve.key[1], TRUE_ZEROS) is None and len(at := epochs_with_loss(values)) < len(values):
             decided.append(Message("read-zeros", {"column": curve.name, "count": len(values) - len(at)}))
             x, values = x[at], values[at]
         if curve.key[0] == "validation" and (parse(curve.name) or ("", ""))[0] == "test":

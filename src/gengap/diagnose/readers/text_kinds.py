@@ -18,6 +18,7 @@ from gengap.diagnose.readers.console.number_forms import NUMBER, VALUE
 from gengap.diagnose.readers.literals import has_literals, read_literals
 from gengap.diagnose.readers.log_table import LogTable
 from gengap.diagnose.readers.notebooks import is_notebook, read_notebook, table_text
+from gengap.diagnose.readers.patches import is_patch_alone
 from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.readers.text_encoding import encoding_of
 from gengap.diagnose.readers.tracker_points import are_points, read_points
@@ -34,11 +35,6 @@ NO_DIGITS = str.maketrans("", "", "0123456789")
 SHORT = 2  # lines of a CSV file without rows
 PAGE, PAGE_ROW = re.compile(r"\s*<[a-zA-Z!]"), re.compile(r"<t[dh][\s>]", re.IGNORECASE)  # HTML with a table
 PREFIXED = re.compile(r"""\s*[^\s{\["][^{\[\n]*\{""")  # DLLL {"step": 1}
-PATCH = re.compile(r"\s*(?:diff --git |--- [^\n]+\n\+\+\+ [^\n]+\n@@ )")  # what two versions of a file differ in
-OUTSIDE_PATCH = re.compile(  # a line with a number that is no part of such a text
-    r"(?<=\n)(?![ +\-@\\\n\r]|diff |index |(?:new|deleted|old|rename|copy|similarity|dissimilarity) |GIT |Binary )"
-    r"[^\n]*\d"
-)
 NAMED = re.compile(r"[^\W\d_]{2}")
 Reader = Callable[[Path, str], list[Log]]
 EXAMPLE = "Epoch 1/20 - loss: 0.69 - val_loss: 0.71"
@@ -50,7 +46,7 @@ def read_text_log(path: Path, file: str) -> list[Log]:
     Raises DataError if none finds a curve, with the first fault if the text certainly is of a known kind.
     """
     head = decoded_head(path, file)
-    if PATCH.match(head) and not any(map(OUTSIDE_PATCH.search, decoded_blocks(path))):
+    if is_patch_alone(head, decoded_blocks(path)):
         raise DataError(nothing_found(file))
     table = path.suffix.lower() in (".csv", ".tsv")
     found: list[Log] = []

@@ -26,7 +26,7 @@ NUMPY = re.compile(
 )
 _PLACE = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[{1,2}[\"'][\w ]+[\"']\]{1,2})*"  # a variable, or a part of it, by name
 ECHO = re.compile(
-    rf"^[ \t]*In ?\[\d+\]:=?[ \t]*({_PLACE})[ \t]*\n\s{{0,9}}Out ?\[\d+\](?:=|:)[ \t]*[{{[]([^\[\]{{}}]+)[}}\]]",
+    rf"^[ \t]*In ?\[\d+\]:=?[ \t]*({_PLACE})[ \t]*\n\s{{0,9}}Out ?\[\d+\](?:=|:)\s{{0,9}}[{{[]([^\[\]{{}}]+)[}}\]]",
     re.MULTILINE,
 )
 WORDS = re.compile(r"\w[\w ]*")

@@ -108,14 +108,14 @@ class Collector:
             found = form.pattern.fullmatch(shown.text)
             if found is not None:
                 self._heading = form.template.context
-                epoch = self.bar.counts(form.template, shown.text, shown.overwritten)
+                epoch = self.bar.take_state(form.template, shown.text, shown.overwritten)
                 self._take_known(form, found.groups(), shown.overwritten and not epoch)
                 if epoch:
                     self.bar.add(shown.overwritten)
                 return
         self.end()
         template = self._parse_line(shown)
-        epoch = self.bar.counts(template, shown.text, shown.overwritten)
+        epoch = self.bar.take_state(template, shown.text, shown.overwritten)
         if epoch:
             self.bar.add(shown.overwritten)
         self.rows.overwritten = shown.overwritten and not epoch

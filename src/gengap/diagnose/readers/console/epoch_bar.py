@@ -1,4 +1,4 @@
-"""A bar over all epochs, each state of which is an epoch: `|##--| 40% - loss: 0.8 - val_loss: 0.9`.
+"""A bar over all epochs; each of its states is an epoch: `|##--| 40% - loss: 0.8 - val_loss: 0.9`.
 
 Most bars show the batches of an epoch, and only their last state counts. A bar over all epochs is the only one of a
 text, so its share never falls back, and its values of held-out rows change from state to state.
@@ -28,8 +28,8 @@ class EpochBar:
         self._earlier: list[int] = []  # rows of states that another one was written over
         self._possible = True
 
-    def counts(self, template: Template | None, line: str, overwritten: bool) -> bool:
-        """Return whether a line or a state is an epoch; if it shows that none was, remove those before it."""
+    def take_state(self, template: Template | None, line: str, overwritten: bool) -> bool:
+        """Take a line or a state; return whether it is an epoch. If it shows that none was, remove those before."""
         if not self._possible or template is None or not template.without_place:
             return False
         share = _share(line)

@@ -43,6 +43,7 @@ PAIR_BEHIND = re.compile(r"\s*[(\[]\s*(\w+)(\s*[/,|]\s*)(\w+)\s+(\w+)\s*[)\]]\s*
 METRIC_PAIR = re.compile(r"(\w+)\s*/\s*(\w+)")  # loss/acc: 0.5/0.8
 PAIRS = ({"train", "validation"}, {"train", "test"})
 SIGN = re.compile(r"\s*[/,;|]?\s*")  # between the numbers of a list
+PAIR_SIGN = re.compile(r"\s*[/,|]?\s*")  # behind ";" another number begins
 SENTENCE = 8  # words of a line that is a heading; longer ones are sentences
 
 
@@ -183,7 +184,7 @@ class _LineReader:
         named = last is not None and last.canonical not in SPLITS.values()  # else the number is of another metric
         if last and named and AVERAGE.fullmatch(texts[i]) and texts[i + 1].lstrip("% ").startswith(")"):
             self.found[-1] = last._replace(average=i) if last.number == i - 1 else last
-        elif last and last.second and SIGN.fullmatch(texts[i]):
+        elif last and last.second and PAIR_SIGN.fullmatch(texts[i]):
             self.found.append(last._replace(number=i, canonical=last.second, second=""))
         elif (reversed_value := _reversed(texts, i)) is not None:
             self.found.append(reversed_value)
@@ -279,20 +280,39 @@ def values_before_names(texts: Sequence[str]) -> list[MetricValue]:
 
 def with_lists(texts: Sequence[str], phrases: Sequence[Phrase], values: list[MetricValue]) -> list[MetricValue]:
     """Return a line's values, at its end those of `train acc, test acc | 0.5, 0.6`: all names stand before them."""
-    listed = values_behind_names(texts, phrases)
-    if not listed:
+    first = _start_of_list(texts, phrases)
+    listed = _values_behind_names(phrases, first) if first >= 0 else []
+    if not listed and not (first >= 0 and _has_several_names(texts, phrases, first)):
         return values
-    before = [each for each in values if each.number < listed[0].number]
+    before = [each for each in values if each.number < first]
     known = {each.canonical for each in before}
     return before + [each for each in listed if each.canonical not in known]
 
 
-def values_behind_names(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[MetricValue]:
-    """Return the values of the list at a line's end: there are as many names of metrics, each with a split."""
+def _start_of_list(texts: Sequence[str], phrases: Sequence[Phrase]) -> int:
+    """Return the first number of the list at a line's end; -1 if there is none."""
     first = max((i for i, phrase in enumerate(phrases) if phrase.name not in ("", "/")), default=-1)
+    return first if 0 <= first < len(phrases) - 1 and all(map(SIGN.fullmatch, texts[first + 1 : -1])) else -1
+
+
+def _has_several_names(texts: Sequence[str], phrases: Sequence[Phrase], first: int) -> bool:
+    """Return whether several names stand before a list, so that its first number may not be of the last one.
+
+    They name several metrics or splits, or they are as many as the numbers, with the same sign between them.
+    """
+    names = [*phrases[first].context, phrases[first].name]
+    metrics = [name for name in names if is_metric(without_splits(in_plain_english(metric_name(name) or "")))]
+    splits = {split for name in names if (split := split_of(name))}
+    if len(names) > 1 and (len(metrics) > 1 or len(splits) > 1):
+        return True
+    count, sign = len(phrases) - first, texts[first + 1].strip()
+    others = [name for name in names if name.lower() not in SPLITS]
+    return len(others) >= count and sign != "" and texts[first].count(sign) >= count - 1
+
+
+def _values_behind_names(phrases: Sequence[Phrase], first: int) -> list[MetricValue]:
+    """Return the values of the list from `first` on: there are as many names of metrics, each with a split."""
     count = len(phrases) - first
-    if first < 0 or count < 2 or not all(map(SIGN.fullmatch, texts[first + 1 : -1])):
-        return []
     *others, last = [*phrases[first].context, phrases[first].name]
     names = [metric_name(name) or "" for name in (*others[len(others) + 1 - count :], last)]
     plain = list(map(in_plain_english, names))

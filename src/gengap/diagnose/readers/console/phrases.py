@@ -117,6 +117,7 @@ VERB = re.compile(r"(?:^|\W)(is|was|are|of|at|equals|to)$")
 BOUNDARY = re.compile(r"[,;|\t{}&\0]|\s-+\s|-{2,}|\s{2,}|\s/\s|\.\s|:\s|:$|[-=]+>|(?<=\w):(?=[a-z])")
 _SPLIT = r"(?:train|val|test|dev|eval)"
 SPLIT_PAIR = re.compile(rf"(?i)\b({_SPLIT}[a-z]*)\s+/\s+(?={_SPLIT})")  # Train / Test accuracy
+METRIC_PAIR = re.compile(r"(?<![\w/])(\w+)\s+/\s+(\w+)")  # loss / acc
 LETTER_PAIR = re.compile(r"\(T([ /,|])V\)")  # RMSE(T V)
 TAG = re.compile(r"[\"']?\s*/?>\s*(?=<)|<(?=\w+\s+\w+=)")  # <train loss="0.5"/><validation loss="0.6"/>
 SETTING = re.compile(r"\w=[A-Za-z]+(?=\s+\w)")  # phase=train loss=0.5
@@ -147,6 +148,7 @@ def cut(text: str) -> Phrase:
     text = QUOTES.sub("", text)
     if "/" in text:
         text = SPLIT_PAIR.sub(r"\1/", text)
+        text = METRIC_PAIR.sub(_joined, text)
     if "(T" in text:
         text = LETTER_PAIR.sub("(train/val)", text)
     if "=" in text:
@@ -158,6 +160,10 @@ def cut(text: str) -> Phrase:
     segments = [segment.strip() for segment in BOUNDARY.split(body)]
     *context, name = segments
     return Phrase(tuple(filter(None, context)), name, text[end:])
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return f"{pair[1]}/{pair[2]}" if is_metric(pair[1]) and is_metric(pair[2]) else pair[0]
 
 
 def _unbalanced(text: str) -> str:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.console.near_columns import near_columns
 from gengap.diagnose.readers.console.number_forms import NUMBER
 from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
@@ -119,7 +118,6 @@ class TableReader:
         if possible and all(name.lower() in TYPES for name in possible[0].names):
             return True
         found = [h for h in possible if any(map(_is_known, h.names)) or _has_splits(h) or _counts_epochs(h)]
-        found = found or [h for h in possible if _has_both_splits(h)]
         upper = [h for h in possible if h in found or h.cut is _by_pipes]
         below = [h for h in possible if h.words_at and len(h.names) >= LEAST_WORDS]
         previous, self._last_candidates = self._last_candidates, [*upper, *(h for h in below if h not in upper)]
@@ -195,13 +193,6 @@ def _is_known(name: str) -> bool:
 def _has_splits(header: Header) -> bool:
     """Return whether the columns are splits, so that each row is a metric: `Training | Validation`."""
     return header.cut is _by_pipes and all(split_of(name) and len(name) <= LONGEST_NAME for name in header.names)
-
-
-def _has_both_splits(header: Header) -> bool:
-    """Return whether columns are named by their split alone, beside one that counts: `| Epoch | Train | Val |`."""
-    splits = {SPLITS.get(name.lower()) for name in header.names}
-    counted = any(role(name) in ("epoch", "step") for name in header.names)
-    return counted and "train" in splits and not splits.isdisjoint(("validation", "test"))
 
 
 def _counts_epochs(header: Header) -> bool:

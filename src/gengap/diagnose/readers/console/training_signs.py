@@ -98,7 +98,7 @@ def _have_names(found: Collector, curves: Sequence[Column]) -> bool:
 
 
 def _stand_between(rows_above: Iterable[int], curves: Sequence[Column]) -> bool:
-    """Return whether lines, of which each has so many rows above it, stand between nearly all values."""
+    """Return whether lines stand between nearly all values; each is given by the number of rows above it."""
     rows = np.unique(np.concatenate([np.asarray(column.rows, np.int64) for column in curves]))
     lines = np.array(sorted(set(rows_above)), np.int64)
     gaps = np.unique(np.searchsorted(rows, lines, side="left"))
