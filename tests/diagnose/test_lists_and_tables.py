@@ -132,3 +132,12 @@ def test_a_patch_may_have_more_lines_than_it_counts(tmp_path: Path) -> None:
     changed = lines_of("-val_loss: 0.9{i}\n+val_loss: {v}\n     epoch: {i}")
     with pytest.raises(GengapError):
         judged(write(tmp_path, "x.txt", f"--- a/x.log\n+++ b/x.log\n@@ -1,2 +1,2 @@\n{changed}"))
+
+
+def test_whole_numbers_of_a_pair_are_no_progress(tmp_path: Path) -> None:
+    cells = ["0.6/0.7"] * 11 + ["0/0"]
+    form = "ep {i:02d} | train/val loss {t}/{v} | acc {cell} | 3.1s"
+    lines = [form.format(i=i, t=TRAIN[i - 1], v=VAL[i - 1], cell=cells[i - 1]) for i in EPOCHS]
+    for last in (EPOCHS[-1], 2):  # of a form that is known, and of one that is parsed
+        shown = "".join(f"{line}\n" for line in lines[12 - last :])
+        assert judged(write(tmp_path, "train.log", shown)).validation.values.tolist() == VAL[12 - last :]

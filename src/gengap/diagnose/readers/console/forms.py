@@ -280,7 +280,9 @@ def stands_in_bar(template: Template, numbers: Sequence[str]) -> bool:
     Values of both splits are those of an evaluation, which a batch or step with a name does not change.
     """
     named = {place.number for place in template.places if place.kind in ("batch", "step")}
-    bars = {i for i, number in enumerate(numbers) if i and n.is_progress(number)}
+    paired = any(each.second for each in template.values)  # train/val loss 0.5/0.6, acc 0/0
+    valued = {each.number for each in template.values if paired}
+    bars = {i for i, number in enumerate(numbers) if i and i not in valued and n.is_progress(number)}
     if template.evaluation:
         return not bars <= named
     running = any(named.average for named in template.values) and n.is_progress(numbers[0])
