@@ -15,10 +15,10 @@ import typer
 
 from gengap import __version__
 from gengap.check.command import check
-from gengap.cli.arguments import PLAN_HELP, FolderArgument, Json, Language, Overwrite, SourceArgument
 from gengap.cli.diagnose_command import diagnose
 from gengap.cli.interrupts import INTERRUPTED, leave
 from gengap.cli.plain_warnings import plain_warnings
+from gengap.cli.shared_options import PLAN_HELP, FolderArgument, Json, Language, Overwrite, SourceArgument
 from gengap.cli.study_command import study
 from gengap.cli.watch_command import watch
 from gengap.errors import counted

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from gengap.cli.arguments import Json, Overwrite
+from gengap.cli.shared_options import Json, Overwrite
 from gengap.errors import UsageError
 from gengap.options.command_line import choice_option, number_option, print_json
 from gengap.options.spec import RESTARTS, VerdictName

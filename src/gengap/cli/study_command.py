@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from gengap import __version__
-from gengap.cli.arguments import PLAN_HELP, Json, SourceArgument
 from gengap.cli.interrupts import INTERRUPTED, interrupt_message
 from gengap.cli.plain_warnings import plain_warnings
+from gengap.cli.shared_options import PLAN_HELP, Json, SourceArgument
 from gengap.options.command_line import print_json, spec_of, with_options_of
 from gengap.options.study_options import DataSpec, RunSpec
 

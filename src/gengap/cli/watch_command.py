@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gengap.cli.arguments import Language
+from gengap.cli.shared_options import Language
 from gengap.errors import did_you_mean
 from gengap.options.command_line import choice_option, number_option
 

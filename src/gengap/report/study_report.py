@@ -96,7 +96,7 @@ def results_table(summary: StudySummary, width: int = 80) -> Table:
     columns = ["Model", *["seed"] * seeds, "params", best, "train", "validation", *numbers, score]
     rows = list(_rows(summary, seeds, wide))
     titled = zip((*columns, "verdict"), *rows, strict=True)
-    widths = [max(len(line) for cell in column for line in str(cell).split("\n")) for column in titled]
+    widths = [max(len(line) for cell in column for line in str(cell).splitlines()) for column in titled]
     gap = 2 if sum(widths) + 2 * len(columns) <= width else 1
     room = max(width - sum(widths[1:]) - gap * len(columns), MIN_NAME)
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
