@@ -252,8 +252,7 @@ def load_plan(plan: Plan | str | Path) -> Plan:
         raise PlanError(f"there is no plan {str(plan)!r}, expected {', '.join(PLANS)} or a .toml file.{suggestion}")
     try:
         text = read_document(path).decode("utf-8")
-    except OSError as error:
-        raise PlanError(f"{path}: can't be read ({error.strerror or error}); expected a TOML file") from None
-    except UnicodeDecodeError as error:
-        raise PlanError(f"{path}: can't be read as a plan ({error}); expected a TOML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise PlanError(f"{path}: can't be read as a plan ({cause}); expected a TOML file") from None
     return Plan.from_toml(text, str(path))

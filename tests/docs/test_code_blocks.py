@@ -51,6 +51,7 @@ OTHERS = {
     "--docs",
     "--folder",
     "--python",
+    "--role",
     "--sample",
     "--out",
     "--logdir",
