@@ -77,13 +77,15 @@ def _follow(source: Path, metric: str | None, min_effect: float, stop_on: str | 
 
 def _watch_study(folder: Path, port: int | None, lang: str | None, browser: bool) -> None:
     """Serve the page of a study until Ctrl-C."""
-    from gengap.watch import has_study, serve_page
+    from gengap.study.folder import RESULTS
+    from gengap.study.progress import read_status
+    from gengap.watch import serve_page
 
     with contextlib.suppress(KeyboardInterrupt), serve_page(folder, port, lang) as server:
         if not folder.exists():
             hint = did_you_mean(folder.name, [each.name for each in folder.parent.glob("*") if each.is_dir()])
             typer.echo(f"there is no folder {folder} yet: waiting until a study writes into it.{hint}", err=True)
-        elif not has_study(folder):
+        elif read_status(folder) is None and not (folder / RESULTS).is_file():
             typer.echo(
                 f"there is no study in {folder} yet: waiting for one. For logs, use gengap diagnose {folder}",
                 err=True,

@@ -104,11 +104,6 @@ def folder_version(folder: Path) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def has_study(folder: Path) -> bool:
-    """Return whether a study runs in a folder, or left something there."""
-    return read_status(folder) is not None or (folder / RESULTS).is_file()
-
-
 def take_snapshot(folder: Path) -> StudySnapshot:
     """Read what a folder holds: a running study, results, or what a killed study left."""
     status, running = read_status(folder), is_running(folder)
