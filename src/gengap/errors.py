@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 
 LONGEST = 2_000  # characters of a message: a strange file may have millions of names, or names of megabytes
 PLAIN_KINDS = ("b", "i", "u", "f", "S", "U")  # of NumPy's types
@@ -160,3 +161,9 @@ class TextError(GengapError, LookupError):
 
 class ClusterError(GengapError):
     """A cluster doesn't answer, or its workers have other versions or die repeatedly."""
+
+
+def check_count(name: str, value: object) -> None:
+    """Raise UsageError unless the value of an argument is a whole number of at least 1."""
+    if not isinstance(value, Integral) or int(value) < 1:
+        raise UsageError(f"{name} is {value!r}; expected a whole number of at least 1")

@@ -18,7 +18,7 @@ import numpy as np
 from gengap.diagnose.judge import judge
 from gengap.diagnose.run_curves import Log, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds
-from gengap.errors import UsageError
+from gengap.errors import UsageError, check_count
 from gengap.history import History, Series
 from gengap.models import backend
 from gengap.stats.curves import RowLosses
@@ -79,8 +79,7 @@ class Monitor:
     ) -> None:
         if validation is not None and metric not in (None, "loss", "val_loss"):
             raise UsageError(f"validation= gives the rows of the loss, but metric is {metric!r}. {CURVES_ALONE}")
-        if batch_size < 1:
-            raise UsageError(f"batch_size is {batch_size}; expected a whole number of at least 1")
+        check_count("batch_size", batch_size)
         self._validation = None if validation is None else checked_validation(validation)
         self._metric, self._thresholds, self._stop = metric, make_thresholds(min_effect), stop
         self._batch_size, self._name = batch_size, run

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from gengap.errors import DataError, UsageError
-from gengap.options.command_line import choice_option, number_option, print_json, spec_of, with_options_of
+from gengap.options.command_line import (
+    MinEffect,
+    choice_option,
+    number_option,
+    print_json,
+    spec_of,
+    with_options_of,
+)
 from gengap.options.spec import VerdictName
 from gengap.options.study_options import DataSpec, RunSpec
 from gengap.text.catalog import languages
@@ -39,9 +46,7 @@ def check(
     scoring: Annotated[
         str | None, typer.Option(metavar="NAME", help="A scikit-learn scorer (default: log loss or squared error).")
     ] = None,
-    min_effect: Annotated[
-        float, number_option("The smallest change of the loss that matters; 0.01 is 1%.", whole=False, percent=True)
-    ] = 0.01,
+    min_effect: MinEffect = 0.01,
     jobs: Annotated[int | None, number_option("Fit N models at the same time; -1 for all cores.")] = None,
     seed: Annotated[int, number_option("Seed of the folds and of the estimator.", minimum=0)] = 0,
     fail_on: Annotated[

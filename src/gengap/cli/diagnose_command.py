@@ -9,7 +9,7 @@ import typer
 
 from gengap.cli.shared_options import Json, Overwrite
 from gengap.errors import UsageError
-from gengap.options.command_line import choice_option, number_option, print_json
+from gengap.options.command_line import MinEffect, choice_option, print_json
 from gengap.options.spec import RESTARTS, VerdictName
 
 
@@ -25,10 +25,7 @@ def diagnose(
     metric: Annotated[
         str | None, typer.Option(metavar="NAME", help="The curves to judge (default: the loss).")
     ] = None,
-    min_effect: Annotated[
-        float,
-        number_option("The smallest change of the loss that matters; 0.01 is 1%.", whole=False, percent=True),
-    ] = 0.01,
+    min_effect: MinEffect = 0.01,
     restart: Annotated[
         str,
         choice_option(
@@ -52,9 +49,9 @@ def diagnose(
     from gengap.diagnose import diagnose_files
     from gengap.files.outputs import check_output
 
-    if plot is not None and plot.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise UsageError(f"{plot}: pictures are written as .png, .pdf or .svg; name such a file")
     if plot is not None:
+        if plot.suffix.lower() not in (".png", ".pdf", ".svg"):
+            raise UsageError(f"{plot}: pictures are written as .png, .pdf or .svg; name such a file")
         check_output(plot, "diagnose", files, overwrite=overwrite)
     batch = diagnose_files(files, metric, min_effect, restart)
     if json:

@@ -12,7 +12,7 @@ import typer
 
 from gengap.cli.shared_options import Language
 from gengap.errors import did_you_mean
-from gengap.options.command_line import choice_option, number_option
+from gengap.options.command_line import MinEffect, choice_option, number_option
 
 WAIT_SECONDS = 1.0
 
@@ -33,10 +33,7 @@ def watch(
     metric: Annotated[
         str | None, typer.Option(metavar="NAME", help="The curves to judge in a log (default: the loss).")
     ] = None,
-    min_effect: Annotated[
-        float,
-        number_option("The smallest change of the loss that matters; 0.01 is 1%.", whole=False, percent=True),
-    ] = 0.01,
+    min_effect: MinEffect = 0.01,
     stop_on: Annotated[
         str | None,
         choice_option(("overfit",), help="End with status 1 once a log certainly has this verdict."),

@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from gengap.data.rows import Rows
-from gengap.errors import UsageError, shown
+from gengap.errors import UsageError, check_count, shown
 from gengap.models import backend
 from gengap.models.treatment_base import averages_weights
 from gengap.models.treatments import Treatment
@@ -115,9 +115,7 @@ class NetworkEstimator(BaseEstimator):
     def _check(self, task: AnyTask) -> None:
         """Raise UsageError for a wrong parameter, and name it."""
         for name in ("max_epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or int(value) < 1:
-                raise UsageError(f"{name} is {value!r}; expected a whole number of at least 1")
+            check_count(name, getattr(self, name))
         if not isinstance(self.validation_fraction, Real) or not 0 < float(self.validation_fraction) < 1:
             raise UsageError(f"validation_fraction is {self.validation_fraction!r}; expected one between 0 and 1")
         if not isinstance(self.learning_rate, Real) or not float(self.learning_rate) > 0:

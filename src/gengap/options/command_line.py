@@ -109,6 +109,11 @@ def number_option(
     return typer.Option(parser=check, metavar=metavar, help=help)
 
 
+MinEffect = Annotated[
+    float, number_option("The smallest change of the loss that matters; 0.01 is 1%.", whole=False, percent=True)
+]
+
+
 class PlainCommand(TyperCommand):
     """A command whose help names its arguments as people write them, without Python types and braces."""
 

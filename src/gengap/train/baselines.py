@@ -6,7 +6,7 @@ If every network is worse than these, the networks underfit, whatever their own 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -101,8 +101,7 @@ def fit_baselines(
         if fitted and not has_time(max(one.seconds for one in fitted)):
             break
         fitted.append(_fit(TREES, make_pipeline(_trees(task, each, seed)), train, task))
-    best = fitted[0] if len(fitted) == 1 else min(fitted, key=lambda each: _loss(each, validation, task))
-    yield replace(best, seconds=sum(each.seconds for each in fitted))
+    yield replace(_best(fitted, validation, task), seconds=sum(each.seconds for each in fitted))
     longest = max(one.seconds for one in fitted)
     if not thorough or len(train) > MANY_TREES_ROWS:
         return
@@ -129,12 +128,14 @@ def _fit_catboost(
     most = min(CATBOOST_TREES, max(CATBOOST_OUTPUTS // task.outputs, 1))
     counts = [max(most >> halvings, 1) for halvings in range(HALVINGS)]
     few = fit(counts[-1])
+    fitted = [few]
     most = next((each for each in counts[:-1] if has_time(few.seconds * each / counts[-1])), counts[-1])
-    fitted = fit(most) if most > counts[-1] else few
-    models = [make_pipeline(fitted.model.steps[-1][1].first(each)) for each in counts if each <= most]
-    seconds = few.seconds + fitted.seconds * (fitted is not few)
+    if most > counts[-1]:
+        fitted.append(fit(most))
+    models = [make_pipeline(fitted[-1].model.steps[-1][1].first(each)) for each in counts if each <= most]
+    seconds = sum(each.seconds for each in fitted)
     found = [Baseline(CATBOOST, partial(baseline_outputs, each, task), seconds, each) for each in models]
-    return min(found, key=lambda each: _loss(each, validation, task))
+    return _best(found, validation, task)
 
 
 def has_catboost() -> bool:
@@ -181,5 +182,10 @@ def _extra_trees(task: AnyTask, seed: int) -> Any:
     return kind(**EXTRA, random_state=seed)
 
 
-def _loss(baseline: Baseline, rows: Rows, task: AnyTask) -> float:
-    return float(np.average(task.row_losses(baseline.outputs(rows.x), rows.y), weights=rows.weights))
+def _best(fitted: Sequence[Baseline], rows: Rows, task: AnyTask) -> Baseline:
+    """Return the baseline with the lowest mean loss on the rows."""
+
+    def loss(each: Baseline) -> float:
+        return float(np.average(task.row_losses(each.outputs(rows.x), rows.y), weights=rows.weights))
+
+    return fitted[0] if len(fitted) == 1 else min(fitted, key=loss)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gengap.data.rows import Rows, list_arrays, to_rows
 from gengap.data.stored_rows import StoredRows
-from gengap.errors import GengapWarning, UsageError, reason
+from gengap.errors import GengapWarning, UsageError, check_count, reason
 from gengap.history import History
 from gengap.models import backend
 from gengap.options.spec import Precision
@@ -114,8 +113,7 @@ def _check_options(epochs: int, batch: int, stopping: Stopping | None, callbacks
     from gengap.train.stopping import Stopping
 
     for name, value in (("epochs", epochs), ("batch_size", batch)):
-        if not isinstance(value, Integral) or int(value) < 1:
-            raise UsageError(f"{name} is {value!r}; expected a whole number of at least 1")
+        check_count(name, value)
     if not isinstance(stopping, Stopping | None):
         raise UsageError(f"stopping is {stopping!r}; expected a gengap.train.stopping.Stopping")
     listed = callbacks if isinstance(callbacks, Iterable) else (None,)
