@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import gengap
 from gengap.cli import app
-from gengap.errors import UsageError
+from gengap.errors import UsageError, did_you_mean
 from gengap.options.command_line import spec_of
 from gengap.options.spec import BackendName, Field, Spec, Stop, fields_of
 from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
@@ -115,7 +115,6 @@ def test_a_misspelt_keyword_gets_a_suggestion() -> None:
     [
         (["study", "--on-bad-row", "skp"], "'skp', expected 'fail' or 'skip'. Did you mean 'skip'?"),
         (["study", "--plan", "qick"], "Did you mean 'quick'?"),
-        (["study", "--seds", "2"], "--seeds"),
         (["study", "--column", "shop=categry"], "Did you mean 'category'?"),
         (["diagnose", "x", "--fail-on", "overfitt"], "Did you mean 'overfit'?"),
     ],
@@ -124,6 +123,53 @@ def test_a_misspelt_value_gets_a_suggestion(words: list[str], said: str) -> None
     done = CliRunner().invoke(app, words, terminal_width=200)
     assert said in " ".join([*done.output.split(), str(done.exception)]), done.output
     assert done.exit_code != 0
+
+
+NEAR = [
+    ("tumour", ["tumor"]),
+    ("weigth", ["height", "weight"]),
+    ("acc", ["loss", "accuracy"]),
+    ("categorical", ["category"]),
+    ("numeric", ["number"]),
+    ("is_it", ["is it"]),
+    ("ages", ["age", "wages"]),
+    ("Tiny", ["sizes/large", "sizes/Tiny"]),
+]
+NOT_NEAR = [
+    ("outcome", ["income"]),
+    ("mse", ["mae"]),
+    ("rate", ["date"]),
+    ("x", ["y"]),
+    ("f13", ["f12", "f1"]),
+    ("validation_loss", ["validation_mae"]),
+    ("patience", ["plan", "open", "time"]),
+    ("collider-quick", ["collider-full"]),
+]
+
+
+@pytest.mark.parametrize(("name", "known"), NEAR)
+def test_a_name_that_is_near_is_suggested(name: str, known: list[str]) -> None:
+    close = next(each for each in known if each not in ("height", "loss", "wages", "sizes/large"))
+    assert did_you_mean(name, known) == f" Did you mean {close!r}?"
+    assert did_you_mean(name.upper(), known[::-1]) == f" Did you mean {close!r}?"
+
+
+@pytest.mark.parametrize(("name", "known"), NOT_NEAR)
+def test_a_name_that_is_not_near_is_not_suggested(name: str, known: list[str]) -> None:
+    assert did_you_mean(name, known) == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--seds", "No such option: --seds. Did you mean '--seeds'?"),
+        ("--epochs", "No such option: --epochs. Did you mean '--max-epochs'?"),
+        ("--lang", "No such option: --lang."),
+    ],
+)
+def test_an_unknown_option_suggests_only_what_is_near(option: str, said: str) -> None:
+    done = CliRunner().invoke(app, ["study", option, "2"], terminal_width=200)
+    assert done.output.strip().endswith(said) and done.exit_code == 2
 
 
 def test_specifications_and_keywords_mean_the_same() -> None:

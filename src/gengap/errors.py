@@ -22,12 +22,16 @@ Each message says what was received and where, what was expected, and how to fix
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from numbers import Integral
 
 LONGEST = 2_000  # characters of a message: a strange file may have millions of names, or names of megabytes
 PLAIN_KINDS = ("b", "i", "u", "f", "S", "U")  # of NumPy's types
+CANDIDATES = 5  # of the most similar known names that are compared letter by letter
 SHORTEST = 3  # characters of a part of a name that may be meant
+LONG_WORD = 5  # characters of a word whose beginning, but for its last letter, tells it from others
+EDITS = ((7, 3, 3), (5, 2, 1), (1, 1, 0))  # letters of the longer name, most edits, letters at the start that agree
 ENDING = 400  # of these characters are the end of the message, where the hint is
 
 
@@ -63,19 +67,55 @@ def counted(count: int, noun: str) -> str:
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Return a suggestion for a misspelt name, with a space in front, or "" if no known one is close.
+    """Return a suggestion for a misspelt name, with a space in front, or "" if no known one is near.
 
     >>> did_you_mean("tumour", ["tumor", "age"])
     " Did you mean 'tumor'?"
     >>> did_you_mean("acc", ["loss", "accuracy"])
     " Did you mean 'accuracy'?"
+    >>> did_you_mean("outcome", ["income", "age"])
+    ''
     """
-    text, names = str(name), list(known)
-    holding = (each for each in names if len(text) >= SHORTEST and text.casefold() in each.casefold())
+    text, names = str(name).casefold(), list(known)
     folded = {each.casefold(): each for each in reversed(names)}
-    similar = (folded[each] for each in difflib.get_close_matches(text.casefold(), folded, 1))
-    close = next(similar, None) or next(holding, None)
-    return f" Did you mean {close!r}?" if close else ""
+    near = [each for each in difflib.get_close_matches(text, folded, CANDIDATES) if _is_near(text, each)]
+    near.sort(key=lambda each: (_edits(text, each), each[:1] != text[:1]))
+    holding = [each for each in folded if len(text) >= SHORTEST and text in each]
+    close = next(iter(near), None) or next(reversed(holding), None)
+    return f" Did you mean {folded[close]!r}?" if close else ""
+
+
+def _is_near(text: str, known: str) -> bool:
+    """Return whether a slip of the keys, or another ending of the same word, turns one name into the other."""
+    one, other = (re.sub(r"[\W_]+", "", each) or each for each in (text, known))
+    if re.findall(r"\d+", one) != re.findall(r"\d+", other):  # column 13 is another one than column 12
+        return False
+    shorter, longer = sorted((one, other), key=len)
+    replaced = len(shorter) == len(longer) and sorted(shorter) != sorted(longer)
+    if replaced and (len(longer) <= SHORTEST or (len(longer) < LONG_WORD and one[0] != other[0])):
+        return False  # another short word or abbreviation: mse and mae, rate and date
+    if len(shorter) >= LONG_WORD and longer.startswith(shorter[:-1]):
+        return True
+    most, start = next(allowed for length, *allowed in EDITS if len(longer) >= length)
+    return (edits := _edits(one, other)) <= 1 or (edits <= most and one[:start] == other[:start])
+
+
+def _edits(one: str, other: str) -> int:
+    """Return how many letters must be added, left out, replaced or swapped with the next one.
+
+    >>> _edits("weigth", "weight"), _edits("numeric", "number")
+    (1, 3)
+    """
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        now = [row]
+        for column, wanted in enumerate(other, 1):
+            cost = min(last[column] + 1, now[-1] + 1, last[column - 1] + (letter != wanted))
+            swapped = row > 1 and column > 1 and letter == other[column - 2] and one[row - 2] == wanted
+            now.append(min(cost, before[column - 2] + 1) if swapped else cost)
+        before, last = last, now
+    return last[-1]
 
 
 def reason(fault: BaseException) -> str:

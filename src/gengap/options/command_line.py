@@ -123,6 +123,17 @@ class PlainCommand(TyperCommand):
             if isinstance(each, TyperArgument):
                 each.display_type_rich = lambda ctx: None  # pyright: ignore[reportAttributeAccessIssue]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments. For an unknown option the error suggests one only if its name is near."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # Typer has no public name for an unknown option
+            if isinstance(option := getattr(error, "option_name", None), str):
+                names = [name.lstrip("-") for each in self.params for name in each.opts if name.startswith("--")]
+                hint = did_you_mean(option.lstrip("-"), names).replace("'", "'--", 1)
+                error.message, error.possibilities = f"{error.message}.{hint}", None  # pyright: ignore[reportAttributeAccessIssue]
+            raise
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words after the name of the command in its usage."""
         return [re.sub(r"[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
