@@ -58,7 +58,13 @@ def test_json_is_as_in_the_contract(logs: list[str]) -> None:
     assert rise["text"].startswith("val_loss rose by ")
     assert turning["read"] == {
         **{"reader": "csv", "validation": "val_loss", "train": "loss", "points": 60},
-        **{"first": pytest.approx(TURNING[0]), "last": pytest.approx(TURNING[-1]), "notes": [], "not_judged": []},
+        **{
+            "first": pytest.approx(TURNING[0]),
+            "last": pytest.approx(TURNING[-1]),
+            "axis": "epoch",
+            "notes": [],
+            "not_judged": [],
+        },
     }
     assert list(turning) == [
         *("run", "metric", "verdict", "confidence", "probabilities", "best_epoch", "onset_epoch", "onset_interval"),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import import_module
 
 import msgspec
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from gengap.diagnose import diagnose
+from gengap.diagnose.judge import judge
+from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import choose_curves
 from gengap.diagnose.verdict import Verdict
+from gengap.report.conclusion_plots import plot_verdict
 from gengap.report.verdict_table import verdict_text
 from gengap.text.catalog import catalog, languages
 
@@ -75,3 +81,38 @@ def test_a_curve_that_ends_at_its_best_is_said_to() -> None:
     verdict = diagnose({"loss": 0.5 + 0.4 * 0.8 ** np.arange(60), "val_loss": 0.5 + 0.4 * 0.8 ** np.arange(60)})
     assert (verdict.findings[0].code, verdict.findings[0].parameters["end"]) == ("level", "best")
     assert "it ends at its best" in str(verdict.findings[0])
+
+
+TURNING = [round(0.5 + 0.4 * 0.8**epoch + 0.004 * epoch, 5) for epoch in range(30)]
+BY_STEP = {
+    "console": "\n".join(f"step {200 * i}: val loss {value}" for i, value in enumerate(TURNING)),
+    "csv": "step,val_loss\n" + "\n".join(f"{200 * i},{value}" for i, value in enumerate(TURNING)),
+    "tracker": json.dumps({"val_loss": [{"step": 200 * i, "value": value} for i, value in enumerate(TURNING)]}),
+}
+BY_EPOCH = {
+    "console": "\n".join(f"epoch {i}: val loss {value}" for i, value in enumerate(TURNING)),
+    "csv": "epoch,step,val_loss\n" + "\n".join(f"{i},{200 * i},{value}" for i, value in enumerate(TURNING)),
+    "tracker": json.dumps({"val_loss": [{"step": i, "value": value} for i, value in enumerate(TURNING)]}),
+}
+WORDS = {"en": (r"\bepochs?\b", r"\bsteps?\b"), "ko": ("에포크", "스텝")}
+
+
+@pytest.mark.parametrize("kind", BY_STEP)
+@pytest.mark.parametrize("axis", ["epoch", "step"])
+def test_texts_name_what_the_log_counts(axis: str, kind: str) -> None:
+    verdict = diagnose((BY_STEP if axis == "step" else BY_EPOCH)[kind])
+    assert verdict.verdict == "overfit" and verdict.read is not None and verdict.read.axis == axis
+    for code, (epoch, step) in WORDS.items():
+        texts = [catalog(code).render(each.message) for each in verdict.findings]
+        texts += map(catalog(code).render, verdict.advice)
+        right, wrong = (step, epoch) if axis == "step" else (epoch, step)
+        assert any(re.search(right, text) for text in texts)
+        assert not any(re.search(wrong, text.replace("early stopping", "")) for text in texts)
+
+
+def test_the_plot_of_a_log_of_steps_names_them() -> None:
+    (log,) = read(BY_STEP["csv"])
+    curves = choose_curves(log)
+    ax = plot_verdict(curves, judge(curves), Figure().subplots())
+    assert ax.get_xlabel() == "step"
+    assert "best step 2800" in {each.get_label() for each in ax.get_lines()}

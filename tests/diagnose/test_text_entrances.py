@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import threading
@@ -66,6 +67,29 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     for source in ("-", "/dev/stdin"):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LINES.encode())))
         read_lines(source)
+
+
+DOCUMENT = json.dumps({"loss": [*TRAIN], "val_loss": [*VALIDATION]})
+
+
+@pytest.mark.parametrize("text", [LINES, DOCUMENT])
+def test_the_text_itself(text: str) -> None:
+    log = one(text)
+    assert log.history.run == "text"
+    assert log.history["validation", "loss"].values.tolist() == [*VALIDATION]
+    assert diagnose(text).verdict == diagnose({"loss": TRAIN, "val_loss": VALIDATION}).verdict
+
+
+def test_a_file_whose_name_is_like_a_text_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a\nb", "x=[1]"):
+        read_lines(str(write(tmp_path, name, LINES.encode()).name))
+
+
+@pytest.mark.parametrize("text", ["loss: 0.5", "epoch 3 loss 0.51 val_loss 0.62", "loss [3] = 0.5"])
+def test_one_line_of_a_log_is_no_path(text: str) -> None:
+    with pytest.raises(DataError, match=r"no such file or folder\. .* text of a log, give all of its lines"):
+        read(text)
 
 
 def test_a_named_pipe(tmp_path: Path) -> None:

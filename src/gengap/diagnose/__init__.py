@@ -38,7 +38,7 @@ def diagnose(
     ('overfit', 14)
 
     Args:
-        source: A log's path or a Python object: see `gengap.diagnose.readers.read`.
+        source: A log's path, its text, or a Python object: see `gengap.diagnose.readers.read`.
         metric: The curves to judge (default: the loss).
         run: The run to judge, if there are several.
         rows: Loss of each validation row, if known (`gengap.callbacks.Monitor` records it). It separates luck in
@@ -73,7 +73,7 @@ def every(
     """Return the verdicts on all runs of `source`, in its order.
 
     Args:
-        source: A log's path or a Python object.
+        source: A log's path, its text, or a Python object.
         metric: The curves to judge (default: the loss).
         min_effect: The smallest change that matters, as a share of the loss.
         restart: What to do where epochs start again: "continue" the run, "split" it into two, or "auto".
@@ -96,7 +96,7 @@ def _judge_log(
     log: Log, metric: str | None, rows: RowLosses | None, thresholds: Thresholds
 ) -> tuple[MetricCurves, Verdict]:
     """Return a run's curves and verdict. A study's own verdict is repeated, unless another one is asked for."""
-    from gengap.diagnose.judge import judge
+    from gengap.diagnose.judge import judge, name_axis
     from gengap.diagnose.run_curves import choose_curves
     from gengap.diagnose.study_verdicts import stored_verdict
     from gengap.diagnose.verdict import Thresholds
@@ -105,7 +105,7 @@ def _judge_log(
     if as_studied and (found := stored_verdict(log)) is not None:
         return found
     curves = choose_curves(log, metric)
-    return curves, judge(curves, rows, thresholds)
+    return curves, name_axis(judge(curves, rows, thresholds), curves)
 
 
 @dataclass(frozen=True)

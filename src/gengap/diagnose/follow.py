@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gengap.diagnose.judge import judge
+from gengap.diagnose.judge import judge, name_axis
 from gengap.diagnose.readers import read
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.runs import console_logs
@@ -59,7 +59,7 @@ class FollowedLog:
             return False
         if before is not None and len(values) < len(before.validation):
             self._next_check = 0  # another run
-        self.curves, self.verdict = curves, judge(curves, None, self._thresholds)
+        self.curves, self.verdict = curves, name_axis(judge(curves, None, self._thresholds), curves)
         return True
 
     def certain(self, name: str) -> bool:

@@ -15,6 +15,7 @@ from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.verdict import Finding, LogSummary, Thresholds, Verdict
 from gengap.options.spec import VerdictName
 from gengap.stats.curves import RowLosses
+from gengap.text.catalog import Message
 
 LEADS = 0.9  # probability of overfit from which a part of the loss leads
 NARROW = 0.0005  # the least upper end of a rise's interval: it never has zero width
@@ -51,6 +52,18 @@ def judge(curves: MetricCurves, rows: RowLosses | None = None, thresholds: Thres
         )
     findings = find_reasons(verdict, curves, evidence, auxiliary, thresholds)
     return msgspec.structs.replace(verdict, findings=findings, advice=advise(findings))
+
+
+def name_axis(verdict: Verdict, curves: MetricCurves) -> Verdict:
+    """Return the verdict on curves with texts that say what their positions count."""
+    if curves.axis == "epoch":  # as texts say it by themselves
+        return verdict
+    findings = tuple(
+        msgspec.structs.replace(each, parameters={**each.parameters, "axis": curves.axis})
+        for each in verdict.findings
+    )
+    advice = tuple(Message(each.code, {**each.parameters, "axis": curves.axis}) for each in verdict.advice)
+    return msgspec.structs.replace(verdict, findings=findings, advice=advice)
 
 
 def verdict_probabilities(evidence: Evidence, thresholds: Thresholds) -> dict[str, float]:
@@ -147,6 +160,7 @@ def summarise_log(curves: MetricCurves) -> LogSummary | None:
         first=float(values[0]) if len(values) else None,
         last=float(values[-1]) if len(values) else None,
         notes=curves.log.notes,
+        axis=curves.axis,
     )
 
 

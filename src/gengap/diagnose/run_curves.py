@@ -18,7 +18,7 @@ from gengap.diagnose.metric_names import (
 )
 from gengap.diagnose.metric_words import ERROR_RATES, LOSSES, NEVER_NEGATIVE, SCORES
 from gengap.diagnose.validation_hints import validation_hint
-from gengap.diagnose.verdict import Verdict
+from gengap.diagnose.verdict import Axis, Verdict
 from gengap.errors import UsageError, did_you_mean
 from gengap.history import History, Series
 from gengap.text.catalog import Message
@@ -50,6 +50,7 @@ class Log:
         unassigned: Curves of those columns of no known split that hold numbers, by column.
         empty: Columns without any value.
         verdict: The verdict of the study that trained the run, if it is known.
+        axis: What the positions of its values count: "epoch" or "step".
     """
 
     history: History
@@ -61,6 +62,7 @@ class Log:
     unassigned: Mapping[str, Series] = field(default_factory=dict)
     empty: tuple[str, ...] = ()
     verdict: Verdict | None = None
+    axis: Axis = "epoch"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,11 @@ class MetricCurves:
     log: Log | None = None
     parts: tuple[MetricCurves, ...] = ()
     single_batches: bool = False
+
+    @property
+    def axis(self) -> Axis:
+        """What the positions of the values count."""
+        return "epoch" if self.log is None else self.log.axis
 
     @property
     def not_judged(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Findings and advice are codes with numbers. Their texts are in the catalogues of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, cast, get_args
 
 import msgspec
 
@@ -19,6 +19,8 @@ Severity = Literal["info", "warning", "problem"]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Interval = tuple[float, float, float]  # low, middle, high
 Parameter = None | int | float | str | tuple[int | float | str, ...]
+Axis = Literal["epoch", "step"]  # what the positions of curves count
+AXES: tuple[Axis, ...] = get_args(Axis)
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,6 +84,7 @@ class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
         first: The first of them.
         last: The last of them.
         notes: What the reader had to decide.
+        axis: What best_epoch and the other epochs of the verdict count: "epoch" or "step".
     """
 
     reader: str
@@ -92,6 +95,7 @@ class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
     first: float | None
     last: float | None
     notes: tuple[Message, ...] = ()
+    axis: Axis = "epoch"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -125,7 +125,7 @@ def plot_verdict(curves: MetricCurves, verdict: Verdict, ax: Axes) -> Axes:
     series = curves.validation
     ax.plot(series.epochs, drawable_values(series.values), "--", color=COLOURS[1], label="validation")
     if verdict.best_epoch is not None:
-        ax.axvline(verdict.best_epoch, color="0.4", linestyle=":", label=f"best epoch {verdict.best_epoch}")
+        ax.axvline(verdict.best_epoch, color="0.4", linestyle=":", label=f"best {curves.axis} {verdict.best_epoch}")
     if verdict.onset_interval is not None:
         ax.axvspan(*verdict.onset_interval, color=COLOURS[1], alpha=0.15, label="onset")
     sure = "" if verdict.verdict == "inconclusive" else f" {verdict.confidence:.0%}"
@@ -134,7 +134,7 @@ def plot_verdict(curves: MetricCurves, verdict: Verdict, ax: Axes) -> Axes:
         fontproperties=FONT,
         fontsize=11,
     )
-    ax.set_xlabel("epoch")
+    ax.set_xlabel(curves.axis)
     ax.set_ylabel(plain_text(curves.metric), fontproperties=FONT)
     ax.legend(frameon=False, fontsize=8)
     return ax

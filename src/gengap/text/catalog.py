@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fluent.runtime import FluentBundle
 
 ENGLISH = "en"
+DEFAULTS: dict[str, Any] = {"axis": "epoch"}  # what positions of curves count, unless a message names it
 SHORT = 200  # characters of each text in a message that is too long for Fluent
 HINT = "The file that names it is damaged, or another version of gengap wrote it"
 NONE = "none"  # the variant that None selects
@@ -82,11 +83,11 @@ class Catalog:
         return text
 
     def _format(
-        self, id: str, parameters: Mapping[str, Any], longest: int | None = None
+        self, id: str, parameters: dict[str, Any], longest: int | None = None
     ) -> tuple[str, list[Exception]]:
         pattern = self._bundle.get_message(id).value
         assert pattern is not None
-        held = {name: self._external(value, longest) for name, value in parameters.items()}
+        held = {name: self._external(value, longest) for name, value in (DEFAULTS | parameters).items()}
         text, faults = self._bundle.format_pattern(pattern, held)
         return str(text), faults
 

@@ -28,7 +28,7 @@ def read(source: object, metric: str | None = None, restart: str = "auto") -> li
     Weights & Biases. Folders: those of a study, of trackers and of frameworks, or any with such files. Objects:
     dicts of lists, lists of records, data frames, a Keras History, fitted scikit-learn, XGBoost and LightGBM
     models, gengap's own History and Study. Tables may be wide (a column for each metric) or long (columns run,
-    seed, epoch or step, split, metric, value).
+    seed, epoch or step, split, metric, value). A text of several lines, or a JSON document, is the log itself.
 
     A run in a file is called FILE, or FILE:run if the file names its runs. The curves of a run may be in several
     files: give a list of their paths.
@@ -38,7 +38,7 @@ def read(source: object, metric: str | None = None, restart: str = "auto") -> li
     array([1. , 0.7, 0.8])
 
     Args:
-        source: Path of a file or folder, a list of paths, or a Python object.
+        source: Path of a file or folder, a list of paths, the text of a log, or a Python object.
         metric: Metric of curves that are named only by their split, as in {"train": [...], "validation": [...]}
             (default: the loss).
         restart: What to do where epochs start again: "continue" the run, "split" it into two, or "auto" for what

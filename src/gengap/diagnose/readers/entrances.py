@@ -1,8 +1,10 @@
-"""Where a log comes from: standard input, a pipe, an http(s) address, a pattern of names, or a path."""
+"""Where a log comes from: standard input, a pipe, an http(s) address, its text, a pattern of names, or a path."""
 
 from __future__ import annotations
 
 import glob
+import os
+import re
 import stat
 import sys
 import tempfile
@@ -18,6 +20,10 @@ MAX_BYTES = 256 << 20  # of one file that is read at once
 PIECE = 1 << 16
 STDIN = ("-", "/dev/stdin")
 STDIN_NAME = "standard input"
+TEXT_NAME = "text"
+VALUE = re.compile(r"[:=,]\s*-?\d|\s-?\d*\.\d\d")  # as lines of a log have, and names of files do not
+LIST = re.compile(r"[:=]\s*[\[{]")  # begins the values of a document on one line
+TEXT_HINT = "Check the path. If it is the text of a log, give all of its lines as one text."
 
 
 def is_address(source: str) -> bool:
@@ -25,12 +31,25 @@ def is_address(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
+def is_text(source: str) -> bool:
+    """Return whether a source is the text of a log: several lines or a document, and no file has such a name."""
+    return bool("\n" in source or LIST.search(source)) and not os.path.lexists(source)
+
+
+def missing(source: str) -> DataError:
+    """Return the error for a path at which nothing is."""
+    hint = TEXT_HINT if VALUE.search(source) else "Check the path."
+    return DataError(f"{source}: there is no such file or folder. {hint}")
+
+
 def expand(source: str) -> list[str]:
     """Return the paths that a pattern such as `runs/*/log.txt` matches; a source that is no pattern alone.
 
     Raises DataError if nothing matches.
     """
-    if source in STDIN or is_address(source) or not glob.has_magic(source) or Path(source).exists():
+    if source in STDIN or is_address(source) or is_text(source) or os.path.lexists(source):
+        return [source]
+    if not glob.has_magic(source) or VALUE.search(source):
         return [source]
     found = sorted(glob.glob(str(Path(source).expanduser()), recursive=True))  # noqa: PTH207  (absolute patterns)
     if not found:
@@ -52,6 +71,9 @@ def local_copy(source: str) -> Iterator[tuple[Path, str]]:
 
         with _spooled(RemoteFile(source).chunks(), source, PurePosixPath(urlsplit(source).path).name) as path:
             yield path, source
+    elif is_text(source):
+        with _spooled(iter([source.encode("utf-8", "surrogateescape")]), TEXT_NAME, "") as path:
+            yield path, TEXT_NAME
     else:
         path = Path(source).expanduser()
         if _is_pipe(path):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 from gengap.diagnose.metric_names import assign
 from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.log_table import check_points
-from gengap.diagnose.readers.table_layouts import LoggedColumn, build_log
+from gengap.diagnose.readers.table_layouts import LoggedColumn, build_log, tracked_axis
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 from gengap.text.catalog import Message
@@ -99,7 +99,8 @@ def _log(run: Path, found: RunScalars, root: Path, file: str) -> Log:
         curves.append(LoggedColumn(name, key, np.array(steps, np.int64), np.array(values, np.float64)))
     name = run.relative_to(root).as_posix() if run.is_relative_to(root) else "."
     other = [column for column in found.columns if column not in keys]
-    return build_log(file, "" if name == "." else name, 0, curves, other, found.notes)
+    log = build_log(file, "" if name == "." else name, 0, curves, other, found.notes)
+    return replace(log, axis=tracked_axis(log))
 
 
 def _place(folder: Path, tags: Scalars) -> tuple[Path, Scalars]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gengap.diagnose.readers import epoch_files, events, mlflow, sqlite
-from gengap.diagnose.readers.entrances import expand, local_copy
+from gengap.diagnose.readers.entrances import expand, local_copy, missing
 from gengap.diagnose.readers.file_names import join_parts
 from gengap.diagnose.readers.paths import read_file
 from gengap.diagnose.readers.text_tables import csv_table, decoded
@@ -74,7 +74,7 @@ def _read_one(source: str) -> list[Log]:
         if path.is_dir():
             return _read_folder(path, file)
         if not path.exists():
-            raise DataError(f"{file}: there is no such file or folder. Check the path.")
+            raise missing(file)
         return read_file(path, file)
 
 

@@ -26,6 +26,7 @@ from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, 
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.run_columns import split_by_run, with_splits_of_runs
 from gengap.diagnose.run_curves import Log
+from gengap.diagnose.verdict import AXES, Axis
 from gengap.errors import DataError, printable, shown
 from gengap.history import History, Series
 from gengap.text.catalog import Message
@@ -128,7 +129,7 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
             raise DataError(f"{table.file}, {fault}. Put a number there, or leave it empty.")
         if len(at):
             found[name] = _without_gaps(at, values)
-    x, axis_note = _positions(table, roles, rows, [at for at, _ in found.values()])
+    x, axis, axis_note = _positions(table, roles, rows, [at for at, _ in found.values()])
     notes = [*axis_note, *notes]
     other = [name for name in metrics if name not in found]
     empty = [name for name in other if all(cell is None or cell == "" for cell in table.columns[name])]
@@ -152,7 +153,8 @@ def _wide(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
             if (mine := (part.start <= at) & (at < part.end) & np.isfinite(part.x[at])).any()
         }
         decided = [*notes, *more, *diverged]
-        logs.append(build_log(table.file, title, seed, curves, other, decided, inner, empty))
+        log = build_log(table.file, title, seed, curves, other, decided, inner, empty)
+        logs.append(replace(log, axis=axis))
     return logs
 
 
@@ -203,13 +205,13 @@ def _unassigned(table: LogTable, names: list[str], rows: list[int]) -> dict[str,
 
 def _positions(
     table: LogTable, roles: Mapping[str, str], rows: list[int], logged: list[np.ndarray]
-) -> tuple[np.ndarray, list[Message]]:
-    """Return each row's epoch, or its step if steps repeat less (several a epoch), or its number; and notes.
+) -> tuple[np.ndarray, Axis, list[Message]]:
+    """Return each row's epoch, or its step if steps repeat less (several a epoch), or its number; which; and notes.
 
     `logged` are the rows of each curve. An epoch of Hugging Face is not whole, so steps are used.
     """
-    usable: dict[str, np.ndarray] = {}
-    for role in ("epoch", "step"):
+    usable: dict[Axis, np.ndarray] = {}
+    for role in AXES:
         if role in roles:
             at, values, _ = numbers(table, roles[role], rows)
             x = np.full(len(rows), np.nan)
@@ -219,13 +221,14 @@ def _positions(
                 usable[role] = x
     if usable:
         repeats = {role: sum(len(at) - len(np.unique(x[at])) for at in logged) for role, x in usable.items()}
-        x = usable[min(repeats, key=lambda role: repeats[role])]
+        chosen: Axis = min(usable, key=lambda role: repeats[role])
+        x = usable[chosen]
         if len(usable) > 1 and _are_steps_of_epochs(usable["epoch"], usable["step"], logged):
-            return np.arange(len(rows), dtype=np.float64), [Message("read-steps-of-epochs")]
-        return np.where(np.abs(x) < WHOLE, x, WHOLE), []  # rows without a curve may lack it
+            return np.arange(len(rows), dtype=np.float64), "epoch", [Message("read-steps-of-epochs")]
+        return np.where(np.abs(x) < WHOLE, x, WHOLE), chosen, []  # rows without a curve may lack it
     named = [roles[role] for role in ("epoch", "step") if role in roles]
     notes = [Message("read-not-whole", {"columns": tuple(named)})] if named else []
-    return np.arange(len(rows), dtype=np.float64), notes
+    return np.arange(len(rows), dtype=np.float64), "epoch", notes
 
 
 def _are_steps_of_epochs(epoch: np.ndarray, step: np.ndarray, logged: list[np.ndarray]) -> bool:
@@ -276,7 +279,7 @@ def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
         split = "" if splits is None else split_word(splits[rows[k]])
         places.setdefault((split, str(metrics[rows[k]]).strip()), []).append(j)
     of_rows = {key: at[js] for key, js in places.items()}
-    x, notes = _positions(table, roles, rows, list(of_rows.values()))
+    x, axis, notes = _positions(table, roles, rows, list(of_rows.values()))
     by_name = assign(metric for split, metric in places if not split)
     curves, other = [], []
     for (split, metric), js in places.items():
@@ -287,7 +290,7 @@ def _long(table: LogTable, roles: Mapping[str, str], run: str, seed: int, rows: 
         else:
             name = column_name(key) if split else metric
             curves.append(LoggedColumn(name, key, x[of_rows[split, metric]], values[js]))
-    return [build_log(table.file, run, seed, curves, other, [*notes, *table.notes])]
+    return [replace(build_log(table.file, run, seed, curves, other, [*notes, *table.notes]), axis=axis)]
 
 
 def _key_of(split: str, metric: str) -> CurveKey | None:
@@ -348,6 +351,12 @@ def build_log(
         unassigned={printable(name): curve for name, curve in (unassigned or {}).items()},
         empty=tuple(map(printable, empty)),
     )
+
+
+def tracked_axis(log: Log) -> Axis:
+    """Return what a tracker's steps count: epochs, if each is one more than the last."""
+    positions = [series.epochs for (split, _), series in log.history.series.items() if split == "validation"]
+    return "step" if any((np.diff(each) > 1).any() for each in positions) else "epoch"
 
 
 def _one_each(curve: LoggedColumn) -> tuple[np.ndarray, np.ndarray, Message | None]:

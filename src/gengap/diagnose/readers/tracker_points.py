@@ -10,7 +10,7 @@ import numpy as np
 
 from gengap.diagnose.metric_names import assign
 from gengap.diagnose.readers.log_table import LogTable, check_points, numbers
-from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, read_log_table
+from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, read_log_table, tracked_axis
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 from gengap.text.catalog import Message
@@ -40,7 +40,7 @@ def log_of_points(file: str, run: str, points: Points, *, reader: str = "", note
     if uncounted:
         decided.append(Message("read-no-steps", {"columns": tuple(uncounted)}))
     log = build_log(file, run, 0, curves, [name for name in points if name not in keys], decided)
-    return replace(log, reader=reader)
+    return replace(log, reader=reader, axis=tracked_axis(log))
 
 
 def points_of_table(table: LogTable) -> list[tuple[float, float]]:

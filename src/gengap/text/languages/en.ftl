@@ -273,15 +273,23 @@ live-stopped = { $planned ->
 
 ## Findings: the reasons for a verdict
 
+axis-epoch = { $axis ->
+    [step] step
+   *[epoch] epoch
+}
+axis-epochs = { $axis ->
+    [step] steps
+   *[epoch] epochs
+}
 finding-not-finite = { $since_epoch ->
     [none] All { $count } values of { $metric } are NaN or infinite
-   *[other] { $metric } is NaN or infinite from epoch { $since_epoch } to the end: training diverged
+   *[other] { $metric } is NaN or infinite from { axis-epoch } { $since_epoch } to the end: training diverged
 }
 finding-too-short = { $metric } has { $count } finite { $count ->
     [one] value
    *[other] values
 }; a trend needs at least { $least }
-finding-constant = { $metric } is { SIGNIFICANT($value, digits: 6) } at every epoch: nothing is learnt, or the wrong value is logged
+finding-constant = { $metric } is { SIGNIFICANT($value, digits: 6) } at every { axis-epoch }: nothing is learnt, or the wrong value is logged
 finding-nothing-learned = { $metric } stays within { SIGNIFICANT($limit_percent) }% of where it started, { SIGNIFICANT($value) }{ $classes ->
     [0] {""}
    *[other] {" "}(guessing among { $classes } classes)
@@ -289,33 +297,33 @@ finding-nothing-learned = { $metric } stays within { SIGNIFICANT($limit_percent)
 finding-diverging = { $metric } and training { $better ->
     [higher] fell
    *[lower] rose
-} together since epoch { $since_epoch }, by { FIXED($rise_percent, digits: 1) }% and { FIXED($train_percent, digits: 1) }%: training diverges
-finding-unstable = { $metric } jumps by a factor of two or more at { $count } epochs, between { SIGNIFICANT($low) } and { SIGNIFICANT($high) }: such a curve can't be judged
+} together since { axis-epoch } { $since_epoch }, by { FIXED($rise_percent, digits: 1) }% and { FIXED($train_percent, digits: 1) }%: training diverges
+finding-unstable = { $metric } jumps by a factor of two or more at { $count } { axis-epochs }, between { SIGNIFICANT($low) } and { SIGNIFICANT($high) }: such a curve can't be judged
 finding-late-step = { $metric } { $better ->
     [higher] fell
    *[lower] rose
-} by { FIXED($rise_percent, digits: 0) }% at once, at epoch { $epoch }, and stayed there for the last { $count } epochs. Overfitting comes gradually
+} by { FIXED($rise_percent, digits: 0) }% at once, at { axis-epoch } { $epoch }, and stayed there for the last { $count } { axis-epochs }. Overfitting comes gradually
 finding-generalisation-limits = Validation ends at { FIXED($times, digits: 1) } times training: generalisation is the limit, not the model's size. { $metric } still { $better ->
     [higher] rises
    *[lower] falls
-} slowly: twice as many epochs should { $better ->
+} slowly: twice as many { axis-epochs } should { $better ->
     [higher] raise
    *[lower] lower
 } it by { ESTIMATE($ahead_percent, digits: 1, unit: "%") }
-finding-onset-before-best = Validation is level within its noise from epoch { $onset_epoch } on; epoch { $best_epoch } is the best logged one
+finding-onset-before-best = Validation is level within its noise from { axis-epoch } { $onset_epoch } on; { axis-epoch } { $best_epoch } is the best logged one
 finding-other-losses = { $metric } stands for several losses. The others overfit with the probability: { $others }
 finding-rise = { $metric } { $better ->
     [higher] fell
    *[lower] rose
-} by { ESTIMATE($rise_percent, digits: 1, unit: "%") } from its best to the end; it turned around epoch { ESTIMATE($onset_epoch, digits: 0) }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
+} by { ESTIMATE($rise_percent, digits: 1, unit: "%") } from its best to the end; it turned around { axis-epoch } { ESTIMATE($onset_epoch, digits: 0) }. Probability of more than { SIGNIFICANT($limit_percent) }%: { PROBABILITY($probability) }
 finding-learns-on = { $since ->
     [level] Training improved by { FIXED($more_percent, digits: 1) }% more than validation since validation levelled off: what it still learns does not generalise
    *[rise] Training still improved meanwhile, by { FIXED($more_percent, digits: 1) }% more than validation
 }
 finding-disagree = { $metric } still improved meanwhile, by { FIXED($gain_percent, digits: 1) }%: the loss is worse because the model is too sure of its mistakes (calibration), not because it makes more of them
 finding-too-few-epochs = { $metric } { $likely ->
-    [no] may still improve: twice as many epochs might
-   *[yes] still improves at the end: twice as many epochs should
+    [no] may still improve: twice as many { axis-epochs } might
+   *[yes] still improves at the end: twice as many { axis-epochs } should
 } { $better ->
     [higher] raise
    *[lower] lower
@@ -323,7 +331,7 @@ finding-too-few-epochs = { $metric } { $likely ->
 finding-level = { $metric } has levelled off: it ends { $end ->
     [best] at its best
    *[worse] { ESTIMATE($rise_percent, digits: 1, unit: "%") } from its best
-}, and twice as many epochs should { $better ->
+}, and twice as many { axis-epochs } should { $better ->
     [higher] raise
    *[lower] lower
 } it by at most { FIXED($most_ahead_percent, digits: 1) }%
@@ -348,10 +356,10 @@ finding-gap = { $side ->
     [better] Validation ends { FIXED($gap_percent, digits: 1) }% better than training
    *[worse] Validation ends { FIXED($gap_percent, digits: 1) }% worse than training
 }
-finding-recovered = Validation was { FIXED($bump_percent, digits: 1) }% worse around epoch { $top_epoch } and recovered: that is not overfitting (double descent)
+finding-recovered = Validation was { FIXED($bump_percent, digits: 1) }% worse around { axis-epoch } { $top_epoch } and recovered: that is not overfitting (double descent)
 finding-spikes = The trend leaves out { $count } lone { $count ->
-    [one] outlier, at epoch
-   *[other] outliers, at epochs
+    [one] outlier, at { axis-epoch }
+   *[other] outliers, at { axis-epochs }
 } { $epochs }
 finding-lost = { $count } { $count ->
     [one] value is
@@ -465,7 +473,7 @@ read-text-column = { $column } was left out: { $value } in { $unit ->
    *[row] row
 } { $number } is not a number.
 read-not-whole = Rows are counted as epochs, because some values of { $columns } are not whole.
-read-diverged = { $metric } is empty from epoch { $epoch } to the end: read as NaN, because the run diverged.
+read-diverged = { $metric } is empty from { axis-epoch } { $epoch } to the end: read as NaN, because the run diverged.
 read-zeros = { $count } values of { $column } are 0, regularly between the others: these epochs count as not validated.
 read-repeated = { $count } { $count ->
     [one] value
@@ -508,20 +516,20 @@ read-steps-moved = Validation counts steps in another way than training: each va
 
 ## Advice
 
-advice-choose-weights = Keep the last weights if you only need predicted classes, the weights of the best epoch if you need probabilities
+advice-choose-weights = Keep the last weights if you only need predicted classes, the weights of the best { axis-epoch } if you need probabilities
 advice-calibrate = Try label smoothing or temperature scaling, or regularise as for any overfitting
-advice-keep-best-weights = Keep the weights of the best epoch (stop early and restore them)
+advice-keep-best-weights = Keep the weights of the best { axis-epoch } (stop early and restore them)
 advice-more-rows-or-regularise = Train on more rows if you have them; else try dropout with a small L2 penalty, or a smaller model
-advice-train-longer = Train longer: at least twice as many epochs, or with a higher learning rate
+advice-train-longer = Train longer: at least twice as many { axis-epochs }, or with a higher learning rate
 advice-larger-model-if-level = If training levels off as well, try a larger model or less regularisation
-advice-stop-here = Stop here: more epochs only widen the gap
+advice-stop-here = Stop here: more { axis-epochs } only widen the gap
 advice-more-rows-or-some-regularisation = Try more rows or some regularisation: then longer training may also improve validation
 advice-keep-model = Keep this model
 advice-try-larger-model = Try a larger one: if it is no better, this size is enough
 advice-use-other-model = Use { $run } instead
-advice-log-more-epochs = Train for more epochs, or log validation more often
+advice-log-more-epochs = Train for more { axis-epochs }, or log validation more often
 advice-keep-weights-before = Keep the weights from before the jump
-advice-look-at-change = Find out what changed at that epoch: the learning rate, the data, a restart
+advice-look-at-change = Find out what changed at that { axis-epoch }: the learning rate, the data, a restart
 advice-stabilise-training = Lower the learning rate or clip gradients, and look for NaN and extreme values in the input
 advice-check-training = Check that the model trains at all: its learning rate, its labels, dead units
 advice-validate-on-more-rows = Validate on more rows, or train longer: the noise is larger than the change that matters

@@ -238,34 +238,42 @@ live-stopped = { $planned ->
 
 ## Findings: the reasons for a verdict
 
+axis-epoch = { $axis ->
+    [step] 스텝
+   *[epoch] 에포크
+}
+axis-epochs = { $axis ->
+    [step] 스텝을
+   *[epoch] 에포크를
+}
 finding-not-finite = { $since_epoch ->
     [none] { $metric }: 값 { $count }개가 모두 NaN 또는 무한대입니다
-   *[other] { $metric }: 에포크 { $since_epoch }부터 끝까지 NaN 또는 무한대입니다. 훈련이 발산했습니다
+   *[other] { $metric }: { axis-epoch } { $since_epoch }부터 끝까지 NaN 또는 무한대입니다. 훈련이 발산했습니다
 }
 finding-too-short = { $metric }: 유한한 값이 { $count }개입니다. 추세를 보려면 적어도 { $least }개가 필요합니다
-finding-constant = { $metric }: 모든 에포크에서 값이 { SIGNIFICANT($value, digits: 6) }입니다. 아무것도 학습하지 못했거나 기록이 잘못되었습니다
+finding-constant = { $metric }: 모든 { axis-epoch }에서 값이 { SIGNIFICANT($value, digits: 6) }입니다. 아무것도 학습하지 못했거나 기록이 잘못되었습니다
 finding-nothing-learned = { $metric }: 시작한 값 { SIGNIFICANT($value) }에서 { SIGNIFICANT($limit_percent) }% 넘게 움직이지 않았습니다{ $classes ->
     [0] {""}
    *[other] (클래스 { $classes }개를 찍어서 맞히는 수준)
 }. 아무것도 학습하지 못했습니다
-finding-diverging = { $metric }: 에포크 { $since_epoch }부터 훈련과 함께 { $better ->
+finding-diverging = { $metric }: { axis-epoch } { $since_epoch }부터 훈련과 함께 { $better ->
     [higher] 떨어졌습니다
    *[lower] 올랐습니다
 }({ FIXED($rise_percent, digits: 1) }%, 훈련 { FIXED($train_percent, digits: 1) }%). 훈련이 발산하고 있습니다
-finding-unstable = { $metric }: 에포크 { $count }개에서 두 배 이상 오르내립니다({ SIGNIFICANT($low) }~{ SIGNIFICANT($high) }). 이런 곡선으로는 판정할 수 없습니다
-finding-late-step = { $metric }: 에포크 { $epoch }에서 한 번에 { FIXED($rise_percent, digits: 0) }% { $better ->
+finding-unstable = { $metric }: { axis-epoch } { $count }개에서 두 배 이상 오르내립니다({ SIGNIFICANT($low) }~{ SIGNIFICANT($high) }). 이런 곡선으로는 판정할 수 없습니다
+finding-late-step = { $metric }: { axis-epoch } { $epoch }에서 한 번에 { FIXED($rise_percent, digits: 0) }% { $better ->
     [higher] 떨어져
    *[lower] 올라
-} 마지막 에포크 { $count }개 동안 그대로입니다. 과대적합은 서서히 나타납니다
-finding-generalisation-limits = 검증이 훈련의 { FIXED($times, digits: 1) }배로 끝납니다. 모델의 크기가 아니라 일반화가 한계입니다. { $metric }: 에포크를 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
+} 마지막 { axis-epoch } { $count }개 동안 그대로입니다. 과대적합은 서서히 나타납니다
+finding-generalisation-limits = 검증이 훈련의 { FIXED($times, digits: 1) }배로 끝납니다. 모델의 크기가 아니라 일반화가 한계입니다. { $metric }: { axis-epochs } 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
     [higher] 높아질
    *[lower] 낮아질
 } 것으로 보입니다
-finding-onset-before-best = 검증은 에포크 { $onset_epoch }부터 잡음 안에서 평평합니다. 기록된 가장 좋은 값은 에포크 { $best_epoch }에 있습니다
+finding-onset-before-best = 검증은 { axis-epoch } { $onset_epoch }부터 잡음 안에서 평평합니다. 기록된 가장 좋은 값은 { axis-epoch } { $best_epoch }에 있습니다
 finding-other-losses = 여러 손실을 { $metric }(으)로 판정했습니다. 나머지가 과대적합일 확률: { $others }
 finding-rise = { $better ->
-    [higher] { $metric }: 가장 높았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 떨어졌습니다(하락폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
-   *[lower] { $metric }: 가장 낮았던 에포크 { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 올랐습니다(상승폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
+    [higher] { $metric }: 가장 높았던 { axis-epoch } { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 떨어졌습니다(하락폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
+   *[lower] { $metric }: 가장 낮았던 { axis-epoch } { ESTIMATE($onset_epoch, digits: 0) } 부근부터 끝까지 { ESTIMATE($rise_percent, digits: 1, unit: "%") } 올랐습니다(상승폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
 }
 finding-learns-on = { $since ->
     [level] 검증이 평평해진 뒤로 훈련은 검증보다 { FIXED($more_percent, digits: 1) }% 더 좋아졌습니다. 이제 와서 배우는 것은 새 데이터에 통하지 않습니다
@@ -275,21 +283,21 @@ finding-disagree = { $metric }: 그동안에도 { FIXED($gain_percent, digits: 1
 finding-too-few-epochs = { $metric }: { $likely ->
     [no] 더 나아질 수도 있습니다.
    *[yes] 끝에서도 아직 나아지고 있습니다.
-} 에포크를 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
+} { axis-epochs } 두 배로 늘리면 { ESTIMATE($ahead_percent, digits: 1, unit: "%") } 더 { $better ->
     [higher] 높아질
    *[lower] 낮아질
 } 것으로 보입니다(개선폭이 { SIGNIFICANT($limit_percent) }%를 넘을 확률 { PROBABILITY($probability) })
 finding-level = { $metric }: 더는 나아지지 않고 평평해졌습니다. { $end ->
     [best] 가장 좋은 값으로 끝나고
    *[worse] 가장 좋았을 때와 끝의 차이는 { ESTIMATE($rise_percent, digits: 1, unit: "%") }이고
-}, 에포크를 두 배로 늘려도 { $better ->
+}, { axis-epochs } 두 배로 늘려도 { $better ->
     [higher] 높아지는
    *[lower] 낮아지는
 } 폭은 최대 { FIXED($most_ahead_percent, digits: 1) }%입니다
 finding-solved = { $score }은(는) 만점이고, { $metric }은(는) 첫 값의 { PERCENT($share, digits: 2) }이므로, 더 낮아져도 바뀌는 답이 없습니다
 finding-no-training-curve = 훈련 곡선이 없으면 적절과 과대적합 직전을 구별할 수 없습니다
 finding-small-gap = 훈련과 검증이 { FIXED($gap_percent, digits: 1) }% 차이로 끝납니다. 과대적합의 징후가 없으므로 더 큰 모델이 나을 수도 있습니다
-finding-too-noisy = { $metric }: 값 { $count }개가 에포크마다 { FIXED($noise_percent, digits: 1) }%씩 출렁여, 가장 좋았을 때부터 끝까지의 변화가 불확실합니다: { ESTIMATE($rise_percent, digits: 1, unit: "%") }(과소적합 { PROBABILITY($underfit) }, 적절 { PROBABILITY($good) }, 과대적합 직전 { PROBABILITY($near_overfit) }, 과대적합 { PROBABILITY($overfit) })
+finding-too-noisy = { $metric }: 값 { $count }개가 { axis-epoch }마다 { FIXED($noise_percent, digits: 1) }%씩 출렁여, 가장 좋았을 때부터 끝까지의 변화가 불확실합니다: { ESTIMATE($rise_percent, digits: 1, unit: "%") }(과소적합 { PROBABILITY($underfit) }, 적절 { PROBABILITY($good) }, 과대적합 직전 { PROBABILITY($near_overfit) }, 과대적합 { PROBABILITY($overfit) })
 finding-runner-up = 확실하지 않습니다. { $verdict ->
     [underfit] { verdict-underfit }
     [good] { verdict-good }
@@ -307,8 +315,8 @@ finding-gap = { $side ->
     [better] 검증이 훈련보다 { FIXED($gap_percent, digits: 1) }% 좋은 값으로 끝납니다
    *[worse] 검증이 훈련보다 { FIXED($gap_percent, digits: 1) }% 나쁜 값으로 끝납니다
 }
-finding-recovered = 검증이 에포크 { $top_epoch } 부근에서 { FIXED($bump_percent, digits: 1) }% 나빠졌다가 되돌아왔습니다. 되돌아오는 언덕은 과대적합이 아닙니다(이중 하강)
-finding-spikes = 홀로 튀는 값 { $count }개는 추세에서 뺐습니다(에포크 { $epochs })
+finding-recovered = 검증이 { axis-epoch } { $top_epoch } 부근에서 { FIXED($bump_percent, digits: 1) }% 나빠졌다가 되돌아왔습니다. 되돌아오는 언덕은 과대적합이 아닙니다(이중 하강)
+finding-spikes = 홀로 튀는 값 { $count }개는 추세에서 뺐습니다({ axis-epoch } { $epochs })
 finding-lost = NaN 또는 무한대인 값 { $count }개를 뺐습니다
 finding-schedule-ended = 학습률이 일정에 따라 { SIGNIFICANT($rate) }에서 그 { PERCENT($share, digits: 1) }까지 내려갔으므로, 곡선이 평평한 것은 데이터가 아니라 학습률 일정 때문일 수 있습니다
 finding-too-little-capacity = 더 큰 모델 { $run }: 같은 행에서 검증 손실이 { ESTIMATE($lower_percent, digits: 1, unit: "%") } 더 낮습니다. 이 모델은 이 데이터에 너무 작습니다
@@ -397,7 +405,7 @@ read-text-column = { $column }: { $unit ->
    *[row] { $number }번째 행
 }의 값 { $value }: 숫자가 아니어서 이 열을 뺐습니다.
 read-not-whole = { $columns }: 정수가 아닌 행이 있어 행의 순서를 에포크로 셌습니다.
-read-diverged = { $metric }: 에포크 { $epoch }부터 끝까지 비어 있습니다. 발산한 것으로 보고 NaN으로 읽었습니다.
+read-diverged = { $metric }: { axis-epoch } { $epoch }부터 끝까지 비어 있습니다. 발산한 것으로 보고 NaN으로 읽었습니다.
 read-zeros = { $column }: 값 { $count }개가 규칙적으로 0입니다. 검증하지 않은 에포크로 봅니다.
 read-repeated = { $column }: 값 { $count }개가 같은 에포크나 스텝에 다시 기록되었습니다. 마지막 값을 씁니다.
 read-epoch-mean = { $column }: 에포크마다 배치별 손실이 여러 번 기록되었습니다. 그 평균을 씁니다.
@@ -422,20 +430,20 @@ read-steps-moved = 검증의 스텝은 훈련과 다르게 세어져 있어, 각
 
 ## Advice
 
-advice-choose-weights = 예측 클래스만 필요하면 마지막 가중치를, 확률이 필요하면 가장 좋았던 에포크의 가중치를 쓰세요
+advice-choose-weights = 예측 클래스만 필요하면 마지막 가중치를, 확률이 필요하면 가장 좋았던 { axis-epoch }의 가중치를 쓰세요
 advice-calibrate = 레이블 스무딩이나 온도 스케일링을 해 보거나, 여느 과대적합처럼 규제하세요
-advice-keep-best-weights = 가장 좋았던 에포크의 가중치를 쓰세요(조기 종료 후 되돌리기)
+advice-keep-best-weights = 가장 좋았던 { axis-epoch }의 가중치를 쓰세요(조기 종료 후 되돌리기)
 advice-more-rows-or-regularise = 행이 더 있으면 더 많은 행으로 훈련하고, 없으면 드롭아웃에 약한 L2 규제를 더하거나 모델을 줄여 보세요
-advice-train-longer = 더 훈련하세요. 에포크를 적어도 두 배로 늘리거나 학습률을 높이세요
+advice-train-longer = 더 훈련하세요. { axis-epochs } 적어도 두 배로 늘리거나 학습률을 높이세요
 advice-larger-model-if-level = 훈련도 평평해지면 더 큰 모델이나 더 약한 규제를 시도하세요
-advice-stop-here = 여기서 멈추세요. 에포크를 늘려도 훈련과 검증의 차이만 벌어집니다
+advice-stop-here = 여기서 멈추세요. { axis-epochs } 늘려도 훈련과 검증의 차이만 벌어집니다
 advice-more-rows-or-some-regularisation = 행을 늘리거나 적당히 규제하면 훈련에서만 나아지던 것이 검증에서도 나아질 수 있습니다
 advice-keep-model = 이 모델을 그대로 쓰세요
 advice-try-larger-model = 더 큰 모델을 시도해 보세요. 나아지지 않으면 이 크기로 충분합니다
 advice-use-other-model = 대신 { $run }을(를) 쓰세요
-advice-log-more-epochs = 더 많은 에포크 동안 훈련하거나 검증을 더 자주 기록하세요
+advice-log-more-epochs = 더 많은 { axis-epoch } 동안 훈련하거나 검증을 더 자주 기록하세요
 advice-keep-weights-before = 뛰어오르기 전의 가중치를 쓰세요
-advice-look-at-change = 그 에포크에 무엇이 바뀌었는지 찾아보세요. 학습률, 데이터, 다시 시작 등입니다
+advice-look-at-change = 그 { axis-epoch }에 무엇이 바뀌었는지 찾아보세요. 학습률, 데이터, 다시 시작 등입니다
 advice-stabilise-training = 학습률을 낮추거나 그레이디언트를 자르고, 입력에 NaN이나 극단적인 값이 있는지 살펴보세요
 advice-check-training = 모델이 훈련되고 있기는 한지 학습률, 레이블, 죽은 유닛을 살펴보세요
 advice-validate-on-more-rows = 더 많은 행으로 검증하거나 더 오래 훈련하세요. 지금은 잡음이 더 커서 변화가 보이지 않습니다

@@ -20,6 +20,7 @@ from gengap.diagnose.readers.console.training_signs import LEAST, is_training
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
 from gengap.diagnose.readers.table_layouts import WHOLE, LoggedColumn, build_log, last_series
 from gengap.diagnose.run_curves import Log, climbs
+from gengap.diagnose.verdict import Axis
 from gengap.text.catalog import Message
 
 
@@ -251,7 +252,7 @@ def _rises(column: Column | None) -> bool:
 
 
 def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -> list[Log]:
-    x, curves, notes = _axis(found, curves)
+    x, curves, notes, axis = _axis(found, curves)
     parts, more = divide(x, [PlacedCurve(curve.key, curve.rows, curve.values) for curve in curves])
     logs = []
     for number, part in enumerate(parts, 1):
@@ -271,14 +272,16 @@ def _logs(found: Collector, run: str, curves: list[Curve], other: list[Curve]) -
         names = [curve.name for curve in other]
         empty = [name for name, present in found.tables.has_value.items() if name and not present]
         log = build_log(found.rows.file, name, 0, logged, names, [*notes, *more], unassigned, empty)
-        logs.append(
-            replace(log, reader="text-table" if 2 * found.tables.tabular > found.rows.points else "console")
-        )
+        reader = "text-table" if 2 * found.tables.tabular > found.rows.points else "console"
+        logs.append(replace(log, reader=reader, axis=axis))
     return logs
 
 
-def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve], list[Message]]:
-    """Return each row's epoch, step or count, whichever places validation best, and the curves that it places."""
+def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve], list[Message], Axis]:
+    """Return each row's epoch, step or count, whichever places validation best, and the curves that it places.
+
+    The last value says whether steps are counted.
+    """
     judged = [curve for curve in curves if curve.key[0] == "validation"] or curves
     axes = {"epoch": found.rows.epoch, "step": found.rows.step, "count": found.rows.count}
     ranked = []
@@ -287,18 +290,19 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
         lost, total = _lost(x, judged)
         same = cells is found.rows.step and all(np.ptp(x[curve.rows]) == 0 for curve in judged)  # Iter [200/200]
         ranked.append((lost > 0.2 * total or (same and total > len(judged)), order, x))
-    bad, _, x = min(ranked, key=lambda each: each[:2])
+    bad, order, x = min(ranked, key=lambda each: each[:2])
+    axis: Axis = "step" if list(axes)[order] == "step" else "epoch"
     if bad:
-        return np.arange(len(found.rows.run), dtype=np.float64), curves, []
+        return np.arange(len(found.rows.run), dtype=np.float64), curves, [], "epoch"
     if any(_starts_in_epochs(found, x, curve) for curve in judged):
-        return np.arange(len(x), dtype=np.float64), curves, [Message("read-steps-of-epochs")]
+        return np.arange(len(x), dtype=np.float64), curves, [Message("read-steps-of-epochs")], "epoch"
     x = np.ceil(_with_begin(x))  # what is logged at 0.25 and at 1.0 belongs to the first epoch
     kept = []
     for curve in curves:
         usable = np.isfinite(x[curve.rows]) & (x[curve.rows] < WHOLE)
         if usable.any():
             kept.append(curve._replace(rows=curve.rows[usable], values=curve.values[usable]))
-    return x, kept, []
+    return x, kept, [], axis
 
 
 def _starts_in_epochs(found: Collector, x: np.ndarray, curve: Curve) -> bool:
