@@ -106,6 +106,12 @@ def test_a_mistake_is_one_clear_line(
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("words", [["--minutes", "0"], ["--plan", "absent.toml"], ["--column", "a=foo"]])
+def test_a_wrong_option_of_a_study_fails_before_the_libraries_load(words: list[str], tmp_path: Path) -> None:
+    done = gengap("study", "big.csv", *words, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == "" and "loading libraries" not in done.stderr
+
+
 def test_a_mistake_ends_the_process_with_its_status(tmp_path: Path) -> None:
     done = gengap("study", "nothing.csv", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")

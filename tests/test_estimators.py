@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import gengap
 from gengap import GengapClassifier, GengapRegressor, models
+from gengap.errors import UsageError
 
 # One batch an epoch makes the program that each new shape compiles half as long.
 QUICK: dict[str, Any] = {"units": (16,), "max_epochs": 150, "batch_size": 1_000, "learning_rate": 0.03}
@@ -151,6 +152,20 @@ def test_numbers_have_no_labels_to_smooth() -> None:
     smoothed = GengapRegressor(treatments=(models.LabelSmoothing(0.1),))
     with pytest.raises(ValueError, match="which is for classes only"):
         smoothed.fit(x, y)
+
+
+@pytest.mark.parametrize("words", [np.array(["yes", "no"] * 30), ["1", "no"] * 30, np.array(["no"] * 60, object)])
+def test_a_word_in_the_place_of_a_number_is_named_as_plain_text(words: Any) -> None:
+    x, y = make_regression(60, 2, random_state=0)
+    word = next(each for each in words if each != "1")
+    said = f"y holds '{word}'; expected numbers. For classes, use GengapClassifier"
+    with pytest.raises(UsageError, match=said):
+        GengapRegressor(**QUICK).fit(x, words)
+    table = pd.DataFrame({"a": x[:, 0], "b": words})
+    fitted = GengapClassifier(**QUICK).fit(x, y > 0)
+    for call in (lambda: GengapClassifier(**QUICK).fit(table, y > 0), lambda: fitted.predict(table.to_numpy())):
+        with pytest.raises(UsageError, match=f"X holds '{word}'; expected numbers. Encode words first"):
+            call()
 
 
 def test_a_skewed_target_is_learnt_as_its_logarithm() -> None:

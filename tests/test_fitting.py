@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import os
@@ -22,6 +23,7 @@ from gengap.data import rows as given
 from gengap.data.rows import to_rows
 from gengap.errors import GengapWarning, UsageError
 from gengap.models.backend import keras, symbolic_rows
+from gengap.train.keras_names import IN_GENGAP
 from gengap.train.stopping import Stopping
 
 random = np.random.default_rng(0)
@@ -209,6 +211,28 @@ def test_a_wrong_argument_is_named(options: dict[str, Any], said: str) -> None:
     arguments: dict[str, Any] = {"model": build(), "train": TRAIN, "validation": VALIDATION, "epochs": 1}
     with pytest.raises(UsageError, match=said):
         gengap.fit(**(arguments | options))
+
+
+def test_every_argument_of_keras_own_fit_has_an_answer() -> None:
+    theirs = set(inspect.signature(keras.Model.fit).parameters) - {"self"}
+    assert theirs - set(inspect.signature(gengap.fit).parameters) == set(IN_GENGAP)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"x": X, "y": Y, "epochs": 3}, r"arguments 'x', 'y'\. x=, y=: give train=\(x, y\)\.$"),
+        ({"validation_data": VALIDATION}, r"argument 'validation_data'\. .*: give validation=\(x, y\)\.$"),
+        (
+            {"verbose": 0, "epoch": 3},
+            r"verbose=: leave it out, nothing is printed\. epoch=: Did you mean 'epochs'\.$",
+        ),
+        ({"nonsense": 3}, r"gengap\.fit\(\) got unexpected keyword argument 'nonsense'\.$"),
+    ],
+)
+def test_an_argument_of_another_name_gets_the_right_one(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        gengap.fit(build(), **options)
 
 
 def test_callbacks_may_come_from_a_generator() -> None:

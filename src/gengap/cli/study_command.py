@@ -15,6 +15,7 @@ from gengap.cli.plain_warnings import plain_warnings
 from gengap.cli.shared_options import PLAN_HELP, Json, SourceArgument
 from gengap.options.command_line import print_json, spec_of, with_options_of
 from gengap.options.study_options import DataSpec, RunSpec
+from gengap.presets import load_plan
 
 
 @with_options_of(DataSpec, RunSpec)
@@ -33,6 +34,8 @@ def study(
 
     PLAN says which models. The results are saved in a folder; the same command again resumes.
     """
+    data, run = spec_of(DataSpec, options), spec_of(RunSpec, options)
+    load_plan(plan)  # so that a wrong plan fails before libraries load
     typer.echo(f"gengap {__version__}: loading libraries, then reading the table", err=True)
     from rich.console import Console
 
@@ -41,8 +44,8 @@ def study(
     from gengap.study import study as run_study
     from gengap.study.provenance import default_study_folder
 
-    folder = Path(options["out"] or default_study_folder(source, plan, options["model"]))
-    data, run = spec_of(DataSpec, options), spec_of(RunSpec, options, out=folder)
+    folder = Path(run.out or default_study_folder(source, plan, run.model))
+    run = RunSpec.of(run, out=folder)
     page = _live_page(folder) if open_page else contextlib.nullcontext()
     with interrupt_message(), plain_warnings(), page, Terminal(verbose=verbose) as terminal:
         found = run_study(source, plan, data=data, run=run, display=terminal)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,8 @@ class NetworkEstimator(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the network's outputs (n, outputs) float64 on rows (n, features) as `fit` takes them."""
         check_is_fitted(self)
-        x = self._prepared(validate_data(self, X, reset=False, dtype=np.float64))
+        with _words_named({"X": X}):
+            x = self._prepared(validate_data(self, X, reset=False, dtype=np.float64))
         size, parts = (BLOCK if len(x) <= BLOCK else ROWS_AT_ONCE), []
         for start in range(0, len(x), size):
             part = x[start : start + size]
@@ -168,15 +170,47 @@ class NetworkEstimator(BaseEstimator):
         super().__setstate__(state)
 
 
+WORDS_HINT = {
+    "X": "Encode words first, such as with skrub.tabular_pipeline(estimator); gengap.study does it itself",
+    "y": "For classes, use GengapClassifier",
+}
+
+
+@contextmanager
+def _words_named(values: Mapping[str, Any]) -> Iterator[None]:
+    """Say which word is in the place of a number, if scikit-learn refuses values for it."""
+    try:
+        yield
+    except ValueError:
+        for name, each in values.items():
+            if (word := _first_word(each)) is not None:
+                raise UsageError(f"{name} holds {shown(word)}; expected numbers. {WORDS_HINT[name]}") from None
+        raise
+
+
+def _first_word(values: Any) -> str | None:
+    """Return the first text that is no number."""
+    for each in np.asarray(values, dtype=object).flat:
+        if isinstance(each, str):
+            try:
+                float(each)
+            except ValueError:
+                return each
+    return None
+
+
 def validate_rows(
     estimator: NetworkEstimator,
     X: Any,
     y: Any,
     sample_weight: Any,
-    **options: Any,
+    *,
+    y_numeric: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return X, y and weights as arrays, without the rows of weight 0."""
-    X, y = validate_data(estimator, X, y, dtype=np.float64, ensure_min_samples=2, **options)
+    with _words_named({"X": X} | ({"y": y} if y_numeric else {})):
+        X, y = validate_data(estimator, X, y, dtype=np.float64, ensure_min_samples=2, y_numeric=y_numeric)
+        y = y.astype(np.float64) if y_numeric else y
     y = column_or_1d(y, warn=True)
     if sample_weight is None:
         return X, y, None
@@ -339,7 +373,7 @@ class GengapRegressor(RegressorMixin, NetworkEstimator):
             ValueError: If there are fewer than two rows, or if a value is missing or not a number.
         """
         X, y, weights = validate_rows(self, X, y, sample_weight, y_numeric=True)
-        self._train(X, y.astype(np.float64), weights, Regression(), None)
+        self._train(X, y, weights, Regression(), None)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -15,6 +15,7 @@ from gengap.history import History
 from gengap.models import backend
 from gengap.options.spec import Precision
 from gengap.train import keras_backend
+from gengap.train.keras_names import explain_keras_names
 from gengap.train.types import TrainConfig, TrainResult
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 OWN_STEPS = ("train_step", "test_step", "make_train_function", "make_test_function", "fit", "evaluate")
 
 
+@explain_keras_names
 def fit(
     model: keras.Model,
     train: Any,
@@ -100,11 +102,11 @@ def fit(
     result, why_slower = train_model(model, rows, held_out, config)
     if why_slower is not None:
         message = f"gengap.fit trains by Keras' own loop, with the same history but slower: {why_slower}"
-        warnings.warn(message, GengapWarning, stacklevel=2)
+        warnings.warn(message, GengapWarning, stacklevel=3)
     if result.stopped == "diverged":
         why = _why_not_finite({"train": rows, "validation": held_out})
         message = f"{run}: training ended in epoch {result.history.epochs}: the loss is no longer finite. {why}"
-        warnings.warn(message, GengapWarning, stacklevel=2)
+        warnings.warn(message, GengapWarning, stacklevel=3)
     return result.history
 
 
