@@ -219,8 +219,8 @@ def table_outcome(name: str, plan: str, minutes: float | None, out: Path, python
     covers = middle - reach[0] <= losses["gengap"] <= middle + reach[1]
     best = min(others.values(), key=lambda each: float(each.mean()))
     differences = (ours - best) / best.mean()
-    middle, reach_of_rows = differences.mean(), 1.645 * differences.std() / len(ours) ** 0.5
-    return TableOutcome(losses, (middle - reach_of_rows, middle + reach_of_rows), run, covers, seconds)
+    above, error = float(differences.mean()), 1.645 * float(differences.std()) / len(ours) ** 0.5
+    return TableOutcome(losses, (above - error, above + error), run, covers, seconds)
 
 
 def summary(outcomes: dict[str, TableOutcome]) -> Section:

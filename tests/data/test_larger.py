@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 import gengap
-from gengap.data import preparation as larger
 from gengap.data import stored_rows as stored
 from gengap.data.rows import Rows
 from gengap.data.stored_rows import StoredRows
@@ -112,7 +111,7 @@ def test_the_same_table_is_stored_once_and_a_changed_one_again(cache: Path) -> N
 def test_what_nobody_used_for_long_is_removed(cache: Path) -> None:
     gengap.load(table(), target="y", memory=TINY)
     (kept,) = cache.iterdir()
-    old = kept.stat().st_mtime - (larger.UNUSED_DAYS + 1) * 86_400
+    old = kept.stat().st_mtime - (stored.UNUSED_DAYS + 1) * 86_400
     os.utime(kept, (old, old))
     gengap.load(table(), target="y", memory=TINY, seed=1)
     assert len(list(cache.iterdir())) == 1

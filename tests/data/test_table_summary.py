@@ -102,7 +102,9 @@ def tables() -> list[TableSummary]:
         load(base.assign(l1=[f"({i}.5)" if i % 3 else f"{i}.5" for i in range(400)]), target=name)
         for name in ("y", "l1")
     ]
-    on_disk = msgspec.structs.replace(last[0].table, notes=(on_disk_note(9_000_000, 200_000), DECIMAL_COMMA))
+    on_disk = msgspec.structs.replace(
+        last[0].table, notes=(on_disk_note(9_000_000, 200_000, 200_000), DECIMAL_COMMA)
+    )
     return [*(each.table for each in (*found, *last)), on_disk]
 
 

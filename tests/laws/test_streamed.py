@@ -31,7 +31,7 @@ def kept(rows: tuple[Rows, Rows], tmp_path_factory: pytest.TempPathFactory) -> S
     path = tmp_path_factory.mktemp("stored") / "a.rows"
     x, y = rows[0].x, rows[0].y
     nothing = StoredStatistics(np.zeros(28, np.float32), np.ones(28, np.float32), np.zeros(2, np.int64))
-    write_stored_rows(path, [(x[:100], y[:100]), (x[100:], y[100:])], len(x), lambda: nothing, 0)
+    write_stored_rows(path, [Rows(x[:100], y[:100]), Rows(x[100:], y[100:])], lambda: nothing, 0, len(x))
     return open_stored_rows(path)[0]
 
 

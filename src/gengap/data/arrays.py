@@ -15,20 +15,23 @@ from gengap.data.array_groups import ArrayGroups, find_groups
 from gengap.data.dataset import Dataset
 from gengap.data.encoding import Encoding
 from gengap.data.images import ImageForm, check_classes, image_classes, read_image_folder
-from gengap.data.rows import MAX_STRATA, Rows, list_arrays, to_rows
+from gengap.data.loader_rows import store_batches
+from gengap.data.rows import MAX_STRATA, Rows, check_finite, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random, split_by_group
+from gengap.data.stored_rows import StoredRows, first_rows
 from gengap.data.table_summary import TableSummary
 from gengap.data.texts import check_no_texts, is_text, vectorise, words_of
 from gengap.data.units import Units
 from gengap.errors import SourceError, UsageError, reason
-from gengap.files.limits import check_archive
+from gengap.files.limits import check_archive, machine_memory
 from gengap.options.study_options import DataSpec
 from gengap.tasks import OwnLoss
 from gengap.text.catalog import Message
 
 NPZ_PARTS = {"x": ("x", "X"), "y": ("y",), "sample_weight": ("sample_weight",)}
-NOT_FOR_ARRAYS = ("target", "task", "time", "keep", "weight", "class_weight", "column", "memory")
+NOT_FOR_ARRAYS = ("target", "task", "time", "keep", "weight", "class_weight", "column")
+LOADER_SHARE = 8  # of the memory: joining batches and two trials at once copy rows, to about six times their size
 EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader, an .npz file with x and y, or a folder of images"
 
 
@@ -99,8 +102,7 @@ def load_given_rows(
         if path is not None and images is not None and held_out.is_dir():
             check_classes(path, held_out)
         validation, _ = _read(held_out, images, None)
-    rows, batch = to_rows("the rows", source, texts=True)
-    rows = rows if spec.rows is None else rows.map(lambda array: array[: spec.rows])
+    rows, batch = _in_memory_or_stored(source, spec, seed)
     known = find_groups(groups, spec.group, path)
     origin = str(path) if path is not None else _kind(source)
     name = short_name(str(path)) if path is not None else "arrays"
@@ -117,10 +119,34 @@ def load_given_rows(
     return _with_tokens(replace(given, validation=held_out, units=known and known.units()), texts)
 
 
+def _in_memory_or_stored(source: Any, spec: DataSpec, seed: int) -> tuple[Rows, int | None]:
+    """Return rows, and the size of a loader's batches. Rows of a large loader are kept on disk."""
+    most = machine_memory() / LOADER_SHARE if spec.memory is None else spec.memory * 2**30
+    rows, batch = to_rows(
+        "the rows",
+        source,
+        texts=True,
+        most=spec.rows,
+        most_bytes=most,
+        store=lambda batches: store_batches("the rows", batches, seed),
+    )
+    if spec.memory is not None and batch is None:
+        raise UsageError("memory: for tables and loaders only, and these rows are in memory. Leave it out")
+    return rows, batch
+
+
 def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None, seed: int) -> GivenRows:
     """Split the training rows into training, validation and test."""
     rows = given.train
-    sizes, labels = SplitSizes.of(spec, len(rows)), _labels(rows)
+    sizes = SplitSizes.of(spec, len(rows))
+    if isinstance(rows, StoredRows):
+        if groups is not None:
+            raise UsageError(
+                f"{groups.name}: rows that are kept on disk can't be split by groups. Give validation rows, raise "
+                "--memory (memory=), or use fewer rows"
+            )
+        return _split_stored(given, rows, sizes, seed)
+    labels = _labels(rows)
     if groups is None:
         parts = split_at_random(labels, len(rows), sizes, seed, given.origin)
         split = Message("table-split-random" if labels is None else "table-split-stratified", {"seed": seed})
@@ -138,22 +164,21 @@ def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None, seed: i
     return replace(found, test=test, test_units=groups and groups.units(parts[2]))
 
 
-def _check_finite(part: str, rows: Rows) -> None:
-    """Check that all features are finite. Raises UsageError, which names the first row that is not."""
-    for array in list_arrays(rows.x):
-        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
-            row = int((~finite).reshape(len(array), -1).any(axis=1).argmax())
-            raise UsageError(
-                f"{part}: x has {(~finite).sum():,} values that are NaN or infinite, the first in row {row} "
-                "(from 0). Replace them, or leave out their rows"
-            )
+def _split_stored(given: GivenRows, rows: StoredRows, sizes: SplitSizes, seed: int) -> GivenRows:
+    """Split rows that are on disk in random order: the last ones validate and test."""
+    kept = sizes.train_rows(len(rows), given.origin)
+    train, validation = rows.first(kept), rows.read([kept], [sizes.validation])
+    test = rows.read([kept + sizes.validation], [sizes.test]) if sizes.test else None
+    split = Message("table-split-random", {"seed": seed})
+    return replace(given, train=train, validation=validation, test=test, split=split)
 
 
 def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
-    _check_finite("the rows", rows.train)
-    _check_finite("validation", rows.validation)
+    if not isinstance(rows.train, StoredRows):  # they were checked while they were stored
+        check_finite("the rows", rows.train)
+    check_finite("validation", rows.validation)
     if texts is None:
-        check_no_texts(rows.train)
+        check_no_texts(first_rows(rows.train))
         return rows
     parts = (rows.train, rows.validation, *([rows.test] if rows.test else []))
     train, validation, *test = vectorise(parts, texts)
@@ -180,8 +205,14 @@ def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
         validation_units=rows.units,
         test_units=rows.test_units,
         test_digest=_digest(rows.test),
-        table=TableSummary(split=rows.split, columns=(), repeated={}),
+        table=TableSummary(split=rows.split, columns=(), repeated={}, notes=_notes(rows.train)),
     )
+
+
+def _notes(train: Rows) -> tuple[Message, ...]:
+    if not isinstance(train, StoredRows):
+        return ()
+    return (Message("rows-on-disk", {"rows": len(train), "fitted": train.sample_rows}),)
 
 
 def _digest(rows: Rows | None) -> str:
@@ -228,8 +259,9 @@ def _kind(source: Any) -> str:
 
 
 def _check_equal(rows: Rows, other: Rows) -> None:
+    few = first_rows(rows)
     for part in ("x", "y"):
-        shapes = [[array.shape[1:] for array in list_arrays(getattr(each, part))] for each in (rows, other)]
+        shapes = [[array.shape[1:] for array in list_arrays(getattr(each, part))] for each in (few, other)]
         if shapes[0] != shapes[1]:
             raise UsageError(
                 f"{part} has rows of the shapes {shapes[0]} for training and {shapes[1]} for validation; expected "

@@ -8,12 +8,9 @@ the same split is stored once.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -24,20 +21,24 @@ from gengap.data.column_kinds import ColumnsFound, find_formats, fit_encoding, i
 from gengap.data.encoding import Encoding, RawTable, collect_columns
 from gengap.data.rows import Rows
 from gengap.data.sources.source import Source
-from gengap.data.stored_rows import SAMPLE_ROWS, StoredStatistics, open_stored_rows, write_stored_rows
+from gengap.data.stored_rows import (
+    SAMPLE_ROWS,
+    StoredStatistics,
+    make_room,
+    open_stored_rows,
+    stored_path,
+    write_stored_rows,
+)
 from gengap.data.table_summary import count_repeated_rows, repeated_by_chance
 from gengap.data.value_formats import FormatFound, UnreadableValueError
 from gengap.errors import BadRowError, DataError
-from gengap.files.user_cache import cache_folder
-from gengap.files.writing import explain_write_errors
 from gengap.options.study_options import DataSpec
 from gengap.tasks import AnyTask
 from gengap.text.catalog import Message
 
 STRETCH_ROWS = 10_000  # neighbouring rows, which show a numbering: a sample has gaps
 SAMPLE_BYTES = 1 << 28
-UNUSED_DAYS = 30  # stored rows that are unused for longer are removed when others are stored
-FORMAT = 1  # version of the stored file and of its shuffling
+FORMAT = 2  # version of the stored file and of its shuffling
 
 
 class PreparedTable(NamedTuple):
@@ -140,16 +141,16 @@ def prepare_large_table(
     digest = hashlib.sha256(msgspec.json.encode(identity))
     digest.update(train.tobytes())
     digest.update(task.strata(y).tobytes())
-    path = cache_folder() / "stored" / f"{digest.hexdigest()[:24]}.rows"
+    path = stored_path(digest)
     try:
         stored, statistics = open_stored_rows(path)
         os.utime(path)  # the oldest are those that are unused for longest
     except (OSError, ValueError):
-        _make_room(path.parent)
+        make_room(path.parent)
         is_train = np.zeros(len(y), bool)
         is_train[train] = True
         blocks = passing.blocks(read.batches(), is_train, y, task, source.origin)
-        write_stored_rows(path, blocks, len(train), passing.statistics, seed=0)
+        write_stored_rows(path, blocks, passing.statistics, seed=0, rows=len(train))
         stored, statistics = open_stored_rows(path)
     validation, test = (
         Rows((encoding.encode(raw) - statistics.mean) / statistics.scale, task.encoded(y[part]))
@@ -169,7 +170,7 @@ def prepare_large_table(
         test,
         dict(zip(source.columns, read.missing.tolist(), strict=True)),
         {part: count for part, count in repeated if count},
-        (on_disk_note(len(stored), len(sample)), *found.notes),
+        (on_disk_note(len(stored), len(sample), stored.sample_rows), *found.notes),
         test_keys=others[1].keys(np.arange(len(others[1])), others[1].names),
     )
 
@@ -191,19 +192,15 @@ def _find_columns(stretch: RawTable, sample: RawTable, others: Sequence[RawTable
     return found._replace(dropped=found.dropped | dict.fromkeys(numberings, "identifier"))
 
 
-def _make_room(place: Path) -> None:
-    """Create the folder, and remove what is unused for long from it."""
-    with explain_write_errors(place):
-        place.mkdir(parents=True, exist_ok=True)
-    for old in place.glob("*.rows"):
-        with contextlib.suppress(OSError):
-            if time.time() - old.stat().st_mtime > UNUSED_DAYS * 86_400:
-                old.unlink()
+def on_disk_note(rows: int, sampled: int, fitted: int) -> Message:
+    """Return the note on a table whose training rows are on disk.
 
-
-def on_disk_note(rows: int, sampled: int) -> Message:
-    """Return the note on a table whose `rows` training rows are on disk; `sampled` of them were looked at."""
-    return Message("table-on-disk", {"rows": rows, "sampled": sampled, "fitted": min(SAMPLE_ROWS, rows)})
+    Args:
+        rows: Number of training rows.
+        sampled: Number of rows that the kinds of columns were found from.
+        fitted: Number of rows that baselines are fitted to.
+    """
+    return Message("table-on-disk", {"rows": rows, "sampled": sampled, "fitted": fitted})
 
 
 class _TablePass:
@@ -271,8 +268,8 @@ class _RunningStatistics:
         y: np.ndarray,
         task: AnyTask,
         origin: str,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield features and targets of the rows where `here` is true, by blocks."""
+    ) -> Iterator[Rows]:
+        """Yield features and targets of the training rows, by blocks."""
         for first, batch in batches:
             rows = np.flatnonzero(is_train[first : first + len(batch)])
             if len(rows):
@@ -283,7 +280,7 @@ class _RunningStatistics:
                     row = first + int(rows[error.row]) + 1
                     raise BadRowError(origin, row, error.column, error.problem, error.hint) from None
                 self._add(x, raw.keys(np.arange(len(raw)), self._encoding.columns))
-                yield x, task.encoded(y[first + rows])
+                yield Rows(x, task.encoded(y[first + rows]))
 
     def _add(self, x: np.ndarray, keys: np.ndarray) -> None:
         if not self._rows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,17 @@ def list_arrays(value: Any) -> list[Any]:
     return found
 
 
+def check_finite(part: str, rows: Rows) -> None:
+    """Check that all features are finite. Raises UsageError, which names the first row that is not."""
+    for array in list_arrays(rows.x):
+        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+            row = int((~finite).reshape(len(array), -1).any(axis=1).argmax())
+            raise UsageError(
+                f"{part}: x has {(~finite).sum():,} values that are NaN or infinite, the first in row {row} "
+                "(from 0). Replace them, or leave out their rows"
+            )
+
+
 def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
     """Draw a share of the rows with a seed. Smaller shares are subsets of larger ones; classes keep their shares.
 
@@ -120,7 +132,16 @@ def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
     return rows.map(lambda array: array[chosen])
 
 
-def to_rows(name: str, data: Any, floats: str = "float32", *, texts: bool = False) -> tuple[Rows, int | None]:
+def to_rows(
+    name: str,
+    data: Any,
+    floats: str = "float32",
+    *,
+    texts: bool = False,
+    most: int | None = None,
+    most_bytes: float | None = None,
+    store: Callable[[Iterator[Rows]], Rows] | None = None,
+) -> tuple[Rows, int | None]:
     """Return data as rows, and the size of its batches if it has any.
 
     Args:
@@ -130,33 +151,54 @@ def to_rows(name: str, data: Any, floats: str = "float32", *, texts: bool = Fals
             `keras.utils.PyDataset` or other iterable of such batches, which is read once.
         floats: The type of floating point numbers.
         texts: Whether x may hold texts.
+        most: The most rows to use: the first ones.
+        most_bytes: The most bytes of batches that are joined in memory. Default: `MAX_BYTES`.
+        store: Function that returns the rows of batches that need more. Default: they are refused.
 
     Raises:
         UsageError: It is none of these, has no end, or holds values that are no numbers.
     """
     if isinstance(data, Rows):
-        return data, None
+        return _first(data, most), None
     if _is_pair(data):
-        return _rows(name, data, floats, texts), None
+        return _first(_rows(name, data, floats, texts), most), None
     if isinstance(data, (str, bytes, dict)) or hasattr(data, "shape") or hasattr(data, "columns"):
         raise UsageError(f"{name} is a {type(data).__name__}; expected {EXPECTED}")
-    found, read = [], 0
-    for batch in _batches(name, data):
-        found.append(_rows(f"{name}, batch {len(found)}", batch, floats, texts))
-        read += sum(part.nbytes for part in _flat(found[-1]))
-        if _may_be_endless(data, len(found), read):
+    most_bytes = MAX_BYTES if most_bytes is None else most_bytes
+    batches, found, read = _read_batches(name, data, floats, texts, most), [], 0
+    for batch in batches:
+        found.append(batch)
+        read += sum(part.nbytes for part in _flat(batch))
+        if read > most_bytes and store is not None:
+            return store(chain(found, batches)), len(found[0])
+        if read > most_bytes:
             raise UsageError(
-                f"{name} gave {len(found):,} batches, {read / 2**30:.2g} GB, and does not say how many there are: "
-                "it may have no end. If it has one, give a list of batches, or an object with a length (__len__)"
-            )
-        if read > MAX_BYTES:
-            raise UsageError(
-                f"{name} has more than {MAX_BYTES / 2**30:g} GB of batches, which are read into memory once. Give "
-                "fewer rows, or train by Keras' own fit with gengap.callbacks.Monitor"
+                f"{name} has more than {most_bytes / 2**30:.2g} GB of batches, which are read into memory once. "
+                "Give fewer rows, or train by Keras' own fit with gengap.callbacks.Monitor"
             )
     if not found:
         raise UsageError(f"{name} has no batches; expected {EXPECTED}. An iterator can be read only once")
     return _join_batches(name, found), len(found[0])
+
+
+def _first(rows: Rows, most: int | None) -> Rows:
+    return rows if most is None else rows.map(lambda array: array[:most])
+
+
+def _read_batches(name: str, data: Any, floats: str, texts: bool, most: int | None) -> Iterator[Rows]:
+    """Yield the batches of a loader as rows, at most `most` of them. Raises UsageError if it may have no end."""
+    left, read = most, 0
+    for number, batch in enumerate(_batches(name, data)):
+        rows = _first(_rows(f"{name}, batch {number}", batch, floats, texts), left)
+        read += sum(part.nbytes for part in _flat(rows))
+        if _may_be_endless(data, number + 1, read):
+            raise UsageError(
+                f"{name} gave {number + 1:,} batches, {read / 2**30:.2g} GB, and does not say how many there are: "
+                "it may have no end. If it has one, give a list of batches, or an object with a length (__len__)"
+            )
+        yield rows
+        if left is not None and (left := left - len(rows)) <= 0:
+            return
 
 
 def _may_be_endless(data: Any, batches: int, read: int) -> bool:

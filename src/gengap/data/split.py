@@ -52,6 +52,13 @@ class SplitSizes(NamedTuple):
         options = tuple(f"--{name}" for name in ("train", "validation", "test") if getattr(spec, name))
         return cls(spec.train, validation, spec.test, options)
 
+    def train_rows(self, rows: int, origin: str) -> int:
+        """Return how many of `rows` rows train. Raises TooFewRowsError if a part gets too few."""
+        train = self.train or rows - self.test - self.validation
+        if train < MIN_ROWS or self.validation < MIN_ROWS or train + self.validation + self.test > rows:
+            raise _too_few_rows(origin, rows, self)
+        return train
+
 
 class Split(NamedTuple):
     """The row numbers of training, validation and test, how they were found, and the dates that split them."""
@@ -121,9 +128,7 @@ def split_at_random(
     """
     from sklearn.model_selection import train_test_split
 
-    train = sizes.train or rows - sizes.test - sizes.validation
-    if train < MIN_ROWS or sizes.validation < MIN_ROWS or train + sizes.validation + sizes.test > rows:
-        raise _too_few_rows(origin, rows, sizes)
+    train = sizes.train_rows(rows, origin)
     left = np.arange(rows)
     test_rows = left[:0]
     try:

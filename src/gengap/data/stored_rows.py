@@ -6,53 +6,82 @@ whatever order the table was.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from gengap.data.rows import Rows, nested_subset
+from gengap.data.rows import Rows, list_arrays, map_arrays, nested_subset
 from gengap.errors import WriteError
-from gengap.files.writing import atomic_write
+from gengap.files.user_cache import cache_folder
+from gengap.files.writing import atomic_write, explain_write_errors
 
 BUCKET_BYTES = 1 << 26  # shuffled in memory at once
+UNUSED_DAYS = 30  # stored rows that are unused for longer are removed when others are stored
+BUCKETS = 128  # for rows whose number is not known
 SAMPLE_ROWS = 200_000  # of stored rows, for methods that need all rows in memory
+SAMPLE_BYTES = 1 << 28  # of such a sample
+FEW = 1_000  # rows that show shapes and types
 
 
 class ArrayPlace(NamedTuple):
-    """Where an array begins in the file, and the shape of a row."""
+    """Where an array begins in the file, its type, and the shape of a row."""
 
     offset: int
+    dtype: np.dtype[Any]
     shape: tuple[int, ...]
+
+    @property
+    def row_bytes(self) -> int:
+        """Size of a row in bytes."""
+        return self.dtype.itemsize * math.prod(self.shape)
+
+    def shaped_like(self, output_shape: Sequence[int | None]) -> ArrayPlace:
+        """Return targets (n,) as (n, 1) for one output; see `Rows.shaped_like`."""
+        return self._replace(shape=(1,)) if not self.shape and tuple(output_shape[1:]) == (1,) else self
 
 
 class StoredRows(Rows):
-    """Training rows in a file, float32, in random order.
+    """Training rows in a file, in random order.
 
     The file is read and not memory-mapped, because mapped pages count as memory of this process. Code that knows
-    only `Rows` works too: `x` and `y` read all rows, each time.
+    only `Rows` works too: `x`, `y` and `weights` read all rows, each time.
+
+    Attributes:
+        path: The file.
+        rows: How many rows it has.
+        places: Where the features, the targets and the weights are: each an `ArrayPlace`, or a list, tuple or dict
+            of them. Without weights the last one is None.
     """
 
     path: Path
     rows: int
-    places: tuple[ArrayPlace, ArrayPlace]  # of the features and the targets
+    places: tuple[Any, Any, Any]
 
-    def __init__(self, path: Path, rows: int, places: tuple[ArrayPlace, ArrayPlace]) -> None:
+    def __init__(self, path: Path, rows: int, places: tuple[Any, Any, Any]) -> None:
         vars(self).update(path=path, rows=rows, places=places)
 
     @property
-    def x(self) -> np.ndarray:  # pyright: ignore[reportIncompatibleVariableOverride]  # frozen: nobody sets it
+    def x(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # frozen: nobody sets it
         """All features."""
         return self.read([0], [self.rows]).x
 
     @property
-    def y(self) -> np.ndarray:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def y(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """All targets."""
         return self.read([0], [self.rows]).y
+
+    @property
+    def weights(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """All weights, or None."""
+        return None if self.places[2] is None else self.read([0], [self.rows]).weights
 
     def __len__(self) -> int:
         return self.rows
@@ -60,24 +89,34 @@ class StoredRows(Rows):
     @property
     def row_bytes(self) -> int:
         """Size of a row in bytes."""
-        return 4 * sum(math.prod(part.shape) for part in self.places)
+        return sum(place.row_bytes for place in list_arrays(list(self.places)))
+
+    @property
+    def sample_rows(self) -> int:
+        """How many rows `sample_in_memory` returns."""
+        return min(SAMPLE_ROWS, max(SAMPLE_BYTES // self.row_bytes, 1), self.rows)
 
     def first(self, rows: int) -> StoredRows:
         """Return the first `rows` rows, a random sample of all."""
         return StoredRows(self.path, min(rows, self.rows), self.places)
 
+    def with_targets(self, y: Any) -> StoredRows:
+        """Return the rows with their targets nested in another way: `y` holds the same places."""
+        return StoredRows(self.path, self.rows, (self.places[0], y, self.places[2]))
+
     def read(self, starts: Sequence[int], sizes: Sequence[int]) -> Rows:
         """Return blocks of rows, joined. A block that reaches the end continues at the first row."""
         with self.path.open("rb", buffering=0) as file:
-            return Rows(*(self._blocks(file, part, starts, sizes) for part in self.places))
+            read = partial(self._blocks, file, starts, sizes)
+            return Rows(*(map_arrays(read, part) for part in self.places))
 
-    def _blocks(self, file: IO[bytes], part: ArrayPlace, starts: Sequence[int], sizes: Sequence[int]) -> np.ndarray:
-        found = np.empty((sum(sizes), *part.shape), np.float32)
-        done, a_row = 0, 4 * math.prod(part.shape)
+    def _blocks(self, file: IO[bytes], starts: Sequence[int], sizes: Sequence[int], part: ArrayPlace) -> np.ndarray:
+        found = np.empty((sum(sizes), *part.shape), part.dtype)
+        done = 0
         for start, size in zip(starts, sizes, strict=True):
             before = min(size, self.rows - start)
             for at, count in ((start, before), (0, size - before)):
-                file.seek(part.offset + at * a_row)
+                file.seek(part.offset + at * part.row_bytes)
                 _fill(file, found[done : done + count])
                 done += count
         return found
@@ -93,10 +132,15 @@ def _fill(file: IO[bytes], rows: np.ndarray) -> None:
 
 
 def sample_in_memory(rows: Rows) -> Rows:
-    """Return the rows in memory; of stored ones a random sample of `SAMPLE_ROWS`."""
-    if not isinstance(rows, StoredRows):
-        return rows
-    return rows.read([0], [min(SAMPLE_ROWS, rows.rows)])
+    """Return the rows in memory; of stored ones a random sample of `SAMPLE_ROWS`, or fewer if they are large."""
+    return first_rows(rows, rows.sample_rows) if isinstance(rows, StoredRows) else rows
+
+
+def first_rows(rows: Rows, most: int = FEW) -> Rows:
+    """Return the first rows in memory."""
+    if isinstance(rows, StoredRows):
+        return rows.read([0], [min(most, len(rows))])
+    return rows.map(lambda array: array[:most])
 
 
 def take_share(rows: Rows, share: float, seed: int) -> Rows:
@@ -104,6 +148,21 @@ def take_share(rows: Rows, share: float, seed: int) -> Rows:
     if not isinstance(rows, StoredRows):
         return nested_subset(rows, share, seed)
     return rows.first(max(round(share * len(rows)), 1))
+
+
+def stored_path(digest: Any) -> Path:
+    """Return the file of rows with this hash (of `hashlib`), in the folder for all stored rows."""
+    return cache_folder() / "stored" / f"{digest.hexdigest()[:24]}.rows"
+
+
+def make_room(place: Path) -> None:
+    """Create the folder, and remove what is unused for long from it."""
+    with explain_write_errors(place):
+        place.mkdir(parents=True, exist_ok=True)
+    for old in place.glob("*.rows"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > UNUSED_DAYS * 86_400:
+                old.unlink()
 
 
 class StoredStatistics(NamedTuple):
@@ -114,86 +173,125 @@ class StoredStatistics(NamedTuple):
     repeated: np.ndarray
 
 
-def open_stored_rows(path: Path) -> tuple[StoredRows, StoredStatistics]:
-    """Open what `write_stored_rows` wrote. Raises OSError or ValueError for a missing or damaged file."""
+def open_stored_rows(path: Path, like: Rows | None = None) -> tuple[StoredRows, StoredStatistics]:
+    """Open what `write_stored_rows` wrote.
+
+    Args:
+        path: The file.
+        like: Rows that are nested as the stored ones are. Default: one array of features and one of targets.
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: It is damaged.
+    """
     with path.open("rb") as file:
         statistics = StoredStatistics(*(np.load(file, allow_pickle=False) for _ in StoredStatistics._fields))
-        found, rows = [], 0
-        for _ in ("y", "x"):
+        found, rows, size = [], 0, path.stat().st_size
+        while file.tell() < size:
             np.lib.format.read_magic(file)
-            (rows, *shape), _, _ = np.lib.format.read_array_header_1_0(file)
-            found.append(ArrayPlace(file.tell(), tuple(shape)))
-            file.seek(4 * rows * math.prod(shape), 1)
-        if file.tell() != path.stat().st_size:
+            (rows, *shape), _, dtype = np.lib.format.read_array_header_1_0(file)
+            found.append(ArrayPlace(file.tell(), dtype, tuple(shape)))
+            file.seek(rows * found[-1].row_bytes, 1)
+        if file.tell() != size:
             raise ValueError(f"{path}: the file is cut off")
-    y, x = found
-    return StoredRows(path, rows, (x, y)), statistics
+    arrays = iter(found)
+    parts = (0, 0, None) if like is None else (like.x, like.y, like.weights)
+    x, y, weights = (map_arrays(lambda _: next(arrays), part) for part in parts)
+    return StoredRows(path, rows, (x, y, weights)), statistics
 
 
 def write_stored_rows(
     path: Path,
-    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
-    rows: int,
+    blocks: Iterable[Rows],
     statistics: Callable[[], StoredStatistics],
     seed: int,
+    rows: int | None = None,
 ) -> None:
-    """Write blocks of rows to a file in random order, standardised.
+    """Write blocks of rows to a file in random order; numbers with statistics are standardised.
 
     This is an external shuffle: each row goes to a random bucket, and each bucket is shuffled in memory. So every
     order is equally likely (Rao 1961, "Generation of random permutation of given number of elements using random
     sampling numbers", Sankhya A 23; Sandelius 1962, "A simple randomization procedure", JRSS B 24). The file holds
-    five NumPy arrays: mean, scale, repeated, y, x.
+    NumPy arrays: mean, scale and repeated, then those of the features, the targets and the weights.
 
     Args:
         path: The file.
-        blocks: Features and targets (x, y).
-        rows: Number of rows of all blocks; another number is a WriteError.
-        statistics: Function that returns the statistics of all blocks; it is called after the last one.
+        blocks: Rows, at least one block.
+        statistics: Function that returns the statistics of all blocks; it is called after the last one. Without
+            means the features are written as they are.
         seed: Seed of the order.
+        rows: Number of rows of all blocks, if it is known; another number is a WriteError.
     """
     random = np.random.default_rng(seed)
     with atomic_write(path) as half, ExitStack() as stack:
         buckets: list[IO[bytes]] = []
-        of_x, of_y, width = (), (), 0
-        for x, y in blocks:
+        kinds: list[np.ndarray] = []
+        written = 0
+        for block in blocks:
+            arrays = _arrays(block)
             if not buckets:
-                of_x, of_y = x.shape[1:], y.shape[1:]
-                width = math.prod(of_x) + math.prod(of_y)
-                count = 1 + 4 * rows * width // BUCKET_BYTES
+                kinds = [np.empty((0, *array.shape[1:]), array.dtype) for array in arrays]
+                count = BUCKETS if rows is None else 1 + rows * _row_bytes(kinds) // BUCKET_BYTES
                 buckets = [stack.enter_context(tempfile.TemporaryFile(dir=path.parent)) for _ in range(count)]
-            packed = np.concatenate([x, y.reshape(len(y), -1)], axis=1, dtype=np.float32)
+            packed = np.concatenate([_as_bytes(array) for array in arrays], axis=1)
             chosen = random.integers(len(buckets), size=len(packed))
             for number, bucket in enumerate(buckets):
                 packed[chosen == number].tofile(bucket)
-        found = statistics()
-        with half.open("wb") as file, half.open("r+b") as targets:
-            for array in found:
-                np.save(file, array)
-            _header(file, (rows, *of_y))
-            file.flush()
-            targets.seek(file.tell())
-            file.seek(4 * rows * math.prod(of_y), 1)
-            _header(file, (rows, *of_x))
-            written = 0
-            for packed in _shuffled(buckets, width, random):
-                x, y = np.split(packed, [math.prod(of_x)], axis=1)
-                ((x - found.mean) / found.scale).tofile(file)
-                y.tofile(targets)
-                written += len(packed)
-        if written != rows:
+            written += len(packed)
+        if rows is not None and written != rows:
             raise WriteError(
                 f"{path}: the table changed while it was read ({rows:,} training rows, then {written:,})"
             )
+        _write_buckets(half, buckets, kinds, written, statistics(), random)
 
 
-def _header(file: IO[bytes], shape: tuple[int, ...]) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportArgumentType]
+def _arrays(rows: Rows) -> list[np.ndarray]:
+    return list_arrays([rows.x, rows.y, rows.weights])
 
 
-def _shuffled(buckets: Sequence[IO[bytes]], width: int, random: np.random.Generator) -> Iterator[np.ndarray]:
+def _row_bytes(arrays: Sequence[np.ndarray]) -> int:
+    return sum(array.dtype.itemsize * math.prod(array.shape[1:]) for array in arrays)
+
+
+def _as_bytes(array: np.ndarray) -> np.ndarray:
+    """Return the bytes of each row, of shape (rows, bytes)."""
+    return np.ascontiguousarray(array).reshape(len(array), -1).view(np.uint8)
+
+
+def _write_buckets(
+    path: Path,
+    buckets: Sequence[IO[bytes]],
+    kinds: Sequence[np.ndarray],
+    rows: int,
+    statistics: StoredStatistics,
+    random: np.random.Generator,
+) -> None:
+    """Write the file: the rows of each bucket in random order. `kinds` are empty arrays of the same types."""
+    with path.open("wb") as file:
+        for array in statistics:
+            np.save(file, array)
+        offsets = []
+        for kind in kinds:
+            header = {"descr": kind.dtype.str, "fortran_order": False, "shape": (rows, *kind.shape[1:])}
+            np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportArgumentType]
+            offsets.append(file.tell())
+            file.seek(rows * _row_bytes([kind]), 1)
+        file.truncate()
+        for packed in _shuffled(buckets, _row_bytes(kinds), random):
+            ends = np.cumsum([_row_bytes([kind]) for kind in kinds])[:-1]
+            for place, (kind, part) in enumerate(zip(kinds, np.split(packed, ends, axis=1), strict=True)):
+                array = np.ascontiguousarray(part).view(kind.dtype)
+                if place == 0 and len(statistics.mean):
+                    array = (array - statistics.mean) / statistics.scale
+                file.seek(offsets[place])
+                array.tofile(file)
+                offsets[place] = file.tell()
+
+
+def _shuffled(buckets: Sequence[IO[bytes]], row_bytes: int, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield the rows of each bucket in random order, bytes of shape (rows, row_bytes)."""
     for bucket in buckets:
         bucket.seek(0)
-        rows = np.fromfile(bucket, np.float32).reshape(-1, width)
+        rows = np.fromfile(bucket, np.uint8).reshape(-1, row_bytes)
         bucket.close()  # which gives its room on disk back
         yield rows[random.permutation(len(rows))]

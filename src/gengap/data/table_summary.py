@@ -57,7 +57,13 @@ class TableSummary(msgspec.Struct, frozen=True, kw_only=True):
     weighting: tuple[Message, ...] = ()
 
 
-NOTES = ("table-on-disk", "table-decimal-comma", "column-numbers-read", "target-numbers-read")  # no warnings
+NOTES = (  # no warnings
+    "table-on-disk",
+    "rows-on-disk",
+    "table-decimal-comma",
+    "column-numbers-read",
+    "target-numbers-read",
+)
 PLAIN_NUMBER = Message("column-number")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gengap.data.rows import Rows
+from gengap.data.stored_rows import StoredRows
 from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.models.keras_internals import loss_weights_of
@@ -129,18 +130,22 @@ def with_targets(model: Any, name: str, rows: Rows) -> Rows:
     """
     if len(model.outputs) == 1:
         return rows
-    names, y = _names(model), rows.y
+    stored = rows if isinstance(rows, StoredRows) else None
+    _, y, weights = (rows.x, rows.y, rows.weights) if stored is None else stored.places
+    names = _names(model)
     found = [y.get(each) for each in names] if isinstance(y, Mapping) else y
     if not isinstance(found, Sequence) or len(found) != len(names) or any(not hasattr(e, "shape") for e in found):
         raise UsageError(
             f"{name}: the model has the outputs {', '.join(names)}; expected y as a list of {len(names)} arrays in "
             "this order, or as a dict of these names"
         )
-    if isinstance(rows.weights, (list, tuple, dict)):
+    if isinstance(weights, (list, dict)) or type(weights) is tuple:
         raise UsageError(f"{name}: sample_weight holds several arrays; expected one weight for each row")
-    shaped = [
-        Rows(rows.x, each).shaped_like(output.shape).y for each, output in zip(found, model.outputs, strict=True)
-    ]
+    pairs = zip(found, model.outputs, strict=True)
+    if stored is not None:
+        shaped = [each.shaped_like(output.shape) for each, output in pairs]
+        return stored.with_targets(keras.tree.pack_sequence_as(model.output, shaped))
+    shaped = [Rows(rows.x, each).shaped_like(output.shape).y for each, output in pairs]
     return replace(rows, y=keras.tree.pack_sequence_as(model.output, shaped))
 
 

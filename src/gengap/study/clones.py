@@ -14,6 +14,7 @@ from gengap.analysis.costly_rows import CostlyRows, ShownInput, find_costly_rows
 from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
 from gengap.data.images import ImageForm
 from gengap.data.rows import Rows
+from gengap.data.stored_rows import sample_in_memory
 from gengap.errors import UsageError
 from gengap.options.study_options import DataSpec
 from gengap.plan import Plan
@@ -55,18 +56,21 @@ def load_for_clones(
     images = _image_form(model) if _is_folder(source) else None
     texts = import_model(texts, "texts") if isinstance(texts, str) else texts
     rows = load_given_rows(source, validation, data, images, texts, groups)
-    models = ClonedModels(model, _sample(rows.train), rows.train.weights is not None)
+    in_memory = sample_in_memory(rows.train)
+    models = ClonedModels(model, _sample(in_memory), in_memory.weights is not None)
     models.words = rows.words
     parts = {name: part for name in ("train", "validation", "test") if (part := getattr(rows, name)) is not None}
     rows = replace(rows, **{name: with_targets(models.first, name, part) for name, part in parts.items()})
+    in_memory = with_targets(models.first, "train", in_memory)
     for name in parts:
-        check_targets(models.first, name, getattr(rows, name), models.row_values.loss)
+        part = in_memory if name == "train" else getattr(rows, name)
+        check_targets(models.first, name, part, models.row_values.loss)
     if images is not None and models.guessed and not models.row_values.kind:
         raise UsageError(
             f"model {model.name}: it has one output, but the folder has {int(rows.train.y.max()) + 1} classes; "
             "expected an output for each class"
         )
-    models.baselines = tuple(fit_own_baselines(rows.train, rows.validation, models.row_values, models.tokens))
+    models.baselines = tuple(fit_own_baselines(in_memory, rows.validation, models.row_values, models.tokens))
     task = OwnLoss(has_classes=bool(models.row_values.kind), classes=rows.classes)
     plan = plan.with_applicable(models.applies, depth=models.repeats)
     return dataset_of(rows, task), models, _with_batch(plan, rows)
@@ -99,7 +103,9 @@ def predict_test_rows(dataset: Dataset, models: ClonedModels, best: Path) -> Tes
     predicted, values = model.predict(test.x, batch_size=PREDICT_ROWS, verbose=0), models.row_values
     outputs = keras.ops.convert_to_numpy(values(predicted, test.shaped_like(model.outputs[0].shape).y))
     known = {each.run: float(each.outputs(dataset.validation.x)[:, 0].mean()) for each in models.baselines}
-    found = {each.run: each for each in fit_own_baselines(dataset.train, test, values, models.tokens)}
+    found = {
+        each.run: each for each in fit_own_baselines(sample_in_memory(dataset.train), test, values, models.tokens)
+    }
     run = min(found, key=lambda run: known[run], default=None)
     theirs = None if run is None else (run, found[run].outputs(test.x))
     return TestPredictions(np.asarray(outputs), theirs)

@@ -102,7 +102,7 @@ def _linear(train: Rows, validation: Rows, values: RowValues, tokens: set[int]) 
         return None
     sizes = _vocabularies(train, tokens)
     few = np.random.default_rng(0).permutation(len(train))[:MOST_ROWS]
-    x, held_out = _features(train, sizes)[few], _features(validation, sizes)
+    x, held_out = _features(train.map(lambda array: array[few]), sizes), _features(validation, sizes)
     y = y[few]
     if not values.kind:
         model = make_pipeline(StandardScaler(), Ridge()).fit(x, y.reshape(-1))

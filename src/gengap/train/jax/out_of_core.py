@@ -189,20 +189,21 @@ def _compile(
     end = (state.state, state.best, epoch.metrics, epoch.loss, state.stopping, rule, data, np.int32(0))
 
     def compile_programs() -> _BufferPrograms:
-        program = ChunkProgram(model, config.batch, 1, monitor, averaged=config.averaged)
+        program = ChunkProgram(model, config.batch, 1, monitor, config.row_values, config.averaged)
 
         def steps(size: int) -> Any:
-            rows = [
-                jax.ShapeDtypeStruct((size, *part.shape[1:]), part.dtype) for part in (first_row.x, first_row.y)
-            ]
+            rows = jax.tree.map(
+                lambda part: jax.ShapeDtypeStruct((size, *part.shape[1:]), part.dtype),
+                (first_row.x, first_row.y, first_row.weights),
+            )
             order = jax.ShapeDtypeStruct((size,), np.int32)
             carry = (state.state, epoch.metrics)
-            return compiled(program, program.buffer, (carry, epoch.loss, (*rows, None), order), config)
+            return compiled(program, program.buffer, (carry, epoch.loss, rows, order), config)
 
         by_size = {size: steps(size) for size in sizes}
         ending = compiled(program, program.end_of_epoch, end, config)
         full, last = (by_size[buffers.rows(number)] for number in (0, len(buffers) - 1))
         return _BufferPrograms(full, last, ending, program.columns)
 
-    settings = f"buffers {sorted(sizes)} {config.batch} {monitor} {numerics(config)}"
+    settings = f"buffers {sorted(sizes)} {config.batch} {monitor} {numerics(config)} {config.row_values}"
     return cached_program(model, (end, first_row.batch()), settings, compile_programs)

@@ -1,0 +1,82 @@
+"""Rows of a loader that are too many for the memory: they are read once and kept on disk in random order."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from gengap.data.rows import Rows, check_finite, list_arrays
+from gengap.data.stored_rows import (
+    StoredRows,
+    StoredStatistics,
+    make_room,
+    open_stored_rows,
+    stored_path,
+    write_stored_rows,
+)
+from gengap.errors import UsageError
+
+UNCHANGED = StoredStatistics(np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+
+
+def store_batches(name: str, batches: Iterator[Rows], seed: int) -> StoredRows:
+    """Write the batches of a loader to disk in random order.
+
+    Args:
+        name: What errors call the loader.
+        batches: At least one batch of rows; they are read once.
+        seed: Seed of the order.
+
+    Returns:
+        The rows. Their file is named by a hash of the values, and removed once it is unused for long.
+
+    Raises:
+        UsageError: Batches have different shapes or types, or values that are not finite or are texts.
+        WriteError: The disk is full.
+    """
+    digest = hashlib.sha256(str(seed).encode())
+    first = next(batches)
+    half = stored_path(digest).with_name(f"{uuid.uuid4().hex}.rows")
+    make_room(half.parent)
+    write_stored_rows(half, _checked(name, first, batches, digest), lambda: UNCHANGED, seed)
+    path = half.replace(stored_path(digest))
+    return open_stored_rows(path, like=first)[0]
+
+
+def _checked(name: str, first: Rows, batches: Iterator[Rows], digest: Any) -> Iterator[Rows]:
+    """Yield all batches in the types of the first one, and add their values to the hash."""
+    kinds = [_stored_type(name, array) for array in _arrays(first)]
+    shapes = [array.shape[1:] for array in _arrays(first)]
+    for number, batch in enumerate(chain((first,), batches)):
+        place, arrays = f"{name}, batch {number}", _arrays(batch)
+        found = [array.shape[1:] for array in arrays]
+        if found != shapes:
+            raise UsageError(f"{place}: its rows have the shapes {found}, those before it {shapes}; expected equal")
+        check_finite(place, batch)
+        for array, kind in zip(arrays, kinds, strict=True):
+            if array.dtype.kind == "f" and kind.kind in "biu":
+                raise UsageError(
+                    f"{place}: it holds fractions, and the first batch whole numbers; expected one type"
+                )
+            digest.update(np.ascontiguousarray(array).view(np.uint8))
+        types = iter(kinds)
+        yield batch.map(lambda array, types=types: array.astype(next(types), copy=False))
+
+
+def _arrays(rows: Rows) -> list[np.ndarray]:
+    return list_arrays([rows.x, rows.y, rows.weights])
+
+
+def _stored_type(name: str, array: np.ndarray) -> np.dtype[Any]:
+    """Return the type in which an array is stored: its own, or float32 for types that NumPy doesn't know."""
+    if array.dtype == object:
+        raise UsageError(
+            f"{name} holds texts and needs more memory than it may take. Raise --memory (memory=), use fewer rows, "
+            "or make tokens in the loader"
+        )
+    return array.dtype if array.dtype.kind in "biuf" else np.dtype(np.float32)
