@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar, cast
 
@@ -13,6 +14,7 @@ import pytest
 import sklearn
 from rich.console import Console
 from scipy.sparse import csr_array
+from scipy.stats import spearmanr
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_diabetes
@@ -34,10 +36,11 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import gengap
 from gengap.check.check_console import result_text
 from gengap.check.complexity import ladders
-from gengap.check.estimator_verdict import SIGNAL, constant_gain
+from gengap.check.estimator_verdict import SIGNAL
 from gengap.check.estimators import facts, name_of, resolve
 from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.inputs import read_inputs
+from gengap.check.ranking import ranking_test
 from gengap.check.result import CheckResult
 from gengap.errors import DataError, TooFewRowsError, UsageError
 from gengap.text.catalog import Message, catalog
@@ -269,6 +272,36 @@ def test_decision_values_are_calibrated_and_wrong_classes_counted() -> None:
     assert named.verdict.verdict == "underfit" and "limit=0" in str(named.verdict.advice[0])
 
 
+def test_the_learning_curve_ends_at_the_loss_of_the_check() -> None:
+    x, y = numbers()
+    heavy = y + np.random.default_rng(0).standard_t(1.1, ROWS)  # the mean loss of two folds is far from that of all
+    weights = np.where(np.arange(ROWS) % 3, 1.0, 0.0)
+    arguments: tuple[dict[str, Any], ...] = (
+        {},
+        {"sample_weight": weights},
+        {"scoring": "neg_mean_absolute_error"},
+    )
+    for more in arguments:
+        result = gengap.check(Ridge(), x, heavy, cv=4, **more)
+        curve = result.learning_curve.query("kind == 'measured'")
+        assert len(curve) > 2
+        assert curve["loss"].iloc[-1] == pytest.approx(result.facts.loss)
+    first = read_inputs(Ridge(), x, y, cv=4).folds[:2]
+    weights = np.ones(ROWS)
+    weights[np.concatenate([test for _, test in first])] = 0.0
+    result = gengap.check(Ridge(), x, heavy, cv=4, sample_weight=weights)  # two folds say nothing
+    assert result.learning_curve.query("kind == 'measured'")["loss"].iloc[-1] == pytest.approx(result.facts.loss)
+    assert len(result.facts.walk.evaluator.inputs.folds) == 2
+    weights[read_inputs(Ridge(), x, y, cv=4).folds[2][1]] = 0.0
+    with pytest.raises(DataError, match="fewer than two folds have validation rows with a weight above 0"):
+        gengap.check(Ridge(), x, y, cv=4, sample_weight=weights)
+
+
+def test_no_gain_is_above_all_of_the_loss() -> None:
+    low, middle, high = Gain(0.6, 0.4, 50).percent
+    assert low < 0 < middle == 60 and high == 100
+
+
 @pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", "neg_root_mean_squared_error", "r2", "max_error"])
 def test_scorers_lead_to_the_same_verdict(scoring: str) -> None:
     scoring = "explained_variance" if scoring == "max_error" else scoring
@@ -323,26 +356,39 @@ def test_a_weak_signal_shows_before_the_best_setting_is_clearly_better(estimator
     chance = random.random(300) < 1 / (1 + np.exp(-0.45 * x[:, 0]))
     y = 0.3 * x[:, 0] + random.normal(size=300) if isinstance(estimator, Ridge) else chance.astype(int)
     result = gengap.check(estimator, x, y)
-    better = constant_gain(result.facts)
+    better = result.facts.constant_gain
     assert better is not None and 0.5 < better.above(0) < SIGNAL
     assert result.verdict.verdict == "good", result.verdict
     shuffled = gengap.check(estimator, x, random.permutation(y))
     assert shuffled.verdict.verdict in ("inconclusive", "overfit"), shuffled.verdict
 
 
-def test_a_constant_that_moves_toward_predictions_has_the_losses_of_both() -> None:
+def test_rows_that_were_not_validated_and_rows_without_weight_are_not_ranked() -> None:
     x, y = numbers()
-    facts = gengap.check(Ridge(), x, y, cv=4, time=np.arange(ROWS)).facts
-    evaluator, constant = facts.walk.evaluator, facts.references["constant"]
-    found = evaluator.moved_losses(constant, facts.walk.base, 0.25)
-    expected = np.full(ROWS, np.nan)
-    for train, test in evaluator.inputs.folds:
-        moved = 0.25 * Ridge().fit(x[train], y[train]).predict(x[test]) + 0.75 * y[train].mean()
-        expected[test] = (y[test] - moved) ** 2
-    assert found is not None and np.isnan(expected).any()
-    np.testing.assert_allclose(found, expected)
-    counted = gengap.check(LogisticRegression(), *classes(), cv=3, scoring="accuracy").facts
-    assert counted.walk.evaluator.moved_losses(counted.references["constant"], counted.walk.base, 0.25) is None
+    weights = np.where(np.arange(ROWS) % 3, 1.0, 0.0)
+    facts = gengap.check(Ridge(), x, y, cv=4, time=np.arange(ROWS), sample_weight=weights).facts
+    outputs, inputs = facts.walk.base.outputs, facts.walk.evaluator.inputs
+    assert outputs is not None and np.isnan(outputs).any()
+    found = ranking_test([outputs], inputs, facts.units)
+    expected = [
+        (spearmanr(outputs[rows], y[rows]).statistic, len(rows))
+        for _, test in inputs.folds
+        for rows in [test[weights[test] > 0]]
+    ]
+    values, counts = zip(*expected, strict=True)
+    assert found.value == pytest.approx(np.average(values, weights=np.array(counts, float) ** 3), abs=0.01)
+
+
+def test_groups_of_noise_are_ranked_as_whole_groups() -> None:
+    random, learnt = np.random.default_rng(0), {"groups": 0, "rows": 0}
+    group = np.repeat(np.arange(40), 10)
+    for _ in range(12):
+        outputs, y = (random.normal(size=40)[group] + 0.3 * random.normal(size=400) for _ in range(2))
+        inputs = read_inputs(Ridge(), np.zeros((400, 1)), y, groups=group)
+        units = LossUnits.of(inputs, by_row=True)
+        learnt["groups"] += ranking_test([outputs], inputs, units).learnt
+        learnt["rows"] += ranking_test([outputs], replace(inputs, groups=None), units).learnt
+    assert learnt["groups"] <= 1 < 3 <= learnt["rows"]
 
 
 def test_leaks_are_found() -> None:
@@ -571,6 +617,13 @@ def test_the_choice_of_a_fold_ignores_its_own_rows() -> None:
     low[0], low[5] = 100.0, 100.0  # only fold 0 sees that it is bad
     chosen = chosen_losses([high, low], units(10))
     assert chosen[0] == 100.0 and chosen[1] == 1.0
+
+
+def test_a_setting_that_was_given_up_is_never_chosen() -> None:
+    given_up = np.where(np.arange(10) % 5 < 2, 0.0, np.nan)
+    weights = np.where(np.arange(10) % 2, 2.0, 0.0)
+    for each in (units(10), replace(units(10), weights=weights)):
+        assert np.array_equal(chosen_losses([np.ones(10), given_up], each), np.ones(10))
 
 
 def test_a_penalty_far_too_small_is_raised_until_it_matters() -> None:

@@ -91,3 +91,48 @@ def test_of_numbers_the_measure_is_the_rank_correlation() -> None:
     assert found.measure == "rank-correlation"
     assert found.value == pytest.approx(max(spearmanr(line[:, 0], y).statistic for line in made), abs=0.01)
     assert found.p_value <= 0.01 < permutation_test([random.permuted(made, axis=1)], y, Regression()).p_value
+
+
+def cross_validated(random: np.random.Generator, rows: int, strength: float) -> tuple[np.ndarray, np.ndarray, list]:
+    """Return ridge predictions (1, rows, 1) of five folds, the target and the folds."""
+    x = random.normal(size=(rows, 4))
+    y = strength * x[:, 0] + random.normal(size=rows)
+    made, folds = np.empty(rows), list(np.arange(rows).reshape(5, -1))
+    for test in folds:
+        train = np.setdiff1d(np.arange(rows), test)
+        centred = y[train] - y[train].mean()
+        made[test] = x[test] @ np.linalg.solve(x[train].T @ x[train] + np.eye(4), x[train].T @ centred)
+    return made[None, :, None], y, folds
+
+
+def test_noise_in_cross_validation_is_called_learnt_as_seldom_as_stated() -> None:
+    random, p_values = np.random.default_rng(0), []
+    for seed in range(300):
+        made, y, folds = cross_validated(random, 100, 0.0)
+        p_values.append(permutation_test([made], y, Regression(), folds=folds, orders=199, seed=seed).p_value)
+    for level in (0.01, 0.05, 0.2):
+        share, error = np.mean(np.array(p_values) <= level), np.sqrt(level * (1 - level) / 300)
+        assert share <= level + 3 * error
+    assert np.mean(np.array(p_values) <= 0.2) >= 0.2 - 3 * np.sqrt(0.2 * 0.8 / 300)
+
+
+def test_a_signal_in_cross_validation_is_seen() -> None:
+    random = np.random.default_rng(0)
+    for seed in range(10):
+        made, y, folds = cross_validated(random, 400, 0.4)
+        assert permutation_test([made], y, Regression(), folds=folds, seed=seed).learnt
+
+
+def test_rows_are_ranked_within_their_fold() -> None:
+    random = np.random.default_rng(0)
+    y, folds = (random.random(200) < 0.4).astype(float), [np.arange(0, 80), np.arange(80, 200)]
+    made = random.normal(size=200) + y
+    apart = made + np.where(np.arange(200) < 80, 0.0, 50.0)  # folds whose models have other levels
+    pairs = [y[rows].sum() * (1 - y[rows]).sum() for rows in folds]
+    inside = np.average([roc_auc_score(y[rows], made[rows]) for rows in folds], weights=pairs)
+    found = permutation_test([apart[None, :, None]], y, BINARY, folds=folds, orders=99)
+    assert found.value == pytest.approx(inside, abs=1e-6)
+    several = np.stack([y, 1 - y], axis=1) + random.normal(size=(200, 2))
+    each = [spearmanr(several[:, k], made).statistic for k in range(2)]
+    two = permutation_test([np.stack([made, made], axis=1)[None]], several, Regression(), orders=99)
+    assert two.value == pytest.approx(np.mean(each), abs=1e-3)

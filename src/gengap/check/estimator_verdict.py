@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gengap.check.gains import Gain, LossUnits, gain
 from gengap.check.more_rows import RowsCurve
+from gengap.check.ranking import ranking_test
 from gengap.check.references import ReferenceName
 from gengap.check.setting_losses import Evaluation
 from gengap.check.walk import SideResult, Walk
@@ -18,8 +20,7 @@ from gengap.text.catalog import Message
 from gengap.text.numbers import significant
 
 STATED = 0.5  # probability from which a verdict is stated
-SIGNAL = 0.95  # probability of being better than a constant, below which nothing is learnt
-LITTLE, HELPS = 0.05, 0.99  # how far a constant moves toward predictions; probability from which this helps
+SIGNAL = 0.95  # probability of being better than a constant, below which the ranking of rows decides
 REFERENCE = 0.95  # probability from which another kind of model is better: its 90% interval is above `min_effect`
 AHEAD = (0.1, 0.3)  # training ahead of validation, as a share of its loss: not at all, and far
 SMALL = 0.01  # smallest forecast gain of twice the rows that advice mentions
@@ -44,6 +45,21 @@ class Facts:
         """The validation loss of the given estimator."""
         return self.units.mean(self.walk.base.losses)
 
+    @property
+    def constant_gain(self) -> Gain | None:
+        """How far the best setting is better than a constant; None if the constant was not measured."""
+        constant = self.references.get("constant")
+        return None if constant is None else gain(self.walk.best_losses(), constant.losses, self.units)
+
+    @cached_property
+    def learns(self) -> bool:
+        """Whether the best setting is clearly better than a constant, or seems so and a setting ranks rows well."""
+        better, walk = self.constant_gain, self.walk
+        if better is None or better.above(0) >= SIGNAL:
+            return True
+        outputs = [each.outputs for each in (walk.base, *walk.found) if each.outputs is not None]
+        return better.mean > 0 and ranking_test(outputs, walk.evaluator.inputs, self.units).learnt
+
 
 def judge(facts: Facts) -> Verdict:
     """Return the verdict with its findings and advice."""
@@ -53,7 +69,7 @@ def judge(facts: Facts) -> Verdict:
     known = simpler is not None or flexible is not None
     if known:
         name = _stated(probabilities)
-        if name in ("good", "near-overfit") and not _learns(facts):
+        if name != "overfit" and not facts.learns:
             name = "inconclusive"
     findings = tuple(_findings(facts, name, simpler, flexible, probabilities))
     better = simpler if name == "overfit" else flexible
@@ -111,28 +127,6 @@ def _rise(better: Gain) -> tuple[float, float, float]:
     return shares[0], shares[1], shares[2]
 
 
-def constant_gain(facts: Facts) -> Gain | None:
-    """Return how far the best setting is better than a constant; None if the constant was not measured."""
-    constant = facts.references.get("constant")
-    if constant is None:
-        return None
-    return gain(facts.walk.best_losses(), constant.losses, facts.units)
-
-
-def _learns(facts: Facts) -> bool:
-    """Return whether the best setting is clearly better than a constant, or seems so and the predictions help.
-
-    They help if the constant gets better when it moves a little toward them. A weak signal shows there first: large
-    steps cost more by their own variance. Of noise, no step is right, so luck with it must be rarer.
-    """
-    better = constant_gain(facts)
-    if better is None or better.above(0) >= SIGNAL:
-        return True
-    constant = facts.references["constant"]
-    moved = facts.walk.evaluator.moved_losses(constant, facts.walk.base, LITTLE)
-    return moved is not None and better.mean > 0 and gain(moved, constant.losses, facts.units).above(0) >= HELPS
-
-
 def _findings(
     facts: Facts,
     name: VerdictName,
@@ -149,9 +143,9 @@ def _findings(
         yield Finding("unknown-path", "warning", {"estimator": facts.name}, ("name-complexity",))
     elif name in ("overfit", "underfit") and (better := simpler if name == "overfit" else flexible) is not None:
         yield _better("simpler-better" if name == "overfit" else "flexible-better", better, facts)
-        if not _learns(facts):  # the better setting is not worth using
+        if not facts.learns:  # the better setting is not worth using
             yield from _nothing_learnt(facts)
-    elif not _learns(facts):
+    elif not facts.learns:
         yield from _nothing_learnt(facts)
     elif name == "inconclusive":
         numbers = {
@@ -180,7 +174,7 @@ def _better(code: str, side: SideResult, facts: Facts) -> Finding:
 
 
 def _nothing_learnt(facts: Facts) -> Iterator[Finding]:
-    better = constant_gain(facts)
+    better = facts.constant_gain
     if better is not None:
         yield Finding("no-better-than-constant", "problem", {"better_percent": better.percent}, ("check-signal",))
 

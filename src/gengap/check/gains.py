@@ -38,9 +38,9 @@ class Gain:
 
     @property
     def percent(self) -> Triple:
-        """The gain in percent: (low, middle, high)."""
+        """The gain in percent: (low, middle, high). No loss is below zero, so none is above 100."""
         reach = float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * self.error
-        return 100 * (self.mean - reach), 100 * self.mean, 100 * (self.mean + reach)
+        return 100 * (self.mean - reach), 100 * self.mean, 100 * min(self.mean + reach, 1.0)
 
     def above(self, limit: float) -> float:
         """Return the probability of a gain above a limit."""
@@ -108,9 +108,9 @@ def choices(candidates: Sequence[np.ndarray], units: LossUnits) -> list[int]:
     tested = units.tested
     weights = np.ones(len(tested)) if units.weights is None else units.weights
     losses = np.stack(candidates)
-    losses[np.isnan(losses[:, tested]).any(axis=1)] = np.inf
+    given_up = np.isnan(losses[:, tested]).any(axis=1)
     others = [tested & (units.fold != each) for each in range(units.folds)]
-    return [int(np.argmin(losses[:, rows] @ weights[rows])) for rows in others]
+    return [int(np.argmin(np.where(given_up, np.inf, losses[:, rows] @ weights[rows]))) for rows in others]
 
 
 def chosen_losses(candidates: Sequence[np.ndarray], units: LossUnits) -> np.ndarray:

@@ -25,7 +25,7 @@ class RowsCurve:
 
     Attributes:
         sizes: Numbers of training rows, rising; the last is that of the check itself.
-        losses: Validation losses of shape (units,) at each size.
+        losses: Validation losses of shape (units,) at each size, at the level of all folds.
         means: Mean loss at each size.
         forecast: The forecast for more rows; None without enough sizes.
     """
@@ -37,7 +37,10 @@ class RowsCurve:
 
 
 def measure_rows(evaluator: Evaluator, base: Evaluation, units: LossUnits) -> RowsCurve:
-    """Return the learning curve of the given estimator on the first folds, with its forecast."""
+    """Return the learning curve of the given estimator on the first folds, with its forecast.
+
+    Losses are multiplied so that the last size has the mean loss of all folds, which the check states elsewhere.
+    """
     inputs, sizes, losses = evaluator.inputs, [], []
     for share in SHARES:
         smaller = _with_share(inputs, share, evaluator.seed)
@@ -53,6 +56,9 @@ def measure_rows(evaluator: Evaluator, base: Evaluation, units: LossUnits) -> Ro
     tested = ~np.isnan(losses).any(axis=0)
     weights = None if units.weights is None else units.weights[tested]
     kept = [each[tested] for each in losses]
+    last = float(np.average(kept[-1], weights=weights))
+    level = units.mean(base.losses) / last if last > 0 else 1.0
+    kept = [level * each for each in kept]
     means = tuple(float(np.average(each, weights=weights)) for each in kept)
     rising = all(a < b for a, b in pairwise(sizes))
     forecast = _forecast(sizes, kept, weights) if rising else None

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gengap.check.estimators import clone_values, silenced, unfitted, with_one_thread, with_seed
+from gengap.check.estimators import clone_values, name_of, silenced, unfitted, with_one_thread, with_seed
 from gengap.check.fold_fits import FoldFit, FoldTask, fit_fold
 from gengap.check.inputs import Fold, Inputs
 from gengap.check.losses import Loss, best_score, calibrate, calibrate_other, check_scores, row_losses
@@ -57,17 +57,17 @@ class Evaluation:
         setting: The setting.
         losses: Validation losses of shape (units,); a unit is a row, or a fold if only folds have a loss.
             NaN where the setting was not validated: bad settings are given up after a few folds.
+        outputs: Probabilities (rows, classes), class indices (rows,) or numbers (rows,) or (rows, targets), NaN
+            where not validated. None with a scorer.
         train_loss: Mean loss on training rows; None if it was not measured.
-        seconds: What one fit took.
-        outputs: Probabilities (rows, classes) or numbers (rows,), NaN where not validated.
-            None for changed settings, and if means of outputs are no outputs.
+        seconds: What one fit took; 0 for the stages of another setting's fit.
     """
 
     setting: Setting
     losses: np.ndarray
-    train_loss: float | None
-    seconds: float
-    outputs: np.ndarray | None = None
+    outputs: np.ndarray | None
+    train_loss: float | None = None
+    seconds: float = 0.0
 
 
 @dataclass(eq=False)
@@ -84,6 +84,7 @@ class Evaluator:
         facts: What the fits of the given estimator showed.
         unfinished: Whether one of its fits stopped before it converged.
         best_score: The best possible score, 1 or 0, if the loss is a scorer's; None before the first fit.
+        refused: Why the last setting could not be fitted; None if all could.
         fits: Number of fits so far.
         doing: What they are for, in words.
     """
@@ -97,6 +98,7 @@ class Evaluator:
     facts: dict[str, float] = field(default_factory=dict)
     unfinished: bool = False
     best_score: float | None = None
+    refused: str | None = None
     fits: int = 0
     doing: str = ""
 
@@ -159,8 +161,9 @@ class Evaluator:
         return FoldTask(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn))
 
     def _refuse(self, why: str, setting: Setting, fold: Fold) -> None:
+        self.refused = why
         if setting.side == "as-is":
-            name = type(self.estimator).__name__
+            name = name_of(self.estimator)
             raise DataError(f"{name} can't be fitted to {len(fold[0]):,} of the rows: {why}")
 
     def _collect(
@@ -175,64 +178,35 @@ class Evaluator:
             self.unfinished = any(each.unfinished for each in results)
         seconds = float(np.mean([each.seconds for each in results]))
         last = len(results[0].outputs) - 1
-        losses = [self._losses({at: f.outputs[k] for at, f in fitted.items()}) for k in range(last + 1)]
-        if any(np.isinf(each).any() for each in losses):
+        made = [self._validated({at: f.outputs[k] for at, f in fitted.items()}) for k in range(last + 1)]
+        if any(np.isinf(losses).any() for losses, _ in made):
             self._refuse("its predictions are infinite", setting, self.inputs.folds[0])
             return []
         train = self._train_loss(fitted) if results[0].train_outputs is not None else None
-        earlier = zip(stages.values(), losses[:last], strict=False)
+        earlier = zip(stages.values(), made[:last], strict=False)
         return [
-            Evaluation(setting, losses[last], train, seconds, self._outputs(setting, fitted)),
-            *(Evaluation(stage, each, None, 0.0) for stage, each in earlier),
+            Evaluation(setting, *made[last], train, seconds),
+            *(Evaluation(stage, *each) for stage, each in earlier),
         ]
 
-    def _losses(self, outputs: Mapping[int, Any]) -> np.ndarray:
-        """Return the losses (units,) from the outputs of each fold."""
-        inputs, loss = self.inputs, self.loss
-        if not loss.by_row:
-            return self._score_losses(np.array([outputs[at] for at in range(len(inputs.folds))], np.float64))
-        found = np.full(inputs.rows, np.nan)
-        tested, stacked = self._stacked(outputs)
-        found[tested] = row_losses(loss, inputs.labels[tested], stacked, inputs.least_probability)
-        return found
+    def _validated(self, outputs: Mapping[int, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the losses (units,) and the outputs (rows, ...) from the outputs of each fold.
 
-    def _stacked(self, outputs: Mapping[int, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows of the folds that `outputs` has, and their outputs; decision values are calibrated."""
-        inputs, folds = self.inputs, self.inputs.folds
-        tested = np.concatenate([folds[at][1] for at in outputs])
-        stacked = np.concatenate([np.asarray(each) for each in outputs.values()])
-        if self.loss.name == "calibrated-log-loss":
-            number = np.concatenate([np.full(len(folds[at][1]), at) for at in outputs])
-            stacked = calibrate(stacked, inputs.labels[tested], number, inputs.class_count)
-        return tested, stacked
-
-    def _outputs(self, setting: Setting, fitted: Mapping[int, FoldFit]) -> np.ndarray | None:
-        """Return the outputs of the given estimator or of a reference model; None if means of them are none."""
-        known = setting.side in ("as-is", "reference") and self.loss.by_row and self.loss.name != "zero-one"
-        if not known:
-            return None
-        tested, stacked = self._stacked({at: each.outputs[-1] for at, each in fitted.items()})
-        if self.loss.name in ("squared-error", "absolute-error"):
-            stacked = np.reshape(stacked, self.inputs.labels[tested].shape)
-        found = np.full((self.inputs.rows, *stacked.shape[1:]), np.nan)
-        found[tested] = stacked
-        return found
-
-    def moved_losses(self, start: Evaluation, toward: Evaluation, share: float) -> np.ndarray | None:
-        """Return the losses (units,) of outputs that are moved from one model's toward another's.
-
-        Args:
-            start: The one model.
-            toward: The other one.
-            share: How far, from 0 to 1.
-
-        Returns:
-            None if the outputs are unknown or have no means.
+        Decision values are calibrated.
         """
-        if start.outputs is None or toward.outputs is None:
-            return None
-        moved = (1 - share) * start.outputs + share * toward.outputs
-        return row_losses(self.loss, self.inputs.labels, moved, self.inputs.least_probability)
+        inputs, loss, folds = self.inputs, self.loss, self.inputs.folds
+        if not loss.by_row:
+            return self._score_losses(np.array([outputs[at] for at in range(len(folds))], np.float64)), None
+        tested = np.concatenate([folds[at][1] for at in outputs])
+        made = np.concatenate([np.asarray(each) for each in outputs.values()])
+        if loss.name == "calibrated-log-loss":
+            number = np.concatenate([np.full(len(folds[at][1]), at) for at in outputs])
+            made = calibrate(made, inputs.labels[tested], number, inputs.class_count)
+        losses, kept = np.full(inputs.rows, np.nan), np.full((inputs.rows, *made.shape[1:]), np.nan, np.float32)
+        losses[tested] = row_losses(loss, inputs.labels[tested], made, inputs.least_probability)
+        with np.errstate(over="ignore"):
+            kept[tested] = made
+        return losses, kept
 
     def _score_losses(self, scores: np.ndarray) -> np.ndarray:
         """Return how far scores are below the best possible one; the given estimator shows which that is."""

@@ -9,7 +9,7 @@ problem: there, even models that rank well hardly beat the loss of a constant ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from gengap.tasks import AnyTask
 ORDERS = 999  # random orders of the labels
 CHANCE = 0.01  # the largest p-value that shows that something was learnt
 DOUBT = 0.05  # the largest p-value that leaves it open
+TWICE = 2**0.5  # times the spread of the measure over folds, if each pair of rows of different folds counts twice
 
 
 class PermutationTest(NamedTuple):
@@ -52,14 +53,21 @@ def permutation_test(
     task: AnyTask,
     *,
     units: Units | None = None,
+    folds: Sequence[np.ndarray] | None = None,
     orders: int = ORDERS,
     seed: int = 0,
 ) -> PermutationTest:
     """Test whether any line of outputs ranks the rows better than chance.
 
     The measure is the AUC (with several classes, the mean of each class against the rest), or Spearman's rank
-    correlation for numbers. If all of `y` is equal, or there is no line, the value is that of chance and the
-    p-value 1.
+    correlation for numbers (with several targets, their mean). If all of `y` is equal, or there is no line, the
+    value is that of chance and the p-value 1.
+
+    With folds, the outputs come from cross-validation: each fold's from a model that the other folds trained. Rows
+    are then ranked within their fold, and targets change places within it. Chance spreads the measure more than
+    such orders do, because they keep the models. If two rows of different folds are alike, each one's target is in
+    the other one's output. The measure is a sum over such pairs, and each pair is there twice. So its variance is
+    up to twice as large (exactly twice for ridge regressions and other symmetric smoothers), and is taken as that.
 
     Args:
         outputs: Groups of outputs, each of shape (lines, rows, outputs). Lines that are not finite are left out.
@@ -67,20 +75,21 @@ def permutation_test(
         task: The task.
         units: Groups or blocks of time of the rows, whose targets change places as a whole. Rows of one group are
             alike in their target and in the outputs, so chance alone ranks them better than independent rows.
+        folds: Rows of each fold; together, all rows. Default: the outputs do not come from cross-validation.
         orders: Number of random orders of the target.
         seed: Seed of the orders.
     """
-    from scipy.stats import rankdata
-
-    weights, chance = _weights(task, y)
+    blocks = [np.arange(len(y))] if folds is None else list(folds)
+    weights, chance = _weights(task, y, blocks)
     best = np.full(1 + orders, chance)
     if weights.any():
         random = np.random.default_rng(seed)
-        shuffled = [weights, *_shuffled(weights, y, task, units, orders, random)]
-        by_order = np.stack(shuffled, axis=-1).astype(np.float32)  # (rows, outputs, orders)
+        spread = 1.0 if folds is None else TWICE
+        shuffled = (spread * each for each in _shuffled(weights, y, task, units, blocks, orders, random))
+        by_order = np.stack([weights, *shuffled], axis=-1).astype(np.float32)  # (rows, outputs, orders)
         for lines in outputs:
             finite = lines[np.isfinite(lines).all(axis=(1, 2))]
-            centred = rankdata(finite, axis=1).astype(np.float32) - np.float32((len(weights) + 1) / 2)  # small sums
+            centred = _centred_ranks(finite, blocks).astype(np.float32)  # small sums
             measures = chance + np.tensordot(centred, by_order, axes=([1, 2], [0, 1]))
             best = np.maximum(best, measures.max(axis=0, initial=chance))
     p_value = float((best >= best[0] - 1e-6).mean())
@@ -88,14 +97,32 @@ def permutation_test(
 
 
 def _shuffled(
-    weights: np.ndarray, y: np.ndarray, task: AnyTask, units: Units | None, orders: int, random: np.random.Generator
+    weights: np.ndarray,
+    y: np.ndarray,
+    task: AnyTask,
+    units: Units | None,
+    blocks: Sequence[np.ndarray],
+    orders: int,
+    random: np.random.Generator,
 ) -> Iterator[np.ndarray]:
-    """Yield the weights of random orders of the target."""
+    """Yield the weights of random orders of the target within each block of rows."""
+    inside = [None if units is None else units.take(rows) for rows in blocks]
+    order = np.arange(len(y))
     for _ in range(orders):
-        if units is None:
-            yield weights[random.permutation(len(weights))]
-        else:  # units of other sizes change the number of rows of each class
-            yield _weights(task, y[units.shuffled_rows(random)])[0]
+        for rows, mine in zip(blocks, inside, strict=True):
+            order[rows] = rows[random.permutation(len(rows)) if mine is None else mine.shuffled_rows(random)]
+        # units of other sizes change the number of rows of each class
+        yield weights[order] if units is None else _weights(task, y[order], blocks)[0]
+
+
+def _centred_ranks(values: np.ndarray, blocks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the ranks (lines, rows, outputs) of values within their block of rows, minus the block's mean rank."""
+    from scipy.stats import rankdata
+
+    ranks = np.empty(values.shape)
+    for rows in blocks:
+        ranks[:, rows] = rankdata(values[:, rows], axis=1) - (len(rows) + 1) / 2
+    return ranks
 
 
 def better_than_constant(losses: Mapping[str, np.ndarray], constant: np.ndarray | None) -> PermutationTest:
@@ -118,15 +145,16 @@ def better_than_constant(losses: Mapping[str, np.ndarray], constant: np.ndarray 
     return PermutationTest(lowest, min(1.0, len(losses) * min(known, default=1.0)), "loss")
 
 
-def _weights(task: AnyTask, y: np.ndarray) -> tuple[np.ndarray, float]:
+def _weights(task: AnyTask, y: np.ndarray, blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
     """Return weights (rows, outputs) that sum centred ranks to the measure above chance, and chance's value."""
-    from scipy.stats import rankdata
-
+    targets = y.reshape(len(y), -1)
     if not task.by_class:
-        ranks = rankdata(y.reshape(-1)) - (len(y) + 1) / 2
-        spread = np.sqrt((ranks**2).sum() * len(y) * (len(y) ** 2 - 1) / 12)
-        return ranks[:, None] / max(spread, 1.0), 0.0
-    labels = y.reshape(len(y), -1) == 1
-    pairs = labels.sum(axis=0) * (len(y) - labels.sum(axis=0))
+        ranks = _centred_ranks(targets[None], blocks)[0]
+        largest = [len(rows) * (len(rows) ** 2 - 1) / 12 for rows in blocks]  # sums of squares of distinct ranks
+        squares = np.stack([(ranks[rows] ** 2).sum(axis=0) for rows in blocks])  # (blocks, outputs)
+        spread = np.sqrt(squares * np.array(largest)[:, None]).sum(axis=0)
+        return ranks / np.maximum(spread, 1.0) / targets.shape[1], 0.0
+    labels = targets == 1
+    pairs = sum(labels[rows].sum(axis=0) * (~labels[rows]).sum(axis=0) for rows in blocks)
     classes = np.count_nonzero(pairs)
     return labels * (pairs > 0) / np.maximum(pairs, 1) / max(classes, 1), 0.5
