@@ -32,6 +32,7 @@ CANDIDATES = 5  # of the most similar known names that are compared letter by le
 SHORTEST = 3  # characters of a part of a name that may be meant
 LONG_WORD = 5  # characters of a word whose beginning, but for its last letter, tells it from others
 EDITS = ((7, 3, 3), (5, 2, 1), (1, 1, 0))  # letters of the longer name, most edits, letters at the start that agree
+NUMPY_SCALAR = re.compile(r"\bnp\.(?:str_|bytes_|bool|u?int\d+|float\d+)\(([^()]*)\)")
 ENDING = 400  # of these characters are the end of the message, where the hint is
 
 
@@ -119,8 +120,15 @@ def _edits(one: str, other: str) -> int:
 
 
 def reason(fault: BaseException) -> str:
-    """Return what a library says is wrong: its first line, or the name of the error."""
-    return next(iter(str(fault).strip().splitlines()), "") or type(fault).__name__
+    """Return what a library says is wrong: its first line, or the name of the error.
+
+    Scalars of NumPy are shown as people write them.
+
+    >>> reason(ValueError("could not convert string to float: np.str_('a')"))
+    "could not convert string to float: 'a'"
+    """
+    line = next(iter(str(fault).strip().splitlines()), "")
+    return NUMPY_SCALAR.sub(r"\1", line) or type(fault).__name__
 
 
 class GengapError(Exception):

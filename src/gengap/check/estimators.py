@@ -13,11 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap.errors import UsageError
+from gengap.errors import DataError, UsageError, reason
 
 WRAPPED = ("regressor", "estimator")  # parameters that hold the estimator which a wrapper fits
 ENSEMBLES = ("VotingClassifier", "VotingRegressor", "StackingClassifier", "StackingRegressor")
-WRAPPERS = ("TransformedTargetRegressor", "CalibratedClassifierCV", "OneVsRestClassifier", "OneVsOneClassifier")
+WRAPPERS = (
+    "TransformedTargetRegressor",
+    "CalibratedClassifierCV",
+    "OneVsRestClassifier",
+    "OneVsOneClassifier",
+    "BaggingClassifier",
+    "BaggingRegressor",
+)
 SEARCHES = ("param_grid", "param_distributions")
 THREADS = {"xgboost": {"n_jobs": 1}, "lightgbm": {"n_jobs": 1}, "catboost": {"thread_count": 1}}
 SILENT = {"lightgbm": {"verbose": -1}, "catboost": {"verbose": 0}}
@@ -121,18 +128,26 @@ def _last(estimator: Any) -> Part:
 
 def choosing_class(estimator: Any, resolved: Any) -> str | None:
     """Return the class that chose parameters of `resolved`, such as "GridSearchCV"; None if none did."""
-    before, after = (type(_last(each).estimator).__name__ for each in (estimator, resolved))
-    return before if before != after else None
+    last = _last(estimator).estimator
+    chooses = _is_search(last) or _without_choice(last) is not None
+    return type(last).__name__ if chooses and type(last) is not type(_last(resolved).estimator) else None
 
 
-def resolve(estimator: Any, X: Any, y: Any) -> Any:
+def resolve(estimator: Any, X: Any, y: Any, metadata: Mapping[str, Any] | None = None) -> Any:
     """Return an unfitted copy, without the choices that the estimator makes itself.
 
     Of a search, it is the best estimator; of one like RidgeCV, the estimator with the chosen parameter. Both are
-    fitted for this, unless they are fitted already.
+    fitted for this, unless they are fitted already. An inner estimator that is left out is the default one.
+
+    Args:
+        estimator: The estimator.
+        X: Features.
+        y: The target.
+        metadata: `sample_weight` and `groups`, as far as they are given.
 
     Raises:
         UsageError: If this is no estimator.
+        DataError: If a search can't be fitted.
     """
     if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         kind = estimator.__name__ if isinstance(estimator, type) else type(estimator).__name__
@@ -141,14 +156,52 @@ def resolve(estimator: Any, X: Any, y: Any) -> Any:
         raise UsageError(f"estimator: {kind} is no scikit-learn estimator with fit and get_params{hint}")
     last = _last(estimator)
     if not _is_search(last.estimator) and _without_choice(last.estimator) is None:
-        return unfitted(estimator)
+        return _with_defaults(unfitted(estimator))
     fitted = fitted_part(estimator)
     if not _has_chosen(fitted):
-        fitted = fitted_part(unfitted(estimator).fit(X, y))
+        try:
+            fitted = fitted_part(unfitted(estimator).fit(X, y, **fit_keywords(estimator, metadata or {})))
+        except Exception as fault:
+            raise DataError(f"{name_of(estimator)} can't be fitted: {reason(fault)}") from fault
     if not _has_chosen(fitted):
         return unfitted(estimator)
     chosen = _chosen(fitted)
-    return unfitted(estimator).set_params(**{last.prefix[:-2]: chosen}) if last.prefix else chosen
+    whole = unfitted(estimator).set_params(**{last.prefix[:-2]: chosen}) if last.prefix else chosen
+    return _with_defaults(whole)
+
+
+def fit_keywords(estimator: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `fit`: what metadata routing requests, or else weights, and the groups of a search.
+
+    A pipeline gives them to its last step.
+    """
+    from sklearn import get_config
+    from sklearn.utils.metadata_routing import get_routing_for_object
+
+    given = {name: values for name, values in metadata.items() if values is not None}
+    if get_config().get("enable_metadata_routing"):
+        requested = get_routing_for_object(estimator).consumes("fit", given)
+        return {name: values for name, values in given.items() if name in requested}
+    prefix = f"{estimator.steps[-1][0]}__" if _is_pipeline(estimator) else ""
+    taken = {"sample_weight", "groups"} if _is_search(_last(estimator).estimator) else {"sample_weight"}
+    return {f"{prefix}{name}": values for name, values in given.items() if name in taken}
+
+
+def _with_defaults(estimator: Any) -> Any:
+    """Set inner estimators that are None to the default ones, so that they have a complexity and probabilities."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    defaults = {
+        "BaggingClassifier": ("estimator", DecisionTreeClassifier),
+        "BaggingRegressor": ("estimator", DecisionTreeRegressor),
+        "StackingClassifier": ("final_estimator", LogisticRegression),
+    }
+    last = _last(estimator)
+    name, kind = defaults.get(type(last.estimator).__name__, ("", None))
+    if kind is not None and last.estimator.get_params(deep=False).get(name) is None:
+        estimator.set_params(**{f"{last.prefix}{name}": kind()})
+    return estimator
 
 
 def _is_search(estimator: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.check.estimators import facts, fitted_part, fitted_rounds, staged_outputs
+from gengap.check.estimators import facts, fit_keywords, fitted_part, fitted_rounds, staged_outputs
 from gengap.check.inputs import Fold, Inputs, take
 from gengap.check.losses import Loss, align, scored
 from gengap.errors import GengapError, reason
@@ -46,9 +46,10 @@ def _fit(task: FoldTask) -> FoldFit:
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fitted = task.estimator.fit(
-            take(inputs.X, train), inputs.y[train], **_metadata(task.estimator, inputs, train)
-        )
+        given = {"sample_weight": inputs.weights, "groups": inputs.groups}
+        metadata = {name: values[train] for name, values in given.items() if values is not None}
+        keywords = fit_keywords(task.estimator, metadata)
+        fitted = task.estimator.fit(take(inputs.X, train), inputs.y[train], **keywords)
         outputs = _outputs(task, fitted, test, task.stages)
         train_outputs = _outputs(task, fitted, task.sample, ())[0] if len(task.sample) else None
     unfinished = any(issubclass(each.category, UserWarning) and _is_unfinished(each.category) for each in caught)
@@ -57,20 +58,6 @@ def _fit(task: FoldTask) -> FoldFit:
 
 def _is_unfinished(category: type) -> bool:
     return category.__name__ == "ConvergenceWarning"
-
-
-def _metadata(estimator: Any, inputs: Inputs, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the keywords of `fit`: weights, which a pipeline gives to its last step, or what routing asks for."""
-    from sklearn import get_config
-    from sklearn.utils.metadata_routing import get_routing_for_object
-
-    given = {"sample_weight": inputs.weights, "groups": inputs.groups}
-    known = {name: values[rows] for name, values in given.items() if values is not None}
-    if get_config().get("enable_metadata_routing"):
-        wanted = get_routing_for_object(estimator).consumes("fit", known)
-        return {name: values for name, values in known.items() if name in wanted}
-    prefix = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
-    return {f"{prefix}sample_weight": known["sample_weight"]} if "sample_weight" in known else {}
 
 
 def _outputs(task: FoldTask, fitted: Any, rows: np.ndarray, stages: Sequence[float]) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gengap.check.estimators import name_of
-from gengap.errors import DataError, TooFewRowsError, UsageError, counted, shown
+from gengap.errors import DataError, TooFewRowsError, UsageError, counted, reason, shown
 from gengap.tasks.kinds import CLASSES_GUESSED, MOST_CLASSES
 
 FEW_ROWS = 250  # below, there are more folds by default
@@ -111,9 +111,10 @@ def read_inputs(
             f"a check needs at least {FEWEST_ROWS} rows; here {'is' if count == 1 else 'are'} {count}"
         )
     labels, classes = _labels(estimator, y)
+    y = labels if classes is None and y.dtype.kind not in "biuf" else y
     weights = _column("sample_weight", sample_weight, count)
     if weights is not None:
-        weights = weights.astype(np.float64)
+        weights = weights.astype(np.float64) if weights.dtype.kind in "biuf" else np.full(count, np.nan)
         if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
             raise DataError("sample_weight: expected numbers of 0 or more, not all 0")
         weights = weights / weights.mean()
@@ -125,6 +126,10 @@ def read_inputs(
         X, y, labels = take(X, order), y[order], labels[order]
         weights = None if weights is None else weights[order]
     folds, split = _folds(cv, X, y, classes is not None, group, times is not None, seed)
+    if weights is not None:
+        folds = tuple(fold for fold in folds if weights[fold[1]].any())
+        if len(folds) < 2:
+            raise DataError("sample_weight: fewer than two folds have validation rows with a weight above 0")
     return Inputs(X, y, labels, classes, weights, group, folds, split)
 
 
@@ -147,11 +152,14 @@ def _target(y: Any) -> np.ndarray:
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(
-            f"y: {int((~np.isfinite(array)).sum()):,} values are missing or infinite; leave these rows out"
-        )
-    return array
+    return _finite(array) if array.dtype.kind == "f" else array
+
+
+def _finite(y: np.ndarray) -> np.ndarray:
+    """Return the numbers of a target. Raises DataError if some are missing or infinite."""
+    if not np.isfinite(y).all():
+        raise DataError(f"y: {_some(~np.isfinite(y))} missing or infinite; leave these rows out")
+    return y
 
 
 def _labels(estimator: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -163,11 +171,14 @@ def _labels(estimator: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | Non
     if not by_class and not is_regressor(estimator):
         by_class = type_of_target(y) in ("binary", "multiclass")
     if not by_class:
-        if y.dtype.kind not in "biuf":
+        try:
+            return _finite(y.astype(np.float64)), None
+        except (TypeError, ValueError):
+            first = shown(y.reshape(-1)[0])
             raise DataError(
-                f"y: {type(estimator).__name__} predicts numbers, but the target has the type {y.dtype}"
-            )
-        return y.astype(np.float64), None
+                f"y: {name_of(estimator)} predicts numbers, but the first target is {first}; use a classifier "
+                "for classes"
+            ) from None
     if y.ndim != 1:
         raise DataError(f"y has the shape {y.shape}; a check needs one class for each row, not several labels")
     try:
@@ -204,12 +215,22 @@ def _are_quantities(classes: np.ndarray, rows: int) -> bool:
 
 
 def _column(name: str, values: Any, count: int) -> np.ndarray | None:
+    import pandas as pd
+
     if values is None:
         return None
     array = np.asarray(values)
     if array.shape != (count,):
         raise DataError(f"{name} has the shape {array.shape}; expected one value for each of the {count:,} rows")
+    if name != "sample_weight" and (missing := pd.isna(array)).any():
+        raise DataError(f"{name}: {_some(missing)} missing; leave these rows out")
     return array
+
+
+def _some(rows: np.ndarray) -> str:
+    """Return how many values are meant, with the verb, as in "1 value is"."""
+    count = int(rows.sum())
+    return f"{counted(count, 'value')} {'is' if count == 1 else 'are'}"
 
 
 def _folds(
@@ -253,17 +274,24 @@ def _drawn(cv: int, y: np.ndarray, by_class: bool, group: np.ndarray | None, see
 
 def _own_folds(cv: Any, X: Any, y: np.ndarray, group: np.ndarray | None) -> tuple[Fold, ...]:
     """Return the folds of a splitter, or of an iterable of pairs of indices."""
-    if hasattr(cv, "split"):
-        folds: Sequence[Any] = list(cv.split(X, y, group))
-    elif isinstance(cv, Iterable):
-        folds = list(cv)
-    else:
+    split = None if isinstance(cv, str) else getattr(cv, "split", None)
+    if split is None and (isinstance(cv, str) or not isinstance(cv, Iterable)):
         raise UsageError(f"cv is {cv!r}; expected a number of folds, a splitter, or pairs of row indices")
+    try:
+        folds: Sequence[Any] = list(cv if split is None else split(X, y, group))
+    except (TypeError, ValueError) as fault:
+        raise UsageError(f"cv: {type(cv).__name__} can't split these rows: {reason(fault)}") from fault
     try:
         pairs = tuple((np.asarray(train), np.asarray(test)) for train, test in folds)
     except (TypeError, ValueError):
         raise UsageError("cv: expected pairs of indices: training rows and validation rows") from None
-    tested = np.concatenate([test for _, test in pairs]) if pairs else np.empty(0, int)
-    if len(pairs) < 2 or tested.dtype.kind not in "iu":
-        raise UsageError(f"cv gives {counted(len(pairs), 'fold')}; expected at least two, as indices of rows")
+    if len(pairs) < 2:
+        raise UsageError(f"cv gives {counted(len(pairs), 'fold')}; expected at least two")
+    if any(rows.dtype.kind not in "iu" or rows.ndim != 1 for pair in pairs for rows in pair):
+        raise UsageError(
+            "cv: expected pairs of indices, which are whole numbers: training rows and validation rows"
+        )
+    used = np.concatenate([rows for pair in pairs for rows in pair])
+    if (outside := used[(used < -len(y)) | (used >= len(y))]).size:
+        raise UsageError(f"cv: there is no row {outside[0]}; expected indices below {len(y):,}")
     return pairs

@@ -241,6 +241,17 @@ def kernel_width(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
     return number("gamma", "larger", least=1e-6, most=1e4, start=start)(parameters, facts)
 
 
+def kernel_amplitude(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
+    """Return the ladder of the factor of a Gaussian process's kernel: a small one keeps probabilities alike."""
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+
+    kernel = RBF(1.0, "fixed") if parameters.get("kernel") is None else parameters["kernel"]
+    smaller, larger = (
+        [{"kernel": ConstantKernel(4.0 ** (sign * k), "fixed") * kernel} for k in range(1, 8)] for sign in (-1, 1)
+    )
+    return Ladder("kernel", smaller, larger)
+
+
 def penalised(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
     """Return the ladder of a linear regression without penalty: ridge regressions are simpler."""
     from sklearn.linear_model import Ridge

@@ -21,6 +21,7 @@ from gengap.check.result import CheckResult
 from gengap.check.setting_losses import Evaluation, Evaluator, few_threads
 from gengap.check.walk import Walk
 from gengap.diagnose.verdict import make_thresholds
+from gengap.errors import UsageError, shown
 
 KINDS: tuple[ReferenceName, ...] = ("linear", "trees")
 HOPE = (0.4, 0.95)  # probabilities of being better between which further folds are fitted
@@ -44,7 +45,9 @@ def run_check(
     started = clock.perf_counter()
     make_thresholds(min_effect)
     check_complexity(complexity)
-    whole, estimator = estimator, resolve(estimator, X, y)
+    _check_seed(seed)
+    whole, metadata = estimator, {name: rows.get(name) for name in ("sample_weight", "groups")}
+    estimator = resolve(estimator, X, y, metadata)
     if rows.get("cv") is None and not (scoring is None or scoring in BY_SCORING):
         rows["cv"] = FOLDS  # a scorer needs the validation rows of a larger fold
     inputs = read_inputs(estimator, X, y, seed=seed, **rows)
@@ -62,6 +65,7 @@ def run_check(
                 references["constant"] = constant
                 walk.learns = abs(gain(walk.base.losses, constant.losses, units).mean) > min_effect
             walk.run()
+            _check_named(walk)
             _compare_kinds(walk, references)
             curve = measure_rows(evaluator, walk.base, units)
         except KeyboardInterrupt:
@@ -71,6 +75,22 @@ def run_check(
     chosen_by = choosing_class(whole, estimator)
     facts = Facts(name_of(estimator), walk, units, min_effect, references, curve, leaks, interrupted, chosen_by)
     return CheckResult(judge(facts), facts, clock.perf_counter() - started)
+
+
+def _check_seed(seed: Any) -> None:
+    """Raise UsageError unless `random_state` is one that scikit-learn takes."""
+    from sklearn.utils import check_random_state
+
+    try:
+        check_random_state(seed)
+    except ValueError:
+        raise UsageError(f"random_state is {shown(seed)}; expected a whole number of at least 0") from None
+
+
+def _check_named(walk: Walk) -> None:
+    """Raise UsageError if the user named settings, and none of them can be fitted."""
+    if walk.complexity is not None and not walk.found and walk.evaluator.refused is not None:
+        raise UsageError(f"complexity: no other setting can be fitted: {walk.evaluator.refused}")
 
 
 def _compare_kinds(walk: Walk, references: dict[ReferenceName, Evaluation]) -> None:

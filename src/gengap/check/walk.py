@@ -76,6 +76,8 @@ class Walk:
         stages = {share: Setting({}, "simpler") for share in STAGES} if staged else {}
         self.base, *found = evaluator.evaluate(Setting({}, "as-is"), stages, train=True)
         self.ladders = chosen_ladders(self.complexity, evaluator.estimator, evaluator.facts)
+        if staged and not found:  # boosting inside a wrapper without staged predictions
+            self.ladders = [replace(each, rounds=False) for each in self.ladders]
         if staged and first is not None:
             self.found += self._named_stages(found, first.axis, evaluator.facts.get("rounds", 0.0), "simpler")
 

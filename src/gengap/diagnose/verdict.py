@@ -6,11 +6,12 @@ Findings and advice are codes with numbers. Their texts are in the catalogues of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Annotated, Literal, cast, get_args
 
 import msgspec
 
-from gengap.errors import UsageError
+from gengap.errors import UsageError, shown
 from gengap.options.spec import VerdictName
 from gengap.text.catalog import Message
 from gengap.text.markup import Html, badge, bullets, element
@@ -43,8 +44,9 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def make_thresholds(min_effect: float) -> Thresholds:
     """Return the thresholds with this smallest change. Raises UsageError if it is no share."""
-    if not 0 < min_effect < 1:
-        raise UsageError(f"min_effect is {min_effect:g}; expected a share of the loss between 0 and 1, as in 0.01")
+    if not isinstance(min_effect, Real) or not 0 < min_effect < 1:
+        value = f"{min_effect:g}" if isinstance(min_effect, Real) else shown(min_effect)
+        raise UsageError(f"min_effect is {value}; expected a share of the loss between 0 and 1, as in 0.01")
     return Thresholds(min_effect=min_effect)
 
 
