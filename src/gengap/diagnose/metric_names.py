@@ -80,8 +80,8 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
     Names explain each other. `my_score` is a training metric if there is `val_my_score`. If a log has `train_loss`,
     a plain `accuracy` is not of training. If it has `val_loss` too, `accuracy` is of validation, as in fastai. Of
     `X_step` and `X_epoch` the latter counts. XGBoost's `validation_0` is training if there is a `validation_1` and
-    nothing else is training. The test set is used as validation if there is none, and so are scores that are only
-    computed on held-out rows, such as `coco/bbox_mAP`.
+    nothing else is training. The test set is used as validation if no known loss or score is of validation, and
+    so are scores that are only computed on held-out rows, such as `coco/bbox_mAP`.
     """
     names = list(names)
     parsed = {name: parse(name) for name in names} | _numbered(names) | _by_letters(names)
@@ -102,10 +102,13 @@ def assign(names: Iterable[str]) -> dict[str, CurveKey]:
         elif metric in judged or (not explicit and split_and_metric(name)):
             found[name] = "train", metric
     found = _with_evaluations(found, keys)
-    if all(split != "validation" for split, _ in found.values()):
-        test_as_validation = {"test": "validation"}
-        return {name: (test_as_validation.get(split, split), metric) for name, (split, metric) in found.items()}
-    return found
+    validated = {metric for split, metric in found.values() if split == "validation"}
+    if any(not metric or direction(metric) is not None for metric in validated):  # "" may be the loss
+        return found
+    return {
+        name: ("validation", metric) if split == "test" and metric not in validated else (split, metric)
+        for name, (split, metric) in found.items()
+    }
 
 
 def _with_evaluations(found: dict[str, CurveKey], keys: dict[str, CurveKey]) -> dict[str, CurveKey]:

@@ -110,7 +110,8 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     """Return the curves to judge: those of `metric`, or of the loss that the run logged.
 
     Without a `metric`, the first of these that exists: a loss that was also measured on training rows without
-    penalties (gengap's own histories), `loss`, other losses, scores, and any metric that has a training curve.
+    penalties (gengap's own histories), `loss`, other losses, scores, and any metric that changes and has a training
+    curve.
 
     Args:
         log: The run.
@@ -176,7 +177,9 @@ def _rank(log: Log, metric: str) -> tuple[int, int, int] | None:
         return (0 if ("train", f"clean_{metric}") in series else 2), rank_in(metric, LOSSES) or 0, not total
     if higher is True:
         return 3, rank_in(metric, SCORES) or 0, _of_a_part(metric)
-    return (4, 0, False) if ("train", metric) in series else None
+    values = series["validation", metric].values
+    curve = len(values) > 1 and (not metric or bool((values != values[0]).any()))  # else it may count rows
+    return (4, 0, False) if ("train", metric) in series and curve else None
 
 
 def _find_metric(log: Log, judged: list[str], requested: str) -> str:

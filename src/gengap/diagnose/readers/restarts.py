@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,8 @@ from gengap.text.catalog import Message
 
 _mode = ContextVar("restart", default="auto")
 MIN_ROWS = 2  # of a phase; fewer are no training that starts again
+ROUNDED = 1e-3  # share by which values differ that were printed with fewer digits
+FAR = 4  # times as large or as small as all losses of a phase, another one is not of the same task
 
 
 class PlacedCurve(NamedTuple):
@@ -69,19 +72,49 @@ def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[RunPart],
     first, counted = 0, x.copy()
     notes: list[Message] = []
     for i, start in enumerate(starts, 1):
-        if restart == "split" or (restart == "auto" and _is_new_run(curves, bounds[i - 1], start, bounds[i + 1])):
-            parts.append(RunPart(first, start, counted))
-            first = start
+        repeated = restart != "split" and _is_repeated(x, curves, first, start, bounds[i + 1])
+        split = restart == "split" or first == start  # behind repeated values
+        if repeated or split or (restart == "auto" and _is_new_run(curves, bounds[i - 1], start, bounds[i + 1])):
+            parts += [RunPart(first, start, counted)] if first < start else []
+            first = bounds[i + 1] if repeated else start
             continue
         before, after = counted[first:start], slice(start, bounds[i + 1])
         last, begin = np.nanmax(before), np.nanmin(x[after])
         gaps = np.diff(np.unique(x[after][np.isfinite(x[after])]))
         counted[after] = x[after] - begin + last + (gaps.min() if len(gaps) else 1)
         notes.append(Message("read-restart-continued", {"epoch": int(begin), "after": int(last)}))
-    parts.append(RunPart(first, len(x), counted))
+    if first < len(x):
+        parts.append(RunPart(first, len(x), counted))
     if len(parts) > 1:
         notes.append(Message("read-restart-split", {"count": len(parts)}))
     return parts, tuple(notes)
+
+
+def _is_repeated(x: np.ndarray, curves: Sequence[PlacedCurve], start: int, middle: int, end: int) -> bool:
+    """Return whether a phase only shows values of the one before, as a table below a log that may count from 0.
+
+    With the same epochs and digits it is the same training, run again.
+    """
+    shifts, shown, exact = {0, 1, -1}, 0, True
+    for curve in curves:
+        old, new = _points(x, curve, start, middle), _points(x, curve, middle, end)
+        if not new or direction(curve.key[1]) is None:
+            continue
+        if len(new) > len(old):
+            return False
+        shifts = {
+            d
+            for d in shifts
+            if all(math.isclose(v, old.get(at + d, math.nan), rel_tol=ROUNDED) for at, v in new.items())
+        }
+        shown, exact = max(shown, len(new)), exact and new.items() <= old.items()
+    return bool(shifts) and shown > MIN_ROWS and not exact
+
+
+def _points(x: np.ndarray, curve: PlacedCurve, start: int, end: int) -> dict[float, float]:
+    """Return a curve's values in some rows, by epoch."""
+    inside = (curve.rows >= start) & (curve.rows < end)
+    return dict(zip(x[curve.rows[inside]].tolist(), curve.values[inside].tolist(), strict=True))
 
 
 def find_restarts(x: np.ndarray, curves: Sequence[PlacedCurve]) -> list[int]:
@@ -106,8 +139,9 @@ def _of_one(x: np.ndarray, rows: np.ndarray) -> list[tuple[int, int]]:
         phase = at[begin:i]
         distinct = len(np.unique(phase))
         rising = bool((np.diff(phase) >= 0).all())
-        again = at[i] == phase[0] or (at[i] < phase[0] and distinct > 2)
-        if distinct >= MIN_ROWS and rising and again and len(at) - i >= MIN_ROWS and at[i + 1] >= at[i]:
+        gap = at[i + 1] - at[i] if len(at) - i >= MIN_ROWS else -1
+        again = at[i] == phase[0] or (at[i] < phase[0] and distinct > 2) or 1 < at[i] <= gap  # every 10th epoch
+        if distinct >= MIN_ROWS and rising and again and gap >= 0:
             found.append((int(rows[i - 1]), int(rows[i])))
             begin = i
     return found
@@ -125,4 +159,6 @@ def _is_new_run(curves: Sequence[PlacedCurve], start: int, middle: int, end: int
         weight = 2.0 if curve.key[1] == "loss" else 1.0
         both += weight
         votes += weight * np.sign(abs(new[0] - old[-1]) - abs(new[0] - old[0]))
+        if curve.key[1].endswith("loss") and (0 < FAR * new[0] < old.min() or new[0] > FAR * old.max() > 0):
+            return True  # the curves of another task
     return votes > 0 or not both

@@ -20,7 +20,7 @@ from gengap.diagnose.readers.log_table import LogTable
 from gengap.diagnose.readers.notebooks import is_notebook, read_notebook, table_text
 from gengap.diagnose.readers.patches import is_patch_alone
 from gengap.diagnose.readers.table_layouts import read_log_table
-from gengap.diagnose.readers.text_encoding import encoding_of
+from gengap.diagnose.readers.text_encoding import encoding_of, without_holes
 from gengap.diagnose.readers.tracker_points import are_points, read_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError, GengapError
@@ -164,7 +164,7 @@ def _is_number(cell: str) -> bool:
 def decoded_head(path: Path, file: str) -> str:
     """Return the first characters of a text file. Raises DataError if it is no text, or empty."""
     with path.open("rb") as opened:
-        start = opened.read(HEAD)
+        start = without_holes(opened.read(HEAD))
     encoding = encoding_of(start)
     if encoding.startswith("utf-8") and b"\0" in start:
         raise DataError(
@@ -183,6 +183,6 @@ def decoded_blocks(path: Path) -> Iterator[str]:
         start = opened.read(BLOCK)
         decoder = codecs.getincrementaldecoder(encoding_of(start[:HEAD]))(errors="replace")
         while start:
-            yield decoder.decode(start)
+            yield decoder.decode(without_holes(start))
             start = opened.read(BLOCK)
         yield decoder.decode(b"", final=True)

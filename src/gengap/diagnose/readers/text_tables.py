@@ -14,7 +14,7 @@ from gengap.diagnose.readers.documents import read_nested, table_of_records
 from gengap.diagnose.readers.literals import read_literals
 from gengap.diagnose.readers.log_table import NOT_LOGGED, LogTable, check_points, number
 from gengap.diagnose.readers.message_records import read_records
-from gengap.diagnose.readers.text_encoding import encoding_of
+from gengap.diagnose.readers.text_encoding import encoding_of, without_holes
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 from gengap.files.delimited import HEAD_LINES, find_head, has_decimal_commas, with_point
@@ -27,6 +27,7 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 def decoded(content: bytes, file: str) -> str:
     """Return the text of a file. Raises DataError if there is none, or if it is no text."""
+    content = without_holes(content)
     encoding = encoding_of(content)
     try:
         if encoding == "utf-8-sig" and b"\0" in content:

@@ -18,8 +18,8 @@ _UNIT = r"(?:%|(?!epoch)[A-Za-zµ][A-Za-z0-9µ/%]*)?"  # in 3epoch the word says
 NUMBER = re.compile(
     rf"({_START}[+-]?{_PLAIN}{_JOINED}{_UNIT}|(?<![\w.-])[+-]?(?:nan|inf(?:inity)?)(?!\w))", re.IGNORECASE
 )
-VALUE = re.compile(  # f0: Julia's Float32; a last point ends a sentence
-    rf"([+-]?{_PLAIN})(?:%|f0|(?:\+/-|[+±]){_PLAIN})?\.?"
+VALUE = re.compile(  # f0: Julia's Float32; dB: decibels; a last point ends a sentence
+    rf"([+-]?{_PLAIN})(?:%|f0|dB|(?:\+/-|[+±]){_PLAIN})?\.?"
 )
 DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+)(%?)")
 RATIO = re.compile(r"(\d+)/(\d+)")

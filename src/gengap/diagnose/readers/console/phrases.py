@@ -233,7 +233,8 @@ def counter(name: str) -> str | None:
         return "epoch"
     if last == PRONOUN and len(listed) > 1:  # on held-out data it was 0.5
         return None
-    if NOT_A_COUNTER & set(WORD.findall(" ".join(listed))):
+    named = set(WORD.findall(" ".join(listed)))
+    if NOT_A_COUNTER & (named - {"best"} if "new" in named else named):  # [NEW BEST] Epoch 3: is the present one
         return None
     kinds = (("epoch", EPOCH), ("step", STEP), ("batch", BATCH), ("run", RUN))
     return next((kind for kind, known in kinds if last in known), None)

@@ -71,7 +71,8 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
     """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
     logged = _without_last(join_by_name(column for column in found.rows.columns.values() if column.rows))
     logged = _without_conditions(found, _without_lists(_without_checkpoints(found, logged)))
-    epochs = max((len(column.rows) for column in logged if _names(column.canonical, "validation")), default=0)
+    validation = (column for column in logged if _names(column.canonical, "validation"))
+    epochs = max((_count_epochs(found, column) for column in validation), default=0)
     forms: dict[str, list[Column]] = {}
     for column in logged:
         forms.setdefault(column.canonical.lower(), []).append(column)
@@ -283,6 +284,7 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
     The last value says whether steps are counted.
     """
     judged = [curve for curve in curves if curve.key[0] == "validation"] or curves
+    judged = [c for c in judged if direction(c.key[1]) is not None and len(c.rows) > 1] or judged
     axes = {"epoch": found.rows.epoch, "step": found.rows.step, "count": found.rows.count}
     ranked = []
     for order, cells in enumerate(axes.values()):
