@@ -28,6 +28,7 @@ from gengap.analysis.recommend import (
 )
 from gengap.analysis.results import TrialResults
 from gengap.analysis.sampling import UnitSummary, analyse_units
+from gengap.analysis.ties import clear_differences, separate, with_doubt
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import Comparison, Rank, compare, ranks
 from gengap.stats.learning_curve import LearningCurveForecast
@@ -53,7 +54,8 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
         sizes: Which size is enough.
         regularizers: Effect of each regulariser.
         more_rows: Forecast of the loss with more training rows.
-        ranks: All runs by loss, in groups that are statistically tied.
+        ranks: All runs by loss, in groups that are statistically tied. A run that another comparison shows to be
+            worse than a run of the first group is not in it.
         comparisons: Every run on all training rows, baselines included, compared with the best.
         baseline_comparisons: Each baseline compared with the best network, by loss.
         cross_validation: Losses of the cross-validated runs, the lowest first.
@@ -102,15 +104,18 @@ def conclude(
     if chosen is not None and expected is not None:
         recommendation = recommend(results, chosen, expected, sizes, effects, verdicts, more_rows)
     outputs = {run: results.outputs(run) for run in names}
+    baselines = _compare_baselines(results)
+    ranked = ranks(losses) if len(names) > 1 else ()
+    ranked = separate(ranked, clear_differences(effects, baselines, results.full_runs))
     return Conclusions(
         baselines=tuple(_scored(results, run) for run in results.baselines),
         mixtures=tuple(_scored(results, run) for run in results.mixtures),
-        sizes=sizes,
+        sizes=with_doubt(sizes, ranked),
         regularizers=effects,
         more_rows=more_rows,
-        ranks=ranks(losses) if len(names) > 1 else (),
+        ranks=ranked,
         comparisons=compare_all_metrics(losses, outputs, results.y, results.task, results.weights, results.units),
-        baseline_comparisons=_compare_baselines(results),
+        baseline_comparisons=baselines,
         cross_validation=analyse_finalists(results),
         recommendation=recommendation,
         units=analyse_units(results),

@@ -636,7 +636,7 @@ conclusion-units-few = The { $rows } validation rows are in { conclusion-unit-co
    *[group] groups
 }, with --validation or with more rows.
 conclusion-units-drift = The target drifts through the whole time of the { $rows } validation rows ({ $column }): even { $count } long blocks are like their neighbours. Learning can't be told from a drift by chance. So there are no intervals and no comparisons: losses hold for these rows only. Predict changes instead of levels, or validate on a longer time, with --validation or with more rows.
-conclusion-tie = Tie: { $count } of { $all } models are statistically equal ({ $rows } validation rows are too few to separate them from the best): { $names }{ $more ->
+conclusion-tie = Tie: { $count } of { $all } models are not clearly worse than the best ({ $rows } validation rows are too few to tell): { $names }{ $more ->
     [0] .
    *[other] {" "}and { $more } more.
 }
@@ -694,6 +694,7 @@ conclusion-next-step = { $step }{ $gain_percent ->
    *[known] {" "}Gain: { FIXED($gain_percent, digits: 1) }% of the loss.
 }
 conclusion-size-growing = { $run } ({ $parameters } parameters), the largest model tried, is better than every smaller one by more than one standard error. A larger model may be better still.
+conclusion-size-growing-unsure = { $run } ({ $parameters } parameters), the largest model tried, has the lowest loss of all sizes by more than one standard error, but is not clearly better than { $near }. A larger model may be better still.
 conclusion-size-best = Of the sizes without regularisers, { $run } ({ $parameters } parameters) is best.{ $smaller ->
     [true] {" "}No smaller one is within one standard error of it.
    *[false] {" "}It is the smallest.

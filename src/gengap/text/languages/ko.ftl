@@ -584,6 +584,7 @@ conclusion-next-step = { $step }{ $gain_percent ->
    *[known] {" "}개선: 손실의 { FIXED($gain_percent, digits: 1) }%.
 }
 conclusion-size-growing = 가장 큰 모델 { $run }(매개변수 { $parameters }개)이(가) 더 작은 모든 모델보다 표준 오차 넘게 좋습니다. 더 큰 모델은 더 좋을 수도 있습니다.
+conclusion-size-growing-unsure = 가장 큰 모델 { $run }(매개변수 { $parameters }개)의 손실이 모든 크기 가운데 표준 오차 넘게 낮지만, { $near }보다 뚜렷이 좋지는 않습니다. 더 큰 모델은 더 좋을 수도 있습니다.
 conclusion-size-best = 규제 없는 크기 가운데 { $run }(매개변수 { $parameters }개)이(가) 가장 좋습니다.{ $smaller ->
     [true] {" "}표준 오차 안에 드는 더 작은 모델은 없습니다.
    *[false] {" "}가장 작은 모델입니다.
