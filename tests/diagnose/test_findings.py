@@ -17,8 +17,8 @@ from gengap.diagnose.readers import read
 from gengap.diagnose.run_curves import choose_curves
 from gengap.diagnose.verdict import Verdict
 from gengap.report.conclusion_plots import plot_verdict
-from gengap.report.verdict_table import verdict_text
-from gengap.text.catalog import catalog, languages
+from gengap.report.verdict_table import read_line, verdict_text
+from gengap.text.catalog import Message, catalog, languages
 
 NAMES = re.compile(r"NaN|L2|\S+/\S+|val_\w+")  # the same in every language
 
@@ -81,6 +81,16 @@ def test_a_curve_that_ends_at_its_best_is_said_to() -> None:
     verdict = diagnose({"loss": 0.5 + 0.4 * 0.8 ** np.arange(60), "val_loss": 0.5 + 0.4 * 0.8 ** np.arange(60)})
     assert (verdict.findings[0].code, verdict.findings[0].parameters["end"]) == ("level", "best")
     assert "it ends at its best" in str(verdict.findings[0])
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf"])
+def test_a_column_without_numbers_is_said_to_hold_none(cell: str) -> None:
+    verdict = diagnose("epoch,loss,val_loss\n" + "".join(f"{i},{0.9 - i / 50},{cell}\n" for i in range(9)))
+    assert verdict.codes == ("not-finite",) and verdict.read is not None
+    assert read_line(verdict.read) == (
+        "Read as CSV: 9 values of val_loss, none of them a finite number; training: loss."
+    )
+    assert "유한한 수가 없음" in catalog("ko").render(Message("read-summary", msgspec.structs.asdict(verdict.read)))
 
 
 TURNING = [round(0.5 + 0.4 * 0.8**epoch + 0.004 * epoch, 5) for epoch in range(30)]

@@ -151,14 +151,15 @@ def summarise_log(curves: MetricCurves) -> LogSummary | None:
     values = curves.validation.values
     if curves.log is None or not curves.log.reader:
         return None
+    finite = values[np.isfinite(values)].tolist()
     return LogSummary(
         reader=curves.log.reader,
         validation=curves.metric,
         train=curves.train_column,
         not_judged=curves.not_judged,
         points=len(values),
-        first=float(values[0]) if len(values) else None,
-        last=float(values[-1]) if len(values) else None,
+        first=finite[0] if finite else None,
+        last=finite[-1] if finite else None,
         notes=curves.log.notes,
         axis=curves.axis,
     )

@@ -83,8 +83,8 @@ class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
         train: The training column, if there is one.
         not_judged: The other columns that are curves of a known split.
         points: Number of validation values.
-        first: The first of them.
-        last: The last of them.
+        first: The first of them that is finite; None if none is.
+        last: The last of them that is finite.
         notes: What the reader had to decide.
         axis: What best_epoch and the other epochs of the verdict count: "epoch" or "step".
     """

@@ -463,7 +463,10 @@ read-summary = Read as { $reader ->
     }: { $points } { $points ->
         [one] value
        *[other] values
-    } of { $validation }, from { SIGNIFICANT($first, digits: 4) } to { SIGNIFICANT($last, digits: 4) }{ $train ->
+    } of { $validation }, { $first ->
+        [none] none of them a finite number
+       *[number] from { SIGNIFICANT($first, digits: 4) } to { SIGNIFICANT($last, digits: 4) }
+    }{ $train ->
         [none] . No training curve of the same metric
        *[other] ; training: { $train }
     }.

@@ -395,7 +395,10 @@ read-summary = { $reader ->
         [json-lines] JSON 줄
         [tensorboard] 텐서보드 이벤트
        *[other] { $reader }
-    }(으)로 읽음: { $validation } 값 { $points }개, { SIGNIFICANT($first, digits: 4) }에서 { SIGNIFICANT($last, digits: 4) }까지{ $train ->
+    }(으)로 읽음: { $validation } 값 { $points }개, { $first ->
+        [none] 유한한 수가 없음
+       *[number] { SIGNIFICANT($first, digits: 4) }에서 { SIGNIFICANT($last, digits: 4) }까지
+    }{ $train ->
         [none] . 같은 지표의 훈련 곡선은 없습니다
        *[other] , 훈련은 { $train }
     }.
