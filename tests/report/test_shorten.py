@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import io
+
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from gengap.report.verdict_table import shorten, shorten_all
+from gengap.diagnose import diagnose
+from gengap.diagnose.readers import read
+from gengap.diagnose.run_curves import choose_curves
+from gengap.report.verdict_table import shorten, shorten_all, verdict_table
+
+LOG = {"loss": [0.9 * 0.95**i for i in range(40)], "val_loss": [0.5 + 0.4 * 0.8**i + 0.004 * i for i in range(40)]}
+CURVES = choose_curves(read(LOG)[0])
 
 names = st.text("ab/.-_[", min_size=1, max_size=60)
 
@@ -49,3 +60,24 @@ def test_studies_with_the_same_runs_are_told_apart() -> None:
         [f"runs/{study}/sizes/{size}" for study in ("shop", "euro") for size in ("Tiny", "Small")], 20
     )
     assert len(set(cut)) == 4
+
+
+@pytest.mark.parametrize(
+    "names", [("quick", "quick-2"), ("a-very-long-name-of-mine-1", "a-very-long-name-of-mine-2"), ("a", "b")]
+)
+def test_studies_of_alike_names_are_told_apart_in_80_columns(names: tuple[str, str]) -> None:
+    runs = [f"studies/2026/{name}:sizes/{size}" for name in names for size in ("Tiny", "Small", "Medium", "large")]
+    table = verdict_table([(CURVES, msgspec.structs.replace(diagnose(LOG), run=run)) for run in runs], 80)
+    console = Console(width=80, file=io.StringIO())
+    console.print(table)
+    _, *lines = console.file.getvalue().splitlines()  # pyright: ignore[reportAttributeAccessIssue]
+    cells = [line.split()[0] for line in lines]
+    assert len(set(cells)) == len(runs) and max(map(len, lines)) <= 80
+    assert all(each.endswith(run.rpartition("/")[2]) for each, run in zip(cells, runs, strict=True))
+    assert len({cell.rpartition("/")[0].removesuffix(":sizes")[-8:] for cell in cells}) > 1  # each names its study
+
+
+def test_a_table_with_room_cuts_no_name() -> None:
+    run = "studies/2026/quick:sizes/Tiny"
+    table = verdict_table([(CURVES, msgspec.structs.replace(diagnose(LOG), run=run))], 80)
+    assert [str(cell) for cell in table.columns[0].cells] == [run]

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +27,8 @@ STYLES = {
     "overfit": "bold red",
     "inconclusive": "magenta",
 }
+COLUMNS = ("run", "verdict", "validation", "best", "onset", "rise %")
+GAP = 2  # characters between columns
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 12  # characters of a sparkline
 WIDE = 110  # characters of a console with room for intervals
@@ -60,22 +63,31 @@ def verdict_table(
     judged: Sequence[tuple[MetricCurves, Verdict]], width: int = 80, title: str | None = None
 ) -> Table:
     """Return a table with a line for each run, for a console of `width` characters; wide ones show intervals."""
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for column in ("run", "verdict", "validation", "best", "onset", "rise %"):
+    table = Table(title=title, title_justify="left", box=None, padding=(0, GAP, 0, 0), pad_edge=False)
+    for column in COLUMNS:
         table.add_column(column, no_wrap=True)
-    wide = width >= WIDE
-    room = max(width - (90 if wide else 64), MIN_NAME)
+    cells = [_cells(curves, verdict, width >= WIDE) for curves, verdict in judged]
+    widths = [max(map(cell_len, column)) for column in zip(COLUMNS[1:], *map(_plain, cells), strict=True)]
+    room = max(width - sum(widths) - GAP * len(COLUMNS), MIN_NAME)
     names = shorten_all([verdict.run for _, verdict in judged], room)
-    for name, (curves, verdict) in zip(names, judged, strict=True):
-        table.add_row(
-            Text(name),
-            verdict_text(verdict),
-            sparkline(curves.validation.values),
-            "" if verdict.best_epoch is None else str(verdict.best_epoch),
-            onset_text(verdict, wide),
-            rise_text(verdict, wide),
-        )
+    for name, row in zip(names, cells, strict=True):
+        table.add_row(Text(name), *row)
     return table
+
+
+def _cells(curves: MetricCurves, verdict: Verdict, wide: bool) -> tuple[Text | str, ...]:
+    """Return a run's cells behind its name."""
+    return (
+        verdict_text(verdict),
+        sparkline(curves.validation.values),
+        "" if verdict.best_epoch is None else str(verdict.best_epoch),
+        onset_text(verdict, wide),
+        rise_text(verdict, wide),
+    )
+
+
+def _plain(cells: Iterable[Text | str]) -> list[str]:
+    return [str(cell) for cell in cells]
 
 
 def shorten(name: str, room: int, *, group_first: bool = False) -> str:
@@ -94,7 +106,7 @@ def shorten(name: str, room: int, *, group_first: bool = False) -> str:
         return name
     first, _, rest = name.partition("/")
     _, middle, last = rest.rpartition("/")
-    if middle and len(whole := f"{first}/…/{last}") <= room:
+    if middle and first != "…" and len(whole := f"{first}/…/{last}") <= room:
         return whole
     if group_first:
         group, _, label = name.rpartition("/")
@@ -111,14 +123,29 @@ def shorten(name: str, room: int, *, group_first: bool = False) -> str:
 def shorten_all(names: Sequence[str], room: int) -> list[str]:
     """Cut names to `room` characters; folders that all of them share go first, because they tell nothing apart.
 
+    If names are then equal, they are cut where the most of them differ.
+
     >>> shorten_all(["runs/shop/sizes/Tiny", "runs/euro/sizes/Tiny"], 18)
     ['…/shop/sizes/Tiny', '…/euro/sizes/Tiny']
+    >>> shorten_all(["shop-quick:sizes/Tiny", "shop-quick-2:sizes/Tiny"], 16)
+    ['s…ick:sizes/Tiny', 's…k-2:sizes/Tiny']
     """
     folders = zip(*(name.split("/")[:-1] for name in names), strict=False)
     shared = list(takewhile(lambda level: len(set(level)) == 1, folders))
     if shared and len(names) > 1 and any(len(name) > room for name in names):
         names = [f"…/{'/'.join(name.split('/')[len(shared) :])}" for name in names]
-    return shorten_runs(names, room)
+    cut = shorten_runs(names, room)
+    if len(set(cut)) == len(set(names)):
+        return cut
+    tails = range(room - 2, 0, -1)
+    others = ([_without_middle(name, room, tail) for name in names] for tail in tails)
+    return max((cut, *others), key=lambda each: len(set(each)))
+
+
+def _without_middle(name: str, room: int, tail: int) -> str:
+    """Return a name of at most `room` characters, of which the last `tail` are those of its end."""
+    head = name[: room - 1 - tail].rstrip("…/")
+    return name if len(name) <= room else f"{head}…{name[len(name) - (tail if head else room - 1) :]}"
 
 
 def shorten_runs(names: Sequence[str], room: int) -> list[str]:

@@ -47,6 +47,7 @@ KNOWN = (
 )
 
 CATBOOST = "catboost_training.json"
+HISTORIES = "histories.parquet"  # of a study, which its folder names
 FRAMEWORKS = (  # Ultralytics, MMEngine, Detectron2, skorch, Ray Tune
     *("results.csv", "scalars.json", "metrics.json", "history.json", "progress.csv"),
 )
@@ -158,11 +159,10 @@ def _named(name: str) -> Reader:
     def read(paths: Paths, folder: Path, file: str) -> list[Log]:
         found = [path for path in paths if path.name == name and not _is_artifact(path)]
         found = _last_checkpoints(found) if name == "trainer_state.json" else found
-        own = folder / "histories.parquet"
-        read_as = {p: read_file(p, file if p == own else _joined(file, folder, p)) for p in found}
-        if name == own.name:
-            read_as = {p: with_study_verdicts(logs, p) for p, logs in read_as.items()}
-        return [log for logs in read_as.values() for log in logs]
+        if name != HISTORIES:
+            return [log for path in found for log in read_file(path, _joined(file, folder, path))]
+        studies = {p: file if p.parent == folder else _joined(file, folder, p.parent) for p in found}
+        return [log for p, study in studies.items() for log in with_study_verdicts(read_file(p, study), p)]
 
     return read
 
@@ -268,7 +268,7 @@ def _is_text(endings: tuple[str, ...]) -> Callable[[Path], bool]:
 
 
 KINDS = (
-    Kind(_named("histories.parquet"), _has_name("histories.parquet"), complete=True),
+    Kind(_named(HISTORIES), _has_name(HISTORIES), complete=True),
     *(Kind(_named(name), _has_name(name)) for name in ("trainer_state.json", "metrics.csv")),
     Kind(_mlflow, _is_of_mlflow),
     Kind(_catboost, _has_name("learn_error.tsv", CATBOOST)),
