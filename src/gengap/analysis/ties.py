@@ -30,8 +30,8 @@ def clear_differences(
     """
     for effect in effects:
         if effect.kind != "early-stopping" and effect.loss.adjusted < 1 - LEVEL:
-            pair = effect.run, effect.against
-            yield pair if effect.loss.difference < 0 else pair[::-1]
+            run, base = effect.run, effect.against
+            yield (run, base) if effect.loss.difference < 0 else (base, run)
     for found in baselines:
         if found.adjusted < 1 - LEVEL:
             yield from ((found.a, each) for each in networks) if found.difference < 0 else ((found.b, found.a),)
