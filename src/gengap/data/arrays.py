@@ -16,7 +16,7 @@ from gengap.data.dataset import Dataset
 from gengap.data.encoding import Encoding
 from gengap.data.images import ImageForm, check_classes, image_classes, read_image_folder
 from gengap.data.loader_rows import store_batches
-from gengap.data.rows import MAX_STRATA, Rows, check_finite, list_arrays, to_rows
+from gengap.data.rows import MAX_STRATA, Rows, aligned, check_finite, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random, split_by_group
 from gengap.data.stored_rows import StoredRows, first_rows
@@ -24,14 +24,13 @@ from gengap.data.table_summary import TableSummary
 from gengap.data.texts import check_no_texts, is_text, vectorise, words_of
 from gengap.data.units import Units
 from gengap.errors import SourceError, UsageError, reason
-from gengap.files.limits import check_archive, machine_memory
+from gengap.files.limits import check_archive, default_table_bytes
 from gengap.options.study_options import DataSpec
 from gengap.tasks import OwnLoss
 from gengap.text.catalog import Message
 
 NPZ_PARTS = {"x": ("x", "X"), "y": ("y",), "sample_weight": ("sample_weight",)}
 NOT_FOR_ARRAYS = ("target", "task", "time", "keep", "weight", "class_weight", "column")
-LOADER_SHARE = 8  # of the memory: joining batches and two trials at once copy rows, to about six times their size
 EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader, an .npz file with x and y, or a folder of images"
 
 
@@ -121,7 +120,7 @@ def load_given_rows(
 
 def _in_memory_or_stored(source: Any, spec: DataSpec, seed: int) -> tuple[Rows, int | None]:
     """Return rows, and the size of a loader's batches. Rows of a large loader are kept on disk."""
-    most = machine_memory() / LOADER_SHARE if spec.memory is None else spec.memory * 2**30
+    most = default_table_bytes() if spec.memory is None else spec.memory * 2**30
     rows, batch = to_rows(
         "the rows",
         source,
@@ -195,7 +194,7 @@ def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
         columns=(),
         target="y",
         task=task,
-        train=rows.train,
+        train=rows.train if isinstance(rows.train, StoredRows) else rows.train.map(aligned),
         validation=rows.validation,
         test=rows.test,
         preparation="raw",

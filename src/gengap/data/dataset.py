@@ -111,7 +111,7 @@ class Dataset:
                 digest.update(f"{rows.path.name} {len(rows)}".encode())
                 continue
             for part in list_arrays((rows.x, rows.y, rows.weights)):
-                digest.update(np.ascontiguousarray(part).tobytes())
+                digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()[:16]
 
     def with_train_rows(self, most: int) -> Dataset:

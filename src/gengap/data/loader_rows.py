@@ -63,7 +63,7 @@ def _checked(name: str, first: Rows, batches: Iterator[Rows], digest: Any) -> It
                 raise UsageError(
                     f"{place}: it holds fractions, and the first batch whole numbers; expected one type"
                 )
-            digest.update(np.ascontiguousarray(array).view(np.uint8))
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         types = iter(kinds)
         yield batch.map(lambda array, types=types: array.astype(next(types), copy=False))
 

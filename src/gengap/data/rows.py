@@ -6,6 +6,7 @@ framework is imported here: the caller who has one of its objects has imported i
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ MAX_STRATA = 100  # a target with more distinct values is not stratified
 MAX_BYTES = 4 * 2**30  # of the batches that are read into memory
 UNSIZED_BATCHES = 100_000  # most batches of data without a length, which may be endless
 UNSIZED_BYTES = 2**29  # most bytes of such batches; not of tf.data, which can't count filtered rows
+ALIGNMENT = 64  # bytes; arrays at other places are copied for every trial
 EXPECTED = "(x, y), (x, y, sample_weight) or finite batches of these"
 ENDLESS = "has no end; leave out repeat(), or take a number of batches"
 
@@ -111,6 +113,22 @@ def check_finite(part: str, rows: Rows) -> None:
                 f"{part}: x has {(~finite).sum():,} values that are NaN or infinite, the first in row {row} "
                 "(from 0). Replace them, or leave out their rows"
             )
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Return an array in memory that JAX uses without a copy: itself, or a copy."""
+    if array.dtype == object or (array.ctypes.data % ALIGNMENT == 0 and array.flags.c_contiguous):
+        return array
+    found = _aligned_empty(array.shape, array.dtype)
+    found[...] = array
+    return found
+
+
+def _aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    size = math.prod(shape) * dtype.itemsize
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    first = -raw.ctypes.data % ALIGNMENT
+    return raw[first : first + size].view(dtype).reshape(shape)
 
 
 def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
@@ -300,9 +318,16 @@ def _flat(rows: Rows) -> list[np.ndarray]:
 
 def _join_batches(name: str, batches: list[Rows]) -> Rows:
     try:
-        joined = iter([np.concatenate(same) for same in zip(*map(_flat, batches), strict=True)])
+        joined = iter([_joined(same) for same in zip(*map(_flat, batches), strict=True)])
     except ValueError as error:
         raise UsageError(
             f"{name}: batches don't fit together ({error}); expected equal shapes except for the rows"
         ) from None
     return batches[0].map(lambda _: next(joined))
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    if arrays[0].dtype == object:
+        return np.concatenate(arrays)
+    shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
+    return np.concatenate(arrays, out=_aligned_empty(shape, np.result_type(*arrays)))

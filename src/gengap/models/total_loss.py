@@ -133,7 +133,7 @@ def with_targets(model: Any, name: str, rows: Rows) -> Rows:
     stored = rows if isinstance(rows, StoredRows) else None
     _, y, weights = (rows.x, rows.y, rows.weights) if stored is None else stored.places
     names = _names(model)
-    found = [y.get(each) for each in names] if isinstance(y, Mapping) else y
+    found: Any = [y.get(each) for each in names] if isinstance(y, Mapping) else y
     if not isinstance(found, Sequence) or len(found) != len(names) or any(not hasattr(e, "shape") for e in found):
         raise UsageError(
             f"{name}: the model has the outputs {', '.join(names)}; expected y as a list of {len(names)} arrays in "

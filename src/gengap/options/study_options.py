@@ -57,7 +57,7 @@ class DataSpec(Spec, frozen=True, kw_only=True):
             `gengap.data.split`.
         column: Kind of a column by name: "category", "number", "text" or "date", or "drop" to leave it out.
         memory: GiB of memory that the rows may take. Of a larger table or loader the training rows are kept on
-            disk. Default: a quarter of the machine's memory, an eighth for loaders.
+            disk. Default: a quarter of the machine's memory.
     """
 
     target: Annotated[str | None, describe("The label column (not needed for HIGGS files).", "COLUMN")] = None
