@@ -241,11 +241,6 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
             *((recommended.why, *(step.finding for step in recommended.next_steps)) if recommended else ()),
         )
 
-    @property
-    def score_name(self) -> str:
-        """Name of the task's score."""
-        return "R²" if self.task == "regression" else "accuracy"
-
     def to_json(self) -> bytes:
         """Return study.json, indented and without NaN. Findings and messages have their English text."""
         document = _with_texts(msgspec.to_builtins(self))

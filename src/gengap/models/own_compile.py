@@ -17,11 +17,6 @@ SMOOTHED = (
 )
 
 
-def same_optimizer(optimizer: keras.Optimizer) -> keras.Optimizer:
-    """Return a new optimizer with the same settings, without what it has learnt."""
-    return type(optimizer).from_config(optimizer.get_config())
-
-
 def treated_optimizer(optimizer: keras.Optimizer, treatments: Sequence[Treatment]) -> keras.Optimizer:
     """Return a new optimizer of the same kind, with weight decay on kernels, or the one that a treatment brings."""
     decay = next((each.strength for each in treatments if isinstance(each, WeightDecay)), None)

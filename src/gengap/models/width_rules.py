@@ -12,7 +12,6 @@ from gengap.models.backend import keras
 layers = keras.layers
 Rule = Callable[["WidthSettings", Any, list[Shape], Any], Any]
 Settings = Callable[[float], dict[str, Any]]  # a layer's settings for a factor
-SCALED = "units", "filters", "output_dim"
 RECURRENT = (layers.LSTM, layers.GRU, layers.SimpleRNN)
 ATTENTION = (layers.MultiHeadAttention, layers.GroupQueryAttention)
 JOINED = (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)

@@ -45,8 +45,6 @@ SEGMENT = 1400
 # learning", Nature Communications 5 (2014), arXiv 1402.4735; data set doi 10.24432/C5V312, CC BY 4.0.
 HIGGS_ROWS = 11_000_000
 HIGGS_BYTES = 2_816_407_858  # of HIGGS.csv.gz
-# From a public loader; gengap's authors have not checked it against the whole file.
-HIGGS_SHA256 = "ea302c18164d4e3d916a1e2e83a9a8d07069fa6ebc7771e4c0540d54e593b698"
 HIGGS_MIRRORS: tuple[str, ...] = ("http://mlphysics.ics.uci.edu/data/higgs/HIGGS.csv.gz",)
 HIGGS_PAGE = "https://archive.ics.uci.edu/dataset/280/higgs"  # offers a zip archive, to unpack by hand
 
