@@ -32,6 +32,7 @@ def lines_of(form: str, factor: float = 1, step: int = 1) -> str:
         "Training num:288  Validation num:72\n",
         "train devices: 1\nval devices: 1\n" * 2,
         "X_train 4000 X_val 500\n",
+        "train shards: 12\nval shards: 1\ntrain shards: 16\nval shards: 2\n",
     ],
 )
 def test_sizes_of_splits_are_no_curve(sizes: str, tmp_path: Path) -> None:
@@ -100,6 +101,26 @@ def test_a_summary_of_each_epoch_counts_before_states_of_its_bar(tmp_path: Path)
 def test_single_results_below_a_log_keep_its_epochs(tmp_path: Path) -> None:
     text = "X_val: (11, 24, 10)\n" + lines_of(LOG, step=10) + "\nEvaluation\n  RMSE: 17.71\n  MAPE: 5.66%\n"
     assert judged(write(tmp_path, "a.log", text)).validation.epochs.tolist() == [10 * i for i in EPOCHS]
+
+
+def test_dicts_of_splits_are_named_by_what_stands_before_them(tmp_path: Path) -> None:
+    curves = f"{{'train': {TRAIN}, 'val': {VAL}}}"
+    scores = f"{{'train': {VAL}, 'val': {TRAIN}}}"
+    (log,) = read(str(write(tmp_path, "a.txt", f"device: cuda\nlosses:{curves}\ndice_scores = {scores}\n")))
+    assert log.history["validation", "loss"].values.tolist() == VAL
+    assert log.history["validation", "dice_scores"].values.tolist() == TRAIN
+    runs = read(str(write(tmp_path, "b.txt", f"first = {curves}\nsecond = {scores}\n")))
+    assert [run.history["validation", "loss"].values.tolist() for run in runs] == [VAL, TRAIN]
+
+
+@pytest.mark.parametrize("name", ["Ids", "id", "image_id", "sample name"])
+def test_a_table_with_a_row_for_each_item_is_no_log(name: str, tmp_path: Path) -> None:
+    rows = "".join(f"{i},scan_{i:03},{v}\n" for i, v in zip(EPOCHS, VAL, strict=True))
+    with pytest.raises(GengapError, match="tells rows apart"):
+        judged(write(tmp_path, "eval_results.csv", f",{name},WT dice\n{rows}"))
+    rows = rows.replace("scan_", "epoch_")
+    text = f",{name},val_dice\n{rows}"
+    assert judged(write(tmp_path, "a.csv", text)).validation.values.tolist() == VAL
 
 
 def test_a_log_that_was_emptied_while_it_was_written_is_read(tmp_path: Path) -> None:

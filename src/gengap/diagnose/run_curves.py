@@ -178,8 +178,13 @@ def _rank(log: Log, metric: str) -> tuple[int, int, int] | None:
     if higher is True:
         return 3, rank_in(metric, SCORES) or 0, _of_a_part(metric)
     values = series["validation", metric].values
-    curve = len(values) > 1 and (not metric or bool((values != values[0]).any()))  # else it may count rows
+    curve = len(values) > 1 and not (metric and _is_number_of_rows(values))
     return (4, 0, False) if ("train", metric) in series and curve else None
+
+
+def _is_number_of_rows(values: np.ndarray) -> bool:
+    """Return whether values without a known name may count something, or name it: whole, or always the same."""
+    return bool(((values == values[0]) | (values == np.floor(values))).all())
 
 
 def _find_metric(log: Log, judged: list[str], requested: str) -> str:
