@@ -212,6 +212,7 @@ def test_twice_the_text_takes_twice_the_calls(unit: str) -> None:
             sys.setprofile(None)
         return count
 
+    calls(100)  # the first call also imports and fills caches
     assert calls(4000) < 2.5 * calls(2000) + 2000
 
 
