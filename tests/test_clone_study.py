@@ -29,7 +29,7 @@ from gengap.presets import load_clones_plan
 from gengap.stats.permutation import better_than_constant
 from gengap.study.progress import SilentDisplay
 from gengap.tasks import OwnLoss
-from gengap.train.own_baselines import fit_own_baselines
+from gengap.train.own_baselines import LEAST_SHARE, fit_own_baselines
 from gengap.train.types import Progress
 
 L = keras.layers
@@ -283,8 +283,11 @@ def test_features_that_are_not_finite_are_named_before_anything_is_trained(part:
     x = X[:80].copy()
     x[[7, 9], 1, 2] = value
     train, validation = ((x, Y[:80]), VALIDATION) if part == "the rows" else (TRAIN, (x, Y[:80]))
-    with pytest.raises(UsageError, match=rf"{part}: x has 2 values that are NaN or infinite, the first in row 7"):
+    with pytest.raises(UsageError, match=rf"{part}: x has 2 NaN or infinite values, the first in row 7 "):
         load_given_rows(train, validation, DataSpec(), None)
+    if part == "the rows":  # also if they are split
+        with pytest.raises(UsageError, match="the rows: x has 2 NaN or infinite values, the first in row 7 "):
+            load_given_rows(train, None, DataSpec(), None)
 
 
 def test_plans_for_clones() -> None:
@@ -310,6 +313,16 @@ def test_the_constant_answer_is_the_best_of_one_for_all_rows() -> None:
         rows = Rows(np.arange(4.0, dtype="float32")[:, None], y)
         constant, *_ = fit_own_baselines(rows, rows, RowValues(loss), set())
         assert constant.outputs(rows.x)[:, 0].mean() == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_class_that_only_validates_costs_the_constant_answer_most() -> None:
+    x = np.arange(4.0, dtype="float32")[:, None]
+    train, validation = Rows(x, np.array([0, 1, 1, 0])), Rows(x, np.array([0, 1, 2, 0]))
+    for from_logits in (False, True):
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+        constant, *_ = fit_own_baselines(train, validation, RowValues(loss), set())
+        expected = [np.log(2), np.log(2), -np.log(LEAST_SHARE), np.log(2)]
+        np.testing.assert_allclose(constant.outputs(x)[:, 0], expected, rtol=1e-3)
 
 
 def test_nothing_is_learnt_if_no_run_beats_the_constant_answer() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from hypothesis import strategies as st
 
 import gengap
 from gengap import Plan, Trial
+from gengap.data import stored_rows
 from gengap.data.arrays import load_given_rows
 from gengap.data.loader_rows import store_batches
 from gengap.data.rows import Rows, list_arrays
 from gengap.data.stored_rows import StoredRows
-from gengap.errors import DataError, UsageError
+from gengap.errors import DataError, UsageError, WriteError
+from gengap.files.user_cache import cache_folder
 from gengap.models import Dropout
 from gengap.models.backend import keras
 from gengap.options.study_options import DataSpec
@@ -87,8 +91,13 @@ def test_the_order_is_random_and_the_same_for_the_same_values() -> None:
     ("second", "match"),
     [
         (Rows(np.zeros((2, 4), np.float32), np.zeros(2, np.int64)), "batch 1: its rows have the shapes"),
-        (Rows(np.zeros((2, 3), np.float32), np.full(2, 0.5, np.float32)), "batch 1: it holds fractions"),
-        (Rows(np.full((2, 3), np.nan, np.float32), np.zeros(2, np.int64)), "batch 1: x has 6 values that are NaN"),
+        (Rows(np.zeros((2, 3), np.float32), np.full(2, 0.5, np.float32)), "batch 1: it holds 0.5, but the first"),
+        (Rows(np.zeros((2, 3), np.float32), np.array([1, 2**40])), "batch 1: it holds 1.09951e"),
+        (Rows(np.full((2, 3), "a", object), np.zeros(2, np.int32)), "the rows holds texts and needs more memory"),
+        (
+            Rows(np.full((2, 3), np.nan, np.float32), np.zeros(2, np.int64)),
+            "batch 1: x has 6 NaN or infinite values",
+        ),
         (
             Rows(np.zeros((2, 3), np.float32), np.zeros(2, np.int64), np.ones(2)),
             "batch 1: its rows have the shapes",
@@ -96,12 +105,73 @@ def test_the_order_is_random_and_the_same_for_the_same_values() -> None:
     ],
 )
 def test_a_batch_that_differs_is_named_and_leaves_no_file(second: Rows, match: str) -> None:
-    first = Rows(np.zeros((2, 3), np.float32), np.zeros(2, np.int64))
+    first = Rows(np.zeros((2, 3), np.float32), np.zeros(2, np.int32))
     with pytest.raises(UsageError, match=match):
         store_batches("the rows", iter([first, second]), seed=0)
-    from gengap.files.user_cache import cache_folder
+    assert not stored_files()
 
-    assert not [each for each in cache_folder().rglob("*") if each.is_file()]
+
+def stored_files() -> list[Path]:
+    return [each for each in cache_folder().rglob("*") if each.is_file()]
+
+
+def test_names_of_arrays_are_those_of_the_first_batch() -> None:
+    y = np.zeros(2)
+    one, other = (Rows({name: np.zeros((2, 3))}, y) for name in "ab")
+    with pytest.raises(UsageError, match="batch 1: its rows have the shapes"):
+        store_batches("the rows", iter([one, other]), seed=0)
+
+
+def test_values_of_another_type_are_kept_if_they_fit() -> None:
+    first, second = (Rows(np.zeros((2, 3)), y) for y in (np.zeros(2, np.uint8), np.full(2, 7.0)))
+    found = store_batches("the rows", iter([first, second]), seed=0)
+    assert found.places[1].dtype == np.uint8
+    assert sorted(found.y) == [0, 0, 7, 7]
+
+
+def test_an_error_of_the_loader_is_not_one_of_writing() -> None:
+    def failing() -> Iterator[Rows]:
+        yield Rows(np.zeros((2, 3)), np.zeros(2))
+        raise FileNotFoundError("image7.png")
+
+    with pytest.raises(FileNotFoundError, match="image7"):
+        store_batches("the rows", failing(), seed=0)
+    assert not stored_files()
+
+
+def test_a_full_disk_is_one_of_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(stored_rows, "_scatter", full)
+    with pytest.raises(WriteError, match=r"can't be written \(No space left on device\). Make room there"):
+        store_batches("the rows", iter([Rows(np.zeros((2, 3)), np.zeros(2))]), seed=0)
+    assert not stored_files()
+
+
+def test_rows_that_another_process_holds_open_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = numbered(20, "one array", "uint8", False)
+    before = store_batches("the rows", batches(rows, 10), seed=0)
+    replace = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target == before.path:
+            raise PermissionError("another process has it open")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    assert store_batches("the rows", batches(rows, 10), seed=0).path == before.path
+    assert stored_files() == [before.path]
+
+
+def test_what_a_killed_study_left_is_removed() -> None:
+    rows = numbered(20, "one array", "uint8", False)
+    folder = store_batches("the rows", batches(rows, 10), seed=0).path.parent
+    left = folder / ".abc.rows.12-34.part"
+    left.touch()
+    os.utime(left, (0, 0))
+    store_batches("the rows", batches(rows, 10), seed=1)
+    assert not left.exists()
 
 
 def test_texts_need_memory() -> None:
@@ -133,7 +203,9 @@ def test_a_large_loader_is_split_without_losing_a_row() -> None:
         load_given_rows(loader(), None, DataSpec(memory=TINY, validation=239))
 
 
-def test_only_the_first_rows_are_read() -> None:
+def test_only_the_first_rows_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gengap.data.rows.UNSIZED_BYTES", 100)  # more are read: rows= says where the end is
+
     def endless() -> Iterator[Any]:
         while True:
             yield from loader()
@@ -173,6 +245,14 @@ def test_a_study_of_a_large_loader_ends_as_one_in_memory(tmp_path: Path) -> None
     assert [each.run for each in found.summary.baselines] == ["baselines/constant", "baselines/linear"]
     again = gengap.study(loader(), PLAN, validation=loader(80, 1), model=cnn, memory=TINY, out=tmp_path / "disk")
     assert again.trials == found.trials
+
+
+def test_every_label_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(stored_rows, "SAMPLE_BYTES", 200)
+    rows = loader()
+    rows[-1][1][-1] = 2
+    with pytest.raises(UsageError, match="train: y holds the label 2, but the model has outputs for 2 classes"):
+        gengap.study(rows, PLAN, validation=loader(80, 1), model=cnn, memory=TINY, out=tmp_path)
 
 
 def test_several_inputs_and_outputs_with_weights(tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def load_given_rows(
             check_classes(path, held_out)
         validation, _ = _read(held_out, images, None)
     rows, batch = _in_memory_or_stored(source, spec, seed)
+    if not isinstance(rows, StoredRows):  # they were checked while they were stored
+        check_finite("the rows", rows)
     known = find_groups(groups, spec.group, path)
     origin = str(path) if path is not None else _kind(source)
     name = short_name(str(path)) if path is not None else "arrays"
@@ -112,6 +114,7 @@ def load_given_rows(
     if spec.test:
         raise UsageError("test: validation rows are given, so nothing is split. Leave out either of them")
     held_out, _ = to_rows("validation", validation, texts=True)
+    check_finite("validation", held_out)
     _check_equal(rows, held_out)
     if known is not None:
         known.check(len(rows), len(held_out))
@@ -173,9 +176,6 @@ def _split_stored(given: GivenRows, rows: StoredRows, sizes: SplitSizes, seed: i
 
 
 def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
-    if not isinstance(rows.train, StoredRows):  # they were checked while they were stored
-        check_finite("the rows", rows.train)
-    check_finite("validation", rows.validation)
     if texts is None:
         check_no_texts(first_rows(rows.train))
         return rows
@@ -211,7 +211,7 @@ def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
 def _notes(train: Rows) -> tuple[Message, ...]:
     if not isinstance(train, StoredRows):
         return ()
-    return (Message("rows-on-disk", {"rows": len(train), "fitted": train.sample_rows}),)
+    return (Message("rows-on-disk", {"rows": len(train)}),)
 
 
 def _digest(rows: Rows | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.data.rows import Rows, check_finite, list_arrays
+from gengap.data.rows import Rows, check_finite, list_arrays, map_arrays
 from gengap.data.stored_rows import (
     StoredRows,
     StoredStatistics,
@@ -44,28 +44,48 @@ def store_batches(name: str, batches: Iterator[Rows], seed: int) -> StoredRows:
     half = stored_path(digest).with_name(f"{uuid.uuid4().hex}.rows")
     make_room(half.parent)
     write_stored_rows(half, _checked(name, first, batches, digest), lambda: UNCHANGED, seed)
-    path = half.replace(stored_path(digest))
+    path = stored_path(digest)
+    try:
+        half.replace(path)
+    except PermissionError:  # on Windows, while another study reads the same rows
+        half.unlink()
     return open_stored_rows(path, like=first)[0]
 
 
 def _checked(name: str, first: Rows, batches: Iterator[Rows], digest: Any) -> Iterator[Rows]:
     """Yield all batches in the types of the first one, and add their values to the hash."""
     kinds = [_stored_type(name, array) for array in _arrays(first)]
-    shapes = [array.shape[1:] for array in _arrays(first)]
+    shapes = _shapes(first)
+    digest.update(f"{shapes} {kinds}".encode())
     for number, batch in enumerate(chain((first,), batches)):
-        place, arrays = f"{name}, batch {number}", _arrays(batch)
-        found = [array.shape[1:] for array in arrays]
-        if found != shapes:
+        place = f"{name}, batch {number}"
+        if (found := _shapes(batch)) != shapes:
             raise UsageError(f"{place}: its rows have the shapes {found}, those before it {shapes}; expected equal")
         check_finite(place, batch)
-        for array, kind in zip(arrays, kinds, strict=True):
-            if array.dtype.kind == "f" and kind.kind in "biu":
-                raise UsageError(
-                    f"{place}: it holds fractions, and the first batch whole numbers; expected one type"
-                )
+        for array in _arrays(batch):
+            _stored_type(name, array)
             digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         types = iter(kinds)
-        yield batch.map(lambda array, types=types: array.astype(next(types), copy=False))
+        yield batch.map(lambda array, types=types, place=place: _as_type(place, array, next(types)))
+
+
+def _shapes(rows: Rows) -> list[Any]:
+    """Return the shape of a row of each array, with the names and nesting of the arrays."""
+    return [map_arrays(lambda array: array.shape[1:], part) for part in (rows.x, rows.y, rows.weights)]
+
+
+def _as_type(place: str, array: np.ndarray, kind: np.dtype[Any]) -> np.ndarray:
+    """Return an array in another type. Raises UsageError if a whole number or truth value would change."""
+    if array.dtype == kind:
+        return array
+    with np.errstate(invalid="ignore"):
+        found = array.astype(kind)
+    if kind.kind in "biu" and (wrong := found != array).any():
+        raise UsageError(
+            f"{place}: it holds {array[wrong][0]:g}, but the first batch has the type {kind}. Give all batches the "
+            "same type, which holds all values"
+        )
+    return found
 
 
 def _arrays(rows: Rows) -> list[np.ndarray]:

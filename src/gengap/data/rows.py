@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.errors import UsageError
+from gengap.errors import UsageError, counted
 
 MAX_STRATA = 100  # a target with more distinct values is not stratified
 
@@ -107,11 +107,11 @@ def list_arrays(value: Any) -> list[Any]:
 def check_finite(part: str, rows: Rows) -> None:
     """Check that all features are finite. Raises UsageError, which names the first row that is not."""
     for array in list_arrays(rows.x):
-        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+        if array.dtype.kind not in "biuO" and not (finite := np.isfinite(array)).all():
             row = int((~finite).reshape(len(array), -1).any(axis=1).argmax())
             raise UsageError(
-                f"{part}: x has {(~finite).sum():,} values that are NaN or infinite, the first in row {row} "
-                "(from 0). Replace them, or leave out their rows"
+                f"{part}: x has {counted(int((~finite).sum()), 'NaN or infinite value')}, the first in row {row} "
+                "(from 0). Replace such values, or leave out their rows"
             )
 
 
@@ -209,7 +209,7 @@ def _read_batches(name: str, data: Any, floats: str, texts: bool, most: int | No
     for number, batch in enumerate(_batches(name, data)):
         rows = _first(_rows(f"{name}, batch {number}", batch, floats, texts), left)
         read += sum(part.nbytes for part in _flat(rows))
-        if _may_be_endless(data, number + 1, read):
+        if most is None and _may_be_endless(data, number + 1, read):
             raise UsageError(
                 f"{name} gave {number + 1:,} batches, {read / 2**30:.2g} GB, and does not say how many there are: "
                 "it may have no end. If it has one, give a list of batches, or an object with a length (__len__)"
@@ -223,8 +223,8 @@ def _may_be_endless(data: Any, batches: int, read: int) -> bool:
     """Return whether data without a length may be endless, from the batches and bytes it has given."""
     if hasattr(data, "cardinality"):
         return batches > UNSIZED_BATCHES and int(data.cardinality()) < 0  # of a generator, for example
-    counted = hasattr(data, "__len__") or hasattr(data, "num_batches")
-    return not counted and (batches > UNSIZED_BATCHES or read > UNSIZED_BYTES)
+    sized = hasattr(data, "__len__") or hasattr(data, "num_batches")
+    return not sized and (batches > UNSIZED_BATCHES or read > UNSIZED_BYTES)
 
 
 def _is_pair(data: Any) -> bool:

@@ -143,6 +143,15 @@ def first_rows(rows: Rows, most: int = FEW) -> Rows:
     return rows.map(lambda array: array[:most])
 
 
+def blocks_in_memory(rows: Rows) -> Iterator[Rows]:
+    """Yield all rows; stored ones by blocks as large as `sample_in_memory`."""
+    if not isinstance(rows, StoredRows):
+        yield rows
+        return
+    for start in range(0, len(rows), rows.sample_rows):
+        yield rows.read([start], [min(rows.sample_rows, len(rows) - start)])
+
+
 def take_share(rows: Rows, share: float, seed: int) -> Rows:
     """Return a share of the rows: a nested subset, or the first of stored rows, the same for every seed."""
     if not isinstance(rows, StoredRows):
@@ -159,7 +168,7 @@ def make_room(place: Path) -> None:
     """Create the folder, and remove what is unused for long from it."""
     with explain_write_errors(place):
         place.mkdir(parents=True, exist_ok=True)
-    for old in place.glob("*.rows"):
+    for old in place.iterdir():  # also files that a killed study left incomplete
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > UNUSED_DAYS * 86_400:
                 old.unlink()
@@ -223,26 +232,32 @@ def write_stored_rows(
         rows: Number of rows of all blocks, if it is known; another number is a WriteError.
     """
     random = np.random.default_rng(seed)
-    with atomic_write(path) as half, ExitStack() as stack:
+    with ExitStack() as stack:
         buckets: list[IO[bytes]] = []
         kinds: list[np.ndarray] = []
         written = 0
-        for block in blocks:
+        for block in blocks:  # an OSError here is not one of writing
             arrays = _arrays(block)
-            if not buckets:
-                kinds = [np.empty((0, *array.shape[1:]), array.dtype) for array in arrays]
-                count = BUCKETS if rows is None else 1 + rows * _row_bytes(kinds) // BUCKET_BYTES
-                buckets = [stack.enter_context(tempfile.TemporaryFile(dir=path.parent)) for _ in range(count)]
-            packed = np.concatenate([_as_bytes(array) for array in arrays], axis=1)
-            chosen = random.integers(len(buckets), size=len(packed))
-            for number, bucket in enumerate(buckets):
-                packed[chosen == number].tofile(bucket)
-            written += len(packed)
+            with explain_write_errors(path):
+                if not buckets:
+                    kinds = [np.empty((0, *array.shape[1:]), array.dtype) for array in arrays]
+                    count = BUCKETS if rows is None else 1 + rows * _row_bytes(kinds) // BUCKET_BYTES
+                    buckets = [stack.enter_context(tempfile.TemporaryFile(dir=path.parent)) for _ in range(count)]
+                _scatter(np.concatenate([_as_bytes(array) for array in arrays], axis=1), buckets, random)
+            written += len(block)
         if rows is not None and written != rows:
             raise WriteError(
                 f"{path}: the table changed while it was read ({rows:,} training rows, then {written:,})"
             )
-        _write_buckets(half, buckets, kinds, written, statistics(), random)
+        with atomic_write(path) as half:
+            _write_buckets(half, buckets, kinds, written, statistics(), random)
+
+
+def _scatter(packed: np.ndarray, buckets: Sequence[IO[bytes]], random: np.random.Generator) -> None:
+    """Write each row, bytes of shape (rows, row_bytes), to a random bucket."""
+    chosen = random.integers(len(buckets), size=len(packed))
+    for number in np.unique(chosen).tolist():
+        packed[chosen == number].tofile(buckets[number])
 
 
 def _arrays(rows: Rows) -> list[np.ndarray]:

@@ -131,7 +131,7 @@ def with_targets(model: Any, name: str, rows: Rows) -> Rows:
     if len(model.outputs) == 1:
         return rows
     stored = rows if isinstance(rows, StoredRows) else None
-    _, y, weights = (rows.x, rows.y, rows.weights) if stored is None else stored.places
+    y, weights = (rows.y, rows.weights) if stored is None else stored.places[1:]
     names = _names(model)
     found: Any = [y.get(each) for each in names] if isinstance(y, Mapping) else y
     if not isinstance(found, Sequence) or len(found) != len(names) or any(not hasattr(e, "shape") for e in found):

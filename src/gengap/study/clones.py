@@ -14,7 +14,7 @@ from gengap.analysis.costly_rows import CostlyRows, ShownInput, find_costly_rows
 from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
 from gengap.data.images import ImageForm
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import sample_in_memory
+from gengap.data.stored_rows import blocks_in_memory, sample_in_memory
 from gengap.errors import UsageError
 from gengap.options.study_options import DataSpec
 from gengap.plan import Plan
@@ -63,8 +63,8 @@ def load_for_clones(
     rows = replace(rows, **{name: with_targets(models.first, name, part) for name, part in parts.items()})
     in_memory = with_targets(models.first, "train", in_memory)
     for name in parts:
-        part = in_memory if name == "train" else getattr(rows, name)
-        check_targets(models.first, name, part, models.row_values.loss)
+        for block in blocks_in_memory(getattr(rows, name)):
+            check_targets(models.first, name, block, models.row_values.loss)
     if images is not None and models.guessed and not models.row_values.kind:
         raise UsageError(
             f"model {model.name}: it has one output, but the folder has {int(rows.train.y.max()) + 1} classes; "

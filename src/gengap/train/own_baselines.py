@@ -33,7 +33,7 @@ def fit_own_baselines(train: Rows, validation: Rows, values: RowValues, tokens: 
         yield from _of_outputs(train, validation, values, tokens)
         return
     started = time.perf_counter()
-    if (answers := _constants(train.y, values)) is not None:
+    if (answers := _constants(train.y, validation.y, values)) is not None:
         found = min((_values(values, validation, answer) for answer in answers), key=lambda each: each[:, 0].mean())
         yield Baseline(CONSTANT, lambda x: found, time.perf_counter() - started)
     started = time.perf_counter()
@@ -67,12 +67,18 @@ def _shaped(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return y[:, None] if y.ndim == 1 and outputs.ndim == 2 and outputs.shape[1] == 1 else y
 
 
-def _constants(y: Any, values: RowValues) -> list[np.ndarray] | None:
-    """Return answers (1, ...) for all rows: shares of the classes, or the mean and the median of numbers."""
+def _constants(y: Any, validated: Any, values: RowValues) -> list[np.ndarray] | None:
+    """Return answers (1, ...) for all rows: shares of the classes, or the mean and the median of numbers.
+
+    Args:
+        y: Training targets.
+        validated: Validation targets, which may have further classes.
+        values: The loss of the user's model.
+    """
     if not isinstance(y, np.ndarray):
         return None
     if values.kind == "sparse":
-        classes = int(y.max()) + 1
+        classes = max(int(y.max()), int(validated.max())) + 1
         shares = np.bincount(y.reshape(-1).astype(np.int64), minlength=classes) / y.size
         places = y.shape[1:-1] if y.ndim > 1 and y.shape[-1] == 1 else y.shape[1:]
         return [_as_outputs(np.broadcast_to(shares, (1, *places, classes)), values)]

@@ -861,7 +861,7 @@ table-ambiguous-dates = { $example } in { $column } is read as { $date } ({ $ord
    *[day] day
 } first) but could be { $other }. Write dates as year, month, day
 table-on-disk = the { $rows } training rows are on disk and are shuffled in blocks. Kinds of columns were found from { $sampled } of them, and baselines are fitted to { $fitted } of them
-rows-on-disk = the { $rows } training rows of the loader are on disk and are shuffled in blocks. Baselines are fitted to { $fitted } of them
+rows-on-disk = the { $rows } training rows of the loader are on disk and are shuffled in blocks
 table-decimal-comma = Numbers are read with a decimal comma.
 
 

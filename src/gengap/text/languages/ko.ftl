@@ -722,7 +722,7 @@ table-ambiguous-dates = { $column }의 { $example } 값, 읽은 날짜: { $date 
    *[day] 일
 } 먼저). { $other }일 수도 있습니다. 날짜를 연, 월, 일 순서로 쓰세요
 table-on-disk = 훈련 행 { $rows }개는 디스크에 두고 블록 단위로 섞습니다. 열의 종류는 그중 { $sampled }개로 판단했고, 기준 모델은 { $fitted }개로 학습했습니다
-rows-on-disk = 로더의 훈련 행 { $rows }개는 디스크에 두고 블록 단위로 섞습니다. 기준 모델은 { $fitted }개로 학습했습니다
+rows-on-disk = 로더의 훈련 행 { $rows }개는 디스크에 두고 블록 단위로 섞습니다
 table-decimal-comma = 쉼표를 소수점으로 보고 숫자를 읽었습니다.
 
 
