@@ -42,6 +42,7 @@ from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.inputs import read_inputs
 from gengap.check.ranking import ranking_test
 from gengap.check.result import CheckResult
+from gengap.check.setting_losses import Setting
 from gengap.errors import DataError, TooFewRowsError, UsageError
 from gengap.text.catalog import Message, catalog
 
@@ -423,6 +424,20 @@ def test_jobs_change_nothing(tree: CheckResult) -> None:
     assert again.verdict == tree.verdict
 
 
+def test_a_backend_that_gives_all_results_at_the_end_changes_nothing(tree: CheckResult) -> None:
+    from joblib import parallel_config, register_parallel_backend
+    from joblib.parallel import ThreadingBackend
+
+    class AllAtTheEnd(ThreadingBackend):  # as Ray's
+        supports_return_generator = False
+
+    register_parallel_backend("all-at-the-end", AllAtTheEnd)
+    with parallel_config("all-at-the-end", n_jobs=2):
+        again = gengap.check(DecisionTreeClassifier(), *classes())
+    assert again.verdict == tree.verdict
+    assert repr(again) == "CheckResult(DecisionTreeClassifier: overfit (100%))"
+
+
 ERRORS = [
     (lambda x, y: gengap.check(Ridge, x, y), UsageError, r"give an instance: Ridge\(\)"),
     (lambda x, y: gengap.check("tree", x, y), UsageError, "str is no scikit-learn estimator"),
@@ -555,6 +570,18 @@ def test_a_reference_that_is_better_is_measured_on_enough_rows() -> None:
     bad = gengap.check(KNeighborsClassifier(1), x, y, complexity=("n_neighbors", [2, 1]))
     assert "other-kind-better" in bad.verdict.codes
     assert not np.isnan(bad.facts.references["linear"].losses).any()  # one fold of 15 rows is luck
+
+
+def test_another_kind_is_compared_with_the_given_estimator_if_choosing_a_setting_does_worse() -> None:
+    x, y = numbers()
+    facts = gengap.check(Ridge(), x, y, cv=4).facts
+    walk = facts.walk
+    unlucky = walk.base.losses + np.where(facts.units.fold == 0, 1.0, -0.1)  # the other three folds choose it
+    walk.found = [replace(walk.base, setting=Setting({"alpha": 2.0}, "simpler"), losses=unlucky)]
+    assert facts.units.mean(walk.best_losses()) > facts.loss
+    assert np.array_equal(walk.leading_losses(), walk.base.losses)
+    walk.found = [replace(walk.found[0], losses=walk.base.losses - 0.01)]
+    assert np.array_equal(walk.leading_losses(), walk.base.losses - 0.01)
 
 
 def test_metadata_is_routed_as_estimators_request_it() -> None:

@@ -201,7 +201,7 @@ def _remarks(facts: Facts, name: VerdictName) -> Iterator[Finding]:
 def _other_kind(facts: Facts) -> Iterator[Finding]:
     """Yield the finding that a reference model is better than all settings by more than `min_effect`."""
     walk, units = facts.walk, facts.units
-    own, others = walk.best_losses(), {k: each for k, each in facts.references.items() if k != "constant"}
+    own, others = walk.leading_losses(), {k: each for k, each in facts.references.items() if k != "constant"}
     found = {name: gain(each.losses, own, units) for name, each in others.items()}
     better = {name: each for name, each in found.items() if each.above(facts.min_effect) >= REFERENCE}
     if better:

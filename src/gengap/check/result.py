@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ORDER = {"simpler": -1, "as-is": 0, "flexible": 1}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CheckResult:
     """What a check found.
 
@@ -165,6 +165,9 @@ class CheckResult:
 
     def __str__(self) -> str:
         return str(self.verdict)
+
+    def __repr__(self) -> str:
+        return f"CheckResult({self.verdict})"
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows: the verdict, its findings, the advice and the path."""

@@ -18,7 +18,7 @@ from gengap.check.losses import BY_SCORING, choose_loss
 from gengap.check.more_rows import RowsCurve, measure_rows
 from gengap.check.references import ReferenceName, fit_reference
 from gengap.check.result import CheckResult
-from gengap.check.setting_losses import Evaluation, Evaluator, few_threads
+from gengap.check.setting_losses import Evaluation, Evaluator, few_threads, kept_pool
 from gengap.check.walk import Walk
 from gengap.diagnose.verdict import make_thresholds
 from gengap.errors import UsageError, shown
@@ -58,7 +58,7 @@ def run_check(
     references: dict[ReferenceName, Evaluation] = {}
     curve: RowsCurve | None = None
     interrupted = False
-    with few_threads(inputs):
+    with few_threads(inputs), kept_pool(n_jobs) as evaluator.pool:
         walk.start()  # without it there is nothing to keep
         try:
             for constant in fit_reference(evaluator, "constant"):
@@ -70,6 +70,7 @@ def run_check(
             curve = measure_rows(evaluator, walk.base, units)
         except KeyboardInterrupt:
             interrupted = True
+    evaluator.pool = None
     constant = units.mean(references["constant"].losses) if "constant" in references else None
     leaks = tuple(find_leaks(inputs, units.mean(walk.base.losses), constant))
     chosen_by = choosing_class(whole, estimator)
@@ -95,7 +96,7 @@ def _check_named(walk: Walk) -> None:
 
 def _compare_kinds(walk: Walk, references: dict[ReferenceName, Evaluation]) -> None:
     """Add other kinds of models; the first folds show whether one is better than all settings."""
-    own = walk.best_losses()
+    own = walk.leading_losses()
 
     def give_up(each: Evaluation) -> bool:
         better = gain(each.losses, own, walk.units).above(walk.min_effect)

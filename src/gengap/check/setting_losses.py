@@ -85,6 +85,7 @@ class Evaluator:
         unfinished: Whether one of its fits stopped before it converged.
         best_score: The best possible score, 1 or 0, if the loss is a scorer's; None before the first fit.
         refused: Why the last setting could not be fitted; None if all could.
+        pool: joblib's Parallel for all fits; None for a new one each time.
         fits: Number of fits so far.
         doing: What they are for, in words.
     """
@@ -99,6 +100,7 @@ class Evaluator:
     unfinished: bool = False
     best_score: float | None = None
     refused: str | None = None
+    pool: Any = None
     fits: int = 0
     doing: str = ""
 
@@ -144,7 +146,8 @@ class Evaluator:
         """Yield what each fit gives, or why it failed."""
         from joblib import Parallel, delayed
 
-        for result in Parallel(self.n_jobs, return_as="generator")(delayed(fit_fold)(task) for task in tasks):
+        pool = Parallel(self.n_jobs, return_as="generator") if self.pool is None else self.pool
+        for result in pool(delayed(fit_fold)(task) for task in tasks):
             self.fits += 1
             if self.progress is not None:
                 self.progress(self.fits, self.doing)
@@ -235,3 +238,11 @@ class Evaluator:
 def few_threads(inputs: Inputs) -> AbstractContextManager[object]:
     """Limit OpenMP and BLAS to one thread for few rows: threads that wait for each other are slower."""
     return threadpool_limits(1) if inputs.rows < MANY_ROWS else nullcontext()
+
+
+def kept_pool(n_jobs: int | None) -> AbstractContextManager[Any]:
+    """Return a pool for all fits, if the backend gives all results at the end; it is slow to start, as Ray's is."""
+    from joblib import Parallel
+    from joblib.parallel import get_active_backend
+
+    return nullcontext() if get_active_backend()[0].supports_return_generator else Parallel(n_jobs)

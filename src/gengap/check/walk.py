@@ -115,6 +115,11 @@ class Walk:
         """Return the losses (units,) of the best of all settings, which the other folds choose."""
         return chosen_losses([self.base.losses, *(each.losses for each in self.found)], self.units)
 
+    def leading_losses(self) -> np.ndarray:
+        """Return the losses (units,) of the best setting, or of the given estimator if the choice does worse."""
+        chosen, base = self.best_losses(), self.base.losses
+        return chosen if self.units.mean(chosen) < self.units.mean(base) else base
+
     def probability(self, side: str) -> float:
         """Return how probable it is that a setting of this side is better by more than `min_effect`."""
         found = self.result(side)
