@@ -252,3 +252,55 @@ def test_training_may_change_a_setting_of_an_evaluation(word: str, form: str, tm
 def test_both_splits_may_be_remarks(train: str, rows: str, tmp_path: Path) -> None:
     assert_losses(judged_curves(tmp_path, f"Epoch {{i}}\nLoss (on {train}): {{t}}\nLoss (on {rows}): {{v}}"))
     assert_losses(judged_curves(tmp_path, f"Epoch {{i}}: MSE (on {train}): {{t}} | MSE (on {rows}): {{v}}"))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoch {i} train loss {t} val loss {v} | best model so far from epoch 3",
+        "[{i}/12] train {t} val {v} | best checkpoint from epoch 3",
+        "loss: {t} - val_loss: {v} - best weights are from iteration 3",
+    ],
+)
+def test_a_remark_on_the_best_model_leaves_the_values_before_it(form: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, form))
+
+
+@pytest.mark.parametrize("test", ["test_loss 0.9{i}", "test_mae 0.9{i}"])
+def test_validation_beside_training_counts_before_a_known_test_loss(test: str, tmp_path: Path) -> None:
+    assert_losses(judged_curves(tmp_path, f"Epoch {{i}} train_energy {{t}} val_energy {{v}} {test}"))
+
+
+def test_steps_that_go_back_to_the_first_interval_are_of_one_run(tmp_path: Path) -> None:
+    lines = [
+        f"step {250 * (i - 1)}: train loss {t}, val loss {v}\n" for i, t, v in zip(EPOCHS, TRAIN, VAL, strict=True)
+    ]
+    assert_losses(curves_of(tmp_path, "".join([*lines[:6], "loss spike, back to step 250\n", *lines[1:]])))
+
+
+@pytest.mark.parametrize(("factor", "runs"), [(0.12, 1), (0.02, 2)])
+def test_a_loss_may_fall_between_phases(factor: float, runs: int, tmp_path: Path) -> None:
+    log = "".join(f"Epoch {i} val loss {v}\n" for i, v in zip(EPOCHS, VAL, strict=True))
+    finer = "".join(f"Epoch {i} val loss {v * factor:.5f}\n" for i, v in zip(EPOCHS, VAL, strict=True))
+    path = tmp_path / "train.log"
+    path.write_text(f"{log}Unfreezing all layers\n{finer}")
+    assert len(read(path)) == runs
+
+
+@pytest.mark.parametrize(("noise", "digits", "runs"), [(3e-4, 4, 2), (3e-4, 6, 2), (1e-6, 6, 1), (0, 2, 1)])
+def test_the_same_training_with_other_noise_is_another_run(
+    noise: float, digits: int, runs: int, tmp_path: Path
+) -> None:
+    log = "".join(f"epoch {i} val_loss {v:.4f}\n" for i, v in zip(EPOCHS, VAL, strict=True))
+    again = "".join(f"epoch {i} val_loss {v + noise:.{digits}f}\n" for i, v in zip(EPOCHS, VAL, strict=True))
+    path = tmp_path / "train.log"
+    path.write_text(f"{log}$ python train.py\n{again}Test loss: 0.55\n")
+    assert len(read(path)) == runs
+
+
+def test_runs_that_learn_nothing_are_several(tmp_path: Path) -> None:
+    log = "".join(f"epoch {i} val_loss 0.693{i % 2 + 1}\n" for i in EPOCHS)
+    path = tmp_path / "train.log"
+    path.write_text(f"{log}{log.replace('0.6931', '0.693').replace('0.6932', '0.693')}")
+    (curve,) = (choose_curves(each).validation for each in read(path))
+    assert len(curve) == 24

@@ -75,7 +75,7 @@ def test_a_run_may_begin_with_its_tenth_epoch(tmp_path: Path) -> None:
 
 
 def test_a_table_that_repeats_a_log_is_no_run(tmp_path: Path) -> None:
-    rows = [f"{i - 1} {t}12 {v}12" for i, t, v in zip(EPOCHS, TRAIN, VAL, strict=True)]
+    rows = [f"{i - 1} {t:.4f}12 {v:.4f}12" for i, t, v in zip(EPOCHS, TRAIN, VAL, strict=True)]
     table = "\n".join(["   epoch  loss  val_loss", *rows[:5], *rows[-5:], ""])
     text = lines_of("Epoch {i}/12 - loss: {t} - val_loss: {v}")
     (verdict,) = every(str(write(tmp_path, "a.log", text + table)))

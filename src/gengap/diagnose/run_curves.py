@@ -111,7 +111,7 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
 
     Without a `metric`, the first of these that exists: a loss that was also measured on training rows without
     penalties (gengap's own histories), `loss`, other losses, scores, and any metric that changes and has a training
-    curve.
+    curve. Curves of a test set come last.
 
     Args:
         log: The run.
@@ -125,8 +125,8 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
         if metric in log.unassigned:
             return _unassigned_curves(log, metric)
         return _curves(log, _find_metric(log, judged, metric))
-    ranks = ((_is_placeholder(m, log.history["validation", m].values), _rank(log, m), m) for m in judged)
-    ranked = [(rank, m) for _, rank, m in sorted(each for each in ranks if each[1] is not None)]
+    ranks = ((_is_doubtful(log, m), rank, m) for m in judged if (rank := _rank(log, m)) is not None)
+    ranked = [(rank, m) for _, rank, m in sorted(ranks)]
     trained = any(split == "train" for split, _ in log.history.series)
     if ranked and trained and all(direction(m) and len(log.history["validation", m]) == 1 for _, m in ranked):
         only = log.names.get(("validation", ranked[0][1]), ranked[0][1])
@@ -140,10 +140,12 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     return replace(_curves(log, first), parts=tuple(_curves(log, m) for m in parts))
 
 
-def _is_placeholder(metric: str, values: np.ndarray) -> bool:
-    """Return whether a loss is 0 or 1 throughout, as programs print it that did not compute it."""
+def _is_doubtful(log: Log, metric: str) -> tuple[bool, bool]:
+    """Return whether a loss is 0 or 1 throughout, as if it was not computed; and whether it is of a test set."""
+    values = log.history["validation", metric].values
     constant = len(values) > 3 and bool((values == values[0]).all())
-    return constant and values[0] in (0, 1) and direction(metric) is False
+    tested = (parse(log.names.get(("validation", metric), "")) or ("", ""))[0] == "test"
+    return constant and values[0] in (0, 1) and direction(metric) is False, tested
 
 
 def _unassigned_curves(log: Log, column: str) -> MetricCurves:

@@ -17,8 +17,7 @@ from gengap.text.catalog import Message
 
 _mode = ContextVar("restart", default="auto")
 MIN_ROWS = 2  # of a phase; fewer are no training that starts again
-ROUNDED = 1e-3  # share by which values differ that were printed with fewer digits
-FAR = 4  # times as large or as small as all losses of a phase, another one is not of the same task
+FAR = 10  # times smaller than all losses of a phase, another one is not of the same task
 
 
 class PlacedCurve(NamedTuple):
@@ -55,9 +54,11 @@ def restart_mode(restart: str) -> Iterator[None]:
 def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[RunPart], tuple[Message, ...]]:
     """Return the runs of a log whose rows have the epochs `x`, and notes on what was decided.
 
-    Epochs start again where a curve comes back to the first epoch of its phase, or to one before it. If the curves
-    go on from where they were, it is the same run, in phases: later epochs are counted on. If they start again from
-    where the phase before started, these are several runs.
+    Epochs start again where a curve comes back to the first epoch of its phase, to one before it, or to the first
+    of epochs that are farther apart than those of its phase. If the curves go on from where they were, it is the
+    same run, in phases: later epochs are counted on. If they start again from where the phase before started, or
+    with a loss that is `FAR` times smaller than all of that phase, these are several runs. A phase that only shows
+    values of the one before is left out.
 
     Args:
         x: Epoch or step of each row (rows,); NaN where there is none.
@@ -69,16 +70,18 @@ def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[RunPart],
         return [RunPart(0, len(x), x)], ()
     bounds = [0, *starts, len(x)]
     parts: list[RunPart] = []
-    first, counted = 0, x.copy()
+    first, counted, phase = 0, x.copy(), slice(0, starts[0])
     notes: list[Message] = []
     for i, start in enumerate(starts, 1):
-        repeated = restart != "split" and _is_repeated(x, curves, first, start, bounds[i + 1])
+        after = slice(start, bounds[i + 1])
+        repeated = restart != "split" and _is_repeated(x, curves, phase, after)
+        phase = phase if repeated else after
         split = restart == "split" or first == start  # behind repeated values
         if repeated or split or (restart == "auto" and _is_new_run(curves, bounds[i - 1], start, bounds[i + 1])):
             parts += [RunPart(first, start, counted)] if first < start else []
-            first = bounds[i + 1] if repeated else start
+            first = after.stop if repeated else start
             continue
-        before, after = counted[first:start], slice(start, bounds[i + 1])
+        before = counted[first:start]
         last, begin = np.nanmax(before), np.nanmin(x[after])
         gaps = np.diff(np.unique(x[after][np.isfinite(x[after])]))
         counted[after] = x[after] - begin + last + (gaps.min() if len(gaps) else 1)
@@ -90,30 +93,36 @@ def divide(x: np.ndarray, curves: Sequence[PlacedCurve]) -> tuple[list[RunPart],
     return parts, tuple(notes)
 
 
-def _is_repeated(x: np.ndarray, curves: Sequence[PlacedCurve], start: int, middle: int, end: int) -> bool:
-    """Return whether a phase only shows values of the one before, as a table below a log that may count from 0.
+def _is_repeated(x: np.ndarray, curves: Sequence[PlacedCurve], before: slice, after: slice) -> bool:
+    """Return whether the rows `after` only show values of those `before`, as a table below a log does.
 
-    With the same epochs and digits it is the same training, run again.
+    A table has other digits, or it counts from 0. With the same digits and epochs it is the training, run again.
     """
-    shifts, shown, exact = {0, 1, -1}, 0, True
+    shifts, shown, same_digits = {0, 1, -1}, 0, True
     for curve in curves:
-        old, new = _points(x, curve, start, middle), _points(x, curve, middle, end)
+        old, new = _points(x, curve, before), _points(x, curve, after)
         if not new or direction(curve.key[1]) is None:
             continue
-        if len(new) > len(old):
+        if len(new) > max(len(old), 1):
             return False
-        shifts = {
-            d
-            for d in shifts
-            if all(math.isclose(v, old.get(at + d, math.nan), rel_tol=ROUNDED) for at, v in new.items())
-        }
-        shown, exact = max(shown, len(new)), exact and new.items() <= old.items()
-    return bool(shifts) and shown > MIN_ROWS and not exact
+        if not old:  # a single result
+            continue
+        digits = [max(map(_decimals, each.values())) for each in (old, new)]
+        near = 0 if digits[0] == digits[1] else 1.001 * 10.0 ** -min(digits)  # one in the last digit
+        shifts = {d for d in shifts if all(abs(v - old.get(at + d, math.nan)) <= near for at, v in new.items())}
+        same_digits = same_digits and not near
+        shown = max(shown, len(set(new.values())))
+    return shown > MIN_ROWS and bool(shifts - {0} if same_digits else shifts)
 
 
-def _points(x: np.ndarray, curve: PlacedCurve, start: int, end: int) -> dict[float, float]:
+def _decimals(value: float) -> int:
+    """Return the number of digits behind the point."""
+    return len(np.format_float_positional(value, trim="-").partition(".")[2])
+
+
+def _points(x: np.ndarray, curve: PlacedCurve, rows: slice) -> dict[float, float]:
     """Return a curve's values in some rows, by epoch."""
-    inside = (curve.rows >= start) & (curve.rows < end)
+    inside = (curve.rows >= rows.start) & (curve.rows < rows.stop)
     return dict(zip(x[curve.rows[inside]].tolist(), curve.values[inside].tolist(), strict=True))
 
 
@@ -137,11 +146,12 @@ def _of_one(x: np.ndarray, rows: np.ndarray) -> list[tuple[int, int]]:
     found, begin = [], 0
     for i in backward.tolist():
         phase = at[begin:i]
-        distinct = len(np.unique(phase))
+        apart = np.diff(np.unique(phase))
         rising = bool((np.diff(phase) >= 0).all())
         gap = at[i + 1] - at[i] if len(at) - i >= MIN_ROWS else -1
-        again = at[i] == phase[0] or (at[i] < phase[0] and distinct > 2) or 1 < at[i] <= gap  # every 10th epoch
-        if distinct >= MIN_ROWS and rising and again and gap >= 0:
+        again = at[i] == phase[0] or (at[i] < phase[0] and len(apart) > 1)
+        again |= 1 < at[i] <= gap and gap > apart.max(initial=0)  # every 10th epoch of a further run
+        if len(apart) + 1 >= MIN_ROWS and rising and again and gap >= 0:
             found.append((int(rows[i - 1]), int(rows[i])))
             begin = i
     return found
@@ -159,6 +169,6 @@ def _is_new_run(curves: Sequence[PlacedCurve], start: int, middle: int, end: int
         weight = 2.0 if curve.key[1] == "loss" else 1.0
         both += weight
         votes += weight * np.sign(abs(new[0] - old[-1]) - abs(new[0] - old[0]))
-        if curve.key[1].endswith("loss") and (0 < FAR * new[0] < old.min() or new[0] > FAR * old.max() > 0):
+        if curve.key[1].endswith("loss") and 0 < FAR * new[0] < old.min():
             return True  # the curves of another task
     return votes > 0 or not both

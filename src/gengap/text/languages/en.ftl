@@ -494,7 +494,7 @@ read-not-judged = { $count } { $count ->
 read-test-as-validation = { $columns } { $count ->
     [one] is
    *[other] are
- } used as validation, because no validation is logged.
+ } used as validation, because no known loss or score of validation is logged.
 read-set-alone = { $column } is used as validation, because it is the only set. If it holds the training rows, pass the validation rows to eval_set too.
 read-steps-of-epochs = Steps start again in each epoch: values are counted in logged order.
 read-header-again = Line { $line } repeats the column names and was left out.

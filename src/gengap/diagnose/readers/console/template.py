@@ -27,7 +27,7 @@ from gengap.diagnose.readers.console.split_positions import is_index
 SKIPPED = re.compile(
     r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|earlystopping counter"
     r"|restoring model|not improve|\breached\b|\bimproved by\b|was not in top"
-    r"|\bbest (?:model|checkpoint|weights)\b.*\bfrom (?:epoch|step|iter)"  # of checkpoints
+    r"|^(?:(?!epoch|step|iter|loss|train\b).)*\bbest (?:model|checkpoint|weights)\b.*\bfrom (?:epoch|step|iter)"
     r"|(?:^|[^\w\s])\s*#\s+(?:tests?\s+)?(?:passed|failed)\b|\.py::|^\W*(?:passed|failed)\b",  # of tests
     re.I,
 )
