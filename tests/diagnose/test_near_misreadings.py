@@ -304,3 +304,33 @@ def test_runs_that_learn_nothing_are_several(tmp_path: Path) -> None:
     path.write_text(f"{log}{log.replace('0.6931', '0.693').replace('0.6932', '0.693')}")
     (curve,) = (choose_curves(each).validation for each in read(path))
     assert len(curve) == 24
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("losses: {curves}", "losses: {curves}"),
+        ("fold1_loss = {curves}", "fold2_loss = {curves}"),
+        ("loss_a = {curves}", "loss_b = {curves}"),
+        ("seed 1 dice = {curves}", "seed 2 dice = {curves}"),
+    ],
+)
+def test_printed_dicts_of_runs_stay_apart(first: str, second: str, tmp_path: Path) -> None:
+    curves, others = f"{{'train': {TRAIN}, 'val': {VAL}}}", f"{{'train': {VAL}, 'val': {TRAIN}}}"
+    path = tmp_path / "train.log"
+    path.write_text(f"{first.format(curves=curves)}\n{second.format(curves=others)}\n")
+    found = [choose_curves(each).validation.values.tolist() for each in read(path)]
+    assert found == [VAL, TRAIN]
+
+
+def test_whole_numbers_of_an_unknown_metric_are_a_curve(tmp_path: Path) -> None:
+    curves = curves_of(tmp_path, "".join(f"Epoch {i} train_correct {90 * i} val_correct {9 * i}\n" for i in EPOCHS))
+    assert curves.validation.values.tolist() == [9 * i for i in EPOCHS]
+
+
+@pytest.mark.parametrize("test", ["test: 0.71", "test: 71"])
+def test_a_single_test_result_leaves_the_metric_to_the_user(test: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("".join(f"Epoch {i} train: {train_loss(i)} val: {val_loss(i)}\n" for i in EPOCHS) + f"{test}\n")
+    (log,) = read(path, metric="mse")
+    assert choose_curves(log, "mse").validation.values.tolist() == VAL

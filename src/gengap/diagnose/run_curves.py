@@ -34,6 +34,7 @@ SAME = {"acc": "accuracy", "ppl": "perplexity", "error": "err", "cross_entropy":
 
 
 PART = "loss"  # how the names of parts of a loss end
+FEW = 3  # whole numbers without a known name: sizes of splits
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,13 +181,14 @@ def _rank(log: Log, metric: str) -> tuple[int, int, int] | None:
     if higher is True:
         return 3, rank_in(metric, SCORES) or 0, _of_a_part(metric)
     values = series["validation", metric].values
-    curve = len(values) > 1 and not (metric and _is_number_of_rows(values))
+    curve = len(values) > 1 and not (metric and _is_size(values))
     return (4, 0, False) if ("train", metric) in series and curve else None
 
 
-def _is_number_of_rows(values: np.ndarray) -> bool:
-    """Return whether values without a known name may count something, or name it: whole, or always the same."""
-    return bool(((values == values[0]) | (values == np.floor(values))).all())
+def _is_size(values: np.ndarray) -> bool:
+    """Return whether values without a known name may be sizes or settings: always the same, or few whole ones."""
+    whole = bool((values == np.floor(values)).all())
+    return bool((values == values[0]).all()) or (whole and len(values) <= FEW)
 
 
 def _find_metric(log: Log, judged: list[str], requested: str) -> str:

@@ -73,11 +73,11 @@ def read(source: object, metric: str | None = None, restart: str = "auto") -> li
 def _with_metric(log: Log, metric: str) -> Log:
     """Return the log with `metric` as the name of its unnamed curves, unless there is such a metric.
 
-    An unnamed number that never changes is no curve beside a longer one: `train: 47900, val: 5988` are rows.
+    A whole number that never changes is no curve beside a longer one: `train: 47900, val: 5988` are rows.
     """
-    unnamed = [s for (split, known), s in log.history.series.items() if split != "train" and not known]
+    unnamed = [s for (split, known), s in log.history.series.items() if split == "validation" and not known]
     longest = max((len(series) for series in log.history.series.values()), default=0)
-    fixed = any(len(s) < longest and not (s.values != s.values[0]).any() for s in unnamed)
+    fixed = any(len(s) < longest and set(s.values) == {s.values[0] // 1} for s in unnamed)
     if fixed or any(known == metric for _, known in log.names):
         return log
     names = {(split, known or metric): name for (split, known), name in log.names.items()}

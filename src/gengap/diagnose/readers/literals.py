@@ -64,17 +64,30 @@ def _has_curve(value: Any) -> bool:
 
 
 def _with_metrics(dicts: Iterable[tuple[str, Any]]) -> list[Any]:
-    """Return dicts, those of splits (`losses: {'train': [..], 'val': [..]}`) as one dict by split and metric."""
+    """Return dicts, those of splits (`losses: {'train': [..], 'val': [..]}`) as one dict by split and metric.
+
+    Where a metric comes again, another run begins.
+    """
     found: list[Any] = []
     named: dict[str, Any] = {}
     for name, value in dicts:
-        metric = next((m for m in (name, name[:-1], name[:-2]) if direction(m) is not None), None)
-        if metric is None or any((parse(str(key)) or ("", "-"))[1] for key in value):
+        metric = _metric_alone(name)
+        if not metric or any((parse(str(key)) or ("", "-"))[1] for key in value):
             found.append(value)
             continue
-        found += [] if named else [named]
-        named |= {f"{key}_{metric}": values for key, values in value.items()}
+        columns = {f"{key}_{metric}": values for key, values in value.items()}
+        if not named or named.keys() & columns.keys():
+            named = {}
+            found.append(named)
+        named |= columns
     return found
+
+
+def _metric_alone(name: str) -> str:
+    """Return the metric in a name of nothing else (`losses`, `dice_scores`); "" for others (`fold_1_loss`)."""
+    forms = ((word, word[:-1], word[:-2]) for word in name.lower().split("_"))
+    words = [next((form for form in each if direction(form) is not None), "") for each in forms]
+    return "_".join(words) if all(words) else ""
 
 
 def _dicts(text: str) -> Iterator[tuple[str, Any]]:
