@@ -92,6 +92,16 @@ def test_one_line_of_a_log_is_no_path(text: str) -> None:
         read(text)
 
 
+@pytest.mark.parametrize("pattern", ["lr=0.1,*/a.log", "lr=[0-9].1*/a.log", "*seed=1/*.log", "lr=[0]*/a.log"])
+def test_a_pattern_of_folders_named_by_settings(
+    pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=0.1,seed=1").mkdir()
+    write(tmp_path / "lr=0.1,seed=1", "a.log", LINES.encode())
+    read_lines(pattern)
+
+
 def test_a_named_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

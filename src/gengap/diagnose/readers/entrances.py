@@ -22,7 +22,7 @@ STDIN = ("-", "/dev/stdin")
 STDIN_NAME = "standard input"
 TEXT_NAME = "text"
 VALUE = re.compile(r"[:=,]\s*-?\d|\s-?\d*\.\d\d")  # as lines of a log have, and names of files do not
-LIST = re.compile(r"[:=]\s*[\[{]")  # begins the values of a document on one line
+LIST = re.compile(r"[:=]\s*(?:\[[^\]]*,|\{)")  # values of a document on one line; lr=[0-9] is a pattern
 TEXT_HINT = "Check the path. If it is the text of a log, give all of its lines as one text."
 
 
@@ -49,9 +49,11 @@ def expand(source: str) -> list[str]:
     """
     if source in STDIN or is_address(source) or is_text(source) or os.path.lexists(source):
         return [source]
-    if not glob.has_magic(source) or VALUE.search(source):
+    if not glob.has_magic(source):
         return [source]
     found = sorted(glob.glob(str(Path(source).expanduser()), recursive=True))  # noqa: PTH207  (absolute patterns)
+    if not found and VALUE.search(source):
+        raise missing(source)
     if not found:
         raise DataError(f"{source}: no file has a name like this. Check the pattern.")
     return found

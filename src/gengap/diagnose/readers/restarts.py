@@ -17,6 +17,7 @@ from gengap.text.catalog import Message
 
 _mode = ContextVar("restart", default="auto")
 MIN_ROWS = 2  # of a phase; fewer are no training that starts again
+MIN_DIGITS = 2  # behind the point; values of fewer are near many others
 FAR = 10  # times smaller than all losses of a phase, another one is not of the same task
 
 
@@ -108,6 +109,8 @@ def _is_repeated(x: np.ndarray, curves: Sequence[PlacedCurve], before: slice, af
         if not old:  # a single result
             continue
         digits = [max(map(_decimals, each.values())) for each in (old, new)]
+        if digits[0] != digits[1] and min(digits) < MIN_DIGITS:
+            return False
         near = 0 if digits[0] == digits[1] else 1.001 * 10.0 ** -min(digits)  # one in the last digit
         shifts = {d for d in shifts if all(abs(v - old.get(at + d, math.nan)) <= near for at, v in new.items())}
         same_digits = same_digits and not near
