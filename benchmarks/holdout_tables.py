@@ -252,17 +252,7 @@ def summary(outcomes: dict[str, TableOutcome]) -> Section:
     rows.append(("mean rank", *(f"{value:.2f}" for value in ranks), "", "", "", ""))
     heads = ("table", *names, "above the best other, 90%", "recommended", "covers", "study")
     note = "Tables with a star played no part while the recommendation was made."
-    return Section(
-        goals,
-        [
-            Table(
-                "Ratios",
-                heads,
-                rows,
-                note,
-            )
-        ],
-    )
+    return Section(goals, [Table("Ratios", heads, rows, note)])
 
 
 def main() -> None:

@@ -55,6 +55,11 @@ TRAIN, TEST = np.arange(80), np.arange(80, 120)
             UsageError,
             "expected pairs of indices, which are whole numbers",
         ),
+        (
+            {"cv": [(TRAIN, TEST), (TRAIN, TEST[:0])]},
+            UsageError,
+            "cv: a fold has no training rows or no validation",
+        ),
         ({"cv": [1, 2]}, UsageError, "cv: expected pairs of indices: training rows and validation rows"),
         ({"min_effect": "a"}, UsageError, "min_effect is 'a'; expected a share of the loss"),
         ({"random_state": "a"}, UsageError, "random_state is 'a'; expected a whole number of at least 0"),
@@ -83,10 +88,15 @@ def test_wrong_arguments_are_named(arguments: dict[str, Any], kind: type[Excepti
     [
         (
             np.where(CLASSES, "yes", "no"),
-            "Ridge predicts numbers, but the first target is '(yes|no)'; use a classifier",
+            "Ridge predicts numbers, but a target is '(yes|no)'; use a classifier",
         ),
-        (np.where(CLASSES, "yes", "no").astype(object), "Ridge predicts numbers, but the first target is"),
+        (np.where(CLASSES, "yes", "no").astype(object), "Ridge predicts numbers, but a target is"),
+        (
+            np.array([*NUMBERS[1:], "bad"], object),
+            "Ridge predicts numbers, but a target is 'bad'; use a classifier",
+        ),
         (np.array([None, *NUMBERS[1:]]), "y: 1 value is missing or infinite"),
+        (np.array([pd.NA, *NUMBERS[1:]]), "y: 1 value is missing or infinite"),
         (np.where(np.arange(ROWS) < 3, np.inf, NUMBERS), "y: 3 values are missing or infinite"),
     ],
 )
@@ -98,6 +108,8 @@ def test_targets_that_are_no_numbers_are_named(y: np.ndarray, message: str) -> N
 def test_numbers_may_be_objects() -> None:
     found = read_inputs(Ridge(), X, NUMBERS.astype(object))
     assert found.y.dtype == np.float64 and np.array_equal(found.y, NUMBERS)
+    weighted = read_inputs(Ridge(), X, NUMBERS, sample_weight=np.full(ROWS, 2.0).astype(object))
+    assert weighted.weights is not None and np.array_equal(weighted.weights, np.ones(ROWS))
 
 
 def test_a_message_of_a_library_has_plain_values() -> None:

@@ -114,7 +114,7 @@ def read_inputs(
     y = labels if classes is None and y.dtype.kind not in "biuf" else y
     weights = _column("sample_weight", sample_weight, count)
     if weights is not None:
-        weights = weights.astype(np.float64) if weights.dtype.kind in "biuf" else np.full(count, np.nan)
+        weights = _numbers(weights)
         if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
             raise DataError("sample_weight: expected numbers of 0 or more, not all 0")
         weights = weights / weights.mean()
@@ -162,8 +162,23 @@ def _finite(y: np.ndarray) -> np.ndarray:
     return y
 
 
+def _numbers(values: np.ndarray) -> np.ndarray:
+    """Return values as numbers, with NaN in place of others."""
+    if values.dtype.kind in "biuf":
+        return values.astype(np.float64)
+    return np.array(list(map(_number, values.reshape(-1).tolist()))).reshape(values.shape)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
+
+
 def _labels(estimator: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Return class indices and classes, or numbers and None."""
+    import pandas as pd
     from sklearn.base import is_classifier, is_regressor
     from sklearn.utils.multiclass import type_of_target
 
@@ -171,14 +186,13 @@ def _labels(estimator: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray | Non
     if not by_class and not is_regressor(estimator):
         by_class = type_of_target(y) in ("binary", "multiclass")
     if not by_class:
-        try:
-            return _finite(y.astype(np.float64)), None
-        except (TypeError, ValueError):
-            first = shown(y.reshape(-1)[0])
+        numbers = _numbers(y)
+        if (others := np.isnan(numbers) & ~pd.isna(y)).any():
             raise DataError(
-                f"y: {name_of(estimator)} predicts numbers, but the first target is {first}; use a classifier "
-                "for classes"
-            ) from None
+                f"y: {name_of(estimator)} predicts numbers, but a target is {shown(y[others][0])}; use a "
+                "classifier for classes"
+            )
+        return _finite(numbers), None
     if y.ndim != 1:
         raise DataError(f"y has the shape {y.shape}; a check needs one class for each row, not several labels")
     try:
@@ -291,6 +305,8 @@ def _own_folds(cv: Any, X: Any, y: np.ndarray, group: np.ndarray | None) -> tupl
         raise UsageError(
             "cv: expected pairs of indices, which are whole numbers: training rows and validation rows"
         )
+    if not all(rows.size for pair in pairs for rows in pair):
+        raise UsageError("cv: a fold has no training rows or no validation rows; leave it out")
     used = np.concatenate([rows for pair in pairs for rows in pair])
     if (outside := used[(used < -len(y)) | (used >= len(y))]).size:
         raise UsageError(f"cv: there is no row {outside[0]}; expected indices below {len(y):,}")

@@ -12,9 +12,7 @@ from gengap.data.units import Units, group_units, time_units
 from gengap.stats.permutation import ORDERS, PermutationTest, permutation_test
 from gengap.tasks import Multiclass, Regression
 
-FEWEST_ORDERS = (
-    199  # of the targets, which show a p-value of 0.01; for many rows, and for groups, which take longer
-)
+FEWEST_ORDERS = 199  # that show a p-value of 0.01; for many rows, and for groups, which take longer
 CELLS = 40_000_000  # numbers in memory, from which on rows are many
 
 

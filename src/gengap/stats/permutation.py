@@ -85,8 +85,10 @@ def permutation_test(
     if weights.any():
         random = np.random.default_rng(seed)
         spread = 1.0 if folds is None else TWICE
-        shuffled = (spread * each for each in _shuffled(weights, y, task, units, blocks, orders, random))
-        by_order = np.stack([weights, *shuffled], axis=-1).astype(np.float32)  # (rows, outputs, orders)
+        by_order = np.empty((*weights.shape, 1 + orders), np.float32)  # (rows, outputs, orders)
+        by_order[..., 0] = weights
+        for place, each in enumerate(_shuffled(weights, y, task, units, blocks, orders, random), 1):
+            by_order[..., place] = spread * each
         for lines in outputs:
             finite = lines[np.isfinite(lines).all(axis=(1, 2))]
             centred = _centred_ranks(finite, blocks).astype(np.float32)  # small sums
