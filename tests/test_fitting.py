@@ -225,7 +225,7 @@ def test_every_argument_of_keras_own_fit_has_an_answer() -> None:
         ({"validation_data": VALIDATION}, r"argument 'validation_data'\. .*: give validation=\(x, y\)\.$"),
         (
             {"verbose": 0, "epoch": 3},
-            r"verbose=: leave it out, nothing is printed\. epoch=: Did you mean 'epochs'\.$",
+            r"verbose=: leave it out, nothing is printed\. epoch=: Did you mean 'epochs'\?$",
         ),
         ({"nonsense": 3}, r"gengap\.fit\(\) got unexpected keyword argument 'nonsense'\.$"),
     ],

@@ -46,7 +46,9 @@ def _unexpected(unknown: list[str], known: Iterable[str]) -> str:
     """Return that these arguments are unknown, and what to give in place of each."""
     names: dict[str, list[str]] = {}
     for name in unknown:
-        names.setdefault(IN_GENGAP.get(name) or did_you_mean(name, known).strip(" ?"), []).append(f"{name}=")
+        names.setdefault(IN_GENGAP.get(name) or did_you_mean(name, known).strip(), []).append(f"{name}=")
     said = [f"{', '.join(each)}: {advice}" for advice, each in names.items() if advice]
     plural, listed = "s" * (len(unknown) > 1), ", ".join(map(repr, unknown))
-    return f"unexpected keyword argument{plural} {listed}." + "".join(f" {each}." for each in said)
+    return f"unexpected keyword argument{plural} {listed}." + "".join(
+        f" {each}" if each.endswith("?") else f" {each}." for each in said
+    )
