@@ -261,7 +261,7 @@ def main() -> None:
     outcomes: dict[str, TableOutcome] = {}
     given.out.mkdir(parents=True, exist_ok=True)
     for name in given.table or TABLES:
-        saved = given.out / f"{name}.json"
+        saved = given.out / (f"{name}-with-networks.json" if given.python else f"{name}.json")
         if saved.is_file():
             outcomes[name] = msgspec.json.decode(saved.read_bytes(), type=TableOutcome)
         else:
