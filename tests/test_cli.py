@@ -94,6 +94,7 @@ def test_a_mistake_is_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["gengap", *words])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -149,12 +150,29 @@ def test_a_command_that_is_ended_leaves_as_after_ctrl_c(monkeypatch: pytest.Monk
     ended: list[bool] = []
     monkeypatch.setattr(cli, "app", lambda: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60))
     monkeypatch.setattr(cli, "leave", lambda: ended.append(True))
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     before = signal.getsignal(signal.SIGTERM)
     try:
         cli.main()
     finally:
         signal.signal(signal.SIGTERM, before)
     assert ended
+
+
+AGAIN = """
+from gengap import cli
+
+def interrupted():
+    raise KeyboardInterrupt
+
+cli.app = cli.leave = interrupted  # one more Ctrl-C while the first one is handled
+cli.main()
+"""
+
+
+def test_a_further_ctrl_c_while_the_program_leaves_changes_nothing() -> None:
+    ended = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "")
 
 
 def test_a_plan_prints_as_toml_that_runs_on_a_table_that_ingest_wrote(

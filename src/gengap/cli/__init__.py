@@ -16,7 +16,7 @@ import typer
 from gengap import __version__
 from gengap.check.command import check
 from gengap.cli.diagnose_command import diagnose
-from gengap.cli.interrupts import INTERRUPTED, leave
+from gengap.cli.interrupts import INTERRUPTED, leave, leave_when_interrupted
 from gengap.cli.plain_warnings import plain_warnings
 from gengap.cli.shared_options import PLAN_HELP, FolderArgument, Json, Language, Overwrite, SourceArgument
 from gengap.cli.study_command import study
@@ -164,6 +164,7 @@ def main() -> None:
 
     replace_characters(sys.stdout, sys.stderr)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a program that is ended, ends as after Ctrl-C
+    leave_when_interrupted()
     try:
         app()
     except SystemExit as ended:

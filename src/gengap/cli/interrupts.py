@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from types import TracebackType
 from typing import NoReturn
 
 import typer
@@ -26,6 +27,20 @@ def interrupt_message() -> Iterator[None]:
         for each, handler in before.items():
             signal.signal(each, handler or signal.SIG_DFL)
         raise
+
+
+def leave_when_interrupted() -> None:
+    """Exit with status 130 also if a further Ctrl-C comes while the first one is handled.
+
+    Such a KeyboardInterrupt is caught by nobody; without this, Python would print it and end by the signal.
+    """
+
+    def end(kind: type[BaseException], value: BaseException, traceback: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            leave()
+        before(kind, value, traceback)
+
+    before, sys.excepthook = sys.excepthook, end
 
 
 def leave() -> NoReturn:
