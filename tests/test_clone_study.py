@@ -290,6 +290,15 @@ def test_features_that_are_not_finite_are_named_before_anything_is_trained(part:
             load_given_rows(train, None, DataSpec(), None)
 
 
+def test_weights_that_are_not_finite_are_named() -> None:
+    weights = np.ones(80, "float32")
+    weights[3] = np.nan
+    with pytest.raises(
+        UsageError, match="sample_weight has 1 NaN or infinite value, the first in row 3 "
+    ):
+        load_given_rows((*TRAIN, weights), VALIDATION, DataSpec(), None)
+
+
 def test_plans_for_clones() -> None:
     quick, full = load_clones_plan("quick"), load_clones_plan("full")
     assert [trial.width for trial in quick.trials[:4]] == [0.25, 0.5, 1, 2]

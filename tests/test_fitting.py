@@ -174,7 +174,9 @@ def test_what_can_not_be_rows_is_refused_with_a_hint(monkeypatch: pytest.MonkeyP
         ((X,), r"train, batch 0 is a ndarray; expected \(x, y\)"),
         ([(X[0], Y[0, 0])] * 2, "y is one number; expected a batch of rows: make batches first"),
         ([], "train has no batches"),
-        ([(X, Y), (X[:, :2], Y)], "batches don't fit together"),
+        ([(X, Y), (X[:, :2], Y)], "train, batch 1: its rows have the shapes"),
+        ([({"a": X, "b": W}, Y), ({"a": X, "c": W}, Y)], "train, batch 1: its rows have the shapes"),
+        ([(X, Y), (X, Y, W)], "train, batch 1: its rows have the shapes"),
         (endless(), "train has more than .* GB of batches"),
     ]:
         with pytest.raises(UsageError, match=message):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.data.rows import Rows, check_finite, list_arrays, map_arrays
+from gengap.data.rows import Rows, check_finite, check_shapes, list_arrays, row_shapes
 from gengap.data.stored_rows import (
     StoredRows,
     StoredStatistics,
@@ -55,23 +55,17 @@ def store_batches(name: str, batches: Iterator[Rows], seed: int) -> StoredRows:
 def _checked(name: str, first: Rows, batches: Iterator[Rows], digest: Any) -> Iterator[Rows]:
     """Yield all batches in the types of the first one, and add their values to the hash."""
     kinds = [_stored_type(name, array) for array in _arrays(first)]
-    shapes = _shapes(first)
+    shapes = row_shapes(first)
     digest.update(f"{shapes} {kinds}".encode())
     for number, batch in enumerate(chain((first,), batches)):
         place = f"{name}, batch {number}"
-        if (found := _shapes(batch)) != shapes:
-            raise UsageError(f"{place}: its rows have the shapes {found}, those before it {shapes}; expected equal")
+        check_shapes(place, batch, shapes)
         check_finite(place, batch)
         for array in _arrays(batch):
             _stored_type(name, array)
             digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         types = iter(kinds)
         yield batch.map(lambda array, types=types, place=place: _as_type(place, array, next(types)))
-
-
-def _shapes(rows: Rows) -> list[Any]:
-    """Return the shape of a row of each array, with the names and nesting of the arrays."""
-    return [map_arrays(lambda array: array.shape[1:], part) for part in (rows.x, rows.y, rows.weights)]
 
 
 def _as_type(place: str, array: np.ndarray, kind: np.dtype[Any]) -> np.ndarray:

@@ -105,14 +105,30 @@ def list_arrays(value: Any) -> list[Any]:
 
 
 def check_finite(part: str, rows: Rows) -> None:
-    """Check that all features are finite. Raises UsageError, which names the first row that is not."""
-    for array in list_arrays(rows.x):
+    """Check that all features and weights are finite. Raises UsageError, which names the first row that is not.
+
+    Targets may be NaN: a loss of the user's may leave such rows out.
+    """
+    named = [("x", array) for array in list_arrays(rows.x)]
+    named += [("sample_weight", array) for array in list_arrays(rows.weights)]
+    for name, array in named:
         if array.dtype.kind not in "biuO" and not (finite := np.isfinite(array)).all():
             row = int((~finite).reshape(len(array), -1).any(axis=1).argmax())
             raise UsageError(
-                f"{part}: x has {counted(int((~finite).sum()), 'NaN or infinite value')}, the first in row {row} "
-                "(from 0). Replace such values, or leave out their rows"
+                f"{part}: {name} has {counted(int((~finite).sum()), 'NaN or infinite value')}, the first in row "
+                f"{row} (from 0). Replace such values, or leave out their rows"
             )
+
+
+def row_shapes(rows: Rows) -> list[Any]:
+    """Return the shape of a row of each array, with the names and nesting of the arrays."""
+    return [map_arrays(lambda array: array.shape[1:], part) for part in (rows.x, rows.y, rows.weights)]
+
+
+def check_shapes(place: str, batch: Rows, expected: list[Any]) -> None:
+    """Raise UsageError unless the rows of a batch have the shapes of those before it."""
+    if (found := row_shapes(batch)) != expected:
+        raise UsageError(f"{place}: its rows have the shapes {found}, those before it {expected}; expected equal")
 
 
 def aligned(array: np.ndarray) -> np.ndarray:
@@ -317,12 +333,10 @@ def _flat(rows: Rows) -> list[np.ndarray]:
 
 
 def _join_batches(name: str, batches: list[Rows]) -> Rows:
-    try:
-        joined = iter([_joined(same) for same in zip(*map(_flat, batches), strict=True)])
-    except ValueError as error:
-        raise UsageError(
-            f"{name}: batches don't fit together ({error}); expected equal shapes except for the rows"
-        ) from None
+    shapes = row_shapes(batches[0])
+    for number, batch in enumerate(batches):
+        check_shapes(f"{name}, batch {number}", batch, shapes)
+    joined = iter([_joined(same) for same in zip(*map(_flat, batches), strict=True)])
     return batches[0].map(lambda _: next(joined))
 
 
