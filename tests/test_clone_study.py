@@ -293,9 +293,7 @@ def test_features_that_are_not_finite_are_named_before_anything_is_trained(part:
 def test_weights_that_are_not_finite_are_named() -> None:
     weights = np.ones(80, "float32")
     weights[3] = np.nan
-    with pytest.raises(
-        UsageError, match="sample_weight has 1 NaN or infinite value, the first in row 3 "
-    ):
+    with pytest.raises(UsageError, match="sample_weight has 1 NaN or infinite value, the first in row 3 "):
         load_given_rows((*TRAIN, weights), VALIDATION, DataSpec(), None)
 
 
