@@ -1,4 +1,4 @@
-"""Sizes of splits, further tasks, tables that repeat a log and emptied files: what is a curve, and of which run."""
+"""Sizes of splits, further tasks, tables that repeat a log, emptied files: what is a curve, and of what run."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def shorten_all(names: Sequence[str], room: int) -> list[str]:
 
 
 def _without_middle(name: str, room: int, tail: int) -> str:
-    """Return a name of at most `room` characters, of which the last `tail` are those of its end."""
+    """Return a name of at most `room` characters; the last `tail` are those of its end."""
     head = name[: room - 1 - tail].rstrip("…/")
     return name if len(name) <= room else f"{head}…{name[len(name) - (tail if head else room - 1) :]}"
 

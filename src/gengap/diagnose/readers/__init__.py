@@ -73,7 +73,7 @@ def read(source: object, metric: str | None = None, restart: str = "auto") -> li
 def _with_metric(log: Log, metric: str) -> Log:
     """Return the log with `metric` as the name of its unnamed curves, unless there is such a metric.
 
-    A whole number that never changes is no curve beside a longer one: `train: 47900, val: 5988` are rows.
+    A whole number that never changes is no curve if another one is longer: `train: 47900, val: 5988` are rows.
     """
     unnamed = [s for (split, known), s in log.history.series.items() if split == "validation" and not known]
     longest = max((len(series) for series in log.history.series.values()), default=0)
