@@ -78,7 +78,7 @@ def _constants(y: Any, validated: Any, values: RowValues) -> list[np.ndarray] | 
     if not isinstance(y, np.ndarray):
         return None
     if values.kind == "sparse":
-        classes = max(int(y.max()), int(validated.max())) + 1
+        classes = _class_count(y, validated)
         shares = np.bincount(y.reshape(-1).astype(np.int64), minlength=classes) / y.size
         places = y.shape[1:-1] if y.ndim > 1 and y.shape[-1] == 1 else y.shape[1:]
         return [_as_outputs(np.broadcast_to(shares, (1, *places, classes)), values)]
@@ -90,6 +90,11 @@ def _constants(y: Any, validated: Any, values: RowValues) -> list[np.ndarray] | 
         return [np.log(share / (1 - share)) if values.from_logits else share]
     middles = (y.mean(axis=0, keepdims=True), np.median(y, axis=0, keepdims=True))
     return [each[:, None] if y.ndim == 1 else each for each in middles]
+
+
+def _class_count(y: np.ndarray, validated: np.ndarray) -> int:
+    """Return how many classes the labels of both parts need: validation rows may have further ones."""
+    return max(int(y.max()), int(validated.max())) + 1
 
 
 def _as_outputs(shares: np.ndarray, values: RowValues) -> np.ndarray:
@@ -121,7 +126,7 @@ def _linear(train: Rows, validation: Rows, values: RowValues, tokens: set[int]) 
     if values.kind == "two":
         share = np.clip(known[:, -1:], LEAST_SHARE, 1 - LEAST_SHARE)
         return _values(values, validation, np.log(share / (1 - share)) if values.from_logits else share)
-    classes = y.shape[1] if values.kind == "one-hot" else max(int(train.y.max()), int(validation.y.max())) + 1
+    classes = y.shape[1] if values.kind == "one-hot" else _class_count(train.y, validation.y)
     shares = np.zeros((len(known), classes))
     shares[:, found] = known
     return _values(values, validation, _as_outputs(shares, values))
