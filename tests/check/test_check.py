@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 from dataclasses import replace
@@ -127,9 +128,32 @@ def test_plots_draw_the_tables_on_the_axes_given(tree: CheckResult) -> None:
     assert tree.plot(axes) is axes
     drawn = [np.asarray(line.get_ydata()) for line in axes.lines]
     assert any(np.array_equal(values, tree.path["loss"]) for values in drawn if len(values) == len(tree.path))
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    assert "current settings" in names and all("(now" not in name for name in names)
     assert np.size(tree.plot(kind="rows").lines[0].get_xdata()) == (tree.learning_curve["kind"] == "measured").sum()
     with pytest.raises(UsageError, match="kind is 'losses'; expected 'path' or 'rows'"):
         tree.plot(kind="losses")
+
+
+def test_plots_and_notebooks_follow_the_language(tree: CheckResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    korean = catalog("ko")
+    for kind in ("path", "rows"):
+        axes = tree.plot(kind=kind, lang="ko")
+        legend = axes.get_legend()
+        assert legend is not None
+        labels = [text.get_text() for text in legend.get_texts()]
+        assert axes.get_ylabel().startswith(korean.text("page-validation-loss"))
+        assert set(labels) <= {
+            korean.text(id) for id in ("check-as-is", "check-as-is-training", "page-measured", "page-forecast")
+        }
+        assert not any("?" in text for text in (axes.get_xlabel(), axes.get_ylabel(), *labels))
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    shown = tree._repr_html_()
+    for message in (*(each.message for each in tree.verdict.findings), *tree.verdict.advice):
+        assert korean.render(message) in html.unescape(shown)
+    assert "(지금 None)" in shown and f">{korean.text('verdict-overfit')} " in shown
+    assert tree.plot().get_xlabel() == korean.text("check-path-axis")
+    assert "(now None)" in tree.to_json().decode()
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
@@ -137,6 +161,7 @@ def test_the_page_holds_everything(tree: CheckResult, lang: str, tmp_path: Any) 
     text = tree.report(tmp_path / "check.html", lang).read_text(encoding="utf-8")
     assert f'<html lang="{lang}">' in text and text.count("data:image/png") == 2
     assert catalog(lang).render(Message("page-rows-note")) in text
+    assert ("(now None)" in text) == (lang == "en")
     assert "max_leaf_nodes=" in text and "http://" not in text and "https://" not in text
     assert "script-src &#39;none&#39;" in text
 
@@ -148,7 +173,7 @@ def test_changes_of_the_loss_have_signs(tree: CheckResult) -> None:
     (row,) = tree.references.query("model == 'constant'").to_dict("records")
     assert row["better"] > 0 and f" -{row['better']:.1f} [" in line  # the tree is worse than a constant
     best = max(tree.path.to_dict("records"), key=lambda each: each["better"])
-    assert f"-{best['better']:.1f}%" in tree._repr_html_() and best["better"] > 0
+    assert f"-{best['better']:.1f} [" in tree._repr_html_() and best["better"] > 0
 
 
 def test_names_are_escaped_for_people() -> None:

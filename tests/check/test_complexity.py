@@ -16,8 +16,9 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 
 from gengap.check.complexity import TABLE, chosen_ladders, ladders
-from gengap.check.estimator_verdict import changes_text
+from gengap.check.estimator_verdict import changed, changes_text
 from gengap.check.estimators import clone_values, facts, name_of, silenced, unfitted, with_one_thread
+from gengap.text.catalog import catalog
 
 KNOWN = dict(all_estimators())
 NAMES = [name for family in TABLE if family.library == "sklearn" for name in family.names]
@@ -137,8 +138,14 @@ def test_boosters_of_other_libraries_print_nothing_unless_they_are_told_to() -> 
 
 
 def test_a_parameter_that_the_estimator_does_not_tell_is_named() -> None:
-    assert changes_text({"depth": 4}, SVC()) == "depth=4"
-    assert changes_text({"C": 4.0}, SVC()) == "C=4 (now 1)" and changes_text({"": SVC()}, SVC()) == "SVC()"
+    texts = catalog("en")
+    changes = ({"depth": 4}, {"C": 4.0, "gamma": 2.0}, {"": SVC()})
+    assert [texts.parameter_text(changed(each, SVC())) for each in changes] == [
+        "depth=4",
+        "C=4 (now 1), gamma=2 (now 'scale')",
+        "SVC()",
+    ]
+    assert [changes_text(each) for each in changes] == ["depth=4", "C=4, gamma=2", "SVC()"]
 
 
 def test_the_strength_of_a_kernel_machine_stays_near_the_present_one() -> None:

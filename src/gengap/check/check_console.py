@@ -35,7 +35,7 @@ def _path_table(result: CheckResult) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for row in result.path.to_dict("records"):
         own = row["side"] == "as-is"
-        name = Text(english.text("check-as-is") if own else row["setting"], style="bold" if own else "")
+        name = Text(row["setting"], style="bold" if own else "")
         table.add_row(name, fixed(row["loss"]), "" if own else change_text(row))
     table.add_section()
     for row in result.references.to_dict("records"):

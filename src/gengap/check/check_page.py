@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from gengap.diagnose.verdict import Verdict
 from gengap.files.outputs import check_output
 from gengap.report.html import write_static
-from gengap.text.catalog import catalog, default_language
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from gengap.text.catalog import Catalog
 
 
 def write_page(
@@ -22,7 +23,7 @@ def write_page(
     document: Mapping[str, Any],
     plots: Mapping[str, Axes],
     path: Path,
-    lang: str | None,
+    texts: Catalog,
     overwrite: bool,
 ) -> Path:
     """Write the page of a check to a file in one step, and return its path.
@@ -32,13 +33,13 @@ def write_page(
         document: What `CheckResult.to_dict` returns.
         plots: The plots "path" and, if there is one, "rows".
         path: The file to write.
-        lang: Code of the language. Default: the locale's.
+        texts: The texts of the page's language.
         overwrite: Whether another file may be replaced.
     """
     check_output(path, "check", overwrite=overwrite)
     pictures = {kind: _picture(axes) for kind, axes in plots.items()}
     values = {"verdict": verdict, "document": document, "pictures": pictures}
-    return write_static("check.html", path, catalog(lang or default_language()), values)
+    return write_static("check.html", path, texts, values)
 
 
 def _picture(axes: Axes) -> str:

@@ -164,7 +164,7 @@ def _findings(
 
 def _better(code: str, side: SideResult, facts: Facts) -> Finding:
     numbers = {
-        "changes": changes_text(side.best.setting.changes, facts.walk.evaluator.estimator),
+        "changes": changed(side.best.setting.changes, facts.walk.evaluator.estimator),
         "better_percent": side.gain.percent,
         "tried": side.tried,
         "probability": side.probability,
@@ -216,7 +216,7 @@ def _advice(
     """Yield what to do next: remove leaks, then the better setting with its gain, then the other remedies."""
     yield from _remedies(facts.leaks)
     if name in ("overfit", "underfit") and better is not None:
-        changes = changes_text(better.best.setting.changes, facts.walk.evaluator.estimator)
+        changes = changed(better.best.setting.changes, facts.walk.evaluator.estimator)
         yield Message("advice-set-parameters", {"changes": changes, "better_percent": better.gain.percent})
     yield from _remedies(each for each in findings if each not in facts.leaks)
     rows = facts.rows.forecast.forecasts[0] if facts.rows is not None and facts.rows.forecast is not None else None
@@ -231,16 +231,27 @@ def _remedies(findings: Iterable[Finding]) -> Iterator[Message]:
             yield Message(f"advice-{code}", dict(finding.parameters))
 
 
-def changes_text(changes: Mapping[str, Any], estimator: Any) -> str:
+def changed(changes: Mapping[str, Any], estimator: Any) -> tuple[str | Message, ...]:
     """Return changed parameters with their present values, as in "max_depth=3 (now None)".
 
     CatBoost tells only the parameters that are set. A change of "" replaces the whole estimator.
     """
-    now, shown = estimator.get_params(), []
-    for name, value in changes.items():
-        present = f" (now {value_text(now[name])})" if name in now else ""
-        shown.append(f"{name}={value_text(value)}{present}" if name else value_text(value))
-    return ", ".join(shown)
+    now = estimator.get_params()
+    return tuple(
+        Message("changed-parameter", {"change": _change(name, value), "now": value_text(now[name])})
+        if name in now
+        else _change(name, value)
+        for name, value in changes.items()
+    )
+
+
+def changes_text(changes: Mapping[str, Any]) -> str:
+    """Return changed parameters without their present values, as in "max_depth=3"."""
+    return ", ".join(_change(name, value) for name, value in changes.items())
+
+
+def _change(name: str, value: Any) -> str:
+    return f"{name}={value_text(value)}" if name else value_text(value)
 
 
 def value_text(value: Any) -> str:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gengap.check.estimator_verdict import Facts, changes_text
+from gengap.check.estimator_verdict import Facts, changed, changes_text
 from gengap.check.gains import gain
 from gengap.check.setting_losses import Evaluation
 from gengap.diagnose.verdict import Verdict
 from gengap.report.verdict_table import SCHEMA, verdict_document
+from gengap.text.catalog import ENGLISH, Catalog, catalog, default_language
 from gengap.text.markup import Html, bullets, element, table
 from gengap.text.numbers import estimate, fixed
 
@@ -54,19 +55,24 @@ class CheckResult:
         """
         import pandas as pd
 
-        return pd.DataFrame(list(self._path_rows()))
+        return pd.DataFrame(list(self._path_rows(catalog(ENGLISH))))
 
-    def _path_rows(self) -> Iterator[dict[str, Any]]:
+    @property
+    def _ordered(self) -> list[Evaluation]:
+        """The settings, from the simplest to the most flexible."""
+        return sorted((self.facts.walk.base, *self.facts.walk.found), key=_place)
+
+    def _path_rows(self, texts: Catalog) -> Iterator[dict[str, Any]]:
         facts, walk = self.facts, self.facts.walk
-        ordered = sorted((walk.base, *walk.found), key=_place)
-        for each in ordered:
+        for each in self._ordered:
             low, middle, high = gain(each.losses, walk.base.losses, facts.units).percent
             setting = each.setting
             yield {
                 "side": setting.side,
                 "axis": setting.axis,
                 "step": ORDER[setting.side] * setting.step,
-                "setting": changes_text(setting.changes, walk.evaluator.estimator) or "current settings",
+                "setting": texts.parameter_text(changed(setting.changes, walk.evaluator.estimator))
+                or texts.text("check-as-is"),
                 "loss": walk.loss(each),
                 "better_low": low,
                 "better": middle,
@@ -127,12 +133,13 @@ class CheckResult:
         document = {"schema": SCHEMA, "runs": [self.to_dict()]}
         return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
-    def plot(self, ax: Axes | None = None, *, kind: str = "path") -> Axes:
+    def plot(self, ax: Axes | None = None, *, kind: str = "path", lang: str | None = None) -> Axes:
         """Plot the losses along the path, or the learning curve, and return the axes.
 
         Args:
             ax: The axes to draw on. Default: those of a new figure.
             kind: "path" or "rows".
+            lang: Language of the labels, "en" or "ko". Default: the locale's language.
 
         Raises:
             UsageError: If there is no such plot.
@@ -140,10 +147,12 @@ class CheckResult:
         from gengap.check.check_plots import plot_path, plot_rows
         from gengap.errors import UsageError
 
+        texts, walk = catalog(lang or default_language()), self.facts.walk
         if kind == "path":
-            return plot_path(self.path, self.facts.walk.base.train_loss, self.verdict.metric, ax)
+            names = [changes_text(each.setting.changes) or texts.text("check-as-is") for each in self._ordered]
+            return plot_path(self.path, names, walk.base.train_loss, self.verdict.metric, texts, ax)
         if kind == "rows":
-            return plot_rows(self.learning_curve, self.verdict.metric, ax)
+            return plot_rows(self.learning_curve, self.verdict.metric, texts, ax)
         raise UsageError(f"kind is {kind!r}; expected 'path' or 'rows'")
 
     def report(self, path: str | os.PathLike[str], lang: str | None = None, *, overwrite: bool = False) -> Path:
@@ -160,8 +169,10 @@ class CheckResult:
         from gengap.check.check_page import write_page
 
         kinds = ("path", "rows") if len(self.learning_curve) > 1 else ("path",)
-        plots = {kind: self.plot(kind=kind) for kind in kinds}
-        return write_page(self.verdict, self.to_dict(), plots, Path(path), lang, overwrite)
+        texts = catalog(lang or default_language())
+        plots = {kind: self.plot(kind=kind, lang=texts.code) for kind in kinds}
+        document = self.to_dict() | {"path": list(self._path_rows(texts))}
+        return write_page(self.verdict, document, plots, Path(path), texts, overwrite)
 
     def __str__(self) -> str:
         return str(self.verdict)
@@ -170,16 +181,20 @@ class CheckResult:
         return f"CheckResult({self.verdict})"
 
     def _repr_html_(self) -> str:
-        """Return what Jupyter shows: the verdict, its findings, the advice and the path."""
-        verdict = self.verdict
-        findings = (element("span", str(each), " ", element("code", each.code)) for each in verdict.findings)
-        title = element("p", element("b", verdict.run), " ", verdict.badge(), f" by {verdict.metric}")
+        """Return what Jupyter shows, in the locale's language: the verdict, findings, advice, and the path."""
+        verdict, texts = self.verdict, catalog(default_language())
+        findings = (
+            element("span", texts.render(each.message), " ", element("code", each.code))
+            for each in verdict.findings
+        )
+        title = element("p", element("b", verdict.run), " ", verdict.badge(texts.code), f" · {verdict.metric}")
         rows = [
-            (row["setting"], fixed(row["loss"]), "" if row["side"] == "as-is" else change_text(row, "%"))
-            for row in self._path_rows()
+            (row["setting"], fixed(row["loss"]), "" if row["side"] == "as-is" else change_text(row))
+            for row in self._path_rows(texts)
         ]
-        shown = table(("setting", "loss", "change of loss"), rows)
-        return element("div", title, bullets(findings), bullets(map(str, verdict.advice), "›"), Html(shown))
+        columns = [texts.text(id) for id in ("check-setting", "page-loss", "check-change")]
+        advice = bullets(map(texts.render, verdict.advice), "›")
+        return element("div", title, bullets(findings), advice, Html(table(columns, rows)))
 
 
 def change_text(row: Mapping[Any, Any], unit: str = "") -> str:

@@ -13,13 +13,13 @@ import msgspec
 
 from gengap.errors import UsageError, shown
 from gengap.options.spec import VerdictName
-from gengap.text.catalog import Message
+from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.text.markup import Html, badge, bullets, element
 
 Severity = Literal["info", "warning", "problem"]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Interval = tuple[float, float, float]  # low, middle, high
-Parameter = None | int | float | str | tuple[int | float | str, ...]
+Parameter = None | int | float | str | Message | tuple[int | float | str | Message, ...]
 Axis = Literal["epoch", "step"]  # what the positions of curves count
 AXES: tuple[Axis, ...] = get_args(Axis)
 
@@ -155,9 +155,16 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         stated = (self.verdict, self.confidence)
         return (stated,) if other is None else (stated, (other, self.probabilities[other]))
 
-    def badge(self) -> Html:
+    def badge(self, lang: str = ENGLISH) -> Html:
         """Return the verdict with its probability, and with its runner-up, as HTML for notebooks."""
-        return badge(self.verdict, self.with_runner_up)
+        texts = catalog(lang)
+        shown = texts.text(f"verdict-{self.verdict}")
+        if self.verdict != "inconclusive":
+            shown += f" {self.confidence:.0%}"
+        if (other := self.runner_up) is not None:
+            numbers = {"verdict": texts.text(f"verdict-{other}"), "probability": self.probabilities[other]}
+            shown += f" {texts.text('page-or-verdict', **numbers)}"
+        return badge(self.verdict, shown)
 
     def __str__(self) -> str:
         probability = "" if self.verdict == "inconclusive" else f" ({self.confidence:.0%})"

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gengap.diagnose.run_curves import MetricCurves
-from gengap.diagnose.verdict import LogSummary, Verdict
-from gengap.text.catalog import Message
+from gengap.diagnose.verdict import LogSummary, Parameter, Verdict
+from gengap.text.catalog import ENGLISH, Message, catalog
 from gengap.text.markup import part_means
 
 SCHEMA = 2
@@ -203,7 +203,12 @@ def verdicts_json(answers: Sequence[Verdict | Mapping[str, str]]) -> bytes:
 def verdict_document(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as JSON holds it: with the English texts of its findings and advice."""
     findings = [
-        {"code": each.code, "severity": each.severity, "parameters": each.parameters, "text": str(each)}
+        {
+            "code": each.code,
+            "severity": each.severity,
+            "parameters": _in_english(each.parameters),
+            "text": str(each),
+        }
         for each in verdict.findings
     ]
     advice = [str(message) for message in verdict.advice]
@@ -211,3 +216,14 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
         "notes": [str(note) for note in verdict.read.notes]
     }
     return msgspec.structs.asdict(verdict) | {"read": read, "findings": findings, "advice": advice}
+
+
+def _in_english(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Return parameters with the English text of those that are written in each language."""
+    return {name: _english_text(value) for name, value in parameters.items()}
+
+
+def _english_text(value: Parameter) -> Parameter:
+    several = value if isinstance(value, tuple) else (value,)
+    texts = any(isinstance(each, Message) for each in several)
+    return catalog(ENGLISH).parameter_text(value) if texts and value is not None else value

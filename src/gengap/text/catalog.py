@@ -106,9 +106,10 @@ class Catalog:
             case tuple() | list() if all(each is None or isinstance(each, (int, float)) for each in value):
                 return fluent_numbers(value)
             case _:
-                return fluent_text(self._joined(value)[:longest])
+                return fluent_text(self.parameter_text(value)[:longest])
 
-    def _joined(self, value: int | float | str | Message | Sequence[Any]) -> str:
+    def parameter_text(self, value: int | float | str | Message | Sequence[Any]) -> str:
+        """Write a parameter in this language: several values with commas between them."""
         match value:
             case Message():
                 return self.render(value)
@@ -117,7 +118,7 @@ class Catalog:
             case str():
                 return value
             case _:
-                return ", ".join(map(self._joined, value))
+                return ", ".join(map(self.parameter_text, value))
 
 
 @cache

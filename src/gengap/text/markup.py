@@ -41,9 +41,8 @@ def element(tag: str, *content: object, **attributes: object) -> Html:
     return Html(f"<{tag}{names}>{inside}</{tag}>")
 
 
-def badge(verdict: str, shares: Iterable[tuple[str, float]]) -> Html:
-    """Return a coloured label with a verdict and its probability; an uncertain verdict names its runner-up too."""
-    shown = " or ".join(f"{name} {p:.0%}" if name != "inconclusive" else name for name, p in shares)
+def badge(verdict: str, shown: str) -> Html:
+    """Return a label in the colour of a verdict."""
     style = f"background: {COLOURS[verdict]}; color: white; border-radius: 0.6em; padding: 0.1em 0.5em"
     return element("span", shown, style=f"{style}; white-space: nowrap")
 
