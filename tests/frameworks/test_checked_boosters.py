@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import gengap
+from gengap.check.continued_fits import can_continue, continue_fit
 from gengap.check.estimators import facts, fitted_rounds, staged_outputs
 
 BOOSTERS = {  # library: class, rounds, and parameters that keep it quick and quiet
@@ -51,3 +54,41 @@ def test_too_many_and_too_few_rounds_are_found(library: str, rounds: int, rate: 
     result = gengap.check(booster(library, **{name: rounds, "learning_rate": rate}), *rows(), cv=3)
     assert result.verdict.verdict == verdict
     assert f"{name}=" in str(result.verdict.advice[0])
+
+
+DRAWS = {  # parameters with which a booster draws random numbers, which a continued fit would draw anew
+    "xgboost": [{"subsample": 0.5}, {"colsample_bytree": 0.5}],
+    "lightgbm": [{"subsample": 0.5, "subsample_freq": 1}, {"extra_trees": True}, {"boosting_type": "dart"}],
+    "catboost": [{}],
+}
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_continued_fit_is_a_fit_from_the_start(library: str, classes: int) -> None:
+    x, y = rows()
+    y = y + (classes == 3) * (x[:, 3] > 0)
+    few, many = (
+        make_pipeline(StandardScaler(), booster(library, n_estimators=rounds, learning_rate=0.2))
+        for rounds in (10, 30)
+    )
+    axis = f"{few.steps[-1][0]}__n_estimators"
+    earlier = few.fit(x, y)
+    assert can_continue(earlier)
+    continued = continue_fit(earlier, many, axis, x, y, {})
+    assert fitted_rounds(continued[-1]) == 30
+    anew = make_pipeline(StandardScaler(), booster(library, n_estimators=30, learning_rate=0.2)).fit(x, y)
+    np.testing.assert_allclose(continued.predict_proba(x), anew.predict_proba(x), rtol=1e-6)
+    early, _ = staged_outputs(continued, x, "predict_proba", [20, 30])
+    np.testing.assert_allclose(
+        early,
+        booster(library, n_estimators=20, learning_rate=0.2)
+        .fit(few[0].transform(x), y)
+        .predict_proba(few[0].transform(x)),
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(("library", "parameters"), [(k, each) for k, many in DRAWS.items() for each in many])
+def test_a_booster_that_draws_random_numbers_is_fitted_anew(library: str, parameters: dict[str, Any]) -> None:
+    assert not can_continue(booster(library, **parameters).fit(*rows()))

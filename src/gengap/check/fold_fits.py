@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gengap.check.continued_fits import can_continue, continue_fit
 from gengap.check.estimators import facts, fit_keywords, fitted_part, fitted_rounds, staged_outputs
 from gengap.check.inputs import Fold, Inputs, take
 from gengap.check.losses import Loss, align, scored
@@ -26,11 +27,13 @@ class FoldTask:
     fold: Fold
     stages: tuple[float, ...]  # shares of the boosting rounds at which outputs are taken too
     sample: np.ndarray  # training rows whose loss is measured
+    rounds: str = ""  # the parameter that is the number of boosting rounds, if fits with more of them may follow
+    earlier: Any = None  # a fit with fewer rounds on the same rows, which is continued
 
 
 @dataclass(frozen=True, eq=False)
 class FoldFit:
-    """What one fit gives: outputs, or a score, for each stage and at the end."""
+    """What one fit gives: outputs, or a score, for each stage and at the end; itself, if it can be continued."""
 
     outputs: list[Any]
     train_outputs: Any
@@ -38,6 +41,7 @@ class FoldFit:
     facts: dict[str, float]
     seconds: float
     unfinished: bool
+    fitted: Any = None
 
 
 def _fit(task: FoldTask) -> FoldFit:
@@ -49,11 +53,17 @@ def _fit(task: FoldTask) -> FoldFit:
         given = {"sample_weight": inputs.weights, "groups": inputs.groups}
         metadata = {name: values[train] for name, values in given.items() if values is not None}
         keywords = fit_keywords(task.estimator, metadata)
-        fitted = task.estimator.fit(take(inputs.X, train), inputs.y[train], **keywords)
+        X, y = take(inputs.X, train), inputs.y[train]
+        if task.earlier is None:
+            fitted = task.estimator.fit(X, y, **keywords)
+        else:
+            fitted = continue_fit(task.earlier, task.estimator, task.rounds, X, y, keywords)
         outputs = _outputs(task, fitted, test, task.stages)
         train_outputs = _outputs(task, fitted, task.sample, ())[0] if len(task.sample) else None
     unfinished = any(issubclass(each.category, UserWarning) and _is_unfinished(each.category) for each in caught)
-    return FoldFit(outputs, train_outputs, task.sample, facts(fitted), time.perf_counter() - started, unfinished)
+    seconds = time.perf_counter() - started
+    kept = fitted if task.rounds and can_continue(fitted) else None
+    return FoldFit(outputs, train_outputs, task.sample, facts(fitted), seconds, unfinished, kept)
 
 
 def _is_unfinished(category: type) -> bool:

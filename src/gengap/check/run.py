@@ -71,6 +71,7 @@ def run_check(
         except KeyboardInterrupt:
             interrupted = True
     evaluator.pool = None
+    evaluator.earlier.clear()
     constant = units.mean(references["constant"].losses) if "constant" in references else None
     leaks = tuple(find_leaks(inputs, units.mean(walk.base.losses), constant))
     chosen_by = choosing_class(whole, estimator)

@@ -86,6 +86,7 @@ class Evaluator:
         best_score: The best possible score, 1 or 0, if the loss is a scorer's; None before the first fit.
         refused: Why the last setting could not be fitted; None if all could.
         pool: joblib's Parallel for all fits; None for a new one each time.
+        earlier: Fits of boosting that may be continued with more rounds, by the number of their fold.
         fits: Number of fits so far.
         doing: What they are for, in words.
     """
@@ -101,6 +102,7 @@ class Evaluator:
     best_score: float | None = None
     refused: str | None = None
     pool: Any = None
+    earlier: dict[int, Any] = field(default_factory=dict)
     fits: int = 0
     doing: str = ""
 
@@ -110,6 +112,7 @@ class Evaluator:
         stages: Mapping[float, Setting] | None = None,
         *,
         train: bool = False,
+        rounds: str = "",
         batches: Sequence[int] = (),
         give_up: Callable[[Evaluation], bool] | None = None,
     ) -> list[Evaluation]:
@@ -119,6 +122,8 @@ class Evaluator:
             setting: The setting.
             stages: Further settings that are stages of the same fits, by their share of the boosting rounds.
             train: Whether the loss on training rows is measured too.
+            rounds: The parameter that is the number of boosting rounds: earlier fits with fewer of them are
+                continued where that is the same, and these fits are kept for it.
             batches: Numbers of folds after each of which `give_up` is asked, if the loss is by fold.
             give_up: Whether the other folds can be left out.
 
@@ -131,11 +136,12 @@ class Evaluator:
         estimator, fitted = self._prepared(setting), {}
         found: list[Evaluation] = []
         for batch in filter(None, (order[start:end] for start, end in pairwise(ends))):
-            tasks = [self._task(unfitted(estimator), folds[at], tuple(stages), train) for at in batch]
+            tasks = [self._task(unfitted(estimator), at, tuple(stages), train, rounds) for at in batch]
             for at, result in zip(batch, self._run(tasks), strict=True):
                 if isinstance(result, str):
                     self._refuse(result, setting, folds[at])
                     return []
+                self._keep(at, result)
                 fitted[at] = result
             found = self._collect(setting, fitted, stages)
             if not found or (give_up is not None and give_up(found[0])):
@@ -158,10 +164,17 @@ class Evaluator:
         estimator = silenced(with_seed(setting.apply(self.estimator), self.seed))
         return with_one_thread(estimator) if self.inputs.rows < MANY_ROWS else estimator
 
-    def _task(self, estimator: Any, fold: Fold, stages: tuple[float, ...], train: bool) -> FoldTask:
+    def _task(self, estimator: Any, at: int, stages: tuple[float, ...], train: bool, rounds: str) -> FoldTask:
+        fold = self.inputs.folds[at]
         count = min(len(fold[1]), len(fold[0])) if train else 0
         drawn = np.random.default_rng(self.seed).permutation(fold[0])[:count]
-        return FoldTask(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn))
+        earlier = self.earlier.get(at) if rounds else None
+        return FoldTask(estimator, self.inputs, self.loss, fold, stages, np.sort(drawn), rounds, earlier)
+
+    def _keep(self, at: int, fit: FoldFit) -> None:
+        """Keep a fit that may be continued, in place of an earlier one of the same fold."""
+        if fit.fitted is not None:
+            self.earlier[at] = fit.fitted
 
     def _refuse(self, why: str, setting: Setting, fold: Fold) -> None:
         self.refused = why

@@ -74,7 +74,8 @@ class Walk:
         first = next((each for each in ladders(evaluator.estimator, {}) if each.rounds), None)
         staged = first is not None and evaluator.loss.by_row and self._follows(first.axis)
         stages = {share: Setting({}, "simpler") for share in STAGES} if staged else {}
-        self.base, *found = evaluator.evaluate(Setting({}, "as-is"), stages, train=True)
+        axis = first.axis if staged and first is not None else ""
+        self.base, *found = evaluator.evaluate(Setting({}, "as-is"), stages, train=True, rounds=axis)
         self.ladders = chosen_ladders(self.complexity, evaluator.estimator, evaluator.facts)
         if staged and not found:  # boosting inside a wrapper without staged predictions
             self.ladders = [replace(each, rounds=False) for each in self.ladders]
@@ -244,7 +245,9 @@ class Walk:
         for factor in (2, 4):
             setting = Setting({ladder.axis: round(rounds * factor)}, "flexible", ladder.axis, factor)
             half, hopeless = {STAGES[0]: Setting({}, "flexible")}, self._hopeless("flexible")
-            evaluated = self.evaluator.evaluate(setting, half, batches=self._batches, give_up=hopeless)
+            evaluated = self.evaluator.evaluate(
+                setting, half, rounds=ladder.axis, batches=self._batches, give_up=hopeless
+            )
             if not evaluated:
                 return
             whole, *stages = evaluated

@@ -1,0 +1,64 @@
+"""Continues a fit of boosting with more rounds, where this gives exactly what a fit from the start gives.
+
+scikit-learn's boosters keep the state of their random numbers. XGBoost and LightGBM start theirs anew, so they are
+continued only if they draw none. CatBoost always draws some, and multi-layer perceptrons shuffle their rows anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gengap.check.estimators import families, fitted_rounds
+
+# Parameters of XGBoost and LightGBM that may have any value: with them no random numbers are drawn.
+WITHOUT_CHANCE = {"n_estimators", "learning_rate", "max_depth", "num_leaves", "max_leaves", "max_bin", "gamma"}
+WITHOUT_CHANCE |= {"min_child_weight", "min_child_samples", "min_split_gain", "reg_alpha", "reg_lambda"}
+WITHOUT_CHANCE |= {"n_jobs", "random_state", "verbose", "verbosity", "importance_type", "objective"}
+EARLIER = {"xgboost": "xgb_model", "lightgbm": "init_model"}  # keyword of `fit` for the model to continue
+
+
+def can_continue(fitted: Any) -> bool:
+    """Return whether more rounds can be added to a fitted estimator, alone or at the end of pipelines."""
+    from sklearn import get_config
+
+    inner = _last_step(fitted)
+    libraries = {library for library, _ in families(inner)}
+    if fitted_rounds(inner) is None:
+        return False
+    if "sklearn" in libraries and hasattr(inner, "warm_start"):
+        early = getattr(inner, "do_early_stopping_", getattr(inner, "n_iter_no_change", None) is not None)
+        return not early
+    if not libraries & EARLIER.keys() or get_config().get("enable_metadata_routing"):
+        return False
+    own, defaults = ({name: repr(v) for name, v in each.get_params().items()} for each in (inner, type(inner)()))
+    return all(name in WITHOUT_CHANCE or defaults.get(name) == value for name, value in own.items())
+
+
+def continue_fit(fitted: Any, estimator: Any, axis: str, X: Any, y: Any, keywords: Mapping[str, Any]) -> Any:
+    """Return `estimator` fitted, by adding rounds to an earlier fit on the same rows.
+
+    Args:
+        fitted: The earlier fit, for which `can_continue` is true. It may be changed.
+        estimator: The unfitted estimator, which differs from it by more rounds.
+        axis: Name of the parameter that is the number of rounds.
+        X: Features of the training rows.
+        y: Their targets.
+        keywords: Keywords of `fit`.
+    """
+    inner, (prefix, _, _) = _last_step(fitted), axis.rpartition("__")
+    start = f"{prefix}__" if prefix else ""
+    rounds = estimator.get_params()[axis]
+    if hasattr(inner, "warm_start"):
+        return fitted.set_params(**{axis: rounds, f"{start}warm_start": True}).fit(X, y, **keywords)
+    name = next(EARLIER[library] for library, _ in families(inner) if library in EARLIER)
+    made = fitted_rounds(inner)
+    earlier = inner.get_booster() if hasattr(inner, "get_booster") else inner.booster_
+    estimator.set_params(**{axis: rounds - (made or 0)})
+    return estimator.fit(X, y, **{**keywords, f"{start}{name}": earlier})
+
+
+def _last_step(fitted: Any) -> Any:
+    while isinstance(getattr(fitted, "steps", None), list):
+        fitted = fitted.steps[-1][1]
+    return fitted
