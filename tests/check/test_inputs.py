@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import (
     BaggingClassifier,
     BaggingRegressor,
     GradientBoostingClassifier,
     StackingClassifier,
 )
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.gaussian_process import GaussianProcessClassifier
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
 from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import gengap
+from gengap.check.complexity import ladders
 from gengap.check.inputs import read_inputs
 from gengap.errors import DataError, UsageError
 from gengap.stats.permutation import PermutationTest
@@ -172,3 +175,56 @@ def test_underfit_needs_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{weak}.ranking_test", lambda *_: PermutationTest(0.5, 0.3))
     verdict = gengap.check(Ridge(1e5), x, y, cv=4).verdict
     assert (verdict.verdict, verdict.codes[0]) == ("inconclusive", "no-better-than-constant")
+
+
+def test_texts_are_rows_for_a_vectorizer() -> None:
+    random = np.random.default_rng(0)
+    words = [" ".join(random.choice(list("abcdef"), 4)) + (" fine" if label else " bad") for label in CLASSES]
+    pipeline = make_pipeline(TfidfVectorizer(token_pattern=r"\w+"), LogisticRegression(C=1e-3))
+    results = [gengap.check(pipeline, each, CLASSES, cv=3) for each in (words, pd.Series(words), np.array(words))]
+    assert {each.verdict.verdict for each in results} == {"underfit"}
+    assert list(results[0].references["model"]) == ["constant", "linear", "trees"]
+    assert results[0].verdict == results[1].verdict == results[2].verdict
+    assert "one-feature" not in results[0].verdict.codes
+    with pytest.raises(DataError, match="expected rows and columns"):
+        gengap.check(Ridge(), pd.Series(NUMBERS), NUMBERS)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda inner: make_pipeline(StandardScaler(), inner),
+        lambda inner: TransformedTargetRegressor(make_pipeline(StandardScaler(), inner)),
+        lambda inner: GridSearchCV(make_pipeline(StandardScaler(), inner), {"noted__alpha": [1.0]}, cv=2),
+        lambda inner: make_pipeline(StandardScaler(), GridSearchCV(inner, {"alpha": [1.0]}, cv=2)),
+        lambda inner: GridSearchCV(TransformedTargetRegressor(make_pipeline(inner)), {}, cv=2),
+    ],
+)
+def test_weights_reach_the_last_step(wrap: Any) -> None:
+    class Noted(Ridge):
+        weighted: ClassVar[list[bool]] = []
+
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Noted:
+            self.weighted.append(sample_weight is not None and len(sample_weight) == len(y))
+            return super().fit(X, y, sample_weight)
+
+    gengap.check(wrap(Noted()), X, NUMBERS, sample_weight=np.linspace(1, 2, ROWS), cv=3)
+    assert Noted.weighted and all(Noted.weighted)
+
+
+def test_groups_reach_a_search_inside_a_pipeline() -> None:
+    search = GridSearchCV(make_pipeline(Ridge()), {"ridge__alpha": [0.1, 1.0]}, cv=GroupKFold(2))
+    for each in (search, make_pipeline(StandardScaler(), search)):
+        result = gengap.check(each, X, NUMBERS, groups=np.arange(ROWS) % 6, sample_weight=np.ones(ROWS), cv=3)
+        assert "chosen-on-all-rows" in result.verdict.codes
+
+
+def test_transformers_inside_others_have_a_path() -> None:
+    columns = make_column_transformer((make_pipeline(StandardScaler(), SplineTransformer(20)), [0, 1]))
+    union = make_union(PolynomialFeatures(2), "passthrough")
+    axes = {each.axis for each in ladders(make_pipeline(columns, union, Ridge()), {"rows": 90.0, "features": 20.0})}
+    assert axes == {
+        "ridge__alpha",
+        "columntransformer__pipeline__splinetransformer__n_knots",
+        "featureunion__polynomialfeatures__degree",
+    }

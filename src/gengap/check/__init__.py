@@ -38,7 +38,8 @@ def check(
     Args:
         estimator: A scikit-learn estimator, pipeline or search, or one of XGBoost, LightGBM or CatBoost. It is
             copied, never changed.
-        X: Features of shape (rows, columns): an array, a sparse matrix or a DataFrame.
+        X: Features of shape (rows, columns): an array, a sparse matrix or a DataFrame. Or a text for each row,
+            which a vectorizer of the estimator takes.
         y: The target, of shape (rows,); numbers may have the shape (rows, targets).
         cv: Number of folds, a splitter of scikit-learn, or pairs of row indices. Default: 10 folds with fewer than
             250 rows, 5 otherwise.

@@ -25,6 +25,7 @@ WRAPPERS = (
     "BaggingClassifier",
     "BaggingRegressor",
 )
+CONTAINERS = ("steps", "transformers", "transformer_list")  # parameters that hold several transformers
 SEARCHES = ("param_grid", "param_distributions")
 THREADS = {"xgboost": {"n_jobs": 1}, "lightgbm": {"n_jobs": 1}, "catboost": {"thread_count": 1}}
 SILENT = {"lightgbm": {"verbose": -1}, "catboost": {"verbose": 0}}
@@ -51,13 +52,24 @@ def parts(estimator: Any) -> list[Part]:
     while (inner := _inner(found[0])) is not None:
         found.insert(0, inner)
     transformers = [
-        Part(f"{part.prefix}{name}__", step)
+        transformer
         for part in found
         if _is_pipeline(part.estimator)
         for name, step in part.estimator.steps[:-1]
-        if hasattr(step, "get_params")
+        for transformer in _transformers(Part(f"{part.prefix}{name}__", step))
     ]
     return [*(_members(found[0]) or found[:1]), *transformers]
+
+
+def _transformers(part: Part) -> Iterator[Part]:
+    """Yield a transformer and those inside it, in pipelines, column transformers and unions."""
+    if not hasattr(part.estimator, "get_params"):
+        return
+    yield part
+    parameters = part.estimator.get_params(deep=False)
+    named = next((parameters[each] for each in CONTAINERS if isinstance(parameters.get(each), list)), [])
+    for name, inner, *_ in named:
+        yield from _transformers(Part(f"{part.prefix}{name}__", inner))
 
 
 def _members(part: Part) -> list[Part]:
@@ -173,7 +185,7 @@ def resolve(estimator: Any, X: Any, y: Any, metadata: Mapping[str, Any] | None =
 def fit_keywords(estimator: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keywords of `fit`: what metadata routing requests, or else weights, and the groups of a search.
 
-    A pipeline gives them to its last step.
+    Pipelines give them to their last step.
     """
     from sklearn import get_config
     from sklearn.utils.metadata_routing import get_routing_for_object
@@ -182,9 +194,25 @@ def fit_keywords(estimator: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
     if get_config().get("enable_metadata_routing"):
         requested = get_routing_for_object(estimator).consumes("fit", given)
         return {name: values for name, values in given.items() if name in requested}
-    prefix = f"{estimator.steps[-1][0]}__" if _is_pipeline(estimator) else ""
-    taken = {"sample_weight", "groups"} if _is_search(_last(estimator).estimator) else {"sample_weight"}
-    return {f"{prefix}{name}": values for name, values in given.items() if name in taken}
+    found = {f"{_steps(estimator)}{name}": values for name, values in given.items() if name == "sample_weight"}
+    if "groups" in given and _is_search(_last(estimator).estimator):
+        found[f"{_steps(estimator, past_search=False)}groups"] = given["groups"]
+    return found
+
+
+def _steps(estimator: Any, *, past_search: bool = True) -> str:
+    """Return what is before the name of a keyword of `fit`, such as "svc__", to reach the last step of pipelines.
+
+    A search and a TransformedTargetRegressor hand keywords on as they are. A search takes `groups` itself.
+    """
+    if _is_pipeline(estimator):
+        name, step = estimator.steps[-1]
+        return f"{name}__{_steps(step, past_search=past_search)}"
+    if _is_search(estimator):
+        return _steps(estimator.estimator) if past_search else ""
+    if type(estimator).__name__ == "TransformedTargetRegressor" and estimator.regressor is not None:
+        return _steps(estimator.regressor, past_search=past_search)
+    return ""
 
 
 def _with_defaults(estimator: Any) -> Any:

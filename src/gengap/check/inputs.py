@@ -26,7 +26,7 @@ class Inputs:
     """The rows and their folds.
 
     Attributes:
-        X: Features as they were given: an array, a sparse matrix or a DataFrame.
+        X: Features as they were given: an array, a sparse matrix, a DataFrame, or an array (rows,) of texts.
         y: The target as it was given, as an array.
         labels: Class indices (rows,) or numbers (rows,) or (rows, targets).
         classes: The classes in sorted order; None for numbers.
@@ -49,6 +49,11 @@ class Inputs:
     def by_class(self) -> bool:
         """Whether the target has classes."""
         return self.classes is not None
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether X is one text for each row, which the estimator turns into columns."""
+        return isinstance(self.X, np.ndarray) and self.X.ndim == 1
 
     @property
     def class_count(self) -> int:
@@ -136,9 +141,11 @@ def read_inputs(
 def _features(X: Any) -> Any:
     if hasattr(X, "tocsr"):
         return X.tocsr()
-    if hasattr(X, "iloc") or (hasattr(X, "select") and hasattr(X, "columns")):
+    if hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "select")):
         return X
     array = np.asarray(X)
+    if array.ndim == 1 and len(array) and all(isinstance(each, str) for each in array):
+        return array.astype(object)  # a vectorizer of texts takes them as one column
     if array.ndim < 2:
         raise DataError(
             f"X has the shape {array.shape}; expected rows and columns: X.reshape(-1, 1) for one column"

@@ -66,22 +66,33 @@ def _enough(inputs: Inputs) -> bool:
 
 def _prepared(model: Any, inputs: Inputs, *, scale: bool) -> Any:
     """Return the model behind the preparation that these columns need."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
+    if inputs.has_texts and scale:
+        return make_pipeline(TfidfVectorizer(), model)
     if hasattr(inputs.X, "tocsr"):
         return make_pipeline(MaxAbsScaler(), model) if scale else make_pipeline(FunctionTransformer(_dense), model)
     if _is_numeric(inputs.X):
         return make_pipeline(SimpleImputer(), StandardScaler(), model) if scale else model
     from skrub import TableVectorizer
 
+    if inputs.has_texts:
+        return make_pipeline(FunctionTransformer(_as_frame), TableVectorizer(), model)
     first = TableVectorizer()
     return make_pipeline(first, SimpleImputer(), StandardScaler(), model) if scale else make_pipeline(first, model)
 
 
 def _dense(X: Any) -> Any:
     return X.toarray()
+
+
+def _as_frame(texts: np.ndarray) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({"text": texts})
 
 
 def _is_numeric(X: Any) -> bool:
