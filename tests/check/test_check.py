@@ -437,8 +437,12 @@ def test_ctrl_c_keeps_what_is_done() -> None:
             raise KeyboardInterrupt
 
     result = gengap.check(DecisionTreeClassifier(), *classes(), progress=stop, cv=3)
-    assert result.interrupted and "interrupted" in result.verdict.codes and len(result.path) >= 1
-    json.loads(result.to_json())
+    assert result.interrupted and result.verdict.codes[0] == "interrupted" and len(result.path) > 1
+    assert json.loads(result.to_json())["runs"][0]["interrupted"]
+    at_once = gengap.check(
+        DecisionTreeClassifier(), *classes(), progress=lambda fits, name: stop(99 * (fits > 3), name), cv=3
+    )
+    assert at_once.verdict.codes == ("interrupted",) and len(at_once.path) == 1
 
 
 def test_jobs_change_nothing(tree: CheckResult) -> None:

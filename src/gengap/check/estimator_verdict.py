@@ -139,6 +139,8 @@ def _findings(
     walk = facts.walk
     if facts.interrupted:
         yield Finding("interrupted", "warning", {"fits": walk.evaluator.fits})
+    if facts.interrupted and walk.ladders and simpler is None and flexible is None:
+        return  # no other setting was finished
     if simpler is None and flexible is None:
         yield Finding("unknown-path", "warning", {"estimator": facts.name}, ("name-complexity",))
     elif name in ("overfit", "underfit") and (better := simpler if name == "overfit" else flexible) is not None:
