@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.checking.cases import POPULATION, Case
 from gengap.check.complexity import ladders
-from gengap.check.estimators import facts, fitted_part, fitted_rounds, resolve, staged_outputs, with_seed
+from gengap.check.estimators import fitted_part, resolve, with_seed
+from gengap.check.fit_facts import facts, fitted_rounds, staged_outputs
 from gengap.check.inputs import read_inputs
 from gengap.check.losses import Loss, align, calibrate_other, choose_loss, row_losses
 from gengap.check.setting_losses import Setting

@@ -38,7 +38,8 @@ import gengap
 from gengap.check.check_console import result_text
 from gengap.check.complexity import ladders
 from gengap.check.estimator_verdict import SIGNAL
-from gengap.check.estimators import facts, name_of, resolve
+from gengap.check.estimators import name_of, resolve
+from gengap.check.fit_facts import facts
 from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.inputs import read_inputs
 from gengap.check.ranking import ranking_test

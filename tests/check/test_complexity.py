@@ -17,7 +17,8 @@ from sklearn.utils import all_estimators
 
 from gengap.check.complexity import TABLE, chosen_ladders, ladders
 from gengap.check.estimator_verdict import changed, changes_text
-from gengap.check.estimators import clone_values, facts, name_of, silenced, unfitted, with_one_thread
+from gengap.check.estimators import clone_values, name_of, silenced, unfitted, with_one_thread
+from gengap.check.fit_facts import facts
 from gengap.text.catalog import catalog
 
 KNOWN = dict(all_estimators())

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import gengap
 from gengap.check.continued_fits import can_continue, continue_fit
-from gengap.check.estimators import facts, fitted_rounds, staged_outputs
+from gengap.check.fit_facts import facts, fitted_rounds, staged_outputs
 
 BOOSTERS = {  # library: class, rounds, and parameters that keep it quick and quiet
     "xgboost": ("XGBClassifier", "n_estimators", {"n_jobs": 1}),
@@ -92,3 +92,13 @@ def test_a_continued_fit_is_a_fit_from_the_start(library: str, classes: int) -> 
 @pytest.mark.parametrize(("library", "parameters"), [(k, each) for k, many in DRAWS.items() for each in many])
 def test_a_booster_that_draws_random_numbers_is_fitted_anew(library: str, parameters: dict[str, Any]) -> None:
     assert not can_continue(booster(library, **parameters).fit(*rows()))
+
+
+@pytest.mark.parametrize("library", BOOSTERS)
+def test_a_stage_is_what_its_setting_gives(library: str) -> None:
+    name = BOOSTERS[library][1]
+    walk = gengap.check(booster(library, **{name: 250}), *rows(), cv=3).facts.walk  # CatBoost sets more by it
+    stages = [each for each in walk.found if each.setting.axis == name]
+    (few,) = (each for each in stages if each.setting.changes[name] == 31)
+    (anew,) = walk.evaluator.evaluate(few.setting)
+    np.testing.assert_allclose(few.losses, anew.losses, atol=1e-4)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gengap.check.estimators import families, fitted_rounds
+from gengap.check.estimators import families
+from gengap.check.fit_facts import fitted_rounds
 
 # Parameters of XGBoost and LightGBM that may have any value: with them no random numbers are drawn.
 WITHOUT_CHANCE = {"n_estimators", "learning_rate", "max_depth", "num_leaves", "max_leaves", "max_bin", "gamma"}

@@ -1,4 +1,4 @@
-"""What is inside an estimator: the part that has the complexity, its facts after a fit, and its staged predictions.
+"""What is inside an estimator: the part that has the complexity, and copies of it for fits.
 
 A Pipeline's complexity is that of its last step, a TransformedTargetRegressor's that of its regressor, and a
 search's that of its best estimator. Voting and stacking have that of their members. Libraries are recognised by
@@ -54,7 +54,7 @@ def parts(estimator: Any) -> list[Part]:
     transformers = [
         transformer
         for part in found
-        if _is_pipeline(part.estimator)
+        if is_pipeline(part.estimator)
         for name, step in part.estimator.steps[:-1]
         for transformer in _transformers(Part(f"{part.prefix}{name}__", step))
     ]
@@ -87,13 +87,14 @@ def _members(part: Part) -> list[Part]:
     ]
 
 
-def _is_pipeline(estimator: Any) -> bool:
+def is_pipeline(estimator: Any) -> bool:
+    """Return whether an estimator is a pipeline of steps."""
     return hasattr(estimator, "steps") and isinstance(estimator.steps, list)
 
 
 def _inner(part: Part) -> Part | None:
     """Return the estimator that a pipeline or a wrapper ends in; None if it is neither."""
-    if _is_pipeline(part.estimator):
+    if is_pipeline(part.estimator):
         name, step = part.estimator.steps[-1]
         return Part(f"{part.prefix}{name}__", step) if hasattr(step, "get_params") else None
     if type(part.estimator).__name__ in WRAPPERS:
@@ -107,7 +108,7 @@ def _inner(part: Part) -> Part | None:
 def fitted_part(fitted: Any) -> Any:
     """Return the fitted estimator that a fitted pipeline or wrapper ends in."""
     while True:
-        if _is_pipeline(fitted):
+        if is_pipeline(fitted):
             fitted = fitted.steps[-1][1]
         elif hasattr(fitted, "regressor_"):
             fitted = fitted.regressor_
@@ -205,7 +206,7 @@ def _steps(estimator: Any, *, past_search: bool = True) -> str:
 
     A search and a TransformedTargetRegressor hand keywords on as they are. A search takes `groups` itself.
     """
-    if _is_pipeline(estimator):
+    if is_pipeline(estimator):
         name, step = estimator.steps[-1]
         return f"{name}__{_steps(step, past_search=past_search)}"
     if _is_search(estimator):
@@ -325,75 +326,3 @@ def _with_unset(estimator: Any, values: Mapping[str, Mapping[str, Any]]) -> Any:
             if all(given.get(f"{part.prefix}{name}") is None for name in (*names, *others)):
                 estimator.set_params(**{f"{part.prefix}{name}": v for name, v in values[library].items()})
     return estimator
-
-
-def facts(fitted: Any) -> dict[str, float]:
-    """Return what a fit shows of its complexity: `leaves` of a tree, `rounds` of boosting, `gamma` of a kernel.
-
-    Those of an ensemble's members have the member's name in front, as in `forest__leaves`.
-    """
-    inner, found = fitted_part(fitted), {}
-    if type(inner).__name__ in ENSEMBLES:
-        for name, member in getattr(inner, "named_estimators_", {}).items():
-            found |= {f"{name}__{key}": value for key, value in facts(member).items()} if name != "drop" else {}
-    nested = (each if isinstance(each, np.ndarray) else [each] for each in getattr(inner, "estimators_", [inner]))
-    trees = [tree for each in nested for tree in each]
-    leaves = [tree.get_n_leaves() for tree in trees[:20] if hasattr(tree, "get_n_leaves")]
-    if leaves:
-        found["leaves"] = float(np.mean(leaves))
-    if (rounds := fitted_rounds(inner)) is not None:
-        found["rounds"] = float(rounds)
-    if isinstance(gamma := getattr(inner, "_gamma", None), float):
-        found["gamma"] = gamma
-    if getattr(inner, "n_iter_", None) is not None and np.size(inner.n_iter_):
-        found["iterations"] = float(np.max(inner.n_iter_))
-    if hasattr(inner, "n_features_in_"):
-        found["features"] = float(inner.n_features_in_)
-    return found
-
-
-def fitted_rounds(inner: Any) -> int | None:
-    """Return the number of boosting rounds of a fitted estimator; None if it does not boost."""
-    libraries = {library for library, _ in families(inner)}
-    if "xgboost" in libraries and hasattr(inner, "get_booster"):
-        return int(inner.get_booster().num_boosted_rounds())
-    if "lightgbm" in libraries and hasattr(inner, "booster_"):
-        return int(inner.booster_.current_iteration())
-    if "catboost" in libraries and hasattr(inner, "tree_count_"):
-        return int(inner.tree_count_)
-    if hasattr(inner, "staged_predict"):
-        return int(inner.n_iter_) if hasattr(inner, "n_iter_") else len(inner.estimators_)
-    return None
-
-
-def staged_outputs(fitted: Any, X: Any, method: str, rounds: list[int]) -> list[np.ndarray]:
-    """Return the outputs of `method` after each of the `rounds` (rising), from one fit.
-
-    Args:
-        fitted: A fitted booster, alone or as the last step of a pipeline or the regressor of a wrapper.
-        X: Rows.
-        method: "predict", "predict_proba" or "decision_function".
-        rounds: Numbers of rounds.
-    """
-    if _is_pipeline(fitted):
-        inner, X = fitted.steps[-1][1], fitted[:-1].transform(X)
-        return staged_outputs(inner, X, method, rounds)
-    if hasattr(fitted, "regressor_"):
-        inner = staged_outputs(fitted.regressor_, X, method, rounds)
-        back = [fitted.transformer_.inverse_transform(np.reshape(each, (len(each), -1))) for each in inner]
-        return [np.reshape(each, (len(each),)) for each in back]
-    libraries = {library for library, _ in families(fitted)}
-    predict = getattr(fitted, method)
-    if "xgboost" in libraries:
-        return [np.asarray(predict(X, iteration_range=(0, each))) for each in rounds]
-    if "lightgbm" in libraries:
-        return [np.asarray(predict(X, num_iteration=each)) for each in rounds]
-    if "catboost" in libraries:
-        return [np.asarray(predict(X, ntree_end=each)) for each in rounds]
-    wanted, found = set(rounds), {}
-    for at, outputs in enumerate(getattr(fitted, f"staged_{method}")(X), start=1):
-        if at in wanted:
-            found[at] = np.array(outputs)
-        if at >= max(wanted):
-            break
-    return [found[each] for each in rounds]

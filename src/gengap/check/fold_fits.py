@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gengap.check.continued_fits import can_continue, continue_fit
-from gengap.check.estimators import facts, fit_keywords, fitted_part, fitted_rounds, staged_outputs
+from gengap.check.estimators import fit_keywords, fitted_part
+from gengap.check.fit_facts import facts, fitted_rounds, staged_outputs
 from gengap.check.inputs import Fold, Inputs, take
 from gengap.check.losses import Loss, align, scored
 from gengap.errors import GengapError, reason

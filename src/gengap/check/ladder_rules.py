@@ -175,7 +175,10 @@ def _relax(name: str, now: Any, k: int, rows: float) -> Any:
 
 
 def rounds(*names: str, default: int = 100) -> Rule:
-    """Return the rule of boosting rounds, under the first of `names` that is set."""
+    """Return the rule of boosting rounds, under the first of `names` that is set.
+
+    What CatBoost sets by their number keeps its value, because fewer rounds are stages of the same fit.
+    """
 
     def rule(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
         name = next((each for each in names if parameters.get(each) is not None), names[0])
@@ -183,10 +186,12 @@ def rounds(*names: str, default: int = 100) -> Rule:
         if not _is_number(nominal):
             return Ladder(name)
         made = round(facts.get("rounds", nominal))
+        fixed = {each: facts[each] for each in ("learning_rate",) if each in facts}
+        fixed |= {each: round(facts[each]) for each in ("leaf_estimation_iterations",) if each in facts}
         lower = [round(made / 2 ** (k / 2)) for k in range(1, 21)]
-        simpler = [{name: v} for v in dict.fromkeys(lower) if 1 <= v < made]
+        simpler = [{name: v, **fixed} for v in dict.fromkeys(lower) if 1 <= v < made]
         higher = [round(made * 2 ** (k / 2)) for k in range(1, 5)] if made >= nominal else []
-        return Ladder(name, simpler, [{name: v} for v in dict.fromkeys(higher) if v > made], rounds=True)
+        return Ladder(name, simpler, [{name: v, **fixed} for v in dict.fromkeys(higher) if v > made], rounds=True)
 
     return rule
 

@@ -91,8 +91,15 @@ class Walk:
         for step, (stage, share) in enumerate(zip(stages, STAGES, strict=False), start=1):
             count = max(round(rounds * share), 1)
             if count < round(rounds):
-                named.setdefault(count, replace(stage, setting=Setting({axis: count}, side, axis, step)))
+                changes = self._with_rounds(axis, count)
+                named.setdefault(count, replace(stage, setting=Setting(changes, side, axis, step)))
         return list(named.values())
+
+    def _with_rounds(self, axis: str, count: int) -> dict[str, Any]:
+        """Return the changes of a setting with this number of rounds, and with what else its ladder sets."""
+        ladder = next(each for each in self.ladders if each.axis == axis)
+        example = next(iter((*ladder.simpler, *ladder.flexible)), {})
+        return {**example, axis: count}
 
     @property
     def ahead(self) -> float:
@@ -243,7 +250,8 @@ class Walk:
         self.evaluator.doing = "more rounds"
         rounds = self.evaluator.facts.get("rounds", 0.0)
         for factor in (2, 4):
-            setting = Setting({ladder.axis: round(rounds * factor)}, "flexible", ladder.axis, factor)
+            changes = self._with_rounds(ladder.axis, round(rounds * factor))
+            setting = Setting(changes, "flexible", ladder.axis, factor)
             half, hopeless = {STAGES[0]: Setting({}, "flexible")}, self._hopeless("flexible")
             evaluated = self.evaluator.evaluate(
                 setting, half, rounds=ladder.axis, batches=self._batches, give_up=hopeless
