@@ -95,10 +95,8 @@ def test_a_mistake_is_one_clear_line(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["gengap", *words])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    signal.signal(signal.SIGTERM, before)
     printed = capsys.readouterr()
     assert ended.value.code == status
     assert said in printed.err
@@ -151,11 +149,7 @@ def test_a_command_that_is_ended_leaves_as_after_ctrl_c(monkeypatch: pytest.Monk
     monkeypatch.setattr(cli, "app", lambda: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(60))
     monkeypatch.setattr(cli, "leave", lambda: ended.append(True))
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        cli.main()
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    cli.main()
     assert ended
 
 
@@ -173,6 +167,20 @@ cli.main()
 def test_a_further_ctrl_c_while_the_program_leaves_changes_nothing() -> None:
     ended = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (130, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_hundreds_of_ctrl_c_while_libraries_load_print_one_line(tmp_path: Path) -> None:
+    words = ["study", "--train", "200", "--validation", "50", "--max-epochs", "2", "--out", "kept"]
+    with subprocess.Popen([sys.executable, "-m", "gengap", *words], cwd=tmp_path, **PIPES) as process:
+        assert process.stderr
+        loading = process.stderr.readline()
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.002)
+        rest = process.stderr.read()
+    assert "loading libraries" in loading and process.returncode == 130
+    assert rest == "gengap: interrupted; finished trials are kept. Run the same command to continue\n"
 
 
 def test_a_plan_prints_as_toml_that_runs_on_a_table_that_ingest_wrote(

@@ -33,7 +33,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as wheel:
         names, about = set(wheel.namelist()), f"gengap-{gengap.__version__}.dist-info"
         assert wheel.read(f"{about}/entry_points.txt").decode().split() == (
-            ["[console_scripts]", "gengap", "=", "gengap.cli:main"]
+            ["[console_scripts]", "gengap", "=", "gengap.__main__:main"]
         )
     package = (path for path in (ROOT / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     whole = {path.relative_to(ROOT / "src").as_posix() for path in package if ".egg-info" not in str(path)}

@@ -1,5 +1,20 @@
-"""`python -m gengap`."""
+"""The program `gengap`, also called by `python -m gengap`."""
 
-from gengap.cli import main
+from __future__ import annotations
 
-main()
+from gengap.interrupts import leave, leave_when_interrupted, one_interrupt_per_press
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C while it is imported ends it without a traceback too."""
+    leave_when_interrupted()
+    with one_interrupt_per_press():
+        try:
+            from gengap.cli import main as run
+        except KeyboardInterrupt:
+            leave()
+        run()
+
+
+if __name__ == "__main__":
+    main()

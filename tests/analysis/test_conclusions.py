@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from analysis.outcomes_made import HARDNESS, ROWS, Y, logits, outcomes, size_trials
+from report.page_made import history, trial
 from rich.console import Console
 
 from gengap.analysis import Conclusions, conclude
@@ -22,6 +23,7 @@ from gengap.analysis.summary import StudySummary
 from gengap.data.rows import Rows
 from gengap.data.units import Units
 from gengap.models.treatments import L2, Dropout
+from gengap.options.spec import VerdictName
 from gengap.plan import Trial
 from gengap.report.conclusions import conclusion_messages, curve_messages
 from gengap.report.study_report import study_report
@@ -113,6 +115,19 @@ def test_where_nothing_was_learnt_a_baseline_with_a_lower_loss_is_no_reason_to_g
     assert not any(step.finding.code == "next-beat-baseline" for step in found.recommendation.next_steps)
     (said,) = (each for each in curve_messages(summary_of(found)) if each.code == "conclusion-baseline")
     assert str(said).endswith("a lower validation loss than every network.")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "missing"),
+    [("overfit", True), ("near-overfit", True), ("underfit", False), ("inconclusive", False)],
+)
+def test_networks_that_lack_epochs_are_not_said_to_miss_something(verdict: VerdictName, missing: bool) -> None:
+    made = outcomes(size_trials(0.2, 0.3), baselines={"baselines/trees": logits(1.0)})
+    summary = summary_of(conclude(made, 28, COUNTS, {}))
+    of = (history(run, 0, 9, 4) for run in ("sizes/4", "sizes/8"))
+    ended = msgspec.structs.replace(summary, trials=tuple(trial(each, 4, verdict) for each in of))
+    (said,) = (each for each in curve_messages(ended) if each.code == "conclusion-baseline")
+    assert ("the networks miss something" in str(said)) == missing
 
 
 def test_baselines_that_could_be_recommended_are_no_next_step() -> None:

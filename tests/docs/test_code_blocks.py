@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import pytest
 import typer
 from new_user import new_user
+from printed_study import frame, unknown_sentences
 
 import gengap
 from gengap.cli import app
@@ -53,6 +54,7 @@ OTHERS = {
     "--python",
     "--role",
     "--sample",
+    "--higgs",
     "--out",
     "--logdir",
     "--runs",
@@ -168,7 +170,7 @@ class Reader:
     def __init__(self, page: Path, folder: Path, home: Path, commands: Session) -> None:
         self.page, self.folder, self.home, self.commands = page, folder, home, commands
         self.notebook: Session | None = None
-        self.printed = ""
+        self.printed = self.studied = ""
 
     def close(self) -> None:
         if self.notebook:
@@ -186,11 +188,12 @@ class Reader:
 
     def console(self, block: str) -> None:
         """Run the commands of a console block, and keep what a diagnosis prints."""
-        self.printed = ""
+        self.printed = self.studied = ""
         for line in re.findall(r"^\$ (.*)", block.replace("\\\n", " "), re.MULTILINE):
             words = shlex.split(line, comments=True)
             output = self.command(words, block)
             self.printed += output if words[:2] == ["gengap", "diagnose"] else ""
+            self.studied = output if words[:2] == ["gengap", "study"] else self.studied
 
     def command(self, words: list[str], block: str) -> str:
         if words[0] == "gengap" and words[1] in COMMANDS.commands:
@@ -269,8 +272,20 @@ def test_a_page_is_true(reader: Reader) -> None:
         elif block.kind == "text" and reader.printed:
             real = [line.rstrip() for line in reader.printed.splitlines()]
             assert real[: block.code.count("\n")] == block.code.splitlines()
+        elif block.kind == "text" and reader.studied:
+            assert frame(block.code).split(" Report: ")[0] == frame(reader.studied).split(" Report: ")[0]
         else:
             assert block.kind in {"text", "json", "yaml"}, f"a block of {block.kind} is neither run nor marked"
+
+
+STUDIED = [(page, block.code) for page in PAGES for block in blocks(page) if "\nReport: " in block.code]
+
+
+@pytest.mark.parametrize(("page", "printed"), STUDIED, ids=[name_of(page) for page, _ in STUDIED])
+def test_a_study_on_a_page_has_todays_frame_and_sentences(page: Path, printed: str) -> None:
+    assert unknown_sentences(printed) == []
+    frames = {re.sub(r"^.*? · |plan \w+|Report: \S+", "", frame(each)) for _, each in STUDIED}
+    assert len(frames) == 1, frames
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -6,7 +6,6 @@ standard error. Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 inter
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,12 +15,12 @@ import typer
 from gengap import __version__
 from gengap.check.command import check
 from gengap.cli.diagnose_command import diagnose
-from gengap.cli.interrupts import INTERRUPTED, leave, leave_when_interrupted
 from gengap.cli.plain_warnings import plain_warnings
 from gengap.cli.shared_options import PLAN_HELP, FolderArgument, Json, Language, Overwrite, SourceArgument
 from gengap.cli.study_command import study
 from gengap.cli.watch_command import watch
 from gengap.errors import counted
+from gengap.interrupts import INTERRUPTED, leave, leave_when_interrupted, one_interrupt_per_press
 from gengap.options.command_line import PlainCommand, print_json, replace_characters, spec_of, with_options_of
 from gengap.options.study_options import DataSpec
 
@@ -163,19 +162,19 @@ def main() -> None:
     from gengap.errors import GengapError
 
     replace_characters(sys.stdout, sys.stderr)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a program that is ended, ends as after Ctrl-C
     leave_when_interrupted()
-    try:
-        app()
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:
+    with one_interrupt_per_press():
+        try:
+            app()
+        except SystemExit as ended:
+            if ended.code == INTERRUPTED:
+                leave()
+            raise
+        except GengapError as error:
+            typer.echo(f"gengap: {error}", err=True)
+            sys.exit(error.exit_status)
+        except KeyboardInterrupt:
             leave()
-        raise
-    except GengapError as error:
-        typer.echo(f"gengap: {error}", err=True)
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        leave()
-    except OSError as error:
-        typer.echo(f"gengap: {error}", err=True)
-        sys.exit(1)
+        except OSError as error:
+            typer.echo(f"gengap: {error}", err=True)
+            sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from gengap import __version__
-from gengap.cli.interrupts import INTERRUPTED, interrupt_message
 from gengap.cli.plain_warnings import plain_warnings
 from gengap.cli.shared_options import PLAN_HELP, Json, SourceArgument
+from gengap.interrupts import INTERRUPTED, INTERRUPTS
 from gengap.options.command_line import print_json, spec_of, with_options_of
 from gengap.options.study_options import DataSpec, RunSpec
 from gengap.presets import load_plan
@@ -36,19 +37,20 @@ def study(
     """
     data, run = spec_of(DataSpec, options), spec_of(RunSpec, options)
     load_plan(plan)  # so that a wrong plan fails before libraries load
-    typer.echo(f"gengap {__version__}: loading libraries, then reading the table", err=True)
-    from rich.console import Console
+    with _interrupt_message():
+        typer.echo(f"gengap {__version__}: loading libraries, then reading the table", err=True)
+        from rich.console import Console
 
-    from gengap.report.console import Terminal
-    from gengap.report.study_report import study_report
-    from gengap.study import study as run_study
-    from gengap.study.provenance import default_study_folder
+        from gengap.report.console import Terminal
+        from gengap.report.study_report import study_report
+        from gengap.study import study as run_study
+        from gengap.study.provenance import default_study_folder
 
-    folder = Path(run.out or default_study_folder(source, plan, run.model))
-    run = RunSpec.of(run, out=folder)
-    page = _live_page(folder) if open_page else contextlib.nullcontext()
-    with interrupt_message(), plain_warnings(), page, Terminal(verbose=verbose) as terminal:
-        found = run_study(source, plan, data=data, run=run, display=terminal)
+        folder = Path(run.out or default_study_folder(source, plan, run.model))
+        run = RunSpec.of(run, out=folder)
+        page = _live_page(folder) if open_page else contextlib.nullcontext()
+        with plain_warnings(), page, Terminal(verbose=verbose) as terminal:
+            found = run_study(source, plan, data=data, run=run, display=terminal)
     console = terminal.console if json else Console()
     if found.trials:
         console.print(study_report(found.summary, folder, console.width))
@@ -58,6 +60,19 @@ def study(
         if not found.trials:
             typer.echo("interrupted: no trial is finished; run the same command to continue", err=True)
         raise typer.Exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _interrupt_message() -> Iterator[None]:
+    """Say after Ctrl-C that finished trials are kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        before = {each: signal.signal(each, signal.SIG_IGN) for each in INTERRUPTS}  # one more would cut the line
+        typer.echo("gengap: interrupted; finished trials are kept. Run the same command to continue", err=True)
+        for each, handler in before.items():
+            signal.signal(each, handler or signal.SIG_DFL)
+        raise
 
 
 @contextlib.contextmanager

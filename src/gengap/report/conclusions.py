@@ -18,6 +18,7 @@ from gengap.text.numbers import units
 
 MAX_NAMES = 3  # names of a group of runs that are listed
 MAX_EFFECTS = 3  # regularisers that are listed
+SHORT_OF_EPOCHS = ("underfit", "inconclusive")  # more epochs may show what such a network misses now
 MAX_VERDICTS = 6  # regularised models whose verdicts are listed
 
 
@@ -176,14 +177,16 @@ def _tie(summary: StudySummary) -> Iterator[Message]:
 
 def _baselines(summary: StudySummary) -> Iterator[Message]:
     baselines = {each.run: each for each in summary.baselines}
-    learnt = summary.recommendation is not None and summary.recommendation.learnt is not False
+    missing = summary.recommendation is not None and summary.recommendation.learnt is not False
+    short = {trial.run for trial in summary.trials if trial.verdict and trial.verdict.verdict in SHORT_OF_EPOCHS}
     places: dict[str, list[Message]] = {}
     for found in summary.baseline_comparisons:
         place = "maybe-" * (found.adjusted >= 1 - LEVEL) + ("lower" if found.difference < 0 else "higher")
         values = {"run": found.a, "loss": baselines[found.a].loss}
         places.setdefault(place, []).append(Message("conclusion-run-loss", values))
+        missing = missing and found.b not in short
     for place, (*others, last) in places.items():
-        values = {"others": tuple(others) or None, "last": last, "place": place, "learnt": learnt}
+        values = {"others": tuple(others) or None, "last": last, "place": place, "missing": missing}
         yield Message("conclusion-baseline", values)
 
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import tempfile
 import threading
-from _thread import interrupt_main
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -30,6 +28,7 @@ from gengap.analysis.summary import BudgetSummary, Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
 from gengap.errors import TooFewRowsError, UsageError, did_you_mean
 from gengap.files.writing import refuse_links, study_lock
+from gengap.interrupts import INTERRUPTS, dropped_interrupts_raised_again
 from gengap.models.model_source import find_model
 from gengap.models.user_model import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
@@ -289,10 +288,6 @@ def _budget_summary(scheduler: Scheduler, all_rows: int) -> BudgetSummary | None
     )
 
 
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)  # SIGTERM is how a machine or a batch system ends a program
-AGAIN_SECONDS = 0.05  # until a Ctrl-C that Python dropped is raised again
-
-
 @contextlib.contextmanager
 def interruptible(event: threading.Event, display: Display) -> Iterator[None]:
     """Let the first Ctrl-C or SIGTERM set an event, and the second raise KeyboardInterrupt, in the main thread."""
@@ -306,18 +301,10 @@ def interruptible(event: threading.Event, display: Display) -> Iterator[None]:
         event.set()
         display.interrupted()
 
-    def press_again(unraisable: sys.UnraisableHookArgs) -> None:
-        # Python drops an exception that is raised while an object is being freed, so the Ctrl-C would be lost.
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            threading.Timer(AGAIN_SECONDS, interrupt_main).start()
-        else:
-            hook(unraisable)
-
-    hook, sys.unraisablehook = sys.unraisablehook, press_again
     before = {each: signal.signal(each, pressed) for each in INTERRUPTS}
     try:
-        yield
+        with dropped_interrupts_raised_again():
+            yield
     finally:
         for each, handler in before.items():
             signal.signal(each, handler or signal.SIG_DFL)  # None if another language set it
-        sys.unraisablehook = hook

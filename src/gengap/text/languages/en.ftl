@@ -650,7 +650,7 @@ conclusion-baseline = { $others ->
     [none] { $last } has
    *[some] { $others } and { $last } have
 } { $place ->
-    [lower] a lower validation loss than every network{ $learnt ->
+    [lower] a lower validation loss than every network{ $missing ->
         [true] , so the networks miss something in the data.
        *[false] .
     }

@@ -540,7 +540,7 @@ conclusion-baseline = { $others ->
     [none] { $last }
    *[some] { $others }, { $last }
 }: 검증 손실이 { $place ->
-    [lower] 모든 신경망보다 { $learnt ->
+    [lower] 모든 신경망보다 { $missing ->
         [true] 낮으므로, 신경망이 데이터에서 놓치는 것이 있습니다.
        *[false] 낮습니다.
     }
