@@ -63,14 +63,7 @@ class SystemInfo:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """Result of one check.
-
-    Attributes:
-        check: What was checked.
-        ok: Whether it works.
-        problem: What is wrong.
-        hint: What may help.
-    """
+    """Result of one check."""
 
     check: str
     ok: bool

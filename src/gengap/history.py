@@ -203,10 +203,7 @@ def _long_table(histories: Iterable[History]) -> pa.Table:
 def write_histories(histories: Iterable[History], path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write the long table as a Parquet file, next to `path`, and rename it.
 
-    Args:
-        histories: The histories.
-        path: The file to write.
-        metadata: Goes into the file's own key-value metadata.
+    `metadata` goes into the file's own key-value metadata.
     """
     import pyarrow.parquet as pq
 

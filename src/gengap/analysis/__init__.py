@@ -79,14 +79,7 @@ class Conclusions(msgspec.Struct, frozen=True, kw_only=True):
 def conclude(
     results: TrialResults, features: int, counts: Mapping[str, int], verdicts: Mapping[str, Verdict]
 ) -> Conclusions:
-    """Return all conclusions that the results allow.
-
-    Args:
-        results: The finished trials.
-        features: Number of features.
-        counts: Number of rows of each split.
-        verdicts: Verdicts by run.
-    """
+    """Return all conclusions that the results allow."""
     results = with_mixture(results)
     names = [*results.full_runs, *results.baselines, *results.mixtures]
     losses = {run: results.losses(run) for run in names}

@@ -22,7 +22,6 @@ class CostlyRow(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         row: Its number in the validation rows, from 0.
-        loss: Its loss.
         target: Its class or number; empty if it has several.
         answer: What the model predicts, in the same way.
         picture: The image as a PNG file in base64; empty without an image.
@@ -41,8 +40,6 @@ class CostlyRows(msgspec.Struct, frozen=True, kw_only=True):
     """The validation rows with the highest losses of a run; of classes, only rows with a wrong label.
 
     Attributes:
-        run: The run.
-        seed: Its seed.
         share: Share of the validation loss that these rows have, if no loss is negative.
         ranked: How many validation rows were looked at: of very many, evenly spaced ones.
         rows: The rows, the highest loss first.
@@ -66,15 +63,7 @@ class ShownInput(NamedTuple):
 def find_costly_rows(
     results: TrialResults, validation: Rows, run: str, seed: int, shown: ShownInput
 ) -> CostlyRows | None:
-    """Return the rows on which a run loses most; None if it has no wrong label.
-
-    Args:
-        results: The finished trials.
-        validation: All validation rows.
-        run: The run.
-        seed: Its seed.
-        shown: What to show of a row.
-    """
+    """Return the rows on which a run loses most; None if it has no wrong label."""
     assert isinstance(results.task, OwnLoss)
     outputs = results.outputs(run)[results.seeds(run).index(seed)]
     losses = outputs[:, 0]

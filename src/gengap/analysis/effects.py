@@ -33,8 +33,6 @@ class SizeResult(msgspec.Struct, frozen=True, kw_only=True):
     """Losses of one size at its best epochs, as (low, middle, high), with the mean over seeds in the middle.
 
     Attributes:
-        run: The run.
-        parameters: Number of parameters.
         train: Training loss; the interval is the range over seeds.
         validation: Validation loss; the interval (90%) is for new rows.
     """
@@ -51,9 +49,7 @@ class SizeAnalysis(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         results: The sizes, from small to large.
         smallest: The smallest run within one standard error of the best.
-        best: The run with the lowest loss.
         still_improving: Whether the largest size is better than every smaller one by more than one standard error.
-        finding: The conclusion, to be written in a language.
     """
 
     results: tuple[SizeResult, ...]
@@ -67,12 +63,10 @@ class RegularizerEffect(msgspec.Struct, frozen=True, kw_only=True):
     """Effect of a treatment: a model compared with one without it, on the same validation rows.
 
     Attributes:
-        run: Run of the model.
         against: Run that it is compared with.
         kind: "treatment"; "early-stopping": the best epoch of `against` compared with its last epoch; or
             "smaller-model": a smaller model without treatments.
         treatment: Names of the treatments.
-        treatments: The treatments themselves.
         loss: Validation loss, `run` minus `against`: negative is better.
         gap: Validation loss minus training loss at the best epoch.
         gap_without: The same of `against`.
@@ -96,11 +90,8 @@ def should_try_larger(results: TrialResults, tried: Sequence[str]) -> bool:
     """Return whether to try the next size.
 
     Yes while fewer than FEWEST_SIZES were tried, and until the last BEYOND + 1 sizes brought nothing: the
-    one-standard-error rule chooses a smaller one. A size that diverged brought nothing.
-
-    Args:
-        results: The finished trials.
-        tried: The runs of the sizes so far, from small to large.
+    one-standard-error rule chooses a smaller one. A size that diverged brought nothing. `tried` are the runs of the
+    sizes so far, from small to large.
     """
 
     def improves(runs: Sequence[str]) -> bool:
@@ -213,12 +204,8 @@ def analyse_training_rows(
     """Return the learning curve of the best run and forecasts for more rows; None if no run had fewer rows.
 
     The loss of a row is taken at the epoch that other rows choose, so that the choice makes no size look better.
-
-    Args:
-        results: The finished trials.
-        train_rows: Number of training rows.
-        expected: Expected loss of the recommended model on new rows. The curve is scaled to end there, so that
-            forecasts and the expected loss have one base: only the shape is measured on the validation rows.
+    The curve is scaled to end at the `expected` loss of the recommended model on new rows, so that forecasts and
+    the expected loss have one base: only the shape is measured on the validation rows.
     """
     parts = results.of_group(ROWS)
     if not results.ranked or not parts:

@@ -20,12 +20,6 @@ class HoldoutEvaluation(msgspec.Struct, frozen=True, kw_only=True):
     """The recommended model and a baseline on the test rows.
 
     Attributes:
-        run: Run of the model.
-        seed: Seed of the model.
-        rows: Number of test rows.
-        metrics: Metrics of the model.
-        baseline: Run of the baseline.
-        baseline_metrics: Metrics of the baseline.
         comparisons: Model minus baseline, by loss and, for classes, accuracy and AUC.
         used: Day on which the rows were used.
         digest: Digest of the rows as read, so that rows prepared otherwise are known again.
@@ -97,14 +91,8 @@ def compare_all_metrics(
 ) -> tuple[Comparison, ...]:
     """Compare runs by all metrics of the task.
 
-    Args:
-        losses: Losses of the rows by run, (seeds, units), after `by_unit`.
-        outputs: Outputs by run, (seeds, rows, outputs).
-        y: Target of the rows, (rows,).
-        task: The task.
-        weights: Weights of the rows, (rows,).
-        units: Groups or blocks of time of the rows.
-        against: Run to compare with. Default: the one with the lowest loss.
+    `losses` are those of `by_unit`, (seeds, units) by run, and `outputs` (seeds, rows, outputs) by run. The
+    reference is the run with the lowest loss, unless `against` names one.
     """
     if not losses:
         return ()

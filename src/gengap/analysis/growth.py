@@ -30,13 +30,7 @@ FIRST = 5  # best runs that are finalists, whatever their group
 
 
 def next_trials(plan: Plan, results: TrialResults, train_rows: int) -> tuple[Trial, ...]:
-    """Return the trials to train next; none when the plan is done.
-
-    Args:
-        plan: The plan, for the task.
-        results: The finished trials.
-        train_rows: Number of training rows.
-    """
+    """Return the trials to train next; none when the plan is done."""
 
     def untried(trials: Iterable[Trial]) -> tuple[Trial, ...]:
         return tuple(trial for trial in trials if trial.run not in results.trials)
@@ -84,7 +78,6 @@ class Finalist(msgspec.Struct, frozen=True, kw_only=True):
     """A cross-validated run.
 
     Attributes:
-        run: The run.
         loss: Mean loss as (low, middle, high) on rows that it did not train on. The interval is over rows, not
             over repeated training.
         rows: Number of these rows.

@@ -34,10 +34,7 @@ def too_good(loss: float, constant: float | None) -> list[Finding]:
 def find_leaks(dataset: Dataset, loss: float | None, constant: float | None) -> tuple[Finding, ...]:
     """Return what hints at a leak in the rows of a table.
 
-    Args:
-        dataset: The prepared rows.
-        loss: Expected loss of the recommended model; None if nothing is recommended.
-        constant: That of the best constant; None if it is unknown.
+    `loss` is the expected one of the recommended model and `constant` that of the best constant, if they are known.
     """
     if not dataset.encoding.steps:
         return ()

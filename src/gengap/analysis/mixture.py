@@ -84,11 +84,7 @@ def choose_weights(
 ) -> np.ndarray:
     """Return how often each model is added to the mean with the lowest loss, (models,).
 
-    Args:
-        task: The task, which says how predictions are averaged.
-        outputs: Outputs of each model, (rows, outputs).
-        y: Target of the rows.
-        weights: Weights of the rows, (rows,).
+    `outputs` are those of each model, (rows, outputs).
     """
 
     def loss(of: np.ndarray) -> float:

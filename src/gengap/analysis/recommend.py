@@ -30,8 +30,6 @@ class ExpectedScores(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         loss: Expected loss. Without limits if the validation rows are of too few groups.
         selection_loss: Loss on the rows that chose the model.
-        accuracy: Expected accuracy, for classes.
-        r2: Expected R², for numbers.
         rmse: Expected root mean squared error in the target's units, for numbers.
         mae: Expected mean absolute error in the target's units, for numbers.
         on_test: Expected mean loss of the study's test rows; few rows make this interval wider.
@@ -76,11 +74,9 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
         run: Its run, or the names of the runs that it averages.
         seed: Its best seed, of a trial.
         members: The runs whose predictions it averages, with their weights; one run if it is no mixture.
-        why: The reason.
         learnt: Whether any model, baselines included, clearly beats guessing. None if that is open, or if too few
             groups validate to know it.
         doubt: Why it is open whether anything was learnt.
-        expected: What to expect on new rows.
         next_steps: What to try next, the most promising first.
     """
 
@@ -115,10 +111,6 @@ def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
     rows chose, is not. So the mixture is chosen if its loss is lower, by more than NEAR, than the one that a choice
     of a single model is expected to bring. If nothing ranks the validation rows better than chance, baselines
     included, the smallest network is recommended, because nothing was learnt.
-
-    Args:
-        results: The finished trials.
-        features: Number of features.
     """
     if not results.full_runs:
         return None
@@ -173,17 +165,7 @@ def recommend(
     verdicts: Mapping[str, Verdict],
     more_rows: LearningCurveForecast | None = None,
 ) -> Recommendation:
-    """Recommend the chosen model, and what to try next: nothing if classes are predicted almost without loss.
-
-    Args:
-        results: The finished trials.
-        chosen: The model.
-        expected: What to expect of it.
-        sizes: Which size is enough.
-        effects: Effects of the regularisers.
-        verdicts: Verdicts by run.
-        more_rows: Forecast of the loss with more training rows.
-    """
+    """Recommend the chosen model, and what to try next: nothing if classes are predicted almost without loss."""
     solved = results.task.by_class and too_good(expected.loss[1], expected.constant_loss)
     steps = (
         [] if solved else list(_next_steps(results, chosen, sizes, effects, verdicts.get(chosen.run), more_rows))
@@ -283,14 +265,7 @@ def _candidates(results: TrialResults, run: str, seed: int) -> _Candidates:
 
 
 def expect(results: TrialResults, run: str, seed: int, test_rows: int) -> ExpectedScores:
-    """Return what to expect of the chosen model on new rows, corrected for the luck of the choice.
-
-    Args:
-        results: The finished trials.
-        run: Run of the model.
-        seed: Seed of the model.
-        test_rows: Number of test rows.
-    """
+    """Return what to expect of the chosen model on new rows, corrected for the luck of the choice."""
     candidates = _candidates(results, run, seed)
     picked, rows = cross_fit(candidates.losses), candidates.chosen_losses
     chosen_on = results.pooled_losses(run) if run in results.out_of_fold else rows

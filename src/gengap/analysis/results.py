@@ -41,7 +41,6 @@ class OutOfFoldLosses:
         losses: Loss of each row, (rows,).
         wrong: Whether the class of each row is wrong, (rows,); None for numbers.
         outputs: Outputs of each row, (rows, outputs); None if they were not kept.
-        y: Target of each row.
         constant: Losses (rows,) of the best constant prediction on each fold's training rows.
     """
 
@@ -96,7 +95,6 @@ class TrialResults:
         trained: Training results by run and seed.
         y: Target of the rows, (rows,).
         baselines: Outputs (rows, outputs) of models without epochs, by run.
-        task: The task.
         parameter_counts: Numbers of parameters by run, of models that were built.
         weights: Weights of the rows, (rows,).
         out_of_fold: Losses of the cross-validated runs.

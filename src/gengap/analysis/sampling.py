@@ -14,14 +14,10 @@ class UnitSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Groups or blocks of time of the validation rows.
 
     Attributes:
-        kind: "group" or "time".
-        column: Name of the column.
-        rows: Number of validation rows.
         count: Number of groups or blocks.
         effective_rows: How many independent rows would give the loss of the recommended model the same standard
             error. None if there are too few groups for that.
         enough: Whether there are enough groups or blocks for statements about new rows.
-        finding: This, to be written in a language.
     """
 
     kind: UnitKind

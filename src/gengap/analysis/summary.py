@@ -36,19 +36,12 @@ class TrialSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One finished trial.
 
     Attributes:
-        run: Its run.
         aliases: Further names under which it is shown.
-        seed: Its seed.
-        parameters: Number of parameters.
-        epochs: Number of epochs that were trained.
         best_epoch: Best epoch, counted from 1; None if it diverged before.
         metrics: Metrics of the best epoch by split and name. Training metrics are measured without regularisers on
             a fixed sample of training rows, so that they compare with validation. For numbers, "rmse" and "mae" are
             in the target's units.
-        stopped: Why training ended.
-        seconds: Seconds of training.
         began: When training started, in seconds since 1970.
-        verdict: The verdict on its curves.
         sparsity: Share of the kernels' weights below 0.001.
         precision: Of the operands of large products in training.
     """
@@ -117,11 +110,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """How to reproduce a study.
 
     Attributes:
-        versions: Versions by package.
-        cores: Number of CPU cores.
         command: Words of the shell command; none for rows in memory. A plan without a name or file is the study
             folder's plan.toml.
-        call: The Python call that repeats the study.
     """
 
     versions: dict[str, str]
@@ -134,9 +124,7 @@ class BudgetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a study of limited minutes did without.
 
     Attributes:
-        minutes: Minutes that it might take.
         rows: Training rows used, and all; None if all were used.
-        left_out: Runs that were not trained.
         fewer_seeds: Runs that were trained, but not with every seed.
         shortened: Runs that ended at the deadline, so perhaps too early.
         not_cross_validated: Finalists that were not cross-validated, the best first.
@@ -168,24 +156,13 @@ class StudySummary(msgspec.Struct, frozen=True, kw_only=True):
     """The content of study.json, in its order.
 
     Attributes:
-        schema: Version of the keys.
-        source: Where the rows come from.
         task: "binary", "multiclass" or "regression".
         rows: Number of rows of each split.
-        plan: Name of the plan.
-        seconds: Seconds of the whole study.
-        trials: The finished trials.
-        preparation: How features were prepared.
-        skipped_rows: Number of bad rows that were left out.
         interrupted: Whether trials of the plan are missing.
         baselines, mixtures, sizes, regularizers, more_rows, ranks, comparisons, baseline_comparisons,
             cross_validation, recommendation, units: See `gengap.analysis.Conclusions`.
         test: The recommended model on the test rows.
-        columns: Names of the features.
-        target: Name of the target column.
-        seeds: Seeds of every trial.
         classes: Names of the classes; none for numbers.
-        provenance: How to reproduce the study.
         table: How columns became features and how rows were split.
         budget: What was left out for lack of time, if the minutes were limited.
         leaks: Findings that hint at a leak of the target.

@@ -20,7 +20,6 @@ class ArrayGroups:
     """The group of each row.
 
     Attributes:
-        name: What the groups are called.
         rows: Group of each row that is split, or of each training row, (n,).
         validation: Group of each validation row if these are given, else None.
     """

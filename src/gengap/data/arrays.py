@@ -41,15 +41,10 @@ class GivenRows:
     Attributes:
         name: A short name, safe as a folder.
         origin: The path, or what kind of object was given.
-        train: Training rows.
-        validation: Validation rows.
-        split: How they were split.
         batch: Rows of a batch of the loader, if one was given.
         classes: Names of the classes in the order of their labels, of a folder of images.
         words: The word of each token, by the number of the input that held texts.
         units: Groups of the validation rows.
-        test: Test rows, or None.
-        test_units: Groups of the test rows.
     """
 
     name: str

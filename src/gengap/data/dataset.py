@@ -228,10 +228,8 @@ class WholeTable:
     """All rows of a table as features, without a split.
 
     Attributes:
-        origin: The path, address or word that was given, without passwords.
         x: Features of shape (rows, features), a DataFrame of numbers.
         y: Class numbers or numbers, of shape (rows,).
-        task: What the target is.
         extra: The columns of groups, times and weights, by name.
     """
 
@@ -246,15 +244,7 @@ def load_whole(source: Any, spec: DataSpec | None = None, *, seed: int = 0) -> W
     """Read all rows of a table, with every column turned into numbers as `load` does.
 
     The encoding (categories, medians of missing values) is fitted to all rows; it does not see the target.
-
-    Args:
-        source: As for `load`.
-        spec: Which rows and columns are used. Default: `DataSpec()`.
-        seed: Seed of the built-in data.
-
-    Raises:
-        UsageError: An option is wrong.
-        DataError: The rows can't be used, or don't fit into memory.
+    Arguments and errors are those of `load`. Rows that don't fit into memory are a DataError.
     """
     import pandas as pd
 

@@ -99,16 +99,9 @@ def collect_columns(
 ) -> RawTable:
     """Return the named columns of all batches.
 
-    Args:
-        batches: The batches.
-        columns: The names of the columns.
-        origin: What errors call the table.
-        most: The most bytes that the columns may take.
-        exact: The columns of numbers to hold in 64 bits too. Default: those that 32 bits can't tell apart.
-
-    Raises:
-        TooLargeError: The columns take more bytes.
-        DataError: There are too many cells with text or dates.
+    Errors call the table `origin`. The columns may take `most` bytes, else TooLargeError is raised, and a DataError
+    for too many cells with text or dates. `exact` names columns of numbers to hold in 64 bits too (default: those
+    that 32 bits can't tell apart).
     """
     blocks: list[np.ndarray] = []
     texts_and_dates: dict[str, list[pa.Array]] = {}

@@ -41,14 +41,9 @@ class ImageRows(NamedTuple):
 def read_image_folder(folder: Path, form: ImageForm, most: int | None = None) -> ImageRows:
     """Read a folder of images in random order. Labels are the positions of the classes' names in order.
 
-    Args:
-        folder: The folder.
-        form: What the model takes. Images are resized to its shape. Values are 0 to 255.
-        most: The largest number of images to train on or to split. Default: all.
-
-    Raises:
-        SourceError: The folder has no such images, or one can't be read.
-        UsageError: The model doesn't take images of a fixed size.
+    Images are resized to the shape that the model takes; values are 0 to 255. At most `most` images train or are
+    split. Raises SourceError if the folder has no such images or one can't be read, and UsageError if the model
+    doesn't take images of a fixed size.
     """
     shape, one_hot = form
     if len(shape) != 3 or None in shape or shape[2] not in COLORS:

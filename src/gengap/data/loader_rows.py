@@ -27,17 +27,9 @@ UNCHANGED = StoredStatistics(np.empty(0, np.float32), np.empty(0, np.float32), n
 def store_batches(name: str, batches: Iterator[Rows], seed: int) -> StoredRows:
     """Write the batches of a loader to disk in random order.
 
-    Args:
-        name: What errors call the loader.
-        batches: At least one batch of rows; they are read once.
-        seed: Seed of the order.
-
-    Returns:
-        The rows. Their file is named by a hash of the values, and removed once it is unused for long.
-
-    Raises:
-        UsageError: Batches have different shapes or types, or values that are not finite or are texts.
-        WriteError: The disk is full.
+    The batches, at least one, are read once; errors call the loader `name`. The file of the rows is named by a hash
+    of the values, and removed once it is unused for long. Raises UsageError if batches have different shapes or
+    types, or values that are texts or not finite, and WriteError if the disk is full.
     """
     digest = hashlib.sha256(str(seed).encode())
     first = next(batches)

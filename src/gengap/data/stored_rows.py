@@ -185,13 +185,8 @@ class StoredStatistics(NamedTuple):
 def open_stored_rows(path: Path, like: Rows | None = None) -> tuple[StoredRows, StoredStatistics]:
     """Open what `write_stored_rows` wrote.
 
-    Args:
-        path: The file.
-        like: Rows that are nested as the stored ones are. Default: one array of features and one of targets.
-
-    Raises:
-        OSError: The file is missing.
-        ValueError: It is damaged.
+    The rows are nested as those of `like` (default: one array of features and one of targets). Raises OSError if
+    the file is missing and ValueError if it is damaged.
     """
     with path.open("rb") as file:
         statistics = StoredStatistics(*(np.load(file, allow_pickle=False) for _ in StoredStatistics._fields))

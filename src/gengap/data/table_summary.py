@@ -143,11 +143,7 @@ def warn_of_repeated_rows(
 ) -> tuple[Message, ...]:
     """Return a warning for each part with more rows that are also training rows than chance gives.
 
-    Args:
-        repeated: Number of such rows by part.
-        rows: Number of rows by part.
-        chance: Number of such rows by part that chance gives, where it is known. It is too low if columns depend on
-            each other, so twice as many are no alarm.
+    All numbers are by part. `chance` is too low if columns depend on each other, so twice as many are no alarm.
     """
     found = (
         {

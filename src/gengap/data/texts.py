@@ -37,9 +37,6 @@ def vectorise(parts: Sequence[Rows], layer: Any) -> list[Rows]:
         layer: A layer with `adapt`, which is adapted to the texts of the training rows, unless it was made with a
             vocabulary.
 
-    Returns:
-        The parts in the same order.
-
     Raises:
         UsageError: The layer is none, no input holds texts, or their tokens have no fixed length.
     """

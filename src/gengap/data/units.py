@@ -101,11 +101,6 @@ def time_units(times: np.ndarray, y: np.ndarray, column: str) -> Units:
 
     The number of blocks is the largest of BLOCKS that gives blocks whose mean targets are not correlated with those
     of their neighbours. If there is none, the target drifts.
-
-    Args:
-        times: Time of each row, (rows,).
-        y: Target of each row, (rows,) or (rows, outputs).
-        column: Name of the column of times.
     """
     targets = y.reshape(len(y), -1).astype(np.float64)
     units = Units(np.zeros(len(times), np.int64), "time", column)

@@ -69,10 +69,8 @@ def check_clonable(model: keras.Model, name: str) -> None:
 def clone(model: keras.Model, edits: Edits | None = None) -> Clone:
     """Clone a built Sequential or functional model with new first weights.
 
-    Layers that were adapted to data and Lambda layers are shared with the original.
-
-    Raises:
-        UsageError: The model is neither, or a layer can't be made anew from its configuration.
+    Layers that were adapted to data and Lambda layers are shared with the original. Raises UsageError for another
+    model, or a layer that can't be made anew from its configuration.
     """
     check_clonable(model, model.name)
     run = _CloneBuilder(edits or Edits())

@@ -50,9 +50,7 @@ class Predictor:
 def load_predictor(path: Path) -> Predictor:
     """Load a model that a study saved.
 
-    Raises:
-        SourceError: There is no such file.
-        UsageError: The file is damaged, or `gengap study` did not save it.
+    Raises SourceError if there is no such file, and UsageError if it is damaged or no model of `gengap study`.
     """
     path = resolve(path)
     card = read_card(path)

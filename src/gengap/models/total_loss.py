@@ -120,13 +120,8 @@ def _names(model: Any) -> list[str]:
 def with_targets(model: Any, name: str, rows: Rows) -> Rows:
     """Return rows whose targets have the structure of the outputs of a model that has several.
 
-    Args:
-        model: The model.
-        name: What errors call the rows, such as "train".
-        rows: The rows. Targets are a list in the order of the outputs, or a dict of their names.
-
-    Raises:
-        UsageError: They are neither, or weights are not one for each row.
+    Targets are a list in the order of the outputs, or a dict of their names. Raises UsageError, which calls the
+    rows `name`, if they are neither, or if weights are not one for each row.
     """
     if len(model.outputs) == 1:
         return rows

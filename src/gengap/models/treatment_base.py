@@ -116,12 +116,7 @@ def averages_weights(treatments: Sequence[Treatment]) -> bool:
 def check_compatible(treatments: Sequence[Treatment], of: str = "a model") -> None:
     """Check that no two treatments share a role that a model has only once.
 
-    Args:
-        treatments: The treatments.
-        of: What has them, for the error.
-
-    Raises:
-        ValueError: If two do; it names them.
+    Raises ValueError, which names them and calls the model `of`, if two do.
 
     >>> from gengap.models import L1, L2
     >>> check_compatible([L1(0.1), L2(0.1)])

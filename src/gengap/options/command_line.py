@@ -84,13 +84,7 @@ def number_option(
 ) -> Any:
     """Return an option that takes a number, with errors in plain words.
 
-    Args:
-        help: The help of the option.
-        metavar: What the help calls the value.
-        whole: Whether the number must be an integer.
-        minimum: The smallest number that is allowed.
-        maximum: The largest number that is allowed.
-        percent: Whether the error for a percentage says how to write it.
+    With `percent` the error for a percentage says how to write it as a number.
     """
 
     def check(value: str) -> float:

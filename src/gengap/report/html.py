@@ -121,14 +121,7 @@ def write_report(page: Page, path: Path, lang: str | None = None, *, overwrite: 
 
 
 def write_static(template: str, path: Path, catalog: Catalog, values: Mapping[str, object]) -> Path:
-    """Write a page without scripts to a file in one step, and return its path.
-
-    Args:
-        template: Name of the template.
-        path: The file to write.
-        catalog: The texts of the page's language.
-        values: What the template shows.
-    """
+    """Write a page without scripts to a file in one step, and return its path."""
     page = _environment().get_template(template)
     style = Markup(_text("report.css"))
     shared = {"say": catalog.text, "render": catalog.render, "lang": catalog.code, "style": style}

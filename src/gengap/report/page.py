@@ -145,7 +145,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Everything on the page of one study.
 
     Attributes:
-        summary: Summary of the study.
         plan: The plan as TOML; empty if it is not known.
         rows: A row of the trials' table for each run.
         groups: The runs of each group of charts; ALL has every run if there are several groups.

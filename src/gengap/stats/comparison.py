@@ -43,7 +43,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         a: Name of a run.
         b: Name of the reference run.
-        metric: Name of the metric.
         difference: a minus b, in the metric's units.
         interval: Interval of the difference, widened by the same correction as the p-value: it excludes 0 where
             `adjusted` is below 1 - LEVEL.
@@ -223,13 +222,8 @@ def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
     Group 1 is the best run and all that are not clearly worse. Group 2 is the best of the rest and all of them that
     are not clearly worse than that one; and so on. Clearly worse: the p-value of the paired t-test, corrected for
     the comparisons with that run and for its choice, is below 1 - LEVEL. Others in a group may still differ, and a
-    noisy run may be in an earlier group than a steady run with a lower mean loss.
-
-    Args:
-        losses: Row losses by run, of shape (seeds, rows).
-
-    Raises:
-        UsageError: If the runs can't be compared.
+    noisy run may be in an earlier group than a steady run with a lower mean loss. The row losses by run have the
+    shape (seeds, rows). Raises UsageError if the runs can't be compared.
     """
     means = {run: each.mean(axis=0) for run, each in _checked(losses, "losses").items()}
     order = left = sorted(means, key=lambda run: float(means[run].mean()))
@@ -254,14 +248,9 @@ def choose_within_one_error(losses: ArraysByRun, order: Sequence[str]) -> OneSta
     & Friedman (2009), section 7.10. They use the standard error of the best model's own mean, which is mostly how
     much rows differ in difficulty. Here all runs have the same rows, so the right error is that of the paired
     difference. It is smaller, so it gives up a better run less often. It includes the spread over rows, and over
-    seeds for runs with several seeds. The error of runs with one seed is too small by the spread over seeds.
-
-    Args:
-        losses: Row losses by run, of shape (seeds, rows).
-        order: The runs, the smallest model first.
-
-    Raises:
-        UsageError: If the runs can't be compared, or the order has other runs than the losses.
+    seeds for runs with several seeds. The error of runs with one seed is too small by the spread over seeds. The
+    row losses by run have the shape (seeds, rows); `order` has the same runs, the smallest model first. Raises
+    UsageError if the runs can't be compared or differ.
     """
     losses = _checked(losses, "losses")
     if unmatched := [run for run in losses if run not in order] + [run for run in order if run not in losses]:

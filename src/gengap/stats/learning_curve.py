@@ -53,8 +53,6 @@ class LearningCurveForecast(msgspec.Struct, frozen=True, kw_only=True):
     """A learning curve and its forecasts.
 
     Attributes:
-        sizes: Numbers of training rows.
-        losses: Mean loss at each size.
         exponent: The local exponent c: (low, middle, high).
         forecasts: One for each factor on the rows.
     """

@@ -31,11 +31,6 @@ def telling_features(columns: Iterable[FeatureColumn], y: np.ndarray, by_class: 
     The strength of a number is the area under the ROC curve (the smallest of all classes), or the absolute rank
     correlation. Half of the rows turn a category into the mean target of its rows; the other half measure it.
     Fewer than 30 rows, or ten of a class, order themselves by chance.
-
-    Args:
-        columns: The features.
-        y: Class indices or numbers, (rows,).
-        by_class: Whether the target has classes.
     """
     if y.ndim != 1 or len(y) < FEWEST:
         return []

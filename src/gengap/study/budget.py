@@ -54,15 +54,7 @@ class Cost(NamedTuple):
 
 
 def trial_cost(trial: Trial, plan: Plan, parameters: int, rows: int, validation: int) -> Cost:
-    """Return what a trial is expected to take.
-
-    Args:
-        trial: The trial.
-        plan: Its plan.
-        parameters: Parameters of its model.
-        rows: All training rows.
-        validation: Validation rows.
-    """
+    """Return what a trial is expected to take."""
     recipe, used = trial.recipe(plan.recipe), max(round(trial.share * rows), 1)
     epochs = recipe.max_epochs
     if isinstance(recipe.schedule, (Constant, InverseTime)):  # such a trial may end at any epoch
@@ -74,14 +66,7 @@ def trial_cost(trial: Trial, plan: Plan, parameters: int, rows: int, validation:
 
 
 class Deadline(threading.Event):
-    """An event that is set once another event is, or once it is late and there is something to answer with.
-
-    Args:
-        event: The other event: setting this one sets it.
-        at: When it is late, as `clock` counts.
-        clock: Returns seconds.
-        has_answer: Returns whether there is something to answer with.
-    """
+    """An event that is set once another event is, or once it is late and there is something to answer with."""
 
     def __init__(
         self, event: threading.Event, at: float, clock: Callable[[], float], has_answer: Callable[[], bool]
@@ -99,13 +84,7 @@ class Deadline(threading.Event):
 
 
 class Budget:
-    """The minutes of a study.
-
-    Args:
-        minutes: Minutes of the whole study.
-        started: When it started, as `clock` counts.
-        clock: Returns seconds.
-    """
+    """The minutes of a study. `started` is when it started, as `clock` counts seconds."""
 
     def __init__(self, minutes: float, started: float, clock: Callable[[], float] = time.perf_counter) -> None:
         self.minutes, self._clock = minutes, clock
@@ -151,11 +130,6 @@ class Budget:
     def choose(self, costs: Mapping[tuple[str, int], Cost], share: float, threads: int) -> list[tuple[str, int]]:
         """Return the trials of the first seed that has some which fit into a share of the time left.
 
-        Args:
-            costs: Costs by run and seed.
-            share: Share of the time left.
-            threads: How many small trials are trained at the same time.
-
         Returns:
             Runs and seeds in the order in which they should start, the cheapest first. One is among them if no
             trial was finished before: without any there is no answer.
@@ -184,10 +158,7 @@ class Budget:
     def finalists(self, seconds: Mapping[str, float], folds: int, fixed: float) -> tuple[str, ...]:
         """Return the runs for whose cross-validation there is time, in the same order; none for fewer than two.
 
-        Args:
-            seconds: Seconds of one training by run, the best run first.
-            folds: Number of folds.
-            fixed: Seconds that a fold takes besides.
+        `seconds` are those of one training by run, the best run first, and `fixed` those that a fold takes besides.
         """
         room, chosen = self.left / FOLDS_MARGIN - folds * fixed, []
         for run, each in seconds.items():

@@ -44,8 +44,7 @@ def load_for_clones(
 ) -> tuple[Dataset, ClonedModels, Plan]:
     """Return the rows as a dataset, the models with their baselines, and the trials that apply.
 
-    Raises:
-        UsageError: The rows or the model can't be used.
+    Raises UsageError if they can't be used.
     """
     from gengap.models.cloned_models import ClonedModels
     from gengap.models.total_loss import with_targets

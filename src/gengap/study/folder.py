@@ -290,9 +290,7 @@ class StudyFolder:
     def save_best(self, files: Sequence[tuple[Path, str, float]], card: ModelCard | None) -> Path:
         """Save the recommended model, and return its path. Files of an earlier recommendation are removed.
 
-        Args:
-            files: The files of its models, with their runs and weights.
-            card: What a mean of several models reads and predicts.
+        Each of `files` comes with its run and weight; the `card` is that of a mean of several models.
         """
         for path, run, _ in files:
             if not path.is_file():

@@ -73,8 +73,6 @@ class StudyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A running study.
 
     Attributes:
-        pid: Its process.
-        host: The machine of the process.
         started: When it started, in seconds since 1970.
         plan: The plan as TOML.
         planned: Number of trials and seeds; None for a plan that grows.

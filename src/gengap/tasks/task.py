@@ -78,11 +78,6 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
         >>> from gengap.tasks import BINARY
         >>> BINARY.constant_losses(np.array([0.0, 1.0, 1.0, 1.0]), np.array([1.0, 0.0])).round(4).tolist()
         [0.2877, 1.3863]
-
-        Args:
-            train_y: Target of the training rows.
-            y: Target of the rows.
-            weights: Weights of the training rows.
         """
         targets = train_y.reshape(len(train_y), -1).astype(np.float64)
         means = np.average(targets, axis=0, weights=weights)
@@ -100,11 +95,8 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
     def mix(self, outputs: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
         """Return the outputs (rows, outputs) of a model that predicts the weighted mean of several predictions.
 
-        Numbers are averaged. Of classes the probabilities are averaged, not the logits.
-
-        Args:
-            outputs: Outputs of each model, (rows, outputs).
-            weights: Weight of each model, above 0; their sum may be anything.
+        Numbers are averaged. Of classes the probabilities are averaged, not the logits. Weights are above 0; their
+        sum may be anything.
         """
         shares = np.asarray(weights, np.float64) / np.sum(weights)
         return np.tensordot(shares, np.stack(outputs).astype(np.float64), axes=1)

@@ -43,9 +43,7 @@ class Baseline:
     """A fitted baseline.
 
     Attributes:
-        run: Its run.
         outputs: Maps features (n, columns) to outputs (n, outputs) float64.
-        seconds: Seconds of fitting.
         model: The fitted scikit-learn pipeline, which can be saved; None if there is none.
     """
 
@@ -72,15 +70,9 @@ def fit_baselines(
     as many small trees. Those with the lowest validation loss are the baseline. A thorough fit adds settings that
     learn slowly, CatBoost's trees if it is installed, and extra trees (Geurts, Ernst & Wehenkel 2006, "Extremely
     randomized trees"): they err elsewhere than boosted trees, so the mean of both is often better. Weights of rows
-    and classes apply as for networks. There are no baselines if the training rows have one class only.
-
-    Args:
-        train: Training rows.
-        validation: Validation rows, which choose the settings of the trees.
-        task: The task.
-        seed: Seed of the trees.
-        has_time: Whether further settings of the trees may be fitted, which take about as many seconds.
-        thorough: Whether slowly learning trees, CatBoost's and extra trees are fitted too.
+    and classes apply as for networks. There are no baselines if the training rows have one class only. The
+    `validation` rows choose the settings of the trees. `has_time` tells whether further settings may be fitted that
+    take about as many seconds.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -42,9 +42,7 @@ class Checkpoint:
 
     Attributes:
         arrays: The trainer's own, in its order: weights, optimizer, seeds, the best weights, the rule's state.
-        result: The result so far.
         best_epoch: The best epoch, from 0; None if there is none yet.
-        seconds: How long the trial was trained.
     """
 
     arrays: Sequence[np.ndarray]

@@ -83,15 +83,8 @@ def run_on_cluster(
 ) -> Generator[CompletedTrial]:
     """Train trials on a cluster, as `gengap.train.local.run_trials` does here, and yield each when it is done.
 
-    Args:
-        cluster: Where to train.
-        trials: The trials.
-        rows: The training rows and the validation rows.
-        jobs: The most trials at once; None sends all of them to the cluster.
-        interrupt: Once set, the trials that run are given up.
-
-    Raises:
-        ClusterError: If no worker answers, if one has other versions, or if a trial's workers die again and again.
+    Without `jobs` all trials go to the cluster at once. After an interrupt the trials that run are given up. Raises
+    ClusterError if no worker answers, if one has other versions, or if a trial's workers die again and again.
     """
     if not trials:
         return

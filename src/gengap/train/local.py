@@ -50,9 +50,6 @@ class PendingTrial:
     """One trial and seed to train.
 
     Attributes:
-        run: The trial's name.
-        seed: Its seed.
-        parameters: How many parameters the model has.
         build: Builds the model when its turn comes, maybe on another machine.
         on_progress: As in `TrainConfig`, on this machine.
         checkpoints: As in `TrainConfig`, on this machine.
@@ -116,7 +113,6 @@ class _Group:
     """Trials that one thread trains.
 
     Attributes:
-        trials: The trials.
         begun: Whether a trial has finished a chunk, so that there is something to keep.
         abandoned: Whether nobody waits for the thread any more. It then writes and shows nothing.
     """

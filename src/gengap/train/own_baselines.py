@@ -23,11 +23,8 @@ LEAST_SHARE = 1e-6  # no class has the probability 0
 def fit_own_baselines(train: Rows, validation: Rows, values: RowValues, tokens: set[int]) -> Iterator[Baseline]:
     """Fit both baselines and yield each; its outputs are the values of the validation rows.
 
-    Args:
-        train: Training rows.
-        validation: Validation rows.
-        values: The loss of the user's model.
-        tokens: Numbers of the inputs that hold tokens: the linear model counts them.
+    `values` is the loss of the user's model. The linear model counts the tokens of the inputs with the numbers
+    `tokens`.
     """
     if isinstance(values, TotalValues):
         yield from _of_outputs(train, validation, values, tokens)
@@ -70,10 +67,7 @@ def _shaped(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 def _constants(y: Any, validated: Any, values: RowValues) -> list[np.ndarray] | None:
     """Return answers (1, ...) for all rows: shares of the classes, or the mean and the median of numbers.
 
-    Args:
-        y: Training targets.
-        validated: Validation targets, which may have further classes.
-        values: The loss of the user's model.
+    The validation targets may have further classes.
     """
     if not isinstance(y, np.ndarray):
         return None

@@ -28,11 +28,7 @@ def cpu_multiplies_bfloat16() -> bool:
 def resolve_precision(requested: Precision) -> ProductPrecision:
     """Return "float32" or "bfloat16": what "auto" means on this machine.
 
-    Args:
-        requested: "auto" means bfloat16 where the CPU multiplies it faster and JAX computes on the CPU.
-
-    Raises:
-        UsageError: If there is no such precision, or bfloat16 is requested and Keras does not run on JAX.
+    Raises UsageError if there is no such precision, or bfloat16 is requested and Keras does not run on JAX.
     """
     if requested not in get_args(Precision):
         raise UsageError(f"precision is {requested!r}; expected {one_of(get_args(Precision))}")

@@ -19,12 +19,7 @@ def check_targets(model: keras.Model, name: str, rows: Rows, loss: Any = None) -
     """Raise UsageError if targets have the wrong shape or range for one of Keras' own losses.
 
     Models with several outputs, and losses of the user's, are not checked. Labels of weight 0 may be anything.
-
-    Args:
-        model: A model.
-        name: What errors call the rows, such as "train".
-        rows: The rows.
-        loss: The loss. Default: that of the model, which is compiled.
+    Errors call the rows `name`. The loss is that of the compiled model, unless one is given.
     """
     loss, shape = _keras_loss(getattr(model, "loss", None) if loss is None else loss), output_shape(model, rows)
     if loss is None or not shape or not isinstance(rows.y, np.ndarray):

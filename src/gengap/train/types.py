@@ -34,15 +34,10 @@ class Progress:
     """A report after each chunk of epochs.
 
     Attributes:
-        run: The trial's name.
-        seed: Its seed.
         epoch: How many epochs are done.
-        max_epochs: How many epochs it may take.
         train: The latest training value of the monitored metric.
         validation: The latest validation value.
-        best: The best validation value.
         best_epoch: Its epoch, from 0; None if there is none yet.
-        seconds: How long the trial has been trained.
         history: Returns the curves so far, while the report is handled.
     """
 
@@ -63,11 +58,7 @@ class TrainConfig:
     """How to train one model: settings that all trainers understand.
 
     Attributes:
-        epochs: The most epochs.
-        batch: Rows of a batch.
-        stopping: When to stop early.
         seed: Orders the rows.
-        run: The trial's name.
         precision: Of the operands of large products, "float32" or "bfloat16": see `gengap.train.jax.rounding`.
         randomness: "hashed" (fast, see `gengap.train.jax.fast_ops`) or "keras" (Keras' own random numbers).
         on_progress: Called after each chunk of epochs.

@@ -237,12 +237,7 @@ def _raise(fault: Fault, file: str, hint: str) -> NoReturn:
 def _hint(fault: Fault, block: RowBlock, read: int, on_bad_row: OnBadRow | None, features: Collection[str]) -> str:
     """Return what to do about the first bad row of a block: its column may have many, and be no number.
 
-    Args:
-        fault: The bad row.
-        block: Its block.
-        read: Rows up to the end of the block.
-        on_bad_row: None if rows can't be skipped.
-        features: Columns whose kind can be chosen.
+    `read` counts the rows up to the end of the block, and the kind of `features` can be chosen.
     """
     if fault.formatted:  # to skip such rows would leave out just the large numbers, or the negative ones
         return FORMATTED

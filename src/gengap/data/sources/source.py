@@ -36,8 +36,6 @@ class Source:
     Attributes:
         name: Short name, safe as a folder.
         origin: The path, address or word that was given, without passwords (see `redact_address`).
-        columns: The features, in order.
-        target: The target.
         higgs_layout: Whether these are the 29 columns of HIGGS, with the label as target.
         spec: Which rows and columns are used; the extra columns of it are read but are no features.
         dropped: Columns that are not read.

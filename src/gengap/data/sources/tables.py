@@ -115,14 +115,7 @@ def write_reader(
 def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, command: str) -> int:
     """Write batches with the writer for the file's ending. The file appears when it is complete.
 
-    Args:
-        batches: The rows.
-        schema: Their columns.
-        path: The file to write.
-        command: The command of gengap that writes it, which later may replace it.
-
-    Returns:
-        The number of rows.
+    Returns the number of rows. The `command` of gengap that writes the file may replace it later.
     """
     pending: list[pa.RecordBatch] = []
     waiting = rows = 0

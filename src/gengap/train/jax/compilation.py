@@ -50,16 +50,8 @@ def chunk_program(
 ) -> tuple[Any, list[tuple[str, str]]]:
     """Return the compiled chunk program for a model, and the names of its logged columns.
 
-    Args:
-        model: The model.
-        arguments: Arguments of the shapes that the program will get.
-        config: How the model is trained.
-        capacity: The most epochs of a chunk.
-        monitor: The metric that the stopping rule watches.
-        seeds: Train several seeds at once: all arguments but the rule and the rows have one more axis.
-
-    Raises:
-        UntraceableError: If the model can't be compiled.
+    A chunk has at most `capacity` epochs. With `seeds` it trains several at once: all `arguments` but the rule and
+    the rows have one more axis. Raises UntraceableError if the model can't be compiled.
     """
 
     def compile_chunk() -> tuple[Any, list[tuple[str, str]]]:

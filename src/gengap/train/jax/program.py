@@ -71,14 +71,6 @@ class ChunkResult(NamedTuple):
 class ChunkProgram:
     """The functions that a model's programs are compiled from.
 
-    Args:
-        model: The compiled model, with all its variables built.
-        batch: Rows of a batch.
-        capacity: The most epochs of a chunk.
-        monitor: The metric that the stopping rule watches.
-        row_values: As in `TrainConfig`.
-        averaged: As in `TrainConfig`.
-
     Attributes:
         columns: Names of the logged values in order, (split, metric); known once an epoch is traced.
         batch_values: How many values a batch has; known once an epoch is traced.

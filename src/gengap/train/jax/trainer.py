@@ -76,11 +76,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, config: TrainConfig) 
 class RowOrders:
     """The row orders of the next epochs of a trial.
 
-    Args:
-        rows: How many training rows there are.
-        config: How the trial is trained.
-        done: How many epochs are trained already.
-        capacity: The most epochs of a chunk.
+    `done` epochs are trained already, and a chunk has at most `capacity` epochs.
     """
 
     def __init__(self, rows: int, config: TrainConfig, done: int, capacity: int) -> None:
