@@ -115,7 +115,7 @@ def test_a_program_that_is_called_an_image_is_not_started(tmp_path: Path) -> Non
     with pytest.raises(SourceError, match=r"1\.png: can't be read as an image \(cannot identify"):
         read_image_folder(tmp_path, FORM)
     Image.new("RGB", (4, 6), (9, 8, 7)).save(tmp_path / "cat" / "1.png", format="WEBP")
-    assert len(read_image_folder(tmp_path, FORM).rows) == 3
+    assert len(read_image_folder(tmp_path, FORM)[0]) == 3
 
 
 def test_a_folder_of_images_is_studied(tmp_path: Path) -> None:

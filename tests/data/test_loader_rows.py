@@ -17,9 +17,8 @@ import gengap
 from gengap import Plan, Trial
 from gengap.data import stored_rows
 from gengap.data.arrays import load_given_rows
-from gengap.data.loader_rows import store_batches
 from gengap.data.rows import Rows, list_arrays
-from gengap.data.stored_rows import StoredRows
+from gengap.data.stored_rows import StoredRows, store_batches
 from gengap.errors import DataError, UsageError, WriteError
 from gengap.files.user_cache import cache_folder
 from gengap.models import Dropout

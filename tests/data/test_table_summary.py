@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from gengap.data.dataset import load
-from gengap.data.preparation import on_disk_note
 from gengap.data.sources.csv_text import DECIMAL_COMMA
 from gengap.data.table_summary import TableSummary
 from gengap.text.catalog import Message, catalog, languages
@@ -102,9 +101,8 @@ def tables() -> list[TableSummary]:
         load(base.assign(l1=[f"({i}.5)" if i % 3 else f"{i}.5" for i in range(400)]), target=name)
         for name in ("y", "l1")
     ]
-    on_disk = msgspec.structs.replace(
-        last[0].table, notes=(on_disk_note(9_000_000, 200_000, 200_000), DECIMAL_COMMA)
-    )
+    note = Message("table-on-disk", {"rows": 9_000_000, "sampled": 200_000, "fitted": 200_000})
+    on_disk = msgspec.structs.replace(last[0].table, notes=(note, DECIMAL_COMMA))
     return [*(each.table for each in (*found, *last)), on_disk]
 
 

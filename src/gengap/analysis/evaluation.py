@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 
 import msgspec
@@ -38,12 +37,6 @@ class HoldoutEvaluation(msgspec.Struct, frozen=True, kw_only=True):
     note: Message | None = None
 
 
-def rows_digest(rows: Rows) -> str:
-    """Return a digest of the prepared rows."""
-    parts = (rows.x, rows.y) if rows.weights is None else (rows.x, rows.y, rows.weights)
-    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
-
-
 def evaluate_on_test_rows(
     rows: Rows,
     task: AnyTask,
@@ -76,7 +69,7 @@ def evaluate_on_test_rows(
         if enough
         else (),
         used=time.strftime("%Y-%m-%d"),
-        digest=digest or rows_digest(rows),
+        digest=digest or rows.digest,
     )
 
 

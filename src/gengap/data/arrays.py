@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,19 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from gengap.data.array_groups import ArrayGroups, find_groups
 from gengap.data.dataset import Dataset
 from gengap.data.encoding import Encoding
 from gengap.data.images import ImageForm, check_classes, image_classes, read_image_folder
-from gengap.data.loader_rows import store_batches
 from gengap.data.rows import MAX_STRATA, Rows, aligned, check_finite, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random, split_by_group
-from gengap.data.stored_rows import StoredRows, first_rows
+from gengap.data.stored_rows import StoredRows, first_rows, store_batches
 from gengap.data.table_summary import TableSummary
 from gengap.data.texts import check_no_texts, is_text, vectorise, words_of
-from gengap.data.units import Units
-from gengap.errors import SourceError, UsageError, reason
+from gengap.data.units import Units, group_units
+from gengap.errors import GengapWarning, SourceError, UsageError, reason
 from gengap.files.limits import check_archive, default_table_bytes
 from gengap.options.study_options import DataSpec
 from gengap.tasks import OwnLoss
@@ -31,7 +29,93 @@ from gengap.text.catalog import Message
 
 NPZ_PARTS = {"x": ("x", "X"), "y": ("y",), "sample_weight": ("sample_weight",)}
 NOT_FOR_ARRAYS = ("target", "task", "time", "keep", "weight", "class_weight", "column")
+SHOWN = 3  # groups that a warning names
+SEED = 0  # of the split, and of the order of rows on disk
 EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader, an .npz file with x and y, or a folder of images"
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayGroups:
+    """The group of each row.
+
+    Attributes:
+        rows: Group of each row that is split, or of each training row, (n,).
+        validation: Group of each validation row if these are given, else None.
+    """
+
+    name: str
+    rows: np.ndarray
+    validation: np.ndarray | None = None
+
+    def check(self, rows: int, validation: int | None) -> None:
+        """Raise UsageError unless there is a group for each row.
+
+        Args:
+            rows: Number of rows to split, or of training rows.
+            validation: Number of given validation rows; None without them.
+        """
+        if validation is not None and self.validation is None:
+            raise UsageError(
+                f"{self.name}: validation rows are given, so both parts need groups: groups=(training groups, "
+                f"validation groups), or the arrays {self.name} and {self.name}_validation in an .npz file"
+            )
+        for part, values, count in (("rows", self.rows, rows), ("validation rows", self.validation, validation)):
+            if values is None or count is None:
+                continue
+            if values.shape != (count,):
+                raise UsageError(
+                    f"{self.name}: the shape is {values.shape} for {count:,} {part}; expected ({count},)"
+                )
+            if (missing := np.flatnonzero(values != values)).size:  # NaN
+                raise UsageError(f"{self.name}: row {missing[0]} (from 0) of the {part} has no group")
+
+    def first(self, count: int | None) -> ArrayGroups:
+        """Return the groups of the first `count` rows; of all if it is None."""
+        return ArrayGroups(self.name, self.rows[:count], self.validation)
+
+    def units(self, chosen: np.ndarray | None = None) -> Units:
+        """Return the groups of the `chosen` rows, or those of given validation rows."""
+        if chosen is not None:
+            return group_units(self.rows[chosen], self.name)
+        assert self.validation is not None
+        if len(shared := np.intersect1d(self.rows.astype(str), self.validation.astype(str))):
+            names = ", ".join(shared[:SHOWN].tolist())
+            warnings.warn(
+                f"{self.name}: {len(shared):,} group{'s are' if len(shared) > 1 else ' is'} in both training and "
+                f"validation ({names}): the validation loss is optimistic. Keep each group in one part",
+                GengapWarning,
+                stacklevel=2,
+            )
+        return group_units(self.validation, self.name)
+
+
+def find_groups(groups: Any, name: str | None, path: Path | None) -> ArrayGroups | None:
+    """Return the groups of rows; None without any.
+
+    Args:
+        groups: One array, or a pair of arrays if validation rows are given.
+        name: Name of an array of the .npz file.
+        path: The file.
+
+    Raises:
+        UsageError: Both are given, or a name without a file.
+        SourceError: The file has no array of this name.
+    """
+    if groups is not None and name is not None:
+        raise UsageError("group and groups are both given; leave one out")
+    if groups is not None:
+        pair = isinstance(groups, (tuple, list)) and len(groups) == 2 and all(map(np.ndim, groups))
+        parts = groups if pair else (groups,)
+        return ArrayGroups("groups", *map(np.asarray, parts))
+    if name is None:
+        return None
+    if path is None or path.suffix.lower() != ".npz":
+        raise UsageError(f"group {name!r} names an array of an .npz file; give arrays with groups= in Python")
+    with np.load(path, allow_pickle=False) as archive:
+        if name not in archive.files:
+            raise SourceError(f"{path}: has no array {name!r} of groups; it has {', '.join(archive.files)}")
+        held_out = f"{name}_validation"
+        return ArrayGroups(name, archive[name], archive[held_out] if held_out in archive.files else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +151,6 @@ def load_given_rows(
     images: ImageForm | None = None,
     texts: Any = None,
     groups: Any = None,
-    seed: int = 0,
 ) -> GivenRows:
     """Read rows of any shape and split them.
 
@@ -78,8 +161,7 @@ def load_given_rows(
         spec: `rows`, `train`, `validation`, `test` and `group`; options for tables are refused.
         images: What the model takes; None if the source is no folder of images.
         texts: A layer that makes tokens of the texts in x; see `gengap.data.texts.vectorise`.
-        groups: Groups of the rows; see `gengap.data.array_groups.find_groups`.
-        seed: Seed of the split.
+        groups: Groups of the rows; see `find_groups`.
 
     Raises:
         UsageError: The rows can't be used, or an option is for tables only.
@@ -96,7 +178,7 @@ def load_given_rows(
         if path is not None and images is not None and held_out.is_dir():
             check_classes(path, held_out)
         validation, _ = _read(held_out, images, None)
-    rows, batch = _in_memory_or_stored(source, spec, seed)
+    rows, batch = _in_memory_or_stored(source, spec)
     if not isinstance(rows, StoredRows):  # they were checked while they were stored
         check_finite("the rows", rows)
     known = find_groups(groups, spec.group, path)
@@ -105,7 +187,7 @@ def load_given_rows(
     known = known and known.first(spec.rows)
     given = GivenRows(name, origin, rows, rows, Message("rows-split-given"), batch, classes)
     if validation is None:
-        return _with_tokens(_split(given, spec, known, seed), texts)
+        return _with_tokens(_split(given, spec, known), texts)
     if spec.test:
         raise UsageError("test: validation rows are given, so nothing is split. Leave out either of them")
     held_out, _ = to_rows("validation", validation, texts=True)
@@ -116,7 +198,7 @@ def load_given_rows(
     return _with_tokens(replace(given, validation=held_out, units=known and known.units()), texts)
 
 
-def _in_memory_or_stored(source: Any, spec: DataSpec, seed: int) -> tuple[Rows, int | None]:
+def _in_memory_or_stored(source: Any, spec: DataSpec) -> tuple[Rows, int | None]:
     """Return rows, and the size of a loader's batches. Rows of a large loader are kept on disk."""
     most = default_table_bytes() if spec.memory is None else spec.memory * 2**30
     rows, batch = to_rows(
@@ -125,15 +207,14 @@ def _in_memory_or_stored(source: Any, spec: DataSpec, seed: int) -> tuple[Rows, 
         texts=True,
         most=spec.rows,
         most_bytes=most,
-        store=lambda batches: store_batches("the rows", batches, seed),
+        store=lambda batches: store_batches("the rows", batches, SEED),
     )
     if spec.memory is not None and batch is None:
         raise UsageError("memory: for tables and loaders only, and these rows are in memory. Leave it out")
     return rows, batch
 
 
-def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None, seed: int) -> GivenRows:
-    """Split the training rows into training, validation and test."""
+def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None) -> GivenRows:
     rows = given.train
     sizes = SplitSizes.of(spec, len(rows))
     if isinstance(rows, StoredRows):
@@ -142,16 +223,16 @@ def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None, seed: i
                 f"{groups.name}: rows that are kept on disk can't be split by groups. Give validation rows, raise "
                 "--memory (memory=), or use fewer rows"
             )
-        return _split_stored(given, rows, sizes, seed)
+        return _split_stored(given, rows, sizes)
     labels = _labels(rows)
     if groups is None:
-        parts = split_at_random(labels, len(rows), sizes, seed, given.origin)
-        split = Message("table-split-random" if labels is None else "table-split-stratified", {"seed": seed})
+        parts = split_at_random(labels, len(rows), sizes, SEED, given.origin)
+        split = Message("table-split-random" if labels is None else "table-split-stratified", {"seed": SEED})
     else:
         groups.check(len(rows), None)
         classes = np.arange(len(rows)) if labels is None else labels
-        parts = split_by_group(groups.rows, classes, sizes, seed, given.origin)
-        split = Message("table-split-group", {"column": groups.name, "seed": seed})
+        parts = split_by_group(groups.rows, classes, sizes, SEED, given.origin)
+        split = Message("table-split-group", {"column": groups.name, "seed": SEED})
     parts = [np.sort(part) for part in parts]
     train, validation = (rows.map(lambda array, part=part: array[part]) for part in parts[:2])
     found = replace(given, train=train, validation=validation, split=split, units=groups and groups.units(parts[1]))
@@ -161,12 +242,12 @@ def _split(given: GivenRows, spec: DataSpec, groups: ArrayGroups | None, seed: i
     return replace(found, test=test, test_units=groups and groups.units(parts[2]))
 
 
-def _split_stored(given: GivenRows, rows: StoredRows, sizes: SplitSizes, seed: int) -> GivenRows:
+def _split_stored(given: GivenRows, rows: StoredRows, sizes: SplitSizes) -> GivenRows:
     """Split rows that are on disk in random order: the last ones validate and test."""
     kept = sizes.train_rows(len(rows), given.origin)
     train, validation = rows.first(kept), rows.read([kept], [sizes.validation])
     test = rows.read([kept + sizes.validation], [sizes.test]) if sizes.test else None
-    split = Message("table-split-random", {"seed": seed})
+    split = Message("table-split-random", {"seed": SEED})
     return replace(given, train=train, validation=validation, test=test, split=split)
 
 
@@ -183,13 +264,15 @@ def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
 
 def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
     """Return the rows as a dataset, whose features are not prepared."""
+    stored = isinstance(rows.train, StoredRows)
+    notes = (Message("rows-on-disk", {"rows": len(rows.train)}),) if stored else ()
     return Dataset(
         name=rows.name,
         origin=rows.origin,
         columns=(),
         target="y",
         task=task,
-        train=rows.train if isinstance(rows.train, StoredRows) else rows.train.map(aligned),
+        train=rows.train if stored else rows.train.map(aligned),
         validation=rows.validation,
         test=rows.test,
         preparation="raw",
@@ -198,22 +281,9 @@ def dataset_of(rows: GivenRows, task: OwnLoss) -> Dataset:
         encoding=Encoding(()),
         validation_units=rows.units,
         test_units=rows.test_units,
-        test_digest=_digest(rows.test),
-        table=TableSummary(split=rows.split, columns=(), repeated={}, notes=_notes(rows.train)),
+        test_digest="" if rows.test is None else rows.test.digest,
+        table=TableSummary(split=rows.split, columns=(), repeated={}, notes=notes),
     )
-
-
-def _notes(train: Rows) -> tuple[Message, ...]:
-    if not isinstance(train, StoredRows):
-        return ()
-    return (Message("rows-on-disk", {"rows": len(train)}),)
-
-
-def _digest(rows: Rows | None) -> str:
-    """Return a hash of the test rows; "" without any."""
-    arrays = [] if rows is None else list_arrays([rows.x, rows.y, rows.weights])
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
-    return digest.hexdigest()[:16] if arrays else ""
 
 
 def _read(path: Path, images: ImageForm | None, most: int | None) -> tuple[Any, Any]:

@@ -286,7 +286,6 @@ def apply_override(
 
 
 def _written(name: str, column: pd.Series) -> str | None:
-    """Return how the column writes dates."""
     try:
         return read_dates(column)[1]
     except ValueError:

@@ -16,7 +16,7 @@ import numpy as np
 from gengap.data.column_kinds import find_formats
 from gengap.data.encoding import Date, Encoding
 from gengap.data.preparation import PreparedTable, find_encoding, prepare, prepare_large_table
-from gengap.data.rows import Rows, list_arrays
+from gengap.data.rows import Rows
 from gengap.data.sources.source import Source, open_source
 from gengap.data.split import (
     Split,
@@ -110,7 +110,7 @@ class Dataset:
             if isinstance(rows, StoredRows):
                 digest.update(f"{rows.path.name} {len(rows)}".encode())
                 continue
-            for part in list_arrays((rows.x, rows.y, rows.weights)):
+            for part in rows.arrays:
                 digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()[:16]
 

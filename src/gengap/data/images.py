@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,15 +31,10 @@ class ImageForm(NamedTuple):
     one_hot: bool = False
 
 
-class ImageRows(NamedTuple):
-    """Images as rows: those to train on or to split, and validation images if they have a folder of their own."""
+def read_image_folder(folder: Path, form: ImageForm, most: int | None = None) -> tuple[Rows, Rows | None]:
+    """Return the images of a folder in random order, and its validation images if they have a folder of their own.
 
-    rows: Rows
-    validation: Rows | None
-
-
-def read_image_folder(folder: Path, form: ImageForm, most: int | None = None) -> ImageRows:
-    """Read a folder of images in random order. Labels are the positions of the classes' names in order.
+    Labels are the positions of the classes' names in order.
 
     Images are resized to the shape that the model takes; values are 0 to 255. At most `most` images train or are
     split. Raises SourceError if the folder has no such images or one can't be read, and UsageError if the model
@@ -55,10 +50,10 @@ def read_image_folder(folder: Path, form: ImageForm, most: int | None = None) ->
     training, held_out = _parts(folder)
     files = _files(training)
     if held_out is None:
-        return ImageRows(_read(files, size, one_hot, most), None)
+        return _read(files, size, one_hot, most), None
     others = _files(held_out)
     _check_equal(training, files, held_out, others)  # before the images are read, which takes long
-    return ImageRows(_read(files, size, one_hot, most), _read(others, size, one_hot, None))
+    return _read(files, size, one_hot, most), _read(others, size, one_hot, None)
 
 
 def image_classes(folder: Path) -> tuple[str, ...]:
@@ -134,18 +129,14 @@ def _image(file: Path, size: tuple[int, ...]) -> np.ndarray:
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # the image would fill the memory
         try:
             with Image.open(file, formats=FORMATS) as image:
-                plain = Image.fromarray(_highest_byte(image)) if image.mode in GRAY_16 else image
-                resized = plain.convert(COLORS[channels]).resize((width, height), Image.Resampling.BILINEAR)
+                if image.mode in GRAY_16:  # Pillow would limit their values to 255
+                    image = Image.fromarray((np.asarray(image, np.int64) >> 8).astype(np.uint8))
+                resized = image.convert(COLORS[channels]).resize((width, height), Image.Resampling.BILINEAR)
         except Exception as fault:  # on damaged files Pillow raises all kinds of errors
             raise SourceError(
                 f"{file}: can't be read as an image ({reason(fault)}). Remove or replace it"
             ) from None
     return np.asarray(resized, np.float32).reshape(size)
-
-
-def _highest_byte(image: Any) -> np.ndarray:
-    """Return the values 0 to 255 of an image of 16-bit grey values; Pillow would limit them to 255."""
-    return (np.asarray(image, np.int64) >> 8).astype(np.uint8)
 
 
 def thumbnail(image: np.ndarray) -> str:

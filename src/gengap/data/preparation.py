@@ -160,6 +160,8 @@ def prepare_large_table(
     )
     assert validation is not None
     repeated = zip(("validation", "test"), statistics.repeated.tolist(), strict=True)
+    values = {"rows": len(stored), "sampled": len(sample), "fitted": stored.sample_rows}
+    on_disk = Message("table-on-disk", values)  # columns were found from `sampled` rows, baselines from `fitted`
     return PreparedTable(
         encoding,
         found.dropped,
@@ -170,7 +172,7 @@ def prepare_large_table(
         test,
         dict(zip(source.columns, read.missing.tolist(), strict=True)),
         {part: count for part, count in repeated if count},
-        (on_disk_note(len(stored), len(sample), stored.sample_rows), *found.notes),
+        (on_disk, *found.notes),
         test_keys=others[1].keys(np.arange(len(others[1])), others[1].names),
     )
 
@@ -190,17 +192,6 @@ def _find_columns(stretch: RawTable, sample: RawTable, others: Sequence[RawTable
         )
     found = find_encoding(sample, columns, DataSpec.of(spec, keep=source.columns), source.origin, formats)
     return found._replace(dropped=found.dropped | dict.fromkeys(numberings, "identifier"))
-
-
-def on_disk_note(rows: int, sampled: int, fitted: int) -> Message:
-    """Return the note on a table whose training rows are on disk.
-
-    Args:
-        rows: Number of training rows.
-        sampled: Number of rows that the kinds of columns were found from.
-        fitted: Number of rows that baselines are fitted to.
-    """
-    return Message("table-on-disk", {"rows": rows, "sampled": sampled, "fitted": fitted})
 
 
 class _TablePass:

@@ -6,6 +6,7 @@ framework is imported here: the caller who has one of its objects has imported i
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,6 +58,17 @@ class Rows:
     def map(self, function: Callable[[Any], Any]) -> Rows:
         """Return the rows with `function` applied to every array."""
         return Rows(*(map_arrays(function, value) for value in (self.x, self.y, self.weights, self.class_factors)))
+
+    @property
+    def arrays(self) -> list[Any]:
+        """The arrays of features, targets and weights."""
+        return list_arrays([self.x, self.y, self.weights])
+
+    @property
+    def digest(self) -> str:
+        """A hash of all values."""
+        parts = (np.ascontiguousarray(array).tobytes() for array in self.arrays)
+        return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
     @property
     def trained_weights(self) -> Any:
@@ -202,7 +214,7 @@ def to_rows(
     batches, found, read = _read_batches(name, data, floats, texts, most), [], 0
     for batch in batches:
         found.append(batch)
-        read += sum(part.nbytes for part in _flat(batch))
+        read += sum(part.nbytes for part in batch.arrays)
         if read > most_bytes and store is not None:
             return store(chain(found, batches)), len(found[0])
         if read > most_bytes:
@@ -224,7 +236,7 @@ def _read_batches(name: str, data: Any, floats: str, texts: bool, most: int | No
     left, read = most, 0
     for number, batch in enumerate(_batches(name, data)):
         rows = _first(_rows(f"{name}, batch {number}", batch, floats, texts), left)
-        read += sum(part.nbytes for part in _flat(rows))
+        read += sum(part.nbytes for part in rows.arrays)
         if most is None and _may_be_endless(data, number + 1, read):
             raise UsageError(
                 f"{name} gave {number + 1:,} batches, {read / 2**30:.2g} GB, and does not say how many there are: "
@@ -260,7 +272,6 @@ def _comes_from(data: Any, package: str) -> bool:
 
 
 def _batches(name: str, data: Any) -> Iterator[Any]:
-    """Yield the batches of one pass."""
     if _comes_from(data, "tensorflow") and hasattr(data, "as_numpy_iterator"):
         if int(data.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
             raise UsageError(f"{name} {ENDLESS}")
@@ -328,15 +339,11 @@ def _array(place: str, value: Any, floats: str, texts: bool = False) -> np.ndarr
     return array.astype(floats, copy=False) if array.dtype.kind == "f" else array
 
 
-def _flat(rows: Rows) -> list[np.ndarray]:
-    return [part for value in (rows.x, rows.y, rows.weights) for part in list_arrays(value)]
-
-
 def _join_batches(name: str, batches: list[Rows]) -> Rows:
     shapes = row_shapes(batches[0])
     for number, batch in enumerate(batches):
         check_shapes(f"{name}, batch {number}", batch, shapes)
-    joined = iter([_joined(same) for same in zip(*map(_flat, batches), strict=True)])
+    joined = iter([_joined(same) for same in zip(*(batch.arrays for batch in batches), strict=True)])
     return batches[0].map(lambda _: next(joined))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from gengap.analysis.evaluation import evaluate_on_test_rows, rows_digest
+from gengap.analysis.evaluation import evaluate_on_test_rows
 from gengap.analysis.summary import PLAN_FILE, StudySummary, TrialSummary
 from gengap.data.dataset import Dataset
 from gengap.data.stored_rows import sample_in_memory
@@ -89,7 +89,7 @@ class Study:
         Args:
             group: Group of runs, such as "sizes". Default: the first group.
             ax: Axes to draw on. Default: the axes of a new figure.
-            **options: As for `gengap.report.plots.plot_curves`.
+            **options: As for `gengap.report.plots.curves`.
 
         Returns:
             The axes.
@@ -110,7 +110,6 @@ class Study:
         return f"<Study of {self.summary.source}, plan {self.plan.name}: {count}>"
 
     def _repr_html_(self) -> str:
-        """Return what Jupyter shows."""
         from gengap.report.study_report import study_html
 
         return study_html(self.summary, self.histories)
@@ -163,7 +162,7 @@ def with_test_rows(
     rows = dataset.test
     if rows is None or recommended is None or best is None:
         return study
-    digest = dataset.test_digest or rows_digest(rows)
+    digest = dataset.test_digest or rows.digest
     if (evaluation := folder.evaluation(digest)) is None:
         run, seed, found = recommended.run, recommended.seed, dataset.test_units
         predicted = predict(best)
@@ -211,7 +210,6 @@ def _write_logs(study: Study, logs: Path) -> None:
 
 
 def _write_figures(study: Study, folder: Path) -> None:
-    """Write the figures as PNG files and as TensorBoard images."""
     from gengap.report import conclusion_plots, plots, tensorboard
 
     figures = folder / "figures"

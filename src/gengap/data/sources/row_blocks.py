@@ -229,7 +229,6 @@ def accept_rows(
 
 
 def _raise(fault: Fault, file: str, hint: str) -> NoReturn:
-    """Raise the error of a bad row."""
     kind = FormattedNumberError if fault.formatted else BadRowError
     raise kind(file, fault.row, fault.column, fault.problem, hint)
 

@@ -302,7 +302,6 @@ def _side_by_side(
 
 
 def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -> tuple[str, str, Reader]:
-    """Return the name, origin and reader of a source."""
     if isinstance(source, tuple):
         if len(source) != 2:
             raise UsageError(f"source is a tuple of {len(source)}, expected (X, y).")
