@@ -15,8 +15,7 @@ from sklearn.preprocessing import QuantileTransformer
 
 from gengap import models, predict, study
 from gengap.data.rows import Rows
-from gengap.models.layers import QuantileFeatures, adapt_to_rows
-from gengap.models.normal_scores import normal_scores
+from gengap.models.layers import QuantileFeatures, adapt_to_rows, normal_scores
 from gengap.models.predictor import load_predictor
 from gengap.models.saved_model import load_saved
 from gengap.plan import Plan, Recipe, Trial

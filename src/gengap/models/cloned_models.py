@@ -20,7 +20,7 @@ from gengap.models.own_compile import treated_loss, treated_optimizer, why_not_c
 from gengap.models.row_losses import RowAccuracy, RowLossMetric
 from gengap.models.total_loss import TotalValues, compile_total, values_of, with_targets
 from gengap.models.treated_clone import treat_layers
-from gengap.models.user_model import AnyTrial, ModelInfo, model_digest, seeded
+from gengap.models.user_model import AnyTrial, ModelInfo, UserModels, model_digest, seeded
 from gengap.models.widths import WidthPlan
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ClonedModels:
         self._known: dict[Any, ModelInfo] = {}
         self._looking = threading.Lock()
         self.first = model = self.base_of(0)
-        self.guessed = not _has_loss(model)
+        self.guessed = not model.compiled or model.loss is None
         self.sample = with_targets(model, "train", self.sample)
         self.row_values = values_of(model, self.sample.y)
         sample = self.sample.shaped_like(model.outputs[0].shape)
@@ -163,8 +163,7 @@ class ClonedModels:
         return copied.model
 
 
-def _has_loss(model: Any) -> bool:
-    return bool(model.compiled) and model.loss is not None
+TrialModels = ClonedModels | UserModels  # the models of a study that are the user's
 
 
 def _has_learnt(model: Any) -> bool:

@@ -140,17 +140,13 @@ def repetitions(model: keras.Model) -> list[Repetition]:
 def _repeated(parts: Sequence[Segment], at: int, size: int) -> tuple[int, int, int]:
     """Return how many segments a repetition of blocks covers, how many blocks, and minus `size`: short ones win."""
     first, times = parts[at : at + size], 1
-    if not any(_has_weights(segment) for segment in first):
+    if not any(getattr(operation, "weights", ()) for segment in first for operation in segment.operations):
         return 0, 1, size
     while [s.signature for s in parts[at + times * size : at + (times + 1) * size]] == [s.signature for s in first]:
         if parts[at + (times + 1) * size - 1].shape != first[-1].shape:
             break
         times += 1
     return (times * size if times > 1 else 0), times, -size
-
-
-def _has_weights(segment: Segment) -> bool:
-    return any(getattr(operation, "weights", ()) for operation in segment.operations)
 
 
 def subgraph(block: Sequence[Segment]) -> keras.Model:

@@ -11,26 +11,48 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.special import betaincinv, ndtr, ndtri
 
 from gengap.data.rows import Rows
 from gengap.data.stored_rows import sample_in_memory
 from gengap.models.backend import keras
-from gengap.models.normal_scores import normal_scores
 
 SHARES = 4096
 MOST_ROWS = 200_000  # that knots are computed from; of more, evenly spaced ones
 registered = keras.saving.register_keras_serializable("gengap")
 
 
+class PlainLayer(keras.layers.Layer):
+    """A layer that a saved model computes with Keras' own ones.
+
+    Outputs have the shape of the inputs, unless a kind of layer says otherwise.
+    """
+
+    saved: tuple[str, ...] = ()  # the arguments that Keras saves
+
+    def plain(self, inputs: Any) -> Any:
+        """Compute the inference with Keras' own layers and operations."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the outputs."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what Keras saves of the layer."""
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.saved}}
+
+
 @registered
-class MixupLayer(keras.layers.Layer):
+class MixupLayer(PlainLayer):
     """While training, mixes each row (n, ...) with the next one of its batch; see `treatments.Mixup`.
 
     Batches come in random order, so the next row is any row. The share of the row itself is drawn for each batch
     from Beta(alpha, alpha), the greater part of the two: a mixture of a and b is also one of b and a. It is one of
     SHARES equally likely quantiles, because the usual sampler (by rejection) takes a second to compile.
     """
+
+    saved = ("alpha", "seed")
 
     def __init__(self, alpha: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -67,17 +89,9 @@ class MixupLayer(keras.layers.Layer):
         share = keras.ops.cast(self._share(), rows.dtype)
         return share * rows + (1 - share) * keras.ops.roll(rows, -1, axis=0)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the inputs."""
-        return input_shape
-
     def plain(self, inputs: Any) -> Any:
         """Return the inputs: rows are mixed in training only."""
         return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what Keras saves of the layer."""
-        return {**super().get_config(), "alpha": self.alpha, "seed": self.seed}
 
 
 def plain_name(layer: keras.layers.Layer) -> str:
@@ -86,11 +100,13 @@ def plain_name(layer: keras.layers.Layer) -> str:
 
 
 @registered
-class PeriodicFeatures(keras.layers.Layer):
+class PeriodicFeatures(PlainLayer):
     """(n, features) to (n, features, 2 frequencies): sines and cosines; see `treatments.Periodic`.
 
     The learnt weights (features, frequencies) count periods per unit of a feature.
     """
+
+    saved = ("frequencies", "sigma", "seed")
 
     def __init__(self, frequencies: int, sigma: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -117,19 +133,16 @@ class PeriodicFeatures(keras.layers.Layer):
         angles.set_weights([2 * math.pi * keras.ops.convert_to_numpy(self.weight)])
         return waves
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what Keras saves of the layer."""
-        config = {"frequencies": self.frequencies, "sigma": self.sigma, "seed": self.seed}
-        return {**super().get_config(), **config}
-
 
 @registered
-class QuantileFeatures(keras.layers.Layer):
+class QuantileFeatures(PlainLayer):
     """(n, features) to normal scores (n, features), piecewise linear; see `treatments.QuantileNormal`.
 
     The knots (features, knots) and the scores there are no trainable weights: `adapt` computes them from rows.
     Before it, the layer returns its inputs, limited to -4 to 4.
     """
+
+    saved = ("knots",)
 
     def __init__(self, knots: int, **options: Any) -> None:
         super().__init__(**options)
@@ -156,10 +169,6 @@ class QuantileFeatures(keras.layers.Layer):
         rises = keras.ops.clip(shares, 0.0, 1.0) * (scores[:, 1:] - scores[:, :-1])
         return scores[:, 0] + keras.ops.sum(rises, axis=-1)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the inputs."""
-        return input_shape
-
     def plain(self, inputs: Any) -> Any:
         """Compute it with Keras' own layers: differences from the places, shares up to 1, and their sum."""
         places, scores = (keras.ops.convert_to_numpy(each) for each in (self.places, self.scores))
@@ -174,9 +183,39 @@ class QuantileFeatures(keras.layers.Layer):
         total.set_weights([np.diff(scores), scores[:, 0]])
         return outputs
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what Keras saves of the layer."""
-        return {**super().get_config(), "knots": self.knots}
+
+def normal_scores(values: np.ndarray, knots: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return places in a column's values and the normal scores there.
+
+    A value's score is the normal quantile of the share of values below it; equal values share the middle of their
+    ranks. Scores have mean 0 and standard deviation 1 on the values. A column of two values keeps its shape.
+
+    Args:
+        values: The column (n,).
+        knots: How many places; if there are fewer distinct values, the last one is repeated.
+
+    Returns:
+        The places in ascending order and their scores, both (knots,) float32.
+
+    >>> places, scores = normal_scores(np.array([0.0, 1.0, 10.0, 100.0]), 4)
+    >>> places.tolist(), [round(float(score), 2) for score in scores]
+    ([0.0, 1.0, 10.0, 100.0], [-1.36, -0.38, 0.38, 1.36])
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) == 1:
+        return np.full(knots, distinct[0], np.float32), np.zeros(knots, np.float32)
+    ranks = (np.cumsum(counts) - counts / 2) / len(values)
+    scores, chosen = ndtri(ranks), np.arange(len(distinct))
+    if len(distinct) > knots:  # half of the knots at equal shares of the values, half at scores, from both ends
+        shares = np.linspace(ranks[0], ranks[-1], knots // 2)
+        spaced = ndtr(np.linspace(scores[-1], scores[0], knots - knots // 2))
+        middles = (ranks[1:] + ranks[:-1]) / 2
+        chosen = np.unique(np.searchsorted(middles, np.concatenate([shares, spaced])))
+    between = np.interp(distinct, distinct[chosen], scores[chosen])
+    mean = np.average(between, weights=counts)
+    deviation = np.average((between - mean) ** 2, weights=counts) ** 0.5
+    chosen = np.append(chosen, np.full(knots - len(chosen), chosen[-1]))
+    return distinct[chosen].astype(np.float32), ((scores[chosen] - mean) / deviation).astype(np.float32)
 
 
 def adapt_to_rows(model: keras.Model, train: Rows) -> None:
@@ -188,11 +227,13 @@ def adapt_to_rows(model: keras.Model, train: Rows) -> None:
 
 
 @registered
-class MemberFactors(keras.layers.Layer):
+class MemberFactors(PlainLayer):
     """(n, width) or (n, members, width) to (n, members, width), times a factor (members, width), plus a bias.
 
     See `treatments.Ensemble`. Factors start at 1, or with `random` at random signs.
     """
+
+    saved = ("members", "random", "use_bias", "seed")
 
     def __init__(
         self,
@@ -230,18 +271,15 @@ class MemberFactors(keras.layers.Layer):
         layer.set_weights(self.get_weights())
         return outputs
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what Keras saves of the layer."""
-        config = {"members": self.members, "random": self.random, "use_bias": self.use_bias, "seed": self.seed}
-        return {**super().get_config(), **config}
-
 
 @registered
-class MemberMean(keras.layers.Layer):
+class MemberMean(PlainLayer):
     """Members' outputs (n, members, outputs) to what they say together (n, outputs); while training, left apart.
 
     `of` is the task's name: probabilities are averaged as probabilities, numbers as numbers.
     """
+
+    saved = ("of",)
 
     def __init__(self, of: str, **options: Any) -> None:
         super().__init__(**options)
@@ -259,10 +297,6 @@ class MemberMean(keras.layers.Layer):
         """Keras' own operations."""
         together = {"binary": mean_logit, "multiclass": mean_logits, "regression": partial(keras.ops.mean, axis=1)}
         return together[self.of](inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what Keras saves of the layer."""
-        return {**super().get_config(), "of": self.of}
 
 
 @registered

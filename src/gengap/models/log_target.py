@@ -12,15 +12,17 @@ from typing import Any
 import msgspec
 
 from gengap.models.backend import keras
+from gengap.models.layers import PlainLayer, registered
 from gengap.tasks import LogScale
 
 BELOW, ABOVE = 1.0, 0.5  # how far beyond the training rows' logarithms predictions may go, in standard deviations
-registered = keras.saving.register_keras_serializable("gengap")
 
 
 @registered
-class LogLink(keras.layers.Layer):
+class LogLink(PlainLayer):
     """Standardised logarithms (n, ...) to standardised numbers: those of a target with `mean` and `scale`."""
+
+    saved = ("mean", "scale")
 
     def __init__(self, mean: float, scale: float, logs: LogScale | dict[str, float], **options: Any) -> None:
         super().__init__(**options)
@@ -33,18 +35,13 @@ class LogLink(keras.layers.Layer):
         limited = keras.ops.clip(inputs, logs.lowest - BELOW, logs.highest + ABOVE)
         return (keras.ops.exp(logs.mean + logs.scale * limited) - self.mean) / self.scale
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the inputs."""
-        return input_shape
-
     def plain(self, inputs: Any) -> Any:
         """Compute it with Keras' own operations."""
         return self.call(inputs)
 
     def get_config(self) -> dict[str, Any]:
         """Return what Keras saves of the layer."""
-        logs = msgspec.structs.asdict(self.logs)
-        return {**super().get_config(), "mean": self.mean, "scale": self.scale, "logs": logs}
+        return {**super().get_config(), "logs": msgspec.structs.asdict(self.logs)}
 
 
 @registered

@@ -182,24 +182,8 @@ def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: 
     logged loss. A model of a number (a `task` that is a Regression) gives it in the target's own units, and so does
     its loss.
     """
-    from gengap.models.layers import (
-        MemberFactors,
-        MemberMean,
-        MixupLayer,
-        PeriodicFeatures,
-        QuantileFeatures,
-        TreatedSequential,
-    )
-    from gengap.models.log_target import LogLink
+    from gengap.models.layers import MixupLayer, PlainLayer, TreatedSequential
 
-    replaced = (
-        LogLink,
-        MixupLayer,
-        PeriodicFeatures,
-        QuantileFeatures,
-        MemberFactors,
-        MemberMean,
-    )
     # Not `Normalization`: that divides by at least 1e-7, and columns in small units have less spread.
     centre = backend.keras.layers.Rescaling(1.0, offset=(-mean).tolist(), name="centre")
     spread = backend.keras.layers.Rescaling((1 / scale.astype(np.float64)).tolist(), name="spread")
@@ -212,10 +196,10 @@ def export_model(model: keras.Model, mean: np.ndarray, scale: np.ndarray, task: 
     stack = [centre, spread, *(layer for layer in layers if not isinstance(layer, MixupLayer))]
     if isinstance(task, Regression):
         stack.append(backend.keras.layers.Rescaling(task.scale, offset=task.mean, name=UNITS_LAYER))
-    if any(isinstance(layer, replaced) for layer in stack):
+    if any(isinstance(layer, PlainLayer) for layer in stack):
         x = start
         for layer in stack:
-            x = layer.plain(x) if isinstance(layer, replaced) else layer(x)
+            x = layer.plain(x) if isinstance(layer, PlainLayer) else layer(x)
         whole = backend.keras.Model(start, x)
     else:
         whole = backend.keras.Sequential([start, *stack])

@@ -150,10 +150,10 @@ def compile_total(
     """Return a model with several outputs, compiled with its losses and with the total loss of rows as a metric."""
     total: Any = TotalModel(model.input, model.output, name=model.name)
     total.row_weights = values.weights
-    metrics = [
-        [RowLossMetric(part.loss, ROW_LOSS.format(number)), *_accuracies(values, part, number)]
-        for number, part in enumerate(values.parts)
-    ]
+    metrics: list[list[keras.metrics.Metric]] = []
+    for number, part in enumerate(values.parts):
+        accuracy = [RowAccuracy(part.loss, ACCURACY.format(number))] if values.kind else []
+        metrics.append([RowLossMetric(part.loss, ROW_LOSS.format(number)), *accuracy])
 
     def packed(each: Sequence[Any]) -> Any:
         return dict(zip(_names(model), each, strict=True)) if isinstance(model.output, Mapping) else list(each)
@@ -166,7 +166,3 @@ def compile_total(
         **options,
     )
     return total
-
-
-def _accuracies(values: TotalValues, part: RowValues, number: int) -> list[keras.metrics.Metric]:
-    return [RowAccuracy(part.loss, ACCURACY.format(number))] if values.kind else []

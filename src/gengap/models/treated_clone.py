@@ -20,7 +20,9 @@ SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention)
 TRAINING_ONLY = (
     *(keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D),
-    *(keras.layers.SpatialDropout3D, keras.layers.GaussianNoise, MixupLayer),
+    *(keras.layers.SpatialDropout3D, keras.layers.GaussianNoise, MixupLayer, keras.layers.RandomFlip),
+    *(keras.layers.RandomTranslation, keras.layers.RandomRotation, keras.layers.RandomZoom),
+    keras.layers.RandomContrast,
 )
 
 
@@ -122,21 +124,13 @@ def for_inference(model: keras.Model) -> Clone:
     """Clone a treated model without the layers that act in training only, with its weights."""
     from gengap.models.input_layers import InputChange
 
-    kinds = (*TRAINING_ONLY, InputChange, *_augmenting_layers())
+    kinds = (*TRAINING_ONLY, InputChange)
     removed = frozenset(key for key, layer in Graph(model).order.items() if isinstance(layer, kinds))
     plain = keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
-    copied = clone(model, Edits(removed=removed, kind=plain if _is_of_gengap(model) else None))
+    of_gengap = type(model).__name__ in ("MixedSequential", "MixedModel", "TotalModel")
+    copied = clone(model, Edits(removed=removed, kind=plain if of_gengap else None))
     copied.take_weights()
     return copied
-
-
-def _is_of_gengap(model: keras.Model) -> bool:
-    return type(model).__name__ in ("MixedSequential", "MixedModel", "TotalModel")
-
-
-def _augmenting_layers() -> tuple[Any, ...]:
-    names = ("RandomFlip", "RandomTranslation", "RandomRotation", "RandomZoom", "RandomContrast")
-    return tuple(getattr(keras.layers, name) for name in names)
 
 
 def _names(found: Sequence[Any], why: str) -> list[str]:

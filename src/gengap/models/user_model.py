@@ -179,38 +179,6 @@ class AnyTrial(Protocol):
     def treatments(self) -> tuple[Any, ...]: ...  # noqa: D102
 
 
-class TrialModels(Protocol):
-    """The models of a study that are the user's.
-
-    Attributes:
-        row_values: As in `TrainConfig`.
-        baselines: Baselines for the rows of clones.
-        clones: Whether they are clones of one model.
-    """
-
-    row_values: Any
-    baselines: tuple[Any, ...]
-    clones: bool
-
-    @property
-    def name(self) -> str:
-        """The name of the model, or of the function that builds models."""
-        ...
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """The trials or treatments that don't apply."""
-        ...
-
-    def build_trial(self, trial: AnyTrial, rate: Rate, seed: int) -> keras.Model:
-        """Compile a trial's model."""
-        ...
-
-    def known_trial(self, trial: AnyTrial) -> ModelInfo:
-        """Return the properties of a trial's model."""
-        ...
-
-
 @dataclass(frozen=True)
 class ModelInfo:
     """The model of one size: how many `parameters` it has, and a `digest` of its configuration and code."""

@@ -29,8 +29,7 @@ from gengap.text.numbers import fixed, minutes
 if TYPE_CHECKING:
     from gengap.data.dataset import Dataset
     from gengap.data.table_summary import TableSummary
-    from gengap.models.cloned_models import ClonedModels
-    from gengap.models.user_model import TrialModels
+    from gengap.models.cloned_models import ClonedModels, TrialModels
     from gengap.plan import Growth, Plan, Trial
     from gengap.train.types import Progress
 
@@ -99,8 +98,10 @@ def _some(names: Sequence[str]) -> str:
 
 def user_model_text(user_models: TrialModels) -> str:
     """Return which function builds the models, and which trials are left out."""
-    if user_models.clones:
-        return cloned_models_text(user_models)  # pyright: ignore[reportArgumentType]
+    from gengap.models.cloned_models import ClonedModels
+
+    if isinstance(user_models, ClonedModels):
+        return cloned_models_text(user_models)
     left, count = ", ".join(user_models.left_out[:SHOWN_LEFT_OUT]), len(user_models.left_out)
     more = f" and {count - SHOWN_LEFT_OUT} more" if count > SHOWN_LEFT_OUT else ""
     without = f"; left out, since treatments are for gengap's own networks: {left}{more}" if left else ""

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from gengap.analysis.recommend import Recommendation
     from gengap.analysis.results import TrialResults
     from gengap.data.dataset import Dataset
-    from gengap.models.cloned_models import ClonedModels
+    from gengap.models.cloned_models import ClonedModels, TrialModels
     from gengap.models.model_source import ModelSource
-    from gengap.models.user_model import TrialModels
 
 SAMPLE_ROWS = 16
 PREDICT_ROWS = 256  # test rows that are put through a model at once
@@ -52,7 +51,8 @@ def load_for_clones(
     from gengap.train.own_baselines import fit_own_baselines
     from gengap.train.targets import check_targets
 
-    images = _image_form(model) if _is_folder(source) else None
+    is_folder = isinstance(source, (str, os.PathLike)) and Path(source).is_dir()
+    images = _image_form(model) if is_folder else None
     texts = import_model(texts, "texts") if isinstance(texts, str) else texts
     rows = load_given_rows(source, validation, data, images, texts, groups)
     in_memory = sample_in_memory(rows.train)
@@ -118,10 +118,6 @@ def _sample(rows: Rows) -> Rows:
         shown = (~np.isin(flat, (0, 1)).all(axis=1), flat.sum(axis=1) != 1)
         at = np.unique(np.concatenate([at, *(np.flatnonzero(each)[:1] for each in shown)]))
     return rows.map(lambda array: array[at])
-
-
-def _is_folder(source: Any) -> bool:
-    return isinstance(source, (str, os.PathLike)) and Path(source).is_dir()
 
 
 def _image_form(model: ModelSource) -> ImageForm:

@@ -29,7 +29,7 @@ from gengap.history import write_histories
 if TYPE_CHECKING:
     from gengap.analysis.summary import TrialSummary
     from gengap.data.dataset import Dataset
-    from gengap.models.user_model import TrialModels
+    from gengap.models.cloned_models import TrialModels
     from gengap.plan import Plan
     from gengap.train.types import Progress
 

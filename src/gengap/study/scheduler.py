@@ -45,7 +45,7 @@ from gengap.train.types import Progress, TrainConfig, TrainResult, recorded_rows
 if TYPE_CHECKING:
     import keras
 
-    from gengap.models.user_model import TrialModels
+    from gengap.models.cloned_models import TrialModels
     from gengap.train.distributed import Cluster
 
 
@@ -222,7 +222,6 @@ class Scheduler:
         return run_on_cluster(self.cluster, pending, rows, self.run.jobs, interrupt)
 
     def _reuse(self, fingerprints: Mapping[Key, str]) -> None:
-        """Take the trials that the folder holds."""
         if self.folder is None:
             return
         for key, expected in fingerprints.items():
@@ -311,7 +310,6 @@ class Scheduler:
         self.display.progress(progress)
 
     def _parameters(self, trial: Trial) -> int:
-        """Return how many parameters the trial's model has."""
         if self.user_models is None:
             return trial.parameters(len(self.dataset.columns), self.dataset.task.outputs)
         return self.user_models.known_trial(trial).parameters
