@@ -2,21 +2,34 @@
 
 A run that was trained several times, with other seeds or on other folds, predicts with the mean of these models:
 every row trained some of them, and their mean is steadier than one of them.
+
+Plans that grow train another recommended run again, on the training and validation rows together, up to the epoch
+that was best on the validation rows. The expected loss stays that of the first model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+import numpy as np
+
 from gengap.analysis.recommend import Recommendation
+from gengap.data.rows import Rows
+from gengap.data.stored_rows import StoredRows
 from gengap.models.saved_baseline import for_raw_rows
 from gengap.models.saved_model import ModelCard
 from gengap.study.folder import StudyFolder
-from gengap.study.refit import refit_baseline, refit_trial, should_refit
 from gengap.study.scheduler import Scheduler
 from gengap.tasks import OwnLoss
-from gengap.train.baselines import Baseline
+from gengap.train.baselines import Baseline, refit
+from gengap.train.local import BuildTrial, BuiltTrial
+from gengap.train.stopping import NEVER
+
+MARGIN = 1.5  # time for a second training, as a multiple of the first one's
 
 
 def save_models(scheduler: Scheduler, chosen: Recommendation | None, folder: StudyFolder) -> Path | None:
@@ -49,13 +62,14 @@ def _files(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterator[Path
 
     Without folds, plans that grow train it again on all rows.
     """
-    if should_refit(scheduler, run):
+    if _should_refit(scheduler, run):
         if run not in scheduler.baselines:
-            yield from refit_trial(scheduler, run, folder)
+            yield from _refit_trial(scheduler, run, folder)
             return
         assert scheduler.plan.growth is not None
         path = folder.fold_file(run, scheduler.plan.growth.folds, ".skops")
-        _save_baseline(scheduler, path, refit_baseline(scheduler, run), folder)
+        again = refit(scheduler.baselines[run], _all_rows(scheduler), scheduler.dataset.task)
+        _save_baseline(scheduler, path, again, folder)
         yield path
         return
     if run in scheduler.baselines:
@@ -68,3 +82,64 @@ def _files(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterator[Path
             yield folder.fold_file(run, fold, ".skops")
         else:
             yield folder.fold_file(run, fold, ".keras")
+
+
+def _should_refit(scheduler: Scheduler, run: str) -> bool:
+    """Return whether to train a recommended run again: not with folds, rows on disk, or too little time."""
+    plan, dataset = scheduler.plan, scheduler.dataset
+    if plan.growth is None or run in scheduler.out_of_fold or scheduler.interrupt.is_set():
+        return False
+    if isinstance(dataset.task, OwnLoss) or isinstance(dataset.train, StoredRows):
+        return False
+    results, baseline = scheduler.results(), scheduler.baselines.get(run)
+    seconds = results.seconds(run) * len(results.seeds(run)) if baseline is None else baseline.seconds
+    return scheduler.budget is None or MARGIN * seconds <= scheduler.budget.left
+
+
+def _all_rows(scheduler: Scheduler) -> Rows:
+    """Return the training rows, then the validation rows."""
+    dataset = scheduler.dataset
+    train, validation = dataset.train, dataset.validation
+    weights = None if train.weights is None else np.concatenate([train.weights, validation.weights])
+    x, y = np.concatenate([train.x, validation.x]), np.concatenate([train.y, validation.y])
+    joined = replace(dataset, train=Rows(x, y, weights))
+    return joined.train if train.class_factors is None else joined.balanced().train
+
+
+def _refit_trial(scheduler: Scheduler, run: str, folder: StudyFolder) -> Iterator[Path]:
+    """Train a run again with every seed, and yield its model files.
+
+    A training that diverges or is interrupted yields the file of the first training. The new files are named like
+    those of further folds, so that a repeated study finds them.
+    """
+    assert scheduler.plan.growth is not None
+    rows, trial, results = _all_rows(scheduler), scheduler.trials[run], scheduler.results()
+    for seed in results.seeds(run):
+        number, best = scheduler.plan.growth.folds + seed, results.trained[run, seed].best_epoch
+        assert best is not None
+        fingerprint = scheduler.fingerprint(trial, seed, rows_of="all", epochs=str(best + 1))
+        if folder.read_fold(run, number, fingerprint, 1) is None:
+            one = scheduler.pending(trial, seed, fingerprint)
+            one = replace(one, build=FixedEpochs(one.build, best + 1), on_progress=None, on_start=None)
+            one = replace(one, checkpoints=folder.fold_checkpoints(run, number, fingerprint))
+            with closing(scheduler.run_pending([one], (rows, scheduler.dataset.validation))) as completed:
+                for each in completed:
+                    if each.result.stopped not in ("interrupted", "diverged"):
+                        model = scheduler.exported(run, each.model)
+                        folder.save_fold(run, number, fingerprint, np.zeros((1, 1)), *model)
+        trained = folder.read_fold(run, number, fingerprint, 1) is not None
+        yield folder.fold_file(run, number, ".keras") if trained else folder.model_file(run, seed)
+
+
+@dataclass(frozen=True)
+class FixedEpochs:
+    """Builds a trial that is trained for `epochs` epochs of its schedule, and keeps the last weights."""
+
+    build: BuildTrial
+    epochs: int
+
+    def __call__(self, train: Rows, validation: Rows) -> BuiltTrial:
+        """Return the trial as `build` does, with another end."""
+        built = self.build(train, validation)
+        rule = msgspec.structs.replace(built.config.stopping, patience=NEVER, restore_best=False)
+        return replace(built, config=replace(built.config, epochs=self.epochs, stopping=rule, is_settled=None))

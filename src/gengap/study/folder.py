@@ -37,7 +37,7 @@ from gengap.files.checksums import LIST, Checksums
 from gengap.files.limits import check_archive, read_document
 from gengap.files.outputs import has_mark
 from gengap.files.writing import ELSEWHERE, PARTIAL_FILE, atomic_write, explain_write_errors, safe_join
-from gengap.history import History, read_histories, write_histories
+from gengap.history import History, read_histories, read_metadata, write_histories
 from gengap.models.predictor import write_mixture
 from gengap.models.saved_baseline import save_baseline
 from gengap.models.saved_model import ENDINGS, ModelCard, saved_target, write_card
@@ -373,17 +373,15 @@ def read_trial(path: Path) -> tuple[TrialSummary, str, str]:
     Raises:
         StudyFolderError: If another format of summaries wrote it.
     """
-    import pyarrow.parquet as pq
-
-    stored = {name.decode(): value for name, value in pq.read_schema(path).metadata.items()}
-    maker, schema = stored.get(MAKER, b"").decode(), stored.get(TRIAL_SCHEMA, b"1").decode()
+    stored = read_metadata(path)
+    maker, schema = stored.get(MAKER, ""), stored.get(TRIAL_SCHEMA, "1")
     if SUMMARY in stored and schema != str(SCHEMA):
         raise StudyFolderError(
             f"{path} has an older format; {OTHER_FOLDER}"
             if schema < str(SCHEMA)
             else f"{path} has the newer format of gengap {maker}; update gengap, or name another folder with --out"
         )
-    return msgspec.json.decode(stored[SUMMARY], type=TrialSummary), stored[FINGERPRINT].decode(), maker
+    return msgspec.json.decode(stored[SUMMARY], type=TrialSummary), stored[FINGERPRINT], maker
 
 
 def _read_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:

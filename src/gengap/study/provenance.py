@@ -75,7 +75,6 @@ def _versions() -> dict[str, str]:
 
 
 def _command(source: str | os.PathLike[str], plan: Any, options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the words of the command line."""
     yield from ("gengap", "study", redact_address(os.fspath(source)), "--plan", _plan_name(plan))
     default = default_study_folder(source, _plan_name(plan), options.get("model"))
     for name, value in options.items():
@@ -87,7 +86,6 @@ def _command(source: str | os.PathLike[str], plan: Any, options: Mapping[str, An
 
 
 def _call(source: Any, plan: Any, options: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """Return the call from Python."""
     rows = _shown(source, "(X, y)" if isinstance(source, tuple) else "table")
     values = {
         name: getattr(value, "__name__", name) if callable(value) else repr(value)
