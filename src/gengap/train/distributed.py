@@ -256,7 +256,6 @@ def _clear_error(backend: BackendName, address: str | None) -> Iterator[None]:
 
 
 def _train(packed: bytes, run: str, seed: int, expected: dict[str, str], rows: tuple[Rows, Rows]) -> _TaskResult:
-    """Train one trial, on a worker."""
     import cloudpickle
 
     if (actual := _machine_versions()) != expected:

@@ -183,7 +183,6 @@ class _HistoryCallback(keras.callbacks.Callback):
         self._record.log((split, metric), [value])
 
     def _keep(self, epoch: int) -> None:
-        """Record the outputs of the validation rows."""
         predicted = self.model.predict(self._validation.x, batch_size=len(self._validation), verbose=0)
         values = self._config.row_values
         if values is None:
@@ -195,7 +194,6 @@ class _HistoryCallback(keras.callbacks.Callback):
         self._record.keep(epoch, outputs[recorded_rows(len(outputs))], best=improved)
 
     def _report(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Call `on_progress`, if there is one."""
         if self._config.on_progress is None:
             return
         monitor, best = self._config.stopping.monitor, self._stopping.best

@@ -56,12 +56,8 @@ def _of_outputs(train: Rows, validation: Rows, values: TotalValues, tokens: set[
 def _values(values: RowValues, rows: Rows, outputs: np.ndarray) -> np.ndarray:
     if outputs.shape[0] != len(rows):
         outputs = np.broadcast_to(outputs, (len(rows), *outputs.shape[1:]))
-    return np.asarray(keras.ops.convert_to_numpy(values(outputs.astype(np.float32), _shaped(rows.y, outputs))))
-
-
-def _shaped(y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Return targets (rows, 1) for outputs (rows, 1), as trainers do."""
-    return y[:, None] if y.ndim == 1 and outputs.ndim == 2 and outputs.shape[1] == 1 else y
+    y = rows.shaped_like(outputs.shape).y
+    return np.asarray(keras.ops.convert_to_numpy(values(outputs.astype(np.float32), y)))
 
 
 def _constants(y: Any, validated: Any, values: RowValues) -> list[np.ndarray] | None:

@@ -39,17 +39,13 @@ def resolve_precision(requested: Precision) -> ProductPrecision:
                 "or use the precision 'float32'"
             )
         return "float32"
-    if requested == "auto":
-        return "bfloat16" if cpu_multiplies_bfloat16() and _on_cpu() else "float32"
-    return requested
+    if requested != "auto":
+        return requested
+    import jax
+
+    return "bfloat16" if cpu_multiplies_bfloat16() and jax.default_backend() == "cpu" else "float32"
 
 
 def trial_precision(precision: ProductPrecision, parameters: int) -> ProductPrecision:
     """Return the precision of the products of a model with this many parameters: small ones gain nothing."""
     return precision if parameters > SMALL else "float32"
-
-
-def _on_cpu() -> bool:
-    import jax
-
-    return jax.default_backend() == "cpu"

@@ -49,16 +49,11 @@ def check_targets(model: keras.Model, name: str, rows: Rows, loss: Any = None) -
 def _keras_loss(loss: Any) -> Any:
     """Return the only loss of a model if it is one of Keras'; else None."""
     if isinstance(loss, str):
-        loss = _as_object(backend.keras.losses.get(loss))
+        from gengap.models.own_compile import as_loss
+
+        loss = as_loss(loss)
     own = isinstance(loss, backend.keras.losses.Loss) and type(loss).__module__.startswith("keras.")
     return loss if own else None
-
-
-def _as_object(function: Any) -> Any:
-    """Return the loss object of a function such as `binary_crossentropy`, if there is one."""
-    name = "".join(part.capitalize() for part in getattr(function, "__name__", "").split("_"))
-    kind = getattr(backend.keras.losses, name, None)
-    return kind() if isinstance(kind, type) else None
 
 
 def _check_labels(name: str, y: np.ndarray, classes: int | None, ignored: int | None) -> None:

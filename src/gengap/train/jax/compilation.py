@@ -157,7 +157,8 @@ def cache_key(model: keras.Model) -> str:
     optimizer.pop("name", None)
     if isinstance(optimizer.get("learning_rate"), float):  # a variable, unlike a schedule
         del optimizer["learning_rate"]
-    config["decayed"] = _decayed(model)
+    if model.optimizer.weight_decay is not None:  # the configuration does not hold what it excludes
+        config["decayed"] = [weight_decays(model.optimizer, v) for v in model.trainable_variables]
     if type(model) in (keras.Sequential, TreatedSequential):  # elsewhere names tell how layers are connected
         for part in (config, *config["config"]["layers"]):
             part["config"].pop("name", None)
@@ -169,13 +170,6 @@ def _without_seeds(config: Any) -> Any:
     if isinstance(config, dict):
         return {k: _without_seeds(v) for k, v in config.items() if k != "seed"}
     return [_without_seeds(v) for v in config] if isinstance(config, (list, tuple)) else config
-
-
-def _decayed(model: keras.Model) -> list[bool]:
-    """Tell which weights decay: the optimizer's configuration does not hold what it excludes."""
-    if model.optimizer.weight_decay is None:
-        return []
-    return [weight_decays(model.optimizer, v) for v in model.trainable_variables]
 
 
 def _is_configured(config: Any) -> bool:

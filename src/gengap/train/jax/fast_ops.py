@@ -37,10 +37,8 @@ def elu(x: jax.Array) -> jax.Array:
 
     The derivative at 0 is 1, as Keras has it.
     """
-    return _by_value(x) if x.ndim and x.shape[-1] >= WIDE else _by_input(x)
-
-
-def _by_input(x: jax.Array) -> jax.Array:
+    if x.ndim and x.shape[-1] >= WIDE:
+        return _by_value(x)
     return jnp.where(x >= 0, x, jnp.expm1(jnp.minimum(x, 0)))
 
 

@@ -163,7 +163,6 @@ class TrialLoop:
         return Checkpoint(arrays, self._record.partial(), _epoch_or_none(self.state.stopping.epoch), self.seconds)
 
     def _report(self, chunk: ChunkResult) -> None:
-        """Call `on_progress`, if there is one."""
         config = self._config
         if config.on_progress is None:
             return

@@ -153,7 +153,6 @@ def _read_ahead(buffers: BufferPlan, epoch: int, number: int, epochs: int) -> Ge
 def _train_on_buffer(
     trial: TrialLoop, programs: _BufferPrograms, buffers: BufferPlan, rows: Rows, order: np.ndarray
 ) -> None:
-    """Train on one more buffer of the epoch under way."""
     epoch: _PartialEpoch = trial.epoch_state
     program = programs.full if len(order) == buffers.size else programs.last
     (state, metrics), loss = program(

@@ -262,7 +262,7 @@ class ChunkProgram:
     def _predict(self, state: ModelState, x: Any) -> tuple[Any, Any]:
         """Return outputs and penalties, computed in blocks of rows so that memory is bounded."""
         rows = row_count(x)
-        size = block_rows(x)
+        size = int(np.clip(PREDICT_VALUES // max(values_per_row(x), 1), 1, PREDICT_ROWS))  # fewer if rows are big
         if rows <= size:
             return self._call(state, x)[:2]
         blocks = -(-rows // size)
@@ -294,11 +294,6 @@ class ChunkProgram:
 def row_count(rows: Any) -> int:
     """Return how many rows an array (n, ...), or a list, tuple or dict of such arrays, has."""
     return len(jax.tree.leaves(rows)[0])
-
-
-def block_rows(x: Any) -> int:
-    """Return how many rows go through the model at once outside training: fewer if rows are big."""
-    return int(np.clip(PREDICT_VALUES // max(values_per_row(x), 1), 1, PREDICT_ROWS))
 
 
 def values_per_row(rows: Any) -> int:
