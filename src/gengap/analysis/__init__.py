@@ -15,6 +15,9 @@ from gengap.analysis.effects import (
     analyse_regularizers,
     analyse_sizes,
     analyse_training_rows,
+    clear_differences,
+    separate,
+    with_doubt,
 )
 from gengap.analysis.evaluation import compare_all_metrics
 from gengap.analysis.growth import Finalist, analyse_finalists
@@ -28,7 +31,6 @@ from gengap.analysis.recommend import (
 )
 from gengap.analysis.results import TrialResults
 from gengap.analysis.sampling import UnitSummary, analyse_units
-from gengap.analysis.ties import clear_differences, separate, with_doubt
 from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import Comparison, Rank, compare, ranks
 from gengap.stats.learning_curve import LearningCurveForecast

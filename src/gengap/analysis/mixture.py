@@ -66,17 +66,15 @@ def _mixture(
     mixed = np.empty(outputs[0].shape)
     for part in (0, 1):
         here, other = half == part, half != part
-        chosen = choose_weights(task, [each[other] for each in outputs], y[other], _some(weights, other))
+        chosen = choose_weights(
+            task, [each[other] for each in outputs], y[other], None if weights is None else weights[other]
+        )
         mixed[here] = mix(task, [each[here] for each in outputs], chosen)
     order = sorted(np.flatnonzero(counts).tolist(), key=lambda i: -counts[i])
     members = tuple(Member(runs[i], float(counts[i] / counts.sum())) for i in order)
     first = len(y) - last
     crossed = OutOfFoldLosses.of(task, mixed[:first], y[:first]) if first else None
     return Mixture(members, mixed[first:], crossed)
-
-
-def _some(weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    return None if weights is None else weights[rows]
 
 
 def choose_weights(

@@ -171,16 +171,7 @@ def recommend(
         [] if solved else list(_next_steps(results, chosen, sizes, effects, verdicts.get(chosen.run), more_rows))
     )
     steps.sort(key=lambda step: -(step.gain_percent if step.gain_percent is not None else 0.0))
-    return Recommendation(
-        run=chosen.run,
-        seed=chosen.seed,
-        members=chosen.members,
-        why=chosen.why,
-        learnt=chosen.learnt,
-        doubt=chosen.doubt,
-        expected=expected,
-        next_steps=tuple(steps[:STEPS]),
-    )
+    return Recommendation(**chosen._asdict(), expected=expected, next_steps=tuple(steps[:STEPS]))
 
 
 def recommend_without_statements(results: TrialResults) -> Recommendation | None:

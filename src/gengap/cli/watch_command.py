@@ -66,7 +66,8 @@ def _follow(source: Path, metric: str | None, min_effect: float, stop_on: str | 
         else:
             if not source.exists():
                 typer.echo(f"there is no file {source} yet; waiting for it", err=True)
-            stopped = follow_file(log, line, stop_on)
+            follow_file(log, line, stop_on)
+            stopped = True
     close(log, line)
     if stopped:
         raise typer.Exit(1)

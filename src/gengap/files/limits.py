@@ -33,14 +33,15 @@ class TooLargeError(DataError, OSError):
     """A file that would not fit in memory. It is an OSError too, as code that reads files expects."""
 
 
-def read_document(path: Path, most: int = LARGEST_DOCUMENT) -> bytes:
-    """Read all bytes of a file. Raises TooLargeError for more than `most` bytes, OSError if it is no file."""
+def read_document(path: Path) -> bytes:
+    """Read all bytes of a file. Raises TooLargeError if they are too many, OSError if it is no file."""
     if not path.is_file():  # a pipe would block forever
         raise FileNotFoundError(0, "there is no such file", str(path))
     with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise TooLargeError(f"{path}: has more than {most:,} bytes, which is the limit. Give a smaller file.")
+        content = file.read(LARGEST_DOCUMENT + 1)
+    if len(content) > LARGEST_DOCUMENT:
+        limit = f"{LARGEST_DOCUMENT:,} bytes, which is the limit"
+        raise TooLargeError(f"{path}: has more than {limit}. Give a smaller file.")
     return content
 
 

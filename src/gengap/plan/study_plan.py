@@ -13,7 +13,7 @@ from gengap.models.treatments import AnyTreatment
 from gengap.options.spec import Precision, Preparation, Stop
 from gengap.plan.added_trials import Growth
 from gengap.plan.run_names import RESERVED, ROWS, check_run_name, figure_name, group_and_label, matches
-from gengap.plan.toml_errors import explain
+from gengap.plan.toml_errors import explain, suggest
 from gengap.plan.trial import Positive, Trial
 from gengap.tasks import LOSSES, SCORES, AnyTask
 from gengap.train.recipe import Recipe
@@ -226,5 +226,5 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             hint = (
                 "see `gengap plan quick` for an example" if isinstance(error, msgspec.ValidationError) else "fix it"
             )
-            problem, suggestion = explain(str(error), text, cls)
-            raise PlanError(f"{origin}: {problem}; {hint}.{suggestion}") from None
+            message = str(error)
+            raise PlanError(f"{origin}: {explain(message, text)}; {hint}.{suggest(message, cls)}") from None

@@ -11,12 +11,7 @@ import msgspec
 from gengap.errors import did_you_mean
 
 
-def explain(message: str, text: str, kind: type[msgspec.Struct]) -> tuple[str, str]:
-    """Return msgspec's message on TOML `text` of this kind in plain words, and a suggestion for a misspelt name."""
-    return _explained(message, text), _suggestion(message, kind)
-
-
-def _explained(message: str, text: str) -> str:
+def explain(message: str, text: str) -> str:
     """Return msgspec's message on a plan's TOML in plain words."""
     place = re.search(r" - at `\$\.?(.*)`", message)
     where = f" in {place[1]}" if place else ""
@@ -30,7 +25,7 @@ def _explained(message: str, text: str) -> str:
     return f"{place[1]}: {value!r} is not a whole number"
 
 
-def _suggestion(message: str, kind: type[msgspec.Struct]) -> str:
+def suggest(message: str, kind: type[msgspec.Struct]) -> str:
     """Return a known name close to the one that msgspec's message quotes, as in "unknown field `unit`"."""
     quoted = re.search(r"unknown field `([^`]*)`|[Ii]nvalid (?:enum )?value '([^']*)'", message)
     return did_you_mean(quoted[1] or quoted[2], _known_names(msgspec.inspect.type_info(kind))) if quoted else ""

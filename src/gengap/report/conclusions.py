@@ -10,7 +10,7 @@ import msgspec
 from gengap.analysis.effects import RegularizerEffect
 from gengap.analysis.recommend import Recommendation
 from gengap.analysis.summary import StudySummary, first_of
-from gengap.diagnose.verdict import Finding, Verdict
+from gengap.diagnose.verdict import Verdict
 from gengap.stats.comparison import LEVEL
 from gengap.tasks import LOSSES, SCORES
 from gengap.text.catalog import Message
@@ -34,7 +34,7 @@ def curve_messages(summary: StudySummary) -> list[Message]:
     """Return what the trials show: groups of rows, sizes, regularisers, ties, baselines, finalists, more rows."""
     sizes = summary.sizes
     return [
-        *_units(summary),
+        *([summary.units.finding] if summary.units is not None else []),
         *story_messages(summary),
         *([sizes.finding] if sizes is not None and sizes.still_improving else []),
         *_regularizers(summary),
@@ -47,13 +47,9 @@ def curve_messages(summary: StudySummary) -> list[Message]:
 
 def leak_messages(summary: StudySummary) -> list[Message]:
     """Return what hints at a leak of the target, each with what to look at."""
-    return [
-        Message("conclusion-leak", {"finding": each.message, "remedy": _remedy(each)}) for each in summary.leaks
-    ]
-
-
-def _remedy(found: Finding) -> Message:
-    return Message(f"advice-{found.remedy[0]}", dict(found.parameters))
+    remedies = [Message(f"advice-{each.remedy[0]}", dict(each.parameters)) for each in summary.leaks]
+    pairs = zip(summary.leaks, remedies, strict=True)
+    return [Message("conclusion-leak", {"finding": each.message, "remedy": remedy}) for each, remedy in pairs]
 
 
 def recommendation_messages(summary: StudySummary) -> list[Message]:
@@ -71,11 +67,6 @@ def next_step_messages(summary: StudySummary) -> list[Message]:
     return [
         Message("conclusion-next-step", {"step": step.finding, "gain_percent": step.gain_percent}) for step in steps
     ]
-
-
-def _units(summary: StudySummary) -> Iterator[Message]:
-    if summary.units is not None:
-        yield summary.units.finding
 
 
 def story_messages(summary: StudySummary) -> list[Message]:
@@ -146,7 +137,8 @@ def _regularizers(summary: StudySummary) -> Iterator[Message]:
     if not effects:
         return
     losses = {rank.run: rank.loss for rank in summary.ranks}
-    clear = sorted((each for each in effects if _helps(each)), key=lambda each: each.loss.difference)
+    helps = [each for each in effects if each.loss.difference < 0 and each.loss.adjusted < 1 - LEVEL]
+    clear = sorted(helps, key=lambda each: each.loss.difference)
     against = effects[-1].against
     helping: list[Message] = []
     for each in clear[:MAX_EFFECTS]:
@@ -154,10 +146,6 @@ def _regularizers(summary: StudySummary) -> Iterator[Message]:
             values = {"kind": each.kind, "treatment": each.treatment, "run": each.run}
             helping.append(Message("conclusion-effect", values | {"lower_percent": _percent(each, losses)}))
     yield Message("conclusion-effects", {"run": against, "effects": tuple(helping) or None})
-
-
-def _helps(effect: RegularizerEffect) -> bool:
-    return effect.loss.difference < 0 and effect.loss.adjusted < 1 - LEVEL
 
 
 def _percent(effect: RegularizerEffect, losses: dict[str, float]) -> tuple[float, float, float]:

@@ -165,7 +165,6 @@ def save_figures(
     groups: Mapping[str, Sequence[History]],
     folder: Path,
     *,
-    metric: str | None = None,
     x: np.ndarray | None = None,
     best: Mapping[str, int] | None = None,
 ) -> list[Path]:
@@ -177,7 +176,7 @@ def save_figures(
     """
     folder.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Figure] = {}
-    metric = metric or _main_metric([history for of in groups.values() for history in of])
+    metric = _main_metric([history for of in groups.values() for history in of])
     for group, histories in groups.items():
         name = figure_name(group)
         if name in {*figures, "learning_rate", "features"}:

@@ -8,7 +8,6 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import BinaryIO, TextIO
 
 from rich.cells import cell_len, set_cell_size
@@ -113,17 +112,13 @@ def follow_stream(
             return False
 
 
-def follow_file(
-    log: FileLog, line: VerdictLine, stop_on: str | None = None, ended: Callable[[], bool] = lambda: False
-) -> bool:
-    """Show the verdict on a file while it grows, until `ended`; return whether `stop_on` ended it."""
+def follow_file(log: FileLog, line: VerdictLine, stop_on: str | None = None) -> None:
+    """Show the verdict on a file while it grows, until `stop_on` is certain."""
     while True:
         if log.update():
             line.show(log)
             if stop_on is not None and log.certain(stop_on):
-                return True
-        if ended():
-            return False
+                return
         time.sleep(POLL_SECONDS)
 
 

@@ -59,15 +59,14 @@ def verdict_text(verdict: Verdict | None, between: str = " or ") -> Text:
     )
 
 
-def verdict_table(
-    judged: Sequence[tuple[MetricCurves, Verdict]], width: int = 80, title: str | None = None
-) -> Table:
+def verdict_table(judged: Sequence[tuple[MetricCurves, Verdict]], width: int = 80) -> Table:
     """Return a table with a line for each run, for a console of `width` characters; wide ones show intervals."""
-    table = Table(title=title, title_justify="left", box=None, padding=(0, GAP, 0, 0), pad_edge=False)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
     for column in COLUMNS:
         table.add_column(column, no_wrap=True)
     cells = [_cells(curves, verdict, width >= WIDE) for curves, verdict in judged]
-    widths = [max(map(cell_len, column)) for column in zip(COLUMNS[1:], *map(_plain, cells), strict=True)]
+    plain = [[str(cell) for cell in row] for row in cells]
+    widths = [max(map(cell_len, column)) for column in zip(COLUMNS[1:], *plain, strict=True)]
     room = max(width - sum(widths) - GAP * len(COLUMNS), MIN_NAME)
     names = shorten_all([verdict.run for _, verdict in judged], room)
     for name, row in zip(names, cells, strict=True):
@@ -84,10 +83,6 @@ def _cells(curves: MetricCurves, verdict: Verdict, wide: bool) -> tuple[Text | s
         onset_text(verdict, wide),
         rise_text(verdict, wide),
     )
-
-
-def _plain(cells: Iterable[Text | str]) -> list[str]:
-    return [str(cell) for cell in cells]
 
 
 def shorten(name: str, room: int, *, group_first: bool = False) -> str:

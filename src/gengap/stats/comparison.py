@@ -12,8 +12,7 @@ and AUC need a binary task; everything else works with any row losses.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -35,6 +34,8 @@ from gengap.stats.paired import (
 from gengap.stats.unit_values import by_unit
 
 ArraysByRun = Mapping[str, np.ndarray]  # run -> (seeds, rows)
+# A level -> the difference of two runs, its interval at this level, and its p-value.
+PairedTest = Callable[[float], tuple[float, tuple[float, float], float]]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,64 +139,46 @@ def compare(
     if not others:
         return ()
     means = {run: each.mean(axis=0) for run, each in losses.items()}
-    tests = {
-        metric: {run: _Test.of(values[run], values[reference]) for run in others}
+    tests: dict[str, dict[str, PairedTest]] = {
+        metric: {run: _paired_test(values[run], values[reference]) for run in others}
         for metric, values in by_metric.items()
     }
     if areas:
-        tests["auc"] = {run: _Test(partial(delong, areas[run], areas[reference])) for run in others}
+        tests["auc"] = {run: partial(delong, areas[run], areas[reference]) for run in others}
     factors = {
-        metric: _step_down({run: test.p_value for run, test in found.items()}, means, reference, against is None)
+        metric: _step_down({run: test(LEVEL)[2] for run, test in found.items()}, means, reference, against is None)
         for metric, found in tests.items()
     }
     return tuple(
-        tests[metric][run].comparison(run, reference, metric, *factors[metric][run])
+        _corrected(tests[metric][run], run, reference, metric, *factors[metric][run])
         for run in others
         for metric in tests
     )
 
 
-@dataclass(frozen=True)
-class _Test:
-    """A paired test: a function of a level that returns the difference, its interval and its p-value."""
+def _paired_test(a: np.ndarray, b: np.ndarray) -> PairedTest:
+    """Return the test of the values (seeds, rows) of two runs, whose mean is the metric."""
+    row = a.mean(axis=0) - b.mean(axis=0)
+    if a.dtype == bool and len(a) == len(b) == 1:
+        return lambda level: (float(row.mean()), mcnemar_interval(a[0], b[0], level), mcnemar(a[0], b[0]))
+    return lambda level: (float(row.mean()), paired_interval(row, level), paired_t(row))
 
-    at: Callable[[float], tuple[float, tuple[float, float], float]]
 
-    @classmethod
-    def of(cls, a: np.ndarray, b: np.ndarray) -> _Test:
-        """Return the test of the values (seeds, rows) of two runs, whose mean is the metric."""
-        row = a.mean(axis=0) - b.mean(axis=0)
-        if a.dtype == bool and len(a) == len(b) == 1:
-            return cls(lambda level: (float(row.mean()), mcnemar_interval(a[0], b[0], level), mcnemar(a[0], b[0])))
-        return cls(lambda level: (float(row.mean()), paired_interval(row, level), paired_t(row)))
-
-    @cached_property
-    def p_value(self) -> float:
-        return self.at(LEVEL)[2]
-
-    def comparison(self, a: str, b: str, metric: str, factor: float, final: float) -> Comparison:
-        """Return the corrected comparison.
-
-        Args:
-            a: The first run.
-            b: The second run.
-            metric: What is compared.
-            factor: Holm's factor of the p-value.
-            final: The factor of 1 - LEVEL in the interval's level.
-        """
-        adjusted = min(1.0, factor * self.p_value)
-        difference, (low, high), p_value = self.at(1 - (1 - LEVEL) / final)
-        if adjusted >= 1 - LEVEL:  # a few rows may have no spread, but they are no proof
-            low, high = min(low, 0.0), max(high, 0.0)
-        return Comparison(
-            a=a,
-            b=b,
-            metric=metric,
-            difference=difference,
-            interval=(low, high),
-            p_value=p_value,
-            adjusted=adjusted,
-        )
+def _corrected(test: PairedTest, a: str, b: str, metric: str, factor: float, final: float) -> Comparison:
+    """Return the comparison. `factor` is Holm's of the p-value, `final` that of 1 - LEVEL in the interval."""
+    difference, (low, high), p_value = test(1 - (1 - LEVEL) / final)
+    adjusted = min(1.0, factor * p_value)
+    if adjusted >= 1 - LEVEL:  # a few rows may have no spread, but they are no proof
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Comparison(
+        a=a,
+        b=b,
+        metric=metric,
+        difference=difference,
+        interval=(low, high),
+        p_value=p_value,
+        adjusted=adjusted,
+    )
 
 
 def _step_down(

@@ -7,8 +7,7 @@ asks the task and does not know the kinds. Targets are `y` (rows,) or, one-hot, 
 """
 
 from gengap.tasks.classification import Binary, Multiclass, class_values, cross_entropies, roc_auc
-from gengap.tasks.kinds import ALL_TASKS, BINARY, LOSSES, SCORES, TASKS, AnyTask, task_of
-from gengap.tasks.own_loss import OwnLoss
+from gengap.tasks.kinds import ALL_TASKS, BINARY, LOSSES, SCORES, TASKS, AnyTask, OwnLoss, task_of
 from gengap.tasks.regression import LogScale, Regression, weighted_variance
 from gengap.tasks.task import KerasSpec, Task
 
