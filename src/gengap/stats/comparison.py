@@ -117,24 +117,21 @@ def compare(
         units: Groups or blocks of time of the rows, for accuracy and AUC from logits.
 
     Raises:
-        UsageError: If the runs can't be compared.
+        UsageError: For a single row, or if a loss is not finite.
     """
-    losses = _checked(losses, "losses")
+    losses = _exact(losses)
     reference = against if against is not None else _best(losses)
-    if reference not in losses:
-        raise UsageError(f"there is no run {reference!r} to compare against; the runs are {', '.join(losses)}")
     others = [run for run in losses if run != reference]
     by_metric, areas = {loss: losses} | ({"accuracy": right} if right is not None else {}), {}
-    if logits is not None or y is not None:
-        scores, labels = _binary(logits, y, losses, units)
+    if logits is not None and y is not None:
         by_metric["accuracy"] = {
-            run: by_unit((each > 0) == (labels == 1), weights, units) for run, each in scores.items()
+            run: by_unit((each > 0) == (y == 1), weights, units) for run, each in logits.items()
         }
-        weighted_labels = labels if weights is None else labels[weights > 0]
+        weighted_labels = y if weights is None else y[weights > 0]
         if min((weighted_labels == 1).sum(), (weighted_labels == 0).sum()) >= 2:
-            areas = {run: auc_components(each, labels, weights) for run, each in scores.items()}
+            areas = {run: auc_components(each.astype(np.float64), y, weights) for run, each in logits.items()}
         if areas and units is not None:
-            values = {run: auc_values(each, labels)[None] for run, each in areas.items()}
+            values = {run: auc_values(each, y)[None] for run, each in areas.items()}
             by_metric["auc"], areas = {run: by_unit(each, None, units) for run, each in values.items()}, {}
     if not others:
         return ()
@@ -206,9 +203,9 @@ def ranks(losses: ArraysByRun) -> tuple[Rank, ...]:
     are not clearly worse than that one; and so on. Clearly worse: the p-value of the paired t-test, corrected for
     the comparisons with that run and for its choice, is below 1 - LEVEL. Others in a group may still differ, and a
     noisy run may be in an earlier group than a steady run with a lower mean loss. The row losses by run have the
-    shape (seeds, rows). Raises UsageError if the runs can't be compared.
+    shape (seeds, rows). Raises UsageError for a single row, or if a loss is not finite.
     """
-    means = {run: each.mean(axis=0) for run, each in _checked(losses, "losses").items()}
+    means = {run: each.mean(axis=0) for run, each in _exact(losses).items()}
     order = left = sorted(means, key=lambda run: float(means[run].mean()))
     groups: dict[str, int] = {}
     while left:
@@ -233,13 +230,9 @@ def choose_within_one_error(losses: ArraysByRun, order: Sequence[str]) -> OneSta
     difference. It is smaller, so it gives up a better run less often. It includes the spread over rows, and over
     seeds for runs with several seeds. The error of runs with one seed is too small by the spread over seeds. The
     row losses by run have the shape (seeds, rows); `order` has the same runs, the smallest model first. Raises
-    UsageError if the runs can't be compared or differ.
+    UsageError for a single row, or if a loss is not finite.
     """
-    losses = _checked(losses, "losses")
-    if unmatched := [run for run in losses if run not in order] + [run for run in order if run not in losses]:
-        raise UsageError(
-            f"the order and the losses differ in {', '.join(unmatched)}; expected the same runs in both"
-        )
+    losses = _exact(losses)
     means = {run: each.mean(axis=0) for run, each in losses.items()}
     best = _best(losses)
     for run in order:
@@ -258,38 +251,14 @@ def _best(losses: ArraysByRun) -> str:
     return min(losses, key=lambda run: float(losses[run].mean()))
 
 
-def _checked(values: ArraysByRun, what: str) -> dict[str, np.ndarray]:
-    """Return the values in double precision. Raises UsageError if they can't be compared."""
-    if not values:
-        raise UsageError(f"there are no runs in {what}; expected at least one")
-    rows = next(iter(values.values())).shape[-1:]
-    for run, each in values.items():
-        if each.ndim != 2 or len(each) == 0 or each.shape[1:] != rows or rows[0] < 2:
+def _exact(losses: ArraysByRun) -> dict[str, np.ndarray]:
+    """Return the losses in double precision. Raises UsageError for a single row, or if some are not finite."""
+    for run, each in losses.items():
+        if each.shape[1] < 2:
             raise UsageError(
-                f"{what} of {run!r} have the shape {each.shape}; expected (seeds, rows) with the same rows for "
+                f"losses of {run!r} have the shape {each.shape}; expected (seeds, rows) with the same rows for "
                 "every run, at least two"
             )
         if not np.isfinite(each).all():
-            raise UsageError(f"{what} of {run!r} aren't all finite; leave out a run that diverged")
-    return {run: each.astype(np.float64) for run, each in values.items()}
-
-
-def _binary(
-    logits: ArraysByRun | None, y: np.ndarray | None, losses: ArraysByRun, units: Units | None
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return logits and labels of a binary task. Raises UsageError if they don't fit the losses."""
-    if logits is None or y is None:
-        raise UsageError("only one of logits and y is given; expected both, or neither where the task isn't binary")
-    scores = _checked(logits, "logits")
-    rows = next(iter(losses.values())).shape[1] if units is None else len(units.codes)
-    if (got := {r: e.shape for r, e in scores.items()}) != (
-        expected := {r: (len(e), rows) for r, e in losses.items()}
-    ):
-        raise UsageError(f"the logits have the shapes {got}; expected those of the losses, {expected}")
-    labels = np.asarray(y)
-    if labels.shape != (rows,) or not np.isin(labels, (0, 1)).all():
-        raise UsageError(
-            f"the labels have the shape {labels.shape} and values such as {np.unique(labels)[:3]}; expected a 0 or "
-            f"a 1 for each of the {rows} rows"
-        )
-    return scores, labels
+            raise UsageError(f"losses of {run!r} aren't all finite; leave out a run that diverged")
+    return {run: each.astype(np.float64) for run, each in losses.items()}

@@ -23,7 +23,6 @@ from gengap.text.catalog import Message
 Triple = tuple[float, float, float]
 TAILS = (0.05, 0.5, 0.95)  # low, middle and high of every interval
 FEWEST_SIZES = 4
-MOST_TIMES = 1_000
 BEYOND_NOISE = 3.5  # standard errors beyond which a rise with the rows is not chance, over all pairs of sizes
 SEEN_FALL = 2.0  # standard errors of the largest fall, below which there is nothing to extend
 EVERYTHING = (5.0, 60.0)  # percent better: an interval that contains both is useless
@@ -123,15 +122,7 @@ def cross_fit_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | 
         losses: Losses of shape (epochs, rows).
         folds: Number of folds.
         scores: Scores of shape (epochs, rows). If given, each row's score at that epoch is returned.
-
-    Raises:
-        UsageError: If there are fewer rows than folds.
     """
-    if losses.ndim != 2 or not 2 <= folds <= losses.shape[1]:
-        raise UsageError(
-            f"cross-fitting: losses of the shape {losses.shape} in {folds} folds; expected (epochs, rows) and at "
-            "least two folds, each of a row or more: give more rows or fewer folds"
-        )
     fold = np.arange(losses.shape[1]) % folds
     sums = np.stack([losses[:, fold == k].sum(axis=1, dtype=np.float64) for k in range(folds)])
     others = (sums.sum(axis=0) - sums) / (len(fold) - np.bincount(fold))[:, None]
@@ -179,12 +170,7 @@ class LearningCurveFit:
     seed: int
 
     def forecast(self, times: float) -> Forecast:
-        """Forecast the loss for `times` the present rows. Raises UsageError unless 1 < times <= 1,000."""
-        if not 1 < times <= MOST_TIMES:
-            raise UsageError(
-                f"forecast: times is {times:g}; expected a number above 1, up to {MOST_TIMES:,}: give how many "
-                "times the present rows, as in 2 for twice"
-            )
+        """Forecast the loss for `times` the present rows, a number above 1."""
         rows = round(times * int(self.curve.sizes[-1]))
         if isinstance(self.result, Message):
             return _refused(times, rows, self.result)

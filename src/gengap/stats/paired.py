@@ -290,15 +290,11 @@ def cross_fit(
         seed: Seed of the halvings.
 
     Raises:
-        UsageError: If the shapes don't fit, or no candidate is finite.
+        UsageError: If no candidate is finite.
     """
     lines = list(losses)  # views: many epochs of many runs are never copied at once
     expected = lines if scores is None else list(scores)
-    rows = _rows_of(lines)
-    if (got := list(map(np.shape, expected))) != [(rows,)] * len(lines):
-        raise UsageError(f"the scores have the shapes {sorted(set(got))}, {len(got)} in all; expected one a loss")
-    if halvings < 1:
-        raise UsageError(f"halvings is {halvings}; expected at least 1")
+    rows = len(lines[0])
     random = np.random.default_rng(seed)
     halves = np.stack([random.permutation(rows) < rows // 2 for _ in range(halvings)])
     halves = np.concatenate([halves, ~halves])
@@ -340,14 +336,3 @@ def _sums(lines: Sequence[np.ndarray], halves: np.ndarray) -> tuple[np.ndarray, 
         of_halves.append(sums)
         of_all.append(np.where(diverged, np.inf, chunk.sum(axis=1)))
     return np.concatenate(of_all), np.concatenate(of_halves, axis=1)
-
-
-def _rows_of(lines: Sequence[np.ndarray]) -> int:
-    shapes = {np.shape(line) for line in lines}
-    shape = next(iter(shapes), ())
-    if len(shapes) != 1 or len(shape) != 1 or shape[0] < 4:
-        raise UsageError(
-            f"the candidates' losses have the shapes {sorted(shapes)}; expected at least one candidate, each with "
-            "one loss a row, of at least four rows"
-        )
-    return shape[0]
