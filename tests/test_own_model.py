@@ -37,6 +37,7 @@ PLAN = Plan(
     ),
     recipe=Recipe(batch=100, max_epochs=3),
 )
+FOUR = PLAN.trials[0]
 MODULE = """
 import keras
 
@@ -205,7 +206,8 @@ def test_the_same_seed_gives_the_same_first_weights_and_leaves_other_numbers_alo
     ):
         own = UserModels(ModelFunction.of(build), 3, BINARY)
         one, same, other = (
-            np.concatenate([w.ravel() for w in own.build((4,), 0.001, seed).get_weights()]) for seed in (1, 1, 2)
+            np.concatenate([w.ravel() for w in own.build_trial(FOUR, 0.001, seed).get_weights()])
+            for seed in (1, 1, 2)
         )
         assert (one == same).all()
         assert (one != other).any()
@@ -286,18 +288,21 @@ FAULTS: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("build", "said"), FAULTS)
 def test_a_builder_that_does_not_suit_is_told_why(build: Any, said: str, here: Path) -> None:
     with pytest.raises(UsageError, match=said):
-        UserModels(ModelFunction.of(build), 3, BINARY).known((4,))
+        UserModels(ModelFunction.of(build), 3, BINARY).known_trial(FOUR)
 
 
 def test_what_suits_is_taken() -> None:
     logits = keras.losses.BinaryCrossentropy(from_logits=True)
     for compiled in (None, {"loss": logits}, {"optimizer": "sgd"}, {"loss": logits, "metrics": ["accuracy"]}):
-        model = UserModels(ModelFunction.of(sequential(compiled=compiled)), 3, BINARY).build((4,), 0.1, 0)
+        model = UserModels(ModelFunction.of(sequential(compiled=compiled)), 3, BINARY).build_trial(FOUR, 0.1, 0)
         assert model.compiled and model.loss is not None
     for task in (Multiclass(("a", "b", "c")), Regression()):
-        assert UserModels(ModelFunction.of(sequential()), 3, task).known((4,)).parameters == 16 + 5 * task.outputs
+        assert (
+            UserModels(ModelFunction.of(sequential()), 3, task).known_trial(FOUR).parameters
+            == 16 + 5 * task.outputs
+        )
     bounded = sequential(keras.layers.Activation("sigmoid"))  # numbers may be bounded
-    assert UserModels(ModelFunction.of(bounded), 3, Regression()).known((4,))
+    assert UserModels(ModelFunction.of(bounded), 3, Regression()).known_trial(FOUR)
 
 
 def test_a_plan_is_left_with_what_suits() -> None:

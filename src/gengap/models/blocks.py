@@ -115,24 +115,16 @@ class Graph:
 
     def __post_init__(self) -> None:
         values = [_Value(tensor, len(tensor.shape)) for tensor in self.model.inputs]
-        self.outputs = {id(each.maker) for each in _values(self._run(self.model, values))}
+        self.outputs = {id(each.maker) for each in _values(run_graph(self.model, values, self._call))}
         for number, tensor in enumerate(self.model.inputs):
             name = f"input {number + 1}" if tensor.name.startswith("keras_tensor") else tensor.name
             readers = tuple(self.followers.get(id(tensor), ()))
             self.inputs.append(ModelInput(number, name, tuple(tensor.shape), str(tensor.dtype), readers))
 
-    def _run(self, model: Any, inputs: list[_Value]) -> Any:
-        if is_functional(model):
-            return run_graph(model, inputs, self._call)
-        value = inputs[0]
-        for layer in model.layers:
-            value = self._call(layer, value)
-        return value
-
     def _call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
         found = _values((args, kwargs))
         if isinstance(operation, keras.Sequential) or is_functional(operation):
-            return self._run(operation, found)
+            return run_graph(operation, found, self._call)
         self.order[id(operation)] = operation
         for value in found:
             self.followers.setdefault(id(value.maker), []).append(operation)

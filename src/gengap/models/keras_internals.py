@@ -120,9 +120,15 @@ def run_graph(model: Any, inputs: Any, call: Callable[..., Any]) -> Any:
     """Run `call(operation, *args, **kwargs)` for each node of a functional model, from the inputs to the outputs.
 
     The values may be anything that is no list, tuple or dict, for example shapes. `call` returns one for each
-    output of the operation. The result has the structure of the model's outputs.
+    output of the operation. The result has the structure of the model's outputs. Of a Sequential the layers are
+    called one after the other.
     """
-    return model._run_through_graph(inputs, call_fn=call)
+    if is_functional(model):
+        return model._run_through_graph(inputs, call_fn=call)
+    value = inputs[0]
+    for layer in model.layers:
+        value = call(layer, value)
+    return value
 
 
 def is_functional(model: Any) -> bool:

@@ -220,22 +220,15 @@ class UserModels:
         return self.builder.name
 
     def build_trial(self, trial: AnyTrial, rate: Rate, seed: int) -> keras.Model:
-        """Compile a trial's model, as `build` does."""
-        return self.build(trial.units, rate, seed)
-
-    def known_trial(self, trial: AnyTrial) -> ModelInfo:
-        """Return the properties of a trial's model, as `known` does."""
-        return self.known(trial.units)
-
-    def build(self, size: tuple[int, ...], rate: Rate, seed: int) -> keras.Model:
-        """Compile a model. A compiled one keeps its optimizer and loss. Metrics are always the task's.
+        """Compile a trial's model. A compiled one keeps its optimizer and loss. Metrics are always the task's.
 
         Raises UsageError, which names the builder, for a model that can't learn the task.
         """
-        return self._compiled(self._checked(size, seed), rate)
+        return self._compiled(self._checked(trial.units, seed), rate)
 
-    def known(self, size: tuple[int, ...]) -> ModelInfo:
-        """Build a model of this size, and save it once if necessary, to learn its properties."""
+    def known_trial(self, trial: AnyTrial) -> ModelInfo:
+        """Build a trial's model, and save it once if necessary, to learn its properties."""
+        size = trial.units
         with self._looking:
             if size not in self._known:
                 model = self._checked(size, 0)

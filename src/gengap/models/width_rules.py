@@ -19,20 +19,8 @@ JOINED_OPERATIONS = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Max
 # Operations of keras.ops that act on each value by itself
 ELEMENTWISE = (
     *("Absolute", "Cast", "Clip", "Elu", "Exp", "Expm1", "Gelu", "HardSigmoid", "HardSilu", "LeakyRelu", "Log"),
-    *(
-        "Log1p",
-        "Negative",
-        "Relu",
-        "Relu6",
-        "Rsqrt",
-        "Sigmoid",
-        "Sign",
-        "Silu",
-        "Softplus",
-        "Sqrt",
-        "Square",
-        "Tanh",
-    ),
+    *("Log1p", "Negative", "Relu", "Relu6", "Rsqrt", "Sigmoid", "Sign", "Silu", "Softplus", "Sqrt", "Square"),
+    "Tanh",
 )
 # Layers whose output has the sizes of their input
 SAME = (

@@ -27,7 +27,7 @@ class WidthPlan(WidthSettings):
         """Find the widths of a built Sequential or functional model."""
         plan = cls()
         inputs = [_constant(tensor.shape, tensor.dtype, "it is an input") for tensor in model.inputs]
-        for output in shapes_in(plan.model(model, inputs)):
+        for output in shapes_in(run_graph(model, inputs, plan.call)):
             output.fix("its size is the model's output")
         return plan
 
@@ -45,21 +45,12 @@ class WidthPlan(WidthSettings):
         """The names of the layers that a factor changes."""
         return [name for name in self.widths if name not in self.unscaled]
 
-    def model(self, model: Any, inputs: list[Shape]) -> Any:
-        """Return the shapes of a model's outputs, in the structure that it has."""
-        if is_functional(model):
-            return run_graph(model, inputs, self.call)
-        shape = inputs[0]
-        for layer in model.layers:
-            shape = self.call(layer, shape)
-        return shape
-
     def call(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the shapes of an operation's outputs."""
         found = shapes_in((args, kwargs))
         if is_functional(operation) or isinstance(operation, keras.Sequential):
             self.settings[id(operation)] = lambda factor: {"inputs": [_sizes(shape, factor) for shape in found]}
-            return self.model(operation, found)
+            return run_graph(operation, found, self.call)
         outputs = keras.tree.map_structure(
             lambda tensor: _constant(tensor.shape, tensor.dtype, f"{operation.name} decides it"),
             operation.compute_output_spec(*_tensors(args), **_tensors(kwargs)),

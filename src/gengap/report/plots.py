@@ -46,14 +46,9 @@ SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
 SIZE, DPI = (12.0, 5.0), 100  # inches and pixels an inch: 1200 x 500
 LONGEST = 28  # characters of a name in a legend
 # DejaVu Sans comes with matplotlib; the others add Korean, Chinese and Japanese where they are installed.
-FAMILIES = ("DejaVu Sans", "Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans KR", "NanumGothic", "Malgun Gothic")
-FAMILIES += (
-    "Apple SD Gothic Neo",
-    "AppleGothic",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "WenQuanYi Zen Hei",
-    "Yu Gothic",
+FAMILIES = (
+    *("DejaVu Sans", "Noto Sans CJK KR", "Noto Sans CJK JP", "Noto Sans KR", "NanumGothic", "Malgun Gothic"),
+    *("Apple SD Gothic Neo", "AppleGothic", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei", "Yu Gothic"),
 )
 FONT = FontProperties(family=[f for f in FAMILIES if f in {font.name for font in fontManager.ttflist}])
 

@@ -213,7 +213,7 @@ class StudyFolder:
     ) -> None:
         """Save the model and outputs, then the trial: if its file exists, so do the others."""
         model_file, outputs_file, path = self._trial_files(summary.run, summary.seed)
-        self._save_model(model_file, model, card)
+        self.save_model(model_file, model, card)
         with self.writing(outputs_file, ".npz") as part:  # NumPy insists on the ending
             np.savez(part, allow_pickle=False, epochs=result.output_epochs, outputs=result.outputs)
         maker = import_module("gengap").__version__
@@ -221,10 +221,6 @@ class StudyFolder:
         with self.writing(path) as part:
             write_histories([result.history], part, metadata | {TRIAL_SCHEMA: str(SCHEMA)})
         self.checkpoints(summary.run, summary.seed, expected).discard()
-
-    def save_model(self, run: str, seed: int, model: keras.Model, card: ModelCard | None) -> None:
-        """Save the model of a trial that is not finished; its checkpoint stays."""
-        self._save_model(self.model_file(run, seed), model, card)
 
     def read_fold(self, run: str, fold: int, expected: str, rows: int) -> np.ndarray | None:
         """Return what `save_fold` saved; None if it is missing, damaged, or of another run."""
@@ -253,12 +249,13 @@ class StudyFolder:
     ) -> None:
         """Save the model of a run on a fold, and its losses, errors and outputs on the fold's rows, (n, rows)."""
         if model is not None:
-            self._save_model(self.fold_file(run, fold, ".keras"), model, card)
+            self.save_model(self.fold_file(run, fold, ".keras"), model, card)
         with self.writing(self.fold_file(run, fold), ".npz") as part:
             np.savez(part, allow_pickle=False, rows=found, fingerprint=np.array(expected))
         self.fold_checkpoints(run, fold, expected).discard()
 
-    def _save_model(self, path: Path, model: keras.Model, card: ModelCard | None) -> None:
+    def save_model(self, path: Path, model: keras.Model, card: ModelCard | None) -> None:
+        """Save a network at a path of the folder."""
         with self.writing(path, ".keras") as part:  # Keras insists on the ending
             model.save(part)
             if card is not None:

@@ -98,8 +98,8 @@ class Scheduler:
         self.out_of_fold: Mapping[str, OutOfFoldLosses] = {}
         self._clock_offset = time.time() - time.perf_counter()  # the clock of the day may jump during a study
 
-    def fit_baselines(self) -> list[Baseline]:
-        """Fit the models without epochs, and return them."""
+    def fit_baselines(self) -> None:
+        """Fit the models without epochs."""
         if self.user_models is not None and self.user_models.clones:
             baselines = list(self.user_models.baselines)
             constant = next((each for each in baselines if each.run == CONSTANT), None)
@@ -112,7 +112,6 @@ class Scheduler:
             self._constant = self.dataset.task.constant_losses(train.y, validation.y, train.weights)
         self.baselines = {each.run: each for each in baselines}
         self._baseline_outputs = {each.run: each.outputs(self.dataset.validation.x) for each in baselines}
-        return baselines
 
     def fit_fold_baselines(self, train: Rows, fold: int) -> list[Baseline]:
         """Fit the baselines on the training rows of a fold, and keep them."""
@@ -251,7 +250,7 @@ class Scheduler:
         summary = self._summarise(completed, result, verdict)
         key = (summary.run, summary.seed)
         if self.folder is not None and late:  # its checkpoint goes on with more time
-            self.folder.save_model(*key, *self.exported(summary.run, completed.model))
+            self.folder.save_model(self.folder.model_file(*key), *self.exported(summary.run, completed.model))
         elif self.folder is not None:
             self.folder.save_trial(result, summary, fingerprints[key], *self.exported(summary.run, completed.model))
         self._learn_cost(summary.run, result)

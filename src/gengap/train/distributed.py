@@ -29,7 +29,7 @@ from gengap.train import versions
 from gengap.train.checkpoint import TRAINING
 from gengap.train.fitting import train_model
 from gengap.train.local import WAKE_SECONDS, CompletedTrial, PendingTrial, warn_if_slower
-from gengap.train.types import TrainResult
+from gengap.train.types import TrainResult, output_shape
 
 ANSWER_SECONDS = 15  # how long a cluster may take to answer and to offer a worker
 POLL_SECONDS = 0.05  # between two questions whether Dask has finished a trial
@@ -291,8 +291,6 @@ def _completed(
     trial: PendingTrial, result: TrainResult, weights: Sequence[np.ndarray], rows: tuple[Rows, Rows]
 ) -> CompletedTrial:
     """Build the trial's model here and give it the worker's weights."""
-    from gengap.train.types import output_shape
-
     built = trial.build(*rows)
     output_shape(built.model, built.train)  # creates the weights
     built.model.set_weights(list(weights))

@@ -16,12 +16,14 @@ from gengap.models import backend
 from gengap.options.spec import Precision
 from gengap.train import keras_backend
 from gengap.train.keras_names import explain_keras_names
-from gengap.train.types import TrainConfig, TrainResult
+from gengap.train.precision import resolve_precision
+from gengap.train.stopping import NEVER, Stopping
+from gengap.train.targets import check_targets
+from gengap.train.types import TrainConfig, TrainResult, build_variables, output_shape
 
 if TYPE_CHECKING:
     import keras
 
-    from gengap.train.stopping import Stopping
 OWN_STEPS = ("train_step", "test_step", "make_train_function", "make_test_function", "fit", "evaluate")
 
 
@@ -80,9 +82,6 @@ def fit(
     >>> history["validation", "loss"].values.shape
     (3,)
     """
-    from gengap.train.precision import resolve_precision
-    from gengap.train.stopping import NEVER, Stopping
-
     if not isinstance(model, backend.keras.Model):
         raise UsageError(f"model is {model!r}; expected a compiled keras.Model")
     if not model.compiled:
@@ -112,8 +111,6 @@ def fit(
 
 def _check_options(epochs: int, batch: int, stopping: Stopping | None, callbacks: Iterable[Any]) -> None:
     """Raise UsageError for a wrong option of `fit`, and name it."""
-    from gengap.train.stopping import Stopping
-
     for name, value in (("epochs", epochs), ("batch_size", batch)):
         check_count(name, value)
     if not isinstance(stopping, Stopping | None):
@@ -136,9 +133,6 @@ def _why_not_finite(splits: Mapping[str, Rows]) -> str:
 
 def _check(model: keras.Model, train: Rows, validation: Rows) -> None:
     """Check before training that the model can take the rows. Raises UsageError if not."""
-    from gengap.train.targets import check_targets
-    from gengap.train.types import build_variables, output_shape
-
     shapes = [[array.shape[1:] for array in list_arrays(rows.x)] for rows in (train, validation)]
     if shapes[0] != shapes[1]:
         raise UsageError(f"a row of train has the shape {shapes[0]}, one of validation {shapes[1]}; expected equal")

@@ -6,7 +6,7 @@ The compiled trainer and Keras' own loop share these, so that the same laws are 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -148,7 +148,11 @@ class HistoryRecorder:
 
     def history(self) -> History:
         """Return the history so far."""
-        return build_history(self._config.run, self._config.seed, self._logs, self._first)
+        series: dict[tuple[str, str], Series] = {}
+        for key, values in self._logs.items():
+            epochs = np.arange(self._first, self._first + len(values), dtype=np.int64)
+            series[key] = Series(epochs, np.asarray(values, dtype=np.float64))
+        return History(self._config.run, self._config.seed, series)
 
     def partial(self) -> PartialResult:
         """Return the history and outputs so far."""
@@ -257,15 +261,3 @@ def recorded_epochs(epochs: int) -> np.ndarray:
     """Return about `OUTPUT_EPOCHS` log-spaced epochs below `epochs`: every early one, fewer and fewer later."""
     spaced = np.geomspace(1, max(epochs, 1), min(OUTPUT_EPOCHS, max(epochs, 1)))
     return np.unique(np.round(spaced).astype(np.int64)) - 1
-
-
-def build_history(
-    run: str, seed: int, logs: Mapping[tuple[str, str], Sequence[float] | np.ndarray], first: int = 0
-) -> History:
-    """Return a history with one value for each epoch, from epoch `first` on."""
-    series = {}
-    for key, values in logs.items():
-        series[key] = Series(
-            np.arange(first, first + len(values), dtype=np.int64), np.asarray(values, dtype=np.float64)
-        )
-    return History(run, seed, series)

@@ -53,18 +53,8 @@ def fit(model: keras.Model, train: StoredRows, validation: Rows, config: TrainCo
             epoch: _PartialEpoch = trial.epoch_state
             if int(epoch.buffers) == len(buffers):
                 state, mean = trial.state, epoch.loss / len(train)
-                chunk: ChunkResult = programs.end(
-                    *(
-                        state.state,
-                        state.best,
-                        epoch.metrics,
-                        mean,
-                        state.stopping,
-                        rule,
-                        data,
-                        np.int32(trial.done),
-                    )
-                )
+                ended = state.state, state.best, epoch.metrics, mean, state.stopping
+                chunk: ChunkResult = programs.end(*ended, rule, data, np.int32(trial.done))
                 trial.epoch_state = _PartialEpoch.start(fresh_metrics)
                 trial.add(chunk)
                 trial.judge(chunk)
