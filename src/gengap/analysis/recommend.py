@@ -124,8 +124,7 @@ def choose_model(results: TrialResults, features: int) -> ChosenModel | None:
     test = results.permutation_test
     something = test.learnt or test.unsure
     run = choice.run if something else order[0]
-    seeds = results.seeds(run)
-    seed = seeds[int(results.losses(run).mean(axis=1).argmin())] if seeds else 0
+    seed = results.best_seed(run)
     nothing_learnt = Message("conclusion-nothing-learnt", test._asdict())
     why = _why(results, choice, candidates)
     if something and (safer := _safer_mixture(results, run)) is not None:
@@ -183,10 +182,10 @@ def recommend_without_statements(results: TrialResults) -> Recommendation | None
         return None
     losses = {run: float(results.losses(run).mean()) for run in (*results.ranked, *results.savable)}
     run = min(losses, key=lambda each: losses[each])
-    seeds, loss = results.seeds(run), losses[run]
+    loss = losses[run]
     return Recommendation(
         run=run,
-        seed=seeds[int(results.losses(run).mean(axis=1).argmin())] if seeds else 0,
+        seed=results.best_seed(run),
         members=(Member(run, 1.0),),
         why=Message("conclusion-lowest-loss", {"smaller": False}),
         learnt=None,

@@ -184,6 +184,11 @@ class TrialResults:
         """Return the seeds that are finished and did not diverge in the first epoch."""
         return sorted(s for r, s in self.trained if r == run and self.trained[r, s].best_epoch is not None)
 
+    def best_seed(self, run: str) -> int:
+        """Return the seed with the lowest mean loss; 0 for a run without seeds."""
+        seeds = self.seeds(run)
+        return seeds[int(self.losses(run).mean(axis=1).argmin())] if seeds else 0
+
     def parameters(self, run: str, features: int) -> int:
         """Return the number of parameters of the run's model."""
         known = self.parameter_counts.get(run)

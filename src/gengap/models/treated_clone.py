@@ -265,13 +265,6 @@ def _mixup(treatment: common.Mixup, places: _Places) -> list[str]:
     return [places.graph.inputs[0].name]
 
 
-def _periodic(treatment: common.Periodic, places: _Places) -> list[str]:
-    found = [each for each in places.graph.inputs if each.numeric and len(each.shape) == 2 and each.shape[1]]
-    for each in found:
-        places.inputs[each.number] += treatment.before_first(each.shape[1] or 0, places.next_seed())
-    return _names(found, "no input is a row of numbers")
-
-
 def _freeze(treatment: own.Freeze, places: _Places) -> list[str]:
     if not places.learnt:
         raise NotApplicableError("the model starts from random weights; frozen layers would learn nothing")
@@ -310,7 +303,9 @@ ACTIONS: dict[type[Treatment], Callable[[Any, _Places], list[str]]] = {
     common.Noise: NUMERIC,
     common.Mixup: _mixup,
     common.Clip: NUMERIC,
-    common.Periodic: _periodic,
+    common.Periodic: _on_inputs(
+        lambda each: each.numeric and len(each.shape) == 2 and bool(each.shape[1]), "no input is a row of numbers"
+    ),
     common.Ensemble: _refused("its members share the kernels of gengap's own networks"),
     common.LogTarget: _refused("the loss of your model is kept"),
     common.QuantileNormal: _refused("its knots are computed for gengap's own networks"),

@@ -102,9 +102,8 @@ def user_model_text(user_models: TrialModels) -> str:
 
     if isinstance(user_models, ClonedModels):
         return cloned_models_text(user_models)
-    left, count = ", ".join(user_models.left_out[:SHOWN_LEFT_OUT]), len(user_models.left_out)
-    more = f" and {count - SHOWN_LEFT_OUT} more" if count > SHOWN_LEFT_OUT else ""
-    without = f"; left out, since treatments are for gengap's own networks: {left}{more}" if left else ""
+    left = _some(user_models.left_out)
+    without = f"; left out, since treatments are for gengap's own networks: {left}" if left else ""
     return f"models built by {user_models.name}{without}"
 
 
