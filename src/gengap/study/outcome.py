@@ -213,11 +213,8 @@ def _write_figures(study: Study, folder: Path) -> None:
     from gengap.report import conclusion_plots, plots, tensorboard
 
     figures = folder / "figures"
-    columns, rows = (
-        study.dataset.columns,
-        sample_in_memory(study.dataset.train),
-    )  # rows of any shape have no columns
-    x = rows.x * study.dataset.scale + study.dataset.mean if columns else None
+    rows, dataset = sample_in_memory(study.dataset.train), study.dataset
+    x = rows.x * dataset.scale + dataset.mean if dataset.columns else None  # rows of any shape have no columns
     pictures = plots.save_figures(study.groups(), figures, x=x, best=study.best_epochs())
     pictures += conclusion_plots.save_conclusion_plots(study.summary, figures)
     tensorboard.write_images(pictures, folder / "tensorboard")
