@@ -33,7 +33,6 @@ ALLOWED = {  # file and function: the reason
     ("models/user_model.py", "_check_saving"): "Keras' error, which names the missing class nowhere else",
     ("plan/run_names.py", "group_and_label"): "the one place that defines the group of a run",
     ("plan/run_names.py", "check_run_name"): "the parts of a path",
-    ("report/tensorboard.py", "_fault"): "the parts of a path",
     ("report/verdict_table.py", "shorten"): "cuts a long name in its middle for people",
     ("report/verdict_table.py", "shorten_runs"): "cuts groups that tell nothing apart, for people",
     ("report/verdict_table.py", "shorten_all"): "drops the folders that all names share, for people",

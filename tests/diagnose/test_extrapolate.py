@@ -302,12 +302,6 @@ def test_cross_fitting_passes_over_epochs_that_diverged() -> None:
     assert cross_fit_rows(losses).tolist() == [2.0] * 10
 
 
-@pytest.mark.parametrize(("shape", "folds"), [((3,), 2), ((3, 4), 5), ((3, 4), 1)])
-def test_misshapen_cross_fits_are_refused(shape: tuple[int, ...], folds: int) -> None:
-    with pytest.raises(UsageError, match=r"expected \(epochs, rows\) and at least two folds"):
-        cross_fit_rows(np.ones(shape), folds)
-
-
 LOSSES = (st.floats(), st.floats(0.01, 10), st.floats(0.5, 0.7), st.floats(0.6, 0.601))
 
 
