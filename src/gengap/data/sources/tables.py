@@ -21,13 +21,7 @@ from gengap.data.sources import TEXT, byte_stream, csv_text, kind_of
 from gengap.data.sources.row_blocks import Progress, Reader, RowBlock, accept_rows, check_batch
 from gengap.errors import BadRowError, SourceError, UsageError, did_you_mean, shown
 from gengap.files.arrow import check_arrow, open_arrow
-from gengap.files.limits import (
-    check_archive,
-    check_column_count,
-    explain_read_errors,
-    is_text,
-    open_parquet,
-)
+from gengap.files.limits import check_archive, check_column_count, explain_read_errors, is_text, open_parquet
 from gengap.files.outputs import mark
 from gengap.files.writing import atomic_write
 from gengap.options.study_options import DataSpec
