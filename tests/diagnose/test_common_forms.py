@@ -203,27 +203,6 @@ def test_overlap_is_judged_rather_than_accuracy(names: tuple[str, ...], judged_m
     assert judged(tmp_path, lines).metric.removeprefix("validation ") == judged_metric
 
 
-@FEW
-@given(losses=LOSSES, prose=st.booleans(), unlogged=st.integers(0, 2))
-def test_a_table_with_a_cell_on_each_line_is_read(
-    tmp_path_factory: pytest.TempPathFactory, losses: list[float], prose: bool, unlogged: int
-) -> None:
-    lines = ["Here is my training, what is wrong?", "", "Step", "Training Loss", "Validation Loss", "Wer"]
-    for i, loss in enumerate(losses, 1):
-        lines += [str(i * 100), "No log" if i <= unlogged else f"{loss / 2:.6f}", f"{loss:.6f}", "31.5"]
-    found = judged(tmp_path_factory.mktemp("run"), lines[2 * (not prose) :] + ["Thanks!"] * prose)
-    assert found.validation.values.tolist() == losses
-    assert found.validation.epochs.tolist() == [100 * i for i in range(1, len(losses) + 1)]
-
-
-def test_numbers_below_words_are_no_table_without_a_metric(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text(
-        "Step\nName\n" + "".join(f"{i}\n{i * 2}\n" for i in range(9)), encoding="utf-8"
-    )
-    with pytest.raises(GengapError):
-        diagnose(str(tmp_path / "list.txt"))
-
-
 @pytest.mark.parametrize("names", ["train / val loss", "val / train loss", "train, test error"])
 @FEW
 @given(losses=LOSSES)

@@ -20,19 +20,16 @@ from hypothesis import strategies as st
 from gengap.diagnose import metric_words
 from gengap.diagnose.readers import literals, read
 from gengap.diagnose.readers.console import (
-    arguments,
     collector,
     forms,
     line_values,
     phrases,
     read_console,
     screen,
-    split_positions,
     table_reader,
     template,
 )
 from gengap.diagnose.readers.console import number_forms as log_numbers
-from gengap.diagnose.readers.console.column_store import to_numbers
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text
 from gengap.diagnose.readers.console.template import Template
 from gengap.diagnose.run_curves import choose_curves
@@ -142,7 +139,6 @@ def test_the_percent_before_a_bar_is_no_value(bar: str) -> None:
 def patterns() -> dict[str, re.Pattern[str]]:
     """All patterns of the modules that read text."""
     modules = (
-        arguments,
         forms,
         line_values,
         literals,
@@ -150,7 +146,6 @@ def patterns() -> dict[str, re.Pattern[str]]:
         metric_words,
         phrases,
         screen,
-        split_positions,
         table_reader,
         template,
     )
@@ -387,37 +382,3 @@ def test_lines_of_known_forms_are_read_as_if_each_was_parsed(
         for key, series in one.history.series.items():
             np.testing.assert_array_equal(series.epochs, other.history.series[key].epochs)
             np.testing.assert_array_equal(series.values, other.history.series[key].values)
-
-
-@pytest.mark.parametrize("form", FORMS)
-@given(
-    cells=st.lists(st.tuples(SHOWN, SHOWN, SHOWN, SHOWN), min_size=9, max_size=14),
-    repeats=st.sampled_from([1, 9]),
-    epochs=st.sampled_from([5, 99]),
-)
-@settings(max_examples=2, deadline=None)
-def test_lines_that_are_taken_together_are_read_as_if_each_was_taken_alone(
-    form: str, cells: list[tuple[str, str, str, str]], repeats: int, epochs: int
-) -> None:
-    """Lines come once or several times in an epoch, and epochs may start again."""
-    shown = [dict(zip("tvab", each, strict=True)) for each in cells]
-    lines = [line.format(n=len(shown)) for line in FORMS[form].before]
-    for i in range(len(shown)):
-        for line in FORMS[form].lines:
-            lines += [line.format(e=1 + i % epochs, n=99, **each) for each in (shown * 2)[i : i + repeats]]
-    text = "\n".join(lines) + "\n"
-    together = read_console([text], "log")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forms.KnownLines, "take_below", lambda *_: [])
-        alone = read_console([text], "log")
-    assert [log.history.run for log in together] == [log.history.run for log in alone]
-    for one, other in zip(together, alone, strict=True):
-        assert one.history.series.keys() == other.history.series.keys()
-        for key, series in one.history.series.items():
-            np.testing.assert_array_equal(series.epochs, other.history.series[key].epochs)
-            np.testing.assert_array_equal(series.values, other.history.series[key].values)
-
-
-@given(st.lists(st.one_of(st.floats().map(repr), st.from_regex(r"[-+]?[0-9]{1,25}\.[0-9]{0,25}", fullmatch=True))))
-def test_numbers_that_are_converted_together_are_those_of_float(texts: list[str]) -> None:
-    np.testing.assert_array_equal(to_numbers(texts), list(map(float, texts)))

@@ -7,7 +7,7 @@ import pytest
 
 from gengap.diagnose import diagnose
 from gengap.diagnose.readers.console import read_console
-from gengap.diagnose.readers.epoch_values import are_batches, mean_of_each_epoch
+from gengap.diagnose.readers.restarts import are_batches, mean_of_each_epoch
 from gengap.diagnose.run_curves import choose_curves
 
 EPOCHS = 12

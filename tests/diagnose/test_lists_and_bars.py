@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from gengap.diagnose.metric_names import assign
 from gengap.diagnose.readers import read
-from gengap.diagnose.readers.console.collector import Collector
-from gengap.diagnose.readers.console.forms import Form
-from gengap.diagnose.readers.epoch_values import epochs_with_loss
+from gengap.diagnose.readers.restarts import epochs_with_loss
 from gengap.errors import GengapError
 
 LOSSES = st.lists(st.integers(1, 99_999).map(lambda n: n / 10_000), min_size=4, max_size=14)
@@ -51,22 +49,6 @@ def test_names_of_which_one_has_no_split_name_no_list(tmp_path: Path) -> None:
     lines = "".join(f"epoch {i}: train acc, acc | 0.5, 0.6{i}\n" for i in range(1, 7))
     with pytest.raises(GengapError, match="no training curve was found"):
         read_text(tmp_path, lines)
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    losses=st.lists(st.integers(1, 99_999).map(lambda n: n / 10_000), min_size=4, max_size=14, unique=True),
-    bar=st.sampled_from(("|##--| {share}%", "[=>..] {share}%")),
-    end=st.sampled_from(("", "\n")),
-)
-def test_each_state_of_a_bar_over_all_epochs_counts(
-    tmp_path_factory: pytest.TempPathFactory, losses: list[float], bar: str, end: str
-) -> None:
-    states = [
-        f"{bar.format(share=round(100 * i / len(losses), 1))} - loss: {2 * loss} - val_loss: {loss:.4f}"
-        for i, loss in enumerate(losses, 1)
-    ]
-    assert read_text(tmp_path_factory.mktemp("run"), "\r" + "\r".join(states) + end) == losses
 
 
 @pytest.mark.parametrize("line", ["", "Epoch {i} finished\n"])
@@ -240,7 +222,7 @@ def test_training_within_one_epoch_is_a_curve(form: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("start", ["diff --git a/x.json b/x.json\nindex 1..2 100644\n", ""])
 def test_two_versions_of_a_file_are_no_log(start: str, tmp_path: Path) -> None:
     changed = "".join(f'-  "val_loss": 0.6{i}\n+  "val_loss": 0.5{i}\n' for i in range(1, 7))
-    with pytest.raises(GengapError, match="no training curve"):
+    with pytest.raises(GengapError, match="begins with a patch"):
         read_text(tmp_path, f"{start}--- a/x.json\n+++ b/x.json\n@@ -1,9 +1,9 @@\n{changed}")
 
 
@@ -261,24 +243,6 @@ def test_the_input_names_a_list_below_it(form: str, tmp_path: Path) -> None:
 def test_a_less_known_error_is_a_metric(metric: str, tmp_path: Path) -> None:
     lines = "".join(f"epoch {i} val smoothness {9 + i} val {metric} 0.{i}\n" for i in range(1, 7))
     assert read_text(tmp_path, lines) == [i / 10 for i in range(1, 7)]
-
-
-@pytest.mark.parametrize("stamp", ["", "2024-03-01 00:00:01,430 INFO trainer: ", "[01/03/2024 12:00:01] "])
-def test_lines_behind_a_date_are_taken_together(
-    stamp: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken = 0
-    take = Collector._take_form
-
-    def counted(found: Collector, form: Form, numbers: tuple[str, ...]) -> None:
-        nonlocal taken
-        taken += 1
-        take(found, form, numbers)
-
-    monkeypatch.setattr(Collector, "_take_form", counted)
-    lines = "".join(f"{stamp}epoch={i} loss=0.5 val_loss={i / 1000}\n" for i in range(1, 501))
-    assert read_text(tmp_path, lines) == [i / 1000 for i in range(1, 501)]
-    assert 0 < taken < 5
 
 
 def test_an_average_stays_one_where_it_crosses_zero(tmp_path: Path) -> None:

@@ -109,18 +109,6 @@ def test_lists_of_one_name_that_differ_are_no_curve(tmp_path: Path) -> None:
         judged(write(tmp_path, "session.txt", text))
 
 
-PATCH = (
-    "diff --git a/t.py b/t.py\nindex 1..2 100644\n--- a/t.py\n+++ b/t.py\n@@ -1,2 +1,2 @@\n-b = 2\n+b = 3\n c = 1\n"
-)
-
-
-@pytest.mark.parametrize("sign", [" ", "  ", "- ", "+ "])
-@pytest.mark.parametrize("start", [PATCH, PATCH + PATCH.replace("t.py", "u.py")])
-def test_a_log_below_a_patch_may_begin_with_a_sign(start: str, sign: str, tmp_path: Path) -> None:
-    text = start + lines_of(sign + "Epoch {i}: train loss {t} val loss {v}")
-    assert judged(write(tmp_path, "train.log", text)).validation.values.tolist() == VAL
-
-
 def test_a_log_within_a_patch_is_no_training(tmp_path: Path) -> None:
     logged = lines_of("+Epoch {i}: train loss {t} val loss {v}")
     text = f"--- a/x.log\n+++ b/x.log\n@@ -0,0 +1,12 @@\n{logged}"

@@ -103,16 +103,6 @@ def test_single_results_below_a_log_keep_its_epochs(tmp_path: Path) -> None:
     assert judged(write(tmp_path, "a.log", text)).validation.epochs.tolist() == [10 * i for i in EPOCHS]
 
 
-def test_dicts_of_splits_are_named_by_what_stands_before_them(tmp_path: Path) -> None:
-    curves = f"{{'train': {TRAIN}, 'val': {VAL}}}"
-    scores = f"{{'train': {VAL}, 'val': {TRAIN}}}"
-    (log,) = read(str(write(tmp_path, "a.txt", f"device: cuda\nlosses:{curves}\ndice_scores = {scores}\n")))
-    assert log.history["validation", "loss"].values.tolist() == VAL
-    assert log.history["validation", "dice_scores"].values.tolist() == TRAIN
-    runs = read(str(write(tmp_path, "b.txt", f"first = {curves}\nsecond = {scores}\n")))
-    assert [run.history["validation", "loss"].values.tolist() for run in runs] == [VAL, TRAIN]
-
-
 @pytest.mark.parametrize("name", ["Ids", "id", "image_id", "sample name"])
 def test_a_table_with_a_row_for_each_item_is_no_log(name: str, tmp_path: Path) -> None:
     rows = "".join(f"{i},scan_{i:03},{v}\n" for i, v in zip(EPOCHS, VAL, strict=True))

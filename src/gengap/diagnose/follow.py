@@ -18,8 +18,7 @@ from gengap.diagnose.judge import judge, name_axis
 from gengap.diagnose.readers import read
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.runs import console_logs
-from gengap.diagnose.readers.entrances import STDIN_NAME
-from gengap.diagnose.readers.text_kinds import nothing_found
+from gengap.diagnose.readers.paths import STDIN_NAME, nothing_found
 from gengap.diagnose.run_curves import Log, MetricCurves, choose_curves
 from gengap.diagnose.verdict import Verdict, make_thresholds
 from gengap.errors import GengapError

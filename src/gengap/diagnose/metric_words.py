@@ -26,45 +26,16 @@ LOSSES = (
 )
 ERROR_RATES = ("wer", "cer", "error", "err", "perplexity", "ppl")  # lower is better, but not what is minimised
 NEVER_NEGATIVE = (
-    "logloss",
-    "perplexity",
-    "ppl",
-    "mse",
-    "rmse",
-    "mae",
-    "mape",
-    "smape",
-    "msle",
-    "rmsle",
-    "brier",
-    "wer",
-    "cer",
-    "objective",
+    *("logloss", "perplexity", "ppl", "mse", "rmse", "mae", "mape", "smape", "msle", "rmsle", "brier", "wer"),
+    *("cer", "objective"),
 )
 SCORES = (
     *("dice", "miou", "iou", "jaccard"),  # before accuracy: most pixels are background
     *("accuracy", "acc", "auc", "auroc", "auprc", "aucpr", "prauc", "rocauc", "f1", "fbeta", "fscore", "r2"),
     *("precision", "recall", "map", "ap", "ndcg", "bleu", "rouge", "meteor"),
     *("top", "sensitivity", "specificity", "tpr", "tnr", "truepositive", "truenegative", "mcc", "matthews"),
-    *(
-        "kappa",
-        "correlation",
-        "pearson",
-        "spearman",
-        "psnr",
-        "ssim",
-        "exactmatch",
-        "mrr",
-        "reciprocal",
-        "hits",
-        "gini",
-        "uas",
-        "corr",
-        "chrf",
-        "cider",
-        "pck",
-        "lddt",
-    ),
+    *("kappa", "correlation", "pearson", "spearman", "psnr", "ssim", "exactmatch", "mrr", "reciprocal", "hits"),
+    *("gini", "uas", "corr", "chrf", "cider", "pck", "lddt"),
     *("variance", "similarity", "likelihood", "reward", "return", "scores", "score"),
 )
 RATES = ("wer", "cer")  # errors that are evaluated as scores are, beside a loss

@@ -1,8 +1,8 @@
 r"""Read any framework's curves into `Log`s, one for each run.
 
-    folders (which logs)  ->  paths, mlflow, wandb, events  \
-    paths (which reader)  ->  text_kinds, frames, sqlite     -> log_table -> table_layouts -> Log
-    objects (which kind)  ->  documents, frames             /
+    folders (which logs)  ->  paths, tracker_points, events  \
+    paths (which reader)  ->  text_tables, console, sqlite    -> log_table -> table_layouts -> Log
+    objects (which kind)  ->  documents                      /
 
 `read` is the entry point. Nothing here imports another framework, and nothing is ever unpickled.
 """

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from gengap.diagnose.metric_names import assign
 from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.log_table import check_points
-from gengap.diagnose.readers.table_layouts import LoggedColumn, build_log, tracked_axis
+from gengap.diagnose.readers.tracker_points import log_of_points
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 from gengap.text.catalog import Message
@@ -29,7 +26,7 @@ from gengap.text.catalog import Message
 LARGEST = 1 << 16  # bytes of an event: larger ones hold pictures or histograms, no scalars
 HEADER = struct.Struct("<QI")
 
-Scalars = dict[str, list[tuple[int, float]]]  # steps and values by tag
+Scalars = dict[str, list[tuple[float, float]]]  # steps and values by tag
 
 
 @dataclass
@@ -92,15 +89,8 @@ def read_event_files(paths: Iterable[Path], root: Path, file: str) -> list[Log]:
 
 
 def _log(run: Path, found: RunScalars, root: Path, file: str) -> Log:
-    keys = assign(found.columns)
-    curves = []
-    for name, key in keys.items():
-        steps, values = zip(*found.columns[name], strict=True)
-        curves.append(LoggedColumn(name, key, np.array(steps, np.int64), np.array(values, np.float64)))
     name = run.relative_to(root).as_posix() if run.is_relative_to(root) else "."
-    other = [column for column in found.columns if column not in keys]
-    log = build_log(file, "" if name == "." else name, 0, curves, other, found.notes)
-    return replace(log, axis=tracked_axis(log))
+    return log_of_points(file, "" if name == "." else name, found.columns, reader="tensorboard", notes=found.notes)
 
 
 def _place(folder: Path, tags: Scalars) -> tuple[Path, Scalars]:

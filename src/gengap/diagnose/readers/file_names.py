@@ -1,10 +1,12 @@
-"""Name curves after their file: train.csv and val.csv, TensorBoard's downloads, CatBoost's tables.
+"""Names of files and runs that say more: a split, a curve, or the run that a column belongs to.
 
     train.csv, val.csv                                     the file's name is the split, columns are metrics
     run-fit_train-tag-epoch_loss.csv (Wall time,Step,Value)    TensorBoard's download: one curve of one run
     val_loss.csv (step,value)                              the file's name is the curve
+    swift-sun-3 - loss, swift-sun-3 - loss__MIN, ...       Weights & Biases' panels: columns of each run and curve
+    2024-05-01/train, 2024-05-01/validation                TensorBoard's runs, one for each split
 
-Each file holds a part of a run. `join_parts` joins the files of one run.
+A file, or a panel, may hold a part of a run. `join_parts` joins the parts of one run.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ DOWNLOAD = re.compile(r"run-(?P<run>.*)-tag-(?P<tag>.*)")  # TensorBoard's; it w
 COPY = re.compile(r" ?\(\d+\)$")  # a browser's ending for a second file of the same name
 Other = TypeVar("Other")
 EXTRA = {"wall time", "time", "timestamp"}
+COLUMN = re.compile(r"(?P<run>.+) - (?P<curve>.+)")
+SPREAD = re.compile(r".+__(MIN|MAX)")  # of the values that were averaged for a point of the panel
+TIMES = {"relative time (process)", "relative time (wall)", "wall time"}
 
 
 def name_by_file(table: LogTable) -> LogTable:
@@ -90,3 +95,39 @@ def _joined(parts: list[Log]) -> Log:
         other=tuple(dict.fromkeys(name for log in parts for name in log.other)),
         notes=tuple(note for log in parts for note in log.notes),
     )
+
+
+def split_by_run(table: LogTable) -> list[LogTable]:
+    """Return a table for each run whose name is in the columns' names; else only the table itself."""
+    places = set(table.roles().values())
+    first = next(iter(table.columns), "")  # any logged value may be a panel's axis
+    axes = [name for name in table.columns if name in places or (name == first and not COLUMN.fullmatch(name))]
+    columns = [name for name in table.columns if name not in axes]
+    found = {name: match for name in columns if (match := COLUMN.fullmatch(name))}
+    if not columns or len(found) < len(columns) or not any(parse(match["curve"]) for match in found.values()):
+        return [table]
+    runs: dict[str, dict[str, str]] = {}  # by run: the columns by the curves' names
+    for name, match in found.items():
+        if not SPREAD.fullmatch(name):
+            runs.setdefault(match["run"].strip(), {})[match["curve"].strip()] = name
+    tables = []
+    for run, curves in runs.items():
+        unknown = first in axes and first not in places and first.strip().lower() not in TIMES
+        cells = {"step" if unknown and name == first else name: table.columns[name] for name in axes}
+        cells |= {curve: table.columns[name] for curve, name in curves.items()}
+        part = f"{PurePath(table.file).parent}/{run}"
+        tables.append(replace(table, columns=cells, run=run, ragged=True, part=part))
+    return tables
+
+
+def with_splits_of_runs(table: LogTable) -> LogTable:
+    """Return a table of runs called RUN/train and RUN/validation with the splits in a column of their own."""
+    roles = table.roles()
+    if "run" not in roles or "split" in roles:
+        return table
+    named = [str(cell or "").rpartition("/") for cell in table.columns[roles["run"]]]
+    splits = [split.strip().lower() for _, _, split in named]
+    if len({SPLITS.get(split) for split in set(splits)}) < 2 or any(split not in SPLITS for split in set(splits)):
+        return table
+    runs = [run or None for run, _, _ in named]
+    return replace(table, columns={**table.columns, roles["run"]: runs, "split": splits})

@@ -2,24 +2,30 @@
 
 KINDS lists the kinds of logs in order of preference. A training often writes the same curves in several forms,
 so of each folder the first kind that holds curves is read. A run without curves is left out with a note, if others
-have curves.
+have curves. A run may also have its epochs in a file each: metrics_epoch_0.json, metrics_epoch_1.json, ...
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from gengap.diagnose.readers import epoch_files, events, mlflow, sqlite
-from gengap.diagnose.readers.entrances import expand, local_copy, missing
+from gengap.diagnose.readers import events, sqlite
+from gengap.diagnose.readers.console.phrases import EPOCH, STEP, words
+from gengap.diagnose.readers.documents import table_of_records
 from gengap.diagnose.readers.file_names import join_parts
-from gengap.diagnose.readers.paths import read_file
+from gengap.diagnose.readers.log_table import ROLES
+from gengap.diagnose.readers.paths import expand, local_copy, missing, read_file
+from gengap.diagnose.readers.table_layouts import read_log_table
 from gengap.diagnose.readers.text_tables import csv_table, decoded
-from gengap.diagnose.readers.tracker_points import log_of_points, points_of_table, with_curves
+from gengap.diagnose.readers.tracker_points import find_runs, log_of_points, points_of_table, read_runs, with_curves
 from gengap.diagnose.run_curves import Log
 from gengap.diagnose.study_verdicts import with_study_verdicts
 from gengap.errors import DataError
@@ -54,6 +60,15 @@ FRAMEWORKS = (  # Ultralytics, MMEngine, Detectron2, skorch, Ray Tune
 
 Paths = list[Path]
 Reader = Callable[[Paths, Path, str], list[Log]]  # all files below a folder, the folder, and what errors call it
+NAME = re.compile(r"(.*?)(\d{1,9})(\.json|\.ya?ml)")
+YAML = re.compile(  # cv_loss: 0.5
+    r"^([A-Za-z_]\w*):[ \t]*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)[ \t]*$", re.MULTILINE
+)
+MAX_BYTES = 1 << 20  # of one file
+FEWEST = 3  # files that show a run
+OF_OTHERS = {"fold", "run", "trial", "seed", "split", "cv", "exp", "experiment", "model", "config", "repeat"}
+OF_OTHERS |= {"batch", "bs", "size"}
+Record = dict[str, object]
 
 
 def read_path(source: str) -> list[Log]:
@@ -169,14 +184,13 @@ def _named(name: str) -> Reader:
 
 def _events(paths: Paths, folder: Path, file: str) -> list[Log]:
     found = [path for path in paths if events.is_event_file(path) and path.is_file()]
-    logs = events.read_event_files(found, folder, file) if found else []
-    return [replace(log, reader="tensorboard") for log in logs]
+    return events.read_event_files(found, folder, file) if found else []
 
 
 def _mlflow(paths: Paths, folder: Path, file: str) -> list[Log]:
     stores = [path for path in paths if path.suffix in (".db", ".sqlite") and sqlite.is_database(path)]
     in_databases = [log for path in stores for log in sqlite.read_database(path, _joined(file, folder, path))]
-    return [*mlflow.read_runs(mlflow.find_runs(paths), file), *in_databases]
+    return [*read_runs(find_runs(paths), file), *in_databases]
 
 
 def _catboost(paths: Paths, folder: Path, file: str) -> list[Log]:
@@ -233,6 +247,66 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
+def _is_epoch_file(path: Path) -> bool:
+    """Return whether a file may hold the values of one epoch: JSON or YAML whose name ends in a number."""
+    return NAME.fullmatch(path.name) is not None
+
+
+def _read_epoch_files(paths: Sequence[Path], folder: Path, file: str) -> list[Log]:
+    """Return the runs in files whose names differ in a number only, each a dict of an epoch's values.
+
+    Args:
+        paths: All files below the folder.
+        folder: The folder.
+        file: What errors call the folder.
+    """
+    runs: dict[tuple[Path, str, str], list[tuple[int, Record]]] = {}
+    for path in paths:
+        found = NAME.fullmatch(path.name)
+        if found and (record := _record(path)) is not None:
+            runs.setdefault((path.parent, found[1], found[3]), []).append((int(found[2]), record))
+    logs: list[Log] = []
+    for (parent, stem, ending), numbered in runs.items():
+        if len(numbered) >= FEWEST and _are_epochs(stem, numbered):
+            shown = Path(file) / (parent / f"{stem}*{ending}").relative_to(folder)
+            logs += read_log_table(table_of_records(_in_order(numbered), str(shown)))
+    logs = [replace(log, reader="json") for log in logs]
+    return [log for log in logs if any(len(series) > 1 for series in log.history.series.values())]
+
+
+def _record(path: Path) -> Record | None:
+    if path.stat().st_size > MAX_BYTES:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".json":
+            return {m[1]: float(m[2]) for m in YAML.finditer(text)}
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _are_epochs(stem: str, numbered: Sequence[tuple[int, Record]]) -> bool:
+    """Return whether the files are epochs of one run, and not folds, seeds or values of a setting.
+
+    They are if they or their names say so, or if their numbers have equal distances.
+    """
+    named = set(words(stem))
+    if named & (EPOCH | STEP) or all(set(record) & set(ROLES["epoch"]) for _, record in numbered):
+        return True
+    numbers = sorted(number for number, _ in numbered)
+    distances = {after - before for before, after in pairwise(numbers)}
+    return not named & OF_OTHERS and not re.search(r"\d\.$", stem) and len(distances) == 1 and distances != {0}
+
+
+def _in_order(numbered: Sequence[tuple[int, Record]]) -> list[Record]:
+    """Return the records by number, which is their epoch if they name none."""
+    named = any(name in ROLES["epoch"] for _, record in numbered for name in record)
+    ordered = sorted(numbered, key=itemgetter(0))
+    return [record if named else {"epoch": number, **record} for number, record in ordered]
+
+
 class Kind(NamedTuple):
     """A kind of logs.
 
@@ -276,7 +350,7 @@ KINDS = (
     Kind(_wandb, lambda path: path.suffix == ".wandb" or path.name == "wandb-history.jsonl"),
     *(Kind(_named(name), _has_name(name)) for name in FRAMEWORKS),
     Kind(_events, events.is_event_file),
-    Kind(epoch_files.read_epoch_files, epoch_files.is_epoch_file, further=False),
+    Kind(_read_epoch_files, _is_epoch_file, further=False),
     Kind(_texts(TEXTS), _is_text(TEXTS), further=False),
     Kind(_texts(CARDS), _is_text(CARDS), further=False),
 )

@@ -12,10 +12,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gengap.diagnose.metric_names import direction, parse, split_and_metric
+from gengap.diagnose.metric_names import parse, split_and_metric
 from gengap.diagnose.readers.documents import items, read_nested
 from gengap.diagnose.readers.vectors import vectors_as_lists
 from gengap.diagnose.run_curves import Log
@@ -24,7 +24,6 @@ from gengap.errors import DataError
 MAX_CHARACTERS = 16 << 20  # characters of one printed dict; Python's parser takes a hundred times that in memory
 MAX_DICTS = 100  # dicts of one text
 START = re.compile(r"\{\s*['\"][^'\"\n]{1,100}['\"]\s*:\s*(?:\[|\{|array\(|np\.array\()")
-NAME_BEFORE = re.compile(r"([A-Za-z_]\w*)\s*[:=]\s*\Z")
 _CELL = r"\s*(?:[\w.]*\()*[-+]?(?:[\d.][\d.eE+-]*|nan|inf)[^,\[\]\n]{0,60},"
 LIST = re.compile(
     rf"([A-Za-z_][\w /.-]{{0,60}}?)['\"]?\]?\s*[:=]\s*(?:[\w.]+\()?\[((?:{_CELL}){{2,}}[^\[\]]{{0,80}})\]"
@@ -43,7 +42,7 @@ def read_literals(text: str, file: str) -> list[Log]:
     """Return the runs in printed dicts and lists. Raises DataError if they hold no curve."""
     if len(text) > MAX_CHARACTERS:
         raise DataError(f"{file}: has more than {MAX_CHARACTERS:,} characters; printed dicts are read up to that.")
-    found = _with_metrics((name, value) for name, value in _dicts(text) if _has_curve(value))
+    found = list(filter(_has_curve, _dicts(text)))
     if not found and (lists := _lists(text)):
         found = [lists]
     if not found:
@@ -63,35 +62,7 @@ def _has_curve(value: Any) -> bool:
     )
 
 
-def _with_metrics(dicts: Iterable[tuple[str, Any]]) -> list[Any]:
-    """Return dicts, those of splits (`losses: {'train': [..], 'val': [..]}`) as one dict by split and metric.
-
-    Where a metric comes again, another run begins.
-    """
-    found: list[Any] = []
-    named: dict[str, Any] = {}
-    for name, value in dicts:
-        metric = _metric_alone(name)
-        if not metric or any((parse(str(key)) or ("", "-"))[1] for key in value):
-            found.append(value)
-            continue
-        columns = {f"{key}_{metric}": values for key, values in value.items()}
-        if not named or named.keys() & columns.keys():
-            named = {}
-            found.append(named)
-        named |= columns
-    return found
-
-
-def _metric_alone(name: str) -> str:
-    """Return the metric in a name of nothing else (`losses`, `dice_scores`); "" for others (`fold_1_loss`)."""
-    forms = ((word, word[:-1], word[:-2]) for word in name.lower().split("_"))
-    words = [next((form for form in each if direction(form) is not None), "") for each in forms]
-    return "_".join(words) if all(words) else ""
-
-
-def _dicts(text: str) -> Iterator[tuple[str, Any]]:
-    """Yield dicts, each with the name before it."""
+def _dicts(text: str) -> Iterator[Any]:
     at = count = 0
     while count < MAX_DICTS and (found := START.search(text, at)):
         end = _closing(text, found.start())
@@ -100,8 +71,7 @@ def _dicts(text: str) -> Iterator[tuple[str, Any]]:
         value = _value(text[found.start() : end])
         at, count = end, count + 1
         if value is not None:
-            name = NAME_BEFORE.search(text, max(found.start() - 60, 0), found.start())
-            yield name[1] if name else "", value
+            yield value
 
 
 def _closing(text: str, start: int) -> int | None:

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from gengap.diagnose.metric_names import assign
 from gengap.diagnose.readers.documents import table_of_records
 from gengap.diagnose.readers.log_table import LogTable, check_points
-from gengap.diagnose.readers.mlflow import TrackedRun, tracked_logs
 from gengap.diagnose.readers.table_layouts import read_log_table
+from gengap.diagnose.readers.tracker_points import TrackedRun, tracked_logs
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 

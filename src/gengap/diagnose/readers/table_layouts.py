@@ -15,16 +15,16 @@ import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, assign, direction, parse, rank_in
 from gengap.diagnose.metric_words import AVERAGED, SPLITS
-from gengap.diagnose.readers.epoch_values import (
+from gengap.diagnose.readers.file_names import name_by_file, split_by_run, with_splits_of_runs
+from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
+from gengap.diagnose.readers.restarts import (
+    PlacedCurve,
     are_batches,
+    divide,
     epochs_with_loss,
     last_of_each_epoch,
     mean_of_each_epoch,
 )
-from gengap.diagnose.readers.file_names import name_by_file
-from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
-from gengap.diagnose.readers.restarts import PlacedCurve, divide
-from gengap.diagnose.readers.run_columns import split_by_run, with_splits_of_runs
 from gengap.diagnose.run_curves import Log
 from gengap.diagnose.verdict import AXES, Axis
 from gengap.errors import DataError, printable, shown

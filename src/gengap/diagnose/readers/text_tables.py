@@ -1,7 +1,11 @@
-"""Text files as tables: CSV with any of the usual delimiters, JSON, and JSON lines."""
+"""Text files as tables: CSV with any of the usual delimiters, JSON, and JSON lines.
+
+A text is in UTF-8, in UTF-16 as PowerShell writes it, or in an older encoding of the country's Windows.
+"""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
@@ -10,11 +14,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from gengap.diagnose.readers.documents import read_nested, table_of_records
+from gengap.diagnose.metric_words import foreign_letters
+from gengap.diagnose.readers.documents import read_nested, read_records, table_of_records
 from gengap.diagnose.readers.literals import read_literals
 from gengap.diagnose.readers.log_table import NOT_LOGGED, LogTable, check_points, number
-from gengap.diagnose.readers.message_records import read_records
-from gengap.diagnose.readers.text_encoding import encoding_of, without_holes
 from gengap.diagnose.run_curves import Log
 from gengap.errors import DataError
 from gengap.files.delimited import HEAD_LINES, find_head, has_decimal_commas, with_point
@@ -23,6 +26,8 @@ from gengap.text.catalog import Message
 PYTHON = re.compile(r"\s*\{\s*'")  # a printed dict, where JSON was meant
 BETWEEN = re.compile(r"[\s,]*")  # JSON documents
 LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+HOLE = re.compile(rb"\0{64,}")
+OLDER = ("utf-8-sig", "gb18030", "cp949", "cp932", "big5", "cp1251", "cp1252")  # the first of equally good ones
 
 
 def decoded(content: bytes, file: str) -> str:
@@ -192,3 +197,24 @@ def read_json_lines(text: str, file: str) -> list[Log]:
         points += len(record)
         check_points(file, points)
     return read_records(table_of_records(records, file, unit="line", rows=rows, notes=tuple(notes)))
+
+
+def without_holes(data: bytes) -> bytes:
+    """Return bytes without long runs of zeros, as in logs that were emptied while a program wrote them."""
+    return HOLE.sub(b"", data)
+
+
+def encoding_of(start: bytes) -> str:
+    """Return the encoding of a text that starts with these bytes."""
+    head = without_holes(start)[:4096]
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(head) > 3 and head[1::2].count(0) > len(head) * 0.4:
+        return "utf-16-le"
+    if len(head) > 3 and head[::2].count(0) > len(head) * 0.4:
+        return "utf-16-be"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return max(OLDER, key=lambda encoding: foreign_letters(start.decode(encoding, "ignore")))
+    return "utf-8-sig"

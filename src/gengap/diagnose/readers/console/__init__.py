@@ -18,19 +18,15 @@ The grammar, line by line:
   several words, the rows show where a name ends. See `near_columns`.
 - **Name in a field**: `"metric": "val_loss", "step": 3, "value": 0.5` names the value in a later field.
 - **Names before a list**: `train acc, test acc | 0.5, 0.6` and `RMSE(T V) 0.5 0.6` name as many numbers in order.
-- **Bar over all epochs**: each state of a bar that shows both splits is an epoch, if nothing names an epoch, its
-  share never falls back, and held-out values change. Of other bars the last state counts. See `epoch_bar`.
-- **Heading of a metric**: `### Validation Loss` names the numbers below it that stand alone behind an epoch, up
-  to a line of words, a named value, or an epoch before the last one. See `metric_heading`.
-- **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`,
-  unless each line begins with another epoch), and messages of checkpoints, unless they are the only validation and
-  each epoch has one. See `checkpoints`.
+- **Bar**: of its states, the last one in an epoch counts.
+- **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`),
+  and messages of checkpoints.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts. A tag before the
   line (`[lfw]`) is a part of the phrase.
 - **No training**: values without an epoch, if there are fewer than four, if a setting, an item or a word changes
   from one to the next, or if a name stands above each; values of one epoch below headings that differ; and
-  sentences with a value each. See `training_signs` and `row_labels`.
+  sentences with a value each. See `training_signs`.
 
 Words of 28 other languages are known (`metric_words`). Nothing in a log is run.
 """

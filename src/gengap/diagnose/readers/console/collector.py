@@ -8,9 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
-from gengap.diagnose.readers.console.arguments import MARK, ArgumentNames
-from gengap.diagnose.readers.console.column_store import Column, ColumnStore
-from gengap.diagnose.readers.console.epoch_bar import EpochBar
+from gengap.diagnose.readers.console.column_store import BAR, Column, ColumnStore
 from gengap.diagnose.readers.console.forms import (
     Form,
     Forms,
@@ -20,17 +18,14 @@ from gengap.diagnose.readers.console.forms import (
     without_changes,
 )
 from gengap.diagnose.readers.console.line_values import MetricValue
-from gengap.diagnose.readers.console.metric_heading import BELOW, MetricHeading
-from gengap.diagnose.readers.console.plain_names import canonical_name
-from gengap.diagnose.readers.console.row_labels import RowLabels
+from gengap.diagnose.readers.console.phrases import canonical_name
 from gengap.diagnose.readers.console.screen import Line, clean, screen_text, without_bars
-from gengap.diagnose.readers.console.table_reader import LABEL, RULE
-from gengap.diagnose.readers.console.table_values import TableValues
+from gengap.diagnose.readers.console.table_reader import LABEL, RULE, TableValues
 from gengap.diagnose.readers.console.template import FINAL, Template, parse_template
+from gengap.diagnose.readers.console.training_signs import TrainingSigns
 
 FREE_TEMPLATES = 5_000  # that are parsed at once; of further ones only those that come again
 MOST_TEMPLATES = 100_000  # that are remembered
-BAR = " in a bar"  # behind the form of values that show progress
 ITEM = re.compile(r"\s*\d+[.)]\s+(?!epoch)[^\W\d_]", re.IGNORECASE)  # 2. VGG16
 MOST_NUMBERS = 300  # of a line that is no row of a table
 
@@ -41,37 +36,22 @@ class Collector:
     Attributes:
         rows: Values by column and row.
         best: The last number called "best" beside a metric without a name, or None.
-        sentences: Whether values stand in sentences, or beside lines of a program.
-        labels: What tells lines apart.
+        signs: What tells a training from results.
         tables: Reads tables.
-        bar: Tells a bar over all epochs from those of batches.
-        no_gain: Whether a line says that an epoch did not improve.
-        final: Whether a heading says that final values follow.
-        once: Lines of words without values that came once, with the number of rows above each.
-        headings: The last line that begins with # above each row, by the number of rows above it.
     """
 
     def __init__(self, file: str) -> None:
         self.rows = ColumnStore(file)
         self.best: float | None = None
-        self.sentences = False
-        self.labels = RowLabels()
-        self.tables = TableValues(self.rows, self.labels)
-        self.bar = EpochBar(self.rows)
-        self.no_gain = False
-        self.final = False
-        self.once: dict[tuple[str, ...], int] = {}
-        self.headings: dict[int, str] = {}
-        self._decimals: dict[tuple[str, ...], int] = {}  # fewest of the last number, by form
+        self.signs = TrainingSigns(self.rows)
+        self.tables = TableValues(self.rows, self.signs)
         self._templates: dict[tuple[str, ...], Template] = {}
         self._seen: set[int] = set()
         self._changes: set[tuple[str, ...]] = set()  # whose first line has changes where averages may stand
         self._no_headers: set[tuple[str, ...]] = set()
         self._lookup: dict[tuple[MetricValue, str | None, bool, bool], Column] = {}
         self._forms = Forms()
-        self._arguments = ArgumentNames()
         self._heading: str | None = None  # the split of a heading on the line above
-        self._metric_above = MetricHeading()
         self._lent = False  # whether the split of the heading above counts for one line more
         self._labelled = False  # whether lines below the present heading name their split themselves
         self._state: tuple[Form, tuple[str, ...]] | None = None  # of a bar that the next line is written over
@@ -87,45 +67,31 @@ class Collector:
     def _read_lines(self, text: str) -> None:
         """Read complete lines that no other line is written over."""
         self.end()
-        lines = self._forms.lines(text)
-        while (line := lines.current) is not None:
-            form = None if self.tables.headers else lines.form
-            found = form.pattern.fullmatch(line) if form else None
-            lines.at += 1
+        for line, form in self._forms.with_lines(text):
+            found = form.pattern.fullmatch(line) if form and not self.tables.headers else None
             if form is None or found is None:
                 self._parse_line(Line(line))
-                self.rows.overwritten = False
-                continue
-            self._heading = form.template.context
-            self._take_form(form, found.groups())
+            else:
+                self._take_line(form.template, form.texts, found.groups(), form)
             self.rows.overwritten = False
-            if not self._lent and (together := lines.take_below(form, self.rows)):
-                self._note_fewest(form, min(n.decimals(numbers[-1]) for numbers in together))
 
     def _read_line(self, shown: Line) -> None:
         """Read one line, or one state of a line."""
         if not self.tables.headers and not shown.open_end and (form := self._forms.find(shown.text)):
             found = form.pattern.fullmatch(shown.text)
             if found is not None:
-                self._heading = form.template.context
-                epoch = self.bar.take_state(form.template, shown.text, shown.overwritten)
-                self._take_known(form, found.groups(), shown.overwritten and not epoch)
-                if epoch:
-                    self.bar.add(shown.overwritten)
+                self._take_known(form, found.groups(), shown.overwritten)
                 return
         self.end()
-        template = self._parse_line(shown)
-        epoch = self.bar.take_state(template, shown.text, shown.overwritten)
-        if epoch:
-            self.bar.add(shown.overwritten)
-        self.rows.overwritten = shown.overwritten and not epoch
+        self._parse_line(shown)
+        self.rows.overwritten = shown.overwritten
 
     def end(self) -> None:
         """Take the last state of a progress bar."""
         if self._state is not None:
             form, numbers = self._state
             self._state = None
-            self._take_form(form, numbers)
+            self._take_line(form.template, form.texts, numbers, form)
             self.rows.overwritten = True
 
     def _take_known(self, form: Form, numbers: tuple[str, ...], overwritten: bool) -> None:
@@ -138,52 +104,54 @@ class Collector:
         if overwritten:
             self._state = form, numbers
             return
-        self._take_form(form, numbers)
+        self._take_line(form.template, form.texts, numbers, form)
         self.rows.overwritten = False
 
-    def _take_form(self, form: Form, numbers: tuple[str, ...]) -> None:
-        template = form.template
+    def _take_line(
+        self, template: Template, texts: tuple[str, ...], numbers: Sequence[str], form: Form | None = None
+    ) -> None:
+        """Take the places and values of a line; `form` if lines of these words came before."""
         above = self._heading_of(template) if template.late or self._lent else None
-        if form.epoch >= 0:
+        if form is not None:
+            self._heading = template.context
+        if form is not None and form.epoch >= 0:
             if (number := n.counted(numbers[form.epoch])) is not None:
                 self.rows.move_to_epoch(number)
-        elif template.places and not (form.counts_only and self.rows.at[0] >= 0):
+        elif template.places:
             self._place(template, numbers)
         if above is not None:
             self._lend(above)
         if template.context is not None or self.rows.context is not None:
             self._head(template)
-        if template.context is not None or self._metric_above.metric:
-            self._take_bare(template, form.texts, numbers)
         if not template.values or self.rows.context == FINAL:
             return
-        self.labels.add_label(template.label, numbers)
-        if not (form.plain and self._take_plain(form, numbers)):
-            self._take(template, numbers, form.progress)
-        if form.held_out:
-            self.rows.context, self._labelled = form.held_out, True
-        self._note_fewest(form, n.decimals(numbers[-1]))
+        if form is None:
+            self.signs.add_line(texts)
+        self.signs.add_label(template.label, numbers)
+        progress = stands_in_bar(template, numbers) if form is None else form.progress
+        if form is None or not form.plain or not self._take_plain(form, numbers):
+            self._take(template, numbers, progress)
+        if held_out := split_of_bar(template, progress) if form is None else form.held_out:
+            self.rows.context, self._labelled = held_out, True
 
-    def _take_plain(self, form: Form, numbers: tuple[str, ...]) -> bool:
-        """Add the values of a line that has one number for each; return False if it has to be done one by one."""
+    def _take_plain(self, form: Form, numbers: Sequence[str]) -> bool:
+        """Add the values of a line that has one number for each; return False if a column has two of them."""
         context = self.rows.context
-        group = form.groups.get(context)
-        if group is None:
+        columns = form.columns.get(context)
+        if columns is None:
             columns = tuple(self._column(named, False, form.progress) for named in form.named)
             if len(set(columns)) < len(columns):
                 form.plain = False
                 return False
             for named, column in zip(form.named, columns, strict=True):
                 column.running = column.running or bool(named.average)
-            group = form.groups[context] = self.rows.group(columns, form.progress)
-        return self.rows.add_line(group, [numbers[i] for i in form.values])
+            form.columns[context] = columns
+        self.rows.add_line(columns, [numbers[i] for i in form.values])
+        return True
 
     def _parse_line(self, shown: Line) -> Template | None:
         """Read a line of a form that is not known; return what its numbers mean."""
         line = clean(shown.text)
-        if "(" in line:
-            line = self._arguments.rename(line)
-            self.rows.new = self.rows.new or self._arguments.changed
         parts = n.NUMBER.split(without_bars(line))
         texts = tuple(parts[::2])
         if len(texts) > MOST_NUMBERS and not self.tables.headers:
@@ -191,8 +159,8 @@ class Collector:
         template = self._templates.get(texts)
         first = template is None
         if not first:
-            self.once.pop(texts, None)
-        if shown.open_end and self._is_cut_off(texts, parts, template):
+            self.signs.once.pop(texts, None)
+        if shown.open_end and self._is_cut_off(parts, template):
             return None
         if template is None:
             template = self._parse(texts, line)
@@ -204,16 +172,16 @@ class Collector:
             return None
         heading = texts[0].startswith("#")
         if heading:
-            self.headings[len(self.rows.run)] = line
+            self.signs.headings[len(self.rows.run)] = line
         few = not template.values and len(found) <= 2
         in_bar = "%" in line and not (template.places and template.values)  # a header before a progress bar
         if texts not in self._no_headers and (few or in_bar):
             self._look_for_header(texts, line)
-        self._apply(texts, template, found)
+        self._take_line(template, texts, found)
         if not RULE.fullmatch(line):  # a rule may stand between a heading and its table
             self._heading = template.context if texts in self._no_headers else None
         known = template.values or (texts in self._no_headers and not heading)
-        if not self.tables.headers and known and MARK not in line:
+        if not self.tables.headers and known:
             self._forms.add(shown.text, texts, found, template)
         return template
 
@@ -231,27 +199,6 @@ class Collector:
             self._templates[texts] = plain
         return plain
 
-    def _apply(self, texts: tuple[str, ...], template: Template, found: Sequence[str]) -> None:
-        """Take the places and values of a line."""
-        self.sentences = self.sentences or template.sentence or template.code
-        self.no_gain = self.no_gain or template.no_gain
-        above = self._heading_of(template)
-        if template.places:
-            self._place(template, found)
-        if above is not None:
-            self._lend(above)
-        self._head(template)
-        self._take_bare(template, texts, found)
-        if template.values and self.rows.context != FINAL:
-            self.labels.add_line(texts)
-            self.labels.add_label(template.label, found)
-            progress = stands_in_bar(template, found)
-            self._take(template, found, progress)
-            if not texts[-1]:
-                self._decimals[texts] = min(n.decimals(found[-1]), self._decimals.get(texts, 99))
-            if held_out := split_of_bar(template, progress):
-                self.rows.context, self._labelled = held_out, True
-
     def _heading_of(self, template: Template) -> str | None:
         """Return the split of the heading above a line whose epoch stands behind its values: it still counts."""
         if self._lent:
@@ -263,16 +210,10 @@ class Collector:
         if self.rows.context is None:
             self.rows.context, self._lent, self._labelled = above, True, False
 
-    def _take_bare(self, template: Template, texts: Sequence[str], found: Sequence[str]) -> None:
-        """Take the number of an epoch whose metric only the heading above names."""
-        if (number := self._metric_above.read(template, texts, found)) is not None:
-            name = self._metric_above.metric
-            self.rows.add(self.rows.column(name.replace("_", " "), name, f"{BELOW}{name}"), number)
-
     def _head(self, template: Template) -> None:
         """Begin what is below a heading, or end it: at a new place, if the lines below it name their split."""
         if template.context is not None:
-            self.final = self.final or template.context == FINAL
+            self.signs.final = self.signs.final or template.context == FINAL
             self.rows.begin_heading(template.context, template.title)
             self._labelled = False
         elif self.rows.context is not None and template.values:
@@ -283,21 +224,15 @@ class Collector:
                 if self.rows.in_block:
                     self.rows.end_block()
 
-    def _note_fewest(self, form: Form, decimals: int) -> None:
-        """Note the fewest decimals of the last number of lines of a form, if it ends them."""
-        decimals += form.percent
-        if decimals < form.decimals and not form.texts[-1]:
-            form.decimals = decimals
-            self._decimals[form.texts] = min(decimals, self._decimals.get(form.texts, decimals))
-
-    def _is_cut_off(self, texts: tuple[str, ...], parts: list[str], template: Template | None) -> bool:
+    def _is_cut_off(self, parts: list[str], template: Template | None) -> bool:
         """Return whether a last line without an end says less than earlier lines of its form."""
-        if len(parts) == 1:
+        if template is None or not template.values:
+            return len(parts) > 1 and self.rows.points > 0 and bool(parse_template(tuple(parts[::2])).values)
+        last = template.values[-1]
+        if parts[-1] or max(last.number, last.average) < len(parts) // 2 - 1:
             return False
-        if not texts[-1] and texts in self._decimals:
-            return n.decimals(parts[-2]) < self._decimals[texts]
-        known = template is not None and bool(template.values)
-        return not known and bool(self._decimals or self.rows.points) and bool(parse_template(texts).values)
+        progress = stands_in_bar(template, parts[1::2])
+        return n.decimals(parts[-2]) < self.rows.usual_decimals(self._column(last, False, progress))
 
     def _look_for_header(self, texts: tuple[str, ...], line: str) -> None:
         if not self.tables.take_header(line, self._heading):
@@ -310,20 +245,19 @@ class Collector:
                 if len(self._seen) > MOST_TEMPLATES:
                     self._seen.clear()
                 self._seen.add(key)
-                self._metric_above.metric = ""
                 return None
         if len(self._templates) > MOST_TEMPLATES:
             self._templates.clear()
             self._no_headers.clear()
-            self._decimals.clear()
         template = self._templates[texts] = parse_template(texts)
+        self.signs.prose = self.signs.prose or template.prose
         if (
             not template.values
             and (not template.places or ITEM.match(line))
             and len(self._templates) < FREE_TEMPLATES
             and LABEL.search(line)
         ):
-            self.once[texts] = len(self.rows.run)
+            self.signs.once[texts] = len(self.rows.run)
         return template
 
     def _place(self, template: Template, found: Sequence[str]) -> None:
@@ -349,14 +283,14 @@ class Collector:
             text = found[named.number]
             number = n.value(text)
             if named.second and (two := n.pair(text)) is not None:
-                self.rows.add(self._column(named, False, progress), two[0], progress)
-                self.rows.add(self._column(named, True, progress), two[1], progress)
+                self.rows.add(self._column(named, False, progress), two[0])
+                self.rows.add(self._column(named, True, progress), two[1])
                 continue
             if named.average and (average := average_of(text, found[named.average])) is not None:
                 number = average
                 self._column(named, False, progress).running = True
             if number is not None:
-                self.rows.add(self._column(named, False, progress), number, progress)
+                self.rows.add(self._column(named, False, progress), number)
         if template.best >= 0 and (best := n.value(found[template.best])) is not None:
             self.best = best
 

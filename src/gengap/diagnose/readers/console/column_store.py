@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-import numpy as np
-
 from gengap.diagnose.metric_names import parse
+from gengap.diagnose.readers.console.number_forms import decimals
 from gengap.diagnose.readers.log_table import check_points
 
 MOST_COLUMNS = 2_000
 CHECKED = 1 << 16  # points after which their number is checked
-BUFFERED = 1 << 14  # texts of numbers that become numbers together
 NAN = math.nan
-NUMBERS = msgspec.json.Decoder(list[float])  # ten times as fast as `float`, with the same results
+BAR = " in a bar"  # behind the form of values that show progress
 
 
 @dataclass(eq=False)
@@ -31,7 +27,6 @@ class Column:
         form: The phrase that the values stand in.
         rows: Row of each value.
         values: The values.
-        progress: How many values stand beside a progress bar or a batch number.
         running: Whether the values are running means, in parentheses behind those of a batch.
     """
 
@@ -40,54 +35,12 @@ class Column:
     form: str
     rows: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
-    progress: int = 0
     running: bool = False
 
-
-@dataclass(slots=True, eq=False)
-class ColumnGroup:
-    """Columns that lines of one form fill together, with the numbers that are still texts.
-
-    Attributes:
-        columns: The columns.
-        progress: Whether the values stand beside a progress bar or a batch number.
-        rows: Row of each line.
-        texts: Texts of the numbers, line by line.
-        last: The last row.
-    """
-
-    columns: tuple[Column, ...]
-    progress: bool
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    texts: list[str] = field(default_factory=list[str])
-    last: int = -1
-
-    def replace(self, column: Column, number: float) -> None:
-        """Replace the number of the last line in one of the columns."""
-        self.texts[self.columns.index(column) - len(self.columns)] = repr(number)
-
-    def convert(self) -> None:
-        """Move the numbers to the columns."""
-        if not self.rows:
-            return
-        values = np.array(to_numbers(self.texts)).reshape(len(self.rows), len(self.columns))
-        for column, cells in zip(self.columns, values.T, strict=True):
-            column.rows.extend(self.rows)
-            column.values.frombytes(cells.tobytes())
-            column.progress += self.progress * len(self.rows)
-        self.rows, self.texts = array("q"), []
-
-
-def to_numbers(texts: Sequence[str]) -> list[float]:
-    """Return the numbers that texts of digits, signs, points and exponents stand for.
-
-    >>> to_numbers(["0.5", "1e-3"]), to_numbers(["007", "1."])
-    ([0.5, 0.001], [7.0, 1.0])
-    """
-    try:
-        return NUMBERS.decode(f"[{','.join(texts)}]")
-    except msgspec.DecodeError:  # no numbers of JSON
-        return list(map(float, texts))
+    @property
+    def progress(self) -> bool:
+        """Whether the values stand beside a progress bar or a batch number."""
+        return self.form.endswith(BAR)
 
 
 class ColumnStore:
@@ -122,8 +75,7 @@ class ColumnStore:
         self.points = 0
         self._run = 0
         self._checked = 0
-        self._groups: dict[tuple[Column, ...], ColumnGroup] = {}
-        self._present: dict[Column, ColumnGroup | None] = {}  # columns that have a number in the present row
+        self._present: set[Column] = set()  # columns that have a number in the present row
 
     def move_to_epoch(self, number: float) -> None:
         """Begin an epoch, unless it is the present one. It ends what is below a heading."""
@@ -146,9 +98,7 @@ class ColumnStore:
 
     def _has_split(self, start: int) -> bool:
         """Return whether a column with values at this row or below names its split."""
-        groups = (group for group in self._groups.values() if group.last >= start)
         columns = [column for column in self.columns.values() if column.rows and column.rows[-1] >= start]
-        columns += [column for group in groups for column in group.columns]
         return any((parse(column.canonical) or ("", ""))[0] for column in columns)
 
     def begin_heading(self, split: str, is_title: bool) -> None:
@@ -192,7 +142,7 @@ class ColumnStore:
             return Column(name, canonical, form)
         return self.columns.setdefault(key, Column(name, canonical, form))
 
-    def add(self, column: Column, number: float, progress: bool = False) -> None:
+    def add(self, column: Column, number: float) -> None:
         """Add a value to the present row, or to a new one if the column has a value in it."""
         row = len(self.run) - 1
         again = column in self._present
@@ -200,101 +150,38 @@ class ColumnStore:
             self.epoch[row], self.step[row], self.count[row] = self.at
             self.new = False
             if again:
-                group = self._present[column]
-                if group is not None and group.rows:
-                    group.replace(column, number)
-                else:
-                    column.values[-1] = number
+                column.values[-1] = number
                 return
         elif self.new or again:
             self._begin_row()
             row += 1
         column.rows.append(row)
         column.values.append(number)
-        column.progress += progress
-        self._present[column] = None
+        self._present.add(column)
         self._count(1)
 
-    def group(self, columns: tuple[Column, ...], progress: bool) -> ColumnGroup:
-        """Return the group of different columns that lines fill together."""
-        return self._groups.setdefault(columns, ColumnGroup(columns, progress))
-
-    def add_line(self, group: ColumnGroup, texts: Sequence[str]) -> bool:
-        """Add the numbers of a line, one to each column; return False if `add` has to do it one by one."""
-        if self.overwritten:
-            return False
-        row = len(self.run) - 1
-        if self.new or group.last == row:
-            self._begin_row()
-            row += 1
-            self._present = dict.fromkeys(group.columns, group)
-        elif self._present.keys().isdisjoint(group.columns):
-            self._present.update(dict.fromkeys(group.columns, group))
-        else:
-            return False
-        group.last = row
-        group.rows.append(row)
-        group.texts.extend(texts)
-        self._count(len(texts))
-        if len(group.texts) >= BUFFERED:
-            group.convert()
-        return True
-
-    def ends_with(self, group: ColumnGroup) -> bool:
-        """Return whether the last line was of this group, in an epoch, outside headings: another begins a row."""
-        outside = self.context is None and self._block is None and self.at[0] >= 0
-        return outside and not (self.new or self.overwritten) and group.last == len(self.run) - 1
-
-    def add_lines(self, group: ColumnGroup, texts: Sequence[str], epochs: Sequence[float]) -> None:
-        """Add the numbers of lines that each begin a row, below one of the group that `ends_with` checks for.
-
-        Args:
-            group: The columns.
-            texts: Their numbers, line by line.
-            epochs: The epoch of each line, which never falls.
-        """
-        lines, first, (epoch, step, count) = len(epochs), len(self.run), self.at
-        same = bisect_right(epochs, epoch) if epochs[-1] > epoch else lines
-        self.epoch.extend(epochs)
-        self.step.extend([step] * same + [NAN] * (lines - same))
-        self.count.extend([count] * lines)
-        self.run.extend([self._run] * lines)
-        self.at = [epochs[-1], step if same == lines else NAN, count]
-        self._present = dict.fromkeys(group.columns, group)
-        group.last = first + lines - 1
-        group.rows.extend(range(first, first + lines))
-        group.texts.extend(texts)
-        self._count(len(texts))
-        if len(group.texts) >= BUFFERED:
-            group.convert()
-
-    def convert(self) -> None:
-        """Move the numbers of all groups to their columns, in the order of their rows."""
-        for group in self._groups.values():
-            group.convert()
-        for column in self.columns.values():
-            rows = np.asarray(column.rows, np.int64)
-            if (np.diff(rows) < 0).any():
-                order = np.argsort(rows, kind="stable")
-                column.rows = array("q", rows[order].tobytes())
-                column.values = array("d", np.asarray(column.values)[order].tobytes())
-
-    def remove(self, rows: Sequence[int]) -> None:
-        """Remove rows with their values."""
-        if not rows:
+    def add_line(self, columns: tuple[Column, ...], texts: Sequence[str]) -> None:
+        """Add the numbers of a line, one to each of different columns, as `add` does it one by one."""
+        present = self._present
+        again = columns[0] in present
+        if self.overwritten or not (self.new or again or present.isdisjoint(columns)):
+            for column, text in zip(columns, texts, strict=True):
+                self.add(column, float(text))
             return
-        self.convert()
-        for column in self.columns.values():
-            at = np.asarray(column.rows, np.int64)
-            kept = ~np.isin(at, rows)
-            column.values = array("d", np.asarray(column.values)[kept].tobytes())
-            column.rows = array("q", (at - np.searchsorted(rows, at))[kept].tobytes())
-            column.progress = min(column.progress, len(column.rows))
-        for group in self._groups.values():
-            group.last -= bisect_left(rows, group.last)
-        for cells in (self.epoch, self.step, self.count):
-            cells[:] = array("d", np.delete(np.asarray(cells), rows).tobytes())
-        self.run[:] = array("q", np.delete(np.asarray(self.run, np.int64), rows).tobytes())
+        if self.new or again:
+            self._begin_row()
+        row = len(self.run) - 1
+        for column, text in zip(columns, texts, strict=True):
+            column.rows.append(row)
+            column.values.append(float(text))
+        present.update(columns)
+        self._count(len(columns))
+
+    def usual_decimals(self, column: Column) -> int:
+        """Return the most that `decimals` says of a column's last values, if at least half of them have as many."""
+        found = [decimals(repr(value)) for value in column.values[-20:]]
+        most = max(found, default=0)
+        return most if 2 * found.count(most) >= len(found) else 0
 
     def _begin_row(self) -> None:
         epoch, step, count = self.at

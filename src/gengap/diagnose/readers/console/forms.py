@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from operator import itemgetter
 
 from gengap.diagnose.metric_names import parse
 from gengap.diagnose.readers.console import number_forms as n
-from gengap.diagnose.readers.console.column_store import ColumnGroup, ColumnStore
+from gengap.diagnose.readers.console.column_store import Column
 from gengap.diagnose.readers.console.line_values import MetricValue
 from gengap.diagnose.readers.console.screen import ESCAPE, GLYPHS, is_renamed
 from gengap.diagnose.readers.console.template import HELD_OUT, Template
 
 MOST = 20_000  # forms that are remembered
-FEW = 6  # lines of one form, which are taken one by one; even, for pairs
 RENEWED = {1, 8, 64}  # lines that a form did not fit, after which it is made anew
 NO_DIGITS = b"0123456789."
 DIGITS = re.compile(r"(?<![A-Za-z_@])\d(?:\d|\\\.)*")  # not those of names, as in f1
@@ -44,13 +42,9 @@ class Form:
         values: Which numbers the values are; of a value with its average, the average.
         place: Returns the numbers that name an epoch or a run.
         epoch: The number that names the epoch, if the line names no other place; else -1.
-        counts_only: Whether the line names no place, except by a number without a name.
-        percent: Whether the line ends with the percent sign of a plain value.
-        decimals: Fewest decimals of a last number that ends the line.
-        only_epoch: Whether the line says an epoch and nothing else.
         held_out: The split of a bar of held-out rows, for a line below that names none; else "".
         misses: Lines of these words that the pattern did not fit.
-        groups: Where the values go, by the split of the heading above; the collector keeps them here.
+        columns: Where the values go, by the split of the heading above; the collector keeps them here.
     """
 
     pattern: re.Pattern[str]
@@ -62,56 +56,9 @@ class Form:
     values: tuple[int, ...]
     place: Callable[[Sequence[str]], object]
     epoch: int = -1
-    counts_only: bool = False
-    percent: bool = False
-    decimals: int = 99
-    only_epoch: bool = False
     held_out: str = ""
     misses: int = 0
-    groups: dict[str | None, ColumnGroup] = field(default_factory=dict)
-
-    @property
-    def alone(self) -> bool:
-        """Whether a line says where its values belong by an epoch at most, and says nothing of other lines."""
-        placed = self.epoch >= 0 or self.counts_only
-        own = self.template.bare < 0 and self.template.label is None and not self.template.late
-        return self.plain and placed and not self.held_out and own
-
-    def below(self, head: Form) -> Form:
-        """Return the form of two lines: one that says an epoch and nothing else, and one of this form."""
-        pattern = re.compile(f"{head.pattern.pattern}\n{self.pattern.pattern}")
-        values = tuple(head.pattern.groups + i for i in self.values)
-        epoch = head.epoch if self.counts_only and self.epoch < 0 else -1
-        return replace(self, pattern=pattern, values=values, epoch=epoch, counts_only=False)
-
-    def rising_lines(self, lines: Iterable[str], epoch: float) -> tuple[list[float], list[tuple[str, ...]]]:
-        """Return epochs and numbers of lines, up to one of another form or of an epoch before that above it.
-
-        Args:
-            lines: The lines.
-            epoch: The epoch above the first of them.
-        """
-        epochs: list[float] = []
-        found: list[tuple[str, ...]] = []
-        fullmatch, place, before = self.pattern.fullmatch, self.epoch, ""
-        for line in lines:
-            if (match := fullmatch(line)) is None:
-                break
-            numbers = match.groups()
-            if place >= 0 and numbers[place] != before:
-                before = numbers[place]
-                number = n.counted(before)
-                if number is None or not number >= epoch:
-                    break
-                epoch = number
-            epochs.append(epoch)
-            found.append(numbers)
-        return epochs, found
-
-    def value_texts(self, numbers: Sequence[tuple[str, ...]]) -> list[str]:
-        """Return the values among the numbers of lines, line by line."""
-        picked = map(itemgetter(*self.values), numbers)
-        return list(chain.from_iterable(picked)) if len(self.values) > 1 else list(picked)
+    columns: dict[str | None, tuple[Column, ...]] = field(default_factory=dict)
 
 
 class Forms:
@@ -124,9 +71,10 @@ class Forms:
         """Return the form of a line, or None if it is not known."""
         return self._forms.get(_key(line))
 
-    def lines(self, text: str) -> KnownLines:
-        """Return the lines of a text, whose forms may become known by the lines before them."""
-        return KnownLines(text, self._forms)
+    def with_lines(self, text: str) -> Iterator[tuple[str, Form | None]]:
+        """Yield the lines of a text with their forms, which may become known by the lines before them."""
+        for line, key in zip(text.split("\n"), _key(text).split(b"\n"), strict=True):
+            yield line, self._forms.get(key)
 
     def add(self, line: str, texts: tuple[str, ...], numbers: Sequence[str], template: Template) -> None:
         """Remember the form of a line that was parsed."""
@@ -145,59 +93,6 @@ class Forms:
         elif (form := _form(line, texts, numbers, template)) is not None:
             form.misses = misses
             self._forms[key] = form
-
-
-class KnownLines:
-    """Lines of a text with their forms. Lines that go on as those above them are taken together.
-
-    Attributes:
-        at: Number of the present line.
-    """
-
-    def __init__(self, text: str, forms: Mapping[bytes, Form | None]) -> None:
-        self.at = 0
-        self._forms = forms
-        self._lines = text.split("\n")
-        self._keys = [*_key(text).split(b"\n"), *[b"\n"] * (FEW + 2)]  # behind the text, those of no line
-
-    @property
-    def current(self) -> str | None:
-        """The present line; None behind the last."""
-        return self._lines[self.at] if self.at < len(self._lines) else None
-
-    @property
-    def form(self) -> Form | None:
-        """The form of the present line, if it is known."""
-        return self._forms.get(self._keys[self.at])
-
-    def take_below(self, form: Form, rows: ColumnStore) -> list[tuple[str, ...]]:
-        """Take the present line and those below together, if they go on as the line above, of this form.
-
-        They are lines of the same form, or pairs of a line that only says the epoch and one of the same form.
-
-        Returns:
-            The numbers of the lines or pairs.
-        """
-        at, keys, whole = self.at, self._keys, form
-        key, before = keys[at - 1], keys[at - 2]
-        numbers = range(at, len(self._lines))
-        if keys[at] == key == keys[at + FEW]:
-            lines, size = map(self._lines.__getitem__, numbers), 1
-        elif keys[at] == before and keys[at + 1] == key == keys[at + 1 + FEW] and (head := self._forms.get(before)):
-            if not head.only_epoch:
-                return []
-            whole, size = form.below(head), 2
-            lines = (f"{self._lines[i]}\n{self._lines[i + 1]}" for i in numbers[: len(numbers) // 2 * 2 : 2])
-        else:
-            return []
-        group = form.groups.get(None)
-        if not whole.alone or group is None or not rows.ends_with(group):
-            return []
-        epochs, found = whole.rising_lines(lines, rows.at[0])
-        if found:
-            rows.add_lines(group, whole.value_texts(found), epochs)
-        self.at += size * len(found)
-        return found
 
 
 def _key(line: str) -> bytes:
@@ -226,9 +121,6 @@ def _form(line: str, texts: tuple[str, ...], numbers: Sequence[str], template: T
         values=tuple(named.average or named.number for named in values),
         place=itemgetter(*places) if places else lambda _: None,
         epoch=epoch,
-        only_epoch=epoch >= 0 and template == Template(template.places),
-        counts_only=all(place.kind in ("count", "batch") for place in template.places),
-        percent=len(numbers) - 1 in plain and numbers[-1].endswith("%"),
     )
 
 

@@ -11,16 +11,20 @@ from gengap.diagnose.metric_words import SPLITS
 from gengap.diagnose.readers.console.phrases import (
     PRONOUN,
     Phrase,
+    canonical_name,
     counter,
     cut,
+    in_plain_english,
+    is_index,
     is_metric,
     metric_name,
     split_of,
+    splits_behind,
     splits_in_order,
+    without_split,
+    without_splits,
     words,
 )
-from gengap.diagnose.readers.console.plain_names import canonical_name, in_plain_english, without_splits
-from gengap.diagnose.readers.console.split_positions import is_index, splits_behind, without_split
 
 AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I)
 METRIC_OF = re.compile(r"\bevaluation metrics?\b", re.IGNORECASE)  # says nothing of the split
@@ -30,7 +34,6 @@ COUNTS = re.compile(
     r"\s+(?:iterations|images|samples|steps|epochs|batches|examples|rows|documents)\s*(?:[),;|.]|(?:per|with)\b)"
 )
 COMPARED = re.compile(r"(?:[<>]=|<)\s*$")  # val_loss < 0.5 is a condition
-BOUND = " <"  # behind the form of values that may be one: epoch 1: val_loss<0.5
 ON_SPLIT_BEHIND = re.compile(r"\s+([A-Za-z][\w .-]*?)\s+(?:\w+\s+)?on\s+(?:the\s+|an?\s+)?([A-Za-z-]+)\b")
 REVERSED = re.compile(r"\s+([A-Za-z][\w .-]*?)\s*(?:[,;|)]|$)")
 COLON = re.compile(r"\s*(?:(?:batches|samples|images|examples|rows|sequences)\s*)?:\s*")  # loss of 9 batches: 0.5
@@ -137,22 +140,11 @@ class _LineReader:
         phrase = self._phrases[i]
         index = (
             INDEX.search(phrase.separator)
-            or (COMPARED.search(phrase.separator) and not self._is_closed(i) and not self._is_bound(i))
+            or COMPARED.search(phrase.separator)
             or is_index(self._texts, self._phrases, i)
         )
         ranged = self._texts[i + 1].startswith("..") and self._texts[i + 1][2:3].isdigit()  # 0.00..155.00
         return bool(index or ranged or counter(phrase.name) or COUNTS.match(self._texts[i + 1]))
-
-    def _is_closed(self, i: int) -> bool:
-        """Return whether the number at i is in angle brackets: `val_loss <0.5>`."""
-        return self._phrases[i].separator.rstrip().endswith("<") and self._texts[i + 1].startswith(">")
-
-    def _is_bound(self, i: int) -> bool:
-        """Return whether the number at i stands behind "<" in a line that begins with an epoch or step."""
-        first = next((phrase.name for phrase in self._phrases[:i] if phrase.name), "")
-        alone = len(first.split()) == 1 or split_of(first) is not None  # else WHERE epoch = 1 AND val_loss < 0.5
-        placed = alone and counter(first) in ("epoch", "step")
-        return placed and self._phrases[i].separator.rstrip().endswith("<") and not self._is_closed(i)
 
     def _meant(self, i: int) -> str | None:
         """Return the split and metric that "it" stands for: `Train loss was 0.5; on held-out data it was 0.6`."""
@@ -225,7 +217,7 @@ class _LineReader:
             self._carry(split, from_value=True)
         self._glued = split or self._glued
         self._taken.add((split or "", bare.lower()))
-        form = f"{self._tag}{self._phrases[i].name}{BOUND * self._is_bound(i)}"
+        form = f"{self._tag}{self._phrases[i].name}"
         more = canonical_name(split, second) if second else ""
         self.found.append(MetricValue(i, name, canonical_name(split, bare), split is not None, form, 0, more))
 

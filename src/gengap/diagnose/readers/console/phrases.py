@@ -1,12 +1,13 @@
-"""Names in console text: what the words before a number say about it."""
+"""Names in console text: what the words before a number say about it, or a split behind it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gengap.diagnose.metric_names import direction
-from gengap.diagnose.metric_words import PHRASES, SPLITS, in_english
+from gengap.diagnose.metric_words import GLUED, NUMBERED, PHRASES, SPLITS, SYMBOL, in_english
 
 EPOCH = {"epoch", "ep"}
 PRONOUN = "it"  # stands for the metric that was named before
@@ -18,91 +19,31 @@ RUN = {"fold", "run", "trial"}
 NOT_A_COUNTER = {"total", "max", "num", "n", "best", "last", "warmup", "per", "time", "until", "every", "patience"}
 NOT_A_COUNTER |= {"min", "remaining", "number", "previous", "speed", "size", "limit", "early", "each"}
 SUMMARY = {"best", "lowest", "highest", "min", "max", "minimum", "maximum", "optimal", "previous", "prev", "final"}
-SUMMARY |= {
-    "from",
-    "tol",
-    "patience",
-    "threshold",
-    "delta",
-    "improvement",
-    "smallest",
-    "largest",
-    "prior",
-    "every",
-}
-SUMMARY |= {
-    "baseline",
-    "remaining",
-    "elapsed",
-    "clock",
-    "throughput",
-    "eta",
-    "speed",
-    "weight",
-    "weights",
-    "scale",
-    "coef",
-    "coefficient",
-    "copypaste",
-}
+SUMMARY |= {"from", "tol", "patience", "threshold", "delta", "improvement", "smallest", "largest", "prior", "every"}
+SUMMARY |= {"baseline", "remaining", "elapsed", "clock", "throughput", "eta", "speed", "weight", "weights", "scale"}
+SUMMARY |= {"coef", "coefficient", "copypaste"}
 SETTINGS = {"c", "k", "alpha", "lambda", "gamma", "degree", "degrees", "depth", "param", "reg", "regularization"}
 SETTINGS |= {"neighbors", "neighbours", "hidden", "units", "layers", "components", "bottleneck", "estimators"}
 SETTINGS |= {"dropout", "features", "leaves", "clusters", "sample", "image", "patient", "size"}
 TIMED = {"time", "batch", "reader", "data", "iter"}  # before "cost" they make it a duration
 COUNTED = {"images", "samples", "size", "batches", "rows", "files", "examples", "seed", "workers", "port", "pid"}
-COUNTED |= {
-    "length",
-    "limit",
-    "count",
-    "steps",
-    "epochs",
-    "params",
-    "shape",
-    "parameters",
-    "line",
-    "lineno",
-    "device",
-    "version",
-    "classes",
-    "gpu",
-    "rank",
-}
-MODIFIERS = {
-    "avg",
-    "average",
-    "averaged",
-    "mean",
-    "total",
-    "running",
-    "epoch",
-    "batch",
-    "minibatch",
-    "mini",
-    "macro",
-}
-MODIFIERS |= {"micro", "weighted", "class", "per", "binary", "categorical", "squared", "absolute", "root", "cross"}
+COUNTED |= {"length", "limit", "count", "steps", "epochs", "params", "shape", "parameters", "line", "lineno"}
+COUNTED |= {"device", "version", "classes", "gpu", "rank"}
+MODIFIERS = {"avg", "average", "averaged", "mean", "total", "running", "epoch", "batch", "minibatch", "mini"}
+MODIFIERS |= {"macro", "micro", "weighted", "class", "per", "binary", "categorical", "squared", "absolute", "root"}
+MODIFIERS |= {"cross", "cv", "set", "data", "dataset", "rate", "coef", "coefficient", "box", "cls", "obj", "mask"}
 MODIFIERS |= {
-    "cv",
-    "set",
-    "data",
-    "dataset",
-    "rate",
-    "coef",
-    "coefficient",
-    "box",
-    "cls",
-    "obj",
-    "mask",
     "global",
     "log",
+    "reconstruction",
+    "classification",
+    "regression",
+    "generator",
+    "discriminator",
+    "sparse",
 }
-MODIFIERS |= {"reconstruction", "classification", "regression", "generator", "discriminator", "sparse", "pixel"}
-EVALUATION = (
-    "saving dict",
-    "eval begin",
-    "cur metric",
-    "copypaste: task",
-)  # phrases of frameworks that say "validation" without the word
+MODIFIERS |= {"pixel"}
+EVALUATION = ("saving dict", "eval begin", "cur metric", "copypaste: task")  # of frameworks, without the word
 BETWEEN = {"on", "in", "for", "of", "на", "по", "sur", "en", "de", "su", "auf", "bei"}  # a metric and its split
 LEARNING_RATE = ("learning", "rate")
 PREPOSITIONS = {"with", "and", "or", "the", "than", "by"}  # name nothing
@@ -127,6 +68,14 @@ CODE = re.compile(
 )  # glog's prefix, files, functions, addresses
 LOGGED_BY = re.compile(r"_(?:step|epoch)$")  # Lightning's train_loss_epoch
 WORD = re.compile(r"[a-z][a-z]*\d*|\d+")
+_ANY_SPLIT = "|".join(map(re.escape, SPLITS))
+SPLIT_ALONE = re.compile(rf"[(\[]?\b(?:{_ANY_SPLIT})\b[)\]]?", re.IGNORECASE)
+SPLIT_IN_NAME = re.compile(rf"(?<![a-z])(?:{_ANY_SPLIT})(?![a-z])", re.IGNORECASE)
+TAGGED = re.compile(r"%?[)\]]?\s*[(\[]\s*(\w+)\s*[)\]]")
+ON_SPLIT = re.compile(r"%?[)\]]?\s*(?:on|for|in)\s+(?:the\s+)?(\w+)\b")  # 0.5 on the training set
+REST_OF_SPLIT = re.compile(r"\s*(?:(?:set|data|split)\b)?\s*(?:/|and\b)?")
+END_OF_SPLIT = re.compile(r"\s*(?:(?:set|data|split)\b\s*)?(?:$|[,;/|()\]]|\.(?:\s|$)|-+\s|and\b)")
+INDEX_END = re.compile(r"\]\s*(?:[\[:=]|$)")  # [3][50/100], [3]: 0.5
 
 
 class Phrase(NamedTuple):
@@ -298,3 +247,84 @@ def _belongs(word: str) -> bool:
     return bool(found) and all(
         each in SPLITS or each in MODIFIERS or each.isdigit() or is_metric(each) for each in found
     )
+
+
+def canonical_name(split: str | None, bare: str) -> str:
+    """Return what `metric_names` reads: the split, and the metric's words joined by underscores."""
+    plain = re.sub(r"\s+", "_", bare.strip())
+    if NUMBERED.match(plain):
+        return plain
+    return f"{split}_{plain}" if split and plain else split or plain
+
+
+def in_plain_english(name: str) -> str:
+    """Return a name in English words with its split as a word of its own: `valLoss` as `val_Loss`."""
+    name = re.sub(r"'s\s+", "-", name)
+    if name.startswith("cv_agg-"):  # LightGBM's cross-validation
+        name = re.sub(r"^cv_agg-(?=train|valid)", "", name).replace("cv_agg-", "validation-")
+    if (english := in_english(name.lower())) != name.lower():
+        name = " ".join(english.split())
+    name = SYMBOL.sub(r"\1_", re.sub(r"(?<=[A-Za-z][a-z])(?=[A-Z][a-z])", "_", name))
+    return GLUED.sub(r"\1_", name) if GLUED.match(name) else name
+
+
+def without_splits(name: str) -> str:
+    """Return a name without the words of its split; `valid_1-auc` stays whole: its number tells sets apart."""
+    if NUMBERED.match(name):
+        return name
+    kept = SPLIT_IN_NAME.sub(" ", SPLIT_ALONE.sub(" ", name))
+    return " ".join(kept.split()).strip(" _/-.:()[]")
+
+
+def splits_behind(texts: Sequence[str], phrases: Sequence[Phrase]) -> list[str | None]:
+    """Return the split that follows each number, as in `0.5 (train)` or `0.5 on the training set`; else None.
+
+    A split before a colon belongs to the next value. So does one before a value that no split follows.
+    """
+    found: list[str | None] = [None] * len(phrases)
+    next_has_one = True
+    for i in range(len(phrases) - 1, -1, -1):
+        after = TAGGED.match(texts[i + 1]) or ON_SPLIT.match(texts[i + 1])
+        if after and (split := SPLITS.get(after[1].lower())):
+            rest = texts[i + 1][after.end() :]
+            last = i + 1 == len(phrases)
+            ends = END_OF_SPLIT.match(rest) is not None and (last or rest.strip() != "")
+            if ends or (next_has_one and rest.lstrip()[:1] not in (":", "=")):
+                found[i] = split
+        if _begins_value(texts[i], phrases[i]):
+            next_has_one = found[i] is not None
+    return found
+
+
+def _begins_value(text: str, phrase: Phrase) -> bool:
+    """Return whether a value begins here: apart from the last split, here is a metric, a split or nothing."""
+    rest = without_split(text)
+    name = in_plain_english(phrase.name if rest == text else cut(rest).name)
+    return is_metric(without_splits(name)) or bool(splits_in_order(name)) or (not name and rest != text)
+
+
+def without_split(text: str) -> str:
+    """Return the text before a number without the split of the last number."""
+    found = TAGGED.match(text) or ON_SPLIT.match(text)
+    rest = REST_OF_SPLIT.match(text, found.end()) if found else None
+    return text[rest.end() :] if rest else text
+
+
+def is_index(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
+    """Return whether a number after a split is an index and not a value: `Test: [1][2/2]`, or `Test  50:  25.3`.
+
+    A number in brackets after the line's only such split is an index if another index or a metric follows.
+    """
+    after = texts[i + 1]
+    if phrases[i].name.lower() not in SPLITS:
+        return False
+    if not _is_split_in_brackets(texts, phrases, i):
+        return re.fullmatch(r":\s+", after) is not None
+    once = sum(_is_split_in_brackets(texts, phrases, j) for j in range(len(phrases))) == 1
+    number_follows = i + 1 < len(phrases) and INDEX_END.match(after) is not None
+    return once and (number_follows or any(is_metric(each.name) for each in phrases[i + 1 :]))
+
+
+def _is_split_in_brackets(texts: Sequence[str], phrases: Sequence[Phrase], i: int) -> bool:
+    """Return whether a number is in brackets after a split: `train [0.5]`."""
+    return phrases[i].separator.endswith("[") and texts[i + 1][:1] == "]" and split_of(phrases[i].name) is not None

@@ -9,12 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.diagnose.metric_names import CurveKey, assign, direction, parse
-from gengap.diagnose.readers.console.arguments import join_by_name
-from gengap.diagnose.readers.console.checkpoints import FORM
 from gengap.diagnose.readers.console.collector import Collector
 from gengap.diagnose.readers.console.column_store import Column
-from gengap.diagnose.readers.console.line_values import BOUND
-from gengap.diagnose.readers.console.metric_heading import BELOW
 from gengap.diagnose.readers.console.phrases import is_metric, words
 from gengap.diagnose.readers.console.training_signs import LEAST, is_training
 from gengap.diagnose.readers.restarts import PlacedCurve, divide
@@ -37,12 +33,10 @@ class Curve(NamedTuple):
 
 def console_logs(found: Collector) -> list[Log]:
     """Return the runs that a collector found; none if there is no curve."""
-    found.bar.check()
-    found.rows.convert()
     columns = _one_form_each(found)
     columns = _named_scores(found, columns)
     keys = assign(columns)
-    if not is_training(found, columns, keys):
+    if not is_training(found.signs, columns, keys):
         return []
     run = np.asarray(found.rows.run, np.int64)
     logs: list[Log] = []
@@ -55,8 +49,7 @@ def console_logs(found: Collector) -> list[Log]:
             if label is not None:
                 rows, values = rows[run[rows] == label], values[run[rows] == label]
             if canonical in keys and len(rows):
-                progress = column.progress > len(column.rows) / 2
-                curves.append(Curve(column.name, keys[canonical], rows, values, progress, column.running))
+                curves.append(Curve(column.name, keys[canonical], rows, values, column.progress, column.running))
             elif len(rows) > 1 or few:
                 other.append(Curve(column.name, ("", canonical), rows, values, False))
         curves, twice = _one_column_each(curves)
@@ -69,8 +62,7 @@ def console_logs(found: Collector) -> list[Log]:
 
 def _one_form_each(found: Collector) -> dict[str, Column]:
     """Return one column for each name: its most frequent phrase, with others that tell of other epochs."""
-    logged = _without_last(join_by_name(column for column in found.rows.columns.values() if column.rows))
-    logged = _without_conditions(found, _without_lists(_without_checkpoints(found, logged)))
+    logged = _without_last([column for column in found.rows.columns.values() if column.rows])
     validation = (column for column in logged if _names(column.canonical, "validation"))
     epochs = max((_count_epochs(found, column) for column in validation), default=0)
     forms: dict[str, list[Column]] = {}
@@ -86,7 +78,7 @@ def _one_form_each(found: Collector) -> dict[str, Column]:
                 order = np.argsort(np.concatenate([main.rows, column.rows]), kind="stable")
                 rows = np.concatenate([main.rows, column.rows])[order]
                 values = np.concatenate([main.values, column.values])[order]
-                main = Column(main.name, main.canonical, main.form, rows, values, main.progress, main.running)  # pyright: ignore
+                main = Column(main.name, main.canonical, main.form, rows, values, main.running)  # pyright: ignore
         chosen[name] = main
     return chosen
 
@@ -98,60 +90,12 @@ def _without_last(columns: Sequence[Column]) -> list[Column]:
     return [column for column in columns if column not in last or present.isdisjoint(_metric_words(column))]
 
 
-def _without_checkpoints(found: Collector, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns without values of checkpoints, unless they alone are validation and each epoch has one.
-
-    Epochs that did not improve have no message. So there must be as many as epochs that other columns have.
-    """
-    others = [column for column in columns if not column.form.startswith(FORM)]
-    if (
-        len(others) == len(columns)
-        or found.no_gain
-        or any(_names(column.canonical, "validation") for column in others)
-    ):
-        return others
-    epochs = max((_count_epochs(found, column) for column in others), default=0)
-    saved = (column for column in columns if column.form.startswith(FORM))
-    return [*others, *(column for column in saved if _has_all_epochs(found, column, epochs))]
-
-
-def _has_all_epochs(found: Collector, column: Column, epochs: int) -> bool:
-    """Return whether a column has a value for each of the epochs, up to the last one that the log names."""
-    at = np.asarray(found.rows.epoch)[np.asarray(column.rows)]
-    gaps = np.diff(np.append(at, found.rows.at[0]))
-    gaps = gaps[gaps > 0]  # none between runs, or if the log names no epochs
-    return _count_epochs(found, column) >= epochs and len(np.unique(gaps)) <= 1
-
-
 def _count_epochs(found: Collector, column: Column) -> int:
     """Return in how many epochs a column has a value; its number of values if the log names no epochs."""
     rows = np.asarray(column.rows, np.int64)
     at = np.stack([np.asarray(found.rows.run)[rows], np.asarray(found.rows.epoch)[rows]])
     named = at[:, np.isfinite(at[1])]
     return np.unique(named, axis=1).shape[1] or len(rows)
-
-
-def _without_lists(columns: Sequence[Column]) -> list[Column]:
-    """Return the columns without numbers below a heading of a metric, if lines with its name are logged as well."""
-    lists = {column for column in columns if column.form.startswith(BELOW)}
-    named = [(parse(column.canonical), len(column.rows)) for column in columns if column not in lists]
-    repeated = {
-        column
-        for column in lists
-        if any(key == parse(column.canonical) and rows >= min(LEAST, len(column.rows)) for key, rows in named)
-    }
-    return [column for column in columns if column not in repeated]
-
-
-def _without_conditions(found: Collector, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns without numbers behind "<", unless each has an epoch of its own and they change."""
-    position = np.where(np.isfinite(found.rows.epoch), found.rows.epoch, found.rows.step)
-    return [
-        column
-        for column in columns
-        if not column.form.endswith(BOUND)
-        or (len(set(column.values)) > 1 and np.diff(position[np.asarray(column.rows)]).all())
-    ]
 
 
 def _metric_words(column: Column) -> set[tuple[str, str]]:
@@ -296,8 +240,6 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
     axis: Axis = "step" if list(axes)[order] == "step" else "epoch"
     if bad:
         return np.arange(len(found.rows.run), dtype=np.float64), curves, [], "epoch"
-    if any(_starts_in_epochs(found, x, curve) for curve in judged):
-        return np.arange(len(x), dtype=np.float64), curves, [Message("read-steps-of-epochs")], "epoch"
     x = np.ceil(_with_begin(x))  # what is logged at 0.25 and at 1.0 belongs to the first epoch
     kept = []
     for curve in curves:
@@ -305,13 +247,6 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
         if usable.any():
             kept.append(curve._replace(rows=curve.rows[usable], values=curve.values[usable]))
     return x, kept, [], axis
-
-
-def _starts_in_epochs(found: Collector, x: np.ndarray, curve: Curve) -> bool:
-    """Return whether a curve's steps start again with each epoch, and with nothing else."""
-    epoch = np.asarray(found.rows.epoch)[curve.rows]
-    back = np.diff(x[curve.rows]) < 0
-    return bool(back.any()) and bool((np.diff(epoch)[back] > 0).all())
 
 
 def _with_begin(x: np.ndarray) -> np.ndarray:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
-from gengap.diagnose.readers.console.name_places import (
-    with_names_before_values,
-    without_logger,
-    without_remarks,
-)
+from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.readers.console.phrases import EPOCH, counter, is_metric, split_of, words
 
 LONGEST = 20_000  # characters of a line; the rest is no log line
 ESCAPE = re.compile(
@@ -46,10 +44,28 @@ COCO = re.compile(  # the evaluation that COCO's tools print, in lines of which 
 # mAP@0.5:0.95; another end counts if a value stands behind it, so not that of P@0.5:0.83 or HR@10:0.5
 RANGE = re.compile(r"(@0?\.\d+):(?=0?\.95(?!\d)|(?:0?\.\d\d?|1(?:\.0)?)[\"')\]]*[\s:=|]+[-+]?\d*\.\d+(?![\w.]))")
 COPYPASTE = re.compile(r"^.*\bcopypaste: (?!Task)")  # before the names and the scores of an evaluation: Detectron2
+ARGUMENTS = re.compile(  # mAP(0.50, 11point) = 0.7
+    r"(?<![\w.-])([A-Za-z][\w.-]{0,60})\((\d[\w., ]{0,40})\)(?=\s*[:=]\s*[-+]?\.?\d)"
+)
+SMALL = re.compile(r"\d{1,2}(?:\.\d+)?(?!\d)")  # a class or a threshold, and no position
 BATCH = re.compile(  # valid 050 1.2 60.1
     r"\b((?:train|val|valid|test)\s+)(?=\d{3,}(?:\s+\d+\.\d[\de.+-]*){2,}\s*$)"
 )
 GLUED = re.compile(r"Epoch(?<=\dEpoch)(?=[ \d])")
+LOGGER = re.compile(r"^\W*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):([\w.]+):(?!\s*[-+.]?\d)")  # of Python's logging
+REMARK = re.compile(  # accuracy (avg over 10000) = 97%, loss (on the val set): 0.5
+    r"(\w+)\s*\((?:(?:avg|average|averaged|mean)\s+)?(?:over|of|on|from|across)\s+([^()]{1,40})\)(?=\s*[:=])"
+)
+ROWS = (("development", "dev"), ("unseen", "heldout"))
+_FIELD = r"""["']?\b(metric|key|name|tag|chart|series|metric_?name)["']?\s*[:=]\s*"""
+_OTHERS = r"""(?:"\w+"\s*:\s*(?:"[^"\n]{0,60}"|[-+\d.eE]+)\s*,\s*){0,6}"""
+NAME_AND_VALUE = re.compile(  # "metric": "val_loss", "step": 3, "value": 0.5; metricName: a, metricValue: 0.5
+    rf"""{_FIELD}["']?([A-Za-z][\w/.@ -]{{0,60}}?)["']?\s*,\s*({_OTHERS})"""
+    r"""["']?((?:metric_?)?value|\by)["']?\s*[:=]""",
+    re.IGNORECASE,
+)
+KEY = re.compile(r'"(\w+)"\s*:')
+PLOTS = ("chart", "series")  # fields that name other things too
 
 
 class Line(NamedTuple):
@@ -121,7 +137,7 @@ def clean(line: str) -> str:
     if "alue" in line or '"y"' in line:
         line = with_names_before_values(line)
     if "(" in line:
-        line = without_remarks(line)
+        line = ARGUMENTS.sub(_without_arguments, without_remarks(line))
     line = BATCH.sub(r"\1batch ", line)
     if line.endswith("\\\\") and "&" in line:  # a row of a table in LaTeX
         line = line.removesuffix("\\\\").replace("&", "|")
@@ -132,7 +148,17 @@ def clean(line: str) -> str:
 
 def is_renamed(line: str) -> bool:
     """Return whether `clean` puts numbers of a line into names."""
-    return "@[" in line and COCO.search(line) is not None
+    named = "@[" in line and COCO.search(line) is not None
+    return named or ("(" in line and ARGUMENTS.sub(_without_arguments, line) != line)
+
+
+def _without_arguments(found: re.Match[str]) -> str:
+    """Return a metric's name without numbers in parentheses, except for a small one: `acc(5)` as `acc@5`."""
+    name, argument = found.groups()
+    if counter(name) or not (split_of(name) or any(map(is_metric, words(name)))):  # Step(100): 0.5
+        return found[0]
+    small = SMALL.match(argument) if is_metric(words(name)[-1]) else None
+    return f"{name}@{small[0]}" if small else name
 
 
 def _coco_name(found: re.Match[str]) -> str:
@@ -156,3 +182,55 @@ def _gap(found: re.Match[str]) -> str:
     text, start, end = found.string, found.start(), found.end()
     apart = start > 0 and end < len(text) and text[start - 1].isalnum() and text[end].isalnum()
     return " " if apart else ""
+
+
+def without_logger(line: str) -> str:
+    """Return a line without the name of its logger, if that is no name of a value, a split or an epoch.
+
+    >>> without_logger("INFO:root:Validation"), without_logger("INFO:val:epoch 1")
+    ('Validation', 'INFO:val:epoch 1')
+    """
+    found = LOGGER.match(line)
+    return line if found is None or _is_named(found[1]) else line[found.end() :]
+
+
+def without_remarks(line: str) -> str:
+    """Return a line without remarks on the rows that a value is of, with their split before the name.
+
+    >>> without_remarks("Accuracy (avg over 10000) = 97%"), without_remarks("loss (on val set) = 0.5")
+    ('Accuracy = 97%', 'validation loss = 0.5')
+    """
+    return REMARK.sub(_without_remark, line)
+
+
+def _without_remark(found: re.Match[str]) -> str:
+    name, rows = found.groups()
+    if split := split_of(reduce(lambda text, words: text.replace(*words), ROWS, rows)):
+        return f"{split} {name}" if is_metric(name) else found[0]
+    return name if rows[0].isdigit() and found.string.count(name) == 1 and not _is_named(rows) else found[0]
+
+
+def with_names_before_values(line: str) -> str:
+    """Return a line of JSON with the name that one of its fields holds directly before the value in another.
+
+    >>> with_names_before_values('{"tag": "val_loss", "step": 3, "value": 0.5}')
+    '{"step": 3,  val_loss: 0.5}'
+    """
+    return NAME_AND_VALUE.sub(_name_before_value, line)
+
+
+def _name_before_value(found: re.Match[str]) -> str:
+    field, name, others, value = found.groups()
+    if others or field.lower() in PLOTS or value.lower() == "y":  # else no other value can be meant
+        keys = KEY.findall(others) + KEY.findall(found.string[found.end() :].partition("}")[0])
+        if not is_metric(name) or any(map(is_metric, keys)):
+            return found[0]
+    return f"{others} {name}:"
+
+
+def _is_named(text: str) -> bool:
+    """Return whether a text has a word that names a split, a metric or an epoch."""
+    return any(
+        word in SPLITS or word in EPOCH or word.removesuffix("s") in EPOCH or is_metric(word)
+        for word in words(text)
+    )

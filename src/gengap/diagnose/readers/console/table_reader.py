@@ -7,19 +7,31 @@ are its rows. Rules of dashes and lines of other text may stand between them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 
-from gengap.diagnose.readers.console.near_columns import near_columns
+from gengap.diagnose.readers.console import number_forms as n
+from gengap.diagnose.readers.console.column_store import Column, ColumnStore
 from gengap.diagnose.readers.console.number_forms import NUMBER
-from gengap.diagnose.readers.console.phrases import counter, is_metric, split_of
+from gengap.diagnose.readers.console.phrases import (
+    canonical_name,
+    counter,
+    in_plain_english,
+    is_metric,
+    metric_name,
+    split_of,
+    splits_in_order,
+)
+from gengap.diagnose.readers.console.training_signs import TrainingSigns
 
 RULE = re.compile(r"[\s|+:=─━═╌┄_-]+")
 WORD = re.compile(r"[A-Za-z][\w@/.-]*")
 MARK = re.compile(r"\s*\[(?:\s*\d+%\s*|-+)\]\s+")  # [   10%      ], before a row
 QUOTED = re.compile(r"(?:>\s?)+|\*\*")  # > | 1 | **0.5** |
 NONE = {"", "-", "_", "nan", "none", "na", "n/a", "null", "no log", "--", "#na#"}
-TYPES = {"---", "i64", "i32", "u32", "u64", "f64", "f32", "str", "bool", "date", "<dbl>", "<int>", "<chr>"}
 LABEL = re.compile(r"[^\W\d_]{2}")
 OVERALL = NONE | {"all", "mean", "total", "average", "overall"}
 LONGEST_NAME = 60
@@ -30,11 +42,19 @@ TIME_UNIT = re.compile(r"(?:h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)", r
 LEAST_WORDS = 4  # of a header of two lines without pipes
 STALE = 6  # lines without a row, after which a header that had none is forgotten
 COUNTERS = {"e": "epoch", "#": "step", "no.": "count", "no": "count", "index": "count", "id": "count"}
+YOLOV5_ROW = re.compile(r"\s*\d+/\d+\s+[\d.]+G\s")
 YOLOV5 = (  # results.txt of YOLOv5 before 4.0, which has no header
     *("epoch", "gpu_mem", "train/box_loss", "train/obj_loss", "train/cls_loss", "train/loss", "labels", "img_size"),
     *("metrics/precision", "metrics/recall", "metrics/mAP_0.5", "metrics/mAP_0.5:0.95"),
     *("val/box_loss", "val/obj_loss", "val/cls_loss"),
 )
+LEAST_NEAR = 5
+MOST_WORDS = 200  # of a header, and cells of a row
+WORD_OR_CELL = re.compile(r"\S+")
+PREFIX = re.compile(r"[A-Z]+:?$")  # NOTE:
+NO_NAMES = re.compile(r"[|\t,;=\"']|\.(?:\s|$)")
+EMPTY = NONE - {"nan"}
+AXES = ("epoch", "step", "count")
 
 
 @dataclass
@@ -78,11 +98,6 @@ def _by_tabs(line: str) -> list[str]:
     return [cell.strip() for cell in line.rstrip("\r\n").split("\t")]
 
 
-def _by_filled_tabs(line: str) -> list[str]:
-    """Cut at tabs, of which several may stand together."""
-    return [cell.strip() for cell in line.strip().split("\t") if cell.strip()]
-
-
 def _by_gaps(line: str) -> list[str]:
     return re.split(r"\s{2,}|\s*\t\s*", line.strip())
 
@@ -103,10 +118,7 @@ class TableReader:
         self._last_candidates: list[Header] = []
 
     def header(self, line: str) -> bool:
-        """Take a line that is no row as a header, as its second line or as the rule below it.
-
-        Return whether it is one of these.
-        """
+        """Take a line that is no row as a header, its second line or the rule below it; return whether it is."""
         line = _bare(line)
         if RULE.fullmatch(line) and line.strip():
             groups = [found.span() for found in re.finditer(r"[-=_]{2,}", line)]
@@ -115,9 +127,11 @@ class TableReader:
                 self.headers = [Header(ruled[0].names, _Spans(groups))]
             return True
         possible = _candidates(line)
-        if possible and all(name.lower() in TYPES for name in possible[0].names):
-            return True
-        found = [h for h in possible if any(map(_is_known, h.names)) or _has_splits(h) or _counts_epochs(h)]
+        found = [
+            h
+            for h in possible
+            if any(len(name) <= LONGEST_NAME and is_metric(name) for name in h.names) or _counts_epochs(h)
+        ]
         upper = [h for h in possible if h in found or h.cut is _by_pipes]
         below = [h for h in possible if h.words_at and len(h.names) >= LEAST_WORDS]
         previous, self._last_candidates = self._last_candidates, [*upper, *(h for h in below if h not in upper)]
@@ -145,7 +159,8 @@ class TableReader:
         for header in self.headers:
             header.age += 1
         self.headers = [h for h in self.headers if h.rows or h.age < STALE]
-        return _without_header(line)
+        cells = line.split()
+        return (list(YOLOV5), cells) if len(cells) == len(YOLOV5) and YOLOV5_ROW.match(line) else None
 
 
 def _candidates(line: str) -> list[Header]:
@@ -155,11 +170,11 @@ def _candidates(line: str) -> list[Header]:
     if plain.count("|") >= 1:
         found.append(Header(_by_pipes(plain), _by_pipes))
     if "\t" in plain:
-        found += [Header(_by_tabs(plain), _by_tabs), Header(_by_filled_tabs(plain), _by_filled_tabs)]
+        found.append(Header(_by_tabs(plain), _by_tabs))
     if "," in plain:
         found.append(Header(_by_commas(plain), _by_commas))
     if "|" not in plain:
-        at = [found.span() for found in re.finditer(r"\S+", plain)]
+        at = [found.span() for found in WORD_OR_CELL.finditer(plain)]
         found += [Header(_by_gaps(plain), _by_blanks), Header(_by_blanks(plain), _by_blanks, words_at=at)]
         found += [Header(_by_gaps(plain), _by_gaps)]
     return [h for h in found if 2 <= len(h.names) <= 200 and not any(map(_is_no_name, h.names))]
@@ -186,15 +201,6 @@ def _stand_below(upper: list[tuple[int, int]], lower: list[tuple[int, int]]) -> 
     return all(a[0] < b[1] and b[0] < a[1] for a, b in zip(upper, lower, strict=True))
 
 
-def _is_known(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and is_metric(name)
-
-
-def _has_splits(header: Header) -> bool:
-    """Return whether the columns are splits, so that each row is a metric: `Training | Validation`."""
-    return header.cut is _by_pipes and all(split_of(name) and len(name) <= LONGEST_NAME for name in header.names)
-
-
 def _counts_epochs(header: Header) -> bool:
     """Return whether columns apart from each other begin with the epoch; the metrics' names may be unknown."""
     apart = header.cut is _by_gaps and len(header.names) > 2 and all(map(WORD.fullmatch, header.names))
@@ -209,10 +215,8 @@ class _Spans:
 
     def __call__(self, line: str) -> list[str]:
         cells = [""] * len(self.spans)
-        for found in re.finditer(r"\S+", line):
-            start, end = found.span()
-            overlap = [min(end, right) - max(start, left) for left, right in self.spans]
-            at = overlap.index(max(overlap))
+        for found in WORD_OR_CELL.finditer(line):
+            at = _nearest(found.span(), self.spans)
             cells[at] = f"{cells[at]} {found[0]}".strip()
         return cells
 
@@ -221,15 +225,11 @@ def _row(header: Header, line: str) -> list[str] | None:
     cells = header.cut(_bare(line))
     if "[" in line:
         cells = [_sum(cell) for cell in cells]
-    if len(cells) == len(header.names) + 1 and header.cut is _by_pipes and _has_splits(header):
-        return cells if is_metric(cells[0]) and NUMBER.fullmatch(cells[1]) else None
-    if header.cut is _by_pipes and _has_splits(header):
-        return None
     if len(cells) == len(header.names) + 1 and header.cut is _by_blanks and TIME_UNIT.fullmatch(cells[-1]):
         cells = cells[:-1]  # 0.5 h
     if len(cells) == len(header.names) + 1 and header.cut in (_by_blanks, _by_gaps) and cells[0].isdecimal():
         cells = cells[1:]  # the index that pandas and R print
-    while len(cells) > len(header.names) and header.cut is not _by_blanks and not NUMBER.fullmatch(cells[-1]):
+    while len(cells) > len(header.names) and header.cut is not _by_blanks and not n.NUMBER.fullmatch(cells[-1]):
         cells = cells[:-1]  # a remark
     if len(cells) != len(header.names):
         return None
@@ -259,13 +259,6 @@ def _bare(line: str) -> str:
     return line if end < 0 else line[:end].rstrip("0123456789").rstrip().removesuffix(":")
 
 
-def _without_header(line: str) -> tuple[list[str], list[str]] | None:
-    cells = line.split()
-    if len(cells) == len(YOLOV5) and re.fullmatch(r"\d+/\d+", cells[0]) and re.fullmatch(r"[\d.]+G", cells[1]):
-        return list(YOLOV5), cells
-    return None
-
-
 def role(name: str) -> str | None:
     """Return what a column counts: "epoch", "step" or "count"; None for other columns."""
     return COUNTERS.get(name.lower()) or counter(name)
@@ -274,3 +267,132 @@ def role(name: str) -> str | None:
 def is_label(cell: str) -> bool:
     """Return whether a cell names something that is no split, such as a class."""
     return LABEL.match(cell) is not None and cell.lower() not in OVERALL and split_of(cell) is None
+
+
+class NearColumns:
+    """Cuts rows at blanks, and finds the columns' names when it sees the first row.
+
+    Attributes:
+        names: The names; empty before the first row.
+    """
+
+    def __init__(self, line: str) -> None:
+        self.names: list[str] = []
+        self._words = list(WORD_OR_CELL.finditer(line))
+
+    def __call__(self, line: str) -> list[str]:
+        """Return the cells of a row; none if a cell has no word of the header."""
+        cells = list(islice(WORD_OR_CELL.finditer(line), MOST_WORDS + 1))
+        if len(cells) > MOST_WORDS:
+            return []
+        if not self.names and cells:
+            spans = [cell.span() for cell in cells]
+            places = [_nearest(word.span(), spans) for word in self._words]
+            if sorted(set(places)) != list(range(len(cells))) or places != sorted(places):
+                return []
+            for cell in range(len(cells)):
+                words = [word[0] for word, place in zip(self._words, places, strict=True) if place == cell]
+                self.names.append(" ".join(words).removesuffix(":"))
+        return [cell[0] for cell in cells]
+
+
+def near_columns(line: str) -> NearColumns | None:
+    """Return the columns of a line that may be such a header: its first word counts epochs, another is a metric."""
+    words = line.split()
+    if not LEAST_NEAR <= len(words) <= MOST_WORDS or NO_NAMES.search(line) or any(map(NUMBER.fullmatch, words)):
+        return None
+    first = words[1] if PREFIX.match(words[0]) else words[0]
+    known = counter(first) in ("epoch", "step") and any(map(is_metric, words))
+    return NearColumns(line) if known else None
+
+
+def _nearest(word: tuple[int, int], spans: Sequence[tuple[int, int]]) -> int:
+    """Return the span nearest to a word, of equally near ones the later: numbers are aligned to the right."""
+    behind = bisect_right(spans, word[1], key=itemgetter(0))  # the first span that begins behind the word
+    if behind in (0, len(spans)):
+        return max(behind - 1, 0)
+    return behind if spans[behind][0] - word[1] <= max(word[0] - spans[behind - 1][1], 0) else behind - 1
+
+
+class TableValues:
+    """Finds tables in lines, and adds their values to the rows.
+
+    Attributes:
+        tabular: Number of values.
+        has_value: Whether a column has a value, by its name.
+    """
+
+    def __init__(self, rows: ColumnStore, signs: TrainingSigns) -> None:
+        self._tables = TableReader()
+        self.tabular = 0
+        self.has_value: dict[str, bool] = {}
+        self._rows, self._signs = rows, signs
+        self._split: str | None = None  # of a heading above the present table
+        self._fewest: int | None = None  # decimals of a row's last number
+        self._numbers: dict[tuple[str, ...], int] = {}
+
+    @property
+    def headers(self) -> list[Header]:
+        """The headers that a row may stand below."""
+        return self._tables.headers
+
+    def take_header(self, line: str, heading: str | None) -> bool:
+        """Take a line that is no row as a header, below a heading of a split; return whether it is one."""
+        before = self.headers
+        found = self._tables.header(line)
+        if found and self.headers is not before:
+            self._split = heading
+        return found
+
+    def take_row(self, line: str, open_end: bool) -> bool:
+        """Take the values of a line that is a row of the present table; return whether it is one."""
+        row = self._tables.row(line)
+        if row is None:
+            return False
+        names, cells = row
+        last = n.decimals(cells[-1])
+        if open_end and last < (self._fewest or 0):
+            return True  # it is cut off
+        if cells[-1]:
+            self._fewest = last if self._fewest is None else min(last, self._fewest)
+        counted = any(map(role, names))
+        if not counted and any(map(is_label, cells)):
+            return True  # a row for each class
+        self._rows.overwritten, self._rows.new = False, True
+        if not counted:
+            self._signs.add_cell(names[0], cells[0])
+        self._place(names, cells)
+        self._take(names, cells)
+        return True
+
+    def _place(self, names: Sequence[str], cells: Sequence[str]) -> None:
+        """Move to the epoch and step that a row names."""
+        places: set[str] = set()
+        for name, cell in zip(names, cells, strict=True):
+            kind = role(name)
+            if kind in AXES and kind not in places and (number := n.counted(cell)) is not None:
+                places.add(kind)
+                self._rows.at[AXES.index(kind)] = number
+
+    def _take(self, names: Sequence[str], cells: Sequence[str]) -> None:
+        """Add the values of a row whose cells may name its split."""
+        spacy = [name.lower() for name in names[:2]] == ["e", "#"]  # all but the losses are of held-out rows
+        split = next((split_of(cell) for cell in cells if not n.NUMBER.fullmatch(cell) and split_of(cell)), None)
+        split = split or (None if self._split == "train" else self._split)
+        for name, cell in zip(names, cells, strict=True):
+            if role(name) is not None:
+                continue
+            blank = cell.lower() in EMPTY
+            self.has_value[name] = self.has_value.get(name, False) or not blank
+            if not blank and (number := n.value(cell)) is not None:
+                held_out = spacy and not name.lower().startswith("loss")
+                self._rows.add(self._column(name, "validation" if held_out else split, names), number)
+                self.tabular += 1
+
+    def _column(self, name: str, split: str | None, names: Sequence[str]) -> Column:
+        plain = in_plain_english(name)
+        table = self._numbers.setdefault(tuple(names), len(self._numbers))
+        form = f"table {table}: {name}"  # tables of other columns may repeat a value
+        if splits_in_order(plain) or metric_name(name) is None or not split:
+            return self._rows.column(name, canonical_name(None, plain), form)
+        return self._rows.column(f"{split} {name}", canonical_name(split, plain), form)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from gengap.diagnose.metric_names import direction, parse
 from gengap.diagnose.metric_words import SPLITS
-from gengap.diagnose.readers.console.checkpoints import saved_value, tells_of_no_gain
 from gengap.diagnose.readers.console.line_values import (
     AT_STEP,
     SENTENCE,
@@ -19,10 +18,16 @@ from gengap.diagnose.readers.console.line_values import (
     values_before_names,
     with_lists,
 )
-from gengap.diagnose.readers.console.phrases import Phrase, counter, cut, is_metric, split_of, words
-from gengap.diagnose.readers.console.plain_names import canonical_name
-from gengap.diagnose.readers.console.row_labels import Label, label_of
-from gengap.diagnose.readers.console.split_positions import is_index
+from gengap.diagnose.readers.console.phrases import (
+    Phrase,
+    counter,
+    cut,
+    is_index,
+    is_metric,
+    split_of,
+    words,
+)
+from gengap.diagnose.readers.console.training_signs import Label, label_of
 
 SKIPPED = re.compile(
     r"^\s*\[CV\b|improved from|did not improve|\bdecreased\b|early stopping|earlystopping counter"
@@ -48,7 +53,6 @@ FINAL = "final"  # the context of values that were logged before
 SAID = re.compile(r"\b(?:is|was|were)\s+$")
 HELD_OUT = {"validation", "test"}
 MARKDOWN_HEADING = re.compile(r"\s*(?:##|\|)\s+\w")  # three or more signs were taken for a bar
-BARE = re.compile(r"\s*[:=>|-]+\s*")  # between an epoch and its value
 BAR_BEFORE = re.compile(r"\|\s*$")
 
 
@@ -69,30 +73,20 @@ class Template:
         values: Numbers that are values.
         context: The split of the lines below, if this one is a heading; `FINAL` for results that come again.
         best: The number called "best", or -1: it shows which direction is better.
-        sentence: Whether a verb stands before a value: the loss was 0.5.
+        prose: Whether a verb stands before a value (the loss was 0.5), or this is a line of a program.
         title: Whether this is a heading of a split and nothing else, as may stand above all epochs of a split.
-        code: Whether this is a line of a program.
         evaluation: Whether it has values of training and of held-out rows.
-        without_place: Whether it has values of held-out rows and others, and names no epoch, step or batch.
-        no_gain: Whether it says that an epoch did not improve.
-        metric: The split and metric that a heading names, as `metric_names` reads it; "" for none.
         label: The number before the values that names a setting or an item: `seed 3: test loss 0.5`; -1 for none.
         late: Whether the place stands behind the values: `loss: 0.5, epoch: 1.0`.
-        bare: The number without a name that follows an epoch or step: `Iter 100: 0.9`; -1 for none.
     """
 
     places: tuple[Place, ...] = ()
     values: tuple[MetricValue, ...] = ()
     context: str | None = None
     best: int = -1
-    sentence: bool = False
+    prose: bool = False
     title: bool = False
-    code: bool = False
     evaluation: bool = False
-    without_place: bool = False
-    no_gain: bool = False
-    metric: str = ""
-    bare: int = -1
     label: Label | None = None
     late: bool = False
 
@@ -101,9 +95,9 @@ def parse_template(texts: Sequence[str]) -> Template:
     """Return what the numbers between `texts` mean."""
     line = "#".join(texts)
     if SKIPPED.search(line):
-        return _checkpoint(texts)
+        return Template()
     if PROGRAM.match(line):
-        return Template(code=True)
+        return Template(prose=True)
     phrases = [cut(text) for text in texts[:-1]]
     places = _places(texts, phrases)
     values = with_lists(texts, phrases, read_values(texts, phrases))
@@ -114,12 +108,10 @@ def parse_template(texts: Sequence[str]) -> Template:
     values = [named for named in values if named.number not in placed]
     context = None if values else _context(line)
     best = next((i for i, phrase in enumerate(phrases) if phrase.name.lower() == "best"), -1)
-    sentence = any(SAID.search(texts[named.number]) for named in values)
+    prose = any(SAID.search(texts[named.number]) for named in values)
     title = context is not None and _is_title(line)
     splits = {(parse(named.canonical) or ("", ""))[0] for named in values}
     both = not splits.isdisjoint(HELD_OUT) and not splits <= HELD_OUT
-    metric = _metric_of_heading(line, context) if context else ""
-    bare = -1 if values else _bare_value(texts, phrases, places)
     named = [place.number for place in places if place.kind in ("epoch", "step")]
     late = bool(named and values) and min(named) > values[0].number
     return Template(
@@ -127,12 +119,9 @@ def parse_template(texts: Sequence[str]) -> Template:
         tuple(values),
         context,
         best,
-        sentence,
+        prose,
         title,
         evaluation=both and "train" in splits,
-        without_place=both and all(place.kind == "count" for place in places),
-        metric=metric,
-        bare=bare,
         label=label_of(texts, phrases, next((v.number for v in values if v.split or is_metric(v.name)), 0)),
         late=late,
     )
@@ -143,29 +132,6 @@ def _context(line: str) -> str | None:
     if RESULTS_HEADING.search(line):
         return FINAL
     return None if not _is_heading(line) else FINAL if FINAL_HEADING.match(line) else split_of(line)
-
-
-def _metric_of_heading(line: str, split: str) -> str:
-    """Return what a heading of a split says about the numbers below: `Validation Loss` as validation_loss."""
-    named = next((word for word in words(line) if is_metric(word)), "")
-    return canonical_name(split, named) if named else ""
-
-
-def _bare_value(texts: Sequence[str], phrases: Sequence[Phrase], places: Sequence[Place]) -> int:
-    """Return the number without a name behind the only epoch or step of a line, or -1."""
-    named = [place.number for place in places if place.kind in ("epoch", "step")]
-    behind = named[0] + 1 if len(named) == 1 else len(phrases)
-    known = behind < len(phrases) and not phrases[behind].name and BARE.fullmatch(texts[behind])
-    return behind if known else -1
-
-
-def _checkpoint(texts: Sequence[str]) -> Template:
-    """Return what a line about a checkpoint, or about the lack of one, says."""
-    saved = saved_value(texts)
-    if saved is None:
-        return Template(no_gain=tells_of_no_gain(texts))
-    places = _places(texts, [cut(text) for text in texts[:-1]])
-    return Template(tuple(place for place in places if place.kind in ("epoch", "step")), (saved,))
 
 
 def _is_title(line: str) -> bool:
