@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -40,18 +39,6 @@ def test_a_number_in_parentheses_behind_a_split_is_no_average(behind: str, tmp_p
     assert read_text(tmp_path, "".join(form.format(i=i) for i in range(1, 8))) == [
         float(f"0.5{i}") for i in range(1, 8)
     ]
-
-
-@settings(max_examples=30, deadline=None)
-@given(losses=LOSSES, between=st.sampled_from(("", "\n", ",\n", " ")), indent=st.sampled_from((None, 2)))
-def test_json_documents_may_stand_one_behind_the_other(
-    tmp_path_factory: pytest.TempPathFactory, losses: list[float], between: str, indent: int | None
-) -> None:
-    records = [{"epoch": i, "train": {"loss": 2 * x}, "val": {"loss": x}} for i, x in enumerate(losses)]
-    text = between.join(json.dumps(record, indent=indent) for record in records)
-    folder = tmp_path_factory.mktemp("run")
-    assert read_text(folder, text, "log.json") == losses
-    assert read_text(folder, text[:-4], "log.json") == losses[:-1]  # cut off
 
 
 def test_a_range_in_a_name_is_no_value(tmp_path: Path) -> None:

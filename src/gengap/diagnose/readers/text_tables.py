@@ -24,7 +24,6 @@ from gengap.files.delimited import HEAD_LINES, find_head, has_decimal_commas, wi
 from gengap.text.catalog import Message
 
 PYTHON = re.compile(r"\s*\{\s*'")  # a printed dict, where JSON was meant
-BETWEEN = re.compile(r"[\s,]*")  # JSON documents
 LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 HOLE = re.compile(rb"\0{64,}")
 OLDER = ("utf-8-sig", "gb18030", "cp949", "cp932", "big5", "cp1251", "cp1252")  # the first of equally good ones
@@ -136,39 +135,13 @@ def read_json(text: str, file: str) -> list[Log]:
         raise DataError(f"{file}: nested too deep. Give the lists of values only.") from None
     except ValueError as fault:
         if text.lstrip().startswith("{") and "Extra data" in str(fault):
-            return read_json_lines(text if _is_json(text.lstrip().partition("\n")[0]) else _on_lines(text), file)
+            return read_json_lines(text, file)
         if PYTHON.match(text):
             return read_literals(text, file)
         raise DataError(f"{file}: this is not JSON ({fault}). Check that it was written to its end.") from None
     if isinstance(document, str):  # json.dump(str(history.history), file)
         return read_literals(document, file)
     return read_nested(document, file)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _on_lines(text: str) -> str:
-    """Return JSON documents that stand one behind the other, or on several lines each, with one on each line.
-
-    Text that holds anything else comes back as it is; the last document may be cut off.
-    """
-    decoder, at, lines = json.JSONDecoder(), len(text) - len(text.lstrip()), list[str]()
-    while at < len(text):
-        try:
-            _, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            if not text.startswith("{", at) or "\n{" in text[at:]:  # other text stands between or below
-                return text
-            end = len(text)
-        lines.append(" ".join(text[at:end].splitlines()))
-        at = BETWEEN.match(text, end).end()  # pyright: ignore[reportOptionalMemberAccess]  (it matches "")
-    return "\n".join(lines)
 
 
 def read_json_lines(text: str, file: str) -> list[Log]:
@@ -187,7 +160,8 @@ def read_json_lines(text: str, file: str) -> list[Log]:
             if not line.endswith("\n") and records:
                 notes.append(Message("read-cut-off", {"line": i}))
                 break
-            raise DataError(f"{file}, line {i}: this is not JSON ({fault}). Correct or delete that line.") from None
+            problem = f"this is not JSON ({fault}). Correct that line, or put each document on one line."
+            raise DataError(f"{file}, line {i}: {problem}") from None
         if not isinstance(record, Mapping):
             raise DataError(
                 f'{file}, line {i}: {type(record).__name__}, expected an object such as {{"epoch": 0}}.'
