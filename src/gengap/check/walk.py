@@ -1,8 +1,9 @@
 """Walks the path from the given estimator to simpler and more flexible settings, until the verdict is decided.
 
-The loss falls and then rises along an axis, as a rule. So a side is walked in growing steps until it is clearly
-worse than the best, and then refined around the best. The side that training points to is walked first: simpler
-settings if training is far ahead of validation. Once one side is decided, the other is left out.
+The loss falls and then rises along an axis, as a rule. So a side is walked from the nearest setting in growing
+steps until it is clearly worse than the best. Then the settings next to the best one are tried. The side that
+training points to is walked first: simpler settings if training is far ahead of validation. Once one side is
+decided, the other is left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from gengap.check.complexity import Ladder, chosen_ladders, ladders
 from gengap.check.gains import Gain, LossUnits, best_gain, chosen_losses, gain
 from gengap.check.setting_losses import Evaluation, Evaluator, Setting
 
-STRIDES = (1, 3, 5, 8, 11, 15, 19)  # positions on a long ladder
+STRIDES = (0, 2, 5, 9, 14, 19)  # positions on a long ladder ...
+COARSE_STRIDES = (0, 1, 3, 5, 8, 11, 15, 19)  # ... whose neighbours differ a lot
 SHORT = 3  # settings of a ladder that is walked one by one
 DECIDED = 0.95  # probability from which a side is decided
 CLEARLY = 0.95  # probability from which a setting is worse than another
@@ -27,7 +29,6 @@ NO_GAIN = 0.02  # degree to which a gain must matter for the other folds to be f
 SLOWER = 10.0  # times the seconds of the given estimator, from which only better settings are followed
 OPEN = 0.1  # degree to which the gain of a setting that seems worse must matter for the walk to go on ...
 MOST_WORSE = 3  # ... after this many of them at most
-NEAR = -0.2  # gain from which the nearest setting is worth a look although the next one is worse
 AHEAD = 0.1  # share of the validation loss by which training is ahead, so that simpler settings come first
 FLAT = 4  # a change of the loss by less than min_effect over this is none
 STAGES = tuple(2 ** (-k / 2) for k in range(1, 15))  # shares of the boosting rounds
@@ -226,21 +227,18 @@ class Walk:
         return hopeless
 
     def _refine(self, settings: Sequence[Setting], walked: dict[int, Evaluation]) -> None:
-        """Evaluate a setting between the best position and the better one of its neighbours."""
-        if not walked:
-            return
+        """Evaluate the settings next to the best one, until the side is decided."""
         gains = {at: gain(each.losses, self.base.losses, self.units).mean for at, each in walked.items()}
-        least = self.min_effect / FLAT
-        if max(gains.values()) <= least and not NEAR < gains[min(walked)] < -least:
+        if not gains or max(gains.values()) <= self.min_effect / FLAT:
             return
-        gains[-1] = 0.0
         best = max(gains, key=lambda at: gains[at])
-        known = sorted(gains)
-        place = known.index(best)
-        neighbours = [at for at in known[max(place - 1, 0) : place + 2] if abs(at - best) > 1]
-        if neighbours:
-            nearest = max(neighbours, key=lambda at: gains[at])
-            self._visit(settings, (best + nearest) // 2, walked)
+        lower = max((at for at in walked if at < best), default=best)
+        upper = min((at for at in walked if at > best), default=best)
+        for at in (best - 1, best + 1) if gains[lower] >= gains[upper] else (best + 1, best - 1):
+            if 0 <= at < len(settings) and at not in walked:
+                self._visit(settings, at, walked)
+                if self.probability(settings[at].side) >= DECIDED:
+                    return
 
     def _more_rounds(self, ladder: Ladder) -> None:
         """Continue boosting to twice, and if that still helps to four times the rounds."""
@@ -272,17 +270,15 @@ class Walk:
 
 
 def _positions(count: int, coarse: bool = False) -> Iterator[int]:
-    """Yield the positions on a ladder of `count` settings, in growing steps, ending with the last one.
-
-    A coarse ladder starts with the nearest setting: the next one may be far too flexible.
+    """Yield the positions on a ladder of `count` settings: the nearest one, then growing steps to the last one.
 
     >>> list(_positions(2)), list(_positions(9)), list(_positions(9, coarse=True))
-    ([0, 1], [1, 3, 5, 8], [0, 1, 3, 5, 8])
+    ([0, 1], [0, 2, 5, 8], [0, 1, 3, 5, 8])
     """
     if count <= SHORT:
         yield from range(count)
         return
-    inside = [at for at in ((0, *STRIDES) if coarse else STRIDES) if at < count]
+    inside = [at for at in (COARSE_STRIDES if coarse else STRIDES) if at < count]
     yield from inside
     if inside[-1] != count - 1:
         yield count - 1
