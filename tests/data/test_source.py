@@ -20,6 +20,7 @@ from hypothesis.extra import numpy as hnp
 
 from gengap.data import collider
 from gengap.data.collider import COLUMNS
+from gengap.data.dataset import load
 from gengap.data.sources import byte_stream as stream
 from gengap.data.sources import csv_text as csvtext
 from gengap.data.sources.source import Source, feature_batches, ingest, open_source
@@ -270,6 +271,20 @@ def test_unreadable_files(tmp_path: Path, name: str, content: bytes | None) -> N
     with pytest.raises(SourceError, match="can't be read") as caught:
         read(open_source(tmp_path / name, target="y"))
     assert str(tmp_path / name) in str(caught.value)
+
+
+def test_arrays_beside_x_and_y_weight_or_split_the_rows_and_are_no_features(tmp_path: Path) -> None:
+    x, y = np.arange(80.0).reshape(40, 2) % 7, np.arange(40) % 2
+    beside = {"w": 1.0 + y, "patient": np.arange(40) // 4, "name": np.array(["a", "b"] * 20), "z": np.ones(40) * 1j}
+    np.savez(path := tmp_path / "t.npz", x=x, y=y, short=np.ones(3), **beside)
+    assert open_source(path).columns == ("column_1", "column_2")
+    assert open_source(path, weight="w", group="patient").columns == ("column_1", "column_2")
+    rows = load(path, weight="w", validation=10).train
+    assert rows.weights is not None and set(np.round(rows.weights / rows.weights.min(), 6)) == {1.0, 2.0}
+    with pytest.raises(UsageError, match=r"there is no column 'short'.*column_1, column_2, y, w, patient, name"):
+        open_source(path, weight="short")
+    ingest(path, tmp_path / "t.parquet", target="y")
+    assert pq.read_schema(tmp_path / "t.parquet").names == ["y", "column_1", "column_2"]
 
 
 def test_npz_archives_that_are_no_table(tmp_path: Path) -> None:

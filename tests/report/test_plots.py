@@ -231,6 +231,15 @@ def test_constant_and_missing_curves_are_drawn(value: float) -> None:
     assert len(lines(ax, "best")) == int(np.isfinite(value))
 
 
+def test_a_value_without_neighbours_is_a_dot() -> None:
+    values = np.array([0.9, np.nan, 0.7, 0.6, np.nan])
+    curves = {("train", BCE): Series(np.arange(5), values), ("validation", BCE): Series(np.arange(1), values[:1])}
+    train, validation = lines(plots.curves([History("a", 0, curves)]), "alone")
+    assert [xy(each)[0].tolist() for each in (train, validation)] == [[0], [0]]
+    assert (train.get_fillstyle(), validation.get_fillstyle()) == ("full", "none")
+    assert not lines(plots.curves([history()]), "alone")
+
+
 def test_values_that_are_not_finite_leave_gaps() -> None:
     values = np.array([0.7, np.nan, 0.6, np.inf, -np.inf, 0.5])
     ax = plots.curves([History("a", 0, {("validation", BCE): Series(np.arange(6), values)})], smoothing=1)
@@ -283,6 +292,9 @@ def test_learning_rate_draws_longer_runs_first_and_ends_in_dots() -> None:
     assert [xy(end)[0].tolist() for end in lines(ax, "end")] == [[39], [9]]
     assert ax.get_ylim()[0] == 0
     assert legend(plots.learning_rate(history())) == ["Tiny"]
+    (alone,) = lines(plots.learning_rate(history(epochs=2)), "rate")
+    assert alone.get_linewidth() == shorter.get_linewidth() < longer.get_linewidth()
+    assert alone.axes is not None and alone.axes.get_ylim()[1] > 1.04 * xy(alone)[1].max()
     with pytest.raises(UsageError, match="no run logged it"):
         plots.learning_rate([History("a", 0)])
 

@@ -40,6 +40,7 @@ WILD_START = 2.0  # no start reaches higher over the best than this many times t
 FLAT = 1e-3  # of the best: where the starts are no higher, the whole range is shown
 LEGEND_RUNS, LEGEND_ROWS = 40, 23  # more runs than this go unnamed; what fits the height of a picture
 WIDER = 9.0  # points: the width of the first line of several; the last has 2
+ROOM = 0.05  # of the height: above the highest learning rate
 BINS = 101
 NARROW = 1e-9  # of the values: a range too small to part into bins
 SHOWN_PERCENT = (0.1, 99.9)  # of the feature values, by the histogram
@@ -124,10 +125,13 @@ def learning_rate(histories: History | Sequence[History], ax: Axes | None = None
     for drawn, history in enumerate(sorted(shown, key=lambda h: -h.epochs)):
         series = history["train", "learning_rate"]
         values = drawable_values(series.values)
-        colour, width = styles[history.run].colour, 2 + (WIDER - 2) * (1 - drawn / max(len(shown) - 1, 1))
+        colour, width = (
+            styles[history.run].colour,
+            2 + (WIDER - 2) * (len(shown) - 1 - drawn) / max(len(shown) - 1, 1),
+        )
         ax.plot(series.epochs, values, linewidth=width, color=colour, label="_rate")
         ax.plot(series.epochs[-1:], values[-1:], styles[history.run].marker or "o", color=colour, label="_end")
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, (1 + ROOM) * highest if (highest := ax.dataLim.y1) > 0 and np.isfinite(highest) else None)
     return finish_axes(ax, "epoch", "learning rate", _run_handles(styles))
 
 
@@ -250,6 +254,16 @@ def _draw(ax: Axes, history: History, metric: str, style: RunStyle, shift: int, 
         smoothed = smooth(y, _std(series, smoothing, history.first_epoch))
         (line,) = ax.plot(x, smoothed, dash, color=style.colour, label=f"_{key[0]}")
         line.set(linewidth=1.6, marker=style.marker, markevery=0.15)
+        alone = _without_neighbours(smoothed)
+        if alone.any():
+            filled = "full" if dash == "-" else "none"
+            ax.plot(x[alone], smoothed[alone], "o", color=style.colour, ms=5, fillstyle=filled, label="_alone")
+
+
+def _without_neighbours(values: np.ndarray) -> np.ndarray:
+    """Return which values are finite between missing ones or ends: a line doesn't show them."""
+    known = np.pad(np.isfinite(values), 1)
+    return known[1:-1] & ~known[:-2] & ~known[2:]
 
 
 def _std(series: Series, smoothing: float, first_epoch: int) -> np.ndarray:

@@ -74,6 +74,7 @@ class Reader:
         refusals: Functions by column that raise DataError with a hint, for columns that can't be used.
         notes: How the input is understood.
         decimal: The decimal sign of its numbers, if it is known.
+        beside: The columns that are no features, but may weight or split the rows.
     """
 
     columns: tuple[str, ...]
@@ -84,6 +85,7 @@ class Reader:
     refusals: Mapping[str, Callable[[str], None]] = field(default_factory=dict)
     notes: tuple[Message, ...] = ()
     decimal: Decimal | None = None
+    beside: tuple[str, ...] = ()
 
     def refuse(self, names: Iterable[str], hint: str) -> None:
         """Raise DataError if one of these columns can't be used; {name} in the hint stands for it."""

@@ -139,7 +139,8 @@ def open_source(
         )
     _check_columns(spec, target, reader, origin)
     dropped = tuple(name for name in reader.columns if spec.column.get(name) == "drop")
-    features = tuple(name for name in reader.columns if name not in (target, *spec.extra_columns, *dropped))
+    others = (target, *spec.extra_columns, *dropped, *reader.beside)
+    features = tuple(name for name in reader.columns if name not in others)
     reader.refuse((target, *spec.extra_columns), "Encode the column as numbers, or name another.")
     reader.refuse(features, "Encode the column as numbers, or leave it out with --column {name}=drop.")
     for name in spec.keep:

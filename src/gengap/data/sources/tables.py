@@ -30,6 +30,7 @@ WORDS = ("collider", "higgs")  # sources with a name
 BATCH_ROWS = 1 << 16
 SEARCHED_ROWS = 1_000  # of a column of another type, for a value to name
 GROUP_ROWS = 1 << 17  # rows of a Parquet row group
+PLAIN_ARRAYS = "biufUM"  # kinds of NumPy: numbers, texts and dates
 NUMERIC = (
     *(pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean),
     pa.types.is_null,
@@ -74,8 +75,11 @@ def open_in_memory(table: Any, file: str) -> Reader:
     )
 
 
-def open_arrays(x: Any, y: Any, file: str) -> Reader:
-    """Open features `x` (n, d) and a target `y` (n,) or (n, 1), as columns column_1, column_2, ... and y."""
+def open_arrays(x: Any, y: Any, file: str, beside: Mapping[str, np.ndarray] | None = None) -> Reader:
+    """Open features `x` (n, d) and a target `y` (n,) or (n, 1), as columns column_1, column_2, ... and y.
+
+    Further arrays (n,), `beside`, are no features: they are columns to weight or split the rows by.
+    """
     x, y = np.asarray(x), np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -86,7 +90,8 @@ def open_arrays(x: Any, y: Any, file: str) -> Reader:
             "Flatten the features to one row each, and give one target for each row."
         )
     columns = {f"column_{i}": column for i, column in enumerate(x.T, 1)}
-    return replace(_named(columns | {"y": y}, file), target="y")
+    beside = {name: array for name, array in (beside or {}).items() if name not in columns}
+    return replace(_named(columns | {"y": y} | beside, file), target="y", beside=tuple(beside))
 
 
 def write_reader(
@@ -96,7 +101,7 @@ def write_reader(
     spec = spec or DataSpec()
     is_higgs = set(reader.columns) == set(HIGGS_COLUMNS)
     first = HIGGS_COLUMNS[:1] if is_higgs else ((spec.target,) if spec.target else ())
-    names = (*first, *(name for name in reader.columns if name not in first))
+    names = (*first, *(name for name in reader.columns if name not in (*first, *reader.beside)))
     numbers = pa.float32() if is_higgs else pa.float64()
     schema = pa.schema([pa.field(name, reader.others.get(name, numbers), name != spec.target) for name in names])
     blocks = reader.blocks(schema, spec.rows, is_higgs)
@@ -169,7 +174,13 @@ def _npz(path: Path, file: str) -> Reader:
         found = {name: archive[name] for name in archive.files}
     features = [name for name in ("x", "X") if name in found]
     if features and "y" in found and found[features[0]].ndim > 1:
-        return open_arrays(found[features[0]], found["y"], file)
+        x, y = found.pop(features[0]), found.pop("y")
+        beside = {
+            name: array
+            for name, array in found.items()
+            if array.shape == x.shape[:1] and array.dtype.kind in PLAIN_ARRAYS
+        }
+        return open_arrays(x, y, file, beside)
     shapes = {name: array.shape for name, array in found.items()}
     if not found or len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
         expected = "arrays x (n, d) and y (n,), or named columns (n,) of one length"

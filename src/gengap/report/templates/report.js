@@ -84,7 +84,7 @@ function curvesChart(width) {
       const marker = { symbol: symbol || "circle", color, size: 7, maxdisplayed: 8 };
       const line = { color, width: 2, dash: DASH[split] };
       const smoothed = smooth(epochs, values, state.smoothing, curve.counts);
-      trace(split, epochs, smoothed, { line, marker, mode: symbol ? "lines+markers" : "lines" });
+      trace(split, epochs, smoothed, { line, marker, mode: symbol || epochs.length === 1 ? "lines+markers" : "lines" });
       const lowest = split === "validation" && best !== null ? valueAt(curve, best) : null;
       const dot = { color, size: 10, line: { color: colour("--paper"), width: 1.5 } };
       if (lowest !== null) trace("best", [best], [lowest], { mode: "markers", marker: dot });
