@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import functools
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -18,7 +21,13 @@ from sklearn.preprocessing import StandardScaler
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.predictor import load_predictor, write_mixture
-from gengap.models.saved_baseline import baseline_outputs, for_raw_rows, load_baseline, save_baseline
+from gengap.models.saved_baseline import (
+    baseline_outputs,
+    bounded_openmp_threads,
+    for_raw_rows,
+    load_baseline,
+    save_baseline,
+)
 from gengap.models.saved_model import ModelCard, SavedMember, resolve, write_card
 from gengap.tasks import BINARY, AnyTask, Multiclass, Regression
 from gengap.train.baselines import fit_baselines
@@ -154,6 +163,23 @@ def test_no_row_has_the_probability_0_by_extra_trees(tmp_path: Path) -> None:
     """Their leaves hold few rows, often of one class; a single surprise would cost 27."""
     x = rows(BINARY).x
     assert np.abs(baseline_outputs(extra_trees(), BINARY, x)).max() == pytest.approx(np.log(0.995 / 0.005))
+
+
+def test_libraries_are_searched_for_threads_again_once_a_module_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+
+    class Counting(threadpoolctl.ThreadpoolController):
+        def __init__(self) -> None:
+            searched.append(len(sys.modules))
+            super().__init__()
+
+    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", Counting)
+    for more in ("first", "second"):
+        monkeypatch.setitem(sys.modules, f"a_module_of_this_test_{more}", ModuleType(more))
+        for _ in range(3):
+            with bounded_openmp_threads(10):
+                pass
+    assert len(searched) == 2
 
 
 def use_preprocessor(model: Any) -> None:

@@ -8,18 +8,23 @@ a malicious file could crash the program. `TRUSTED` adds the trees, and every nu
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gengap.errors import UsageError, reason
 from gengap.files.limits import usable_cores
 from gengap.tasks import AnyTask
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 TRUSTED = (  # and the types that skops trusts
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -171,11 +176,17 @@ def bounded_openmp_threads(cells: int) -> Iterator[None]:
     OpenMP's threads spin while they wait for each other. If another program uses one of their cores, 7,000 rows of
     28 features take 19 seconds with two threads and 0.6 with one.
     """
-    from threadpoolctl import threadpool_limits
-
     threads = 1 if cells < ONE_THREAD_CELLS else max(usable_cores() - 1, 1)
-    with threadpool_limits(threads, user_api="openmp"):
+    with _openmp_libraries(len(sys.modules)).limit(limits=threads):
         yield
+
+
+@lru_cache(maxsize=1)
+def _openmp_libraries(modules: int) -> ThreadpoolController:
+    """Find the loaded libraries, once for so many modules: it takes longer than a prediction."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="openmp")
 
 
 def baseline_outputs(model: Any, task: AnyTask, x: np.ndarray) -> np.ndarray:
