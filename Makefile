@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: study check unit test test-frameworks lint mutate bench docs notebooks wheel-test clean
+.PHONY: study check unit test all-tests test-frameworks lint style types mutate bench docs notebooks wheel-test clean
 
 study: $(VENV)/.runs
 	$(BIN)/gengap study
@@ -18,18 +18,26 @@ check: $(VENV)/.tests
 unit: $(VENV)/.tests
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not browser and not cluster and not higgs"
 
+# Types are checked beside the tests, so that no core is idle.
+test: $(VENV)/.tests style
+	$(MAKE) --jobs 2 types all-tests
+
 # One worker runs all tests of a file, which share what they start and compile.
-test: $(VENV)/.tests lint
+all-tests: $(VENV)/.tests
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # The callbacks and logs of the real frameworks, in an environment of its own. Their warnings are not gengap's.
 test-frameworks: .venv-frameworks/.frameworks
 	.venv-frameworks/bin/pytest -W ignore tests/frameworks
 
-lint: $(VENV)/.tests
+lint: style types
+
+style: $(VENV)/.tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+types: $(VENV)/.tests
 	$(BIN)/pyright
 
 docs: $(VENV)/.tests
