@@ -1,6 +1,7 @@
 """Run the code of pages in a process of its own: one JSON line in and one out for each block or command.
 
-Python gets it with `-c`, like a user's code. So the page alone decides what is imported and when.
+Python gets it with `-c`, like a user's code. `begin` forks the process and `end` ends the fork. A fork begins with
+libraries that take seconds to import, but without gengap and Keras: a page alone decides when these are imported.
 """
 
 import contextlib
@@ -9,8 +10,12 @@ import json
 import os
 import sys
 import traceback
+import warnings
+from importlib import import_module
 from pathlib import Path
 from unittest import mock
+
+SLOW_IMPORTS = ("jax", "matplotlib.pyplot", "pandas", "pyarrow.parquet", "scipy.stats", "sklearn.ensemble")
 
 
 def enter(folder):
@@ -30,11 +35,48 @@ def run(request, names):
     from gengap import cli
 
     sys.argv = ["gengap", *request["command"]]
-    if request["figures"]:
+    with contextlib.nullcontext() if request["whole"] else light():
         cli.main()
-    else:  # they take seconds
-        with mock.patch("gengap.report.plots.save_figures", lambda *arguments, **options: []):
-            cli.main()
+
+
+@contextlib.contextmanager
+def light():
+    """Without figures, and with few trees: both take seconds."""
+    from gengap.train import baselines
+
+    def few_trees(task, settings, seed, build=baselines._trees):
+        return build(task, {**settings, "max_iter": 10}, seed)
+
+    with (
+        mock.patch("gengap.report.plots.save_figures", lambda *arguments, **options: []),
+        mock.patch("gengap.report.conclusion_plots.save_conclusion_plots", lambda *arguments: []),
+        mock.patch.object(baselines, "_trees", few_trees),
+        mock.patch.dict(baselines.EXTRA, n_estimators=10),
+    ):
+        yield
+
+
+def reply_to(request, names):
+    output, errors, status = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            run(request, names)
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            status = 1
+            traceback.print_exc()
+    return [status, output.getvalue(), errors.getvalue()]
+
+
+def forked():
+    """Fork; give the fork's status in the process that waited for it, and None in the fork."""
+    for name in SLOW_IMPORTS:
+        import_module(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns of forks, but it has computed nothing yet
+        child = os.fork()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else None
 
 
 def main():
@@ -42,16 +84,16 @@ def main():
     os.dup2(2, 1)  # libraries may print to file descriptor 1
     names = {"__name__": "__main__"}
     for line in sys.stdin:
-        output, errors, status = io.StringIO(), io.StringIO(), 0
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-            try:
-                run(json.loads(line), names)
-            except SystemExit as end:
-                status = end.code or 0
-            except BaseException:
-                status = 1
-                traceback.print_exc()
-        print(json.dumps([status, output.getvalue(), errors.getvalue()]), file=replies, flush=True)
+        request = json.loads(line)
+        if "end" in request:
+            os._exit(0)
+        if "begin" not in request:
+            reply = reply_to(request, names)
+        elif (status := forked()) is None:
+            reply = [0, "", ""]
+        else:  # of the fork's end, or of the block that ended it
+            reply = [status, "", f"the process ended with status {status}"]
+        print(json.dumps(reply), file=replies, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Each page is read from top to bottom in an empty folder, with the environment of somebody who has just installed
 gengap. The Python blocks of a page share one process, as in a notebook. Those of README have one each. The commands
-of all pages run in another process, which starts and compiles once. Studies are cut down to one tiny trial.
+of all pages run in another process, which starts and compiles once. Studies are cut down to one tiny trial, and fit
+few trees.
 
 A comment in front of a block changes what is done with it:
 
@@ -89,12 +90,15 @@ def name_of(page: Path) -> str:
 
 
 class Session:
-    """A process with the environment of a new user that runs blocks or commands one after the other."""
+    """A process with the environment of a new user that runs blocks or commands one after the other.
+
+    A fork of it runs those between `begin` and `end`.
+    """
 
     def __init__(self, home: Path) -> None:
         driver = Path(__file__).with_name("page_session.py").read_text(encoding="utf-8")
         self.errors = (home / "errors").open("a")
-        variables = {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "OMP_"))}
+        variables = {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "OMP_", "XLA_"))}
         variables |= {"COLUMNS": "80"}  # the others, of tests/conftest.py, save time
         self.process = subprocess.Popen(
             [sys.executable, "-c", driver],
@@ -112,8 +116,17 @@ class Session:
         Returns:
             Its exit status, and what it printed to standard output and to standard error.
         """
+        return self._ask(folder=str(folder), **request)
+
+    def begin(self) -> None:
+        assert self._ask(begin=True)[0] == 0
+
+    def end(self) -> None:
+        assert self._ask(end=True)[0] == 0
+
+    def _ask(self, **request: object) -> tuple[int, str, str]:
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({"folder": str(folder), **request}) + "\n")
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         reply = self.process.stdout.readline()
         assert reply, f"the process ended: {Path(self.errors.name).read_text()}"
@@ -137,6 +150,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def console(home: Path) -> Iterator[Session]:
     """The process that runs the commands of all pages."""
+    session = Session(home)
+    yield session
+    session.close()
+
+
+@pytest.fixture(scope="module")
+def notebooks(home: Path) -> Iterator[Session]:
+    """The process whose forks run the Python blocks."""
     session = Session(home)
     yield session
     session.close()
@@ -167,22 +188,24 @@ def folder(tmp_path: Path) -> Path:
 class Reader:
     """Somebody who does what a page says, block by block."""
 
-    def __init__(self, page: Path, folder: Path, home: Path, commands: Session) -> None:
-        self.page, self.folder, self.home, self.commands = page, folder, home, commands
-        self.notebook: Session | None = None
+    def __init__(self, page: Path, folder: Path, notebooks: Session, commands: Session) -> None:
+        self.page, self.folder, self.notebooks, self.commands = page, folder, notebooks, commands
+        self.begun = False
         self.printed = self.studied = ""
 
     def close(self) -> None:
-        if self.notebook:
-            self.notebook.close()
-            self.notebook = None
+        if self.begun:
+            self.begun = False
+            self.notebooks.end()
 
     def python(self, code: str) -> None:
         """Run a Python block, and compare what it prints with the comments that say so."""
         if self.page.name.startswith("README"):
             self.close()  # each of its blocks stands alone
-        self.notebook = self.notebook or Session(self.home)
-        status, output, errors = self.notebook.run(self.folder, code=code, page=name_of(self.page))
+        if not self.begun:
+            self.notebooks.begin()
+            self.begun = True
+        status, output, errors = self.notebooks.run(self.folder, code=code, page=name_of(self.page))
         assert status == 0, errors
         assert [line for line in PRINTED.findall(code) if line not in output] == []
 
@@ -215,8 +238,8 @@ class Reader:
         given = [file for word in words if word != "--open" for file in self.expanded(word)]
         given += TINY if words[0] == "study" else []
         given += ["--test", "40"] if "--test" in words else []
-        figures = self.page.name == "start.md"
-        status, output, errors = self.commands.run(self.folder, command=given, figures=figures)
+        whole = self.page.name == "start.md"
+        status, output, errors = self.commands.run(self.folder, command=given, whole=whole)
         assert status == 0 or (may_fail and status == 1), (given, output, errors)
         return output
 
@@ -249,8 +272,8 @@ def exists(words: list[str]) -> None:
 
 
 @pytest.fixture
-def reader(request: pytest.FixtureRequest, folder: Path, home: Path, console: Session) -> Iterator[Reader]:
-    reader = Reader(request.param, folder, home, console)
+def reader(request: pytest.FixtureRequest, folder: Path, notebooks: Session, console: Session) -> Iterator[Reader]:
+    reader = Reader(request.param, folder, notebooks, console)
     yield reader
     reader.close()
 
@@ -286,6 +309,16 @@ def test_a_study_on_a_page_has_todays_frame_and_sentences(page: Path, printed: s
     assert unknown_sentences(printed) == []
     frames = {re.sub(r"^.*? · |plan \w+|Report: \S+", "", frame(each)) for _, each in STUDIED}
     assert len(frames) == 1, frames
+
+
+def test_every_page_begins_without_gengap_and_keras(notebooks: Session, tmp_path: Path) -> None:
+    code = "import sys\nassert not {'gengap', 'keras'} & set(sys.modules)\nimport gengap\nname = 1"
+    for _ in range(2):
+        notebooks.begin()
+        assert notebooks.run(tmp_path, code=code, page="one") == (0, "", "")
+        notebooks.end()
+    notebooks.begin()
+    assert notebooks.run(tmp_path, code="import os; os._exit(3)", page="one")[0] == 3
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
