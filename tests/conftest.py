@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 # What is compiled here runs for moments: XLA's optimiser takes more time than it saves. See light.py.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")  # these take two thirds of compiling
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of boosted trees: two runs' threads would wait for each other
 # A run started in the background (`nohup make test &`) ignores Ctrl-C, and so would every program that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -78,6 +80,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if again or not SLOW.isdisjoint((*item.path.parts, law[1])):
             item.add_marker("slow")
         seen.add(law)
+
+
+def pytest_collection_finish() -> None:
+    """Lets garbage collection pass over what lives to the end: all tests and libraries."""
+    gc.collect()
+    gc.freeze()
 
 
 # Time is the machine's affair: it is shared, and a first call compiles or imports.
