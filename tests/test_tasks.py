@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from light import studies_as_for_users
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
@@ -34,8 +36,6 @@ from gengap.tasks import BINARY, TASKS, AnyTask, Binary, Multiclass, Regression,
 from gengap.train.baselines import fit_baselines
 from gengap.train.stopping import Stopping
 
-pytestmark = pytest.mark.usefixtures("whole_studies")
-
 RANDOM = np.random.default_rng(0)
 THREE = Multiclass(("2", "5", "9"))
 MADE: dict[str, tuple[AnyTask, np.ndarray]] = {
@@ -43,6 +43,12 @@ MADE: dict[str, tuple[AnyTask, np.ndarray]] = {
     "multiclass": (THREE, RANDOM.choice([5.0, 2.0, 9.0], 200)),
     "regression": (Regression(10.0, 4.0), RANDOM.normal(10, 4, 200)),
 }
+
+
+@pytest.fixture
+def all_trees() -> Iterator[None]:
+    with studies_as_for_users():
+        yield
 
 
 def table(name: str, rows: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -157,6 +163,7 @@ def test_a_model_that_stands_alone_says_the_same(name: str) -> None:
         np.testing.assert_allclose(told, outputs * data.task.scale + data.task.mean, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("all_trees")
 @pytest.mark.parametrize("name", TASKS)
 def test_baselines_learn_every_task(name: str) -> None:
     data = load(table(name))
@@ -167,6 +174,7 @@ def test_baselines_learn_every_task(name: str) -> None:
         assert data.task.scores(outputs, data.validation.y)[data.task.loss] < better
 
 
+@pytest.mark.usefixtures("all_trees")
 @pytest.mark.parametrize("name", TASKS)
 def test_trees_are_the_best_of_four_settings(name: str) -> None:
     data = load(table(name))
@@ -210,6 +218,7 @@ def test_trees_of_few_rows_use_one_thread() -> None:
     assert threads == {max(usable_cores() - 1, 1)}
 
 
+@pytest.mark.usefixtures("all_trees")
 def test_a_class_that_no_training_row_has_is_improbable_but_possible() -> None:
     x, y = table("multiclass")
     data = load((x, y))
@@ -221,6 +230,7 @@ def test_a_class_that_no_training_row_has_is_improbable_but_possible() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("all_trees")
 @pytest.mark.parametrize(("name", "loader"), [("multiclass", load_wine), ("regression", load_diabetes)])
 def test_a_whole_study_of_a_real_table(tmp_path: Path, name: str, loader: type[load_wine]) -> None:
     frame = loader(as_frame=True).frame  # pyright: ignore[reportAttributeAccessIssue]
