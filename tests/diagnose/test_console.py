@@ -17,7 +17,7 @@ from diagnose.other_texts import OTHER_TEXTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gengap.diagnose import metric_words
+from gengap.diagnose import metric_names
 from gengap.diagnose.readers import literals, read
 from gengap.diagnose.readers.console import (
     collector,
@@ -143,7 +143,7 @@ def patterns() -> dict[str, re.Pattern[str]]:
         line_values,
         literals,
         log_numbers,
-        metric_words,
+        metric_names,
         phrases,
         screen,
         table_reader,
@@ -351,7 +351,7 @@ def test_epochs_are_counted_in_other_languages(word: str) -> None:
     ],
 )
 def test_words_that_begin_other_words_are_not_translated(name: str, english: list[str]) -> None:
-    assert metric_words.in_english(name).split() == english
+    assert metric_names.in_english(name).split() == english
 
 
 SHOWN = st.one_of(

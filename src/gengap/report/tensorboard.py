@@ -46,7 +46,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 SIZE = struct.Struct(">II")  # width and height, after the signature and the first chunk's length and name
 SIZE_AT = len(PNG) + 8
 # These dots come after the curves, "epoch_...", because TensorBoard sorts tags. "best" in a tag keeps them from
-# being read as curves again: see gengap.diagnose.metric_words.
+# being read as curves again: see gengap.diagnose.metric_names.
 AT_BEST = "of_best_epoch"
 METRICS = {
     f"{AT_BEST}/loss": ("best validation loss", "of the validation rows at the best epoch"),

@@ -26,8 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from gengap.diagnose.metric_names import assign, parse
-from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.metric_names import SPLITS, assign, parse
 from gengap.diagnose.readers.console import read_console
 from gengap.diagnose.readers.log_table import ROLES, LogTable, check_points, joined_words, split_word
 from gengap.diagnose.readers.table_layouts import read_log_table

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.metric_names import SPLITS
 from gengap.diagnose.readers.log_table import check_points
 from gengap.diagnose.readers.tracker_points import log_of_points
 from gengap.diagnose.run_curves import Log

@@ -17,8 +17,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TypeVar
 
-from gengap.diagnose.metric_names import parse, split_and_metric
-from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.metric_names import SPLITS, parse, split_and_metric
 from gengap.diagnose.readers.log_table import LogTable
 from gengap.diagnose.run_curves import Log
 from gengap.history import History

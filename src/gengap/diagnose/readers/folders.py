@@ -60,7 +60,7 @@ FRAMEWORKS = (  # Ultralytics, MMEngine, Detectron2, skorch, Ray Tune
 
 Paths = list[Path]
 Reader = Callable[[Paths, Path, str], list[Log]]  # all files below a folder, the folder, and what errors call it
-NAME = re.compile(r"(.*?)(\d{1,9})(\.json|\.ya?ml)")
+EPOCH_FILE = re.compile(r"(.*?)(\d{1,9})(\.json|\.ya?ml)")
 YAML = re.compile(  # cv_loss: 0.5
     r"^([A-Za-z_]\w*):[ \t]*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)[ \t]*$", re.MULTILINE
 )
@@ -247,11 +247,6 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def _is_epoch_file(path: Path) -> bool:
-    """Return whether a file may hold the values of one epoch: JSON or YAML whose name ends in a number."""
-    return NAME.fullmatch(path.name) is not None
-
-
 def _read_epoch_files(paths: Sequence[Path], folder: Path, file: str) -> list[Log]:
     """Return the runs in files whose names differ in a number only, each a dict of an epoch's values.
 
@@ -262,7 +257,7 @@ def _read_epoch_files(paths: Sequence[Path], folder: Path, file: str) -> list[Lo
     """
     runs: dict[tuple[Path, str, str], list[tuple[int, Record]]] = {}
     for path in paths:
-        found = NAME.fullmatch(path.name)
+        found = EPOCH_FILE.fullmatch(path.name)
         if found and (record := _record(path)) is not None:
             runs.setdefault((path.parent, found[1], found[3]), []).append((int(found[2]), record))
     logs: list[Log] = []
@@ -350,7 +345,7 @@ KINDS = (
     Kind(_wandb, lambda path: path.suffix == ".wandb" or path.name == "wandb-history.jsonl"),
     *(Kind(_named(name), _has_name(name)) for name in FRAMEWORKS),
     Kind(_events, events.is_event_file),
-    Kind(_read_epoch_files, _is_epoch_file, further=False),
+    Kind(_read_epoch_files, lambda path: EPOCH_FILE.fullmatch(path.name) is not None, further=False),
     Kind(_texts(TEXTS), _is_text(TEXTS), further=False),
     Kind(_texts(CARDS), _is_text(CARDS), further=False),
 )

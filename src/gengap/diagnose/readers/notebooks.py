@@ -74,11 +74,8 @@ def _text(output: Mapping[str, Any]) -> str:
 
 def _joined(lines: Any) -> str:
     """Return text that a notebook stores as one string or as a list of lines."""
-    return lines if isinstance(lines, str) else "".join(filter(_is_text, lines)) if isinstance(lines, list) else ""
-
-
-def _is_text(line: object) -> bool:
-    return isinstance(line, str)
+    listed = lines if isinstance(lines, list) else [lines]
+    return "".join(line for line in listed if isinstance(line, str))
 
 
 class _Tables(HTMLParser):

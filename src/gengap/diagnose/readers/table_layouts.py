@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.diagnose.metric_names import CurveKey, assign, direction, parse, rank_in
-from gengap.diagnose.metric_words import AVERAGED, SPLITS
+from gengap.diagnose.metric_names import AVERAGED, SPLITS, CurveKey, assign, direction, parse, rank_in
 from gengap.diagnose.readers.file_names import name_by_file, split_by_run, with_splits_of_runs
 from gengap.diagnose.readers.log_table import MAX_RUNS, LogTable, check_points, number, numbers, split_word
 from gengap.diagnose.readers.restarts import (

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from gengap.diagnose.metric_words import foreign_letters
+from gengap.diagnose.metric_names import foreign_letters
 from gengap.diagnose.readers.documents import read_nested, read_records, table_of_records
 from gengap.diagnose.readers.literals import read_literals
 from gengap.diagnose.readers.log_table import NOT_LOGGED, LogTable, check_points, number

@@ -14,9 +14,10 @@ The grammar, line by line:
   acc 0.9`), behind the value (`0.5 (val), `), or as a heading above (`Validating`), until the next epoch, or for
   all epochs of a block below a block of another split. A line without a place or split below a bar of held-out
   rows sums it up. Names without one are training.
-- **Table**: a line of names, with rows of as many cells. See `table_reader`. If one blank stands between names of
-  several words, the rows show where a name ends. See `near_columns`.
+- **Table**: a line of names, with rows of as many cells. If one blank stands between names of several words, each
+  word belongs to the column that it stands nearest to. See `table_reader`.
 - **Name in a field**: `"metric": "val_loss", "step": 3, "value": 0.5` names the value in a later field.
+- **Number in a name**: `acc(5) = 0.7`, `mAP(0.50, 11point) = 0.7`. A small first number is a part of the name.
 - **Names before a list**: `train acc, test acc | 0.5, 0.6` and `RMSE(T V) 0.5 0.6` name as many numbers in order.
 - **Bar**: of its states, the last one in an epoch counts.
 - **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`),
@@ -28,7 +29,7 @@ The grammar, line by line:
   from one to the next, or if a name stands above each; values of one epoch below headings that differ; and
   sentences with a value each. See `training_signs`.
 
-Words of 28 other languages are known (`metric_words`). Nothing in a log is run.
+Words of 28 other languages are known (`metric_names`). Nothing in a log is run.
 """
 
 from __future__ import annotations

@@ -175,8 +175,9 @@ class Collector:
             self.signs.headings[len(self.rows.run)] = line
         few = not template.values and len(found) <= 2
         in_bar = "%" in line and not (template.places and template.values)  # a header before a progress bar
-        if texts not in self._no_headers and (few or in_bar):
-            self._look_for_header(texts, line)
+        possible = texts not in self._no_headers and (few or in_bar)
+        if possible and not self.tables.take_header(line, self._heading):
+            self._no_headers.add(texts)
         self._take_line(template, texts, found)
         if not RULE.fullmatch(line):  # a rule may stand between a heading and its table
             self._heading = template.context if texts in self._no_headers else None
@@ -233,10 +234,6 @@ class Collector:
             return False
         progress = stands_in_bar(template, parts[1::2])
         return n.decimals(parts[-2]) < self.rows.usual_decimals(self._column(last, False, progress))
-
-    def _look_for_header(self, texts: tuple[str, ...], line: str) -> None:
-        if not self.tables.take_header(line, self._heading):
-            self._no_headers.add(texts)
 
     def _parse(self, texts: tuple[str, ...], line: str) -> Template | None:
         if len(self._templates) >= FREE_TEMPLATES and "oss" not in line and "cc" not in line:

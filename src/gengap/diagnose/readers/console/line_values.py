@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gengap.diagnose.metric_names import direction, parse
-from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.metric_names import SPLITS, direction, parse
 from gengap.diagnose.readers.console.phrases import (
     PRONOUN,
     Phrase,

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gengap.diagnose.metric_names import direction
-from gengap.diagnose.metric_words import GLUED, NUMBERED, PHRASES, SPLITS, SYMBOL, in_english
+from gengap.diagnose.metric_names import GLUED, NUMBERED, PHRASES, SPLITS, SYMBOL, direction, in_english
 
 EPOCH = {"epoch", "ep"}
 PRONOUN = "it"  # stands for the metric that was named before

@@ -8,7 +8,7 @@ from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
-from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.metric_names import SPLITS
 from gengap.diagnose.readers.console.phrases import EPOCH, counter, is_metric, split_of, words
 
 LONGEST = 20_000  # characters of a line; the rest is no log line

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gengap.diagnose.metric_names import direction, parse
-from gengap.diagnose.metric_words import SPLITS
+from gengap.diagnose.metric_names import SPLITS, direction, parse
 from gengap.diagnose.readers.console.line_values import (
     AT_STEP,
     SENTENCE,
