@@ -153,7 +153,7 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     ranks = ((_is_doubtful(log, m), rank, m) for m in judged if (rank := _rank(log, m)) is not None)
     ranked = [(rank, m) for _, rank, m in sorted(ranks)]
     trained = any(split == "train" for split, _ in log.history.series)
-    if ranked and trained and all(direction(m) and len(log.history["validation", m]) == 1 for _, m in ranked):
+    if ranked and trained and direction(ranked[0][1]) and len(log.history["validation", ranked[0][1]]) == 1:
         only = log.names.get(("validation", ranked[0][1]), ranked[0][1])
         found = f"there is no validation curve, only one value of {only}."
         raise UsageError(f"{_title(log)}: {found} {_hint(log)} {_listed(log)}")
@@ -165,12 +165,12 @@ def choose_curves(log: Log, metric: str | None = None) -> MetricCurves:
     return replace(_curves(log, first), parts=tuple(_curves(log, m) for m in parts))
 
 
-def _is_doubtful(log: Log, metric: str) -> tuple[bool, bool]:
-    """Return whether a loss is 0 or 1 throughout, as if it was not computed; and whether it is of a test set."""
+def _is_doubtful(log: Log, metric: str) -> tuple[bool, bool, bool]:
+    """Return whether there is one value, whether a loss is 0 or 1 throughout, and whether it is of a test set."""
     values = log.history["validation", metric].values
     constant = len(values) > 3 and bool((values == values[0]).all())
     tested = (parse(log.names.get(("validation", metric), "")) or ("", ""))[0] == "test"
-    return constant and values[0] in (0, 1) and direction(metric) is False, tested
+    return len(values) < 2, constant and values[0] in (0, 1) and direction(metric) is False, tested
 
 
 def _unassigned_curves(log: Log, column: str) -> MetricCurves:

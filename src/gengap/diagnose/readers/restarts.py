@@ -172,7 +172,10 @@ def _of_one(x: np.ndarray, rows: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _is_new_run(curves: Sequence[PlacedCurve], start: int, middle: int, end: int) -> bool:
-    """Return whether the curves start again from where they started before, and don't go on."""
+    """Return whether the curves start again from where they started before, and don't go on.
+
+    Those that got worse don't tell: validation comes back to where an overfitted run began.
+    """
     votes = both = 0.0
     for curve in curves:
         old = curve.values[(curve.rows >= start) & (curve.rows < middle)]
@@ -180,11 +183,12 @@ def _is_new_run(curves: Sequence[PlacedCurve], start: int, middle: int, end: int
         old, new = old[np.isfinite(old)], new[np.isfinite(new)]
         if len(old) < MIN_ROWS or not len(new) or curve.key[0] == "test" or direction(curve.key[1]) is None:
             continue
-        weight = 2.0 if curve.key[1] == "loss" else 1.0
-        both += weight
-        votes += weight * np.sign(abs(new[0] - old[-1]) - abs(new[0] - old[0]))
         if curve.key[1].endswith("loss") and 0 < FAR * new[0] < old.min():
             return True  # the curves of another task
+        if (old[-1] > old[0]) == direction(curve.key[1]):
+            weight = 2.0 if curve.key[1] == "loss" else 1.0
+            both += weight
+            votes += weight * np.sign(abs(new[0] - old[-1]) - abs(new[0] - old[0]))
     return votes > 0 or not both
 
 

@@ -21,7 +21,7 @@ The grammar, line by line:
 - **Names before a list**: `train acc, test acc | 0.5, 0.6` and `RMSE(T V) 0.5 0.6` name as many numbers in order.
 - **Bar**: of its states, the last one in an epoch counts.
 - **Left out**: best and previous values, rates, times, counters, settings, tests, code, conditions (`loss < 0.5`),
-  and messages of checkpoints.
+  messages of checkpoints, and a single held-out value where another one is a curve.
 - **Dict**: a line such as `{'loss': 0.5, 'epoch': 1.0}` follows the same grammar. Lists are read by `literals`.
 - A value is counted once: of several phrases for one metric, the log's most frequent one counts. A tag before the
   line (`[lfw]`) is a part of the phrase.

@@ -35,7 +35,7 @@ def console_logs(found: Collector) -> list[Log]:
     """Return the runs that a collector found; none if there is no curve."""
     columns = _one_form_each(found)
     columns = _named_scores(found, columns)
-    keys = assign(columns)
+    keys = assign(_without_single_values(columns))
     if not is_training(found.signs, columns, keys):
         return []
     run = np.asarray(found.rows.run, np.int64)
@@ -54,10 +54,17 @@ def console_logs(found: Collector) -> list[Log]:
                 other.append(Curve(column.name, ("", canonical), rows, values, False))
         curves, twice = _one_column_each(curves)
         other += twice
-        if curves:
+        if curves and (label != 0 or any(len(curve.rows) > 1 for curve in curves)):  # else words above the runs
             name = "" if label is None else found.rows.runs[label].strip()
             logs += _logs(found, name, curves, other)
     return logs
+
+
+def _without_single_values(columns: Mapping[str, Column]) -> list[str]:
+    """Return the names of columns without those of a single held-out value, if another held-out one is a curve."""
+    held_out = [name for name, column in columns.items() if _names(column.canonical, "validation", "test")]
+    single = {name for name in held_out if len(columns[name].rows) < 2}
+    return [name for name in columns if name not in single] if len(single) < len(held_out) else list(columns)
 
 
 def _one_form_each(found: Collector) -> dict[str, Column]:
@@ -159,8 +166,8 @@ def _has_split(name: str, values: int, epochs: int) -> bool:
     return bool((parse(name) or ("", ""))[0]) and 2 * values >= epochs
 
 
-def _names(canonical: str, split: str) -> bool:
-    return (parse(canonical) or ("", ""))[0] == split
+def _names(canonical: str, *splits: str) -> bool:
+    return (parse(canonical) or ("", ""))[0] in splits
 
 
 def _apart(found: Collector, main: Column, other: Column) -> bool:
@@ -234,7 +241,7 @@ def _axis(found: Collector, curves: list[Curve]) -> tuple[np.ndarray, list[Curve
     for order, cells in enumerate(axes.values()):
         x = np.asarray(cells, np.float64)
         lost, total = _lost(x, judged)
-        same = cells is found.rows.step and all(np.ptp(x[curve.rows]) == 0 for curve in judged)  # Iter [200/200]
+        same = order > 0 and all(np.ptp(x[curve.rows]) == 0 for curve in judged)  # Iter [200/200], or 0%
         ranked.append((lost > 0.2 * total or (same and total > len(judged)), order, x))
     bad, order, x = min(ranked, key=lambda each: each[:2])
     axis: Axis = "step" if list(axes)[order] == "step" else "epoch"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gengap.diagnose.metric_names import SPLITS
 from gengap.diagnose.readers.console.phrases import EPOCH, counter, is_metric, split_of, words
 
+MARKDOWN = re.compile(r"\\([_*\[\]<>#|~])")  # val\_loss
 LONGEST = 20_000  # characters of a line; the rest is no log line
 ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|(?<=\S)?\[\d{1,2}(?:;\d{1,3})*m"
@@ -141,6 +142,8 @@ def clean(line: str) -> str:
     line = BATCH.sub(r"\1batch ", line)
     if line.endswith("\\\\") and "&" in line:  # a row of a table in LaTeX
         line = line.removesuffix("\\\\").replace("&", "|")
+    if "\\" in line:
+        line = MARKDOWN.sub(r"\1", line)
     if "#011" in line:  # a tab, as syslog writes it
         line = line.replace("#011", "\t")
     return line

@@ -182,7 +182,7 @@ def _candidates(line: str) -> list[Header]:
 
 def _is_no_name(name: str) -> bool:
     """Return whether a cell is a phrase or a number."""
-    return name.endswith((":", ".", "?", "!")) or (":" in name and " " in name) or bool(NUMBER.fullmatch(name))
+    return name.endswith((":", ".", "?", "!")) or ": " in name or bool(NUMBER.fullmatch(name))
 
 
 def _merged(upper: list[Header], lower: list[Header]) -> list[Header]:
