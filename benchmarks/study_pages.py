@@ -54,7 +54,7 @@ STUDIES = {
         ),
     ),
     "full": ShownStudy(
-        (HIGGS, "--plan", "full", "--test", "4978", "--minutes", "20"),
+        (HIGGS, "--plan", "full", "--test", "4978"),
         "runs/HIGGS-16k-full",
         ("docs/study.md",),
         tuple((name, name) for name in ("loss-by-size", "loss-by-strength", "loss-by-rows")),

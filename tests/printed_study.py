@@ -13,15 +13,16 @@ from fluent.syntax import ast as ftl
 import gengap
 
 VALUE = "¤"  # stands in a text for a value
-LETTERS = 4  # of its own that a text needs to count
+LETTERS = 3  # of its own that a text needs to count
 ENGLISH = Path(gengap.__file__).parent / "text" / "languages" / "en.ftl"
-TABLE_ROW = re.compile(r"\S+/\S+ .*|mean of .*|or .*")
+TABLE = re.compile(r"^(Model .*\n)(?:.+\n)+", re.MULTILINE)
+ESTIMATE = re.compile(r"(?:[\w./+-]+ ){0,6}[-+\d.]+%? \[[^]]+\]")  # such as: dropout 0.2 3.0% [0.2, 6.0]
 ENDS = re.compile(rf"(?<=[\w)\]%{VALUE}])[.:;] ")
 
 
 def frame(printed: str) -> str:
     """The lines that every study has, without numbers and names of models."""
-    lines = [line for line in printed.splitlines() if re.match(r"\S", line) and not TABLE_ROW.fullmatch(line)]
+    lines = [line for line in TABLE.sub(r"\1", printed).splitlines() if re.match(r"\S", line)]
     text = re.sub("Recommended: .*", "Recommended:", "\n".join(lines))
     return re.sub(r"\d[\d,:]*", "0", " ".join(text.split()))
 
@@ -31,7 +32,7 @@ def unknown_sentences(printed: str) -> list[str]:
     _, *sections = re.split("^(?:What|Recommended).*", printed, flags=re.MULTILINE)
     texts = (" ".join(re.findall("^  (.*)", each, re.MULTILINE)) for each in sections)
     parts = [each.removesuffix(".") for text in texts for each in ENDS.split(text) if each]
-    return [part for part in parts if not any(text.fullmatch(part) for text in _texts())]
+    return [part for part in parts if not any(text.fullmatch(part) for text in (ESTIMATE, *_texts()))]
 
 
 @cache

@@ -62,6 +62,7 @@ OTHERS = {
     "--seed",
     "--first",
     "--table",
+    "--truths",
 }
 
 

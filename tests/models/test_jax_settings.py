@@ -122,6 +122,30 @@ def test_a_worker_uses_the_threads_that_it_is_given(name: str, variables: dict[s
     assert run(THREADS.format(name=name), **variables) == expected
 
 
+WORKERS = """
+from joblib import Parallel, delayed
+
+def fit(code):
+    names = {}
+    exec(code, names)
+    return names["hits"]
+
+if __name__ == "__main__":
+    print(*Parallel(n_jobs=2)(delayed(fit)(CODE) for _ in range(2)))
+"""
+
+
+def test_workers_of_joblib_load_what_an_earlier_process_compiled(tmp_path: Path) -> None:
+    compiled = run(TRAINS, GENGAP_CACHE=str(tmp_path))
+    assert compiled.startswith("0 ")
+    (script := tmp_path / "parallel.py").write_text(WORKERS.replace("CODE", repr(TRAINS)))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    variables = {**kept, "GENGAP_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, script], env=variables, capture_output=True, text=True, check=True)
+    hits = [int(each) for each in done.stdout.splitlines()[-1].split()]
+    assert max(hits) > 0  # both may run in one worker, where the second compiles nothing
+
+
 def test_joblib_names_its_workers_so(tmp_path: Path) -> None:
     script = tmp_path / "parallel.py"
     script.write_text(
