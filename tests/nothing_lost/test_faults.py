@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import gengap
 from gengap.analysis.summary import TrialSummary
+from gengap.cli import app
 from gengap.errors import PlaceError, StudyFolderError, WriteError
 from gengap.files.writing import atomic_write
 from gengap.models import Dropout
@@ -59,23 +61,24 @@ def values(found: gengap.Study) -> list[bytes]:
     return [series.values.tobytes() for history in found.histories for series in history.series.values()]
 
 
-def command(*words: str, out: Path, limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    start = ["-m", "gengap"] if limit is None else ["-c", SMALL_FILES, str(limit)]
-    sized = ["--train", "200", "--validation", "60", "--max-epochs", "8", "--only", "sizes/Tiny"]
-    return subprocess.run(
-        [sys.executable, *start, "study", *sized, *words, "--out", str(out)], capture_output=True, text=True
-    )
+SIZED = ["study", "--train", "200", "--validation", "60", "--max-epochs", "8", "--only", "sizes/Tiny", "--out"]
+
+
+def with_small_files(limit: int, out: Path) -> subprocess.CompletedProcess[str]:
+    """A study in a process that can't write a file longer than the limit."""
+    words = [sys.executable, "-c", SMALL_FILES, str(limit), *SIZED, str(out)]
+    return subprocess.run(words, capture_output=True, text=True)
 
 
 def test_a_full_disk_is_told_in_a_line_and_the_same_call_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("resource")
     for limit in (3_000, 200_000):  # too little for a model; enough for a trial, and too little for the report
-        done = command(out=tmp_path / "study", limit=limit)
+        done = with_small_files(limit, tmp_path / "study")
         assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
         assert "can't be written (File too large). Make room there" in done.stderr
     assert (tmp_path / "study" / "trials" / "sizes" / "Tiny.seed0.parquet").exists()
-    done = command(out=tmp_path / "study")
-    assert done.returncode == 0 and "(finished before)" in done.stderr, done.stderr
+    again = CliRunner().invoke(app, [*SIZED, str(tmp_path / "study")])
+    assert again.exit_code == 0 and "(finished before)" in again.stderr, again.output
     assert not list((tmp_path / "study").rglob("*part*"))
 
 
