@@ -17,10 +17,10 @@ import numpy as np
 from gengap.models.backend import keras
 from gengap.models.keras_internals import all_layers, forget_losses, weight_decays
 from gengap.models.layers import TreatedSequential
-from gengap.train.jax.convolution import ordered_convolutions
 from gengap.train.jax.fast_ops import fast_elu, hashed_randomness
 from gengap.train.jax.program import ChunkProgram
 from gengap.train.jax.rounding import rounded_products
+from gengap.train.jax.spatial_layers import fast_spatial_layers
 from gengap.train.stopping import SMALL
 from gengap.train.types import TrainConfig
 
@@ -70,7 +70,7 @@ def compiled(
     model = program.model
     hashed = hashed_randomness(model) if config.randomness == "hashed" else nullcontext()
     rounded = rounded_products(model, config.batch) if config.precision == "bfloat16" else nullcontext()
-    with _tracing, fast_elu(model), ordered_convolutions(model), hashed, rounded:
+    with _tracing, fast_elu(model), fast_spatial_layers(model), hashed, rounded:
         lowered = jax.jit(function, donate_argnums=(0, 1)).lower(*arguments)
     short = program.batch_values <= SHORT_VALUES and _flops(lowered) <= SHORT_FLOPS
     try:

@@ -1,0 +1,106 @@
+"""Layers over axes of space that XLA's CPU compiler computes slowly, made fast while a training step is traced."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+
+from gengap.models.backend import keras
+from gengap.models.keras_internals import all_layers
+from gengap.train.jax.convolution import convolution, grouped_convolution, transposed_convolution
+from gengap.train.jax.windows import depthwise_convolution, max_pool
+
+L = keras.layers
+CONVOLUTIONS = (L.Conv1D, L.Conv2D, L.Conv3D)
+TRANSPOSED = (L.Conv1DTranspose, L.Conv2DTranspose, L.Conv3DTranspose)
+DEPTHWISE = (L.DepthwiseConv1D, L.DepthwiseConv2D)
+SEPARABLE = (L.SeparableConv1D, L.SeparableConv2D)
+POOLS = (L.MaxPooling1D, L.MaxPooling2D, L.MaxPooling3D)
+MOST_GROUPS = 32
+MOST_PLACES = 64  # of a window whose places are computed one by one; more take long to compile
+
+
+@contextlib.contextmanager
+def fast_spatial_layers(model: keras.Model) -> Iterator[None]:
+    """Let a model's convolutions and max pools be computed fast on a CPU, while the context is open.
+
+    Use it while a training step is traced. What is saved of the model does not change.
+    """
+    layers: list[Any] = all_layers(model) if jax.default_backend() == "cpu" else []
+    calls = [(layer, call) for layer in layers if (call := _fast_call(layer)) is not None]
+    try:
+        for layer, call in calls:
+            layer.call = call
+        yield
+    finally:
+        for layer, _ in calls:
+            vars(layer).pop("call", None)
+
+
+def _fast_call(layer: Any) -> Callable[[Any], Any] | None:
+    """Return a function that computes what the layer's `call` does; None if Keras' own stays."""
+    kind = type(layer)
+    if getattr(layer, "data_format", None) != "channels_last":
+        return None
+    if kind in POOLS:
+        return _pool_call(layer) if math.prod(layer.pool_size) <= MOST_PLACES else None
+    if kind in CONVOLUTIONS and layer.groups <= MOST_GROUPS:
+        return _convolution_call(layer, _convolve)
+    if kind in TRANSPOSED and layer.output_padding is None:
+        return _convolution_call(layer, _convolve_transposed)
+    if kind in DEPTHWISE + SEPARABLE and math.prod(layer.kernel_size) <= MOST_PLACES:
+        return _convolution_call(layer, _convolve_depthwise if kind in DEPTHWISE else _convolve_separable)
+    return None
+
+
+def _pool_call(layer: Any) -> Callable[[Any], Any]:
+    def call(inputs: Any) -> Any:
+        return max_pool(keras.ops.convert_to_tensor(inputs), layer.pool_size, layer.strides, layer.padding)
+
+    return call
+
+
+def _convolution_call(layer: Any, convolve: Callable[[Any, Any, str], Any]) -> Callable[[Any], Any]:
+    """Return a call that computes the products by `convolve(layer, inputs, padding)`."""
+
+    def call(inputs: Any) -> Any:
+        padding, dtype = layer.padding, layer.compute_dtype
+        inputs = keras.ops.convert_to_tensor(inputs, dtype=dtype)
+        if padding == "causal":
+            before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
+            inputs, padding = keras.ops.pad(inputs, [[0, 0], [before, 0], [0, 0]]), "valid"
+        outputs = convolve(layer, inputs, padding)
+        outputs = keras.ops.add(outputs, layer.bias) if layer.use_bias else outputs
+        return outputs if layer.activation is None else layer.activation(outputs)
+
+    return call
+
+
+def _convolve(layer: Any, inputs: Any, padding: str) -> Any:
+    kernel, settings = _value(layer.kernel), (layer.strides, padding, layer.dilation_rate)
+    if layer.groups == 1:
+        return convolution(inputs, kernel, *settings)
+    return grouped_convolution(inputs, kernel, *settings, layer.groups)
+
+
+def _convolve_transposed(layer: Any, inputs: Any, padding: str) -> Any:
+    return transposed_convolution(inputs, _value(layer.kernel), layer.strides, padding, layer.dilation_rate)
+
+
+def _convolve_depthwise(layer: Any, inputs: Any, padding: str) -> Any:
+    return depthwise_convolution(inputs, _value(layer.kernel), layer.strides, padding, layer.dilation_rate)
+
+
+def _convolve_separable(layer: Any, inputs: Any, padding: str) -> Any:
+    kernel = _value(layer.depthwise_kernel)
+    by_channel = depthwise_convolution(inputs, kernel, layer.strides, padding, layer.dilation_rate)
+    pointwise = _value(layer.pointwise_kernel)
+    return by_channel @ pointwise.reshape(pointwise.shape[-2:])
+
+
+def _value(kernel: Any) -> Any:
+    return keras.ops.convert_to_tensor(kernel)
