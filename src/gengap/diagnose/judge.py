@@ -17,6 +17,7 @@ from gengap.options.spec import VerdictName
 from gengap.stats.curves import RowLosses
 from gengap.text.catalog import Message
 
+UNSEEN = 0.5  # probability from which a rise is stated that no value shows, because the last one is the best
 LEADS = 0.9  # probability of overfit from which a part of the loss leads
 NARROW = 0.0005  # the least upper end of a rise's interval: it never has zero width
 
@@ -115,22 +116,26 @@ def _worst(verdicts: list[Verdict]) -> Verdict:
 
 def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -> Verdict:
     """Return the verdict with its numbers, without findings."""
-    probabilities = verdict_probabilities(evidence, thresholds)
-    name = verdict_name(probabilities, thresholds)
+    probabilities, best = verdict_probabilities(evidence, thresholds), best_epoch(curves)
+    if best == curves.validation.epochs[-1]:
+        least = max(thresholds.overfit_probability, UNSEEN)
+        name = verdict_name(probabilities, msgspec.structs.replace(thresholds, overfit_probability=least))
+    else:
+        name = verdict_name(probabilities, thresholds)
     tails = ((1 - thresholds.interval) / 2, 0.5, (1 + thresholds.interval) / 2)
     curve = evidence.validation
     rise = [
         curve.worse(max(evidence.rise.quantile(q), least)) for q, least in zip(tails, (0, 0, NARROW), strict=True)
     ]
     ahead = [curve.better(evidence.ahead.quantile(q)) for q in tails]
-    low, onset, high = _onset(evidence, best_epoch(curves), tails) if name == "overfit" else (None, None, None)
+    low, onset, high = _onset(evidence, best, tails) if name == "overfit" else (None, None, None)
     return Verdict(
         run=curves.run,
         metric=curves.metric,
         verdict=name,
         confidence=probabilities.get(name, 0.0),
         probabilities=probabilities,
-        best_epoch=best_epoch(curves),
+        best_epoch=best,
         read=summarise_log(curves),
         onset_epoch=onset,
         onset_interval=None if low is None or high is None else (low, high),
