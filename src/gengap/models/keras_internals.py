@@ -5,7 +5,7 @@ Keras offers nothing public for these. `pyproject.toml` bounds its version by wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,18 @@ def losses_replaced(model: keras.Model, losses: Sequence[Any]) -> Iterator[None]
         yield
     finally:
         forget_losses(model)
+
+
+@contextmanager
+def calls_replaced(calls: Mapping[Any, Callable[..., Any]]) -> Iterator[None]:
+    """Let each of these layers compute another function while the context is open; what is saved stays the same."""
+    try:
+        for layer, call in calls.items():
+            layer.call = call
+        yield
+    finally:
+        for layer in calls:
+            vars(layer).pop("call", None)
 
 
 def forget_losses(model: keras.Model) -> None:

@@ -16,8 +16,8 @@ The first layer keeps float32: features such as a year, 2026, need more than the
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -26,7 +26,7 @@ from jax import lax
 from jax.experimental.layout import Layout, with_layout_constraint
 
 from gengap.models.backend import keras
-from gengap.models.keras_internals import all_layers
+from gengap.models.keras_internals import all_layers, calls_replaced
 from gengap.train.precision import cpu_multiplies_bfloat16
 from gengap.train.stopping import SMALL
 
@@ -62,21 +62,14 @@ def _reads_rows(layer: Any, model: keras.Model) -> bool:
     return any(taken is each for each in model.inputs or ())
 
 
-@contextlib.contextmanager
-def rounded_products(model: keras.Model, batch: int) -> Iterator[None]:
+def rounded_products(model: keras.Model, batch: int) -> AbstractContextManager[None]:
     """Let the large Dense layers of a model round the operands of their products, while the context is open.
 
     Use it while a training step is traced. What is saved of the model does not change.
     """
-    layers = rounded_layers(model, batch)
     native = cpu_multiplies_bfloat16() and jax.default_backend() == "cpu"
-    try:
-        for layer in layers:
-            layer.call = _rounded_call(layer, product if native else emulated_product)
-        yield
-    finally:
-        for layer in layers:
-            vars(layer).pop("call", None)
+    multiply = product if native else emulated_product
+    return calls_replaced({layer: _rounded_call(layer, multiply) for layer in rounded_layers(model, batch)})
 
 
 def _rounded_call(layer: Any, multiply: Callable[[jax.Array, jax.Array], jax.Array]) -> Callable[..., Any]:

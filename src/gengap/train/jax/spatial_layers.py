@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
 
 from gengap.models.backend import keras
-from gengap.models.keras_internals import all_layers
+from gengap.models.keras_internals import all_layers, calls_replaced
 from gengap.train.jax.convolution import convolution, grouped_convolution, transposed_convolution
 from gengap.train.jax.windows import depthwise_convolution, max_pool
 
@@ -24,21 +24,13 @@ MOST_GROUPS = 32
 MOST_PLACES = 64  # of a window whose places are computed one by one; more take long to compile
 
 
-@contextlib.contextmanager
-def fast_spatial_layers(model: keras.Model) -> Iterator[None]:
+def fast_spatial_layers(model: keras.Model) -> AbstractContextManager[None]:
     """Let a model's convolutions and max pools be computed fast on a CPU, while the context is open.
 
     Use it while a training step is traced. What is saved of the model does not change.
     """
     layers: list[Any] = all_layers(model) if jax.default_backend() == "cpu" else []
-    calls = [(layer, call) for layer in layers if (call := _fast_call(layer)) is not None]
-    try:
-        for layer, call in calls:
-            layer.call = call
-        yield
-    finally:
-        for layer, _ in calls:
-            vars(layer).pop("call", None)
+    return calls_replaced({layer: call for layer in layers if (call := _fast_call(layer)) is not None})
 
 
 def _fast_call(layer: Any) -> Callable[[Any], Any] | None:
