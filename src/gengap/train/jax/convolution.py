@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gengap.train.jax.windows import WindowAxis, window_axes
+from gengap.train.jax.windows import WindowAxis, keeping_operands, window_axes
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
@@ -42,10 +41,6 @@ def convolution(
     return _convolve(x, kernel, strides, [(axis.before, axis.after) for axis in axes], dilation=dilation)
 
 
-def _forward(x: jax.Array, kernel: jax.Array, *settings: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return convolution(x, kernel, *settings), (x, kernel)
-
-
 def _gradients(
     strides: tuple[int, ...],
     padding: str,
@@ -58,7 +53,7 @@ def _gradients(
     return _gradient_of_rows(g, kernel, strides, dilation, axes), _gradient_of_kernel(x, g, strides, dilation, axes)
 
 
-convolution.defvjp(_forward, _gradients)
+convolution.defvjp(keeping_operands(convolution), _gradients)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
@@ -92,12 +87,6 @@ def _output_axes(
     return window_axes(sizes, kernel.shape[:-2], strides, padding, dilation)
 
 
-def _forward_transposed(
-    x: jax.Array, kernel: jax.Array, *settings: Any
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return transposed_convolution(x, kernel, *settings), (x, kernel)
-
-
 def _gradients_transposed(
     strides: tuple[int, ...],
     padding: str,
@@ -110,7 +99,7 @@ def _gradients_transposed(
     return convolution(g, kernel, strides, padding, dilation), _gradient_of_kernel(g, x, strides, dilation, axes)
 
 
-transposed_convolution.defvjp(_forward_transposed, _gradients_transposed)
+transposed_convolution.defvjp(keeping_operands(transposed_convolution), _gradients_transposed)
 
 
 def grouped_convolution(

@@ -8,7 +8,7 @@ time with their gradients: DepthwiseConv2D of 3 x 3 156 -> 5, MaxPooling2D of 2 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, reduce
 from typing import Any, NamedTuple
 
@@ -53,6 +53,11 @@ def window_axes(
     ]
 
 
+def keeping_operands(convolve: Callable[..., Any]) -> Callable[..., tuple[Any, tuple[Any, Any]]]:
+    """Return the function as `defvjp` takes it: its gradients need its first two arguments."""
+    return lambda x, kernel, *settings: (convolve(x, kernel, *settings), (x, kernel))
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def depthwise_convolution(
     x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: str, dilation: tuple[int, ...]
@@ -73,10 +78,6 @@ def depthwise_convolution(
     parts = zip(np.ndindex(window), _at_each_place(x, window, strides, padding, dilation), strict=True)
     outputs = jnp.asarray(sum(part[..., None] * kernel[place] for place, part in parts))
     return outputs.reshape(*outputs.shape[:-2], -1)
-
-
-def _forward(x: jax.Array, kernel: jax.Array, *settings: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return depthwise_convolution(x, kernel, *settings), (x, kernel)
 
 
 def _gradients(
@@ -103,7 +104,7 @@ def _gradients(
     return jnp.asarray(rows), jnp.stack(sums).reshape(kernel.shape)
 
 
-depthwise_convolution.defvjp(_forward, _gradients)
+depthwise_convolution.defvjp(keeping_operands(depthwise_convolution), _gradients)
 
 
 def max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str) -> jax.Array:
