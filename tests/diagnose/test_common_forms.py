@@ -1,14 +1,13 @@
-"""Forms that are most common: parts of an epoch, lines printed twice, lines of checkpoints, cells as lines."""
+"""Forms that are most common: parts of an epoch, lines printed twice, lines of checkpoints."""
 
 # ruff: noqa: E501  (lines are those of logs)
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gengap.diagnose import diagnose
@@ -62,9 +61,9 @@ def test_a_line_that_two_handlers_print_is_preferred_to_a_bar_of_the_last_batch(
 
 @FEW
 @given(losses=LOSSES)
-def test_lines_of_checkpoints_are_a_curve_only_if_each_epoch_has_one(
-    tmp_path_factory: pytest.TempPathFactory, losses: list[float]
-) -> None:
+@example(losses=[0.9, 0.8, 0.7, 0.6])
+def test_lines_of_checkpoints_are_no_curve(tmp_path_factory: pytest.TempPathFactory, losses: list[float]) -> None:
+    """They show the best epochs only, so that they always fall."""
     bars, saved, best = [], [], 1e9
     for epoch, loss in enumerate(losses):
         bars.append(
@@ -86,9 +85,6 @@ def test_lines_of_checkpoints_are_a_curve_only_if_each_epoch_has_one(
         ).validation.values.tolist()
         == losses
     )
-    if all(after < before for before, after in pairwise(losses)):
-        assert judged(folder, saved).validation.values.tolist() == pytest.approx(losses, abs=1e-5)
-        return
     (folder / "saved.log").write_text("\n".join(saved), encoding="utf-8")
     with pytest.raises(GengapError):
         diagnose(str(folder / "saved.log"))

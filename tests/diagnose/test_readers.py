@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pytest
 from diagnose.curves_expected import LOGS, TRAIN, VALIDATION, by_epoch, expect
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gengap.data.sources.source import open_source
@@ -187,16 +187,17 @@ def test_decimal_commas_in_a_log_are_noted(tmp_path: Path) -> None:
     values=st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=3, max_size=9),
     delimiter=st.sampled_from(";\t"),
 )
+@example(values=[0.0, 1.0, 0.0, 1.0], delimiter=";")
 def test_a_log_and_a_table_read_the_same_numbers(
     tmp_path_factory: pytest.TempPathFactory, values: list[float], delimiter: str
 ) -> None:
     path = tmp_path_factory.mktemp("both") / "a.csv"
     rows = [f"{i}{delimiter}{value!r}".replace(".", ",") for i, value in enumerate([0.5, 7.25, *values])]
-    path.write_text("\n".join([f"epoch{delimiter}val_loss", *rows]) + "\n")
+    path.write_text("\n".join([f"epoch{delimiter}val_r2", *rows]) + "\n")  # of a loss, zeros may be no values
     (log,) = read(path)
     batches = open_source(path, target="epoch").batches(exact=True)
-    (column,) = (batch.column("val_loss").to_pylist() for batch in batches)
-    assert log.history["validation", "loss"].values.tolist() == column == [0.5, 7.25, *values]
+    (column,) = (batch.column("val_r2").to_pylist() for batch in batches)
+    assert log.history["validation", "r2"].values.tolist() == column == [0.5, 7.25, *values]
 
 
 def test_table_files(tmp_path: Path) -> None:
