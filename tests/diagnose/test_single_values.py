@@ -77,3 +77,17 @@ def test_words_above_the_first_run_are_no_run(tmp_path: Path) -> None:
     folds = "".join(f"Fold {k}/2\n" + lines_of("{i}:\ttest: {v}\tbest: {v} (0)\ttotal: 4s") for k in (1, 2))
     runs = read(str(write(tmp_path, "a.log", f"Training 2 folds on 1000 rows\n{folds}")))
     assert [choose_curves(run).validation.values.tolist() for run in runs] == [VAL, VAL]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["epoch {e}: val loss {v:.2f}", "epoch {e}: train acc 0.5 val loss {v:.2f}", "epoch {e}: val acc {w:.2f}"],
+)
+def test_curves_that_got_worse_tell_whether_a_run_goes_on_if_none_improved(form: str, tmp_path: Path) -> None:
+    """Each phase counts its epochs anew."""
+    risen = [round(0.5 + i / 25, 2) for i in range(12)]
+    text = "".join(form.format(e=i % 6, v=v, w=1 - v) + "\n" for i, v in enumerate(risen))
+    assert len(read_text(tmp_path, text)) == len(risen)
+    again = "".join(form.format(e=i % 6, v=v, w=1 - v) + "\n" for i, v in enumerate(risen[:6] * 2))
+    runs = read(str(write(tmp_path, "again.log", again)))
+    assert [len(choose_curves(run).validation) for run in runs] == [6, 6]

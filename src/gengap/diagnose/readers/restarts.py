@@ -174,9 +174,9 @@ def _of_one(x: np.ndarray, rows: np.ndarray) -> list[tuple[int, int]]:
 def _is_new_run(curves: Sequence[PlacedCurve], start: int, middle: int, end: int) -> bool:
     """Return whether the curves start again from where they started before, and don't go on.
 
-    Those that got worse don't tell: validation comes back to where an overfitted run began.
+    Those that got worse tell only if none improved: validation comes back to where an overfitted run began.
     """
-    votes = both = 0.0
+    votes: dict[bool, list[float]] = {True: [], False: []}  # of curves that improved, and of the others
     for curve in curves:
         old = curve.values[(curve.rows >= start) & (curve.rows < middle)]
         new = curve.values[(curve.rows >= middle) & (curve.rows < end)]
@@ -185,11 +185,11 @@ def _is_new_run(curves: Sequence[PlacedCurve], start: int, middle: int, end: int
             continue
         if curve.key[1].endswith("loss") and 0 < FAR * new[0] < old.min():
             return True  # the curves of another task
-        if (old[-1] > old[0]) == direction(curve.key[1]):
-            weight = 2.0 if curve.key[1] == "loss" else 1.0
-            both += weight
-            votes += weight * np.sign(abs(new[0] - old[-1]) - abs(new[0] - old[0]))
-    return votes > 0 or not both
+        weight = 2.0 if curve.key[1] == "loss" else 1.0
+        improved = bool(old[-1] > old[0]) == direction(curve.key[1])
+        votes[improved].append(weight * np.sign(abs(new[0] - old[-1]) - abs(new[0] - old[0])))
+    counted = votes[True] or votes[False]
+    return sum(counted) > 0 or not counted
 
 
 def are_batches(x: np.ndarray, values: np.ndarray) -> bool:
