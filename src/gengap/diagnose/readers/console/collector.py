@@ -125,10 +125,10 @@ class Collector:
             self._head(template)
         if not template.values or self.rows.context == FINAL:
             return
-        if form is None:
-            self.signs.add_line(texts)
         self.signs.add_label(template.label, numbers)
         progress = stands_in_bar(template, numbers) if form is None else form.progress
+        if form is None:
+            self.signs.add_line(texts, [self._column(named, False, progress) for named in template.values])
         if form is None or not form.plain or not self._take_plain(form, numbers):
             self._take(template, numbers, progress)
         if held_out := split_of_bar(template, progress) if form is None else form.held_out:

@@ -69,7 +69,7 @@ class TrainingSigns:
         self.headings: dict[int, str] = {}
         self._labels: list[str] = []
         self._evaluated: list[str] = []
-        self._once: set[tuple[str, ...]] = set()
+        self._once: dict[tuple[str, ...], set[str]] = {}  # names of the values
         self._again: set[tuple[str, ...]] = set()
 
     def add_label(self, label: Label | None, numbers: Sequence[str]) -> None:
@@ -84,22 +84,23 @@ class TrainingSigns:
         if LABELLED.match(name):
             self.add_label(Label(0, False), [cell])
 
-    def add_line(self, texts: tuple[str, ...]) -> None:
-        """Take the words of a line with values."""
-        if texts in self._once:
-            self._once.discard(texts)
+    def add_line(self, texts: tuple[str, ...], columns: Sequence[Column]) -> None:
+        """Take the words of a line with values of these columns."""
+        if self._once.pop(texts, None) is not None:
             self._again.add(texts)
         elif texts not in self._again and len(self._once) < MOST:
-            self._once.add(texts)
+            self._once[texts] = {column.canonical.lower() for column in columns}
 
-    def tell_apart(self, rows: int, trained: bool) -> bool:
-        """Return whether most of the rows have a word or label that no other row has.
+    def tell_apart(self, curves: Sequence[Column], trained: bool) -> bool:
+        """Return whether most values of the curves have a word or label that no other one has.
 
-        If the rows also hold values of training, labels that it may change do not count.
+        If the curves also hold values of training, labels that it may change do not count.
         """
-        least = max(LEAST_LABELS, NAMED * rows)
+        least = max(LEAST_LABELS, NAMED * max(len(column.rows) for column in curves))
+        names = {column.canonical.lower() for column in curves}
+        once = sum(not names.isdisjoint(named) for named in self._once.values())
         labels = self._labels if trained else self._labels + self._evaluated
-        return len(self._once) >= least or len(set(labels)) >= max(least, NAMED * len(labels))
+        return once >= least or len(set(labels)) >= max(least, NAMED * len(labels))
 
 
 def is_training(found: TrainingSigns, columns: Mapping[str, Column], keys: Mapping[str, CurveKey]) -> bool:
@@ -119,7 +120,7 @@ def is_training(found: TrainingSigns, columns: Mapping[str, Column], keys: Mappi
     named = _have_names(found, curves)
     settings = _are_ordered_by_settings(curves, columns.values())
     trained = any(split == "train" for split, _ in keys.values())
-    labelled = found.tell_apart(max(len(column.rows) for column in curves), trained)
+    labelled = found.tell_apart(curves, trained)
     results = named or settings or labelled or _are_of_a_grid(curves, columns.values())
     return _are_logged_again(found, curves) and not results
 
