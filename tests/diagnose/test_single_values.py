@@ -109,3 +109,15 @@ def test_messages_with_other_numbers_are_no_results_of_settings(label: str, tmp_
     results = [f"w/o {part}: Train Loss {t}, Val Loss {v}" for part, t, v in zip(parts, TRAIN, VAL, strict=False)]
     with pytest.raises(GengapError, match="no training curve was found"):
         read_text(tmp_path, "\n".join([*messages, *results, ""]))
+
+
+@pytest.mark.parametrize("batch", ["for one batch", "per batch"])
+def test_words_in_parentheses_may_stand_between_a_loss_and_its_step(batch: str, tmp_path: Path) -> None:
+    lines = [
+        f"Start of epoch {i}\nTraining loss ({batch}) at step 0: {t + 1:.2f}\n"
+        f"Training loss ({batch}) at step 200: {t}\nSeen so far: 12864 samples\nValidation acc: {v}\n"
+        for i, (t, v) in ROWS
+    ]
+    (log,) = read(str(write(tmp_path, "a.log", "".join(lines))))
+    assert choose_curves(log).validation.values.tolist() == VAL
+    assert log.history["train", "loss"].values == pytest.approx([t + 0.5 for t in TRAIN])  # means of each epoch

@@ -25,7 +25,9 @@ from gengap.diagnose.readers.console.phrases import (
     words,
 )
 
-AT_STEP = re.compile(r"\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I)
+AT_STEP = re.compile(  # loss (for one batch) at step
+    r"(?:\s+\([a-z ]+\))?\s+(?:at|after|in|for)\s+(?:global[ _])?(?:step|epoch|iteration|iter|update)s?$", re.I
+)
 METRIC_OF = re.compile(r"\bevaluation metrics?\b", re.IGNORECASE)  # says nothing of the split
 LONGEST_NAME = 60
 AVERAGE = re.compile(r"\s*\(\s*")
