@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from sklearn.kernel_approximation import RBFSampler
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -84,3 +85,40 @@ def test_a_check_continues_fits_and_finds_the_same(monkeypatch: pytest.MonkeyPat
     anew = gengap.check(estimator, *rows(estimator), cv=3)
     assert len(continued) == 6
     pd.testing.assert_frame_equal(result.path, anew.path)
+
+
+class Selected(GradientBoostingRegressor):
+    """A subclass may do anything with the rows."""
+
+
+def test_a_subclass_is_fitted_anew() -> None:
+    assert not can_continue(Selected(n_estimators=3).fit(*rows(Selected())))
+
+
+@pytest.mark.parametrize("wanted", [8, 5])
+def test_a_fit_that_has_the_rounds_already_is_made_anew(wanted: int) -> None:
+    estimator = GradientBoostingRegressor(n_estimators=8, random_state=0)
+    x, y = rows(estimator)
+    fewer = clone(estimator).set_params(n_estimators=wanted)
+    made = continue_fit(clone(estimator).fit(x, y), clone(fewer), "n_estimators", x, y, {})
+    np.testing.assert_array_equal(made.predict(x), fewer.fit(x, y).predict(x))
+
+
+def test_transformers_with_a_generator_of_their_own_draw_as_in_a_fit_from_the_start() -> None:
+    sample = RBFSampler(n_components=3, random_state=np.random.RandomState(1))
+    estimator = make_pipeline(sample, GradientBoostingRegressor(n_estimators=8, random_state=0))
+    x, y = rows(estimator)
+    axis = "gradientboostingregressor__n_estimators"
+    more = clone(estimator).set_params(**{axis: 20})
+    continued = continue_fit(clone(estimator).fit(x, y), clone(more), axis, x, y, {})
+    np.testing.assert_array_equal(continued.predict(x), more.fit(x, y).predict(x))
+
+
+def test_the_given_estimator_stays_as_it_is() -> None:
+    estimator = GradientBoostingRegressor(n_estimators=8, random_state=0).fit(*rows(GradientBoostingRegressor()))
+    x, y = rows(estimator)
+    before, predicted = estimator.get_params(), estimator.predict(x)
+    result = gengap.check(estimator, x, y, cv=3)
+    assert 16 in {each.setting.changes.get("n_estimators") for each in result.facts.walk.found}
+    assert estimator.get_params() == before
+    np.testing.assert_array_equal(estimator.predict(x), predicted)

@@ -94,6 +94,23 @@ def test_a_booster_that_draws_random_numbers_is_fitted_anew(library: str, parame
     assert not can_continue(booster(library, **parameters).fit(*rows()))
 
 
+@pytest.mark.parametrize("name", ["XGBRFClassifier", "XGBRFRegressor"])
+def test_a_forest_of_xgboost_is_fitted_anew(name: str) -> None:
+    forest = getattr(pytest.importorskip("xgboost"), name)
+    assert not can_continue(forest(n_estimators=3, n_jobs=1).fit(*rows()))
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_a_fit_of_weighted_rows_is_continued_unless_it_has_the_rounds_already(library: str) -> None:
+    x, y = rows()
+    weights = {"sample_weight": np.random.default_rng(1).exponential(size=len(x))}
+    for wanted in (10, 20, 30):
+        earlier = booster(library, n_estimators=20).fit(x, y, **weights)
+        made = continue_fit(earlier, booster(library, n_estimators=wanted), "n_estimators", x, y, weights)
+        anew = booster(library, n_estimators=wanted).fit(x, y, **weights)
+        np.testing.assert_allclose(made.predict_proba(x), anew.predict_proba(x), rtol=1e-6)
+
+
 @pytest.mark.parametrize("library", BOOSTERS)
 def test_a_stage_is_what_its_setting_gives(library: str) -> None:
     name = BOOSTERS[library][1]

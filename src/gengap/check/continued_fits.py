@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gengap.check.estimators import families
 from gengap.check.fit_facts import fitted_rounds
 
 # Parameters of XGBoost and LightGBM that may have any value: with them no random numbers are drawn.
 WITHOUT_CHANCE = {"n_estimators", "learning_rate", "max_depth", "num_leaves", "max_leaves", "max_bin", "gamma"}
 WITHOUT_CHANCE |= {"min_child_weight", "min_child_samples", "min_split_gain", "reg_alpha", "reg_lambda"}
 WITHOUT_CHANCE |= {"n_jobs", "random_state", "verbose", "verbosity", "importance_type", "objective"}
-EARLIER = {"xgboost": "xgb_model", "lightgbm": "init_model"}  # keyword of `fit` for the model to continue
+BOOSTERS = {"xgboost", "lightgbm"}
+# Keyword of `fit` for the model to continue. A subclass, such as XGBRFRegressor, may have other defaults.
+EARLIER = {
+    "XGBClassifier": "xgb_model",
+    "XGBRegressor": "xgb_model",
+    "LGBMClassifier": "init_model",
+    "LGBMRegressor": "init_model",
+}
 
 
 def can_continue(fitted: Any) -> bool:
@@ -24,13 +30,13 @@ def can_continue(fitted: Any) -> bool:
     from sklearn import get_config
 
     inner = _last_step(fitted)
-    libraries = {library for library, _ in families(inner)}
+    library, name = type(inner).__module__.partition(".")[0], type(inner).__name__
     if fitted_rounds(inner) is None:
         return False
-    if "sklearn" in libraries and hasattr(inner, "warm_start"):
+    if library == "sklearn" and hasattr(inner, "warm_start"):
         early = getattr(inner, "do_early_stopping_", getattr(inner, "n_iter_no_change", None) is not None)
         return not early
-    if not libraries & EARLIER.keys() or get_config().get("enable_metadata_routing"):
+    if library not in BOOSTERS or name not in EARLIER or get_config().get("enable_metadata_routing"):
         return False
     own, defaults = ({name: repr(v) for name, v in each.get_params().items()} for each in (inner, type(inner)()))
     return all(name in WITHOUT_CHANCE or defaults.get(name) == value for name, value in own.items())
@@ -41,22 +47,24 @@ def continue_fit(fitted: Any, estimator: Any, axis: str, X: Any, y: Any, keyword
 
     Args:
         fitted: The earlier fit, for which `can_continue` is true. It may be changed.
-        estimator: The unfitted estimator, which differs from it by more rounds.
+        estimator: The unfitted estimator, which differs from it by the number of rounds.
         axis: Name of the parameter that is the number of rounds.
         X: Features of the training rows.
         y: Their targets.
         keywords: Keywords of `fit`.
     """
-    inner, (prefix, _, _) = _last_step(fitted), axis.rpartition("__")
-    start = f"{prefix}__" if prefix else ""
-    rounds = estimator.get_params()[axis]
+    inner, (prefix, _, name) = _last_step(fitted), axis.rpartition("__")
+    rounds, made = estimator.get_params()[axis], fitted_rounds(inner) or 0
+    if rounds <= made:  # `rounds` is the mean of folds, some of which may stop early
+        return estimator.fit(X, y, **keywords)
     if hasattr(inner, "warm_start"):
-        return fitted.set_params(**{axis: rounds, f"{start}warm_start": True}).fit(X, y, **keywords)
-    name = next(EARLIER[library] for library, _ in families(inner) if library in EARLIER)
-    made = fitted_rounds(inner)
+        inner.set_params(**{name: rounds, "warm_start": True})
+        whole = estimator.set_params(**{prefix: inner}) if prefix else inner
+        return whole.fit(X, y, **keywords)
     earlier = inner.get_booster() if hasattr(inner, "get_booster") else inner.booster_
-    estimator.set_params(**{axis: rounds - (made or 0)})
-    return estimator.fit(X, y, **{**keywords, f"{start}{name}": earlier})
+    estimator.set_params(**{axis: rounds - made})
+    keyword = f"{prefix}__{EARLIER[type(inner).__name__]}".removeprefix("__")
+    return estimator.fit(X, y, **{**keywords, keyword: earlier})
 
 
 def _last_step(fitted: Any) -> Any:
