@@ -135,6 +135,69 @@ OTHERS = {  # their sums have another order
 }
 
 
+@pytest.mark.parametrize("places", [3, 7])
+def test_depthwise_convolutions_of_half_precision_are_rounded_once(places: int) -> None:
+    x, kernel, g = drawn(8, 12, 12, 4), drawn(places, places, 4, 1, seed=1), drawn(8, 12, 12, 4, seed=2)
+    errors = []
+    for function in (
+        lambda a, b: depthwise_convolution(a, b, (1, 1), "same", (1, 1)),
+        lambda a, b: keras.ops.depthwise_conv(a, b, 1, "same", "channels_last"),
+    ):
+        exact = jax.vjp(function, x, kernel)
+        half = jax.vjp(function, x.astype("bfloat16"), kernel.astype("bfloat16"))
+        wanted, found = ((values, *back(g.astype(values.dtype))) for values, back in (exact, half))
+        assert all(each.dtype == "bfloat16" for each in found)
+        pairs = zip(found, wanted, strict=True)
+        errors.append([float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b)) for a, b in pairs])
+    np.testing.assert_array_less(errors[0], np.multiply(errors[1], 1.1))
+
+
+SMALL = [
+    lambda: L.Conv2D(2, 3),
+    lambda: L.Conv1D(2, 2, dilation_rate=3),
+    lambda: L.DepthwiseConv2D(3),
+    lambda: L.SeparableConv2D(2, 3),
+    lambda: L.MaxPooling2D(3),
+]
+
+
+@pytest.mark.parametrize("make", SMALL)
+@pytest.mark.parametrize("size", [1, 2])
+def test_rows_smaller_than_the_window_give_what_keras_gives(make: Any, size: int) -> None:
+    layer: Any = make()
+    axes = len(vars(layer).get("kernel_size", vars(layer).get("pool_size")))
+    model = keras.Sequential([keras.Input((None,) * axes + (2,)), layer])
+    x = jnp.ones((3, *(size,) * axes, 2))
+
+    def outcome() -> Any:
+        try:
+            return layer(x).shape
+        except ValueError as fault:
+            return str(fault)
+
+    expected = outcome()
+    with fast_spatial_layers(model):
+        assert "call" in vars(layer)
+        assert outcome() == expected
+
+
+def test_a_max_pool_of_whole_numbers_is_keras_own() -> None:
+    layer = L.MaxPooling2D()
+    model = keras.Sequential([keras.Input((4, 4, 1), dtype="int32"), layer])
+    x = jnp.arange(16).reshape(1, 4, 4, 1) - 8
+    with fast_spatial_layers(model):
+        np.testing.assert_array_equal(np.ravel(layer(x)), [-3, -1, 5, 7])
+
+
+def test_a_call_that_a_layer_has_of_its_own_stays() -> None:
+    model = network(L.MaxPooling2D(), (4, 4, 1))
+    layer: Any = model.layers[0]
+    layer.call = own = lambda inputs: -inputs
+    with fast_spatial_layers(model):
+        assert vars(layer)["call"] is own
+    assert vars(layer)["call"] is own
+
+
 @pytest.mark.parametrize("kind", [*LAYERS, *OTHERS])
 def test_a_layer_gives_the_same_and_is_itself_afterwards(kind: str) -> None:
     make, shape = (LAYERS | OTHERS)[kind]

@@ -81,7 +81,11 @@ def losses_replaced(model: keras.Model, losses: Sequence[Any]) -> Iterator[None]
 
 @contextmanager
 def calls_replaced(calls: Mapping[Any, Callable[..., Any]]) -> Iterator[None]:
-    """Let each of these layers compute another function while the context is open; what is saved stays the same."""
+    """Let each of these layers compute another function while the context is open; what is saved stays the same.
+
+    A layer whose `call` its user replaced keeps that.
+    """
+    calls = {layer: call for layer, call in calls.items() if "call" not in vars(layer)}
     try:
         for layer, call in calls.items():
             layer.call = call

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from gengap.models.backend import keras
 from gengap.models.keras_internals import all_layers, calls_replaced
@@ -50,18 +51,27 @@ def _fast_call(layer: Any) -> Callable[[Any], Any] | None:
 
 
 def _pool_call(layer: Any) -> Callable[[Any], Any]:
+    own, window = layer.call, layer.pool_size
+
     def call(inputs: Any) -> Any:
-        return max_pool(keras.ops.convert_to_tensor(inputs), layer.pool_size, layer.strides, layer.padding)
+        inputs = keras.ops.convert_to_tensor(inputs)
+        if not jnp.issubdtype(inputs.dtype, jnp.floating) or not _fits(inputs, window, layer.padding):
+            return own(inputs)
+        return max_pool(inputs, window, layer.strides, layer.padding)
 
     return call
 
 
 def _convolution_call(layer: Any, convolve: Callable[[Any, Any, str], Any]) -> Callable[[Any], Any]:
     """Return a call that computes the products by `convolve(layer, inputs, padding)`."""
+    own, transposed = layer.call, type(layer) in TRANSPOSED
+    reach = [(size - 1) * step + 1 for size, step in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
 
     def call(inputs: Any) -> Any:
         padding, dtype = layer.padding, layer.compute_dtype
         inputs = keras.ops.convert_to_tensor(inputs, dtype=dtype)
+        if not transposed and not _fits(inputs, reach, padding):
+            return own(inputs)
         if padding == "causal":
             before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
             inputs, padding = keras.ops.pad(inputs, [[0, 0], [before, 0], [0, 0]]), "valid"
@@ -70,6 +80,11 @@ def _convolution_call(layer: Any, convolve: Callable[[Any, Any, str], Any]) -> C
         return outputs if layer.activation is None else layer.activation(outputs)
 
     return call
+
+
+def _fits(inputs: jax.Array, window: Sequence[int], padding: str) -> bool:
+    """Return whether a window fits into the rows. If not, Keras' own error, or empty outputs, are right."""
+    return padding != "valid" or all(size >= width for size, width in zip(inputs.shape[1:-1], window, strict=True))
 
 
 def _convolve(layer: Any, inputs: Any, padding: str) -> Any:

@@ -58,7 +58,6 @@ def keeping_operands(convolve: Callable[..., Any]) -> Callable[..., tuple[Any, t
     return lambda x, kernel, *settings: (convolve(x, kernel, *settings), (x, kernel))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def depthwise_convolution(
     x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: str, dilation: tuple[int, ...]
 ) -> jax.Array:
@@ -74,6 +73,15 @@ def depthwise_convolution(
     Returns:
         The outputs (n, *places, a * m).
     """
+    exact = jnp.promote_types(x.dtype, jnp.float32)  # half precision would be rounded at each place of the window
+    outputs: Any = _depthwise(x.astype(exact), kernel.astype(exact), strides, padding, dilation)
+    return outputs.astype(x.dtype)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _depthwise(
+    x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: str, dilation: tuple[int, ...]
+) -> jax.Array:
     window = kernel.shape[:-2]
     parts = zip(np.ndindex(window), _at_each_place(x, window, strides, padding, dilation), strict=True)
     outputs = jnp.asarray(sum(part[..., None] * kernel[place] for place, part in parts))
@@ -104,7 +112,7 @@ def _gradients(
     return jnp.asarray(rows), jnp.stack(sums).reshape(kernel.shape)
 
 
-depthwise_convolution.defvjp(keeping_operands(depthwise_convolution), _gradients)
+_depthwise.defvjp(keeping_operands(_depthwise), _gradients)
 
 
 def max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str) -> jax.Array:
