@@ -26,6 +26,8 @@ from gengap.models.treatments import L2, Dropout
 from gengap.options.spec import VerdictName
 from gengap.plan import Trial
 from gengap.report.conclusions import conclusion_messages, curve_messages
+from gengap.report.html import render_main
+from gengap.report.page import study_page
 from gengap.report.study_report import study_report
 from gengap.stats.comparison import choose_within_one_error
 from gengap.tasks import BINARY, Regression
@@ -241,6 +243,23 @@ def test_held_out_rows_compare_the_kept_model_with_the_baseline() -> None:
     assert (loss.a, loss.b) == ("sizes/8", "baselines/trees")
     assert loss.interval[1] < 0
     assert held_out.digest == rows.digest != Rows(rows.x, 1 - Y).digest
+
+
+def test_a_single_held_out_row_has_metrics_but_no_comparison(found: Conclusions) -> None:
+    row, outputs = Rows(np.zeros((1, 2), np.float32), np.zeros((1, 1), np.float32)), np.ones((1, 1), np.float32)
+    test = evaluate_on_test_rows(row, Regression(), "sizes/8", 1, outputs, "baselines/trees", 2 * outputs)
+    assert test.comparisons == ()
+    summary = msgspec.structs.replace(summary_of(found), test=test)
+    (message,) = (each for each in conclusion_messages(summary) if each.code == "conclusion-test")
+    assert str(message) == (
+        "1 test row, not used for training or selection: sizes/8 has loss 1.0000, baselines/trees 4.0000."
+    )
+    assert catalog("ko").render(message) == (
+        "훈련과 모델 선택에 쓰지 않은 테스트 행 1개: sizes/8의 손실 1.0000. baselines/trees의 손실 4.0000."
+    )
+    page = render_main(study_page(summary, []), catalog(ENGLISH))
+    part = page.partition('id="test"')[2].partition("</section>")[0]
+    assert re.findall(r">(\d\.\d{4})<", part)[:2] == ["1.0000", "4.0000"]
 
 
 def messages(found: Conclusions) -> dict[str, dict[str, Any]]:

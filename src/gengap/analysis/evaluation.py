@@ -50,14 +50,14 @@ def evaluate_on_test_rows(
 ) -> HoldoutEvaluation:
     """Evaluate the `outputs` of the model and `theirs` of the baseline, (rows, outputs), on the test rows.
 
-    With `units`, groups or blocks of time, too few of them are not compared. Without `digest`, it is that of the
-    prepared rows.
+    A single row, or too few `units` (groups or blocks of time), are not compared. Without `digest`, it is that of
+    the prepared rows.
     """
     by_run = {run: outputs[None].astype(np.float64), baseline: theirs[None].astype(np.float64)}
     losses = {
         each: by_unit(task.row_losses(values, rows.y), rows.weights, units) for each, values in by_run.items()
     }
-    enough = units is None or units.enough
+    enough = len(rows) > 1 if units is None else units.enough
     return HoldoutEvaluation(
         run=run,
         seed=seed,

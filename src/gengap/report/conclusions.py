@@ -232,15 +232,17 @@ def _test(summary: StudySummary) -> Iterator[Message]:
     loss = next((each for each in test.comparisons if each.metric in LOSSES), None)
     low, high = loss.interval if loss is not None else (None, None)
     compared = test.run != test.baseline  # the trees may be the recommended model
+    share = first_of(test.metrics, SCORES)
+    score = "none" if share is None else "r2" if "r2" in test.metrics else "accuracy"
     yield Message(
         "conclusion-test",
         {
             "compared": compared,
             "rows": test.rows,
             "run": test.run,
-            "score": "r2" if "r2" in test.metrics else "accuracy",
+            "score": score,
             "loss": first_of(test.metrics, LOSSES),
-            "share": first_of(test.metrics, SCORES),
+            "share": share,
             "baseline": test.baseline,
             "baseline_loss": first_of(test.baseline_metrics, LOSSES),
             "baseline_share": first_of(test.baseline_metrics, SCORES),

@@ -175,7 +175,10 @@ page-costly-answer = predicted { $answer },
 page-costly-loss = loss { FIXED($loss, digits: 2) }, row { $row }
 page-costly-alt = validation row { $row }
 page-test-title = Test rows
-page-test-text = { $rows } rows that were not used for training or selection, evaluated once, on { $day }.
+page-test-text = { $rows ->
+    [one] 1 row that was
+   *[other] { $rows } rows that were
+} not used for training or selection, evaluated once, on { $day }.
 page-data-title = The data and its split
 page-test = test
 page-use-train = fits the weights
@@ -679,11 +682,18 @@ conclusion-no-lower-than-constant = The expected loss is no better than that of 
     [true] , but the model ranks rows better than chance.
    *[false] .
 }
-conclusion-test = { $rows } test rows, not used for training or selection: { $run } has loss { FIXED($loss) } and { $score ->
-    [r2] R²
-   *[accuracy] accuracy
-} { PERCENT($share, digits: 1) }{ $compared ->
-    [true] , { $baseline } { FIXED($baseline_loss) } and { PERCENT($baseline_share, digits: 1) }
+conclusion-test = { $rows ->
+    [one] 1 test row
+   *[other] { $rows } test rows
+}, not used for training or selection: { $run } has loss { FIXED($loss) }{ $score ->
+    [r2] {" "}and R² { PERCENT($share, digits: 1) }
+    [accuracy] {" "}and accuracy { PERCENT($share, digits: 1) }
+   *[none] {""}
+}{ $compared ->
+    [true] , { $baseline } { FIXED($baseline_loss) }{ $score ->
+        [none] {""}
+       *[known] {" "}and { PERCENT($baseline_share, digits: 1) }
+    }
    *[false] {""}
 }{ $difference ->
     [none] .

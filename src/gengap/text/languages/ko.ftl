@@ -569,11 +569,15 @@ conclusion-no-lower-than-constant = 예상되는 손실이 모든 행에 같은 
     [true] . 다만 행의 순위는 우연보다 잘 매깁니다.
    *[false] .
 }
-conclusion-test = 훈련과 모델 선택에 쓰지 않은 테스트 행 { $rows }개: { $run }의 손실 { FIXED($loss) }, { $score ->
-    [r2] R²
-   *[accuracy] 정확도
-} { PERCENT($share, digits: 1) }{ $compared ->
-    [true] . { $baseline }의 손실 { FIXED($baseline_loss) }, { PERCENT($baseline_share, digits: 1) }
+conclusion-test = 훈련과 모델 선택에 쓰지 않은 테스트 행 { $rows }개: { $run }의 손실 { FIXED($loss) }{ $score ->
+    [r2] , R² { PERCENT($share, digits: 1) }
+    [accuracy] , 정확도 { PERCENT($share, digits: 1) }
+   *[none] {""}
+}{ $compared ->
+    [true] . { $baseline }의 손실 { FIXED($baseline_loss) }{ $score ->
+        [none] {""}
+       *[known] , { PERCENT($baseline_share, digits: 1) }
+    }
    *[false] {""}
 }{ $difference ->
     [none] .
