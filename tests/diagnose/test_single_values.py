@@ -95,7 +95,7 @@ def test_curves_that_got_worse_tell_whether_a_run_goes_on_if_none_improved(form:
 
 @pytest.mark.parametrize("label", ["[{i}]", "Done"])
 def test_messages_with_other_numbers_are_no_results_of_settings(label: str, tmp_path: Path) -> None:
-    """Lines whose words come once tell results apart only if they hold values of a metric."""
+    """Such lines tell results apart only if they hold the results or stand above nearly each of them."""
     messages = [
         "Training until validation scores don't improve for 50 rounds",
         "[LightGBM] [Info] Total Bins 6132",
@@ -103,12 +103,14 @@ def test_messages_with_other_numbers_are_no_results_of_settings(label: str, tmp_
         "Downloading: 100%|██████████| 45.0M/45.0M [00:01<00:00, 30.1MB/s]",
     ]
     lines = lines_of(f"{label}\ttraining's l2: {{t}}\tvalid_1's l2: {{v}}").splitlines()[:4]
-    text = "\n".join(line for pair in zip(lines, messages, strict=True) for line in pair)
-    assert read_text(tmp_path, f"{text}\n") == VAL[:4]
+    text = "\n".join([*messages[:2], *lines[:2], messages[2], lines[2], messages[3], lines[3], ""])
+    assert read_text(tmp_path, text) == VAL[:4]
     parts = ("attention", "dropout", "pooling", "momentum")
     results = [f"w/o {part}: Train Loss {t}, Val Loss {v}" for part, t, v in zip(parts, TRAIN, VAL, strict=False)]
-    with pytest.raises(GengapError, match="no training curve was found"):
-        read_text(tmp_path, "\n".join([*messages, *results, ""]))
+    named = [f"using {part} with lr 0.1\n  val loss {v}" for part, v in zip(parts, VAL, strict=False)]
+    for other in (results, named):
+        with pytest.raises(GengapError, match="no training curve was found"):
+            read_text(tmp_path, "\n".join([*messages, *other, ""]))
 
 
 @pytest.mark.parametrize("batch", ["for one batch", "per batch"])

@@ -56,6 +56,7 @@ class ColumnStore:
         new: Whether the next value begins a row.
         overwritten: Whether the next line is written over the one before.
         points: Number of values.
+        present: Columns that have a number in the present row.
     """
 
     def __init__(self, file: str) -> None:
@@ -75,7 +76,7 @@ class ColumnStore:
         self.points = 0
         self._run = 0
         self._checked = 0
-        self._present: set[Column] = set()  # columns that have a number in the present row
+        self.present: set[Column] = set()
 
     def move_to_epoch(self, number: float) -> None:
         """Begin an epoch, unless it is the present one. It ends what is below a heading."""
@@ -145,7 +146,7 @@ class ColumnStore:
     def add(self, column: Column, number: float) -> None:
         """Add a value to the present row, or to a new one if the column has a value in it."""
         row = len(self.run) - 1
-        again = column in self._present
+        again = column in self.present
         if self.overwritten and row >= 0 and self._same_epoch(row):
             self.epoch[row], self.step[row], self.count[row] = self.at
             self.new = False
@@ -157,12 +158,12 @@ class ColumnStore:
             row += 1
         column.rows.append(row)
         column.values.append(number)
-        self._present.add(column)
+        self.present.add(column)
         self._count(1)
 
     def add_line(self, columns: tuple[Column, ...], texts: Sequence[str]) -> None:
         """Add the numbers of a line, one to each of different columns, as `add` does it one by one."""
-        present = self._present
+        present = self.present
         again = columns[0] in present
         if self.overwritten or not (self.new or again or present.isdisjoint(columns)):
             for column, text in zip(columns, texts, strict=True):
@@ -190,7 +191,7 @@ class ColumnStore:
         self.count.append(count)
         self.run.append(self._run)
         self.new = False
-        self._present.clear()
+        self.present.clear()
 
     def _count(self, more: int) -> None:
         self.points += more

@@ -51,6 +51,14 @@ def label_of(texts: Sequence[str], phrases: Sequence[Phrase], first_value: int) 
     return None
 
 
+class ValueLine(NamedTuple):
+    """A line with values: the number of rows so far, and the names of values above it in its row, and in itself."""
+
+    rows: int
+    above: set[str]
+    names: set[str]
+
+
 class TrainingSigns:
     """Collects what tells a training from results: words, labels and headings of lines.
 
@@ -69,7 +77,7 @@ class TrainingSigns:
         self.headings: dict[int, str] = {}
         self._labels: list[str] = []
         self._evaluated: list[str] = []
-        self._once: dict[tuple[str, ...], set[str]] = {}  # names of the values
+        self._once: dict[tuple[str, ...], ValueLine] = {}
         self._again: set[tuple[str, ...]] = set()
 
     def add_label(self, label: Label | None, numbers: Sequence[str]) -> None:
@@ -89,18 +97,22 @@ class TrainingSigns:
         if self._once.pop(texts, None) is not None:
             self._again.add(texts)
         elif texts not in self._again and len(self._once) < MOST:
-            self._once[texts] = {column.canonical.lower() for column in columns}
+            self._once[texts] = ValueLine(len(self.rows.run), _names(self.rows.present), _names(columns))
 
     def tell_apart(self, curves: Sequence[Column], trained: bool) -> bool:
-        """Return whether most values of the curves have a word or label that no other one has.
+        """Return whether most values of the curves have a word or label that no other one has, or one above them.
 
         If the curves also hold values of training, labels that it may change do not count.
         """
         least = max(LEAST_LABELS, NAMED * max(len(column.rows) for column in curves))
-        names = {column.canonical.lower() for column in curves}
-        once = sum(not names.isdisjoint(named) for named in self._once.values())
+        names = _names(curves)
+        others = [
+            line.rows - names.isdisjoint(line.above) for line in self._once.values() if names.isdisjoint(line.names)
+        ]
+        once = len(self._once) - len(others)
         labels = self._labels if trained else self._labels + self._evaluated
-        return once >= least or len(set(labels)) >= max(least, NAMED * len(labels))
+        labelled = len(set(labels)) >= max(least, NAMED * len(labels))
+        return labelled or once >= least or _stand_between(others, curves)
 
 
 def is_training(found: TrainingSigns, columns: Mapping[str, Column], keys: Mapping[str, CurveKey]) -> bool:
@@ -123,6 +135,10 @@ def is_training(found: TrainingSigns, columns: Mapping[str, Column], keys: Mappi
     labelled = found.tell_apart(curves, trained)
     results = named or settings or labelled or _are_of_a_grid(curves, columns.values())
     return _are_logged_again(found, curves) and not results
+
+
+def _names(columns: Iterable[Column]) -> set[str]:
+    return {column.canonical.lower() for column in columns}
 
 
 def _places(cells: Sequence[float]) -> int:
