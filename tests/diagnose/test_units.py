@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from gengap.analysis.results import interval
 from gengap.data.units import MIN_UNITS, Units, group_units, time_units
+from gengap.errors import UsageError
 from gengap.stats.comparison import compare, ranks
 from gengap.stats.learning_curve import cross_fit_rows
 from gengap.stats.paired import auc_components, auc_values, cross_fit
@@ -195,3 +196,12 @@ def test_few_or_very_unequal_groups_are_not_enough() -> None:
     assert units_of(np.full(MIN_UNITS, 30)).enough
     assert not units_of(np.full(MIN_UNITS - 1, 30)).enough
     assert not units_of(np.array([1_000, *[2] * 20])).enough
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4])
+def test_of_fewer_rows_than_folds_all_others_choose_for_each(rows: int) -> None:
+    losses = np.random.default_rng(rows).random((6, rows))
+    chosen = [losses[np.delete(losses, row, axis=1).mean(axis=1).argmin(), row] for row in range(rows)]
+    np.testing.assert_array_equal(cross_fit_rows(losses), chosen)
+    with pytest.raises(UsageError, match="a single row"):
+        cross_fit_rows(losses[:, :1])

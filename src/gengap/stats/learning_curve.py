@@ -120,9 +120,15 @@ def cross_fit_rows(losses: np.ndarray, folds: int = FOLDS, scores: np.ndarray | 
 
     Args:
         losses: Losses of shape (epochs, rows).
-        folds: Number of folds.
+        folds: Number of folds; of fewer rows, each is one.
         scores: Scores of shape (epochs, rows). If given, each row's score at that epoch is returned.
+
+    Raises:
+        UsageError: If there is a single row, so that no other row can choose.
     """
+    if losses.shape[1] < 2:
+        raise UsageError("a single row can't choose its own epoch; expected at least 2 rows in each fold")
+    folds = min(folds, losses.shape[1])
     fold = np.arange(losses.shape[1]) % folds
     sums = np.stack([losses[:, fold == k].sum(axis=1, dtype=np.float64) for k in range(folds)])
     others = (sums.sum(axis=0) - sums) / (len(fold) - np.bincount(fold))[:, None]
