@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from _thread import interrupt_main
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import NoReturn
 
@@ -35,6 +35,13 @@ def one_interrupt_per_press() -> Iterator[None]:
             last = now
             raise KeyboardInterrupt
 
+    with interrupts_handled(pressed):
+        yield
+
+
+@contextlib.contextmanager
+def interrupts_handled(pressed: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Call `pressed` for each Ctrl-C and SIGTERM while the context is open."""
     before = {each: signal.signal(each, pressed) for each in INTERRUPTS}
     try:
         with dropped_interrupts_raised_again():

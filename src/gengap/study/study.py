@@ -9,7 +9,6 @@ next, `Scheduler` a history and a verdict for each, `conclude` the `Conclusions`
 from __future__ import annotations
 
 import contextlib
-import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ from gengap.analysis.summary import BudgetSummary, Provenance, StudySummary
 from gengap.data.dataset import Dataset, load
 from gengap.errors import TooFewRowsError, UsageError, did_you_mean
 from gengap.files.writing import refuse_links, study_lock
-from gengap.interrupts import INTERRUPTS, dropped_interrupts_raised_again
+from gengap.interrupts import interrupts_handled
 from gengap.models.model_source import find_model
 from gengap.models.user_model import ModelFunction
 from gengap.options.study_options import DataSpec, RunSpec, StudyOptions
@@ -301,10 +300,5 @@ def interruptible(event: threading.Event, display: Display) -> Iterator[None]:
         event.set()
         display.interrupted()
 
-    before = {each: signal.signal(each, pressed) for each in INTERRUPTS}
-    try:
-        with dropped_interrupts_raised_again():
-            yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler or signal.SIG_DFL)  # None if another language set it
+    with interrupts_handled(pressed):
+        yield
