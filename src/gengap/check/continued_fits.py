@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gengap.check.estimators import is_pipeline
 from gengap.check.fit_facts import fitted_rounds
 
 # Parameters of XGBoost and LightGBM that may have any value: with them no random numbers are drawn.
@@ -68,6 +69,6 @@ def continue_fit(fitted: Any, estimator: Any, axis: str, X: Any, y: Any, keyword
 
 
 def _last_step(fitted: Any) -> Any:
-    while isinstance(getattr(fitted, "steps", None), list):
+    while is_pipeline(fitted):
         fitted = fitted.steps[-1][1]
     return fitted

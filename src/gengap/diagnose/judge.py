@@ -119,9 +119,8 @@ def _measure(curves: MetricCurves, evidence: Evidence, thresholds: Thresholds) -
     probabilities, best = verdict_probabilities(evidence, thresholds), best_epoch(curves)
     if best == curves.validation.epochs[-1]:
         least = max(thresholds.overfit_probability, UNSEEN)
-        name = verdict_name(probabilities, msgspec.structs.replace(thresholds, overfit_probability=least))
-    else:
-        name = verdict_name(probabilities, thresholds)
+        thresholds = msgspec.structs.replace(thresholds, overfit_probability=least)
+    name = verdict_name(probabilities, thresholds)
     tails = ((1 - thresholds.interval) / 2, 0.5, (1 + thresholds.interval) / 2)
     curve = evidence.validation
     rise = [

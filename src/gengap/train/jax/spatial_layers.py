@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import jax
@@ -36,17 +37,23 @@ def fast_spatial_layers(model: keras.Model) -> AbstractContextManager[None]:
 
 def _fast_call(layer: Any) -> Callable[[Any], Any] | None:
     """Return a function that computes what the layer's `call` does; None if Keras' own stays."""
-    kind = type(layer)
     if getattr(layer, "data_format", None) != "channels_last":
         return None
-    if kind in POOLS:
+    if type(layer) in POOLS:
         return _pool_call(layer) if math.prod(layer.pool_size) <= MOST_PLACES else None
+    convolve = _convolution(layer)
+    return None if convolve is None else _convolution_call(layer, convolve)
+
+
+def _convolution(layer: Any) -> Callable[..., Any] | None:
+    """Return the convolution that a layer computes; None if Keras' own stays."""
+    kind = type(layer)
     if kind in CONVOLUTIONS and layer.groups <= MOST_GROUPS:
-        return _convolution_call(layer, _convolve)
+        return convolution if layer.groups == 1 else partial(grouped_convolution, groups=layer.groups)
     if kind in TRANSPOSED and layer.output_padding is None:
-        return _convolution_call(layer, _convolve_transposed)
+        return transposed_convolution
     if kind in DEPTHWISE + SEPARABLE and math.prod(layer.kernel_size) <= MOST_PLACES:
-        return _convolution_call(layer, _convolve_depthwise if kind in DEPTHWISE else _convolve_separable)
+        return depthwise_convolution
     return None
 
 
@@ -62,9 +69,9 @@ def _pool_call(layer: Any) -> Callable[[Any], Any]:
     return call
 
 
-def _convolution_call(layer: Any, convolve: Callable[[Any, Any, str], Any]) -> Callable[[Any], Any]:
-    """Return a call that computes the products by `convolve(layer, inputs, padding)`."""
-    own, transposed = layer.call, type(layer) in TRANSPOSED
+def _convolution_call(layer: Any, convolve: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return a call that computes the sums by `convolve`. A separable layer mixes them by a second kernel."""
+    own, transposed, separable = layer.call, type(layer) in TRANSPOSED, type(layer) in SEPARABLE
     reach = [(size - 1) * step + 1 for size, step in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
 
     def call(inputs: Any) -> Any:
@@ -75,7 +82,11 @@ def _convolution_call(layer: Any, convolve: Callable[[Any, Any, str], Any]) -> C
         if padding == "causal":
             before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
             inputs, padding = keras.ops.pad(inputs, [[0, 0], [before, 0], [0, 0]]), "valid"
-        outputs = convolve(layer, inputs, padding)
+        kernel = _value(layer.depthwise_kernel if separable else layer.kernel)
+        outputs = convolve(inputs, kernel, layer.strides, padding, layer.dilation_rate)
+        if separable:
+            mixing = _value(layer.pointwise_kernel)
+            outputs = outputs @ mixing.reshape(mixing.shape[-2:])
         outputs = keras.ops.add(outputs, layer.bias) if layer.use_bias else outputs
         return outputs if layer.activation is None else layer.activation(outputs)
 
@@ -85,28 +96,6 @@ def _convolution_call(layer: Any, convolve: Callable[[Any, Any, str], Any]) -> C
 def _fits(inputs: jax.Array, window: Sequence[int], padding: str) -> bool:
     """Return whether a window fits into the rows. If not, Keras' own error, or empty outputs, are right."""
     return padding != "valid" or all(size >= width for size, width in zip(inputs.shape[1:-1], window, strict=True))
-
-
-def _convolve(layer: Any, inputs: Any, padding: str) -> Any:
-    kernel, settings = _value(layer.kernel), (layer.strides, padding, layer.dilation_rate)
-    if layer.groups == 1:
-        return convolution(inputs, kernel, *settings)
-    return grouped_convolution(inputs, kernel, *settings, layer.groups)
-
-
-def _convolve_transposed(layer: Any, inputs: Any, padding: str) -> Any:
-    return transposed_convolution(inputs, _value(layer.kernel), layer.strides, padding, layer.dilation_rate)
-
-
-def _convolve_depthwise(layer: Any, inputs: Any, padding: str) -> Any:
-    return depthwise_convolution(inputs, _value(layer.kernel), layer.strides, padding, layer.dilation_rate)
-
-
-def _convolve_separable(layer: Any, inputs: Any, padding: str) -> Any:
-    kernel = _value(layer.depthwise_kernel)
-    by_channel = depthwise_convolution(inputs, kernel, layer.strides, padding, layer.dilation_rate)
-    pointwise = _value(layer.pointwise_kernel)
-    return by_channel @ pointwise.reshape(pointwise.shape[-2:])
 
 
 def _value(kernel: Any) -> Any:
