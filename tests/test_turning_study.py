@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import gengap
-from gengap.models import BatchNorm, saved_baseline
+from gengap.models import BatchNorm
 from gengap.models.backend import keras
 from gengap.models.predictor import load_predictor
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study import Study
+from gengap.study.scheduler import Scheduler
 from gengap.train.recipe import Constant
 from gengap.train.stopping import Stopping
 
@@ -37,10 +38,10 @@ PLAN = Plan(
 
 @pytest.fixture(scope="module")
 def turning(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Without skops, so that a network is recommended, and no mean of several models."""
+    """Without saved baselines, so that a network is recommended, and no mean of several models."""
     rows: dict[str, Any] = {"train": 300, "validation": 150, "test": 100}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(saved_baseline, "can_save_baselines", lambda: False)
+        patch.setattr(Scheduler, "savable_baselines", ())
         found = gengap.study((X, Y), PLAN, **rows, seeds=3, out=tmp_path_factory.mktemp("turning") / "here")
     for trial in found.trials:
         assert trial.best_epoch is not None and 1 < trial.best_epoch < trial.epochs - 5, "the trial doesn't turn"

@@ -88,11 +88,11 @@ def read(source: Source) -> pa.Table:
 def test_every_kind_gives_the_same_rows(kind: str, tmp_path: Path) -> None:
     source = open_source(SOURCES[kind](TABLE, tmp_path), target="y")
     assert (source.columns, source.target, source.higgs_layout) == (("a", "b"), "y", False)
-    expected = {"y": [0, 1, 1], "a": [1, 2, 3], "b": np.array([0.5, -1.25, 1e-3], np.float32).tolist()}
+    expected = {"y": [0, 1, 1], "a": [1, 2, 3], "b": [0.5, -1.25, 1e-3]}
     for _ in range(2):  # a source can be read again
         table = read(source)
         assert table.to_pydict() == expected
-        assert table.schema.types == [pa.float64(), pa.float32(), pa.float32()]
+        assert set(table.schema.types) == {pa.float64()}
 
 
 @pytest.mark.parametrize("kind", SOURCES)

@@ -14,7 +14,6 @@ import gengap
 from gengap.errors import GengapWarning, StudyFolderError
 from gengap.files.checksums import LIST, Checksums
 from gengap.files.writing import HOLDER, LOCK
-from gengap.models.saved_baseline import can_save_baselines
 from gengap.plan import Plan, Recipe, Trial
 from gengap.study.folder import PAGE
 from gengap.study.progress import STATUS
@@ -31,7 +30,7 @@ USERS = b"the user's own, which no program may replace"
 # Every file of this study whose name another program may use too; TensorBoard's say that they are gengap's.
 PLACES = (
     *("study.json", "histories.parquet", "plan.toml", "test.json", PAGE, "models/best.keras", LIST),
-    *(f"models/baselines/{name}.skops" for name in ("linear", "trees") if can_save_baselines()),
+    *(f"models/baselines/{name}.skops" for name in ("linear", "trees")),
     *(f"models/sizes/{run}.keras" for run in "AB"),
     *(f"trials/sizes/{run}.seed0.{ending}" for run in "AB" for ending in ("npz", "parquet")),
     *("figures/sizes.png", "figures/features.png", "figures/learning_rate.png", "figures/loss-by-size.png"),

@@ -311,7 +311,6 @@ def test_long_series_keep_their_ends_extremes_and_best_epoch() -> None:
     assert len(at) <= 1_500 and (np.diff(at) > 0).all()
     assert {0, 1, 150, 7_777, 8_123, 9_999, 11_999} <= set(at.tolist())
     assert np.isnan(values[at]).sum() >= 20  # the gap stays one
-    assert thinned_positions(Series(np.arange(30), values[:30]), best=3).tolist() == list(range(30))
 
 
 def test_a_long_curve_is_the_means_of_its_parts() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 MOST_FEATURES = 3_000  # that a polynomial of a higher degree may have
 STEPS = 20  # settings on each side of an axis, at most
+MOST_RELAXED = 12  # settings of `relaxed`
 WIDEST = 128  # units of a layer that are tried at least, which is many times more for small networks ...
 WIDER = 4  # ... or this many times the present ones, if that is more
 Changes = dict[str, Any]
@@ -134,10 +135,10 @@ def tree_size(parameters: Mapping[str, Any], facts: Facts) -> Ladder:
     return Ladder("max_leaf_nodes", simpler, relaxed(parameters, facts), coarse=True)
 
 
-def relaxed(parameters: Mapping[str, Any], facts: Facts, most: int = 12) -> list[Changes]:
+def relaxed(parameters: Mapping[str, Any], facts: Facts) -> list[Changes]:
     """Return settings in which all limits on the size of trees are relaxed more and more, until there is none."""
     rows, found = facts.get("rows", 1e9), []
-    for k in range(1, most + 1):
+    for k in range(1, MOST_RELAXED + 1):
         changes = {name: _relax(name, parameters[name], k, rows) for name in LIMITS if name in parameters}
         changes = {name: value for name, value in changes.items() if value != parameters[name]}
         if not changes or (found and changes == found[-1]):

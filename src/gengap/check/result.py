@@ -197,14 +197,14 @@ class CheckResult:
         return element("div", title, bullets(findings), advice, Html(table(columns, rows)))
 
 
-def change_text(row: Mapping[Any, Any], unit: str = "") -> str:
+def change_text(row: Mapping[Any, Any]) -> str:
     """Return by how many percent the loss of a setting is above that of the estimator, below zero if it is lower.
 
-    >>> change_text({"better_low": 1.2, "better": 3.1, "better_high": 5.0}, "%")
-    '-3.1% [-5.0, -1.2]'
+    >>> change_text({"better_low": 1.2, "better": 3.1, "better_high": 5.0})
+    '-3.1 [-5.0, -1.2]'
     """
     values = [-row[name] for name in ("better_high", "better", "better_low")]
-    return estimate(values, 1, signed=True, unit=unit)
+    return estimate(values, 1, signed=True)
 
 
 def _place(each: Evaluation) -> tuple[int, str, int]:

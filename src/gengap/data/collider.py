@@ -11,6 +11,7 @@ m_wbb the larger of two.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,38 +91,29 @@ def events(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     _check(rows, seed)
     features = np.empty((rows, len(COLUMNS) - 1), np.float32)
     labels = np.empty(rows, np.float32)
-    for start in range(0, rows, _BLOCK):
-        block = _block(seed, start // _BLOCK)[: rows - start]
-        features[start : start + _BLOCK], labels[start : start + _BLOCK] = block[:, 1:], block[:, 0]
+    for i, block in enumerate(_blocks(rows, seed)):
+        place = slice(i * _BLOCK, i * _BLOCK + len(block))
+        features[place], labels[place] = block[:, 1:], block[:, 0]
     return features, labels
 
 
-def batches(rows: int | None, seed: int = 0, batch_rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+def batches(rows: int | None, seed: int = 0) -> Iterator[pa.RecordBatch]:
     """Yield the events of `events(rows, seed)` as record batches of `COLUMNS`, float32, the label first.
 
-    With `rows=None` there is no end. `batch_rows` bounds the memory. Raises UsageError for a number below 0 (below
-    1 for `batch_rows`).
+    With `rows=None` there is no end. Raises UsageError for a negative number or seed.
     """
-    _check(0 if rows is None else rows, seed)
-    if batch_rows < 1:
-        raise UsageError(f"batch_rows is {batch_rows}: a batch needs at least 1 row")
-    return _batches(rows, seed, batch_rows)
-
-
-def _batches(rows: int | None, seed: int, batch_rows: int) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
-    waiting, block, left = np.empty((0, len(COLUMNS)), np.float32), 0, rows
-    while left is None or left > 0:
-        want = batch_rows if left is None else min(batch_rows, left)
-        parts, have = [waiting], len(waiting)
-        while have < want:
-            parts.append(_block(seed, block))
-            have, block = have + _BLOCK, block + 1
-        table = np.concatenate(parts)
-        now, waiting = table[:want], table[want:]
-        left = None if left is None else left - want
-        yield pa.record_batch([pa.array(np.ascontiguousarray(c)) for c in now.T], names=list(COLUMNS))
+    _check(0 if rows is None else rows, seed)
+    names = list(COLUMNS)
+    blocks = _blocks(rows, seed)
+    return (pa.record_batch([pa.array(np.ascontiguousarray(c)) for c in block.T], names) for block in blocks)
+
+
+def _blocks(rows: int | None, seed: int) -> Iterator[np.ndarray]:
+    """Yield the first `rows` rows of the endless table, or all of them, in blocks (at most _BLOCK, 29)."""
+    for block in count() if rows is None else range(-(-rows // _BLOCK)):
+        yield _block(seed, block)[: None if rows is None else rows - block * _BLOCK]
 
 
 def _check(rows: int, seed: int) -> None:

@@ -239,7 +239,7 @@ class Category(_Step, frozen=True, tag="category"):
     """A column of few different values.
 
     Each of `categories` has a feature, which is 1 for the value and otherwise 0. `other` is the second of two
-    values that have one feature together. (Models of the first 0.1.0 don't name it.)
+    values that have one feature together.
     """
 
     categories: tuple[str, ...]
@@ -259,8 +259,6 @@ class Category(_Step, frozen=True, tag="category"):
 
     def unseen(self, column: pd.Series) -> np.ndarray:
         """Return which rows have a value that no training row had, (rows,)."""
-        if self.other is None and len(self.categories) == 1 and not self.missing:
-            return np.zeros(len(column), bool)
         return (column.notna() & ~column.isin([*self.categories, self.other])).to_numpy()
 
 

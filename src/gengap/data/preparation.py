@@ -210,7 +210,7 @@ class _TablePass:
     def batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yield each batch with the number of its first row."""
         first = 0
-        for batch in self._source.batches(exact=True):  # as a table in memory is read
+        for batch in self._source.batches():
             yield first, batch
             first += len(batch)
 

@@ -55,7 +55,7 @@ def _read_once(source: Source, max_bytes: float) -> TableRows:
     extra: dict[str, list[pa.Array]] = {name: [] for name in source.spec.extra_columns}
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in source.batches(exact=True):
+        for batch in source.batches():
             ys.append(batch.column(0).to_numpy(zero_copy_only=False))
             for name, arrays in extra.items():
                 arrays.append(batch.column(name))

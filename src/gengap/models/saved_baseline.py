@@ -13,7 +13,6 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +38,6 @@ UNSEEN = 0.01  # how much of a probability of extra trees is spread evenly: a fe
 LEAST_LOG = -27.6  # the logarithm of 1e-12: no class has the probability 0
 
 
-def can_save_baselines() -> bool:
-    """Return whether skops is installed. Without it, baselines are compared, but neither saved nor recommended."""
-    return find_spec("skops") is not None
-
-
 def save_baseline(path: Path, model: Any) -> None:
     """Write a pipeline of `for_raw_rows` as a .skops file."""
     import skops.io  # pyright: ignore[reportMissingImports]
@@ -58,8 +52,6 @@ def load_baseline(path: Path, features: int, task: AnyTask) -> Any:
     Raises:
         UsageError: The file is damaged, holds other types than such a pipeline, or trees that lead nowhere.
     """
-    if not can_save_baselines():
-        raise UsageError(f"{path}: the package skops is needed to load it. Install it: pip install skops")
     import skops.io  # pyright: ignore[reportMissingImports]
     from skops.io.exceptions import UntrustedTypesFoundException  # pyright: ignore[reportMissingImports]
 

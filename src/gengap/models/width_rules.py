@@ -29,10 +29,8 @@ SAME = (
     *(layers.GaussianNoise, layers.GaussianDropout, layers.AlphaDropout, layers.ActivityRegularization),
     *(layers.BatchNormalization, layers.LayerNormalization, layers.UnitNormalization, layers.Masking),
     *(layers.Identity, layers.RandomFlip, layers.RandomTranslation, layers.RandomRotation, layers.RandomZoom),
-    *(layers.RandomContrast, layers.RandomBrightness, layers.Normalization),
+    *(layers.RandomContrast, layers.RandomBrightness, layers.Normalization, layers.RMSNormalization),
 )
-if hasattr(layers, "RMSNormalization"):  # not in the oldest Keras that gengap takes
-    SAME = (*SAME, layers.RMSNormalization)
 # Layers that change all axes but the last
 POOLING = ("MaxPooling", "AveragePooling", "GlobalMaxPooling", "GlobalAveragePooling")
 RESAMPLED = (

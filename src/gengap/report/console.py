@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 LINE_EPOCHS = 100
 FACTS_WIDTH = 58  # characters of a running trial's bar and facts on a narrow console
-SHOWN_CLASSES = 6
-SHOWN_LEFT_OUT = 6
+SHOWN_CLASSES = SHOWN_LEFT_OUT = 6
+SHOWN_ROWS, SHOWN_COLUMNS = 10, 20
 READING, FOLDS = ("", -1), ("", -2)  # keys of the bars for rows and folds; trials have their own
 
 
@@ -276,27 +276,27 @@ def _facts(progress: Progress, *, wide: bool) -> str:
     )
 
 
-def table_text(table: TableSummary, max_columns: int = 20) -> str:
+def table_text(table: TableSummary) -> str:
     """Return how rows were split, how columns other than plain numbers are used, notes and warnings."""
     write = catalog("en").render
     columns = [column for column in table.columns if not column.plain]
     lines = [
         f"  {column.name} ({column.kind}): {'; '.join(map(write, filter(None, (column.how, column.gaps))))}"
-        for column in columns[:max_columns]
+        for column in columns[:SHOWN_COLUMNS]
     ]
-    if len(columns) > max_columns:
-        lines.append(f"  … and {len(columns) - max_columns} more, in the report")
+    if len(columns) > SHOWN_COLUMNS:
+        lines.append(f"  … and {len(columns) - SHOWN_COLUMNS} more, in the report")
     notes = [f"note: {write(note)}" for note in table.notes]
     notes += [f"warning: {write(warning)}" for warning in table.warnings]
     weights = [f"weights: {write(message)}" for message in table.weighting]
     return "\n".join([f"split: {write(table.split)}", *weights, *["columns:"] * bool(lines), *lines, *notes])
 
 
-def skipped_rows_text(skipped: Sequence[tuple[int, str | None, str]], shown: int = 10) -> str:
+def skipped_rows_text(skipped: Sequence[tuple[int, str | None, str]]) -> str:
     """Return how many rows were skipped, and the first few with their reasons."""
     lines = [
         f"  row {row}{f', column {column}' if column else ''}: {problem}"
-        for row, column, problem in skipped[:shown]
+        for row, column, problem in skipped[:SHOWN_ROWS]
     ]
-    more = [f"  … and {len(skipped) - shown} more"] if len(skipped) > shown else []
+    more = [f"  … and {len(skipped) - SHOWN_ROWS} more"] if len(skipped) > SHOWN_ROWS else []
     return "\n".join([f"skipped {len(skipped)} bad rows:", *lines, *more])

@@ -123,14 +123,11 @@ def rounded(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if abs(value) < LARGEST_DRAWABLE else None
 
 
-def thinned_positions(series: Series, best: int | None, most: int = MOST) -> np.ndarray:
-    """Return the positions of a series that the unsmoothed line keeps, rising: all of a short series."""
+def thinned_positions(series: Series, best: int | None) -> np.ndarray:
+    """Return the positions of a long series that the unsmoothed line keeps, rising."""
     count = len(series)
-    if count <= most:
-        return np.arange(count)
-    whole = min(WHOLE, most // 2)
-    chosen = [*range(whole), count - 1, *np.flatnonzero(series.epochs == best).tolist()]
-    for part in np.array_split(np.arange(whole, count), (most - whole) // 2 - 1):
+    chosen = [*range(WHOLE), count - 1, *np.flatnonzero(series.epochs == best).tolist()]
+    for part in np.array_split(np.arange(WHOLE, count), (MOST - WHOLE) // 2 - 1):
         drawn = part[np.abs(series.values[part]) < LARGEST_DRAWABLE]
         ends = [drawn[series.values[drawn].argmin()], drawn[series.values[drawn].argmax()]] if len(drawn) else []
         chosen += ends or [part[0]]  # a gap stays one

@@ -258,9 +258,9 @@ class RowLossTrend:
         differences = self.shares[a] - self.shares[b]
         return float(differences.std(ddof=1) / np.sqrt(len(differences)))
 
-    def resampled(self, count: int, seed: int = 0) -> np.ndarray:
+    def resampled(self, count: int) -> np.ndarray:
         """Return how far the mean at each epoch deviates if rows are resampled (bootstrap), of shape (count, g)."""
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(0)
         rows = self.shares.shape[1]
         centred = self.shares - self.shares.mean(axis=1, keepdims=True)
         times = random.multinomial(rows, np.full(rows, 1 / rows), size=count)

@@ -185,7 +185,7 @@ def delong(a: AucComponents, b: AucComponents, level: float = LEVEL) -> tuple[fl
     return difference, (difference - reach, difference + reach), p_value
 
 
-def correction(values: np.ndarray, *, chosen: bool, seed: int = 0) -> float:
+def correction(values: np.ndarray, *, chosen: bool) -> float:
     """Return the factor on p-values for several comparisons with one reference, as Dunnett's test has it.
 
     Dunnett (1955), Journal of the American Statistical Association 50, takes the largest ratio of all differences
@@ -197,14 +197,13 @@ def correction(values: np.ndarray, *, chosen: bool, seed: int = 0) -> float:
         values: Values of the runs, (runs, rows). The first run is the reference.
         chosen: Whether the reference is the run with the lowest mean, and not one named beforehand. Then it is
             chosen anew in every simulated study, because the luck of the choice makes others look worse.
-        seed: Seed of the simulation.
     """
     runs, rows = values.shape
     if runs <= 2:
         return 1.0
     covariance = np.cov(values) / rows
     scales, directions = np.linalg.eigh(covariance)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     means = random.standard_normal((SIMULATED, runs)) * np.sqrt(np.maximum(scales, 0)) @ directions.T
     means /= np.sqrt(random.chisquare(rows - 1, size=(SIMULATED, 1)) / (rows - 1))
     variances = np.diag(covariance)

@@ -122,9 +122,7 @@ class Scheduler:
     @property
     def savable_baselines(self) -> tuple[str, ...]:
         """The runs of the baselines that can be saved."""
-        from gengap.models.saved_baseline import can_save_baselines
-
-        return tuple(run for run, each in self.baselines.items() if each.model is not None and can_save_baselines())
+        return tuple(run for run, each in self.baselines.items() if each.model is not None)
 
     def results(self) -> TrialResults:
         """Return what is finished, for the analysis."""

@@ -58,25 +58,18 @@ class Source:
 
     @property
     def schema(self) -> pa.Schema:
-        """The target (float64, for HIGGS float32), the features (float32) and the extra columns (float64)."""
-        return self._schema(exact=False)
-
-    def _schema(self, *, exact: bool) -> pa.Schema:
+        """The target, the features and the extra columns. Numbers are float64 (for HIGGS float32)."""
         number = pa.float32() if self.higgs_layout else pa.float64()
-        feature = number if exact else pa.float32()
         types = {**self.reader.others, **dict.fromkeys(self.texts, pa.string())}
         fields = [pa.field(self.target, types.get(self.target, number), nullable=False)]
-        fields += [pa.field(name, types.get(name, feature)) for name in self.columns]
+        fields += [pa.field(name, types.get(name, number)) for name in self.columns]
         fields += [
             pa.field(name, types.get(name, pa.float64()), nullable=False) for name in self.spec.extra_columns
         ]
         return pa.schema(fields)
 
-    def batches(self, *, exact: bool = False) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield batches of `schema`; every number is finite in 32 bits or missing, and HIGGS labels are 0 or 1.
-
-        Args:
-            exact: Read features as float64, for large whole numbers. HIGGS features stay float32.
 
         Raises:
             BadRowError: A row can't be used.
@@ -84,7 +77,7 @@ class Source:
             SourceError: The stream breaks.
         """
         self.skipped.clear()
-        blocks = self.reader.blocks(self._schema(exact=exact), self.spec.rows, self.higgs_layout)
+        blocks = self.reader.blocks(self.schema, self.spec.rows, self.higgs_layout)
         return accept_rows(
             blocks,
             file=self.origin,
