@@ -72,6 +72,22 @@ def text_model() -> keras.Model:
     return keras.Sequential([start, *hidden, L.Dense(1, "sigmoid")])
 
 
+def orders(random: np.random.Generator, rows: int) -> Rows:
+    """Draw texts of 20 words in which a word of one group comes before one of another, or after it: the class."""
+    y = random.integers(2, size=rows)
+    x = random.integers(21, 121, size=(rows, 20))
+    places = np.sort(np.argsort(random.random(x.shape), 1)[:, :2], 1)
+    groups = np.stack([y, 1 - y], 1)
+    np.put_along_axis(x, places, 1 + random.integers(10, size=places.shape) + 10 * groups, 1)
+    return x, y.astype("float32")[:, None]
+
+
+def order_model() -> keras.Model:
+    start = keras.Input((20,), dtype="int32")
+    hidden = [L.Embedding(121, 8), L.GRU(16)]
+    return keras.Sequential([start, *hidden, L.Dense(1, "sigmoid")])
+
+
 def series(random: np.random.Generator, rows: int) -> Rows:
     """Draw two noisy series of 20 steps; the target is the difference of their means."""
     means = random.normal(size=(rows, 1, 2))
@@ -87,6 +103,12 @@ PROCESSES = {
     "images": Process(images, image_model, (models.L2(0.001), models.Dropout(0.3), models.Augment(shift=0.2)), 80),
     "texts": Process(
         texts, text_model, (models.L2(0.01), models.Dropout(0.5), models.WordDropout(0.3), models.Noise(0.1)), 150
+    ),
+    "orders": Process(
+        orders,
+        order_model,
+        (models.L2(0.01), models.Dropout(0.3), models.WordDropout(0.2), models.RecurrentDropout(0.3)),
+        600,
     ),
     "series": Process(series, series_model, (models.L2(0.01), models.Dropout(0.3), models.Noise(0.5)), 80),
 }
