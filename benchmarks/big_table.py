@@ -109,14 +109,12 @@ def speed(table: str) -> None:
 def quality(_: str) -> None:
     """Compare validation losses of full and block shuffles, paired by seed, for three orders of a table."""
     import gengap
-    from gengap.data.stored_rows import StoredRows, sample_in_memory
+    from gengap.data.stored_rows import StoredRows
     from gengap.train.jax import out_of_core as streamed
     from gengap.train.jax import trainer as compiled
     from gengap.train.types import TrainConfig
 
-    source = sample_in_memory(
-        gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train
-    )
+    source = gengap.load("collider", train=QUALITY_ROWS - 2, validation=2, preparation="raw").train.sample()
     streamed.BUFFER_BYTES = 1 << 20  # about twelve buffers per epoch, each 32 times smaller than usual
     orders = {"random": np.arange(len(source)), "by class": np.argsort(source.y, kind="stable")}
     orders["by a feature"] = np.argsort(source.x[:, -1])

@@ -190,13 +190,12 @@ def _check_study() -> None:
 def _check_trainers() -> None:
     import numpy as np
 
-    from gengap.data.stored_rows import sample_in_memory
     from gengap.train import keras_loop as keras
     from gengap.train.fitting import train_model
     from gengap.train.types import TrainConfig
 
     data, job = _data(), TrainConfig(epochs=EPOCHS, batch=BATCH)
-    train = sample_in_memory(data.train)
+    train = data.train.sample()
     ours = train_model(_model(data), train, data.validation, job)[0].history
     theirs = keras.fit(_model(data), train, data.validation, job).history
     for key, series in ours.series.items():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gengap.data.rows import Rows, nested_subset
+from gengap.data.rows import Rows
 from gengap.models.backend import keras
 from gengap.plan import Recipe, Trial
 from gengap.study.scheduler import TrialFactory
@@ -48,5 +48,5 @@ def test_every_seed_draws_its_share_of_the_rows(share: float) -> None:
 
 
 def test_less_is_nested_in_more_of_the_same_seed() -> None:
-    parts = [{tuple(row) for row in nested_subset(TRAIN, share, 4).x.tolist()} for share in (0.2, 0.5, 0.9, 1.0)]
+    parts = [{tuple(row) for row in TRAIN.subset(share, 4).x.tolist()} for share in (0.2, 0.5, 0.9, 1.0)]
     assert parts[0] < parts[1] < parts[2] < parts[3]

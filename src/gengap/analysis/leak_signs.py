@@ -8,7 +8,6 @@ import numpy as np
 
 from gengap.data.dataset import Dataset
 from gengap.data.encoding import Category, features_of
-from gengap.data.stored_rows import sample_in_memory
 from gengap.diagnose.verdict import Finding
 from gengap.stats.single_features import FeatureColumn, telling_features
 
@@ -38,7 +37,7 @@ def find_leaks(dataset: Dataset, loss: float | None, constant: float | None) -> 
     """
     if not dataset.encoding.steps:
         return ()
-    rows = sample_in_memory(dataset.train)
+    rows = dataset.train.sample()
     labels = dataset.task.labels(rows.y)
     found = telling_findings(_columns(dataset, rows.x), labels, dataset.task.by_class)
     # Numbers without noise, such as those of a formula, may be learnt that well.

@@ -17,7 +17,7 @@ from gengap.data.images import ImageForm, check_classes, image_classes, read_ima
 from gengap.data.rows import MAX_STRATA, Rows, aligned, check_finite, list_arrays, to_rows
 from gengap.data.sources import short_name
 from gengap.data.split import SplitSizes, split_at_random, split_by_group
-from gengap.data.stored_rows import StoredRows, first_rows, store_batches
+from gengap.data.stored_rows import StoredRows, store_batches
 from gengap.data.table_summary import TableSummary
 from gengap.data.texts import check_no_texts, is_text, vectorise, words_of
 from gengap.data.units import Units, group_units
@@ -29,6 +29,7 @@ from gengap.text.catalog import Message
 
 NPZ_PARTS = {"x": ("x", "X"), "y": ("y",), "sample_weight": ("sample_weight",)}
 NOT_FOR_ARRAYS = ("target", "task", "time", "keep", "weight", "class_weight", "column")
+FEW = 1_000  # rows that show shapes and types
 SHOWN = 3  # groups that a warning names
 SEED = 0  # of the split, and of the order of rows on disk
 EXPECTED = "arrays (x, y) or (x, y, sample_weight), a loader, an .npz file with x and y, or a folder of images"
@@ -253,7 +254,7 @@ def _split_stored(given: GivenRows, rows: StoredRows, sizes: SplitSizes) -> Give
 
 def _with_tokens(rows: GivenRows, texts: Any) -> GivenRows:
     if texts is None:
-        check_no_texts(first_rows(rows.train))
+        check_no_texts(rows.train.head(FEW))
         return rows
     parts = (rows.train, rows.validation, *([rows.test] if rows.test else []))
     train, validation, *test = vectorise(parts, texts)
@@ -323,7 +324,7 @@ def _kind(source: Any) -> str:
 
 
 def _check_equal(rows: Rows, other: Rows) -> None:
-    few = first_rows(rows)
+    few = rows.head(FEW)
     for part in ("x", "y"):
         shapes = [[array.shape[1:] for array in list_arrays(getattr(each, part))] for each in (few, other)]
         if shapes[0] != shapes[1]:

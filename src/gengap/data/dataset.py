@@ -27,7 +27,7 @@ from gengap.data.split import (
     normalise_weights,
     split_rows,
 )
-from gengap.data.stored_rows import StoredRows, take_share
+from gengap.data.stored_rows import StoredRows
 from gengap.data.table_rows import TableRows, find_task, read_rows, read_target
 from gengap.data.table_summary import (
     NOTES,
@@ -121,7 +121,7 @@ class Dataset:
         """
         if len(self.train) <= most or not self.columns:
             return self
-        return replace(self, train=take_share(self.train, most / len(self.train), seed=0))
+        return replace(self, train=self.train.subset(most / len(self.train), seed=0))
 
     def balanced(self) -> Dataset:
         """Return the dataset with classes of equal total weight in the training loss."""

@@ -59,6 +59,37 @@ class Rows:
         """Return the rows with `function` applied to every array."""
         return Rows(*(map_arrays(function, value) for value in (self.x, self.y, self.weights, self.class_factors)))
 
+    def head(self, rows: int) -> Rows:
+        """Return the first rows, in memory."""
+        return self.map(lambda array: array[:rows])
+
+    def sample(self) -> Rows:
+        """Return the rows in memory; of rows on disk a random sample."""
+        return self
+
+    def blocks(self) -> Iterator[Rows]:
+        """Yield all rows in memory; those on disk in blocks as large as a sample."""
+        yield self
+
+    def subset(self, share: float, seed: int) -> Rows:
+        """Draw a share of the rows by a seed. Smaller shares are subsets of larger ones; classes keep their shares.
+
+        The rows of each class get evenly spaced places between 0 and 1 in random order, and the first places are
+        taken. Of rows on disk, the first ones are taken for every seed: their order is random.
+        """
+        if share >= 1:
+            return self
+        random = np.random.default_rng(seed)
+        place = np.empty(len(self))
+        _, labels = np.unique(self.target.reshape(len(self), -1), axis=0, return_inverse=True)
+        if labels.max() >= MAX_STRATA:  # the target is a number
+            labels = np.zeros(len(self), np.int64)
+        for label in range(labels.max() + 1):
+            of = np.flatnonzero(labels == label)
+            place[of] = (random.permutation(len(of)) + random.random()) / len(of)
+        chosen = np.sort(np.argsort(place, kind="stable")[: max(round(share * len(self)), 1)])
+        return self.map(lambda array: array[chosen])
+
     @property
     def arrays(self) -> list[Any]:
         """The arrays of features, targets and weights."""
@@ -159,25 +190,6 @@ def _aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
     return raw[first : first + size].view(dtype).reshape(shape)
 
 
-def nested_subset(rows: Rows, share: float, seed: int) -> Rows:
-    """Draw a share of the rows with a seed. Smaller shares are subsets of larger ones; classes keep their shares.
-
-    The rows of each class get evenly spaced places between 0 and 1 in random order, and the first places are taken.
-    """
-    if share >= 1:
-        return rows
-    random = np.random.default_rng(seed)
-    place = np.empty(len(rows))
-    _, labels = np.unique(rows.target.reshape(len(rows), -1), axis=0, return_inverse=True)
-    if labels.max() >= MAX_STRATA:  # the target is a number
-        labels = np.zeros(len(rows), np.int64)
-    for label in range(labels.max() + 1):
-        of = np.flatnonzero(labels == label)
-        place[of] = (random.permutation(len(of)) + random.random()) / len(of)
-    chosen = np.sort(np.argsort(place, kind="stable")[: max(round(share * len(rows)), 1)])
-    return rows.map(lambda array: array[chosen])
-
-
 def to_rows(
     name: str,
     data: Any,
@@ -228,7 +240,7 @@ def to_rows(
 
 
 def _first(rows: Rows, most: int | None) -> Rows:
-    return rows if most is None else rows.map(lambda array: array[:most])
+    return rows if most is None else rows.head(most)
 
 
 def _read_batches(name: str, data: Any, floats: str, texts: bool, most: int | None) -> Iterator[Rows]:

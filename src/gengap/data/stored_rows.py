@@ -29,7 +29,6 @@ from gengap.data.rows import (
     check_shapes,
     list_arrays,
     map_arrays,
-    nested_subset,
     row_shapes,
 )
 from gengap.errors import UsageError, WriteError
@@ -41,7 +40,6 @@ UNUSED_DAYS = 30  # stored rows that are unused for longer are removed when othe
 BUCKETS = 128  # for rows whose number is not known
 SAMPLE_ROWS = 200_000  # of stored rows, for methods that need all rows in memory
 SAMPLE_BYTES = 1 << 28  # of such a sample
-FEW = 1_000  # rows that show shapes and types
 
 
 class ArrayPlace(NamedTuple):
@@ -106,11 +104,28 @@ class StoredRows(Rows):
 
     @property
     def sample_rows(self) -> int:
-        """How many rows `sample_in_memory` returns."""
+        """How many rows a `sample` has: fewer if they are large."""
         return min(SAMPLE_ROWS, max(SAMPLE_BYTES // self.row_bytes, 1), self.rows)
 
+    def head(self, rows: int) -> Rows:
+        """Read the first rows, a random sample."""
+        return self.read([0], [min(rows, self.rows)])
+
+    def sample(self) -> Rows:
+        """Read a random sample of `sample_rows` rows."""
+        return self.head(self.sample_rows)
+
+    def blocks(self) -> Iterator[Rows]:
+        """Read all rows, block by block."""
+        for start in range(0, self.rows, self.sample_rows):
+            yield self.read([start], [min(self.sample_rows, self.rows - start)])
+
+    def subset(self, share: float, seed: int) -> StoredRows:
+        """Return a share of the rows, on disk: the first ones, for every seed."""
+        return self.first(max(round(share * self.rows), 1))
+
     def first(self, rows: int) -> StoredRows:
-        """Return the first `rows` rows, a random sample of all."""
+        """Return the first `rows` rows, on disk: a random sample of all."""
         return StoredRows(self.path, min(rows, self.rows), self.places)
 
     def with_targets(self, y: Any) -> StoredRows:
@@ -142,34 +157,6 @@ def _fill(file: IO[bytes], rows: np.ndarray) -> None:
         if not read:
             raise EOFError(f"{file.name}: the file is cut off. Delete it: the same study writes it again")
         left = left[read:]
-
-
-def sample_in_memory(rows: Rows) -> Rows:
-    """Return the rows in memory; of stored ones a random sample of `SAMPLE_ROWS`, or fewer if they are large."""
-    return first_rows(rows, rows.sample_rows) if isinstance(rows, StoredRows) else rows
-
-
-def first_rows(rows: Rows, most: int = FEW) -> Rows:
-    """Return the first rows in memory."""
-    if isinstance(rows, StoredRows):
-        return rows.read([0], [min(most, len(rows))])
-    return rows.map(lambda array: array[:most])
-
-
-def blocks_in_memory(rows: Rows) -> Iterator[Rows]:
-    """Yield all rows; stored ones by blocks as large as `sample_in_memory`."""
-    if not isinstance(rows, StoredRows):
-        yield rows
-        return
-    for start in range(0, len(rows), rows.sample_rows):
-        yield rows.read([start], [min(rows.sample_rows, len(rows) - start)])
-
-
-def take_share(rows: Rows, share: float, seed: int) -> Rows:
-    """Return a share of the rows: a nested subset, or the first of stored rows, the same for every seed."""
-    if not isinstance(rows, StoredRows):
-        return nested_subset(rows, share, seed)
-    return rows.first(max(round(share * len(rows)), 1))
 
 
 def stored_path(digest: Any) -> Path:

@@ -14,7 +14,6 @@ import numpy as np
 from scipy.special import betaincinv, ndtr, ndtri
 
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import sample_in_memory
 from gengap.models.backend import keras
 
 SHARES = 4096
@@ -222,7 +221,7 @@ def adapt_to_rows(model: keras.Model, train: Rows) -> None:
     """Compute what layers of a model take from the training rows: see `QuantileFeatures.adapt`."""
     for layer in model.layers:
         if isinstance(layer, QuantileFeatures):
-            x = sample_in_memory(train).x
+            x = train.sample().x
             layer.adapt(x[:: -(-len(x) // MOST_ROWS)])
 
 

@@ -14,7 +14,6 @@ from gengap.analysis.costly_rows import CostlyRows, ShownInput, find_costly_rows
 from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
 from gengap.data.images import ImageForm
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import blocks_in_memory, sample_in_memory
 from gengap.errors import UsageError
 from gengap.options.study_options import DataSpec
 from gengap.plan import Plan
@@ -55,14 +54,14 @@ def load_for_clones(
     images = _image_form(model) if is_folder else None
     texts = import_model(texts, "texts") if isinstance(texts, str) else texts
     rows = load_given_rows(source, validation, data, images, texts, groups)
-    in_memory = sample_in_memory(rows.train)
+    in_memory = rows.train.sample()
     models = ClonedModels(model, _sample(in_memory), in_memory.weights is not None)
     models.words = rows.words
     parts = {name: part for name in ("train", "validation", "test") if (part := getattr(rows, name)) is not None}
     rows = replace(rows, **{name: with_targets(models.first, name, part) for name, part in parts.items()})
     in_memory = with_targets(models.first, "train", in_memory)
     for name in parts:
-        for block in blocks_in_memory(getattr(rows, name)):
+        for block in getattr(rows, name).blocks():
             check_targets(models.first, name, block, models.row_values.loss)
     if images is not None and models.guessed and not models.row_values.kind:
         raise UsageError(
@@ -102,9 +101,7 @@ def predict_test_rows(dataset: Dataset, models: ClonedModels, best: Path) -> Tes
     predicted, values = model.predict(test.x, batch_size=PREDICT_ROWS, verbose=0), models.row_values
     outputs = keras.ops.convert_to_numpy(values(predicted, test.shaped_like(model.outputs[0].shape).y))
     known = {each.run: float(each.outputs(dataset.validation.x)[:, 0].mean()) for each in models.baselines}
-    found = {
-        each.run: each for each in fit_own_baselines(sample_in_memory(dataset.train), test, values, models.tokens)
-    }
+    found = {each.run: each for each in fit_own_baselines(dataset.train.sample(), test, values, models.tokens)}
     run = min(found, key=lambda run: known[run], default=None)
     theirs = None if run is None else (run, found[run].outputs(test.x))
     return TestPredictions(np.asarray(outputs), theirs)

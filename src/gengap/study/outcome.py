@@ -13,7 +13,6 @@ import numpy as np
 from gengap.analysis.evaluation import evaluate_on_test_rows
 from gengap.analysis.summary import PLAN_FILE, StudySummary, TrialSummary
 from gengap.data.dataset import Dataset
-from gengap.data.stored_rows import sample_in_memory
 from gengap.diagnose.run_curves import MetricCurves
 from gengap.diagnose.trial_verdicts import trial_curves
 from gengap.diagnose.verdict import Verdict
@@ -213,7 +212,7 @@ def _write_figures(study: Study, folder: Path) -> None:
     from gengap.report import conclusion_plots, plots, tensorboard
 
     figures = folder / "figures"
-    rows, dataset = sample_in_memory(study.dataset.train), study.dataset
+    rows, dataset = study.dataset.train.sample(), study.dataset
     x = rows.x * dataset.scale + dataset.mean if dataset.columns else None  # rows of any shape have no columns
     pictures = plots.save_figures(study.groups(), figures, x=x, best=study.best_epochs())
     pictures += conclusion_plots.save_conclusion_plots(study.summary, figures)

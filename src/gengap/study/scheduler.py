@@ -20,7 +20,6 @@ from gengap.analysis.results import CONSTANT, Key, OutOfFoldLosses, TrialResults
 from gengap.analysis.summary import TrialSummary, metrics_at
 from gengap.data.dataset import Dataset
 from gengap.data.rows import Rows
-from gengap.data.stored_rows import sample_in_memory, take_share
 from gengap.data.units import Units
 from gengap.diagnose.trial_verdicts import judge_trial, make_ending_rule
 from gengap.diagnose.verdict import Verdict
@@ -105,7 +104,7 @@ class Scheduler:
             constant = next((each for each in baselines if each.run == CONSTANT), None)
             self._constant = None if constant is None else constant.outputs(self.dataset.validation.x)[:, 0]
         else:
-            train, validation = sample_in_memory(self.dataset.train), self.dataset.validation
+            train, validation = self.dataset.train.sample(), self.dataset.validation
             has_time = self.budget.has_time_for_baseline if self.budget else lambda _: True
             task, grows = self.dataset.task, self.plan.growth is not None
             baselines = list(fit_baselines(train, validation, task, has_time=has_time, thorough=grows))
@@ -361,7 +360,7 @@ class TrialFactory:
         from gengap.models.layers import adapt_to_rows
 
         trial, recipe = self.trial, self.trial.recipe(self.plan)
-        train = take_share(train, trial.share, self.seed)
+        train = train.subset(trial.share, self.seed)
         is_settled = None
         if recipe.stop == "verdict":
             patience, weights = recipe.stopping.patience, validation.weights
