@@ -138,6 +138,15 @@ def test_test_rows_are_used_once(kept: Study, table: pa.Table) -> None:
     assert others is not None and others.note is None
 
 
+def test_a_source_without_an_end_is_refused(tmp_path: Path) -> None:
+    found = gengap.study("collider", PLAN, train=100, validation=40, out=tmp_path / "s")
+    assert found.folder is not None
+    out = tmp_path / "out.parquet"
+    with pytest.raises(UsageError, match=r"^collider has no end\. .*gengap ingest collider --rows 1000 --out rows"):
+        gengap.predict(found.folder / "models" / "best", "collider", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
 def test_a_name_without_a_form_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"p\.txt: expected a name that ends in \.parquet, \.csv, \.arrow"):
         gengap.predict(tmp_path / "none.keras", tmp_path / "none.csv", tmp_path / "p.txt")

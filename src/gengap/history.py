@@ -18,6 +18,7 @@ from gengap.errors import UsageError
 from gengap.files.limits import TooLargeError, check_parquet
 from gengap.files.writing import atomic_write
 from gengap.tasks import LOSSES
+from gengap.text.catalog import catalog, default_language
 from gengap.text.markup import TRAIN, VALIDATION, drawable_values, sparkline, table
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 COLOURS = {"train": TRAIN, "validation": VALIDATION}
 MOST_VALUES = 50_000_000  # in one file of histories: a hundred trials of 10,000 epochs and fifty metrics
 TEXTS = ["run", "split", "metric"]
+COLUMNS = ("notebook-first", "notebook-lowest", "notebook-highest", "notebook-last", "notebook-by-epoch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +142,8 @@ class History:
         return f"<History of {self.run}, seed {self.seed}: {self.epochs} epochs of {self._listed()}>"
 
     def _repr_html_(self) -> str:
-        """Return what Jupyter shows: every series in a line."""
+        """Return what Jupyter shows, in the locale's language: every series in a line."""
+        texts = catalog(default_language())
         rows = [
             (
                 f"{split} {metric}",
@@ -149,8 +152,8 @@ class History:
             )
             for (split, metric), series in self.series.items()
         ]
-        caption = f"{self.run}, seed {self.seed}: {self.epochs:,} epochs"
-        return table(("", "first", "lowest", "highest", "last", "by epoch"), rows, caption)
+        caption = texts.text("notebook-history", run=self.run, seed=self.seed, epochs=self.epochs)
+        return table(("", *map(texts.text, COLUMNS)), rows, caption)
 
     @property
     def main_metric(self) -> str:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gengap.data.dataset import load
+from gengap.data.dataset import load, load_whole
 from gengap.data.encoding import collect_columns
-from gengap.data.sources.source import feature_batches
+from gengap.data.sources.source import feature_batches, ingest
 from gengap.errors import DataError, TooFewRowsError, UsageError
 from gengap.options.spec import TaskName
 
@@ -96,6 +96,19 @@ def test_labels_that_cannot_be_studied(labels: np.ndarray, said: str) -> None:
 def test_labels_that_make_no_such_task(labels: np.ndarray, task: TaskName, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         load((table(len(labels))[0], labels), task=task)
+
+
+def test_a_short_table_in_the_layout_of_higgs_is_split_like_any_table(tmp_path: Path) -> None:
+    path = tmp_path / "short.parquet"
+    ingest("collider", path, rows=300)
+    found = load(path)
+    assert (len(found.train), len(found.validation)) == (240, 60)
+    assert len(load(path, test=30).train) + len(load(path, test=30).validation) == 270
+    assert len(load_whole(path).y) == 300
+    with pytest.raises(TooFewRowsError, match=r"holds 300 rows, too few for 400 training .* fewer with --train\.$"):
+        load(path, train=400)
+    with pytest.raises(TooFewRowsError, match=r"it has only 300 rows, expected 301\. Ask for fewer"):
+        load(path, rows=301)
 
 
 def test_too_few_rows_say_how_many_there_are() -> None:

@@ -20,6 +20,7 @@ from gengap.history import History, Series
 from gengap.options.spec import VerdictName
 from gengap.plan import Plan, Recipe, Trial
 from gengap.report.study_report import MOST_TRIALS, study_html
+from gengap.text.catalog import catalog, languages
 from gengap.text.markup import COLOURS, TRAIN, VALIDATION, badge, bullets, element, sparkline, table
 
 HOSTILE = """<script>alert(1)</script>&amp;"'--><img src=x onerror=alert(1)>$x$ 한"""
@@ -131,6 +132,20 @@ def test_a_verdict_shows_its_reasons_codes_and_advice() -> None:
 def test_every_verdict_has_a_colour() -> None:
     for name in get_args(VerdictName):
         assert COLOURS[name] in badge(name, name)
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_notebook_shows_the_locales_language(language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    texts = catalog(language)
+    found = gengap.diagnose({"loss": (0.9 * 0.95**EPOCHS).tolist(), "val_loss": (0.5 + 0.01 * EPOCHS).tolist()})
+    shown = text_of(found._repr_html_())
+    for message in (*(each.message for each in found.findings), *found.advice):
+        assert texts.render(message) in shown
+    study = text_of(study_html(summary(trial(verdict=found)), [history()]))
+    for id in ("page-parameters", "page-curves", f"verdict-{found.verdict}"):
+        assert texts.text(id) in study
+    assert texts.text("notebook-lowest") in text_of(history()._repr_html_())
 
 
 def test_a_sparkline_reaches_from_edge_to_edge() -> None:

@@ -38,7 +38,7 @@ from gengap.data.table_summary import (
     warn_of_similar_classes,
 )
 from gengap.data.units import Units
-from gengap.errors import UsageError
+from gengap.errors import TooFewRowsError, UsageError
 from gengap.files.limits import TooLargeError
 from gengap.options.spec import Preparation
 from gengap.options.study_options import DataOptions, DataSpec
@@ -204,8 +204,7 @@ def load(
     ((300, 28), 100)
     """
     spec = DataSpec.of(spec, **options)
-    opened = _open_with_counts(source, spec, seed, progress)
-    opened, read = read_rows(opened)
+    opened, read = _open_and_read(source, spec, seed, progress)
     if read.raw is None and (spec.weight is not None or spec.class_weight is not None):
         raise UsageError(
             f"{opened.origin}: the table is larger than the memory it may use, and rows on disk can't have weights "
@@ -248,7 +247,7 @@ def load_whole(source: Any, spec: DataSpec | None = None, *, seed: int = 0) -> W
     """
     import pandas as pd
 
-    opened, read = read_rows(_open_with_counts(source, DataSpec.of(spec), seed, None))
+    opened, read = _open_and_read(source, DataSpec.of(spec), seed, None)
     raw = read.raw
     if raw is None:
         raise TooLargeError(f"{opened.origin}: the rows don't fit into the memory that they may take. Use --rows")
@@ -258,6 +257,17 @@ def load_whole(source: Any, spec: DataSpec | None = None, *, seed: int = 0) -> W
     encoding = find_encoding(raw, opened.columns, opened.spec, opened.origin, formats).encoding
     x = pd.DataFrame(encoding.encode(raw), columns=list(encoding.features), copy=False)
     return WholeTable(opened.origin, x, task.strata(read.y), task, read.extra)
+
+
+def _open_and_read(source: Any, spec: DataSpec, seed: int, progress: Progress | None) -> tuple[Source, TableRows]:
+    """Open and read the source. A HIGGS table with too few rows for the tutorial is like any table."""
+    opened = _open_with_counts(source, spec, seed, progress)
+    try:
+        return read_rows(opened)
+    except TooFewRowsError:
+        if not opened.higgs_layout:
+            raise
+    return read_rows(open_source(source, spec, seed=seed, progress=progress))  # split by shares, or its own error
 
 
 def _open_with_counts(source: Any, spec: DataSpec, seed: int, progress: Progress | None) -> Source:

@@ -81,9 +81,10 @@ def split_rows(
     if spec.group is not None or spec.time is not None:
         return _split_by_column(source, extra, labels, sizes, seed)
     if source.higgs_layout:
+        train = sizes.train_rows(rows, source.origin)
         order, first, end = np.arange(rows), sizes.validation, rows - sizes.test
         message = Message("table-split-order", {"test": sizes.test > 0})
-        return Split([order[first:end], order[:first], order[end:]], message, {})
+        return Split([order[first : first + train], order[:first], order[end:]], message, {})
     parts = split_at_random(labels if classes else None, rows, sizes, seed, source.origin, classes)
     code = "table-split-stratified" if classes else "table-split-random"
     return Split(parts, Message(code, {"seed": seed}), {})

@@ -13,7 +13,7 @@ import msgspec
 
 from gengap.errors import UsageError, shown
 from gengap.options.spec import VerdictName
-from gengap.text.catalog import ENGLISH, Message, catalog
+from gengap.text.catalog import ENGLISH, Message, catalog, default_language
 from gengap.text.markup import Html, badge, bullets, element
 
 Severity = Literal["info", "warning", "problem"]
@@ -171,7 +171,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.run}: {self.verdict}{probability}"
 
     def _repr_html_(self) -> str:
-        """Return what Jupyter shows: the verdict, its findings with their codes, and the advice."""
-        findings = (element("span", str(finding), " ", element("code", finding.code)) for finding in self.findings)
-        title = element("p", element("b", self.run), " ", self.badge(), f" by {self.metric}")
-        return element("div", title, bullets(findings), bullets(map(str, self.advice), "›"))
+        """Return what Jupyter shows, in the locale's language: the verdict, its findings with codes, the advice."""
+        texts = catalog(default_language())
+        findings = (
+            element("span", texts.render(each.message), " ", element("code", each.code)) for each in self.findings
+        )
+        title = element("p", element("b", self.run), " ", self.badge(texts.code), f" · {self.metric}")
+        return element("div", title, bullets(findings), bullets(map(texts.render, self.advice), "›"))

@@ -21,7 +21,7 @@ from gengap.report.conclusions import (
     recommendation_messages,
 )
 from gengap.report.verdict_table import MIN_NAME, shorten_runs, verdict_text
-from gengap.text.catalog import ENGLISH, Message, catalog
+from gengap.text.catalog import ENGLISH, Catalog, Message, catalog, default_language
 from gengap.text.markup import TRAIN, VALIDATION, Html, bullets, element, sparkline, table
 from gengap.text.numbers import MISSING, fixed, minutes, percent, units
 
@@ -29,18 +29,16 @@ WIDE = 100  # characters of a console with room for wide columns
 TABLE_DIGITS = 3  # decimals of losses in the table
 INDENT = (0, 0, 0, 2)  # spaces above, right, below and left of the texts under a heading
 MOST_TRIALS = 40  # trials shown in a notebook
-COLUMNS = (
-    "run",
-    "parameters",
-    "epochs",
-    "best",
-    "train loss",
-    "val loss",
-    "gap",
-    "val %",
-    "time",
-    "verdict",
-    "curves",
+COLUMNS = (  # of a notebook's table: their texts
+    *(
+        "page-run",
+        "page-parameters",
+        "page-epochs",
+        "page-best-epoch",
+        "page-training-loss",
+        "page-validation-loss",
+    ),
+    *("page-gap", "notebook-score", "page-time", "page-verdict", "page-curves"),
 )
 Row = tuple[str | Text, ...]
 
@@ -183,22 +181,29 @@ def _verdict(trial: TrialSummary, wide: bool) -> Text:
 
 
 def study_html(summary: StudySummary, histories: Sequence[History]) -> Html:
-    """Return the table and conclusions of a study; `histories` are those of its trials, in their order."""
+    """Return the table and conclusions of a study in the locale's language.
+
+    `histories` are those of its trials, in their order.
+    """
+    texts = catalog(default_language())
     pairs = list(zip(summary.trials, histories, strict=True))
     seeds = len({trial.seed for trial in summary.trials}) > 1
-    rows = (tuple(_cells(trial, history, seeds)) for trial, history in pairs[:MOST_TRIALS])
-    rest = f", the first {MOST_TRIALS} of {len(pairs)} trials" if len(pairs) > MOST_TRIALS else ""
-    train, validation = (summary.rows.get(split, 0) for split in ("train", "validation"))
-    counts = f"{train:,} training and {validation:,} validation rows"
-    caption = f"{summary.source}, plan {summary.plan}: {counts}, {minutes(summary.seconds)}{rest}"
+    rows = (tuple(_cells(trial, history, seeds, texts)) for trial, history in pairs[:MOST_TRIALS])
+    counts = {split: summary.rows.get(split, 0) for split in ("train", "validation")}
+    facts = {"source": summary.source, "plan": summary.plan, "time": minutes(summary.seconds)}
+    caption = texts.text("notebook-study", **facts, **counts)
+    if len(pairs) > MOST_TRIALS:
+        caption += texts.text("notebook-first-trials", shown=MOST_TRIALS, all=len(pairs))
+    score = texts.text("page-score-r2" if summary.task == "regression" else "page-score-accuracy")
+    columns = [texts.text(id, **{"score": score} if id == "notebook-score" else {}) for id in COLUMNS]
     messages = [Message("conclusion-interrupted")] * summary.interrupted
     messages += [*(summary.budget.findings if summary.budget else ()), *conclusion_messages(summary)]
-    return element("div", table(COLUMNS, rows, caption), bullets(map(catalog(ENGLISH).render, messages)))
+    return element("div", table(columns, rows, caption), bullets(map(texts.render, messages)))
 
 
-def _cells(trial: TrialSummary, history: History, seeds: bool) -> Iterator[object]:
+def _cells(trial: TrialSummary, history: History, seeds: bool, texts: Catalog) -> Iterator[object]:
     score = trial.score("validation")
-    yield f"{trial.run} seed {trial.seed}" if seeds else trial.run
+    yield f"{trial.run} {texts.text('page-seed')} {trial.seed}" if seeds else trial.run
     yield f"{trial.parameters:,}"
     yield f"{trial.epochs:,}"
     yield "" if trial.best_epoch is None else f"{trial.best_epoch:,}"
@@ -207,8 +212,8 @@ def _cells(trial: TrialSummary, history: History, seeds: bool) -> Iterator[objec
     yield "" if trial.gap is None else f"{trial.gap:+.3f}"
     yield fixed(None if score is None else 100 * score, 1)
     yield minutes(trial.seconds)
-    yield "" if trial.verdict is None else trial.verdict.badge()
+    yield "" if trial.verdict is None else trial.verdict.badge(texts.code)
     metric = history.main_metric
     shown = {TRAIN: history.training(metric), VALIDATION: history.series.get(("validation", metric))}
     lines = {colour: series.values for colour, series in shown.items() if series is not None}
-    yield sparkline(lines, f"training and validation loss of {history.run}")
+    yield sparkline(lines, f"{texts.text('page-sparkline')}: {history.run}")

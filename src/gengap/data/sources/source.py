@@ -24,6 +24,7 @@ from gengap.files.outputs import check_output, note_output
 from gengap.options.spec import OnBadRow
 from gengap.options.study_options import DataOptions, DataSpec
 
+COLLIDER = "collider"  # a source with a name, and without an end
 EXPECTED = "collider, higgs, a path, an http(s) address, a DataFrame or Arrow table, or arrays (X, y)"
 WHOLE = r"^(-?[1-9][0-9]{0,17}|0|)$"  # of 18 digits at most, which 64 bits hold
 CORRECT = "Correct the column, or say otherwise with --column"
@@ -200,8 +201,8 @@ def ingest(
         raise UsageError(f"{path}: expected a name that ends in .parquet, such as {path.with_suffix('.parquet')}")
     check_output(path, "ingest", [source], overwrite=overwrite)
     _, origin, reader = _find(source, spec.rows, seed, progress)
-    if rows is None and origin == "collider":
-        raise UsageError("collider has no end: say how many rows, as --rows 100000 (rows=100_000).")
+    if rows is None and isinstance(source, str) and source == COLLIDER:
+        raise UsageError(f"{COLLIDER} has no end: say how many rows, as --rows 100000 (rows=100_000).")
     if target is not None:
         _choose_target(target, reader, origin)
     reader.refuse(reader.columns, "Leave the column out.")
@@ -224,6 +225,9 @@ def feature_batches(
     Returns:
         The schema of the columns `ids`, and batches of the wanted columns with the same rows of `ids`.
     """
+    if isinstance(source, str) and source == COLLIDER:
+        hint = f"Write as many rows as you need first: gengap ingest {COLLIDER} --rows 1000 --out rows.parquet"
+        raise UsageError(f"{COLLIDER} has no end. {hint}")
     _, origin, reader = _find(source, None, 0, progress)
     for name in ids:
         check_column(name, reader.columns, origin)
@@ -306,7 +310,7 @@ def _find(source: Any, rows: int | None, seed: int, progress: Progress | None) -
     if not isinstance(source, (str, os.PathLike)):
         raise UsageError(f"source is a {type(source).__name__}, expected {EXPECTED}.")
     origin = os.fspath(source)
-    if source == "collider":
+    if source == COLLIDER:
         return origin, origin, _collider(rows, seed)
     if source == "higgs":
         return origin, origin, remote.open_higgs(rows, progress)

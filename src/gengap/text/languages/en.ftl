@@ -274,6 +274,21 @@ live-stopped = { $planned ->
    *[other] the study stopped early: { $finished } of { $planned } trials finished
 }
 
+## Tables in notebooks
+
+notebook-study = { $source }, plan { $plan }: { $train } training and { $validation } validation rows, { $time }
+notebook-first-trials = , the first { $shown } of { $all } trials
+notebook-score = { $score }, %
+notebook-history = { $run }, seed { $seed }: { $epochs } { $epochs ->
+    [one] epoch
+   *[other] epochs
+}
+notebook-first = first
+notebook-lowest = lowest
+notebook-highest = highest
+notebook-last = last
+notebook-by-epoch = by epoch
+
 ## Findings: the reasons for a verdict
 
 axis-epoch = { $axis ->

@@ -236,6 +236,18 @@ live-stopped = { $planned ->
    *[other] 스터디가 도중에 끝났습니다. 실험 { $planned }개 중 { $finished }개 완료
 }
 
+## Tables in notebooks
+
+notebook-study = { $source }, 계획 { $plan }: 훈련 행 { $train }개와 검증 행 { $validation }개, { $time }
+notebook-first-trials = , 실험 { $all }개 가운데 처음 { $shown }개
+notebook-score = { $score }, %
+notebook-history = { $run }, 시드 { $seed }: { $epochs }에포크
+notebook-first = 처음
+notebook-lowest = 최저
+notebook-highest = 최고
+notebook-last = 마지막
+notebook-by-epoch = 에포크별
+
 ## Findings: the reasons for a verdict
 
 axis-epoch = { $axis ->
