@@ -15,7 +15,7 @@ from gengap.models.backend import keras
 from gengap.train.jax import compilation
 from gengap.train.jax.convolution import convolution, grouped_convolution, transposed_convolution
 from gengap.train.jax.spatial_layers import fast_spatial_layers
-from gengap.train.jax.windows import depthwise_convolution, max_pool
+from gengap.train.jax.windows import WindowSettings, depthwise_convolution, max_pool
 
 # sizes, window, strides, dilation. Keras takes strides or dilation above 1, not both.
 WINDOWS = [
@@ -50,20 +50,20 @@ def drawn(*shape: int, seed: int = 0) -> jax.Array:
 def test_values_and_gradients_are_those_of_keras(
     sizes: tuple[int, ...], window: tuple[int, ...], strides: Any, dilation: Any, padding: Any
 ) -> None:
-    settings = (strides, padding, dilation)
+    settings = WindowSettings(strides, padding, dilation)
     own = {"strides": strides, "padding": padding, "data_format": "channels_last", "dilation_rate": dilation}
     x = drawn(3, *sizes, 2)
     check_gradients(
-        lambda a, b: convolution(a, b, *settings), lambda a, b: keras.ops.conv(a, b, **own), x, drawn(*window, 2, 4)
+        lambda a, b: convolution(a, b, settings), lambda a, b: keras.ops.conv(a, b, **own), x, drawn(*window, 2, 4)
     )
     check_gradients(
-        lambda a, b: grouped_convolution(a, b, *settings, 2),
+        lambda a, b: grouped_convolution(a, b, settings, 2),
         lambda a, b: keras.ops.conv(a, b, **own),
         x,
         drawn(*window, 1, 4),
     )
     check_gradients(
-        lambda a, b: transposed_convolution(a, b, *settings),
+        lambda a, b: transposed_convolution(a, b, settings),
         lambda a, b: keras.ops.conv_transpose(a, b, **own),
         x,
         drawn(*window, 3, 2),
@@ -77,7 +77,7 @@ def test_depthwise_values_and_gradients_are_those_of_keras(
 ) -> None:
     own = {"strides": strides, "padding": padding, "data_format": "channels_last", "dilation_rate": dilation}
     check_gradients(
-        lambda a, b: depthwise_convolution(a, b, strides, padding, dilation),
+        lambda a, b: depthwise_convolution(a, b, WindowSettings(strides, padding, dilation)),
         lambda a, b: keras.ops.depthwise_conv(a, b, **own),
         drawn(3, *sizes, 2),
         drawn(*window, 2, 3),
@@ -140,7 +140,7 @@ def test_depthwise_convolutions_of_half_precision_are_rounded_once(places: int) 
     x, kernel, g = drawn(8, 12, 12, 4), drawn(places, places, 4, 1, seed=1), drawn(8, 12, 12, 4, seed=2)
     errors = []
     for function in (
-        lambda a, b: depthwise_convolution(a, b, (1, 1), "same", (1, 1)),
+        lambda a, b: depthwise_convolution(a, b, WindowSettings((1, 1), "same", (1, 1))),
         lambda a, b: keras.ops.depthwise_conv(a, b, 1, "same", "channels_last"),
     ):
         exact = jax.vjp(function, x, kernel)

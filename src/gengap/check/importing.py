@@ -1,19 +1,16 @@
-"""Import the estimator that a command line names, and parse its parameters. Nothing is unpickled."""
+"""Import the estimator that a command line names, and parse its parameters."""
 
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
-import sys
 from collections.abc import Sequence
-from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 from gengap.errors import UsageError, did_you_mean, reason
+from gengap.options.named_objects import import_named
 
-EXAMPLE = "as in sklearn.ensemble:RandomForestClassifier, or my_models:build for build in my_models.py"
+EXAMPLE = "module:name, as in sklearn.ensemble:RandomForestClassifier, or my_models:build for build in my_models.py"
 
 
 def import_estimator(name: str, settings: Sequence[str]) -> Any:
@@ -26,7 +23,7 @@ def import_estimator(name: str, settings: Sequence[str]) -> Any:
     Raises:
         UsageError: If there is no such estimator or parameter.
     """
-    named = found = _imported(name)
+    named = found = import_named(name, "estimator", EXAMPLE)
     if inspect.isclass(named) or (callable(named) and not hasattr(named, "get_params")):
         try:
             found: Any = named()
@@ -41,29 +38,6 @@ def import_estimator(name: str, settings: Sequence[str]) -> Any:
             hint = did_you_mean(parameter, known)
             raise UsageError(f"--set {parameter}: {type(found).__name__} has no such parameter.{hint}")
     return found.set_params(**values) if values else found
-
-
-def _imported(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    if not (module and all(map(str.isidentifier, (*module.split("."), *attribute.split("."))))):
-        raise UsageError(f"estimator {name!r}: expected module:name, {EXAMPLE}")
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)  # a command's own path doesn't contain the current folder
-    try:
-        imported = importlib.import_module(module)
-    except (Exception, SystemExit) as fault:
-        if isinstance(fault, ModuleNotFoundError) and f"{module}.".startswith(f"{fault.name}."):
-            raise UsageError(
-                f"estimator {name}: there is no module {fault.name!r}, neither in {folder} nor in Python's path"
-            ) from None
-        raise UsageError(f"estimator {name}: importing {module} raised {reason(fault)!r}") from fault
-    finally:
-        sys.path.remove(folder)
-    try:
-        return attrgetter(attribute)(imported)
-    except AttributeError:
-        hint = did_you_mean(attribute, [each for each in vars(imported) if each[0] != "_"])
-        raise UsageError(f"estimator {name}: {module} has no {attribute!r}.{hint}") from None
 
 
 def _setting(text: str) -> tuple[str, Any]:

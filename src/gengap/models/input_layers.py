@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from gengap.models.backend import keras
-from gengap.models.layers import MixupLayer, registered
+from gengap.models.layers import MixupLayer, PlainLayer, registered
 
 
-class InputChange(keras.layers.Layer):
+class InputChange(PlainLayer):
     """A layer that changes its input in training only."""
+
+    saved = ("rate", "seed")
 
     def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -28,13 +30,9 @@ class InputChange(keras.layers.Layer):
         """Return the changed inputs."""
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the inputs."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what Keras saves of the layer."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+    def plain(self, inputs: Any) -> Any:
+        """Return the inputs."""
+        return inputs
 
 
 @registered

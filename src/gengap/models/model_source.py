@@ -9,7 +9,8 @@ from typing import Any
 
 from gengap.errors import UsageError
 from gengap.models import backend
-from gengap.models.user_model import ModelFunction, import_model, seeded
+from gengap.models.user_model import ModelFunction, seeded
+from gengap.options.named_objects import import_named
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ def find_model(model: Any) -> ModelFunction | ModelSource:
     Raises:
         UsageError: It is neither.
     """
-    found = import_model(model) if isinstance(model, str) else model
+    found = import_named(model, "model") if isinstance(model, str) else model
     name = model if isinstance(model, str) else ModelFunction.name_of(found)
     if isinstance(found, type) and (found.__module__.startswith("keras.") or not _takes(found, (), 1, 1)):
         raise UsageError(f"model {name}: it is a class; give an instance, or a function that returns a keras.Model")

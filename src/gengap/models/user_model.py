@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib
 import inspect
 import json
 import random
 import re
 import sys
-import sysconfig
 import tempfile
 import textwrap
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +24,7 @@ from gengap.errors import UsageError, reason
 from gengap.models import backend
 from gengap.models.keras_internals import all_layers
 from gengap.models.saved_model import export_model
+from gengap.options.named_objects import error_text, import_named
 from gengap.tasks import AnyTask
 
 if TYPE_CHECKING:
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
     Rate = keras.optimizers.schedules.LearningRateSchedule | float
 
 EXPECTED = "expected build(size, features, outputs), which returns a keras.Model"
-NOT_THEIRS = ("<frozen", str(Path(__file__).parents[1]), *sysconfig.get_paths().values())
 LIBRARIES = ("keras", "builtins", "gengap")  # packages whose classes do what their configurations say
 CHECK_ROWS = 8
 LONGEST_REASON = 200  # characters of Keras' own message, which may be pages
@@ -58,7 +54,7 @@ class ModelFunction:
     @classmethod
     def of(cls, model: str | Callable[..., Any]) -> ModelFunction:
         """Return the function, or import it from "module:function". Raises UsageError if there is none."""
-        function = import_model(model) if isinstance(model, str) else model
+        function = import_named(model, "model") if isinstance(model, str) else model
         name = model if isinstance(model, str) else cls.name_of(function)
         if not callable(function) or (hasattr(function, "count_params") and not isinstance(function, type)):
             raise UsageError(f"model {name}: it is {_kind_text(function)}; {EXPECTED}, for each size anew")
@@ -98,46 +94,10 @@ class ModelFunction:
                     model(np.zeros((1, features), np.float32))
         except Exception as fault:
             arguments = f"size={size}, features={features}, outputs={outputs}"
-            raise UsageError(f"model {self.name}: for {arguments} it raised {_error_text(fault)}") from fault
+            raise UsageError(f"model {self.name}: for {arguments} it raised {error_text(fault)}") from fault
         if not isinstance(model, keras.Model):
             raise UsageError(f"model {self.name}: it returned {_kind_text(model)}; {EXPECTED}")
         return model
-
-
-def import_model(name: str, option: str = "model") -> Any:
-    """Import "module:name", the value of an option. Raises UsageError."""
-    module, _, function = name.partition(":")
-    if not (module and all(map(str.isidentifier, (*module.split("."), *function.split("."))))):
-        raise UsageError(
-            f"{option} {name!r}: expected module:function, as my_models:build for build in my_models.py"
-        )
-    try:
-        with _current_folder_first():
-            imported = importlib.import_module(module)
-    except (Exception, SystemExit) as fault:
-        if isinstance(fault, ModuleNotFoundError) and f"{module}.".startswith(f"{fault.name}."):
-            places = f"neither in {Path.cwd()} nor in Python's path"
-            raise UsageError(f"{option} {name}: there is no module {fault.name!r}, {places}") from None
-        raise UsageError(f"{option} {name}: importing {module} raised {_error_text(fault)}") from fault
-    try:
-        return attrgetter(function)(imported)
-    except AttributeError:
-        names = [name for name, value in vars(imported).items() if inspect.isfunction(value) and name[0] != "_"]
-        has = f"it has {', '.join(names)}" if names else "it has no functions"
-        raise UsageError(f"{option} {name}: {module} has no {function!r}; {has}") from None
-
-
-@contextmanager
-def _current_folder_first() -> Iterator[None]:
-    """Import modules from the current folder too: a command's own path doesn't contain it."""
-    folder = str(Path.cwd())
-    importlib.invalidate_caches()
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        with suppress(ValueError):
-            sys.path.remove(folder)
 
 
 @contextmanager
@@ -150,16 +110,6 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(before)
         np.random.set_state(arrays)
-
-
-def _error_text(fault: BaseException) -> str:
-    """Describe an error and the line of the user's code that raised it."""
-    text = f"{type(fault).__name__}: {reason(fault)}"
-    frames = traceback.extract_tb(fault.__traceback__)
-    user_frames = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
-    if isinstance(fault, SyntaxError) or not user_frames:  # a SyntaxError names its line itself
-        return text
-    return f"{text} ({user_frames[-1].filename}, line {user_frames[-1].lineno})"
 
 
 def _kind_text(value: object) -> str:

@@ -15,6 +15,7 @@ from gengap.data.arrays import GivenRows, dataset_of, load_given_rows
 from gengap.data.images import ImageForm
 from gengap.data.rows import Rows
 from gengap.errors import UsageError
+from gengap.options.named_objects import import_named
 from gengap.options.study_options import DataSpec
 from gengap.plan import Plan
 from gengap.study.outcome import TestPredictions
@@ -46,13 +47,12 @@ def load_for_clones(
     """
     from gengap.models.cloned_models import ClonedModels
     from gengap.models.total_loss import with_targets
-    from gengap.models.user_model import import_model
     from gengap.train.own_baselines import fit_own_baselines
     from gengap.train.targets import check_targets
 
     is_folder = isinstance(source, (str, os.PathLike)) and Path(source).is_dir()
     images = _image_form(model) if is_folder else None
-    texts = import_model(texts, "texts") if isinstance(texts, str) else texts
+    texts = import_named(texts, "texts") if isinstance(texts, str) else texts
     rows = load_given_rows(source, validation, data, images, texts, groups)
     in_memory = rows.train.sample()
     models = ClonedModels(model, _sample(in_memory), in_memory.weights is not None)

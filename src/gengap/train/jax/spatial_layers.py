@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from gengap.models.backend import keras
 from gengap.models.keras_internals import all_layers, calls_replaced
 from gengap.train.jax.convolution import convolution, grouped_convolution, transposed_convolution
-from gengap.train.jax.windows import depthwise_convolution, max_pool
+from gengap.train.jax.windows import WindowSettings, depthwise_convolution, max_pool
 
 L = keras.layers
 CONVOLUTIONS = (L.Conv1D, L.Conv2D, L.Conv3D)
@@ -83,7 +83,7 @@ def _convolution_call(layer: Any, convolve: Callable[..., Any]) -> Callable[[Any
             before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
             inputs, padding = keras.ops.pad(inputs, [[0, 0], [before, 0], [0, 0]]), "valid"
         kernel = _value(layer.depthwise_kernel if separable else layer.kernel)
-        outputs = convolve(inputs, kernel, layer.strides, padding, layer.dilation_rate)
+        outputs = convolve(inputs, kernel, WindowSettings(layer.strides, padding, layer.dilation_rate))
         if separable:
             mixing = _value(layer.pointwise_kernel)
             outputs = outputs @ mixing.reshape(mixing.shape[-2:])

@@ -32,82 +32,77 @@ class WindowAxis(NamedTuple):
     span: int
 
 
-def window_axes(
-    sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: str, dilation: Sequence[int]
-) -> list[WindowAxis]:
-    """Return the axes of space of these sizes, over which a window moves.
+class WindowSettings(NamedTuple):
+    """How a window moves over the axes of space.
 
-    Args:
-        sizes: The size of the input along each axis.
-        window: How many values the window has along each axis.
-        strides: The step of the window.
+    Attributes:
+        strides: The step of the window along each axis.
         padding: "same" or "valid".
-        dilation: The distance of the window's values.
+        dilation: The distance of the window's values along each axis.
     """
-    reach = [(values - 1) * step + 1 for values, step in zip(window, dilation, strict=True)]
-    pads = lax.padtype_to_pads(sizes, reach, strides, padding.upper())
-    parts = zip(sizes, pads, reach, strides, strict=True)
-    return [
-        WindowAxis(size, before, after, width, (size + before + after - width) // stride * stride + 1)
-        for size, (before, after), width, stride in parts
-    ]
+
+    strides: tuple[int, ...]
+    padding: str
+    dilation: tuple[int, ...]
+
+    def axes(self, sizes: Sequence[int], window: Sequence[int]) -> list[WindowAxis]:
+        """Return the axes of space of these sizes, over which a window of so many values moves."""
+        reach = [(values - 1) * step + 1 for values, step in zip(window, self.dilation, strict=True)]
+        pads = lax.padtype_to_pads(sizes, reach, self.strides, self.padding.upper())
+        parts = zip(sizes, pads, reach, self.strides, strict=True)
+        return [
+            WindowAxis(size, before, after, width, (size + before + after - width) // stride * stride + 1)
+            for size, (before, after), width, stride in parts
+        ]
 
 
 def keeping_operands(convolve: Callable[..., Any]) -> Callable[..., tuple[Any, tuple[Any, Any]]]:
     """Return the function as `defvjp` takes it: its gradients need its first two arguments."""
-    return lambda x, kernel, *settings: (convolve(x, kernel, *settings), (x, kernel))
+    return lambda x, kernel, settings: (convolve(x, kernel, settings), (x, kernel))
 
 
-def depthwise_convolution(
-    x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: str, dilation: tuple[int, ...]
-) -> jax.Array:
+def depthwise_convolution(x: jax.Array, kernel: jax.Array, settings: WindowSettings) -> jax.Array:
     """Return the convolution of each channel with kernels of its own, as Keras defines it.
 
     Args:
         x: The rows (n, *space, a).
         kernel: The kernels (*window, a, m): m for each channel.
-        strides: The step of the window along each axis of space.
-        padding: "same" or "valid".
-        dilation: The distance of the kernel's values along each axis of space.
+        settings: How the window moves.
 
     Returns:
         The outputs (n, *places, a * m).
     """
     exact = jnp.promote_types(x.dtype, jnp.float32)  # half precision would be rounded at each place of the window
-    outputs: Any = _depthwise(x.astype(exact), kernel.astype(exact), strides, padding, dilation)
+    outputs: Any = _depthwise(x.astype(exact), kernel.astype(exact), settings)
     return outputs.astype(x.dtype)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _depthwise(
-    x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: str, dilation: tuple[int, ...]
-) -> jax.Array:
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _depthwise(x: jax.Array, kernel: jax.Array, settings: WindowSettings) -> jax.Array:
     window = kernel.shape[:-2]
-    parts = zip(np.ndindex(window), _at_each_place(x, window, strides, padding, dilation), strict=True)
+    parts = zip(np.ndindex(window), _at_each_place(x, window, settings), strict=True)
     outputs = jnp.asarray(sum(part[..., None] * kernel[place] for place, part in parts))
     return outputs.reshape(*outputs.shape[:-2], -1)
 
 
 def _gradients(
-    strides: tuple[int, ...],
-    padding: str,
-    dilation: tuple[int, ...],
-    operands: tuple[jax.Array, jax.Array],
-    g: jax.Array,
+    settings: WindowSettings, operands: tuple[jax.Array, jax.Array], g: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = operands
     window, space = kernel.shape[:-2], tuple(range(kernel.ndim - 2))
-    axes = window_axes(x.shape[1:-1], window, strides, padding, dilation)
+    axes = settings.axes(x.shape[1:-1], window)
     # For the rows: the window is the kernel, turned around, and moves over gradients that are strides apart.
-    pads = [(a.reach - 1 - a.before, a.size - a.span + a.before, s - 1) for a, s in zip(axes, strides, strict=True)]
+    between = [stride - 1 for stride in settings.strides]
+    pads = [(a.reach - 1 - a.before, a.size - a.span + a.before, b) for a, b in zip(axes, between, strict=True)]
     turned, sizes = jnp.flip(kernel, space), [axis.size for axis in axes]
-    parts = zip(np.ndindex(window), _moved(_padded(g, pads, 0), window, dilation, sizes), strict=True)
+    moved = _moved(_padded(g, pads, 0), window, settings.dilation, sizes)
+    parts = zip(np.ndindex(window), moved, strict=True)
     g = g.reshape(*g.shape[:-1], *kernel.shape[-2:])
     rows = sum((part.reshape(*x.shape, -1) * turned[place]).sum(-1) for place, part in parts)
     # For the kernel: sums over rows, then over places. In one go XLA takes seven times as long.
     sums = [
         lax.optimization_barrier((part[..., None] * g).sum(0)).sum(space)
-        for part in _at_each_place(x, window, strides, padding, dilation)
+        for part in _at_each_place(x, window, settings)
     ]
     return jnp.asarray(rows), jnp.stack(sums).reshape(kernel.shape)
 
@@ -115,12 +110,13 @@ def _gradients(
 _depthwise.defvjp(keeping_operands(_depthwise), _gradients)
 
 
-def max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], padding: str) -> jax.Array:
+def max_pool(x: jax.Array, window: Sequence[int], strides: tuple[int, ...], padding: str) -> jax.Array:
     """Return the largest value in each window (n, *places, a) of the rows `x` (n, *space, a).
 
     Of equal values the first has the gradient, as in Keras on JAX.
     """
-    return reduce(_larger, _at_each_place(x, window, strides, padding, (1,) * len(window), fill=-jnp.inf))
+    settings = WindowSettings(strides, padding, (1,) * len(window))
+    return reduce(_larger, _at_each_place(x, window, settings, fill=-jnp.inf))
 
 
 def _larger(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -128,17 +124,12 @@ def _larger(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _at_each_place(
-    x: jax.Array,
-    window: Sequence[int],
-    strides: Sequence[int],
-    padding: str,
-    dilation: Sequence[int],
-    fill: float = 0,
+    x: jax.Array, window: Sequence[int], settings: WindowSettings, fill: float = 0
 ) -> Iterator[jax.Array]:
     """Yield, for each place in the window, the values (n, *places, a) that windows have there."""
-    axes = window_axes(x.shape[1:-1], window, strides, padding, dilation)
+    axes = settings.axes(x.shape[1:-1], window)
     padded = _padded(x, [(axis.before, axis.after, 0) for axis in axes], fill)
-    return _moved(padded, window, dilation, [axis.span for axis in axes], strides)
+    return _moved(padded, window, settings.dilation, [axis.span for axis in axes], settings.strides)
 
 
 def _padded(x: jax.Array, pads: Sequence[tuple[int, int, int]], fill: float) -> jax.Array:
