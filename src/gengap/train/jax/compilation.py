@@ -56,7 +56,7 @@ def chunk_program(
 
     def compile_chunk() -> tuple[Any, list[tuple[str, str]]]:
         program = ChunkProgram(model, config.batch, capacity, monitor, config.row_values, config.averaged)
-        chunk = jax.vmap(program.chunk, in_axes=(0, 0, 0, None, None, 0, 0, 0)) if seeds else program.chunk
+        chunk = jax.vmap(program.chunk, in_axes=(0, None, None, 0, 0, 0)) if seeds else program.chunk
         return compiled(program, chunk, arguments, config), program.columns
 
     settings = f"chunk {config.batch} {capacity} {monitor} {numerics(config)} {seeds} {config.row_values}"
@@ -64,14 +64,18 @@ def chunk_program(
 
 
 def compiled(
-    program: ChunkProgram, function: Callable[..., Any], arguments: tuple[Any, ...], config: TrainConfig
+    program: ChunkProgram,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    config: TrainConfig,
+    taken: tuple[int, ...] = (0,),
 ) -> Any:
-    """Compile one of a program's functions for arguments of these shapes; each call takes over the first two."""
+    """Compile one of a program's functions for arguments of these shapes; each call takes over the `taken` ones."""
     model = program.model
     hashed = hashed_randomness(model) if config.randomness == "hashed" else nullcontext()
     rounded = rounded_products(model, config.batch) if config.precision == "bfloat16" else nullcontext()
     with _tracing, fast_elu(model), fast_spatial_layers(model), hashed, rounded:
-        lowered = jax.jit(function, donate_argnums=(0, 1)).lower(*arguments)
+        lowered = jax.jit(function, donate_argnums=taken).lower(*arguments)
     short = program.batch_values <= SHORT_VALUES and _flops(lowered) <= SHORT_FLOPS
     try:
         return lowered.compile(compiler_options=compiler_options(model.count_params(), short))

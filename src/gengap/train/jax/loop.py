@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,31 +19,11 @@ import numpy as np
 from gengap.models.backend import keras
 from gengap.models.keras_internals import initial_epoch, overrides_hook, reset_initial_epoch
 from gengap.train.checkpoint import Checkpoint
-from gengap.train.jax.program import ChunkResult, ModelState
-from gengap.train.stopping import EarlyStoppingState, StopReason
+from gengap.train.jax.program import ChunkResult, ChunkState
+from gengap.train.stopping import StopReason
 from gengap.train.types import HistoryRecorder, Progress, TrainConfig, TrainResult, finite_best_epoch
 
 Arrays = TypeVar("Arrays")
-
-
-class ChunkState(NamedTuple):
-    """Arrays that one chunk hands to the next."""
-
-    state: ModelState
-    best: tuple[list[Any], list[Any]]
-    stopping: EarlyStoppingState
-
-    @classmethod
-    def of(cls, model: keras.Model) -> ChunkState:
-        """Return the state at the start of a trial."""
-        state = ModelState.of(model)
-        best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
-        return cls(state, best, EarlyStoppingState.start())
-
-    @classmethod
-    def after(cls, chunk: ChunkResult) -> ChunkState:
-        """Return the state that a chunk ended with."""
-        return cls(chunk.state, chunk.best, chunk.stopping)
 
 
 class TrialLoop:
@@ -103,9 +83,13 @@ class TrialLoop:
 
     def add(self, chunk: ChunkResult) -> None:
         """Take over a chunk's state, and record its logs and outputs."""
-        self.state = ChunkState.after(chunk)
+        self.state = chunk.state
         first, ran = self.done, int(chunk.done)
-        logs, outputs, best = np.asarray(chunk.logs)[:ran], np.asarray(chunk.outputs), int(chunk.stopping.epoch)
+        logs, outputs, best = (
+            np.asarray(chunk.logs)[:ran],
+            np.asarray(chunk.outputs),
+            int(chunk.state.stopping.epoch),
+        )
         for key, values in zip(self._columns, logs.T, strict=True):
             self._record.log(key, values)
         for i in range(ran):
@@ -140,9 +124,9 @@ class TrialLoop:
 
     def restore_last(self) -> None:
         """Put the last weights and the optimizer's variables into the model."""
-        _assign(self._model.trainable_variables, self.state.state.trainable)
-        _assign(self._model.non_trainable_variables, self.state.state.fixed)
-        _assign(self._model.optimizer.variables, self.state.state.optimizer)
+        _assign(self._model.trainable_variables, self.state.model.trainable)
+        _assign(self._model.non_trainable_variables, self.state.model.fixed)
+        _assign(self._model.optimizer.variables, self.state.model.optimizer)
 
     def _stop_reason(self, chunk: ChunkResult, stopped_by_callback: bool) -> StopReason | None:
         """Return why the trial ends here. An interrupt comes last: only a trial with more to do is interrupted."""
@@ -176,8 +160,8 @@ class TrialLoop:
                 max_epochs=config.epochs,
                 train=latest["train", monitor],
                 validation=latest["validation", monitor],
-                best=float(chunk.stopping.best) * (1 if config.stopping.mode == "min" else -1),
-                best_epoch=_epoch_or_none(chunk.stopping.epoch),
+                best=float(chunk.state.stopping.best) * (1 if config.stopping.mode == "min" else -1),
+                best_epoch=_epoch_or_none(chunk.state.stopping.epoch),
                 seconds=self.seconds,
                 history=self._record.history,
             )

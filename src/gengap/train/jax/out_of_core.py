@@ -52,9 +52,9 @@ def fit(model: keras.Model, train: StoredRows, validation: Rows, config: TrainCo
             _train_on_buffer(trial, programs, buffers, *next(ahead))
             epoch: _PartialEpoch = trial.epoch_state
             if int(epoch.buffers) == len(buffers):
-                state, mean = trial.state, epoch.loss / len(train)
-                ended = state.state, state.best, epoch.metrics, mean, state.stopping
-                chunk: ChunkResult = programs.end(*ended, rule, data, np.int32(trial.done))
+                mean = epoch.loss / len(train)
+                ended = trial.state, epoch.metrics, mean, rule, data, np.int32(trial.done)
+                chunk: ChunkResult = programs.end(*ended)
                 trial.epoch_state = _PartialEpoch.start(fresh_metrics)
                 trial.add(chunk)
                 trial.judge(chunk)
@@ -145,11 +145,11 @@ def _train_on_buffer(
 ) -> None:
     epoch: _PartialEpoch = trial.epoch_state
     program = programs.full if len(order) == buffers.size else programs.last
-    (state, metrics), loss = program(
-        (trial.state.state, epoch.metrics), epoch.loss, (rows.x, rows.y, rows.weights), order
+    (model, metrics), loss = program(
+        (trial.state.model, epoch.metrics), epoch.loss, (rows.x, rows.y, rows.weights), order
     )
     jax.block_until_ready(loss)
-    trial.state = trial.state._replace(state=state)
+    trial.state = trial.state._replace(model=model)
     trial.epoch_state = _PartialEpoch(metrics, loss, np.int32(epoch.buffers + 1))
 
 
@@ -175,7 +175,7 @@ def _compile(
     sizes = {buffers.rows(0), buffers.rows(len(buffers) - 1)}
     first_row = buffers.train.read([0], [1]).shaped_like(buffers.shape)
     state, epoch = trial.state, trial.epoch_state
-    end = (state.state, state.best, epoch.metrics, epoch.loss, state.stopping, rule, data, np.int32(0))
+    end = (state, epoch.metrics, epoch.loss, rule, data, np.int32(0))
 
     def compile_programs() -> _BufferPrograms:
         program = ChunkProgram(model, config.batch, 1, monitor, config.row_values, config.averaged)
@@ -186,8 +186,8 @@ def _compile(
                 (first_row.x, first_row.y, first_row.weights),
             )
             order = jax.ShapeDtypeStruct((size,), np.int32)
-            carry = (state.state, epoch.metrics)
-            return compiled(program, program.buffer, (carry, epoch.loss, rows, order), config)
+            carry = (state.model, epoch.metrics)
+            return compiled(program, program.buffer, (carry, epoch.loss, rows, order), config, taken=(0, 1))
 
         by_size = {size: steps(size) for size in sizes}
         ending = compiled(program, program.end_of_epoch, end, config)

@@ -55,12 +55,25 @@ class DeviceData(NamedTuple):
     weights_clean: Any
 
 
+class ChunkState(NamedTuple):
+    """What one chunk hands to the next: variables, the best epoch's weights, and the stopping rule's state."""
+
+    model: ModelState
+    best: tuple[list[Any], list[Any]]
+    stopping: EarlyStoppingState
+
+    @classmethod
+    def of(cls, model: keras.Model) -> ChunkState:
+        """Return the state at the start of a trial."""
+        state = ModelState.of(model)
+        best = ([jnp.array(v) for v in state.trainable], [jnp.array(v) for v in state.fixed])
+        return cls(state, best, EarlyStoppingState.start())
+
+
 class ChunkResult(NamedTuple):
     """The result of a chunk. It ran `done` epochs; later rows of `logs` and `outputs` are unused."""
 
-    state: ModelState
-    best: tuple[list[Any], list[Any]]
-    stopping: EarlyStoppingState
+    state: ChunkState
     done: Any
     stop: Any
     diverged: Any
@@ -95,24 +108,17 @@ class ChunkProgram:
         self.columns: list[tuple[str, str]] = []
 
     def chunk(
-        self,
-        state: ModelState,
-        best: tuple[list[Any], list[Any]],
-        stopping: EarlyStoppingState,
-        rule: EarlyStopping,
-        data: DeviceData,
-        orders: Any,
-        first_epoch: Any,
-        epochs: Any,
+        self, start: ChunkState, rule: EarlyStopping, data: DeviceData, orders: Any, first_epoch: Any, epochs: Any
     ) -> ChunkResult:
         """Run up to `epochs` epochs (at most `capacity`); end at the epoch at which the rule ends training."""
-        row, outputs = jax.eval_shape(lambda s: self._epoch(s, data, orders[0])[1:], state)
-        start = self._empty_chunk(state, best, stopping, data, row, outputs)
+        row, outputs = jax.eval_shape(lambda model: self._epoch(model, data, orders[0])[1:], start.model)
 
         def one(c: ChunkResult) -> ChunkResult:
-            return self._with_epoch(c, rule, first_epoch + c.done, *self._epoch(c.state, data, orders[c.done]))
+            trained = self._epoch(c.state.model, data, orders[c.done])
+            return self._with_epoch(c, rule, first_epoch + c.done, *trained)
 
-        return lax.while_loop(lambda c: (c.done < epochs) & ~c.stop & ~c.diverged, one, start)
+        empty = self._empty_chunk(start, data, row, outputs)
+        return lax.while_loop(lambda c: (c.done < epochs) & ~c.stop & ~c.diverged, one, empty)
 
     def buffer(
         self, carry: tuple[ModelState, list[Any]], loss: Any, rows: tuple[Any, ...], order: Any
@@ -122,50 +128,33 @@ class ChunkProgram:
         return carry, loss + total
 
     def end_of_epoch(
-        self,
-        state: ModelState,
-        best: tuple[list[Any], list[Any]],
-        metrics: list[Any],
-        loss: Any,
-        stopping: EarlyStoppingState,
-        rule: EarlyStopping,
-        data: DeviceData,
-        epoch: Any,
+        self, start: ChunkState, metrics: list[Any], loss: Any, rule: EarlyStopping, data: DeviceData, epoch: Any
     ) -> ChunkResult:
         """End an epoch after its last buffer, as a chunk of one epoch. `loss` is the mean over the epoch's rows."""
-        state, row, outputs = self._evaluated(state, metrics, loss, data)
-        start = self._empty_chunk(state, best, stopping, data, row, outputs)
-        return self._with_epoch(start, rule, epoch, state, row, outputs)
+        model, row, outputs = self._evaluated(start.model, metrics, loss, data)
+        return self._with_epoch(self._empty_chunk(start, data, row, outputs), rule, epoch, model, row, outputs)
 
-    def _empty_chunk(
-        self,
-        state: ModelState,
-        best: tuple[list[Any], list[Any]],
-        stopping: EarlyStoppingState,
-        data: DeviceData,
-        row: Any,
-        outputs: Any,
-    ) -> ChunkResult:
+    def _empty_chunk(self, start: ChunkState, data: DeviceData, row: Any, outputs: Any) -> ChunkResult:
         """Return a chunk of no epochs, with room for the logs and outputs of `capacity` ones."""
         rows = recorded_rows(row_count(data.y_validation))
         logs = jnp.zeros((self.capacity, *row.shape), row.dtype)
         recorded = jnp.zeros((self.capacity, len(rows), *outputs.shape[1:]), outputs.dtype)
-        return ChunkResult(state, best, stopping, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, recorded)
+        return ChunkResult(start, jnp.int32(0), jnp.bool_(False), jnp.bool_(False), logs, recorded)
 
     def _with_epoch(
-        self, c: ChunkResult, rule: EarlyStopping, epoch: Any, state: ModelState, row: Any, outputs: Any
+        self, c: ChunkResult, rule: EarlyStopping, epoch: Any, model: ModelState, row: Any, outputs: Any
     ) -> ChunkResult:
         """Add an epoch to a chunk: its logs and outputs, the rule's new state, and its weights if they are best."""
         monitored = self.columns.index(("validation", self.monitor))
         losses = [self.columns.index((split, "loss")) for split in ("train", "validation")]
         rows = recorded_rows(len(outputs))
-        stopping, improved, stop = update(rule, c.stopping, epoch, row[monitored])
-        weights = (self._shown(state).trainable, state.fixed)
-        best = lax.cond(improved, lambda new, _: new, lambda _, old: old, weights, c.best)
+        stopping, improved, stop = update(rule, c.state.stopping, epoch, row[monitored])
+        weights = (self._shown(model).trainable, model.fixed)
+        best = lax.cond(improved, lambda new, _: new, lambda _, old: old, weights, c.state.best)
         diverged = ~jnp.isfinite(row[jnp.array(losses)]).all()
         logs = c.logs.at[c.done].set(row)
         recorded = c.outputs.at[c.done].set(outputs[rows] if len(rows) < len(outputs) else outputs)
-        return ChunkResult(state, best, stopping, c.done + 1, stop, diverged, logs, recorded)
+        return ChunkResult(ChunkState(model, best, stopping), c.done + 1, stop, diverged, logs, recorded)
 
     def _epoch(self, state: ModelState, data: DeviceData, order: Any) -> tuple[ModelState, Any, Any]:
         """Train on all rows in `order`, then evaluate: return the state, the logged row and the outputs."""

@@ -22,7 +22,7 @@ from gengap.data.rows import Rows
 from gengap.errors import UsageError
 from gengap.models.backend import keras
 from gengap.train.jax.compilation import chunk_program
-from gengap.train.jax.loop import CallbackRunner, ChunkState, TrialLoop, keras_logs
+from gengap.train.jax.loop import CallbackRunner, TrialLoop, keras_logs
 from gengap.train.jax.program import ChunkResult, DeviceData, ModelState
 from gengap.train.stopping import EarlyStopping
 from gengap.train.types import Permutations, TrainConfig, TrainResult, build_variables, clean_sample, output_shape
@@ -51,7 +51,7 @@ def fit(model: keras.Model, train: Rows, validation: Rows, config: TrainConfig) 
     capacity = chunk_capacity(train, validation, shape)
     trial = TrialLoop(model, config, started, callbacks.first)
     orders = RowOrders(len(train), config, trial.done, capacity)
-    arguments = (*trial.state, rule, data, orders.padded, np.int32(0), np.int32(1))
+    arguments = (trial.state, rule, data, orders.padded, np.int32(0), np.int32(1))
     program, columns = chunk_program(model, arguments, config, capacity, monitored_metric(model, config))
     trial.begin(columns)
     length = 1
@@ -60,9 +60,9 @@ def fit(model: keras.Model, train: Rows, validation: Rows, config: TrainConfig) 
         length = 1 if callbacks.every_epoch else min(length, trial.until_check, capacity)
         if callbacks.every_epoch:
             callbacks.begin(first)
-            trial.state = trial.state._replace(state=ModelState.of(model))
+            trial.state = trial.state._replace(model=ModelState.of(model))
         begun = time.perf_counter()
-        chunk = program(*trial.state, rule, data, orders.padded, np.int32(first), np.int32(length))
+        chunk = program(trial.state, rule, data, orders.padded, np.int32(first), np.int32(length))
         orders.advance(length)  # while the device computes
         trial.add(chunk)
         _call_back(trial, callbacks, columns, chunk, first)
@@ -186,7 +186,7 @@ def fit_seeds(
         RowOrders(len(train), *pair, capacity) for pair in zip(configs, (t.done for t in trials), strict=True)
     ]
     state: Any = jax.tree.map(lambda *parts: jnp.stack(parts), *(trial.state for trial in trials))
-    arguments = (*state, rule, data, *_arguments(trials, orders, 1))
+    arguments = (state, rule, data, *_arguments(trials, orders, 1))
     monitor = monitored_metric(model, config)
     program, columns = chunk_program(model, arguments, config, capacity, monitor, seeds=True)
     for trial in trials:
@@ -195,10 +195,10 @@ def fit_seeds(
     while running := [place for place, trial in enumerate(trials) if trial.stopped is None]:
         length = min(length, capacity, *(trials[place].until_check for place in running))
         begun = time.perf_counter()
-        chunk: ChunkResult = program(*state, rule, data, *_arguments(trials, orders, length))
+        chunk: ChunkResult = program(state, rule, data, *_arguments(trials, orders, length))
         for place in running:
             orders[place].advance(length)
-        state = ChunkState.after(chunk)
+        state = chunk.state
         for place in running:
             part = jax.tree.map(lambda array, place=place: array[place], chunk)
             trials[place].add(part)
